@@ -1,0 +1,473 @@
+//! The stable codes of all findings and errors, and what each means.
+//!
+//! A code is part of the contract: scripts compare it, `airbase explain CODE` prints its text, and it never changes its
+//! meaning. New facts get new codes.
+
+use serde::Serialize;
+
+/// How bad a finding is when the work went on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing; nothing is wrong.
+    Note,
+    /// Probably harmless, and somebody should look.
+    Warning,
+    /// Something is wrong with the content.
+    Damage,
+    /// The input is unsafe or ambiguous: no verb that writes will take it.
+    Refusal,
+}
+
+/// How the process ends; the numbers are the command line's contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ExitClass {
+    /// 1: findings, or a negative verdict.
+    Findings,
+    /// 2: the command line is wrong.
+    Usage,
+    /// 3: corrupt or unsafe input; do not retry.
+    Corrupt,
+    /// 4: a precondition or a policy is not met, or the question is ambiguous.
+    Precondition,
+    /// 5: busy, or a conflicting writer; retry.
+    Busy,
+    /// 6: input or output failed; nothing changed.
+    Io,
+    /// 7: output failed after publication.
+    IoAfterPublication,
+    /// 70: a bug.
+    Bug,
+}
+
+impl ExitClass {
+    /// The exit status.
+    pub fn status(self) -> u8 {
+        match self {
+            Self::Findings => 1,
+            Self::Usage => 2,
+            Self::Corrupt => 3,
+            Self::Precondition => 4,
+            Self::Busy => 5,
+            Self::Io => 6,
+            Self::IoAfterPublication => 7,
+            Self::Bug => 70,
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($variant:ident, $slug:literal, $exit:ident, $severity:ident, $meaning:literal, $next:literal;)*) => {
+        /// A stable code. Its text form is [`Code::slug`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl Code {
+            /// Every code there is, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The text form: `blob.missing`.
+            pub fn slug(self) -> &'static str {
+                match self { $(Self::$variant => $slug,)* }
+            }
+
+            /// How the process ends when this stops it.
+            pub fn exit_class(self) -> ExitClass {
+                match self { $(Self::$variant => ExitClass::$exit,)* }
+            }
+
+            /// How bad it is when the work goes on.
+            pub fn severity(self) -> Severity {
+                match self { $(Self::$variant => Severity::$severity,)* }
+            }
+
+            /// What it means.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)* }
+            }
+
+            /// What to do about it.
+            pub fn next(self) -> &'static str {
+                match self { $(Self::$variant => $next,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    // Layout directories.
+    LayoutIndexMissing, "layout.index.missing", Corrupt, Refusal,
+        "The directory has no index.json, so it is no OCI image layout.",
+        "Check the path. `airbase inspect DIR` on the parent directory lists what is there.";
+    LayoutIndexTruncated, "layout.index.truncated", Corrupt, Refusal,
+        "index.json is empty or ends in the middle. Some tools write it in place and leave this when they are killed or the disk is full. The blobs are usually still there.",
+        "Copy the layout again from where it came from. airbase never starts a new index over an unreadable one, because that would lose every tag.";
+    LayoutMarkerMissing, "layout.marker.missing", Corrupt, Damage,
+        "The file oci-layout is missing. The specification requires it, and some clients refuse the layout.",
+        "Copy the image into a new layout with `airbase copy`, which writes the file.";
+    LayoutMarkerInvalid, "layout.marker.invalid", Corrupt, Refusal,
+        "The file oci-layout is not the JSON object that the specification asks for.",
+        "Copy the layout again from where it came from.";
+    LayoutVersionUnsupported, "layout.version.unsupported", Corrupt, Refusal,
+        "imageLayoutVersion is not 1.0.0, the only version that exists.",
+        "Make the layout again with a tool that writes version 1.0.0.";
+    LayoutBlobsMissing, "layout.blobs.missing", Corrupt, Refusal,
+        "The layout has no directory called blobs.",
+        "Copy the layout again from where it came from.";
+    LayoutStray, "layout.stray", Corrupt, Warning,
+        "Under blobs lies something that cannot be a blob: its name is not a digest, or it is a directory. It is ignored and never deleted.",
+        "Nothing, unless you want the space: a leftover of a killed writer can be removed by hand.";
+    PathSymlink, "path.symlink", Corrupt, Refusal,
+        "A symbolic link leads out of the layout, to another link, or to nothing. A blob may be a link to a regular file inside the same layout (official busybox and Debian layouts have those); everything else could make a reader open a file that the layout does not own.",
+        "Copy the layout with `cp -rL` if you trust it, so that links become files, and check it with `airbase fsck`.";
+    PathNotRegular, "path.not_regular", Corrupt, Refusal,
+        "A file of the layout is a FIFO, socket, device or directory where a regular file belongs.",
+        "Copy the layout again from where it came from, and ask how this came to be.";
+    PathWritableByOthers, "path.writable_by_others", Corrupt, Warning,
+        "A blob can be changed by other users after it was verified.",
+        "Remove the write permission for others: `chmod -R o-w DIR`.";
+    BlobMissing, "blob.missing", Precondition, Damage,
+        "A document names a blob that is not there. Sparse layouts are legal, but nothing can be moved or proven that needs the bytes.",
+        "Get the blob from where the image came from, or run fsck with --allow-sparse if the layout is sparse on purpose.";
+    BlobDigestMismatch, "blob.digest_mismatch", Corrupt, Damage,
+        "The bytes of a blob do not have the digest under which they are stored.",
+        "The blob is damaged or was changed. Copy it again from where it came from; nothing that uses it can be trusted.";
+    BlobExternal, "blob.external", Precondition, Note,
+        "The layer names web addresses to get it from and is not in the layout. It is never fetched.",
+        "Nothing, if the target site has the layer already.";
+    BlobChanged, "blob.changed_during_read", Corrupt, Damage,
+        "A file changed its size while it was read.",
+        "Wait until the other writer is done and run the command again.";
+    DescriptorSizeMismatch, "descriptor.size_mismatch", Corrupt, Damage,
+        "A descriptor and the blob that it names have different sizes.",
+        "The blob or the document is damaged. Copy it again from where it came from.";
+    DescriptorSizeInvalid, "descriptor.size.invalid", Corrupt, Refusal,
+        "The size in a descriptor is not a whole number between 0 and 9223372036854775807.",
+        "The document is damaged or made to confuse readers. Get the image again.";
+    DescriptorConflict, "descriptor.conflict", Corrupt, Damage,
+        "Two descriptors give the same digest different sizes. At most one can be true.",
+        "Get the image again.";
+    DescriptorIncomplete, "descriptor.incomplete", Corrupt, Damage,
+        "A descriptor lacks its mediaType, digest or size.",
+        "The document breaks the specification. Ask who made it, or make it again with another tool.";
+    DescriptorDataMismatch, "descriptor.data_mismatch", Corrupt, Refusal,
+        "The data embedded in a descriptor is not what its digest and size say.",
+        "The document is damaged or made to confuse readers. Get the image again.";
+    DigestSyntax, "digest.syntax", Corrupt, Refusal,
+        "A digest is not written as the specification demands: algorithm, colon, lower-case hexadecimal digits of the right number.",
+        "The document is damaged or made to confuse readers. Get the image again.";
+    DigestAlgorithmUnknown, "digest.algorithm_unknown", Precondition, Warning,
+        "The digest algorithm cannot be computed here, so the blob is unverifiable. sha256 and sha512 can.",
+        "Make the image again with sha256.";
+
+    // JSON.
+    JsonSyntax, "json.syntax", Corrupt, Refusal,
+        "A document is not JSON.",
+        "The document is damaged. Copy it again from where it came from.";
+    JsonDuplicateKey, "json.duplicate_key", Corrupt, Refusal,
+        "An object has the same key twice. Readers disagree on which one counts, so one image could be checked and another one run.",
+        "Do not use this image. Ask where it came from.";
+    JsonCaseVariant, "json.case_variant", Corrupt, Refusal,
+        "A key differs from one of the specification only in upper and lower case. Programs written in Go read it as that key, others do not, so one image could be checked and another one run.",
+        "Ask who made the image; make it again with another tool.";
+    JsonTrailing, "json.trailing", Corrupt, Refusal,
+        "Something stands after the end of the JSON value. Some readers ignore it, some do not.",
+        "Get the document again.";
+    JsonEncoding, "json.encoding", Corrupt, Refusal,
+        "A document is not UTF-8, starts with a byte order mark, or holds half of a surrogate pair.",
+        "Get the document again.";
+    JsonDepth, "json.depth", Corrupt, Refusal,
+        "A document is nested deeper than the limit.",
+        "No real image does this. Do not use it.";
+    JsonType, "json.type", Corrupt, Refusal,
+        "A field of a document has another JSON type than the specification gives it.",
+        "Get the image again, or make it again with another tool.";
+    DocTooLarge, "doc.too_large", Corrupt, Refusal,
+        "A document is larger than the limit. Registries need not take manifests above 4 MiB.",
+        "If you trust it, raise the limit with --max-document-bytes.";
+    DocSchemaVersion, "doc.schema_version", Corrupt, Damage,
+        "schemaVersion is missing or not 2.",
+        "Make the image again with another tool.";
+    DocNullArray, "doc.null_array", Corrupt, Damage,
+        "A list is null instead of []. It is read as empty.",
+        "Make the image again with a newer version of the tool that wrote it.";
+    DocAmbiguous, "doc.ambiguous", Corrupt, Refusal,
+        "A document has the fields of a manifest and of an index. Two readers would see two different images (CVE-2021-41190).",
+        "Do not use this image. Ask where it came from.";
+    DocMediaTypeMismatch, "doc.media_type_mismatch", Corrupt, Refusal,
+        "The mediaType inside a document is not the one of the descriptor that led to it.",
+        "Do not use this image until it is known why. Get it again.";
+    DocTypeConflict, "doc.type_conflict", Corrupt, Refusal,
+        "The same digest is named once as a manifest and once as an index.",
+        "Do not use this image. Ask where it came from.";
+    DocMediaTypeUnknown, "doc.media_type_unknown", Precondition, Note,
+        "An entry is neither an image manifest nor an index. It is kept as it is.",
+        "Nothing, if you know what it is.";
+    AnnotationsType, "annotations.type", Corrupt, Damage,
+        "An annotation or label has a value that is not text.",
+        "Make the image again with another tool.";
+
+    // Images and graphs.
+    ImagePlatformMismatch, "image.platform_mismatch", Precondition, Damage,
+        "The index and the config give the image different platforms, so it is unknown which base it needs.",
+        "Say which one is right with --trust-platform descriptor or --trust-platform config.";
+    ImageLayerCount, "image.layer_count", Precondition, Warning,
+        "The image has more layers than runtimes accept (127), or more than the limit.",
+        "Build the image with fewer layers.";
+    ImageDiffIdCount, "image.diffid_count", Corrupt, Damage,
+        "The config lists another number of diffIDs than the manifest has layers.",
+        "The image is broken. Get it again, or make it again with another tool.";
+    ImageHistory, "image.history", Corrupt, Note,
+        "The history does not fit the layers. History never decides which layers are kept; entries that cannot be matched are left out of the result.",
+        "Nothing. The layers are right whatever the history says.";
+    LayerDiffIdMismatch, "layer.diffid_mismatch", Corrupt, Damage,
+        "A layer inflates to other bytes than its diffID in the config says.",
+        "The config lies or the layer was exchanged. Do not use this image.";
+    LayerCompression, "layer.compression_mismatch", Corrupt, Damage,
+        "The bytes of a layer are not compressed as its media type says.",
+        "Make the image again with another tool.";
+    LayerTooLarge, "layer.too_large", Corrupt, Refusal,
+        "A layer inflates to more bytes than the limit.",
+        "If you trust it, raise the limit with --max-layer-bytes.";
+    StreamCorrupt, "stream.corrupt", Corrupt, Damage,
+        "Compressed data is damaged.",
+        "Copy the blob again from where it came from.";
+    StreamTruncated, "stream.truncated", Corrupt, Damage,
+        "Compressed data ends before its end.",
+        "Copy the blob again from where it came from.";
+    GraphCycle, "graph.cycle", Corrupt, Refusal,
+        "Documents name each other in a circle, which honest content cannot do.",
+        "Do not use this image.";
+    GraphDepth, "graph.depth", Corrupt, Refusal,
+        "Indexes are nested deeper than the limit.",
+        "No real image does this. Do not use it.";
+    GraphTooMany, "graph.too_many", Corrupt, Refusal,
+        "There are more entries or documents than the limit.",
+        "If you trust the input, raise the limit with --max-entries.";
+    ReferrerOrphan, "referrer.orphan", Precondition, Warning,
+        "A referrer names a subject that is not there. It is kept.",
+        "Copy the subject too, or leave it.";
+
+    // References.
+    RefSyntax, "ref.syntax", Usage, Refusal,
+        "A reference is not PATH[:NAME][@DIGEST].",
+        "Write the path of a layout or an archive, then :NAME or @DIGEST where it holds several images.";
+    RefPathMissing, "ref.path_missing", Usage, Refusal,
+        "No file or directory exists at the path of the reference.",
+        "Check the path; `ls` it.";
+    RefNotFound, "ref.not_found", Precondition, Refusal,
+        "The source holds no image of that name or digest.",
+        "`airbase inspect PATH` lists the names.";
+    RefAmbiguous, "ref.ambiguous", Precondition, Damage,
+        "The reference fits several images.",
+        "Name one of the candidates, or give its digest with @DIGEST.";
+    RefTwoSplits, "ref.two_splits", Precondition, Refusal,
+        "The reference can be split into path and name in two ways that both exist.",
+        "Give the image by digest (PATH@DIGEST), or rename one of the two files.";
+    RefStdin, "ref.stdin", Usage, Refusal,
+        "An image cannot be read from standard input: archives are read by position, not as a stream.",
+        "Write it to a file first: `cat > image.tar`, then give the path.";
+    RefPlatform, "ref.platform", Precondition, Refusal,
+        "The image has several platforms and the command needs one, or it lacks the one that was asked for.",
+        "Name one with --platform OS/ARCHITECTURE[/VARIANT].";
+    SourceUnknown, "source.unknown", Corrupt, Refusal,
+        "The path is neither an image layout nor an archive that can be read.",
+        "Give an OCI layout directory or an oci-archive.";
+    SourceUnsupported, "source.unsupported", Corrupt, Refusal,
+        "The kind of file is known but cannot be read by this version.",
+        "Convert it first, as the message says.";
+
+    // Archives.
+    ArchiveNotALayout, "archive.not_a_layout", Corrupt, Refusal,
+        "The tar archive holds no oci-layout and index.json at its top.",
+        "Pack it again from inside the layout: `tar -C DIR -cf image.tar oci-layout index.json blobs`.";
+    ArchiveTruncated, "archive.truncated", Corrupt, Refusal,
+        "The archive ends in the middle of a member.",
+        "Copy the archive again; compare its size with the original.";
+    ArchiveUnreferenced, "archive.unreferenced", Precondition, Warning,
+        "The archive holds a blob that no document names. It is not copied.",
+        "Nothing, unless you expected it: unlisted content is a way to smuggle data.";
+    TarChecksum, "tar.checksum", Corrupt, Refusal,
+        "The checksum of a tar header is wrong.",
+        "Copy the archive again.";
+    TarNumber, "tar.number", Corrupt, Refusal,
+        "A number in a tar header cannot be read in one way only.",
+        "Pack the archive again with GNU tar or bsdtar.";
+    TarSizeConflict, "tar.size_conflict", Corrupt, Refusal,
+        "Two headers give one member different sizes, so two readers would see different archives (CVE-2025-62518).",
+        "Do not use this archive. Pack it again from its content.";
+    TarMixedExtensions, "tar.mixed_extensions", Corrupt, Refusal,
+        "A member has PAX and GNU extensions at once; readers disagree on them.",
+        "Pack the archive again with one tool.";
+    TarPaxDuplicate, "tar.pax_duplicate", Corrupt, Refusal,
+        "A PAX header has the same record twice.",
+        "Pack the archive again.";
+    TarPaxMalformed, "tar.pax_malformed", Corrupt, Refusal,
+        "A PAX header is not a list of well-formed records.",
+        "Pack the archive again.";
+    TarPaxGlobal, "tar.pax_global", Corrupt, Refusal,
+        "A global PAX header changes names or sizes of members; readers disagree on it.",
+        "Pack the archive again.";
+    TarHeaderTooLarge, "tar.header_too_large", Corrupt, Refusal,
+        "An extension header is larger than the limit.",
+        "No real archive does this. Do not use it.";
+    TarOrphanExtension, "tar.orphan_extension", Corrupt, Refusal,
+        "An extension header belongs to no member, or a member has two of a kind.",
+        "Pack the archive again.";
+    TarSizeOnNonFile, "tar.size_on_nonfile", Corrupt, Refusal,
+        "A member that is no file claims to have content.",
+        "Do not use this archive. Pack it again from its content.";
+    TarLink, "tar.link", Corrupt, Refusal,
+        "A control file or a blob of the archive is a link that is not a plain link to a regular file inside the archive.",
+        "Pack the archive again with `tar --dereference --hard-dereference`.";
+    TarSparse, "tar.sparse", Corrupt, Refusal,
+        "The archive holds a sparse file; readers disagree on those.",
+        "Pack the archive again without --sparse.";
+    TarDuplicateEntry, "tar.duplicate_entry", Corrupt, Refusal,
+        "The archive holds the same name twice. Some readers take the first, some the last.",
+        "Do not use this archive. Pack it again from its content.";
+    TarName, "tar.name", Corrupt, Refusal,
+        "A member name is absolute, climbs out with .., or differs from a control name only in its spelling.",
+        "Do not use this archive. Pack it again from its content.";
+    TarDataAfterEnd, "tar.data_after_end", Corrupt, Refusal,
+        "Something stands after the end of the archive. Some readers go on there, some stop.",
+        "Pack the archive again. Concatenated archives are not supported.";
+    TarNoEnd, "tar.no_end", Corrupt, Warning,
+        "The archive lacks its end marker. It may have been cut off at a member boundary.",
+        "Compare its size with the original.";
+    TarType, "tar.type", Corrupt, Refusal,
+        "The archive holds a member of a type that does not belong into an image archive.",
+        "Pack the archive again with regular files and directories only.";
+    TarTooMany, "tar.too_many", Corrupt, Refusal,
+        "The archive has more members than the limit.",
+        "If you trust it, raise the limit with --max-entries.";
+
+    // Bases.
+    BaseMismatch, "base.mismatch", Precondition, Damage,
+        "The layers of the base are not the first layers of the image: it does not stand on that base.",
+        "`airbase base show IMAGE --bases DIR` searches all local images for the base it really stands on.";
+    BaseConflict, "base.conflict", Precondition, Damage,
+        "The image says that it stands on one base, its layers prove another.",
+        "Name the old base yourself with --from.";
+    BaseUnknown, "base.unknown", Precondition, Damage,
+        "No local image is a base of this image.",
+        "Put the old base beside the others and name it with --bases or --from, or split by position with --seam-layers N.";
+    BaseAmbiguous, "base.ambiguous", Precondition, Damage,
+        "Several local images could be the base, and they are not the same.",
+        "Name one with --from (the old base) or --onto (the new one), or decide by name with --map.";
+    BaseEmpty, "base.empty", Precondition, Damage,
+        "The base has no layers. It would be the base of every image, so it proves nothing.",
+        "Name a base that has layers, or use --seam-layers 0 to put layers under an image that stands on nothing.";
+    BaseNameUnknown, "base.name_unknown", Precondition, Warning,
+        "It is not known under which name the base would be found, so no newer one can be looked for.",
+        "Give the new base with --onto, or record the base with `airbase base set`.";
+    BaseNameDropped, "base.name_dropped", Precondition, Warning,
+        "The new base has no full name, and the old name names something else. The result carries the digest of its base and no name.",
+        "Give the name with --base-name NAME.";
+    BaseUnproven, "base.unproven", Precondition, Warning,
+        "The boundary between base and app was given by position or by an annotation; no base was there to prove it.",
+        "Put the old base beside the others and run again, if you can get it.";
+    BaseOlder, "base.older", Precondition, Warning,
+        "The new base was created before the old one.",
+        "Check that you gave the right one to --onto.";
+    BaseSignature, "base.signature_present", Precondition, Note,
+        "Signatures of the base are present. They were not verified.",
+        "Verify them with the tool that made them.";
+
+    // Rebase.
+    MergeConflict, "merge.conflict", Precondition, Note,
+        "App and new base both changed a setting of the old base. One of them was chosen.",
+        "Choose with --prefer app|base, or for one field with --prefer FIELD=app|base.";
+    PlatformMissing, "platform.missing", Precondition, Damage,
+        "The new or the old base lacks a platform of the image.",
+        "Get the base for this platform, or choose with --on-missing-platform keep-old|drop.";
+    PlatformChanged, "platform.changed", Precondition, Damage,
+        "The new base is for another platform than the image.",
+        "Give the base for the right platform.";
+    AttestationLeft, "attestation.left_behind", Precondition, Note,
+        "An attestation describes the old bytes and stays with the old image.",
+        "Make a new one for the new image.";
+    MediaTypesUnified, "media_types.unified", Precondition, Note,
+        "Docker media types were changed to the equivalent OCI types, so that the result is of one kind. The layers are the same bytes.",
+        "Nothing.";
+    LayerNotConvertible, "layer.not_convertible", Precondition, Damage,
+        "A layer has a media type that is no filesystem layer.",
+        "Name an image, not an artifact.";
+    RebaseTwoWay, "rebase.two_way", Precondition, Warning,
+        "The config of the old base is not there, so settings that the app inherited cannot be told from its own. The app's settings were kept and the new base's were added where the app has none.",
+        "Put the old base beside the others and run again, if you can get it.";
+    NotAnImage, "image.not_an_image", Precondition, Damage,
+        "The reference names an artifact, not a runnable image.",
+        "Name an image.";
+
+    // Writing.
+    UsageOutput, "usage.output", Usage, Refusal,
+        "The command does not say where the result goes, or names a place where it must not go.",
+        "Give -o OUT, or --tag T to add it to the layout it came from.";
+    UsageArgument, "usage.argument", Usage, Refusal,
+        "An argument is wrong.",
+        "Run the command with --help.";
+    UsageEpoch, "usage.epoch", Usage, Refusal,
+        "SOURCE_DATE_EPOCH is not a number of seconds.",
+        "Unset it, or set it to a whole number.";
+    OutputExists, "output.exists", Precondition, Refusal,
+        "An archive of that name exists already.",
+        "Choose another name, or replace it with --overwrite.";
+    OutputTag, "output.tag", Usage, Refusal,
+        "That text cannot be an image name here.",
+        "Use letters, digits and . _ - / : @ +, and nothing that reads as a digest.";
+    WriteConflict, "write.conflict", Busy, Refusal,
+        "Another program keeps writing index.json without taking the lock.",
+        "Run the programs one after another.";
+    WriteBusy, "write.busy", Busy, Refusal,
+        "Another writer holds the lock of the layout.",
+        "Wait for it, or raise --lock-timeout.";
+    BlobRepaired, "blob.repaired", Precondition, Warning,
+        "A blob in the target had other bytes than its name says; it was replaced by the right ones.",
+        "Find out what damaged the target: `airbase fsck` it.";
+    Io, "io", Io, Refusal,
+        "The operating system refused a file operation.",
+        "See the reason given by the system.";
+    IoSpace, "io.space", Io, Refusal,
+        "The disk or the quota is full.",
+        "Free some space. Nothing was changed.";
+    IoAfterPublication, "io.after_publication", IoAfterPublication, Warning,
+        "The result was published, but the last flush failed, so it may not survive a power cut.",
+        "Run `sync`, and check the result with `airbase fsck`.";
+    InputChanged, "input.changed", Busy, Refusal,
+        "An input changed while it was read.",
+        "Wait until its writer is done and run again.";
+    Bug, "bug", Bug, Refusal,
+        "airbase contradicts itself. Nothing was published.",
+        "Please report the command and the input.";
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.slug())
+    }
+}
+
+impl Code {
+    /// The code whose text form is `slug`.
+    pub fn from_slug(slug: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.slug() == slug)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_say_what_to_do() {
+        let mut seen = std::collections::BTreeSet::new();
+        for code in Code::ALL {
+            assert!(seen.insert(code.slug()), "{} twice", code.slug());
+            assert_eq!(Code::from_slug(code.slug()), Some(*code));
+            assert!(code.meaning().ends_with('.') && code.next().ends_with('.'), "{}", code.slug());
+        }
+    }
+}

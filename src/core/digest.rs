@@ -1,0 +1,221 @@
+//! Content digests (image-spec, descriptor.md, "Digests").
+//!
+//! A [`Digest`] exists only if its text obeys the grammar, so no other code ever builds a path from unchecked text:
+//! an unvalidated digest was a path traversal in two other tools (CVE-2024-3727, GHSA-f689-h8m7-3jp2).
+
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::Digest as _;
+
+use super::{Code, Error, Fact, Result};
+
+/// A digest algorithm that is registered in the image specification and that this tool can compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Algorithm {
+    /// SHA-256, 64 hexadecimal digits; what every client supports.
+    Sha256,
+    /// SHA-512, 128 hexadecimal digits.
+    Sha512,
+}
+
+impl Algorithm {
+    /// The name as it stands before the colon.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sha256 => "sha256",
+            Self::Sha512 => "sha512",
+        }
+    }
+
+    /// How many hexadecimal digits a digest of this algorithm has.
+    pub fn hex_length(self) -> usize {
+        match self {
+            Self::Sha256 => 64,
+            Self::Sha512 => 128,
+        }
+    }
+
+    /// The algorithm called `name`, if it is one that can be computed here.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "sha256" => Some(Self::Sha256),
+            "sha512" => Some(Self::Sha512),
+            _ => None,
+        }
+    }
+}
+
+/// A digest whose text has been checked: `sha256:` and 64, or `sha512:` and 128, lower-case hexadecimal digits.
+///
+/// The specification also allows algorithms that are not registered. Such a digest proves nothing here, so it is no
+/// `Digest`: parsing gives `digest.algorithm_unknown`, and who lists documents reports the blob as unverifiable.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest {
+    algorithm: Algorithm,
+    hex: Box<str>,
+}
+
+impl Digest {
+    /// Computes the SHA-256 digest of `bytes`.
+    pub fn sha256(bytes: &[u8]) -> Self {
+        let mut hasher = Hasher::new(Algorithm::Sha256);
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
+    /// The algorithm.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The hexadecimal digits alone, which are also the name of the file under `blobs/<algorithm>/`.
+    pub fn hex(&self) -> &str {
+        &self.hex
+    }
+
+    /// The first twelve digits with the algorithm, for people.
+    pub fn short(&self) -> String {
+        format!("{}:{}", self.algorithm.name(), &self.hex[..12])
+    }
+
+    /// The path of the blob inside a layout, `blobs/<algorithm>/<hex>` (image-spec, image-layout.md, "Blobs").
+    pub fn blob_path(&self) -> String {
+        format!("blobs/{}/{}", self.algorithm.name(), self.hex)
+    }
+
+    /// The tag under which clients of registries without the referrers API look for referrers (distribution-spec,
+    /// "Referrers Tag Schema").
+    pub fn fallback_tag(&self) -> String {
+        format!("{}-{}", self.algorithm.name(), &self.hex[..64])
+    }
+}
+
+impl FromStr for Digest {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let syntax = || {
+            Error::new(Code::DigestSyntax, "this is not a digest")
+                .found(Fact::new(text, "the document"))
+                .expected(Fact::new("sha256: and 64, or sha512: and 128, lower-case hexadecimal digits", "image-spec, descriptor.md"))
+        };
+        let (name, encoded) = text.split_once(':').ok_or_else(syntax)?;
+        let well_formed_name = !name.is_empty()
+            && name.split(['+', '.', '_', '-']).all(|part| {
+                !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+            });
+        let well_formed_rest = !encoded.is_empty()
+            && encoded.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'=' | b'_' | b'-'));
+        if !well_formed_name || !well_formed_rest {
+            return Err(syntax());
+        }
+        let Some(algorithm) = Algorithm::from_name(name) else {
+            return Err(Error::new(Code::DigestAlgorithmUnknown, format!("the digest algorithm {name} cannot be verified here"))
+                .found(Fact::new(text, "the document")));
+        };
+        let lower_hex = encoded.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if encoded.len() != algorithm.hex_length() || !lower_hex {
+            return Err(syntax());
+        }
+        Ok(Self { algorithm, hex: encoded.into() })
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.algorithm.name(), self.hex)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl serde::Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Computes a digest over bytes that arrive in pieces.
+pub struct Hasher {
+    state: State,
+}
+
+enum State {
+    Sha256(sha2::Sha256),
+    Sha512(sha2::Sha512),
+}
+
+impl Hasher {
+    /// Starts an empty computation.
+    pub fn new(algorithm: Algorithm) -> Self {
+        let state = match algorithm {
+            Algorithm::Sha256 => State::Sha256(sha2::Sha256::new()),
+            Algorithm::Sha512 => State::Sha512(sha2::Sha512::new()),
+        };
+        Self { state }
+    }
+
+    /// Adds the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match &mut self.state {
+            State::Sha256(state) => state.update(bytes),
+            State::Sha512(state) => state.update(bytes),
+        }
+    }
+
+    /// The digest of everything added.
+    pub fn finish(self) -> Digest {
+        match self.state {
+            State::Sha256(state) => Digest { algorithm: Algorithm::Sha256, hex: hex(&state.finalize()) },
+            State::Sha512(state) => Digest { algorithm: Algorithm::Sha512, hex: hex(&state.finalize()) },
+        }
+    }
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Hasher")
+    }
+}
+
+fn hex(bytes: &[u8]) -> Box<str> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From image-spec, descriptor.md, and `printf '' | sha256sum`.
+    const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    #[test]
+    fn the_empty_digest_is_the_published_one() {
+        assert_eq!(Digest::sha256(b"").to_string(), EMPTY);
+        assert_eq!(EMPTY.parse::<Digest>().unwrap(), Digest::sha256(b""));
+    }
+
+    #[test]
+    fn anything_but_the_canonical_text_is_refused() {
+        let upper = EMPTY.replace('b', "B");
+        let short = &EMPTY[..EMPTY.len() - 1];
+        let newline = format!("{EMPTY}\n");
+        for text in ["", "sha256", "sha256:", ":abc", "sha256:../../../etc/passwd", "sha256:a/b", "../x:00", &upper, short, &newline, "SHA256:00"] {
+            assert_eq!(text.parse::<Digest>().unwrap_err().code(), Code::DigestSyntax, "{text:?}");
+        }
+        for text in ["md5:d41d8cd98f00b204e9800998ecf8427e", "multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8"] {
+            assert_eq!(text.parse::<Digest>().unwrap_err().code(), Code::DigestAlgorithmUnknown, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! Opening and reading.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
+use crate::core::{Code, Error, Fact, Result, text};
+
+/// Bytes that can be read by position, from several threads at once.
+pub trait ReadAt: Send + Sync {
+    /// How many bytes there are.
+    fn length(&self) -> u64;
+
+    /// Reads some bytes at `offset`; 0 only at the end or for an empty buffer.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Fills `buffer` from `offset`, or fails with `UnexpectedEof`.
+    fn read_exact_at(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+        while !buffer.is_empty() {
+            let count = self.read_at(buffer, offset)?;
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            buffer = buffer.get_mut(count..).unwrap_or_default();
+            offset = offset.saturating_add(count as u64);
+        }
+        Ok(())
+    }
+}
+
+impl ReadAt for [u8] {
+    fn length(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let rest = usize::try_from(offset).ok().and_then(|offset| self.get(offset..)).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        if let (Some(target), Some(source)) = (buffer.get_mut(..count), rest.get(..count)) {
+            target.copy_from_slice(source);
+        }
+        Ok(count)
+    }
+}
+
+/// A regular file that was opened for reading.
+pub struct File {
+    file: std::fs::File,
+    length: u64,
+    path: PathBuf,
+}
+
+impl File {
+    /// Opens the file that a person named; the name itself may be a symbolic link, because that person chose it.
+    ///
+    /// # Errors
+    /// `path.not_regular`, `io`.
+    pub fn open(path: &Path) -> Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| Error::io(format!("open {}", shown(path)), errno.into()))?;
+        Self::check(fd, path.to_owned())
+    }
+
+    fn check(fd: OwnedFd, path: PathBuf) -> Result<Self> {
+        let file = std::fs::File::from(fd);
+        let metadata = file.metadata().map_err(|error| Error::io(format!("examine {}", shown(&path)), error))?;
+        if !metadata.is_file() {
+            let kind = EntryKind::from(FileType::from_raw_mode(metadata.mode()));
+            return Err(Error::new(Code::PathNotRegular, format!("{} is not a regular file", shown(&path)))
+                .expected(Fact::new("a regular file", "image-spec, image-layout.md"))
+                .found(Fact::new(kind.name(), "the file system")));
+        }
+        Ok(Self { length: metadata.len(), file, path })
+    }
+
+    /// Where it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Refuses a file whose size changed since it was opened.
+    ///
+    /// # Errors
+    /// `blob.changed_during_read`.
+    pub fn check_unchanged(&self) -> Result<()> {
+        let now = self.file.metadata().map_err(|error| Error::io(format!("examine {}", shown(&self.path)), error))?.len();
+        if now == self.length {
+            return Ok(());
+        }
+        Err(Error::new(Code::BlobChanged, format!("{} changed while it was read", shown(&self.path)))
+            .expected(Fact::new(format!("{} bytes", self.length), "its size when it was opened"))
+            .found(Fact::new(format!("{now} bytes"), "its size now")))
+    }
+
+    /// Device and inode, which say whether two names are one file.
+    pub fn identity(&self) -> Result<(u64, u64)> {
+        let metadata = self.file.metadata().map_err(|error| Error::io(format!("examine {}", shown(&self.path)), error))?;
+        Ok((metadata.dev(), metadata.ino()))
+    }
+
+    /// Whether users other than the owner and the group may write to it.
+    pub fn writable_by_others(&self) -> bool {
+        self.file.metadata().is_ok_and(|metadata| metadata.mode() & 0o002 != 0)
+    }
+
+    /// All bytes, if there are no more than `most`; `Ok(None)` if there are.
+    pub fn read_all(&self, most: u64) -> Result<Option<Vec<u8>>> {
+        if self.length > most {
+            return Ok(None);
+        }
+        // The size was measured on the open file, so this allocation is not what a header claims.
+        let mut bytes = vec![0; usize::try_from(self.length).unwrap_or(usize::MAX)];
+        self.read_exact_at(&mut bytes, 0).map_err(|error| Error::io(format!("read {}", shown(&self.path)), error))?;
+        self.check_unchanged()?;
+        Ok(Some(bytes))
+    }
+}
+
+impl ReadAt for File {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        loop {
+            match self.file.read_at(buffer, offset) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
+    }
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "File({})", self.path.display())
+    }
+}
+
+/// A part of a file, such as one member of an archive.
+#[derive(Debug, Clone)]
+pub struct Region {
+    file: Arc<File>,
+    offset: u64,
+    length: u64,
+}
+
+impl Region {
+    /// `length` bytes of `file` from `offset`.
+    pub fn new(file: Arc<File>, offset: u64, length: u64) -> Self {
+        Self { file, offset, length }
+    }
+
+    /// The whole of `file`.
+    pub fn whole(file: Arc<File>) -> Self {
+        let length = file.length();
+        Self { file, offset: 0, length }
+    }
+
+    /// The file that it is a part of.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+impl ReadAt for Region {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let left = self.length.saturating_sub(offset);
+        let count = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        self.file.read_at(buffer.get_mut(..count).unwrap_or_default(), self.offset.saturating_add(offset))
+    }
+}
+
+/// What a directory entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A FIFO, socket or device.
+    Special,
+}
+
+impl EntryKind {
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::File => "a regular file",
+            Self::Directory => "a directory",
+            Self::Symlink => "a symbolic link",
+            Self::Special => "a FIFO, socket or device",
+        }
+    }
+}
+
+impl From<FileType> for EntryKind {
+    fn from(kind: FileType) -> Self {
+        match kind {
+            FileType::RegularFile => Self::File,
+            FileType::Directory => Self::Directory,
+            FileType::Symlink => Self::Symlink,
+            _ => Self::Special,
+        }
+    }
+}
+
+/// One name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// The name, which may be any bytes but `/`.
+    pub name: Vec<u8>,
+    /// What it is, links not followed.
+    pub kind: EntryKind,
+}
+
+/// A directory that was opened once. Names given to it are relative and stay beneath it.
+pub struct Directory {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Directory {
+    /// Opens the directory that a person named.
+    ///
+    /// # Errors
+    /// `io`.
+    pub fn open(path: &Path) -> Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| Error::io(format!("open the directory {}", shown(path)), errno.into()))?;
+        Ok(Self { fd, path: path.to_owned() })
+    }
+
+    /// The path it was opened by.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The open directory, for locks and for writing.
+    pub fn fd(&self) -> rustix::fd::BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// Opens a regular file beneath this directory, following no link at all. `None` if there is none of that name.
+    ///
+    /// # Errors
+    /// `path.symlink`, `path.not_regular`, `io`.
+    pub fn file(&self, relative: &str) -> Result<Option<File>> {
+        self.open_beneath(relative, ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS)
+    }
+
+    /// Opens a blob. It may be a symbolic link if one hop leads to a regular file beneath this directory: official
+    /// busybox and Debian layouts store `blobs/sha256/x -> ../../rootfs.tar.gz`.
+    ///
+    /// # Errors
+    /// `path.symlink`, `path.not_regular`, `io`.
+    pub fn blob(&self, relative: &str) -> Result<Option<File>> {
+        match self.file(relative) {
+            Err(error) if error.code() == Code::PathSymlink => {}
+            other => return other,
+        }
+        let target = rustix::fs::readlinkat(&self.fd, relative, Vec::new()).map_err(|_| self.symlink(relative))?;
+        let target = target.to_str().map_err(|_| self.symlink(relative))?;
+        let resolved = resolve(relative, target).ok_or_else(|| self.symlink(relative).found(Fact::new(target, "the link")))?;
+        // The target is opened without following anything: a second hop, or a link in a parent, is refused.
+        match self.file(&resolved) {
+            Ok(Some(file)) => Ok(Some(file)),
+            _ => Err(self.symlink(relative).found(Fact::new(target, "the link"))),
+        }
+    }
+
+    fn open_beneath(&self, relative: &str, resolve: ResolveFlags) -> Result<Option<File>> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NOFOLLOW;
+        match rustix::fs::openat2(&self.fd, relative, flags, Mode::empty(), resolve) {
+            Ok(fd) => File::check(fd, self.path.join(relative)).map(Some),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(Errno::LOOP | Errno::XDEV) => Err(self.symlink(relative)),
+            // Sockets and some devices refuse to be opened at all.
+            Err(Errno::NXIO | Errno::NODEV) => Err(Error::new(Code::PathNotRegular, format!("{} is not a regular file", shown(&self.path.join(relative))))
+                .expected(Fact::new("a regular file", "image-spec, image-layout.md"))
+                .found(Fact::new(EntryKind::Special.name(), "the file system"))),
+            Err(errno) => Err(Error::io(format!("open {}", shown(&self.path.join(relative))), errno.into())),
+        }
+    }
+
+    fn symlink(&self, relative: &str) -> Error {
+        Error::new(Code::PathSymlink, format!("{} is a symbolic link that is not followed", shown(&self.path.join(relative))))
+            .expected(Fact::new("a regular file, or for a blob a link to a regular file inside the layout", "the rules for layouts"))
+    }
+
+    /// What `relative` is, links not followed. `None` if it is not there.
+    pub fn kind(&self, relative: &str) -> Result<Option<EntryKind>> {
+        match rustix::fs::statat(&self.fd, relative, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode).into())),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(errno) => Err(Error::io(format!("examine {}", shown(&self.path.join(relative))), errno.into())),
+        }
+    }
+
+    /// The entries of a directory beneath this one, sorted by name; empty if it is not there.
+    ///
+    /// # Errors
+    /// `path.symlink` if it is a link, `io`.
+    pub fn entries(&self, relative: &str) -> Result<Vec<Entry>> {
+        let path = self.path.join(relative);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let fd = match rustix::fs::openat2(&self.fd, relative, flags, Mode::empty(), beneath) {
+            Ok(fd) => fd,
+            Err(Errno::NOENT) => return Ok(Vec::new()),
+            Err(Errno::LOOP | Errno::XDEV) => return Err(self.symlink(relative)),
+            Err(errno) => return Err(Error::io(format!("list {}", shown(&path)), errno.into())),
+        };
+        let failed = |errno: Errno| Error::io(format!("list {}", shown(&path)), errno.into());
+        let mut entries = Vec::new();
+        for entry in rustix::fs::Dir::new(fd).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_bytes();
+            if name == b"." || name == b".." {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                // Some file systems do not tell; ask.
+                FileType::Unknown => {
+                    let inner = Path::new(relative).join(std::ffi::OsStr::from_bytes(name));
+                    let stat = rustix::fs::statat(&self.fd, &inner, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
+                    FileType::from_raw_mode(stat.st_mode)
+                }
+                known => known,
+            };
+            entries.push(Entry { name: name.to_vec(), kind: kind.into() });
+        }
+        entries.sort();
+        Ok(entries)
+    }
+}
+
+impl fmt::Debug for Directory {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Directory({})", self.path.display())
+    }
+}
+
+/// Where a relative link at `from` leads, without leaving the root. `None` if it would.
+fn resolve(from: &str, target: &str) -> Option<String> {
+    if target.starts_with('/') {
+        return None;
+    }
+    let mut parts: Vec<&str> = from.split('/').collect();
+    parts.pop();
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            name => parts.push(name),
+        }
+    }
+    (!parts.is_empty()).then(|| parts.join("/"))
+}
+
+/// A path for people.
+pub(crate) fn shown(path: &Path) -> String {
+    text::escape_bytes(path.as_os_str().as_bytes())
+}

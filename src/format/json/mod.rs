@@ -1,0 +1,201 @@
+//! Strict, lossless JSON.
+//!
+//! Image documents are I-JSON (image-spec, canonicalization.md). Readers written in Go take the last of two equal keys
+//! and match keys without regard to case; others take the first and match exactly. A document on which two readers can
+//! disagree is a way to have one image checked and another one run, so [`Document::parse`] refuses it.
+//!
+//! A [`Node`] is a cursor over validated text: it owns nothing, and walking it scans the text again, which for these
+//! documents costs less than building a tree. Half a gigabyte of `index.json` therefore costs half a gigabyte.
+//!
+//! [`Value`] is the editable form. A part that nobody opened is written back byte for byte, so what other tools put
+//! into a document, number spellings and unknown fields included, survives.
+
+mod scan;
+mod value;
+
+pub use value::Value;
+
+use std::borrow::Cow;
+
+use crate::core::{Code, Error, Fact, Limits, Result};
+
+/// A JSON document that passed validation.
+#[derive(Debug, Clone, Copy)]
+pub struct Document<'a> {
+    root: Node<'a>,
+}
+
+impl<'a> Document<'a> {
+    /// Validates `bytes`: UTF-8 without byte order mark, one value, no duplicate keys, no lone surrogates, depth within
+    /// the limit.
+    ///
+    /// # Errors
+    /// `json.encoding`, `json.syntax`, `json.duplicate_key`, `json.trailing`, `json.depth`.
+    pub fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self> {
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            Error::new(Code::JsonEncoding, "the document is not UTF-8")
+                .found(Fact::new(format!("an invalid byte at offset {}", error.valid_up_to()), "the document"))
+        })?;
+        let root = scan::validate(text, limits.json_depth)?;
+        Ok(Self { root: Node { text: root } })
+    }
+
+    /// The value.
+    pub fn root(self) -> Node<'a> {
+        self.root
+    }
+}
+
+/// The kind of a JSON value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `{…}`
+    Object,
+    /// `[…]`
+    Array,
+    /// `"…"`
+    String,
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Bool,
+    /// `null`
+    Null,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Object => "an object",
+            Self::Array => "a list",
+            Self::String => "text",
+            Self::Number => "a number",
+            Self::Bool => "true or false",
+            Self::Null => "null",
+        }
+    }
+}
+
+/// One value of a validated document.
+#[derive(Debug, Clone, Copy)]
+pub struct Node<'a> {
+    text: &'a str,
+}
+
+impl<'a> Node<'a> {
+    /// The text of the value exactly as it stands in the document.
+    pub fn raw(self) -> &'a str {
+        self.text
+    }
+
+    /// What kind of value it is.
+    pub fn kind(self) -> Kind {
+        match self.text.as_bytes().first() {
+            Some(b'{') => Kind::Object,
+            Some(b'[') => Kind::Array,
+            Some(b'"') => Kind::String,
+            Some(b't' | b'f') => Kind::Bool,
+            Some(b'n') => Kind::Null,
+            _ => Kind::Number,
+        }
+    }
+
+    /// The members of an object in their order; nothing for other kinds.
+    pub fn members(self) -> impl Iterator<Item = (Cow<'a, str>, Node<'a>)> {
+        scan::Members::new(self.text).map(|(key, value)| (scan::unescape(key), Node { text: value }))
+    }
+
+    /// The items of a list in their order; nothing for other kinds.
+    pub fn items(self) -> impl Iterator<Item = Node<'a>> {
+        scan::Items::new(self.text).map(|text| Node { text })
+    }
+
+    /// The member called `name`, unless it is absent or null.
+    pub fn get(self, name: &str) -> Option<Node<'a>> {
+        self.get_or_null(name).filter(|node| node.kind() != Kind::Null)
+    }
+
+    /// The member called `name`, null included.
+    pub fn get_or_null(self, name: &str) -> Option<Node<'a>> {
+        scan::Members::new(self.text)
+            .find(|(key, _)| scan::key_is(key, name))
+            .map(|(_, value)| Node { text: value })
+    }
+
+    /// The text of a string value.
+    pub fn as_str(self) -> Option<Cow<'a, str>> {
+        (self.kind() == Kind::String).then(|| scan::unescape(self.text))
+    }
+
+    /// A whole number from 0 to 2^63−1, written without fraction, exponent or sign.
+    pub fn as_size(self) -> Option<u64> {
+        if self.kind() != Kind::Number || !self.text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        self.text.parse().ok().filter(|size| *size <= i64::MAX as u64)
+    }
+
+    /// `true` or `false`.
+    pub fn as_bool(self) -> Option<bool> {
+        match self.text {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Refuses the value unless it is of `kind`; `field` names it in the error.
+    ///
+    /// # Errors
+    /// `json.type`.
+    pub fn expect(self, kind: Kind, field: &str) -> Result<Self> {
+        if self.kind() == kind {
+            return Ok(self);
+        }
+        Err(Error::new(Code::JsonType, format!("{field} is not {}", kind.name()))
+            .expected(Fact::new(kind.name(), "image-spec"))
+            .found(Fact::new(self.kind().name(), "the document")))
+    }
+
+    /// Refuses an object that has a key which differs from one of `known` only in case.
+    ///
+    /// # Errors
+    /// `json.case_variant`.
+    pub fn refuse_case_variants(self, known: &[&str]) -> Result<()> {
+        for (key, _) in self.members() {
+            if let Some(name) = known.iter().find(|name| **name != key && name.eq_ignore_ascii_case(&key)) {
+                return Err(Error::new(Code::JsonCaseVariant, format!("the key {key:?} differs from {name:?} only in case"))
+                    .expected(Fact::new(name, "image-spec"))
+                    .found(Fact::new(key, "the document")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the text of this value begins inside `document`, which must be the text that it was parsed from.
+    pub fn offset_in(self, document: &str) -> usize {
+        (self.text.as_ptr() as usize).saturating_sub(document.as_ptr() as usize)
+    }
+}
+
+/// `text` as a JSON string with its quotes.
+pub fn quote(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            control if u32::from(control) < 0x20 => out.push_str(&format!("\\u{:04x}", u32::from(control))),
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,425 @@
+//! One pass that validates a document, and cursors over validated text.
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use crate::core::{Code, Error, Fact, Result};
+
+/// Above this many members, keys are compared through a set instead of one by one.
+const MEMBERS_COMPARED_PAIRWISE: usize = 16;
+
+/// Validates `text` and gives the text of its one value.
+pub(super) fn validate(text: &str, depth: usize) -> Result<&str> {
+    let mut scanner = Scanner { text, at: 0, depth };
+    if text.starts_with('\u{feff}') {
+        return Err(Error::new(Code::JsonEncoding, "the document starts with a byte order mark"));
+    }
+    scanner.whitespace();
+    let start = scanner.at;
+    scanner.value()?;
+    let end = scanner.at;
+    scanner.whitespace();
+    if scanner.at != text.len() {
+        return Err(Error::new(Code::JsonTrailing, "the document goes on after its value")
+            .found(Fact::new(format!("{} more bytes at offset {}", text.len().saturating_sub(scanner.at), scanner.at), "the document")));
+    }
+    Ok(text.get(start..end).unwrap_or_default())
+}
+
+struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+}
+
+impl<'a> Scanner<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.at = self.at.saturating_add(count);
+    }
+
+    fn syntax(&self, wanted: &str) -> Error {
+        let found = match self.text.get(self.at..).and_then(|rest| rest.chars().next()) {
+            Some(character) => format!("{character:?} at offset {}", self.at),
+            None => format!("the end at offset {}", self.at),
+        };
+        Error::new(Code::JsonSyntax, "the document is not JSON")
+            .expected(Fact::new(wanted, "RFC 8259"))
+            .found(Fact::new(found, "the document"))
+    }
+
+    fn whitespace(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.advance(1);
+        }
+    }
+
+    fn value(&mut self) -> Result<()> {
+        match self.peek() {
+            Some(b'{') => self.nested(Self::object),
+            Some(b'[') => self.nested(Self::array),
+            Some(b'"') => self.string().map(|_| ()),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word("true"),
+            Some(b'f') => self.word("false"),
+            Some(b'n') => self.word("null"),
+            _ => Err(self.syntax("a value")),
+        }
+    }
+
+    /// Recursion is bounded by the limit, so the stack is too.
+    fn nested(&mut self, inner: fn(&mut Self) -> Result<()>) -> Result<()> {
+        self.depth = self.depth.checked_sub(1).ok_or_else(|| {
+            Error::new(Code::JsonDepth, "the document is nested too deeply")
+                .found(Fact::new(format!("one level more at offset {}", self.at), "the document"))
+        })?;
+        inner(self)?;
+        self.depth = self.depth.saturating_add(1);
+        Ok(())
+    }
+
+    fn object(&mut self) -> Result<()> {
+        self.advance(1);
+        self.whitespace();
+        let mut keys = Keys::default();
+        if self.peek() == Some(b'}') {
+            self.advance(1);
+            return Ok(());
+        }
+        loop {
+            if self.peek() != Some(b'"') {
+                return Err(self.syntax("a key"));
+            }
+            let at = self.at;
+            let key = self.string()?;
+            if let Some(key) = keys.add(unescape(key)) {
+                return Err(Error::new(Code::JsonDuplicateKey, format!("the key {key:?} stands twice in one object"))
+                    .found(Fact::new(format!("the second one at offset {at}"), "the document")));
+            }
+            self.whitespace();
+            if self.peek() != Some(b':') {
+                return Err(self.syntax("a colon"));
+            }
+            self.advance(1);
+            self.whitespace();
+            self.value()?;
+            self.whitespace();
+            match self.peek() {
+                Some(b',') => self.advance(1),
+                Some(b'}') => {
+                    self.advance(1);
+                    return Ok(());
+                }
+                _ => return Err(self.syntax("a comma or }")),
+            }
+            self.whitespace();
+        }
+    }
+
+    fn array(&mut self) -> Result<()> {
+        self.advance(1);
+        self.whitespace();
+        if self.peek() == Some(b']') {
+            self.advance(1);
+            return Ok(());
+        }
+        loop {
+            self.value()?;
+            self.whitespace();
+            match self.peek() {
+                Some(b',') => self.advance(1),
+                Some(b']') => {
+                    self.advance(1);
+                    return Ok(());
+                }
+                _ => return Err(self.syntax("a comma or ]")),
+            }
+            self.whitespace();
+        }
+    }
+
+    fn word(&mut self, word: &str) -> Result<()> {
+        if self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
+            self.advance(word.len());
+            Ok(())
+        } else {
+            Err(self.syntax(word))
+        }
+    }
+
+    fn digits(&mut self) -> Result<()> {
+        if !matches!(self.peek(), Some(b'0'..=b'9')) {
+            return Err(self.syntax("a digit"));
+        }
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.advance(1);
+        }
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<()> {
+        if self.peek() == Some(b'-') {
+            self.advance(1);
+        }
+        if self.peek() == Some(b'0') {
+            self.advance(1);
+        } else {
+            self.digits()?;
+        }
+        if self.peek() == Some(b'.') {
+            self.advance(1);
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.advance(1);
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.advance(1);
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    /// Checks a string and gives its text with the quotes.
+    fn string(&mut self) -> Result<&'a str> {
+        let start = self.at;
+        self.advance(1);
+        loop {
+            match self.peek() {
+                None => return Err(self.syntax("the end of a string")),
+                Some(b'"') => {
+                    self.advance(1);
+                    return Ok(self.text.get(start..self.at).unwrap_or_default());
+                }
+                Some(b'\\') => self.escape()?,
+                Some(byte) if byte < 0x20 => return Err(self.syntax("no control character in a string")),
+                Some(_) => self.advance(1),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<()> {
+        self.advance(1);
+        match self.peek() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                self.advance(1);
+                Ok(())
+            }
+            Some(b'u') => {
+                let unit = self.unit()?;
+                let lone = Error::new(Code::JsonEncoding, "a string holds half of a surrogate pair")
+                    .found(Fact::new(format!("\\u{unit:04x} before offset {}", self.at), "the document"));
+                match unit {
+                    0xdc00..=0xdfff => Err(lone),
+                    0xd800..=0xdbff => {
+                        if self.peek() != Some(b'\\') {
+                            return Err(lone);
+                        }
+                        self.advance(1);
+                        if self.peek() != Some(b'u') || !(0xdc00..=0xdfff).contains(&self.unit()?) {
+                            return Err(lone);
+                        }
+                        Ok(())
+                    }
+                    _ => Ok(()),
+                }
+            }
+            _ => Err(self.syntax("an escape sequence")),
+        }
+    }
+
+    /// Reads `uXXXX`.
+    fn unit(&mut self) -> Result<u32> {
+        self.advance(1);
+        let end = self.at.saturating_add(4);
+        let unit = self
+            .text
+            .get(self.at..end)
+            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            .and_then(|digits| u32::from_str_radix(digits, 16).ok())
+            .ok_or_else(|| self.syntax("four hexadecimal digits"))?;
+        self.at = end;
+        Ok(unit)
+    }
+}
+
+/// The keys of one object; most objects are too small to be worth a set.
+#[derive(Default)]
+struct Keys<'a> {
+    few: Vec<Cow<'a, str>>,
+    many: HashSet<Cow<'a, str>>,
+}
+
+impl<'a> Keys<'a> {
+    /// Adds a key; gives it back if it was there already.
+    fn add(&mut self, key: Cow<'a, str>) -> Option<String> {
+        if self.many.is_empty() && self.few.len() < MEMBERS_COMPARED_PAIRWISE {
+            if self.few.contains(&key) {
+                return Some(key.into_owned());
+            }
+            self.few.push(key);
+            return None;
+        }
+        if self.many.is_empty() {
+            self.many.extend(self.few.drain(..));
+        }
+        match self.many.replace(key) {
+            Some(twice) => Some(twice.into_owned()),
+            None => None,
+        }
+    }
+}
+
+/// The text of a validated string.
+pub(super) fn unescape(quoted: &str) -> Cow<'_, str> {
+    let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+    if !inner.contains('\\') {
+        return Cow::Borrowed(inner);
+    }
+    let mut out = String::with_capacity(inner.len());
+    let mut characters = inner.chars();
+    let mut high: u32 = 0;
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            out.push(character);
+            continue;
+        }
+        match characters.next() {
+            Some('b') => out.push('\u{8}'),
+            Some('f') => out.push('\u{c}'),
+            Some('n') => out.push('\n'),
+            Some('r') => out.push('\r'),
+            Some('t') => out.push('\t'),
+            Some('u') => {
+                let unit = characters.by_ref().take(4).filter_map(|digit| digit.to_digit(16)).fold(0, |unit, digit| (unit << 4) | digit);
+                match unit {
+                    0xd800..=0xdbff => high = unit,
+                    0xdc00..=0xdfff => {
+                        let pair = 0x1_0000_u32.wrapping_add((high & 0x3ff) << 10).wrapping_add(unit & 0x3ff);
+                        out.push(char::from_u32(pair).unwrap_or('\u{fffd}'));
+                    }
+                    _ => out.push(char::from_u32(unit).unwrap_or('\u{fffd}')),
+                }
+            }
+            Some(other) => out.push(other),
+            None => {}
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Whether the quoted `key` says `name`.
+pub(super) fn key_is(key: &str, name: &str) -> bool {
+    match key.get(1..key.len().saturating_sub(1)) {
+        Some(inner) if !inner.contains('\\') => inner == name,
+        _ => unescape(key) == name,
+    }
+}
+
+/// Where the value that starts at `at` ends. The text is validated, so brackets match.
+fn value_end(text: &str, at: usize) -> usize {
+    let bytes = text.as_bytes();
+    let mut position = at;
+    let mut depth: usize = 0;
+    loop {
+        match bytes.get(position) {
+            None => return position,
+            Some(b'"') => {
+                position = string_end(bytes, position);
+                if depth == 0 {
+                    return position;
+                }
+                continue;
+            }
+            Some(b'{' | b'[') => depth = depth.saturating_add(1),
+            Some(b'}' | b']') => {
+                if depth <= 1 {
+                    return if depth == 1 { position.saturating_add(1) } else { position };
+                }
+                depth = depth.saturating_sub(1);
+            }
+            Some(b',' | b' ' | b'\t' | b'\n' | b'\r') if depth == 0 => return position,
+            Some(_) => {}
+        }
+        position = position.saturating_add(1);
+    }
+}
+
+fn string_end(bytes: &[u8], at: usize) -> usize {
+    let mut position = at.saturating_add(1);
+    loop {
+        match bytes.get(position) {
+            None => return position,
+            Some(b'"') => return position.saturating_add(1),
+            Some(b'\\') => position = position.saturating_add(2),
+            Some(_) => position = position.saturating_add(1),
+        }
+    }
+}
+
+fn skip(text: &str, mut at: usize) -> usize {
+    while matches!(text.as_bytes().get(at), Some(b' ' | b'\t' | b'\n' | b'\r' | b',' | b':')) {
+        at = at.saturating_add(1);
+    }
+    at
+}
+
+/// The members of an object: the quoted key and the text of the value.
+pub(super) struct Members<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Members<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        let at = if text.starts_with('{') { 1 } else { text.len() };
+        Self { text, at }
+    }
+}
+
+impl<'a> Iterator for Members<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let key = skip(self.text, self.at);
+        if self.text.as_bytes().get(key) != Some(&b'"') {
+            return None;
+        }
+        let key_end = string_end(self.text.as_bytes(), key);
+        let value = skip(self.text, key_end);
+        let value_end = value_end(self.text, value);
+        self.at = value_end;
+        Some((self.text.get(key..key_end)?, self.text.get(value..value_end)?))
+    }
+}
+
+/// The items of a list.
+pub(super) struct Items<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Items<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        let at = if text.starts_with('[') { 1 } else { text.len() };
+        Self { text, at }
+    }
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let start = skip(self.text, self.at);
+        if matches!(self.text.as_bytes().get(start), None | Some(b']')) {
+            return None;
+        }
+        let end = value_end(self.text, start);
+        self.at = end;
+        self.text.get(start..end)
+    }
+}

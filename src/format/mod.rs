@@ -1,0 +1,4 @@
+//! Formats: bytes in, values out. No paths, no files; imports `core` only.
+
+pub mod json;
+pub mod tar;

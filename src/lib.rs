@@ -1,0 +1,3 @@
+//! airbase
+pub mod core;
+pub mod format;
