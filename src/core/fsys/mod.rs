@@ -3,8 +3,18 @@
 //! Reading ([`Directory`], [`File`]) is relative to a directory that was opened once, follows no symbolic link (but see
 //! [`Directory::blob`]), opens nothing but regular files, and never blocks on a FIFO: opening is non-blocking and the
 //! kind is checked on the open file, not on the name.
+//!
+//! Writing ([`WriteDirectory`], [`Staged`]) gives a file its name only when it is complete, and every change passes the
+//! gate of [`Faults`], so that tests can refuse each of them in turn. [`StoreLock`] and [`IndexLock`] keep processes
+//! apart.
 
+mod fault;
+mod lock;
 mod read;
+mod write;
 
-pub use read::{Directory, Entry, EntryKind, File, ReadAt, Region};
+pub use fault::{Faults, Operation};
+pub use lock::{INDEX_LOCK, IndexLock, StoreLock};
 pub(crate) use read::shown;
+pub use read::{Directory, Entry, EntryKind, File, ReadAt, Region};
+pub use write::{Published, Stamp, Staged, WriteDirectory, is_temporary, temporary_sibling};

@@ -85,6 +85,11 @@ impl File {
         &self.path
     }
 
+    /// The open file, for flushing.
+    pub(super) fn fd(&self) -> rustix::fd::BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
     /// Refuses a file whose size changed since it was opened.
     ///
     /// # Errors
@@ -242,6 +247,11 @@ impl Directory {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| Error::io(format!("open the directory {}", shown(path)), errno.into()))?;
         Ok(Self { fd, path: path.to_owned() })
+    }
+
+    /// A directory that is open already.
+    pub(super) fn opened(fd: OwnedFd, path: PathBuf) -> Self {
+        Self { fd, path }
     }
 
     /// The path it was opened by.

@@ -16,6 +16,8 @@ mod value;
 pub use value::Value;
 
 use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
 
 use crate::core::{Code, Error, Fact, Limits, Result};
 
@@ -43,6 +45,34 @@ impl<'a> Document<'a> {
     /// The value.
     pub fn root(self) -> Node<'a> {
         self.root
+    }
+}
+
+/// A validated document that owns its text, for values that outlive the bytes they came from.
+#[derive(Debug, Clone)]
+pub struct Text {
+    text: Arc<str>,
+    root: Range<usize>,
+}
+
+impl Text {
+    /// Validates and keeps `bytes`; see [`Document::parse`].
+    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self> {
+        let document = Document::parse(bytes, limits)?;
+        // Validation proved that the bytes are UTF-8.
+        let text = std::str::from_utf8(bytes).unwrap_or_default();
+        let start = document.root().offset_in(text);
+        Ok(Self { text: text.into(), root: start..start + document.root().raw().len() })
+    }
+
+    /// The value.
+    pub fn root(&self) -> Node<'_> {
+        Node { text: self.text.get(self.root.clone()).unwrap_or_default() }
+    }
+
+    /// The whole text, with what stands around the value.
+    pub fn as_str(&self) -> &str {
+        &self.text
     }
 }
 

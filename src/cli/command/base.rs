@@ -1,0 +1,99 @@
+//! `airbase base show|verify|set|dependents`
+
+use crate::cli::arguments::Destination;
+use crate::cli::terminal::Terminal;
+use crate::core::Result;
+use crate::verbs::base::{dependents, show, verify};
+use crate::verbs::tag::{Target, set_base};
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Which base an image stands on, with all the evidence, annotated or not
+    Show(Show),
+    /// Prove that an image stands on a base
+    #[command(alias = "check")]
+    Verify(Verify),
+    /// Prove it, then record it in the annotations base.name and base.digest
+    Set(Set),
+    /// Who stands on a base
+    Dependents(Dependents),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Show {
+    /// The image
+    #[arg(value_name = "REF")]
+    image: String,
+    /// Where bases lie: layouts, archives, folders of them, or references
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    bases: Vec<String>,
+    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}
+    #[arg(long, value_name = "RULE")]
+    map: Vec<String>,
+    /// One platform only: OS/ARCHITECTURE[/VARIANT]
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Verify {
+    /// The image
+    #[arg(value_name = "REF")]
+    image: String,
+    /// The base
+    #[arg(long, value_name = "REF")]
+    base: String,
+    /// One platform only: OS/ARCHITECTURE[/VARIANT]
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Set {
+    /// The image
+    #[arg(value_name = "REF")]
+    image: String,
+    /// The base
+    #[arg(long, value_name = "REF")]
+    base: String,
+    /// The full name of the base, where the base itself has none
+    #[arg(long, value_name = "NAME")]
+    base_name: Option<String>,
+    #[command(flatten)]
+    destination: Destination,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Dependents {
+    /// The base
+    #[arg(value_name = "REF")]
+    base: String,
+    /// Where images lie: layouts, archives, folders of them, or references
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<String>,
+}
+
+pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<u8> {
+    match command {
+        Command::Show(arguments) => {
+            let platform = super::platform(arguments.platform.as_deref())?;
+            let report = show(&arguments.image, &arguments.bases, &arguments.map, platform.as_ref(), terminal.context())?;
+            terminal.answer(&report)
+        }
+        Command::Verify(arguments) => {
+            let platform = super::platform(arguments.platform.as_deref())?;
+            let report = verify(&arguments.image, &arguments.base, platform.as_ref(), terminal.context())?;
+            terminal.answer(&report)
+        }
+        Command::Set(arguments) => {
+            let (output, names) = super::destination(&arguments.image, &arguments.destination)?;
+            let target = Target { output, names, mtime: terminal.mtime()? };
+            let report = set_base(&arguments.image, &arguments.base, arguments.base_name.as_deref(), &target, terminal.context())?;
+            terminal.answer(&report)
+        }
+        Command::Dependents(arguments) => {
+            let report = dependents(&arguments.base, &arguments.paths, terminal.context())?;
+            terminal.answer(&report)
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! `airbase cat`
+
+use crate::cli::terminal::Terminal;
+use crate::core::Result;
+use crate::verbs::files::{Wanted, cat};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The image: prints its manifest or index; with @DIGEST any blob of the source
+    #[arg(value_name = "REF")]
+    image: String,
+    /// A path inside the image: prints that file
+    #[arg(value_name = "INNER")]
+    inner: Option<String>,
+    /// Print the config of the image
+    #[arg(long, conflicts_with = "inner")]
+    config: bool,
+    /// The platform, where the image has several: OS/ARCHITECTURE[/VARIANT]
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
+}
+
+/// Passes bytes to standard output; a reader that went away is no error.
+struct Out;
+
+impl std::io::Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match std::io::stdout().lock().write(bytes) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            other => other,
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match std::io::stdout().lock().flush() {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
+    let platform = super::platform(arguments.platform.as_deref())?;
+    let wanted = match (&arguments.inner, arguments.config) {
+        (Some(inner), _) => Wanted::File(inner.clone()),
+        (None, true) => Wanted::Config,
+        (None, false) => Wanted::Document,
+    };
+    cat(&arguments.image, &wanted, platform.as_ref(), &mut Out, terminal.context())?;
+    terminal.print(b"")?;
+    Ok(0)
+}

@@ -1,0 +1,23 @@
+//! `airbase fsck`
+
+use crate::cli::terminal::Terminal;
+use crate::core::Result;
+use crate::verbs::fsck::fsck;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Layouts, archives, or folders of them
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<String>,
+    /// How deep: 0 structure and sizes, 1 manifests and configs hashed, 2 all digests
+    #[arg(long, value_name = "LEVEL", default_value_t = 2)]
+    level: u8,
+    /// Blobs may be missing
+    #[arg(long)]
+    allow_sparse: bool,
+}
+
+pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
+    let report = fsck(&arguments.paths, arguments.level, arguments.allow_sparse, terminal.context())?;
+    terminal.answer(&report)
+}

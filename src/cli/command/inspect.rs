@@ -1,0 +1,24 @@
+//! `airbase inspect`
+
+use crate::cli::terminal::Terminal;
+use crate::core::Result;
+use crate::verbs::inspect::{Request, inspect};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// References, layouts, archives, or folders of them
+    #[arg(required = true, value_name = "REF|PATH")]
+    paths: Vec<String>,
+    /// Show untagged entries, referrers, artifacts, and manifests that no index lists, too
+    #[arg(long)]
+    all: bool,
+    /// Where bases lie: layouts, archives, folders of them, or references; shows the base and what is inherited from it
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    bases: Vec<String>,
+}
+
+pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
+    let request = Request { paths: arguments.paths.clone(), all: arguments.all, bases: arguments.bases.clone() };
+    let report = inspect(&request, terminal.context())?;
+    terminal.answer(&report)
+}

@@ -1,0 +1,24 @@
+//! `airbase ls`
+
+use crate::cli::terminal::Terminal;
+use crate::core::Result;
+use crate::verbs::files::ls;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The image
+    #[arg(value_name = "REF")]
+    image: String,
+    /// A path inside the image; without it everything is listed
+    #[arg(value_name = "INNER")]
+    inner: Option<String>,
+    /// The platform, where the image has several: OS/ARCHITECTURE[/VARIANT]
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
+}
+
+pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
+    let platform = super::platform(arguments.platform.as_deref())?;
+    let report = ls(&arguments.image, arguments.inner.as_deref(), platform.as_ref(), terminal.context())?;
+    terminal.answer(&report)
+}

@@ -1,0 +1,83 @@
+//! One file is one verb.
+
+pub(super) mod annotate;
+pub(super) mod base;
+pub(super) mod cat;
+pub(super) mod copy;
+pub(super) mod demo;
+pub(super) mod explain;
+pub(super) mod fsck;
+pub(super) mod generate;
+pub(super) mod inspect;
+pub(super) mod ls;
+pub(super) mod outdated;
+pub(super) mod rebase;
+pub(super) mod tag;
+pub(super) mod untag;
+
+use super::arguments::{Command, Destination, Line};
+use super::terminal::Terminal;
+use crate::core::{Code, Error, Fact, Result};
+use crate::oci::Platform;
+use crate::read::{Reference, SourceKind};
+use crate::verbs::Output;
+
+/// Runs one command; gives the exit status.
+pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
+    match &line.command {
+        Command::Inspect(arguments) => inspect::run(arguments, terminal),
+        Command::Ls(arguments) => ls::run(arguments, terminal),
+        Command::Cat(arguments) => cat::run(arguments, terminal),
+        Command::Fsck(arguments) => fsck::run(arguments, terminal),
+        Command::Base(command) => base::run(command, terminal),
+        Command::Outdated(arguments) => outdated::run(arguments, terminal),
+        Command::Rebase(arguments) => rebase::run(arguments, terminal),
+        Command::Copy(arguments) => copy::run(arguments, terminal),
+        Command::Tag(arguments) => tag::run(arguments, terminal),
+        Command::Untag(arguments) => untag::run(arguments, terminal),
+        Command::Annotate(arguments) => annotate::run(arguments, terminal),
+        Command::Demo(arguments) => demo::run(arguments, terminal),
+        Command::Explain(arguments) => explain::run(arguments, terminal),
+        Command::Generate(arguments) => generate::run(arguments, terminal),
+    }
+}
+
+/// A platform from the command line.
+fn platform(text: Option<&str>) -> Result<Option<Platform>> {
+    text.map(str::parse).transpose()
+}
+
+/// `K=V` from the command line.
+fn pairs(texts: &[String]) -> Result<Vec<(String, String)>> {
+    texts
+        .iter()
+        .map(|text| match text.split_once('=') {
+            Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+            _ => Err(Error::new(Code::UsageArgument, "an annotation is written KEY=VALUE").found(Fact::new(text, "-a"))),
+        })
+        .collect()
+}
+
+/// Where a result goes: `-o` decides; without it a layout takes the names that were given with `--tag`.
+///
+/// # Errors
+/// `usage.output`.
+fn destination(image: &str, destination: &Destination) -> Result<(Output, Vec<String>)> {
+    let mut names = destination.tag.clone();
+    if let Some(text) = &destination.output {
+        let (output, name) = Output::parse(text, destination.overwrite)?;
+        names.splice(0..0, name);
+        return Ok((output, names));
+    }
+    let reference = Reference::existing(image)?;
+    let kind = crate::read::Source::open_container(&reference.path, &crate::core::Limits::STANDARD)?.kind();
+    match kind {
+        SourceKind::Archive => {
+            Err(Error::new(Code::UsageOutput, "the image is in an archive, and archives are never changed").at(reference.shown_path()).hint("Say where the result goes: -o NEW.tar, or -o DIR:NAME for a layout."))
+        }
+        SourceKind::Layout if names.is_empty() => {
+            Err(Error::new(Code::UsageOutput, "the command does not say where the result goes").at(reference.shown_path()).hint("Give --tag NAME to add the result to this layout, or -o OUT for another place."))
+        }
+        SourceKind::Layout => Ok((Output::Layout(reference.path), names)),
+    }
+}

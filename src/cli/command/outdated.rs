@@ -1,0 +1,23 @@
+//! `airbase outdated`
+
+use crate::cli::terminal::Terminal;
+use crate::core::Result;
+use crate::verbs::outdated::outdated;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Where images lie: layouts, archives, folders of them, or references
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<String>,
+    /// Where bases lie: layouts, archives, folders of them, or references
+    #[arg(long, required = true, value_name = "PATH", num_args = 1..)]
+    bases: Vec<String>,
+    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}
+    #[arg(long, value_name = "RULE")]
+    map: Vec<String>,
+}
+
+pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
+    let report = outdated(&arguments.paths, &arguments.bases, &arguments.map, terminal.context())?;
+    terminal.answer(&report)
+}

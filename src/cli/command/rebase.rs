@@ -1,0 +1,133 @@
+//! `airbase rebase`
+
+use clap::ValueEnum;
+
+use crate::cli::arguments::Destination;
+use crate::cli::terminal::Terminal;
+use crate::core::clock::Time;
+use crate::core::{Code, Error, Result};
+use crate::plan::rebase::created::CreatedPolicy;
+use crate::verbs::rebase::{MissingPlatform, Request, TrustPlatform, plan};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The image
+    #[arg(value_name = "REF")]
+    image: String,
+    /// The new base; without it, what the name of the image's base means now among --bases
+    #[arg(long, alias = "new-base", visible_alias = "to", value_name = "REF")]
+    onto: Option<String>,
+    /// Where bases lie: layouts, archives, folders of them, or references
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    bases: Vec<String>,
+    /// The old base, where the image does not say it or says it wrongly
+    #[arg(long, alias = "old-base", value_name = "REF", conflicts_with = "seam_layers")]
+    from: Option<String>,
+    /// How many of the lowest layers belong to the old base, where the old base is gone
+    #[arg(long, value_name = "N")]
+    seam_layers: Option<usize>,
+    #[command(flatten)]
+    destination: Destination,
+    /// Set an annotation of the result
+    #[arg(long = "annotation", short = 'a', value_name = "K=V")]
+    annotations: Vec<String>,
+    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}
+    #[arg(long, value_name = "RULE")]
+    map: Vec<String>,
+    /// Print the plan and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Who wins where app and new base both changed a setting: app, base, or FIELD=app|base (User, Env.JAVA_HOME, Labels.KEY)
+    #[arg(long, value_name = "WHO", num_args = 1)]
+    prefer: Vec<String>,
+    /// What to do with a platform that the new base lacks
+    #[arg(long, value_enum, default_value_t = Missing::Fail)]
+    on_missing_platform: Missing,
+    /// Whom to believe where index and config give different platforms
+    #[arg(long, value_enum, value_name = "WHO")]
+    trust_platform: Option<Trust>,
+    /// Move one platform only: OS/ARCHITECTURE[/VARIANT]
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
+    /// The date of the result; newest is the later one of image and new base
+    #[arg(long, value_enum, default_value_t = Created::Newest)]
+    created: Created,
+    /// The full name of the new base, where the base itself has none
+    #[arg(long, value_name = "NAME")]
+    base_name: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Missing {
+    /// Refuse the image
+    Fail,
+    /// Keep the old manifest of that platform
+    KeepOld,
+    /// Leave the platform out
+    Drop,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Trust {
+    /// The descriptor in the index
+    Descriptor,
+    /// The config
+    Config,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Created {
+    /// The later one of image and new base
+    Newest,
+    /// The image's own
+    Keep,
+    /// SOURCE_DATE_EPOCH
+    Epoch,
+    /// The present; the result is another one each time
+    Now,
+}
+
+pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
+    let nowhere = arguments.destination.output.is_none() && arguments.destination.tag.is_empty();
+    let (output, names) = if arguments.dry_run && nowhere {
+        (None, Vec::new())
+    } else {
+        let (output, names) = super::destination(&arguments.image, &arguments.destination)?;
+        (Some(output), names)
+    };
+    let created = match arguments.created {
+        Created::Newest => CreatedPolicy::Newest,
+        Created::Keep => CreatedPolicy::Keep,
+        Created::Now => CreatedPolicy::At(terminal.epoch()?.unwrap_or_else(Time::now)),
+        Created::Epoch => CreatedPolicy::At(terminal.epoch()?.ok_or_else(|| Error::new(Code::UsageEpoch, "--created epoch needs SOURCE_DATE_EPOCH").hint("Set SOURCE_DATE_EPOCH to a number of seconds since 1970."))?),
+    };
+    let request = Request {
+        image: arguments.image.clone(),
+        onto: arguments.onto.clone(),
+        bases: arguments.bases.clone(),
+        from: arguments.from.clone(),
+        seam_layers: arguments.seam_layers,
+        map: arguments.map.clone(),
+        platform: super::platform(arguments.platform.as_deref())?,
+        on_missing_platform: match arguments.on_missing_platform {
+            Missing::Fail => MissingPlatform::Fail,
+            Missing::KeepOld => MissingPlatform::KeepOld,
+            Missing::Drop => MissingPlatform::Drop,
+        },
+        trust_platform: match arguments.trust_platform {
+            None => TrustPlatform::Refuse,
+            Some(Trust::Descriptor) => TrustPlatform::Descriptor,
+            Some(Trust::Config) => TrustPlatform::Config,
+        },
+        prefer: arguments.prefer.clone(),
+        created,
+        annotations: super::pairs(&arguments.annotations)?,
+        base_name: arguments.base_name.clone(),
+        output,
+        names,
+        mtime: terminal.mtime()?,
+    };
+    let plan = plan(&request, terminal.context())?;
+    let report = if arguments.dry_run { plan.report } else { plan.apply(terminal.context())? };
+    terminal.answer(&report)
+}

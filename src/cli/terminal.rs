@@ -1,0 +1,129 @@
+//! Standard output, standard error and the environment.
+
+use std::io::{IsTerminal, Write};
+
+use super::arguments::{Format, Global, Progress, When};
+use super::progress::Meter;
+use crate::core::clock::Time;
+use crate::core::{Code, Error, ExitClass, Limits, Result};
+use crate::report::{Page, Report, Tone};
+use crate::verbs::Context;
+
+/// What the commands speak through.
+pub(super) struct Terminal {
+    pub(super) global: Global,
+    limits: Limits,
+    meter: Meter,
+    colour_out: bool,
+    colour_err: bool,
+}
+
+/// The environment, read in one place.
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+static NO_FAULTS: crate::core::fsys::Faults = crate::core::fsys::Faults::none();
+
+impl Terminal {
+    pub(super) fn new(global: &Global) -> Self {
+        let colour = |terminal: bool| match global.color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => terminal && variable("NO_COLOR").is_none() && variable("TERM").is_none_or(|term| term != "dumb"),
+        };
+        let error_is_terminal = std::io::stderr().is_terminal();
+        let meter = match global.progress {
+            Progress::Json => Meter::json(),
+            Progress::Auto if error_is_terminal && !global.quiet && global.format == Format::Human => Meter::bar(),
+            _ => Meter::silent(),
+        };
+        Self { limits: global.limits(), meter, colour_out: colour(std::io::stdout().is_terminal()), colour_err: colour(error_is_terminal), global: global.clone() }
+    }
+
+    /// What the verbs need.
+    pub(super) fn context(&self) -> Context<'_> {
+        let available = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        Context {
+            limits: &self.limits,
+            events: &self.meter,
+            jobs: self.global.jobs.map_or(available, std::num::NonZeroUsize::get),
+            lock_timeout: self.global.lock_timeout(),
+            faults: &NO_FAULTS,
+        }
+    }
+
+    /// `SOURCE_DATE_EPOCH` as an instant.
+    ///
+    /// # Errors
+    /// `usage.epoch`.
+    pub(super) fn epoch(&self) -> Result<Option<Time>> {
+        variable("SOURCE_DATE_EPOCH").map(|text| Time::from_epoch(&text)).transpose()
+    }
+
+    /// The date of members of archives: `SOURCE_DATE_EPOCH`, or 1970, so that the same input gives the same bytes.
+    ///
+    /// # Errors
+    /// `usage.epoch`.
+    pub(super) fn mtime(&self) -> Result<u64> {
+        self.epoch()?;
+        Ok(variable("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok()).unwrap_or(0))
+    }
+
+    /// Prints a report; gives the exit status that belongs to it.
+    ///
+    /// # Errors
+    /// `io` if standard output cannot take it.
+    pub(super) fn answer<R: Report>(&mut self, report: &R) -> Result<u8> {
+        let text = match self.global.format {
+            Format::Json => report.to_json().map_err(|error| Error::new(Code::Bug, format!("the report has no JSON form: {error}")))? + "\n",
+            Format::Human if self.global.quiet => String::new(),
+            Format::Human => {
+                let mut page = Page::new(self.colour_out, self.global.verbose);
+                report.render(&mut page);
+                page.into_text()
+            }
+        };
+        self.print(text.as_bytes())?;
+        Ok(report.exit().map_or(0, ExitClass::status))
+    }
+
+    /// Writes to standard output. A reader that went away is no error; a full disk is.
+    ///
+    /// # Errors
+    /// `io`.
+    pub(super) fn print(&mut self, bytes: &[u8]) -> Result<()> {
+        let mut out = std::io::stdout().lock();
+        match out.write_all(bytes).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::io("write to standard output", error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// A page for standard output.
+    pub(super) fn page(&self) -> Page {
+        Page::new(self.colour_out, self.global.verbose)
+    }
+
+    /// Prints an error; gives the exit status that belongs to it.
+    pub(super) fn fail(&mut self, error: &Error) -> u8 {
+        let class = error.exit_class();
+        let mut page = Page::new(self.colour_err, true);
+        let head = page.toned(Tone::Bad, "error");
+        let finding = error.finding();
+        page.line(0, &format!("{head} [{}] {}", finding.code.slug(), crate::core::text::escape(&finding.message)));
+        page.particulars(1, finding);
+        if finding.hints.is_empty() {
+            let label = page.toned(Tone::Strong, "hint");
+            page.line(1, &format!("{label}: {}", finding.code.next()));
+        }
+        // There is nowhere left to report that standard error is gone.
+        let _ = std::io::stderr().lock().write_all(page.into_text().as_bytes());
+        if self.global.format == Format::Json {
+            let document = serde_json::json!({ "schema": "airbase.error/v1", "exit": class.status(), "error": finding });
+            let _ = self.print(format!("{document:#}\n").as_bytes());
+        }
+        class.status()
+    }
+}

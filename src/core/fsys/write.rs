@@ -1,0 +1,536 @@
+//! Writing: staged files, publication, names, flushes.
+//!
+//! A file is written without a name (`O_TMPFILE`) and gets one only when its content is complete, so a crash leaves
+//! nothing behind. Where the file system cannot do that, it is written under a name of the pattern
+//! [`is_temporary`] recognises, in the directory that was opened for writing.
+//!
+//! Nothing here replaces content in place, truncates a file that has a name, or writes through a symbolic link.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, FallocateFlags, FileType, Gid, Mode, OFlags, RenameFlags, ResolveFlags, Stat, Uid};
+use rustix::io::Errno;
+
+use super::fault::{Faults, Operation};
+use super::read::{Directory, EntryKind, shown};
+use crate::core::{Code, Error, Fact, Result};
+
+/// What every temporary name of ours begins with, but for layouts under construction (see [`temporary_sibling`]).
+const TEMPORARY: &str = ".airbase-tmp-";
+
+/// What stands between the name of a layout under construction and its random end.
+const SIBLING: &str = ".airbase-tmp-";
+
+/// How often a random name that is taken already is replaced by another one.
+const NAME_ATTEMPTS: usize = 16;
+
+/// Whether this is the name of a file or directory that a killed process of ours may have left behind.
+pub fn is_temporary(name: &[u8]) -> bool {
+    name.starts_with(TEMPORARY.as_bytes())
+        || (name.starts_with(b".") && name.windows(SIBLING.len()).any(|window| window == SIBLING.as_bytes()))
+}
+
+/// A new name for something that will be moved to `name` in the same directory: `.NAME.airbase-tmp-RANDOM`.
+pub fn temporary_sibling(name: &str) -> String {
+    format!(".{name}{SIBLING}{:016x}", random())
+}
+
+/// `.airbase-tmp-PID-RANDOM`.
+fn temporary() -> String {
+    format!("{TEMPORARY}{}-{:016x}", rustix::process::getpid().as_raw_nonzero(), random())
+}
+
+/// A number that other processes and threads do not get: the standard library seeds its hash maps from the system's
+/// generator. Names are taken exclusively, so a clash costs one more try and nothing else.
+pub(super) fn random() -> u64 {
+    RandomState::new().hash_one(0_u8)
+}
+
+/// Device, inode, size and times of a file: as long as they stay, so did its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    device: u64,
+    inode: u64,
+    size: i64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    #[expect(clippy::useless_conversion, clippy::cast_possible_wrap, reason = "the widths differ between architectures")]
+    fn of(stat: &Stat) -> Self {
+        Self {
+            device: u64::from(stat.st_dev),
+            inode: u64::from(stat.st_ino),
+            size: i64::from(stat.st_size),
+            modified: (i64::from(stat.st_mtime), stat.st_mtime_nsec as i64),
+            changed: (i64::from(stat.st_ctime), stat.st_ctime_nsec as i64),
+        }
+    }
+}
+
+/// A directory that may be changed, and the gate that every change passes.
+pub struct WriteDirectory {
+    directory: Directory,
+    faults: Faults,
+    /// Whom new files belong to, if that is not who runs us.
+    owner: Option<(Uid, Gid)>,
+}
+
+impl WriteDirectory {
+    /// Opens the directory that a person named.
+    ///
+    /// # Errors
+    /// `io`.
+    pub fn open(path: &Path, faults: &Faults) -> Result<Self> {
+        Ok(Self { directory: Directory::open(path)?, faults: faults.clone(), owner: None })
+    }
+
+    /// New files and directories will belong to the owner and the group of this directory, if we are root and somebody
+    /// else owns it: a layout that root adds to stays its owner's.
+    ///
+    /// # Errors
+    /// `io`.
+    pub fn for_its_owner(mut self) -> Result<Self> {
+        if rustix::process::geteuid().is_root() {
+            let stat = rustix::fs::fstat(self.directory.fd()).map_err(|errno| failed("examine", self.directory.path(), errno))?;
+            self.owner = (stat.st_uid != 0).then(|| (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid)));
+        }
+        Ok(self)
+    }
+
+    /// For reading.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The gate.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Opens a directory beneath this one, following no link at all. `None` if there is none of that name.
+    ///
+    /// # Errors
+    /// `path.symlink`, `path.not_regular` if it is no directory, `io`.
+    pub fn beneath(&self, relative: &str) -> Result<Option<Self>> {
+        let path = self.directory.path().join(relative);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        match rustix::fs::openat2(self.directory.fd(), relative, flags, Mode::empty(), resolve) {
+            Ok(fd) => Ok(Some(Self { directory: Directory::opened(fd, path), faults: self.faults.clone(), owner: self.owner })),
+            Err(Errno::NOENT) => Ok(None),
+            Err(Errno::LOOP | Errno::XDEV) => Err(Error::new(Code::PathSymlink, format!("{} is a symbolic link that is not followed", shown(&path)))
+                .expected(Fact::new("a directory", "image-spec, image-layout.md"))),
+            Err(Errno::NOTDIR) => Err(Error::new(Code::PathNotRegular, format!("{} is not a directory", shown(&path)))
+                .expected(Fact::new("a directory", "image-spec, image-layout.md"))),
+            Err(errno) => Err(failed("open the directory", &path, errno)),
+        }
+    }
+
+    /// Another handle on the same directory, whose locks are its own.
+    pub(super) fn reopened(&self) -> Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        rustix::fs::openat(self.directory.fd(), ".", flags, Mode::empty()).map_err(|errno| failed("open the directory", self.directory.path(), errno))
+    }
+
+    /// What identifies the content of a file, links not followed; `None` if it is not there or not regular.
+    pub fn stamp(&self, relative: &str) -> Option<Stamp> {
+        let stat = rustix::fs::statat(self.directory.fd(), relative, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then(|| Stamp::of(&stat))
+    }
+
+    fn path_of(&self, relative: &str) -> std::path::PathBuf {
+        self.directory.path().join(relative)
+    }
+
+    /// Passes the gate, does it, and does both again when a signal came in between.
+    pub(super) fn change<T>(&self, operation: Operation, mut change: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+        loop {
+            match self.faults.gate(operation).map_err(|fault| fault.errno).and_then(|()| change()) {
+                Err(Errno::INTR) => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Begins a file that has no name.
+    ///
+    /// # Errors
+    /// `io`, `io.space`.
+    pub fn stage(&self) -> Result<Staged<'_>> {
+        let mode = Mode::from_raw_mode(0o666);
+        let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+        let (fd, name) = match self.change(Operation::Stage, || rustix::fs::openat(self.directory.fd(), ".", flags, mode)) {
+            Ok(fd) => (fd, None),
+            // What file systems and kernels without O_TMPFILE answer.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {
+                let (fd, name) = self.create_temporary()?;
+                (fd, Some(name))
+            }
+            Err(errno) => return Err(failed("create a file in", self.directory.path(), errno)),
+        };
+        let staged = Staged { home: self, fd, name };
+        if let Some((user, group)) = self.owner {
+            self.change(Operation::Own, || rustix::fs::fchown(&staged.fd, Some(user), Some(group)))
+                .map_err(|errno| failed("set the owner of a file in", self.directory.path(), errno))?;
+        }
+        Ok(staged)
+    }
+
+    fn create_temporary(&self) -> Result<(OwnedFd, String)> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut last = Errno::EXIST;
+        for _ in 0..NAME_ATTEMPTS {
+            let name = temporary();
+            match self.change(Operation::Create, || rustix::fs::openat(self.directory.fd(), &name, flags, Mode::from_raw_mode(0o666))) {
+                Ok(fd) => return Ok((fd, name)),
+                Err(Errno::EXIST) => {}
+                Err(errno) => {
+                    last = errno;
+                    break;
+                }
+            }
+        }
+        Err(failed("create a file in", self.directory.path(), last))
+    }
+
+    /// Opens a file that lives for locking only, creating it if necessary. It is never written.
+    pub(super) fn lock_file(&self, relative: &str) -> rustix::io::Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        self.change(Operation::Create, || rustix::fs::openat(self.directory.fd(), relative, flags, Mode::from_raw_mode(0o666)))
+    }
+
+    /// Creates a directory; `false` if something of that name is there already.
+    pub fn make_directory(&self, relative: &str) -> Result<bool> {
+        match self.change(Operation::MakeDirectory, || rustix::fs::mkdirat(self.directory.fd(), relative, Mode::from_raw_mode(0o777))) {
+            Ok(()) => {}
+            Err(Errno::EXIST) => return Ok(false),
+            Err(errno) => return Err(failed("create the directory", &self.path_of(relative), errno)),
+        }
+        if let Some((user, group)) = self.owner {
+            self.change(Operation::Own, || rustix::fs::chownat(self.directory.fd(), relative, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW))
+                .map_err(|errno| failed("set the owner of", &self.path_of(relative), errno))?;
+        }
+        Ok(true)
+    }
+
+    /// Moves a name inside this directory over whatever `to` is.
+    pub fn rename(&self, from: &str, to: &str) -> Result<()> {
+        self.change(Operation::Rename, || rustix::fs::renameat(self.directory.fd(), from, self.directory.fd(), to))
+            .map_err(|errno| failed("replace", &self.path_of(to), errno))
+    }
+
+    /// Moves a name inside this directory; `false`, and nothing happened, if `to` exists.
+    pub fn rename_new(&self, from: &str, to: &str) -> Result<bool> {
+        let fd = self.directory.fd();
+        match self.change(Operation::Rename, || rustix::fs::renameat_with(fd, from, fd, to, RenameFlags::NOREPLACE)) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST | Errno::NOTEMPTY) => Ok(false),
+            // A file system without the flag. Only an empty directory or nothing at all is replaced by a directory.
+            Err(Errno::INVAL | Errno::NOSYS) if self.directory.kind(from)? == Some(EntryKind::Directory) => {
+                match self.change(Operation::Rename, || rustix::fs::renameat(fd, from, fd, to)) {
+                    Ok(()) => Ok(true),
+                    Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => Ok(false),
+                    Err(errno) => Err(failed("create", &self.path_of(to), errno)),
+                }
+            }
+            Err(errno) => Err(failed("create", &self.path_of(to), errno)),
+        }
+    }
+
+    /// Exchanges two names inside this directory in one step; `false`, and nothing happened, if the file system cannot.
+    pub fn exchange(&self, one: &str, other: &str) -> Result<bool> {
+        let fd = self.directory.fd();
+        match self.change(Operation::Exchange, || rustix::fs::renameat_with(fd, one, fd, other, RenameFlags::EXCHANGE)) {
+            Ok(()) => Ok(true),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
+            Err(errno) => Err(failed("replace", &self.path_of(other), errno)),
+        }
+    }
+
+    /// Removes the name of a file; nothing happens if it is not there.
+    pub fn unlink(&self, relative: &str) -> Result<()> {
+        match self.change(Operation::Unlink, || rustix::fs::unlinkat(self.directory.fd(), relative, AtFlags::empty())) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(failed("remove", &self.path_of(relative), errno)),
+        }
+    }
+
+    /// Removes a directory beneath this one and everything in it, following no link.
+    pub fn remove_tree(&self, relative: &str) -> Result<()> {
+        if let Some(inner) = self.beneath(relative)? {
+            for entry in inner.directory.entries(".")? {
+                // Names that are not text are not ours; the directory then stays.
+                let Ok(name) = std::str::from_utf8(&entry.name) else { continue };
+                if entry.kind == EntryKind::Directory {
+                    inner.remove_tree(name)?;
+                } else {
+                    inner.unlink(name)?;
+                }
+            }
+        }
+        match self.change(Operation::Unlink, || rustix::fs::unlinkat(self.directory.fd(), relative, AtFlags::REMOVEDIR)) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(failed("remove the directory", &self.path_of(relative), errno)),
+        }
+    }
+
+    /// Makes the names in this directory durable.
+    pub fn sync(&self) -> Result<()> {
+        self.change(Operation::SyncDirectory, || rustix::fs::fsync(self.directory.fd()))
+            .map_err(|errno| failed("flush the directory", self.directory.path(), errno))
+    }
+
+    /// Makes all content of the file system durable that this directory lies on. For many files at once this is faster
+    /// than flushing each, as git found out for its objects.
+    pub fn sync_all(&self) -> Result<()> {
+        self.change(Operation::SyncAll, || rustix::fs::syncfs(self.directory.fd()))
+            .map_err(|errno| failed("flush the file system of", self.directory.path(), errno))
+    }
+
+    /// Makes the content of a file beneath this directory durable that somebody else may have written without doing so.
+    pub fn sync_file(&self, file: &super::File) -> Result<()> {
+        self.change(Operation::SyncFile, || rustix::fs::fdatasync(file.fd())).map_err(|errno| failed("flush", file.path(), errno))
+    }
+}
+
+impl fmt::Debug for WriteDirectory {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "WriteDirectory({})", self.directory.path().display())
+    }
+}
+
+/// What [`Staged::publish`] did.
+#[derive(Debug)]
+pub enum Published<'a> {
+    /// The file has its name.
+    New,
+    /// Something of that name was there; the file is still staged.
+    Exists(Staged<'a>),
+}
+
+/// A file that is being written and has no name yet, or a temporary one. Dropping it removes it.
+pub struct Staged<'a> {
+    home: &'a WriteDirectory,
+    fd: OwnedFd,
+    name: Option<String>,
+}
+
+impl<'a> Staged<'a> {
+    fn failed(&self, step: &str, errno: Errno) -> Error {
+        failed(&format!("{step} a new file in"), self.home.directory.path(), errno)
+    }
+
+    /// Writes all of `bytes` at `offset`.
+    ///
+    /// # Errors
+    /// `io`, `io.space`.
+    pub fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        let mut done = 0;
+        while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
+            let position = offset.saturating_add(done as u64);
+            if let Err(fault) = self.home.faults.gate(Operation::Write) {
+                if fault.torn {
+                    let half = rest.get(..rest.len() / 2).unwrap_or_default();
+                    // The test wants a torn write; whether it worked changes nothing.
+                    let _ = rustix::io::pwrite(&self.fd, half, position);
+                }
+                if fault.errno == Errno::INTR {
+                    continue;
+                }
+                return Err(self.failed("write", fault.errno));
+            }
+            match rustix::io::pwrite(&self.fd, rest, position) {
+                Ok(0) => return Err(self.failed("write", Errno::IO)),
+                Ok(count) => done = done.saturating_add(count),
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(self.failed("write", errno)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the size; what was not written reads as zeros.
+    pub fn resize(&self, length: u64) -> Result<()> {
+        self.home
+            .change(Operation::Resize, || rustix::fs::ftruncate(&self.fd, length))
+            .map_err(|errno| self.failed("size", errno))
+    }
+
+    /// Reserves space for `length` bytes, so that a full disk is found before the work and not after it. File systems
+    /// that cannot are left alone.
+    pub fn reserve(&self, length: u64) -> Result<()> {
+        if length == 0 {
+            return Ok(());
+        }
+        match self.home.change(Operation::Reserve, || rustix::fs::fallocate(&self.fd, FallocateFlags::empty(), 0, length)) {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            Err(errno) => Err(self.failed("reserve space for", errno)),
+        }
+    }
+
+    /// Makes the content durable. A failure is final: the kernel reports a lost write once, so asking again would lie.
+    pub fn sync(&self) -> Result<()> {
+        self.home
+            .change(Operation::SyncFile, || rustix::fs::fdatasync(&self.fd))
+            .map_err(|errno| self.failed("flush", errno))
+    }
+
+    /// Takes permissions, group and owner from the file `like` in the same directory, owner and group as far as we may.
+    pub fn resemble(&self, like: &str) -> Result<()> {
+        let theirs = rustix::fs::statat(self.home.directory.fd(), like, AtFlags::SYMLINK_NOFOLLOW).map_err(|errno| self.failed("prepare", errno))?;
+        let ours = rustix::fs::fstat(&self.fd).map_err(|errno| self.failed("examine", errno))?;
+        let set = |owner, group| match self.home.change(Operation::Own, || rustix::fs::fchown(&self.fd, owner, group)) {
+            Ok(()) | Err(Errno::PERM) => Ok(()),
+            Err(errno) => Err(self.failed("set the owner of", errno)),
+        };
+        if theirs.st_gid != ours.st_gid {
+            set(None, Some(Gid::from_raw(theirs.st_gid)))?;
+        }
+        if theirs.st_uid != ours.st_uid {
+            set(Some(Uid::from_raw(theirs.st_uid)), None)?;
+        }
+        if (theirs.st_mode ^ ours.st_mode) & 0o777 != 0 {
+            let mode = Mode::from_raw_mode(theirs.st_mode & 0o777);
+            self.home.change(Operation::Mode, || rustix::fs::fchmod(&self.fd, mode)).map_err(|errno| self.failed("set the mode of", errno))?;
+        }
+        Ok(())
+    }
+
+    /// Gives the file its name in `directory`, which must lie on the same file system; never replaces anything.
+    pub fn publish(mut self, directory: &WriteDirectory, name: &str) -> Result<Published<'a>> {
+        let done = match &self.name {
+            None => self.link(directory, name),
+            Some(temporary) => {
+                let (from, to) = (self.home.directory.fd(), directory.directory.fd());
+                match self.home.change(Operation::Rename, || rustix::fs::renameat_with(from, temporary.as_str(), to, name, RenameFlags::NOREPLACE)) {
+                    // A file system without the flag: a second name never replaces anything, and the first is removed.
+                    Err(Errno::INVAL | Errno::NOSYS) => {
+                        self.home.change(Operation::Link, || rustix::fs::linkat(from, temporary.as_str(), to, name, AtFlags::empty())).inspect(|()| {
+                            // A temporary name that stays is harmless, and the file is complete.
+                            let _ = self.home.unlink(temporary);
+                        })
+                    }
+                    other => other,
+                }
+            }
+        };
+        match done {
+            Ok(()) => {
+                self.name = None;
+                Ok(Published::New)
+            }
+            Err(Errno::EXIST) => Ok(Published::Exists(self)),
+            Err(errno) => Err(failed("create", &directory.path_of(name), errno)),
+        }
+    }
+
+    fn link(&self, directory: &WriteDirectory, name: &str) -> rustix::io::Result<()> {
+        let to = directory.directory.fd();
+        let through = format!("/proc/self/fd/{}", self.fd.as_raw_fd());
+        match self.home.change(Operation::Link, || rustix::fs::linkat(CWD, through.as_str(), to, name, AtFlags::SYMLINK_FOLLOW)) {
+            // No /proc here. The other way needs a capability on older kernels, so it comes second.
+            Err(Errno::NOENT) => self.home.change(Operation::Link, || rustix::fs::linkat(&self.fd, "", to, name, AtFlags::EMPTY_PATH)),
+            other => other,
+        }
+    }
+
+    /// Makes sure that the file has a temporary name in its home directory, for an exchange or a replacement.
+    pub fn name(&mut self) -> Result<&str> {
+        if self.name.is_none() {
+            let mut last = Errno::EXIST;
+            for _ in 0..NAME_ATTEMPTS {
+                let name = temporary();
+                match self.link(self.home, &name) {
+                    Ok(()) => {
+                        self.name = Some(name);
+                        break;
+                    }
+                    Err(Errno::EXIST) => {}
+                    Err(errno) => {
+                        last = errno;
+                        break;
+                    }
+                }
+            }
+            if self.name.is_none() {
+                return Err(self.failed("name", last));
+            }
+        }
+        Ok(self.name.as_deref().unwrap_or_default())
+    }
+
+    /// Puts the file in the place of whatever `name` in `directory` is, in one step. A symbolic link there is replaced
+    /// itself; its target stays as it is.
+    pub fn replace(mut self, directory: &WriteDirectory, name: &str) -> Result<()> {
+        let home = self.home;
+        let temporary = self.name()?;
+        home.change(Operation::Rename, || rustix::fs::renameat(home.directory.fd(), temporary, directory.directory.fd(), name))
+            .map_err(|errno| failed("replace", &directory.path_of(name), errno))?;
+        self.name = None;
+        Ok(())
+    }
+
+    /// Leaves the temporary name to the caller, who moved something else under it.
+    pub fn forget(mut self) -> Option<String> {
+        self.name.take()
+    }
+}
+
+impl Drop for Staged<'_> {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            // Nobody is left to be told; the name is one that `is_temporary` recognises.
+            let _ = self.home.unlink(name);
+        }
+    }
+}
+
+impl fmt::Debug for Staged<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Staged({:?} in {})", self.name, self.home.directory.path().display())
+    }
+}
+
+pub(super) fn failed(step: &str, path: &Path, errno: Errno) -> Error {
+    Error::io(format!("{step} {}", shown(path)), io::Error::from(errno))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_temporary_names_are_recognised_and_no_others() {
+        assert!(is_temporary(temporary().as_bytes()));
+        assert!(is_temporary(temporary_sibling("out").as_bytes()));
+        for name in ["oci-layout", "index.json", "index.json.lock", "oci-put-blob123", ".umoci-x", "x.airbase-tmp-1"] {
+            assert!(!is_temporary(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_staged_file_has_no_name_until_it_is_published_and_never_replaces() {
+        for faults in [Faults::none(), Faults::count().lacking(Operation::Stage, Errno::OPNOTSUPP), Faults::fail_at(2, Errno::INTR)] {
+            let place = tempfile::tempdir().unwrap();
+            let directory = WriteDirectory::open(place.path(), &faults).unwrap();
+            let staged = directory.stage().unwrap();
+            staged.write_at(b"hello", 0).unwrap();
+            assert!(!place.path().join("a").exists());
+            assert!(matches!(staged.publish(&directory, "a").unwrap(), Published::New));
+            let second = directory.stage().unwrap();
+            second.write_at(b"other", 0).unwrap();
+            let Published::Exists(second) = second.publish(&directory, "a").unwrap() else { panic!("it replaced") };
+            assert_eq!(directory.directory().file("a").unwrap().unwrap().read_all(9).unwrap().unwrap(), b"hello");
+            second.replace(&directory, "a").unwrap();
+            assert_eq!(directory.directory().file("a").unwrap().unwrap().read_all(9).unwrap().unwrap(), b"other");
+            drop(directory.stage().unwrap());
+            assert_eq!(directory.directory().entries(".").unwrap().len(), 1);
+        }
+    }
+}

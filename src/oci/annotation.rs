@@ -1,0 +1,41 @@
+//! Annotation keys: those of the specification (image-spec, annotations.md), those of others that must be recognised,
+//! and our own.
+
+/// The name of an entry of `index.json`.
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// The full name under which containerd and docker file an entry of `index.json`.
+pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
+/// The digest of the base.
+pub const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
+/// The name of the base.
+pub const BASE_NAME: &str = "org.opencontainers.image.base.name";
+/// The title of the image.
+pub const TITLE: &str = "org.opencontainers.image.title";
+/// The version of the packaged software.
+pub const VERSION: &str = "org.opencontainers.image.version";
+/// The source revision.
+pub const REVISION: &str = "org.opencontainers.image.revision";
+/// The licences, as an SPDX expression.
+pub const LICENSES: &str = "org.opencontainers.image.licenses";
+/// Who distributes it.
+pub const VENDOR: &str = "org.opencontainers.image.vendor";
+/// Where its source is.
+pub const SOURCE: &str = "org.opencontainers.image.source";
+/// When it was built.
+pub const CREATED: &str = "org.opencontainers.image.created";
+
+/// BuildKit's mark on attestation manifests inside an index.
+pub const DOCKER_REFERENCE_TYPE: &str = "vnd.docker.reference.type";
+/// The manifest that a BuildKit attestation speaks of.
+pub const DOCKER_REFERENCE_DIGEST: &str = "vnd.docker.reference.digest";
+
+/// All keys that airbase writes for its own use begin so.
+pub const OWN_PREFIX: &str = "dev.airbase.";
+/// The digest of the image that was rebased: of the manifest on a manifest, of the index on an index.
+pub const REBASED_FROM: &str = "dev.airbase.rebase.from";
+/// The digest of the base that was replaced, as it was recorded or found.
+pub const OLD_BASE_DIGEST: &str = "dev.airbase.rebase.old-base.digest";
+/// The digest of the platform manifest of the base, where `base.digest` names an index.
+pub const BASE_MANIFEST_DIGEST: &str = "dev.airbase.base.manifest.digest";
+/// How many layers of the image belong to its base, so that it can be split again when the base is gone.
+pub const BASE_LAYERS: &str = "dev.airbase.base.layers";

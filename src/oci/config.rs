@@ -1,0 +1,74 @@
+//! Image configs (image-spec, config.md).
+
+use std::collections::BTreeMap;
+
+use super::{Platform, Verified, document};
+use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
+use crate::format::json::{Kind, Node, Text};
+
+const KNOWN: &[&str] = &["created", "author", "architecture", "os", "os.version", "os.features", "variant", "config", "rootfs", "history"];
+const KNOWN_CONFIG: &[&str] = &[
+    "User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes", "WorkingDir", "Labels", "StopSignal", "ArgsEscaped", "Memory", "MemorySwap", "CpuShares",
+    "Healthcheck", "OnBuild", "Shell",
+];
+
+/// What an image runs with, and what its layers inflate to.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What it runs on.
+    pub platform: Option<Platform>,
+    /// When it was built, as written.
+    pub created: Option<String>,
+    /// The digests of the inflated layers, the lowest first. They are claims until somebody inflates the layers.
+    pub diff_ids: Vec<Digest>,
+    /// The labels.
+    pub labels: BTreeMap<String, String>,
+    /// What is odd about it, but does not stop anyone.
+    pub findings: Vec<Finding>,
+    text: Text,
+}
+
+impl Config {
+    /// Reads a config.
+    ///
+    /// # Errors
+    /// `json.*`, `digest.syntax`.
+    pub fn parse(blob: &Verified, limits: &Limits) -> Result<Self> {
+        let text = Text::parse(blob.bytes(), limits)?;
+        let root = text.root().expect(Kind::Object, "the config")?;
+        root.refuse_case_variants(KNOWN)?;
+        let mut findings = Vec::new();
+        let mut labels = BTreeMap::new();
+        if let Some(config) = root.get("config") {
+            config.expect(Kind::Object, "config")?.refuse_case_variants(KNOWN_CONFIG)?;
+            labels = document::string_map(config, "Labels", &mut findings)?;
+        }
+        let mut diff_ids = Vec::new();
+        if let Some(rootfs) = root.get("rootfs") {
+            rootfs.expect(Kind::Object, "rootfs")?.refuse_case_variants(&["type", "diff_ids"])?;
+            for node in document::list(rootfs, "diff_ids", &mut findings)? {
+                let text = node.expect(Kind::String, "a diffID")?.as_str().unwrap_or_default();
+                if diff_ids.len() >= limits.layers {
+                    return Err(Error::new(Code::ImageLayerCount, "the config has too many diffIDs").expected(Fact::new(format!("at most {}", limits.layers), "the limits")));
+                }
+                diff_ids.push(text.parse()?);
+            }
+        }
+        if let Some(history) = root.get("history") {
+            for entry in history.expect(Kind::Array, "history")?.items() {
+                entry.expect(Kind::Object, "an entry of history")?;
+            }
+        }
+        Ok(Self { platform: Platform::of(root), created: root.get("created").and_then(Node::as_str).map(Into::into), diff_ids, labels, findings, text })
+    }
+
+    /// The document.
+    pub fn root(&self) -> Node<'_> {
+        self.text.root()
+    }
+
+    /// The entries of the history in their order.
+    pub fn history(&self) -> Vec<Node<'_>> {
+        self.root().get("history").map(|history| history.items().collect()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,198 @@
+//! Descriptors (image-spec, descriptor.md).
+
+use std::collections::BTreeMap;
+
+use super::{Platform, Verified, annotation, media_type};
+use crate::core::{Code, Digest, Error, Fact, Limits, Result};
+use crate::format::json::{Kind, Node, Value, quote};
+
+/// The keys of the specification, for the check of case variants.
+const KNOWN: &[&str] = &["mediaType", "digest", "size", "urls", "annotations", "data", "artifactType", "platform"];
+
+/// A reference to a blob: what it is, how large, and what it hashes to.
+#[derive(Debug, Clone)]
+pub struct Descriptor {
+    /// The media type of the blob.
+    pub media_type: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The platform, in an index.
+    pub platform: Option<Platform>,
+    /// The type of an artifact, where the descriptor repeats it.
+    pub artifact_type: Option<String>,
+    /// The annotations of this entry.
+    pub annotations: BTreeMap<String, String>,
+    /// Where else the blob could be got. Never used to fetch anything.
+    pub urls: Vec<String>,
+    /// The blob itself, where the descriptor embeds it; already checked against digest and size.
+    pub data: Option<Verified>,
+    /// The text of the descriptor as it stands in its document.
+    pub raw: String,
+}
+
+impl Descriptor {
+    /// Reads a descriptor.
+    ///
+    /// # Errors
+    /// `descriptor.incomplete`, `descriptor.size.invalid`, `descriptor.data_mismatch`, `digest.*`, `json.type`,
+    /// `json.case_variant`.
+    pub fn parse(node: Node<'_>, limits: &Limits) -> Result<Self> {
+        node.expect(Kind::Object, "a descriptor")?.refuse_case_variants(KNOWN)?;
+        let text = |name: &str| -> Result<Option<String>> {
+            node.get(name).map(|value| Ok(value.expect(Kind::String, name)?.as_str().unwrap_or_default().into_owned())).transpose()
+        };
+        let required = |name: &str| {
+            Error::new(Code::DescriptorIncomplete, format!("a descriptor has no {name}")).found(Fact::new(shorten(node.raw()), "the document"))
+        };
+        let media_type = text("mediaType")?.ok_or_else(|| required("mediaType"))?;
+        let digest: Digest = text("digest")?.ok_or_else(|| required("digest"))?.parse()?;
+        let size = node.get("size").ok_or_else(|| required("size"))?;
+        let size = size.as_size().ok_or_else(|| {
+            Error::new(Code::DescriptorSizeInvalid, "a descriptor has a size that is not a whole number in range")
+                .expected(Fact::new("0 to 9223372036854775807", "image-spec, descriptor.md"))
+                .found(Fact::new(size.raw(), "the document"))
+        })?;
+        let mut annotations = BTreeMap::new();
+        if let Some(map) = node.get("annotations") {
+            for (key, value) in map.expect(Kind::Object, "annotations")?.members() {
+                // A value that is not text is ignored here and reported by fsck.
+                if let Some(value) = value.as_str() {
+                    annotations.insert(key.into_owned(), value.into_owned());
+                }
+            }
+        }
+        let data = match text("data")? {
+            None => None,
+            Some(encoded) => {
+                let mismatch = || {
+                    Error::new(Code::DescriptorDataMismatch, format!("the data embedded in the descriptor of {digest} is something else"))
+                        .expected(Fact::new(format!("{size} bytes that hash to {digest}"), "the descriptor"))
+                };
+                if encoded.len() as u64 > limits.document_bytes.saturating_mul(2) {
+                    return Err(mismatch().found(Fact::new(format!("{} characters of base64", encoded.len()), "data")));
+                }
+                let bytes = decode_base64(&encoded).ok_or_else(|| mismatch().found(Fact::new("text that is not base64", "data")))?;
+                let length = bytes.len();
+                Some(Verified::check(&digest, size, bytes).map_err(|_| mismatch().found(Fact::new(format!("{length} other bytes"), "data")))?)
+            }
+        };
+        Ok(Self {
+            media_type,
+            digest,
+            size,
+            platform: node.get("platform").and_then(Platform::of),
+            artifact_type: text("artifactType")?,
+            annotations,
+            urls: node.get("urls").map(|list| list.items().filter_map(Node::as_str).map(Into::into).collect()).unwrap_or_default(),
+            data,
+            raw: node.raw().to_owned(),
+        })
+    }
+
+    /// The descriptor of a document that airbase wrote.
+    pub fn authored(media_type: &str, document: &Verified) -> Self {
+        let raw = format!("{{\"mediaType\":{},\"digest\":\"{}\",\"size\":{}}}", quote(media_type), document.digest(), document.size());
+        Self {
+            media_type: media_type.to_owned(),
+            digest: document.digest().clone(),
+            size: document.size(),
+            platform: None,
+            artifact_type: None,
+            annotations: BTreeMap::new(),
+            urls: Vec::new(),
+            data: None,
+            raw,
+        }
+    }
+
+    /// The descriptor as a value that can be changed, without the embedded data, which would be stale in a new document.
+    pub fn to_value(&self, limits: &Limits) -> Result<Value> {
+        let document = crate::format::json::Document::parse(self.raw.as_bytes(), limits)?;
+        let mut value = Value::open(document.root());
+        value.remove("data");
+        Ok(value)
+    }
+
+    /// The name of an entry of `index.json`: the full one of containerd, or the one of the specification.
+    pub fn name(&self) -> Option<&str> {
+        self.annotations.get(annotation::REF_NAME).or_else(|| self.annotations.get(annotation::CONTAINERD_NAME)).map(String::as_str).filter(|name| !name.is_empty())
+    }
+
+    /// All names of an entry of `index.json`.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let first = self.annotations.get(annotation::REF_NAME);
+        let second = self.annotations.get(annotation::CONTAINERD_NAME).filter(|name| Some(*name) != first);
+        first.into_iter().chain(second).map(String::as_str).filter(|name| !name.is_empty())
+    }
+
+    /// Whether BuildKit marked this child of an index as an attestation, in its old or its new form.
+    pub fn is_attestation(&self) -> bool {
+        self.annotations.contains_key(annotation::DOCKER_REFERENCE_TYPE) || self.platform.as_ref().is_some_and(Platform::is_unknown)
+    }
+
+    /// Whether it leads to an index.
+    pub fn is_index(&self) -> bool {
+        media_type::is_index(&self.media_type)
+    }
+
+    /// Whether it leads to a manifest.
+    pub fn is_manifest(&self) -> bool {
+        media_type::is_manifest(&self.media_type)
+    }
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
+/// Standard base64 with padding (RFC 4648, section 4), which is what `data` holds.
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let bytes = text.as_bytes();
+    if !bytes.len().is_multiple_of(4) {
+        return None;
+    }
+    let padding = bytes.iter().rev().take_while(|byte| **byte == b'=').count();
+    if padding > 2 {
+        return None;
+    }
+    let digits = bytes.get(..bytes.len() - padding)?;
+    let mut out = Vec::with_capacity(bytes.len() / 4 * 3);
+    let mut bits: u32 = 0;
+    let mut held: u32 = 0;
+    for byte in digits {
+        let digit = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = (bits << 6) | u32::from(digit);
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            out.push(u8::try_from((bits >> held) & 0xff).ok()?);
+        }
+    }
+    // Bits left over must be zero, or the same bytes would have two spellings.
+    (bits & ((1 << held) - 1) == 0).then_some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_read_in_one_spelling_only() {
+        // RFC 4648, section 10.
+        for (text, bytes) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmFy", "foobar")] {
+            assert_eq!(decode_base64(text).unwrap(), bytes.as_bytes());
+        }
+        for text in ["Zg", "Zg=", "Zh==", "Z===", "Zm9\n", "Zm-v"] {
+            assert!(decode_base64(text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What manifests and indexes have in common.
+
+use std::collections::BTreeMap;
+
+use super::Descriptor;
+use crate::core::{Code, Error, Fact, Finding, Limits, Result};
+use crate::format::json::{Kind, Node};
+
+/// Refuses a document whose own `mediaType` is not the one that the descriptor promised (CVE-2021-41190).
+pub(super) fn check_media_type(root: Node<'_>, promised: &str) -> Result<()> {
+    match root.get("mediaType") {
+        None => Ok(()),
+        Some(node) => {
+            let own = node.expect(Kind::String, "mediaType")?.as_str().unwrap_or_default();
+            if own == promised {
+                return Ok(());
+            }
+            Err(Error::new(Code::DocMediaTypeMismatch, "the document calls itself something else than the descriptor calls it")
+                .expected(Fact::new(promised, "the descriptor"))
+                .found(Fact::new(own, "mediaType inside the document")))
+        }
+    }
+}
+
+/// Reports a `schemaVersion` that is not 2.
+pub(super) fn check_schema_version(root: Node<'_>, findings: &mut Vec<Finding>) {
+    let version = root.get("schemaVersion");
+    if version.map(Node::raw) != Some("2") {
+        findings.push(
+            Finding::new(Code::DocSchemaVersion, "schemaVersion is not 2")
+                .expected(Fact::new("2", "image-spec"))
+                .found(Fact::new(version.map_or("nothing", Node::raw), "the document")),
+        );
+    }
+}
+
+/// The text annotations of `root`; a value that is not text is reported.
+pub(super) fn annotations(root: Node<'_>, findings: &mut Vec<Finding>) -> Result<BTreeMap<String, String>> {
+    string_map(root, "annotations", findings)
+}
+
+/// The member `name` of `root` as a map of texts; a value that is not text is reported.
+pub(super) fn string_map(root: Node<'_>, name: &str, findings: &mut Vec<Finding>) -> Result<BTreeMap<String, String>> {
+    let mut map = BTreeMap::new();
+    if let Some(node) = root.get(name) {
+        for (key, value) in node.expect(Kind::Object, name)?.members() {
+            match value.as_str() {
+                Some(text) => {
+                    map.insert(key.into_owned(), text.into_owned());
+                }
+                None => findings.push(
+                    Finding::new(Code::AnnotationsType, format!("the value of {key:?} in {name} is not text")).found(Fact::new(value.raw(), "the document")),
+                ),
+            }
+        }
+    }
+    Ok(map)
+}
+
+/// The list `name` of `root`: null and absent are empty, null is reported.
+pub(super) fn list<'a>(root: Node<'a>, name: &str, findings: &mut Vec<Finding>) -> Result<impl Iterator<Item = Node<'a>> + use<'a>> {
+    match root.get_or_null(name) {
+        Some(node) if node.kind() == Kind::Null => {
+            findings.push(Finding::new(Code::DocNullArray, format!("{name} is null")));
+            Ok(node.items())
+        }
+        Some(node) => Ok(node.expect(Kind::Array, name)?.items()),
+        // An iterator over nothing: items of a value that is no list.
+        None => Ok(root.items()),
+    }
+}
+
+/// The descriptors of the list `name`, no more than `most`.
+pub(super) fn descriptors(root: Node<'_>, name: &str, most: usize, limits: &Limits, findings: &mut Vec<Finding>) -> Result<Vec<Descriptor>> {
+    let mut descriptors = Vec::new();
+    for node in list(root, name, findings)? {
+        if descriptors.len() >= most {
+            return Err(Error::new(Code::GraphTooMany, format!("{name} has too many entries"))
+                .expected(Fact::new(format!("at most {most}"), "the limits"))
+                .found(Fact::new(format!("more than {most}"), "the document")));
+        }
+        descriptors.push(Descriptor::parse(node, limits)?);
+    }
+    Ok(descriptors)
+}

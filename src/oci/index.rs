@@ -1,0 +1,131 @@
+//! Image indexes (image-spec, image-index.md), and the root of a layout, `index.json` (image-layout.md).
+
+use std::collections::BTreeMap;
+
+use super::{Descriptor, Verified, document, manifest::ambiguous, media_type};
+use crate::core::{Code, Error, Fact, Finding, Limits, Result};
+use crate::format::json::{Kind, Node, Text};
+
+const KNOWN: &[&str] = &["schemaVersion", "mediaType", "artifactType", "manifests", "subject", "annotations", "config", "layers"];
+
+/// An image index or manifest list: one image on several platforms, or a collection.
+#[derive(Debug, Clone)]
+pub struct Index {
+    /// The entries in their order.
+    pub manifests: Vec<Descriptor>,
+    /// What this index is a referrer of.
+    pub subject: Option<Descriptor>,
+    /// The type of an artifact.
+    pub artifact_type: Option<String>,
+    /// The annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// What is odd about it, but does not stop anyone.
+    pub findings: Vec<Finding>,
+    /// Its media type, from the descriptor.
+    pub media_type: String,
+    text: Text,
+}
+
+impl Index {
+    /// Reads an index that a descriptor called `media_type`.
+    ///
+    /// # Errors
+    /// `json.*`, `doc.ambiguous`, `doc.media_type_mismatch`, `descriptor.*`, `graph.too_many`.
+    pub fn parse(blob: &Verified, media_type: &str, limits: &Limits) -> Result<Self> {
+        let text = Text::parse(blob.bytes(), limits)?;
+        let root = text.root().expect(Kind::Object, "the index")?;
+        root.refuse_case_variants(KNOWN)?;
+        if let Some(field) = ["layers", "config"].into_iter().find(|field| root.get_or_null(field).is_some()) {
+            return Err(ambiguous("an index", field));
+        }
+        document::check_media_type(root, media_type)?;
+        let mut findings = Vec::new();
+        document::check_schema_version(root, &mut findings);
+        Ok(Self {
+            manifests: document::descriptors(root, "manifests", limits.index_entries, limits, &mut findings)?,
+            subject: root.get("subject").map(|node| Descriptor::parse(node, limits)).transpose()?,
+            artifact_type: root.get("artifactType").and_then(Node::as_str).map(Into::into),
+            annotations: document::annotations(root, &mut findings)?,
+            findings,
+            media_type: media_type.to_owned(),
+            text,
+        })
+    }
+
+    /// The document.
+    pub fn root(&self) -> Node<'_> {
+        self.text.root()
+    }
+}
+
+/// The `index.json` of a layout. Nothing vouches for its digest: it is where trust in a layout begins.
+#[derive(Debug, Clone)]
+pub struct RootIndex {
+    /// The entries in their order that can be read; the others are in `findings`.
+    pub manifests: Vec<Descriptor>,
+    /// What is odd about it.
+    pub findings: Vec<Finding>,
+    text: Text,
+}
+
+impl RootIndex {
+    /// Reads `index.json`.
+    ///
+    /// # Errors
+    /// `layout.index.truncated`, `json.*`, `doc.ambiguous`, `doc.media_type_mismatch`, `graph.too_many`.
+    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self> {
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Err(truncated(Fact::new("nothing", "index.json")));
+        }
+        let text = Text::parse(bytes, limits).map_err(|error| {
+            let at_the_end = error.code() == Code::JsonSyntax && error.finding().found.as_ref().is_some_and(|fact| fact.value.starts_with("the end"));
+            if at_the_end { truncated(Fact::new(format!("{} bytes that stop in the middle", bytes.len()), "index.json")) } else { error }
+        })?;
+        let root = text.root().expect(Kind::Object, "index.json")?;
+        root.refuse_case_variants(KNOWN)?;
+        if let Some(field) = ["layers", "config"].into_iter().find(|field| root.get_or_null(field).is_some()) {
+            return Err(ambiguous("an index", field));
+        }
+        if let Some(own) = root.get("mediaType").and_then(Node::as_str)
+            && !media_type::is_index(&own)
+        {
+            return Err(Error::new(Code::DocMediaTypeMismatch, "index.json calls itself something else")
+                .expected(Fact::new(media_type::OCI_INDEX, "image-spec, image-layout.md"))
+                .found(Fact::new(own, "mediaType inside index.json")));
+        }
+        let mut findings = Vec::new();
+        document::check_schema_version(root, &mut findings);
+        document::annotations(root, &mut findings)?;
+        let mut manifests = Vec::new();
+        for (number, node) in document::list(root, "manifests", &mut findings)?.enumerate() {
+            if number >= limits.index_entries {
+                return Err(Error::new(Code::GraphTooMany, "index.json has too many entries")
+                    .expected(Fact::new(format!("at most {}", limits.index_entries), "the limits")));
+            }
+            match Descriptor::parse(node, limits) {
+                Ok(descriptor) => manifests.push(descriptor),
+                // Unregistered algorithms are legal; such an entry is kept and cannot be verified.
+                Err(error) if error.code() == Code::DigestAlgorithmUnknown => findings.push(error.at(format!("index.json, entry {number}")).into()),
+                Err(error) => return Err(error.at(format!("index.json, entry {number}"))),
+            }
+        }
+        Ok(Self { manifests, findings, text })
+    }
+
+    /// The document.
+    pub fn root(&self) -> Node<'_> {
+        self.text.root()
+    }
+
+    /// The whole text.
+    pub fn text(&self) -> &str {
+        self.text.as_str()
+    }
+}
+
+fn truncated(found: Fact) -> Error {
+    Error::new(Code::LayoutIndexTruncated, "index.json is empty or cut off, so all names are lost")
+        .expected(Fact::new("an image index", "image-spec, image-layout.md"))
+        .found(found)
+        .hint("Copy the layout again from where it came from; its blobs are probably still whole.")
+}

@@ -1,0 +1,81 @@
+//! Image manifests (image-spec, manifest.md).
+
+use std::collections::BTreeMap;
+
+use super::{Descriptor, Verified, document, media_type};
+use crate::core::{Code, Error, Fact, Finding, Limits, Result};
+use crate::format::json::{Kind, Node, Text};
+
+const KNOWN: &[&str] = &["schemaVersion", "mediaType", "artifactType", "config", "layers", "subject", "annotations", "manifests"];
+
+/// An image manifest: one platform, or an artifact.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// The config.
+    pub config: Descriptor,
+    /// The layers, the lowest first.
+    pub layers: Vec<Descriptor>,
+    /// What this manifest is a referrer of.
+    pub subject: Option<Descriptor>,
+    /// The type of an artifact.
+    pub artifact_type: Option<String>,
+    /// The annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// What is odd about it, but does not stop anyone.
+    pub findings: Vec<Finding>,
+    /// Its media type, from the descriptor.
+    pub media_type: String,
+    text: Text,
+}
+
+impl Manifest {
+    /// Reads a manifest that a descriptor called `media_type`.
+    ///
+    /// # Errors
+    /// `json.*`, `doc.ambiguous`, `doc.media_type_mismatch`, `descriptor.*`, `image.layer_count`.
+    pub fn parse(blob: &Verified, media_type: &str, limits: &Limits) -> Result<Self> {
+        let text = Text::parse(blob.bytes(), limits)?;
+        let root = text.root().expect(Kind::Object, "the manifest")?;
+        root.refuse_case_variants(KNOWN)?;
+        if root.get_or_null("manifests").is_some() {
+            return Err(ambiguous("a manifest", "manifests"));
+        }
+        document::check_media_type(root, media_type)?;
+        let mut findings = Vec::new();
+        document::check_schema_version(root, &mut findings);
+        let config = root.get("config").ok_or_else(|| Error::new(Code::DescriptorIncomplete, "the manifest names no config"))?;
+        let layers = document::descriptors(root, "layers", limits.layers, limits, &mut findings)
+            .map_err(|error| if error.code() == Code::GraphTooMany { Error::new(Code::ImageLayerCount, "the image has too many layers").expected(Fact::new(format!("at most {}", limits.layers), "the limits")) } else { error })?;
+        Ok(Self {
+            config: Descriptor::parse(config, limits)?,
+            layers,
+            subject: root.get("subject").map(|node| Descriptor::parse(node, limits)).transpose()?,
+            artifact_type: root.get("artifactType").and_then(Node::as_str).map(Into::into),
+            annotations: document::annotations(root, &mut findings)?,
+            findings,
+            media_type: media_type.to_owned(),
+            text,
+        })
+    }
+
+    /// The document.
+    pub fn root(&self) -> Node<'_> {
+        self.text.root()
+    }
+
+    /// Whether this is a runnable image rather than an artifact: its config is an image config, it does not refer to
+    /// something else, and it calls itself nothing else.
+    pub fn is_image(&self) -> bool {
+        media_type::is_image_config(&self.config.media_type) && self.subject.is_none() && self.artifact_type.is_none()
+    }
+
+    /// What kind of artifact it is: the specification lets the config's media type say so.
+    pub fn effective_artifact_type(&self) -> &str {
+        self.artifact_type.as_deref().unwrap_or(&self.config.media_type)
+    }
+}
+
+pub(super) fn ambiguous(kind: &str, field: &str) -> Error {
+    Error::new(Code::DocAmbiguous, format!("the document can be read as a manifest and as an index: {kind} with the field {field}"))
+        .expected(Fact::new("either config and layers, or manifests", "image-spec"))
+}

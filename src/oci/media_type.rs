@@ -1,0 +1,71 @@
+//! Media types (image-spec, media-types.md) and their Docker equivalents.
+
+/// An OCI image index.
+pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+/// An OCI image manifest.
+pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+/// An OCI image config.
+pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+/// The empty JSON object, config of artifacts.
+pub const OCI_EMPTY: &str = "application/vnd.oci.empty.v1+json";
+/// An uncompressed layer.
+pub const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+/// A layer compressed with gzip.
+pub const OCI_LAYER_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+/// A layer compressed with zstd.
+pub const OCI_LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
+/// A Docker manifest list.
+pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+/// A Docker image manifest, schema 2.
+pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+/// A Docker image config.
+pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+
+/// Whether `media_type` is an index or a manifest list.
+pub fn is_index(media_type: &str) -> bool {
+    matches!(media_type, OCI_INDEX | DOCKER_LIST)
+}
+
+/// Whether `media_type` is an image manifest.
+pub fn is_manifest(media_type: &str) -> bool {
+    matches!(media_type, OCI_MANIFEST | DOCKER_MANIFEST)
+}
+
+/// Whether `media_type` is the config of a runnable image.
+pub fn is_image_config(media_type: &str) -> bool {
+    matches!(media_type, OCI_CONFIG | DOCKER_CONFIG)
+}
+
+/// Whether `media_type` belongs to Docker's family.
+pub fn is_docker(media_type: &str) -> bool {
+    media_type.starts_with("application/vnd.docker.")
+}
+
+/// How the content of a layer is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// gzip.
+    Gzip,
+    /// zstd.
+    Zstd,
+}
+
+/// What a layer's media type says: the OCI spelling of it, and its compression. `None` if it is no filesystem layer.
+///
+/// Docker's gzip layer and OCI's are the same bytes under two names, so renaming one changes no digest.
+pub fn layer(media_type: &str) -> Option<(&'static str, Compression)> {
+    Some(match media_type {
+        OCI_LAYER | "application/vnd.docker.image.rootfs.diff.tar" => (OCI_LAYER, Compression::None),
+        OCI_LAYER_GZIP | "application/vnd.docker.image.rootfs.diff.tar.gzip" => (OCI_LAYER_GZIP, Compression::Gzip),
+        OCI_LAYER_ZSTD | "application/vnd.docker.image.rootfs.diff.tar.zstd" => (OCI_LAYER_ZSTD, Compression::Zstd),
+        "application/vnd.oci.image.layer.nondistributable.v1.tar" => ("application/vnd.oci.image.layer.nondistributable.v1.tar", Compression::None),
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip" | "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip" => {
+            ("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", Compression::Gzip)
+        }
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd" => ("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", Compression::Zstd),
+        _ => return None,
+    })
+}

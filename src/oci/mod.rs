@@ -1,0 +1,24 @@
+//! The documents of the image specification, read from verified bytes.
+//!
+//! Every type here is a view: it holds the fields that airbase decides on, and the text that it came from. Nothing is
+//! written back from a view; documents are changed through `format::json::Value`, so unknown fields survive.
+//! Imports `core` and `format`.
+
+pub mod annotation;
+mod config;
+mod descriptor;
+mod document;
+mod index;
+mod manifest;
+pub mod media_type;
+mod name;
+mod platform;
+mod verified;
+
+pub use config::Config;
+pub use descriptor::Descriptor;
+pub use index::{Index, RootIndex};
+pub use manifest::Manifest;
+pub use name::ImageName;
+pub use platform::Platform;
+pub use verified::{Verified, digest_mismatch, size_mismatch};

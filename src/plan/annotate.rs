@@ -1,0 +1,150 @@
+//! New documents that differ from old ones in their annotations only.
+
+use crate::core::{Limits, Result};
+use crate::format::json::{Document, Value};
+use crate::oci::{Descriptor, Verified, media_type};
+use crate::read::{Child, Image, ImageIndex, Tree};
+
+/// A document of the result: what it is, and its bytes.
+#[derive(Debug, Clone)]
+pub struct Authored {
+    /// The media type.
+    pub media_type: String,
+    /// The bytes.
+    pub blob: Verified,
+}
+
+impl Authored {
+    /// Its descriptor.
+    pub fn descriptor(&self) -> Descriptor {
+        Descriptor::authored(&self.media_type, &self.blob)
+    }
+}
+
+/// The new documents of a changed tree, what is named before what names it; the last one is the top.
+#[derive(Debug, Clone, Default)]
+pub struct Rewritten {
+    /// The documents that are new.
+    pub documents: Vec<Authored>,
+}
+
+/// Which documents of an index get the annotations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The top alone.
+    Top,
+    /// The top and every image below it.
+    All,
+}
+
+/// Sets annotations. `for_image` gives what a platform manifest gets, `top` what the index gets.
+///
+/// Docker's documents have no annotations; such a document becomes its OCI equivalent, with the same config and layers.
+///
+/// # Errors
+/// Only those of documents that cannot be read again, which is a bug.
+pub fn annotate(tree: &Tree, scope: Scope, top: &[(String, String)], for_image: &dyn Fn(&Image) -> Vec<(String, String)>, limits: &Limits) -> Result<Rewritten> {
+    let mut rewritten = Rewritten::default();
+    match tree {
+        Tree::Image(image) => {
+            let mut pairs = top.to_vec();
+            pairs.extend(for_image(image));
+            rewritten.documents.push(manifest(image.manifest.root().raw(), &pairs, limits)?);
+        }
+        Tree::Artifact { manifest: artifact, .. } => rewritten.documents.push(manifest(artifact.root().raw(), top, limits)?),
+        Tree::Index(node) => {
+            let authored = index(node, scope, top, for_image, limits, &mut rewritten)?;
+            rewritten.documents.push(authored);
+        }
+    }
+    Ok(rewritten)
+}
+
+fn index(node: &ImageIndex, scope: Scope, top: &[(String, String)], for_image: &dyn Fn(&Image) -> Vec<(String, String)>, limits: &Limits, into: &mut Rewritten) -> Result<Authored> {
+    let mut entries = Vec::with_capacity(node.children.len());
+    for (child, descriptor) in node.children.iter().zip(&node.index.manifests) {
+        let authored = match (scope, child) {
+            (Scope::All, Child::Image(image)) => Some(manifest(image.manifest.root().raw(), &for_image(image), limits)?),
+            (Scope::All, Child::Index(inner)) => Some(index(inner, scope, &[], for_image, limits, into)?),
+            _ => None,
+        };
+        entries.push(match authored {
+            None => Value::Raw(descriptor.raw.clone()),
+            Some(authored) => {
+                let entry = replaced(descriptor, &authored, limits)?;
+                into.documents.push(authored);
+                entry
+            }
+        });
+    }
+    let mut value = Value::open(node.index.root());
+    value.set("mediaType", Value::string(media_type::OCI_INDEX));
+    value.set("manifests", Value::Array(entries));
+    set_annotations(&mut value, node.index.root().get("annotations").map(crate::format::json::Node::raw), top, limits)?;
+    Ok(Authored { media_type: media_type::OCI_INDEX.into(), blob: Verified::authored(value.render().into_bytes()) })
+}
+
+/// The entry of an index for a document that took the place of another: all it said stays but type, digest and size.
+pub(super) fn replaced(descriptor: &Descriptor, authored: &Authored, limits: &Limits) -> Result<Value> {
+    let mut entry = descriptor.to_value(limits)?;
+    entry.set("mediaType", Value::string(&authored.media_type));
+    entry.set("digest", Value::string(&authored.blob.digest().to_string()));
+    entry.set("size", Value::size(authored.blob.size()));
+    Ok(entry)
+}
+
+fn manifest(raw: &str, pairs: &[(String, String)], limits: &Limits) -> Result<Authored> {
+    let document = Document::parse(raw.as_bytes(), limits)?;
+    let mut value = Value::open(document.root());
+    value.set("mediaType", Value::string(media_type::OCI_MANIFEST));
+    to_oci(&mut value, document.root(), limits)?;
+    set_annotations(&mut value, document.root().get("annotations").map(crate::format::json::Node::raw), pairs, limits)?;
+    Ok(Authored { media_type: media_type::OCI_MANIFEST.into(), blob: Verified::authored(value.render().into_bytes()) })
+}
+
+/// Renames Docker's media types of config and layers; the bytes they name are the same.
+fn to_oci(value: &mut Value, root: crate::format::json::Node<'_>, limits: &Limits) -> Result<()> {
+    let renamed = |node: crate::format::json::Node<'_>| -> Result<Value> {
+        let descriptor = Descriptor::parse(node, limits)?;
+        Ok(match oci_name(&descriptor.media_type) {
+            None => Value::of(node),
+            Some(name) => {
+                let mut value = Value::open(node);
+                value.set("mediaType", Value::string(name));
+                value
+            }
+        })
+    };
+    if let Some(config) = root.get("config") {
+        value.set("config", renamed(config)?);
+    }
+    if let Some(layers) = root.get("layers") {
+        value.set("layers", Value::Array(layers.items().map(renamed).collect::<Result<_>>()?));
+    }
+    Ok(())
+}
+
+/// The OCI name of a Docker media type; `None` for everything that is not Docker's.
+pub(super) fn oci_name(docker: &str) -> Option<&'static str> {
+    match docker {
+        media_type::DOCKER_CONFIG => Some(media_type::OCI_CONFIG),
+        other if media_type::is_docker(other) => media_type::layer(other).map(|(name, _)| name),
+        _ => None,
+    }
+}
+
+/// Sets `pairs` in the member `annotations`, keeping what is there byte for byte.
+pub(super) fn set_annotations(value: &mut Value, old: Option<&str>, pairs: &[(String, String)], limits: &Limits) -> Result<()> {
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let mut annotations = match old {
+        Some(raw) => Value::open(Document::parse(raw.as_bytes(), limits)?.root()),
+        None => Value::object(),
+    };
+    for (key, text) in pairs {
+        annotations.set(key, Value::string(text));
+    }
+    value.set("annotations", annotations);
+    Ok(())
+}

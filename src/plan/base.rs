@@ -1,0 +1,305 @@
+//! Which base an image stands on: claims, candidates, and proof.
+//!
+//! Annotations and labels are hints. `base.digest` means three things in the wild (the index, the platform manifest, the
+//! empty string), and some tools write the image's own name under `base.name`; so a claim only says where to look, and a
+//! verified prefix of layers is the only fact. Proof compares position by position: equal blobs under two verified
+//! manifests, or equal diffIDs where the blobs differ because somebody recompressed them. Never "the first layer that
+//! looks like it": equal layers repeat in real images.
+
+use serde::Serialize;
+
+use crate::core::Digest;
+use crate::oci::{ImageName, annotation};
+use crate::read::{Image, ImageIndex};
+
+/// Where a claim about the base came from, in the order of the ladder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Clue {
+    /// The person named the old base.
+    From,
+    /// An annotation of the manifest.
+    ManifestAnnotation,
+    /// An annotation of the index that the image belongs to.
+    IndexAnnotation,
+    /// A label of the config; some builders write the annotation keys there.
+    Label,
+    /// Layers of a local image are the lowest layers of this one.
+    Catalogue,
+}
+
+impl Clue {
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::From => "named with --from",
+            Self::ManifestAnnotation => "annotation of the manifest",
+            Self::IndexAnnotation => "annotation of the index",
+            Self::Label => "label of the config",
+            Self::Catalogue => "layers of a local image",
+        }
+    }
+}
+
+/// What an image says about its base.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Where it says so.
+    pub clue: Clue,
+    /// The name it gives.
+    pub name: Option<String>,
+    /// The digest it gives.
+    pub digest: Option<Digest>,
+    /// A digest that is none: reported, never used.
+    pub unreadable_digest: Option<String>,
+}
+
+/// The claims of an image, the nearest first. Empty values count as absent: buildah writes them for images from scratch.
+pub fn claims(image: &Image, index: Option<&ImageIndex>) -> Vec<Claim> {
+    let places = [
+        (Clue::ManifestAnnotation, Some(&image.manifest.annotations)),
+        (Clue::IndexAnnotation, index.map(|index| &index.index.annotations)),
+        (Clue::Label, Some(&image.config.labels)),
+    ];
+    let mut claims: Vec<Claim> = Vec::new();
+    for (clue, map) in places {
+        let Some(map) = map else { continue };
+        let text = |key: &str| map.get(key).map(String::as_str).filter(|value| !value.is_empty());
+        let digest = text(annotation::BASE_DIGEST);
+        let claim = Claim {
+            clue,
+            name: text(annotation::BASE_NAME).map(str::to_owned),
+            digest: digest.and_then(|text| text.parse().ok()),
+            unreadable_digest: digest.filter(|text| text.parse::<Digest>().is_err()).map(str::to_owned),
+        };
+        if claim.name.is_some() || claim.digest.is_some() || claim.unreadable_digest.is_some() {
+            claims.push(claim);
+        }
+    }
+    claims
+}
+
+/// The number of base layers that an earlier rebase recorded.
+pub fn recorded_layers(image: &Image) -> Option<usize> {
+    image.manifest.annotations.get(annotation::BASE_LAYERS).and_then(|text| text.parse().ok()).filter(|layers| *layers <= image.manifest.layers.len())
+}
+
+/// How one layer was proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proof {
+    /// The same blob in both manifests.
+    SameBlob,
+    /// Other blobs with the same diffID in both configs; nobody inflated them.
+    SameDiffIdClaimed,
+    /// Other blobs that were inflated to the same content.
+    SameContent,
+}
+
+/// One layer for comparison.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LayerIdentity {
+    /// The digest of the blob.
+    pub digest: Digest,
+    /// What the config says that it inflates to.
+    pub diff_id: Digest,
+}
+
+/// How the lowest layers of an image compare with a base.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prefix {
+    /// All layers of the base are the lowest layers of the image.
+    Proven(Vec<Proof>),
+    /// They differ.
+    Differs {
+        /// How many layers are the same, from the bottom.
+        matched: usize,
+        /// How many layers the base has.
+        of: usize,
+        /// The first layer that differs: the image's, if it has one there, and the base's.
+        first: Box<(Option<LayerIdentity>, LayerIdentity)>,
+    },
+    /// The base has no layers, so it proves nothing.
+    Empty,
+}
+
+/// Compares the layers of `base` with the lowest layers of `image`. Both must have as many diffIDs as layers.
+pub fn prefix(image: &Image, base: &Image) -> Prefix {
+    if base.manifest.layers.is_empty() {
+        return Prefix::Empty;
+    }
+    let of = base.manifest.layers.len();
+    let mut proofs = Vec::with_capacity(of);
+    for position in 0..of {
+        let Some(below) = identity(base, position) else { return Prefix::Empty };
+        let own = identity(image, position);
+        match &own {
+            Some(own) if own.digest == below.digest && own.diff_id == below.diff_id => proofs.push(Proof::SameBlob),
+            Some(own) if own.diff_id == below.diff_id => proofs.push(Proof::SameDiffIdClaimed),
+            _ => return Prefix::Differs { matched: position, of, first: Box::new((own, below)) },
+        }
+    }
+    Prefix::Proven(proofs)
+}
+
+/// The identity of a layer of an image.
+pub fn identity(image: &Image, position: usize) -> Option<LayerIdentity> {
+    Some(LayerIdentity { digest: image.manifest.layers.get(position)?.digest.clone(), diff_id: image.config.diff_ids.get(position)?.clone() })
+}
+
+/// An image that could be the base.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The image for the platform.
+    pub image: Image,
+    /// The reference for people.
+    pub reference: String,
+    /// The names under which it is known locally.
+    pub names: Vec<String>,
+    /// The digest of the index it belongs to, or its own.
+    pub top: Digest,
+}
+
+/// What became of one clue.
+#[derive(Debug, Clone)]
+pub enum Verdict {
+    /// The candidate is the base.
+    Proven(Box<Candidate>, Vec<Proof>),
+    /// The digest leads to an image with other layers.
+    Refuted(Box<Candidate>, Prefix),
+    /// The name leads to an image with other layers: the name moved on, which names do.
+    NameMoved(Box<Candidate>, Prefix),
+    /// Nothing local to compare with.
+    Unresolved(String),
+}
+
+/// A clue and what became of it.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// The clue.
+    pub clue: Clue,
+    /// The name it gave.
+    pub name: Option<String>,
+    /// The digest it gave.
+    pub digest: Option<Digest>,
+    /// What became of it.
+    pub verdict: Verdict,
+}
+
+/// Compares a candidate with the image. `by_digest` says whether the claim gave a digest: only then can it be refuted.
+pub fn judge(image: &Image, candidate: Candidate, by_digest: bool) -> Verdict {
+    match prefix(image, &candidate.image) {
+        Prefix::Proven(proofs) => Verdict::Proven(Box::new(candidate), proofs),
+        other if by_digest => Verdict::Refuted(Box::new(candidate), other),
+        other => Verdict::NameMoved(Box::new(candidate), other),
+    }
+}
+
+/// What all the evidence amounts to.
+#[derive(Debug)]
+pub enum Decision<'a> {
+    /// This is the base.
+    Base(&'a Evidence),
+    /// A digest claim is refuted, and the layers prove another base or none.
+    Conflict(&'a Evidence, Option<&'a Evidence>),
+    /// Several different images fit equally well.
+    Ambiguous(Vec<&'a Evidence>),
+    /// Nothing is known.
+    Unknown,
+}
+
+/// Decides. The person's word must hold; then a proven claim; then the longest prefix among local images. A refuted claim is
+/// never passed over in silence.
+pub fn decide<'a>(image: &Image, evidence: &'a [Evidence]) -> Decision<'a> {
+    let proven = |evidence: &&Evidence| matches!(evidence.verdict, Verdict::Proven(..));
+    let refuted = evidence.iter().find(|evidence| matches!(evidence.verdict, Verdict::Refuted(..)));
+    if let Some(named) = evidence.iter().find(|evidence| evidence.clue == Clue::From) {
+        return if proven(&named) { Decision::Base(named) } else { Decision::Conflict(named, evidence.iter().find(proven)) };
+    }
+    if let Some(refuted) = refuted {
+        return Decision::Conflict(refuted, evidence.iter().find(proven));
+    }
+    if let Some(claim) = evidence.iter().filter(|evidence| evidence.clue != Clue::Catalogue).find(proven) {
+        return Decision::Base(claim);
+    }
+    let mut matches: Vec<&Evidence> = evidence.iter().filter(proven).collect();
+    let longest = matches.iter().filter_map(|evidence| layers(evidence)).max();
+    matches.retain(|evidence| layers(evidence) == longest);
+    // One image may be in several places, and two images may differ in nothing that the merge looks at.
+    let mut distinct: Vec<&Evidence> = Vec::new();
+    for evidence in matches {
+        let config = |evidence: &Evidence| candidate(evidence).map(|candidate| candidate.image.manifest.config.digest.clone());
+        if !distinct.iter().any(|other| config(other) == config(evidence)) {
+            distinct.push(evidence);
+        }
+    }
+    // Of bases with equal layers and different settings, the one whose history begins the image's is the one it was built on.
+    if distinct.len() > 1 {
+        let begins: Vec<&Evidence> = distinct.iter().copied().filter(|evidence| candidate(evidence).is_some_and(|candidate| history_begins(image, &candidate.image))).collect();
+        if let [one] = begins.as_slice() {
+            distinct = vec![one];
+        }
+    }
+    match distinct.as_slice() {
+        [] => Decision::Unknown,
+        [one] => Decision::Base(one),
+        _ => Decision::Ambiguous(distinct),
+    }
+}
+
+fn history_begins(image: &Image, base: &Image) -> bool {
+    let (own, below) = (image.config.history(), base.config.history());
+    let text = |node: crate::format::json::Node<'_>, key: &str| node.get(key).and_then(crate::format::json::Node::as_str).map(std::borrow::Cow::into_owned);
+    !below.is_empty()
+        && below.len() <= own.len()
+        && own.iter().zip(&below).all(|(own, below)| ["created_by", "comment", "author"].iter().all(|key| text(*own, key) == text(*below, key)) && own.get("empty_layer").map(|node| node.raw() == "true") == below.get("empty_layer").map(|node| node.raw() == "true"))
+}
+
+/// The candidate of a piece of evidence.
+pub fn candidate(evidence: &Evidence) -> Option<&Candidate> {
+    match &evidence.verdict {
+        Verdict::Proven(candidate, _) | Verdict::Refuted(candidate, _) | Verdict::NameMoved(candidate, _) => Some(candidate),
+        Verdict::Unresolved(_) => None,
+    }
+}
+
+fn layers(evidence: &Evidence) -> Option<usize> {
+    match &evidence.verdict {
+        Verdict::Proven(_, proofs) => Some(proofs.len()),
+        _ => None,
+    }
+}
+
+/// The name that the result of a rebase should give its base, and whether a name had to be dropped.
+///
+/// The specification wants a full reference. A bare tag of a layout is not one, so it is only used where the repository is
+/// known: because the tag is the old name's own, or because the old base stood in the same layout under the old name's tag.
+pub fn base_name(new_names: &[String], old_claimed: Option<&str>, same_repository: bool) -> (Option<String>, bool) {
+    if let Some(full) = new_names.iter().find(|name| ImageName::parse(name).is_full()) {
+        return (Some(full.clone()), false);
+    }
+    let Some(old) = old_claimed else { return (None, false) };
+    let old_name = ImageName::parse(old);
+    let tag = new_names.first().map(String::as_str);
+    match tag {
+        Some(tag) if old_name.tag == Some(tag) => (Some(old.split('@').next().unwrap_or(old).to_owned()), false),
+        Some(tag) if same_repository && old_name.is_full() => (Some(format!("{}:{tag}", old_name.repository)), false),
+        _ => (None, true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_name_is_never_guessed() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(base_name(&names(&["debian:12.7"]), Some("debian:12"), false), (Some("debian:12.7".into()), false));
+        assert_eq!(base_name(&names(&["b2"]), Some("registry.example.org/testrepo:b2"), false), (Some("registry.example.org/testrepo:b2".into()), false));
+        assert_eq!(base_name(&names(&["b3"]), Some("registry.example.org/testrepo:b2"), true), (Some("registry.example.org/testrepo:b3".into()), false));
+        assert_eq!(base_name(&names(&["b3"]), Some("registry.example.org/testrepo:b2"), false), (None, true));
+        assert_eq!(base_name(&names(&["b3"]), None, true), (None, false));
+    }
+}

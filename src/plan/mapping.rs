@@ -1,0 +1,81 @@
+//! Rules from the name of a base to where it lies here: names differ inside the gap.
+//!
+//! `PATTERN=REFERENCE`, where `*` in the pattern stands for any text. In the reference `{match}` is what the `*` stood for,
+//! `{repository}` the name without its tag, `{name}` the last part of the repository, and `{tag}` the tag:
+//! `docker.io/library/*=./bases/{name}-{tag}.tar`.
+
+use crate::core::{Code, Error, Fact, Result};
+use crate::oci::ImageName;
+
+/// One rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    before: String,
+    after: Option<String>,
+    target: String,
+}
+
+impl Rule {
+    /// Reads a rule.
+    ///
+    /// # Errors
+    /// `usage.argument`.
+    pub fn parse(text: &str) -> Result<Self> {
+        let refused = || {
+            Error::new(Code::UsageArgument, "this is not a mapping rule")
+                .expected(Fact::new("PATTERN=REFERENCE, such as 'docker.io/library/*=./bases/{name}.tar'", "--map"))
+                .found(Fact::new(text, "the command line"))
+        };
+        let (pattern, target) = text.split_once('=').ok_or_else(refused)?;
+        if pattern.is_empty() || target.is_empty() || pattern.matches('*').count() > 1 {
+            return Err(refused());
+        }
+        let (before, after) = match pattern.split_once('*') {
+            Some((before, after)) => (before.to_owned(), Some(after.to_owned())),
+            None => (pattern.to_owned(), None),
+        };
+        Ok(Self { before, after, target: target.to_owned() })
+    }
+
+    /// The reference that the rule gives for `name`, if it applies: to the name as written, or to Docker's full spelling.
+    pub fn apply(&self, name: &str) -> Option<String> {
+        let canonical = ImageName::parse(name).canonical();
+        let matched = self.matches(name).or_else(|| canonical.as_deref().and_then(|name| self.matches(name)))?;
+        let parts = ImageName::parse(name);
+        Some(
+            self.target
+                .replace("{match}", matched)
+                .replace("{repository}", parts.repository)
+                .replace("{name}", parts.short_repository())
+                .replace("{tag}", parts.tag.unwrap_or("latest")),
+        )
+    }
+
+    fn matches<'a>(&self, name: &'a str) -> Option<&'a str> {
+        match &self.after {
+            None => (name == self.before).then_some(""),
+            Some(after) => name.strip_prefix(self.before.as_str())?.strip_suffix(after.as_str()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_references() {
+        for (rule, name, reference) in [
+            ("docker.io/library/*=./bases/{name}-{tag}.tar", "docker.io/library/debian:12", Some("./bases/debian-12.tar")),
+            ("docker.io/library/*=./bases/{name}-{tag}.tar", "debian:12", Some("./bases/debian-12.tar")),
+            ("registry.example/*=oci:mirror:{match}", "registry.example/team/base:7", Some("oci:mirror:team/base:7")),
+            ("a/b:1=x.tar", "a/b:1", Some("x.tar")),
+            ("a/b:1=x.tar", "a/b:2", None),
+        ] {
+            assert_eq!(Rule::parse(rule).unwrap().apply(name).as_deref(), reference, "{rule} {name}");
+        }
+        for rule in ["", "a", "=b", "a=", "*/*=x"] {
+            assert_eq!(Rule::parse(rule).unwrap_err().code(), Code::UsageArgument, "{rule}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Decisions: values in, plans and findings out.
+//!
+//! Nothing here opens a file, reads the time or prints. The same inputs and options give the same plan, to the byte.
+//! Imports `core`, `format`, `oci` and the value types of `read`.
+
+pub mod annotate;
+pub mod base;
+pub mod mapping;
+pub mod rebase;

@@ -1,0 +1,252 @@
+//! The documents of one rebased platform, and of the index above it.
+
+use serde::Serialize;
+
+use super::created::{CreatedPolicy, created};
+use super::{Decision, Preferences, annotations, config, history};
+use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
+use crate::format::json::Value;
+use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
+use crate::plan::annotate::{Authored, oci_name, replaced};
+use crate::read::{Image, ImageIndex};
+
+/// What is the same for all platforms of one rebase.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Who wins where app and new base both changed something.
+    pub preferences: Preferences,
+    /// Where the date of the result comes from.
+    pub created: CreatedPolicy,
+    /// Annotations that the person gave.
+    pub annotations: Vec<(String, String)>,
+    /// The name of the new base, if one is known.
+    pub base_name: Option<String>,
+    /// The digest that this name has: the index, or the manifest if there is none.
+    pub base_digest: Digest,
+    /// The digest of the old base, as it was recorded or found.
+    pub old_base_digest: Option<Digest>,
+}
+
+/// One platform to be moved.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The app.
+    pub app: &'a Image,
+    /// The old base, if it is there.
+    pub old: Option<&'a Image>,
+    /// The new base.
+    pub new: &'a Image,
+    /// How many of the app's layers belong to its base.
+    pub seam: usize,
+}
+
+/// Where a layer of the result came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// The new base.
+    Base,
+    /// The app.
+    App,
+}
+
+/// One moved platform.
+#[derive(Debug, Clone)]
+pub struct Moved {
+    /// The new config.
+    pub config: Authored,
+    /// The new manifest.
+    pub manifest: Authored,
+    /// Its layers, and where each came from.
+    pub layers: Vec<(Origin, Descriptor)>,
+    /// Their diffIDs.
+    pub diff_ids: Vec<Digest>,
+    /// What the merge decided.
+    pub decisions: Vec<Decision>,
+    /// What should be known about it.
+    pub findings: Vec<Finding>,
+}
+
+/// Moves the layers of an app above the seam onto a new base.
+///
+/// The layers are split by position before anything else is looked at; the history is fitted to them afterwards.
+///
+/// # Errors
+/// `platform.changed`, `image.diffid_count`, `base.empty`, `base.mismatch` if the seam lies above the app's layers.
+pub fn rebase_image(input: &Input<'_>, options: &Options, limits: &Limits) -> Result<Moved> {
+    let Input { app, old, new, seam } = *input;
+    app.check_layers()?;
+    new.check_layers()?;
+    check_platform(app, new)?;
+    let (Some(tail), Some(tail_diff_ids)) = (app.manifest.layers.get(seam..), app.config.diff_ids.get(seam..)) else {
+        return Err(Error::new(Code::BaseMismatch, "the image has fewer layers than its base should have")
+            .at(&app.descriptor.digest)
+            .expected(Fact::new(format!("at least {seam} layers"), "the seam"))
+            .found(Fact::new(format!("{} layers", app.manifest.layers.len()), "the manifest")));
+    };
+    if new.manifest.layers.is_empty() {
+        return Err(Error::new(Code::BaseEmpty, "the new base has no layers").at(&new.descriptor.digest));
+    }
+    let layers: Vec<(Origin, Descriptor)> =
+        new.manifest.layers.iter().map(|layer| (Origin::Base, layer.clone())).chain(tail.iter().map(|layer| (Origin::App, layer.clone()))).collect();
+    let diff_ids: Vec<Digest> = new.config.diff_ids.iter().chain(tail_diff_ids).cloned().collect();
+
+    let merged = config::merge(old.map(|old| old.config.root()), app.config.root(), new.config.root(), &options.preferences);
+    let mut decisions = merged.decisions;
+    let mut findings = Vec::new();
+    let mut document = merged.document;
+    let (old_history, app_history, new_history) = (old.map(|old| old.config.history()), app.config.history(), new.config.history());
+    let aligned = history::align(&history::Input {
+        old: old_history.as_deref(),
+        app: &app_history,
+        new: &new_history,
+        old_layers: seam,
+        app_layers: app.manifest.layers.len(),
+        new_layers: new.manifest.layers.len(),
+    });
+    findings.extend(aligned.notes);
+    let mut rootfs = app.config.root().get("rootfs").map_or_else(Value::object, Value::open);
+    rootfs.set("type", Value::string("layers"));
+    rootfs.set("diff_ids", Value::strings(diff_ids.iter().map(Digest::to_string)));
+    document.set("rootfs", rootfs);
+    match aligned.entries {
+        Some(entries) => document.set("history", Value::Array(entries)),
+        None => document.remove("history"),
+    }
+    if let Some(created) = created(app.config.created.as_deref(), new.config.created.as_deref(), options.created) {
+        document.set("created", Value::string(&created));
+    }
+    let config = Authored { media_type: media_type::OCI_CONFIG.into(), blob: Verified::authored(document.render().into_bytes()) };
+
+    let inherited = annotations::merge(old.map(|old| &old.manifest.annotations), &app.manifest.annotations, &new.manifest.annotations, &options.preferences);
+    decisions.extend(inherited.decisions);
+    let mut value = Value::open(app.manifest.root());
+    value.set("mediaType", Value::string(media_type::OCI_MANIFEST));
+    let mut config_entry = app.manifest.config.to_value(limits)?;
+    config_entry.set("mediaType", Value::string(media_type::OCI_CONFIG));
+    config_entry.set("digest", Value::string(&config.blob.digest().to_string()));
+    config_entry.set("size", Value::size(config.blob.size()));
+    value.set("config", config_entry);
+    value.set("layers", Value::Array(layers.iter().map(|(_, layer)| layer_entry(layer, limits)).collect::<Result<_>>()?));
+    value.set("annotations", annotation_value(app, &inherited.annotations, &lineage(app, new, options), limits)?);
+    let manifest = Authored { media_type: media_type::OCI_MANIFEST.into(), blob: Verified::authored(value.render().into_bytes()) };
+
+    if media_type::is_docker(&app.manifest.media_type) || layers.iter().any(|(_, layer)| media_type::is_docker(&layer.media_type)) {
+        findings.push(Finding::new(Code::MediaTypesUnified, "Docker media types became OCI media types").at(&app.descriptor.digest));
+    }
+    Ok(Moved { config, manifest, layers, diff_ids, decisions, findings })
+}
+
+/// Refuses a base for another platform: the architecture of an image never changes silently.
+fn check_platform(app: &Image, new: &Image) -> Result<()> {
+    match (app.platform(), new.platform()) {
+        (Some(own), Some(below)) if own.matches(below) => Ok(()),
+        (own, below) => {
+            let shown = |platform: Option<&Platform>| platform.map_or_else(|| "no platform".to_owned(), Platform::to_string);
+            Err(Error::new(Code::PlatformChanged, "image and new base are for different platforms")
+                .at(&app.descriptor.digest)
+                .expected(Fact::new(shown(own), "the config of the image"))
+                .found(Fact::new(shown(below), "the config of the new base")))
+        }
+    }
+}
+
+fn layer_entry(layer: &Descriptor, limits: &Limits) -> Result<Value> {
+    match (oci_name(&layer.media_type), &layer.data) {
+        (None, None) => Ok(Value::Raw(layer.raw.clone())),
+        (name, _) => {
+            let mut entry = layer.to_value(limits)?;
+            if let Some(name) = name {
+                entry.set("mediaType", Value::string(name));
+            }
+            Ok(entry)
+        }
+    }
+}
+
+/// What the result says about how it came to be (image-spec, annotations.md, and our own keys).
+fn lineage(app: &Image, new: &Image, options: &Options) -> Vec<(String, Option<String>)> {
+    let mut pairs = vec![
+        (annotation::BASE_NAME.to_owned(), options.base_name.clone()),
+        (annotation::BASE_DIGEST.to_owned(), Some(options.base_digest.to_string())),
+        (annotation::BASE_MANIFEST_DIGEST.to_owned(), Some(new.descriptor.digest.to_string())),
+        (annotation::BASE_LAYERS.to_owned(), Some(new.manifest.layers.len().to_string())),
+        (annotation::OLD_BASE_DIGEST.to_owned(), options.old_base_digest.as_ref().map(Digest::to_string)),
+        (annotation::REBASED_FROM.to_owned(), Some(app.descriptor.digest.to_string())),
+    ];
+    pairs.extend(options.annotations.iter().map(|(key, value)| (key.clone(), Some(value.clone()))));
+    pairs
+}
+
+/// The annotations of the result: the app's in their order and bytes where they stayed, then what the merge took over, then the
+/// lineage. A pair without a value is removed.
+fn annotation_value(app: &Image, merged: &std::collections::BTreeMap<String, String>, lineage: &[(String, Option<String>)], limits: &Limits) -> Result<Value> {
+    let _ = limits;
+    let old = app.manifest.root().get("annotations");
+    let mut value = old.map_or_else(Value::object, Value::open);
+    for (key, own) in &app.manifest.annotations {
+        match merged.get(key) {
+            None => value.remove(key),
+            Some(text) if text != own => value.set(key, Value::string(text)),
+            Some(_) => {}
+        }
+    }
+    for (key, text) in merged {
+        if !app.manifest.annotations.contains_key(key) {
+            value.set(key, Value::string(text));
+        }
+    }
+    for (key, text) in lineage {
+        match text {
+            Some(text) => value.set(key, Value::string(text)),
+            None => value.remove(key),
+        }
+    }
+    Ok(value)
+}
+
+/// What becomes of one entry of an index.
+#[derive(Debug, Clone)]
+pub enum Entry {
+    /// It is replaced by a new document.
+    Replace(Authored),
+    /// It stays as it is.
+    Keep,
+    /// It is left out.
+    Drop,
+}
+
+/// The new index: the old one's order, unknown fields and platforms, with the entries as decided.
+///
+/// # Errors
+/// Only those of documents that cannot be read again, which is a bug.
+pub fn rebase_index(index: &ImageIndex, entries: &[Entry], options: &Options, limits: &Limits) -> Result<Authored> {
+    let mut manifests = Vec::new();
+    for (descriptor, entry) in index.index.manifests.iter().zip(entries) {
+        match entry {
+            Entry::Replace(authored) => manifests.push(replaced(descriptor, authored, limits)?),
+            Entry::Keep => manifests.push(Value::Raw(descriptor.raw.clone())),
+            Entry::Drop => {}
+        }
+    }
+    let mut value = Value::open(index.index.root());
+    value.set("mediaType", Value::string(media_type::OCI_INDEX));
+    value.set("manifests", Value::Array(manifests));
+    let mut annotations = index.index.root().get("annotations").map_or_else(Value::object, Value::open);
+    let mut pairs = vec![
+        (annotation::BASE_NAME.to_owned(), options.base_name.clone()),
+        (annotation::BASE_DIGEST.to_owned(), Some(options.base_digest.to_string())),
+        (annotation::OLD_BASE_DIGEST.to_owned(), options.old_base_digest.as_ref().map(Digest::to_string)),
+        (annotation::REBASED_FROM.to_owned(), Some(index.descriptor.digest.to_string())),
+    ];
+    pairs.extend(options.annotations.iter().map(|(key, value)| (key.clone(), Some(value.clone()))));
+    for (key, text) in pairs {
+        match text {
+            Some(text) => annotations.set(&key, Value::string(&text)),
+            None => annotations.remove(&key),
+        }
+    }
+    value.set("annotations", annotations);
+    Ok(Authored { media_type: media_type::OCI_INDEX.into(), blob: Verified::authored(value.render().into_bytes()) })
+}
+

@@ -1,0 +1,117 @@
+//! An OCI image layout as a directory (image-spec, image-layout.md).
+//!
+//! ```text
+//! oci-layout             {"imageLayoutVersion":"1.0.0"}
+//! index.json             the root index
+//! blobs/<alg>/<hex>      the blobs; a blob may be a link to a regular file of the same layout
+//! ```
+//! Any other file is allowed and ignored.
+
+use std::sync::Arc;
+
+use super::{Container, SourceKind, Stored};
+use crate::core::fsys::{Directory, EntryKind, Region, shown};
+use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result, text};
+use crate::format::json::{Document, Node};
+
+/// The only version of the layout that exists.
+const VERSION: &str = "1.0.0";
+/// `oci-layout` is some thirty bytes; extra fields are allowed, a megabyte of them is not.
+const MARKER_BYTES: u64 = 64 << 10;
+
+#[derive(Debug)]
+pub(super) struct LayoutDirectory {
+    directory: Directory,
+    findings: Vec<Finding>,
+    index_bytes: u64,
+}
+
+impl LayoutDirectory {
+    /// Whether a directory claims to be a layout, well-formed or not.
+    pub(super) fn looks_like_one(directory: &Directory) -> Result<bool> {
+        Ok(directory.kind("index.json")?.is_some() || directory.kind("oci-layout")?.is_some())
+    }
+
+    pub(super) fn open(directory: Directory, limits: &Limits) -> Result<Self> {
+        let mut findings = Vec::new();
+        match directory.file("oci-layout")? {
+            None => findings.push(Finding::new(Code::LayoutMarkerMissing, "the file oci-layout is missing").at(shown(directory.path()))),
+            Some(file) => check_marker(file.read_all(MARKER_BYTES)?.as_deref(), limits)?,
+        }
+        if directory.kind("index.json")?.is_none() {
+            return Err(Error::new(Code::LayoutIndexMissing, "the directory has no index.json")
+                .expected(Fact::new("index.json", "image-spec, image-layout.md"))
+                .found(Fact::new("no such file", shown(directory.path()))));
+        }
+        match directory.kind("blobs")? {
+            Some(EntryKind::Directory) => {}
+            Some(EntryKind::Symlink) => {
+                return Err(Error::new(Code::PathSymlink, "blobs is a symbolic link").expected(Fact::new("a directory", "image-spec, image-layout.md")));
+            }
+            _ => {
+                return Err(Error::new(Code::LayoutBlobsMissing, "the layout has no directory called blobs")
+                    .expected(Fact::new("the directory blobs", "image-spec, image-layout.md")));
+            }
+        }
+        Ok(Self { directory, findings, index_bytes: limits.index_bytes })
+    }
+}
+
+/// Checks the content of `oci-layout`; `None` is a file that is too large.
+pub(super) fn check_marker(bytes: Option<&[u8]>, limits: &Limits) -> Result<()> {
+    let invalid = |found: &str| {
+        Error::new(Code::LayoutMarkerInvalid, "the file oci-layout is not what it should be")
+            .expected(Fact::new(format!("{{\"imageLayoutVersion\":\"{VERSION}\"}}"), "image-spec, image-layout.md"))
+            .found(Fact::new(found, "oci-layout"))
+    };
+    let bytes = bytes.ok_or_else(|| invalid("more than 64 KiB"))?;
+    let document = Document::parse(bytes, limits).map_err(|error| error.at("oci-layout"))?;
+    let version = document.root().get("imageLayoutVersion").and_then(Node::as_str).ok_or_else(|| invalid("no imageLayoutVersion"))?;
+    if version != VERSION {
+        return Err(Error::new(Code::LayoutVersionUnsupported, "the layout has an unknown version")
+            .expected(Fact::new(VERSION, "image-spec, image-layout.md"))
+            .found(Fact::new(version, "oci-layout")));
+    }
+    Ok(())
+}
+
+impl Container for LayoutDirectory {
+    fn kind(&self) -> SourceKind {
+        SourceKind::Layout
+    }
+
+    fn index(&self) -> Result<Vec<u8>> {
+        let file = self.directory.file("index.json")?.ok_or_else(|| Error::new(Code::LayoutIndexMissing, "the directory has no index.json"))?;
+        file.read_all(self.index_bytes)?.ok_or_else(|| {
+            Error::new(Code::DocTooLarge, "index.json is too large").expected(Fact::new(format!("at most {} bytes", self.index_bytes), "the limits"))
+        })
+    }
+
+    fn blob(&self, digest: &Digest) -> Result<Option<Region>> {
+        Ok(self.directory.blob(&digest.blob_path())?.map(|file| Region::whole(Arc::new(file))))
+    }
+
+    fn stored(&self) -> Result<Vec<Stored>> {
+        let mut stored = Vec::new();
+        for algorithm in self.directory.entries("blobs")? {
+            let folder = format!("blobs/{}", text::escape_bytes(&algorithm.name));
+            let known = std::str::from_utf8(&algorithm.name).ok().and_then(Algorithm::from_name);
+            let (Some(known), EntryKind::Directory) = (known, algorithm.kind) else {
+                stored.push(Stored::Stray(folder));
+                continue;
+            };
+            for entry in self.directory.entries(&format!("blobs/{}", known.name()))? {
+                let digest = std::str::from_utf8(&entry.name).ok().and_then(|hex| format!("{}:{hex}", known.name()).parse().ok());
+                stored.push(match (digest, entry.kind) {
+                    (Some(digest), EntryKind::File | EntryKind::Symlink | EntryKind::Special) => Stored::Blob(digest),
+                    _ => Stored::Stray(format!("{folder}/{}", text::escape_bytes(&entry.name))),
+                });
+            }
+        }
+        Ok(stored)
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        self.findings.clone()
+    }
+}

@@ -1,0 +1,231 @@
+//! An image with all its documents read and verified.
+
+use std::sync::Arc;
+
+use super::Source;
+use crate::core::{Code, Error, Fact, Finding, Limits, Result};
+use crate::oci::{Config, Descriptor, Index, Manifest, Platform, Verified};
+
+/// A runnable image of one platform.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// Where it was read.
+    pub source: Arc<Source>,
+    /// The descriptor that led to the manifest.
+    pub descriptor: Descriptor,
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The bytes of the manifest.
+    pub manifest_blob: Verified,
+    /// The config.
+    pub config: Config,
+    /// The bytes of the config.
+    pub config_blob: Verified,
+}
+
+impl Image {
+    /// The platform: the config's, because that is what runs; the descriptor's, if the config has none.
+    pub fn platform(&self) -> Option<&Platform> {
+        self.config.platform.as_ref().or(self.descriptor.platform.as_ref())
+    }
+
+    /// What contradicts itself in the image: the platforms of descriptor and config, and the numbers of layers and diffIDs.
+    pub fn contradictions(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if let (Some(descriptor), Some(config)) = (&self.descriptor.platform, &self.config.platform)
+            && !descriptor.matches(config)
+        {
+            findings.push(
+                Finding::new(Code::ImagePlatformMismatch, "index and config give the image different platforms")
+                    .at(&self.descriptor.digest)
+                    .expected(Fact::new(descriptor, "the descriptor in the index"))
+                    .found(Fact::new(config, "the config")),
+            );
+        }
+        if self.manifest.layers.len() != self.config.diff_ids.len() {
+            findings.push(
+                Finding::new(Code::ImageDiffIdCount, "manifest and config disagree on the number of layers")
+                    .at(&self.descriptor.digest)
+                    .expected(Fact::new(format!("{} layers", self.manifest.layers.len()), "the manifest"))
+                    .found(Fact::new(format!("{} diffIDs", self.config.diff_ids.len()), "the config")),
+            );
+        }
+        findings
+    }
+
+    /// Refuses an image whose config lists another number of diffIDs than the manifest has layers.
+    ///
+    /// # Errors
+    /// `image.diffid_count`.
+    pub fn check_layers(&self) -> Result<()> {
+        match self.contradictions().into_iter().find(|finding| finding.code == Code::ImageDiffIdCount) {
+            None => Ok(()),
+            Some(finding) => {
+                let mut error = Error::new(finding.code, finding.message).at(self.source.shown());
+                if let (Some(expected), Some(found)) = (finding.expected, finding.found) {
+                    error = error.expected(expected).found(found);
+                }
+                Err(error.detail(format!("manifest {}", self.descriptor.digest)))
+            }
+        }
+    }
+}
+
+/// An image index with its children.
+#[derive(Debug, Clone)]
+pub struct ImageIndex {
+    /// Where it was read.
+    pub source: Arc<Source>,
+    /// The descriptor that led to it.
+    pub descriptor: Descriptor,
+    /// The index.
+    pub index: Index,
+    /// The bytes of the index.
+    pub blob: Verified,
+    /// The children, in the order of the index.
+    pub children: Vec<Child>,
+}
+
+/// One entry of an index.
+#[derive(Debug, Clone)]
+pub enum Child {
+    /// A runnable image.
+    Image(Box<Image>),
+    /// An index within the index.
+    Index(Box<ImageIndex>),
+    /// BuildKit's statement on a sibling; never a platform.
+    Attestation(Descriptor),
+    /// An artifact, or something that is not known.
+    Other(Descriptor),
+    /// Its manifest is not in the source.
+    Missing(Descriptor),
+}
+
+/// What a reference can name.
+#[derive(Debug, Clone)]
+pub enum Tree {
+    /// One platform.
+    Image(Box<Image>),
+    /// Several platforms.
+    Index(Box<ImageIndex>),
+    /// A manifest that is no runnable image.
+    Artifact {
+        /// The descriptor that led to it.
+        descriptor: Descriptor,
+        /// The manifest.
+        manifest: Box<Manifest>,
+        /// The bytes of the manifest.
+        blob: Verified,
+    },
+}
+
+impl Tree {
+    /// All images of the tree, in the order of the indexes.
+    pub fn images(&self) -> Vec<&Image> {
+        fn collect<'a>(index: &'a ImageIndex, images: &mut Vec<&'a Image>) {
+            for child in &index.children {
+                match child {
+                    Child::Image(image) => images.push(image),
+                    Child::Index(inner) => collect(inner, images),
+                    _ => {}
+                }
+            }
+        }
+        let mut images = Vec::new();
+        match self {
+            Self::Image(image) => images.push(&**image),
+            Self::Index(index) => collect(index, &mut images),
+            Self::Artifact { .. } => {}
+        }
+        images
+    }
+
+    /// The descriptor at the top.
+    pub fn descriptor(&self) -> &Descriptor {
+        match self {
+            Self::Image(image) => &image.descriptor,
+            Self::Index(index) => &index.descriptor,
+            Self::Artifact { descriptor, .. } => descriptor,
+        }
+    }
+
+    /// The one image that `platform` means; without a platform the only one there is.
+    ///
+    /// # Errors
+    /// `ref.platform`, `image.not_an_image`.
+    pub fn only_image(&self, platform: Option<&Platform>) -> Result<&Image> {
+        let images = self.images();
+        let matching: Vec<&Image> = images.iter().copied().filter(|image| platform.is_none_or(|wanted| image.platform().is_some_and(|own| own.is_meant_by(wanted)))).collect();
+        match matching.as_slice() {
+            [image] => Ok(image),
+            [] if images.is_empty() => Err(Error::new(Code::NotAnImage, "this is no runnable image").at(&self.descriptor().digest)),
+            _ => {
+                let listed = images.iter().map(|image| image.platform().map_or_else(|| "no platform".to_owned(), Platform::to_string));
+                let message = match platform {
+                    Some(wanted) if matching.is_empty() => format!("the image has no platform {wanted}"),
+                    _ => "the image has several platforms and one is needed".to_owned(),
+                };
+                Err(Error::new(Code::RefPlatform, message).at(&self.descriptor().digest).details(listed).hint("Name one with --platform OS/ARCHITECTURE[/VARIANT]."))
+            }
+        }
+    }
+}
+
+/// Reads what `descriptor` leads to, with all manifests and configs below it.
+///
+/// # Errors
+/// Whatever a document is refused for; `graph.depth` and `graph.too_many` for indexes without end.
+pub fn load(source: &Arc<Source>, descriptor: &Descriptor, limits: &Limits) -> Result<Tree> {
+    let mut budget = limits.graph_nodes;
+    load_within(source, descriptor, limits, limits.graph_depth, &mut budget)
+}
+
+fn load_within(source: &Arc<Source>, descriptor: &Descriptor, limits: &Limits, depth: usize, budget: &mut usize) -> Result<Tree> {
+    let place = |error: Error| error.at(format!("{}@{}", source.shown(), descriptor.digest));
+    *budget = budget
+        .checked_sub(1)
+        .ok_or_else(|| Error::new(Code::GraphTooMany, "the image has too many documents").expected(Fact::new(format!("at most {}", limits.graph_nodes), "the limits")))?;
+    let blob = source.document(descriptor, limits)?;
+    if descriptor.is_index() {
+        let depth = depth
+            .checked_sub(1)
+            .ok_or_else(|| Error::new(Code::GraphDepth, "indexes are nested too deeply").expected(Fact::new(format!("at most {} levels", limits.graph_depth), "the limits")))?;
+        let index = Index::parse(&blob, &descriptor.media_type, limits).map_err(place)?;
+        let mut children = Vec::with_capacity(index.manifests.len());
+        for entry in &index.manifests {
+            children.push(child(source, entry, limits, depth, budget)?);
+        }
+        return Ok(Tree::Index(Box::new(ImageIndex { source: Arc::clone(source), descriptor: descriptor.clone(), index, blob, children })));
+    }
+    if !descriptor.is_manifest() {
+        return Err(Error::new(Code::NotAnImage, "the reference leads to something that is neither a manifest nor an index")
+            .at(format!("{}@{}", source.shown(), descriptor.digest))
+            .expected(Fact::new("an image manifest or an index", "image-spec, media-types.md"))
+            .found(Fact::new(&descriptor.media_type, "the descriptor")));
+    }
+    let manifest = Manifest::parse(&blob, &descriptor.media_type, limits).map_err(place)?;
+    if !manifest.is_image() {
+        return Ok(Tree::Artifact { descriptor: descriptor.clone(), manifest: Box::new(manifest), blob });
+    }
+    let config_blob = source.document(&manifest.config, limits)?;
+    let config = Config::parse(&config_blob, limits).map_err(|error| error.at(format!("{}@{}", source.shown(), manifest.config.digest)))?;
+    Ok(Tree::Image(Box::new(Image { source: Arc::clone(source), descriptor: descriptor.clone(), manifest, manifest_blob: blob, config, config_blob })))
+}
+
+fn child(source: &Arc<Source>, entry: &Descriptor, limits: &Limits, depth: usize, budget: &mut usize) -> Result<Child> {
+    // Attestations are recognised before anything else: in their old form they look like an image for unknown/unknown.
+    if entry.is_attestation() {
+        return Ok(Child::Attestation(entry.clone()));
+    }
+    if !entry.is_index() && !entry.is_manifest() {
+        return Ok(Child::Other(entry.clone()));
+    }
+    match load_within(source, entry, limits, depth, budget) {
+        Ok(Tree::Image(image)) => Ok(Child::Image(image)),
+        Ok(Tree::Index(index)) => Ok(Child::Index(index)),
+        Ok(Tree::Artifact { .. }) => Ok(Child::Other(entry.clone())),
+        // Only the manifest itself may be away: an index for ten platforms of which two were copied is normal.
+        Err(error) if error.code() == Code::BlobMissing && error.finding().message.contains(entry.digest.hex()) => Ok(Child::Missing(entry.clone())),
+        Err(error) => Err(error),
+    }
+}

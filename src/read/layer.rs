@@ -1,0 +1,319 @@
+//! The content of layers: inflating, hashing, and the merged view of all layers of an image.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, Read};
+
+
+use super::{Image, Source};
+use crate::core::event::{Events, Silent};
+use crate::core::fsys::{ReadAt, Region};
+use crate::core::limits::CHUNK_BYTES;
+use crate::core::{Algorithm, Code, Digest, Error, Fact, Hasher, Limits, Result, text};
+use crate::format::tar::{Kind, LayerReader, Member, Profile};
+use crate::oci::{Descriptor, digest_mismatch, media_type, media_type::Compression};
+
+/// A region read from its start to its end, hashed on the way.
+struct RegionReader {
+    region: Region,
+    offset: u64,
+    buffer: Vec<u8>,
+    at: usize,
+    filled: usize,
+    hasher: Option<Hasher>,
+}
+
+impl RegionReader {
+    fn new(region: Region, algorithm: Algorithm) -> Self {
+        Self { region, offset: 0, buffer: vec![0; CHUNK_BYTES], at: 0, filled: 0, hasher: Some(Hasher::new(algorithm)) }
+    }
+
+    /// Reads what is left and gives the digest of everything.
+    fn finish(&mut self) -> io::Result<Option<Digest>> {
+        self.finish_telling(&Silent)
+    }
+
+    fn finish_telling(&mut self, events: &dyn Events) -> io::Result<Option<Digest>> {
+        loop {
+            let count = self.fill_buf()?.len();
+            if count == 0 {
+                return Ok(self.hasher.take().map(Hasher::finish));
+            }
+            events.bytes(count as u64);
+            self.consume(count);
+        }
+    }
+}
+
+impl Read for RegionReader {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let available = self.fill_buf()?;
+        let count = available.len().min(target.len());
+        if let (Some(target), Some(available)) = (target.get_mut(..count), available.get(..count)) {
+            target.copy_from_slice(available);
+        }
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for RegionReader {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.at == self.filled {
+            let count = self.region.read_at(&mut self.buffer, self.offset)?;
+            if let (Some(hasher), Some(bytes)) = (&mut self.hasher, self.buffer.get(..count)) {
+                hasher.update(bytes);
+            }
+            self.offset += count as u64;
+            self.at = 0;
+            self.filled = count;
+        }
+        Ok(self.buffer.get(self.at..self.filled).unwrap_or_default())
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.at = (self.at + count).min(self.filled);
+    }
+}
+
+/// A compressed stream that is read as what it inflates to.
+enum Inflate {
+    Plain(RegionReader),
+    /// Members are read one after another (pigz and eStargz write many); whatever follows the last one is left unread,
+    /// because real generators pad, and the digest of the blob covers it.
+    Gzip(Option<Box<flate2::bufread::GzDecoder<RegionReader>>>, Option<RegionReader>),
+    Zstd(Box<zstd::Decoder<'static, RegionReader>>),
+}
+
+impl Read for Inflate {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(reader) => reader.read(target),
+            Self::Zstd(decoder) => decoder.read(target),
+            Self::Gzip(decoder, rest) => loop {
+                let Some(current) = decoder else { return Ok(0) };
+                let count = current.read(target)?;
+                if count > 0 || target.is_empty() {
+                    return Ok(count);
+                }
+                let Some(finished) = decoder.take() else { return Ok(0) };
+                let mut reader = finished.into_inner();
+                if reader.fill_buf()?.starts_with(b"\x1f") {
+                    *decoder = Some(Box::new(flate2::bufread::GzDecoder::new(reader)));
+                } else {
+                    *rest = Some(reader);
+                }
+            },
+        }
+    }
+}
+
+/// A layer that is being inflated, with a bound on what comes out.
+struct Inflated {
+    inflate: Inflate,
+    out: u64,
+    most: u64,
+    content: Hasher,
+}
+
+/// The error of a stream that grew beyond the bound, told apart from damage by its kind.
+const TOO_LARGE: io::ErrorKind = io::ErrorKind::FileTooLarge;
+
+impl Read for Inflated {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let count = self.inflate.read(target)?;
+        self.out += count as u64;
+        if self.out > self.most {
+            return Err(TOO_LARGE.into());
+        }
+        self.content.update(target.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+}
+
+impl Inflated {
+    fn open(source: &Source, layer: &Descriptor, limits: &Limits) -> Result<Self> {
+        let (_, compression) = media_type::layer(&layer.media_type).ok_or_else(|| {
+            Error::new(Code::LayerNotConvertible, format!("{} is no filesystem layer", text::escape(&layer.media_type))).at(&layer.digest)
+        })?;
+        let region = source.region(layer)?;
+        let mut start = [0; 4];
+        let found = match region.read_exact_at(&mut start, 0) {
+            Ok(()) if start.starts_with(b"\x1f\x8b") => Compression::Gzip,
+            // A zstd stream may begin with a skippable frame.
+            Ok(()) if start == *b"\x28\xb5\x2f\xfd" || (start[0] & 0xf0 == 0x50 && start[1..] == *b"\x2a\x4d\x18") => Compression::Zstd,
+            _ => Compression::None,
+        };
+        if found != compression {
+            return Err(Error::new(Code::LayerCompression, "a layer is not compressed as its media type says")
+                .at(format!("{}@{}", source.shown(), layer.digest))
+                .expected(Fact::new(format!("{compression:?}").to_lowercase(), &layer.media_type))
+                .found(Fact::new(format!("{found:?}").to_lowercase(), "the first bytes of the blob")));
+        }
+        let reader = RegionReader::new(region, layer.digest.algorithm());
+        let inflate = match compression {
+            Compression::None => Inflate::Plain(reader),
+            Compression::Gzip => Inflate::Gzip(Some(Box::new(flate2::bufread::GzDecoder::new(reader))), None),
+            Compression::Zstd => {
+                let mut decoder = zstd::Decoder::with_buffer(reader).map_err(|error| Error::io("start zstd", error))?;
+                decoder.window_log_max(limits.zstd_window_log).map_err(|error| Error::io("bound the window of zstd", error))?;
+                Inflate::Zstd(Box::new(decoder))
+            }
+        };
+        Ok(Self { inflate, out: 0, most: limits.layer_bytes, content: Hasher::new(Algorithm::Sha256) })
+    }
+
+    /// Reads to the end and gives the digests of what lies there and of what it inflates to.
+    fn finish(mut self) -> io::Result<(Option<Digest>, Digest)> {
+        let mut buffer = vec![0; CHUNK_BYTES];
+        while self.read(&mut buffer)? > 0 {}
+        let blob = match self.inflate {
+            Inflate::Plain(mut reader) | Inflate::Gzip(_, Some(mut reader)) => reader.finish()?,
+            Inflate::Gzip(Some(decoder), None) => decoder.into_inner().finish()?,
+            Inflate::Gzip(None, None) => None,
+            Inflate::Zstd(decoder) => decoder.finish().finish()?,
+        };
+        Ok((blob, self.content.finish()))
+    }
+}
+
+fn stream_error(error: io::Error, source: &Source, layer: &Descriptor) -> Error {
+    let error = match error.kind() {
+        TOO_LARGE => Error::new(Code::LayerTooLarge, "a layer inflates to more than the limit"),
+        io::ErrorKind::UnexpectedEof => Error::new(Code::StreamTruncated, "a compressed layer ends in the middle"),
+        _ if error.raw_os_error().is_some() => Error::io("read a layer", error),
+        _ => Error::new(Code::StreamCorrupt, "a compressed layer is damaged").found(Fact::new(error, "the decompressor")),
+    };
+    error.at(format!("{}@{}", source.shown(), layer.digest))
+}
+
+/// Inflates a layer: checks the blob against its digest, and gives the digest of its content, which is the true diffID.
+///
+/// # Errors
+/// `blob.*`, `descriptor.size_mismatch`, `layer.compression_mismatch`, `layer.too_large`, `stream.*`.
+pub fn content_digest(source: &Source, layer: &Descriptor, limits: &Limits) -> Result<Digest> {
+    let inflated = Inflated::open(source, layer, limits)?;
+    let (blob, content) = inflated.finish().map_err(|error| stream_error(error, source, layer))?;
+    check_blob(blob, source, layer)?;
+    Ok(content)
+}
+
+fn check_blob(blob: Option<Digest>, source: &Source, layer: &Descriptor) -> Result<()> {
+    match blob {
+        Some(blob) if blob == layer.digest => Ok(()),
+        Some(blob) => Err(digest_mismatch(&layer.digest, &blob).at(source.shown())),
+        None => Err(Error::new(Code::Bug, "a layer was not read to its end").at(source.shown())),
+    }
+}
+
+/// Hashes a blob without inflating it.
+///
+/// # Errors
+/// `blob.*`, `descriptor.size_mismatch`.
+pub fn check_content(source: &Source, descriptor: &Descriptor, events: &dyn Events) -> Result<()> {
+    let mut reader = RegionReader::new(source.region(descriptor)?, descriptor.digest.algorithm());
+    let blob = reader.finish_telling(events).map_err(|error| Error::io(format!("read {} of {}", descriptor.digest, source.shown()), error))?;
+    check_blob(blob, source, descriptor)
+}
+
+/// One file of an image, after all layers were applied.
+#[derive(Debug, Clone)]
+pub struct FileEntry {
+    /// Header of the member that won.
+    pub member: Member,
+    /// The number of the layer that it came from, the lowest being 0.
+    pub layer: usize,
+}
+
+/// The files of an image: layers applied from the bottom up, whiteouts obeyed (image-spec, layer.md, "Whiteouts").
+///
+/// Every layer is checked against its digest before this returns.
+///
+/// # Errors
+/// Those of [`content_digest`], and `tar.*` for layers that are no tar archives.
+pub fn files(image: &Image, limits: &Limits) -> Result<BTreeMap<Vec<u8>, FileEntry>> {
+    let mut files = BTreeMap::new();
+    for (number, layer) in image.manifest.layers.iter().enumerate() {
+        let mut reader = LayerReader::over(Inflated::open(&image.source, layer, limits)?, limits, Profile::Layer);
+        let mut removed: Vec<(Vec<u8>, bool)> = Vec::new();
+        let mut added = Vec::new();
+        while let Some(member) = reader.next_member().map_err(|error| error.at(format!("{}@{}", image.source.shown(), layer.digest)))? {
+            let path = inner_path(&member.name);
+            let (parent, name) = split(&path);
+            if name == b".wh..wh..opq" {
+                removed.push((parent.to_vec(), true));
+            } else if let Some(hidden) = name.strip_prefix(b".wh.") {
+                removed.push((join(parent, hidden), false));
+            } else if !path.is_empty() {
+                added.push((path, member));
+            }
+        }
+        let (blob, _) = reader.into_inner().finish().map_err(|error| stream_error(error, &image.source, layer))?;
+        check_blob(blob, &image.source, layer)?;
+        // Whiteouts hide what lower layers brought, never what their own layer brings, wherever they stand in it.
+        for (path, opaque) in removed {
+            remove(&mut files, &path, !opaque);
+        }
+        for (path, member) in added {
+            // A file in the place of a directory hides what was in it.
+            if member.kind != Kind::Directory {
+                remove(&mut files, &path, false);
+            }
+            files.insert(path, FileEntry { member, layer: number });
+        }
+    }
+    Ok(files)
+}
+
+/// Writes the content of one regular file of an image to `out`; the layer is checked before the first byte is written.
+///
+/// # Errors
+/// As [`files`]; `ref.not_found` if there is no such file.
+pub fn file_content(image: &Image, entry: &FileEntry, limits: &Limits, out: &mut dyn io::Write) -> Result<()> {
+    let Some(layer) = image.manifest.layers.get(entry.layer) else {
+        return Err(Error::new(Code::Bug, "a file came from a layer that does not exist"));
+    };
+    let mut reader = LayerReader::over(Inflated::open(&image.source, layer, limits)?, limits, Profile::Layer);
+    while let Some(member) = reader.next_member()? {
+        if member.header_offset == entry.member.header_offset {
+            let mut buffer = vec![0; CHUNK_BYTES];
+            loop {
+                let count = reader.read(&mut buffer).map_err(|error| stream_error(error, &image.source, layer))?;
+                if count == 0 {
+                    return Ok(());
+                }
+                out.write_all(buffer.get(..count).unwrap_or_default()).map_err(|error| Error::io("write the file", error))?;
+            }
+        }
+    }
+    Err(Error::new(Code::InputChanged, "the layer changed while it was read").at(image.source.shown()))
+}
+
+/// A member name as a path inside the image: no leading `./` or `/`, no trailing `/`.
+pub fn inner_path(name: &[u8]) -> Vec<u8> {
+    let parts: Vec<&[u8]> = name.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").collect();
+    parts.join(&b'/')
+}
+
+fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(slash) => (path.get(..slash).unwrap_or_default(), path.get(slash + 1..).unwrap_or_default()),
+        None => (b"", path),
+    }
+}
+
+fn join(parent: &[u8], name: &[u8]) -> Vec<u8> {
+    if parent.is_empty() { name.to_vec() } else { [parent, name].join(&b'/') }
+}
+
+/// Removes everything below `path`, and with `itself` the path too.
+fn remove(files: &mut BTreeMap<Vec<u8>, FileEntry>, path: &[u8], itself: bool) {
+    let below = if path.is_empty() { Vec::new() } else { [path, b"/"].concat() };
+    let names: Vec<Vec<u8>> = files.range(below.clone()..).take_while(|(name, _)| name.starts_with(&below)).map(|(name, _)| name.clone()).collect();
+    for name in names {
+        files.remove(&name);
+    }
+    if itself {
+        files.remove(path);
+    }
+}
+

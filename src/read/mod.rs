@@ -1,0 +1,26 @@
+//! Reading: sources, references, images, and the catalogue of everything local.
+//!
+//! A [`Source`] is a layout directory or an archive; both answer the same two questions, "what does `index.json` say" and
+//! "where do the bytes of this blob lie". A blob is a region of an open file, so nothing is unpacked and nothing large is
+//! held in memory, and another kind of container is one more file here.
+//!
+//! What leaves this folder is verified ([`crate::oci::Verified`]) or a region that the writing side verifies while it
+//! copies. Imports `core`, `format` and `oci`; knows nothing of plans.
+
+mod archive;
+mod catalogue;
+mod directory;
+mod graph;
+mod image;
+pub mod layer;
+mod reference;
+mod resolve;
+mod source;
+pub mod verify;
+
+pub use catalogue::{Catalogue, CatalogueEntry, ChainId};
+pub use graph::{Walk, walk};
+pub use image::{Child, Image, ImageIndex, Tree, load};
+pub use reference::{Reference, Transport};
+pub use resolve::{Located, is_referrer_tag, locate, locate_all, open_reference};
+pub use source::{Container, Source, SourceKind, Stored, discover, paths};

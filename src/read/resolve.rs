@@ -1,0 +1,218 @@
+//! From a reference to the descriptor that it means.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Reference, Source, SourceKind, Transport};
+use crate::core::{Code, Digest, Error, Fact, Limits, Result, text};
+use crate::format::json::{Document, Node};
+use crate::oci::{Descriptor, Manifest, Verified, media_type};
+
+/// What a reference means.
+#[derive(Debug, Clone)]
+pub struct Located {
+    /// Where it is.
+    pub source: Arc<Source>,
+    /// The descriptor.
+    pub descriptor: Descriptor,
+    /// The name in `index.json`, if it has one.
+    pub name: Option<String>,
+}
+
+impl Located {
+    /// The reference for people: `PATH:NAME` or `PATH@DIGEST`.
+    pub fn shown(&self) -> String {
+        match &self.name {
+            Some(name) => format!("{}:{}", self.source.shown(), text::escape(name)),
+            None => format!("{}@{}", self.source.shown(), self.descriptor.digest),
+        }
+    }
+}
+
+/// Whether a name is one under which clients keep referrers: the fallback tag `sha256-<hex>`, or that with an ending
+/// (`.sig`, `.att`, `.sbom` of cosign, `.<hex>.meta` of others). Such an entry is not an image of its own.
+pub fn is_referrer_tag(name: &str) -> bool {
+    let tag = name.rsplit(['/', ':']).next().unwrap_or_default();
+    ["sha256-", "sha512-"].iter().any(|prefix| {
+        tag.strip_prefix(prefix).is_some_and(|rest| {
+            let hex = rest.split('.').next().unwrap_or_default();
+            hex.len() >= 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
+    })
+}
+
+/// Opens the source of a reference and checks its transport.
+///
+/// # Errors
+/// What opening the source gives; `ref.two_splits`; `usage.argument` if the transport is another than the source's.
+pub fn open_reference(reference: &Reference, limits: &Limits) -> Result<Arc<Source>> {
+    let source = Source::open(&reference.path, limits)?;
+    let fits = match reference.transport {
+        None => true,
+        Some(Transport::Layout) => source.kind() == SourceKind::Layout,
+        Some(Transport::Archive) => source.kind() == SourceKind::Archive,
+        Some(Transport::DockerArchive) => false,
+    };
+    if !fits {
+        return Err(Error::new(Code::UsageArgument, "the transport is another than the file's")
+            .expected(Fact::new(source.kind().name(), source.shown()))
+            .found(Fact::new(&reference.text, "the command line"))
+            .hint("Leave the transport away: airbase sees what a path is."));
+    }
+    for (path, name) in &reference.other_splits {
+        let also = Source::open(path, limits).is_ok_and(|other| other.index.manifests.iter().any(|entry| entry.names().any(|own| own == name)));
+        if also {
+            return Err(Error::new(Code::RefTwoSplits, "the reference means two different images")
+                .found(Fact::new(&reference.text, "the command line"))
+                .detail(format!("the source {}", reference.shown_path()))
+                .detail(format!("the image {} in {}", text::escape(name), crate::core::fsys::shown(path)))
+                .hint("Give the image by digest (PATH@DIGEST), or rename one of the two files."));
+        }
+    }
+    Ok(source)
+}
+
+/// The one image or other manifest that a reference means.
+///
+/// # Errors
+/// What opening the source gives; `ref.not_found`, `ref.ambiguous`.
+pub fn locate(reference: &Reference, limits: &Limits) -> Result<Located> {
+    let source = open_reference(reference, limits)?;
+    let located = match (&reference.digest, &reference.name) {
+        (Some(digest), name) => by_digest(&source, digest, name.as_deref(), limits),
+        (None, Some(name)) => by_name(&source, name),
+        (None, None) => only_image(&source, limits),
+    };
+    located.map_err(|error| error.at(source.shown()))
+}
+
+/// All images that a reference means: the named one, or without a name all of the source.
+///
+/// # Errors
+/// As [`locate`].
+pub fn locate_all(reference: &Reference, limits: &Limits) -> Result<Vec<Located>> {
+    if reference.name.is_some() || reference.digest.is_some() {
+        return locate(reference, limits).map(|located| vec![located]);
+    }
+    let source = open_reference(reference, limits)?;
+    images(&source, limits)
+}
+
+/// The images of a source: entries of `index.json` that are no referrers, attestations or artifacts. Entries of one digest
+/// under several names are one image.
+pub(super) fn images(source: &Arc<Source>, limits: &Limits) -> Result<Vec<Located>> {
+    let mut seen: BTreeMap<&Digest, usize> = BTreeMap::new();
+    let mut found: Vec<Located> = Vec::new();
+    for entry in &source.index.manifests {
+        if let Some(position) = seen.get(&entry.digest) {
+            if let Some(located) = found.get_mut(*position)
+                && located.name.is_none()
+            {
+                located.name = entry.name().map(str::to_owned);
+            }
+            continue;
+        }
+        if is_image_entry(source, entry, limits)? {
+            seen.insert(&entry.digest, found.len());
+            found.push(Located { source: Arc::clone(source), descriptor: entry.clone(), name: entry.name().map(str::to_owned) });
+        }
+    }
+    Ok(found)
+}
+
+fn is_image_entry(source: &Source, entry: &Descriptor, limits: &Limits) -> Result<bool> {
+    if entry.name().is_some_and(is_referrer_tag) || entry.is_attestation() || entry.artifact_type.is_some() {
+        return Ok(false);
+    }
+    if entry.is_index() {
+        return Ok(true);
+    }
+    if !entry.is_manifest() {
+        return Ok(false);
+    }
+    match source.document(entry, limits) {
+        Ok(blob) => Ok(Manifest::parse(&blob, &entry.media_type, limits)?.is_image()),
+        // What is not there cannot be used, but it is the image that the entry speaks of.
+        Err(error) if error.code() == Code::BlobMissing => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+fn by_digest(source: &Arc<Source>, digest: &Digest, name: Option<&str>, limits: &Limits) -> Result<Located> {
+    if let Some(entry) = source.index.manifests.iter().find(|entry| entry.digest == *digest) {
+        let name = entry.name().or(name).map(str::to_owned);
+        return Ok(Located { source: Arc::clone(source), descriptor: entry.clone(), name });
+    }
+    let blob = source.document_by_digest(digest, limits)?.ok_or_else(|| not_found(source, digest))?;
+    let media_type = document_type(&blob, limits)?;
+    Ok(Located { source: Arc::clone(source), descriptor: Descriptor::authored(&media_type, &blob), name: None })
+}
+
+/// What a document is that no descriptor described: what it calls itself, or what its fields make it.
+fn document_type(blob: &Verified, limits: &Limits) -> Result<String> {
+    let not_an_image = || Error::new(Code::NotAnImage, format!("blob {} is neither a manifest nor an index", blob.digest()));
+    let document = Document::parse(blob.bytes(), limits).map_err(|_| not_an_image())?;
+    let root = document.root();
+    if let Some(own) = root.get("mediaType").and_then(Node::as_str) {
+        return Ok(own.into_owned());
+    }
+    match (root.get("manifests").is_some(), root.get("config").is_some() && root.get("layers").is_some()) {
+        (true, false) => Ok(media_type::OCI_INDEX.to_owned()),
+        (false, true) => Ok(media_type::OCI_MANIFEST.to_owned()),
+        _ => Err(not_an_image()),
+    }
+}
+
+fn by_name(source: &Arc<Source>, name: &str) -> Result<Located> {
+    let exact: Vec<&Descriptor> = source.index.manifests.iter().filter(|entry| entry.names().any(|own| own == name)).collect();
+    let matching = if exact.is_empty() {
+        let is_suffix = |own: &str| own.strip_suffix(name).is_some_and(|before| before.ends_with(['/', ':']));
+        source.index.manifests.iter().filter(|entry| entry.names().any(is_suffix)).collect()
+    } else {
+        exact
+    };
+    let Some(first) = matching.first() else { return Err(not_found(source, name)) };
+    if matching.iter().any(|entry| entry.digest != first.digest) {
+        return Err(Error::new(Code::RefAmbiguous, format!("several images fit the name {}", text::escape(name)))
+            .details(matching.iter().map(|entry| candidate(source, entry)))
+            .hint("Name one of them in full, or give its digest: PATH@DIGEST."));
+    }
+    Ok(Located { source: Arc::clone(source), descriptor: (*first).clone(), name: first.names().find(|own| *own == name).or_else(|| first.name()).map(str::to_owned) })
+}
+
+fn only_image(source: &Arc<Source>, limits: &Limits) -> Result<Located> {
+    let mut found = images(source, limits)?;
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => Err(Error::new(Code::RefNotFound, "the source holds no image")),
+        count => Err(Error::new(Code::RefAmbiguous, format!("the source holds {count} images and one is needed"))
+            .details(listed(found.iter().map(|located| candidate(source, &located.descriptor))))
+            .hint("Name one of them: PATH:NAME or PATH@DIGEST.")),
+    }
+}
+
+fn candidate(source: &Source, entry: &Descriptor) -> String {
+    match entry.name() {
+        Some(name) => format!("{}:{}  {}", source.shown(), text::escape(name), entry.digest),
+        None => format!("{}@{}", source.shown(), entry.digest),
+    }
+}
+
+/// How many candidates an error lists.
+const LISTED: usize = 12;
+
+fn listed(lines: impl Iterator<Item = String>) -> Vec<String> {
+    let lines: Vec<String> = lines.collect();
+    let more = lines.len().saturating_sub(LISTED);
+    let mut shown: Vec<String> = lines.into_iter().take(LISTED).collect();
+    if more > 0 {
+        shown.push(format!("and {more} more"));
+    }
+    shown
+}
+
+fn not_found(source: &Source, wanted: impl ToString) -> Error {
+    let wanted = wanted.to_string();
+    let names = source.index.manifests.iter().filter(|entry| !entry.name().is_some_and(is_referrer_tag)).map(|entry| candidate(source, entry));
+    Error::new(Code::RefNotFound, format!("there is no image {}", text::escape(&wanted))).details(listed(names)).hint("`airbase inspect PATH` lists what is there.")
+}

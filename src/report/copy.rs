@@ -1,0 +1,50 @@
+//! `airbase.copy/v1`: what was copied.
+
+use serde::Serialize;
+
+use super::rebase::{OutputReport, WrittenReport};
+use super::{Page, Report, Tone};
+use crate::core::{Digest, Finding, text};
+
+/// One copied image.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Copied {
+    /// The image, as a reference.
+    pub image: String,
+    /// Its digest, which the copy has too.
+    pub digest: Digest,
+    /// Its name in the output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// The report.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CopyReport {
+    /// Each image.
+    pub images: Vec<Copied>,
+    /// Where they went.
+    pub output: OutputReport,
+    /// What was written.
+    pub written: WrittenReport,
+    /// What should be known.
+    pub findings: Vec<Finding>,
+}
+
+impl Report for CopyReport {
+    const SCHEMA: &'static str = "airbase.copy/v1";
+
+    fn render(&self, page: &mut Page) {
+        for copied in &self.images {
+            let word = page.toned(Tone::Good, "copied");
+            let name = copied.name.as_deref().map(|name| format!(" as {}", text::escape(name))).unwrap_or_default();
+            page.line(0, &format!("{word} {}{name}", text::escape(&copied.image)));
+            page.trusted_field(1, "digest", &copied.digest.to_string());
+        }
+        page.field(0, "output", &format!("{} ({})", self.output.path, self.output.kind));
+        page.trusted_field(0, "written", &format!("{} ({}), {} reused", text::count(usize::try_from(self.written.blobs).unwrap_or(usize::MAX), "blob"), text::bytes(self.written.bytes), self.written.reused));
+        page.findings(0, &self.findings);
+    }
+}

@@ -1,0 +1,70 @@
+//! `airbase.fsck/v1`: what is wrong with a source.
+
+use serde::Serialize;
+
+use super::{Page, Report, Tone, exit_of};
+use crate::core::{ExitClass, Finding, Severity, text};
+use crate::read::SourceKind;
+
+/// One source.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Checked {
+    /// The path.
+    pub path: String,
+    /// What it is; absent if it could not be opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<SourceKind>,
+    /// Documents that were hashed and read.
+    pub documents: usize,
+    /// Blobs that were looked at.
+    pub blobs: usize,
+    /// Blobs that were hashed.
+    pub hashed: usize,
+    /// Bytes that were hashed.
+    pub hashed_bytes: u64,
+    /// Blobs that no document names.
+    pub unreferenced: usize,
+    /// Bytes of them.
+    pub unreferenced_bytes: u64,
+    /// Everything that is wrong or odd.
+    pub findings: Vec<Finding>,
+}
+
+/// The report.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FsckReport {
+    /// How deep it went: 0 structure and sizes, 1 manifests and configs hashed, 2 all digests.
+    pub level: u8,
+    /// Whether there is neither damage nor a refusal.
+    pub clean: bool,
+    /// Each source.
+    pub sources: Vec<Checked>,
+}
+
+impl Report for FsckReport {
+    const SCHEMA: &'static str = "airbase.fsck/v1";
+
+    fn render(&self, page: &mut Page) {
+        for source in &self.sources {
+            let bad = source.findings.iter().filter(|finding| finding.severity >= Severity::Damage).count();
+            let word = if bad == 0 { page.toned(Tone::Good, "clean") } else { page.toned(Tone::Bad, "damaged") };
+            let kind = source.kind.map_or("unreadable", SourceKind::name);
+            page.line(0, &format!("{word} {} ({kind})", text::escape(&source.path)));
+            if source.kind.is_some() {
+                let hashed = if source.hashed_bytes > 0 { format!(", {} hashed ({})", source.hashed, text::bytes(source.hashed_bytes)) } else { String::new() };
+                page.line(1, &format!("level {}: {}, {}{hashed}", self.level, text::count(source.documents, "document"), text::count(source.blobs, "blob")));
+            }
+            if source.unreferenced > 0 {
+                let line = format!("{} that no document names ({})", text::count(source.unreferenced, "blob"), text::bytes(source.unreferenced_bytes));
+                page.line_toned(1, Tone::Dim, &line);
+            }
+            page.findings(1, &source.findings);
+        }
+    }
+
+    fn exit(&self) -> Option<ExitClass> {
+        self.sources.iter().filter_map(|source| exit_of(&source.findings)).max()
+    }
+}

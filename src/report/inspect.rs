@@ -1,0 +1,304 @@
+//! `airbase.inspect/v1`: what is in a source.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Page, Report, Tone, exit_of};
+use crate::core::{Digest, ExitClass, Finding, text};
+use crate::oci::Platform;
+use crate::read::SourceKind;
+
+/// Whose a fact is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Owner {
+    /// The image says it of itself.
+    Own,
+    /// Its base says the same, so the image inherited it.
+    Inherited,
+    /// The image says it, and its base is not known, so it may be inherited.
+    Unknown,
+}
+
+/// One fact of identity.
+#[derive(Debug, Clone, Serialize)]
+pub struct Identity {
+    /// `title`, `version`, `revision`, `licenses`, `vendor`, `source`, `created`, …
+    pub field: String,
+    /// The value.
+    pub value: String,
+    /// Where it stands: `annotation`, `index annotation`, `label`, `config`.
+    pub from: String,
+    /// Whose it is.
+    pub owner: Owner,
+}
+
+/// One layer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Layer {
+    /// The digest of the blob.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its media type.
+    pub media_type: String,
+    /// What the config says that it inflates to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff_id: Option<Digest>,
+    /// Whether the blob is in the source.
+    pub present: bool,
+}
+
+/// One platform of an image.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Inspected {
+    /// The platform.
+    pub platform: Option<Platform>,
+    /// The digest of the manifest.
+    pub manifest: Digest,
+    /// The digest of the config.
+    pub config: Digest,
+    /// When it was built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// What runs.
+    pub entrypoint: Vec<String>,
+    /// Its arguments, or what runs if there is no entrypoint.
+    pub cmd: Vec<String>,
+    /// As whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub working_dir: Option<String>,
+    /// With which environment.
+    pub env: Vec<String>,
+    /// The labels.
+    pub labels: BTreeMap<String, String>,
+    /// The annotations of the manifest.
+    pub annotations: BTreeMap<String, String>,
+    /// The layers, the lowest first.
+    pub layers: Vec<Layer>,
+    /// Who and what the image is.
+    pub identity: Vec<Identity>,
+    /// The base, where bases were given and one is proven.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<InspectedBase>,
+    /// What contradicts itself.
+    pub findings: Vec<Finding>,
+}
+
+/// A proven base.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InspectedBase {
+    /// The reference of the local image.
+    pub reference: String,
+    /// The digest of its manifest.
+    pub manifest: Digest,
+    /// How many layers belong to it.
+    pub layers: usize,
+    /// How they were proven.
+    pub proof: String,
+}
+
+/// A manifest that refers to the image.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Referrer {
+    /// Its digest.
+    pub digest: Digest,
+    /// What it is.
+    pub artifact_type: String,
+    /// Whether it speaks of the life cycle of the image.
+    pub lifecycle: bool,
+    /// How it was found: `subject`, `fallback tag`, `tag`.
+    pub found_by: String,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryKind {
+    /// A runnable image of one platform.
+    Image,
+    /// An index.
+    Index,
+    /// An artifact, referrer or not.
+    Artifact,
+    /// A tag under which referrers are kept.
+    ReferrerTag,
+    /// Its documents cannot be read.
+    Unreadable,
+}
+
+/// One entry of a source.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EntryReport {
+    /// Its names.
+    pub names: Vec<String>,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its media type.
+    pub media_type: String,
+    /// The size of its document in bytes.
+    pub size: u64,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Whether `index.json` lists it.
+    pub listed: bool,
+    /// The type of an artifact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+    /// What it refers to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Digest>,
+    /// The annotations of the index, if it is one.
+    pub annotations: BTreeMap<String, String>,
+    /// Its platforms.
+    pub images: Vec<Inspected>,
+    /// Attestations and others inside the index.
+    pub other: Vec<Digest>,
+    /// Who refers to it.
+    pub referrers: Vec<Referrer>,
+    /// What is wrong or odd.
+    pub findings: Vec<Finding>,
+}
+
+/// One source.
+#[derive(Debug, Clone, Serialize)]
+pub struct SourceReport {
+    /// The path.
+    pub path: String,
+    /// What it is.
+    pub kind: SourceKind,
+    /// Its entries.
+    pub entries: Vec<EntryReport>,
+    /// How many entries are not shown without `--all`.
+    pub hidden: usize,
+}
+
+/// The report.
+#[derive(Debug, Clone, Serialize)]
+pub struct InspectReport {
+    /// Each source.
+    pub sources: Vec<SourceReport>,
+    /// What could not be read.
+    pub findings: Vec<Finding>,
+}
+
+impl Report for InspectReport {
+    const SCHEMA: &'static str = "airbase.inspect/v1";
+
+    fn render(&self, page: &mut Page) {
+        for source in &self.sources {
+            page.line_toned(0, Tone::Strong, &format!("{} ({})", text::escape(&source.path), source.kind.name()));
+            for entry in &source.entries {
+                entry.render(page);
+            }
+            if source.hidden > 0 {
+                page.line_toned(1, Tone::Dim, &format!("{} not shown: referrers, artifacts and untagged manifests; see --all", text::count(source.hidden, "entr").replace("entrs", "entries").replace("1 entr ", "1 entry ")));
+            }
+        }
+        page.findings(0, &self.findings);
+    }
+
+    fn exit(&self) -> Option<ExitClass> {
+        let own = self.sources.iter().flat_map(|source| &source.entries).flat_map(|entry| entry.findings.iter().chain(entry.images.iter().flat_map(|image| &image.findings)));
+        let all: Vec<Finding> = own.chain(&self.findings).cloned().collect();
+        exit_of(&all)
+    }
+}
+
+impl EntryReport {
+    fn render(&self, page: &mut Page) {
+        let name = if self.names.is_empty() { "(no name)".to_owned() } else { self.names.iter().map(|name| text::escape(name)).collect::<Vec<_>>().join(", ") };
+        let kind = match self.kind {
+            EntryKind::Image => "image",
+            EntryKind::Index => "index",
+            EntryKind::Artifact => "artifact",
+            EntryKind::ReferrerTag => "referrer tag",
+            EntryKind::Unreadable => "unreadable",
+        };
+        let listed = if self.listed { "" } else { ", not in index.json" };
+        let name = page.toned(Tone::Strong, &name);
+        page.line(1, &format!("{name}  {kind}{listed}"));
+        page.trusted_field(2, "digest", &self.digest.to_string());
+        if let Some(artifact_type) = &self.artifact_type {
+            page.field(2, "type", artifact_type);
+        }
+        if let Some(subject) = &self.subject {
+            page.trusted_field(2, "refers to", &page.digest(subject));
+        }
+        for (key, value) in &self.annotations {
+            page.field(2, "annotation", &format!("{key}={value}"));
+        }
+        for image in &self.images {
+            image.render(page);
+        }
+        if !self.other.is_empty() {
+            page.trusted_field(2, "beside", &format!("{} in the index", text::count(self.other.len(), "attestation or other manifest")));
+        }
+        for referrer in &self.referrers {
+            let life = if referrer.lifecycle { " (lifecycle)" } else { "" };
+            page.field(2, "referrer", &format!("{}{life}  {}  by {}", referrer.artifact_type, page.digest(&referrer.digest), referrer.found_by));
+            for (key, value) in &referrer.annotations {
+                page.field(4, "", &format!("{key}={value}"));
+            }
+        }
+        page.findings(2, &self.findings);
+    }
+}
+
+impl Inspected {
+    fn render(&self, page: &mut Page) {
+        let platform = self.platform.as_ref().map_or_else(|| "no platform".to_owned(), Platform::to_string);
+        page.line(2, &format!("{}  {}", text::escape(&platform), page.digest(&self.manifest)));
+        if let Some(created) = &self.created {
+            page.field(3, "created", created);
+        }
+        if let Some(base) = &self.base {
+            page.field(3, "base", &base.reference);
+            page.trusted_field(3, "", &format!("{}, {}", page.digest(&base.manifest), base.proof));
+        }
+        for identity in &self.identity {
+            let owner = match identity.owner {
+                Owner::Own => "own",
+                Owner::Inherited => "inherited from the base",
+                Owner::Unknown => "own or inherited: base unknown",
+            };
+            page.field(3, &identity.field, &format!("{}  ({}, {owner})", identity.value, identity.from));
+        }
+        let quoted = |words: &[String]| words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" ");
+        for (label, words) in [("entrypoint", &self.entrypoint), ("cmd", &self.cmd)] {
+            if !words.is_empty() {
+                page.field(3, label, &quoted(words));
+            }
+        }
+        for (label, value) in [("user", &self.user), ("directory", &self.working_dir)] {
+            if let Some(value) = value {
+                page.field(3, label, value);
+            }
+        }
+        for variable in &self.env {
+            page.field(3, "env", variable);
+        }
+        for (key, value) in &self.labels {
+            page.field(3, "label", &format!("{key}={value}"));
+        }
+        for (key, value) in &self.annotations {
+            page.field(3, "annotation", &format!("{key}={value}"));
+        }
+        for layer in &self.layers {
+            let absent = if layer.present { "" } else { "  (not here)" };
+            page.field(3, "layer", &format!("{}  {:>10}  {}{absent}", page.digest(&layer.digest), text::bytes(layer.size), layer.media_type));
+        }
+        page.findings(3, &self.findings);
+    }
+}

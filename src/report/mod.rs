@@ -1,0 +1,64 @@
+//! What verbs found out and did, as data: the JSON contract and its rendering for people.
+//!
+//! Every report is one JSON object whose first member is `"schema": "airbase.<verb>/v1"`. Within a version members are only
+//! added. Digests are written in full, sizes are bytes, times are as the documents spell them, absent facts are absent
+//! members. Findings have `code`, `severity`, `message` and where they apply `place`, `expected`, `found`, `details`, `hints`.
+//!
+//! Rendering goes to a [`Page`], which escapes what came from documents and knows whether it may use colour. Nothing here
+//! prints.
+
+pub mod base;
+pub mod copy;
+pub mod files;
+pub mod fsck;
+pub mod inspect;
+pub mod outdated;
+mod page;
+pub mod rebase;
+pub mod tag;
+
+pub use page::{Page, Tone};
+
+use serde::Serialize;
+
+use crate::core::{ExitClass, Finding, Severity};
+
+/// A report: the answer of one verb.
+pub trait Report: Serialize {
+    /// The name and version of its JSON form.
+    const SCHEMA: &'static str;
+
+    /// Writes it for people.
+    fn render(&self, page: &mut Page);
+
+    /// How the process ends, when nothing stopped it.
+    fn exit(&self) -> Option<ExitClass> {
+        None
+    }
+
+    /// The JSON form.
+    ///
+    /// # Errors
+    /// None that a report of this crate can cause.
+    fn to_json(&self) -> serde_json::Result<String>
+    where
+        Self: Sized,
+    {
+        #[derive(Serialize)]
+        struct Envelope<'a, R> {
+            schema: &'static str,
+            #[serde(flatten)]
+            report: &'a R,
+        }
+        serde_json::to_string_pretty(&Envelope { schema: Self::SCHEMA, report: self })
+    }
+}
+
+/// How findings end the process: a refusal is unsafe input, damage is a finding, the rest is only worth knowing.
+pub fn exit_of(findings: &[Finding]) -> Option<ExitClass> {
+    match findings.iter().map(|finding| finding.severity).max() {
+        Some(Severity::Refusal) => Some(ExitClass::Corrupt),
+        Some(Severity::Damage) => Some(ExitClass::Findings),
+        _ => None,
+    }
+}

@@ -1,0 +1,101 @@
+//! `airbase.outdated/v1`: whose base has moved on.
+
+use serde::Serialize;
+
+use super::{Page, Report, Tone};
+use crate::core::{Digest, ExitClass, Finding, text};
+use crate::oci::Platform;
+
+/// The verdict on one image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// It stands on what the name of its base means now.
+    Current,
+    /// The name of its base means another image now.
+    Outdated,
+    /// It is not known.
+    Unknown,
+}
+
+/// One image.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Item {
+    /// The image, as a reference.
+    pub image: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// The platform.
+    pub platform: Option<Platform>,
+    /// The verdict.
+    pub standing: Standing,
+    /// The name of its base.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_name: Option<String>,
+    /// The digest of the manifest that it stands on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<Digest>,
+    /// The digest of the manifest that the name means now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newer: Option<Digest>,
+    /// Where that lies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newer_reference: Option<String>,
+    /// Why it is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The report.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutdatedReport {
+    /// Each image and platform.
+    pub items: Vec<Item>,
+    /// How many are current.
+    pub current: usize,
+    /// How many are outdated.
+    pub outdated: usize,
+    /// How many are unknown.
+    pub unknown: usize,
+    /// What could not be read.
+    pub findings: Vec<Finding>,
+}
+
+impl Report for OutdatedReport {
+    const SCHEMA: &'static str = "airbase.outdated/v1";
+
+    fn render(&self, page: &mut Page) {
+        for item in &self.items {
+            let (tone, word) = match item.standing {
+                Standing::Current => (Tone::Good, "current "),
+                Standing::Outdated => (Tone::Bad, "outdated"),
+                Standing::Unknown => (Tone::Caution, "unknown "),
+            };
+            let word = page.toned(tone, word);
+            let platform = item.platform.as_ref().map(|platform| format!("  {}", text::escape(&platform.to_string()))).unwrap_or_default();
+            page.line(0, &format!("{word}  {}{platform}", text::escape(&item.image)));
+            let digest = |digest: &Option<Digest>| digest.as_ref().map_or_else(|| "nothing".to_owned(), |digest| page.digest(digest));
+            let name = item.base_name.as_deref().map_or_else(|| "no name".to_owned(), text::escape);
+            match item.standing {
+                Standing::Current => {
+                    let line = format!("base {name} {}", digest(&item.base));
+                    page.line_toned(5, Tone::Dim, &line);
+                }
+                Standing::Outdated => {
+                    let newer = item.newer_reference.as_deref().map(text::escape).unwrap_or_default();
+                    let line = format!("base {name} {}, now {} ({newer})", digest(&item.base), digest(&item.newer));
+                    page.line(5, &line);
+                }
+                Standing::Unknown => page.line(5, &item.reason.as_deref().map(text::escape).unwrap_or_default()),
+            }
+        }
+        page.line(0, &format!("{} current, {} outdated, {} unknown", self.current, self.outdated, self.unknown));
+        page.findings(0, &self.findings);
+    }
+
+    fn exit(&self) -> Option<ExitClass> {
+        super::exit_of(&self.findings).or((self.outdated + self.unknown > 0).then_some(ExitClass::Findings))
+    }
+}

@@ -1,0 +1,283 @@
+//! `airbase.rebase/v1`: what a rebase does or did.
+
+use serde::Serialize;
+
+use super::{Page, Report, Tone};
+use crate::core::{Digest, Finding, text};
+use crate::oci::Platform;
+use crate::plan::base::{Clue, Proof};
+use crate::plan::rebase::image::Origin;
+use crate::plan::rebase::{Decision, Kind};
+use crate::write::Committed;
+
+/// How far it went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Decided; nothing was written.
+    Planned,
+    /// The image stands on that base already; nothing was written.
+    Current,
+    /// Written.
+    Written,
+}
+
+/// The report.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RebaseReport {
+    /// The image, as a reference.
+    pub image: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// How far it went.
+    pub status: Status,
+    /// Each platform.
+    pub platforms: Vec<PlatformReport>,
+    /// The new image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<ResultReport>,
+    /// Where it goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<OutputReport>,
+    /// What concerns the whole image.
+    pub findings: Vec<Finding>,
+    /// Manifests of the old index that are not in the new one, because they speak of the old bytes.
+    pub left_behind: Vec<Digest>,
+    /// What was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written: Option<WrittenReport>,
+}
+
+/// One platform.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlatformReport {
+    /// The platform.
+    pub platform: Option<Platform>,
+    /// The digest of the old manifest.
+    pub from: Digest,
+    /// The old base; absent if it was not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_base: Option<BaseReport>,
+    /// The new base; absent if the platform was not moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_base: Option<BaseReport>,
+    /// How many layers belonged to the old base.
+    pub seam: usize,
+    /// The layers of the result, the lowest first.
+    pub layers: Vec<LayerReport>,
+    /// Where the new config and annotations are not simply the app's.
+    pub decisions: Vec<Decision>,
+    /// What should be known about it.
+    pub findings: Vec<Finding>,
+    /// The digest of the new config.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<Digest>,
+    /// The digest of the new manifest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Digest>,
+    /// Where the old base was learned from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Clue>,
+    /// How each layer of the old base was proven.
+    pub proofs: Vec<Proof>,
+}
+
+/// A base.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BaseReport {
+    /// Where it lies.
+    pub reference: String,
+    /// The name that is recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The digest of its index, or of its manifest if it has no index.
+    pub digest: Digest,
+    /// The digest of its manifest for the platform.
+    pub manifest: Digest,
+}
+
+/// A layer of the result.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LayerReport {
+    /// Whose it is.
+    pub origin: Origin,
+    /// The digest of the blob.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its media type in the input.
+    pub media_type: String,
+    /// What the config says that it inflates to.
+    pub diff_id: Digest,
+    /// Whether that is only claimed.
+    pub claimed: bool,
+}
+
+/// The new image.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResultReport {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its media type.
+    pub media_type: String,
+    /// The size of its top document in bytes.
+    pub size: u64,
+    /// Its names.
+    pub names: Vec<String>,
+}
+
+/// Where the result goes.
+#[derive(Debug, Clone, Serialize)]
+pub struct OutputReport {
+    /// `oci-layout` or `oci-archive`.
+    pub kind: String,
+    /// The path.
+    pub path: String,
+}
+
+/// What was written.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WrittenReport {
+    /// Blobs that were not there before.
+    pub blobs: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Blobs that were there, and were hashed again before they were used.
+    pub reused: u64,
+    /// Layers that were hashed.
+    pub layers_verified: usize,
+    /// Bytes that were hashed without being copied.
+    pub bytes_verified_only: u64,
+    /// How long the final flush took, in milliseconds.
+    pub flush_milliseconds: u64,
+}
+
+impl WrittenReport {
+    /// From the figures of the writing side.
+    pub fn of(committed: &Committed, layers_verified: usize, bytes_verified_only: u64) -> Self {
+        Self {
+            blobs: committed.blobs_written,
+            bytes: committed.bytes_written,
+            reused: committed.blobs_reused,
+            layers_verified,
+            bytes_verified_only,
+            flush_milliseconds: u64::try_from(committed.flush.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+impl Report for RebaseReport {
+    const SCHEMA: &'static str = "airbase.rebase/v1";
+
+    fn render(&self, page: &mut Page) {
+        let head = match self.status {
+            Status::Planned => (Tone::Strong, "plan"),
+            Status::Current => (Tone::Good, "current"),
+            Status::Written => (Tone::Good, "rebased"),
+        };
+        let word = page.toned(head.0, head.1);
+        page.line(0, &format!("{word} {}", text::escape(&self.image)));
+        for platform in &self.platforms {
+            platform.render(page, self.status);
+        }
+        if let Some(result) = &self.result {
+            page.gap();
+            page.trusted_field(0, "result", &result.digest.to_string());
+            for name in &result.names {
+                page.field(0, "name", name);
+            }
+        }
+        if let Some(output) = &self.output {
+            page.field(0, "output", &format!("{} ({})", output.path, output.kind));
+        }
+        if let Some(written) = &self.written {
+            let words = format!(
+                "{} written ({}), {} reused, {} verified",
+                text::count(usize::try_from(written.blobs).unwrap_or(usize::MAX), "blob"),
+                text::bytes(written.bytes),
+                written.reused,
+                text::count(written.layers_verified, "layer")
+            );
+            page.trusted_field(0, "written", &words);
+        }
+        page.findings(0, &self.findings);
+        match self.status {
+            Status::Current => page.line(0, "It stands on this base already; nothing was written."),
+            Status::Planned if self.output.is_some() => page.line(0, "Dry run: nothing was written."),
+            _ => {}
+        }
+    }
+}
+
+impl PlatformReport {
+    fn render(&self, page: &mut Page, status: Status) {
+        let platform = self.platform.as_ref().map_or_else(|| "no platform".to_owned(), Platform::to_string);
+        page.gap();
+        page.line_toned(0, Tone::Strong, &text::escape(&platform));
+        if let Some(old) = &self.old_base {
+            let how = self.evidence.map_or("", Clue::name);
+            page.field(1, "old base", &old.reference);
+            page.trusted_field(1, "", &format!("{}, {how}", page.digest(&old.manifest)));
+        } else if self.new_base.is_some() {
+            page.trusted_field(1, "old base", "not here");
+        }
+        if let Some(new) = &self.new_base {
+            page.field(1, "new base", &new.reference);
+            let name = new.name.as_deref().map(|name| format!(", recorded as {}", text::escape(name))).unwrap_or_default();
+            page.trusted_field(1, "", &format!("{}{name}", page.digest(&new.manifest)));
+        }
+        if status != Status::Current && self.new_base.is_some() {
+            page.trusted_field(1, "proof", &proof_words(&self.proofs, self.seam));
+            let base: Vec<&LayerReport> = self.layers.iter().filter(|layer| layer.origin == Origin::Base).collect();
+            let app: Vec<&LayerReport> = self.layers.iter().filter(|layer| layer.origin == Origin::App).collect();
+            let size = |layers: &[&LayerReport]| text::bytes(layers.iter().map(|layer| layer.size).sum());
+            page.trusted_field(
+                1,
+                "layers",
+                &format!("{} of the base ({}), {} of the app ({})", base.len(), size(&base), app.len(), size(&app)),
+            );
+            for decision in &self.decisions {
+                page.trusted_field(1, "config", &decision_words(decision));
+            }
+        }
+        if let (Some(manifest), true) = (&self.manifest, status != Status::Current) {
+            page.trusted_field(1, "manifest", &format!("{} was {}", page.digest(manifest), page.digest(&self.from)));
+        }
+        page.findings(1, &self.findings);
+    }
+}
+
+/// How the old base was proven, in words.
+pub fn proof_words(proofs: &[Proof], seam: usize) -> String {
+    if proofs.is_empty() {
+        return format!("none: the seam above layer {seam} was not compared with a base");
+    }
+    let number = |wanted: Proof| proofs.iter().filter(|proof| **proof == wanted).count();
+    let parts = [(Proof::SameBlob, "the same blob"), (Proof::SameContent, "the same content, recompressed"), (Proof::SameDiffIdClaimed, "the same diffID, not inflated")];
+    let parts: Vec<String> = parts.iter().filter(|(proof, _)| number(*proof) > 0).map(|(proof, words)| format!("{} {words}", number(*proof))).collect();
+    format!("{} of {} layers: {}", proofs.len(), proofs.len(), parts.join(", "))
+}
+
+fn decision_words(decision: &Decision) -> String {
+    let value = |value: &Option<String>| value.as_deref().map_or_else(|| "nothing".to_owned(), |value| text::escape(&shorten(value)));
+    let field = text::escape(&decision.field);
+    match decision.kind {
+        Kind::FromBase => format!("{field}: {} -> {} (new base)", value(&decision.app), value(&decision.result)),
+        Kind::Merged => format!("{field}: {} -> {} (merged)", value(&decision.app), value(&decision.result)),
+        Kind::Conflict { .. } => format!("{field}: conflict, {} chosen (app {}, new base {})", value(&decision.result), value(&decision.app), value(&decision.new)),
+        Kind::TwoWay => format!("{field}: {} (old base unknown; new base has {})", value(&decision.result), value(&decision.new)),
+    }
+}
+
+/// Values longer than this are cut for people; the JSON form has them whole.
+const SHOWN: usize = 100;
+
+fn shorten(value: &str) -> String {
+    if value.chars().count() <= SHOWN { value.to_owned() } else { format!("{}…", value.chars().take(SHOWN).collect::<String>()) }
+}

@@ -1,0 +1,239 @@
+//! The local images that may be bases.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use super::Context;
+use crate::core::{Code, Digest, Error, Finding, Limits, Result};
+use crate::oci::{ImageName, Platform};
+use crate::plan::base::{Candidate, Claim, Clue, Evidence, Prefix, Verdict, claims, judge, prefix};
+use crate::plan::mapping::Rule;
+use crate::read::{Catalogue, ChainId, Image, ImageIndex, Located, Reference, Source, Tree, discover, load, locate};
+
+/// What `--bases` and `--map` name.
+///
+/// The catalogue of all of them is built when the first question needs it: a base that is recorded by digest is found without
+/// reading every image of a large layout.
+#[derive(Debug)]
+pub struct Bases {
+    sources: Vec<Arc<Source>>,
+    named: Vec<Located>,
+    rules: Vec<Rule>,
+    limits: Limits,
+    catalogue: OnceCell<Catalogue>,
+    /// What could not be read.
+    pub findings: Vec<Finding>,
+}
+
+impl Bases {
+    /// Opens every path: a layout, an archive, a folder of them, or a reference to one image.
+    ///
+    /// # Errors
+    /// Those of a path that cannot be opened itself; inside a folder such a path is a finding.
+    pub fn open(paths: &[String], rules: &[String], context: Context<'_>) -> Result<Self> {
+        let mut bases = Self {
+            sources: Vec::new(),
+            named: Vec::new(),
+            rules: rules.iter().map(|rule| Rule::parse(rule)).collect::<Result<_>>()?,
+            limits: context.limits.clone(),
+            catalogue: OnceCell::new(),
+            findings: Vec::new(),
+        };
+        for path in paths {
+            let reference = Reference::existing(path)?;
+            if reference.name.is_some() || reference.digest.is_some() {
+                bases.named.push(locate(&reference, context.limits)?);
+            } else {
+                let (found, findings) = discover(&reference.path, context.limits)?;
+                bases.sources.extend(found);
+                bases.findings.extend(findings);
+            }
+        }
+        Ok(bases)
+    }
+
+    /// Adds the source of an image: a base that lies beside its app is found without being named.
+    pub fn also(&mut self, source: &Arc<Source>) {
+        if !self.sources.iter().any(|known| known.path == source.path) {
+            self.sources.push(Arc::clone(source));
+        }
+    }
+
+    /// Whether nothing was named.
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty() && self.named.is_empty()
+    }
+
+    fn all_sources(&self) -> impl Iterator<Item = &Arc<Source>> {
+        self.sources.iter().chain(self.named.iter().map(|located| &located.source))
+    }
+
+    /// Everything, by chain ID.
+    ///
+    /// # Errors
+    /// Those of an image that was named and cannot be read.
+    pub fn catalogue(&self) -> Result<&Catalogue> {
+        if let Some(catalogue) = self.catalogue.get() {
+            return Ok(catalogue);
+        }
+        let mut catalogue = Catalogue::default();
+        for source in &self.sources {
+            catalogue.add(source, None, &self.limits)?;
+        }
+        for located in &self.named {
+            catalogue.add(&located.source, Some(located), &self.limits)?;
+        }
+        Ok(self.catalogue.get_or_init(|| catalogue))
+    }
+
+    /// The image with this digest, or the index with this digest, in any source, listed in its index or not.
+    ///
+    /// # Errors
+    /// Those of a document that is there and cannot be read.
+    pub fn with_digest(&self, digest: &Digest) -> Result<Option<(Located, Tree)>> {
+        for source in self.all_sources() {
+            let reference = Reference { text: String::new(), transport: None, path: source.path.clone(), name: None, digest: Some(digest.clone()), other_splits: Vec::new() };
+            let known = source.index.manifests.iter().any(|entry| entry.digest == *digest) || source.container().blob(digest)?.is_some();
+            if !known {
+                continue;
+            }
+            let located = locate(&reference, &self.limits)?;
+            match load(source, &located.descriptor, &self.limits) {
+                Ok(tree) => return Ok(Some((located, tree))),
+                // The entry is there and its manifest is not; another source may have it.
+                Err(error) if error.code() == Code::BlobMissing => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The image that `name` means now: by a mapping rule, else by the names of all sources.
+    ///
+    /// # Errors
+    /// `base.ambiguous` if the name stands on different images, and those of a rule's target.
+    pub fn with_name(&self, name: &str) -> Result<Option<(Located, Tree)>> {
+        for rule in &self.rules {
+            let Some(target) = rule.apply(name) else { continue };
+            let reference = Reference::existing(&target).map_err(|error| error.detail(format!("--map made {target} of {name}")))?;
+            let located = locate(&reference, &self.limits)?;
+            let tree = load(&located.source, &located.descriptor, &self.limits)?;
+            return Ok(Some((located, tree)));
+        }
+        let canonical = ImageName::parse(name).canonical();
+        let wanted = name.split('@').next().unwrap_or(name);
+        let fits = |own: &str| own == wanted || (canonical.is_some() && ImageName::parse(own).canonical() == canonical);
+        let mut found: Vec<Located> = Vec::new();
+        let listed = self.sources.iter().flat_map(|source| source.index.manifests.iter().map(move |entry| (source, entry)));
+        for (source, entry) in listed {
+            if let Some(own) = entry.names().find(|own| fits(own)) {
+                found.push(Located { source: Arc::clone(source), descriptor: entry.clone(), name: Some(own.to_owned()) });
+            }
+        }
+        found.extend(self.named.iter().filter(|located| located.descriptor.names().any(fits)).cloned());
+        let Some(first) = found.first() else { return Ok(None) };
+        if found.iter().any(|located| located.descriptor.digest != first.descriptor.digest) {
+            return Err(Error::new(Code::BaseAmbiguous, format!("{name} names different local images"))
+                .details(found.iter().map(|located| format!("{}  {}", located.shown(), located.descriptor.digest)))
+                .hint("Decide with --map 'NAME=REFERENCE', or name the base with --onto."));
+        }
+        let tree = load(&first.source, &first.descriptor, &self.limits)?;
+        Ok(Some((first.clone(), tree)))
+    }
+
+    /// What the claims of an image amount to, compared with the local images.
+    ///
+    /// # Errors
+    /// Those of documents that are there and cannot be read.
+    pub fn judge_claims(&self, image: &Image, index: Option<&ImageIndex>) -> Result<Vec<Evidence>> {
+        claims(image, index).into_iter().map(|claim| self.judge_claim(image, claim)).collect()
+    }
+
+    fn judge_claim(&self, image: &Image, claim: Claim) -> Result<Evidence> {
+        let found = match (&claim.digest, &claim.name) {
+            (Some(digest), _) => self.with_digest(digest)?,
+            (None, Some(name)) => self.with_name(name)?,
+            (None, None) => None,
+        };
+        let verdict = match found {
+            Some((located, tree)) => match candidate(image, &located, &tree) {
+                Some(candidate) => judge(image, candidate, claim.digest.is_some()),
+                None => Verdict::Unresolved(format!("{} is here, but not for {}", located.shown(), shown_platform(image))),
+            },
+            None => Verdict::Unresolved(match (&claim.digest, &claim.unreadable_digest) {
+                (Some(_), _) => "no local image has this digest".to_owned(),
+                (None, Some(_)) => "the recorded digest is not a digest".to_owned(),
+                (None, None) => "no local image has this name".to_owned(),
+            }),
+        };
+        Ok(Evidence { clue: claim.clue, name: claim.name, digest: claim.digest, verdict })
+    }
+
+    /// Local images whose layers are the lowest layers of `image`, the longest first. The image itself is none of them.
+    ///
+    /// # Errors
+    /// Those of documents that are there and cannot be read.
+    pub fn matches(&self, image: &Image) -> Result<Vec<Evidence>> {
+        let catalogue = self.catalogue()?;
+        let mut evidence = Vec::new();
+        for (_, entry) in catalogue.prefixes(&ChainId::of(&image.config.diff_ids)) {
+            if entry.manifest.digest == image.descriptor.digest {
+                continue;
+            }
+            let same_platform = match (&entry.platform, image.platform()) {
+                (Some(own), Some(other)) => own.matches(other),
+                _ => true,
+            };
+            if !same_platform {
+                continue;
+            }
+            let Tree::Image(base) = load(&entry.source, &entry.manifest, &self.limits)? else { continue };
+            let candidate = Candidate { image: *base, reference: entry.shown(), names: entry.names.clone(), top: entry.top.digest.clone() };
+            let (name, digest) = (entry.names.first().cloned(), Some(entry.manifest.digest.clone()));
+            evidence.push(Evidence { clue: Clue::Catalogue, name, digest, verdict: judge(image, candidate, false) });
+        }
+        Ok(evidence)
+    }
+
+    /// The local image that shares the most of the lowest layers, for a refusal: its reference, and how many of how many.
+    ///
+    /// # Errors
+    /// Those of documents that are there and cannot be read.
+    pub fn nearest(&self, image: &Image) -> Result<Option<(String, usize, usize)>> {
+        let mut best: Option<(String, usize, usize)> = None;
+        for entry in self.catalogue()?.entries() {
+            if entry.manifest.digest == image.descriptor.digest {
+                continue;
+            }
+            let Ok(Tree::Image(base)) = load(&entry.source, &entry.manifest, &self.limits) else { continue };
+            let (matched, of) = match prefix(image, &base) {
+                Prefix::Proven(proofs) => (proofs.len(), proofs.len()),
+                Prefix::Differs { matched, of, .. } => (matched, of),
+                Prefix::Empty => continue,
+            };
+            if matched > best.as_ref().map_or(0, |(_, most, _)| *most) {
+                best = Some((entry.shown(), matched, of));
+            }
+        }
+        Ok(best)
+    }
+}
+
+/// The image of a tree that runs where `image` runs.
+pub(super) fn candidate(image: &Image, located: &Located, tree: &Tree) -> Option<Candidate> {
+    let same = |other: &&Image| match (image.platform(), other.platform()) {
+        (Some(own), Some(other)) => own.matches(other),
+        _ => true,
+    };
+    let found = tree.images().into_iter().find(same)?;
+    Some(Candidate {
+        image: found.clone(),
+        reference: located.shown(),
+        names: located.name.iter().cloned().chain(located.descriptor.names().filter(|name| Some(*name) != located.name.as_deref()).map(str::to_owned)).collect(),
+        top: tree.descriptor().digest.clone(),
+    })
+}
+
+pub(super) fn shown_platform(image: &Image) -> String {
+    image.platform().map_or_else(|| "its platform".to_owned(), Platform::to_string)
+}

@@ -1,0 +1,79 @@
+//! Copies images between layouts and archives, byte for byte.
+
+use std::collections::HashSet;
+
+use super::output::{Cargo, Output, check_name, write};
+use super::Context;
+use crate::core::{Code, Error, Finding, Result};
+use crate::oci::Platform;
+use crate::read::{Reference, Walk, load, locate, locate_all, walk};
+use crate::report::copy::{Copied, CopyReport};
+use crate::report::rebase::{OutputReport, WrittenReport};
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The image, or with `all` the source.
+    pub source: String,
+    /// Every image of the source.
+    pub all: bool,
+    /// One platform only.
+    pub platform: Option<Platform>,
+    /// Where it goes.
+    pub output: Output,
+    /// Its name there; without it, it keeps its own.
+    pub name: Option<String>,
+    /// The date of the members of an archive.
+    pub mtime: u64,
+}
+
+/// Copies. Every byte is hashed on the way.
+///
+/// # Errors
+/// Those of references, documents and writing.
+pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
+    if let Some(name) = &request.name {
+        check_name(name)?;
+    }
+    let reference = Reference::existing(&request.source)?;
+    let mut located = if request.all { locate_all(&reference, context.limits)? } else { vec![locate(&reference, context.limits)?] };
+    if request.all && located.is_empty() {
+        return Err(Error::new(Code::RefNotFound, "the source holds no image").at(reference.shown_path()));
+    }
+    if let (Some(platform), [one]) = (&request.platform, located.as_mut_slice()) {
+        let tree = load(&one.source, &one.descriptor, context.limits)?;
+        one.descriptor = tree.only_image(Some(platform)).map_err(|error| error.at(one.shown()))?.descriptor.clone();
+    }
+    let mut found = Walk::default();
+    let mut seen = HashSet::new();
+    for image in &located {
+        walk(&image.source, &image.descriptor, context.limits, &mut found, &mut seen)?;
+    }
+    let Some(source) = located.first().map(|image| std::sync::Arc::clone(&image.source)) else {
+        return Err(Error::new(Code::Bug, "nothing was located"));
+    };
+    let mut cargo = Cargo::default();
+    for (_, document) in &found.documents {
+        cargo.document(document);
+    }
+    for blob in &found.blobs {
+        cargo.blob(&source, blob);
+    }
+    let mut entries = Vec::new();
+    let mut images = Vec::new();
+    for image in &located {
+        let name = request.name.clone().filter(|_| located.len() == 1).or_else(|| image.name.clone());
+        entries.push((name.clone(), image.descriptor.raw.clone()));
+        images.push(Copied { image: image.shown(), digest: image.descriptor.digest.clone(), name });
+    }
+    let committed = write(&request.output, &cargo, &entries, request.mtime, context)?;
+    let mut findings: Vec<Finding> =
+        found.external.iter().map(|layer| Finding::new(Code::BlobExternal, "a layer that is kept elsewhere was not there and was not copied").at(&layer.digest)).collect();
+    findings.extend(committed.findings.iter().cloned());
+    Ok(CopyReport {
+        images,
+        output: OutputReport { kind: request.output.kind().to_owned(), path: crate::core::fsys::shown(request.output.path()) },
+        written: WrittenReport::of(&committed, found.blobs.len(), 0),
+        findings,
+    })
+}

@@ -1,0 +1,379 @@
+//! Checks sources and lists everything that is wrong.
+//!
+//! Level 0 reads the structure: `oci-layout`, `index.json`, every manifest and index (which are hashed before they are read,
+//! because nothing unhashed is believed here), and compares sizes. Level 1 also hashes and reads configs and compares them with
+//! their manifests. Level 2 hashes every blob, named by a document or not.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
+
+use super::Context;
+use crate::core::fsys::{ReadAt, Region, shown};
+use crate::core::limits::CHUNK_BYTES;
+use crate::core::{Code, Digest, Error, Fact, Finding, Hasher, Result, Severity};
+use crate::oci::{Config, Descriptor, Index, Manifest, RootIndex, Verified, digest_mismatch, media_type, size_mismatch};
+use crate::read::{Container, Source, SourceKind, Stored, verify};
+use crate::report::fsck::{Checked, FsckReport};
+
+/// Runtimes stop here; an image may still be stored.
+const RUNTIME_LAYERS: usize = 127;
+
+/// Checks every source at `paths`. A folder of sources is searched.
+///
+/// # Errors
+/// Only `usage.argument`; whatever is wrong with a source is in the report.
+pub fn fsck(paths: &[String], level: u8, allow_sparse: bool, context: Context<'_>) -> Result<FsckReport> {
+    if level > 2 {
+        return Err(Error::new(Code::UsageArgument, "there is no such level")
+            .expected(Fact::new("0 structure and sizes, 1 manifests and configs, 2 all digests", "this version"))
+            .found(Fact::new(level, "--level")));
+    }
+    let mut sources = Vec::new();
+    for path in paths {
+        let path = crate::read::Reference::existing(path)?.path;
+        for path in crate::read::paths(&path)? {
+            sources.push(check(&path, level, allow_sparse, context));
+        }
+    }
+    let clean = sources.iter().all(|source| source.findings.iter().all(|finding| finding.severity < Severity::Damage));
+    Ok(FsckReport { level, clean, sources })
+}
+
+struct Checker<'a> {
+    container: Box<dyn Container>,
+    level: u8,
+    allow_sparse: bool,
+    context: Context<'a>,
+    findings: Vec<Finding>,
+    seen: BTreeMap<Digest, (u64, bool)>,
+    documents: usize,
+    hashed: BTreeSet<Digest>,
+    hashed_bytes: u64,
+    blobs: Vec<(Digest, Region)>,
+}
+
+fn check(path: &Path, level: u8, allow_sparse: bool, context: Context<'_>) -> Checked {
+    let mut checked = Checked {
+        path: shown(path),
+        kind: None,
+        documents: 0,
+        blobs: 0,
+        hashed: 0,
+        hashed_bytes: 0,
+        unreferenced: 0,
+        unreferenced_bytes: 0,
+        findings: Vec::new(),
+    };
+    let container = match Source::open_container(path, context.limits) {
+        Ok(container) => container,
+        Err(error) => {
+            checked.findings.push(refusal(error));
+            return checked;
+        }
+    };
+    checked.kind = Some(container.kind());
+    let mut checker = Checker {
+        container,
+        level,
+        allow_sparse,
+        context,
+        findings: Vec::new(),
+        seen: BTreeMap::new(),
+        documents: 0,
+        hashed: BTreeSet::new(),
+        hashed_bytes: 0,
+        blobs: Vec::new(),
+    };
+    checker.findings.extend(checker.container.findings());
+    checker.structure();
+    checker.stored(&mut checked);
+    checked.documents = checker.documents;
+    checked.hashed = checker.hashed.len();
+    checked.hashed_bytes = checker.hashed_bytes;
+    checked.findings = checker.findings;
+    let place = |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.code.slug(), finding.place.clone());
+    checked.findings.sort_by_key(place);
+    checked
+}
+
+/// What keeps a source from being opened is at least damage, whatever the code says in other places.
+fn refusal(error: Error) -> Finding {
+    let mut finding = error.into_finding();
+    finding.severity = finding.severity.max(Severity::Damage);
+    finding
+}
+
+impl Checker<'_> {
+    fn add(&mut self, error: Error, place: &str) {
+        self.findings.push(error.at(place).into());
+    }
+
+    /// Walks from `index.json` through everything that is named.
+    fn structure(&mut self) {
+        let index = self.container.index().and_then(|bytes| RootIndex::parse(&bytes, self.context.limits));
+        let index = match index {
+            Ok(index) => index,
+            Err(error) => return self.add(error, "index.json"),
+        };
+        self.findings.extend(index.findings.iter().cloned().map(|finding| finding.at("index.json")));
+        let mut names: BTreeMap<&str, &Digest> = BTreeMap::new();
+        for entry in &index.manifests {
+            if let Some(name) = entry.name()
+                && let Some(other) = names.insert(name, &entry.digest)
+                && *other != entry.digest
+            {
+                self.findings.push(
+                    Finding::new(Code::RefAmbiguous, format!("the name {name:?} stands on two images"))
+                        .at("index.json")
+                        .expected(Fact::new(other, "an earlier entry"))
+                        .found(Fact::new(&entry.digest, "a later entry")),
+                );
+            }
+        }
+        let mut queue: VecDeque<(Descriptor, usize)> = index.manifests.iter().cloned().map(|entry| (entry, 0)).collect();
+        while let Some((descriptor, depth)) = queue.pop_front() {
+            if depth > self.context.limits.graph_depth {
+                self.add(Error::new(Code::GraphDepth, "indexes are nested too deeply"), &descriptor.digest.to_string());
+                continue;
+            }
+            if self.documents > self.context.limits.graph_nodes {
+                return self.add(Error::new(Code::GraphTooMany, "there are too many documents"), "index.json");
+            }
+            self.descriptor(&descriptor, depth, &mut queue);
+        }
+    }
+
+    fn descriptor(&mut self, descriptor: &Descriptor, depth: usize, queue: &mut VecDeque<(Descriptor, usize)>) {
+        let place = descriptor.digest.to_string();
+        let is_index = descriptor.is_index();
+        match self.seen.get(&descriptor.digest) {
+            Some((size, _)) if *size != descriptor.size => {
+                let finding = Finding::new(Code::DescriptorConflict, "two descriptors give one digest different sizes")
+                    .at(&place)
+                    .expected(Fact::new(format!("{size} bytes"), "an earlier descriptor"))
+                    .found(Fact::new(format!("{} bytes", descriptor.size), "a later descriptor"));
+                return self.findings.push(finding);
+            }
+            Some((_, was_index)) if *was_index != is_index && (is_index || descriptor.is_manifest()) => {
+                return self.add(Error::new(Code::DocTypeConflict, "one digest is named as a manifest and as an index"), &place);
+            }
+            Some(_) => return,
+            None => {
+                self.seen.insert(descriptor.digest.clone(), (descriptor.size, is_index));
+            }
+        }
+        let region = match self.container.blob(&descriptor.digest) {
+            Err(error) => return self.add(error, &place),
+            Ok(Some(region)) => region,
+            Ok(None) => return self.missing(descriptor),
+        };
+        if region.length() != descriptor.size {
+            return self.add(size_mismatch(&descriptor.digest, descriptor.size, region.length()), &place);
+        }
+        if is_index || descriptor.is_manifest() {
+            match self.document(descriptor, &region) {
+                Err(error) => self.add(error, &place),
+                Ok(blob) => self.walk(descriptor, &blob, depth, queue),
+            }
+        } else if depth == 0 {
+            self.findings.push(
+                Finding::new(Code::DocMediaTypeUnknown, "an entry of index.json is neither a manifest nor an index")
+                    .at(&place)
+                    .found(Fact::new(&descriptor.media_type, "index.json")),
+            );
+        }
+    }
+
+    fn missing(&mut self, descriptor: &Descriptor) {
+        let place = descriptor.digest.to_string();
+        if !descriptor.urls.is_empty() {
+            self.findings.push(Finding::new(Code::BlobExternal, "a layer is kept elsewhere").at(place).found(Fact::new(descriptor.urls.join(", "), "urls")));
+        } else if descriptor.data.is_none() {
+            let severity = if self.allow_sparse { Severity::Note } else { Severity::Damage };
+            let finding = Finding::new(Code::BlobMissing, format!("a {} is not there", text_of(&descriptor.media_type))).at(place).severity(severity);
+            self.findings.push(finding.found(Fact::new("nothing", descriptor.digest.blob_path())));
+        }
+    }
+
+    fn document(&mut self, descriptor: &Descriptor, region: &Region) -> Result<Verified> {
+        let most = self.context.limits.document_bytes;
+        if descriptor.size > most {
+            return Err(Error::new(Code::DocTooLarge, "a document is too large")
+                .expected(Fact::new(format!("at most {most} bytes"), "the limits"))
+                .found(Fact::new(format!("{} bytes", descriptor.size), "the descriptor")));
+        }
+        let mut bytes = vec![0; usize::try_from(region.length()).unwrap_or(usize::MAX)];
+        region.read_exact_at(&mut bytes, 0).map_err(|error| Error::io("read a document", error))?;
+        self.hashed.insert(descriptor.digest.clone());
+        self.hashed_bytes += region.length();
+        self.documents += 1;
+        Verified::check(&descriptor.digest, descriptor.size, bytes)
+    }
+
+    fn walk(&mut self, descriptor: &Descriptor, blob: &Verified, depth: usize, queue: &mut VecDeque<(Descriptor, usize)>) {
+        let place = descriptor.digest.to_string();
+        if descriptor.is_index() {
+            match Index::parse(blob, &descriptor.media_type, self.context.limits) {
+                Err(error) => self.add(error, &place),
+                Ok(index) => {
+                    self.findings.extend(index.findings.iter().cloned().map(|finding| finding.at(&place)));
+                    self.subject(index.subject.as_ref(), &place);
+                    queue.extend(index.manifests.into_iter().map(|child| (child, depth + 1)));
+                }
+            }
+            return;
+        }
+        match Manifest::parse(blob, &descriptor.media_type, self.context.limits) {
+            Err(error) => self.add(error, &place),
+            Ok(manifest) => {
+                self.findings.extend(manifest.findings.iter().cloned().map(|finding| finding.at(&place)));
+                self.subject(manifest.subject.as_ref(), &place);
+                if manifest.layers.len() > RUNTIME_LAYERS {
+                    self.findings.push(Finding::new(Code::ImageLayerCount, format!("the image has {} layers", manifest.layers.len())).at(&place));
+                }
+                if self.level >= 1 && media_type::is_image_config(&manifest.config.media_type) {
+                    self.config(descriptor, &manifest);
+                }
+                queue.push_back((manifest.config, depth + 1));
+                queue.extend(manifest.layers.into_iter().map(|layer| (layer, depth + 1)));
+            }
+        }
+    }
+
+    /// Reads a config and compares it with its manifest and its descriptor. What is missing is reported when the walk gets there.
+    fn config(&mut self, descriptor: &Descriptor, manifest: &Manifest) {
+        let place = manifest.config.digest.to_string();
+        let region = match self.container.blob(&manifest.config.digest) {
+            Ok(Some(region)) if region.length() == manifest.config.size => region,
+            _ => return,
+        };
+        if self.hashed.contains(&manifest.config.digest) {
+            return;
+        }
+        let config = match self.document(&manifest.config, &region).and_then(|blob| Config::parse(&blob, self.context.limits)) {
+            Ok(config) => config,
+            Err(error) => return self.add(error, &place),
+        };
+        self.findings.extend(config.findings.iter().cloned().map(|finding| finding.at(&place)));
+        if config.diff_ids.len() != manifest.layers.len() {
+            self.findings.push(
+                Finding::new(Code::ImageDiffIdCount, "manifest and config disagree on the number of layers")
+                    .at(&descriptor.digest)
+                    .expected(Fact::new(format!("{} layers", manifest.layers.len()), "the manifest"))
+                    .found(Fact::new(format!("{} diffIDs", config.diff_ids.len()), "the config")),
+            );
+        }
+        if let (Some(own), Some(other)) = (&descriptor.platform, &config.platform)
+            && !own.is_unknown()
+            && !own.matches(other)
+        {
+            self.findings.push(
+                Finding::new(Code::ImagePlatformMismatch, "index and config give the image different platforms")
+                    .at(&descriptor.digest)
+                    .expected(Fact::new(own, "the descriptor in the index"))
+                    .found(Fact::new(other, "the config")),
+            );
+        }
+        let filled = config.history().iter().filter(|entry| entry.get("empty_layer").and_then(crate::format::json::Node::as_bool) != Some(true)).count();
+        if filled > manifest.layers.len() {
+            self.findings.push(
+                Finding::new(Code::ImageHistory, "the history has more entries than there are layers")
+                    .at(&descriptor.digest)
+                    .expected(Fact::new(format!("{} layers", manifest.layers.len()), "the manifest"))
+                    .found(Fact::new(format!("{filled} entries"), "the config")),
+            );
+        }
+    }
+
+    fn subject(&mut self, subject: Option<&Descriptor>, place: &str) {
+        if let Some(subject) = subject
+            && matches!(self.container.blob(&subject.digest), Ok(None))
+        {
+            self.findings.push(Finding::new(Code::ReferrerOrphan, "a referrer's subject is not there").at(place).found(Fact::new(&subject.digest, "subject")));
+        }
+    }
+
+    /// Looks at everything under `blobs/`, and at level 2 hashes it.
+    fn stored(&mut self, checked: &mut Checked) {
+        let stored = match self.container.stored() {
+            Ok(stored) => stored,
+            Err(error) => return self.add(error, "blobs"),
+        };
+        for entry in stored {
+            let digest = match entry {
+                Stored::Stray(path) => {
+                    self.findings.push(Finding::new(Code::LayoutStray, "this cannot be a blob").at(path));
+                    continue;
+                }
+                Stored::Blob(digest) => digest,
+            };
+            checked.blobs += 1;
+            let named = self.seen.contains_key(&digest);
+            let region = match self.container.blob(&digest) {
+                Ok(Some(region)) => region,
+                Ok(None) => continue,
+                Err(error) => {
+                    if !named {
+                        self.add(error, &digest.to_string());
+                    }
+                    continue;
+                }
+            };
+            if self.container.kind() == SourceKind::Layout && region.file().writable_by_others() {
+                self.findings.push(Finding::new(Code::PathWritableByOthers, "every user may change this blob").at(&digest));
+            }
+            if !named {
+                checked.unreferenced += 1;
+                checked.unreferenced_bytes += region.length();
+                if self.container.kind() == SourceKind::Archive {
+                    self.findings.push(Finding::new(Code::ArchiveUnreferenced, "no document names this blob").at(&digest));
+                }
+            }
+            if self.level >= 2 && !self.hashed.contains(&digest) {
+                self.blobs.push((digest, region));
+            }
+        }
+        let blobs = std::mem::take(&mut self.blobs);
+        let context = self.context;
+        let results = verify::each(&blobs, |(_, region)| region.length(), context.jobs, context.events, "check", |(digest, region)| hash(digest, region, context));
+        for ((digest, region), result) in blobs.iter().zip(results) {
+            self.hashed.insert(digest.clone());
+            self.hashed_bytes += region.length();
+            // A blob whose size is wrong was reported as such; its digest is wrong too, which says nothing new.
+            if let Err(error) = result
+                && !self.findings.iter().any(|finding| finding.code == Code::DescriptorSizeMismatch && finding.place.as_deref() == Some(&digest.to_string()))
+            {
+                self.add(error, &digest.to_string());
+            }
+        }
+    }
+}
+
+fn hash(digest: &Digest, region: &Region, context: Context<'_>) -> Result<()> {
+    let mut hasher = Hasher::new(digest.algorithm());
+    let mut buffer = vec![0; CHUNK_BYTES];
+    let mut offset = 0;
+    while offset < region.length() {
+        let count = region.read_at(&mut buffer, offset).map_err(|error| Error::io("read a blob", error))?;
+        if count == 0 {
+            return Err(Error::new(Code::BlobChanged, "a blob became shorter while it was read"));
+        }
+        hasher.update(buffer.get(..count).unwrap_or_default());
+        offset += count as u64;
+        context.events.bytes(count as u64);
+    }
+    let actual = hasher.finish();
+    if actual == *digest { Ok(()) } else { Err(digest_mismatch(digest, &actual)) }
+}
+
+fn text_of(media: &str) -> &'static str {
+    if media_type::is_index(media) {
+        "index"
+    } else if media_type::is_manifest(media) {
+        "manifest"
+    } else if media_type::is_image_config(media) {
+        "config"
+    } else {
+        "blob"
+    }
+}

@@ -1,0 +1,340 @@
+//! Shows what is in sources.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Context;
+use super::base::show_image;
+use super::bases::Bases;
+use crate::core::{Digest, Error, Result};
+use crate::format::json::Node;
+use crate::oci::{Descriptor, Index, Manifest, annotation};
+use crate::read::{Child, Image, ImageIndex, Reference, Source, Stored, Tree, discover, is_referrer_tag, load, locate};
+use crate::report::inspect::{EntryKind, EntryReport, Identity, InspectReport, Inspected, InspectedBase, Layer, Owner, Referrer, SourceReport};
+use crate::report::rebase::proof_words;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// References, sources and folders of sources.
+    pub paths: Vec<String>,
+    /// Untagged entries, referrers, artifacts, and manifests that no index lists too.
+    pub all: bool,
+    /// Where bases lie, to tell what is inherited.
+    pub bases: Vec<String>,
+}
+
+/// Annotation keys that say who and what an image is, with the names by which they are shown.
+const IDENTITY: &[(&str, &str)] = &[
+    ("title", annotation::TITLE),
+    ("version", annotation::VERSION),
+    ("revision", annotation::REVISION),
+    ("licence", annotation::LICENSES),
+    ("supplier", annotation::VENDOR),
+    ("source", annotation::SOURCE),
+    ("created", annotation::CREATED),
+];
+
+/// Words in an artifact type that make it a statement on the life cycle.
+const LIFECYCLE: &[&str] = &["lifecycle", "end-of-life"];
+
+/// Inspects.
+///
+/// # Errors
+/// Those of paths and references that cannot be opened; in a folder, and inside a source, what cannot be read is a finding.
+pub fn inspect(request: &Request, context: Context<'_>) -> Result<InspectReport> {
+    let mut report = InspectReport { sources: Vec::new(), findings: Vec::new() };
+    for path in &request.paths {
+        let reference = Reference::existing(path)?;
+        if reference.name.is_some() || reference.digest.is_some() {
+            let located = locate(&reference, context.limits)?;
+            let entry = entry(&located.source, &located.descriptor, true, None, request, context)?;
+            report.sources.push(SourceReport { path: located.source.shown(), kind: located.source.kind(), entries: vec![entry], hidden: 0 });
+        } else {
+            let (sources, findings) = discover(&reference.path, context.limits)?;
+            report.findings.extend(findings);
+            for source in sources {
+                report.sources.push(inspect_source(&source, request, context, &mut report.findings)?);
+            }
+        }
+    }
+    Ok(report)
+}
+
+fn inspect_source(source: &Arc<Source>, request: &Request, context: Context<'_>, findings: &mut Vec<crate::core::Finding>) -> Result<SourceReport> {
+    findings.extend(source.container().findings());
+    findings.extend(source.index.findings.iter().cloned().map(|finding| finding.at(source.shown())));
+    let known = referrers_of_all(source, context);
+    let mut entries: Vec<EntryReport> = Vec::new();
+    let mut hidden = 0;
+    let mut positions: BTreeMap<Digest, usize> = BTreeMap::new();
+    for descriptor in &source.index.manifests {
+        if let Some(known) = positions.get(&descriptor.digest).and_then(|position| entries.get_mut(*position)) {
+            known.names.extend(descriptor.names().map(str::to_owned));
+            continue;
+        }
+        let entry = entry(source, descriptor, true, Some(&known), request, context)?;
+        let ordinary = matches!(entry.kind, EntryKind::Image | EntryKind::Index | EntryKind::Unreadable) && (!entry.names.is_empty() || source.index.manifests.len() == 1);
+        let named_artifact = entry.kind == EntryKind::Artifact && !entry.names.is_empty() && entry.subject.is_none();
+        if request.all || ordinary || named_artifact {
+            positions.insert(descriptor.digest.clone(), entries.len());
+            entries.push(entry);
+        } else {
+            hidden += 1;
+        }
+    }
+    if entries.is_empty() && hidden > 0 && !request.all {
+        // A source of untagged images only: hiding all of it would say that it is empty.
+        return inspect_source(source, &Request { all: true, ..request.clone() }, context, &mut Vec::new());
+    }
+    if request.all {
+        entries.extend(unlisted(source, request, context)?);
+    }
+    Ok(SourceReport { path: source.shown(), kind: source.kind(), entries, hidden })
+}
+
+/// Manifests and indexes that lie in the source and that no index lists: neither `index.json` nor an index below it.
+fn unlisted(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result<Vec<EntryReport>> {
+    let mut listed = std::collections::HashSet::new();
+    let mut walked = crate::read::Walk::default();
+    for descriptor in &source.index.manifests {
+        // What cannot be walked is reported where it is shown.
+        let _ = crate::read::walk(source, descriptor, context.limits, &mut walked, &mut listed);
+    }
+    let mut entries = Vec::new();
+    for stored in source.container().stored()? {
+        let Stored::Blob(digest) = stored else { continue };
+        if listed.contains(&digest) {
+            continue;
+        }
+        let reference = Reference { text: String::new(), transport: None, path: source.path.clone(), name: None, digest: Some(digest), other_splits: Vec::new() };
+        if let Ok(located) = locate(&reference, context.limits)
+            && (located.descriptor.is_index() || located.descriptor.is_manifest())
+        {
+            entries.push(entry(source, &located.descriptor, false, None, request, context)?);
+        }
+    }
+    Ok(entries)
+}
+
+type Referrers = BTreeMap<Digest, Vec<Referrer>>;
+
+fn referrer(descriptor: &Descriptor, manifest: Option<&Manifest>, found_by: &str) -> Referrer {
+    let artifact_type = match (manifest, &descriptor.artifact_type) {
+        (Some(manifest), _) => manifest.effective_artifact_type().to_owned(),
+        (None, Some(artifact_type)) => artifact_type.clone(),
+        (None, None) => descriptor.media_type.clone(),
+    };
+    Referrer {
+        digest: descriptor.digest.clone(),
+        lifecycle: LIFECYCLE.iter().any(|word| artifact_type.contains(word)),
+        artifact_type,
+        found_by: found_by.to_owned(),
+        annotations: manifest.map_or_else(|| descriptor.annotations.clone(), |manifest| manifest.annotations.clone()),
+    }
+}
+
+/// Who refers to what, from the subjects of all manifests that `index.json` lists.
+fn referrers_of_all(source: &Arc<Source>, context: Context<'_>) -> Referrers {
+    let mut found = Referrers::new();
+    for descriptor in &source.index.manifests {
+        if let Some((subject, referrer)) = subject_of(source, descriptor, context) {
+            found.entry(subject).or_default().push(referrer);
+        }
+    }
+    found
+}
+
+fn subject_of(source: &Source, descriptor: &Descriptor, context: Context<'_>) -> Option<(Digest, Referrer)> {
+    if !descriptor.is_manifest() {
+        return None;
+    }
+    let blob = source.document(descriptor, context.limits).ok()?;
+    let manifest = Manifest::parse(&blob, &descriptor.media_type, context.limits).ok()?;
+    let subject = manifest.subject.as_ref()?.digest.clone();
+    Some((subject, referrer(descriptor, Some(&manifest), "subject")))
+}
+
+/// Who refers to `digest`: the subjects found before or the entries without a name, the fallback tag, and cosign's tags.
+fn referrers(source: &Arc<Source>, digest: &Digest, known: Option<&Referrers>, context: Context<'_>) -> Vec<Referrer> {
+    let mut found: Vec<Referrer> = match known {
+        Some(known) => known.get(digest).cloned().unwrap_or_default(),
+        None => source.index.manifests.iter().filter(|entry| entry.name().is_none() || entry.artifact_type.is_some()).filter_map(|entry| subject_of(source, entry, context)).filter(|(subject, _)| subject == digest).map(|(_, referrer)| referrer).collect(),
+    };
+    let tag = digest.fallback_tag();
+    for entry in &source.index.manifests {
+        let Some(name) = entry.name().and_then(|name| name.rsplit([':', '/']).next()) else { continue };
+        let Some(rest) = name.strip_prefix(&tag) else { continue };
+        if rest.is_empty() && entry.is_index() {
+            let index = source.document(entry, context.limits).and_then(|blob| Index::parse(&blob, &entry.media_type, context.limits));
+            for listed in index.into_iter().flat_map(|index| index.manifests) {
+                if !found.iter().any(|referrer| referrer.digest == listed.digest) {
+                    found.push(referrer(&listed, None, "fallback tag"));
+                }
+            }
+        } else if !found.iter().any(|referrer| referrer.digest == entry.digest) {
+            found.push(referrer(entry, None, "tag"));
+        }
+    }
+    found
+}
+
+fn entry(source: &Arc<Source>, descriptor: &Descriptor, listed: bool, known: Option<&Referrers>, request: &Request, context: Context<'_>) -> Result<EntryReport> {
+    let mut report = EntryReport {
+        names: descriptor.names().map(str::to_owned).collect(),
+        digest: descriptor.digest.clone(),
+        media_type: descriptor.media_type.clone(),
+        size: descriptor.size,
+        kind: EntryKind::Unreadable,
+        listed,
+        artifact_type: descriptor.artifact_type.clone(),
+        subject: None,
+        annotations: BTreeMap::new(),
+        images: Vec::new(),
+        other: Vec::new(),
+        referrers: Vec::new(),
+        findings: Vec::new(),
+    };
+    let tree = match load(source, descriptor, context.limits) {
+        Ok(tree) => tree,
+        Err(error) => {
+            report.findings.push(unreadable(error));
+            return Ok(report);
+        }
+    };
+    match &tree {
+        Tree::Image(image) => {
+            report.kind = EntryKind::Image;
+            report.findings.extend(image.manifest.findings.iter().cloned());
+        }
+        Tree::Index(index) => {
+            report.kind = EntryKind::Index;
+            report.annotations.clone_from(&index.index.annotations);
+            report.artifact_type = report.artifact_type.or_else(|| index.index.artifact_type.clone());
+            report.subject = index.index.subject.as_ref().map(|subject| subject.digest.clone());
+            report.findings.extend(index.index.findings.iter().cloned());
+            others(index, &mut report);
+        }
+        Tree::Artifact { manifest, .. } => {
+            report.kind = EntryKind::Artifact;
+            report.artifact_type = Some(manifest.effective_artifact_type().to_owned());
+            report.subject = manifest.subject.as_ref().map(|subject| subject.digest.clone());
+            report.annotations.clone_from(&manifest.annotations);
+            report.findings.extend(manifest.findings.iter().cloned());
+        }
+    }
+    if descriptor.name().is_some_and(is_referrer_tag) {
+        report.kind = EntryKind::ReferrerTag;
+    }
+    let bases = if request.bases.is_empty() {
+        None
+    } else {
+        let mut bases = Bases::open(&request.bases, &[], context)?;
+        bases.also(source);
+        Some(bases)
+    };
+    let index = match &tree {
+        Tree::Index(index) => Some(&**index),
+        _ => None,
+    };
+    for image in tree.images() {
+        report.images.push(inspect_image(image, index, bases.as_ref(), context)?);
+        if index.is_some() {
+            report.referrers.extend(referrers(source, &image.descriptor.digest, known, context));
+        }
+    }
+    report.referrers.extend(referrers(source, &descriptor.digest, known, context));
+    Ok(report)
+}
+
+fn unreadable(error: Error) -> crate::core::Finding {
+    error.into_finding()
+}
+
+fn others(index: &ImageIndex, report: &mut EntryReport) {
+    for child in &index.children {
+        match child {
+            Child::Attestation(descriptor) | Child::Other(descriptor) => report.other.push(descriptor.digest.clone()),
+            Child::Missing(descriptor) => report.findings.push(
+                crate::core::Finding::new(crate::core::Code::BlobMissing, "the manifest of a platform is not there")
+                    .at(&descriptor.digest)
+                    .severity(crate::core::Severity::Warning),
+            ),
+            Child::Index(inner) => others(inner, report),
+            Child::Image(_) => {}
+        }
+    }
+}
+
+fn inspect_image(image: &Image, index: Option<&ImageIndex>, bases: Option<&Bases>, context: Context<'_>) -> Result<Inspected> {
+    let config = image.config.root().get("config");
+    let words = |name: &str| -> Vec<String> { config.and_then(|config| config.get(name)).map(|list| list.items().filter_map(Node::as_str).map(Into::into).collect()).unwrap_or_default() };
+    let word = |name: &str| config.and_then(|config| config.get(name)).and_then(Node::as_str).map(|value| value.into_owned()).filter(|value| !value.is_empty());
+    let mut layers = Vec::with_capacity(image.manifest.layers.len());
+    for (position, layer) in image.manifest.layers.iter().enumerate() {
+        layers.push(Layer {
+            digest: layer.digest.clone(),
+            size: layer.size,
+            media_type: layer.media_type.clone(),
+            diff_id: image.config.diff_ids.get(position).cloned(),
+            present: matches!(image.source.container().blob(&layer.digest), Ok(Some(_))),
+        });
+    }
+    let mut findings = image.contradictions();
+    findings.extend(image.config.findings.iter().cloned());
+    let mut base = None;
+    let mut base_image = None;
+    if let Some(bases) = bases.filter(|_| image.manifest.layers.len() == image.config.diff_ids.len()) {
+        let shown = show_image(image, index, bases)?;
+        if let (Some(reference), Some(manifest)) = (&shown.base, &shown.base_manifest) {
+            let proofs = shown.evidence.iter().find(|evidence| evidence.manifest.as_ref() == Some(manifest)).map(|evidence| evidence.proofs.clone()).unwrap_or_default();
+            base = Some(InspectedBase { reference: reference.clone(), manifest: manifest.clone(), layers: shown.base_layers, proof: proof_words(&proofs, shown.base_layers) });
+            if let Some((_, tree)) = bases.with_digest(manifest)? {
+                base_image = tree.images().first().map(|image| (*image).clone());
+            }
+        }
+        findings.extend(shown.findings.into_iter().filter(|finding| !findings.contains(finding)).collect::<Vec<_>>());
+    }
+    let _ = context;
+    Ok(Inspected {
+        platform: image.platform().cloned(),
+        manifest: image.descriptor.digest.clone(),
+        config: image.manifest.config.digest.clone(),
+        created: image.config.created.clone(),
+        entrypoint: words("Entrypoint"),
+        cmd: words("Cmd"),
+        user: word("User"),
+        working_dir: word("WorkingDir"),
+        env: words("Env"),
+        labels: image.config.labels.clone(),
+        annotations: image.manifest.annotations.clone(),
+        layers,
+        identity: identity(image, index, base_image.as_ref()),
+        base,
+        findings,
+    })
+}
+
+/// Who and what an image is: its annotations, those of its index, its labels, in this order. A value that the base has too is
+/// inherited: the version of a distribution is not the version of the application on it.
+fn identity(image: &Image, index: Option<&ImageIndex>, base: Option<&Image>) -> Vec<Identity> {
+    let mut identity = Vec::new();
+    for (field, key) in IDENTITY {
+        let places = [
+            ("annotation", image.manifest.annotations.get(*key), base.map(|base| base.manifest.annotations.get(*key))),
+            ("index annotation", index.and_then(|index| index.index.annotations.get(*key)), base.map(|base| base.manifest.annotations.get(*key))),
+            ("label", image.config.labels.get(*key), base.map(|base| base.config.labels.get(*key))),
+        ];
+        let Some((from, value, below)) = places.into_iter().find_map(|(from, value, below)| value.map(|value| (from, value, below))) else { continue };
+        let owner = match (below, from) {
+            (Some(below), _) if below == Some(value) => Owner::Inherited,
+            (Some(_), _) => Owner::Own,
+            // Nothing inherits annotations of an index.
+            (None, "index annotation") => Owner::Own,
+            (None, _) => Owner::Unknown,
+        };
+        identity.push(Identity { field: (*field).to_owned(), value: value.clone(), from: from.to_owned(), owner });
+    }
+    identity
+}
+

@@ -1,0 +1,83 @@
+//! The verbs as functions: read, plan, write, in this order, with typed results and no printing.
+//!
+//! Each file is one verb, or what several share: [`Bases`] finds bases, [`Output`] says where a result goes. Everything that
+//! a verb learned is in its report (`crate::report`). Imports all folders but `cli`.
+
+pub mod base;
+mod bases;
+pub mod copy;
+pub mod files;
+pub mod fsck;
+pub mod inspect;
+mod output;
+pub mod outdated;
+pub mod rebase;
+pub mod tag;
+
+use crate::core::event::{Events, Silent};
+use crate::core::fsys::Faults;
+use crate::core::{Limits, Result};
+use crate::oci::Platform;
+use crate::read::{Image, Located, Reference, Tree, load, locate};
+
+pub use bases::Bases;
+pub use output::{Output, Written};
+
+/// What every verb needs to know.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The bounds.
+    pub limits: &'a Limits,
+    /// Who hears of progress.
+    pub events: &'a dyn Events,
+    /// How many threads may work.
+    pub jobs: usize,
+    /// How long to wait for a lock.
+    pub lock_timeout: std::time::Duration,
+    /// Injected faults; none outside tests.
+    pub faults: &'a Faults,
+}
+
+impl std::fmt::Debug for Context<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Context").field("jobs", &self.jobs).finish_non_exhaustive()
+    }
+}
+
+static NO_FAULTS: Faults = Faults::none();
+
+impl Context<'static> {
+    /// The standard bounds, nobody listening, two threads.
+    pub fn standard() -> Self {
+        Self { limits: &Limits::STANDARD, events: &Silent, jobs: 2, lock_timeout: std::time::Duration::from_secs(30), faults: &NO_FAULTS }
+    }
+}
+
+/// A reference, opened and read.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// What it means.
+    pub located: Located,
+    /// What hangs below it.
+    pub tree: Tree,
+}
+
+/// Opens a reference and reads the documents below it.
+///
+/// # Errors
+/// Those of resolving the reference and of reading its documents.
+pub fn open(text: &str, context: Context<'_>) -> Result<Opened> {
+    let located = locate(&Reference::existing(text)?, context.limits)?;
+    let tree = load(&located.source, &located.descriptor, context.limits)?;
+    Ok(Opened { located, tree })
+}
+
+impl Opened {
+    /// The one image that is meant.
+    ///
+    /// # Errors
+    /// `ref.platform`, `image.not_an_image`.
+    pub fn image(&self, platform: Option<&Platform>) -> Result<&Image> {
+        self.tree.only_image(platform).map_err(|error| error.at(self.located.shown()))
+    }
+}

@@ -1,0 +1,98 @@
+//! Whose base has moved on.
+
+use super::Context;
+use super::base::{each_image, show_image};
+use super::bases::{Bases, candidate};
+use crate::core::{Code, Result};
+use crate::plan::base::claims;
+use crate::read::{Image, ImageIndex, Located, Tree};
+use crate::report::base::Outcome;
+use crate::report::outdated::{Item, OutdatedReport, Standing};
+
+/// Compares every image below `paths` with what the name of its base means now among `bases`.
+///
+/// # Errors
+/// Those of paths that cannot be opened; an image that cannot be read is a finding.
+pub fn outdated(paths: &[String], bases: &[String], map: &[String], context: Context<'_>) -> Result<OutdatedReport> {
+    let known = Bases::open(bases, map, context)?;
+    let mut report = OutdatedReport { items: Vec::new(), current: 0, outdated: 0, unknown: 0, findings: known.findings.clone() };
+    let mut findings = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
+    each_image(paths, context, &mut findings, &mut |located, tree| {
+        let index = match tree {
+            Tree::Index(index) => Some(&**index),
+            _ => None,
+        };
+        for image in tree.images() {
+            // One image under two names is judged once.
+            if seen.insert((located.source.path.clone(), located.descriptor.digest.clone(), image.descriptor.digest.clone())) {
+                report.items.push(judge(located, image, index, &known)?);
+            }
+        }
+        Ok(Vec::new())
+    })?;
+    findings.extend(known.catalogue()?.findings.iter().cloned());
+    report.findings.extend(findings);
+    for item in &report.items {
+        match item.standing {
+            Standing::Current => report.current += 1,
+            Standing::Outdated => report.outdated += 1,
+            Standing::Unknown => report.unknown += 1,
+        }
+    }
+    Ok(report)
+}
+
+fn judge(located: &Located, image: &Image, index: Option<&ImageIndex>, bases: &Bases) -> Result<Item> {
+    let mut item = Item {
+        image: located.shown(),
+        digest: located.descriptor.digest.clone(),
+        platform: image.platform().cloned(),
+        standing: Standing::Unknown,
+        base_name: None,
+        base: None,
+        newer: None,
+        newer_reference: None,
+        reason: None,
+    };
+    let shown = show_image(image, index, bases)?;
+    item.base.clone_from(&shown.base_manifest);
+    let claimed = claims(image, index).into_iter().find_map(|claim| claim.name);
+    let proven = shown.evidence.iter().find(|evidence| evidence.outcome == Outcome::Proven && evidence.manifest == shown.base_manifest);
+    // The name that the image gives its base goes first: it says what the image wants to follow.
+    let candidates = claimed.into_iter().chain(proven.and_then(|evidence| evidence.name.clone()));
+    for name in candidates {
+        let found = match bases.with_name(&name) {
+            Ok(found) => found,
+            Err(error) if error.code() == Code::BaseAmbiguous => {
+                item.base_name = Some(name);
+                item.reason = Some(error.finding().message.clone());
+                return Ok(item);
+            }
+            Err(error) => return Err(error),
+        };
+        item.base_name = Some(name);
+        let Some((newer, tree)) = found else { continue };
+        let Some(candidate) = candidate(image, &newer, &tree) else {
+            item.reason = Some(format!("{} has no such platform", newer.shown()));
+            return Ok(item);
+        };
+        item.newer = Some(candidate.image.descriptor.digest.clone());
+        item.newer_reference = Some(newer.shown());
+        item.standing = match &item.base {
+            Some(base) if *base == candidate.image.descriptor.digest => Standing::Current,
+            Some(_) => Standing::Outdated,
+            None => {
+                item.reason = Some(shown.findings.iter().find(|finding| finding.code != Code::ImagePlatformMismatch).map_or_else(|| "the base is not proven".to_owned(), |finding| finding.message.clone()));
+                Standing::Unknown
+            }
+        };
+        return Ok(item);
+    }
+    item.reason = Some(match (&item.base_name, &item.base) {
+        (Some(name), _) => format!("no local image is called {name}"),
+        (None, Some(_)) => "its base has no name to look for".to_owned(),
+        (None, None) => "no local image is its base, and it names none".to_owned(),
+    });
+    Ok(item)
+}

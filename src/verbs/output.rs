@@ -1,0 +1,178 @@
+//! Where a result goes.
+
+use std::path::{Path, PathBuf};
+
+use crate::core::fsys::{Directory, File, ReadAt, Region, shown};
+use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::oci::{Descriptor, Verified};
+use crate::read::{Reference, Source, Transport};
+use crate::write::{Committed, Content, IndexEdit, Payload};
+
+use super::Context;
+
+/// A place for results.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// A layout directory, new or not; results are added to it.
+    Layout(PathBuf),
+    /// An archive.
+    Archive {
+        /// The file.
+        path: PathBuf,
+        /// Whether it may take the place of one that is there.
+        overwrite: bool,
+    },
+}
+
+impl Output {
+    /// Reads `-o OUT`: the place, and the name that stands behind it.
+    ///
+    /// A directory that exists, or a path without an archive's ending, is a layout; `oci:` and `oci-archive:` say it outright.
+    ///
+    /// # Errors
+    /// `usage.output` for what cannot be written, `ref.*`.
+    pub fn parse(text: &str, overwrite: bool) -> Result<(Self, Option<String>)> {
+        let reference = Reference::output(text)?;
+        if reference.digest.is_some() {
+            return Err(Error::new(Code::UsageOutput, "an output has no digest of its own choosing").found(Fact::new(text, "-o")));
+        }
+        let path = reference.path;
+        let name = path.to_string_lossy();
+        let is_directory = Directory::open(&path).is_ok();
+        let compressed = [".tar.gz", ".tgz", ".tar.zst", ".tar.xz"].iter().any(|ending| name.ends_with(ending));
+        let archive = match reference.transport {
+            Some(Transport::DockerArchive) => {
+                return Err(Error::new(Code::UsageOutput, "docker-archives cannot be written by this version")
+                    .found(Fact::new(text, "-o"))
+                    .hint("Write an oci-archive (-o x.tar); docker 25 and podman load it."));
+            }
+            Some(Transport::Archive) => true,
+            Some(Transport::Layout) => false,
+            None if is_directory => false,
+            None if compressed => {
+                return Err(Error::new(Code::UsageOutput, "compressed archives cannot be written by this version")
+                    .found(Fact::new(text, "-o"))
+                    .hint("Write an uncompressed one (-o x.tar): its layers are compressed already."));
+            }
+            None => name.ends_with(".tar") || name.ends_with(".oci") || File::open(&path).is_ok(),
+        };
+        Ok((if archive { Self::Archive { path, overwrite } } else { Self::Layout(path) }, reference.name))
+    }
+
+    /// The path.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Layout(path) | Self::Archive { path, .. } => path,
+        }
+    }
+
+    /// What it is, for reports.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Layout(_) => "oci-layout",
+            Self::Archive { .. } => "oci-archive",
+        }
+    }
+}
+
+/// What is to be written: documents in hand, and blobs that lie in sources.
+#[derive(Debug, Default)]
+pub(super) struct Cargo<'a> {
+    documents: Vec<Verified>,
+    blobs: Vec<(&'a Source, Descriptor)>,
+    seen: std::collections::BTreeSet<Digest>,
+}
+
+impl<'a> Cargo<'a> {
+    /// Adds a document, once.
+    pub(super) fn document(&mut self, document: &Verified) {
+        if self.seen.insert(document.digest().clone()) {
+            self.documents.push(document.clone());
+        }
+    }
+
+    /// Adds a blob of a source, once.
+    pub(super) fn blob(&mut self, source: &'a Source, descriptor: &Descriptor) {
+        if self.seen.insert(descriptor.digest.clone()) {
+            self.blobs.push((source, descriptor.clone()));
+        }
+    }
+}
+
+/// What was written, for reports.
+#[derive(Debug)]
+pub struct Written {
+    /// The figures of the writing side.
+    pub committed: Committed,
+    /// The names that the result has now.
+    pub names: Vec<String>,
+}
+
+/// Writes: blobs first, then the index, then nothing can be lost.
+///
+/// # Errors
+/// `usage.output` if an archive would be written onto one of its own inputs, and those of the writing side.
+pub(super) fn write(output: &Output, cargo: &Cargo<'_>, entries: &[(Option<String>, String)], mtime: u64, context: Context<'_>) -> Result<Committed> {
+    if let Output::Archive { path, .. } = output {
+        refuse_input_as_output(path, cargo)?;
+    }
+    let regions: Vec<(Region, &Descriptor)> = cargo.blobs.iter().map(|(source, descriptor)| Ok((source.region(descriptor)?, descriptor))).collect::<Result<_>>()?;
+    let mut payloads: Vec<Payload<'_>> =
+        cargo.documents.iter().map(|document| Payload { digest: document.digest().clone(), size: document.size(), content: Content::Bytes(document.bytes()) }).collect();
+    let mut layers: Vec<Payload<'_>> = regions
+        .iter()
+        .map(|(region, descriptor)| Payload { digest: descriptor.digest.clone(), size: descriptor.size, content: Content::Source(region as &dyn ReadAt) })
+        .collect();
+    match output {
+        Output::Layout(path) => {
+            payloads.append(&mut layers);
+            let layout = crate::write::Layout::open_or_create(path, layout_options(context))?;
+            let edits: Vec<IndexEdit> = entries.iter().map(|(name, descriptor)| IndexEdit::Put { name: name.clone(), descriptor: descriptor.clone() }).collect();
+            layout.commit(&payloads, &edits, context.events)
+        }
+        Output::Archive { path, overwrite } => {
+            // Documents come first, so that a reader of a stream can decide early; layers by digest, so that the order is nobody's accident.
+            layers.sort_by(|one, other| one.digest.cmp(&other.digest));
+            payloads.append(&mut layers);
+            crate::write::write_archive(
+                path,
+                &payloads,
+                entries.to_vec(),
+                &crate::write::ArchiveOptions { overwrite: *overwrite, mtime, jobs: context.jobs, faults: context.faults.clone(), limits: context.limits.clone() },
+                context.events,
+            )
+        }
+    }
+}
+
+pub(super) fn layout_options(context: Context<'_>) -> crate::write::LayoutOptions {
+    crate::write::LayoutOptions { jobs: context.jobs, lock_timeout: context.lock_timeout, faults: context.faults.clone(), limits: context.limits.clone() }
+}
+
+/// Refuses an archive that is read and written at once, by whatever names.
+fn refuse_input_as_output(path: &Path, cargo: &Cargo<'_>) -> Result<()> {
+    let Ok(target) = File::open(path) else { return Ok(()) };
+    let target = target.identity()?;
+    for (source, _) in &cargo.blobs {
+        if File::open(&source.path).and_then(|file| file.identity()).is_ok_and(|identity| identity == target) {
+            return Err(Error::new(Code::UsageOutput, "the output is one of the inputs").found(Fact::new(shown(path), "-o")).hint("Write to another file, and rename it afterwards."));
+        }
+    }
+    Ok(())
+}
+
+/// The name of a result, checked.
+///
+/// # Errors
+/// `output.tag`.
+pub(super) fn check_name(name: &str) -> Result<()> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'/' | b':' | b'@' | b'+');
+    let readable = !name.is_empty() && name.len() <= 4096 && name.bytes().all(allowed) && !name.starts_with(['-', '/', ':', '@']);
+    if readable && name.parse::<Digest>().is_err() && !name.contains("sha256:") {
+        return Ok(());
+    }
+    Err(Error::new(Code::OutputTag, "that cannot be the name of an image")
+        .expected(Fact::new("letters, digits and . _ - / : @ +, not beginning with a sign, and no digest", "airbase"))
+        .found(Fact::new(name, "the command line")))
+}
+

@@ -1,0 +1,183 @@
+//! Names and annotations: `tag`, `untag`, `annotate`, `base set`.
+
+use std::collections::HashSet;
+
+use super::output::{Cargo, Output, check_name, layout_options, write};
+use super::{Context, Opened, base, open};
+use crate::core::{Code, Error, Fact, Result};
+use crate::oci::{Descriptor, annotation};
+use crate::plan::annotate::{Scope, annotate as rewrite};
+use crate::read::{Image, SourceKind, Tree, Walk, walk};
+use crate::report::rebase::OutputReport;
+use crate::report::tag::{AnnotateReport, BaseSetReport, Change, TagReport, UntagReport};
+use crate::write::{IndexEdit, Layout};
+
+/// Gives an image of a layout one more name. A name that another image had moves; that image stays, without a name.
+///
+/// # Errors
+/// `usage.output` for archives, `output.tag`, those of references and of writing.
+pub fn tag(reference: &str, names: &[String], context: Context<'_>) -> Result<TagReport> {
+    names.iter().try_for_each(|name| check_name(name))?;
+    let opened = open(reference, context)?;
+    layout_only(&opened, "tag")?;
+    let edits: Vec<IndexEdit> =
+        names.iter().map(|name| IndexEdit::Put { name: Some(name.clone()), descriptor: opened.located.descriptor.raw.clone() }).collect();
+    let committed = Layout::open_or_create(&opened.located.source.path, layout_options(context))?.commit(&[], &edits, context.events)?;
+    Ok(TagReport(change(&opened, &opened.located.descriptor, names.to_vec(), committed.index_changed, committed.findings)))
+}
+
+/// Removes a name. The image stays, without a name.
+///
+/// # Errors
+/// `ref.not_found`, `usage.output` for archives and for references without a name, and those of writing.
+pub fn untag(reference: &str, context: Context<'_>) -> Result<UntagReport> {
+    let parsed = crate::read::Reference::existing(reference)?;
+    let located = crate::read::locate(&parsed, context.limits)?;
+    let opened_name = located.name.clone().filter(|_| parsed.name.is_some());
+    let Some(name) = opened_name else {
+        return Err(Error::new(Code::UsageArgument, "untag needs the name that is to be removed").found(Fact::new(reference, "the command line")).hint("Write PATH:NAME."));
+    };
+    if located.source.kind() != SourceKind::Layout {
+        return Err(immutable("untag", &located.source.shown()));
+    }
+    let committed = Layout::open_or_create(&located.source.path, layout_options(context))?.commit(&[], &[IndexEdit::Untag { name: name.clone() }], context.events)?;
+    Ok(UntagReport(Change {
+        image: located.shown(),
+        digest: located.descriptor.digest.clone(),
+        result: located.descriptor.digest.clone(),
+        names: vec![name],
+        output: OutputReport { kind: "oci-layout".into(), path: located.source.shown() },
+        changed: committed.index_changed,
+        findings: committed.findings,
+    }))
+}
+
+/// Where an annotated image goes.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The place.
+    pub output: Output,
+    /// The names there; without any it keeps its own.
+    pub names: Vec<String>,
+    /// The date of the members of an archive.
+    pub mtime: u64,
+}
+
+/// Sets annotations on the top document of an image; with `all`, on every platform's manifest too.
+///
+/// # Errors
+/// `output.tag`, those of references, documents and writing.
+pub fn annotate(reference: &str, pairs: &[(String, String)], all: bool, target: &Target, context: Context<'_>) -> Result<AnnotateReport> {
+    let opened = open(reference, context)?;
+    let scope = if all { Scope::All } else { Scope::Top };
+    let of_image = |_: &Image| if all { pairs.to_vec() } else { Vec::new() };
+    annotated(&opened, scope, pairs, &of_image, target, context).map(AnnotateReport)
+}
+
+/// Proves that an image stands on a base, then records it in the annotations of the specification.
+///
+/// # Errors
+/// `base.mismatch` and `base.empty` if it does not stand on it; otherwise as [`annotate`].
+pub fn set_base(reference: &str, base_text: &str, base_name: Option<&str>, target: &Target, context: Context<'_>) -> Result<BaseSetReport> {
+    let verified = base::verify(reference, base_text, None, context)?;
+    if !verified.proven {
+        let refuted = verified.platforms.iter().find(|platform| platform.base.is_none());
+        let mut error = Error::new(Code::BaseMismatch, "the image does not stand on that base, so it was not recorded")
+            .at(&verified.image)
+            .expected(Fact::new(&verified.base, "--base"));
+        if let Some(evidence) = refuted.and_then(|platform| platform.evidence.first()) {
+            error = error.found(Fact::new(format!("matched {} of {} layers", evidence.matched, evidence.of), "the layers of both"));
+        }
+        return Err(error.details(verified.findings.iter().map(|finding| finding.message.clone())).hint("`airbase base show IMAGE --bases PATH` finds the base that it stands on."));
+    }
+    let opened = open(reference, context)?;
+    let below = open(base_text, context)?;
+    let names: Vec<String> = below.located.descriptor.names().map(str::to_owned).collect();
+    let name = base_name.map(str::to_owned).or_else(|| crate::plan::base::base_name(&names, None, false).0);
+    let mut pairs = vec![(annotation::BASE_DIGEST.to_owned(), below.located.descriptor.digest.to_string())];
+    pairs.extend(name.map(|name| (annotation::BASE_NAME.to_owned(), name)));
+    let of_image = |image: &Image| {
+        let mut pairs = if matches!(opened.tree, Tree::Index(_)) { pairs.clone() } else { Vec::new() };
+        if let Some(candidate) = super::bases::candidate(image, &below.located, &below.tree) {
+            pairs.push((annotation::BASE_MANIFEST_DIGEST.to_owned(), candidate.image.descriptor.digest.to_string()));
+            pairs.push((annotation::BASE_LAYERS.to_owned(), candidate.image.manifest.layers.len().to_string()));
+        }
+        pairs
+    };
+    annotated(&opened, Scope::All, &pairs, &of_image, target, context).map(BaseSetReport)
+}
+
+fn annotated(
+    opened: &Opened,
+    scope: Scope,
+    pairs: &[(String, String)],
+    of_image: &dyn Fn(&Image) -> Vec<(String, String)>,
+    target: &Target,
+    context: Context<'_>,
+) -> Result<Change> {
+    target.names.iter().try_for_each(|name| check_name(name))?;
+    let rewritten = rewrite(&opened.tree, scope, pairs, of_image, context.limits)?;
+    let Some(top) = rewritten.documents.last() else { return Err(Error::new(Code::Bug, "nothing was annotated")) };
+    let mut found = Walk::default();
+    walk(&opened.located.source, &opened.located.descriptor, context.limits, &mut found, &mut HashSet::new())?;
+    let replaced: HashSet<_> = replaced_digests(&opened.tree, scope);
+    let mut cargo = Cargo::default();
+    for (descriptor, document) in &found.documents {
+        if !replaced.contains(&descriptor.digest) {
+            cargo.document(document);
+        }
+    }
+    for document in &rewritten.documents {
+        cargo.document(&document.blob);
+    }
+    for blob in &found.blobs {
+        cargo.blob(&opened.located.source, blob);
+    }
+    let descriptor = top.descriptor();
+    let names: Vec<Option<String>> = if target.names.is_empty() { vec![opened.located.name.clone()] } else { target.names.iter().cloned().map(Some).collect() };
+    let entries: Vec<(Option<String>, String)> = names.iter().map(|name| (name.clone(), descriptor.raw.clone())).collect();
+    let committed = write(&target.output, &cargo, &entries, target.mtime, context)?;
+    Ok(Change {
+        image: opened.located.shown(),
+        digest: opened.located.descriptor.digest.clone(),
+        result: descriptor.digest,
+        names: names.into_iter().flatten().collect(),
+        output: OutputReport { kind: target.output.kind().to_owned(), path: crate::core::fsys::shown(target.output.path()) },
+        changed: committed.index_changed,
+        findings: committed.findings,
+    })
+}
+
+/// The documents of a tree that get a successor.
+fn replaced_digests(tree: &Tree, scope: Scope) -> HashSet<crate::core::Digest> {
+    let mut replaced = HashSet::from([tree.descriptor().digest.clone()]);
+    if scope == Scope::All {
+        replaced.extend(tree.images().into_iter().map(|image| image.descriptor.digest.clone()));
+    }
+    replaced
+}
+
+fn change(opened: &Opened, result: &Descriptor, names: Vec<String>, changed: bool, findings: Vec<crate::core::Finding>) -> Change {
+    Change {
+        image: opened.located.shown(),
+        digest: opened.located.descriptor.digest.clone(),
+        result: result.digest.clone(),
+        names,
+        output: OutputReport { kind: "oci-layout".into(), path: opened.located.source.shown() },
+        changed,
+        findings,
+    }
+}
+
+fn layout_only(opened: &Opened, verb: &str) -> Result<()> {
+    match opened.located.source.kind() {
+        SourceKind::Layout => Ok(()),
+        SourceKind::Archive => Err(immutable(verb, &opened.located.source.shown())),
+    }
+}
+
+fn immutable(verb: &str, path: &str) -> Error {
+    Error::new(Code::UsageOutput, format!("{verb} would change an archive, and archives are never changed"))
+        .at(path)
+        .hint("Copy the image under its new name instead: `airbase copy ARCHIVE:NAME NEW.tar:NAME` or `airbase copy ARCHIVE:NAME DIR:NAME`.")
+}

@@ -1,0 +1,376 @@
+//! A new oci-archive: a layout as one tar file.
+//!
+//! The members stand in a fixed order with fixed metadata: `oci-layout`, `index.json`, the directories, then the blobs as
+//! given, so that equal input gives equal bytes and a reader that streams sees the index first. No member is compressed,
+//! so every offset is known before a byte is written: the file is sized first, and several threads fill it by position,
+//! largest blob first, each hashing the bytes that it writes. What lies between members are zeros that need no writing.
+//!
+//! The file has no name while it is written. It is flushed, then linked under its name, which fails if the name is
+//! taken; with `overwrite` it is linked under a temporary name and renamed over the old one. Then the directory is
+//! flushed. Nothing ever stands half-written under the final name.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::index_edit::{self, EMPTY_INDEX, IndexEdit};
+use super::payload::{Payload, distinct, total};
+use super::{Committed, MARKER, workers};
+use crate::core::event::Events;
+use crate::core::fsys::{EntryKind, Faults, Published, WriteDirectory, shown};
+use crate::core::{Code, Error, Limits, Result};
+
+/// How an archive is written.
+#[derive(Debug, Clone)]
+pub struct ArchiveOptions {
+    /// Whether a file of that name is replaced.
+    pub overwrite: bool,
+    /// The modification time of every member, in seconds since 1970.
+    pub mtime: u64,
+    /// How many threads hash and write.
+    pub jobs: usize,
+    /// The bounds on the index.
+    pub limits: Limits,
+    /// The gate of all changes.
+    pub faults: Faults,
+}
+
+impl Default for ArchiveOptions {
+    fn default() -> Self {
+        Self {
+            overwrite: false,
+            mtime: 0,
+            jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            limits: Limits::STANDARD,
+            faults: Faults::none(),
+        }
+    }
+}
+
+/// Writes `payloads` in their order, documents before layers if the reader shall be pleased, and an index that lists
+/// `entries`: a name, if it has one, and the descriptor as a JSON object.
+///
+/// When this returns an error, nothing stands under `path` that was not there before, unless the code is
+/// `io.after_publication`: then the whole archive does, and may not survive a power cut.
+///
+/// # Errors
+/// `output.exists`, `usage.output`, `descriptor.size_mismatch`, `blob.digest_mismatch`, `descriptor.*`, `digest.*`, `json.*`, `io`,
+/// `io.space`, `io.after_publication`.
+pub fn write_archive(path: &Path, payloads: &[Payload<'_>], entries: Vec<(Option<String>, String)>, options: &ArchiveOptions, events: &dyn Events) -> Result<Committed> {
+    let unusable = |what: &str| Error::new(Code::UsageOutput, format!("{} {what}", shown(path)));
+    let name = path.file_name().and_then(std::ffi::OsStr::to_str).ok_or_else(|| unusable("cannot be the name of an archive"))?;
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let parent = WriteDirectory::open(parent, &options.faults)?;
+    let exists = || Error::new(Code::OutputExists, format!("{} exists already", shown(path)));
+    // An early look, so that nothing is copied in vain; the link decides.
+    match parent.directory().kind(name)? {
+        Some(EntryKind::Directory) => return Err(unusable("is a directory")),
+        Some(EntryKind::Special) => return Err(unusable("is a FIFO, socket or device")),
+        Some(_) if !options.overwrite => return Err(exists()),
+        _ => {}
+    }
+
+    let edits: Vec<IndexEdit> = entries.into_iter().map(|(name, descriptor)| IndexEdit::Put { name, descriptor }).collect();
+    let index = index_edit::apply(EMPTY_INDEX, &edits, &options.limits)?;
+    let plan = Plan::of(payloads, index.as_deref().unwrap_or(EMPTY_INDEX), options.mtime)?;
+
+    events.begin("write", plan.blobs.len() as u64, total(plan.blobs.iter().map(|blob| blob.payload)));
+    let mut staged = parent.stage()?;
+    // Measured: no slower than a file with holes, and a full disk is found before the work instead of after it.
+    staged.reserve(plan.length)?;
+    staged.resize(plan.length)?;
+    staged.write_at(&plan.head, 0)?;
+    let mut order: Vec<&Blob<'_, '_>> = plan.blobs.iter().collect();
+    order.sort_by_key(|blob| std::cmp::Reverse(blob.payload.size));
+    workers::run(options.jobs, order.len(), |number, buffer, stop| {
+        let Some(blob) = order.get(number) else { return Ok(()) };
+        staged.write_at(&blob.header, blob.at)?;
+        let start = blob.at.saturating_add(blob.header.len() as u64);
+        blob.payload.copy(buffer, stop, events, |bytes, offset| staged.write_at(bytes, start.saturating_add(offset)))?;
+        events.item();
+        Ok(())
+    })?;
+    let mut committed = Committed { index_changed: true, blobs_written: plan.blobs.len() as u64, bytes_written: total(plan.blobs.iter().map(|blob| blob.payload)), ..Committed::default() };
+    committed.flushing(|| staged.sync())?;
+    if options.overwrite {
+        staged.name()?;
+        staged.replace(&parent, name)?;
+    } else if let Published::Exists(_) = staged.publish(&parent, name)? {
+        return Err(exists());
+    }
+    committed
+        .flushing(|| parent.sync())
+        .map_err(|error| Error::new(Code::IoAfterPublication, format!("{} was published, but a last step failed", shown(path))).detail(error))?;
+    events.end();
+    Ok(committed)
+}
+
+/// Where everything goes.
+struct Plan<'p, 'a> {
+    /// The bytes before the first blob.
+    head: Vec<u8>,
+    blobs: Vec<Blob<'p, 'a>>,
+    length: u64,
+}
+
+struct Blob<'p, 'a> {
+    payload: &'p Payload<'a>,
+    header: Vec<u8>,
+    /// Where its header goes.
+    at: u64,
+}
+
+impl<'p, 'a> Plan<'p, 'a> {
+    fn of(payloads: &'p [Payload<'a>], index: &str, mtime: u64) -> Result<Self> {
+        let payloads = distinct(payloads)?;
+        let mut head = Vec::new();
+        for (name, content) in [("oci-layout", MARKER), ("index.json", index.as_bytes())] {
+            head.extend(framing::header(name, content.len() as u64, false, mtime));
+            head.extend_from_slice(content);
+            head.resize(head.len().saturating_add(framing::padding(content.len() as u64)), 0);
+        }
+        head.extend(framing::header("blobs/", 0, true, mtime));
+        let algorithms: BTreeSet<_> = payloads.iter().map(|payload| payload.digest.algorithm()).collect();
+        for algorithm in algorithms {
+            head.extend(framing::header(&format!("blobs/{}/", algorithm.name()), 0, true, mtime));
+        }
+        let mut blobs = Vec::with_capacity(payloads.len());
+        let too_large = || Error::new(Code::UsageOutput, "the archive would be larger than a file can be");
+        let mut at = head.len() as u64;
+        for payload in payloads {
+            payload.check_length()?;
+            let header = framing::header(&payload.digest.blob_path(), payload.size, false, mtime);
+            let next = (header.len() as u64)
+                .checked_add(payload.size)
+                .and_then(|length| length.checked_add(framing::padding(payload.size) as u64))
+                .and_then(|length| length.checked_add(at))
+                .filter(|next| i64::try_from(*next).is_ok())
+                .ok_or_else(too_large)?;
+            blobs.push(Blob { payload, header, at });
+            at = next;
+        }
+        let length = at.checked_add(framing::END.len() as u64).filter(|length| i64::try_from(*length).is_ok()).ok_or_else(too_large)?;
+        Ok(Self { head, blobs, length })
+    }
+}
+
+/// The framing of tar members: ustar, and a PAX header where ustar is too narrow.
+mod framing {
+    use tar::{EntryType, Header};
+
+    /// The end of an archive: two empty blocks.
+    pub(super) const END: [u8; 1024] = [0; 1024];
+
+    /// The first size that eleven octal digits cannot hold.
+    const TOO_LARGE_FOR_USTAR: u64 = 1 << 33;
+
+    /// How many zeros follow content of this size.
+    pub(super) fn padding(size: u64) -> usize {
+        usize::try_from(size.wrapping_neg() % 512).unwrap_or(0)
+    }
+
+    /// The header of a member, with a PAX header before it where necessary.
+    pub(super) fn header(name: &str, size: u64, directory: bool, mtime: u64) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(512);
+        let mut block = Header::new_ustar();
+        let mut extension = Vec::new();
+        if block.set_path(name).is_err() {
+            extension.extend(record("path", name));
+            // Readers that know no PAX at least see the end of the name, which tells blobs apart.
+            let tail = name.get(name.len().saturating_sub(64)..).unwrap_or_default();
+            let _ = block.set_path(tail);
+        }
+        if size >= TOO_LARGE_FOR_USTAR {
+            extension.extend(record("size", &size.to_string()));
+        }
+        if !extension.is_empty() {
+            let mut pax = Header::new_ustar();
+            let _ = pax.set_path("PaxHeaders/member");
+            fill(&mut pax, extension.len() as u64, EntryType::XHeader, 0o644, mtime);
+            bytes.extend_from_slice(pax.as_bytes());
+            bytes.extend_from_slice(&extension);
+            bytes.resize(bytes.len().saturating_add(padding(extension.len() as u64)), 0);
+        }
+        let narrow = if size >= TOO_LARGE_FOR_USTAR { 0 } else { size };
+        if directory {
+            fill(&mut block, 0, EntryType::Directory, 0o755, mtime);
+        } else {
+            fill(&mut block, narrow, EntryType::Regular, 0o644, mtime);
+        }
+        bytes.extend_from_slice(block.as_bytes());
+        bytes
+    }
+
+    fn fill(block: &mut Header, size: u64, kind: EntryType, mode: u32, mtime: u64) {
+        block.set_size(size);
+        block.set_entry_type(kind);
+        block.set_mode(mode);
+        block.set_uid(0);
+        block.set_gid(0);
+        block.set_mtime(mtime);
+        block.set_cksum();
+    }
+
+    /// `LENGTH KEY=VALUE\n`, where the length counts itself.
+    fn record(key: &str, value: &str) -> Vec<u8> {
+        let rest = key.len() + value.len() + 3;
+        let mut length = rest + 1;
+        while rest + length.to_string().len() != length {
+            length += 1;
+        }
+        format!("{length} {key}={value}\n").into_bytes()
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests look at the disk with other means than the code")]
+mod tests {
+    use std::fs;
+
+    use rustix::io::Errno;
+
+    use super::*;
+    use crate::core::Digest;
+    use crate::core::event::Silent;
+    use crate::core::fsys::{Operation, is_temporary};
+    use crate::write::Content;
+    use crate::write::payload::Memory;
+
+    const MANIFEST: &[u8] = b"a manifest";
+    const LAYER: &[u8] = b"a layer that is larger";
+
+    fn write(path: &Path, options: &ArchiveOptions) -> Result<Committed> {
+        let descriptor = format!(r#"{{"digest":"{}","size":10}}"#, Digest::sha256(MANIFEST));
+        let layer = Payload { content: Content::Source(&Memory(LAYER)), ..Payload::document(LAYER) };
+        write_archive(path, &[Payload::document(MANIFEST), layer], vec![(Some("x".to_owned()), descriptor)], options, &Silent)
+    }
+
+    fn with(faults: &Faults, overwrite: bool) -> ArchiveOptions {
+        ArchiveOptions { overwrite, jobs: 1, mtime: 7, faults: faults.clone(), ..ArchiveOptions::default() }
+    }
+
+    #[test]
+    fn the_archive_is_the_same_for_any_number_of_threads_and_readable_as_tar() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a.tar");
+        let committed = write(&path, &with(&Faults::none(), false)).unwrap();
+        assert_eq!((committed.blobs_written, committed.bytes_written), (2, 32));
+        let bytes = fs::read(&path).unwrap();
+        let mut members = Vec::new();
+        for entry in tar::Archive::new(bytes.as_slice()).entries().unwrap() {
+            let entry = entry.unwrap();
+            let header = entry.header();
+            assert_eq!((header.mtime().unwrap(), header.uid().unwrap(), header.gid().unwrap()), (7, 0, 0));
+            members.push((entry.path().unwrap().display().to_string(), header.size().unwrap(), header.mode().unwrap()));
+        }
+        let index = format!(
+            r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{{"digest":"{}","size":10,"annotations":{{"org.opencontainers.image.ref.name":"x"}}}}]}}"#,
+            Digest::sha256(MANIFEST)
+        );
+        let expected = [
+            ("oci-layout".to_owned(), 30, 0o644),
+            ("index.json".to_owned(), index.len() as u64, 0o644),
+            ("blobs/".to_owned(), 0, 0o755),
+            ("blobs/sha256/".to_owned(), 0, 0o755),
+            (Digest::sha256(MANIFEST).blob_path(), 10, 0o644),
+            (Digest::sha256(LAYER).blob_path(), 22, 0o644),
+        ];
+        assert_eq!(members, expected);
+        // Six headers, four blocks of content, the end.
+        assert_eq!(bytes.len(), (6 + 4 + 2) * 512);
+        assert!(bytes.windows(index.len()).any(|window| window == index.as_bytes()));
+        let parallel = place.path().join("b.tar");
+        write(&parallel, &ArchiveOptions { jobs: 4, mtime: 7, ..ArchiveOptions::default() }).unwrap();
+        assert_eq!(fs::read(&parallel).unwrap(), bytes);
+    }
+
+    #[test]
+    fn a_file_that_is_there_stays_unless_it_may_be_replaced() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a.tar");
+        fs::write(&path, "mine").unwrap();
+        assert_eq!(write(&path, &with(&Faults::none(), false)).unwrap_err().code(), Code::OutputExists);
+        assert_eq!(fs::read(&path).unwrap(), b"mine");
+        // Somebody creates it while we write.
+        let late = place.path().join("b.tar");
+        let name = late.clone();
+        let faults = Faults::count().meanwhile(Operation::Link, move || fs::write(&name, "theirs").unwrap());
+        assert_eq!(write(&late, &with(&faults, false)).unwrap_err().code(), Code::OutputExists);
+        assert_eq!(fs::read(&late).unwrap(), b"theirs");
+        // A link is replaced itself.
+        let link = place.path().join("c.tar");
+        std::os::unix::fs::symlink("a.tar", &link).unwrap();
+        write(&link, &with(&Faults::none(), true)).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"mine");
+        assert!(fs::symlink_metadata(&link).unwrap().is_file());
+        assert_eq!(write(place.path(), &with(&Faults::none(), true)).unwrap_err().code(), Code::UsageOutput);
+    }
+
+    #[test]
+    fn any_fault_leaves_no_archive_or_all_of_it() {
+        let place = tempfile::tempdir().unwrap();
+        write(&place.path().join("whole.tar"), &with(&Faults::none(), false)).unwrap();
+        let whole = fs::read(place.path().join("whole.tar")).unwrap();
+        for lacking in [None, Some((Operation::Stage, Errno::OPNOTSUPP))] {
+            for (old, kind) in [None, Some(b"old")].into_iter().flat_map(|old| (0..4).map(move |kind| (old, kind))) {
+                for n in 1.. {
+                    let place = tempfile::tempdir().unwrap();
+                    let path = place.path().join("a.tar");
+                    if let Some(old) = old {
+                        fs::write(&path, old).unwrap();
+                    }
+                    let faults = match kind {
+                        0 => Faults::kill_at(n),
+                        1 => Faults::fail_at(n, Errno::NOSPC),
+                        2 => Faults::fail_at(n, Errno::IO),
+                        _ => Faults::fail_from(n, Errno::NOSPC),
+                    };
+                    let faults = lacking.iter().fold(faults, |faults, (operation, errno)| faults.lacking(*operation, *errno));
+                    let code = write(&path, &with(&faults, old.is_some())).err().map(|error| error.code());
+                    let now = fs::read(&path).ok();
+                    let unchanged = now.as_deref() == old.map(|old| &old[..]);
+                    let complete = now.as_deref() == Some(&whole[..]);
+                    match code {
+                        None | Some(Code::IoAfterPublication) => assert!(complete),
+                        Some(_) if kind == 0 => assert!(unchanged || complete),
+                        Some(_) => assert!(unchanged, "{code:?} at {n}"),
+                    }
+                    for entry in fs::read_dir(place.path()).unwrap() {
+                        let name = entry.unwrap().file_name().into_string().unwrap();
+                        assert!(name == "a.tar" || is_temporary(name.as_bytes()), "{name} lies around");
+                    }
+                    write(&path, &with(&Faults::none(), true)).unwrap();
+                    assert_eq!(fs::read(&path).unwrap(), whole);
+                    if faults.refused() == 0 {
+                        assert!(n > 8, "{n}");
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_ustar_is_too_narrow_for_gets_a_pax_header() {
+        let size: u64 = 9 << 30;
+        let name = format!("blobs/sha512/{}", "a".repeat(128));
+        let mut bytes = framing::header(&name, size, false, 0);
+        bytes.extend(framing::END);
+        let mut archive = tar::Archive::new(bytes.as_slice());
+        let entry = archive.entries().unwrap().next().unwrap().unwrap();
+        assert_eq!((entry.path().unwrap().display().to_string(), entry.size()), (name, size));
+    }
+
+    #[test]
+    fn wrong_bytes_make_no_archive() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a.tar");
+        for content in [&b"a manifesT"[..], b"a manifest!", b"short"] {
+            let payload = Payload { content: Content::Source(&Memory(content)), ..Payload::document(MANIFEST) };
+            write_archive(&path, &[payload], Vec::new(), &ArchiveOptions::default(), &Silent).unwrap_err();
+            assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+        }
+    }
+}

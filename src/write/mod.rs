@@ -1,0 +1,57 @@
+//! Writing layouts and archives. May import `core`, `format` and `oci`; knows neither plans nor the command line.
+//!
+//! * [`Payload`]: a blob to be written, hashed from the buffer that is written.
+//! * [`Layout`]: adds blobs to a layout and commits one change of its index.
+//! * [`IndexEdit`]: what a change of an index is; pure.
+//! * [`write_archive`]: a new oci-archive.
+//!
+//! What holds after a kill, a full disk or a failed write, at any point: a reader sees the old index or the new one,
+//! whole, and everything it names; no blob has a name that its bytes do not deserve; nothing else lies around but
+//! unreferenced valid blobs, `index.json.lock`, and names that [`crate::core::fsys::is_temporary`] recognises, none of
+//! which anybody needs.
+
+
+mod archive;
+pub mod index_edit;
+mod layout;
+mod payload;
+mod workers;
+
+use std::time::Duration;
+
+use crate::core::Finding;
+
+pub use archive::{ArchiveOptions, write_archive};
+pub use index_edit::IndexEdit;
+pub use layout::{Layout, LayoutOptions};
+pub use payload::{Content, Payload};
+
+/// What `oci-layout` says (image-spec, image-layout.md). Written into new layouts and archives, never over an old one.
+const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+
+/// What was written.
+#[derive(Debug, Clone, Default)]
+pub struct Committed {
+    /// Blobs that were not there before, and those that were repaired.
+    pub blobs_written: u64,
+    /// Their bytes.
+    pub bytes_written: u64,
+    /// Blobs that were there and are what their digest says.
+    pub blobs_reused: u64,
+    /// How long was waited for the disk.
+    pub flush: Duration,
+    /// What a person should know: blobs that were repaired.
+    pub findings: Vec<Finding>,
+    /// Whether there is a new index.
+    pub index_changed: bool,
+}
+
+impl Committed {
+    /// Runs a flush and adds the time it took.
+    fn flushing<T>(&mut self, flush: impl FnOnce() -> crate::core::Result<T>) -> crate::core::Result<T> {
+        let watch = crate::core::clock::Stopwatch::start();
+        let result = flush();
+        self.flush = self.flush.saturating_add(watch.elapsed());
+        result
+    }
+}

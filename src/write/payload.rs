@@ -1,0 +1,193 @@
+//! A blob on its way to a disk.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::core::event::Events;
+use crate::core::fsys::ReadAt;
+use crate::core::{Code, Digest, Error, Fact, Hasher, Result};
+
+/// Where the bytes of a blob come from.
+#[derive(Clone, Copy)]
+pub enum Content<'a> {
+    /// Memory.
+    Bytes(&'a [u8]),
+    /// A file, or a part of one.
+    Source(&'a dyn ReadAt),
+}
+
+/// A blob to be written, and what it must turn out to be.
+#[derive(Clone)]
+pub struct Payload<'a> {
+    /// The digest that its bytes must have; it is also its name.
+    pub digest: Digest,
+    /// The size that it must have.
+    pub size: u64,
+    /// The bytes, which nobody has to have checked: they are hashed while they are written.
+    pub content: Content<'a>,
+}
+
+impl<'a> Payload<'a> {
+    /// A document that is in memory; its digest is computed.
+    pub fn document(bytes: &'a [u8]) -> Self {
+        Self { digest: Digest::sha256(bytes), size: bytes.len() as u64, content: Content::Bytes(bytes) }
+    }
+
+    /// Hands the bytes piece by piece, with the offset of each, to `sink`, and refuses them at the end if they are not
+    /// what they must be. The bytes that are hashed are those in the buffer that `sink` gets, so what is written is
+    /// what was verified, even if the source changes meanwhile. At most `size` bytes reach the sink, and at most one
+    /// more is read.
+    ///
+    /// # Errors
+    /// `descriptor.size_mismatch`, `blob.digest_mismatch`, `io`, and whatever `sink` refuses.
+    pub(super) fn copy(&self, buffer: &mut [u8], stop: &AtomicBool, events: &dyn Events, mut sink: impl FnMut(&[u8], u64) -> Result<()>) -> Result<()> {
+        self.check_length()?;
+        let mut hasher = Hasher::new(self.digest.algorithm());
+        let mut done: u64 = 0;
+        while done < self.size {
+            if stop.load(Ordering::Relaxed) {
+                return Err(stopped());
+            }
+            let most = usize::try_from(self.size.saturating_sub(done)).unwrap_or(usize::MAX).min(buffer.len());
+            let piece = match self.content {
+                // Bytes in memory cannot change behind the hash, so they are not copied.
+                Content::Bytes(bytes) => {
+                    let from = usize::try_from(done).unwrap_or(usize::MAX);
+                    let rest = bytes.get(from..).unwrap_or_default();
+                    rest.get(..most.min(rest.len())).unwrap_or_default()
+                }
+                Content::Source(source) => {
+                    let target = buffer.get_mut(..most).unwrap_or_default();
+                    let count = source.read_at(target, done).map_err(|error| Error::io(format!("read the content of {}", self.digest), error))?;
+                    target.get(..count).unwrap_or_default()
+                }
+            };
+            if piece.is_empty() {
+                return Err(self.size_mismatch(format!("{done} bytes")));
+            }
+            hasher.update(piece);
+            sink(piece, done)?;
+            done = done.saturating_add(piece.len() as u64);
+            events.bytes(piece.len() as u64);
+        }
+        let more = match self.content {
+            Content::Bytes(bytes) => bytes.len() as u64 > self.size,
+            Content::Source(source) => {
+                let mut one = [0];
+                source.read_at(&mut one, self.size).map_err(|error| Error::io(format!("read the content of {}", self.digest), error))? > 0
+            }
+        };
+        if more {
+            return Err(self.size_mismatch("more bytes".to_owned()));
+        }
+        let found = hasher.finish();
+        if found == self.digest {
+            return Ok(());
+        }
+        Err(Error::new(Code::BlobDigestMismatch, "the bytes of the blob do not have its digest; it was not written")
+            .at(&self.digest)
+            .expected(Fact::new(&self.digest, "the descriptor"))
+            .found(Fact::new(found, "the bytes")))
+    }
+
+    /// Refuses a source that says itself that it has another size, before anything is written or reserved for it.
+    pub(super) fn check_length(&self) -> Result<()> {
+        let length = match self.content {
+            Content::Bytes(bytes) => bytes.len() as u64,
+            Content::Source(source) => source.length(),
+        };
+        if length == self.size { Ok(()) } else { Err(self.size_mismatch(format!("{length} bytes"))) }
+    }
+
+    fn size_mismatch(&self, found: String) -> Error {
+        Error::new(Code::DescriptorSizeMismatch, "the blob does not have the size of its descriptor; it was not written")
+            .at(&self.digest)
+            .expected(Fact::new(format!("{} bytes", self.size), "the descriptor"))
+            .found(Fact::new(found, "the bytes"))
+    }
+
+    /// Whether `stored` has the size and the digest of this blob.
+    pub(super) fn is_stored_in(&self, stored: &dyn ReadAt, buffer: &mut [u8], stop: &AtomicBool) -> Result<bool> {
+        if stored.length() != self.size {
+            return Ok(false);
+        }
+        let mut hasher = Hasher::new(self.digest.algorithm());
+        let mut done: u64 = 0;
+        loop {
+            if stop.load(Ordering::Relaxed) {
+                return Err(stopped());
+            }
+            let count = stored.read_at(buffer, done).map_err(|error| Error::io(format!("read the stored blob {}", self.digest), error))?;
+            if count == 0 {
+                return Ok(done == self.size && hasher.finish() == self.digest);
+            }
+            hasher.update(buffer.get(..count).unwrap_or_default());
+            done = done.saturating_add(count as u64);
+            if done > self.size {
+                return Ok(false);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Payload<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Payload({}, {} bytes)", self.digest, self.size)
+    }
+}
+
+impl fmt::Debug for Content<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Bytes(_) => "Bytes",
+            Self::Source(_) => "Source",
+        })
+    }
+}
+
+/// Ends a worker because another one failed; never shown, since the other one's error is.
+fn stopped() -> Error {
+    Error::new(Code::Bug, "the work was stopped")
+}
+
+/// The payloads with each digest once, in their order.
+///
+/// # Errors
+/// `descriptor.conflict` if one digest is said to have two sizes.
+pub(super) fn distinct<'p, 'a>(payloads: &'p [Payload<'a>]) -> Result<Vec<&'p Payload<'a>>> {
+    let mut sizes = std::collections::HashMap::new();
+    let mut distinct = Vec::with_capacity(payloads.len());
+    for payload in payloads {
+        match sizes.insert(&payload.digest, payload.size) {
+            None => distinct.push(payload),
+            Some(size) if size == payload.size => {}
+            Some(size) => {
+                return Err(Error::new(Code::DescriptorConflict, "two descriptors give one digest different sizes")
+                    .at(&payload.digest)
+                    .expected(Fact::new(size, "one descriptor"))
+                    .found(Fact::new(payload.size, "another descriptor")));
+            }
+        }
+    }
+    Ok(distinct)
+}
+
+/// How many bytes there are in all. Sizes are claims until the bytes were read, so the sum may be any number.
+pub(super) fn total<'p, 'a: 'p>(payloads: impl Iterator<Item = &'p Payload<'a>>) -> u64 {
+    payloads.fold(0, |sum, payload| sum.saturating_add(payload.size))
+}
+
+/// A source in memory.
+#[cfg(test)]
+pub(super) struct Memory<'a>(pub(super) &'a [u8]);
+
+#[cfg(test)]
+impl ReadAt for Memory<'_> {
+    fn length(&self) -> u64 {
+        self.0.length()
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        self.0.read_at(buffer, offset)
+    }
+}
