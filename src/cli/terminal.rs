@@ -101,10 +101,6 @@ impl Terminal {
         }
     }
 
-    /// A page for standard output.
-    pub(super) fn page(&self) -> Page {
-        Page::new(self.colour_out, self.global.verbose)
-    }
 
     /// Prints an error; gives the exit status that belongs to it.
     pub(super) fn fail(&mut self, error: &Error) -> u8 {

@@ -248,6 +248,12 @@ pub fn decide<'a>(image: &Image, evidence: &'a [Evidence]) -> Decision<'a> {
     }
 }
 
+/// Whether a local image with as many layers as the image could still be its base: only if the image's history goes on where
+/// that of the other ends. Otherwise they are two editions of one thing, and neither stands on the other.
+pub fn adds_settings_only(image: &Image, base: &Image) -> bool {
+    history_begins(image, base) && base.config.history().len() < image.config.history().len()
+}
+
 fn history_begins(image: &Image, base: &Image) -> bool {
     let (own, below) = (image.config.history(), base.config.history());
     let text = |node: crate::format::json::Node<'_>, key: &str| node.get(key).and_then(crate::format::json::Node::as_str).map(std::borrow::Cow::into_owned);

@@ -209,6 +209,10 @@ fn load_within(source: &Arc<Source>, descriptor: &Descriptor, limits: &Limits, d
     }
     let config_blob = source.document(&manifest.config, limits)?;
     let config = Config::parse(&config_blob, limits).map_err(|error| error.at(format!("{}@{}", source.shown(), manifest.config.digest)))?;
+    if config.root().get("rootfs").is_none() && !manifest.layers.is_empty() {
+        // Some artifacts borrow the media type of an image config; without rootfs it describes no file system.
+        return Ok(Tree::Artifact { descriptor: descriptor.clone(), manifest: Box::new(manifest), blob });
+    }
     Ok(Tree::Image(Box::new(Image { source: Arc::clone(source), descriptor: descriptor.clone(), manifest, manifest_blob: blob, config, config_blob })))
 }
 

@@ -67,15 +67,18 @@ impl Report for OutdatedReport {
     const SCHEMA: &'static str = "airbase.outdated/v1";
 
     fn render(&self, page: &mut Page) {
-        for item in &self.items {
+        let alike = |one: &&Item, other: &&Item| one.image == other.image && one.standing == other.standing && one.base_name == other.base_name && one.reason == other.reason;
+        let items: Vec<&Item> = self.items.iter().collect();
+        for group in items.chunk_by(alike) {
+            let Some(item) = group.first() else { continue };
             let (tone, word) = match item.standing {
                 Standing::Current => (Tone::Good, "current "),
                 Standing::Outdated => (Tone::Bad, "outdated"),
                 Standing::Unknown => (Tone::Caution, "unknown "),
             };
             let word = page.toned(tone, word);
-            let platform = item.platform.as_ref().map(|platform| format!("  {}", text::escape(&platform.to_string()))).unwrap_or_default();
-            page.line(0, &format!("{word}  {}{platform}", text::escape(&item.image)));
+            let platforms: Vec<String> = group.iter().filter_map(|item| item.platform.as_ref()).map(|platform| text::escape(&platform.to_string())).collect();
+            page.line(0, &format!("{word}  {}  {}", text::escape(&item.image), platforms.join(", ")));
             let digest = |digest: &Option<Digest>| digest.as_ref().map_or_else(|| "nothing".to_owned(), |digest| page.digest(digest));
             let name = item.base_name.as_deref().map_or_else(|| "no name".to_owned(), text::escape);
             match item.standing {
@@ -85,7 +88,7 @@ impl Report for OutdatedReport {
                 }
                 Standing::Outdated => {
                     let newer = item.newer_reference.as_deref().map(text::escape).unwrap_or_default();
-                    let line = format!("base {name} {}, now {} ({newer})", digest(&item.base), digest(&item.newer));
+                    let line = format!("base {name} was {}, is now {} ({newer})", digest(&item.base), digest(&item.newer));
                     page.line(5, &line);
                 }
                 Standing::Unknown => page.line(5, &item.reason.as_deref().map(text::escape).unwrap_or_default()),

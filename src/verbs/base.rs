@@ -4,7 +4,7 @@ use super::bases::{Bases, candidate, shown_platform};
 use super::{Context, Opened, open};
 use crate::core::{Code, Fact, Finding, Result};
 use crate::oci::Platform;
-use crate::plan::base::{self, Clue, Decision, Evidence, Prefix, Verdict};
+use crate::plan::base::{self, Candidate, Clue, Decision, Evidence, Prefix, Verdict};
 use crate::read::{Image, ImageIndex, Source, Tree, is_referrer_tag, load, locate_all};
 use crate::report::base::{Dependent, DependentsReport, Difference, EvidenceReport, Outcome, PlatformBase, ShowReport, VerifyReport};
 
@@ -19,15 +19,15 @@ pub fn show(image: &str, bases: &[String], map: &[String], platform: Option<&Pla
     let index = index_of(&opened);
     let mut platforms = Vec::new();
     for image in chosen(&opened, platform)? {
-        platforms.push(show_image(image, index, &known)?);
+        platforms.push(show_image(image, index, &known)?.0);
     }
     let mut findings = known.findings.clone();
     findings.extend(known.catalogue()?.findings.iter().cloned());
     Ok(ShowReport { image: opened.located.shown(), digest: opened.located.descriptor.digest.clone(), platforms, findings })
 }
 
-/// The evidence for one image.
-pub(super) fn show_image(image: &Image, index: Option<&ImageIndex>, bases: &Bases) -> Result<PlatformBase> {
+/// The evidence for one image, and the base that it amounts to.
+pub(super) fn show_image(image: &Image, index: Option<&ImageIndex>, bases: &Bases) -> Result<(PlatformBase, Option<Candidate>)> {
     image.check_layers()?;
     let mut findings = image.contradictions();
     let mut evidence = bases.judge_claims(image, index)?;
@@ -69,7 +69,7 @@ pub(super) fn show_image(image: &Image, index: Option<&ImageIndex>, bases: &Base
             findings.push(Finding::new(Code::BaseSignature, "signatures of the base are present and were not verified").at(&candidate.reference).found(Fact::new(signatures.join(", "), "index.json")));
         }
     }
-    Ok(PlatformBase {
+    let shown = PlatformBase {
         platform: image.platform().cloned(),
         manifest: image.descriptor.digest.clone(),
         layers: image.manifest.layers.len(),
@@ -78,7 +78,8 @@ pub(super) fn show_image(image: &Image, index: Option<&ImageIndex>, bases: &Base
         base_layers: decided.as_ref().map_or(0, |candidate| candidate.image.manifest.layers.len()),
         evidence: evidence.iter().map(report).collect(),
         findings,
-    })
+    };
+    Ok((shown, decided))
 }
 
 /// What looks like a signature of `digest` in a source: cosign's tag, and referrers listed under the fallback tag.

@@ -141,6 +141,31 @@ impl Bases {
         Ok(Some((first.clone(), tree)))
     }
 
+    /// What the base of an image is called, and which image that name means now.
+    ///
+    /// The name that the image gives counts; only an image that gives none follows the local name of the base it stands on. A
+    /// layout may hold one repository under bare tags, as regctl keeps them: if the proven old base lies there under a bare
+    /// tag, the tag of the name is looked for beside it.
+    ///
+    /// # Errors
+    /// As [`Bases::with_name`].
+    pub fn follow(&self, claimed: Option<&str>, old: Option<&Candidate>) -> Result<Followed> {
+        let Some(name) = claimed.or_else(|| old.and_then(|old| old.names.first()).map(String::as_str)) else { return Ok(Followed::NoName) };
+        if let Some((located, tree)) = self.with_name(name)? {
+            return Ok(Followed::Found { name: name.to_owned(), located: Box::new(located), tree: Box::new(tree) });
+        }
+        let beside = old.filter(|old| !old.names.is_empty() && old.names.iter().all(|name| !ImageName::parse(name).is_full()));
+        if let (Some(old), Some(tag)) = (beside, ImageName::parse(name).tag) {
+            let source = &old.image.source;
+            if let Some(entry) = source.index.manifests.iter().find(|entry| entry.names().any(|own| own == tag)) {
+                let located = Located { source: Arc::clone(source), descriptor: entry.clone(), name: Some(tag.to_owned()) };
+                let tree = load(source, entry, &self.limits)?;
+                return Ok(Followed::Found { name: name.to_owned(), located: Box::new(located), tree: Box::new(tree) });
+            }
+        }
+        Ok(Followed::NotHere(name.to_owned()))
+    }
+
     /// What the claims of an image amount to, compared with the local images.
     ///
     /// # Errors
@@ -188,6 +213,9 @@ impl Bases {
                 continue;
             }
             let Tree::Image(base) = load(&entry.source, &entry.manifest, &self.limits)? else { continue };
+            if entry.layers == image.manifest.layers.len() && !crate::plan::base::adds_settings_only(image, &base) {
+                continue;
+            }
             let candidate = Candidate { image: *base, reference: entry.shown(), names: entry.names.clone(), top: entry.top.digest.clone() };
             let (name, digest) = (entry.names.first().cloned(), Some(entry.manifest.digest.clone()));
             evidence.push(Evidence { clue: Clue::Catalogue, name, digest, verdict: judge(image, candidate, false) });
@@ -217,6 +245,24 @@ impl Bases {
         }
         Ok(best)
     }
+}
+
+/// What became of looking for the base's name.
+#[derive(Debug)]
+pub enum Followed {
+    /// It means this image now.
+    Found {
+        /// The name.
+        name: String,
+        /// What it means.
+        located: Box<Located>,
+        /// What hangs below it.
+        tree: Box<Tree>,
+    },
+    /// No local image has this name.
+    NotHere(String),
+    /// There is no name to look for.
+    NoName,
 }
 
 /// The image of a tree that runs where `image` runs.

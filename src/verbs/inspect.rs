@@ -285,13 +285,12 @@ fn inspect_image(image: &Image, index: Option<&ImageIndex>, bases: Option<&Bases
     let mut base = None;
     let mut base_image = None;
     if let Some(bases) = bases.filter(|_| image.manifest.layers.len() == image.config.diff_ids.len()) {
-        let shown = show_image(image, index, bases)?;
-        if let (Some(reference), Some(manifest)) = (&shown.base, &shown.base_manifest) {
-            let proofs = shown.evidence.iter().find(|evidence| evidence.manifest.as_ref() == Some(manifest)).map(|evidence| evidence.proofs.clone()).unwrap_or_default();
-            base = Some(InspectedBase { reference: reference.clone(), manifest: manifest.clone(), layers: shown.base_layers, proof: proof_words(&proofs, shown.base_layers) });
-            if let Some((_, tree)) = bases.with_digest(manifest)? {
-                base_image = tree.images().first().map(|image| (*image).clone());
-            }
+        let (shown, decided) = show_image(image, index, bases)?;
+        if let Some(decided) = decided {
+            let manifest = decided.image.descriptor.digest.clone();
+            let proofs = shown.evidence.iter().find(|evidence| evidence.manifest.as_ref() == Some(&manifest)).map(|evidence| evidence.proofs.clone()).unwrap_or_default();
+            base = Some(InspectedBase { reference: decided.reference, manifest, layers: shown.base_layers, proof: proof_words(&proofs, shown.base_layers) });
+            base_image = Some(decided.image);
         }
         findings.extend(shown.findings.into_iter().filter(|finding| !findings.contains(finding)).collect::<Vec<_>>());
     }

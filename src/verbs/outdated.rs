@@ -2,11 +2,10 @@
 
 use super::Context;
 use super::base::{each_image, show_image};
-use super::bases::{Bases, candidate};
+use super::bases::{Bases, Followed, candidate};
 use crate::core::{Code, Result};
 use crate::plan::base::claims;
 use crate::read::{Image, ImageIndex, Located, Tree};
-use crate::report::base::Outcome;
 use crate::report::outdated::{Item, OutdatedReport, Standing};
 
 /// Compares every image below `paths` with what the name of its base means now among `bases`.
@@ -55,44 +54,42 @@ fn judge(located: &Located, image: &Image, index: Option<&ImageIndex>, bases: &B
         newer_reference: None,
         reason: None,
     };
-    let shown = show_image(image, index, bases)?;
+    let (shown, old) = show_image(image, index, bases)?;
     item.base.clone_from(&shown.base_manifest);
     let claimed = claims(image, index).into_iter().find_map(|claim| claim.name);
-    let proven = shown.evidence.iter().find(|evidence| evidence.outcome == Outcome::Proven && evidence.manifest == shown.base_manifest);
-    // The name that the image gives its base goes first: it says what the image wants to follow.
-    let candidates = claimed.into_iter().chain(proven.and_then(|evidence| evidence.name.clone()));
-    for name in candidates {
-        let found = match bases.with_name(&name) {
-            Ok(found) => found,
-            Err(error) if error.code() == Code::BaseAmbiguous => {
-                item.base_name = Some(name);
-                item.reason = Some(error.finding().message.clone());
-                return Ok(item);
-            }
-            Err(error) => return Err(error),
-        };
-        item.base_name = Some(name);
-        let Some((newer, tree)) = found else { continue };
-        let Some(candidate) = candidate(image, &newer, &tree) else {
-            item.reason = Some(format!("{} has no such platform", newer.shown()));
+    let (name, newer, tree) = match bases.follow(claimed.as_deref(), old.as_ref()) {
+        Ok(Followed::Found { name, located, tree }) => (name, located, tree),
+        Ok(Followed::NotHere(name)) => {
+            item.reason = Some(format!("no local image is called {name}"));
+            item.base_name = Some(name);
             return Ok(item);
-        };
-        item.newer = Some(candidate.image.descriptor.digest.clone());
-        item.newer_reference = Some(newer.shown());
-        item.standing = match &item.base {
-            Some(base) if *base == candidate.image.descriptor.digest => Standing::Current,
-            Some(_) => Standing::Outdated,
-            None => {
-                item.reason = Some(shown.findings.iter().find(|finding| finding.code != Code::ImagePlatformMismatch).map_or_else(|| "the base is not proven".to_owned(), |finding| finding.message.clone()));
-                Standing::Unknown
-            }
-        };
+        }
+        Ok(Followed::NoName) => {
+            item.reason = Some(if item.base.is_some() { "its base has no name to look for" } else { "no local image is its base, and it names none" }.to_owned());
+            return Ok(item);
+        }
+        Err(error) if error.code() == Code::BaseAmbiguous => {
+            item.reason = Some(error.finding().message.clone());
+            item.base_name = claimed;
+            return Ok(item);
+        }
+        Err(error) => return Err(error),
+    };
+    item.base_name = Some(name);
+    let Some(candidate) = candidate(image, &newer, &tree) else {
+        item.reason = Some(format!("{} has no such platform", newer.shown()));
         return Ok(item);
-    }
-    item.reason = Some(match (&item.base_name, &item.base) {
-        (Some(name), _) => format!("no local image is called {name}"),
-        (None, Some(_)) => "its base has no name to look for".to_owned(),
-        (None, None) => "no local image is its base, and it names none".to_owned(),
-    });
+    };
+    item.newer = Some(candidate.image.descriptor.digest.clone());
+    item.newer_reference = Some(newer.shown());
+    item.standing = match &item.base {
+        Some(base) if *base == candidate.image.descriptor.digest => Standing::Current,
+        Some(_) => Standing::Outdated,
+        None => {
+            let reason = shown.findings.iter().find(|finding| finding.code != Code::ImagePlatformMismatch).map(|finding| finding.message.clone());
+            item.reason = Some(reason.unwrap_or_else(|| "the base is not proven".to_owned()));
+            Standing::Unknown
+        }
+    };
     Ok(item)
 }

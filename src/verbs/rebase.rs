@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::bases::{Bases, candidate, shown_platform};
+use super::bases::{Bases, Followed, candidate, shown_platform};
 use super::output::{Cargo, Output, check_name, write};
 use super::{Context, Opened, open};
 use crate::core::clock::Time;
@@ -395,20 +395,12 @@ fn quoted(text: &str) -> String {
 /// What the name of the base means now.
 fn current_base(image: &Image, index: Option<&ImageIndex>, old: Option<&Candidate>, bases: &Bases) -> Result<(Located, Tree)> {
     let claimed = base::claims(image, index).into_iter().find_map(|claim| claim.name);
-    let names = claimed.into_iter().chain(old.into_iter().flat_map(|old| old.names.clone()));
-    let mut asked = Vec::new();
-    for name in names {
-        if let Some(found) = bases.with_name(&name)? {
-            return Ok(found);
-        }
-        asked.push(name);
-    }
     let error = Error::new(Code::BaseNameUnknown, "it is not known what the image should be moved onto").at(format!("{}@{}", image.source.shown(), image.descriptor.digest));
-    Err(if asked.is_empty() {
-        error.detail("neither the image nor its base has a name to look for").hint("Name the new base with --onto.")
-    } else {
-        error.details(asked.iter().map(|name| format!("no local image is called {name}"))).hint("Name the new base with --onto, or where its name lies with --map 'NAME=REFERENCE'.")
-    })
+    match bases.follow(claimed.as_deref(), old)? {
+        Followed::Found { located, tree, .. } => Ok((*located, *tree)),
+        Followed::NoName => Err(error.detail("neither the image nor its base has a name to look for").hint("Name the new base with --onto.")),
+        Followed::NotHere(name) => Err(error.detail(format!("no local image is called {name}")).hint("Name the new base with --onto, or where its name lies with --map 'NAME=REFERENCE'.")),
+    }
 }
 
 /// Puts the decided platforms together.
