@@ -39,7 +39,13 @@ impl Terminal {
             Progress::Auto if error_is_terminal && !global.quiet && global.format == Format::Human => Meter::bar(),
             _ => Meter::silent(),
         };
-        Self { limits: global.limits(), meter, colour_out: colour(std::io::stdout().is_terminal()), colour_err: colour(error_is_terminal), global: global.clone() }
+        Self {
+            limits: global.limits(),
+            meter,
+            colour_out: colour(std::io::stdout().is_terminal()),
+            colour_err: colour(error_is_terminal),
+            global: global.clone(),
+        }
     }
 
     /// What the verbs need.
@@ -58,7 +64,7 @@ impl Terminal {
     ///
     /// # Errors
     /// `usage.epoch`.
-    pub(super) fn epoch(&self) -> Result<Option<Time>> {
+    pub(super) fn epoch() -> Result<Option<Time>> {
         variable("SOURCE_DATE_EPOCH").map(|text| Time::from_epoch(&text)).transpose()
     }
 
@@ -66,8 +72,8 @@ impl Terminal {
     ///
     /// # Errors
     /// `usage.epoch`.
-    pub(super) fn mtime(&self) -> Result<u64> {
-        self.epoch()?;
+    pub(super) fn mtime() -> Result<u64> {
+        Self::epoch()?;
         Ok(variable("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok()).unwrap_or(0))
     }
 
@@ -77,7 +83,9 @@ impl Terminal {
     /// `io` if standard output cannot take it.
     pub(super) fn answer<R: Report>(&mut self, report: &R) -> Result<u8> {
         let text = match self.global.format {
-            Format::Json => report.to_json().map_err(|error| Error::new(Code::Bug, format!("the report has no JSON form: {error}")))? + "\n",
+            Format::Json => {
+                report.to_json().map_err(|error| Error::new(Code::Bug, format!("the report has no JSON form: {error}")))? + "\n"
+            }
             Format::Human if self.global.quiet => String::new(),
             Format::Human => {
                 let mut page = Page::new(self.colour_out, self.global.verbose);
@@ -85,7 +93,7 @@ impl Terminal {
                 page.into_text()
             }
         };
-        self.print(text.as_bytes())?;
+        Self::print(text.as_bytes())?;
         Ok(report.exit().map_or(0, ExitClass::status))
     }
 
@@ -93,14 +101,13 @@ impl Terminal {
     ///
     /// # Errors
     /// `io`.
-    pub(super) fn print(&mut self, bytes: &[u8]) -> Result<()> {
+    pub(super) fn print(bytes: &[u8]) -> Result<()> {
         let mut out = std::io::stdout().lock();
         match out.write_all(bytes).and_then(|()| out.flush()) {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::io("write to standard output", error)),
             _ => Ok(()),
         }
     }
-
 
     /// Prints an error; gives the exit status that belongs to it.
     pub(super) fn fail(&mut self, error: &Error) -> u8 {
@@ -118,7 +125,7 @@ impl Terminal {
         let _ = std::io::stderr().lock().write_all(page.into_text().as_bytes());
         if self.global.format == Format::Json {
             let document = serde_json::json!({ "schema": "airbase.error/v1", "exit": class.status(), "error": finding });
-            let _ = self.print(format!("{document:#}\n").as_bytes());
+            let _ = Self::print(format!("{document:#}\n").as_bytes());
         }
         class.status()
     }

@@ -102,11 +102,11 @@ impl FromStr for Digest {
         };
         let (name, encoded) = text.split_once(':').ok_or_else(syntax)?;
         let well_formed_name = !name.is_empty()
-            && name.split(['+', '.', '_', '-']).all(|part| {
-                !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-            });
-        let well_formed_rest = !encoded.is_empty()
-            && encoded.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'=' | b'_' | b'-'));
+            && name
+                .split(['+', '.', '_', '-'])
+                .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()));
+        let well_formed_rest =
+            !encoded.is_empty() && encoded.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'=' | b'_' | b'-'));
         if !well_formed_name || !well_formed_rest {
             return Err(syntax());
         }
@@ -211,7 +211,9 @@ mod tests {
         let upper = EMPTY.replace('b', "B");
         let short = &EMPTY[..EMPTY.len() - 1];
         let newline = format!("{EMPTY}\n");
-        for text in ["", "sha256", "sha256:", ":abc", "sha256:../../../etc/passwd", "sha256:a/b", "../x:00", &upper, short, &newline, "SHA256:00"] {
+        for text in
+            ["", "sha256", "sha256:", ":abc", "sha256:../../../etc/passwd", "sha256:a/b", "../x:00", &upper, short, &newline, "SHA256:00"]
+        {
             assert_eq!(text.parse::<Digest>().unwrap_err().code(), Code::DigestSyntax, "{text:?}");
         }
         for text in ["md5:d41d8cd98f00b204e9800998ecf8427e", "multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8"] {

@@ -8,8 +8,22 @@ use crate::format::json::{Kind, Node, Text};
 
 const KNOWN: &[&str] = &["created", "author", "architecture", "os", "os.version", "os.features", "variant", "config", "rootfs", "history"];
 const KNOWN_CONFIG: &[&str] = &[
-    "User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes", "WorkingDir", "Labels", "StopSignal", "ArgsEscaped", "Memory", "MemorySwap", "CpuShares",
-    "Healthcheck", "OnBuild", "Shell",
+    "User",
+    "ExposedPorts",
+    "Env",
+    "Entrypoint",
+    "Cmd",
+    "Volumes",
+    "WorkingDir",
+    "Labels",
+    "StopSignal",
+    "ArgsEscaped",
+    "Memory",
+    "MemorySwap",
+    "CpuShares",
+    "Healthcheck",
+    "OnBuild",
+    "Shell",
 ];
 
 /// What an image runs with, and what its layers inflate to.
@@ -49,7 +63,8 @@ impl Config {
             for node in document::list(rootfs, "diff_ids", &mut findings)? {
                 let text = node.expect(Kind::String, "a diffID")?.as_str().unwrap_or_default();
                 if diff_ids.len() >= limits.layers {
-                    return Err(Error::new(Code::ImageLayerCount, "the config has too many diffIDs").expected(Fact::new(format!("at most {}", limits.layers), "the limits")));
+                    return Err(Error::new(Code::ImageLayerCount, "the config has too many diffIDs")
+                        .expected(Fact::new(format!("at most {}", limits.layers), "the limits")));
                 }
                 diff_ids.push(text.parse()?);
             }
@@ -59,7 +74,14 @@ impl Config {
                 entry.expect(Kind::Object, "an entry of history")?;
             }
         }
-        Ok(Self { platform: Platform::of(root), created: root.get("created").and_then(Node::as_str).map(Into::into), diff_ids, labels, findings, text })
+        Ok(Self {
+            platform: Platform::of(root),
+            created: root.get("created").and_then(Node::as_str).map(Into::into),
+            diff_ids,
+            labels,
+            findings,
+            text,
+        })
     }
 
     /// The document.

@@ -44,7 +44,8 @@ impl Descriptor {
             node.get(name).map(|value| Ok(value.expect(Kind::String, name)?.as_str().unwrap_or_default().into_owned())).transpose()
         };
         let required = |name: &str| {
-            Error::new(Code::DescriptorIncomplete, format!("a descriptor has no {name}")).found(Fact::new(shorten(node.raw()), "the document"))
+            Error::new(Code::DescriptorIncomplete, format!("a descriptor has no {name}"))
+                .found(Fact::new(shorten(node.raw()), "the document"))
         };
         let media_type = text("mediaType")?.ok_or_else(|| required("mediaType"))?;
         let digest: Digest = text("digest")?.ok_or_else(|| required("digest"))?.parse()?;
@@ -75,7 +76,10 @@ impl Descriptor {
                 }
                 let bytes = decode_base64(&encoded).ok_or_else(|| mismatch().found(Fact::new("text that is not base64", "data")))?;
                 let length = bytes.len();
-                Some(Verified::check(&digest, size, bytes).map_err(|_| mismatch().found(Fact::new(format!("{length} other bytes"), "data")))?)
+                Some(
+                    Verified::check(&digest, size, bytes)
+                        .map_err(|_| mismatch().found(Fact::new(format!("{length} other bytes"), "data")))?,
+                )
             }
         };
         Ok(Self {
@@ -117,7 +121,11 @@ impl Descriptor {
 
     /// The name of an entry of `index.json`: the full one of containerd, or the one of the specification.
     pub fn name(&self) -> Option<&str> {
-        self.annotations.get(annotation::REF_NAME).or_else(|| self.annotations.get(annotation::CONTAINERD_NAME)).map(String::as_str).filter(|name| !name.is_empty())
+        self.annotations
+            .get(annotation::REF_NAME)
+            .or_else(|| self.annotations.get(annotation::CONTAINERD_NAME))
+            .map(String::as_str)
+            .filter(|name| !name.is_empty())
     }
 
     /// All names of an entry of `index.json`.

@@ -49,7 +49,8 @@ pub(super) fn string_map(root: Node<'_>, name: &str, findings: &mut Vec<Finding>
                     map.insert(key.into_owned(), text.into_owned());
                 }
                 None => findings.push(
-                    Finding::new(Code::AnnotationsType, format!("the value of {key:?} in {name} is not text")).found(Fact::new(value.raw(), "the document")),
+                    Finding::new(Code::AnnotationsType, format!("the value of {key:?} in {name} is not text"))
+                        .found(Fact::new(value.raw(), "the document")),
                 ),
             }
         }
@@ -71,7 +72,13 @@ pub(super) fn list<'a>(root: Node<'a>, name: &str, findings: &mut Vec<Finding>) 
 }
 
 /// The descriptors of the list `name`, no more than `most`.
-pub(super) fn descriptors(root: Node<'_>, name: &str, most: usize, limits: &Limits, findings: &mut Vec<Finding>) -> Result<Vec<Descriptor>> {
+pub(super) fn descriptors(
+    root: Node<'_>,
+    name: &str,
+    most: usize,
+    limits: &Limits,
+    findings: &mut Vec<Finding>,
+) -> Result<Vec<Descriptor>> {
     let mut descriptors = Vec::new();
     for node in list(root, name, findings)? {
         if descriptors.len() >= most {

@@ -78,7 +78,8 @@ impl RootIndex {
             return Err(truncated(Fact::new("nothing", "index.json")));
         }
         let text = Text::parse(bytes, limits).map_err(|error| {
-            let at_the_end = error.code() == Code::JsonSyntax && error.finding().found.as_ref().is_some_and(|fact| fact.value.starts_with("the end"));
+            let at_the_end =
+                error.code() == Code::JsonSyntax && error.finding().found.as_ref().is_some_and(|fact| fact.value.starts_with("the end"));
             if at_the_end { truncated(Fact::new(format!("{} bytes that stop in the middle", bytes.len()), "index.json")) } else { error }
         })?;
         let root = text.root().expect(Kind::Object, "index.json")?;
@@ -105,7 +106,9 @@ impl RootIndex {
             match Descriptor::parse(node, limits) {
                 Ok(descriptor) => manifests.push(descriptor),
                 // Unregistered algorithms are legal; such an entry is kept and cannot be verified.
-                Err(error) if error.code() == Code::DigestAlgorithmUnknown => findings.push(error.at(format!("index.json, entry {number}")).into()),
+                Err(error) if error.code() == Code::DigestAlgorithmUnknown => {
+                    findings.push(error.at(format!("index.json, entry {number}")).into());
+                }
                 Err(error) => return Err(error.at(format!("index.json, entry {number}"))),
             }
         }

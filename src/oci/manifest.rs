@@ -44,8 +44,14 @@ impl Manifest {
         let mut findings = Vec::new();
         document::check_schema_version(root, &mut findings);
         let config = root.get("config").ok_or_else(|| Error::new(Code::DescriptorIncomplete, "the manifest names no config"))?;
-        let layers = document::descriptors(root, "layers", limits.layers, limits, &mut findings)
-            .map_err(|error| if error.code() == Code::GraphTooMany { Error::new(Code::ImageLayerCount, "the image has too many layers").expected(Fact::new(format!("at most {}", limits.layers), "the limits")) } else { error })?;
+        let layers = document::descriptors(root, "layers", limits.layers, limits, &mut findings).map_err(|error| {
+            if error.code() == Code::GraphTooMany {
+                Error::new(Code::ImageLayerCount, "the image has too many layers")
+                    .expected(Fact::new(format!("at most {}", limits.layers), "the limits"))
+            } else {
+                error
+            }
+        })?;
         Ok(Self {
             config: Descriptor::parse(config, limits)?,
             layers,

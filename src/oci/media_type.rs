@@ -61,11 +61,15 @@ pub fn layer(media_type: &str) -> Option<(&'static str, Compression)> {
         OCI_LAYER | "application/vnd.docker.image.rootfs.diff.tar" => (OCI_LAYER, Compression::None),
         OCI_LAYER_GZIP | "application/vnd.docker.image.rootfs.diff.tar.gzip" => (OCI_LAYER_GZIP, Compression::Gzip),
         OCI_LAYER_ZSTD | "application/vnd.docker.image.rootfs.diff.tar.zstd" => (OCI_LAYER_ZSTD, Compression::Zstd),
-        "application/vnd.oci.image.layer.nondistributable.v1.tar" => ("application/vnd.oci.image.layer.nondistributable.v1.tar", Compression::None),
+        "application/vnd.oci.image.layer.nondistributable.v1.tar" => {
+            ("application/vnd.oci.image.layer.nondistributable.v1.tar", Compression::None)
+        }
         "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip" | "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip" => {
             ("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", Compression::Gzip)
         }
-        "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd" => ("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", Compression::Zstd),
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd" => {
+            ("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", Compression::Zstd)
+        }
         _ => return None,
     })
 }

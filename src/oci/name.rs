@@ -40,7 +40,10 @@ impl<'a> ImageName<'a> {
         let first = self.repository.split('/').next().unwrap_or_default();
         let has_registry = self.repository.contains('/') && (first.contains('.') || first.contains(':') || first == "localhost");
         let repository = match (has_registry, self.repository.contains('/')) {
-            (true, _) => self.repository.strip_prefix("index.docker.io/").map_or_else(|| self.repository.to_owned(), |rest| format!("docker.io/{rest}")),
+            (true, _) => self
+                .repository
+                .strip_prefix("index.docker.io/")
+                .map_or_else(|| self.repository.to_owned(), |rest| format!("docker.io/{rest}")),
             (false, true) => format!("docker.io/{}", self.repository),
             (false, false) => format!("docker.io/library/{}", self.repository),
         };

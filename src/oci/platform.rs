@@ -32,7 +32,10 @@ impl Platform {
             architecture: text("architecture"),
             variant: text("variant"),
             os_version: text("os.version"),
-            os_features: node.get("os.features").map(|list| list.items().filter_map(Node::as_str).map(Into::into).collect()).unwrap_or_default(),
+            os_features: node
+                .get("os.features")
+                .map(|list| list.items().filter_map(Node::as_str).map(Into::into).collect())
+                .unwrap_or_default(),
         };
         (!platform.os.is_empty() || !platform.architecture.is_empty()).then_some(platform)
     }

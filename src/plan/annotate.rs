@@ -43,7 +43,13 @@ pub enum Scope {
 ///
 /// # Errors
 /// Only those of documents that cannot be read again, which is a bug.
-pub fn annotate(tree: &Tree, scope: Scope, top: &[(String, String)], for_image: &dyn Fn(&Image) -> Vec<(String, String)>, limits: &Limits) -> Result<Rewritten> {
+pub fn annotate(
+    tree: &Tree,
+    scope: Scope,
+    top: &[(String, String)],
+    for_image: &dyn Fn(&Image) -> Vec<(String, String)>,
+    limits: &Limits,
+) -> Result<Rewritten> {
     let mut rewritten = Rewritten::default();
     match tree {
         Tree::Image(image) => {
@@ -60,7 +66,14 @@ pub fn annotate(tree: &Tree, scope: Scope, top: &[(String, String)], for_image: 
     Ok(rewritten)
 }
 
-fn index(node: &ImageIndex, scope: Scope, top: &[(String, String)], for_image: &dyn Fn(&Image) -> Vec<(String, String)>, limits: &Limits, into: &mut Rewritten) -> Result<Authored> {
+fn index(
+    node: &ImageIndex,
+    scope: Scope,
+    top: &[(String, String)],
+    for_image: &dyn Fn(&Image) -> Vec<(String, String)>,
+    limits: &Limits,
+    into: &mut Rewritten,
+) -> Result<Authored> {
     let mut entries = Vec::with_capacity(node.children.len());
     for (child, descriptor) in node.children.iter().zip(&node.index.manifests) {
         let authored = match (scope, child) {

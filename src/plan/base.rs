@@ -81,7 +81,12 @@ pub fn claims(image: &Image, index: Option<&ImageIndex>) -> Vec<Claim> {
 
 /// The number of base layers that an earlier rebase recorded.
 pub fn recorded_layers(image: &Image) -> Option<usize> {
-    image.manifest.annotations.get(annotation::BASE_LAYERS).and_then(|text| text.parse().ok()).filter(|layers| *layers <= image.manifest.layers.len())
+    image
+        .manifest
+        .annotations
+        .get(annotation::BASE_LAYERS)
+        .and_then(|text| text.parse().ok())
+        .filter(|layers| *layers <= image.manifest.layers.len())
 }
 
 /// How one layer was proven.
@@ -145,7 +150,10 @@ pub fn prefix(image: &Image, base: &Image) -> Prefix {
 
 /// The identity of a layer of an image.
 pub fn identity(image: &Image, position: usize) -> Option<LayerIdentity> {
-    Some(LayerIdentity { digest: image.manifest.layers.get(position)?.digest.clone(), diff_id: image.config.diff_ids.get(position)?.clone() })
+    Some(LayerIdentity {
+        digest: image.manifest.layers.get(position)?.digest.clone(),
+        diff_id: image.config.diff_ids.get(position)?.clone(),
+    })
 }
 
 /// An image that could be the base.
@@ -236,7 +244,11 @@ pub fn decide<'a>(image: &Image, evidence: &'a [Evidence]) -> Decision<'a> {
     }
     // Of bases with equal layers and different settings, the one whose history begins the image's is the one it was built on.
     if distinct.len() > 1 {
-        let begins: Vec<&Evidence> = distinct.iter().copied().filter(|evidence| candidate(evidence).is_some_and(|candidate| history_begins(image, &candidate.image))).collect();
+        let begins: Vec<&Evidence> = distinct
+            .iter()
+            .copied()
+            .filter(|evidence| candidate(evidence).is_some_and(|candidate| history_begins(image, &candidate.image)))
+            .collect();
         if let [one] = begins.as_slice() {
             distinct = vec![one];
         }
@@ -256,10 +268,15 @@ pub fn adds_settings_only(image: &Image, base: &Image) -> bool {
 
 fn history_begins(image: &Image, base: &Image) -> bool {
     let (own, below) = (image.config.history(), base.config.history());
-    let text = |node: crate::format::json::Node<'_>, key: &str| node.get(key).and_then(crate::format::json::Node::as_str).map(std::borrow::Cow::into_owned);
+    let text = |node: crate::format::json::Node<'_>, key: &str| {
+        node.get(key).and_then(crate::format::json::Node::as_str).map(std::borrow::Cow::into_owned)
+    };
     !below.is_empty()
         && below.len() <= own.len()
-        && own.iter().zip(&below).all(|(own, below)| ["created_by", "comment", "author"].iter().all(|key| text(*own, key) == text(*below, key)) && own.get("empty_layer").map(|node| node.raw() == "true") == below.get("empty_layer").map(|node| node.raw() == "true"))
+        && own.iter().zip(&below).all(|(own, below)| {
+            ["created_by", "comment", "author"].iter().all(|key| text(*own, key) == text(*below, key))
+                && own.get("empty_layer").map(|node| node.raw() == "true") == below.get("empty_layer").map(|node| node.raw() == "true")
+        })
 }
 
 /// The candidate of a piece of evidence.
@@ -303,8 +320,14 @@ mod tests {
     fn a_base_name_is_never_guessed() {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         assert_eq!(base_name(&names(&["debian:12.7"]), Some("debian:12"), false), (Some("debian:12.7".into()), false));
-        assert_eq!(base_name(&names(&["b2"]), Some("registry.example.org/testrepo:b2"), false), (Some("registry.example.org/testrepo:b2".into()), false));
-        assert_eq!(base_name(&names(&["b3"]), Some("registry.example.org/testrepo:b2"), true), (Some("registry.example.org/testrepo:b3".into()), false));
+        assert_eq!(
+            base_name(&names(&["b2"]), Some("registry.example.org/testrepo:b2"), false),
+            (Some("registry.example.org/testrepo:b2".into()), false)
+        );
+        assert_eq!(
+            base_name(&names(&["b3"]), Some("registry.example.org/testrepo:b2"), true),
+            (Some("registry.example.org/testrepo:b3".into()), false)
+        );
         assert_eq!(base_name(&names(&["b3"]), Some("registry.example.org/testrepo:b2"), false), (None, true));
         assert_eq!(base_name(&names(&["b3"]), None, true), (None, false));
     }

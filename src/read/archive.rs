@@ -53,7 +53,10 @@ impl Archive {
         let mut strays = Vec::new();
         for (name, content) in &names {
             let Some(rest) = name.strip_prefix("blobs/") else { continue };
-            let digest = rest.split_once('/').filter(|(algorithm, _)| Algorithm::from_name(algorithm).is_some()).and_then(|(algorithm, hex)| format!("{algorithm}:{hex}").parse::<Digest>().ok());
+            let digest = rest
+                .split_once('/')
+                .filter(|(algorithm, _)| Algorithm::from_name(algorithm).is_some())
+                .and_then(|(algorithm, hex)| format!("{algorithm}:{hex}").parse::<Digest>().ok());
             match (digest, content) {
                 (None, _) => strays.push(name.clone()),
                 (Some(digest), Content::Bytes { offset, length }) => {
@@ -113,8 +116,13 @@ fn members(file: &Arc<File>, limits: &Limits, findings: &mut Vec<Finding>) -> Re
         if let Some(before) = names.get(&name) {
             let blob = name.starts_with("blobs/");
             match (blob, before, &content) {
-                (true, Content::Bytes { offset: one, length: size }, Content::Bytes { offset: two, length }) if size == length && same(file, *one, *two, *size)? => {
-                    findings.push(Finding::new(Code::TarDuplicateEntry, format!("{name} stands twice in the archive, with the same content")).severity(crate::core::Severity::Warning));
+                (true, Content::Bytes { offset: one, length: size }, Content::Bytes { offset: two, length })
+                    if size == length && same(file, *one, *two, *size)? =>
+                {
+                    findings.push(
+                        Finding::new(Code::TarDuplicateEntry, format!("{name} stands twice in the archive, with the same content"))
+                            .severity(crate::core::Severity::Warning),
+                    );
                 }
                 _ => {
                     return Err(Error::new(Code::TarDuplicateEntry, format!("{name} stands twice in the archive"))
@@ -140,8 +148,11 @@ fn beside(name: &str, link: &[u8]) -> String {
     for part in link.split('/') {
         match part {
             "" | "." => {}
-            ".." if parts.pop().is_none() => return text::escape(link),
-            ".." => {}
+            ".." => {
+                if parts.pop().is_none() {
+                    return text::escape(link);
+                }
+            }
             part => parts.push(part),
         }
     }
@@ -185,7 +196,9 @@ fn not_a_layout(docker: bool, nested: Option<String>) -> Error {
         .expected(Fact::new("oci-layout and index.json at the top", "image-spec, image-layout.md"))
         .found(Fact::new("neither, or only one", "the archive"));
     match nested {
-        Some(top) => error.hint(format!("A layout lies one directory down, in {top:?}. Unpack the archive and give that directory, or pack it again from inside.")),
+        Some(top) => error.hint(format!(
+            "A layout lies one directory down, in {top:?}. Unpack the archive and give that directory, or pack it again from inside."
+        )),
         None => error,
     }
 }
@@ -197,7 +210,8 @@ impl Container for Archive {
 
     fn index(&self) -> Result<Vec<u8>> {
         bytes(&self.index, self.index_bytes)?.ok_or_else(|| {
-            Error::new(Code::DocTooLarge, "index.json is too large").expected(Fact::new(format!("at most {} bytes", self.index_bytes), "the limits"))
+            Error::new(Code::DocTooLarge, "index.json is too large")
+                .expected(Fact::new(format!("at most {} bytes", self.index_bytes), "the limits"))
         })
     }
 

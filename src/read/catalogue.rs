@@ -88,13 +88,18 @@ impl Catalogue {
             return Ok(());
         }
         for entry in &source.index.manifests {
-            let skip = entry.name().is_some_and(resolve::is_referrer_tag) || entry.is_attestation() || entry.artifact_type.is_some() || (!entry.is_index() && !entry.is_manifest());
+            let skip = entry.name().is_some_and(resolve::is_referrer_tag)
+                || entry.is_attestation()
+                || entry.artifact_type.is_some()
+                || (!entry.is_index() && !entry.is_manifest());
             if skip {
                 continue;
             }
             match load(source, entry, limits) {
                 Ok(tree) => self.insert(&tree, entry.names().map(str::to_owned).collect()),
-                Err(error) if error.code() == Code::BlobMissing => self.findings.push(error.into_finding().severity(crate::core::Severity::Warning)),
+                Err(error) if error.code() == Code::BlobMissing => {
+                    self.findings.push(error.into_finding().severity(crate::core::Severity::Warning));
+                }
                 Err(error) => self.findings.push(error.at(format!("{}@{}", source.shown(), entry.digest)).into()),
             }
         }

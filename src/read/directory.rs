@@ -46,7 +46,8 @@ impl LayoutDirectory {
         match directory.kind("blobs")? {
             Some(EntryKind::Directory) => {}
             Some(EntryKind::Symlink) => {
-                return Err(Error::new(Code::PathSymlink, "blobs is a symbolic link").expected(Fact::new("a directory", "image-spec, image-layout.md")));
+                return Err(Error::new(Code::PathSymlink, "blobs is a symbolic link")
+                    .expected(Fact::new("a directory", "image-spec, image-layout.md")));
             }
             _ => {
                 return Err(Error::new(Code::LayoutBlobsMissing, "the layout has no directory called blobs")
@@ -81,9 +82,11 @@ impl Container for LayoutDirectory {
     }
 
     fn index(&self) -> Result<Vec<u8>> {
-        let file = self.directory.file("index.json")?.ok_or_else(|| Error::new(Code::LayoutIndexMissing, "the directory has no index.json"))?;
+        let file =
+            self.directory.file("index.json")?.ok_or_else(|| Error::new(Code::LayoutIndexMissing, "the directory has no index.json"))?;
         file.read_all(self.index_bytes)?.ok_or_else(|| {
-            Error::new(Code::DocTooLarge, "index.json is too large").expected(Fact::new(format!("at most {} bytes", self.index_bytes), "the limits"))
+            Error::new(Code::DocTooLarge, "index.json is too large")
+                .expected(Fact::new(format!("at most {} bytes", self.index_bytes), "the limits"))
         })
     }
 

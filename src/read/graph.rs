@@ -22,7 +22,13 @@ pub struct Walk {
 ///
 /// # Errors
 /// `blob.missing` and whatever a document is refused for.
-pub fn walk(source: &Source, root: &Descriptor, limits: &Limits, into: &mut Walk, seen: &mut HashSet<Digest>) -> Result<()> {
+pub fn walk<S: std::hash::BuildHasher>(
+    source: &Source,
+    root: &Descriptor,
+    limits: &Limits,
+    into: &mut Walk,
+    seen: &mut HashSet<Digest, S>,
+) -> Result<()> {
     // A worklist instead of recursion; a document is emitted when all below it was.
     enum Step {
         Enter(Box<Descriptor>, usize),
@@ -41,10 +47,12 @@ pub fn walk(source: &Source, root: &Descriptor, limits: &Limits, into: &mut Walk
             continue;
         }
         if seen.len() > limits.graph_nodes {
-            return Err(Error::new(Code::GraphTooMany, "the image has too many documents").expected(Fact::new(format!("at most {}", limits.graph_nodes), "the limits")));
+            return Err(Error::new(Code::GraphTooMany, "the image has too many documents")
+                .expected(Fact::new(format!("at most {}", limits.graph_nodes), "the limits")));
         }
         if depth > limits.graph_depth {
-            return Err(Error::new(Code::GraphDepth, "indexes are nested too deeply").expected(Fact::new(format!("at most {} levels", limits.graph_depth), "the limits")));
+            return Err(Error::new(Code::GraphDepth, "indexes are nested too deeply")
+                .expected(Fact::new(format!("at most {} levels", limits.graph_depth), "the limits")));
         }
         if descriptor.is_index() {
             let blob = source.document(&descriptor, limits)?;

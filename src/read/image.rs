@@ -111,7 +111,7 @@ pub enum Tree {
     /// A manifest that is no runnable image.
     Artifact {
         /// The descriptor that led to it.
-        descriptor: Descriptor,
+        descriptor: Box<Descriptor>,
         /// The manifest.
         manifest: Box<Manifest>,
         /// The bytes of the manifest.
@@ -155,7 +155,11 @@ impl Tree {
     /// `ref.platform`, `image.not_an_image`.
     pub fn only_image(&self, platform: Option<&Platform>) -> Result<&Image> {
         let images = self.images();
-        let matching: Vec<&Image> = images.iter().copied().filter(|image| platform.is_none_or(|wanted| image.platform().is_some_and(|own| own.is_meant_by(wanted)))).collect();
+        let matching: Vec<&Image> = images
+            .iter()
+            .copied()
+            .filter(|image| platform.is_none_or(|wanted| image.platform().is_some_and(|own| own.is_meant_by(wanted))))
+            .collect();
         match matching.as_slice() {
             [image] => Ok(image),
             [] if images.is_empty() => Err(Error::new(Code::NotAnImage, "this is no runnable image").at(&self.descriptor().digest)),
@@ -165,7 +169,10 @@ impl Tree {
                     Some(wanted) if matching.is_empty() => format!("the image has no platform {wanted}"),
                     _ => "the image has several platforms and one is needed".to_owned(),
                 };
-                Err(Error::new(Code::RefPlatform, message).at(&self.descriptor().digest).details(listed).hint("Name one with --platform OS/ARCHITECTURE[/VARIANT]."))
+                Err(Error::new(Code::RefPlatform, message)
+                    .at(&self.descriptor().digest)
+                    .details(listed)
+                    .hint("Name one with --platform OS/ARCHITECTURE[/VARIANT]."))
             }
         }
     }
@@ -182,14 +189,16 @@ pub fn load(source: &Arc<Source>, descriptor: &Descriptor, limits: &Limits) -> R
 
 fn load_within(source: &Arc<Source>, descriptor: &Descriptor, limits: &Limits, depth: usize, budget: &mut usize) -> Result<Tree> {
     let place = |error: Error| error.at(format!("{}@{}", source.shown(), descriptor.digest));
-    *budget = budget
-        .checked_sub(1)
-        .ok_or_else(|| Error::new(Code::GraphTooMany, "the image has too many documents").expected(Fact::new(format!("at most {}", limits.graph_nodes), "the limits")))?;
+    *budget = budget.checked_sub(1).ok_or_else(|| {
+        Error::new(Code::GraphTooMany, "the image has too many documents")
+            .expected(Fact::new(format!("at most {}", limits.graph_nodes), "the limits"))
+    })?;
     let blob = source.document(descriptor, limits)?;
     if descriptor.is_index() {
-        let depth = depth
-            .checked_sub(1)
-            .ok_or_else(|| Error::new(Code::GraphDepth, "indexes are nested too deeply").expected(Fact::new(format!("at most {} levels", limits.graph_depth), "the limits")))?;
+        let depth = depth.checked_sub(1).ok_or_else(|| {
+            Error::new(Code::GraphDepth, "indexes are nested too deeply")
+                .expected(Fact::new(format!("at most {} levels", limits.graph_depth), "the limits"))
+        })?;
         let index = Index::parse(&blob, &descriptor.media_type, limits).map_err(place)?;
         let mut children = Vec::with_capacity(index.manifests.len());
         for entry in &index.manifests {
@@ -205,15 +214,22 @@ fn load_within(source: &Arc<Source>, descriptor: &Descriptor, limits: &Limits, d
     }
     let manifest = Manifest::parse(&blob, &descriptor.media_type, limits).map_err(place)?;
     if !manifest.is_image() {
-        return Ok(Tree::Artifact { descriptor: descriptor.clone(), manifest: Box::new(manifest), blob });
+        return Ok(Tree::Artifact { descriptor: Box::new(descriptor.clone()), manifest: Box::new(manifest), blob });
     }
     let config_blob = source.document(&manifest.config, limits)?;
     let config = Config::parse(&config_blob, limits).map_err(|error| error.at(format!("{}@{}", source.shown(), manifest.config.digest)))?;
     if config.root().get("rootfs").is_none() && !manifest.layers.is_empty() {
         // Some artifacts borrow the media type of an image config; without rootfs it describes no file system.
-        return Ok(Tree::Artifact { descriptor: descriptor.clone(), manifest: Box::new(manifest), blob });
+        return Ok(Tree::Artifact { descriptor: Box::new(descriptor.clone()), manifest: Box::new(manifest), blob });
     }
-    Ok(Tree::Image(Box::new(Image { source: Arc::clone(source), descriptor: descriptor.clone(), manifest, manifest_blob: blob, config, config_blob })))
+    Ok(Tree::Image(Box::new(Image {
+        source: Arc::clone(source),
+        descriptor: descriptor.clone(),
+        manifest,
+        manifest_blob: blob,
+        config,
+        config_blob,
+    })))
 }
 
 fn child(source: &Arc<Source>, entry: &Descriptor, limits: &Limits, depth: usize, budget: &mut usize) -> Result<Child> {
@@ -229,7 +245,9 @@ fn child(source: &Arc<Source>, entry: &Descriptor, limits: &Limits, depth: usize
         Ok(Tree::Index(index)) => Ok(Child::Index(index)),
         Ok(Tree::Artifact { .. }) => Ok(Child::Other(entry.clone())),
         // Only the manifest itself may be away: an index for ten platforms of which two were copied is normal.
-        Err(error) if error.code() == Code::BlobMissing && error.finding().message.contains(entry.digest.hex()) => Ok(Child::Missing(entry.clone())),
+        Err(error) if error.code() == Code::BlobMissing && error.finding().message.contains(entry.digest.hex()) => {
+            Ok(Child::Missing(entry.clone()))
+        }
         Err(error) => Err(error),
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read};
 
-
 use super::{Image, Source};
 use crate::core::event::{Events, Silent};
 use crate::core::fsys::{ReadAt, Region};
@@ -211,7 +210,8 @@ fn check_blob(blob: Option<Digest>, source: &Source, layer: &Descriptor) -> Resu
 /// `blob.*`, `descriptor.size_mismatch`.
 pub fn check_content(source: &Source, descriptor: &Descriptor, events: &dyn Events) -> Result<()> {
     let mut reader = RegionReader::new(source.region(descriptor)?, descriptor.digest.algorithm());
-    let blob = reader.finish_telling(events).map_err(|error| Error::io(format!("read {} of {}", descriptor.digest, source.shown()), error))?;
+    let blob =
+        reader.finish_telling(events).map_err(|error| Error::io(format!("read {} of {}", descriptor.digest, source.shown()), error))?;
     check_blob(blob, source, descriptor)
 }
 
@@ -308,7 +308,8 @@ fn join(parent: &[u8], name: &[u8]) -> Vec<u8> {
 /// Removes everything below `path`, and with `itself` the path too.
 fn remove(files: &mut BTreeMap<Vec<u8>, FileEntry>, path: &[u8], itself: bool) {
     let below = if path.is_empty() { Vec::new() } else { [path, b"/"].concat() };
-    let names: Vec<Vec<u8>> = files.range(below.clone()..).take_while(|(name, _)| name.starts_with(&below)).map(|(name, _)| name.clone()).collect();
+    let names: Vec<Vec<u8>> =
+        files.range(below.clone()..).take_while(|(name, _)| name.starts_with(&below)).map(|(name, _)| name.clone()).collect();
     for name in names {
         files.remove(&name);
     }
@@ -316,4 +317,3 @@ fn remove(files: &mut BTreeMap<Vec<u8>, FileEntry>, path: &[u8], itself: bool) {
         files.remove(path);
     }
 }
-

@@ -33,8 +33,13 @@ pub struct Reference {
     pub other_splits: Vec<(PathBuf, String)>,
 }
 
-const TRANSPORTS: &[(&str, Transport)] =
-    &[("oci-archive:", Transport::Archive), ("docker-archive:", Transport::DockerArchive), ("ocidir://", Transport::Layout), ("ocidir:", Transport::Layout), ("oci:", Transport::Layout)];
+const TRANSPORTS: &[(&str, Transport)] = &[
+    ("oci-archive:", Transport::Archive),
+    ("docker-archive:", Transport::DockerArchive),
+    ("ocidir://", Transport::Layout),
+    ("ocidir:", Transport::Layout),
+    ("oci:", Transport::Layout),
+];
 
 impl Reference {
     /// Takes the reference to something that exists apart: the longest prefix that is a path wins.
@@ -94,9 +99,13 @@ impl Reference {
 
 fn split(input: &str) -> Result<(Option<Transport>, &str, Option<Digest>)> {
     if input == "-" {
-        return Err(Error::new(Code::RefStdin, "an image cannot be read from standard input").hint("Write it to a file first: `cat > image.tar`, then give the path."));
+        return Err(Error::new(Code::RefStdin, "an image cannot be read from standard input")
+            .hint("Write it to a file first: `cat > image.tar`, then give the path."));
     }
-    let (transport, rest) = TRANSPORTS.iter().find_map(|(prefix, transport)| input.strip_prefix(prefix).map(|rest| (Some(*transport), rest))).unwrap_or((None, input));
+    let (transport, rest) = TRANSPORTS
+        .iter()
+        .find_map(|(prefix, transport)| input.strip_prefix(prefix).map(|rest| (Some(*transport), rest)))
+        .unwrap_or((None, input));
     // A digest is only what looks like one: a path may hold an @ of its own.
     let (rest, digest) = match rest.rsplit_once('@') {
         Some((before, after)) if ["sha256:", "sha512:"].iter().any(|prefix| after.starts_with(prefix)) => {
@@ -116,7 +125,9 @@ fn split(input: &str) -> Result<(Option<Transport>, &str, Option<Digest>)> {
 }
 
 fn syntax(input: &str) -> Error {
-    Error::new(Code::RefSyntax, "this is not a reference").expected(Fact::new("PATH[:NAME][@DIGEST]", "airbase")).found(Fact::new(input, "the command line"))
+    Error::new(Code::RefSyntax, "this is not a reference")
+        .expected(Fact::new("PATH[:NAME][@DIGEST]", "airbase"))
+        .found(Fact::new(input, "the command line"))
 }
 
 fn exists(path: &Path) -> bool {

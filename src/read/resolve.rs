@@ -60,7 +60,8 @@ pub fn open_reference(reference: &Reference, limits: &Limits) -> Result<Arc<Sour
             .hint("Leave the transport away: airbase sees what a path is."));
     }
     for (path, name) in &reference.other_splits {
-        let also = Source::open(path, limits).is_ok_and(|other| other.index.manifests.iter().any(|entry| entry.names().any(|own| own == name)));
+        let also =
+            Source::open(path, limits).is_ok_and(|other| other.index.manifests.iter().any(|entry| entry.names().any(|own| own == name)));
         if also {
             return Err(Error::new(Code::RefTwoSplits, "the reference means two different images")
                 .found(Fact::new(&reference.text, "the command line"))
@@ -177,7 +178,11 @@ fn by_name(source: &Arc<Source>, name: &str) -> Result<Located> {
             .details(matching.iter().map(|entry| candidate(source, entry)))
             .hint("Name one of them in full, or give its digest: PATH@DIGEST."));
     }
-    Ok(Located { source: Arc::clone(source), descriptor: (*first).clone(), name: first.names().find(|own| *own == name).or_else(|| first.name()).map(str::to_owned) })
+    Ok(Located {
+        source: Arc::clone(source),
+        descriptor: (*first).clone(),
+        name: first.names().find(|own| *own == name).or_else(|| first.name()).map(str::to_owned),
+    })
 }
 
 fn only_image(source: &Arc<Source>, limits: &Limits) -> Result<Located> {
@@ -213,6 +218,9 @@ fn listed(lines: impl Iterator<Item = String>) -> Vec<String> {
 
 fn not_found(source: &Source, wanted: impl ToString) -> Error {
     let wanted = wanted.to_string();
-    let names = source.index.manifests.iter().filter(|entry| !entry.name().is_some_and(is_referrer_tag)).map(|entry| candidate(source, entry));
-    Error::new(Code::RefNotFound, format!("there is no image {}", text::escape(&wanted))).details(listed(names)).hint("`airbase inspect PATH` lists what is there.")
+    let names =
+        source.index.manifests.iter().filter(|entry| !entry.name().is_some_and(is_referrer_tag)).map(|entry| candidate(source, entry));
+    Error::new(Code::RefNotFound, format!("there is no image {}", text::escape(&wanted)))
+        .details(listed(names))
+        .hint("`airbase inspect PATH` lists what is there.")
 }

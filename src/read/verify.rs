@@ -14,7 +14,14 @@ use crate::oci::Descriptor;
 /// # Errors
 /// The first blob, in the order given, that is not what its descriptor says.
 pub fn hash_all(blobs: &[(Arc<Source>, Descriptor)], jobs: usize, events: &dyn Events) -> Result<u64> {
-    let results = each(blobs, |(_, descriptor)| descriptor.size, jobs, events, "verify", |(source, descriptor)| layer::check_content(source, descriptor, events));
+    let results = each(
+        blobs,
+        |(_, descriptor)| descriptor.size,
+        jobs,
+        events,
+        "verify",
+        |(source, descriptor)| layer::check_content(source, descriptor, events),
+    );
     results.into_iter().collect::<Result<Vec<()>>>()?;
     Ok(blobs.iter().map(|(_, descriptor)| descriptor.size).sum())
 }
@@ -22,7 +29,14 @@ pub fn hash_all(blobs: &[(Arc<Source>, Descriptor)], jobs: usize, events: &dyn E
 /// Runs `work` on every item, the largest first, on `jobs` threads; the results are in the order of the items.
 ///
 /// Largest first, because the last thread to finish decides how long it takes.
-pub fn each<T: Sync, R: Send>(items: &[T], size: impl Fn(&T) -> u64, jobs: usize, events: &dyn Events, stage: &str, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub fn each<T: Sync, R: Send>(
+    items: &[T],
+    size: impl Fn(&T) -> u64,
+    jobs: usize,
+    events: &dyn Events,
+    stage: &str,
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
     let mut order: Vec<usize> = (0..items.len()).collect();
     order.sort_by_key(|position| std::cmp::Reverse(items.get(*position).map_or(0, &size)));
     events.begin(stage, items.len() as u64, items.iter().map(&size).sum());

@@ -117,16 +117,13 @@ impl Report for ShowReport {
             page.gap();
             let name = platform.platform.as_ref().map_or_else(|| "no platform".to_owned(), Platform::to_string);
             page.line_toned(0, Tone::Strong, &text::escape(&name));
-            match (&platform.base, &platform.base_manifest) {
-                (Some(base), Some(manifest)) => {
-                    let words = page.toned(Tone::Good, &text::escape(base));
-                    page.trusted_field(1, "base", &words);
-                    page.trusted_field(1, "", &format!("{}, {} of {} layers", page.digest(manifest), platform.base_layers, platform.layers));
-                }
-                _ => {
-                    let words = page.toned(Tone::Caution, "unknown");
-                    page.trusted_field(1, "base", &words);
-                }
+            if let (Some(base), Some(manifest)) = (&platform.base, &platform.base_manifest) {
+                let words = page.toned(Tone::Good, &text::escape(base));
+                page.trusted_field(1, "base", &words);
+                page.trusted_field(1, "", &format!("{}, {} of {} layers", page.digest(manifest), platform.base_layers, platform.layers));
+            } else {
+                let words = page.toned(Tone::Caution, "unknown");
+                page.trusted_field(1, "base", &words);
             }
             for evidence in &platform.evidence {
                 evidence.render(page);
@@ -135,7 +132,11 @@ impl Report for ShowReport {
         }
         page.findings(0, &self.findings);
         page.gap();
-        page.line_toned(0, Tone::Dim, "Proven from hashed manifests and configs. Layers were not inflated; `airbase rebase` inflates what differs.");
+        page.line_toned(
+            0,
+            Tone::Dim,
+            "Proven from hashed manifests and configs. Layers were not inflated; `airbase rebase` inflates what differs.",
+        );
     }
 
     fn exit(&self) -> Option<ExitClass> {
@@ -259,7 +260,16 @@ impl Report for DependentsReport {
         page.line_toned(0, Tone::Strong, &text::escape(&self.base));
         for dependent in &self.dependents {
             let platform = dependent.platform.as_ref().map_or_else(|| "no platform".to_owned(), Platform::to_string);
-            page.line(1, &format!("{}  {}  {}, {} of its own", text::escape(&dependent.image), page.digest(&dependent.digest), text::escape(&platform), text::count(dependent.own_layers, "layer")));
+            page.line(
+                1,
+                &format!(
+                    "{}  {}  {}, {} of its own",
+                    text::escape(&dependent.image),
+                    page.digest(&dependent.digest),
+                    text::escape(&platform),
+                    text::count(dependent.own_layers, "layer")
+                ),
+            );
         }
         page.line(0, &format!("{} of {} compared", text::count(self.dependents.len(), "image"), self.compared));
         page.findings(0, &self.findings);

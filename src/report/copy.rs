@@ -44,7 +44,16 @@ impl Report for CopyReport {
             page.trusted_field(1, "digest", &copied.digest.to_string());
         }
         page.field(0, "output", &format!("{} ({})", self.output.path, self.output.kind));
-        page.trusted_field(0, "written", &format!("{} ({}), {} reused", text::count(usize::try_from(self.written.blobs).unwrap_or(usize::MAX), "blob"), text::bytes(self.written.bytes), self.written.reused));
+        page.trusted_field(
+            0,
+            "written",
+            &format!(
+                "{} ({}), {} reused",
+                text::count(usize::try_from(self.written.blobs).unwrap_or(usize::MAX), "blob"),
+                text::bytes(self.written.bytes),
+                self.written.reused
+            ),
+        );
         page.findings(0, &self.findings);
     }
 }

@@ -51,7 +51,17 @@ impl Report for LsReport {
             let link = file.link.as_deref().map(|link| format!(" -> {}", text::escape(link))).unwrap_or_default();
             let layer = page.toned(Tone::Dim, &format!("{:>2}", file.layer));
             let kind = file.kind.chars().next().unwrap_or('?');
-            page.line(0, &format!("{layer} {kind} {:>5} {:>5}:{:<5} {:>10} {}{link}", file.mode, file.uid, file.gid, file.size, text::escape(&file.path)));
+            page.line(
+                0,
+                &format!(
+                    "{layer} {kind} {:>5} {:>5}:{:<5} {:>10} {}{link}",
+                    file.mode,
+                    file.uid,
+                    file.gid,
+                    file.size,
+                    text::escape(&file.path)
+                ),
+            );
         }
     }
 }

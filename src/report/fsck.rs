@@ -53,11 +53,27 @@ impl Report for FsckReport {
             let kind = source.kind.map_or("unreadable", SourceKind::name);
             page.line(0, &format!("{word} {} ({kind})", text::escape(&source.path)));
             if source.kind.is_some() {
-                let hashed = if source.hashed_bytes > 0 { format!(", {} hashed ({})", source.hashed, text::bytes(source.hashed_bytes)) } else { String::new() };
-                page.line(1, &format!("level {}: {}, {}{hashed}", self.level, text::count(source.documents, "document"), text::count(source.blobs, "blob")));
+                let hashed = if source.hashed_bytes > 0 {
+                    format!(", {} hashed ({})", source.hashed, text::bytes(source.hashed_bytes))
+                } else {
+                    String::new()
+                };
+                page.line(
+                    1,
+                    &format!(
+                        "level {}: {}, {}{hashed}",
+                        self.level,
+                        text::count(source.documents, "document"),
+                        text::count(source.blobs, "blob")
+                    ),
+                );
             }
             if source.unreferenced > 0 {
-                let line = format!("{} that no document names ({})", text::count(source.unreferenced, "blob"), text::bytes(source.unreferenced_bytes));
+                let line = format!(
+                    "{} that no document names ({})",
+                    text::count(source.unreferenced, "blob"),
+                    text::bytes(source.unreferenced_bytes)
+                );
                 page.line_toned(1, Tone::Dim, &line);
             }
             page.findings(1, &source.findings);

@@ -203,14 +203,25 @@ impl Report for InspectReport {
                 entry.render(page);
             }
             if source.hidden > 0 {
-                page.line_toned(1, Tone::Dim, &format!("{} not shown: referrers, artifacts and untagged manifests; see --all", text::count(source.hidden, "entr").replace("entrs", "entries").replace("1 entr ", "1 entry ")));
+                page.line_toned(
+                    1,
+                    Tone::Dim,
+                    &format!(
+                        "{} not shown: referrers, artifacts and untagged manifests; see --all",
+                        text::count(source.hidden, "entr").replace("entrs", "entries").replace("1 entr ", "1 entry ")
+                    ),
+                );
             }
         }
         page.findings(0, &self.findings);
     }
 
     fn exit(&self) -> Option<ExitClass> {
-        let own = self.sources.iter().flat_map(|source| &source.entries).flat_map(|entry| entry.findings.iter().chain(entry.images.iter().flat_map(|image| &image.findings)));
+        let own = self
+            .sources
+            .iter()
+            .flat_map(|source| &source.entries)
+            .flat_map(|entry| entry.findings.iter().chain(entry.images.iter().flat_map(|image| &image.findings)));
         let all: Vec<Finding> = own.chain(&self.findings).cloned().collect();
         exit_of(&all)
     }
@@ -218,7 +229,11 @@ impl Report for InspectReport {
 
 impl EntryReport {
     fn render(&self, page: &mut Page) {
-        let name = if self.names.is_empty() { "(no name)".to_owned() } else { self.names.iter().map(|name| text::escape(name)).collect::<Vec<_>>().join(", ") };
+        let name = if self.names.is_empty() {
+            "(no name)".to_owned()
+        } else {
+            self.names.iter().map(|name| text::escape(name)).collect::<Vec<_>>().join(", ")
+        };
         let kind = match self.kind {
             EntryKind::Image => "image",
             EntryKind::Index => "index",
@@ -247,7 +262,11 @@ impl EntryReport {
         }
         for referrer in &self.referrers {
             let life = if referrer.lifecycle { " (lifecycle)" } else { "" };
-            page.field(2, "referrer", &format!("{}{life}  {}  by {}", referrer.artifact_type, page.digest(&referrer.digest), referrer.found_by));
+            page.field(
+                2,
+                "referrer",
+                &format!("{}{life}  {}  by {}", referrer.artifact_type, page.digest(&referrer.digest), referrer.found_by),
+            );
             for (key, value) in &referrer.annotations {
                 page.field(4, "", &format!("{key}={value}"));
             }
@@ -297,7 +316,11 @@ impl Inspected {
         }
         for layer in &self.layers {
             let absent = if layer.present { "" } else { "  (not here)" };
-            page.field(3, "layer", &format!("{}  {:>10}  {}{absent}", page.digest(&layer.digest), text::bytes(layer.size), layer.media_type));
+            page.field(
+                3,
+                "layer",
+                &format!("{}  {:>10}  {}{absent}", page.digest(&layer.digest), text::bytes(layer.size), layer.media_type),
+            );
         }
         page.findings(3, &self.findings);
     }

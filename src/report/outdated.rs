@@ -67,7 +67,9 @@ impl Report for OutdatedReport {
     const SCHEMA: &'static str = "airbase.outdated/v1";
 
     fn render(&self, page: &mut Page) {
-        let alike = |one: &&Item, other: &&Item| one.image == other.image && one.standing == other.standing && one.base_name == other.base_name && one.reason == other.reason;
+        let alike = |one: &&Item, other: &&Item| {
+            one.image == other.image && one.standing == other.standing && one.base_name == other.base_name && one.reason == other.reason
+        };
         let items: Vec<&Item> = self.items.iter().collect();
         for group in items.chunk_by(alike) {
             let Some(item) = group.first() else { continue };
@@ -77,7 +79,8 @@ impl Report for OutdatedReport {
                 Standing::Unknown => (Tone::Caution, "unknown "),
             };
             let word = page.toned(tone, word);
-            let platforms: Vec<String> = group.iter().filter_map(|item| item.platform.as_ref()).map(|platform| text::escape(&platform.to_string())).collect();
+            let platforms: Vec<String> =
+                group.iter().filter_map(|item| item.platform.as_ref()).map(|platform| text::escape(&platform.to_string())).collect();
             page.line(0, &format!("{word}  {}  {}", text::escape(&item.image), platforms.join(", ")));
             let digest = |digest: &Option<Digest>| digest.as_ref().map_or_else(|| "nothing".to_owned(), |digest| page.digest(digest));
             let name = item.base_name.as_deref().map_or_else(|| "no name".to_owned(), text::escape);

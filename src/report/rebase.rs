@@ -259,8 +259,13 @@ pub fn proof_words(proofs: &[Proof], seam: usize) -> String {
         return format!("none: the seam above layer {seam} was not compared with a base");
     }
     let number = |wanted: Proof| proofs.iter().filter(|proof| **proof == wanted).count();
-    let parts = [(Proof::SameBlob, "the same blob"), (Proof::SameContent, "the same content, recompressed"), (Proof::SameDiffIdClaimed, "the same diffID, not inflated")];
-    let parts: Vec<String> = parts.iter().filter(|(proof, _)| number(*proof) > 0).map(|(proof, words)| format!("{} {words}", number(*proof))).collect();
+    let parts = [
+        (Proof::SameBlob, "the same blob"),
+        (Proof::SameContent, "the same content, recompressed"),
+        (Proof::SameDiffIdClaimed, "the same diffID, not inflated"),
+    ];
+    let parts: Vec<String> =
+        parts.iter().filter(|(proof, _)| number(*proof) > 0).map(|(proof, words)| format!("{} {words}", number(*proof))).collect();
     format!("{} of {} layers: {}", proofs.len(), proofs.len(), parts.join(", "))
 }
 
@@ -270,7 +275,12 @@ fn decision_words(decision: &Decision) -> String {
     match decision.kind {
         Kind::FromBase => format!("{field}: {} -> {} (new base)", value(&decision.app), value(&decision.result)),
         Kind::Merged => format!("{field}: {} -> {} (merged)", value(&decision.app), value(&decision.result)),
-        Kind::Conflict { .. } => format!("{field}: conflict, {} chosen (app {}, new base {})", value(&decision.result), value(&decision.app), value(&decision.new)),
+        Kind::Conflict { .. } => format!(
+            "{field}: conflict, {} chosen (app {}, new base {})",
+            value(&decision.result),
+            value(&decision.app),
+            value(&decision.new)
+        ),
         Kind::TwoWay => format!("{field}: {} (old base unknown; new base has {})", value(&decision.result), value(&decision.new)),
     }
 }

@@ -47,7 +47,8 @@ pub(super) fn show_image(image: &Image, index: Option<&ImageIndex>, bases: &Base
             None
         }
         Decision::Ambiguous(several) => {
-            let mut finding = Finding::new(Code::BaseAmbiguous, "several local images with different settings have the same layers").at(&image.descriptor.digest);
+            let mut finding = Finding::new(Code::BaseAmbiguous, "several local images with different settings have the same layers")
+                .at(&image.descriptor.digest);
             for candidate in several.iter().filter_map(|evidence| base::candidate(evidence)) {
                 finding = finding.detail(&candidate.reference);
             }
@@ -66,7 +67,11 @@ pub(super) fn show_image(image: &Image, index: Option<&ImageIndex>, bases: &Base
     if let Some(candidate) = &decided {
         let signatures = signatures(&candidate.image.source, &candidate.top);
         if !signatures.is_empty() {
-            findings.push(Finding::new(Code::BaseSignature, "signatures of the base are present and were not verified").at(&candidate.reference).found(Fact::new(signatures.join(", "), "index.json")));
+            findings.push(
+                Finding::new(Code::BaseSignature, "signatures of the base are present and were not verified")
+                    .at(&candidate.reference)
+                    .found(Fact::new(signatures.join(", "), "index.json")),
+            );
         }
     }
     let shown = PlatformBase {
@@ -85,7 +90,14 @@ pub(super) fn show_image(image: &Image, index: Option<&ImageIndex>, bases: &Base
 /// What looks like a signature of `digest` in a source: cosign's tag, and referrers listed under the fallback tag.
 fn signatures(source: &Source, digest: &crate::core::Digest) -> Vec<String> {
     let tag = digest.fallback_tag();
-    source.index.manifests.iter().filter_map(|entry| entry.name()).filter(|name| name.ends_with(&format!("{tag}.sig")) || name.rsplit([':', '/']).next() == Some(&tag)).map(str::to_owned).collect()
+    source
+        .index
+        .manifests
+        .iter()
+        .filter_map(|entry| entry.name())
+        .filter(|name| name.ends_with(&format!("{tag}.sig")) || name.rsplit([':', '/']).next() == Some(&tag))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// A piece of evidence for the report.
@@ -98,7 +110,9 @@ fn report(evidence: &Evidence) -> EvidenceReport {
         Verdict::Unresolved(reason) => (Outcome::Unresolved, Vec::new(), None, Some(reason.clone())),
     };
     let (matched, of, first_difference) = match prefix {
-        Some(Prefix::Differs { matched, of, first }) => (*matched, *of, Some(Difference { layer: *matched, image: first.0.clone(), base: first.1.clone() })),
+        Some(Prefix::Differs { matched, of, first }) => {
+            (*matched, *of, Some(Difference { layer: *matched, image: first.0.clone(), base: first.1.clone() }))
+        }
         _ => (proofs.len(), proofs.len(), None),
     };
     EvidenceReport {
@@ -124,13 +138,12 @@ fn index_of(opened: &Opened) -> Option<&ImageIndex> {
 }
 
 fn chosen<'a>(opened: &'a Opened, platform: Option<&Platform>) -> Result<Vec<&'a Image>> {
-    match platform {
-        Some(_) => opened.image(platform).map(|image| vec![image]),
-        None => {
-            let images = opened.tree.images();
-            // Says why there is none.
-            if images.is_empty() { opened.image(None).map(|image| vec![image]) } else { Ok(images) }
-        }
+    if platform.is_some() {
+        opened.image(platform).map(|image| vec![image])
+    } else {
+        let images = opened.tree.images();
+        // Says why there is none.
+        if images.is_empty() { opened.image(None).map(|image| vec![image]) } else { Ok(images) }
     }
 }
 
@@ -155,7 +168,8 @@ pub fn verify(image: &str, base_text: &str, platform: Option<&Platform>, context
         };
         candidate.image.check_layers()?;
         let digest = Some(below.located.descriptor.digest.clone());
-        let evidence = Evidence { clue: Clue::From, name: below.located.name.clone(), digest, verdict: base::judge(image, candidate, true) };
+        let evidence =
+            Evidence { clue: Clue::From, name: below.located.name.clone(), digest, verdict: base::judge(image, candidate, true) };
         let proven = base::candidate(&evidence).filter(|_| matches!(evidence.verdict, Verdict::Proven(..))).cloned();
         let mut own = Vec::new();
         if let Verdict::Refuted(_, Prefix::Empty) = &evidence.verdict {
@@ -189,9 +203,17 @@ pub fn verify(image: &str, base_text: &str, platform: Option<&Platform>, context
 /// Those of the base and of paths that cannot be opened; an image that cannot be read is a finding.
 pub fn dependents(base_text: &str, paths: &[String], context: Context<'_>) -> Result<DependentsReport> {
     let below = open(base_text, context)?;
-    let mut report = DependentsReport { base: below.located.shown(), digest: below.located.descriptor.digest.clone(), dependents: Vec::new(), compared: 0, findings: Vec::new() };
+    let mut report = DependentsReport {
+        base: below.located.shown(),
+        digest: below.located.descriptor.digest.clone(),
+        dependents: Vec::new(),
+        compared: 0,
+        findings: Vec::new(),
+    };
     if below.tree.images().iter().all(|image| image.manifest.layers.is_empty()) {
-        report.findings.push(Finding::new(Code::BaseEmpty, "the base has no layers: everything would stand on it").at(below.located.shown()));
+        report
+            .findings
+            .push(Finding::new(Code::BaseEmpty, "the base has no layers: everything would stand on it").at(below.located.shown()));
         return Ok(report);
     }
     each_image(paths, context, &mut report.findings, &mut |located, tree| {
@@ -236,9 +258,16 @@ pub(super) fn each_image(
             findings.extend(unreadable);
             for source in sources {
                 for entry in &source.index.manifests {
-                    let skip = entry.name().is_some_and(is_referrer_tag) || entry.is_attestation() || entry.artifact_type.is_some() || !(entry.is_index() || entry.is_manifest());
+                    let skip = entry.name().is_some_and(is_referrer_tag)
+                        || entry.is_attestation()
+                        || entry.artifact_type.is_some()
+                        || !(entry.is_index() || entry.is_manifest());
                     if !skip {
-                        located.push(crate::read::Located { source: std::sync::Arc::clone(&source), descriptor: entry.clone(), name: entry.name().map(str::to_owned) });
+                        located.push(crate::read::Located {
+                            source: std::sync::Arc::clone(&source),
+                            descriptor: entry.clone(),
+                            name: entry.name().map(str::to_owned),
+                        });
                     }
                 }
             }

@@ -92,7 +92,14 @@ impl Bases {
     /// Those of a document that is there and cannot be read.
     pub fn with_digest(&self, digest: &Digest) -> Result<Option<(Located, Tree)>> {
         for source in self.all_sources() {
-            let reference = Reference { text: String::new(), transport: None, path: source.path.clone(), name: None, digest: Some(digest.clone()), other_splits: Vec::new() };
+            let reference = Reference {
+                text: String::new(),
+                transport: None,
+                path: source.path.clone(),
+                name: None,
+                digest: Some(digest.clone()),
+                other_splits: Vec::new(),
+            };
             let known = source.index.manifests.iter().any(|entry| entry.digest == *digest) || source.container().blob(digest)?.is_some();
             if !known {
                 continue;
@@ -275,7 +282,12 @@ pub(super) fn candidate(image: &Image, located: &Located, tree: &Tree) -> Option
     Some(Candidate {
         image: found.clone(),
         reference: located.shown(),
-        names: located.name.iter().cloned().chain(located.descriptor.names().filter(|name| Some(*name) != located.name.as_deref()).map(str::to_owned)).collect(),
+        names: located
+            .name
+            .iter()
+            .cloned()
+            .chain(located.descriptor.names().filter(|name| Some(*name) != located.name.as_deref()).map(str::to_owned))
+            .collect(),
         top: tree.descriptor().digest.clone(),
     })
 }

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::output::{Cargo, Output, check_name, write};
 use super::Context;
+use super::output::{Cargo, Output, check_name, write};
 use crate::core::{Code, Error, Finding, Result};
 use crate::oci::Platform;
 use crate::read::{Reference, Walk, load, locate, locate_all, walk};
@@ -67,8 +67,11 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
         images.push(Copied { image: image.shown(), digest: image.descriptor.digest.clone(), name });
     }
     let committed = write(&request.output, &cargo, &entries, request.mtime, context)?;
-    let mut findings: Vec<Finding> =
-        found.external.iter().map(|layer| Finding::new(Code::BlobExternal, "a layer that is kept elsewhere was not there and was not copied").at(&layer.digest)).collect();
+    let mut findings: Vec<Finding> = found
+        .external
+        .iter()
+        .map(|layer| Finding::new(Code::BlobExternal, "a layer that is kept elsewhere was not there and was not copied").at(&layer.digest))
+        .collect();
     findings.extend(committed.findings.iter().cloned());
     Ok(CopyReport {
         images,

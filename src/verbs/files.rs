@@ -23,7 +23,11 @@ pub fn ls(reference: &str, inner: Option<&str>, platform: Option<&Platform>, con
     let wanted = inner.map(|inner| inner_path(inner.as_bytes())).filter(|path| !path.is_empty());
     let listed: Vec<Listed> = found
         .iter()
-        .filter(|(path, _)| wanted.as_ref().is_none_or(|wanted| *path == wanted || path.strip_prefix(wanted.as_slice()).is_some_and(|rest| rest.starts_with(b"/"))))
+        .filter(|(path, _)| {
+            wanted
+                .as_ref()
+                .is_none_or(|wanted| *path == wanted || path.strip_prefix(wanted.as_slice()).is_some_and(|rest| rest.starts_with(b"/")))
+        })
         .map(|(path, entry)| Listed {
             path: String::from_utf8_lossy(path).into_owned(),
             kind: entry.member.kind.name().to_owned(),
@@ -40,7 +44,12 @@ pub fn ls(reference: &str, inner: Option<&str>, platform: Option<&Platform>, con
     {
         return Err(no_such_file(inner, image));
     }
-    Ok(LsReport { image: opened.located.shown(), manifest: image.descriptor.digest.clone(), platform: image.platform().cloned(), files: listed })
+    Ok(LsReport {
+        image: opened.located.shown(),
+        manifest: image.descriptor.digest.clone(),
+        platform: image.platform().cloned(),
+        files: listed,
+    })
 }
 
 fn no_such_file(inner: &str, image: &Image) -> Error {
@@ -74,7 +83,8 @@ pub fn cat(reference: &str, wanted: &Wanted, platform: Option<&Platform>, out: &
             let found = files(image, context.limits)?;
             let entry = follow(&found, inner_path(inner.as_bytes())).ok_or_else(|| no_such_file(inner, image))?;
             if entry.member.kind != Kind::File {
-                return Err(Error::new(Code::UsageArgument, format!("{} is no regular file", text::escape(inner))).found(Fact::new(entry.member.kind.name(), "the layer")));
+                return Err(Error::new(Code::UsageArgument, format!("{} is no regular file", text::escape(inner)))
+                    .found(Fact::new(entry.member.kind.name(), "the layer")));
             }
             file_content(image, entry, context.limits, out)
         }
@@ -82,7 +92,10 @@ pub fn cat(reference: &str, wanted: &Wanted, platform: Option<&Platform>, out: &
             let parsed = Reference::existing(reference)?;
             if let (Some(digest), None) = (&parsed.digest, platform) {
                 let source = open_reference(&parsed, context.limits)?;
-                let region = source.container().blob(digest)?.ok_or_else(|| Error::new(Code::RefNotFound, format!("there is no blob {digest}")).at(source.shown()))?;
+                let region = source
+                    .container()
+                    .blob(digest)?
+                    .ok_or_else(|| Error::new(Code::RefNotFound, format!("there is no blob {digest}")).at(source.shown()))?;
                 let raw = format!("{{\"mediaType\":\"application/octet-stream\",\"digest\":\"{digest}\",\"size\":{}}}", region.length());
                 let document = crate::format::json::Document::parse(raw.as_bytes(), context.limits)?;
                 layer::check_content(&source, &Descriptor::parse(document.root(), context.limits)?, context.events)?;
@@ -134,7 +147,8 @@ fn through_directory(files: &std::collections::BTreeMap<Vec<u8>, FileEntry>, pat
         if let Some(entry) = files.get(parent)
             && entry.member.kind == Kind::Symlink
         {
-            let target = if entry.member.link.starts_with(b"/") { inner_path(&entry.member.link) } else { relative(parent, &entry.member.link) };
+            let target =
+                if entry.member.link.starts_with(b"/") { inner_path(&entry.member.link) } else { relative(parent, &entry.member.link) };
             return Some(if target.is_empty() { rest.to_vec() } else { [target.as_slice(), rest].join(&b'/') });
         }
     }
@@ -156,4 +170,3 @@ fn relative(from: &[u8], link: &[u8]) -> Vec<u8> {
     }
     parts.join(&b'/')
 }
-

@@ -187,10 +187,15 @@ impl Checker<'_> {
     fn missing(&mut self, descriptor: &Descriptor) {
         let place = descriptor.digest.to_string();
         if !descriptor.urls.is_empty() {
-            self.findings.push(Finding::new(Code::BlobExternal, "a layer is kept elsewhere").at(place).found(Fact::new(descriptor.urls.join(", "), "urls")));
+            self.findings.push(
+                Finding::new(Code::BlobExternal, "a layer is kept elsewhere")
+                    .at(place)
+                    .found(Fact::new(descriptor.urls.join(", "), "urls")),
+            );
         } else if descriptor.data.is_none() {
             let severity = if self.allow_sparse { Severity::Note } else { Severity::Damage };
-            let finding = Finding::new(Code::BlobMissing, format!("a {} is not there", text_of(&descriptor.media_type))).at(place).severity(severity);
+            let finding =
+                Finding::new(Code::BlobMissing, format!("a {} is not there", text_of(&descriptor.media_type))).at(place).severity(severity);
             self.findings.push(finding.found(Fact::new("nothing", descriptor.digest.blob_path())));
         }
     }
@@ -229,7 +234,8 @@ impl Checker<'_> {
                 self.findings.extend(manifest.findings.iter().cloned().map(|finding| finding.at(&place)));
                 self.subject(manifest.subject.as_ref(), &place);
                 if manifest.layers.len() > RUNTIME_LAYERS {
-                    self.findings.push(Finding::new(Code::ImageLayerCount, format!("the image has {} layers", manifest.layers.len())).at(&place));
+                    self.findings
+                        .push(Finding::new(Code::ImageLayerCount, format!("the image has {} layers", manifest.layers.len())).at(&place));
                 }
                 if self.level >= 1 && media_type::is_image_config(&manifest.config.media_type) {
                     self.config(descriptor, &manifest);
@@ -276,7 +282,11 @@ impl Checker<'_> {
                     .found(Fact::new(other, "the config")),
             );
         }
-        let filled = config.history().iter().filter(|entry| entry.get("empty_layer").and_then(crate::format::json::Node::as_bool) != Some(true)).count();
+        let filled = config
+            .history()
+            .iter()
+            .filter(|entry| entry.get("empty_layer").and_then(crate::format::json::Node::as_bool) != Some(true))
+            .count();
         if filled > manifest.layers.len() {
             self.findings.push(
                 Finding::new(Code::ImageHistory, "the history has more entries than there are layers")
@@ -291,7 +301,11 @@ impl Checker<'_> {
         if let Some(subject) = subject
             && matches!(self.container.blob(&subject.digest), Ok(None))
         {
-            self.findings.push(Finding::new(Code::ReferrerOrphan, "a referrer's subject is not there").at(place).found(Fact::new(&subject.digest, "subject")));
+            self.findings.push(
+                Finding::new(Code::ReferrerOrphan, "a referrer's subject is not there")
+                    .at(place)
+                    .found(Fact::new(&subject.digest, "subject")),
+            );
         }
     }
 
@@ -337,13 +351,23 @@ impl Checker<'_> {
         }
         let blobs = std::mem::take(&mut self.blobs);
         let context = self.context;
-        let results = verify::each(&blobs, |(_, region)| region.length(), context.jobs, context.events, "check", |(digest, region)| hash(digest, region, context));
+        let results = verify::each(
+            &blobs,
+            |(_, region)| region.length(),
+            context.jobs,
+            context.events,
+            "check",
+            |(digest, region)| hash(digest, region, context),
+        );
         for ((digest, region), result) in blobs.iter().zip(results) {
             self.hashed.insert(digest.clone());
             self.hashed_bytes += region.length();
             // A blob whose size is wrong was reported as such; its digest is wrong too, which says nothing new.
             if let Err(error) = result
-                && !self.findings.iter().any(|finding| finding.code == Code::DescriptorSizeMismatch && finding.place.as_deref() == Some(&digest.to_string()))
+                && !self
+                    .findings
+                    .iter()
+                    .any(|finding| finding.code == Code::DescriptorSizeMismatch && finding.place.as_deref() == Some(&digest.to_string()))
             {
                 self.add(error, &digest.to_string());
             }

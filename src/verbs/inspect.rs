@@ -10,7 +10,9 @@ use crate::core::{Digest, Error, Result};
 use crate::format::json::Node;
 use crate::oci::{Descriptor, Index, Manifest, annotation};
 use crate::read::{Child, Image, ImageIndex, Reference, Source, Stored, Tree, discover, is_referrer_tag, load, locate};
-use crate::report::inspect::{EntryKind, EntryReport, Identity, InspectReport, Inspected, InspectedBase, Layer, Owner, Referrer, SourceReport};
+use crate::report::inspect::{
+    EntryKind, EntryReport, Identity, InspectReport, Inspected, InspectedBase, Layer, Owner, Referrer, SourceReport,
+};
 use crate::report::rebase::proof_words;
 
 /// What is asked for.
@@ -49,7 +51,12 @@ pub fn inspect(request: &Request, context: Context<'_>) -> Result<InspectReport>
         if reference.name.is_some() || reference.digest.is_some() {
             let located = locate(&reference, context.limits)?;
             let entry = entry(&located.source, &located.descriptor, true, None, request, context)?;
-            report.sources.push(SourceReport { path: located.source.shown(), kind: located.source.kind(), entries: vec![entry], hidden: 0 });
+            report.sources.push(SourceReport {
+                path: located.source.shown(),
+                kind: located.source.kind(),
+                entries: vec![entry],
+                hidden: 0,
+            });
         } else {
             let (sources, findings) = discover(&reference.path, context.limits)?;
             report.findings.extend(findings);
@@ -61,7 +68,12 @@ pub fn inspect(request: &Request, context: Context<'_>) -> Result<InspectReport>
     Ok(report)
 }
 
-fn inspect_source(source: &Arc<Source>, request: &Request, context: Context<'_>, findings: &mut Vec<crate::core::Finding>) -> Result<SourceReport> {
+fn inspect_source(
+    source: &Arc<Source>,
+    request: &Request,
+    context: Context<'_>,
+    findings: &mut Vec<crate::core::Finding>,
+) -> Result<SourceReport> {
     findings.extend(source.container().findings());
     findings.extend(source.index.findings.iter().cloned().map(|finding| finding.at(source.shown())));
     let known = referrers_of_all(source, context);
@@ -74,7 +86,8 @@ fn inspect_source(source: &Arc<Source>, request: &Request, context: Context<'_>,
             continue;
         }
         let entry = entry(source, descriptor, true, Some(&known), request, context)?;
-        let ordinary = matches!(entry.kind, EntryKind::Image | EntryKind::Index | EntryKind::Unreadable) && (!entry.names.is_empty() || source.index.manifests.len() == 1);
+        let ordinary = matches!(entry.kind, EntryKind::Image | EntryKind::Index | EntryKind::Unreadable)
+            && (!entry.names.is_empty() || source.index.manifests.len() == 1);
         let named_artifact = entry.kind == EntryKind::Artifact && !entry.names.is_empty() && entry.subject.is_none();
         if request.all || ordinary || named_artifact {
             positions.insert(descriptor.digest.clone(), entries.len());
@@ -107,7 +120,14 @@ fn unlisted(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Re
         if listed.contains(&digest) {
             continue;
         }
-        let reference = Reference { text: String::new(), transport: None, path: source.path.clone(), name: None, digest: Some(digest), other_splits: Vec::new() };
+        let reference = Reference {
+            text: String::new(),
+            transport: None,
+            path: source.path.clone(),
+            name: None,
+            digest: Some(digest),
+            other_splits: Vec::new(),
+        };
         if let Ok(located) = locate(&reference, context.limits)
             && (located.descriptor.is_index() || located.descriptor.is_manifest())
         {
@@ -159,7 +179,15 @@ fn subject_of(source: &Source, descriptor: &Descriptor, context: Context<'_>) ->
 fn referrers(source: &Arc<Source>, digest: &Digest, known: Option<&Referrers>, context: Context<'_>) -> Vec<Referrer> {
     let mut found: Vec<Referrer> = match known {
         Some(known) => known.get(digest).cloned().unwrap_or_default(),
-        None => source.index.manifests.iter().filter(|entry| entry.name().is_none() || entry.artifact_type.is_some()).filter_map(|entry| subject_of(source, entry, context)).filter(|(subject, _)| subject == digest).map(|(_, referrer)| referrer).collect(),
+        None => source
+            .index
+            .manifests
+            .iter()
+            .filter(|entry| entry.name().is_none() || entry.artifact_type.is_some())
+            .filter_map(|entry| subject_of(source, entry, context))
+            .filter(|(subject, _)| subject == digest)
+            .map(|(_, referrer)| referrer)
+            .collect(),
     };
     let tag = digest.fallback_tag();
     for entry in &source.index.manifests {
@@ -179,7 +207,14 @@ fn referrers(source: &Arc<Source>, digest: &Digest, known: Option<&Referrers>, c
     found
 }
 
-fn entry(source: &Arc<Source>, descriptor: &Descriptor, listed: bool, known: Option<&Referrers>, request: &Request, context: Context<'_>) -> Result<EntryReport> {
+fn entry(
+    source: &Arc<Source>,
+    descriptor: &Descriptor,
+    listed: bool,
+    known: Option<&Referrers>,
+    request: &Request,
+    context: Context<'_>,
+) -> Result<EntryReport> {
     let mut report = EntryReport {
         names: descriptor.names().map(str::to_owned).collect(),
         digest: descriptor.digest.clone(),
@@ -268,8 +303,19 @@ fn others(index: &ImageIndex, report: &mut EntryReport) {
 
 fn inspect_image(image: &Image, index: Option<&ImageIndex>, bases: Option<&Bases>, context: Context<'_>) -> Result<Inspected> {
     let config = image.config.root().get("config");
-    let words = |name: &str| -> Vec<String> { config.and_then(|config| config.get(name)).map(|list| list.items().filter_map(Node::as_str).map(Into::into).collect()).unwrap_or_default() };
-    let word = |name: &str| config.and_then(|config| config.get(name)).and_then(Node::as_str).map(|value| value.into_owned()).filter(|value| !value.is_empty());
+    let words = |name: &str| -> Vec<String> {
+        config
+            .and_then(|config| config.get(name))
+            .map(|list| list.items().filter_map(Node::as_str).map(Into::into).collect())
+            .unwrap_or_default()
+    };
+    let word = |name: &str| {
+        config
+            .and_then(|config| config.get(name))
+            .and_then(Node::as_str)
+            .map(std::borrow::Cow::into_owned)
+            .filter(|value| !value.is_empty())
+    };
     let mut layers = Vec::with_capacity(image.manifest.layers.len());
     for (position, layer) in image.manifest.layers.iter().enumerate() {
         layers.push(Layer {
@@ -288,8 +334,18 @@ fn inspect_image(image: &Image, index: Option<&ImageIndex>, bases: Option<&Bases
         let (shown, decided) = show_image(image, index, bases)?;
         if let Some(decided) = decided {
             let manifest = decided.image.descriptor.digest.clone();
-            let proofs = shown.evidence.iter().find(|evidence| evidence.manifest.as_ref() == Some(&manifest)).map(|evidence| evidence.proofs.clone()).unwrap_or_default();
-            base = Some(InspectedBase { reference: decided.reference, manifest, layers: shown.base_layers, proof: proof_words(&proofs, shown.base_layers) });
+            let proofs = shown
+                .evidence
+                .iter()
+                .find(|evidence| evidence.manifest.as_ref() == Some(&manifest))
+                .map(|evidence| evidence.proofs.clone())
+                .unwrap_or_default();
+            base = Some(InspectedBase {
+                reference: decided.reference,
+                manifest,
+                layers: shown.base_layers,
+                proof: proof_words(&proofs, shown.base_layers),
+            });
             base_image = Some(decided.image);
         }
         findings.extend(shown.findings.into_iter().filter(|finding| !findings.contains(finding)).collect::<Vec<_>>());
@@ -321,19 +377,23 @@ fn identity(image: &Image, index: Option<&ImageIndex>, base: Option<&Image>) -> 
     for (field, key) in IDENTITY {
         let places = [
             ("annotation", image.manifest.annotations.get(*key), base.map(|base| base.manifest.annotations.get(*key))),
-            ("index annotation", index.and_then(|index| index.index.annotations.get(*key)), base.map(|base| base.manifest.annotations.get(*key))),
+            (
+                "index annotation",
+                index.and_then(|index| index.index.annotations.get(*key)),
+                base.map(|base| base.manifest.annotations.get(*key)),
+            ),
             ("label", image.config.labels.get(*key), base.map(|base| base.config.labels.get(*key))),
         ];
-        let Some((from, value, below)) = places.into_iter().find_map(|(from, value, below)| value.map(|value| (from, value, below))) else { continue };
+        let Some((from, value, below)) = places.into_iter().find_map(|(from, value, below)| value.map(|value| (from, value, below))) else {
+            continue;
+        };
         let owner = match (below, from) {
             (Some(below), _) if below == Some(value) => Owner::Inherited,
-            (Some(_), _) => Owner::Own,
             // Nothing inherits annotations of an index.
-            (None, "index annotation") => Owner::Own,
+            (Some(_), _) | (None, "index annotation") => Owner::Own,
             (None, _) => Owner::Unknown,
         };
         identity.push(Identity { field: (*field).to_owned(), value: value.clone(), from: from.to_owned(), owner });
     }
     identity
 }
-

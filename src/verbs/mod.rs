@@ -9,8 +9,8 @@ pub mod copy;
 pub mod files;
 pub mod fsck;
 pub mod inspect;
-mod output;
 pub mod outdated;
+mod output;
 pub mod rebase;
 pub mod tag;
 

@@ -65,7 +65,10 @@ fn judge(located: &Located, image: &Image, index: Option<&ImageIndex>, bases: &B
             return Ok(item);
         }
         Ok(Followed::NoName) => {
-            item.reason = Some(if item.base.is_some() { "its base has no name to look for" } else { "no local image is its base, and it names none" }.to_owned());
+            item.reason = Some(
+                if item.base.is_some() { "its base has no name to look for" } else { "no local image is its base, and it names none" }
+                    .to_owned(),
+            );
             return Ok(item);
         }
         Err(error) if error.code() == Code::BaseAmbiguous => {
@@ -86,7 +89,8 @@ fn judge(located: &Located, image: &Image, index: Option<&ImageIndex>, bases: &B
         Some(base) if *base == candidate.image.descriptor.digest => Standing::Current,
         Some(_) => Standing::Outdated,
         None => {
-            let reason = shown.findings.iter().find(|finding| finding.code != Code::ImagePlatformMismatch).map(|finding| finding.message.clone());
+            let reason =
+                shown.findings.iter().find(|finding| finding.code != Code::ImagePlatformMismatch).map(|finding| finding.message.clone());
             item.reason = Some(reason.unwrap_or_else(|| "the base is not proven".to_owned()));
             Standing::Unknown
         }

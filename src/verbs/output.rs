@@ -112,22 +112,37 @@ pub struct Written {
 ///
 /// # Errors
 /// `usage.output` if an archive would be written onto one of its own inputs, and those of the writing side.
-pub(super) fn write(output: &Output, cargo: &Cargo<'_>, entries: &[(Option<String>, String)], mtime: u64, context: Context<'_>) -> Result<Committed> {
+pub(super) fn write(
+    output: &Output,
+    cargo: &Cargo<'_>,
+    entries: &[(Option<String>, String)],
+    mtime: u64,
+    context: Context<'_>,
+) -> Result<Committed> {
     if let Output::Archive { path, .. } = output {
         refuse_input_as_output(path, cargo)?;
     }
-    let regions: Vec<(Region, &Descriptor)> = cargo.blobs.iter().map(|(source, descriptor)| Ok((source.region(descriptor)?, descriptor))).collect::<Result<_>>()?;
-    let mut payloads: Vec<Payload<'_>> =
-        cargo.documents.iter().map(|document| Payload { digest: document.digest().clone(), size: document.size(), content: Content::Bytes(document.bytes()) }).collect();
+    let regions: Vec<(Region, &Descriptor)> =
+        cargo.blobs.iter().map(|(source, descriptor)| Ok((source.region(descriptor)?, descriptor))).collect::<Result<_>>()?;
+    let mut payloads: Vec<Payload<'_>> = cargo
+        .documents
+        .iter()
+        .map(|document| Payload { digest: document.digest().clone(), size: document.size(), content: Content::Bytes(document.bytes()) })
+        .collect();
     let mut layers: Vec<Payload<'_>> = regions
         .iter()
-        .map(|(region, descriptor)| Payload { digest: descriptor.digest.clone(), size: descriptor.size, content: Content::Source(region as &dyn ReadAt) })
+        .map(|(region, descriptor)| Payload {
+            digest: descriptor.digest.clone(),
+            size: descriptor.size,
+            content: Content::Source(region as &dyn ReadAt),
+        })
         .collect();
     match output {
         Output::Layout(path) => {
             payloads.append(&mut layers);
             let layout = crate::write::Layout::open_or_create(path, layout_options(context))?;
-            let edits: Vec<IndexEdit> = entries.iter().map(|(name, descriptor)| IndexEdit::Put { name: name.clone(), descriptor: descriptor.clone() }).collect();
+            let edits: Vec<IndexEdit> =
+                entries.iter().map(|(name, descriptor)| IndexEdit::Put { name: name.clone(), descriptor: descriptor.clone() }).collect();
             layout.commit(&payloads, &edits, context.events)
         }
         Output::Archive { path, overwrite } => {
@@ -138,7 +153,13 @@ pub(super) fn write(output: &Output, cargo: &Cargo<'_>, entries: &[(Option<Strin
                 path,
                 &payloads,
                 entries.to_vec(),
-                &crate::write::ArchiveOptions { overwrite: *overwrite, mtime, jobs: context.jobs, faults: context.faults.clone(), limits: context.limits.clone() },
+                &crate::write::ArchiveOptions {
+                    overwrite: *overwrite,
+                    mtime,
+                    jobs: context.jobs,
+                    faults: context.faults.clone(),
+                    limits: context.limits.clone(),
+                },
                 context.events,
             )
         }
@@ -146,7 +167,12 @@ pub(super) fn write(output: &Output, cargo: &Cargo<'_>, entries: &[(Option<Strin
 }
 
 pub(super) fn layout_options(context: Context<'_>) -> crate::write::LayoutOptions {
-    crate::write::LayoutOptions { jobs: context.jobs, lock_timeout: context.lock_timeout, faults: context.faults.clone(), limits: context.limits.clone() }
+    crate::write::LayoutOptions {
+        jobs: context.jobs,
+        lock_timeout: context.lock_timeout,
+        faults: context.faults.clone(),
+        limits: context.limits.clone(),
+    }
 }
 
 /// Refuses an archive that is read and written at once, by whatever names.
@@ -155,7 +181,9 @@ fn refuse_input_as_output(path: &Path, cargo: &Cargo<'_>) -> Result<()> {
     let target = target.identity()?;
     for (source, _) in &cargo.blobs {
         if File::open(&source.path).and_then(|file| file.identity()).is_ok_and(|identity| identity == target) {
-            return Err(Error::new(Code::UsageOutput, "the output is one of the inputs").found(Fact::new(shown(path), "-o")).hint("Write to another file, and rename it afterwards."));
+            return Err(Error::new(Code::UsageOutput, "the output is one of the inputs")
+                .found(Fact::new(shown(path), "-o"))
+                .hint("Write to another file, and rename it afterwards."));
         }
     }
     Ok(())
@@ -175,4 +203,3 @@ pub(super) fn check_name(name: &str) -> Result<()> {
         .expected(Fact::new("letters, digits and . _ - / : @ +, not beginning with a sign, and no digest", "airbase"))
         .found(Fact::new(name, "the command line")))
 }
-

@@ -10,9 +10,9 @@ use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{Descriptor, ImageName, Platform, annotation};
 use crate::plan::annotate::Authored;
 use crate::plan::base::{self, Candidate, Clue, Decision, Evidence, Prefix, Proof, Verdict};
+use crate::plan::rebase::Preferences;
 use crate::plan::rebase::created::CreatedPolicy;
 use crate::plan::rebase::image::{Entry, Input, Moved, Options, Origin, rebase_image, rebase_index};
-use crate::plan::rebase::Preferences;
 use crate::read::{Child, Image, ImageIndex, Located, Source, Tree, layer, verify};
 use crate::report::rebase::{BaseReport, LayerReport, OutputReport, PlatformReport, RebaseReport, ResultReport, Status};
 
@@ -189,12 +189,11 @@ fn decide<'a>(
     let (evidence, seam, proofs) = old_base(image, index, bases, from, request, &mut findings, context)?;
     let old = evidence.as_ref().and_then(base::candidate).cloned();
     let new_tree;
-    let (located, tree) = match onto {
-        Some(onto) => (&onto.located, &onto.tree),
-        None => {
-            new_tree = current_base(image, index, old.as_ref(), bases)?;
-            (&new_tree.0, &new_tree.1)
-        }
+    let (located, tree) = if let Some(onto) = onto {
+        (&onto.located, &onto.tree)
+    } else {
+        new_tree = current_base(image, index, old.as_ref(), bases)?;
+        (&new_tree.0, &new_tree.1)
     };
     let Some(new) = candidate(image, located, tree) else {
         if request.on_missing_platform != MissingPlatform::Fail {
@@ -208,7 +207,10 @@ fn decide<'a>(
             .hint("Get the base for this platform, or choose with --on-missing-platform keep-old|drop."));
     };
     if old.is_none() {
-        findings.push(Finding::new(Code::RebaseTwoWay, "the old base is not there, so config values were merged two ways").at(&image.descriptor.digest));
+        findings.push(
+            Finding::new(Code::RebaseTwoWay, "the old base is not there, so config values were merged two ways")
+                .at(&image.descriptor.digest),
+        );
     }
     if let Some(finding) = older(old.as_ref(), &new) {
         findings.push(finding);
@@ -250,10 +252,17 @@ fn old_base(
     let mut evidence = Vec::new();
     if let Some(from) = from {
         let Some(candidate) = candidate(image, &from.located, &from.tree) else {
-            return Err(Error::new(Code::PlatformMissing, format!("the old base has no {}", shown_platform(image))).at(from.located.shown()));
+            return Err(
+                Error::new(Code::PlatformMissing, format!("the old base has no {}", shown_platform(image))).at(from.located.shown())
+            );
         };
         let digest = Some(from.located.descriptor.digest.clone());
-        evidence.push(Evidence { clue: Clue::From, name: candidate.names.first().cloned(), digest, verdict: base::judge(image, candidate, true) });
+        evidence.push(Evidence {
+            clue: Clue::From,
+            name: candidate.names.first().cloned(),
+            digest,
+            verdict: base::judge(image, candidate, true),
+        });
     } else {
         evidence.extend(bases.judge_claims(image, index)?);
         let settled = evidence.iter().any(|evidence| matches!(evidence.verdict, Verdict::Proven(..)));
@@ -267,7 +276,12 @@ fn old_base(
         Decision::Ambiguous(several) => {
             return Err(Error::new(Code::BaseAmbiguous, "several local images with different settings have the same layers")
                 .at(&image.descriptor.digest)
-                .details(several.iter().filter_map(|evidence| base::candidate(evidence)).map(|candidate| format!("{}  {}", candidate.reference, candidate.image.descriptor.digest)))
+                .details(
+                    several
+                        .iter()
+                        .filter_map(|evidence| base::candidate(evidence))
+                        .map(|candidate| format!("{}  {}", candidate.reference, candidate.image.descriptor.digest)),
+                )
                 .hint("Name the old base with --from."));
         }
         Decision::Unknown => {
@@ -356,25 +370,33 @@ fn conflict(image: &Image, refuted: &Evidence, proven: Option<&Evidence>, bases:
         .expected(Fact::new(&candidate.reference, refuted.clue.name()))
         .found(Fact::new(matched, "the layers of both"))
         .details(lines);
-    match proven.as_ref().and_then(base::candidate) {
-        Some(other) => error = error.detail(format!("the layers prove {}", other.reference)).hint(format!("If that is right, name it: --from {}", quoted(&other.reference))),
-        None => {
-            if let Some((reference, matched, of)) = bases.nearest(image)? {
-                error = error.detail(format!("nearest local image: {reference}, matched {matched} of {of} layers"));
-            }
-            error = error.hint("Put the base that the image was built on beside the others and name it with --bases or --from.");
+    if let Some(other) = proven.as_ref().and_then(base::candidate) {
+        error = error
+            .detail(format!("the layers prove {}", other.reference))
+            .hint(format!("If that is right, name it: --from {}", quoted(&other.reference)));
+    } else {
+        if let Some((reference, matched, of)) = bases.nearest(image)? {
+            error = error.detail(format!("nearest local image: {reference}, matched {matched} of {of} layers"));
         }
+        error = error.hint("Put the base that the image was built on beside the others and name it with --bases or --from.");
     }
     Ok(error)
 }
 
 fn unknown(image: &Image, evidence: &[Evidence], bases: &Bases) -> Result<Error> {
-    let mut error = Error::new(Code::BaseUnknown, "no local image is a base of this image").at(format!("{}@{}", image.source.shown(), image.descriptor.digest));
+    let mut error = Error::new(Code::BaseUnknown, "no local image is a base of this image").at(format!(
+        "{}@{}",
+        image.source.shown(),
+        image.descriptor.digest
+    ));
     for evidence in evidence {
-        let named = [evidence.name.clone(), evidence.digest.as_ref().map(Digest::to_string)].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let named =
+            [evidence.name.clone(), evidence.digest.as_ref().map(Digest::to_string)].into_iter().flatten().collect::<Vec<_>>().join(" ");
         let outcome = match &evidence.verdict {
             Verdict::Unresolved(why) => why.clone(),
-            Verdict::NameMoved(candidate, prefix) => format!("{} has other layers ({}); the name has moved on", candidate.reference, describe(prefix).0),
+            Verdict::NameMoved(candidate, prefix) => {
+                format!("{} has other layers ({}); the name has moved on", candidate.reference, describe(prefix).0)
+            }
             Verdict::Refuted(candidate, prefix) => format!("{}: {}", candidate.reference, describe(prefix).0),
             Verdict::Proven(candidate, _) => candidate.reference.clone(),
         };
@@ -395,11 +417,19 @@ fn quoted(text: &str) -> String {
 /// What the name of the base means now.
 fn current_base(image: &Image, index: Option<&ImageIndex>, old: Option<&Candidate>, bases: &Bases) -> Result<(Located, Tree)> {
     let claimed = base::claims(image, index).into_iter().find_map(|claim| claim.name);
-    let error = Error::new(Code::BaseNameUnknown, "it is not known what the image should be moved onto").at(format!("{}@{}", image.source.shown(), image.descriptor.digest));
+    let error = Error::new(Code::BaseNameUnknown, "it is not known what the image should be moved onto").at(format!(
+        "{}@{}",
+        image.source.shown(),
+        image.descriptor.digest
+    ));
     match bases.follow(claimed.as_deref(), old)? {
         Followed::Found { located, tree, .. } => Ok((*located, *tree)),
-        Followed::NoName => Err(error.detail("neither the image nor its base has a name to look for").hint("Name the new base with --onto.")),
-        Followed::NotHere(name) => Err(error.detail(format!("no local image is called {name}")).hint("Name the new base with --onto, or where its name lies with --map 'NAME=REFERENCE'.")),
+        Followed::NoName => {
+            Err(error.detail("neither the image nor its base has a name to look for").hint("Name the new base with --onto."))
+        }
+        Followed::NotHere(name) => Err(error
+            .detail(format!("no local image is called {name}"))
+            .hint("Name the new base with --onto, or where its name lies with --map 'NAME=REFERENCE'.")),
     }
 }
 
@@ -436,7 +466,9 @@ fn compose<'a>(
         mtime: request.mtime,
     };
     let current = decided.iter().all(|(_, platformed)| {
-        platformed.as_ref().is_some_and(|platformed| platformed.old.as_ref().is_some_and(|old| old.image.descriptor.digest == platformed.new.image.descriptor.digest))
+        platformed.as_ref().is_some_and(|platformed| {
+            platformed.old.as_ref().is_some_and(|old| old.image.descriptor.digest == platformed.new.image.descriptor.digest)
+        })
     });
     let mut moved: Vec<(Digest, Option<Moved>)> = Vec::new();
     let mut top_options = None;
@@ -447,7 +479,11 @@ fn compose<'a>(
             continue;
         };
         let options = options(request, &preferences, platformed, index);
-        let result = rebase_image(&Input { app: image, old: platformed.old.as_ref().map(|old| &old.image), new: &platformed.new.image, seam: platformed.seam }, &options, limits)?;
+        let result = rebase_image(
+            &Input { app: image, old: platformed.old.as_ref().map(|old| &old.image), new: &platformed.new.image, seam: platformed.seam },
+            &options,
+            limits,
+        )?;
         plan.report.platforms.push(reported(platformed, &result, &options));
         top_options.get_or_insert(options);
         collect(&mut plan, platformed, &result);
@@ -465,13 +501,26 @@ fn compose<'a>(
     };
     let top = match (index, narrowed) {
         (Some(index), None) => assemble(index, &moved, &options, request.on_missing_platform, &mut plan, context)?,
-        _ => moved.iter().find_map(|(_, moved)| moved.as_ref()).map(|moved| moved.manifest.clone()).ok_or_else(|| Error::new(Code::Bug, "nothing was moved"))?,
+        _ => moved
+            .iter()
+            .find_map(|(_, moved)| moved.as_ref())
+            .map(|moved| moved.manifest.clone())
+            .ok_or_else(|| Error::new(Code::Bug, "nothing was moved"))?,
     };
     let descriptor = top.descriptor();
-    let names: Vec<Option<String>> = if request.names.is_empty() { vec![opened.located.name.clone()] } else { request.names.iter().cloned().map(Some).collect() };
+    let names: Vec<Option<String>> =
+        if request.names.is_empty() { vec![opened.located.name.clone()] } else { request.names.iter().cloned().map(Some).collect() };
     plan.entries = names.iter().map(|name| (name.clone(), descriptor.raw.clone())).collect();
-    plan.report.result = Some(ResultReport { digest: descriptor.digest.clone(), media_type: descriptor.media_type.clone(), size: descriptor.size, names: names.into_iter().flatten().collect() });
-    plan.report.output = request.output.as_ref().map(|output| OutputReport { kind: output.kind().to_owned(), path: crate::core::fsys::shown(output.path()) });
+    plan.report.result = Some(ResultReport {
+        digest: descriptor.digest.clone(),
+        media_type: descriptor.media_type.clone(),
+        size: descriptor.size,
+        names: names.into_iter().flatten().collect(),
+    });
+    plan.report.output = request
+        .output
+        .as_ref()
+        .map(|output| OutputReport { kind: output.kind().to_owned(), path: crate::core::fsys::shown(output.path()) });
     Ok(plan)
 }
 
@@ -487,7 +536,8 @@ fn options(request: &Request, preferences: &Preferences, platformed: &Platformed
         None => base::base_name(&platformed.new.names, claimed_name.as_deref(), same_repository),
     };
     let _ = dropped;
-    let old_base_digest = platformed.old.as_ref().map(|old| old.top.clone()).or_else(|| claims.iter().find_map(|claim| claim.digest.clone()));
+    let old_base_digest =
+        platformed.old.as_ref().map(|old| old.top.clone()).or_else(|| claims.iter().find_map(|claim| claim.digest.clone()));
     Options {
         preferences: preferences.clone(),
         created: request.created,
@@ -520,7 +570,12 @@ fn skipped(image: &Image, choice: MissingPlatform) -> PlatformReport {
 }
 
 fn reported(platformed: &Platformed<'_>, moved: &Moved, options: &Options) -> PlatformReport {
-    let base = |candidate: &Candidate, name: Option<String>| BaseReport { reference: candidate.reference.clone(), name, digest: candidate.top.clone(), manifest: candidate.image.descriptor.digest.clone() };
+    let base = |candidate: &Candidate, name: Option<String>| BaseReport {
+        reference: candidate.reference.clone(),
+        name,
+        digest: candidate.top.clone(),
+        manifest: candidate.image.descriptor.digest.clone(),
+    };
     let mut findings = platformed.findings.clone();
     findings.extend(moved.findings.clone());
     let claimed = platformed.evidence.as_ref().and_then(|evidence| evidence.name.clone());
@@ -542,7 +597,14 @@ fn reported(platformed: &Platformed<'_>, moved: &Moved, options: &Options) -> Pl
             .layers
             .iter()
             .zip(&moved.diff_ids)
-            .map(|((origin, layer), diff_id)| LayerReport { origin: *origin, digest: layer.digest.clone(), size: layer.size, media_type: layer.media_type.clone(), diff_id: diff_id.clone(), claimed: *origin == Origin::App })
+            .map(|((origin, layer), diff_id)| LayerReport {
+                origin: *origin,
+                digest: layer.digest.clone(),
+                size: layer.size,
+                media_type: layer.media_type.clone(),
+                diff_id: diff_id.clone(),
+                claimed: *origin == Origin::App,
+            })
             .collect(),
         decisions: moved.decisions.clone(),
         findings,
@@ -568,7 +630,14 @@ fn collect(plan: &mut Plan, platformed: &Platformed<'_>, moved: &Moved) {
 }
 
 /// The new index, and indexes within it.
-fn assemble(index: &ImageIndex, moved: &[(Digest, Option<Moved>)], options: &Options, choice: MissingPlatform, plan: &mut Plan, context: Context<'_>) -> Result<Authored> {
+fn assemble(
+    index: &ImageIndex,
+    moved: &[(Digest, Option<Moved>)],
+    options: &Options,
+    choice: MissingPlatform,
+    plan: &mut Plan,
+    context: Context<'_>,
+) -> Result<Authored> {
     let mut entries = Vec::with_capacity(index.children.len());
     for child in &index.children {
         entries.push(match child {
@@ -592,7 +661,10 @@ fn assemble(index: &ImageIndex, moved: &[(Digest, Option<Moved>)], options: &Opt
             Child::Missing(descriptor) => {
                 return Err(Error::new(Code::BlobMissing, "a platform of the image is not there")
                     .at(format!("{}@{}", index.source.shown(), descriptor.digest))
-                    .expected(Fact::new(descriptor.platform.as_ref().map_or_else(|| descriptor.digest.to_string(), Platform::to_string), "the index"))
+                    .expected(Fact::new(
+                        descriptor.platform.as_ref().map_or_else(|| descriptor.digest.to_string(), Platform::to_string),
+                        "the index",
+                    ))
                     .found(Fact::new("no manifest", "the source"))
                     .hint("Rebase one platform that is there with --platform OS/ARCHITECTURE."));
             }
@@ -612,7 +684,9 @@ fn keep(plan: &mut Plan, image: &Image) {
 fn left_behind(plan: &mut Plan, descriptor: &Descriptor, why: &str) {
     let kind = descriptor.annotations.get(annotation::DOCKER_REFERENCE_TYPE).cloned().unwrap_or_else(|| descriptor.media_type.clone());
     plan.report.left_behind.push(descriptor.digest.clone());
-    plan.report.findings.push(Finding::new(Code::AttestationLeft, format!("{why} stays with it")).at(&descriptor.digest).found(Fact::new(kind, "the index")));
+    plan.report.findings.push(
+        Finding::new(Code::AttestationLeft, format!("{why} stays with it")).at(&descriptor.digest).found(Fact::new(kind, "the index")),
+    );
 }
 
 impl Plan {

@@ -35,12 +35,18 @@ pub fn untag(reference: &str, context: Context<'_>) -> Result<UntagReport> {
     let located = crate::read::locate(&parsed, context.limits)?;
     let opened_name = located.name.clone().filter(|_| parsed.name.is_some());
     let Some(name) = opened_name else {
-        return Err(Error::new(Code::UsageArgument, "untag needs the name that is to be removed").found(Fact::new(reference, "the command line")).hint("Write PATH:NAME."));
+        return Err(Error::new(Code::UsageArgument, "untag needs the name that is to be removed")
+            .found(Fact::new(reference, "the command line"))
+            .hint("Write PATH:NAME."));
     };
     if located.source.kind() != SourceKind::Layout {
         return Err(immutable("untag", &located.source.shown()));
     }
-    let committed = Layout::open_or_create(&located.source.path, layout_options(context))?.commit(&[], &[IndexEdit::Untag { name: name.clone() }], context.events)?;
+    let committed = Layout::open_or_create(&located.source.path, layout_options(context))?.commit(
+        &[],
+        &[IndexEdit::Untag { name: name.clone() }],
+        context.events,
+    )?;
     Ok(UntagReport(Change {
         image: located.shown(),
         digest: located.descriptor.digest.clone(),
@@ -88,7 +94,9 @@ pub fn set_base(reference: &str, base_text: &str, base_name: Option<&str>, targe
         if let Some(evidence) = refuted.and_then(|platform| platform.evidence.first()) {
             error = error.found(Fact::new(format!("matched {} of {} layers", evidence.matched, evidence.of), "the layers of both"));
         }
-        return Err(error.details(verified.findings.iter().map(|finding| finding.message.clone())).hint("`airbase base show IMAGE --bases PATH` finds the base that it stands on."));
+        return Err(error
+            .details(verified.findings.iter().map(|finding| finding.message.clone()))
+            .hint("`airbase base show IMAGE --bases PATH` finds the base that it stands on."));
     }
     let opened = open(reference, context)?;
     let below = open(base_text, context)?;
@@ -134,7 +142,8 @@ fn annotated(
         cargo.blob(&opened.located.source, blob);
     }
     let descriptor = top.descriptor();
-    let names: Vec<Option<String>> = if target.names.is_empty() { vec![opened.located.name.clone()] } else { target.names.iter().cloned().map(Some).collect() };
+    let names: Vec<Option<String>> =
+        if target.names.is_empty() { vec![opened.located.name.clone()] } else { target.names.iter().cloned().map(Some).collect() };
     let entries: Vec<(Option<String>, String)> = names.iter().map(|name| (name.clone(), descriptor.raw.clone())).collect();
     let committed = write(&target.output, &cargo, &entries, target.mtime, context)?;
     Ok(Change {
@@ -177,7 +186,7 @@ fn layout_only(opened: &Opened, verb: &str) -> Result<()> {
 }
 
 fn immutable(verb: &str, path: &str) -> Error {
-    Error::new(Code::UsageOutput, format!("{verb} would change an archive, and archives are never changed"))
-        .at(path)
-        .hint("Copy the image under its new name instead: `airbase copy ARCHIVE:NAME NEW.tar:NAME` or `airbase copy ARCHIVE:NAME DIR:NAME`.")
+    Error::new(Code::UsageOutput, format!("{verb} would change an archive, and archives are never changed")).at(path).hint(
+        "Copy the image under its new name instead: `airbase copy ARCHIVE:NAME NEW.tar:NAME` or `airbase copy ARCHIVE:NAME DIR:NAME`.",
+    )
 }

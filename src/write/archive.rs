@@ -55,7 +55,13 @@ impl Default for ArchiveOptions {
 /// # Errors
 /// `output.exists`, `usage.output`, `descriptor.size_mismatch`, `blob.digest_mismatch`, `descriptor.*`, `digest.*`, `json.*`, `io`,
 /// `io.space`, `io.after_publication`.
-pub fn write_archive(path: &Path, payloads: &[Payload<'_>], entries: Vec<(Option<String>, String)>, options: &ArchiveOptions, events: &dyn Events) -> Result<Committed> {
+pub fn write_archive(
+    path: &Path,
+    payloads: &[Payload<'_>],
+    entries: Vec<(Option<String>, String)>,
+    options: &ArchiveOptions,
+    events: &dyn Events,
+) -> Result<Committed> {
     let unusable = |what: &str| Error::new(Code::UsageOutput, format!("{} {what}", shown(path)));
     let name = path.file_name().and_then(std::ffi::OsStr::to_str).ok_or_else(|| unusable("cannot be the name of an archive"))?;
     let parent = match path.parent() {
@@ -92,7 +98,12 @@ pub fn write_archive(path: &Path, payloads: &[Payload<'_>], entries: Vec<(Option
         events.item();
         Ok(())
     })?;
-    let mut committed = Committed { index_changed: true, blobs_written: plan.blobs.len() as u64, bytes_written: total(plan.blobs.iter().map(|blob| blob.payload)), ..Committed::default() };
+    let mut committed = Committed {
+        index_changed: true,
+        blobs_written: plan.blobs.len() as u64,
+        bytes_written: total(plan.blobs.iter().map(|blob| blob.payload)),
+        ..Committed::default()
+    };
     committed.flushing(|| staged.sync())?;
     if options.overwrite {
         staged.name()?;
@@ -100,9 +111,9 @@ pub fn write_archive(path: &Path, payloads: &[Payload<'_>], entries: Vec<(Option
     } else if let Published::Exists(_) = staged.publish(&parent, name)? {
         return Err(exists());
     }
-    committed
-        .flushing(|| parent.sync())
-        .map_err(|error| Error::new(Code::IoAfterPublication, format!("{} was published, but a last step failed", shown(path))).detail(error))?;
+    committed.flushing(|| parent.sync()).map_err(|error| {
+        Error::new(Code::IoAfterPublication, format!("{} was published, but a last step failed", shown(path))).detail(error)
+    })?;
     events.end();
     Ok(committed)
 }

@@ -185,7 +185,8 @@ struct Entries<'a> {
 impl<'a> Entries<'a> {
     fn read(root: Node<'a>, list: Option<Node<'a>>, edits: &[IndexEdit]) -> Self {
         let names: HashSet<&str> = edits.iter().filter_map(IndexEdit::name).collect();
-        let mut entries = Self { all: Vec::new(), by_name: HashMap::new(), listed: HashMap::new(), style: Style::default(), changed: false };
+        let mut entries =
+            Self { all: Vec::new(), by_name: HashMap::new(), listed: HashMap::new(), style: Style::default(), changed: false };
         let mut last = None;
         for piece in list.into_iter().flat_map(pieces) {
             last = Some(piece.value);
@@ -197,7 +198,14 @@ impl<'a> Entries<'a> {
             if let Some(name) = name.filter(|name| names.contains(name.as_ref())) {
                 entries.by_name.entry(name.into_owned()).or_default().push(entries.all.len());
             }
-            entries.all.push(Entry { before: piece.before, body: Cow::Borrowed(piece.body), after: piece.after, digest, old: true, alive: true });
+            entries.all.push(Entry {
+                before: piece.before,
+                body: Cow::Borrowed(piece.body),
+                after: piece.after,
+                digest,
+                old: true,
+                alive: true,
+            });
         }
         entries.style = Style::of(root, &entries.all, last);
         if let Some(last) = entries.all.last_mut() {
@@ -220,7 +228,8 @@ impl<'a> Entries<'a> {
             None => {}
             Some(name) => {
                 let holders = self.by_name.get(name).cloned().unwrap_or_default();
-                let mut digests: Vec<Option<&str>> = holders.iter().filter_map(|at| self.all.get(*at)).map(|entry| entry.digest.as_deref()).collect();
+                let mut digests: Vec<Option<&str>> =
+                    holders.iter().filter_map(|at| self.all.get(*at)).map(|entry| entry.digest.as_deref()).collect();
                 digests.sort_unstable();
                 digests.dedup();
                 match digests.as_slice() {
@@ -237,7 +246,14 @@ impl<'a> Entries<'a> {
         }
         let body = self.style.entry(&named(node, name), limits)?;
         let at = self.all.len();
-        self.all.push(Entry { before: "", body: Cow::Owned(body), after: "", digest: Some(Cow::Owned(digest.clone())), old: false, alive: true });
+        self.all.push(Entry {
+            before: "",
+            body: Cow::Owned(body),
+            after: "",
+            digest: Some(Cow::Owned(digest.clone())),
+            old: false,
+            alive: true,
+        });
         *self.listed.entry(Cow::Owned(digest)).or_default() += 1;
         if let Some(name) = name {
             self.by_name.insert(name.to_owned(), vec![at]);
@@ -359,7 +375,8 @@ impl<'a> Style<'a> {
         if let (Some(first), Some(last)) = (entries.first(), entries.last()) {
             style.first = Cow::Borrowed(first.before);
             style.last = Cow::Borrowed(last.after);
-            style.next = if entries.len() > 1 || first.before.contains('\n') { Cow::Borrowed(last.before) } else { Cow::Borrowed(style.comma) };
+            style.next =
+                if entries.len() > 1 || first.before.contains('\n') { Cow::Borrowed(last.before) } else { Cow::Borrowed(style.comma) };
             // What the last entry looks like, new ones will.
             let body = last_entry.and_then(|node| pieces(node).next()).map(|piece| (piece.before, sample(piece.body, piece.key.len())));
             if let Some((inner, colon)) = body {
@@ -483,10 +500,16 @@ mod tests {
         check(&of(&[plain]), &[untag("x")], None);
         check(&of(&[named]), &[untag("no")], None);
         // One name after the other in one go.
-        check(&of(&[]), &[put("x", A), put("x", B), untag("x"), put("x", B)], Some(&of(&[plain, r#"{"mediaType":"m","digest":"B","size":7}"#, named_b])));
+        check(
+            &of(&[]),
+            &[put("x", A), put("x", B), untag("x"), put("x", B)],
+            Some(&of(&[plain, r#"{"mediaType":"m","digest":"B","size":7}"#, named_b])),
+        );
         // Both names go; what else the entry says stays.
         check(
-            &of(&[r#"{"digest":"A","annotations":{"a":"1","io.containerd.image.name":"h/x:x","org.opencontainers.image.ref.name":"x","z":"2"},"n":1e3}"#]),
+            &of(&[
+                r#"{"digest":"A","annotations":{"a":"1","io.containerd.image.name":"h/x:x","org.opencontainers.image.ref.name":"x","z":"2"},"n":1e3}"#,
+            ]),
             &[untag("x")],
             Some(&of(&[r#"{"digest":"A","annotations":{"a":"1","z":"2"},"n":1e3}"#])),
         );
@@ -501,7 +524,13 @@ mod tests {
         check(r#"{"manifests":null,"x":1}"#, &[add(A)], Some(&format!(r#"{{"manifests":[{entry}],"x":1}}"#)));
         check(r#"{"x":1}"#, &[add(A)], Some(&format!(r#"{{"x":1,"manifests":[{entry}]}}"#)));
         check("{}\n", &[add(A)], Some(&format!("{{\"manifests\":[{entry}]}}\n")));
-        check("{\n  \"x\": 1\n}\n", &[add(A)], Some("{\n  \"x\": 1,\n  \"manifests\": [\n    {\n      \"mediaType\": \"m\",\n      \"digest\": \"A\",\n      \"size\": 7\n    }\n  ]\n}\n"));
+        check(
+            "{\n  \"x\": 1\n}\n",
+            &[add(A)],
+            Some(
+                "{\n  \"x\": 1,\n  \"manifests\": [\n    {\n      \"mediaType\": \"m\",\n      \"digest\": \"A\",\n      \"size\": 7\n    }\n  ]\n}\n",
+            ),
+        );
         check(r#"{"manifests":null}"#, &[untag("x")], None);
     }
 
@@ -511,13 +540,17 @@ mod tests {
         check(
             "{\n\t\"schemaVersion\": 2,\n\t\"manifests\": [\n\t\t{\n\t\t\t\"digest\": \"A\"\n\t\t}\n\t]\n}\n",
             &[put("x", B)],
-            Some("{\n\t\"schemaVersion\": 2,\n\t\"manifests\": [\n\t\t{\n\t\t\t\"digest\": \"A\"\n\t\t},\n\t\t{\n\t\t\t\"mediaType\": \"m\",\n\t\t\t\"digest\": \"B\",\n\t\t\t\"size\": 7,\n\t\t\t\"annotations\": {\n\t\t\t\t\"org.opencontainers.image.ref.name\": \"x\"\n\t\t\t}\n\t\t}\n\t]\n}\n"),
+            Some(
+                "{\n\t\"schemaVersion\": 2,\n\t\"manifests\": [\n\t\t{\n\t\t\t\"digest\": \"A\"\n\t\t},\n\t\t{\n\t\t\t\"mediaType\": \"m\",\n\t\t\t\"digest\": \"B\",\n\t\t\t\"size\": 7,\n\t\t\t\"annotations\": {\n\t\t\t\t\"org.opencontainers.image.ref.name\": \"x\"\n\t\t\t}\n\t\t}\n\t]\n}\n",
+            ),
         );
         // Two spaces, and an empty list.
         check(
             "{\n  \"schemaVersion\": 2,\n  \"manifests\": []\n}",
             &[add(A)],
-            Some("{\n  \"schemaVersion\": 2,\n  \"manifests\": [\n    {\n      \"mediaType\": \"m\",\n      \"digest\": \"A\",\n      \"size\": 7\n    }\n  ]\n}"),
+            Some(
+                "{\n  \"schemaVersion\": 2,\n  \"manifests\": [\n    {\n      \"mediaType\": \"m\",\n      \"digest\": \"A\",\n      \"size\": 7\n    }\n  ]\n}",
+            ),
         );
         // The last one goes, and the end of the list stays where it was.
         check(
@@ -541,9 +574,14 @@ mod tests {
 
     #[test]
     fn the_name_stands_in_its_place_among_other_annotations() {
-        let descriptor = format!(r#"{{"digest":"{A}","annotations":{{"a":"1","org.opencontainers.image.ref.name":"old","z":"2"}},"platform":{{"os":"linux"}}}}"#);
+        let descriptor = format!(
+            r#"{{"digest":"{A}","annotations":{{"a":"1","org.opencontainers.image.ref.name":"old","z":"2"}},"platform":{{"os":"linux"}}}}"#
+        );
         let text = apply(EMPTY_INDEX, &[IndexEdit::Put { name: Some("n\"".to_owned()), descriptor }], &Limits::STANDARD).unwrap().unwrap();
-        assert!(text.ends_with(r#""annotations":{"a":"1","org.opencontainers.image.ref.name":"n\"","z":"2"},"platform":{"os":"linux"}}]}"#), "{text}");
+        assert!(
+            text.ends_with(r#""annotations":{"a":"1","org.opencontainers.image.ref.name":"n\"","z":"2"},"platform":{"os":"linux"}}]}"#),
+            "{text}"
+        );
     }
 
     #[test]
@@ -564,10 +602,13 @@ mod tests {
     #[test]
     fn many_edits_of_a_large_index_take_no_quadratic_time() {
         let entries: Vec<String> = (0..20_000)
-            .map(|number| format!(r#"{{"digest":"sha256:{number:064x}","annotations":{{"org.opencontainers.image.ref.name":"{number}"}}}}"#))
+            .map(|number| {
+                format!(r#"{{"digest":"sha256:{number:064x}","annotations":{{"org.opencontainers.image.ref.name":"{number}"}}}}"#)
+            })
             .collect();
         let text = format!(r#"{{"manifests":[{}]}}"#, entries.join(","));
-        let edits: Vec<IndexEdit> = (0..20_000).map(|number| put(&number.to_string(), &format!("sha256:{:064x}", number + 1_000_000))).collect();
+        let edits: Vec<IndexEdit> =
+            (0..20_000).map(|number| put(&number.to_string(), &format!("sha256:{:064x}", number + 1_000_000))).collect();
         let result = apply(&text, &edits, &Limits::STANDARD).unwrap().unwrap();
         assert_eq!(result.matches("\"digest\"").count(), 40_000);
     }

@@ -39,7 +39,10 @@ use super::payload::{Payload, distinct, total};
 use super::{Committed, MARKER, workers};
 use crate::core::clock::{self, Stopwatch};
 use crate::core::event::Events;
-use crate::core::fsys::{EntryKind, Faults, File, INDEX_LOCK, IndexLock, Published, Stamp, Staged, StoreLock, WriteDirectory, is_temporary, shown, temporary_sibling};
+use crate::core::fsys::{
+    EntryKind, Faults, File, INDEX_LOCK, IndexLock, Published, Staged, Stamp, StoreLock, WriteDirectory, is_temporary, shown,
+    temporary_sibling,
+};
 use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result, Severity};
 use crate::format::json::{Document, Node};
 
@@ -196,7 +199,8 @@ impl Layout {
         let index = index_edit::apply(EMPTY_INDEX, edits, &self.options.limits)?;
         let (parent, name) = self.place()?;
         let site = Site::new(&parent, temporary_sibling(name))?;
-        let root = parent.beneath(&site.name)?.ok_or_else(|| Error::new(Code::InputChanged, "the layout under construction was removed"))?;
+        let root =
+            parent.beneath(&site.name)?.ok_or_else(|| Error::new(Code::InputChanged, "the layout under construction was removed"))?;
         let mut committed = Committed { index_changed: true, ..Committed::default() };
         self.write_blobs(&root, payloads, events, &mut committed)?;
         // The specification wants the directory even if there is nothing in it.
@@ -240,12 +244,17 @@ impl Layout {
                 }
             }
             let interrupted = others.as_slice() == [INDEX.as_bytes()]
-                && directory.file(INDEX)?.is_some_and(|index| index.read_all(EMPTY_INDEX.len() as u64).is_ok_and(|bytes| bytes.as_deref() == Some(EMPTY_INDEX.as_bytes())));
+                && directory.file(INDEX)?.is_some_and(|index| {
+                    index.read_all(EMPTY_INDEX.len() as u64).is_ok_and(|bytes| bytes.as_deref() == Some(EMPTY_INDEX.as_bytes()))
+                });
             if others.is_empty() || interrupted {
                 return Ok(State::Unborn);
             }
-            return Err(Error::new(Code::LayoutMarkerMissing, format!("{} is a directory with other content and has no file oci-layout", shown(&self.path)))
-                .expected(Fact::new("an image layout, an empty directory, or nothing", "the rules for outputs")));
+            return Err(Error::new(
+                Code::LayoutMarkerMissing,
+                format!("{} is a directory with other content and has no file oci-layout", shown(&self.path)),
+            )
+            .expected(Fact::new("an image layout, an empty directory, or nothing", "the rules for outputs")));
         };
         let invalid = |found: &str| {
             Error::new(Code::LayoutMarkerInvalid, format!("{} is not what the specification asks for", shown(marker.path())))
@@ -284,7 +293,14 @@ impl Layout {
         Ok(())
     }
 
-    fn write_wave(&self, root: &WriteDirectory, wave: &[&Payload<'_>], events: &dyn Events, committed: &mut Committed, shelves: &mut BTreeMap<Algorithm, WriteDirectory>) -> Result<()> {
+    fn write_wave(
+        &self,
+        root: &WriteDirectory,
+        wave: &[&Payload<'_>],
+        events: &dyn Events,
+        committed: &mut Committed,
+        shelves: &mut BTreeMap<Algorithm, WriteDirectory>,
+    ) -> Result<()> {
         let outcomes = workers::run(self.options.jobs, wave.len(), |number, buffer, stop| match wave.get(number) {
             Some(payload) => self.stage(root, payload, buffer, stop, events),
             None => Err(Error::new(Code::Bug, "a blob was counted and is not there")),
@@ -325,7 +341,14 @@ impl Layout {
     }
 
     /// Verifies the blob if its name is there, stages it if not.
-    fn stage<'r>(&self, root: &'r WriteDirectory, payload: &Payload<'_>, buffer: &mut [u8], stop: &AtomicBool, events: &dyn Events) -> Result<Outcome<'r>> {
+    fn stage<'r>(
+        &self,
+        root: &'r WriteDirectory,
+        payload: &Payload<'_>,
+        buffer: &mut [u8],
+        stop: &AtomicBool,
+        events: &dyn Events,
+    ) -> Result<Outcome<'r>> {
         let path = payload.digest.blob_path();
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&payload.digest).copied();
         if known.is_some() && root.stamp(&path) == known {
@@ -364,7 +387,13 @@ impl Layout {
         }
     }
 
-    fn publish(root: &WriteDirectory, shelf: &WriteDirectory, payload: &Payload<'_>, staged: Staged<'_>, committed: &mut Committed) -> Result<()> {
+    fn publish(
+        root: &WriteDirectory,
+        shelf: &WriteDirectory,
+        payload: &Payload<'_>,
+        staged: Staged<'_>,
+        committed: &mut Committed,
+    ) -> Result<()> {
         match staged.publish(shelf, payload.digest.hex())? {
             Published::New => {
                 committed.blobs_written += 1;
@@ -626,7 +655,8 @@ fn shelf(root: &WriteDirectory, algorithm: Algorithm, committed: &mut Committed)
     root.make_directory("blobs")?;
     let blobs = root.beneath("blobs")?.ok_or_else(|| Error::new(Code::LayoutBlobsMissing, "the directory blobs vanished"))?;
     blobs.make_directory(algorithm.name())?;
-    let shelf = blobs.beneath(algorithm.name())?.ok_or_else(|| Error::new(Code::LayoutBlobsMissing, format!("the directory {path} vanished")))?;
+    let shelf =
+        blobs.beneath(algorithm.name())?.ok_or_else(|| Error::new(Code::LayoutBlobsMissing, format!("the directory {path} vanished")))?;
     committed.flushing(|| blobs.sync())?;
     committed.flushing(|| root.sync())?;
     Ok(shelf)
@@ -665,15 +695,19 @@ mod tests {
     use crate::core::event::Silent;
     use crate::core::fsys::Operation;
     use crate::write::Content;
-    use crate::write::payload::Memory;
     use crate::write::index_edit::REF_NAME;
+    use crate::write::payload::Memory;
 
     const OLD: &[u8] = b"the old manifest";
     const NEW: &[u8] = b"the new manifest";
     const LAYER: &[u8] = b"a layer";
 
     fn put(name: &str, bytes: &[u8]) -> IndexEdit {
-        let descriptor = format!(r#"{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{}","size":{}}}"#, Digest::sha256(bytes), bytes.len());
+        let descriptor = format!(
+            r#"{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{}","size":{}}}"#,
+            Digest::sha256(bytes),
+            bytes.len()
+        );
         IndexEdit::Put { name: Some(name.to_owned()), descriptor }
     }
 
@@ -706,7 +740,8 @@ mod tests {
     }
 
     fn names(directory: &Path) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> =
+            fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -714,7 +749,10 @@ mod tests {
     /// Everything that must hold whatever happened; gives the text of the index.
     fn whole(root: &Path, damaged: Option<&str>) -> String {
         for name in names(root) {
-            assert!(["oci-layout", "blobs", INDEX, INDEX_LOCK].contains(&name.as_str()) || is_temporary(name.as_bytes()), "{name} lies around");
+            assert!(
+                ["oci-layout", "blobs", INDEX, INDEX_LOCK].contains(&name.as_str()) || is_temporary(name.as_bytes()),
+                "{name} lies around"
+            );
         }
         let shelf = root.join("blobs/sha256");
         for name in if shelf.exists() { names(&shelf) } else { Vec::new() } {
@@ -734,7 +772,12 @@ mod tests {
     }
 
     /// Runs `run` with every fault at every operation, and `check` after each.
-    fn sweep(run: impl Fn(&Path, &Faults) -> Result<Committed>, prepare: impl Fn(&Path), lacking: &[(Operation, Errno)], check: impl Fn(&Path, bool, Option<Code>)) {
+    fn sweep(
+        run: impl Fn(&Path, &Faults) -> Result<Committed>,
+        prepare: impl Fn(&Path),
+        lacking: &[(Operation, Errno)],
+        check: impl Fn(&Path, bool, Option<Code>),
+    ) {
         let mut most = 0;
         for (kind, kill) in [(0, true), (1, false), (2, false), (3, false), (4, false)] {
             for n in 1.. {
@@ -787,24 +830,34 @@ mod tests {
     #[test]
     fn any_fault_while_a_layout_is_made_leaves_none_or_all_of_it() {
         let expected = index_edit::apply(EMPTY_INDEX, &[put("x", NEW)], &Limits::STANDARD).unwrap().unwrap();
-        sweep(commit, |_| (), &[], |root, kill, code| {
-            if root.exists() {
-                assert!(kill || matches!(code, None | Some(Code::IoAfterPublication)), "{code:?}");
-                assert_eq!(whole(root, None), expected);
-                assert_eq!(fs::read(root.join(MARKER_FILE)).unwrap(), MARKER);
-            } else {
-                assert!(code.is_some());
-            }
-        });
+        sweep(
+            commit,
+            |_| (),
+            &[],
+            |root, kill, code| {
+                if root.exists() {
+                    assert!(kill || matches!(code, None | Some(Code::IoAfterPublication)), "{code:?}");
+                    assert_eq!(whole(root, None), expected);
+                    assert_eq!(fs::read(root.join(MARKER_FILE)).unwrap(), MARKER);
+                } else {
+                    assert!(code.is_some());
+                }
+            },
+        );
         // Into an empty directory, which may be a mount point.
-        sweep(commit, |root| fs::create_dir(root).unwrap(), &[], |root, _, code| {
-            if root.join(INDEX).exists() {
-                let index = whole(root, None);
-                assert!(index == expected || (code.is_some() && index == EMPTY_INDEX));
-            } else {
-                assert!(code.is_some());
-            }
-        });
+        sweep(
+            commit,
+            |root| fs::create_dir(root).unwrap(),
+            &[],
+            |root, _, code| {
+                if root.join(INDEX).exists() {
+                    let index = whole(root, None);
+                    assert!(index == expected || (code.is_some() && index == EMPTY_INDEX));
+                } else {
+                    assert!(code.is_some());
+                }
+            },
+        );
     }
 
     #[test]

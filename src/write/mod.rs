@@ -10,7 +10,6 @@
 //! unreferenced valid blobs, `index.json.lock`, and names that [`crate::core::fsys::is_temporary`] recognises, none of
 //! which anybody needs.
 
-
 mod archive;
 pub mod index_edit;
 mod layout;

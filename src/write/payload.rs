@@ -40,7 +40,13 @@ impl<'a> Payload<'a> {
     ///
     /// # Errors
     /// `descriptor.size_mismatch`, `blob.digest_mismatch`, `io`, and whatever `sink` refuses.
-    pub(super) fn copy(&self, buffer: &mut [u8], stop: &AtomicBool, events: &dyn Events, mut sink: impl FnMut(&[u8], u64) -> Result<()>) -> Result<()> {
+    pub(super) fn copy(
+        &self,
+        buffer: &mut [u8],
+        stop: &AtomicBool,
+        events: &dyn Events,
+        mut sink: impl FnMut(&[u8], u64) -> Result<()>,
+    ) -> Result<()> {
         self.check_length()?;
         let mut hasher = Hasher::new(self.digest.algorithm());
         let mut done: u64 = 0;
@@ -58,7 +64,8 @@ impl<'a> Payload<'a> {
                 }
                 Content::Source(source) => {
                     let target = buffer.get_mut(..most).unwrap_or_default();
-                    let count = source.read_at(target, done).map_err(|error| Error::io(format!("read the content of {}", self.digest), error))?;
+                    let count =
+                        source.read_at(target, done).map_err(|error| Error::io(format!("read the content of {}", self.digest), error))?;
                     target.get(..count).unwrap_or_default()
                 }
             };

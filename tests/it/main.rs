@@ -3,5 +3,13 @@
 //! Expectations come from the specification, from other programs, or were worked out by hand; images are made by
 //! `support::image`, which shares no code with the library.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "tests stop at the first surprise, prepare files themselves, and say what they skip"
+)]
+
 mod rebase;
 mod support;

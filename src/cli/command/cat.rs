@@ -47,6 +47,6 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         (None, false) => Wanted::Document,
     };
     cat(&arguments.image, &wanted, platform.as_ref(), &mut Out, terminal.context())?;
-    terminal.print(b"")?;
+    Terminal::print(b"")?;
     Ok(0)
 }

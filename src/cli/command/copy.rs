@@ -32,7 +32,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         platform: super::platform(arguments.platform.as_deref())?,
         output,
         name,
-        mtime: terminal.mtime()?,
+        mtime: Terminal::mtime()?,
     };
     let report = copy(&request, terminal.context())?;
     terminal.answer(&report)

@@ -47,12 +47,21 @@ impl Report for Explained {
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
-    let explained = |code: &Code| Explanation { code: code.slug(), meaning: code.meaning(), next: code.next(), exit: code.exit_class().status(), severity: code.severity() };
+    let explained = |code: &Code| Explanation {
+        code: code.slug(),
+        meaning: code.meaning(),
+        next: code.next(),
+        exit: code.exit_class().status(),
+        severity: code.severity(),
+    };
     let codes = match &arguments.code {
         None => Code::ALL.iter().map(explained).collect(),
         Some(slug) => {
             let code = Code::from_slug(slug).ok_or_else(|| {
-                Error::new(Code::UsageArgument, "there is no such code").found(Fact::new(slug, "the command line")).hint("`airbase explain` lists all codes.").with_exit_class(ExitClass::Usage)
+                Error::new(Code::UsageArgument, "there is no such code")
+                    .found(Fact::new(slug, "the command line"))
+                    .hint("`airbase explain` lists all codes.")
+                    .with_exit_class(ExitClass::Usage)
             })?;
             vec![explained(&code)]
         }

@@ -30,7 +30,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         What::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(*shell, &mut crate::cli::definition(), "airbase", &mut text);
-            terminal.print(&text)?;
+            Terminal::print(&text)?;
         }
         What::Man { directory } => {
             clap_mangen::generate_to(crate::cli::definition(), directory).map_err(|error| Error::io("write the man pages", error))?;

@@ -98,8 +98,11 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
     let created = match arguments.created {
         Created::Newest => CreatedPolicy::Newest,
         Created::Keep => CreatedPolicy::Keep,
-        Created::Now => CreatedPolicy::At(terminal.epoch()?.unwrap_or_else(Time::now)),
-        Created::Epoch => CreatedPolicy::At(terminal.epoch()?.ok_or_else(|| Error::new(Code::UsageEpoch, "--created epoch needs SOURCE_DATE_EPOCH").hint("Set SOURCE_DATE_EPOCH to a number of seconds since 1970."))?),
+        Created::Now => CreatedPolicy::At(Terminal::epoch()?.unwrap_or_else(Time::now)),
+        Created::Epoch => CreatedPolicy::At(Terminal::epoch()?.ok_or_else(|| {
+            Error::new(Code::UsageEpoch, "--created epoch needs SOURCE_DATE_EPOCH")
+                .hint("Set SOURCE_DATE_EPOCH to a number of seconds since 1970.")
+        })?),
     };
     let request = Request {
         image: arguments.image.clone(),
@@ -125,7 +128,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         base_name: arguments.base_name.clone(),
         output,
         names,
-        mtime: terminal.mtime()?,
+        mtime: Terminal::mtime()?,
     };
     let plan = plan(&request, terminal.context())?;
     let report = if arguments.dry_run { plan.report } else { plan.apply(terminal.context())? };

@@ -91,7 +91,13 @@ impl Faults {
     }
 
     fn of(rule: Rule) -> Self {
-        Self(Some(Arc::new(Plan { rule, lacking: Vec::new(), meanwhile: Vec::new(), operations: AtomicU64::new(0), refused: AtomicU64::new(0) })))
+        Self(Some(Arc::new(Plan {
+            rule,
+            lacking: Vec::new(),
+            meanwhile: Vec::new(),
+            operations: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        })))
     }
 
     /// A gate that is open and counts.

@@ -52,7 +52,7 @@ impl ReadAt for [u8] {
 
 /// A regular file that was opened for reading.
 pub struct File {
-    file: std::fs::File,
+    handle: std::fs::File,
     length: u64,
     path: PathBuf,
 }
@@ -77,7 +77,7 @@ impl File {
                 .expected(Fact::new("a regular file", "image-spec, image-layout.md"))
                 .found(Fact::new(kind.name(), "the file system")));
         }
-        Ok(Self { length: metadata.len(), file, path })
+        Ok(Self { length: metadata.len(), handle: file, path })
     }
 
     /// Where it was opened.
@@ -87,7 +87,7 @@ impl File {
 
     /// The open file, for flushing.
     pub(super) fn fd(&self) -> rustix::fd::BorrowedFd<'_> {
-        self.file.as_fd()
+        self.handle.as_fd()
     }
 
     /// Refuses a file whose size changed since it was opened.
@@ -95,7 +95,7 @@ impl File {
     /// # Errors
     /// `blob.changed_during_read`.
     pub fn check_unchanged(&self) -> Result<()> {
-        let now = self.file.metadata().map_err(|error| Error::io(format!("examine {}", shown(&self.path)), error))?.len();
+        let now = self.handle.metadata().map_err(|error| Error::io(format!("examine {}", shown(&self.path)), error))?.len();
         if now == self.length {
             return Ok(());
         }
@@ -106,13 +106,13 @@ impl File {
 
     /// Device and inode, which say whether two names are one file.
     pub fn identity(&self) -> Result<(u64, u64)> {
-        let metadata = self.file.metadata().map_err(|error| Error::io(format!("examine {}", shown(&self.path)), error))?;
+        let metadata = self.handle.metadata().map_err(|error| Error::io(format!("examine {}", shown(&self.path)), error))?;
         Ok((metadata.dev(), metadata.ino()))
     }
 
     /// Whether users other than the owner and the group may write to it.
     pub fn writable_by_others(&self) -> bool {
-        self.file.metadata().is_ok_and(|metadata| metadata.mode() & 0o002 != 0)
+        self.handle.metadata().is_ok_and(|metadata| metadata.mode() & 0o002 != 0)
     }
 
     /// All bytes, if there are no more than `most`; `Ok(None)` if there are.
@@ -135,7 +135,7 @@ impl ReadAt for File {
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         loop {
-            match self.file.read_at(buffer, offset) {
+            match self.handle.read_at(buffer, offset) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => return other,
             }
@@ -245,7 +245,8 @@ impl Directory {
     /// `io`.
     pub fn open(path: &Path) -> Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| Error::io(format!("open the directory {}", shown(path)), errno.into()))?;
+        let fd = rustix::fs::open(path, flags, Mode::empty())
+            .map_err(|errno| Error::io(format!("open the directory {}", shown(path)), errno.into()))?;
         Ok(Self { fd, path: path.to_owned() })
     }
 
@@ -299,9 +300,11 @@ impl Directory {
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(Errno::LOOP | Errno::XDEV) => Err(self.symlink(relative)),
             // Sockets and some devices refuse to be opened at all.
-            Err(Errno::NXIO | Errno::NODEV) => Err(Error::new(Code::PathNotRegular, format!("{} is not a regular file", shown(&self.path.join(relative))))
-                .expected(Fact::new("a regular file", "image-spec, image-layout.md"))
-                .found(Fact::new(EntryKind::Special.name(), "the file system"))),
+            Err(Errno::NXIO | Errno::NODEV) => {
+                Err(Error::new(Code::PathNotRegular, format!("{} is not a regular file", shown(&self.path.join(relative))))
+                    .expected(Fact::new("a regular file", "image-spec, image-layout.md"))
+                    .found(Fact::new(EntryKind::Special.name(), "the file system")))
+            }
             Err(errno) => Err(Error::io(format!("open {}", shown(&self.path.join(relative))), errno.into())),
         }
     }

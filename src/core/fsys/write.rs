@@ -124,8 +124,10 @@ impl WriteDirectory {
         match rustix::fs::openat2(self.directory.fd(), relative, flags, Mode::empty(), resolve) {
             Ok(fd) => Ok(Some(Self { directory: Directory::opened(fd, path), faults: self.faults.clone(), owner: self.owner })),
             Err(Errno::NOENT) => Ok(None),
-            Err(Errno::LOOP | Errno::XDEV) => Err(Error::new(Code::PathSymlink, format!("{} is a symbolic link that is not followed", shown(&path)))
-                .expected(Fact::new("a directory", "image-spec, image-layout.md"))),
+            Err(Errno::LOOP | Errno::XDEV) => {
+                Err(Error::new(Code::PathSymlink, format!("{} is a symbolic link that is not followed", shown(&path)))
+                    .expected(Fact::new("a directory", "image-spec, image-layout.md")))
+            }
             Err(Errno::NOTDIR) => Err(Error::new(Code::PathNotRegular, format!("{} is not a directory", shown(&path)))
                 .expected(Fact::new("a directory", "image-spec, image-layout.md"))),
             Err(errno) => Err(failed("open the directory", &path, errno)),
@@ -135,7 +137,8 @@ impl WriteDirectory {
     /// Another handle on the same directory, whose locks are its own.
     pub(super) fn reopened(&self) -> Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        rustix::fs::openat(self.directory.fd(), ".", flags, Mode::empty()).map_err(|errno| failed("open the directory", self.directory.path(), errno))
+        rustix::fs::openat(self.directory.fd(), ".", flags, Mode::empty())
+            .map_err(|errno| failed("open the directory", self.directory.path(), errno))
     }
 
     /// What identifies the content of a file, links not followed; `None` if it is not there or not regular.
@@ -213,8 +216,10 @@ impl WriteDirectory {
             Err(errno) => return Err(failed("create the directory", &self.path_of(relative), errno)),
         }
         if let Some((user, group)) = self.owner {
-            self.change(Operation::Own, || rustix::fs::chownat(self.directory.fd(), relative, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW))
-                .map_err(|errno| failed("set the owner of", &self.path_of(relative), errno))?;
+            self.change(Operation::Own, || {
+                rustix::fs::chownat(self.directory.fd(), relative, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)
+            })
+            .map_err(|errno| failed("set the owner of", &self.path_of(relative), errno))?;
         }
         Ok(true)
     }
@@ -357,9 +362,7 @@ impl<'a> Staged<'a> {
 
     /// Sets the size; what was not written reads as zeros.
     pub fn resize(&self, length: u64) -> Result<()> {
-        self.home
-            .change(Operation::Resize, || rustix::fs::ftruncate(&self.fd, length))
-            .map_err(|errno| self.failed("size", errno))
+        self.home.change(Operation::Resize, || rustix::fs::ftruncate(&self.fd, length)).map_err(|errno| self.failed("size", errno))
     }
 
     /// Reserves space for `length` bytes, so that a full disk is found before the work and not after it. File systems
@@ -376,14 +379,13 @@ impl<'a> Staged<'a> {
 
     /// Makes the content durable. A failure is final: the kernel reports a lost write once, so asking again would lie.
     pub fn sync(&self) -> Result<()> {
-        self.home
-            .change(Operation::SyncFile, || rustix::fs::fdatasync(&self.fd))
-            .map_err(|errno| self.failed("flush", errno))
+        self.home.change(Operation::SyncFile, || rustix::fs::fdatasync(&self.fd)).map_err(|errno| self.failed("flush", errno))
     }
 
     /// Takes permissions, group and owner from the file `like` in the same directory, owner and group as far as we may.
     pub fn resemble(&self, like: &str) -> Result<()> {
-        let theirs = rustix::fs::statat(self.home.directory.fd(), like, AtFlags::SYMLINK_NOFOLLOW).map_err(|errno| self.failed("prepare", errno))?;
+        let theirs =
+            rustix::fs::statat(self.home.directory.fd(), like, AtFlags::SYMLINK_NOFOLLOW).map_err(|errno| self.failed("prepare", errno))?;
         let ours = rustix::fs::fstat(&self.fd).map_err(|errno| self.failed("examine", errno))?;
         let set = |owner, group| match self.home.change(Operation::Own, || rustix::fs::fchown(&self.fd, owner, group)) {
             Ok(()) | Err(Errno::PERM) => Ok(()),
@@ -397,7 +399,9 @@ impl<'a> Staged<'a> {
         }
         if (theirs.st_mode ^ ours.st_mode) & 0o777 != 0 {
             let mode = Mode::from_raw_mode(theirs.st_mode & 0o777);
-            self.home.change(Operation::Mode, || rustix::fs::fchmod(&self.fd, mode)).map_err(|errno| self.failed("set the mode of", errno))?;
+            self.home
+                .change(Operation::Mode, || rustix::fs::fchmod(&self.fd, mode))
+                .map_err(|errno| self.failed("set the mode of", errno))?;
         }
         Ok(())
     }
@@ -408,13 +412,18 @@ impl<'a> Staged<'a> {
             None => self.link(directory, name),
             Some(temporary) => {
                 let (from, to) = (self.home.directory.fd(), directory.directory.fd());
-                match self.home.change(Operation::Rename, || rustix::fs::renameat_with(from, temporary.as_str(), to, name, RenameFlags::NOREPLACE)) {
+                match self
+                    .home
+                    .change(Operation::Rename, || rustix::fs::renameat_with(from, temporary.as_str(), to, name, RenameFlags::NOREPLACE))
+                {
                     // A file system without the flag: a second name never replaces anything, and the first is removed.
                     Err(Errno::INVAL | Errno::NOSYS) => {
-                        self.home.change(Operation::Link, || rustix::fs::linkat(from, temporary.as_str(), to, name, AtFlags::empty())).inspect(|()| {
-                            // A temporary name that stays is harmless, and the file is complete.
-                            let _ = self.home.unlink(temporary);
-                        })
+                        self.home
+                            .change(Operation::Link, || rustix::fs::linkat(from, temporary.as_str(), to, name, AtFlags::empty()))
+                            .inspect(|()| {
+                                // A temporary name that stays is harmless, and the file is complete.
+                                let _ = self.home.unlink(temporary);
+                            })
                     }
                     other => other,
                 }

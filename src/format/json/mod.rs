@@ -147,9 +147,7 @@ impl<'a> Node<'a> {
 
     /// The member called `name`, null included.
     pub fn get_or_null(self, name: &str) -> Option<Node<'a>> {
-        scan::Members::new(self.text)
-            .find(|(key, _)| scan::key_is(key, name))
-            .map(|(_, value)| Node { text: value })
+        scan::Members::new(self.text).find(|(key, _)| scan::key_is(key, name)).map(|(_, value)| Node { text: value })
     }
 
     /// The text of a string value.
@@ -162,7 +160,7 @@ impl<'a> Node<'a> {
         if self.kind() != Kind::Number || !self.text.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        self.text.parse().ok().filter(|size| *size <= i64::MAX as u64)
+        self.text.parse().ok().filter(|size| i64::try_from(*size).is_ok())
     }
 
     /// `true` or `false`.

@@ -267,10 +267,7 @@ impl<'a> Keys<'a> {
         if self.many.is_empty() {
             self.many.extend(self.few.drain(..));
         }
-        match self.many.replace(key) {
-            Some(twice) => Some(twice.into_owned()),
-            None => None,
-        }
+        self.many.replace(key).map(std::borrow::Cow::into_owned)
     }
 }
 

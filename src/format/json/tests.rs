@@ -55,7 +55,15 @@ fn values_are_found_where_they_stand() {
 
 #[test]
 fn only_whole_numbers_in_range_are_sizes() {
-    for (text, size) in [("0", Some(0)), ("9223372036854775807", Some(i64::MAX as u64)), ("9223372036854775808", None), ("-1", None), ("1.0", None), ("1e3", None), ("\"1\"", None)] {
+    for (text, size) in [
+        ("0", Some(0)),
+        ("9223372036854775807", Some(i64::MAX as u64)),
+        ("9223372036854775808", None),
+        ("-1", None),
+        ("1.0", None),
+        ("1e3", None),
+        ("\"1\"", None),
+    ] {
         assert_eq!(parse(text).unwrap().root().as_size(), size, "{text}");
     }
 }

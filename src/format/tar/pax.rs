@@ -113,7 +113,8 @@ fn record(rest: &[u8], at: u64) -> Result<(usize, Record<'_>)> {
     };
     let space = rest.iter().position(|byte| *byte == b' ').ok_or_else(|| malformed("has no length"))?;
     let digits = rest.get(..space).unwrap_or_default();
-    let length: usize = plain(digits).and_then(|length| usize::try_from(length).ok()).ok_or_else(|| malformed("has a length that is no number"))?;
+    let length: usize =
+        plain(digits).and_then(|length| usize::try_from(length).ok()).ok_or_else(|| malformed("has a length that is no number"))?;
     let start = space.saturating_add(1);
     let inner = rest.get(start..length).ok_or_else(|| malformed("has a length that goes beyond the header"))?;
     let inner = inner.strip_suffix(b"\n").ok_or_else(|| malformed("does not end with a newline where its length says"))?;

@@ -125,7 +125,10 @@ fn read(bytes: &[u8], profile: Profile) -> Result<(Vec<Member>, Vec<Code>)> {
 fn code(result: Result<(Vec<Member>, Vec<Code>)>) -> Result<Vec<String>, Code> {
     result.map(|(members, _)| members.iter().map(|member| String::from_utf8_lossy(&member.name).into_owned()).collect()).map_err(|error| {
         let finding = error.finding();
-        let facts = [&finding.expected, &finding.found].into_iter().flatten().any(|fact| fact.from.contains("offset") || fact.value.contains("offset"));
+        let facts = [&finding.expected, &finding.found]
+            .into_iter()
+            .flatten()
+            .any(|fact| fact.from.contains("offset") || fact.value.contains("offset"));
         assert!(facts, "no offset in {finding:?}");
         assert!(!error.to_string().contains('\0'), "{error}");
         error.code()
@@ -143,7 +146,11 @@ fn what_two_readers_could_read_differently_is_refused() {
     let cases: Vec<(&str, Vec<u8>, Code)> = vec![
         ("T1 a PAX size above the header's", archive(&[&pax(&[("size", b"512")]), &a, &inner]), Code::TarSizeConflict),
         ("T1 a PAX size below the header's", archive(&[&pax(&[("size", b"0")]), &file("a", 512).header(), &inner]), Code::TarSizeConflict),
-        ("T1 a large PAX size against another size", archive(&[&pax(&[("size", b"9663676416")]), &file("a", 5).header()]), Code::TarSizeConflict),
+        (
+            "T1 a large PAX size against another size",
+            archive(&[&pax(&[("size", b"9663676416")]), &file("a", 5).header()]),
+            Code::TarSizeConflict,
+        ),
         (
             "T1 a PAX size against base-256",
             archive(&[&pax(&[("size", b"9663676416")]), &size(b"\x80\0\0\0\0\0\0\x02\x40\0\0\x01")]),
@@ -204,7 +211,11 @@ fn what_two_readers_could_read_differently_is_refused() {
         ("T9 only spaces", archive(&[&size(&[b' '; 12])]), Code::TarNumber),
         ("T9 a mode that is none", archive(&[&file("a", 0).put(100, b"rw-r--r-").header()]), Code::TarNumber),
         ("T9 a negative owner", archive(&[&file("a", 0).put(108, &[0xff; 8]).header()]), Code::TarNumber),
-        ("T9 an owner that is none in an extension header", archive(&[&ustar("x", b'x', 0).put(108, b"root").header(), &a]), Code::TarNumber),
+        (
+            "T9 an owner that is none in an extension header",
+            archive(&[&ustar("x", b'x', 0).put(108, b"root").header(), &a]),
+            Code::TarNumber,
+        ),
         ("T9 a device number that is none", archive(&[&file("a", 0).put(329, b"x").header()]), Code::TarNumber),
         ("T9 a PAX size of 2^63", archive(&[&pax(&[("size", b"9223372036854775808")]), &a]), Code::TarNumber),
         ("T9 a negative PAX size", archive(&[&pax(&[("size", b"-1")]), &a]), Code::TarNumber),
@@ -214,7 +225,11 @@ fn what_two_readers_could_read_differently_is_refused() {
         ("T10 an old directory with content", archive(&[&ustar("d/", 0, 512).v7().with(&inner)]), Code::TarSizeOnNonFile),
         ("T10 a hard link with content", archive(&[&ustar("l", b'1', 512).with(&inner)]), Code::TarSizeOnNonFile),
         ("T10 a symbolic link with content", archive(&[&ustar("l", b'2', 512).with(&inner)]), Code::TarSizeOnNonFile),
-        ("T10 a directory with a PAX size", archive(&[&pax(&[("size", b"9663676416")]), &ustar("d/", b'5', 0).header()]), Code::TarSizeOnNonFile),
+        (
+            "T10 a directory with a PAX size",
+            archive(&[&pax(&[("size", b"9663676416")]), &ustar("d/", b'5', 0).header()]),
+            Code::TarSizeOnNonFile,
+        ),
         ("T13 a GNU sparse file", archive(&[&ustar("s", b'S', 0).gnu().header()]), Code::TarSparse),
         (
             "T13 a PAX 0.0 sparse file",
@@ -237,11 +252,19 @@ fn what_two_readers_could_read_differently_is_refused() {
         ("T25 a file with the name of a directory", archive(&[&file("a/", 0).header()]), Code::TarType),
         ("T25 an unknown magic", archive(&[&file("a", 0).put(257, b"tsar").header()]), Code::TarType),
         ("a GNU name with a NUL inside", archive(&[&long(b'L', "a\0b"), &a]), Code::TarName),
-        ("a GNU name that goes on in its padding", archive(&[&[ustar("L", b'L', 3).gnu().header(), [b'n'; 512].to_vec()].concat(), &a]), Code::TarName),
+        (
+            "a GNU name that goes on in its padding",
+            archive(&[&[ustar("L", b'L', 3).gnu().header(), [b'n'; 512].to_vec()].concat(), &a]),
+            Code::TarName,
+        ),
         ("an empty GNU name", archive(&[&long(b'L', ""), &a]), Code::TarName),
         ("a v7 header with a prefix", archive(&[&file("a", 0).v7().put(345, b"dir").header()]), Code::TarName),
         ("an old GNU header with a prefix", archive(&[&file("a", 0).gnu().put(345, b"dir").header()]), Code::TarName),
-        ("a star header with a prefix into its times", archive(&[&file("a", 0).put(345, &[b'p'; 150]).put(508, b"tar\0").header()]), Code::TarName),
+        (
+            "a star header with a prefix into its times",
+            archive(&[&file("a", 0).put(345, &[b'p'; 150]).put(508, b"tar\0").header()]),
+            Code::TarName,
+        ),
     ];
     for (what, bytes, expected) in cases {
         for profile in BOTH {
@@ -255,11 +278,21 @@ fn an_outer_archive_is_judged_harder_than_a_layer() {
     let a = file("a", 0).header();
     let other = archive(&[&file("b", 0).header()]);
     let cases: Vec<(&str, Vec<u8>, Code, &[&str])> = vec![
-        ("T2 a GNU name and harmless PAX", archive(&[&pax(&[("SCHILY.xattr.user.a", b"1")]), &long(b'L', "l"), &a]), Code::TarMixedExtensions, &["l"]),
+        (
+            "T2 a GNU name and harmless PAX",
+            archive(&[&pax(&[("SCHILY.xattr.user.a", b"1")]), &long(b'L', "l"), &a]),
+            Code::TarMixedExtensions,
+            &["l"],
+        ),
         ("T10 T25 a character device", archive(&[&ustar("c", b'3', 0).header()]), Code::TarType, &["c"]),
         ("T10 T25 a block device", archive(&[&ustar("b", b'4', 0).header()]), Code::TarType, &["b"]),
         ("T10 T25 a FIFO", archive(&[&ustar("f", b'6', 0).header()]), Code::TarType, &["f"]),
-        ("an old GNU header with times", archive(&[&file("a", 0).gnu().put(345, b"00000000001\x0000000000002\0").header()]), Code::TarName, &["a"]),
+        (
+            "an old GNU header with times",
+            archive(&[&file("a", 0).gnu().put(345, b"00000000001\x0000000000002\0").header()]),
+            Code::TarName,
+            &["a"],
+        ),
         ("T21 two archives, one behind the other", [archive(&[&a]), other].concat(), Code::TarDataAfterEnd, &["a"]),
         ("T21 one byte behind the end", [&archive(&[&a])[..], &[0; 9999], &[1]].concat(), Code::TarDataAfterEnd, &["a"]),
     ];
@@ -312,7 +345,11 @@ fn limits_are_obeyed_to_the_member_and_to_the_byte() {
     assert!(read_within(&archive(&[&a, &a, &a]), &three, Profile::Archive).is_ok());
     assert_eq!(code(read_within(&archive(&[&a, &a, &a, &a]), &three, Profile::Archive)), Err(Code::TarTooMany), "T24");
     let globals = extension(b'g', b"");
-    assert_eq!(code(read_within(&archive(&[&globals, &globals, &globals, &globals]), &three, Profile::Archive)), Err(Code::TarTooMany), "T24");
+    assert_eq!(
+        code(read_within(&archive(&[&globals, &globals, &globals, &globals]), &three, Profile::Archive)),
+        Err(Code::TarTooMany),
+        "T24"
+    );
 
     let names = Limits { long_name_bytes: 5000, ..Limits::STANDARD };
     let name = |length: usize| "n".repeat(length);
@@ -331,7 +368,14 @@ fn limits_are_obeyed_to_the_member_and_to_the_byte() {
 fn pax_values_are_cut_by_length_and_never_at_newlines() {
     let fake: &[u8] = b"\x01\n\n\0\x0213 size=512\n99 path=evil\n";
     let bytes = archive(&[
-        &pax(&[("SCHILY.xattr.security.capability", fake), ("path", b"real\nname"), ("size", b"3"), ("uid", b"70000"), ("gid", b"8"), ("mtime", b"-1.5")]),
+        &pax(&[
+            ("SCHILY.xattr.security.capability", fake),
+            ("path", b"real\nname"),
+            ("size", b"3"),
+            ("uid", b"70000"),
+            ("gid", b"8"),
+            ("mtime", b"-1.5"),
+        ]),
         &file("short", 3).with(b"abc"),
     ]);
     for profile in BOTH {
@@ -376,8 +420,10 @@ fn names_come_from_where_the_dialect_has_them() {
         Profile::Archive,
     )
     .unwrap();
-    let seen: Vec<(String, String)> =
-        members.iter().map(|member| (String::from_utf8(member.name.clone()).unwrap(), String::from_utf8(member.link.clone()).unwrap())).collect();
+    let seen: Vec<(String, String)> = members
+        .iter()
+        .map(|member| (String::from_utf8(member.name.clone()).unwrap(), String::from_utf8(member.link.clone()).unwrap()))
+        .collect();
     let pair = |name: &str, link: &str| (name.to_owned(), link.to_owned());
     let full = "y".repeat(155) + "/" + &"x".repeat(100);
     assert_eq!(
@@ -417,7 +463,9 @@ impl ReadAt for Hollow {
         buffer[..count].fill(0);
         for (at, piece) in &self.pieces {
             for (position, byte) in piece.iter().enumerate() {
-                if let Some(target) = (at + position as u64).checked_sub(offset).and_then(|place| buffer[..count].get_mut(usize::try_from(place).unwrap())) {
+                if let Some(target) =
+                    (at + position as u64).checked_sub(offset).and_then(|place| buffer[..count].get_mut(usize::try_from(place).unwrap()))
+                {
                     *target = *byte;
                 }
             }
@@ -498,8 +546,16 @@ fn a_failure_beneath_keeps_its_code() {
 
 #[test]
 fn names_have_one_spelling() {
-    let accepted =
-        [("index.json", "index.json"), ("./index.json", "index.json"), ("blobs//sha256///x", "blobs/sha256/x"), ("blobs/", "blobs"), ("./", ""), (".", ""), (".//a", "a"), ("..a/b..", "..a/b..")];
+    let accepted = [
+        ("index.json", "index.json"),
+        ("./index.json", "index.json"),
+        ("blobs//sha256///x", "blobs/sha256/x"),
+        ("blobs/", "blobs"),
+        ("./", ""),
+        (".", ""),
+        (".//a", "a"),
+        ("..a/b..", "..a/b.."),
+    ];
     for (name, expected) in accepted {
         assert_eq!(normalise(name.as_bytes()).unwrap(), expected, "{name}");
     }
@@ -523,7 +579,8 @@ fn written_headers_are_the_same_every_time() {
     ]
     .concat();
     let (members, warnings) = read(&bytes, Profile::Archive).unwrap();
-    let seen: Vec<_> = members.iter().map(|member| (String::from_utf8_lossy(&member.name), member.kind, member.size, member.mode, member.mtime)).collect();
+    let seen: Vec<_> =
+        members.iter().map(|member| (String::from_utf8_lossy(&member.name), member.kind, member.size, member.mode, member.mtime)).collect();
     assert_eq!(
         seen,
         [
@@ -674,12 +731,26 @@ fn mutated(bytes: &[u8], dice: &mut Dice) -> Vec<u8> {
 fn accepted(count: usize, most: usize, profile: Profile) -> Vec<(Vec<u8>, Vec<Vec<u8>>)> {
     let member = |name: &str, content: &[u8], kind| Wanted { name: name.to_owned(), content: content.to_vec(), kind, attribute: None };
     let deep = "deep/".repeat(30) + "name";
-    let plain = [member("dir/", b"", Kind::Directory), member("dir/file", b"content", Kind::File), member("link", b"", Kind::Symlink), member(&deep, &[b'x'; 600], Kind::File)];
+    let plain = [
+        member("dir/", b"", Kind::Directory),
+        member("dir/file", b"content", Kind::File),
+        member("link", b"", Kind::Symlink),
+        member(&deep, &[b'x'; 600], Kind::File),
+    ];
     let sources = [
         built(&plain, true),
         built(&plain, false),
-        archive(&[&pax(&[("path", deep.as_bytes()), ("mtime", b"1.5"), ("SCHILY.xattr.user.a", b"\n\n")]), &file("a", 9).with(b"123456789"), &ustar("b/", 0, 0).v7().header()]),
-        archive(&[&extension(b'g', &record("comment", b"hello")), &file("a", 1).with(b"1"), &long(b'K', &deep), &ustar("l", b'1', 0).gnu().header()]),
+        archive(&[
+            &pax(&[("path", deep.as_bytes()), ("mtime", b"1.5"), ("SCHILY.xattr.user.a", b"\n\n")]),
+            &file("a", 9).with(b"123456789"),
+            &ustar("b/", 0, 0).v7().header(),
+        ]),
+        archive(&[
+            &extension(b'g', &record("comment", b"hello")),
+            &file("a", 1).with(b"1"),
+            &long(b'K', &deep),
+            &ustar("l", b'1', 0).gnu().header(),
+        ]),
     ];
     let mut dice = Dice(0x5eed);
     let mut found = Vec::new();
@@ -698,7 +769,13 @@ fn accepted(count: usize, most: usize, profile: Profile) -> Vec<(Vec<u8>, Vec<Ve
 
 /// Runs a program on `input`; `None` with a visible line if there is no such program.
 fn run(program: &str, arguments: &[&str], input: &[u8]) -> Option<std::process::Output> {
-    let child = Command::new(program).args(arguments).env("LC_ALL", "C").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = Command::new(program)
+        .args(arguments)
+        .env("LC_ALL", "C")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
     let Ok(mut child) = child else {
         println!("skipped: there is no {program} here");
         return None;
@@ -723,7 +800,12 @@ fn gnu_tar_lists_what_we_accept() {
     for (bytes, names) in cases {
         let output = run("tar", &["--list", "--quoting-style=literal", "--file=-"], &bytes).unwrap();
         let listed = names.iter().flat_map(|name| [name, &b"\n"[..]].concat()).collect::<Vec<u8>>();
-        assert_eq!(String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&listed), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&listed),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 }
 

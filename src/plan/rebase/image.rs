@@ -87,8 +87,13 @@ pub fn rebase_image(input: &Input<'_>, options: &Options, limits: &Limits) -> Re
     if new.manifest.layers.is_empty() {
         return Err(Error::new(Code::BaseEmpty, "the new base has no layers").at(&new.descriptor.digest));
     }
-    let layers: Vec<(Origin, Descriptor)> =
-        new.manifest.layers.iter().map(|layer| (Origin::Base, layer.clone())).chain(tail.iter().map(|layer| (Origin::App, layer.clone()))).collect();
+    let layers: Vec<(Origin, Descriptor)> = new
+        .manifest
+        .layers
+        .iter()
+        .map(|layer| (Origin::Base, layer.clone()))
+        .chain(tail.iter().map(|layer| (Origin::App, layer.clone())))
+        .collect();
     let diff_ids: Vec<Digest> = new.config.diff_ids.iter().chain(tail_diff_ids).cloned().collect();
 
     let merged = config::merge(old.map(|old| old.config.root()), app.config.root(), new.config.root(), &options.preferences);
@@ -118,7 +123,12 @@ pub fn rebase_image(input: &Input<'_>, options: &Options, limits: &Limits) -> Re
     }
     let config = Authored { media_type: media_type::OCI_CONFIG.into(), blob: Verified::authored(document.render().into_bytes()) };
 
-    let inherited = annotations::merge(old.map(|old| &old.manifest.annotations), &app.manifest.annotations, &new.manifest.annotations, &options.preferences);
+    let inherited = annotations::merge(
+        old.map(|old| &old.manifest.annotations),
+        &app.manifest.annotations,
+        &new.manifest.annotations,
+        &options.preferences,
+    );
     decisions.extend(inherited.decisions);
     let mut value = Value::open(app.manifest.root());
     value.set("mediaType", Value::string(media_type::OCI_MANIFEST));
@@ -128,7 +138,7 @@ pub fn rebase_image(input: &Input<'_>, options: &Options, limits: &Limits) -> Re
     config_entry.set("size", Value::size(config.blob.size()));
     value.set("config", config_entry);
     value.set("layers", Value::Array(layers.iter().map(|(_, layer)| layer_entry(layer, limits)).collect::<Result<_>>()?));
-    value.set("annotations", annotation_value(app, &inherited.annotations, &lineage(app, new, options), limits)?);
+    value.set("annotations", annotation_value(app, &inherited.annotations, &lineage(app, new, options)));
     let manifest = Authored { media_type: media_type::OCI_MANIFEST.into(), blob: Verified::authored(value.render().into_bytes()) };
 
     if media_type::is_docker(&app.manifest.media_type) || layers.iter().any(|(_, layer)| media_type::is_docker(&layer.media_type)) {
@@ -180,8 +190,7 @@ fn lineage(app: &Image, new: &Image, options: &Options) -> Vec<(String, Option<S
 
 /// The annotations of the result: the app's in their order and bytes where they stayed, then what the merge took over, then the
 /// lineage. A pair without a value is removed.
-fn annotation_value(app: &Image, merged: &std::collections::BTreeMap<String, String>, lineage: &[(String, Option<String>)], limits: &Limits) -> Result<Value> {
-    let _ = limits;
+fn annotation_value(app: &Image, merged: &std::collections::BTreeMap<String, String>, lineage: &[(String, Option<String>)]) -> Value {
     let old = app.manifest.root().get("annotations");
     let mut value = old.map_or_else(Value::object, Value::open);
     for (key, own) in &app.manifest.annotations {
@@ -202,7 +211,7 @@ fn annotation_value(app: &Image, merged: &std::collections::BTreeMap<String, Str
             None => value.remove(key),
         }
     }
-    Ok(value)
+    value
 }
 
 /// What becomes of one entry of an index.
@@ -249,4 +258,3 @@ pub fn rebase_index(index: &ImageIndex, entries: &[Entry], options: &Options, li
     value.set("annotations", annotations);
     Ok(Authored { media_type: media_type::OCI_INDEX.into(), blob: Verified::authored(value.render().into_bytes()) })
 }
-

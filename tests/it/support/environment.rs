@@ -60,14 +60,20 @@ impl Environment {
     /// Runs the program with `--format json` and reads the document that it prints.
     pub fn json(&self, arguments: &[&str]) -> (i32, serde_json::Value) {
         let outcome = self.run(&[arguments, &["--format", "json"]].concat());
-        let document = serde_json::from_str(&outcome.out).unwrap_or_else(|error| panic!("{arguments:?}: {error}\n{}\n{}", outcome.out, outcome.err));
+        let document =
+            serde_json::from_str(&outcome.out).unwrap_or_else(|error| panic!("{arguments:?}: {error}\n{}\n{}", outcome.out, outcome.err));
         (outcome.status, document)
     }
 
     /// Runs the program and expects it to be refused with `code` and `status`.
     pub fn refused(&self, arguments: &[&str], code: &str, status: i32) -> Outcome {
         let outcome = self.run(arguments);
-        assert!(outcome.err.contains(&format!("[{code}]")), "{arguments:?} should be refused with {code}\n{}\n{}", outcome.out, outcome.err);
+        assert!(
+            outcome.err.contains(&format!("[{code}]")),
+            "{arguments:?} should be refused with {code}\n{}\n{}",
+            outcome.out,
+            outcome.err
+        );
         assert_eq!(outcome.status, status, "{arguments:?}\n{}", outcome.err);
         outcome
     }

@@ -110,7 +110,10 @@ pub struct Image {
 impl Image {
     /// An image for linux/amd64 of these layers, with an ordinary history of one entry for each.
     pub fn of(layers: &[&Layer]) -> Self {
-        let history: Vec<Value> = layers.iter().map(|layer| json!({"created": "2024-01-01T00:00:00Z", "created_by": format!("layer {}", &layer.diff_id()[7..15])})).collect();
+        let history: Vec<Value> = layers
+            .iter()
+            .map(|layer| json!({"created": "2024-01-01T00:00:00Z", "created_by": format!("layer {}", &layer.diff_id()[7..15])}))
+            .collect();
         Self {
             layers: layers.iter().map(|layer| (*layer).clone()).collect(),
             config: json!({"created": "2024-01-01T00:00:00Z", "architecture": "amd64", "os": "linux", "config": {}, "history": history}),
@@ -256,7 +259,8 @@ impl Layout {
 
     /// Its files by path, `oci-layout` first.
     pub fn files(&self) -> Vec<(String, Vec<u8>)> {
-        let mut files = vec![("oci-layout".to_owned(), br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec()), ("index.json".to_owned(), self.index_json())];
+        let mut files =
+            vec![("oci-layout".to_owned(), br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec()), ("index.json".to_owned(), self.index_json())];
         files.extend(self.blobs.iter().map(|(digest, bytes)| (format!("blobs/{}", digest.replace(':', "/")), bytes.clone())));
         files
     }
@@ -317,7 +321,12 @@ impl ReadBack {
     /// The document of the entry called `name`.
     pub fn named(&self, name: &str) -> Value {
         let index = self.index_json();
-        let entries: Vec<&Value> = index["manifests"].as_array().unwrap().iter().filter(|entry| entry["annotations"]["org.opencontainers.image.ref.name"] == name).collect();
+        let entries: Vec<&Value> = index["manifests"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|entry| entry["annotations"]["org.opencontainers.image.ref.name"] == name)
+            .collect();
         assert_eq!(entries.len(), 1, "{name} in {index:#}");
         self.json(entries[0]["digest"].as_str().unwrap())
     }
