@@ -75,6 +75,30 @@ pub struct Request {
     pub mtime: u64,
 }
 
+impl Request {
+    /// A request for `image` that decides nothing else: no bases, no output, the app wins conflicts, every platform must move.
+    pub fn of(image: &str) -> Self {
+        Self {
+            image: image.to_owned(),
+            onto: None,
+            bases: Vec::new(),
+            from: None,
+            seam_layers: None,
+            map: Vec::new(),
+            platform: None,
+            on_missing_platform: MissingPlatform::Fail,
+            trust_platform: TrustPlatform::Refuse,
+            prefer: Vec::new(),
+            created: CreatedPolicy::Newest,
+            annotations: Vec::new(),
+            base_name: None,
+            output: None,
+            names: Vec::new(),
+            mtime: 0,
+        }
+    }
+}
+
 /// Everything that a rebase will do. It is complete: writing needs no further decision.
 #[derive(Debug)]
 pub struct Plan {

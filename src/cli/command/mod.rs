@@ -38,7 +38,7 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Annotate(arguments) => annotate::run(arguments, terminal),
         Command::Demo(arguments) => demo::run(arguments, terminal),
         Command::Explain(arguments) => explain::run(arguments, terminal),
-        Command::Generate(arguments) => generate::run(arguments, terminal),
+        Command::Generate(arguments) => generate::run(arguments),
     }
 }
 
