@@ -61,7 +61,7 @@ macro_rules! codes {
         /// A stable code. Its text form is [`Code::slug`].
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {
-            $(#[doc = $meaning] $variant,)*
+            $(#[doc = concat!("`", $slug, "`")] $variant,)*
         }
 
         impl Code {
