@@ -14,6 +14,7 @@ mod graph;
 mod image;
 pub mod layer;
 mod reference;
+pub mod referrers;
 mod resolve;
 mod source;
 pub mod verify;

@@ -8,6 +8,7 @@ use super::{Page, Report, Tone, exit_of};
 use crate::core::{Digest, ExitClass, Finding, text};
 use crate::oci::Platform;
 use crate::read::SourceKind;
+use crate::read::referrers::FoundBy;
 
 /// Whose a fact is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -115,8 +116,8 @@ pub struct Referrer {
     pub artifact_type: String,
     /// Whether it speaks of the life cycle of the image.
     pub lifecycle: bool,
-    /// How it was found: `subject`, `fallback tag`, `tag`.
-    pub found_by: String,
+    /// How it was found.
+    pub found_by: FoundBy,
     /// Its annotations.
     pub annotations: BTreeMap<String, String>,
 }
@@ -263,11 +264,12 @@ impl EntryReport {
         }
         for referrer in &self.referrers {
             let life = if referrer.lifecycle { " (lifecycle)" } else { "" };
-            page.field(
-                2,
-                "referrer",
-                &format!("{}{life}  {}  by {}", referrer.artifact_type, page.digest(&referrer.digest), referrer.found_by),
-            );
+            let how = match referrer.found_by {
+                FoundBy::Subject => "its subject",
+                FoundBy::FallbackTag => "the fallback tag",
+                FoundBy::Tag => "its tag",
+            };
+            page.field(2, "referrer", &format!("{}{life}  {}  by {}", referrer.artifact_type, page.digest(&referrer.digest), how));
             for (key, value) in &referrer.annotations {
                 page.field(4, "", &format!("{key}={value}"));
             }

@@ -59,6 +59,11 @@ impl Bases {
         }
     }
 
+    /// The bounds that reading obeys.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Whether nothing was named.
     pub fn is_empty(&self) -> bool {
         self.sources.is_empty() && self.named.is_empty()
