@@ -114,6 +114,23 @@ struct Inflated {
     content: Hasher,
 }
 
+/// How a blob is compressed, by its first bytes.
+pub(super) fn sniff(region: &Region) -> Compression {
+    let mut start = [0; 4];
+    match region.read_exact_at(&mut start, 0) {
+        Ok(()) if start.starts_with(b"\x1f\x8b") => Compression::Gzip,
+        // A zstd stream may begin with a skippable frame.
+        Ok(()) if start == *b"\x28\xb5\x2f\xfd" || (start[0] & 0xf0 == 0x50 && start[1..] == *b"\x2a\x4d\x18") => Compression::Zstd,
+        _ => Compression::None,
+    }
+}
+
+/// The digest of a blob of which none is known.
+pub(super) fn blob_digest(region: &Region, algorithm: Algorithm) -> Result<Digest> {
+    let digest = RegionReader::new(region.clone(), algorithm).finish().map_err(|error| Error::io("read a layer", error))?;
+    digest.ok_or_else(|| Error::new(Code::Bug, "a layer was not read to its end"))
+}
+
 /// The error of a stream that grew beyond the bound, told apart from damage by its kind.
 const TOO_LARGE: io::ErrorKind = io::ErrorKind::FileTooLarge;
 
@@ -135,13 +152,7 @@ impl Inflated {
             Error::new(Code::LayerNotConvertible, format!("{} is no filesystem layer", text::escape(&layer.media_type))).at(&layer.digest)
         })?;
         let region = source.region(layer)?;
-        let mut start = [0; 4];
-        let found = match region.read_exact_at(&mut start, 0) {
-            Ok(()) if start.starts_with(b"\x1f\x8b") => Compression::Gzip,
-            // A zstd stream may begin with a skippable frame.
-            Ok(()) if start == *b"\x28\xb5\x2f\xfd" || (start[0] & 0xf0 == 0x50 && start[1..] == *b"\x2a\x4d\x18") => Compression::Zstd,
-            _ => Compression::None,
-        };
+        let found = sniff(&region);
         if found != compression {
             return Err(Error::new(Code::LayerCompression, "a layer is not compressed as its media type says")
                 .at(format!("{}@{}", source.shown(), layer.digest))

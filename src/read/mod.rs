@@ -10,6 +10,7 @@
 mod archive;
 mod catalogue;
 mod directory;
+mod docker;
 mod graph;
 mod image;
 pub mod layer;

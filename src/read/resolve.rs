@@ -51,7 +51,8 @@ pub fn open_reference(reference: &Reference, limits: &Limits) -> Result<Arc<Sour
         None => true,
         Some(Transport::Layout) => source.kind() == SourceKind::Layout,
         Some(Transport::Archive) => source.kind() == SourceKind::Archive,
-        Some(Transport::DockerArchive) => false,
+        // An archive with both views is read as a layout.
+        Some(Transport::DockerArchive) => source.kind() != SourceKind::Layout,
     };
     if !fits {
         return Err(Error::new(Code::UsageArgument, "the transport is another than the file's")

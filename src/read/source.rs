@@ -21,6 +21,9 @@ pub enum SourceKind {
     /// An OCI image layout in a tar archive.
     #[serde(rename = "oci-archive")]
     Archive,
+    /// What `docker save` writes, read as if it were a layout.
+    #[serde(rename = "docker-archive")]
+    DockerArchive,
 }
 
 impl SourceKind {
@@ -29,6 +32,7 @@ impl SourceKind {
         match self {
             Self::Layout => "OCI layout",
             Self::Archive => "oci-archive",
+            Self::DockerArchive => "docker-archive",
         }
     }
 }
@@ -198,7 +202,7 @@ fn open_file(file: File, limits: &Limits) -> Result<Box<dyn Container>> {
     }
     if start.len() < 512 {
         return Err(Error::new(Code::SourceUnknown, "the file is too short to be an archive")
-            .expected(Fact::new("an OCI layout directory or an oci-archive", "airbase"))
+            .expected(Fact::new("an OCI layout directory, an oci-archive or a docker-archive", "airbase"))
             .found(Fact::new(format!("{} bytes", file.length()), "the file")));
     }
     Ok(Box::new(Archive::open(file, limits)?))

@@ -335,7 +335,7 @@ impl Checker<'_> {
                     continue;
                 }
             };
-            if self.container.kind() == SourceKind::Layout && region.file().writable_by_others() {
+            if self.container.kind() == SourceKind::Layout && region.file().is_some_and(crate::core::fsys::File::writable_by_others) {
                 self.findings.push(Finding::new(Code::PathWritableByOthers, "every user may change this blob").at(&digest));
             }
             if !named {

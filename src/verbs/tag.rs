@@ -181,7 +181,7 @@ fn change(opened: &Opened, result: &Descriptor, names: Vec<String>, changed: boo
 fn layout_only(opened: &Opened, verb: &str) -> Result<()> {
     match opened.located.source.kind() {
         SourceKind::Layout => Ok(()),
-        SourceKind::Archive => Err(immutable(verb, &opened.located.source.shown())),
+        SourceKind::Archive | SourceKind::DockerArchive => Err(immutable(verb, &opened.located.source.shown())),
     }
 }
 

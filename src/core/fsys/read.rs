@@ -149,29 +149,44 @@ impl fmt::Debug for File {
     }
 }
 
-/// A part of a file, such as one member of an archive.
+/// A part of a file, such as one member of an archive, or a document that was made up for a container that lacks it.
 #[derive(Debug, Clone)]
 pub struct Region {
-    file: Arc<File>,
+    bytes: Bytes,
     offset: u64,
     length: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Bytes {
+    File(Arc<File>),
+    Memory(Arc<[u8]>),
 }
 
 impl Region {
     /// `length` bytes of `file` from `offset`.
     pub fn new(file: Arc<File>, offset: u64, length: u64) -> Self {
-        Self { file, offset, length }
+        Self { bytes: Bytes::File(file), offset, length }
     }
 
     /// The whole of `file`.
     pub fn whole(file: Arc<File>) -> Self {
         let length = file.length();
-        Self { file, offset: 0, length }
+        Self { bytes: Bytes::File(file), offset: 0, length }
     }
 
-    /// The file that it is a part of.
-    pub fn file(&self) -> &File {
-        &self.file
+    /// Bytes in memory.
+    pub fn memory(bytes: Arc<[u8]>) -> Self {
+        let length = bytes.len() as u64;
+        Self { bytes: Bytes::Memory(bytes), offset: 0, length }
+    }
+
+    /// The file that it is a part of, if it is in one.
+    pub fn file(&self) -> Option<&File> {
+        match &self.bytes {
+            Bytes::File(file) => Some(file),
+            Bytes::Memory(_) => None,
+        }
     }
 }
 
@@ -183,7 +198,11 @@ impl ReadAt for Region {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let left = self.length.saturating_sub(offset);
         let count = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-        self.file.read_at(buffer.get_mut(..count).unwrap_or_default(), self.offset.saturating_add(offset))
+        let (buffer, offset) = (buffer.get_mut(..count).unwrap_or_default(), self.offset.saturating_add(offset));
+        match &self.bytes {
+            Bytes::File(file) => file.read_at(buffer, offset),
+            Bytes::Memory(bytes) => bytes.read_at(buffer, offset),
+        }
     }
 }
 
