@@ -12,67 +12,85 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::directory::check_marker;
-use super::{Container, SourceKind, Stored, docker};
+use super::{Container, SourceKind, Stored, docker, inflate, stream};
 use crate::core::fsys::{File, ReadAt, Region};
 use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result, text};
-use crate::format::tar::{Kind, Profile, Walk, normalise};
+use crate::format::tar::{Kind, Member, Profile, Walk, normalise};
+use crate::oci::media_type::Compression;
 
 /// Names at the top of an archive that decide what it says. Nothing may come near them in another spelling.
 const CONTROL: &[&str] = &["oci-layout", "index.json", "manifest.json", "repositories", "blobs"];
 
 /// The members of an archive by name.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Members {
-    file: Arc<File>,
     names: BTreeMap<String, Content>,
 }
 
 /// What lies under one name.
 #[derive(Debug)]
 enum Content {
-    Bytes { offset: u64, length: u64 },
+    Bytes(Region),
     Link { target: String },
 }
 
 impl Members {
-    /// Walks the archive once.
+    /// Walks the archive once; a compressed one is inflated for it.
     fn read(file: &Arc<File>, limits: &Limits, findings: &mut Vec<Finding>) -> Result<Self> {
-        let mut names: BTreeMap<String, Content> = BTreeMap::new();
-        let mut walk = Walk::over(&**file, limits, Profile::Archive);
-        while let Some(member) = walk.next().transpose()? {
-            let name = normalise(&member.name)?;
-            if member.kind == Kind::Directory {
-                // Names of directories say nothing, but they must not climb out either.
-                continue;
+        let mut members = Self::default();
+        let compression = inflate::sniff(&Region::whole(Arc::clone(file)));
+        if compression == Compression::None {
+            let mut walk = Walk::over(&**file, limits, Profile::Archive);
+            while let Some(member) = walk.next().transpose()? {
+                let region = Region::new(Arc::clone(file), member.data_offset, member.size);
+                members.add(&member, region, findings)?;
             }
-            refuse_lookalike(&name, member.header_offset)?;
-            let content = match member.kind {
-                Kind::File => Content::Bytes { offset: member.data_offset, length: member.size },
-                Kind::Symlink => Content::Link { target: beside(&name, &member.link) },
-                // The target of a hard link counts from the top of the archive.
-                _ => Content::Link { target: normalise(&member.link)? },
-            };
-            if let Some(before) = names.get(&name) {
-                let repeats = match (name.starts_with("blobs/"), before, &content) {
-                    (true, Content::Bytes { offset: one, length: size }, Content::Bytes { offset: two, length }) => {
-                        size == length && same(file, *one, *two, *size)?
-                    }
-                    _ => false,
+            findings.extend(walk.warnings().iter().cloned());
+        } else {
+            let inflated = stream::inflate(file, compression, limits)?;
+            for member in &inflated.members {
+                let region = match inflated.kept.get(&member.data_offset) {
+                    Some(bytes) => Region::memory(Arc::clone(bytes)),
+                    None => Region::stream(Arc::clone(&inflated.stream) as Arc<dyn ReadAt>, member.data_offset, member.size),
                 };
-                if !repeats {
-                    return Err(Error::new(Code::TarDuplicateEntry, format!("{name} stands twice in the archive"))
-                        .expected(Fact::new("each name once", "one reader takes the first, another the last"))
-                        .found(Fact::new(format!("a second member at offset {}", member.header_offset), "the archive")));
-                }
-                findings.push(
-                    Finding::new(Code::TarDuplicateEntry, format!("{name} stands twice in the archive, with the same content"))
-                        .severity(crate::core::Severity::Warning),
-                );
+                members.add(member, region, findings)?;
             }
-            names.insert(name, content);
+            findings.extend(inflated.warnings);
         }
-        findings.extend(walk.warnings().iter().cloned());
-        Ok(Self { file: Arc::clone(file), names })
+        Ok(members)
+    }
+
+    fn add(&mut self, member: &Member, region: Region, findings: &mut Vec<Finding>) -> Result<()> {
+        let name = normalise(&member.name)?;
+        if member.kind == Kind::Directory {
+            // Names of directories say nothing, but they must not climb out either.
+            return Ok(());
+        }
+        refuse_lookalike(&name, member.header_offset)?;
+        let content = match member.kind {
+            Kind::File => Content::Bytes(region),
+            Kind::Symlink => Content::Link { target: beside(&name, &member.link) },
+            // The target of a hard link counts from the top of the archive.
+            _ => Content::Link { target: normalise(&member.link)? },
+        };
+        if let Some(before) = self.names.get(&name) {
+            let repeats = match (name.starts_with("blobs/"), before, &content) {
+                (true, Content::Bytes(one), Content::Bytes(two)) => one.length() == two.length() && same(one, two)?,
+                _ => false,
+            };
+            if !repeats {
+                return Err(Error::new(Code::TarDuplicateEntry, format!("{name} stands twice in the archive"))
+                    .expected(Fact::new("each name once", "one reader takes the first, another the last"))
+                    .found(Fact::new(format!("a second member at offset {}", member.header_offset), "the archive")));
+            }
+            findings.push(
+                Finding::new(Code::TarDuplicateEntry, format!("{name} stands twice in the archive, with the same content"))
+                    .severity(crate::core::Severity::Warning),
+            );
+            return Ok(());
+        }
+        self.names.insert(name, content);
+        Ok(())
     }
 
     /// The regular file called `name`, reached by at most one link: archives of layouts with linked blobs have those, and so
@@ -82,7 +100,7 @@ impl Members {
     /// `tar.link`.
     pub(super) fn region(&self, name: &str) -> Result<Option<Region>> {
         let region = |content: &Content| match content {
-            Content::Bytes { offset, length } => Some(Region::new(Arc::clone(&self.file), *offset, *length)),
+            Content::Bytes(region) => Some(region.clone()),
             Content::Link { .. } => None,
         };
         match self.names.get(name) {
@@ -107,7 +125,7 @@ impl Members {
             Some(Content::Link { target }) => Err(Error::new(Code::TarLink, format!("{name} is a link"))
                 .expected(Fact::new("a regular file", "image-spec, image-layout.md"))
                 .found(Fact::new(target, "the archive"))),
-            Some(Content::Bytes { offset, length }) => bytes(&Region::new(Arc::clone(&self.file), *offset, *length), most, name).map(Some),
+            Some(Content::Bytes(region)) => bytes(region, most, name).map(Some),
         }
     }
 
@@ -210,14 +228,14 @@ fn beside(name: &str, link: &[u8]) -> String {
     parts.join("/")
 }
 
-fn same(file: &File, one: u64, two: u64, size: u64) -> Result<bool> {
+fn same(one: &Region, two: &Region) -> Result<bool> {
     let mut left = vec![0; crate::core::limits::CHUNK_BYTES];
     let mut right = left.clone();
     let mut done = 0;
-    while done < size {
-        let count = usize::try_from(size - done).unwrap_or(usize::MAX).min(left.len());
+    while done < one.length() {
+        let count = usize::try_from(one.length() - done).unwrap_or(usize::MAX).min(left.len());
         let (left, right) = (left.get_mut(..count).unwrap_or_default(), right.get_mut(..count).unwrap_or_default());
-        let read = file.read_exact_at(left, one + done).and_then(|()| file.read_exact_at(right, two + done));
+        let read = one.read_exact_at(left, done).and_then(|()| two.read_exact_at(right, done));
         read.map_err(|error| Error::io("read the archive", error))?;
         if left != right {
             return Ok(false);

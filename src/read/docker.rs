@@ -14,7 +14,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::archive::{Archive, Members, bytes};
-use super::{Container, layer};
+use super::{Container, inflate};
 use crate::core::fsys::{ReadAt, Region};
 use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::json::{Document, Kind, Node, Value, quote};
@@ -139,7 +139,7 @@ pub(super) fn view(members: &Members, limits: &Limits) -> Result<View> {
 
 /// The descriptor of a layer as it lies in the archive.
 fn stored_layer(region: &Region, diff_id: &Digest, blobs: &mut HashMap<Digest, Region>) -> Result<Value> {
-    let compression = layer::sniff(region);
+    let compression = inflate::sniff(region);
     let media_type = match compression {
         media_type::Compression::None => media_type::OCI_LAYER,
         media_type::Compression::Gzip => media_type::OCI_LAYER_GZIP,
@@ -147,7 +147,7 @@ fn stored_layer(region: &Region, diff_id: &Digest, blobs: &mut HashMap<Digest, R
     };
     let digest = match compression {
         media_type::Compression::None => diff_id.clone(),
-        _ => layer::blob_digest(region, Algorithm::Sha256)?,
+        _ => inflate::blob_digest(region, Algorithm::Sha256)?,
     };
     let descriptor = Value::Raw(format!("{{\"mediaType\":{},\"digest\":\"{digest}\",\"size\":{}}}", quote(media_type), region.length()));
     blobs.insert(digest, region.clone());

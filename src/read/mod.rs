@@ -13,11 +13,13 @@ mod directory;
 mod docker;
 mod graph;
 mod image;
+mod inflate;
 pub mod layer;
 mod reference;
 pub mod referrers;
 mod resolve;
 mod source;
+mod stream;
 pub mod verify;
 
 pub use catalogue::{Catalogue, CatalogueEntry, ChainId};

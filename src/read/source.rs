@@ -178,8 +178,6 @@ fn open_container(path: &Path, limits: &Limits) -> Result<Box<dyn Container>> {
 
 /// What the first bytes of a file say that it is, where it is something that cannot be read here.
 const FOREIGN: &[(&[u8], &str, &str)] = &[
-    (b"\x1f\x8b", "gzip", "Decompress it first: `gzip -dk FILE`."),
-    (b"\x28\xb5\x2f\xfd", "zstd", "Decompress it first: `zstd -dk FILE`."),
     (b"\xfd7zXZ\0", "xz", "Decompress it first: `xz -dk FILE`."),
     (b"BZh", "bzip2", "Decompress it first: `bzip2 -dk FILE`."),
     (b"\x04\x22\x4d\x18", "lz4", "Decompress it first: `lz4 -dk FILE`."),
@@ -195,12 +193,13 @@ fn open_file(file: File, limits: &Limits) -> Result<Box<dyn Container>> {
     for (magic, name, hint) in FOREIGN {
         if start.starts_with(magic) {
             return Err(Error::new(Code::SourceUnsupported, format!("the file is {name}"))
-                .expected(Fact::new("an uncompressed tar archive", "this version"))
+                .expected(Fact::new("a tar archive, alone or in gzip or zstd", "airbase"))
                 .found(Fact::new(name, "the first bytes of the file"))
                 .hint(hint));
         }
     }
-    if start.len() < 512 {
+    let compressed = start.starts_with(b"\x1f\x8b") || start.starts_with(b"\x28\xb5\x2f\xfd");
+    if start.len() < 512 && !compressed {
         return Err(Error::new(Code::SourceUnknown, "the file is too short to be an archive")
             .expected(Fact::new("an OCI layout directory, an oci-archive or a docker-archive", "airbase"))
             .found(Fact::new(format!("{} bytes", file.length()), "the file")));

@@ -21,6 +21,12 @@ pub trait ReadAt: Send + Sync {
     /// Reads some bytes at `offset`; 0 only at the end or for an empty buffer.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
+    /// Where the bytes lie in a stream that is quick to read in one direction only: the stream's number, and the offset in it.
+    /// Whoever reads several such parts of one stream reads them in this order, one after another.
+    fn sequence(&self) -> Option<(u64, u64)> {
+        None
+    }
+
     /// Fills `buffer` from `offset`, or fails with `UnexpectedEof`.
     fn read_exact_at(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
         while !buffer.is_empty() {
@@ -157,10 +163,21 @@ pub struct Region {
     length: u64,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 enum Bytes {
     File(Arc<File>),
     Memory(Arc<[u8]>),
+    Stream(Arc<dyn ReadAt>),
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file) => file.fmt(formatter),
+            Self::Memory(bytes) => write!(formatter, "{} bytes in memory", bytes.len()),
+            Self::Stream(stream) => write!(formatter, "a stream of {} bytes", stream.length()),
+        }
+    }
 }
 
 impl Region {
@@ -181,11 +198,16 @@ impl Region {
         Self { bytes: Bytes::Memory(bytes), offset: 0, length }
     }
 
+    /// A part of something that is read in another way, such as the inflated content of a compressed archive.
+    pub fn stream(stream: Arc<dyn ReadAt>, offset: u64, length: u64) -> Self {
+        Self { bytes: Bytes::Stream(stream), offset, length }
+    }
+
     /// The file that it is a part of, if it is in one.
     pub fn file(&self) -> Option<&File> {
         match &self.bytes {
             Bytes::File(file) => Some(file),
-            Bytes::Memory(_) => None,
+            Bytes::Memory(_) | Bytes::Stream(_) => None,
         }
     }
 }
@@ -202,6 +224,14 @@ impl ReadAt for Region {
         match &self.bytes {
             Bytes::File(file) => file.read_at(buffer, offset),
             Bytes::Memory(bytes) => bytes.read_at(buffer, offset),
+            Bytes::Stream(stream) => stream.read_at(buffer, offset),
+        }
+    }
+
+    fn sequence(&self) -> Option<(u64, u64)> {
+        match &self.bytes {
+            Bytes::Stream(stream) => stream.sequence().map(|(number, offset)| (number, offset.saturating_add(self.offset))),
+            _ => None,
         }
     }
 }
