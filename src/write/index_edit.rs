@@ -13,12 +13,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
 use crate::format::json::{Document, Kind, Node, Value, quote};
-
-/// The annotation that names an entry of `index.json` (image-spec, annotations.md).
-pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
-
-/// The full name that containerd and Docker add to the entry; it names the image too, so it goes when the name goes.
-pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
+use crate::oci::annotation::{CONTAINERD_NAME, REF_NAME};
 
 /// The index of a layout that holds nothing.
 pub const EMPTY_INDEX: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
