@@ -46,14 +46,14 @@ impl Output {
                     .found(Fact::new(text, "-o"))
                     .hint("Write an oci-archive (-o x.tar); docker 25 and podman load it."));
             }
-            Some(Transport::Archive) => true,
             Some(Transport::Layout) => false,
             None if is_directory => false,
-            None if compressed => {
+            Some(Transport::Archive) | None if compressed => {
                 return Err(Error::new(Code::UsageOutput, "compressed archives cannot be written by this version")
                     .found(Fact::new(text, "-o"))
                     .hint("Write an uncompressed one (-o x.tar): its layers are compressed already."));
             }
+            Some(Transport::Archive) => true,
             None => name.ends_with(".tar") || name.ends_with(".oci") || File::open(&path).is_ok(),
         };
         Ok((if archive { Self::Archive { path, overwrite } } else { Self::Layout(path) }, reference.name))
@@ -80,6 +80,7 @@ impl Output {
 pub(super) struct Cargo<'a> {
     documents: Vec<Verified>,
     blobs: Vec<(&'a Source, Descriptor)>,
+    inputs: Vec<&'a Source>,
     seen: std::collections::BTreeSet<Digest>,
 }
 
@@ -89,6 +90,11 @@ impl<'a> Cargo<'a> {
         if self.seen.insert(document.digest().clone()) {
             self.documents.push(document.clone());
         }
+    }
+
+    /// Names a source that was read, so that it is not written over.
+    pub(super) fn input(&mut self, source: &'a Source) {
+        self.inputs.push(source);
     }
 
     /// Adds a blob of a source, once.
@@ -179,7 +185,7 @@ pub(super) fn layout_options(context: Context<'_>) -> crate::write::LayoutOption
 fn refuse_input_as_output(path: &Path, cargo: &Cargo<'_>) -> Result<()> {
     let Ok(target) = File::open(path) else { return Ok(()) };
     let target = target.identity()?;
-    for (source, _) in &cargo.blobs {
+    for source in cargo.blobs.iter().map(|(source, _)| source).chain(&cargo.inputs) {
         if File::open(&source.path).and_then(|file| file.identity()).is_ok_and(|identity| identity == target) {
             return Err(Error::new(Code::UsageOutput, "the output is one of the inputs")
                 .found(Fact::new(shown(path), "-o"))

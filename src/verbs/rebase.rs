@@ -108,6 +108,8 @@ pub struct Plan {
     kept: Vec<crate::oci::Verified>,
     blobs: Vec<(Arc<Source>, Descriptor)>,
     inputs: Vec<(Arc<Source>, Descriptor)>,
+    /// Everything that was read to make the result.
+    sources: Vec<Arc<Source>>,
     entries: Vec<(Option<String>, String)>,
     output: Option<Output>,
     mtime: u64,
@@ -485,6 +487,7 @@ fn compose<'a>(
         kept: Vec::new(),
         blobs: Vec::new(),
         inputs: Vec::new(),
+        sources: vec![Arc::clone(&opened.located.source)],
         entries: Vec::new(),
         output: request.output.clone(),
         mtime: request.mtime,
@@ -641,6 +644,8 @@ fn reported(platformed: &Platformed<'_>, moved: &Moved, options: &Options) -> Pl
 
 /// Notes which documents and blobs the platform brings, and which inputs are to be hashed though they are not copied.
 fn collect(plan: &mut Plan, platformed: &Platformed<'_>, moved: &Moved) {
+    plan.sources.push(Arc::clone(&platformed.new.image.source));
+    plan.sources.extend(platformed.old.as_ref().map(|old| Arc::clone(&old.image.source)));
     plan.documents.push(moved.config.clone());
     plan.documents.push(moved.manifest.clone());
     let base_layers = platformed.new.image.manifest.layers.len();
@@ -721,6 +726,7 @@ impl Plan {
     pub fn apply(mut self, context: Context<'_>) -> Result<RebaseReport> {
         let Some(output) = &self.output else { return Ok(self.report) };
         let mut cargo = Cargo::default();
+        self.sources.iter().for_each(|source| cargo.input(source));
         for (source, layer) in &self.blobs {
             // A layer that names addresses may stay away: it is external for everyone.
             if layer.urls.is_empty() || source.container().blob(&layer.digest)?.is_some() {

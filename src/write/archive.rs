@@ -18,6 +18,7 @@ use super::{Committed, MARKER, workers};
 use crate::core::event::Events;
 use crate::core::fsys::{EntryKind, Faults, Published, WriteDirectory, shown};
 use crate::core::{Code, Error, Limits, Result};
+use crate::format::tar::writer;
 
 /// How an archive is written.
 #[derive(Debug, Clone)]
@@ -138,100 +139,32 @@ impl<'p, 'a> Plan<'p, 'a> {
         let payloads = distinct(payloads)?;
         let mut head = Vec::new();
         for (name, content) in [("oci-layout", MARKER), ("index.json", index.as_bytes())] {
-            head.extend(framing::header(name, content.len() as u64, false, mtime));
+            head.extend(writer::file_header(name, content.len() as u64, mtime)?);
             head.extend_from_slice(content);
-            head.resize(head.len().saturating_add(framing::padding(content.len() as u64)), 0);
+            head.resize(head.len().saturating_add(writer::padding(content.len() as u64)), 0);
         }
-        head.extend(framing::header("blobs/", 0, true, mtime));
+        head.extend(writer::directory_header("blobs", mtime)?);
         let algorithms: BTreeSet<_> = payloads.iter().map(|payload| payload.digest.algorithm()).collect();
         for algorithm in algorithms {
-            head.extend(framing::header(&format!("blobs/{}/", algorithm.name()), 0, true, mtime));
+            head.extend(writer::directory_header(&format!("blobs/{}", algorithm.name()), mtime)?);
         }
         let mut blobs = Vec::with_capacity(payloads.len());
         let too_large = || Error::new(Code::UsageOutput, "the archive would be larger than a file can be");
         let mut at = head.len() as u64;
         for payload in payloads {
             payload.check_length()?;
-            let header = framing::header(&payload.digest.blob_path(), payload.size, false, mtime);
+            let header = writer::file_header(&payload.digest.blob_path(), payload.size, mtime)?;
             let next = (header.len() as u64)
                 .checked_add(payload.size)
-                .and_then(|length| length.checked_add(framing::padding(payload.size) as u64))
+                .and_then(|length| length.checked_add(writer::padding(payload.size) as u64))
                 .and_then(|length| length.checked_add(at))
                 .filter(|next| i64::try_from(*next).is_ok())
                 .ok_or_else(too_large)?;
             blobs.push(Blob { payload, header, at });
             at = next;
         }
-        let length = at.checked_add(framing::END.len() as u64).filter(|length| i64::try_from(*length).is_ok()).ok_or_else(too_large)?;
+        let length = at.checked_add(writer::END.len() as u64).filter(|length| i64::try_from(*length).is_ok()).ok_or_else(too_large)?;
         Ok(Self { head, blobs, length })
-    }
-}
-
-/// The framing of tar members: ustar, and a PAX header where ustar is too narrow.
-mod framing {
-    use tar::{EntryType, Header};
-
-    /// The end of an archive: two empty blocks.
-    pub(super) const END: [u8; 1024] = [0; 1024];
-
-    /// The first size that eleven octal digits cannot hold.
-    const TOO_LARGE_FOR_USTAR: u64 = 1 << 33;
-
-    /// How many zeros follow content of this size.
-    pub(super) fn padding(size: u64) -> usize {
-        usize::try_from(size.wrapping_neg() % 512).unwrap_or(0)
-    }
-
-    /// The header of a member, with a PAX header before it where necessary.
-    pub(super) fn header(name: &str, size: u64, directory: bool, mtime: u64) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(512);
-        let mut block = Header::new_ustar();
-        let mut extension = Vec::new();
-        if block.set_path(name).is_err() {
-            extension.extend(record("path", name));
-            // Readers that know no PAX at least see the end of the name, which tells blobs apart.
-            let tail = name.get(name.len().saturating_sub(64)..).unwrap_or_default();
-            let _ = block.set_path(tail);
-        }
-        if size >= TOO_LARGE_FOR_USTAR {
-            extension.extend(record("size", &size.to_string()));
-        }
-        if !extension.is_empty() {
-            let mut pax = Header::new_ustar();
-            let _ = pax.set_path("PaxHeaders/member");
-            fill(&mut pax, extension.len() as u64, EntryType::XHeader, 0o644, mtime);
-            bytes.extend_from_slice(pax.as_bytes());
-            bytes.extend_from_slice(&extension);
-            bytes.resize(bytes.len().saturating_add(padding(extension.len() as u64)), 0);
-        }
-        let narrow = if size >= TOO_LARGE_FOR_USTAR { 0 } else { size };
-        if directory {
-            fill(&mut block, 0, EntryType::Directory, 0o755, mtime);
-        } else {
-            fill(&mut block, narrow, EntryType::Regular, 0o644, mtime);
-        }
-        bytes.extend_from_slice(block.as_bytes());
-        bytes
-    }
-
-    fn fill(block: &mut Header, size: u64, kind: EntryType, mode: u32, mtime: u64) {
-        block.set_size(size);
-        block.set_entry_type(kind);
-        block.set_mode(mode);
-        block.set_uid(0);
-        block.set_gid(0);
-        block.set_mtime(mtime);
-        block.set_cksum();
-    }
-
-    /// `LENGTH KEY=VALUE\n`, where the length counts itself.
-    fn record(key: &str, value: &str) -> Vec<u8> {
-        let rest = key.len() + value.len() + 3;
-        let mut length = rest + 1;
-        while rest + length.to_string().len() != length {
-            length += 1;
-        }
-        format!("{length} {key}={value}\n").into_bytes()
     }
 }
 
@@ -361,17 +294,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn what_ustar_is_too_narrow_for_gets_a_pax_header() {
-        let size: u64 = 9 << 30;
-        let name = format!("blobs/sha512/{}", "a".repeat(128));
-        let mut bytes = framing::header(&name, size, false, 0);
-        bytes.extend(framing::END);
-        let mut archive = tar::Archive::new(bytes.as_slice());
-        let entry = archive.entries().unwrap().next().unwrap().unwrap();
-        assert_eq!((entry.path().unwrap().display().to_string(), entry.size()), (name, size));
     }
 
     #[test]

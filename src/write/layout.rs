@@ -694,8 +694,8 @@ mod tests {
     use super::*;
     use crate::core::event::Silent;
     use crate::core::fsys::Operation;
+    use crate::oci::annotation::REF_NAME;
     use crate::write::Content;
-    use crate::write::index_edit::REF_NAME;
     use crate::write::payload::Memory;
 
     const OLD: &[u8] = b"the old manifest";

@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::core::{Code, Error, Result};
 
-/// The buffer of each thread, allocated once. It stays in the second-level cache between reading, hashing and writing:
-/// 64 KiB to 256 KiB took the same time, 1 MiB was slower.
+/// The buffer of each thread, allocated once. 64 KiB and 128 KiB were measured equal; larger ones were slower, or erratic
+/// on a loaded machine, because they no longer stay in the second-level cache between reading, hashing and writing.
 const BUFFER_BYTES: usize = crate::core::limits::CHUNK_BYTES;
 
 /// Does `work` for each number below `count`, on up to `jobs` threads, lowest numbers first, and gives the results in

@@ -13,3 +13,4 @@
 
 mod rebase;
 mod support;
+mod writing;

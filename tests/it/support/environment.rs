@@ -9,7 +9,6 @@ pub struct Environment {
 }
 
 /// What a run of the program gave.
-#[must_use]
 #[derive(Debug)]
 pub struct Outcome {
     /// The exit status.
@@ -41,6 +40,7 @@ impl Environment {
     }
 
     /// Runs the program.
+    #[must_use]
     pub fn run(&self, arguments: &[&str]) -> Outcome {
         let output = self.command(arguments).output().unwrap();
         Outcome {
