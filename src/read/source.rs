@@ -226,9 +226,21 @@ pub fn paths(path: &Path) -> Result<Vec<PathBuf>> {
 /// # Errors
 /// Only if `path` itself cannot be read.
 pub fn discover(path: &Path, limits: &Limits) -> Result<(Vec<Arc<Source>>, Vec<Finding>)> {
+    discover_among(path, &[], limits)
+}
+
+/// As [`discover`]; a source among `open` is not read again.
+///
+/// # Errors
+/// As [`discover`].
+pub fn discover_among(path: &Path, open: &[Arc<Source>], limits: &Limits) -> Result<(Vec<Arc<Source>>, Vec<Finding>)> {
     let mut sources = Vec::new();
     let mut findings = Vec::new();
     for inner in paths(path)? {
+        if let Some(source) = open.iter().find(|source| source.path == inner) {
+            sources.push(Arc::clone(source));
+            continue;
+        }
         match Source::open(&inner, limits) {
             Ok(source) => sources.push(source),
             Err(error) if inner == path => return Err(error),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::bases::{Bases, Followed, candidate, shown_platform};
 use super::output::{Cargo, Output, check_name, write};
-use super::{Context, Opened, open};
+use super::{Context, Opened, open, open_among};
 use crate::core::clock::Time;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{Descriptor, ImageName, Platform, annotation};
@@ -136,13 +136,12 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     if let Tree::Artifact { descriptor, .. } = &opened.tree {
         return Err(Error::new(Code::NotAnImage, "an artifact stands on no base").at(&descriptor.digest));
     }
-    let mut bases = Bases::open(&request.bases, &request.map, context)?;
-    bases.also(&opened.located.source);
-    let from = request.from.as_deref().map(|text| open(text, context)).transpose()?;
-    if let Some(from) = &from {
-        bases.also(&from.located.source);
-    }
-    let onto = request.onto.as_deref().map(|text| open(text, context)).transpose()?;
+    let mut known = vec![Arc::clone(&opened.located.source)];
+    let from = request.from.as_deref().map(|text| open_among(text, &known, context)).transpose()?;
+    known.extend(from.iter().map(|from| Arc::clone(&from.located.source)));
+    let onto = request.onto.as_deref().map(|text| open_among(text, &known, context)).transpose()?;
+    let mut bases = Bases::open_among(&request.bases, &request.map, &known, context)?;
+    known.iter().for_each(|source| bases.also(source));
 
     let narrowed = request.platform.as_ref().map(|platform| opened.image(Some(platform))).transpose()?;
     let index = match &opened.tree {
