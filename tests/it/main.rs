@@ -12,4 +12,5 @@
 )]
 
 mod rebase;
+mod shapes;
 mod support;

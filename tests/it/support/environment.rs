@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A directory of its own, removed at the end.
+#[derive(Debug)]
 pub struct Environment {
     directory: tempfile::TempDir,
 }
 
 /// What a run of the program gave.
-#[must_use]
 #[derive(Debug)]
 pub struct Outcome {
     /// The exit status.
@@ -41,6 +41,7 @@ impl Environment {
     }
 
     /// Runs the program.
+    #[must_use]
     pub fn run(&self, arguments: &[&str]) -> Outcome {
         let output = self.command(arguments).output().unwrap();
         Outcome {
