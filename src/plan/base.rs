@@ -8,7 +8,7 @@
 
 use serde::Serialize;
 
-use crate::core::Digest;
+use crate::core::{Code, Digest, Fact, Finding, Severity};
 use crate::oci::{ImageName, annotation};
 use crate::read::{Image, ImageIndex};
 
@@ -233,6 +233,11 @@ pub fn decide<'a>(image: &Image, evidence: &'a [Evidence]) -> Decision<'a> {
     }
     let mut matches: Vec<&Evidence> = evidence.iter().filter(proven).collect();
     let longest = matches.iter().filter_map(|evidence| layers(evidence)).max();
+    // A match that does not reach up to the recorded seam is a base of the base, which is not here: split there, the layers
+    // between would be taken for the app's.
+    if longest < recorded_layers(image) {
+        return Decision::Unknown;
+    }
     matches.retain(|evidence| layers(evidence) == longest);
     // One image may be in several places, and two images may differ in nothing that the merge looks at.
     let mut distinct: Vec<&Evidence> = Vec::new();
@@ -258,6 +263,29 @@ pub fn decide<'a>(image: &Image, evidence: &'a [Evidence]) -> Decision<'a> {
         [one] => Decision::Base(one),
         _ => Decision::Ambiguous(distinct),
     }
+}
+
+/// A warning, if the base was found by its layers and the image names another one that is not here. Often they are the same,
+/// recompressed and renamed on the way; but the one that is here may also be a base of the one that is not.
+pub fn named_another(image: &Image, evidence: &[Evidence], chosen: &Evidence) -> Option<Finding> {
+    let found = candidate(chosen).filter(|_| chosen.clue == Clue::Catalogue)?;
+    let known_as = |name: &str| {
+        let canonical = ImageName::parse(name).canonical();
+        found.names.iter().any(|own| own == name || (canonical.is_some() && ImageName::parse(own).canonical() == canonical))
+    };
+    let claim = evidence.iter().find(|evidence| matches!(evidence.verdict, Verdict::Unresolved(_)))?;
+    // A recorded seam at the same height says that it is the same one.
+    if claim.name.as_deref().is_some_and(known_as) || (recorded_layers(image).is_some() && recorded_layers(image) == layers(chosen)) {
+        return None;
+    }
+    let named = claim.name.clone().or_else(|| claim.digest.as_ref().map(Digest::to_string))?;
+    Some(
+        Finding::new(Code::BaseConflict, "the image names a base that is not here; what its layers prove may be a base of that one")
+            .severity(Severity::Warning)
+            .at(&image.descriptor.digest)
+            .expected(Fact::new(named, claim.clue.name()))
+            .found(Fact::new(&found.reference, "the layers")),
+    )
 }
 
 /// Whether a local image with as many layers as the image could still be its base: only if the image's history goes on where

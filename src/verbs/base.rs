@@ -2,7 +2,7 @@
 
 use super::bases::{Bases, candidate, shown_platform};
 use super::{Context, Opened, open};
-use crate::core::{Code, Fact, Finding, Result};
+use crate::core::{Code, Fact, Finding, Result, text};
 use crate::oci::Platform;
 use crate::plan::base::{self, Candidate, Clue, Decision, Evidence, Prefix, Verdict};
 use crate::read::referrers::{Subjects, referrers};
@@ -34,7 +34,10 @@ pub(super) fn show_image(image: &Image, index: Option<&ImageIndex>, bases: &Base
     let mut evidence = bases.judge_claims(image, index)?;
     evidence.extend(bases.matches(image)?);
     let decided = match base::decide(image, &evidence) {
-        Decision::Base(evidence) => base::candidate(evidence).cloned(),
+        Decision::Base(chosen) => {
+            findings.extend(base::named_another(image, &evidence, chosen));
+            base::candidate(chosen).cloned()
+        }
         Decision::Conflict(refuted, proven) => {
             let code = if proven.is_some() { Code::BaseConflict } else { Code::BaseMismatch };
             let mut finding = Finding::new(code, "the image names a base that its layers refute").at(&image.descriptor.digest);
@@ -57,7 +60,14 @@ pub(super) fn show_image(image: &Image, index: Option<&ImageIndex>, bases: &Base
             None
         }
         Decision::Unknown => {
-            let mut finding = Finding::new(Code::BaseUnknown, "no local image is a base of this image").at(&image.descriptor.digest);
+            let reached = evidence.iter().any(|evidence| matches!(evidence.verdict, Verdict::Proven(..)));
+            let message = match base::recorded_layers(image) {
+                Some(recorded) if reached => {
+                    format!("the base of {} that was recorded is not here, only one below it", text::count(recorded, "layer"))
+                }
+                _ => "no local image is a base of this image".to_owned(),
+            };
+            let mut finding = Finding::new(Code::BaseUnknown, message).at(&image.descriptor.digest);
             if let Some((reference, matched, of)) = bases.nearest(image)? {
                 finding = finding.detail(format!("nearest local image: {reference}, matched {matched} of {of} layers"));
             }

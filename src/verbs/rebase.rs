@@ -296,7 +296,10 @@ fn old_base(
         }
     }
     let chosen = match base::decide(image, &evidence) {
-        Decision::Base(evidence) => evidence.clone(),
+        Decision::Base(chosen) => {
+            findings.extend(base::named_another(image, &evidence, chosen));
+            chosen.clone()
+        }
         Decision::Conflict(refuted, proven) => return Err(conflict(image, refuted, proven, bases)?),
         Decision::Ambiguous(several) => {
             return Err(Error::new(Code::BaseAmbiguous, "several local images with different settings have the same layers")

@@ -11,6 +11,8 @@
     reason = "tests stop at the first surprise, prepare files themselves, and say what they skip"
 )]
 
+mod merge;
 mod rebase;
+mod shapes;
 mod support;
 mod writing;

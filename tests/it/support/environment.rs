@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A directory of its own, removed at the end.
+#[derive(Debug)]
 pub struct Environment {
     directory: tempfile::TempDir,
 }

@@ -128,7 +128,7 @@ impl Image {
         let mut image = self.clone();
         for layer in layers {
             image.layers.push((*layer).clone());
-            if let Some(history) = image.config["history"].as_array_mut() {
+            if let Some(history) = image.config.get_mut("history").and_then(Value::as_array_mut) {
                 history.push(json!({"created": "2024-02-02T00:00:00Z", "created_by": format!("app {}", &layer.diff_id()[7..15])}));
             }
         }
@@ -320,6 +320,11 @@ impl ReadBack {
 
     /// The document of the entry called `name`.
     pub fn named(&self, name: &str) -> Value {
+        serde_json::from_slice(&self.bytes_of(name)).unwrap()
+    }
+
+    /// The bytes of that document.
+    pub fn bytes_of(&self, name: &str) -> Vec<u8> {
         let index = self.index_json();
         let entries: Vec<&Value> = index["manifests"]
             .as_array()
@@ -328,7 +333,14 @@ impl ReadBack {
             .filter(|entry| entry["annotations"]["org.opencontainers.image.ref.name"] == name)
             .collect();
         assert_eq!(entries.len(), 1, "{name} in {index:#}");
-        self.json(entries[0]["digest"].as_str().unwrap())
+        self.blob(entries[0]["digest"].as_str().unwrap())
+    }
+
+    /// The only document of the layout.
+    pub fn only(&self) -> Value {
+        let index = self.index_json();
+        assert_eq!(index["manifests"].as_array().unwrap().len(), 1, "{index:#}");
+        self.json(index["manifests"][0]["digest"].as_str().unwrap())
     }
 
     /// The config of a manifest.

@@ -4,6 +4,7 @@ pub mod contents;
 pub mod environment;
 pub mod image;
 pub mod real;
+pub mod story;
 
 pub use contents::Contents;
 pub use environment::Environment;
