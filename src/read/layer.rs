@@ -1,7 +1,7 @@
 //! The content of layers: what they inflate to, and the merged view of all layers of an image.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, Read};
+use std::io::{self, Read};
 
 use super::inflate::{Inflate, RegionReader, sniff};
 use super::{Image, Source};

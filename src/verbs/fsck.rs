@@ -353,12 +353,16 @@ impl Checker<'_> {
         let context = self.context;
         let results = verify::each(
             &blobs,
-            |(_, region)| region.length(),
+            |(_, region)| (region.length(), region.sequence()),
             context.jobs,
             context.events,
             "check",
             |(digest, region)| hash(digest, region, context),
         );
+        let results = match results {
+            Ok(results) => results,
+            Err(error) => return self.add(error, "blobs"),
+        };
         for ((digest, region), result) in blobs.iter().zip(results) {
             self.hashed.insert(digest.clone());
             self.hashed_bytes += region.length();

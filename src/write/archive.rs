@@ -14,9 +14,10 @@ use std::path::Path;
 
 use super::index_edit::{self, EMPTY_INDEX, IndexEdit};
 use super::payload::{Payload, distinct, total};
-use super::{Committed, MARKER, workers};
+use super::{Committed, MARKER};
 use crate::core::event::Events;
-use crate::core::fsys::{EntryKind, Faults, Published, WriteDirectory, shown};
+use crate::core::fsys::{EntryKind, Faults, Published, WriteDirectory, schedule, shown};
+use crate::core::workers;
 use crate::core::{Code, Error, Limits, Result};
 use crate::format::tar::writer;
 
@@ -89,14 +90,14 @@ pub fn write_archive(
     staged.reserve(plan.length)?;
     staged.resize(plan.length)?;
     staged.write_at(&plan.head, 0)?;
-    let mut order: Vec<&Blob<'_, '_>> = plan.blobs.iter().collect();
-    order.sort_by_key(|blob| std::cmp::Reverse(blob.payload.size));
-    workers::run(options.jobs, order.len(), |number, buffer, stop| {
-        let Some(blob) = order.get(number) else { return Ok(()) };
-        staged.write_at(&blob.header, blob.at)?;
-        let start = blob.at.saturating_add(blob.header.len() as u64);
-        blob.payload.copy(buffer, stop, events, |bytes, offset| staged.write_at(bytes, start.saturating_add(offset)))?;
-        events.item();
+    let groups = schedule(plan.blobs.iter().map(|blob| blob.payload.place()));
+    workers::run(options.jobs, groups.len(), |number, buffer, stop| {
+        for blob in groups.get(number).into_iter().flatten().filter_map(|position| plan.blobs.get(*position)) {
+            staged.write_at(&blob.header, blob.at)?;
+            let start = blob.at.saturating_add(blob.header.len() as u64);
+            blob.payload.copy(buffer, stop, events, |bytes, offset| staged.write_at(bytes, start.saturating_add(offset)))?;
+            events.item();
+        }
         Ok(())
     })?;
     let mut committed = Committed {
