@@ -37,14 +37,14 @@
 //!
 //! ```no_run
 //! use airbase::verbs::rebase::{Request, plan};
-//! use airbase::verbs::{Context, Output};
+//! use airbase::verbs::{Context, Form, Output};
 //!
 //! # fn main() -> airbase::core::Result<()> {
 //! let context = Context::standard();
 //! let request = Request {
 //!     onto: Some("bases/debian-12.tar".into()),
 //!     bases: vec!["bases".into()],
-//!     output: Some(Output::Archive { path: "app-new.tar".into(), overwrite: false }),
+//!     output: Some(Output::Archive { path: "app-new.tar".into(), form: Form::Oci, overwrite: false }),
 //!     ..Request::of("app.tar")
 //! };
 //! // Everything is decided here, and nothing is written.

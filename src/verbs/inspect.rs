@@ -212,12 +212,11 @@ fn entry(
         Some(bases)
     };
     let own;
-    let subjects = match known {
-        Some(known) => known,
-        None => {
-            own = Subjects::read(source, true, context.limits);
-            &own
-        }
+    let subjects = if let Some(known) = known {
+        known
+    } else {
+        own = Subjects::read(source, true, context.limits);
+        &own
     };
     let index = match &tree {
         Tree::Index(index) => Some(&**index),

@@ -23,7 +23,7 @@ use crate::oci::Platform;
 use crate::read::{Image, Located, Reference, Source, Tree, load, locate_among};
 
 pub use bases::Bases;
-pub use output::{Output, Written};
+pub use output::{Form, Output};
 
 /// What every verb needs to know.
 #[derive(Clone, Copy)]

@@ -28,6 +28,8 @@ pub struct ArchiveOptions {
     pub overwrite: bool,
     /// The modification time of every member, in seconds since 1970.
     pub mtime: u64,
+    /// What stands in `manifest.json`, where docker is to load the archive too; without it the archive has none.
+    pub docker_manifest: Option<String>,
     /// How many threads hash and write.
     pub jobs: usize,
     /// The bounds on the index.
@@ -41,6 +43,7 @@ impl Default for ArchiveOptions {
         Self {
             overwrite: false,
             mtime: 0,
+            docker_manifest: None,
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             limits: Limits::STANDARD,
             faults: Faults::none(),
@@ -82,7 +85,9 @@ pub fn write_archive(
 
     let edits: Vec<IndexEdit> = entries.into_iter().map(|(name, descriptor)| IndexEdit::Put { name, descriptor }).collect();
     let index = index_edit::apply(EMPTY_INDEX, &edits, &options.limits)?;
-    let plan = Plan::of(payloads, index.as_deref().unwrap_or(EMPTY_INDEX), options.mtime)?;
+    let mut control = vec![("oci-layout", MARKER), ("index.json", index.as_deref().unwrap_or(EMPTY_INDEX).as_bytes())];
+    control.extend(options.docker_manifest.as_ref().map(|manifest| ("manifest.json", manifest.as_bytes())));
+    let plan = Plan::of(payloads, &control, options.mtime)?;
 
     events.begin("write", plan.blobs.len() as u64, total(plan.blobs.iter().map(|blob| blob.payload)));
     let mut staged = parent.stage()?;
@@ -136,10 +141,10 @@ struct Blob<'p, 'a> {
 }
 
 impl<'p, 'a> Plan<'p, 'a> {
-    fn of(payloads: &'p [Payload<'a>], index: &str, mtime: u64) -> Result<Self> {
+    fn of(payloads: &'p [Payload<'a>], control: &[(&str, &[u8])], mtime: u64) -> Result<Self> {
         let payloads = distinct(payloads)?;
         let mut head = Vec::new();
-        for (name, content) in [("oci-layout", MARKER), ("index.json", index.as_bytes())] {
+        for (name, content) in control {
             head.extend(writer::file_header(name, content.len() as u64, mtime)?);
             head.extend_from_slice(content);
             head.resize(head.len().saturating_add(writer::padding(content.len() as u64)), 0);

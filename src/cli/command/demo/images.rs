@@ -5,8 +5,7 @@
 use std::path::Path;
 
 use crate::core::event::Silent;
-use crate::core::fsys::Faults;
-use crate::core::{Digest, Limits, Result};
+use crate::core::{Digest, Result};
 use crate::format::json::{Value, quote};
 use crate::format::tar::writer;
 use crate::oci::{Descriptor, Verified, annotation, media_type};
@@ -56,7 +55,7 @@ pub(super) fn make(directory: &Path) -> Result<()> {
     let plain = index(&|architecture| app(architecture, "plain", "0.9", &[]), &[])?;
     for (file, name, made) in [("shop.tar", "registry.example/shop:1.4", shop), ("plain.tar", "registry.example/plain:0.9", plain)] {
         let payloads: Vec<Payload<'_>> = made.blobs.iter().map(|blob| Payload::document(blob)).collect();
-        let options = ArchiveOptions { overwrite: false, mtime: 0, jobs: 1, limits: Limits::STANDARD, faults: Faults::none() };
+        let options = ArchiveOptions { jobs: 1, ..ArchiveOptions::default() };
         write_archive(
             &directory.join("apps").join(file),
             &payloads,
