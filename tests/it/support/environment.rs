@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A directory of its own, removed at the end.
+#[derive(Debug)]
 pub struct Environment {
     directory: tempfile::TempDir,
 }
@@ -22,6 +23,12 @@ pub struct Outcome {
 impl Environment {
     pub fn new() -> Self {
         Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    /// The same in memory, where the machine has a place for that: for tests that write thousands of times and do not care
+    /// whether a flush reaches a disk.
+    pub fn in_memory() -> Self {
+        Self { directory: tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap() }
     }
 
     pub fn path(&self) -> &Path {
