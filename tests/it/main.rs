@@ -11,6 +11,7 @@
     reason = "tests stop at the first surprise, prepare files themselves, and say what they skip"
 )]
 
+mod faults;
 mod forms;
 mod merge;
 mod rebase;
