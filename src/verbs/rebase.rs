@@ -141,7 +141,9 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     known.extend(from.iter().map(|from| Arc::clone(&from.located.source)));
     let onto = request.onto.as_deref().map(|text| open_among(text, &known, context)).transpose()?;
     let mut bases = Bases::open_among(&request.bases, &request.map, &known, context)?;
-    known.iter().for_each(|source| bases.also(source));
+    for source in &known {
+        bases.also(source);
+    }
 
     let narrowed = request.platform.as_ref().map(|platform| opened.image(Some(platform))).transpose()?;
     let index = match &opened.tree {
