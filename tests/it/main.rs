@@ -12,6 +12,7 @@
 )]
 
 mod merge;
+mod platforms;
 mod rebase;
 mod shapes;
 mod support;

@@ -310,6 +310,11 @@ impl ReadBack {
         bytes
     }
 
+    /// Whether the layout has it.
+    pub fn has(&self, wanted: &str) -> bool {
+        self.path.join("blobs").join(wanted.replace(':', "/")).exists()
+    }
+
     pub fn json(&self, wanted: &str) -> Value {
         serde_json::from_slice(&self.blob(wanted)).unwrap()
     }
