@@ -11,6 +11,7 @@
     reason = "tests stop at the first surprise, prepare files themselves, and say what they skip"
 )]
 
+mod base;
 mod merge;
 mod platforms;
 mod rebase;

@@ -275,6 +275,7 @@ impl Layout {
 
     /// Writes it as an archive.
     pub fn write_archive(&self, path: &Path) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, archive(&self.files())).unwrap();
     }
 }
