@@ -16,8 +16,7 @@ pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
 /// `sha256:` and the digest of `bytes`.
 pub fn digest(bytes: &[u8]) -> String {
-    let hex: String = sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    sha2::Sha256::digest(bytes).iter().fold("sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// How a layer is compressed.
