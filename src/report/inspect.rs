@@ -25,7 +25,7 @@ pub enum Owner {
 /// One fact of identity.
 #[derive(Debug, Clone, Serialize)]
 pub struct Identity {
-    /// `title`, `version`, `revision`, `licenses`, `vendor`, `source`, `created`, …
+    /// `title`, `version`, `revision`, `licence`, `supplier`, `source`, `created`.
     pub field: String,
     /// The value.
     pub value: String,

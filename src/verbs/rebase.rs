@@ -502,7 +502,7 @@ fn compose<'a>(
         })
     });
     let mut moved: Vec<(Digest, Option<Moved>)> = Vec::new();
-    let mut top_options = None;
+    let mut top_options: Option<Options> = None;
     for (image, platformed) in &decided {
         let Some(platformed) = platformed else {
             plan.report.platforms.push(skipped(image, request.on_missing_platform));
@@ -516,7 +516,10 @@ fn compose<'a>(
             limits,
         )?;
         plan.report.platforms.push(reported(platformed, &result, &options));
-        top_options.get_or_insert(options);
+        top_options = Some(match top_options {
+            Some(top) => top.in_common(&options),
+            None => options,
+        });
         collect(&mut plan, platformed, &result);
         moved.push((image.descriptor.digest.clone(), Some(result)));
     }
@@ -574,7 +577,7 @@ fn options(request: &Request, preferences: &Preferences, platformed: &Platformed
         created: request.created,
         annotations: request.annotations.clone(),
         base_name,
-        base_digest: platformed.new.top.clone(),
+        base_digest: Some(platformed.new.top.clone()),
         old_base_digest,
     }
 }

@@ -5,15 +5,18 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stderr,
     clippy::disallowed_methods,
     unreachable_pub,
-    reason = "tests stop at the first surprise, prepare files themselves, and say what they skip"
+    reason = "tests stop at the first surprise, and prepare files themselves"
 )]
 
+mod base;
 mod faults;
 mod forms;
 mod merge;
+mod platforms;
+mod prefixes;
+mod real;
 mod rebase;
 mod shapes;
 mod support;

@@ -21,10 +21,21 @@ pub struct Options {
     pub annotations: Vec<(String, String)>,
     /// The name of the new base, if one is known.
     pub base_name: Option<String>,
-    /// The digest that this name has: the index, or the manifest if there is none.
-    pub base_digest: Digest,
+    /// The digest that this name has: the index, or the manifest if there is none. `None` for an index whose platforms stand
+    /// on different bases.
+    pub base_digest: Option<Digest>,
     /// The digest of the old base, as it was recorded or found.
     pub old_base_digest: Option<Digest>,
+}
+
+impl Options {
+    /// What holds for the index above platforms with these options and with `other`: only what both say.
+    pub fn in_common(mut self, other: &Self) -> Self {
+        self.base_name = self.base_name.filter(|name| other.base_name.as_ref() == Some(name));
+        self.base_digest = self.base_digest.filter(|digest| other.base_digest.as_ref() == Some(digest));
+        self.old_base_digest = self.old_base_digest.filter(|digest| other.old_base_digest.as_ref() == Some(digest));
+        self
+    }
 }
 
 /// One platform to be moved.
@@ -178,7 +189,7 @@ fn layer_entry(layer: &Descriptor, limits: &Limits) -> Result<Value> {
 fn lineage(app: &Image, new: &Image, options: &Options) -> Vec<(String, Option<String>)> {
     let mut pairs = vec![
         (annotation::BASE_NAME.to_owned(), options.base_name.clone()),
-        (annotation::BASE_DIGEST.to_owned(), Some(options.base_digest.to_string())),
+        (annotation::BASE_DIGEST.to_owned(), options.base_digest.as_ref().map(Digest::to_string)),
         (annotation::BASE_MANIFEST_DIGEST.to_owned(), Some(new.descriptor.digest.to_string())),
         (annotation::BASE_LAYERS.to_owned(), Some(new.manifest.layers.len().to_string())),
         (annotation::OLD_BASE_DIGEST.to_owned(), options.old_base_digest.as_ref().map(Digest::to_string)),
@@ -244,7 +255,7 @@ pub fn rebase_index(index: &ImageIndex, entries: &[Entry], options: &Options, li
     let mut annotations = index.index.root().get("annotations").map_or_else(Value::object, Value::open);
     let mut pairs = vec![
         (annotation::BASE_NAME.to_owned(), options.base_name.clone()),
-        (annotation::BASE_DIGEST.to_owned(), Some(options.base_digest.to_string())),
+        (annotation::BASE_DIGEST.to_owned(), options.base_digest.as_ref().map(Digest::to_string)),
         (annotation::OLD_BASE_DIGEST.to_owned(), options.old_base_digest.as_ref().map(Digest::to_string)),
         (annotation::REBASED_FROM.to_owned(), Some(index.descriptor.digest.to_string())),
     ];

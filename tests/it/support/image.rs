@@ -16,8 +16,7 @@ pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
 /// `sha256:` and the digest of `bytes`.
 pub fn digest(bytes: &[u8]) -> String {
-    let hex: String = sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    sha2::Sha256::digest(bytes).iter().fold("sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// How a layer is compressed.
@@ -275,6 +274,7 @@ impl Layout {
 
     /// Writes it as an archive.
     pub fn write_archive(&self, path: &Path) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, archive(&self.files())).unwrap();
     }
 }
@@ -308,6 +308,11 @@ impl ReadBack {
         let bytes = std::fs::read(self.path.join("blobs").join(wanted.replace(':', "/"))).unwrap();
         assert_eq!(digest(&bytes), wanted);
         bytes
+    }
+
+    /// Whether the layout has it.
+    pub fn has(&self, wanted: &str) -> bool {
+        self.path.join("blobs").join(wanted.replace(':', "/")).exists()
     }
 
     pub fn json(&self, wanted: &str) -> Value {
