@@ -21,7 +21,8 @@ pub(super) struct Archive {
     file: Arc<File>,
     index: Region,
     blobs: HashMap<Digest, (u64, u64)>,
-    strays: Vec<String>,
+    /// What lies under `blobs/` and is no blob, sorted.
+    odd: Vec<Stored>,
     findings: Vec<Finding>,
     index_bytes: u64,
 }
@@ -50,7 +51,7 @@ impl Archive {
         let index = control(index, "index.json")?;
         check_marker(bytes(&marker, limits.document_bytes)?.as_deref(), limits)?;
         let mut blobs = HashMap::new();
-        let mut strays = Vec::new();
+        let mut odd = Vec::new();
         for (name, content) in &names {
             let Some(rest) = name.strip_prefix("blobs/") else { continue };
             let digest = rest
@@ -58,7 +59,12 @@ impl Archive {
                 .filter(|(algorithm, _)| Algorithm::from_name(algorithm).is_some())
                 .and_then(|(algorithm, hex)| format!("{algorithm}:{hex}").parse::<Digest>().ok());
             match (digest, content) {
-                (None, _) => strays.push(name.clone()),
+                (None, _) => odd.push(match rest.split_once('/') {
+                    Some((algorithm, _)) if Algorithm::from_name(algorithm).is_none() && Algorithm::is_well_formed(algorithm) => {
+                        Stored::Unverifiable(format!("blobs/{algorithm}"))
+                    }
+                    _ => Stored::Stray(name.clone()),
+                }),
                 (Some(digest), Content::Bytes { offset, length }) => {
                     blobs.insert(digest, (*offset, *length));
                 }
@@ -75,7 +81,8 @@ impl Archive {
                 },
             }
         }
-        Ok(Self { file, index, blobs, strays, findings, index_bytes: limits.index_bytes })
+        odd.dedup();
+        Ok(Self { file, index, blobs, odd, findings, index_bytes: limits.index_bytes })
     }
 }
 
@@ -222,7 +229,7 @@ impl Container for Archive {
     fn stored(&self) -> Result<Vec<Stored>> {
         let mut stored: Vec<Stored> = self.blobs.keys().cloned().map(Stored::Blob).collect();
         stored.sort();
-        stored.extend(self.strays.iter().cloned().map(Stored::Stray));
+        stored.extend(self.odd.iter().cloned());
         Ok(stored)
     }
 
