@@ -11,5 +11,6 @@
     reason = "tests stop at the first surprise, prepare files themselves, and say what they skip"
 )]
 
+mod hostile;
 mod rebase;
 mod support;

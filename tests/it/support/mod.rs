@@ -5,4 +5,4 @@ pub mod image;
 pub mod real;
 
 pub use environment::Environment;
-pub use image::{Image, Layout, layer};
+pub use image::{Image, Layer, Layout, layer};
