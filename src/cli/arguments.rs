@@ -75,6 +75,7 @@ impl Global {
             limits.index_entries = self.max_entries;
             limits.archive_entries = self.max_entries;
             limits.graph_nodes = self.max_entries;
+            limits.tree_documents = self.max_entries;
         }
         limits
     }

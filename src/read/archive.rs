@@ -138,7 +138,8 @@ impl Members {
 pub(super) struct Archive {
     index: Vec<u8>,
     blobs: HashMap<Digest, Region>,
-    strays: Vec<String>,
+    /// What lies under `blobs/` and is no blob, sorted.
+    odd: Vec<Stored>,
     findings: Vec<Finding>,
     kind: SourceKind,
 }
@@ -153,7 +154,7 @@ impl Archive {
         if members.has("manifest.json") {
             let view = docker::view(&members, limits)?;
             findings.extend(view.findings);
-            return Ok(Self { index: view.index, blobs: view.blobs, strays: Vec::new(), findings, kind: SourceKind::DockerArchive });
+            return Ok(Self { index: view.index, blobs: view.blobs, odd: Vec::new(), findings, kind: SourceKind::DockerArchive });
         }
         if members.has("repositories") {
             return Err(Error::new(Code::DockerLegacy, "the archive has repositories and no manifest.json")
@@ -176,7 +177,7 @@ impl Archive {
         check_marker(members.control("oci-layout", limits.document_bytes)?.as_deref(), limits)?;
         let index = members.control("index.json", limits.index_bytes)?.unwrap_or_default();
         let mut blobs = HashMap::new();
-        let mut strays = Vec::new();
+        let mut odd = Vec::new();
         for name in members.names.keys() {
             let Some(rest) = name.strip_prefix("blobs/") else { continue };
             let known = rest.split_once('/').filter(|(algorithm, _)| Algorithm::from_name(algorithm).is_some());
@@ -184,10 +185,16 @@ impl Archive {
                 (Some(digest), Some(region)) => {
                     blobs.insert(digest, region);
                 }
-                _ => strays.push(name.clone()),
+                _ => odd.push(match rest.split_once('/') {
+                    Some((algorithm, _)) if Algorithm::from_name(algorithm).is_none() && Algorithm::is_well_formed(algorithm) => {
+                        Stored::Unverifiable(format!("blobs/{algorithm}"))
+                    }
+                    _ => Stored::Stray(name.clone()),
+                }),
             }
         }
-        let archive = Self { index, blobs, strays, findings, kind: SourceKind::Archive };
+        odd.dedup();
+        let archive = Self { index, blobs, odd, findings, kind: SourceKind::Archive };
         if members.has("manifest.json") {
             docker::compare(members, &archive, limits)?;
         }
@@ -276,7 +283,7 @@ impl Container for Archive {
     fn stored(&self) -> Result<Vec<Stored>> {
         let mut stored: Vec<Stored> = self.blobs.keys().cloned().map(Stored::Blob).collect();
         stored.sort();
-        stored.extend(self.strays.iter().cloned().map(Stored::Stray));
+        stored.extend(self.odd.iter().cloned());
         Ok(stored)
     }
 

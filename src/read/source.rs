@@ -42,6 +42,8 @@ impl SourceKind {
 pub enum Stored {
     /// A blob, by its name.
     Blob(Digest),
+    /// The folder of an algorithm that cannot be computed here, by its path. The specification lets such blobs be.
+    Unverifiable(String),
     /// Something that cannot be a blob, by its path.
     Stray(String),
 }

@@ -134,6 +134,8 @@ pub enum EntryKind {
     Artifact,
     /// A tag under which referrers are kept.
     ReferrerTag,
+    /// Neither a manifest nor an index; kept as it is.
+    Other,
     /// Its documents cannot be read.
     Unreadable,
 }
@@ -240,6 +242,7 @@ impl EntryReport {
             EntryKind::Index => "index",
             EntryKind::Artifact => "artifact",
             EntryKind::ReferrerTag => "referrer tag",
+            EntryKind::Other => "neither manifest nor index",
             EntryKind::Unreadable => "unreadable",
         };
         let listed = if self.listed { "" } else { ", not in index.json" };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Context;
 use super::base::show_image;
 use super::bases::Bases;
-use crate::core::{Digest, Error, Result};
+use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::format::json::Node;
 use crate::oci::{Descriptor, annotation};
 use crate::read::referrers::{self as read, Subjects};
@@ -66,12 +66,7 @@ pub fn inspect(request: &Request, context: Context<'_>) -> Result<InspectReport>
     Ok(report)
 }
 
-fn inspect_source(
-    source: &Arc<Source>,
-    request: &Request,
-    context: Context<'_>,
-    findings: &mut Vec<crate::core::Finding>,
-) -> Result<SourceReport> {
+fn inspect_source(source: &Arc<Source>, request: &Request, context: Context<'_>, findings: &mut Vec<Finding>) -> Result<SourceReport> {
     findings.extend(source.container().findings());
     findings.extend(source.index.findings.iter().cloned().map(|finding| finding.at(source.shown())));
     let known = Subjects::read(source, false, context.limits);
@@ -86,7 +81,8 @@ fn inspect_source(
         let entry = entry(source, descriptor, true, Some(&known), request, context)?;
         let ordinary = matches!(entry.kind, EntryKind::Image | EntryKind::Index | EntryKind::Unreadable)
             && (!entry.names.is_empty() || source.index.manifests.len() == 1);
-        let named_artifact = entry.kind == EntryKind::Artifact && !entry.names.is_empty() && entry.subject.is_none();
+        let named_artifact =
+            matches!(entry.kind, EntryKind::Artifact | EntryKind::Other) && !entry.names.is_empty() && entry.subject.is_none();
         if request.all || ordinary || named_artifact {
             positions.insert(descriptor.digest.clone(), entries.len());
             entries.push(entry);
@@ -173,6 +169,14 @@ fn entry(
         referrers: Vec::new(),
         findings: Vec::new(),
     };
+    if !descriptor.is_index() && !descriptor.is_manifest() {
+        report.kind = EntryKind::Other;
+        report.findings.push(
+            Finding::new(Code::DocMediaTypeUnknown, "the entry is neither a manifest nor an index")
+                .found(Fact::new(&descriptor.media_type, "index.json")),
+        );
+        return Ok(report);
+    }
     let tree = match load(source, descriptor, context.limits) {
         Ok(tree) => tree,
         Err(error) => {
@@ -232,8 +236,11 @@ fn entry(
     Ok(report)
 }
 
-fn unreadable(error: Error) -> crate::core::Finding {
-    error.into_finding()
+/// What keeps an entry from being read is at least damage: an unknown algorithm is worth a warning only where it hides nothing.
+fn unreadable(error: Error) -> Finding {
+    let mut finding = error.into_finding();
+    finding.severity = finding.severity.max(Severity::Damage);
+    finding
 }
 
 fn others(index: &ImageIndex, report: &mut EntryReport) {
@@ -241,9 +248,9 @@ fn others(index: &ImageIndex, report: &mut EntryReport) {
         match child {
             Child::Attestation(descriptor) | Child::Other(descriptor) => report.other.push(descriptor.digest.clone()),
             Child::Missing(descriptor) => report.findings.push(
-                crate::core::Finding::new(crate::core::Code::BlobMissing, "the manifest of a platform is not there")
+                Finding::new(Code::BlobMissing, "the manifest of a platform is not there")
                     .at(&descriptor.digest)
-                    .severity(crate::core::Severity::Warning),
+                    .severity(Severity::Warning),
             ),
             Child::Index(inner) => others(inner, report),
             Child::Image(_) => {}

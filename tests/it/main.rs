@@ -13,6 +13,7 @@
 mod base;
 mod faults;
 mod forms;
+mod hostile;
 mod merge;
 mod platforms;
 mod prefixes;
