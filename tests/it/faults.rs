@@ -12,7 +12,7 @@ use airbase::core::fsys::{Faults, is_temporary};
 use airbase::core::{Code, Result};
 use airbase::plan::rebase::created::CreatedPolicy;
 use airbase::verbs::rebase::{MissingPlatform, TrustPlatform};
-use airbase::verbs::{Context, Output, copy, rebase, tag};
+use airbase::verbs::{Context, Form, Output, copy, rebase, tag};
 use rustix::io::Errno;
 use serde_json::json;
 
@@ -61,7 +61,7 @@ impl Place<'_> {
 
     fn output(&self) -> Output {
         if self.target.extension().is_some() {
-            Output::Archive { path: self.target.clone(), overwrite: self.overwrite }
+            Output::Archive { path: self.target.clone(), form: Form::Oci, overwrite: self.overwrite }
         } else {
             Output::Layout(self.target.clone())
         }
