@@ -349,6 +349,18 @@ fn an_index_whose_platforms_stand_on_different_bases_names_none() {
     assert_eq!(result["annotations"].get(BASE_DIGEST), None);
 }
 
+/// What a person leaves out may be anything, as long as that is one thing.
+#[test]
+fn a_platform_that_means_several_is_refused_with_those() {
+    let platforms = ["amd64", "arm/v6", "arm/v7"];
+    let bases = |generation| images(|platform| base(generation, platform), &platforms);
+    let environment = place(&bases("1"), &images(app, &platforms), &bases("2"));
+    let outcome = environment.refused(&[&REBASE[..], &["--platform", "linux/arm"]].concat(), "ref.platform", 4);
+    assert!(outcome.err.contains("linux/arm fits several platforms"), "{}", outcome.err);
+    assert!(outcome.err.contains("linux/arm/v6") && outcome.err.contains("linux/arm/v7"), "{}", outcome.err);
+    assert!(!outcome.err.contains("linux/amd64"), "{}", outcome.err);
+}
+
 #[test]
 fn an_index_within_an_index_is_rebased_too() {
     let environment = Environment::new();
