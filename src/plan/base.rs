@@ -221,14 +221,15 @@ pub enum Decision<'a> {
 /// never passed over in silence.
 pub fn decide<'a>(image: &Image, evidence: &'a [Evidence]) -> Decision<'a> {
     let proven = |evidence: &&Evidence| matches!(evidence.verdict, Verdict::Proven(..));
-    let refuted = evidence.iter().find(|evidence| matches!(evidence.verdict, Verdict::Refuted(..)));
+    let refuted = evidence.iter().find(|one| matches!(one.verdict, Verdict::Refuted(..)) && !is_inherited(one, evidence));
     if let Some(named) = evidence.iter().find(|evidence| evidence.clue == Clue::From) {
         return if proven(&named) { Decision::Base(named) } else { Decision::Conflict(named, evidence.iter().find(proven)) };
     }
     if let Some(refuted) = refuted {
         return Decision::Conflict(refuted, evidence.iter().find(proven));
     }
-    if let Some(claim) = evidence.iter().filter(|evidence| evidence.clue != Clue::Catalogue).find(proven) {
+    let mut claims = evidence.iter().filter(|one| one.clue != Clue::Catalogue && !is_inherited(one, evidence));
+    if let Some(claim) = claims.find(proven) {
         return Decision::Base(claim);
     }
     let mut matches: Vec<&Evidence> = evidence.iter().filter(proven).collect();
@@ -286,6 +287,19 @@ pub fn named_another(image: &Image, evidence: &[Evidence], chosen: &Evidence) ->
             .expected(Fact::new(named, claim.clue.name()))
             .found(Fact::new(&found.reference, "the layers")),
     )
+}
+
+/// Whether a claim is a label that the image has from its base: then it names the base of that base. Every builder hands labels
+/// down, so the base that proves it has more layers and the same label.
+fn is_inherited(claim: &Evidence, evidence: &[Evidence]) -> bool {
+    claim.clue == Clue::Label
+        && evidence.iter().filter(|other| other.clue == Clue::Catalogue && layers(other) > layers(claim)).any(|other| {
+            let says = |key: &str| candidate(other).and_then(|base| base.image.config.labels.get(key)).map(String::as_str);
+            let digest = claim.digest.as_ref().map(Digest::to_string);
+            (claim.name.is_some() || digest.is_some())
+                && claim.name.as_deref() == says(annotation::BASE_NAME).filter(|name| !name.is_empty())
+                && digest.as_deref() == says(annotation::BASE_DIGEST).filter(|digest| !digest.is_empty())
+        })
 }
 
 /// Whether a local image with as many layers as the image could still be its base: only if the image's history goes on where

@@ -265,7 +265,8 @@ fn old_base(
         });
     } else {
         evidence.extend(bases.judge_claims(image, index)?);
-        let settled = evidence.iter().any(|evidence| matches!(evidence.verdict, Verdict::Proven(..)));
+        // A label may be the base's own, handed down; only the local images can tell.
+        let settled = evidence.iter().any(|evidence| evidence.clue < Clue::Label && matches!(evidence.verdict, Verdict::Proven(..)));
         if !settled {
             evidence.extend(bases.matches(image)?);
         }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::created::{CreatedPolicy, created};
 use super::{Decision, Preferences, annotations, config, history};
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
-use crate::format::json::Value;
+use crate::format::json::{Document, Value};
 use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
 use crate::plan::annotate::{Authored, oci_name, replaced};
 use crate::read::{Image, ImageIndex};
@@ -132,6 +132,9 @@ pub fn rebase_image(input: &Input<'_>, options: &Options, limits: &Limits) -> Re
     if let Some(created) = created(app.config.created.as_deref(), new.config.created.as_deref(), options.created) {
         document.set("created", Value::string(&created));
     }
+    let lineage_labels = own_lineage_labels(old, app, options);
+    decisions.retain(|decision| !lineage_labels.iter().any(|(key, _)| decision.field == format!("Labels.{key}")));
+    set_labels(&mut document, &lineage_labels, limits)?;
     let config = Authored { media_type: media_type::OCI_CONFIG.into(), blob: Verified::authored(document.render().into_bytes()) };
 
     let inherited = annotations::merge(
@@ -156,6 +159,42 @@ pub fn rebase_image(input: &Input<'_>, options: &Options, limits: &Limits) -> Re
         findings.push(Finding::new(Code::MediaTypesUnified, "Docker media types became OCI media types").at(&app.descriptor.digest));
     }
     Ok(Moved { config, manifest, layers, diff_ids, decisions, findings })
+}
+
+/// Some builders write the keys of `base.name` and `base.digest` as labels. Those of the app's own are brought up to date like
+/// the annotations, or the next rebase would find them refuted. One that the app inherited speaks of the base of its base; the
+/// merge has dealt with it.
+fn own_lineage_labels(old: Option<&Image>, app: &Image, options: &Options) -> Vec<(&'static str, Option<String>)> {
+    let now = [
+        (annotation::BASE_NAME, options.base_name.clone()),
+        (annotation::BASE_DIGEST, options.base_digest.as_ref().map(Digest::to_string)),
+    ];
+    let own = |key: &str| {
+        let label = app.config.labels.get(key).filter(|label| !label.is_empty());
+        label.is_some() && label != old.and_then(|old| old.config.labels.get(key))
+    };
+    now.into_iter().filter(|(key, _)| own(key)).collect()
+}
+
+/// Sets labels in a config document; one without a value is removed.
+fn set_labels(document: &mut Value, labels: &[(&str, Option<String>)], limits: &Limits) -> Result<()> {
+    if labels.is_empty() {
+        return Ok(());
+    }
+    let text = document.render();
+    let parsed = Document::parse(text.as_bytes(), limits)?;
+    let Some(settings) = parsed.root().get("config") else { return Ok(()) };
+    let mut map = settings.get("Labels").map_or_else(Value::object, Value::open);
+    for (key, label) in labels {
+        match label {
+            Some(label) => map.set(key, Value::string(label)),
+            None => map.remove(key),
+        }
+    }
+    let mut settings = Value::open(settings);
+    settings.set("Labels", map);
+    document.set("config", settings);
+    Ok(())
 }
 
 /// Refuses a base for another platform: the architecture of an image never changes silently.
