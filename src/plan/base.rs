@@ -217,20 +217,19 @@ pub enum Decision<'a> {
     Unknown,
 }
 
-/// Decides. The person's word must hold; then a proven claim; then the longest prefix among local images. A refuted claim is
-/// never passed over in silence.
+/// Decides. The person's word must hold; then the nearest claim that leads to an image here, whose refutation is a conflict; then
+/// the longest prefix among local images. What the nearest claim overrules is told by [`doubt`].
 pub fn decide<'a>(image: &Image, evidence: &'a [Evidence]) -> Decision<'a> {
     let proven = |evidence: &&Evidence| matches!(evidence.verdict, Verdict::Proven(..));
-    let refuted = evidence.iter().find(|one| matches!(one.verdict, Verdict::Refuted(..)) && !is_inherited(one, evidence));
     if let Some(named) = evidence.iter().find(|evidence| evidence.clue == Clue::From) {
         return if proven(&named) { Decision::Base(named) } else { Decision::Conflict(named, evidence.iter().find(proven)) };
     }
-    if let Some(refuted) = refuted {
-        return Decision::Conflict(refuted, evidence.iter().find(proven));
-    }
-    let mut claims = evidence.iter().filter(|one| one.clue != Clue::Catalogue && !is_inherited(one, evidence));
-    if let Some(claim) = claims.find(proven) {
-        return Decision::Base(claim);
+    for claim in evidence.iter().filter(|one| one.clue != Clue::Catalogue && !is_inherited(one, evidence)) {
+        match claim.verdict {
+            Verdict::Proven(..) => return Decision::Base(claim),
+            Verdict::Refuted(..) => return Decision::Conflict(claim, evidence.iter().find(proven)),
+            Verdict::NameMoved(..) | Verdict::Unresolved(_) => {}
+        }
     }
     let mut matches: Vec<&Evidence> = evidence.iter().filter(proven).collect();
     let longest = matches.iter().filter_map(|evidence| layers(evidence)).max();
@@ -266,26 +265,38 @@ pub fn decide<'a>(image: &Image, evidence: &'a [Evidence]) -> Decision<'a> {
     }
 }
 
-/// A warning, if the base was found by its layers and the image names another one that is not here. Often they are the same,
-/// recompressed and renamed on the way; but the one that is here may also be a base of the one that is not.
-pub fn named_another(image: &Image, evidence: &[Evidence], chosen: &Evidence) -> Option<Finding> {
-    let found = candidate(chosen).filter(|_| chosen.clue == Clue::Catalogue)?;
+/// A warning, if something that the image says of its base does not fit the base that was chosen.
+///
+/// A farther claim may be refuted: a label cannot be corrected without another config. Or the base was found by its layers and
+/// the image names one that is not here. Often they are the same, recompressed and renamed on the way; but the one that is here
+/// may also be a base of the one that is not.
+pub fn doubt(image: &Image, evidence: &[Evidence], chosen: &Evidence) -> Option<Finding> {
+    let found = candidate(chosen)?;
     let known_as = |name: &str| {
         let canonical = ImageName::parse(name).canonical();
         found.names.iter().any(|own| own == name || (canonical.is_some() && ImageName::parse(own).canonical() == canonical))
     };
-    let claim = evidence.iter().find(|evidence| matches!(evidence.verdict, Verdict::Unresolved(_)))?;
+    let by_layers = chosen.clue == Clue::Catalogue;
     // A recorded seam at the same height says that it is the same one.
-    if claim.name.as_deref().is_some_and(known_as) || (recorded_layers(image).is_some() && recorded_layers(image) == layers(chosen)) {
-        return None;
-    }
+    let recorded = recorded_layers(image).is_some_and(|recorded| layers(chosen) == Some(recorded));
+    let (claim, message) =
+        evidence.iter().filter(|claim| claim.clue != Clue::Catalogue && !is_inherited(claim, evidence)).find_map(|claim| {
+            match claim.verdict {
+                Verdict::Refuted(..) => Some((claim, "the image also names a base that its layers refute")),
+                Verdict::Unresolved(_) if by_layers && !recorded && !claim.name.as_deref().is_some_and(known_as) => {
+                    Some((claim, "the image names a base that is not here; what its layers prove may be a base of that one"))
+                }
+                _ => None,
+            }
+        })?;
     let named = claim.name.clone().or_else(|| claim.digest.as_ref().map(Digest::to_string))?;
+    let proof = if by_layers { "the layers" } else { chosen.clue.name() };
     Some(
-        Finding::new(Code::BaseConflict, "the image names a base that is not here; what its layers prove may be a base of that one")
+        Finding::new(Code::BaseConflict, message)
             .severity(Severity::Warning)
             .at(&image.descriptor.digest)
             .expected(Fact::new(named, claim.clue.name()))
-            .found(Fact::new(&found.reference, "the layers")),
+            .found(Fact::new(&found.reference, proof)),
     )
 }
 

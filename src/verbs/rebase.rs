@@ -273,7 +273,7 @@ fn old_base(
     }
     let chosen = match base::decide(image, &evidence) {
         Decision::Base(chosen) => {
-            findings.extend(base::named_another(image, &evidence, chosen));
+            findings.extend(base::doubt(image, &evidence, chosen));
             chosen.clone()
         }
         Decision::Conflict(refuted, proven) => return Err(conflict(image, refuted, proven, bases)?),
