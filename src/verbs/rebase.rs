@@ -649,7 +649,7 @@ fn assemble(
     for child in &index.children {
         entries.push(match child {
             Child::Image(image) => match moved.iter().find(|(digest, _)| *digest == image.descriptor.digest) {
-                Some((_, Some(moved))) => Entry::Replace(moved.manifest.clone()),
+                Some((_, Some(moved))) => Entry::Moved(moved.manifest.clone(), moved.os_version.clone()),
                 Some((_, None)) if choice == MissingPlatform::KeepOld => {
                     keep(plan, image);
                     Entry::Keep

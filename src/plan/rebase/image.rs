@@ -72,6 +72,8 @@ pub struct Moved {
     pub layers: Vec<(Origin, Descriptor)>,
     /// Their diffIDs.
     pub diff_ids: Vec<Digest>,
+    /// The `os.version` of its config, which is the new base's.
+    pub os_version: Option<String>,
     /// What the merge decided.
     pub decisions: Vec<Decision>,
     /// What should be known about it.
@@ -158,7 +160,8 @@ pub fn rebase_image(input: &Input<'_>, options: &Options, limits: &Limits) -> Re
     if media_type::is_docker(&app.manifest.media_type) || layers.iter().any(|(_, layer)| media_type::is_docker(&layer.media_type)) {
         findings.push(Finding::new(Code::MediaTypesUnified, "Docker media types became OCI media types").at(&app.descriptor.digest));
     }
-    Ok(Moved { config, manifest, layers, diff_ids, decisions, findings })
+    let os_version = new.config.platform.as_ref().map(|platform| platform.os_version.clone()).filter(|version| !version.is_empty());
+    Ok(Moved { config, manifest, layers, diff_ids, os_version, decisions, findings })
 }
 
 /// Some builders write the keys of `base.name` and `base.digest` as labels. Those of the app's own are brought up to date like
@@ -269,6 +272,8 @@ fn annotation_value(app: &Image, merged: &std::collections::BTreeMap<String, Str
 pub enum Entry {
     /// It is replaced by a new document.
     Replace(Authored),
+    /// It is replaced by a moved image, which may have another `os.version`.
+    Moved(Authored, Option<String>),
     /// It stays as it is.
     Keep,
     /// It is left out.
@@ -284,6 +289,20 @@ pub fn rebase_index(index: &ImageIndex, entries: &[Entry], options: &Options, li
     for (descriptor, entry) in index.index.manifests.iter().zip(entries) {
         match entry {
             Entry::Replace(authored) => manifests.push(replaced(descriptor, authored, limits)?),
+            Entry::Moved(authored, os_version) => {
+                let mut entry = replaced(descriptor, authored, limits)?;
+                let old = descriptor.platform.as_ref().map(|platform| &platform.os_version).filter(|version| !version.is_empty());
+                // Runtimes choose by the version in the index, so it must not stay behind the config's.
+                if let (Some(old), Some(new)) = (old, os_version)
+                    && old != new
+                {
+                    let parsed = Document::parse(descriptor.raw.as_bytes(), limits)?;
+                    let mut platform = parsed.root().get("platform").map_or_else(Value::object, Value::open);
+                    platform.set("os.version", Value::string(new));
+                    entry.set("platform", platform);
+                }
+                manifests.push(entry);
+            }
             Entry::Keep => manifests.push(Value::Raw(descriptor.raw.clone())),
             Entry::Drop => {}
         }
