@@ -432,6 +432,26 @@ fn set_refuses_what_is_not_the_base_and_writes_nothing() {
     }
 }
 
+/// A label can be wrong and cannot be corrected without another config. What was recorded after a proof counts more, and the
+/// label is told.
+#[test]
+fn set_overrules_a_label_that_is_wrong() {
+    let bases = Layout::new().image("os:1", &old()).image("os:2", &new());
+    let environment = place(bases, &app().with("Labels", json!({DIGEST: new().digest()})));
+    assert_eq!(show(&environment, &[]).0, 1);
+    let _ = environment.ok(&["base", "set", "apps:app:1", "--base", "bases:os:1", "--tag", "app:1"]);
+    let (status, platform) = show(&environment, &[]);
+    assert_eq!((status, &platform["base"]), (0, &json!("bases:os:1")));
+    assert_eq!(evidence(&platform)[..2], [("manifest-annotation", "proven"), ("label", "refuted")]);
+    assert_eq!(codes(&platform["findings"]), ["base.conflict"]);
+    assert_eq!(platform["findings"][0]["severity"], "warning");
+    // The same when it is moved.
+    let arguments = ["rebase", "apps:app:1", "--bases", "bases", "--onto", "bases:os:2", "-o", "out:app:2"];
+    let result = run(&environment, &arguments, "out", "app:2");
+    result.expect_layers(&[&b(3), &a(1)]);
+    assert_eq!(result.codes(), ["base.conflict"]);
+}
+
 // base dependents.
 
 #[test]
