@@ -7,7 +7,7 @@ use crate::core::{Digest, Finding, text};
 use crate::oci::Platform;
 use crate::plan::base::{Clue, Proof};
 use crate::plan::rebase::image::Origin;
-use crate::plan::rebase::{Decision, Kind};
+use crate::plan::rebase::{Decision, Kind, Side};
 use crate::write::Committed;
 
 /// How far it went.
@@ -275,12 +275,12 @@ fn decision_words(decision: &Decision) -> String {
     match decision.kind {
         Kind::FromBase => format!("{field}: {} -> {} (new base)", value(&decision.app), value(&decision.result)),
         Kind::Merged => format!("{field}: {} -> {} (merged)", value(&decision.app), value(&decision.result)),
-        Kind::Conflict { .. } => format!(
-            "{field}: conflict, {} chosen (app {}, new base {})",
-            value(&decision.result),
-            value(&decision.app),
-            value(&decision.new)
-        ),
+        Kind::Conflict { chosen: Side::App } => {
+            format!("{field}: conflict, the app's is kept: {} (new base has {})", value(&decision.result), value(&decision.new))
+        }
+        Kind::Conflict { chosen: Side::Base } => {
+            format!("{field}: conflict, the new base's is taken: {} (app has {})", value(&decision.result), value(&decision.app))
+        }
         Kind::TwoWay => format!("{field}: {} (old base unknown; new base has {})", value(&decision.result), value(&decision.new)),
     }
 }

@@ -48,7 +48,8 @@ pub fn inspect(request: &Request, context: Context<'_>) -> Result<InspectReport>
         let reference = Reference::existing(path)?;
         if reference.name.is_some() || reference.digest.is_some() {
             let located = locate(&reference, context.limits)?;
-            let entry = entry(&located.source, &located.descriptor, true, None, request, context)?;
+            let bases = bases_for(&located.source, request, context)?;
+            let entry = entry(&located.source, &located.descriptor, true, None, bases.as_ref(), context)?;
             report.sources.push(SourceReport {
                 path: located.source.shown(),
                 kind: located.source.kind(),
@@ -66,10 +67,21 @@ pub fn inspect(request: &Request, context: Context<'_>) -> Result<InspectReport>
     Ok(report)
 }
 
+/// The bases that were given and the source itself; `None` if none were given. Its catalogue serves all entries of the source.
+fn bases_for(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result<Option<Bases>> {
+    if request.bases.is_empty() {
+        return Ok(None);
+    }
+    let mut bases = Bases::open(&request.bases, &[], context)?;
+    bases.also(source);
+    Ok(Some(bases))
+}
+
 fn inspect_source(source: &Arc<Source>, request: &Request, context: Context<'_>, findings: &mut Vec<Finding>) -> Result<SourceReport> {
     findings.extend(source.container().findings());
     findings.extend(source.index.findings.iter().cloned().map(|finding| finding.at(source.shown())));
     let known = Subjects::read(source, false, context.limits);
+    let bases = bases_for(source, request, context)?;
     let mut entries: Vec<EntryReport> = Vec::new();
     let mut hidden = 0;
     let mut positions: BTreeMap<Digest, usize> = BTreeMap::new();
@@ -78,7 +90,7 @@ fn inspect_source(source: &Arc<Source>, request: &Request, context: Context<'_>,
             known.names.extend(descriptor.names().map(str::to_owned));
             continue;
         }
-        let entry = entry(source, descriptor, true, Some(&known), request, context)?;
+        let entry = entry(source, descriptor, true, Some(&known), bases.as_ref(), context)?;
         let ordinary = matches!(entry.kind, EntryKind::Image | EntryKind::Index | EntryKind::Unreadable)
             && (!entry.names.is_empty() || source.index.manifests.len() == 1);
         let named_artifact =
@@ -95,13 +107,13 @@ fn inspect_source(source: &Arc<Source>, request: &Request, context: Context<'_>,
         return inspect_source(source, &Request { all: true, ..request.clone() }, context, &mut Vec::new());
     }
     if request.all {
-        entries.extend(unlisted(source, request, context)?);
+        entries.extend(unlisted(source, bases.as_ref(), context)?);
     }
     Ok(SourceReport { path: source.shown(), kind: source.kind(), entries, hidden })
 }
 
 /// Manifests and indexes that lie in the source and that no index lists: neither `index.json` nor an index below it.
-fn unlisted(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result<Vec<EntryReport>> {
+fn unlisted(source: &Arc<Source>, bases: Option<&Bases>, context: Context<'_>) -> Result<Vec<EntryReport>> {
     let mut listed = std::collections::HashSet::new();
     let mut walked = crate::read::Walk::default();
     for descriptor in &source.index.manifests {
@@ -125,7 +137,7 @@ fn unlisted(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Re
         if let Ok(located) = locate(&reference, context.limits)
             && (located.descriptor.is_index() || located.descriptor.is_manifest())
         {
-            entries.push(entry(source, &located.descriptor, false, None, request, context)?);
+            entries.push(entry(source, &located.descriptor, false, None, bases, context)?);
         }
     }
     Ok(entries)
@@ -151,7 +163,7 @@ fn entry(
     descriptor: &Descriptor,
     listed: bool,
     known: Option<&Subjects>,
-    request: &Request,
+    bases: Option<&Bases>,
     context: Context<'_>,
 ) -> Result<EntryReport> {
     let mut report = EntryReport {
@@ -208,13 +220,6 @@ fn entry(
     if descriptor.name().is_some_and(is_referrer_tag) {
         report.kind = EntryKind::ReferrerTag;
     }
-    let bases = if request.bases.is_empty() {
-        None
-    } else {
-        let mut bases = Bases::open(&request.bases, &[], context)?;
-        bases.also(source);
-        Some(bases)
-    };
     let own;
     let subjects = if let Some(known) = known {
         known
@@ -227,7 +232,7 @@ fn entry(
         _ => None,
     };
     for image in tree.images() {
-        report.images.push(inspect_image(image, index, bases.as_ref(), context)?);
+        report.images.push(inspect_image(image, index, bases, context)?);
         if index.is_some() {
             report.referrers.extend(referrers(source, &image.descriptor.digest, subjects, context));
         }

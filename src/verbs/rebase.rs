@@ -292,14 +292,15 @@ fn old_base(
         });
     } else {
         evidence.extend(bases.judge_claims(image, index)?);
-        let settled = evidence.iter().any(|evidence| matches!(evidence.verdict, Verdict::Proven(..)));
+        // A label may be the base's own, handed down; only the local images can tell.
+        let settled = evidence.iter().any(|evidence| evidence.clue < Clue::Label && matches!(evidence.verdict, Verdict::Proven(..)));
         if !settled {
             evidence.extend(bases.matches(image)?);
         }
     }
     let chosen = match base::decide(image, &evidence) {
         Decision::Base(chosen) => {
-            findings.extend(base::named_another(image, &evidence, chosen));
+            findings.extend(base::doubt(image, &evidence, chosen));
             chosen.clone()
         }
         Decision::Conflict(refuted, proven) => return Err(conflict(image, refuted, proven, bases)?),
@@ -678,7 +679,7 @@ fn assemble(
     for child in &index.children {
         entries.push(match child {
             Child::Image(image) => match moved.iter().find(|(digest, _)| *digest == image.descriptor.digest) {
-                Some((_, Some(moved))) => Entry::Replace(moved.manifest.clone()),
+                Some((_, Some(moved))) => Entry::Moved(moved.manifest.clone(), moved.os_version.clone()),
                 Some((_, None)) if choice == MissingPlatform::KeepOld => {
                     keep(plan, image);
                     Entry::Keep

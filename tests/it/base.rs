@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::environment::snapshot;
 use crate::support::image::{Compression, INDEX, Layer, MANIFEST, ReadBack, digest};
-use crate::support::story::codes;
+use crate::support::story::{codes, run};
 use crate::support::{Environment, Image, Layout, layer};
 
 const NAME: &str = "org.opencontainers.image.base.name";
@@ -106,6 +106,39 @@ fn a_label_may_name_the_base() {
     let app = app().with("Labels", json!({NAME: "os:1", DIGEST: old().digest()}));
     let (status, platform) = show(&place(Layout::new().image("os:1", &old()), &app), &[]);
     assert_eq!((status, evidence(&platform)), (0, vec![("label", "proven"), ("catalogue", "proven")]));
+}
+
+/// Every builder hands labels down. A label that the base has too names the base of the base.
+#[test]
+fn a_label_that_was_inherited_is_the_bases_own() {
+    let distribution = Image::of(&[&b(1)]);
+    let labels = json!({NAME: "distribution:1", DIGEST: distribution.digest()});
+    let runtime = distribution.and(&[&b(2)]).with("Labels", labels);
+    let app = runtime.and(&[&a(1)]);
+    let bases = Layout::new().image("distribution:1", &distribution).image("runtime:1", &runtime).image("runtime:2", &new());
+    let environment = place(bases, &app);
+    let (status, platform) = show(&environment, &[]);
+    assert_eq!((status, &platform["base"], &platform["baseLayers"]), (0, &json!("bases:runtime:1"), &json!(2)));
+
+    let arguments = ["rebase", "apps:app:1", "--bases", "bases", "--onto", "bases:runtime:2", "-o", "out:app:2"];
+    run(&environment, &arguments, "out", "app:2").expect_layers(&[&b(3), &a(1)]);
+}
+
+/// A label of the app's own is brought up to date, as the annotations are, so that it holds the next time.
+#[test]
+fn a_label_that_names_the_base_follows_a_rebase() {
+    let labels = json!({NAME: "os:1", DIGEST: old().digest(), "other": "kept"});
+    let environment = place(Layout::new().image("os:1", &old()).image("os:2", &new()), &app().with("Labels", labels));
+
+    let arguments = ["rebase", "apps:app:1", "--bases", "bases", "--onto", "bases:os:2", "-o", "out:app:2"];
+    let result = run(&environment, &arguments, "out", "app:2");
+
+    assert_eq!(result.config["config"]["Labels"], json!({NAME: "os:2", DIGEST: new().digest(), "other": "kept"}));
+    assert_eq!(result.report["platforms"][0]["evidence"], "label");
+    let back = ["rebase", "out:app:2", "--bases", "bases", "--onto", "bases:os:1", "-o", "back:app:3"];
+    let result = run(&environment, &back, "back", "app:3");
+    assert_eq!(result.config["config"]["Labels"][DIGEST], old().digest());
+    result.expect_layers(&[&b(1), &b(2), &a(1)]);
 }
 
 #[test]
@@ -397,6 +430,26 @@ fn set_refuses_what_is_not_the_base_and_writes_nothing() {
         assert!(outcome.err.contains(base), "{}", outcome.err);
         assert_eq!(snapshot(environment.path()), before);
     }
+}
+
+/// A label can be wrong and cannot be corrected without another config. What was recorded after a proof counts more, and the
+/// label is told.
+#[test]
+fn set_overrules_a_label_that_is_wrong() {
+    let bases = Layout::new().image("os:1", &old()).image("os:2", &new());
+    let environment = place(bases, &app().with("Labels", json!({DIGEST: new().digest()})));
+    assert_eq!(show(&environment, &[]).0, 1);
+    let _ = environment.ok(&["base", "set", "apps:app:1", "--base", "bases:os:1", "--tag", "app:1"]);
+    let (status, platform) = show(&environment, &[]);
+    assert_eq!((status, &platform["base"]), (0, &json!("bases:os:1")));
+    assert_eq!(evidence(&platform)[..2], [("manifest-annotation", "proven"), ("label", "refuted")]);
+    assert_eq!(codes(&platform["findings"]), ["base.conflict"]);
+    assert_eq!(platform["findings"][0]["severity"], "warning");
+    // The same when it is moved.
+    let arguments = ["rebase", "apps:app:1", "--bases", "bases", "--onto", "bases:os:2", "-o", "out:app:2"];
+    let result = run(&environment, &arguments, "out", "app:2");
+    result.expect_layers(&[&b(3), &a(1)]);
+    assert_eq!(result.codes(), ["base.conflict"]);
 }
 
 // base dependents.

@@ -199,7 +199,11 @@ fn a_preference_for_nothing_is_refused() {
 fn the_text_names_each_conflict() {
     let (old, app, new) = three(json!({"User": "0"}), json!({"User": "7"}), json!({"User": "8"}));
     let outcome = place(&old, &app, &new).ok(&ONTO_NEW);
-    assert!(outcome.out.contains("User: conflict, 7 chosen (app 7, new base 8)"), "{}", outcome.out);
+    // The other way round, with one that the app does not have at all.
+    let (old, app, without) = three(json!({"User": "0"}), json!({}), json!({"User": "8"}));
+    let text = place(&old, &app, &without).ok(&[&ONTO_NEW[..], &["--prefer", "base"]].concat()).out;
+    assert!(text.contains("User: conflict, the new base's is taken: 8 (app has nothing)"), "{text}");
+    assert!(outcome.out.contains("User: conflict, the app's is kept: 7 (new base has 8)"), "{}", outcome.out);
 }
 
 // Dates, annotations, names.

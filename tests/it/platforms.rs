@@ -183,6 +183,32 @@ fn a_base_for_another_platform_is_never_taken() {
     assert!(!environment.join("out").exists());
 }
 
+/// Every patched base of Windows raises the last part of the version; the part before it is the platform. What runs it looks at
+/// the index.
+#[test]
+fn the_version_of_windows_follows_the_base() {
+    let windows = |image: Image, version: &str| image.with_top("os", json!("windows")).with_top("os.version", json!(version));
+    let old = windows(base("1", "amd64"), "10.0.17763.1");
+    let mine = windows(app("amd64"), "10.0.17763.1");
+    let patched = windows(base("2", "amd64"), "10.0.17763.9");
+    let rebase = |new: &Image| {
+        let environment = Environment::new();
+        index("os:1", std::slice::from_ref(&old)).write(&environment.join("old"));
+        index("os:2", std::slice::from_ref(new)).write(&environment.join("new"));
+        let mut layout = Layout::new();
+        let mut entry = stored(&mut layout, &mine);
+        entry["platform"]["os.version"] = json!("10.0.17763.1");
+        add_index(layout, "app:1", &[entry], json!({})).write(&environment.join("apps"));
+        environment
+    };
+    let environment = rebase(&patched);
+    let (_, result, out) = rebased(&environment, &[]);
+    let entry = &result["manifests"][0];
+    assert_eq!(entry["platform"], json!({"architecture": "amd64", "os": "windows", "os.version": "10.0.17763.9"}));
+    assert_eq!(out.config(&out.json(entry["digest"].as_str().unwrap()))["os.version"], "10.0.17763.9");
+    let _ = rebase(&windows(base("2", "amd64"), "10.0.20348.1")).refused(&REBASE, "platform.missing", 4);
+}
+
 // A platform that the new base lacks.
 
 #[test]
@@ -347,6 +373,18 @@ fn an_index_whose_platforms_stand_on_different_bases_names_none() {
     }
     assert_eq!(result["annotations"].get(BASE_NAME), None);
     assert_eq!(result["annotations"].get(BASE_DIGEST), None);
+}
+
+/// What a person leaves out may be anything, as long as that is one thing.
+#[test]
+fn a_platform_that_means_several_is_refused_with_those() {
+    let platforms = ["amd64", "arm/v6", "arm/v7"];
+    let bases = |generation| images(|platform| base(generation, platform), &platforms);
+    let environment = place(&bases("1"), &images(app, &platforms), &bases("2"));
+    let outcome = environment.refused(&[&REBASE[..], &["--platform", "linux/arm"]].concat(), "ref.platform", 4);
+    assert!(outcome.err.contains("linux/arm fits several platforms"), "{}", outcome.err);
+    assert!(outcome.err.contains("linux/arm/v6") && outcome.err.contains("linux/arm/v7"), "{}", outcome.err);
+    assert!(!outcome.err.contains("linux/amd64"), "{}", outcome.err);
 }
 
 #[test]
