@@ -45,11 +45,7 @@ impl Manifest {
         document::check_schema_version(root, &mut findings);
         let config = root.get("config").ok_or_else(|| Error::new(Code::DescriptorIncomplete, "the manifest names no config"))?;
         let layers = document::descriptors(root, "layers", limits.layers, limits, &mut findings).map_err(|error| {
-            if error.code() == Code::GraphTooMany {
-                too_many_layers("the image has too many layers", limits)
-            } else {
-                error
-            }
+            if error.code() == Code::GraphTooMany { too_many_layers("the image has too many layers", limits) } else { error }
         })?;
         Ok(Self {
             config: Descriptor::parse(config, limits)?,

@@ -183,8 +183,7 @@ fn damage(error: io::Error) -> Error {
         _ if error.raw_os_error().is_some() => Error::io("read a layer", error),
         // The library gives this failure a text and no number.
         _ if error.to_string().contains("requires too much memory") => {
-            Error::new(Code::ZstdWindow, "a layer needs more memory to inflate than the limit")
-                .found(Fact::new(error, "the decompressor"))
+            Error::new(Code::ZstdWindow, "a layer needs more memory to inflate than the limit").found(Fact::new(error, "the decompressor"))
         }
         _ => Error::new(Code::StreamCorrupt, "a compressed layer is damaged").found(Fact::new(error, "the decompressor")),
     }

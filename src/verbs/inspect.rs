@@ -68,12 +68,7 @@ pub fn inspect(request: &Request, context: Context<'_>) -> Result<InspectReport>
     Ok(report)
 }
 
-fn inspect_source(
-    source: &Arc<Source>,
-    request: &Request,
-    context: Context<'_>,
-    findings: &mut Vec<Finding>,
-) -> Result<SourceReport> {
+fn inspect_source(source: &Arc<Source>, request: &Request, context: Context<'_>, findings: &mut Vec<Finding>) -> Result<SourceReport> {
     findings.extend(source.container().findings());
     findings.extend(source.index.findings.iter().cloned().map(|finding| finding.at(source.shown())));
     let known = referrers_of_all(source, context);
@@ -88,7 +83,8 @@ fn inspect_source(
         let entry = entry(source, descriptor, true, Some(&known), request, context)?;
         let ordinary = matches!(entry.kind, EntryKind::Image | EntryKind::Index | EntryKind::Unreadable)
             && (!entry.names.is_empty() || source.index.manifests.len() == 1);
-        let named_artifact = matches!(entry.kind, EntryKind::Artifact | EntryKind::Other) && !entry.names.is_empty() && entry.subject.is_none();
+        let named_artifact =
+            matches!(entry.kind, EntryKind::Artifact | EntryKind::Other) && !entry.names.is_empty() && entry.subject.is_none();
         if request.all || ordinary || named_artifact {
             positions.insert(descriptor.digest.clone(), entries.len());
             entries.push(entry);

@@ -85,7 +85,8 @@ fn d5_unknown_algorithms_are_unverifiable() {
     }
     // Beside an image that can be verified it stops nobody, and stays when the index is written again.
     let mut layout = place.layout();
-    let unknown = json!({"mediaType": MANIFEST, "digest": "blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262", "size": 7});
+    let unknown =
+        json!({"mediaType": MANIFEST, "digest": "blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262", "size": 7});
     layout.entries.push(unknown.clone());
     layout.write(&place.join("mixed"));
     place.judge("D5 beside", "mixed", "digest.algorithm_unknown", ACCEPTED);
@@ -144,10 +145,16 @@ fn d14_sizes_that_cannot_be_added() {
     }
     let mut layers = manifest["layers"].as_array().unwrap().clone();
     for number in 2..6 {
-        layers.push(json!({"mediaType": layers[1]["mediaType"], "digest": format!("sha256:{number:064}"), "size": 9_223_372_036_854_775_807_u64}));
+        layers.push(
+            json!({"mediaType": layers[1]["mediaType"], "digest": format!("sha256:{number:064}"), "size": 9_223_372_036_854_775_807_u64}),
+        );
     }
     let mut config: Value = serde_json::from_slice(&place.app.config_bytes()).unwrap();
-    config["rootfs"]["diff_ids"] = layers.iter().enumerate().map(|(number, _)| json!(if number == 0 { place.app.layers[0].diff_id() } else { format!("sha256:{number:064}") })).collect();
+    config["rootfs"]["diff_ids"] = layers
+        .iter()
+        .enumerate()
+        .map(|(number, _)| json!(if number == 0 { place.app.layers[0].diff_id() } else { format!("sha256:{number:064}") }))
+        .collect();
     let mut layout = Layout::new();
     layout.blob(&place.app.layers[0].blob);
     let config = serde_json::to_vec(&config).unwrap();

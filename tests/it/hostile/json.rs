@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{ACCEPTED, At, DAMAGED, Edit, LAYER_DAMAGED, Place, REFUSED, Statuses, forge, with};
-use crate::support::image::{INDEX, MANIFEST, digest};
 use crate::support::Layout;
+use crate::support::image::{INDEX, MANIFEST, digest};
 
 const EVERYWHERE: [At; 4] = [At::Config, At::Manifest, At::Index, At::Root];
 
@@ -24,11 +24,7 @@ fn j_what_two_readers_would_read_differently_is_refused_in_every_document() {
         ("J4 a NUL behind", &|text| format!("{text}\0").into_bytes(), "json.trailing"),
         ("J5 a byte order mark", &|text| format!("\u{feff}{text}").into_bytes(), "json.encoding"),
         ("J5 UTF-16", &|text| text.encode_utf16().flat_map(u16::to_le_bytes).chain([0xff]).collect(), "json.encoding"),
-        (
-            "J5 invalid UTF-8",
-            &|text| [&member(&text, r#""x":"#)[..6], b"\"\xff\",", &text.as_bytes()[1..]].concat(),
-            "json.encoding",
-        ),
+        ("J5 invalid UTF-8", &|text| [&member(&text, r#""x":"#)[..6], b"\"\xff\",", &text.as_bytes()[1..]].concat(), "json.encoding"),
         ("J5 half of a surrogate pair", &|text| member(&text, r#""x":"\ud800""#), "json.encoding"),
         ("J5 the other half", &|text| member(&text, r#""x":"\udc00""#), "json.encoding"),
         ("J6 200 000 levels", &|text| member(&text, &format!(r#""x":{}{}"#, "[".repeat(200_000), "]".repeat(200_000))), "json.depth"),
@@ -160,22 +156,70 @@ fn j9_sizes_are_whole_numbers() {
 fn j_documents_that_are_wrong_but_clear() {
     let cases: &[(&str, At, Edit<'_>, &str, Statuses)] = &[
         ("J10 no schemaVersion", At::Manifest, &|text| with(&text, r#""schemaVersion":2"#, r#""x":2"#), "doc.schema_version", [1, 1, 0, 0]),
-        ("J10 schemaVersion 1", At::Index, &|text| with(&text, r#""schemaVersion":2"#, r#""schemaVersion":1"#), "doc.schema_version", [1, 1, 0, 0]),
-        ("J10 schemaVersion 2.0", At::Root, &|text| with(&text, r#""schemaVersion":2"#, r#""schemaVersion":2.0"#), "doc.schema_version", [1, 1, 0, 0]),
+        (
+            "J10 schemaVersion 1",
+            At::Index,
+            &|text| with(&text, r#""schemaVersion":2"#, r#""schemaVersion":1"#),
+            "doc.schema_version",
+            [1, 1, 0, 0],
+        ),
+        (
+            "J10 schemaVersion 2.0",
+            At::Root,
+            &|text| with(&text, r#""schemaVersion":2"#, r#""schemaVersion":2.0"#),
+            "doc.schema_version",
+            [1, 1, 0, 0],
+        ),
         ("J15 no inner mediaType", At::Manifest, &|text| with(&text, &format!(r#""mediaType":"{MANIFEST}","#), ""), "", ACCEPTED),
         ("J15 no inner mediaType", At::Index, &|text| with(&text, &format!(r#""mediaType":"{INDEX}","#), ""), "", ACCEPTED),
         ("J14 another inner mediaType", At::Manifest, &|text| with(&text, MANIFEST, INDEX), "doc.media_type_mismatch", REFUSED),
-        ("J14 a docker mediaType inside", At::Index, &|text| with(&text, INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"), "doc.media_type_mismatch", REFUSED),
+        (
+            "J14 a docker mediaType inside",
+            At::Index,
+            &|text| with(&text, INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"),
+            "doc.media_type_mismatch",
+            REFUSED,
+        ),
         ("J14 index.json calls itself a manifest", At::Root, &|text| with(&text, INDEX, MANIFEST), "doc.media_type_mismatch", REFUSED),
         ("J13 a manifest with manifests", At::Manifest, &|text| member(&text, r#""manifests":[]"#), "doc.ambiguous", REFUSED),
-        ("J13 a manifest with manifests that are null", At::Manifest, &|text| member(&text, r#""manifests":null"#), "doc.ambiguous", REFUSED),
+        (
+            "J13 a manifest with manifests that are null",
+            At::Manifest,
+            &|text| member(&text, r#""manifests":null"#),
+            "doc.ambiguous",
+            REFUSED,
+        ),
         ("J13 an index with layers", At::Index, &|text| member(&text, r#""layers":[]"#), "doc.ambiguous", REFUSED),
         ("J13 an index with a config", At::Index, &|text| member(&text, r#""config":{}"#), "doc.ambiguous", REFUSED),
         ("J13 index.json with layers", At::Root, &|text| member(&text, r#""layers":[]"#), "doc.ambiguous", REFUSED),
-        ("J17 an annotation that is a number", At::Manifest, &|text| member(&text, r#""annotations":{"a":1}"#), "annotations.type", [1, 1, 0, 0]),
-        ("J17 an annotation that is null", At::Index, &|text| member(&text, r#""annotations":{"a":null}"#), "annotations.type", [1, 1, 0, 0]),
-        ("J17 a label that is a list", At::Config, &|text| with(&text, r#""config":{"#, r#""config":{"Labels":{"a":[]}"#), "annotations.type", [1, 1, 0, 0]),
-        ("J17 an annotation of index.json", At::Root, &|text| member(&text, r#""annotations":{"a":true}"#), "annotations.type", [1, 1, 0, 0]),
+        (
+            "J17 an annotation that is a number",
+            At::Manifest,
+            &|text| member(&text, r#""annotations":{"a":1}"#),
+            "annotations.type",
+            [1, 1, 0, 0],
+        ),
+        (
+            "J17 an annotation that is null",
+            At::Index,
+            &|text| member(&text, r#""annotations":{"a":null}"#),
+            "annotations.type",
+            [1, 1, 0, 0],
+        ),
+        (
+            "J17 a label that is a list",
+            At::Config,
+            &|text| with(&text, r#""config":{"#, r#""config":{"Labels":{"a":[]}"#),
+            "annotations.type",
+            [1, 1, 0, 0],
+        ),
+        (
+            "J17 an annotation of index.json",
+            At::Root,
+            &|text| member(&text, r#""annotations":{"a":true}"#),
+            "annotations.type",
+            [1, 1, 0, 0],
+        ),
         (
             "J17 an annotation of a descriptor",
             At::Manifest,
@@ -315,10 +359,22 @@ fn j23_artifacts_are_accepted_as_what_they_are() {
     let empty = layout.blob(b"{}");
     let config = |media_type: &str| json!({"mediaType": media_type, "digest": empty, "size": 2});
     let manifests = [
-        ("an empty config", json!({"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "application/x", "config": config("application/vnd.oci.empty.v1+json"), "layers": [config("application/vnd.oci.empty.v1+json")]})),
-        ("cosign", json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config("application/vnd.oci.image.config.v1+json"), "layers": [config("application/vnd.dev.cosign.simplesigning.v1+json")]})),
-        ("notation", json!({"schemaVersion": 2, "mediaType": MANIFEST, "subject": subject, "config": config("application/vnd.cncf.notary.signature"), "layers": [config("application/jose+json")]})),
-        ("a chart", json!({"schemaVersion": 2, "config": config("application/vnd.cncf.helm.config.v1+json"), "layers": [config("application/vnd.cncf.helm.chart.content.v1.tar+gzip")]})),
+        (
+            "an empty config",
+            json!({"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "application/x", "config": config("application/vnd.oci.empty.v1+json"), "layers": [config("application/vnd.oci.empty.v1+json")]}),
+        ),
+        (
+            "cosign",
+            json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config("application/vnd.oci.image.config.v1+json"), "layers": [config("application/vnd.dev.cosign.simplesigning.v1+json")]}),
+        ),
+        (
+            "notation",
+            json!({"schemaVersion": 2, "mediaType": MANIFEST, "subject": subject, "config": config("application/vnd.cncf.notary.signature"), "layers": [config("application/jose+json")]}),
+        ),
+        (
+            "a chart",
+            json!({"schemaVersion": 2, "config": config("application/vnd.cncf.helm.config.v1+json"), "layers": [config("application/vnd.cncf.helm.chart.content.v1.tar+gzip")]}),
+        ),
     ];
     for (name, manifest) in &manifests {
         let bytes = serde_json::to_vec(manifest).unwrap();
@@ -327,7 +383,10 @@ fn j23_artifacts_are_accepted_as_what_they_are() {
     }
     let schema1 = br#"{"schemaVersion":1,"name":"x","tag":"y"}"#;
     let digest = layout.blob(schema1);
-    layout.entry("schema1", json!({"mediaType": "application/vnd.docker.distribution.manifest.v1+json", "digest": digest, "size": schema1.len()}));
+    layout.entry(
+        "schema1",
+        json!({"mediaType": "application/vnd.docker.distribution.manifest.v1+json", "digest": digest, "size": schema1.len()}),
+    );
     layout.write(&place.join("artifacts"));
     assert_eq!(place.codes(&["artifacts"]), (0, vec!["doc.media_type_unknown".to_owned()]));
     let outcome = place.run(&["inspect", "artifacts", "--all"]);

@@ -103,7 +103,12 @@ fn l_files_that_are_not_what_they_should_be() {
         ("L9 a config is a link to a file of the host", |_, blobs| link_out(&blobs.config), "path.symlink", REFUSED),
         ("L9 a manifest is a link to a file of the host", |_, blobs| link_out(&blobs.manifest), "path.symlink", REFUSED),
         ("L9 a link to a device", |_, blobs| link(&blobs.layer, "/dev/zero"), "path.symlink", [3, 0, 3, 3]),
-        ("L9 a link that climbs out and comes back", |_, blobs| link(&blobs.layer, "../../../bad/index.json"), "path.symlink", [3, 0, 3, 3]),
+        (
+            "L9 a link that climbs out and comes back",
+            |_, blobs| link(&blobs.layer, "../../../bad/index.json"),
+            "path.symlink",
+            [3, 0, 3, 3],
+        ),
         ("L9 a link to itself", |_, blobs| link(&blobs.layer, blobs.layer.file_name().unwrap()), "path.symlink", [3, 0, 3, 3]),
         ("L9 a link to nothing", |_, blobs| link(&blobs.layer, "../../nothing"), "path.symlink", [3, 0, 3, 3]),
         (
