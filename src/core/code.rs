@@ -191,7 +191,7 @@ codes! {
         "schemaVersion is missing or not 2.",
         "Make the image again with another tool.";
     DocNullArray, "doc.null_array", Corrupt, Damage,
-        "A list is null instead of []. It is read as empty.",
+        "A list that must be there is missing, or null instead of []. It is read as empty.",
         "Make the image again with a newer version of the tool that wrote it.";
     DocAmbiguous, "doc.ambiguous", Corrupt, Refusal,
         "A document has the fields of a manifest and of an index. Two readers would see two different images (CVE-2021-41190).",
