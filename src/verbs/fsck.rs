@@ -324,11 +324,7 @@ impl Checker<'_> {
                     .found(Fact::new(other, "the config")),
             );
         }
-        let filled = config
-            .history()
-            .iter()
-            .filter(|entry| entry.get("empty_layer").and_then(Node::as_bool) != Some(true))
-            .count();
+        let filled = config.history().iter().filter(|entry| entry.get("empty_layer").and_then(Node::as_bool) != Some(true)).count();
         if filled > manifest.layers.len() {
             self.findings.push(
                 Finding::new(Code::ImageHistory, "the history has more entries than there are layers")

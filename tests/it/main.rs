@@ -11,6 +11,8 @@
     reason = "tests stop at the first surprise, prepare files themselves, and say what they skip"
 )]
 
+mod fsck;
 mod hostile;
 mod rebase;
+mod references;
 mod support;
