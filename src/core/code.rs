@@ -191,7 +191,7 @@ codes! {
         "schemaVersion is missing or not 2.",
         "Make the image again with another tool.";
     DocNullArray, "doc.null_array", Corrupt, Damage,
-        "A list is null instead of []. It is read as empty.",
+        "A list that must be there is missing, or null instead of []. It is read as empty.",
         "Make the image again with a newer version of the tool that wrote it.";
     DocAmbiguous, "doc.ambiguous", Corrupt, Refusal,
         "A document has the fields of a manifest and of an index. Two readers would see two different images (CVE-2021-41190).",
@@ -237,6 +237,9 @@ codes! {
     StreamTruncated, "stream.truncated", Corrupt, Damage,
         "Compressed data ends before its end.",
         "Copy the blob again from where it came from.";
+    ZstdWindow, "zstd.window", Corrupt, Refusal,
+        "A layer was compressed with a zstd window above 128 MiB, so inflating it takes as much memory. The zstd command refuses it by default too.",
+        "Ask for the image with a layer compressed by zstd without --ultra and --long above 27, or with gzip.";
     GraphCycle, "graph.cycle", Corrupt, Refusal,
         "Documents name each other in a circle, which honest content cannot do.",
         "Do not use this image.";

@@ -58,7 +58,8 @@ pub(super) fn string_map(root: Node<'_>, name: &str, findings: &mut Vec<Finding>
     Ok(map)
 }
 
-/// The list `name` of `root`: null and absent are empty, null is reported.
+/// The list `name` of `root`, which the specification requires: null and absent are empty, and reported. An `index.json` whose
+/// list of manifests has lost its name is as empty as one that lost its bytes.
 pub(super) fn list<'a>(root: Node<'a>, name: &str, findings: &mut Vec<Finding>) -> Result<impl Iterator<Item = Node<'a>> + use<'a>> {
     match root.get_or_null(name) {
         Some(node) if node.kind() == Kind::Null => {
@@ -66,8 +67,11 @@ pub(super) fn list<'a>(root: Node<'a>, name: &str, findings: &mut Vec<Finding>) 
             Ok(node.items())
         }
         Some(node) => Ok(node.expect(Kind::Array, name)?.items()),
-        // An iterator over nothing: items of a value that is no list.
-        None => Ok(root.items()),
+        None => {
+            findings.push(Finding::new(Code::DocNullArray, format!("{name} is missing")));
+            // An iterator over nothing: items of a value that is no list.
+            Ok(root.items())
+        }
     }
 }
 

@@ -19,15 +19,16 @@ struct Inflated {
     content: Hasher,
 }
 
-/// The error of a stream that grew beyond the bound, told apart from damage by its kind.
-const TOO_LARGE: io::ErrorKind = io::ErrorKind::FileTooLarge;
-
 impl Read for Inflated {
+    /// The reason for a failure is inside the [`io::Error`], so that whoever reads through something else finds it.
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
-        let count = self.inflate.read(target)?;
+        let count = self.inflate.read(target).map_err(|error| io::Error::other(damage(error)))?;
         self.out += count as u64;
         if self.out > self.most {
-            return Err(TOO_LARGE.into());
+            return Err(io::Error::other(
+                Error::new(Code::LayerTooLarge, "a layer inflates to more than the limit")
+                    .expected(Fact::new(format!("at most {} bytes", self.most), "the limits")),
+            ));
         }
         self.content.update(target.get(..count).unwrap_or_default());
         Ok(count)
@@ -42,10 +43,10 @@ impl Inflated {
         let region = source.region(layer)?;
         let found = sniff(&region);
         if found != compression {
-            return Err(Error::new(Code::LayerCompression, "a layer is not compressed as its media type says")
-                .at(format!("{}@{}", source.shown(), layer.digest))
+            let error = Error::new(Code::LayerCompression, "a layer is not compressed as its media type says")
                 .expected(Fact::new(format!("{compression:?}").to_lowercase(), &layer.media_type))
-                .found(Fact::new(format!("{found:?}").to_lowercase(), "the first bytes of the blob")));
+                .found(Fact::new(format!("{found:?}").to_lowercase(), "the first bytes of the blob"));
+            return Err(blame(error, source, layer));
         }
         let inflate = Inflate::open(region, compression, layer.digest.algorithm(), limits)?;
         Ok(Self { inflate, out: 0, most: limits.layer_bytes, content: Hasher::new(Algorithm::Sha256) })
@@ -60,12 +61,28 @@ impl Inflated {
     }
 }
 
-fn stream_error(error: io::Error, source: &Source, layer: &Descriptor) -> Error {
-    let error = match error.kind() {
-        TOO_LARGE => Error::new(Code::LayerTooLarge, "a layer inflates to more than the limit"),
+/// What a decompressor says, as one of ours.
+fn damage(error: io::Error) -> Error {
+    match error.kind() {
         io::ErrorKind::UnexpectedEof => Error::new(Code::StreamTruncated, "a compressed layer ends in the middle"),
         _ if error.raw_os_error().is_some() => Error::io("read a layer", error),
+        // The library gives this failure a text and no number.
+        _ if error.to_string().contains("requires too much memory") => {
+            Error::new(Code::ZstdWindow, "a layer needs more memory to inflate than the limit").found(Fact::new(error, "the decompressor"))
+        }
         _ => Error::new(Code::StreamCorrupt, "a compressed layer is damaged").found(Fact::new(error, "the decompressor")),
+    }
+}
+
+fn stream_error(error: io::Error) -> Error {
+    error.downcast::<Error>().unwrap_or_else(damage)
+}
+
+/// Says where a layer failed. If its blob is not what its digest says, that is the reason for everything else.
+fn blame(error: Error, source: &Source, layer: &Descriptor) -> Error {
+    let error = match check_content(source, layer, &Silent) {
+        Err(reason) if reason.code() == Code::BlobDigestMismatch => reason,
+        _ => error,
     };
     error.at(format!("{}@{}", source.shown(), layer.digest))
 }
@@ -76,7 +93,7 @@ fn stream_error(error: io::Error, source: &Source, layer: &Descriptor) -> Error 
 /// `blob.*`, `descriptor.size_mismatch`, `layer.compression_mismatch`, `layer.too_large`, `stream.*`.
 pub fn content_digest(source: &Source, layer: &Descriptor, limits: &Limits) -> Result<Digest> {
     let inflated = Inflated::open(source, layer, limits)?;
-    let (blob, content) = inflated.finish().map_err(|error| stream_error(error, source, layer))?;
+    let (blob, content) = inflated.finish().map_err(|error| blame(stream_error(error), source, layer))?;
     check_blob(blob, source, layer)?;
     Ok(content)
 }
@@ -121,7 +138,7 @@ pub fn files(image: &Image, limits: &Limits) -> Result<BTreeMap<Vec<u8>, FileEnt
         let mut reader = LayerReader::over(Inflated::open(&image.source, layer, limits)?, limits, Profile::Layer);
         let mut removed: Vec<(Vec<u8>, bool)> = Vec::new();
         let mut added = Vec::new();
-        while let Some(member) = reader.next_member().map_err(|error| error.at(format!("{}@{}", image.source.shown(), layer.digest)))? {
+        while let Some(member) = reader.next_member().map_err(|error| blame(error, &image.source, layer))? {
             let path = inner_path(&member.name);
             let (parent, name) = split(&path);
             if name == b".wh..wh..opq" {
@@ -132,7 +149,7 @@ pub fn files(image: &Image, limits: &Limits) -> Result<BTreeMap<Vec<u8>, FileEnt
                 added.push((path, member));
             }
         }
-        let (blob, _) = reader.into_inner().finish().map_err(|error| stream_error(error, &image.source, layer))?;
+        let (blob, _) = reader.into_inner().finish().map_err(|error| blame(stream_error(error), &image.source, layer))?;
         check_blob(blob, &image.source, layer)?;
         // Whiteouts hide what lower layers brought, never what their own layer brings, wherever they stand in it.
         for (path, opaque) in removed {
@@ -162,7 +179,7 @@ pub fn file_content(image: &Image, entry: &FileEntry, limits: &Limits, out: &mut
         if member.header_offset == entry.member.header_offset {
             let mut buffer = vec![0; CHUNK_BYTES];
             loop {
-                let count = reader.read(&mut buffer).map_err(|error| stream_error(error, &image.source, layer))?;
+                let count = reader.read(&mut buffer).map_err(|error| blame(stream_error(error), &image.source, layer))?;
                 if count == 0 {
                     return Ok(());
                 }

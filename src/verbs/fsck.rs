@@ -11,6 +11,7 @@ use super::Context;
 use crate::core::fsys::{ReadAt, Region, shown};
 use crate::core::limits::CHUNK_BYTES;
 use crate::core::{Code, Digest, Error, Fact, Finding, Hasher, Result, Severity};
+use crate::format::json::{Document, Node};
 use crate::oci::{Config, Descriptor, Index, Manifest, RootIndex, Verified, digest_mismatch, media_type, size_mismatch};
 use crate::read::{Container, Source, SourceKind, Stored, verify};
 use crate::report::fsck::{Checked, FsckReport};
@@ -121,7 +122,13 @@ impl Checker<'_> {
             Ok(index) => index,
             Err(error) => return self.add(error, "index.json"),
         };
-        self.findings.extend(index.findings.iter().cloned().map(|finding| finding.at("index.json")));
+        for finding in index.findings.iter().cloned() {
+            // Reading goes on around an entry that cannot be verified; a check that could not be made is not clean. One
+            // flipped bit makes an unknown algorithm of a known one.
+            let unverifiable = finding.code == Code::DigestAlgorithmUnknown;
+            let finding = if unverifiable { finding.severity(Severity::Damage) } else { finding };
+            self.findings.push(finding.at("index.json"));
+        }
         let mut names: BTreeMap<&str, &Digest> = BTreeMap::new();
         for entry in &index.manifests {
             if let Some(name) = entry.name()
@@ -185,12 +192,38 @@ impl Checker<'_> {
                 Ok(blob) => self.walk(descriptor, &blob, depth, queue),
             }
         } else if depth == 0 {
-            self.findings.push(
-                Finding::new(Code::DocMediaTypeUnknown, "an entry of index.json is neither a manifest nor an index")
-                    .at(&place)
-                    .found(Fact::new(&descriptor.media_type, "index.json")),
-            );
+            self.unknown_entry(descriptor, &region);
         }
+    }
+
+    /// An entry of `index.json` with an unknown media type is legal. But if its blob calls itself a manifest or an index, the
+    /// entry hides it from everybody who goes by media types.
+    fn unknown_entry(&mut self, descriptor: &Descriptor, region: &Region) {
+        let place = descriptor.digest.to_string();
+        // What is larger than any document is none.
+        let blob = if descriptor.size <= self.context.limits.document_bytes {
+            match self.document(descriptor, region) {
+                Ok(blob) => Some(blob),
+                Err(error) => return self.add(error, &place),
+            }
+        } else {
+            None
+        };
+        if let Some(blob) = blob
+            && let Ok(document) = Document::parse(blob.bytes(), self.context.limits)
+            && let Some(own) = document.root().get("mediaType").and_then(Node::as_str)
+            && (media_type::is_index(&own) || media_type::is_manifest(&own))
+        {
+            let error = Error::new(Code::DocMediaTypeMismatch, "the document calls itself something else than the descriptor calls it")
+                .expected(Fact::new(&descriptor.media_type, "the descriptor"))
+                .found(Fact::new(own, "mediaType inside the document"));
+            return self.add(error, &place);
+        }
+        self.findings.push(
+            Finding::new(Code::DocMediaTypeUnknown, "an entry of index.json is neither a manifest nor an index")
+                .at(&place)
+                .found(Fact::new(&descriptor.media_type, "index.json")),
+        );
     }
 
     fn missing(&mut self, descriptor: &Descriptor) {
@@ -291,11 +324,7 @@ impl Checker<'_> {
                     .found(Fact::new(other, "the config")),
             );
         }
-        let filled = config
-            .history()
-            .iter()
-            .filter(|entry| entry.get("empty_layer").and_then(crate::format::json::Node::as_bool) != Some(true))
-            .count();
+        let filled = config.history().iter().filter(|entry| entry.get("empty_layer").and_then(Node::as_bool) != Some(true)).count();
         if filled > manifest.layers.len() {
             self.findings.push(
                 Finding::new(Code::ImageHistory, "the history has more entries than there are layers")

@@ -5,6 +5,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::print_stderr,
     clippy::disallowed_methods,
     unreachable_pub,
     reason = "tests stop at the first surprise, and prepare files themselves"
@@ -13,12 +14,14 @@
 mod base;
 mod faults;
 mod forms;
+mod fsck;
 mod hostile;
 mod merge;
 mod platforms;
 mod prefixes;
 mod real;
 mod rebase;
+mod references;
 mod shapes;
 mod support;
 mod writing;
