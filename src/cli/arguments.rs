@@ -53,6 +53,9 @@ pub struct Global {
     /// Largest manifest or config that is read
     #[arg(long, global = true, value_name = "BYTES", default_value_t = Limits::STANDARD.document_bytes, hide_short_help = true)]
     pub max_document_bytes: u64,
+    /// Largest index.json that is read
+    #[arg(long, global = true, value_name = "BYTES", default_value_t = Limits::STANDARD.index_bytes, hide_short_help = true)]
+    pub max_index_bytes: u64,
     /// Most bytes that a layer may inflate to
     #[arg(long, global = true, value_name = "BYTES", default_value_t = Limits::STANDARD.layer_bytes, hide_short_help = true)]
     pub max_layer_bytes: u64,
@@ -66,11 +69,13 @@ impl Global {
     pub fn limits(&self) -> Limits {
         let mut limits = Limits::STANDARD;
         limits.document_bytes = self.max_document_bytes;
+        limits.index_bytes = self.max_index_bytes;
         limits.layer_bytes = self.max_layer_bytes;
         if self.max_entries != Limits::STANDARD.index_entries {
             limits.index_entries = self.max_entries;
             limits.archive_entries = self.max_entries;
             limits.graph_nodes = self.max_entries;
+            limits.tree_documents = self.max_entries;
         }
         limits
     }

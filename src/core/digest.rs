@@ -44,6 +44,14 @@ impl Algorithm {
             _ => None,
         }
     }
+
+    /// Whether the specification lets an algorithm, known here or not, be called `name`.
+    pub fn is_well_formed(name: &str) -> bool {
+        !name.is_empty()
+            && name
+                .split(['+', '.', '_', '-'])
+                .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()))
+    }
 }
 
 /// A digest whose text has been checked: `sha256:` and 64, or `sha512:` and 128, lower-case hexadecimal digits.
@@ -101,13 +109,9 @@ impl FromStr for Digest {
                 .expected(Fact::new("sha256: and 64, or sha512: and 128, lower-case hexadecimal digits", "image-spec, descriptor.md"))
         };
         let (name, encoded) = text.split_once(':').ok_or_else(syntax)?;
-        let well_formed_name = !name.is_empty()
-            && name
-                .split(['+', '.', '_', '-'])
-                .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()));
         let well_formed_rest =
             !encoded.is_empty() && encoded.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'=' | b'_' | b'-'));
-        if !well_formed_name || !well_formed_rest {
+        if !Algorithm::is_well_formed(name) || !well_formed_rest {
             return Err(syntax());
         }
         let Some(algorithm) = Algorithm::from_name(name) else {

@@ -164,6 +164,12 @@ impl Error {
         self.source.as_ref().and_then(std::io::Error::raw_os_error)
     }
 
+    /// See [`Finding::severity`].
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.finding.severity = severity;
+        self
+    }
+
     /// See [`Finding::at`].
     pub fn at(mut self, place: impl ToString) -> Self {
         *self.finding = self.finding.at(place);

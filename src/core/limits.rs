@@ -21,6 +21,9 @@ pub struct Limits {
     pub graph_depth: usize,
     /// Most manifests visited in one walk.
     pub graph_nodes: usize,
+    /// Most documents of one image with all its platforms, those counted again that several paths lead to. An index of the
+    /// largest size has about as many entries.
+    pub tree_documents: usize,
     /// Most members of an archive.
     pub archive_entries: usize,
     /// Largest PAX extended header, in bytes.
@@ -49,6 +52,7 @@ impl Limits {
         layers: 10_000,
         graph_depth: 32,
         graph_nodes: 4_000_000,
+        tree_documents: 1 << 15,
         archive_entries: 4_000_000,
         pax_bytes: MIB,
         long_name_bytes: 64 << 10,

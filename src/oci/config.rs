@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Platform, Verified, document};
-use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
+use super::{Platform, Verified, document, manifest::too_many_layers};
+use crate::core::{Digest, Finding, Limits, Result};
 use crate::format::json::{Kind, Node, Text};
 
 const KNOWN: &[&str] = &["created", "author", "architecture", "os", "os.version", "os.features", "variant", "config", "rootfs", "history"];
@@ -63,8 +63,7 @@ impl Config {
             for node in document::list(rootfs, "diff_ids", &mut findings)? {
                 let text = node.expect(Kind::String, "a diffID")?.as_str().unwrap_or_default();
                 if diff_ids.len() >= limits.layers {
-                    return Err(Error::new(Code::ImageLayerCount, "the config has too many diffIDs")
-                        .expected(Fact::new(format!("at most {}", limits.layers), "the limits")));
+                    return Err(too_many_layers("the config has too many diffIDs", limits));
                 }
                 diff_ids.push(text.parse()?);
             }

@@ -22,8 +22,10 @@ pub struct Descriptor {
     pub platform: Option<Platform>,
     /// The type of an artifact, where the descriptor repeats it.
     pub artifact_type: Option<String>,
-    /// The annotations of this entry.
+    /// The annotations of this entry that are text.
     pub annotations: BTreeMap<String, String>,
+    /// Whether there are annotations that are not text.
+    pub odd_annotations: bool,
     /// Where else the blob could be got. Never used to fetch anything.
     pub urls: Vec<String>,
     /// The blob itself, where the descriptor embeds it; already checked against digest and size.
@@ -56,11 +58,15 @@ impl Descriptor {
                 .found(Fact::new(size.raw(), "the document"))
         })?;
         let mut annotations = BTreeMap::new();
+        let mut odd_annotations = false;
         if let Some(map) = node.get("annotations") {
             for (key, value) in map.expect(Kind::Object, "annotations")?.members() {
                 // A value that is not text is ignored here and reported by fsck.
-                if let Some(value) = value.as_str() {
-                    annotations.insert(key.into_owned(), value.into_owned());
+                match value.as_str() {
+                    Some(value) => {
+                        annotations.insert(key.into_owned(), value.into_owned());
+                    }
+                    None => odd_annotations = true,
                 }
             }
         }
@@ -89,6 +95,7 @@ impl Descriptor {
             platform: node.get("platform").and_then(Platform::of),
             artifact_type: text("artifactType")?,
             annotations,
+            odd_annotations,
             urls: node.get("urls").map(|list| list.items().filter_map(Node::as_str).map(Into::into).collect()).unwrap_or_default(),
             data,
             raw: node.raw().to_owned(),
@@ -105,6 +112,7 @@ impl Descriptor {
             platform: None,
             artifact_type: None,
             annotations: BTreeMap::new(),
+            odd_annotations: false,
             urls: Vec::new(),
             data: None,
             raw,

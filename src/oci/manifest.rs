@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Descriptor, Verified, document, media_type};
-use crate::core::{Code, Error, Fact, Finding, Limits, Result};
+use crate::core::{Code, Error, ExitClass, Fact, Finding, Limits, Result, Severity};
 use crate::format::json::{Kind, Node, Text};
 
 const KNOWN: &[&str] = &["schemaVersion", "mediaType", "artifactType", "config", "layers", "subject", "annotations", "manifests"];
@@ -45,12 +45,7 @@ impl Manifest {
         document::check_schema_version(root, &mut findings);
         let config = root.get("config").ok_or_else(|| Error::new(Code::DescriptorIncomplete, "the manifest names no config"))?;
         let layers = document::descriptors(root, "layers", limits.layers, limits, &mut findings).map_err(|error| {
-            if error.code() == Code::GraphTooMany {
-                Error::new(Code::ImageLayerCount, "the image has too many layers")
-                    .expected(Fact::new(format!("at most {}", limits.layers), "the limits"))
-            } else {
-                error
-            }
+            if error.code() == Code::GraphTooMany { too_many_layers("the image has too many layers", limits) } else { error }
         })?;
         Ok(Self {
             config: Descriptor::parse(config, limits)?,
@@ -79,6 +74,14 @@ impl Manifest {
     pub fn effective_artifact_type(&self) -> &str {
         self.artifact_type.as_deref().unwrap_or(&self.config.media_type)
     }
+}
+
+/// More layers than runtimes take is worth a warning; more than the limit is refused.
+pub(super) fn too_many_layers(message: &str, limits: &Limits) -> Error {
+    Error::new(Code::ImageLayerCount, message)
+        .severity(Severity::Refusal)
+        .with_exit_class(ExitClass::Corrupt)
+        .expected(Fact::new(format!("at most {}", limits.layers), "the limits"))
 }
 
 pub(super) fn ambiguous(kind: &str, field: &str) -> Error {

@@ -32,7 +32,7 @@ impl Clue {
     /// For people.
     pub fn name(self) -> &'static str {
         match self {
-            Self::From => "named with --from",
+            Self::From => "named on the command line",
             Self::ManifestAnnotation => "annotation of the manifest",
             Self::IndexAnnotation => "annotation of the index",
             Self::Label => "label of the config",

@@ -1,140 +1,216 @@
-//! An OCI image layout in a tar archive (oci-archive).
+//! Image archives: a tar file that holds an OCI image layout (oci-archive), what `docker save` writes (docker-archive), or
+//! both.
 //!
 //! The archive is read in place: one pass over its headers notes where every member lies, and a blob is a region of the
-//! archive file. The order of members does not matter. A name that appears twice is refused for control files, because
-//! one client takes the first and another the last; blobs with equal content may repeat.
+//! archive file. The order of members does not matter. A name that appears twice is refused, because one client takes the
+//! first and another the last; blobs with equal content may repeat.
+//!
+//! An archive with both views is read as a layout, after the two were compared: a scanner that reads one and a runtime that
+//! reads the other must not see two images.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::directory::check_marker;
-use super::{Container, SourceKind, Stored};
+use super::{Container, SourceKind, Stored, docker, inflate, stream};
 use crate::core::fsys::{File, ReadAt, Region};
 use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result, text};
-use crate::format::tar::{Kind, Profile, Walk, normalise};
+use crate::format::tar::{Kind, Member, Profile, Walk, normalise};
+use crate::oci::media_type::Compression;
 
 /// Names at the top of an archive that decide what it says. Nothing may come near them in another spelling.
 const CONTROL: &[&str] = &["oci-layout", "index.json", "manifest.json", "repositories", "blobs"];
 
-#[derive(Debug)]
-pub(super) struct Archive {
-    file: Arc<File>,
-    index: Region,
-    blobs: HashMap<Digest, (u64, u64)>,
-    strays: Vec<String>,
-    findings: Vec<Finding>,
-    index_bytes: u64,
+/// The members of an archive by name.
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    names: BTreeMap<String, Content>,
 }
 
 /// What lies under one name.
+#[derive(Debug)]
 enum Content {
-    Bytes { offset: u64, length: u64 },
+    Bytes(Region),
     Link { target: String },
 }
 
-impl Archive {
-    pub(super) fn open(file: File, limits: &Limits) -> Result<Self> {
-        let file = Arc::new(file);
-        let mut findings = Vec::new();
-        let (names, docker, nested) = members(&file, limits, &mut findings)?;
-        let (Some(marker), Some(index)) = (names.get("oci-layout"), names.get("index.json")) else {
-            return Err(not_a_layout(docker, nested));
-        };
-        let control = |content: &Content, name: &str| match content {
-            Content::Bytes { offset, length } => Ok(Region::new(Arc::clone(&file), *offset, *length)),
-            Content::Link { target } => Err(Error::new(Code::TarLink, format!("{name} is a link"))
-                .expected(Fact::new("a regular file", "image-spec, image-layout.md"))
-                .found(Fact::new(target, "the archive"))),
-        };
-        let marker = control(marker, "oci-layout")?;
-        let index = control(index, "index.json")?;
-        check_marker(bytes(&marker, limits.document_bytes)?.as_deref(), limits)?;
-        let mut blobs = HashMap::new();
-        let mut strays = Vec::new();
-        for (name, content) in &names {
-            let Some(rest) = name.strip_prefix("blobs/") else { continue };
-            let digest = rest
-                .split_once('/')
-                .filter(|(algorithm, _)| Algorithm::from_name(algorithm).is_some())
-                .and_then(|(algorithm, hex)| format!("{algorithm}:{hex}").parse::<Digest>().ok());
-            match (digest, content) {
-                (None, _) => strays.push(name.clone()),
-                (Some(digest), Content::Bytes { offset, length }) => {
-                    blobs.insert(digest, (*offset, *length));
-                }
-                // One hop, to a regular file of the archive: layouts with linked blobs are packed as they are.
-                (Some(digest), Content::Link { target }) => match names.get(target) {
-                    Some(Content::Bytes { offset, length }) => {
-                        blobs.insert(digest, (*offset, *length));
-                    }
-                    _ => {
-                        return Err(Error::new(Code::TarLink, format!("{name} is a link that leads to no regular file of the archive"))
-                            .expected(Fact::new("a regular file", "image-spec, image-layout.md"))
-                            .found(Fact::new(target, "the archive")));
-                    }
-                },
+impl Members {
+    /// Walks the archive once; a compressed one is inflated for it.
+    fn read(file: &Arc<File>, limits: &Limits, findings: &mut Vec<Finding>) -> Result<Self> {
+        let mut members = Self::default();
+        let compression = inflate::sniff(&Region::whole(Arc::clone(file)));
+        if compression == Compression::None {
+            let mut walk = Walk::over(&**file, limits, Profile::Archive);
+            while let Some(member) = walk.next().transpose()? {
+                let region = Region::new(Arc::clone(file), member.data_offset, member.size);
+                members.add(&member, region, findings)?;
             }
+            findings.extend(walk.warnings().iter().cloned());
+        } else {
+            let inflated = stream::inflate(file, compression, limits)?;
+            for member in &inflated.members {
+                let region = match inflated.kept.get(&member.data_offset) {
+                    Some(bytes) => Region::memory(Arc::clone(bytes)),
+                    None => Region::stream(Arc::clone(&inflated.stream) as Arc<dyn ReadAt>, member.data_offset, member.size),
+                };
+                members.add(member, region, findings)?;
+            }
+            findings.extend(inflated.warnings);
         }
-        Ok(Self { file, index, blobs, strays, findings, index_bytes: limits.index_bytes })
+        Ok(members)
     }
-}
 
-type Names = BTreeMap<String, Content>;
-
-/// Walks the archive once: what lies under each name, whether it looks like a docker-archive, and whether a layout lies
-/// one directory down.
-fn members(file: &Arc<File>, limits: &Limits, findings: &mut Vec<Finding>) -> Result<(Names, bool, Option<String>)> {
-    let mut names = Names::new();
-    let mut docker = false;
-    let mut nested = None;
-    let mut walk = Walk::over(&**file, limits, Profile::Archive);
-    while let Some(member) = walk.next().transpose()? {
+    fn add(&mut self, member: &Member, region: Region, findings: &mut Vec<Finding>) -> Result<()> {
+        let name = normalise(&member.name)?;
         if member.kind == Kind::Directory {
             // Names of directories say nothing, but they must not climb out either.
-            if !matches!(member.name.as_slice(), b"." | b"./" | b"/") {
-                normalise(&member.name)?;
-            }
-            continue;
+            return Ok(());
         }
-        let name = normalise(&member.name)?;
-        let first = name.split('/').next().unwrap_or_default();
-        if let Some(control) = CONTROL.iter().find(|control| first.eq_ignore_ascii_case(control) && first != **control) {
-            return Err(Error::new(Code::TarName, format!("the member {name:?} differs from {control:?} only in case"))
-                .expected(Fact::new(control, "image-spec, image-layout.md"))
-                .found(Fact::new(&name, format!("the header at offset {}", member.header_offset))));
-        }
-        docker |= name == "manifest.json" || name == "repositories";
-        if let Some((top, "index.json" | "oci-layout")) = name.split_once('/') {
-            nested = Some(top.to_owned());
-        }
+        refuse_lookalike(&name, member.header_offset)?;
         let content = match member.kind {
-            Kind::File => Content::Bytes { offset: member.data_offset, length: member.size },
+            Kind::File => Content::Bytes(region),
             Kind::Symlink => Content::Link { target: beside(&name, &member.link) },
             // The target of a hard link counts from the top of the archive.
             _ => Content::Link { target: normalise(&member.link)? },
         };
-        if let Some(before) = names.get(&name) {
-            let blob = name.starts_with("blobs/");
-            match (blob, before, &content) {
-                (true, Content::Bytes { offset: one, length: size }, Content::Bytes { offset: two, length })
-                    if size == length && same(file, *one, *two, *size)? =>
-                {
-                    findings.push(
-                        Finding::new(Code::TarDuplicateEntry, format!("{name} stands twice in the archive, with the same content"))
-                            .severity(crate::core::Severity::Warning),
-                    );
+        if let Some(before) = self.names.get(&name) {
+            let repeats = match (name.starts_with("blobs/"), before, &content) {
+                (true, Content::Bytes(one), Content::Bytes(two)) => one.length() == two.length() && same(one, two)?,
+                _ => false,
+            };
+            if !repeats {
+                return Err(Error::new(Code::TarDuplicateEntry, format!("{name} stands twice in the archive"))
+                    .expected(Fact::new("each name once", "one reader takes the first, another the last"))
+                    .found(Fact::new(format!("a second member at offset {}", member.header_offset), "the archive")));
+            }
+            findings.push(
+                Finding::new(Code::TarDuplicateEntry, format!("{name} stands twice in the archive, with the same content"))
+                    .severity(crate::core::Severity::Warning),
+            );
+            return Ok(());
+        }
+        self.names.insert(name, content);
+        Ok(())
+    }
+
+    /// The regular file called `name`, reached by at most one link: archives of layouts with linked blobs have those, and so
+    /// has what old dockers saved.
+    ///
+    /// # Errors
+    /// `tar.link`.
+    pub(super) fn region(&self, name: &str) -> Result<Option<Region>> {
+        let region = |content: &Content| match content {
+            Content::Bytes(region) => Some(region.clone()),
+            Content::Link { .. } => None,
+        };
+        match self.names.get(name) {
+            None => Ok(None),
+            Some(Content::Link { target }) => match self.names.get(target).and_then(region) {
+                Some(region) => Ok(Some(region)),
+                None => Err(Error::new(Code::TarLink, format!("{name} is a link that leads to no regular file of the archive"))
+                    .expected(Fact::new("a regular file", "image-spec, image-layout.md"))
+                    .found(Fact::new(target, "the archive"))),
+            },
+            Some(content) => Ok(region(content)),
+        }
+    }
+
+    /// The bytes of a control file, which must not be a link; `None` if it is not there.
+    ///
+    /// # Errors
+    /// `tar.link`, `doc.too_large`, `io`.
+    pub(super) fn control(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>> {
+        match self.names.get(name) {
+            None => Ok(None),
+            Some(Content::Link { target }) => Err(Error::new(Code::TarLink, format!("{name} is a link"))
+                .expected(Fact::new("a regular file", "image-spec, image-layout.md"))
+                .found(Fact::new(target, "the archive"))),
+            Some(Content::Bytes(region)) => bytes(region, most, name).map(Some),
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.names.contains_key(name)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Archive {
+    index: Vec<u8>,
+    blobs: HashMap<Digest, Region>,
+    /// What lies under `blobs/` and is no blob, sorted.
+    odd: Vec<Stored>,
+    findings: Vec<Finding>,
+    kind: SourceKind,
+}
+
+impl Archive {
+    pub(super) fn open(file: File, limits: &Limits) -> Result<Self> {
+        let mut findings = Vec::new();
+        let members = Members::read(&Arc::new(file), limits, &mut findings)?;
+        if members.has("oci-layout") && members.has("index.json") {
+            return Self::layout(&members, findings, limits);
+        }
+        if members.has("manifest.json") {
+            let view = docker::view(&members, limits)?;
+            findings.extend(view.findings);
+            return Ok(Self { index: view.index, blobs: view.blobs, odd: Vec::new(), findings, kind: SourceKind::DockerArchive });
+        }
+        if members.has("repositories") {
+            return Err(Error::new(Code::DockerLegacy, "the archive has repositories and no manifest.json")
+                .found(Fact::new("repositories", "the archive")));
+        }
+        let error = Error::new(Code::ArchiveNotALayout, "the archive holds no image layout")
+            .expected(Fact::new("oci-layout and index.json, or manifest.json, at the top", "image-spec, image-layout.md"))
+            .found(Fact::new("neither, or only one", "the archive"));
+        let nested =
+            members.names.keys().find_map(|name| name.split_once('/').filter(|(_, rest)| matches!(*rest, "index.json" | "oci-layout")));
+        Err(match nested {
+            Some((top, _)) => error.hint(format!(
+                "A layout lies one directory down, in {top:?}. Unpack the archive and give that directory, or pack it again from inside."
+            )),
+            None => error,
+        })
+    }
+
+    fn layout(members: &Members, findings: Vec<Finding>, limits: &Limits) -> Result<Self> {
+        check_marker(members.control("oci-layout", limits.document_bytes)?.as_deref(), limits)?;
+        let index = members.control("index.json", limits.index_bytes)?.unwrap_or_default();
+        let mut blobs = HashMap::new();
+        let mut odd = Vec::new();
+        for name in members.names.keys() {
+            let Some(rest) = name.strip_prefix("blobs/") else { continue };
+            let known = rest.split_once('/').filter(|(algorithm, _)| Algorithm::from_name(algorithm).is_some());
+            match (known.and_then(|(algorithm, hex)| format!("{algorithm}:{hex}").parse::<Digest>().ok()), members.region(name)?) {
+                (Some(digest), Some(region)) => {
+                    blobs.insert(digest, region);
                 }
-                _ => {
-                    return Err(Error::new(Code::TarDuplicateEntry, format!("{name} stands twice in the archive"))
-                        .expected(Fact::new("each name once", "one reader takes the first, another the last"))
-                        .found(Fact::new(format!("a second member at offset {}", member.header_offset), "the archive")));
-                }
+                _ => odd.push(match rest.split_once('/') {
+                    Some((algorithm, _)) if Algorithm::from_name(algorithm).is_none() && Algorithm::is_well_formed(algorithm) => {
+                        Stored::Unverifiable(format!("blobs/{algorithm}"))
+                    }
+                    _ => Stored::Stray(name.clone()),
+                }),
             }
         }
-        names.insert(name, content);
+        odd.dedup();
+        let archive = Self { index, blobs, odd, findings, kind: SourceKind::Archive };
+        if members.has("manifest.json") {
+            docker::compare(members, &archive, limits)?;
+        }
+        Ok(archive)
     }
-    findings.extend(walk.warnings().iter().cloned());
-    Ok((names, docker, nested))
+}
+
+/// Refuses a name that differs from one that decides only in its spelling.
+fn refuse_lookalike(name: &str, offset: u64) -> Result<()> {
+    let first = name.split('/').next().unwrap_or_default();
+    match CONTROL.iter().find(|control| first.eq_ignore_ascii_case(control) && first != **control) {
+        None => Ok(()),
+        Some(control) => Err(Error::new(Code::TarName, format!("the member {name:?} differs from {control:?} only in case"))
+            .expected(Fact::new(control, "image-spec, image-layout.md"))
+            .found(Fact::new(name, format!("the header at offset {offset}")))),
+    }
 }
 
 /// Where a symbolic link beside `name` leads inside the archive; text that is nowhere if it leaves it.
@@ -159,14 +235,14 @@ fn beside(name: &str, link: &[u8]) -> String {
     parts.join("/")
 }
 
-fn same(file: &File, one: u64, two: u64, size: u64) -> Result<bool> {
+fn same(one: &Region, two: &Region) -> Result<bool> {
     let mut left = vec![0; crate::core::limits::CHUNK_BYTES];
     let mut right = left.clone();
     let mut done = 0;
-    while done < size {
-        let count = usize::try_from(size - done).unwrap_or(usize::MAX).min(left.len());
+    while done < one.length() {
+        let count = usize::try_from(one.length() - done).unwrap_or(usize::MAX).min(left.len());
         let (left, right) = (left.get_mut(..count).unwrap_or_default(), right.get_mut(..count).unwrap_or_default());
-        let read = file.read_exact_at(left, one + done).and_then(|()| file.read_exact_at(right, two + done));
+        let read = one.read_exact_at(left, done).and_then(|()| two.read_exact_at(right, done));
         read.map_err(|error| Error::io("read the archive", error))?;
         if left != right {
             return Ok(false);
@@ -176,53 +252,38 @@ fn same(file: &File, one: u64, two: u64, size: u64) -> Result<bool> {
     Ok(true)
 }
 
-fn bytes(region: &Region, most: u64) -> Result<Option<Vec<u8>>> {
+/// All bytes of a small member.
+///
+/// # Errors
+/// `doc.too_large`, `io`.
+pub(super) fn bytes(region: &Region, most: u64, name: &str) -> Result<Vec<u8>> {
     if region.length() > most {
-        return Ok(None);
+        return Err(Error::new(Code::DocTooLarge, format!("{name} is too large"))
+            .expected(Fact::new(format!("at most {most} bytes"), "the limits"))
+            .found(Fact::new(format!("{} bytes", region.length()), "the archive")));
     }
     let mut bytes = vec![0; usize::try_from(region.length()).unwrap_or(usize::MAX)];
     region.read_exact_at(&mut bytes, 0).map_err(|error| Error::io("read the archive", error))?;
-    Ok(Some(bytes))
-}
-
-fn not_a_layout(docker: bool, nested: Option<String>) -> Error {
-    if docker {
-        return Error::new(Code::SourceUnsupported, "the file is a docker-archive")
-            .expected(Fact::new("oci-layout and index.json", "image-spec, image-layout.md"))
-            .found(Fact::new("manifest.json", "the archive"))
-            .hint("Convert it first: `skopeo copy docker-archive:FILE oci-archive:NEW.tar:NAME`.");
-    }
-    let error = Error::new(Code::ArchiveNotALayout, "the archive holds no image layout")
-        .expected(Fact::new("oci-layout and index.json at the top", "image-spec, image-layout.md"))
-        .found(Fact::new("neither, or only one", "the archive"));
-    match nested {
-        Some(top) => error.hint(format!(
-            "A layout lies one directory down, in {top:?}. Unpack the archive and give that directory, or pack it again from inside."
-        )),
-        None => error,
-    }
+    Ok(bytes)
 }
 
 impl Container for Archive {
     fn kind(&self) -> SourceKind {
-        SourceKind::Archive
+        self.kind
     }
 
     fn index(&self) -> Result<Vec<u8>> {
-        bytes(&self.index, self.index_bytes)?.ok_or_else(|| {
-            Error::new(Code::DocTooLarge, "index.json is too large")
-                .expected(Fact::new(format!("at most {} bytes", self.index_bytes), "the limits"))
-        })
+        Ok(self.index.clone())
     }
 
     fn blob(&self, digest: &Digest) -> Result<Option<Region>> {
-        Ok(self.blobs.get(digest).map(|(offset, length)| Region::new(Arc::clone(&self.file), *offset, *length)))
+        Ok(self.blobs.get(digest).cloned())
     }
 
     fn stored(&self) -> Result<Vec<Stored>> {
         let mut stored: Vec<Stored> = self.blobs.keys().cloned().map(Stored::Blob).collect();
         stored.sort();
-        stored.extend(self.strays.iter().cloned().map(Stored::Stray));
+        stored.extend(self.odd.iter().cloned());
         Ok(stored)
     }
 

@@ -98,9 +98,10 @@ impl Container for LayoutDirectory {
         let mut stored = Vec::new();
         for algorithm in self.directory.entries("blobs")? {
             let folder = format!("blobs/{}", text::escape_bytes(&algorithm.name));
-            let known = std::str::from_utf8(&algorithm.name).ok().and_then(Algorithm::from_name);
-            let (Some(known), EntryKind::Directory) = (known, algorithm.kind) else {
-                stored.push(Stored::Stray(folder));
+            let name = std::str::from_utf8(&algorithm.name).ok().filter(|_| algorithm.kind == EntryKind::Directory);
+            let Some(known) = name.and_then(Algorithm::from_name) else {
+                let unverifiable = name.is_some_and(Algorithm::is_well_formed);
+                stored.push(if unverifiable { Stored::Unverifiable(folder) } else { Stored::Stray(folder) });
                 continue;
             };
             for entry in self.directory.entries(&format!("blobs/{}", known.name()))? {

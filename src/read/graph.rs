@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Source;
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
-use crate::oci::{Descriptor, Index, Manifest, Verified};
+use crate::oci::{Config, Descriptor, Index, Manifest, Verified};
 
 /// What hangs below some descriptors: enough to copy it.
 #[derive(Debug, Default)]
@@ -65,6 +65,8 @@ pub fn walk<S: std::hash::BuildHasher>(
             if seen.insert(manifest.config.digest.clone()) {
                 if crate::oci::media_type::is_image_config(&manifest.config.media_type) {
                     let config = source.document(&manifest.config, limits)?;
+                    // A config that two readers would read differently is not passed on.
+                    Config::parse(&config, limits).map_err(|error| error.at(format!("{}@{}", source.shown(), manifest.config.digest)))?;
                     into.documents.push((manifest.config.clone(), config));
                 } else {
                     into.blobs.push(manifest.config.clone());

@@ -185,17 +185,43 @@ impl Tree {
 /// # Errors
 /// Whatever a document is refused for; `graph.depth` and `graph.too_many` for indexes without end.
 pub fn load(source: &Arc<Source>, descriptor: &Descriptor, limits: &Limits) -> Result<Tree> {
-    let mut budget = limits.graph_nodes;
-    load_within(source, descriptor, limits, limits.graph_depth, &mut budget)
+    load_within(source, descriptor, limits, limits.graph_depth, &mut Budget::of(limits))
 }
 
-fn load_within(source: &Arc<Source>, descriptor: &Descriptor, limits: &Limits, depth: usize, budget: &mut usize) -> Result<Tree> {
+/// What one tree may cost. Documents are held in memory once for each path that leads to them, and indexes that name each
+/// other twice lead to a thousand million paths with thirty documents.
+struct Budget {
+    documents: usize,
+    bytes: u64,
+}
+
+impl Budget {
+    fn of(limits: &Limits) -> Self {
+        Self { documents: limits.tree_documents, bytes: limits.document_bytes.saturating_mul(TREE_DOCUMENTS_BYTES) }
+    }
+
+    fn spend(&mut self, descriptor: &Descriptor, limits: &Limits) -> Result<()> {
+        self.documents = self.documents.checked_sub(1).ok_or_else(|| {
+            Error::new(Code::GraphTooMany, "the image has too many documents")
+                .expected(Fact::new(format!("at most {}", limits.tree_documents), "the limits"))
+        })?;
+        self.bytes = self.bytes.checked_sub(descriptor.size).ok_or_else(|| {
+            Error::new(Code::DocTooLarge, "the documents of the image are too large together").expected(Fact::new(
+                format!("at most {} bytes", limits.document_bytes.saturating_mul(TREE_DOCUMENTS_BYTES)),
+                "the limits: sixteen times the largest document",
+            ))
+        })?;
+        Ok(())
+    }
+}
+
+/// How many documents of the largest size one image may have. Real ones have none.
+const TREE_DOCUMENTS_BYTES: u64 = 16;
+
+fn load_within(source: &Arc<Source>, descriptor: &Descriptor, limits: &Limits, depth: usize, budget: &mut Budget) -> Result<Tree> {
     let place = |error: Error| error.at(format!("{}@{}", source.shown(), descriptor.digest));
-    *budget = budget.checked_sub(1).ok_or_else(|| {
-        Error::new(Code::GraphTooMany, "the image has too many documents")
-            .expected(Fact::new(format!("at most {}", limits.graph_nodes), "the limits"))
-    })?;
     let blob = source.document(descriptor, limits)?;
+    budget.spend(descriptor, limits).map_err(place)?;
     if descriptor.is_index() {
         let depth = depth.checked_sub(1).ok_or_else(|| {
             Error::new(Code::GraphDepth, "indexes are nested too deeply")
@@ -219,6 +245,7 @@ fn load_within(source: &Arc<Source>, descriptor: &Descriptor, limits: &Limits, d
         return Ok(Tree::Artifact { descriptor: Box::new(descriptor.clone()), manifest: Box::new(manifest), blob });
     }
     let config_blob = source.document(&manifest.config, limits)?;
+    budget.spend(&manifest.config, limits).map_err(place)?;
     let config = Config::parse(&config_blob, limits).map_err(|error| error.at(format!("{}@{}", source.shown(), manifest.config.digest)))?;
     if config.root().get("rootfs").is_none() && !manifest.layers.is_empty() {
         // Some artifacts borrow the media type of an image config; without rootfs it describes no file system.
@@ -234,7 +261,7 @@ fn load_within(source: &Arc<Source>, descriptor: &Descriptor, limits: &Limits, d
     })))
 }
 
-fn child(source: &Arc<Source>, entry: &Descriptor, limits: &Limits, depth: usize, budget: &mut usize) -> Result<Child> {
+fn child(source: &Arc<Source>, entry: &Descriptor, limits: &Limits, depth: usize, budget: &mut Budget) -> Result<Child> {
     // Attestations are recognised before anything else: in their old form they look like an image for unknown/unknown.
     if entry.is_attestation() {
         return Ok(Child::Attestation(entry.clone()));

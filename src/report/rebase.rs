@@ -259,14 +259,14 @@ pub fn proof_words(proofs: &[Proof], seam: usize) -> String {
         return format!("none: the seam above layer {seam} was not compared with a base");
     }
     let number = |wanted: Proof| proofs.iter().filter(|proof| **proof == wanted).count();
-    let parts = [
+    let kinds = [
         (Proof::SameBlob, "the same blob"),
-        (Proof::SameContent, "the same content, recompressed"),
-        (Proof::SameDiffIdClaimed, "the same diffID, not inflated"),
+        (Proof::SameContent, "other compression, same content"),
+        (Proof::SameDiffIdClaimed, "other compression, same diffID claimed"),
     ];
     let parts: Vec<String> =
-        parts.iter().filter(|(proof, _)| number(*proof) > 0).map(|(proof, words)| format!("{} {words}", number(*proof))).collect();
-    format!("{} of {} layers: {}", proofs.len(), proofs.len(), parts.join(", "))
+        kinds.iter().filter(|(proof, _)| number(*proof) > 0).map(|(proof, words)| format!("{} {words}", number(*proof))).collect();
+    format!("{} of {} layers match ({})", proofs.len(), proofs.len(), parts.join(", "))
 }
 
 fn decision_words(decision: &Decision) -> String {

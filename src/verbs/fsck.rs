@@ -108,6 +108,12 @@ impl Checker<'_> {
         self.findings.push(error.at(place).into());
     }
 
+    /// A document could not be read, so nothing below it was checked. That is damage even where the reason, such as an unknown
+    /// algorithm, is only worth a warning in other places: "clean" must mean that everything was checked.
+    fn unread(&mut self, error: Error, place: &str) {
+        self.findings.push(refusal(error.at(place)));
+    }
+
     /// Walks from `index.json` through everything that is named.
     fn structure(&mut self) {
         let index = self.container.index().and_then(|bytes| RootIndex::parse(&bytes, self.context.limits));
@@ -161,6 +167,9 @@ impl Checker<'_> {
             None => {
                 self.seen.insert(descriptor.digest.clone(), (descriptor.size, is_index));
             }
+        }
+        if descriptor.odd_annotations {
+            self.findings.push(Finding::new(Code::AnnotationsType, "a descriptor has an annotation that is not text").at(&place));
         }
         let region = match self.container.blob(&descriptor.digest) {
             Err(error) => return self.add(error, &place),
@@ -219,7 +228,7 @@ impl Checker<'_> {
         let place = descriptor.digest.to_string();
         if descriptor.is_index() {
             match Index::parse(blob, &descriptor.media_type, self.context.limits) {
-                Err(error) => self.add(error, &place),
+                Err(error) => self.unread(error, &place),
                 Ok(index) => {
                     self.findings.extend(index.findings.iter().cloned().map(|finding| finding.at(&place)));
                     self.subject(index.subject.as_ref(), &place);
@@ -229,7 +238,7 @@ impl Checker<'_> {
             return;
         }
         match Manifest::parse(blob, &descriptor.media_type, self.context.limits) {
-            Err(error) => self.add(error, &place),
+            Err(error) => self.unread(error, &place),
             Ok(manifest) => {
                 self.findings.extend(manifest.findings.iter().cloned().map(|finding| finding.at(&place)));
                 self.subject(manifest.subject.as_ref(), &place);
@@ -258,7 +267,7 @@ impl Checker<'_> {
         }
         let config = match self.document(&manifest.config, &region).and_then(|blob| Config::parse(&blob, self.context.limits)) {
             Ok(config) => config,
-            Err(error) => return self.add(error, &place),
+            Err(error) => return self.unread(error, &place),
         };
         self.findings.extend(config.findings.iter().cloned().map(|finding| finding.at(&place)));
         // A config without rootfs describes no file system: some artifacts borrow the media type of an image config.
@@ -317,6 +326,11 @@ impl Checker<'_> {
         };
         for entry in stored {
             let digest = match entry {
+                Stored::Unverifiable(path) => {
+                    let finding = Finding::new(Code::DigestAlgorithmUnknown, "the digests of these blobs cannot be computed here");
+                    self.findings.push(finding.at(path));
+                    continue;
+                }
                 Stored::Stray(path) => {
                     self.findings.push(Finding::new(Code::LayoutStray, "this cannot be a blob").at(path));
                     continue;
@@ -335,7 +349,7 @@ impl Checker<'_> {
                     continue;
                 }
             };
-            if self.container.kind() == SourceKind::Layout && region.file().writable_by_others() {
+            if self.container.kind() == SourceKind::Layout && region.file().is_some_and(crate::core::fsys::File::writable_by_others) {
                 self.findings.push(Finding::new(Code::PathWritableByOthers, "every user may change this blob").at(&digest));
             }
             if !named {
@@ -353,12 +367,16 @@ impl Checker<'_> {
         let context = self.context;
         let results = verify::each(
             &blobs,
-            |(_, region)| region.length(),
+            |(_, region)| (region.length(), region.sequence()),
             context.jobs,
             context.events,
             "check",
             |(digest, region)| hash(digest, region, context),
         );
+        let results = match results {
+            Ok(results) => results,
+            Err(error) => return self.add(error, "blobs"),
+        };
         for ((digest, region), result) in blobs.iter().zip(results) {
             self.hashed.insert(digest.clone());
             self.hashed_bytes += region.length();

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::Context;
 use super::base::show_image;
 use super::bases::Bases;
-use crate::core::{Digest, Error, Result};
+use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::format::json::Node;
-use crate::oci::{Descriptor, Index, Manifest, annotation};
+use crate::oci::{Descriptor, annotation};
+use crate::read::referrers::{self as read, Subjects};
 use crate::read::{Child, Image, ImageIndex, Reference, Source, Stored, Tree, discover, is_referrer_tag, load, locate};
 use crate::report::inspect::{
     EntryKind, EntryReport, Identity, InspectReport, Inspected, InspectedBase, Layer, Owner, Referrer, SourceReport,
@@ -36,9 +37,6 @@ const IDENTITY: &[(&str, &str)] = &[
     ("source", annotation::SOURCE),
     ("created", annotation::CREATED),
 ];
-
-/// Words in an artifact type that make it a statement on the life cycle.
-const LIFECYCLE: &[&str] = &["lifecycle", "end-of-life"];
 
 /// Inspects.
 ///
@@ -79,15 +77,10 @@ fn bases_for(source: &Arc<Source>, request: &Request, context: Context<'_>) -> R
     Ok(Some(bases))
 }
 
-fn inspect_source(
-    source: &Arc<Source>,
-    request: &Request,
-    context: Context<'_>,
-    findings: &mut Vec<crate::core::Finding>,
-) -> Result<SourceReport> {
+fn inspect_source(source: &Arc<Source>, request: &Request, context: Context<'_>, findings: &mut Vec<Finding>) -> Result<SourceReport> {
     findings.extend(source.container().findings());
     findings.extend(source.index.findings.iter().cloned().map(|finding| finding.at(source.shown())));
-    let known = referrers_of_all(source, context);
+    let known = Subjects::read(source, false, context.limits);
     let bases = bases_for(source, request, context)?;
     let mut entries: Vec<EntryReport> = Vec::new();
     let mut hidden = 0;
@@ -100,7 +93,8 @@ fn inspect_source(
         let entry = entry(source, descriptor, true, Some(&known), bases.as_ref(), context)?;
         let ordinary = matches!(entry.kind, EntryKind::Image | EntryKind::Index | EntryKind::Unreadable)
             && (!entry.names.is_empty() || source.index.manifests.len() == 1);
-        let named_artifact = entry.kind == EntryKind::Artifact && !entry.names.is_empty() && entry.subject.is_none();
+        let named_artifact =
+            matches!(entry.kind, EntryKind::Artifact | EntryKind::Other) && !entry.names.is_empty() && entry.subject.is_none();
         if request.all || ordinary || named_artifact {
             positions.insert(descriptor.digest.clone(), entries.len());
             entries.push(entry);
@@ -149,81 +143,26 @@ fn unlisted(source: &Arc<Source>, bases: Option<&Bases>, context: Context<'_>) -
     Ok(entries)
 }
 
-type Referrers = BTreeMap<Digest, Vec<Referrer>>;
-
-fn referrer(descriptor: &Descriptor, manifest: Option<&Manifest>, found_by: &str) -> Referrer {
-    let artifact_type = match (manifest, &descriptor.artifact_type) {
-        (Some(manifest), _) => manifest.effective_artifact_type().to_owned(),
-        (None, Some(artifact_type)) => artifact_type.clone(),
-        (None, None) => descriptor.media_type.clone(),
-    };
-    Referrer {
-        digest: descriptor.digest.clone(),
-        lifecycle: LIFECYCLE.iter().any(|word| artifact_type.contains(word)),
-        artifact_type,
-        found_by: found_by.to_owned(),
-        annotations: manifest.map_or_else(|| descriptor.annotations.clone(), |manifest| manifest.annotations.clone()),
-    }
-}
-
-/// Who refers to what, from the subjects of all manifests that `index.json` lists.
-fn referrers_of_all(source: &Arc<Source>, context: Context<'_>) -> Referrers {
-    let mut found = Referrers::new();
-    for descriptor in &source.index.manifests {
-        if let Some((subject, referrer)) = subject_of(source, descriptor, context) {
-            found.entry(subject).or_default().push(referrer);
-        }
-    }
+/// Who refers to `digest`, for the report.
+fn referrers(source: &Arc<Source>, digest: &Digest, subjects: &Subjects, context: Context<'_>) -> Vec<Referrer> {
+    let found = read::referrers(source, digest, subjects, context.limits);
     found
-}
-
-fn subject_of(source: &Source, descriptor: &Descriptor, context: Context<'_>) -> Option<(Digest, Referrer)> {
-    if !descriptor.is_manifest() {
-        return None;
-    }
-    let blob = source.document(descriptor, context.limits).ok()?;
-    let manifest = Manifest::parse(&blob, &descriptor.media_type, context.limits).ok()?;
-    let subject = manifest.subject.as_ref()?.digest.clone();
-    Some((subject, referrer(descriptor, Some(&manifest), "subject")))
-}
-
-/// Who refers to `digest`: the subjects found before or the entries without a name, the fallback tag, and cosign's tags.
-fn referrers(source: &Arc<Source>, digest: &Digest, known: Option<&Referrers>, context: Context<'_>) -> Vec<Referrer> {
-    let mut found: Vec<Referrer> = match known {
-        Some(known) => known.get(digest).cloned().unwrap_or_default(),
-        None => source
-            .index
-            .manifests
-            .iter()
-            .filter(|entry| entry.name().is_none() || entry.artifact_type.is_some())
-            .filter_map(|entry| subject_of(source, entry, context))
-            .filter(|(subject, _)| subject == digest)
-            .map(|(_, referrer)| referrer)
-            .collect(),
-    };
-    let tag = digest.fallback_tag();
-    for entry in &source.index.manifests {
-        let Some(name) = entry.name().and_then(|name| name.rsplit([':', '/']).next()) else { continue };
-        let Some(rest) = name.strip_prefix(&tag) else { continue };
-        if rest.is_empty() && entry.is_index() {
-            let index = source.document(entry, context.limits).and_then(|blob| Index::parse(&blob, &entry.media_type, context.limits));
-            for listed in index.into_iter().flat_map(|index| index.manifests) {
-                if !found.iter().any(|referrer| referrer.digest == listed.digest) {
-                    found.push(referrer(&listed, None, "fallback tag"));
-                }
-            }
-        } else if !found.iter().any(|referrer| referrer.digest == entry.digest) {
-            found.push(referrer(entry, None, "tag"));
-        }
-    }
-    found
+        .into_iter()
+        .map(|referrer| Referrer {
+            lifecycle: referrer.is_lifecycle(),
+            digest: referrer.descriptor.digest,
+            artifact_type: referrer.artifact_type,
+            found_by: referrer.found_by,
+            annotations: referrer.annotations,
+        })
+        .collect()
 }
 
 fn entry(
     source: &Arc<Source>,
     descriptor: &Descriptor,
     listed: bool,
-    known: Option<&Referrers>,
+    known: Option<&Subjects>,
     bases: Option<&Bases>,
     context: Context<'_>,
 ) -> Result<EntryReport> {
@@ -242,6 +181,14 @@ fn entry(
         referrers: Vec::new(),
         findings: Vec::new(),
     };
+    if !descriptor.is_index() && !descriptor.is_manifest() {
+        report.kind = EntryKind::Other;
+        report.findings.push(
+            Finding::new(Code::DocMediaTypeUnknown, "the entry is neither a manifest nor an index")
+                .found(Fact::new(&descriptor.media_type, "index.json")),
+        );
+        return Ok(report);
+    }
     let tree = match load(source, descriptor, context.limits) {
         Ok(tree) => tree,
         Err(error) => {
@@ -273,6 +220,13 @@ fn entry(
     if descriptor.name().is_some_and(is_referrer_tag) {
         report.kind = EntryKind::ReferrerTag;
     }
+    let own;
+    let subjects = if let Some(known) = known {
+        known
+    } else {
+        own = Subjects::read(source, true, context.limits);
+        &own
+    };
     let index = match &tree {
         Tree::Index(index) => Some(&**index),
         _ => None,
@@ -280,15 +234,18 @@ fn entry(
     for image in tree.images() {
         report.images.push(inspect_image(image, index, bases, context)?);
         if index.is_some() {
-            report.referrers.extend(referrers(source, &image.descriptor.digest, known, context));
+            report.referrers.extend(referrers(source, &image.descriptor.digest, subjects, context));
         }
     }
-    report.referrers.extend(referrers(source, &descriptor.digest, known, context));
+    report.referrers.extend(referrers(source, &descriptor.digest, subjects, context));
     Ok(report)
 }
 
-fn unreadable(error: Error) -> crate::core::Finding {
-    error.into_finding()
+/// What keeps an entry from being read is at least damage: an unknown algorithm is worth a warning only where it hides nothing.
+fn unreadable(error: Error) -> Finding {
+    let mut finding = error.into_finding();
+    finding.severity = finding.severity.max(Severity::Damage);
+    finding
 }
 
 fn others(index: &ImageIndex, report: &mut EntryReport) {
@@ -296,9 +253,9 @@ fn others(index: &ImageIndex, report: &mut EntryReport) {
         match child {
             Child::Attestation(descriptor) | Child::Other(descriptor) => report.other.push(descriptor.digest.clone()),
             Child::Missing(descriptor) => report.findings.push(
-                crate::core::Finding::new(crate::core::Code::BlobMissing, "the manifest of a platform is not there")
+                Finding::new(Code::BlobMissing, "the manifest of a platform is not there")
                     .at(&descriptor.digest)
-                    .severity(crate::core::Severity::Warning),
+                    .severity(Severity::Warning),
             ),
             Child::Index(inner) => others(inner, report),
             Child::Image(_) => {}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::bases::{Bases, Followed, candidate, shown_platform};
 use super::output::{Cargo, Output, check_name, write};
-use super::{Context, Opened, open};
+use super::{Context, Opened, open, open_among};
 use crate::core::clock::Time;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{Descriptor, ImageName, Platform, annotation};
@@ -75,6 +75,30 @@ pub struct Request {
     pub mtime: u64,
 }
 
+impl Request {
+    /// A request for `image` that decides nothing else: no bases, no output, the app wins conflicts, every platform must move.
+    pub fn of(image: &str) -> Self {
+        Self {
+            image: image.to_owned(),
+            onto: None,
+            bases: Vec::new(),
+            from: None,
+            seam_layers: None,
+            map: Vec::new(),
+            platform: None,
+            on_missing_platform: MissingPlatform::Fail,
+            trust_platform: TrustPlatform::Refuse,
+            prefer: Vec::new(),
+            created: CreatedPolicy::Newest,
+            annotations: Vec::new(),
+            base_name: None,
+            output: None,
+            names: Vec::new(),
+            mtime: 0,
+        }
+    }
+}
+
 /// Everything that a rebase will do. It is complete: writing needs no further decision.
 #[derive(Debug)]
 pub struct Plan {
@@ -84,6 +108,8 @@ pub struct Plan {
     kept: Vec<crate::oci::Verified>,
     blobs: Vec<(Arc<Source>, Descriptor)>,
     inputs: Vec<(Arc<Source>, Descriptor)>,
+    /// Everything that was read to make the result.
+    sources: Vec<Arc<Source>>,
     entries: Vec<(Option<String>, String)>,
     output: Option<Output>,
     mtime: u64,
@@ -110,13 +136,14 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     if let Tree::Artifact { descriptor, .. } = &opened.tree {
         return Err(Error::new(Code::NotAnImage, "an artifact stands on no base").at(&descriptor.digest));
     }
-    let mut bases = Bases::open(&request.bases, &request.map, context)?;
-    bases.also(&opened.located.source);
-    let from = request.from.as_deref().map(|text| open(text, context)).transpose()?;
-    if let Some(from) = &from {
-        bases.also(&from.located.source);
+    let mut known = vec![Arc::clone(&opened.located.source)];
+    let from = request.from.as_deref().map(|text| open_among(text, &known, context)).transpose()?;
+    known.extend(from.iter().map(|from| Arc::clone(&from.located.source)));
+    let onto = request.onto.as_deref().map(|text| open_among(text, &known, context)).transpose()?;
+    let mut bases = Bases::open_among(&request.bases, &request.map, &known, context)?;
+    for source in &known {
+        bases.also(source);
     }
-    let onto = request.onto.as_deref().map(|text| open(text, context)).transpose()?;
 
     let narrowed = request.platform.as_ref().map(|platform| opened.image(Some(platform))).transpose()?;
     let index = match &opened.tree {
@@ -465,6 +492,7 @@ fn compose<'a>(
         kept: Vec::new(),
         blobs: Vec::new(),
         inputs: Vec::new(),
+        sources: vec![Arc::clone(&opened.located.source)],
         entries: Vec::new(),
         output: request.output.clone(),
         mtime: request.mtime,
@@ -624,6 +652,8 @@ fn reported(platformed: &Platformed<'_>, moved: &Moved, options: &Options) -> Pl
 
 /// Notes which documents and blobs the platform brings, and which inputs are to be hashed though they are not copied.
 fn collect(plan: &mut Plan, platformed: &Platformed<'_>, moved: &Moved) {
+    plan.sources.push(Arc::clone(&platformed.new.image.source));
+    plan.sources.extend(platformed.old.as_ref().map(|old| Arc::clone(&old.image.source)));
     plan.documents.push(moved.config.clone());
     plan.documents.push(moved.manifest.clone());
     let base_layers = platformed.new.image.manifest.layers.len();
@@ -704,6 +734,7 @@ impl Plan {
     pub fn apply(mut self, context: Context<'_>) -> Result<RebaseReport> {
         let Some(output) = &self.output else { return Ok(self.report) };
         let mut cargo = Cargo::default();
+        self.sources.iter().for_each(|source| cargo.input(source));
         for (source, layer) in &self.blobs {
             // A layer that names addresses may stay away: it is external for everyone.
             if layer.urls.is_empty() || source.container().blob(&layer.digest)?.is_some() {

@@ -11,6 +11,9 @@
 )]
 
 mod base;
+mod faults;
+mod forms;
+mod hostile;
 mod merge;
 mod platforms;
 mod prefixes;
@@ -18,3 +21,4 @@ mod real;
 mod rebase;
 mod shapes;
 mod support;
+mod writing;

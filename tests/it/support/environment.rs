@@ -25,6 +25,12 @@ impl Environment {
         Self { directory: tempfile::tempdir().unwrap() }
     }
 
+    /// The same in memory, where the machine has a place for that: for tests that write thousands of times and do not care
+    /// whether a flush reaches a disk.
+    pub fn in_memory() -> Self {
+        Self { directory: tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap() }
+    }
+
     pub fn path(&self) -> &Path {
         self.directory.path()
     }
