@@ -8,6 +8,7 @@
 
 pub mod arguments;
 mod command;
+pub mod options;
 mod progress;
 mod terminal;
 

@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::archive::{Archive, Members, bytes};
+use super::members::{Members, bytes};
 use super::{Container, inflate};
 use crate::core::fsys::{ReadAt, Region};
 use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result};
@@ -158,7 +158,7 @@ fn stored_layer(region: &Region, diff_id: &Digest, blobs: &mut HashMap<Digest, R
 ///
 /// # Errors
 /// `archive.views_disagree`, and what a document is refused for.
-pub(super) fn compare(members: &Members, archive: &Archive, limits: &Limits) -> Result<()> {
+pub(super) fn compare(members: &Members, archive: &dyn Container, limits: &Limits) -> Result<()> {
     let index = RootIndex::parse(&archive.index()?, limits)?;
     for item in items(members, limits)? {
         // A sparse hybrid may lack the config; then docker cannot load it either.
@@ -183,7 +183,7 @@ pub(super) fn compare(members: &Members, archive: &Archive, limits: &Limits) -> 
 }
 
 /// The configs of an entry: of its manifest, or of all manifests of its index.
-fn configs(archive: &Archive, entry: &Descriptor, limits: &Limits) -> Result<Vec<Digest>> {
+fn configs(archive: &dyn Container, entry: &Descriptor, limits: &Limits) -> Result<Vec<Digest>> {
     let Some(region) = archive.blob(&entry.digest)? else { return Ok(Vec::new()) };
     let blob = Verified::check(&entry.digest, entry.size, bytes(&region, limits.document_bytes, "a manifest")?)?;
     if entry.is_manifest() {

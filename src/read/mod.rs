@@ -15,6 +15,7 @@ mod graph;
 mod image;
 mod inflate;
 pub mod layer;
+mod members;
 mod reference;
 pub mod referrers;
 mod resolve;

@@ -15,7 +15,8 @@ pub(super) mod rebase;
 pub(super) mod tag;
 pub(super) mod untag;
 
-use super::arguments::{Command, Destination, Line};
+use super::arguments::{Command, Line};
+use super::options::Destination;
 use super::terminal::Terminal;
 use crate::core::{Code, Error, Fact, Result};
 use crate::oci::Platform;

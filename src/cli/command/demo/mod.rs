@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use clap::Parser as _;
 use serde::Serialize;
 
-use crate::cli::arguments::{Format, Line};
+use crate::cli::arguments::Line;
+use crate::cli::options::Format;
 use crate::cli::terminal::Terminal;
 use crate::core::fsys::{create_directories, shown};
 use crate::core::{Code, Digest, Error, Fact, Result};
