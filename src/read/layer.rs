@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 use super::inflate::{Inflate, RegionReader, sniff};
 use super::{Image, Source};
-use crate::core::event::Events;
+use crate::core::event::{Events, Silent};
 use crate::core::limits::CHUNK_BYTES;
 use crate::core::{Algorithm, Code, Digest, Error, Fact, Hasher, Limits, Result, text};
 use crate::format::tar::{Kind, LayerReader, Member, Profile};

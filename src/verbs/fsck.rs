@@ -67,8 +67,9 @@ fn check(path: &Path, level: u8, allow_sparse: bool, context: Context<'_>) -> Ch
     };
     let container = match Source::open_container(path, context.limits) {
         Ok(container) => container,
+        // Nothing of it can be used.
         Err(error) => {
-            checked.findings.push(refusal(error));
+            checked.findings.push(error.into_finding().severity(Severity::Refusal));
             return checked;
         }
     };
@@ -97,7 +98,7 @@ fn check(path: &Path, level: u8, allow_sparse: bool, context: Context<'_>) -> Ch
     checked
 }
 
-/// What keeps a source from being opened is at least damage, whatever the code says in other places.
+/// What keeps a document from being read is at least damage, whatever the code says in other places.
 fn refusal(error: Error) -> Finding {
     let mut finding = error.into_finding();
     finding.severity = finding.severity.max(Severity::Damage);

@@ -269,7 +269,7 @@ fn a_changed_file_is_seen_whichever_it_is() {
     assert_eq!(run().status, 0);
     for (name, honest) in layout.files() {
         let path = environment.join("layout").join(&name);
-        let mut check = |what: &str, change: &dyn Fn()| {
+        let check = |what: &str, change: &dyn Fn()| {
             fs::remove_file(&path).unwrap();
             change();
             let outcome = run();
