@@ -12,11 +12,14 @@
 )]
 
 mod base;
+mod concurrency;
+mod determinism;
 mod faults;
 mod forms;
 mod fsck;
 mod hostile;
 mod merge;
+mod offline;
 mod platforms;
 mod prefixes;
 mod real;
