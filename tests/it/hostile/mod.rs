@@ -27,6 +27,9 @@ use crate::support::{Environment, Image, Layer, Layout, layer};
 /// Exit statuses of `fsck`, `inspect`, `copy` and `rebase`, in this order.
 type Statuses = [i32; 4];
 
+/// The files of a layout or an archive, by path.
+type Files = Vec<(String, Vec<u8>)>;
+
 /// Unsafe: every verb refuses it.
 const REFUSED: Statuses = [3, 3, 3, 3];
 /// Damaged in a way that no verb can work with.
@@ -91,7 +94,7 @@ impl Place {
         let before = snapshot(&self.join(input));
         let bases = snapshot(&self.join("bases"));
         // Both verbs that write, and both kinds of output, once each.
-        let (out, other) = if input.ends_with(".tar") { ("out.tar", "out") } else { ("out", "out.tar") };
+        let (out, other) = if Path::new(input).extension() == Some("tar".as_ref()) { ("out.tar", "out") } else { ("out", "out.tar") };
         let commands: [&[&str]; 4] = [
             &["fsck", input, "--format", "json"],
             &["inspect", input, "--format", "json"],
