@@ -205,13 +205,11 @@ impl Report for InspectReport {
                 entry.render(page);
             }
             if source.hidden > 0 {
+                let entries = if source.hidden == 1 { "1 entry".to_owned() } else { format!("{} entries", source.hidden) };
                 page.line_toned(
                     1,
                     Tone::Dim,
-                    &format!(
-                        "{} not shown: referrers, artifacts and untagged manifests; see --all",
-                        text::count(source.hidden, "entr").replace("entrs", "entries").replace("1 entr ", "1 entry ")
-                    ),
+                    &format!("{entries} not shown: referrers, artifacts and untagged manifests; see --all"),
                 );
             }
         }
