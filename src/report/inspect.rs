@@ -206,11 +206,7 @@ impl Report for InspectReport {
             }
             if source.hidden > 0 {
                 let entries = if source.hidden == 1 { "1 entry".to_owned() } else { format!("{} entries", source.hidden) };
-                page.line_toned(
-                    1,
-                    Tone::Dim,
-                    &format!("{entries} not shown: referrers, artifacts and untagged manifests; see --all"),
-                );
+                page.line_toned(1, Tone::Dim, &format!("{entries} not shown: referrers, artifacts and untagged manifests; see --all"));
             }
         }
         page.findings(0, &self.findings);

@@ -13,6 +13,7 @@
 
 mod fsck;
 mod hostile;
+mod look;
 mod rebase;
 mod references;
 mod support;
