@@ -11,9 +11,11 @@
     reason = "tests stop at the first surprise, prepare files themselves, and say what they skip"
 )]
 
+mod architecture;
 mod fsck;
 mod hostile;
 mod look;
+mod manners;
 mod rebase;
 mod references;
 mod support;
