@@ -3,8 +3,12 @@
 //! The only folder that prints, reads the environment and knows exit statuses. One file of `command/` is one verb: its
 //! arguments, which are its help, and what it calls. Work is done by `crate::verbs`.
 
+// Doc comments of arguments are the help text, and brackets there are syntax, not links.
+#![cfg_attr(doc, allow(rustdoc::broken_intra_doc_links))]
+
 pub mod arguments;
 mod command;
+pub mod options;
 mod progress;
 mod terminal;
 

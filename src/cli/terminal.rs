@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use super::arguments::{Format, Global, Progress, When};
+use super::options::{Format, Global, Progress, When};
 use super::progress::Meter;
 use crate::core::clock::Time;
 use crate::core::{Code, Error, ExitClass, Limits, Result};

@@ -61,7 +61,7 @@ macro_rules! codes {
         /// A stable code. Its text form is [`Code::slug`].
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {
-            $(#[doc = $meaning] $variant,)*
+            $(#[doc = concat!("`", $slug, "`")] $variant,)*
         }
 
         impl Code {
@@ -292,6 +292,24 @@ codes! {
     ArchiveUnreferenced, "archive.unreferenced", Precondition, Warning,
         "The archive holds a blob that no document names. It is not copied.",
         "Nothing, unless you expected it: unlisted content is a way to smuggle data.";
+    ArchiveViewsDisagree, "archive.views_disagree", Corrupt, Refusal,
+        "The archive describes one image twice, for OCI readers (index.json) and for docker (manifest.json), and the two descriptions are of different images: one would be checked and the other one run.",
+        "Do not use this archive. Ask where it came from.";
+    DockerManifest, "docker.manifest", Corrupt, Refusal,
+        "The manifest.json of a docker-archive is not what docker writes.",
+        "Save the image again.";
+    DockerConfigMismatch, "docker.config_mismatch", Corrupt, Refusal,
+        "A config of a docker-archive is stored under the digest of something else.",
+        "Save the image again; the archive is damaged or was changed.";
+    DockerMissingEntry, "docker.missing_entry", Corrupt, Refusal,
+        "The manifest.json of a docker-archive names a member that is not there.",
+        "Save the image again, whole.";
+    DockerLegacy, "docker.legacy", Corrupt, Refusal,
+        "The archive is of a kind that docker wrote before version 1.10: it has no manifest.json.",
+        "Load it into docker and save it again.";
+    DockerManifestMade, "docker.manifest_made", Precondition, Note,
+        "A docker-archive has no image manifests. One was made from its manifest.json, always the same for the same archive.",
+        "Nothing.";
     TarChecksum, "tar.checksum", Corrupt, Refusal,
         "The checksum of a tar header is wrong.",
         "Copy the archive again.";

@@ -3,7 +3,8 @@
 
 /// The name of an entry of `index.json`.
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
-/// The full name under which containerd and docker file an entry of `index.json`.
+/// The full name under which containerd and Docker file an entry of `index.json`. It names the image too, so it goes when
+/// the name goes.
 pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
 /// The digest of the base.
 pub const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";

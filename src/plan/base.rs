@@ -8,7 +8,7 @@
 
 use serde::Serialize;
 
-use crate::core::Digest;
+use crate::core::{Code, Digest, Fact, Finding, Severity};
 use crate::oci::{ImageName, annotation};
 use crate::read::{Image, ImageIndex};
 
@@ -32,7 +32,7 @@ impl Clue {
     /// For people.
     pub fn name(self) -> &'static str {
         match self {
-            Self::From => "named with --from",
+            Self::From => "named on the command line",
             Self::ManifestAnnotation => "annotation of the manifest",
             Self::IndexAnnotation => "annotation of the index",
             Self::Label => "label of the config",
@@ -217,22 +217,27 @@ pub enum Decision<'a> {
     Unknown,
 }
 
-/// Decides. The person's word must hold; then a proven claim; then the longest prefix among local images. A refuted claim is
-/// never passed over in silence.
+/// Decides. The person's word must hold; then the nearest claim that leads to an image here, whose refutation is a conflict; then
+/// the longest prefix among local images. What the nearest claim overrules is told by [`doubt`].
 pub fn decide<'a>(image: &Image, evidence: &'a [Evidence]) -> Decision<'a> {
     let proven = |evidence: &&Evidence| matches!(evidence.verdict, Verdict::Proven(..));
-    let refuted = evidence.iter().find(|evidence| matches!(evidence.verdict, Verdict::Refuted(..)));
     if let Some(named) = evidence.iter().find(|evidence| evidence.clue == Clue::From) {
         return if proven(&named) { Decision::Base(named) } else { Decision::Conflict(named, evidence.iter().find(proven)) };
     }
-    if let Some(refuted) = refuted {
-        return Decision::Conflict(refuted, evidence.iter().find(proven));
-    }
-    if let Some(claim) = evidence.iter().filter(|evidence| evidence.clue != Clue::Catalogue).find(proven) {
-        return Decision::Base(claim);
+    for claim in evidence.iter().filter(|one| one.clue != Clue::Catalogue && !is_inherited(one, evidence)) {
+        match claim.verdict {
+            Verdict::Proven(..) => return Decision::Base(claim),
+            Verdict::Refuted(..) => return Decision::Conflict(claim, evidence.iter().find(proven)),
+            Verdict::NameMoved(..) | Verdict::Unresolved(_) => {}
+        }
     }
     let mut matches: Vec<&Evidence> = evidence.iter().filter(proven).collect();
     let longest = matches.iter().filter_map(|evidence| layers(evidence)).max();
+    // A match that does not reach up to the recorded seam is a base of the base, which is not here: split there, the layers
+    // between would be taken for the app's.
+    if longest < recorded_layers(image) {
+        return Decision::Unknown;
+    }
     matches.retain(|evidence| layers(evidence) == longest);
     // One image may be in several places, and two images may differ in nothing that the merge looks at.
     let mut distinct: Vec<&Evidence> = Vec::new();
@@ -258,6 +263,54 @@ pub fn decide<'a>(image: &Image, evidence: &'a [Evidence]) -> Decision<'a> {
         [one] => Decision::Base(one),
         _ => Decision::Ambiguous(distinct),
     }
+}
+
+/// A warning, if something that the image says of its base does not fit the base that was chosen.
+///
+/// A farther claim may be refuted: a label cannot be corrected without another config. Or the base was found by its layers and
+/// the image names one that is not here. Often they are the same, recompressed and renamed on the way; but the one that is here
+/// may also be a base of the one that is not.
+pub fn doubt(image: &Image, evidence: &[Evidence], chosen: &Evidence) -> Option<Finding> {
+    let found = candidate(chosen)?;
+    let known_as = |name: &str| {
+        let canonical = ImageName::parse(name).canonical();
+        found.names.iter().any(|own| own == name || (canonical.is_some() && ImageName::parse(own).canonical() == canonical))
+    };
+    let by_layers = chosen.clue == Clue::Catalogue;
+    // A recorded seam at the same height says that it is the same one.
+    let recorded = recorded_layers(image).is_some_and(|recorded| layers(chosen) == Some(recorded));
+    let (claim, message) =
+        evidence.iter().filter(|claim| claim.clue != Clue::Catalogue && !is_inherited(claim, evidence)).find_map(|claim| {
+            match claim.verdict {
+                Verdict::Refuted(..) => Some((claim, "the image also names a base that its layers refute")),
+                Verdict::Unresolved(_) if by_layers && !recorded && !claim.name.as_deref().is_some_and(known_as) => {
+                    Some((claim, "the image names a base that is not here; what its layers prove may be a base of that one"))
+                }
+                _ => None,
+            }
+        })?;
+    let named = claim.name.clone().or_else(|| claim.digest.as_ref().map(Digest::to_string))?;
+    let proof = if by_layers { "the layers" } else { chosen.clue.name() };
+    Some(
+        Finding::new(Code::BaseConflict, message)
+            .severity(Severity::Warning)
+            .at(&image.descriptor.digest)
+            .expected(Fact::new(named, claim.clue.name()))
+            .found(Fact::new(&found.reference, proof)),
+    )
+}
+
+/// Whether a claim is a label that the image has from its base: then it names the base of that base. Every builder hands labels
+/// down, so the base that proves it has more layers and the same label.
+fn is_inherited(claim: &Evidence, evidence: &[Evidence]) -> bool {
+    claim.clue == Clue::Label
+        && evidence.iter().filter(|other| other.clue == Clue::Catalogue && layers(other) > layers(claim)).any(|other| {
+            let says = |key: &str| candidate(other).and_then(|base| base.image.config.labels.get(key)).map(String::as_str);
+            let digest = claim.digest.as_ref().map(Digest::to_string);
+            (claim.name.is_some() || digest.is_some())
+                && claim.name.as_deref() == says(annotation::BASE_NAME).filter(|name| !name.is_empty())
+                && digest.as_deref() == says(annotation::BASE_DIGEST).filter(|digest| !digest.is_empty())
+        })
 }
 
 /// Whether a local image with as many layers as the image could still be its base: only if the image's history goes on where

@@ -5,5 +5,6 @@
 
 pub mod annotate;
 pub mod base;
+pub mod docker;
 pub mod mapping;
 pub mod rebase;

@@ -164,9 +164,11 @@ impl Tree {
             [image] => Ok(image),
             [] if images.is_empty() => Err(Error::new(Code::NotAnImage, "this is no runnable image").at(&self.descriptor().digest)),
             _ => {
-                let listed = images.iter().map(|image| image.platform().map_or_else(|| "no platform".to_owned(), Platform::to_string));
+                let several = if matching.is_empty() { &images } else { &matching };
+                let listed = several.iter().map(|image| image.platform().map_or_else(|| "no platform".to_owned(), Platform::to_string));
                 let message = match platform {
                     Some(wanted) if matching.is_empty() => format!("the image has no platform {wanted}"),
+                    Some(wanted) => format!("{wanted} fits several platforms of the image"),
                     _ => "the image has several platforms and one is needed".to_owned(),
                 };
                 Err(Error::new(Code::RefPlatform, message)

@@ -1,110 +1,15 @@
-//! The content of layers: inflating, hashing, and the merged view of all layers of an image.
+//! The content of layers: what they inflate to, and the merged view of all layers of an image.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, Read};
+use std::io::{self, Read};
 
+use super::inflate::{Inflate, RegionReader, sniff};
 use super::{Image, Source};
 use crate::core::event::{Events, Silent};
-use crate::core::fsys::{ReadAt, Region};
 use crate::core::limits::CHUNK_BYTES;
 use crate::core::{Algorithm, Code, Digest, Error, Fact, Hasher, Limits, Result, text};
 use crate::format::tar::{Kind, LayerReader, Member, Profile};
-use crate::oci::{Descriptor, digest_mismatch, media_type, media_type::Compression};
-
-/// A region read from its start to its end, hashed on the way.
-struct RegionReader {
-    region: Region,
-    offset: u64,
-    buffer: Vec<u8>,
-    at: usize,
-    filled: usize,
-    hasher: Option<Hasher>,
-}
-
-impl RegionReader {
-    fn new(region: Region, algorithm: Algorithm) -> Self {
-        Self { region, offset: 0, buffer: vec![0; CHUNK_BYTES], at: 0, filled: 0, hasher: Some(Hasher::new(algorithm)) }
-    }
-
-    /// Reads what is left and gives the digest of everything.
-    fn finish(&mut self) -> io::Result<Option<Digest>> {
-        self.finish_telling(&Silent)
-    }
-
-    fn finish_telling(&mut self, events: &dyn Events) -> io::Result<Option<Digest>> {
-        loop {
-            let count = self.fill_buf()?.len();
-            if count == 0 {
-                return Ok(self.hasher.take().map(Hasher::finish));
-            }
-            events.bytes(count as u64);
-            self.consume(count);
-        }
-    }
-}
-
-impl Read for RegionReader {
-    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
-        let available = self.fill_buf()?;
-        let count = available.len().min(target.len());
-        if let (Some(target), Some(available)) = (target.get_mut(..count), available.get(..count)) {
-            target.copy_from_slice(available);
-        }
-        self.consume(count);
-        Ok(count)
-    }
-}
-
-impl BufRead for RegionReader {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.at == self.filled {
-            let count = self.region.read_at(&mut self.buffer, self.offset)?;
-            if let (Some(hasher), Some(bytes)) = (&mut self.hasher, self.buffer.get(..count)) {
-                hasher.update(bytes);
-            }
-            self.offset += count as u64;
-            self.at = 0;
-            self.filled = count;
-        }
-        Ok(self.buffer.get(self.at..self.filled).unwrap_or_default())
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.at = (self.at + count).min(self.filled);
-    }
-}
-
-/// A compressed stream that is read as what it inflates to.
-enum Inflate {
-    Plain(RegionReader),
-    /// Members are read one after another (pigz and eStargz write many); whatever follows the last one is left unread,
-    /// because real generators pad, and the digest of the blob covers it.
-    Gzip(Option<Box<flate2::bufread::GzDecoder<RegionReader>>>, Option<RegionReader>),
-    Zstd(Box<zstd::Decoder<'static, RegionReader>>),
-}
-
-impl Read for Inflate {
-    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(reader) => reader.read(target),
-            Self::Zstd(decoder) => decoder.read(target),
-            Self::Gzip(decoder, rest) => loop {
-                let Some(current) = decoder else { return Ok(0) };
-                let count = current.read(target)?;
-                if count > 0 || target.is_empty() {
-                    return Ok(count);
-                }
-                let Some(finished) = decoder.take() else { return Ok(0) };
-                let mut reader = finished.into_inner();
-                if reader.fill_buf()?.starts_with(b"\x1f") {
-                    *decoder = Some(Box::new(flate2::bufread::GzDecoder::new(reader)));
-                } else {
-                    *rest = Some(reader);
-                }
-            },
-        }
-    }
-}
+use crate::oci::{Descriptor, digest_mismatch, media_type};
 
 /// A layer that is being inflated, with a bound on what comes out.
 struct Inflated {
@@ -136,29 +41,14 @@ impl Inflated {
             Error::new(Code::LayerNotConvertible, format!("{} is no filesystem layer", text::escape(&layer.media_type))).at(&layer.digest)
         })?;
         let region = source.region(layer)?;
-        let mut start = [0; 4];
-        let found = match region.read_exact_at(&mut start, 0) {
-            Ok(()) if start.starts_with(b"\x1f\x8b") => Compression::Gzip,
-            // A zstd stream may begin with a skippable frame.
-            Ok(()) if start == *b"\x28\xb5\x2f\xfd" || (start[0] & 0xf0 == 0x50 && start[1..] == *b"\x2a\x4d\x18") => Compression::Zstd,
-            _ => Compression::None,
-        };
+        let found = sniff(&region);
         if found != compression {
             let error = Error::new(Code::LayerCompression, "a layer is not compressed as its media type says")
                 .expected(Fact::new(format!("{compression:?}").to_lowercase(), &layer.media_type))
                 .found(Fact::new(format!("{found:?}").to_lowercase(), "the first bytes of the blob"));
             return Err(blame(error, source, layer));
         }
-        let reader = RegionReader::new(region, layer.digest.algorithm());
-        let inflate = match compression {
-            Compression::None => Inflate::Plain(reader),
-            Compression::Gzip => Inflate::Gzip(Some(Box::new(flate2::bufread::GzDecoder::new(reader))), None),
-            Compression::Zstd => {
-                let mut decoder = zstd::Decoder::with_buffer(reader).map_err(|error| Error::io("start zstd", error))?;
-                decoder.window_log_max(limits.zstd_window_log).map_err(|error| Error::io("bound the window of zstd", error))?;
-                Inflate::Zstd(Box::new(decoder))
-            }
-        };
+        let inflate = Inflate::open(region, compression, layer.digest.algorithm(), limits)?;
         Ok(Self { inflate, out: 0, most: limits.layer_bytes, content: Hasher::new(Algorithm::Sha256) })
     }
 
@@ -166,12 +56,7 @@ impl Inflated {
     fn finish(mut self) -> io::Result<(Option<Digest>, Digest)> {
         let mut buffer = vec![0; CHUNK_BYTES];
         while self.read(&mut buffer)? > 0 {}
-        let blob = match self.inflate {
-            Inflate::Plain(mut reader) | Inflate::Gzip(_, Some(mut reader)) => reader.finish()?,
-            Inflate::Gzip(Some(decoder), None) => decoder.into_inner().finish()?,
-            Inflate::Gzip(None, None) => None,
-            Inflate::Zstd(decoder) => decoder.finish().finish()?,
-        };
+        let (blob, _) = self.inflate.finish()?;
         Ok((blob, self.content.finish()))
     }
 }

@@ -10,17 +10,22 @@
 mod archive;
 mod catalogue;
 mod directory;
+mod docker;
 mod graph;
 mod image;
+mod inflate;
 pub mod layer;
+mod members;
 mod reference;
+pub mod referrers;
 mod resolve;
 mod source;
+mod stream;
 pub mod verify;
 
 pub use catalogue::{Catalogue, CatalogueEntry, ChainId};
 pub use graph::{Walk, walk};
 pub use image::{Child, Image, ImageIndex, Tree, load};
 pub use reference::{Reference, Transport};
-pub use resolve::{Located, is_referrer_tag, locate, locate_all, open_reference};
-pub use source::{Container, Source, SourceKind, Stored, discover, paths};
+pub use resolve::{Located, is_referrer_tag, locate, locate_all, locate_among, open_reference};
+pub use source::{Container, Source, SourceKind, Stored, discover, discover_among, paths};

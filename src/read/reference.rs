@@ -68,8 +68,8 @@ impl Reference {
         Ok(Self { text: input.to_owned(), transport, path, name, digest, other_splits })
     }
 
-    /// Takes the reference to a result apart: the longest prefix that exists is the path; if none does, the last colon
-    /// after the last slash divides.
+    /// Takes the reference to a result apart: the longest prefix that exists is the path. If none does, the first colon
+    /// behind the longest directory that exists divides, because a name may hold slashes and colons of its own.
     ///
     /// # Errors
     /// `ref.stdin`, `ref.syntax`.
@@ -79,8 +79,10 @@ impl Reference {
             other => return other,
         }
         let (transport, rest, digest) = split(input)?;
-        let after_slash = rest.rfind('/').map_or(0, |slash| slash + 1);
-        let colon = rest.get(after_slash..).and_then(|last| last.find(':')).map(|colon| after_slash + colon);
+        let inside =
+            rest.rmatch_indices('/').map(|(slash, _)| slash + 1).find(|end| rest.get(..*end).is_some_and(|path| exists(Path::new(path))));
+        let inside = inside.unwrap_or(0);
+        let colon = rest.get(inside..).and_then(|last| last.find(':')).map(|colon| inside + colon);
         let (path, name) = match colon {
             Some(colon) => (rest.get(..colon).unwrap_or_default(), rest.get(colon + 1..).map(str::to_owned)),
             None => (rest, None),

@@ -21,6 +21,9 @@ pub enum SourceKind {
     /// An OCI image layout in a tar archive.
     #[serde(rename = "oci-archive")]
     Archive,
+    /// What `docker save` writes, read as if it were a layout.
+    #[serde(rename = "docker-archive")]
+    DockerArchive,
 }
 
 impl SourceKind {
@@ -29,6 +32,7 @@ impl SourceKind {
         match self {
             Self::Layout => "OCI layout",
             Self::Archive => "oci-archive",
+            Self::DockerArchive => "docker-archive",
         }
     }
 }
@@ -176,8 +180,6 @@ fn open_container(path: &Path, limits: &Limits) -> Result<Box<dyn Container>> {
 
 /// What the first bytes of a file say that it is, where it is something that cannot be read here.
 const FOREIGN: &[(&[u8], &str, &str)] = &[
-    (b"\x1f\x8b", "gzip", "Decompress it first: `gzip -dk FILE`."),
-    (b"\x28\xb5\x2f\xfd", "zstd", "Decompress it first: `zstd -dk FILE`."),
     (b"\xfd7zXZ\0", "xz", "Decompress it first: `xz -dk FILE`."),
     (b"BZh", "bzip2", "Decompress it first: `bzip2 -dk FILE`."),
     (b"\x04\x22\x4d\x18", "lz4", "Decompress it first: `lz4 -dk FILE`."),
@@ -193,14 +195,15 @@ fn open_file(file: File, limits: &Limits) -> Result<Box<dyn Container>> {
     for (magic, name, hint) in FOREIGN {
         if start.starts_with(magic) {
             return Err(Error::new(Code::SourceUnsupported, format!("the file is {name}"))
-                .expected(Fact::new("an uncompressed tar archive", "this version"))
+                .expected(Fact::new("a tar archive, alone or in gzip or zstd", "airbase"))
                 .found(Fact::new(name, "the first bytes of the file"))
                 .hint(hint));
         }
     }
-    if start.len() < 512 {
+    let compressed = start.starts_with(b"\x1f\x8b") || start.starts_with(b"\x28\xb5\x2f\xfd");
+    if start.len() < 512 && !compressed {
         return Err(Error::new(Code::SourceUnknown, "the file is too short to be an archive")
-            .expected(Fact::new("an OCI layout directory or an oci-archive", "airbase"))
+            .expected(Fact::new("an OCI layout directory, an oci-archive or a docker-archive", "airbase"))
             .found(Fact::new(format!("{} bytes", file.length()), "the file")));
     }
     let has_magic = start.get(257..262) == Some(b"ustar");
@@ -236,9 +239,21 @@ pub fn paths(path: &Path) -> Result<Vec<PathBuf>> {
 /// # Errors
 /// Only if `path` itself cannot be read.
 pub fn discover(path: &Path, limits: &Limits) -> Result<(Vec<Arc<Source>>, Vec<Finding>)> {
+    discover_among(path, &[], limits)
+}
+
+/// As [`discover`]; a source among `open` is not read again.
+///
+/// # Errors
+/// As [`discover`].
+pub fn discover_among(path: &Path, open: &[Arc<Source>], limits: &Limits) -> Result<(Vec<Arc<Source>>, Vec<Finding>)> {
     let mut sources = Vec::new();
     let mut findings = Vec::new();
     for inner in paths(path)? {
+        if let Some(source) = open.iter().find(|source| source.path == inner) {
+            sources.push(Arc::clone(source));
+            continue;
+        }
         match Source::open(&inner, limits) {
             Ok(source) => sources.push(source),
             Err(error) if inner == path => return Err(error),

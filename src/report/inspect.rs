@@ -8,6 +8,7 @@ use super::{Page, Report, Tone, exit_of};
 use crate::core::{Digest, ExitClass, Finding, text};
 use crate::oci::Platform;
 use crate::read::SourceKind;
+use crate::read::referrers::FoundBy;
 
 /// Whose a fact is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -24,7 +25,7 @@ pub enum Owner {
 /// One fact of identity.
 #[derive(Debug, Clone, Serialize)]
 pub struct Identity {
-    /// `title`, `version`, `revision`, `licenses`, `vendor`, `source`, `created`, …
+    /// `title`, `version`, `revision`, `licence`, `supplier`, `source`, `created`.
     pub field: String,
     /// The value.
     pub value: String,
@@ -115,8 +116,8 @@ pub struct Referrer {
     pub artifact_type: String,
     /// Whether it speaks of the life cycle of the image.
     pub lifecycle: bool,
-    /// How it was found: `subject`, `fallback tag`, `tag`.
-    pub found_by: String,
+    /// How it was found.
+    pub found_by: FoundBy,
     /// Its annotations.
     pub annotations: BTreeMap<String, String>,
 }
@@ -251,19 +252,21 @@ impl EntryReport {
         for (key, value) in &self.annotations {
             page.field(2, "annotation", &format!("{key}={value}"));
         }
-        for image in &self.images {
-            image.render(page);
+        for (position, image) in self.images.iter().enumerate() {
+            let like = self.images.get(..position).unwrap_or_default().iter().find(|other| other.settings() == image.settings());
+            image.render(page, like);
         }
         if !self.other.is_empty() {
             page.trusted_field(2, "beside", &format!("{} in the index", text::count(self.other.len(), "attestation or other manifest")));
         }
         for referrer in &self.referrers {
             let life = if referrer.lifecycle { " (lifecycle)" } else { "" };
-            page.field(
-                2,
-                "referrer",
-                &format!("{}{life}  {}  by {}", referrer.artifact_type, page.digest(&referrer.digest), referrer.found_by),
-            );
+            let how = match referrer.found_by {
+                FoundBy::Subject => "its subject",
+                FoundBy::FallbackTag => "the fallback tag",
+                FoundBy::Tag => "its tag",
+            };
+            page.field(2, "referrer", &format!("{}{life}  {}  by {}", referrer.artifact_type, page.digest(&referrer.digest), how));
             for (key, value) in &referrer.annotations {
                 page.field(4, "", &format!("{key}={value}"));
             }
@@ -272,8 +275,23 @@ impl EntryReport {
     }
 }
 
+/// What of an image is usually the same on every platform.
+type Settings<'a> = (
+    &'a [String],
+    &'a [String],
+    Option<&'a String>,
+    Option<&'a String>,
+    &'a [String],
+    &'a BTreeMap<String, String>,
+    &'a BTreeMap<String, String>,
+);
+
 impl Inspected {
-    fn render(&self, page: &mut Page) {
+    fn settings(&self) -> Settings<'_> {
+        (&self.entrypoint, &self.cmd, self.user.as_ref(), self.working_dir.as_ref(), &self.env, &self.labels, &self.annotations)
+    }
+
+    fn render(&self, page: &mut Page, like: Option<&Self>) {
         let platform = self.platform.as_ref().map_or_else(|| "no platform".to_owned(), Platform::to_string);
         page.line(2, &format!("{}  {}", text::escape(&platform), page.digest(&self.manifest)));
         if let Some(created) = &self.created {
@@ -283,6 +301,22 @@ impl Inspected {
             page.field(3, "base", &base.reference);
             page.trusted_field(3, "", &format!("{}, {}", page.digest(&base.manifest), base.proof));
         }
+        match like.and_then(|like| like.platform.as_ref()) {
+            Some(platform) => page.field(3, "settings", &format!("as {platform}")),
+            None => self.render_settings(page),
+        }
+        for layer in &self.layers {
+            let absent = if layer.present { "" } else { "  (not here)" };
+            page.field(
+                3,
+                "layer",
+                &format!("{}  {:>10}  {}{absent}", page.digest(&layer.digest), text::bytes(layer.size), layer.media_type),
+            );
+        }
+        page.findings(3, &self.findings);
+    }
+
+    fn render_settings(&self, page: &mut Page) {
         for identity in &self.identity {
             let owner = match identity.owner {
                 Owner::Own => "own",
@@ -311,14 +345,5 @@ impl Inspected {
         for (key, value) in &self.annotations {
             page.field(3, "annotation", &format!("{key}={value}"));
         }
-        for layer in &self.layers {
-            let absent = if layer.present { "" } else { "  (not here)" };
-            page.field(
-                3,
-                "layer",
-                &format!("{}  {:>10}  {}{absent}", page.digest(&layer.digest), text::bytes(layer.size), layer.media_type),
-            );
-        }
-        page.findings(3, &self.findings);
     }
 }

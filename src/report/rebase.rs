@@ -7,7 +7,7 @@ use crate::core::{Digest, Finding, text};
 use crate::oci::Platform;
 use crate::plan::base::{Clue, Proof};
 use crate::plan::rebase::image::Origin;
-use crate::plan::rebase::{Decision, Kind};
+use crate::plan::rebase::{Decision, Kind, Side};
 use crate::write::Committed;
 
 /// How far it went.
@@ -259,14 +259,14 @@ pub fn proof_words(proofs: &[Proof], seam: usize) -> String {
         return format!("none: the seam above layer {seam} was not compared with a base");
     }
     let number = |wanted: Proof| proofs.iter().filter(|proof| **proof == wanted).count();
-    let parts = [
+    let kinds = [
         (Proof::SameBlob, "the same blob"),
-        (Proof::SameContent, "the same content, recompressed"),
-        (Proof::SameDiffIdClaimed, "the same diffID, not inflated"),
+        (Proof::SameContent, "other compression, same content"),
+        (Proof::SameDiffIdClaimed, "other compression, same diffID claimed"),
     ];
     let parts: Vec<String> =
-        parts.iter().filter(|(proof, _)| number(*proof) > 0).map(|(proof, words)| format!("{} {words}", number(*proof))).collect();
-    format!("{} of {} layers: {}", proofs.len(), proofs.len(), parts.join(", "))
+        kinds.iter().filter(|(proof, _)| number(*proof) > 0).map(|(proof, words)| format!("{} {words}", number(*proof))).collect();
+    format!("{} of {} layers match ({})", proofs.len(), proofs.len(), parts.join(", "))
 }
 
 fn decision_words(decision: &Decision) -> String {
@@ -275,12 +275,12 @@ fn decision_words(decision: &Decision) -> String {
     match decision.kind {
         Kind::FromBase => format!("{field}: {} -> {} (new base)", value(&decision.app), value(&decision.result)),
         Kind::Merged => format!("{field}: {} -> {} (merged)", value(&decision.app), value(&decision.result)),
-        Kind::Conflict { .. } => format!(
-            "{field}: conflict, {} chosen (app {}, new base {})",
-            value(&decision.result),
-            value(&decision.app),
-            value(&decision.new)
-        ),
+        Kind::Conflict { chosen: Side::App } => {
+            format!("{field}: conflict, the app's is kept: {} (new base has {})", value(&decision.result), value(&decision.new))
+        }
+        Kind::Conflict { chosen: Side::Base } => {
+            format!("{field}: conflict, the new base's is taken: {} (app has {})", value(&decision.result), value(&decision.app))
+        }
         Kind::TwoWay => format!("{field}: {} (old base unknown; new base has {})", value(&decision.result), value(&decision.new)),
     }
 }

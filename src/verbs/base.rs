@@ -2,10 +2,11 @@
 
 use super::bases::{Bases, candidate, shown_platform};
 use super::{Context, Opened, open};
-use crate::core::{Code, Fact, Finding, Result};
+use crate::core::{Code, Fact, Finding, Result, text};
 use crate::oci::Platform;
 use crate::plan::base::{self, Candidate, Clue, Decision, Evidence, Prefix, Verdict};
-use crate::read::{Image, ImageIndex, Source, Tree, is_referrer_tag, load, locate_all};
+use crate::read::referrers::{Subjects, referrers};
+use crate::read::{Image, ImageIndex, Tree, is_referrer_tag, load, locate_all};
 use crate::report::base::{Dependent, DependentsReport, Difference, EvidenceReport, Outcome, PlatformBase, ShowReport, VerifyReport};
 
 /// Which base an image stands on, with all the evidence, annotated or not.
@@ -33,7 +34,10 @@ pub(super) fn show_image(image: &Image, index: Option<&ImageIndex>, bases: &Base
     let mut evidence = bases.judge_claims(image, index)?;
     evidence.extend(bases.matches(image)?);
     let decided = match base::decide(image, &evidence) {
-        Decision::Base(evidence) => base::candidate(evidence).cloned(),
+        Decision::Base(chosen) => {
+            findings.extend(base::doubt(image, &evidence, chosen));
+            base::candidate(chosen).cloned()
+        }
         Decision::Conflict(refuted, proven) => {
             let code = if proven.is_some() { Code::BaseConflict } else { Code::BaseMismatch };
             let mut finding = Finding::new(code, "the image names a base that its layers refute").at(&image.descriptor.digest);
@@ -56,7 +60,14 @@ pub(super) fn show_image(image: &Image, index: Option<&ImageIndex>, bases: &Base
             None
         }
         Decision::Unknown => {
-            let mut finding = Finding::new(Code::BaseUnknown, "no local image is a base of this image").at(&image.descriptor.digest);
+            let reached = evidence.iter().any(|evidence| matches!(evidence.verdict, Verdict::Proven(..)));
+            let message = match base::recorded_layers(image) {
+                Some(recorded) if reached => {
+                    format!("the base of {} that was recorded is not here, only one below it", text::count(recorded, "layer"))
+                }
+                _ => "no local image is a base of this image".to_owned(),
+            };
+            let mut finding = Finding::new(Code::BaseUnknown, message).at(&image.descriptor.digest);
             if let Some((reference, matched, of)) = bases.nearest(image)? {
                 finding = finding.detail(format!("nearest local image: {reference}, matched {matched} of {of} layers"));
             }
@@ -65,12 +76,20 @@ pub(super) fn show_image(image: &Image, index: Option<&ImageIndex>, bases: &Base
         }
     };
     if let Some(candidate) = &decided {
-        let signatures = signatures(&candidate.image.source, &candidate.top);
+        let source = &candidate.image.source;
+        let subjects = Subjects::read(source, true, bases.limits());
+        let mut signatures: Vec<String> = Vec::new();
+        for digest in [&candidate.top, &candidate.image.descriptor.digest] {
+            let found = referrers(source, digest, &subjects, bases.limits());
+            signatures
+                .extend(found.iter().filter(|referrer| referrer.is_signature()).map(|referrer| referrer.descriptor.digest.to_string()));
+        }
+        signatures.dedup();
         if !signatures.is_empty() {
             findings.push(
                 Finding::new(Code::BaseSignature, "signatures of the base are present and were not verified")
                     .at(&candidate.reference)
-                    .found(Fact::new(signatures.join(", "), "index.json")),
+                    .found(Fact::new(signatures.join(", "), "the source of the base")),
             );
         }
     }
@@ -85,19 +104,6 @@ pub(super) fn show_image(image: &Image, index: Option<&ImageIndex>, bases: &Base
         findings,
     };
     Ok((shown, decided))
-}
-
-/// What looks like a signature of `digest` in a source: cosign's tag, and referrers listed under the fallback tag.
-fn signatures(source: &Source, digest: &crate::core::Digest) -> Vec<String> {
-    let tag = digest.fallback_tag();
-    source
-        .index
-        .manifests
-        .iter()
-        .filter_map(|entry| entry.name())
-        .filter(|name| name.ends_with(&format!("{tag}.sig")) || name.rsplit([':', '/']).next() == Some(&tag))
-        .map(str::to_owned)
-        .collect()
 }
 
 /// A piece of evidence for the report.

@@ -8,7 +8,7 @@ use crate::core::{Code, Digest, Error, Finding, Limits, Result};
 use crate::oci::{ImageName, Platform};
 use crate::plan::base::{Candidate, Claim, Clue, Evidence, Prefix, Verdict, claims, judge, prefix};
 use crate::plan::mapping::Rule;
-use crate::read::{Catalogue, ChainId, Image, ImageIndex, Located, Reference, Source, Tree, discover, load, locate};
+use crate::read::{Catalogue, ChainId, Image, ImageIndex, Located, Reference, Source, Tree, discover_among, load, locate_among};
 
 /// What `--bases` and `--map` name.
 ///
@@ -31,6 +31,11 @@ impl Bases {
     /// # Errors
     /// Those of a path that cannot be opened itself; inside a folder such a path is a finding.
     pub fn open(paths: &[String], rules: &[String], context: Context<'_>) -> Result<Self> {
+        Self::open_among(paths, rules, &[], context)
+    }
+
+    /// As [`Bases::open`]; a source among `open` is not read again.
+    pub(super) fn open_among(paths: &[String], rules: &[String], open: &[Arc<Source>], context: Context<'_>) -> Result<Self> {
         let mut bases = Self {
             sources: Vec::new(),
             named: Vec::new(),
@@ -42,9 +47,9 @@ impl Bases {
         for path in paths {
             let reference = Reference::existing(path)?;
             if reference.name.is_some() || reference.digest.is_some() {
-                bases.named.push(locate(&reference, context.limits)?);
+                bases.named.push(locate_among(&reference, open, context.limits)?);
             } else {
-                let (found, findings) = discover(&reference.path, context.limits)?;
+                let (found, findings) = discover_among(&reference.path, open, context.limits)?;
                 bases.sources.extend(found);
                 bases.findings.extend(findings);
             }
@@ -57,6 +62,11 @@ impl Bases {
         if !self.sources.iter().any(|known| known.path == source.path) {
             self.sources.push(Arc::clone(source));
         }
+    }
+
+    /// The bounds that reading obeys.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Whether nothing was named.
@@ -104,7 +114,7 @@ impl Bases {
             if !known {
                 continue;
             }
-            let located = locate(&reference, &self.limits)?;
+            let located = locate_among(&reference, std::slice::from_ref(source), &self.limits)?;
             match load(source, &located.descriptor, &self.limits) {
                 Ok(tree) => return Ok(Some((located, tree))),
                 // The entry is there and its manifest is not; another source may have it.
@@ -123,7 +133,7 @@ impl Bases {
         for rule in &self.rules {
             let Some(target) = rule.apply(name) else { continue };
             let reference = Reference::existing(&target).map_err(|error| error.detail(format!("--map made {target} of {name}")))?;
-            let located = locate(&reference, &self.limits)?;
+            let located = locate_among(&reference, &self.sources, &self.limits)?;
             let tree = load(&located.source, &located.descriptor, &self.limits)?;
             return Ok(Some((located, tree)));
         }

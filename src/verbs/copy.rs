@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use super::Context;
 use super::output::{Cargo, Output, check_name, write};
-use crate::core::{Code, Error, Finding, Result};
+use crate::core::{Code, Error, Fact, Finding, Result};
 use crate::oci::Platform;
-use crate::read::{Reference, Walk, load, locate, locate_all, walk};
+use crate::read::{Located, Reference, Walk, load, locate, locate_all, walk};
 use crate::report::copy::{Copied, CopyReport};
 use crate::report::rebase::{OutputReport, WrittenReport};
 
@@ -44,6 +44,14 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
         let tree = load(&one.source, &one.descriptor, context.limits)?;
         one.descriptor = tree.only_image(Some(platform)).map_err(|error| error.at(one.shown()))?.descriptor.clone();
     }
+    if located.len() > 1
+        && let Some(name) = &request.name
+    {
+        return Err(Error::new(Code::UsageArgument, "several images cannot have one name")
+            .expected(Fact::new("an output without a name", "--all"))
+            .found(Fact::new(name, "the command line"))
+            .hint("Leave the name away: each image keeps its own."));
+    }
     let mut found = Walk::default();
     let mut seen = HashSet::new();
     for image in &located {
@@ -53,6 +61,7 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
         return Err(Error::new(Code::Bug, "nothing was located"));
     };
     let mut cargo = Cargo::default();
+    cargo.input(&source);
     for (_, document) in &found.documents {
         cargo.document(document);
     }
@@ -61,8 +70,8 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
     }
     let mut entries = Vec::new();
     let mut images = Vec::new();
-    for image in &located {
-        let name = request.name.clone().filter(|_| located.len() == 1).or_else(|| image.name.clone());
+    for image in &named(&located, &reference, request) {
+        let name = request.name.clone().or_else(|| image.name.clone());
         entries.push((name.clone(), image.descriptor.raw.clone()));
         images.push(Copied { image: image.shown(), digest: image.descriptor.digest.clone(), name });
     }
@@ -79,4 +88,16 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
         written: WrittenReport::of(&committed, found.blobs.len(), 0),
         findings,
     })
+}
+
+/// What is listed in the output: with `--all` every entry of the source that lists one of the images, in its order, because
+/// an image may have several names.
+fn named(located: &[Located], reference: &Reference, request: &Request) -> Vec<Located> {
+    let everything = request.all && request.name.is_none() && reference.name.is_none() && reference.digest.is_none();
+    let Some(source) = located.first().map(|image| &image.source).filter(|_| everything) else { return located.to_vec() };
+    let digests: HashSet<_> = located.iter().map(|image| &image.descriptor.digest).collect();
+    let entries = source.index.manifests.iter().filter(|entry| digests.contains(&entry.digest));
+    entries
+        .map(|entry| Located { source: std::sync::Arc::clone(source), descriptor: entry.clone(), name: entry.name().map(str::to_owned) })
+        .collect()
 }

@@ -394,7 +394,7 @@ impl Checker<'_> {
                     continue;
                 }
             };
-            if self.container.kind() == SourceKind::Layout && region.file().writable_by_others() {
+            if self.container.kind() == SourceKind::Layout && region.file().is_some_and(crate::core::fsys::File::writable_by_others) {
                 self.findings.push(Finding::new(Code::PathWritableByOthers, "every user may change this blob").at(&digest));
             }
             if !named {
@@ -412,12 +412,16 @@ impl Checker<'_> {
         let context = self.context;
         let results = verify::each(
             &blobs,
-            |(_, region)| region.length(),
+            |(_, region)| (region.length(), region.sequence()),
             context.jobs,
             context.events,
             "check",
             |(digest, region)| hash(digest, region, context),
         );
+        let results = match results {
+            Ok(results) => results,
+            Err(error) => return self.add(error, "blobs"),
+        };
         for ((digest, region), result) in blobs.iter().zip(results) {
             self.hashed.insert(digest.clone());
             self.hashed_bytes += region.length();

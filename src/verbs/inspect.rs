@@ -8,7 +8,8 @@ use super::base::show_image;
 use super::bases::Bases;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::format::json::Node;
-use crate::oci::{Descriptor, Index, Manifest, annotation};
+use crate::oci::{Descriptor, annotation};
+use crate::read::referrers::{self as read, Subjects};
 use crate::read::{Child, Image, ImageIndex, Reference, Source, Stored, Tree, discover, is_referrer_tag, load, locate};
 use crate::report::inspect::{
     EntryKind, EntryReport, Identity, InspectReport, Inspected, InspectedBase, Layer, Owner, Referrer, SourceReport,
@@ -37,9 +38,6 @@ const IDENTITY: &[(&str, &str)] = &[
     ("created", annotation::CREATED),
 ];
 
-/// Words in an artifact type that make it a statement on the life cycle.
-const LIFECYCLE: &[&str] = &["lifecycle", "end-of-life"];
-
 /// Inspects.
 ///
 /// # Errors
@@ -50,7 +48,8 @@ pub fn inspect(request: &Request, context: Context<'_>) -> Result<InspectReport>
         let reference = Reference::existing(path)?;
         if reference.name.is_some() || reference.digest.is_some() {
             let located = locate(&reference, context.limits)?;
-            let entry = entry(&located.source, &located.descriptor, true, None, request, context)?;
+            let bases = bases_for(&located.source, request, context)?;
+            let entry = entry(&located.source, &located.descriptor, true, None, bases.as_ref(), context)?;
             report.sources.push(SourceReport {
                 path: located.source.shown(),
                 kind: located.source.kind(),
@@ -68,10 +67,21 @@ pub fn inspect(request: &Request, context: Context<'_>) -> Result<InspectReport>
     Ok(report)
 }
 
+/// The bases that were given and the source itself; `None` if none were given. Its catalogue serves all entries of the source.
+fn bases_for(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result<Option<Bases>> {
+    if request.bases.is_empty() {
+        return Ok(None);
+    }
+    let mut bases = Bases::open(&request.bases, &[], context)?;
+    bases.also(source);
+    Ok(Some(bases))
+}
+
 fn inspect_source(source: &Arc<Source>, request: &Request, context: Context<'_>, findings: &mut Vec<Finding>) -> Result<SourceReport> {
     findings.extend(source.container().findings());
     findings.extend(source.index.findings.iter().cloned().map(|finding| finding.at(source.shown())));
-    let known = referrers_of_all(source, context);
+    let known = Subjects::read(source, false, context.limits);
+    let bases = bases_for(source, request, context)?;
     let mut entries: Vec<EntryReport> = Vec::new();
     let mut hidden = 0;
     let mut positions: BTreeMap<Digest, usize> = BTreeMap::new();
@@ -80,7 +90,7 @@ fn inspect_source(source: &Arc<Source>, request: &Request, context: Context<'_>,
             known.names.extend(descriptor.names().map(str::to_owned));
             continue;
         }
-        let entry = entry(source, descriptor, true, Some(&known), request, context)?;
+        let entry = entry(source, descriptor, true, Some(&known), bases.as_ref(), context)?;
         let ordinary = matches!(entry.kind, EntryKind::Image | EntryKind::Index | EntryKind::Unreadable)
             && (!entry.names.is_empty() || source.index.manifests.len() == 1);
         let named_artifact =
@@ -97,13 +107,13 @@ fn inspect_source(source: &Arc<Source>, request: &Request, context: Context<'_>,
         return inspect_source(source, &Request { all: true, ..request.clone() }, context, &mut Vec::new());
     }
     if request.all {
-        entries.extend(unlisted(source, request, context)?);
+        entries.extend(unlisted(source, bases.as_ref(), context)?);
     }
     Ok(SourceReport { path: source.shown(), kind: source.kind(), entries, hidden })
 }
 
 /// Manifests and indexes that lie in the source and that no index lists: neither `index.json` nor an index below it.
-fn unlisted(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result<Vec<EntryReport>> {
+fn unlisted(source: &Arc<Source>, bases: Option<&Bases>, context: Context<'_>) -> Result<Vec<EntryReport>> {
     let mut listed = std::collections::HashSet::new();
     let mut walked = crate::read::Walk::default();
     for descriptor in &source.index.manifests {
@@ -127,88 +137,33 @@ fn unlisted(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Re
         if let Ok(located) = locate(&reference, context.limits)
             && (located.descriptor.is_index() || located.descriptor.is_manifest())
         {
-            entries.push(entry(source, &located.descriptor, false, None, request, context)?);
+            entries.push(entry(source, &located.descriptor, false, None, bases, context)?);
         }
     }
     Ok(entries)
 }
 
-type Referrers = BTreeMap<Digest, Vec<Referrer>>;
-
-fn referrer(descriptor: &Descriptor, manifest: Option<&Manifest>, found_by: &str) -> Referrer {
-    let artifact_type = match (manifest, &descriptor.artifact_type) {
-        (Some(manifest), _) => manifest.effective_artifact_type().to_owned(),
-        (None, Some(artifact_type)) => artifact_type.clone(),
-        (None, None) => descriptor.media_type.clone(),
-    };
-    Referrer {
-        digest: descriptor.digest.clone(),
-        lifecycle: LIFECYCLE.iter().any(|word| artifact_type.contains(word)),
-        artifact_type,
-        found_by: found_by.to_owned(),
-        annotations: manifest.map_or_else(|| descriptor.annotations.clone(), |manifest| manifest.annotations.clone()),
-    }
-}
-
-/// Who refers to what, from the subjects of all manifests that `index.json` lists.
-fn referrers_of_all(source: &Arc<Source>, context: Context<'_>) -> Referrers {
-    let mut found = Referrers::new();
-    for descriptor in &source.index.manifests {
-        if let Some((subject, referrer)) = subject_of(source, descriptor, context) {
-            found.entry(subject).or_default().push(referrer);
-        }
-    }
+/// Who refers to `digest`, for the report.
+fn referrers(source: &Arc<Source>, digest: &Digest, subjects: &Subjects, context: Context<'_>) -> Vec<Referrer> {
+    let found = read::referrers(source, digest, subjects, context.limits);
     found
-}
-
-fn subject_of(source: &Source, descriptor: &Descriptor, context: Context<'_>) -> Option<(Digest, Referrer)> {
-    if !descriptor.is_manifest() {
-        return None;
-    }
-    let blob = source.document(descriptor, context.limits).ok()?;
-    let manifest = Manifest::parse(&blob, &descriptor.media_type, context.limits).ok()?;
-    let subject = manifest.subject.as_ref()?.digest.clone();
-    Some((subject, referrer(descriptor, Some(&manifest), "subject")))
-}
-
-/// Who refers to `digest`: the subjects found before or the entries without a name, the fallback tag, and cosign's tags.
-fn referrers(source: &Arc<Source>, digest: &Digest, known: Option<&Referrers>, context: Context<'_>) -> Vec<Referrer> {
-    let mut found: Vec<Referrer> = match known {
-        Some(known) => known.get(digest).cloned().unwrap_or_default(),
-        None => source
-            .index
-            .manifests
-            .iter()
-            .filter(|entry| entry.name().is_none() || entry.artifact_type.is_some())
-            .filter_map(|entry| subject_of(source, entry, context))
-            .filter(|(subject, _)| subject == digest)
-            .map(|(_, referrer)| referrer)
-            .collect(),
-    };
-    let tag = digest.fallback_tag();
-    for entry in &source.index.manifests {
-        let Some(name) = entry.name().and_then(|name| name.rsplit([':', '/']).next()) else { continue };
-        let Some(rest) = name.strip_prefix(&tag) else { continue };
-        if rest.is_empty() && entry.is_index() {
-            let index = source.document(entry, context.limits).and_then(|blob| Index::parse(&blob, &entry.media_type, context.limits));
-            for listed in index.into_iter().flat_map(|index| index.manifests) {
-                if !found.iter().any(|referrer| referrer.digest == listed.digest) {
-                    found.push(referrer(&listed, None, "fallback tag"));
-                }
-            }
-        } else if !found.iter().any(|referrer| referrer.digest == entry.digest) {
-            found.push(referrer(entry, None, "tag"));
-        }
-    }
-    found
+        .into_iter()
+        .map(|referrer| Referrer {
+            lifecycle: referrer.is_lifecycle(),
+            digest: referrer.descriptor.digest,
+            artifact_type: referrer.artifact_type,
+            found_by: referrer.found_by,
+            annotations: referrer.annotations,
+        })
+        .collect()
 }
 
 fn entry(
     source: &Arc<Source>,
     descriptor: &Descriptor,
     listed: bool,
-    known: Option<&Referrers>,
-    request: &Request,
+    known: Option<&Subjects>,
+    bases: Option<&Bases>,
     context: Context<'_>,
 ) -> Result<EntryReport> {
     let mut report = EntryReport {
@@ -265,24 +220,24 @@ fn entry(
     if descriptor.name().is_some_and(is_referrer_tag) {
         report.kind = EntryKind::ReferrerTag;
     }
-    let bases = if request.bases.is_empty() {
-        None
+    let own;
+    let subjects = if let Some(known) = known {
+        known
     } else {
-        let mut bases = Bases::open(&request.bases, &[], context)?;
-        bases.also(source);
-        Some(bases)
+        own = Subjects::read(source, true, context.limits);
+        &own
     };
     let index = match &tree {
         Tree::Index(index) => Some(&**index),
         _ => None,
     };
     for image in tree.images() {
-        report.images.push(inspect_image(image, index, bases.as_ref(), context)?);
+        report.images.push(inspect_image(image, index, bases, context)?);
         if index.is_some() {
-            report.referrers.extend(referrers(source, &image.descriptor.digest, known, context));
+            report.referrers.extend(referrers(source, &image.descriptor.digest, subjects, context));
         }
     }
-    report.referrers.extend(referrers(source, &descriptor.digest, known, context));
+    report.referrers.extend(referrers(source, &descriptor.digest, subjects, context));
     Ok(report)
 }
 

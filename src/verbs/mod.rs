@@ -14,14 +14,16 @@ mod output;
 pub mod rebase;
 pub mod tag;
 
+use std::sync::Arc;
+
 use crate::core::event::{Events, Silent};
 use crate::core::fsys::Faults;
 use crate::core::{Limits, Result};
 use crate::oci::Platform;
-use crate::read::{Image, Located, Reference, Tree, load, locate};
+use crate::read::{Image, Located, Reference, Source, Tree, load, locate_among};
 
 pub use bases::Bases;
-pub use output::{Output, Written};
+pub use output::{Form, Output};
 
 /// What every verb needs to know.
 #[derive(Clone, Copy)]
@@ -67,7 +69,12 @@ pub struct Opened {
 /// # Errors
 /// Those of resolving the reference and of reading its documents.
 pub fn open(text: &str, context: Context<'_>) -> Result<Opened> {
-    let located = locate(&Reference::existing(text)?, context.limits)?;
+    open_among(text, &[], context)
+}
+
+/// As [`open`]; a source among `sources` is not read again.
+fn open_among(text: &str, sources: &[Arc<Source>], context: Context<'_>) -> Result<Opened> {
+    let located = locate_among(&Reference::existing(text)?, sources, context.limits)?;
     let tree = load(&located.source, &located.descriptor, context.limits)?;
     Ok(Opened { located, tree })
 }

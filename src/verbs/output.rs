@@ -10,6 +10,15 @@ use crate::write::{Committed, Content, IndexEdit, Payload};
 
 use super::Context;
 
+/// For whom an archive is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Readers of image layouts.
+    Oci,
+    /// Docker and podman too: the layout, and `manifest.json` beside it.
+    Docker,
+}
+
 /// A place for results.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
@@ -19,6 +28,8 @@ pub enum Output {
     Archive {
         /// The file.
         path: PathBuf,
+        /// For whom.
+        form: Form,
         /// Whether it may take the place of one that is there.
         overwrite: bool,
     },
@@ -41,22 +52,18 @@ impl Output {
         let is_directory = Directory::open(&path).is_ok();
         let compressed = [".tar.gz", ".tgz", ".tar.zst", ".tar.xz"].iter().any(|ending| name.ends_with(ending));
         let archive = match reference.transport {
-            Some(Transport::DockerArchive) => {
-                return Err(Error::new(Code::UsageOutput, "docker-archives cannot be written by this version")
-                    .found(Fact::new(text, "-o"))
-                    .hint("Write an oci-archive (-o x.tar); docker 25 and podman load it."));
-            }
-            Some(Transport::Archive) => true,
             Some(Transport::Layout) => false,
             None if is_directory => false,
-            None if compressed => {
+            Some(Transport::Archive | Transport::DockerArchive) | None if compressed => {
                 return Err(Error::new(Code::UsageOutput, "compressed archives cannot be written by this version")
                     .found(Fact::new(text, "-o"))
                     .hint("Write an uncompressed one (-o x.tar): its layers are compressed already."));
             }
+            Some(Transport::Archive | Transport::DockerArchive) => true,
             None => name.ends_with(".tar") || name.ends_with(".oci") || File::open(&path).is_ok(),
         };
-        Ok((if archive { Self::Archive { path, overwrite } } else { Self::Layout(path) }, reference.name))
+        let form = if reference.transport == Some(Transport::DockerArchive) { Form::Docker } else { Form::Oci };
+        Ok((if archive { Self::Archive { path, form, overwrite } } else { Self::Layout(path) }, reference.name))
     }
 
     /// The path.
@@ -70,7 +77,8 @@ impl Output {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Layout(_) => "oci-layout",
-            Self::Archive { .. } => "oci-archive",
+            Self::Archive { form: Form::Oci, .. } => "oci-archive",
+            Self::Archive { form: Form::Docker, .. } => "docker-archive",
         }
     }
 }
@@ -80,6 +88,7 @@ impl Output {
 pub(super) struct Cargo<'a> {
     documents: Vec<Verified>,
     blobs: Vec<(&'a Source, Descriptor)>,
+    inputs: Vec<&'a Source>,
     seen: std::collections::BTreeSet<Digest>,
 }
 
@@ -91,21 +100,17 @@ impl<'a> Cargo<'a> {
         }
     }
 
+    /// Names a source that was read, so that it is not written over.
+    pub(super) fn input(&mut self, source: &'a Source) {
+        self.inputs.push(source);
+    }
+
     /// Adds a blob of a source, once.
     pub(super) fn blob(&mut self, source: &'a Source, descriptor: &Descriptor) {
         if self.seen.insert(descriptor.digest.clone()) {
             self.blobs.push((source, descriptor.clone()));
         }
     }
-}
-
-/// What was written, for reports.
-#[derive(Debug)]
-pub struct Written {
-    /// The figures of the writing side.
-    pub committed: Committed,
-    /// The names that the result has now.
-    pub names: Vec<String>,
 }
 
 /// Writes: blobs first, then the index, then nothing can be lost.
@@ -145,7 +150,11 @@ pub(super) fn write(
                 entries.iter().map(|(name, descriptor)| IndexEdit::Put { name: name.clone(), descriptor: descriptor.clone() }).collect();
             layout.commit(&payloads, &edits, context.events)
         }
-        Output::Archive { path, overwrite } => {
+        Output::Archive { path, form, overwrite } => {
+            let docker_manifest = match form {
+                Form::Oci => None,
+                Form::Docker => Some(crate::plan::docker::manifest(entries, &cargo.documents, context.limits)?),
+            };
             // Documents come first, so that a reader of a stream can decide early; layers by digest, so that the order is nobody's accident.
             layers.sort_by(|one, other| one.digest.cmp(&other.digest));
             payloads.append(&mut layers);
@@ -156,6 +165,7 @@ pub(super) fn write(
                 &crate::write::ArchiveOptions {
                     overwrite: *overwrite,
                     mtime,
+                    docker_manifest,
                     jobs: context.jobs,
                     faults: context.faults.clone(),
                     limits: context.limits.clone(),
@@ -179,7 +189,7 @@ pub(super) fn layout_options(context: Context<'_>) -> crate::write::LayoutOption
 fn refuse_input_as_output(path: &Path, cargo: &Cargo<'_>) -> Result<()> {
     let Ok(target) = File::open(path) else { return Ok(()) };
     let target = target.identity()?;
-    for (source, _) in &cargo.blobs {
+    for source in cargo.blobs.iter().map(|(source, _)| source).chain(&cargo.inputs) {
         if File::open(&source.path).and_then(|file| file.identity()).is_ok_and(|identity| identity == target) {
             return Err(Error::new(Code::UsageOutput, "the output is one of the inputs")
                 .found(Fact::new(shown(path), "-o"))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::bases::{Bases, Followed, candidate, shown_platform};
 use super::output::{Cargo, Output, check_name, write};
-use super::{Context, Opened, open};
+use super::{Context, Opened, open, open_among};
 use crate::core::clock::Time;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{Descriptor, ImageName, Platform, annotation};
@@ -75,6 +75,30 @@ pub struct Request {
     pub mtime: u64,
 }
 
+impl Request {
+    /// A request for `image` that decides nothing else: no bases, no output, the app wins conflicts, every platform must move.
+    pub fn of(image: &str) -> Self {
+        Self {
+            image: image.to_owned(),
+            onto: None,
+            bases: Vec::new(),
+            from: None,
+            seam_layers: None,
+            map: Vec::new(),
+            platform: None,
+            on_missing_platform: MissingPlatform::Fail,
+            trust_platform: TrustPlatform::Refuse,
+            prefer: Vec::new(),
+            created: CreatedPolicy::Newest,
+            annotations: Vec::new(),
+            base_name: None,
+            output: None,
+            names: Vec::new(),
+            mtime: 0,
+        }
+    }
+}
+
 /// Everything that a rebase will do. It is complete: writing needs no further decision.
 #[derive(Debug)]
 pub struct Plan {
@@ -84,6 +108,8 @@ pub struct Plan {
     kept: Vec<crate::oci::Verified>,
     blobs: Vec<(Arc<Source>, Descriptor)>,
     inputs: Vec<(Arc<Source>, Descriptor)>,
+    /// Everything that was read to make the result.
+    sources: Vec<Arc<Source>>,
     entries: Vec<(Option<String>, String)>,
     output: Option<Output>,
     mtime: u64,
@@ -110,13 +136,14 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     if let Tree::Artifact { descriptor, .. } = &opened.tree {
         return Err(Error::new(Code::NotAnImage, "an artifact stands on no base").at(&descriptor.digest));
     }
-    let mut bases = Bases::open(&request.bases, &request.map, context)?;
-    bases.also(&opened.located.source);
-    let from = request.from.as_deref().map(|text| open(text, context)).transpose()?;
-    if let Some(from) = &from {
-        bases.also(&from.located.source);
+    let mut known = vec![Arc::clone(&opened.located.source)];
+    let from = request.from.as_deref().map(|text| open_among(text, &known, context)).transpose()?;
+    known.extend(from.iter().map(|from| Arc::clone(&from.located.source)));
+    let onto = request.onto.as_deref().map(|text| open_among(text, &known, context)).transpose()?;
+    let mut bases = Bases::open_among(&request.bases, &request.map, &known, context)?;
+    for source in &known {
+        bases.also(source);
     }
-    let onto = request.onto.as_deref().map(|text| open(text, context)).transpose()?;
 
     let narrowed = request.platform.as_ref().map(|platform| opened.image(Some(platform))).transpose()?;
     let index = match &opened.tree {
@@ -265,13 +292,17 @@ fn old_base(
         });
     } else {
         evidence.extend(bases.judge_claims(image, index)?);
-        let settled = evidence.iter().any(|evidence| matches!(evidence.verdict, Verdict::Proven(..)));
+        // A label may be the base's own, handed down; only the local images can tell.
+        let settled = evidence.iter().any(|evidence| evidence.clue < Clue::Label && matches!(evidence.verdict, Verdict::Proven(..)));
         if !settled {
             evidence.extend(bases.matches(image)?);
         }
     }
     let chosen = match base::decide(image, &evidence) {
-        Decision::Base(evidence) => evidence.clone(),
+        Decision::Base(chosen) => {
+            findings.extend(base::doubt(image, &evidence, chosen));
+            chosen.clone()
+        }
         Decision::Conflict(refuted, proven) => return Err(conflict(image, refuted, proven, bases)?),
         Decision::Ambiguous(several) => {
             return Err(Error::new(Code::BaseAmbiguous, "several local images with different settings have the same layers")
@@ -461,6 +492,7 @@ fn compose<'a>(
         kept: Vec::new(),
         blobs: Vec::new(),
         inputs: Vec::new(),
+        sources: vec![Arc::clone(&opened.located.source)],
         entries: Vec::new(),
         output: request.output.clone(),
         mtime: request.mtime,
@@ -471,7 +503,7 @@ fn compose<'a>(
         })
     });
     let mut moved: Vec<(Digest, Option<Moved>)> = Vec::new();
-    let mut top_options = None;
+    let mut top_options: Option<Options> = None;
     for (image, platformed) in &decided {
         let Some(platformed) = platformed else {
             plan.report.platforms.push(skipped(image, request.on_missing_platform));
@@ -485,7 +517,10 @@ fn compose<'a>(
             limits,
         )?;
         plan.report.platforms.push(reported(platformed, &result, &options));
-        top_options.get_or_insert(options);
+        top_options = Some(match top_options {
+            Some(top) => top.in_common(&options),
+            None => options,
+        });
         collect(&mut plan, platformed, &result);
         moved.push((image.descriptor.digest.clone(), Some(result)));
     }
@@ -543,7 +578,7 @@ fn options(request: &Request, preferences: &Preferences, platformed: &Platformed
         created: request.created,
         annotations: request.annotations.clone(),
         base_name,
-        base_digest: platformed.new.top.clone(),
+        base_digest: Some(platformed.new.top.clone()),
         old_base_digest,
     }
 }
@@ -617,6 +652,8 @@ fn reported(platformed: &Platformed<'_>, moved: &Moved, options: &Options) -> Pl
 
 /// Notes which documents and blobs the platform brings, and which inputs are to be hashed though they are not copied.
 fn collect(plan: &mut Plan, platformed: &Platformed<'_>, moved: &Moved) {
+    plan.sources.push(Arc::clone(&platformed.new.image.source));
+    plan.sources.extend(platformed.old.as_ref().map(|old| Arc::clone(&old.image.source)));
     plan.documents.push(moved.config.clone());
     plan.documents.push(moved.manifest.clone());
     let base_layers = platformed.new.image.manifest.layers.len();
@@ -642,7 +679,7 @@ fn assemble(
     for child in &index.children {
         entries.push(match child {
             Child::Image(image) => match moved.iter().find(|(digest, _)| *digest == image.descriptor.digest) {
-                Some((_, Some(moved))) => Entry::Replace(moved.manifest.clone()),
+                Some((_, Some(moved))) => Entry::Moved(moved.manifest.clone(), moved.os_version.clone()),
                 Some((_, None)) if choice == MissingPlatform::KeepOld => {
                     keep(plan, image);
                     Entry::Keep
@@ -697,6 +734,7 @@ impl Plan {
     pub fn apply(mut self, context: Context<'_>) -> Result<RebaseReport> {
         let Some(output) = &self.output else { return Ok(self.report) };
         let mut cargo = Cargo::default();
+        self.sources.iter().for_each(|source| cargo.input(source));
         for (source, layer) in &self.blobs {
             // A layer that names addresses may stay away: it is external for everyone.
             if layer.urls.is_empty() || source.container().blob(&layer.digest)?.is_some() {

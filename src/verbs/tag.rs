@@ -77,7 +77,7 @@ pub fn annotate(reference: &str, pairs: &[(String, String)], all: bool, target: 
     let opened = open(reference, context)?;
     let scope = if all { Scope::All } else { Scope::Top };
     let of_image = |_: &Image| if all { pairs.to_vec() } else { Vec::new() };
-    annotated(&opened, scope, pairs, &of_image, target, context).map(AnnotateReport)
+    annotated(&opened, scope, pairs, &of_image, None, target, context).map(AnnotateReport)
 }
 
 /// Proves that an image stands on a base, then records it in the annotations of the specification.
@@ -112,7 +112,7 @@ pub fn set_base(reference: &str, base_text: &str, base_name: Option<&str>, targe
         }
         pairs
     };
-    annotated(&opened, Scope::All, &pairs, &of_image, target, context).map(BaseSetReport)
+    annotated(&opened, Scope::All, &pairs, &of_image, Some(&below), target, context).map(BaseSetReport)
 }
 
 fn annotated(
@@ -120,6 +120,7 @@ fn annotated(
     scope: Scope,
     pairs: &[(String, String)],
     of_image: &dyn Fn(&Image) -> Vec<(String, String)>,
+    read: Option<&Opened>,
     target: &Target,
     context: Context<'_>,
 ) -> Result<Change> {
@@ -130,6 +131,9 @@ fn annotated(
     walk(&opened.located.source, &opened.located.descriptor, context.limits, &mut found, &mut HashSet::new())?;
     let replaced: HashSet<_> = replaced_digests(&opened.tree, scope);
     let mut cargo = Cargo::default();
+    for input in read.into_iter().chain([opened]) {
+        cargo.input(&input.located.source);
+    }
     for (descriptor, document) in &found.documents {
         if !replaced.contains(&descriptor.digest) {
             cargo.document(document);
@@ -181,7 +185,7 @@ fn change(opened: &Opened, result: &Descriptor, names: Vec<String>, changed: boo
 fn layout_only(opened: &Opened, verb: &str) -> Result<()> {
     match opened.located.source.kind() {
         SourceKind::Layout => Ok(()),
-        SourceKind::Archive => Err(immutable(verb, &opened.located.source.shown())),
+        SourceKind::Archive | SourceKind::DockerArchive => Err(immutable(verb, &opened.located.source.shown())),
     }
 }
 

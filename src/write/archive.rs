@@ -14,10 +14,12 @@ use std::path::Path;
 
 use super::index_edit::{self, EMPTY_INDEX, IndexEdit};
 use super::payload::{Payload, distinct, total};
-use super::{Committed, MARKER, workers};
+use super::{Committed, MARKER};
 use crate::core::event::Events;
-use crate::core::fsys::{EntryKind, Faults, Published, WriteDirectory, shown};
+use crate::core::fsys::{EntryKind, Faults, Published, WriteDirectory, schedule, shown};
+use crate::core::workers;
 use crate::core::{Code, Error, Limits, Result};
+use crate::format::tar::writer;
 
 /// How an archive is written.
 #[derive(Debug, Clone)]
@@ -26,6 +28,8 @@ pub struct ArchiveOptions {
     pub overwrite: bool,
     /// The modification time of every member, in seconds since 1970.
     pub mtime: u64,
+    /// What stands in `manifest.json`, where docker is to load the archive too; without it the archive has none.
+    pub docker_manifest: Option<String>,
     /// How many threads hash and write.
     pub jobs: usize,
     /// The bounds on the index.
@@ -39,6 +43,7 @@ impl Default for ArchiveOptions {
         Self {
             overwrite: false,
             mtime: 0,
+            docker_manifest: None,
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             limits: Limits::STANDARD,
             faults: Faults::none(),
@@ -80,7 +85,9 @@ pub fn write_archive(
 
     let edits: Vec<IndexEdit> = entries.into_iter().map(|(name, descriptor)| IndexEdit::Put { name, descriptor }).collect();
     let index = index_edit::apply(EMPTY_INDEX, &edits, &options.limits)?;
-    let plan = Plan::of(payloads, index.as_deref().unwrap_or(EMPTY_INDEX), options.mtime)?;
+    let mut control = vec![("oci-layout", MARKER), ("index.json", index.as_deref().unwrap_or(EMPTY_INDEX).as_bytes())];
+    control.extend(options.docker_manifest.as_ref().map(|manifest| ("manifest.json", manifest.as_bytes())));
+    let plan = Plan::of(payloads, &control, options.mtime)?;
 
     events.begin("write", plan.blobs.len() as u64, total(plan.blobs.iter().map(|blob| blob.payload)));
     let mut staged = parent.stage()?;
@@ -88,14 +95,14 @@ pub fn write_archive(
     staged.reserve(plan.length)?;
     staged.resize(plan.length)?;
     staged.write_at(&plan.head, 0)?;
-    let mut order: Vec<&Blob<'_, '_>> = plan.blobs.iter().collect();
-    order.sort_by_key(|blob| std::cmp::Reverse(blob.payload.size));
-    workers::run(options.jobs, order.len(), |number, buffer, stop| {
-        let Some(blob) = order.get(number) else { return Ok(()) };
-        staged.write_at(&blob.header, blob.at)?;
-        let start = blob.at.saturating_add(blob.header.len() as u64);
-        blob.payload.copy(buffer, stop, events, |bytes, offset| staged.write_at(bytes, start.saturating_add(offset)))?;
-        events.item();
+    let groups = schedule(plan.blobs.iter().map(|blob| blob.payload.place()));
+    workers::run(options.jobs, groups.len(), |number, buffer, stop| {
+        for blob in groups.get(number).into_iter().flatten().filter_map(|position| plan.blobs.get(*position)) {
+            staged.write_at(&blob.header, blob.at)?;
+            let start = blob.at.saturating_add(blob.header.len() as u64);
+            blob.payload.copy(buffer, stop, events, |bytes, offset| staged.write_at(bytes, start.saturating_add(offset)))?;
+            events.item();
+        }
         Ok(())
     })?;
     let mut committed = Committed {
@@ -134,104 +141,36 @@ struct Blob<'p, 'a> {
 }
 
 impl<'p, 'a> Plan<'p, 'a> {
-    fn of(payloads: &'p [Payload<'a>], index: &str, mtime: u64) -> Result<Self> {
+    fn of(payloads: &'p [Payload<'a>], control: &[(&str, &[u8])], mtime: u64) -> Result<Self> {
         let payloads = distinct(payloads)?;
         let mut head = Vec::new();
-        for (name, content) in [("oci-layout", MARKER), ("index.json", index.as_bytes())] {
-            head.extend(framing::header(name, content.len() as u64, false, mtime));
+        for (name, content) in control {
+            head.extend(writer::file_header(name, content.len() as u64, mtime)?);
             head.extend_from_slice(content);
-            head.resize(head.len().saturating_add(framing::padding(content.len() as u64)), 0);
+            head.resize(head.len().saturating_add(writer::padding(content.len() as u64)), 0);
         }
-        head.extend(framing::header("blobs/", 0, true, mtime));
+        head.extend(writer::directory_header("blobs", mtime)?);
         let algorithms: BTreeSet<_> = payloads.iter().map(|payload| payload.digest.algorithm()).collect();
         for algorithm in algorithms {
-            head.extend(framing::header(&format!("blobs/{}/", algorithm.name()), 0, true, mtime));
+            head.extend(writer::directory_header(&format!("blobs/{}", algorithm.name()), mtime)?);
         }
         let mut blobs = Vec::with_capacity(payloads.len());
         let too_large = || Error::new(Code::UsageOutput, "the archive would be larger than a file can be");
         let mut at = head.len() as u64;
         for payload in payloads {
             payload.check_length()?;
-            let header = framing::header(&payload.digest.blob_path(), payload.size, false, mtime);
+            let header = writer::file_header(&payload.digest.blob_path(), payload.size, mtime)?;
             let next = (header.len() as u64)
                 .checked_add(payload.size)
-                .and_then(|length| length.checked_add(framing::padding(payload.size) as u64))
+                .and_then(|length| length.checked_add(writer::padding(payload.size) as u64))
                 .and_then(|length| length.checked_add(at))
                 .filter(|next| i64::try_from(*next).is_ok())
                 .ok_or_else(too_large)?;
             blobs.push(Blob { payload, header, at });
             at = next;
         }
-        let length = at.checked_add(framing::END.len() as u64).filter(|length| i64::try_from(*length).is_ok()).ok_or_else(too_large)?;
+        let length = at.checked_add(writer::END.len() as u64).filter(|length| i64::try_from(*length).is_ok()).ok_or_else(too_large)?;
         Ok(Self { head, blobs, length })
-    }
-}
-
-/// The framing of tar members: ustar, and a PAX header where ustar is too narrow.
-mod framing {
-    use tar::{EntryType, Header};
-
-    /// The end of an archive: two empty blocks.
-    pub(super) const END: [u8; 1024] = [0; 1024];
-
-    /// The first size that eleven octal digits cannot hold.
-    const TOO_LARGE_FOR_USTAR: u64 = 1 << 33;
-
-    /// How many zeros follow content of this size.
-    pub(super) fn padding(size: u64) -> usize {
-        usize::try_from(size.wrapping_neg() % 512).unwrap_or(0)
-    }
-
-    /// The header of a member, with a PAX header before it where necessary.
-    pub(super) fn header(name: &str, size: u64, directory: bool, mtime: u64) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(512);
-        let mut block = Header::new_ustar();
-        let mut extension = Vec::new();
-        if block.set_path(name).is_err() {
-            extension.extend(record("path", name));
-            // Readers that know no PAX at least see the end of the name, which tells blobs apart.
-            let tail = name.get(name.len().saturating_sub(64)..).unwrap_or_default();
-            let _ = block.set_path(tail);
-        }
-        if size >= TOO_LARGE_FOR_USTAR {
-            extension.extend(record("size", &size.to_string()));
-        }
-        if !extension.is_empty() {
-            let mut pax = Header::new_ustar();
-            let _ = pax.set_path("PaxHeaders/member");
-            fill(&mut pax, extension.len() as u64, EntryType::XHeader, 0o644, mtime);
-            bytes.extend_from_slice(pax.as_bytes());
-            bytes.extend_from_slice(&extension);
-            bytes.resize(bytes.len().saturating_add(padding(extension.len() as u64)), 0);
-        }
-        let narrow = if size >= TOO_LARGE_FOR_USTAR { 0 } else { size };
-        if directory {
-            fill(&mut block, 0, EntryType::Directory, 0o755, mtime);
-        } else {
-            fill(&mut block, narrow, EntryType::Regular, 0o644, mtime);
-        }
-        bytes.extend_from_slice(block.as_bytes());
-        bytes
-    }
-
-    fn fill(block: &mut Header, size: u64, kind: EntryType, mode: u32, mtime: u64) {
-        block.set_size(size);
-        block.set_entry_type(kind);
-        block.set_mode(mode);
-        block.set_uid(0);
-        block.set_gid(0);
-        block.set_mtime(mtime);
-        block.set_cksum();
-    }
-
-    /// `LENGTH KEY=VALUE\n`, where the length counts itself.
-    fn record(key: &str, value: &str) -> Vec<u8> {
-        let rest = key.len() + value.len() + 3;
-        let mut length = rest + 1;
-        while rest + length.to_string().len() != length {
-            length += 1;
-        }
-        format!("{length} {key}={value}\n").into_bytes()
     }
 }
 
@@ -361,17 +300,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn what_ustar_is_too_narrow_for_gets_a_pax_header() {
-        let size: u64 = 9 << 30;
-        let name = format!("blobs/sha512/{}", "a".repeat(128));
-        let mut bytes = framing::header(&name, size, false, 0);
-        bytes.extend(framing::END);
-        let mut archive = tar::Archive::new(bytes.as_slice());
-        let entry = archive.entries().unwrap().next().unwrap().unwrap();
-        assert_eq!((entry.path().unwrap().display().to_string(), entry.size()), (name, size));
     }
 
     #[test]

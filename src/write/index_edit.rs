@@ -13,12 +13,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
 use crate::format::json::{Document, Kind, Node, Value, quote};
-
-/// The annotation that names an entry of `index.json` (image-spec, annotations.md).
-pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
-
-/// The full name that containerd and Docker add to the entry; it names the image too, so it goes when the name goes.
-pub const CONTAINERD_NAME: &str = "io.containerd.image.name";
+use crate::oci::annotation::{CONTAINERD_NAME, REF_NAME};
 
 /// The index of a layout that holds nothing.
 pub const EMPTY_INDEX: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
@@ -312,13 +307,17 @@ impl<'a> Entries<'a> {
     }
 }
 
-/// The descriptor with its name, in the place where sorted annotations have it.
+/// The descriptor with its name, in the place where sorted annotations have it. Another name than it had takes containerd's
+/// with it: two images must not claim one full name when the old one moves on.
 fn named(descriptor: Node<'_>, name: Option<&str>) -> String {
+    let own = |key| descriptor.get("annotations").and_then(|annotations| annotations.get(key)).and_then(Node::as_str);
+    let (short, full) = (own(REF_NAME), own(CONTAINERD_NAME));
+    let same = name.is_some() && (name == short.as_deref() || name == full.as_deref());
     let mut annotations: Vec<(String, Value)> = descriptor
         .get("annotations")
         .into_iter()
         .flat_map(Node::members)
-        .filter(|(key, _)| key != REF_NAME)
+        .filter(|(key, _)| key != REF_NAME && (same || key != CONTAINERD_NAME))
         .map(|(key, value)| (key.into_owned(), Value::of(value)))
         .collect();
     if let Some(name) = name {

@@ -36,13 +36,14 @@ use rustix::io::Errno;
 
 use super::index_edit::{self, EMPTY_INDEX, IndexEdit};
 use super::payload::{Payload, distinct, total};
-use super::{Committed, MARKER, workers};
+use super::{Committed, MARKER};
 use crate::core::clock::{self, Stopwatch};
 use crate::core::event::Events;
 use crate::core::fsys::{
-    EntryKind, Faults, File, INDEX_LOCK, IndexLock, Published, Staged, Stamp, StoreLock, WriteDirectory, is_temporary, shown,
+    EntryKind, Faults, File, INDEX_LOCK, IndexLock, Published, Staged, Stamp, StoreLock, WriteDirectory, is_temporary, schedule, shown,
     temporary_sibling,
 };
+use crate::core::workers;
 use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result, Severity};
 use crate::format::json::{Document, Node};
 
@@ -279,9 +280,12 @@ impl Layout {
 
     fn write_blobs(&self, root: &WriteDirectory, payloads: &[&Payload<'_>], events: &dyn Events, committed: &mut Committed) -> Result<()> {
         events.begin("write", payloads.len() as u64, total(payloads.iter().copied()));
-        // Largest first, so that no thread begins a large one when the others are done.
+        // Parts of streams first and in their order, across waves too; then the largest first.
         let mut order = payloads.to_vec();
-        order.sort_by_key(|payload| std::cmp::Reverse(payload.size));
+        order.sort_by_key(|payload| {
+            let (size, sequence) = payload.place();
+            (sequence.is_none(), sequence, std::cmp::Reverse(size))
+        });
         let mut shelves = BTreeMap::new();
         for wave in order.chunks(WAVE) {
             self.write_wave(root, wave, events, committed, &mut shelves)?;
@@ -301,10 +305,18 @@ impl Layout {
         committed: &mut Committed,
         shelves: &mut BTreeMap<Algorithm, WriteDirectory>,
     ) -> Result<()> {
-        let outcomes = workers::run(self.options.jobs, wave.len(), |number, buffer, stop| match wave.get(number) {
-            Some(payload) => self.stage(root, payload, buffer, stop, events),
-            None => Err(Error::new(Code::Bug, "a blob was counted and is not there")),
+        let groups = schedule(wave.iter().map(|payload| payload.place()));
+        let staged = workers::run(self.options.jobs, groups.len(), |number, buffer, stop| {
+            let mut outcomes = Vec::new();
+            for position in groups.get(number).into_iter().flatten() {
+                let payload = wave.get(*position).ok_or_else(|| Error::new(Code::Bug, "a blob was counted and is not there"))?;
+                outcomes.push((*position, self.stage(root, payload, buffer, stop, events)?));
+            }
+            Ok(outcomes)
         })?;
+        let mut outcomes: Vec<(usize, Outcome<'_>)> = staged.into_iter().flatten().collect();
+        outcomes.sort_unstable_by_key(|(position, _)| *position);
+        let outcomes: Vec<Outcome<'_>> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
         // What was there before may have been written by a tool that flushes nothing.
         let flushed = outcomes.iter().filter(|outcome| !matches!(outcome, Outcome::Known)).count();
         committed.flushing(|| {
@@ -694,8 +706,8 @@ mod tests {
     use super::*;
     use crate::core::event::Silent;
     use crate::core::fsys::Operation;
+    use crate::oci::annotation::REF_NAME;
     use crate::write::Content;
-    use crate::write::index_edit::REF_NAME;
     use crate::write::payload::Memory;
 
     const OLD: &[u8] = b"the old manifest";

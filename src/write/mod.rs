@@ -14,7 +14,6 @@ mod archive;
 pub mod index_edit;
 mod layout;
 mod payload;
-mod workers;
 
 use std::time::Duration;
 

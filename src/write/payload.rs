@@ -33,6 +33,14 @@ impl<'a> Payload<'a> {
         Self { digest: Digest::sha256(bytes), size: bytes.len() as u64, content: Content::Bytes(bytes) }
     }
 
+    /// Its size, and where it lies in a stream, for the order of the work.
+    pub(super) fn place(&self) -> (u64, Option<(u64, u64)>) {
+        match self.content {
+            Content::Bytes(_) => (self.size, None),
+            Content::Source(source) => (self.size, source.sequence()),
+        }
+    }
+
     /// Hands the bytes piece by piece, with the offset of each, to `sink`, and refuses them at the end if they are not
     /// what they must be. The bytes that are hashed are those in the buffer that `sink` gets, so what is written is
     /// what was verified, even if the source changes meanwhile. At most `size` bytes reach the sink, and at most one

@@ -144,9 +144,8 @@ fn every_file_of_tests_is_a_module() {
         let module = if stem == "mod" { folder.file_name().unwrap().to_str().unwrap() } else { stem };
         let beside = parent.with_extension("rs");
         let declares = [parent.join("main.rs"), parent.join("mod.rs"), beside].iter().any(|path| {
-            fs::read_to_string(path).is_ok_and(|text| {
-                text.lines().any(|line| line.trim_start_matches("pub ").trim_end() == format!("mod {module};"))
-            })
+            fs::read_to_string(path)
+                .is_ok_and(|text| text.lines().any(|line| line.trim_start_matches("pub ").trim_end() == format!("mod {module};")))
         });
         if !declares {
             wrong.push(format!("{name}: no `mod {module};` names it"));
@@ -166,19 +165,30 @@ fn every_code_is_raised_and_tested() {
     // Tests in src name the variant, tests of the program name the text.
     let within: String = sources
         .iter()
-        .map(|(name, text)| if name.ends_with("/tests.rs") { text.as_str() } else { text.split_once("#[cfg(test)]").map_or("", |(_, tests)| tests) })
+        .map(
+            |(name, text)| {
+                if name.ends_with("/tests.rs") { text.as_str() } else { text.split_once("#[cfg(test)]").map_or("", |(_, tests)| tests) }
+            },
+        )
         .collect();
-    let tests: String = read_below("tests").into_iter().filter(|(name, _)| name != "tests/it/architecture.rs").map(|(_, text)| text).collect();
+    let tests: String =
+        read_below("tests").into_iter().filter(|(name, _)| name != "tests/it/architecture.rs").map(|(_, text)| text).collect();
     let excused: BTreeSet<&str> = UNTESTED.iter().map(|(code, _)| *code).collect();
     let mut wrong = Vec::new();
     for code in Code::ALL {
         let (slug, variant) = (code.slug(), format!("Code::{code:?}"));
-        let named = |text: &str| text.match_indices(&variant).any(|(at, _)| !text[at + variant.len()..].starts_with(|next: char| next.is_alphanumeric()));
+        let named = |text: &str| {
+            text.match_indices(&variant).any(|(at, _)| !text[at + variant.len()..].starts_with(|next: char| next.is_alphanumeric()))
+        };
         if !named(&raised) {
             wrong.push(format!("{slug}: nothing raises it"));
         }
-        let bounded = |(at, _): (usize, &str)| !tests[at + slug.len()..].starts_with(|next: char| next.is_alphanumeric() || next == '_' || next == '.');
-        let tested = named(&within) || named(&tests) || tests.match_indices(slug).any(|found| bounded(found) && tests[..found.0].ends_with(['"', '|', '[', ' ']));
+        let bounded = |(at, _): (usize, &str)| {
+            !tests[at + slug.len()..].starts_with(|next: char| next.is_alphanumeric() || next == '_' || next == '.')
+        };
+        let tested = named(&within)
+            || named(&tests)
+            || tests.match_indices(slug).any(|found| bounded(found) && tests[..found.0].ends_with(['"', '|', '[', ' ']));
         if !tested && !excused.contains(slug) {
             wrong.push(format!("{slug}: no test names it"));
         }
@@ -194,8 +204,32 @@ fn every_code_is_raised_and_tested() {
 
 /// Crates that open connections. None of them may come in through some other one either.
 const NETWORK: &[&str] = &[
-    "async-std", "attohttpc", "curl", "h2", "h3", "hickory-resolver", "hyper", "hyper-util", "isahc", "mio", "native-tls", "oci-client", "oci-distribution", "openssl",
-    "openssl-sys", "quinn", "reqwest", "rustls", "smol", "socket2", "surf", "tokio", "trust-dns-resolver", "tungstenite", "ureq", "webpki",
+    "async-std",
+    "attohttpc",
+    "curl",
+    "h2",
+    "h3",
+    "hickory-resolver",
+    "hyper",
+    "hyper-util",
+    "isahc",
+    "mio",
+    "native-tls",
+    "oci-client",
+    "oci-distribution",
+    "openssl",
+    "openssl-sys",
+    "quinn",
+    "reqwest",
+    "rustls",
+    "smol",
+    "socket2",
+    "surf",
+    "tokio",
+    "trust-dns-resolver",
+    "tungstenite",
+    "ureq",
+    "webpki",
 ];
 
 #[test]

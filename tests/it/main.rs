@@ -8,14 +8,23 @@
     clippy::print_stderr,
     clippy::disallowed_methods,
     unreachable_pub,
-    reason = "tests stop at the first surprise, prepare files themselves, and say what they skip"
+    reason = "tests stop at the first surprise, and prepare files themselves"
 )]
 
 mod architecture;
+mod base;
+mod faults;
+mod forms;
 mod fsck;
 mod hostile;
 mod look;
 mod manners;
+mod merge;
+mod platforms;
+mod prefixes;
+mod real;
 mod rebase;
 mod references;
+mod shapes;
 mod support;
+mod writing;

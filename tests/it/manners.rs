@@ -36,7 +36,12 @@ fn hostile_place() -> Environment {
     let new = dress(Image::of(&[&layer(&["etc/", "new=1"])]).with("Env", json!([format!("{EVIL}=2")])));
     let app = dress(old.and(&[&layer(&["app=1"])])).with("Env", json!([format!("{EVIL}=3")]));
     let evil = |name: &str| format!("{name}{EVIL}");
-    Layout::new().image(&evil("os:1"), &old).image(&evil("os:2"), &new).image("os:1", &old).image("os:2", &new).write(&environment.join("bases"));
+    Layout::new()
+        .image(&evil("os:1"), &old)
+        .image(&evil("os:2"), &new)
+        .image("os:1", &old)
+        .image("os:2", &new)
+        .write(&environment.join("bases"));
     let mut layout = Layout::new().image("app:1", &app).image(&evil("app:"), &app).image(&evil("two"), &new).image(&evil("two"), &old);
     let empty = layout.blob(b"{}");
     let config = json!({"mediaType": EVIL, "digest": empty, "size": 2});
@@ -58,7 +63,8 @@ fn hostile_place() -> Environment {
 /// Nothing but printable text and ends of lines, and no line that a document wrote.
 fn assert_harmless(text: &str, told: &str) {
     let bad = text.chars().find(|character| {
-        (character.is_control() && *character != '\n') || matches!(*character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        (character.is_control() && *character != '\n')
+            || matches!(*character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     });
     assert_eq!(bad, None, "{told}: {text:?}");
     assert!(!text.lines().any(|line| line.trim_start().starts_with("FORGED")), "{told}: {text}");
@@ -215,7 +221,12 @@ fn on_a_terminal_there_is_colour_unless_no_color_says_otherwise() {
     let run = |variables: &[(&str, &str)]| {
         let command = format!("'{}' fsck app", env!("CARGO_BIN_EXE_airbase"));
         let mut script = Command::new("script");
-        script.current_dir(environment.path()).env_clear().env("PATH", "/usr/bin:/bin").env("TERM", "xterm").envs(variables.iter().copied());
+        script
+            .current_dir(environment.path())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("TERM", "xterm")
+            .envs(variables.iter().copied());
         script.args(["-qec", &command, "/dev/null"]).stdin(Stdio::null());
         script.output().ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
     };
@@ -247,7 +258,10 @@ fn quiet_leaves_the_status_the_errors_and_what_was_asked_for() {
 #[test]
 fn a_full_disk_behind_standard_output_is_an_error() {
     let environment = place();
-    let by_digest = format!("app@{}", Layout::new().image("x", &Image::of(&[&layer(&["etc/os-release=old"])]).and(&[&layer(&["app=1"])])).digest_of("x"));
+    let by_digest = format!(
+        "app@{}",
+        Layout::new().image("x", &Image::of(&[&layer(&["etc/os-release=old"])]).and(&[&layer(&["app=1"])])).digest_of("x")
+    );
     let more: &[(&str, &[&str])] = &[
         ("cat", &["cat", "app:app:1"]),
         ("cat a blob", &["cat", &by_digest]),
@@ -288,21 +302,39 @@ fn the_surroundings_change_nothing() {
     let run = |out: &str, variables: &[(&str, &str)], umask: &str| {
         let script = format!("umask {umask} && exec \"$0\" \"$@\"");
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", &script, env!("CARGO_BIN_EXE_airbase"), "rebase", "app", "--from", "bases:os:old", "--onto", "bases:os:new", "-o", out]);
+        command.args([
+            "-c",
+            &script,
+            env!("CARGO_BIN_EXE_airbase"),
+            "rebase",
+            "app",
+            "--from",
+            "bases:os:old",
+            "--onto",
+            "bases:os:new",
+            "-o",
+            out,
+        ]);
         let output = command.current_dir(environment.path()).env_clear().envs(variables.iter().copied()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         fs::read(environment.join(out)).unwrap()
     };
     let reference = run("a.tar", &[], "022");
-    assert_eq!(run("b.tar", &[("HOME", "/nonexistent"), ("TMPDIR", "/nonexistent"), ("LC_ALL", "xx_YY"), ("TZ", "Asia/Kathmandu")], "022"), reference);
+    assert_eq!(
+        run("b.tar", &[("HOME", "/nonexistent"), ("TMPDIR", "/nonexistent"), ("LC_ALL", "xx_YY"), ("TZ", "Asia/Kathmandu")], "022"),
+        reference
+    );
     assert_eq!(run("c.tar", &[], "077"), reference);
 }
 
 #[test]
 fn source_date_epoch_is_a_number_or_an_error() {
     let environment = place();
-    for (value, status) in [("0", 0), ("1700000000", 0), ("", 0), ("-1", 2), ("now", 2), ("1e9", 2), ("99999999999999999999", 2), ("253402300800", 2)] {
-        let output = environment.command(&["copy", "app", &format!("out{}.tar", value.len())]).env("SOURCE_DATE_EPOCH", value).output().unwrap();
+    for (value, status) in
+        [("0", 0), ("1700000000", 0), ("", 0), ("-1", 2), ("now", 2), ("1e9", 2), ("99999999999999999999", 2), ("253402300800", 2)]
+    {
+        let output =
+            environment.command(&["copy", "app", &format!("out{}.tar", value.len())]).env("SOURCE_DATE_EPOCH", value).output().unwrap();
         let err = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(status), "{value:?}: {err}");
         assert_eq!(err.contains("[usage.epoch]"), status == 2, "{value:?}: {err}");
@@ -377,11 +409,19 @@ fn hints_name_only_what_exists() {
             let place = format!("{file}:{number}: {literal}");
             for command in quoted(&literal).filter(|quoted| quoted.starts_with("airbase ")) {
                 let words: Vec<&str> = command.split_whitespace().skip(1).collect();
-                let known = helps.iter().filter(|(name, _)| !name.is_empty() && (words.join(" ") + " ").starts_with(&format!("{name} "))).max_by_key(|(name, _)| name.len());
+                let known = helps
+                    .iter()
+                    .filter(|(name, _)| !name.is_empty() && (words.join(" ") + " ").starts_with(&format!("{name} ")))
+                    .max_by_key(|(name, _)| name.len());
                 match known {
                     None => wrong.push(format!("no such command: {place}")),
                     Some((_, help)) => {
-                        wrong.extend(words_with(command, "--").iter().filter(|flag| !help.contains(flag.as_str())).map(|flag| format!("{flag} is no flag of it: {place}")));
+                        wrong.extend(
+                            words_with(command, "--")
+                                .iter()
+                                .filter(|flag| !help.contains(flag.as_str()))
+                                .map(|flag| format!("{flag} is no flag of it: {place}")),
+                        );
                     }
                 }
             }
@@ -390,7 +430,9 @@ fn hints_name_only_what_exists() {
             for command in quoted(&literal).filter(|quoted| !quoted.starts_with("airbase") && quoted.contains(' ')) {
                 rest = rest.replace(command, "");
             }
-            wrong.extend(words_with(&rest, "--").iter().filter(|flag| !flags.contains(*flag)).map(|flag| format!("no such flag: {flag}: {place}")));
+            wrong.extend(
+                words_with(&rest, "--").iter().filter(|flag| !flags.contains(*flag)).map(|flag| format!("no such flag: {flag}: {place}")),
+            );
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -428,7 +470,9 @@ fn texts(source: &str) -> Vec<(usize, String)> {
 #[test]
 fn help_of_every_command_works() {
     let environment = Environment::new();
-    for words in VERBS.iter().map(|(_, arguments)| words(arguments)).chain([vec![], vec!["cat"], vec!["demo"], vec!["base"], vec!["generate"]]) {
+    for words in
+        VERBS.iter().map(|(_, arguments)| words(arguments)).chain([vec![], vec!["cat"], vec!["demo"], vec!["base"], vec!["generate"]])
+    {
         for flag in ["--help", "-h"] {
             let text = environment.ok(&[&words[..], &[flag]].concat()).out;
             assert!(text.contains("Usage: airbase"), "{words:?}: {text}");
@@ -437,7 +481,9 @@ fn help_of_every_command_works() {
     }
     assert!(environment.ok(&["--version"]).out.starts_with("airbase "));
     // What is not understood is usage, and says how.
-    for arguments in [&["no-such-verb"][..], &[], &["fsck"], &["fsck", "--no-such-flag", "x"], &["rebase", "a", "--from", "x", "--seam-layers", "1"]] {
+    for arguments in
+        [&["no-such-verb"][..], &[], &["fsck"], &["fsck", "--no-such-flag", "x"], &["rebase", "a", "--from", "x", "--seam-layers", "1"]]
+    {
         let outcome = environment.run(arguments);
         assert_eq!((outcome.status, outcome.out.as_str()), (2, ""), "{arguments:?}");
         assert!(outcome.err.contains("Usage: airbase"), "{arguments:?}: {}", outcome.err);

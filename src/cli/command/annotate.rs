@@ -1,6 +1,6 @@
 //! `airbase annotate`
 
-use crate::cli::arguments::Destination;
+use crate::cli::options::Destination;
 use crate::cli::terminal::Terminal;
 use crate::core::Result;
 use crate::verbs::tag::{Target, annotate};

@@ -1,6 +1,6 @@
 //! `airbase base show|verify|set|dependents`
 
-use crate::cli::arguments::Destination;
+use crate::cli::options::Destination;
 use crate::cli::terminal::Terminal;
 use crate::core::Result;
 use crate::verbs::base::{dependents, show, verify};

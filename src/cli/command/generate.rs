@@ -25,7 +25,7 @@ enum What {
     },
 }
 
-pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
+pub(in crate::cli) fn run(arguments: &Arguments) -> Result<u8> {
     match &arguments.what {
         What::Completions { shell } => {
             let mut text = Vec::new();

@@ -15,7 +15,8 @@ pub(super) mod rebase;
 pub(super) mod tag;
 pub(super) mod untag;
 
-use super::arguments::{Command, Destination, Line};
+use super::arguments::{Command, Line};
+use super::options::Destination;
 use super::terminal::Terminal;
 use crate::core::{Code, Error, Fact, Result};
 use crate::oci::Platform;
@@ -38,7 +39,7 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Annotate(arguments) => annotate::run(arguments, terminal),
         Command::Demo(arguments) => demo::run(arguments, terminal),
         Command::Explain(arguments) => explain::run(arguments, terminal),
-        Command::Generate(arguments) => generate::run(arguments, terminal),
+        Command::Generate(arguments) => generate::run(arguments),
     }
 }
 
@@ -72,9 +73,11 @@ fn destination(image: &str, destination: &Destination) -> Result<(Output, Vec<St
     let reference = Reference::existing(image)?;
     let kind = crate::read::Source::open_container(&reference.path, &crate::core::Limits::STANDARD)?.kind();
     match kind {
-        SourceKind::Archive => Err(Error::new(Code::UsageOutput, "the image is in an archive, and archives are never changed")
-            .at(reference.shown_path())
-            .hint("Say where the result goes: -o NEW.tar, or -o DIR:NAME for a layout.")),
+        SourceKind::Archive | SourceKind::DockerArchive => {
+            Err(Error::new(Code::UsageOutput, "the image is in an archive, and archives are never changed")
+                .at(reference.shown_path())
+                .hint("Say where the result goes: -o NEW.tar, or -o DIR:NAME for a layout."))
+        }
         SourceKind::Layout if names.is_empty() => Err(Error::new(Code::UsageOutput, "the command does not say where the result goes")
             .at(reference.shown_path())
             .hint("Give --tag NAME to add the result to this layout, or -o OUT for another place.")),

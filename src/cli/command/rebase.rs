@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::cli::arguments::Destination;
+use crate::cli::options::Destination;
 use crate::cli::terminal::Terminal;
 use crate::core::clock::Time;
 use crate::core::{Code, Error, Result};

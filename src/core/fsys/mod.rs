@@ -11,10 +11,12 @@
 mod fault;
 mod lock;
 mod read;
+mod schedule;
 mod write;
 
 pub use fault::{Faults, Operation};
 pub use lock::{INDEX_LOCK, IndexLock, StoreLock};
 pub(crate) use read::shown;
 pub use read::{Directory, Entry, EntryKind, File, ReadAt, Region};
-pub use write::{Published, Staged, Stamp, WriteDirectory, is_temporary, temporary_sibling};
+pub use schedule::schedule;
+pub use write::{Published, Staged, Stamp, WriteDirectory, create_directories, is_temporary, temporary_sibling};

@@ -21,6 +21,12 @@ pub trait ReadAt: Send + Sync {
     /// Reads some bytes at `offset`; 0 only at the end or for an empty buffer.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
+    /// Where the bytes lie in a stream that is quick to read in one direction only: the stream's number, and the offset in it.
+    /// Whoever reads several such parts of one stream reads them in this order, one after another.
+    fn sequence(&self) -> Option<(u64, u64)> {
+        None
+    }
+
     /// Fills `buffer` from `offset`, or fails with `UnexpectedEof`.
     fn read_exact_at(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
         while !buffer.is_empty() {
@@ -149,29 +155,60 @@ impl fmt::Debug for File {
     }
 }
 
-/// A part of a file, such as one member of an archive.
+/// A part of a file, such as one member of an archive, or a document that was made up for a container that lacks it.
 #[derive(Debug, Clone)]
 pub struct Region {
-    file: Arc<File>,
+    bytes: Bytes,
     offset: u64,
     length: u64,
+}
+
+#[derive(Clone)]
+enum Bytes {
+    File(Arc<File>),
+    Memory(Arc<[u8]>),
+    Stream(Arc<dyn ReadAt>),
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file) => file.fmt(formatter),
+            Self::Memory(bytes) => write!(formatter, "{} bytes in memory", bytes.len()),
+            Self::Stream(stream) => write!(formatter, "a stream of {} bytes", stream.length()),
+        }
+    }
 }
 
 impl Region {
     /// `length` bytes of `file` from `offset`.
     pub fn new(file: Arc<File>, offset: u64, length: u64) -> Self {
-        Self { file, offset, length }
+        Self { bytes: Bytes::File(file), offset, length }
     }
 
     /// The whole of `file`.
     pub fn whole(file: Arc<File>) -> Self {
         let length = file.length();
-        Self { file, offset: 0, length }
+        Self { bytes: Bytes::File(file), offset: 0, length }
     }
 
-    /// The file that it is a part of.
-    pub fn file(&self) -> &File {
-        &self.file
+    /// Bytes in memory.
+    pub fn memory(bytes: Arc<[u8]>) -> Self {
+        let length = bytes.len() as u64;
+        Self { bytes: Bytes::Memory(bytes), offset: 0, length }
+    }
+
+    /// A part of something that is read in another way, such as the inflated content of a compressed archive.
+    pub fn stream(stream: Arc<dyn ReadAt>, offset: u64, length: u64) -> Self {
+        Self { bytes: Bytes::Stream(stream), offset, length }
+    }
+
+    /// The file that it is a part of, if it is in one.
+    pub fn file(&self) -> Option<&File> {
+        match &self.bytes {
+            Bytes::File(file) => Some(file),
+            Bytes::Memory(_) | Bytes::Stream(_) => None,
+        }
     }
 }
 
@@ -183,7 +220,19 @@ impl ReadAt for Region {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let left = self.length.saturating_sub(offset);
         let count = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-        self.file.read_at(buffer.get_mut(..count).unwrap_or_default(), self.offset.saturating_add(offset))
+        let (buffer, offset) = (buffer.get_mut(..count).unwrap_or_default(), self.offset.saturating_add(offset));
+        match &self.bytes {
+            Bytes::File(file) => file.read_at(buffer, offset),
+            Bytes::Memory(bytes) => bytes.read_at(buffer, offset),
+            Bytes::Stream(stream) => stream.read_at(buffer, offset),
+        }
+    }
+
+    fn sequence(&self) -> Option<(u64, u64)> {
+        match &self.bytes {
+            Bytes::Stream(stream) => stream.sequence().map(|(number, offset)| (number, offset.saturating_add(self.offset))),
+            _ => None,
+        }
     }
 }
 

@@ -510,6 +510,29 @@ pub(super) fn failed(step: &str, path: &Path, errno: Errno) -> Error {
     Error::io(format!("{step} {}", shown(path)), io::Error::from(errno))
 }
 
+/// Makes a directory that a person named, and those above it. Whether the last one is new.
+///
+/// # Errors
+/// `io`.
+pub fn create_directories(path: &Path) -> Result<bool> {
+    use rustix::io::Errno;
+    let mode = rustix::fs::Mode::from_raw_mode(0o777);
+    match rustix::fs::mkdir(path, mode) {
+        Ok(()) => Ok(true),
+        Err(Errno::EXIST) => Ok(false),
+        Err(Errno::NOENT) => {
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            if let Some(parent) = parent {
+                create_directories(parent)?;
+            }
+            rustix::fs::mkdir(path, mode)
+                .map(|()| true)
+                .map_err(|errno| Error::io(format!("make the directory {}", shown(path)), errno.into()))
+        }
+        Err(errno) => Err(Error::io(format!("make the directory {}", shown(path)), errno.into())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -594,13 +594,54 @@ fn written_headers_are_the_same_every_time() {
     // --mtime=@5 --owner=0 --group=0 --numeric-owner --mode=… -b1` of GNU tar writes.
     assert_eq!(bytes[265..329], [0; 64]);
     assert_eq!(crate::core::Digest::sha256(&bytes).to_string(), "sha256:045de46bcbe546415c910dbf2e72bc96c9f65dcc95495b192121533cd0edc4dc");
-    for name in ["/a", "../a", "", &"n".repeat(101)] {
+    for name in ["/a", "../a", "", ".", "./a", "a//b", "a/../b"] {
         assert_eq!(writer::file_header(name, 0, 0).unwrap_err().code(), Code::TarName, "{name:?}");
     }
     assert_eq!([0, 1, 511, 512, 513].map(writer::padding), [0, 511, 1, 0, 511]);
     assert_eq!(writer::file_header("a", (8 << 30) - 1, 0).unwrap().len(), 512);
     let large = writer::file_header("a", 8 << 30, 0).unwrap();
     assert_eq!((large.len(), &large[512..532]), (1536, &b"19 size=8589934592\n\0"[..]));
+}
+
+#[test]
+fn what_ustar_is_too_narrow_for_gets_a_pax_header() {
+    let hex = "0123456789abcdef".repeat(8);
+    let names = [
+        (format!("blobs/sha512/{hex}"), 700),
+        (format!("{}/x", "d".repeat(160)), 3),
+        (format!("{}é{}", "n".repeat(60), "m".repeat(63)), 3),
+        ("n".repeat(101), 3),
+    ];
+    let mut bytes = Vec::new();
+    for (name, size) in &names {
+        bytes.extend(writer::file_header(name, *size, 5).unwrap());
+        bytes.resize(bytes.len() + usize::try_from(*size).unwrap() + writer::padding(*size), 0);
+    }
+    bytes.extend(writer::directory_header(&"d".repeat(120), 5).unwrap());
+    bytes.extend(writer::END);
+    let expected: Vec<(String, u64)> = names.iter().cloned().chain([(format!("{}/", "d".repeat(120)), 0)]).collect();
+    let (members, warnings) = read(&bytes, Profile::Archive).unwrap();
+    let seen: Vec<_> = members.iter().map(|member| (String::from_utf8(member.name.clone()).unwrap(), member.size)).collect();
+    assert_eq!((seen, warnings), (expected.clone(), Vec::new()));
+    let mut archive = tar::Archive::new(&bytes[..]);
+    let seen: Vec<_> = archive
+        .entries()
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (String::from_utf8(entry.path_bytes().into_owned()).unwrap(), entry.size()))
+        .collect();
+    assert_eq!(seen, expected);
+    // Whoever knows no PAX sees two blobs under two names.
+    assert_eq!(bytes[1024..1088], hex.as_bytes()[64..]);
+
+    // Both at once.
+    let size: u64 = 9 << 30;
+    let name = &names[0].0;
+    let mut bytes = writer::file_header(name, size, 0).unwrap();
+    bytes.extend(writer::END);
+    let mut archive = tar::Archive::new(&bytes[..]);
+    let entry = archive.entries().unwrap().next().unwrap().unwrap();
+    assert_eq!((String::from_utf8(entry.path_bytes().into_owned()).unwrap(), entry.size()), (name.clone(), size));
 }
 
 // Against other implementations.

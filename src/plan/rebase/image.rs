@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::created::{CreatedPolicy, created};
 use super::{Decision, Preferences, annotations, config, history};
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
-use crate::format::json::Value;
+use crate::format::json::{Document, Value};
 use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
 use crate::plan::annotate::{Authored, oci_name, replaced};
 use crate::read::{Image, ImageIndex};
@@ -21,10 +21,21 @@ pub struct Options {
     pub annotations: Vec<(String, String)>,
     /// The name of the new base, if one is known.
     pub base_name: Option<String>,
-    /// The digest that this name has: the index, or the manifest if there is none.
-    pub base_digest: Digest,
+    /// The digest that this name has: the index, or the manifest if there is none. `None` for an index whose platforms stand
+    /// on different bases.
+    pub base_digest: Option<Digest>,
     /// The digest of the old base, as it was recorded or found.
     pub old_base_digest: Option<Digest>,
+}
+
+impl Options {
+    /// What holds for the index above platforms with these options and with `other`: only what both say.
+    pub fn in_common(mut self, other: &Self) -> Self {
+        self.base_name = self.base_name.filter(|name| other.base_name.as_ref() == Some(name));
+        self.base_digest = self.base_digest.filter(|digest| other.base_digest.as_ref() == Some(digest));
+        self.old_base_digest = self.old_base_digest.filter(|digest| other.old_base_digest.as_ref() == Some(digest));
+        self
+    }
 }
 
 /// One platform to be moved.
@@ -61,6 +72,8 @@ pub struct Moved {
     pub layers: Vec<(Origin, Descriptor)>,
     /// Their diffIDs.
     pub diff_ids: Vec<Digest>,
+    /// The `os.version` of its config, which is the new base's.
+    pub os_version: Option<String>,
     /// What the merge decided.
     pub decisions: Vec<Decision>,
     /// What should be known about it.
@@ -121,6 +134,9 @@ pub fn rebase_image(input: &Input<'_>, options: &Options, limits: &Limits) -> Re
     if let Some(created) = created(app.config.created.as_deref(), new.config.created.as_deref(), options.created) {
         document.set("created", Value::string(&created));
     }
+    let lineage_labels = own_lineage_labels(old, app, options);
+    decisions.retain(|decision| !lineage_labels.iter().any(|(key, _)| decision.field == format!("Labels.{key}")));
+    set_labels(&mut document, &lineage_labels, limits)?;
     let config = Authored { media_type: media_type::OCI_CONFIG.into(), blob: Verified::authored(document.render().into_bytes()) };
 
     let inherited = annotations::merge(
@@ -144,7 +160,44 @@ pub fn rebase_image(input: &Input<'_>, options: &Options, limits: &Limits) -> Re
     if media_type::is_docker(&app.manifest.media_type) || layers.iter().any(|(_, layer)| media_type::is_docker(&layer.media_type)) {
         findings.push(Finding::new(Code::MediaTypesUnified, "Docker media types became OCI media types").at(&app.descriptor.digest));
     }
-    Ok(Moved { config, manifest, layers, diff_ids, decisions, findings })
+    let os_version = new.config.platform.as_ref().map(|platform| platform.os_version.clone()).filter(|version| !version.is_empty());
+    Ok(Moved { config, manifest, layers, diff_ids, os_version, decisions, findings })
+}
+
+/// Some builders write the keys of `base.name` and `base.digest` as labels. Those of the app's own are brought up to date like
+/// the annotations, or the next rebase would find them refuted. One that the app inherited speaks of the base of its base; the
+/// merge has dealt with it.
+fn own_lineage_labels(old: Option<&Image>, app: &Image, options: &Options) -> Vec<(&'static str, Option<String>)> {
+    let now = [
+        (annotation::BASE_NAME, options.base_name.clone()),
+        (annotation::BASE_DIGEST, options.base_digest.as_ref().map(Digest::to_string)),
+    ];
+    let own = |key: &str| {
+        let label = app.config.labels.get(key).filter(|label| !label.is_empty());
+        label.is_some() && label != old.and_then(|old| old.config.labels.get(key))
+    };
+    now.into_iter().filter(|(key, _)| own(key)).collect()
+}
+
+/// Sets labels in a config document; one without a value is removed.
+fn set_labels(document: &mut Value, labels: &[(&str, Option<String>)], limits: &Limits) -> Result<()> {
+    if labels.is_empty() {
+        return Ok(());
+    }
+    let text = document.render();
+    let parsed = Document::parse(text.as_bytes(), limits)?;
+    let Some(settings) = parsed.root().get("config") else { return Ok(()) };
+    let mut map = settings.get("Labels").map_or_else(Value::object, Value::open);
+    for (key, label) in labels {
+        match label {
+            Some(label) => map.set(key, Value::string(label)),
+            None => map.remove(key),
+        }
+    }
+    let mut settings = Value::open(settings);
+    settings.set("Labels", map);
+    document.set("config", settings);
+    Ok(())
 }
 
 /// Refuses a base for another platform: the architecture of an image never changes silently.
@@ -178,7 +231,7 @@ fn layer_entry(layer: &Descriptor, limits: &Limits) -> Result<Value> {
 fn lineage(app: &Image, new: &Image, options: &Options) -> Vec<(String, Option<String>)> {
     let mut pairs = vec![
         (annotation::BASE_NAME.to_owned(), options.base_name.clone()),
-        (annotation::BASE_DIGEST.to_owned(), Some(options.base_digest.to_string())),
+        (annotation::BASE_DIGEST.to_owned(), options.base_digest.as_ref().map(Digest::to_string)),
         (annotation::BASE_MANIFEST_DIGEST.to_owned(), Some(new.descriptor.digest.to_string())),
         (annotation::BASE_LAYERS.to_owned(), Some(new.manifest.layers.len().to_string())),
         (annotation::OLD_BASE_DIGEST.to_owned(), options.old_base_digest.as_ref().map(Digest::to_string)),
@@ -219,6 +272,8 @@ fn annotation_value(app: &Image, merged: &std::collections::BTreeMap<String, Str
 pub enum Entry {
     /// It is replaced by a new document.
     Replace(Authored),
+    /// It is replaced by a moved image, which may have another `os.version`.
+    Moved(Authored, Option<String>),
     /// It stays as it is.
     Keep,
     /// It is left out.
@@ -234,6 +289,20 @@ pub fn rebase_index(index: &ImageIndex, entries: &[Entry], options: &Options, li
     for (descriptor, entry) in index.index.manifests.iter().zip(entries) {
         match entry {
             Entry::Replace(authored) => manifests.push(replaced(descriptor, authored, limits)?),
+            Entry::Moved(authored, os_version) => {
+                let mut entry = replaced(descriptor, authored, limits)?;
+                let old = descriptor.platform.as_ref().map(|platform| &platform.os_version).filter(|version| !version.is_empty());
+                // Runtimes choose by the version in the index, so it must not stay behind the config's.
+                if let (Some(old), Some(new)) = (old, os_version)
+                    && old != new
+                {
+                    let parsed = Document::parse(descriptor.raw.as_bytes(), limits)?;
+                    let mut platform = parsed.root().get("platform").map_or_else(Value::object, Value::open);
+                    platform.set("os.version", Value::string(new));
+                    entry.set("platform", platform);
+                }
+                manifests.push(entry);
+            }
             Entry::Keep => manifests.push(Value::Raw(descriptor.raw.clone())),
             Entry::Drop => {}
         }
@@ -244,7 +313,7 @@ pub fn rebase_index(index: &ImageIndex, entries: &[Entry], options: &Options, li
     let mut annotations = index.index.root().get("annotations").map_or_else(Value::object, Value::open);
     let mut pairs = vec![
         (annotation::BASE_NAME.to_owned(), options.base_name.clone()),
-        (annotation::BASE_DIGEST.to_owned(), Some(options.base_digest.to_string())),
+        (annotation::BASE_DIGEST.to_owned(), options.base_digest.as_ref().map(Digest::to_string)),
         (annotation::OLD_BASE_DIGEST.to_owned(), options.old_base_digest.as_ref().map(Digest::to_string)),
         (annotation::REBASED_FROM.to_owned(), Some(index.descriptor.digest.to_string())),
     ];

@@ -119,7 +119,7 @@ fn g7_referrers_in_every_form_are_found_once() {
         .map(|referrer| (referrer["artifactType"].as_str().unwrap(), referrer["foundBy"].as_str().unwrap()))
         .collect();
     found.sort_unstable();
-    assert_eq!(found, [("application/x-both", "subject"), ("application/x-tag", "fallback tag")]);
+    assert_eq!(found, [("application/x-both", "subject"), ("application/x-tag", "fallback-tag")]);
 
     let (_, report) = place.environment.json(&["inspect", "referred", "--all"]);
     let entries = report["sources"][0]["entries"].as_array().unwrap();

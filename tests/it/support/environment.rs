@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A directory of its own, removed at the end.
+#[derive(Debug)]
 pub struct Environment {
     directory: tempfile::TempDir,
 }
 
 /// What a run of the program gave.
-#[must_use]
 #[derive(Debug)]
 pub struct Outcome {
     /// The exit status.
@@ -23,6 +23,12 @@ pub struct Outcome {
 impl Environment {
     pub fn new() -> Self {
         Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    /// The same in memory, where the machine has a place for that: for tests that write thousands of times and do not care
+    /// whether a flush reaches a disk.
+    pub fn in_memory() -> Self {
+        Self { directory: tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap() }
     }
 
     pub fn path(&self) -> &Path {
@@ -41,6 +47,7 @@ impl Environment {
     }
 
     /// Runs the program.
+    #[must_use]
     pub fn run(&self, arguments: &[&str]) -> Outcome {
         let output = self.command(arguments).output().unwrap();
         Outcome {

@@ -16,8 +16,7 @@ pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
 /// `sha256:` and the digest of `bytes`.
 pub fn digest(bytes: &[u8]) -> String {
-    let hex: String = sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    sha2::Sha256::digest(bytes).iter().fold("sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// How a layer is compressed.
@@ -128,7 +127,7 @@ impl Image {
         let mut image = self.clone();
         for layer in layers {
             image.layers.push((*layer).clone());
-            if let Some(history) = image.config["history"].as_array_mut() {
+            if let Some(history) = image.config.get_mut("history").and_then(Value::as_array_mut) {
                 history.push(json!({"created": "2024-02-02T00:00:00Z", "created_by": format!("app {}", &layer.diff_id()[7..15])}));
             }
         }
@@ -275,6 +274,7 @@ impl Layout {
 
     /// Writes it as an archive.
     pub fn write_archive(&self, path: &Path) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, archive(&self.files())).unwrap();
     }
 }
@@ -310,6 +310,11 @@ impl ReadBack {
         bytes
     }
 
+    /// Whether the layout has it.
+    pub fn has(&self, wanted: &str) -> bool {
+        self.path.join("blobs").join(wanted.replace(':', "/")).exists()
+    }
+
     pub fn json(&self, wanted: &str) -> Value {
         serde_json::from_slice(&self.blob(wanted)).unwrap()
     }
@@ -320,6 +325,11 @@ impl ReadBack {
 
     /// The document of the entry called `name`.
     pub fn named(&self, name: &str) -> Value {
+        serde_json::from_slice(&self.bytes_of(name)).unwrap()
+    }
+
+    /// The bytes of that document.
+    pub fn bytes_of(&self, name: &str) -> Vec<u8> {
         let index = self.index_json();
         let entries: Vec<&Value> = index["manifests"]
             .as_array()
@@ -328,7 +338,14 @@ impl ReadBack {
             .filter(|entry| entry["annotations"]["org.opencontainers.image.ref.name"] == name)
             .collect();
         assert_eq!(entries.len(), 1, "{name} in {index:#}");
-        self.json(entries[0]["digest"].as_str().unwrap())
+        self.blob(entries[0]["digest"].as_str().unwrap())
+    }
+
+    /// The only document of the layout.
+    pub fn only(&self) -> Value {
+        let index = self.index_json();
+        assert_eq!(index["manifests"].as_array().unwrap().len(), 1, "{index:#}");
+        self.json(index["manifests"][0]["digest"].as_str().unwrap())
     }
 
     /// The config of a manifest.

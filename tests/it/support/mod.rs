@@ -1,8 +1,11 @@
 //! What the tests share.
 
+pub mod contents;
 pub mod environment;
 pub mod image;
 pub mod real;
+pub mod story;
 
+pub use contents::Contents;
 pub use environment::Environment;
 pub use image::{Image, Layer, Layout, layer};

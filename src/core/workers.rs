@@ -1,17 +1,17 @@
-//! Threads that hash and write.
+//! Threads that hash and copy.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::core::{Code, Error, Result};
+use super::{Code, Error, Result};
 
-/// The buffer of each thread, allocated once. It stays in the second-level cache between reading, hashing and writing:
-/// 64 KiB to 256 KiB took the same time, 1 MiB was slower.
-const BUFFER_BYTES: usize = crate::core::limits::CHUNK_BYTES;
+/// The buffer of each thread, allocated once. 64 KiB and 128 KiB were measured equal; larger ones were slower, or erratic
+/// on a loaded machine, because they no longer stay in the second-level cache between reading, hashing and writing.
+const BUFFER_BYTES: usize = super::limits::CHUNK_BYTES;
 
 /// Does `work` for each number below `count`, on up to `jobs` threads, lowest numbers first, and gives the results in
 /// order. The first failure tells the others to stop and is what comes back.
-pub(super) fn run<T: Send>(jobs: usize, count: usize, work: impl Fn(usize, &mut [u8], &AtomicBool) -> Result<T> + Sync) -> Result<Vec<T>> {
+pub(crate) fn run<T: Send>(jobs: usize, count: usize, work: impl Fn(usize, &mut [u8], &AtomicBool) -> Result<T> + Sync) -> Result<Vec<T>> {
     let stop = AtomicBool::new(false);
     let next = AtomicUsize::new(0);
     let failure = Mutex::new(None);
@@ -41,7 +41,7 @@ pub(super) fn run<T: Send>(jobs: usize, count: usize, work: impl Fn(usize, &mut 
             let threads: Vec<_> = (0..jobs.min(count)).map(|_| scope.spawn(worker)).collect();
             let mut done = Vec::with_capacity(count);
             for thread in threads {
-                done.extend(thread.join().map_err(|_| Error::new(Code::Bug, "a writing thread panicked"))?);
+                done.extend(thread.join().map_err(|_| Error::new(Code::Bug, "a thread panicked"))?);
             }
             Ok(done)
         })?

@@ -1,0 +1,75 @@
+"""Clients that are witnesses where they are installed and able to work; nobody fails for lack of them."""
+
+import shutil
+from pathlib import Path
+
+from .checks import Unavailable, airbase, run, same, sha256, text
+
+
+def check(report, inputs, messages):
+    place = inputs.place / "others"
+    place.mkdir()
+    layout, archive = place / "layout", place / "image.tar"
+    where = ["--from", f"{inputs.single}:old", "--onto", f"{inputs.single}:new"]
+    digest = airbase("rebase", f"{inputs.single}:app", *where, "-o", f"{layout}:moved")["result"]["digest"]
+    airbase("copy", f"{layout}:moved", f"{archive}:moved")
+    ways = {"buildah": buildah, "podman": podman, "oras": oras, "cosign": nothing, "ctr": ctr, "docker": docker}
+    for name, way in ways.items():
+        with report.check(f"{name} takes the rebased image"):
+            if not shutil.which(name):
+                raise Unavailable(message(messages, name))
+            way(place, layout, archive, digest)
+
+
+def message(messages, name):
+    """What the installer said, where it was asked."""
+    said = Path(messages) / name
+    return said.read_text().strip() if said.is_file() else "not installed"
+
+
+def stored(place, name):
+    """A storage of its own, that needs neither overlay nor a user's settings."""
+    return ["--root", place / name, "--runroot", place / f"{name}-run", "--storage-driver", "vfs"]
+
+
+def buildah(place, layout, archive, digest):
+    storage = stored(place, "buildah")
+    run("buildah", *storage, "pull", "-q", f"oci:{layout}:moved")
+    run("buildah", *storage, "pull", "-q", f"oci-archive:{archive}:moved")
+
+
+def podman(place, layout, archive, digest):
+    storage = stored(place, "podman")
+    run("podman", *storage, "pull", "-q", f"oci:{layout}:moved")
+    same("digest", digest in text("podman", *storage, "images", "--digests", "--format", "{{.Digest}}").split(), True)
+    run("podman", *storage, "load", "-q", "-i", archive)
+
+
+def oras(place, layout, archive, digest):
+    same("digest", text("oras", "resolve", "--oci-layout", f"{layout}:moved"), digest)
+    run("oras", "cp", "--from-oci-layout", f"{layout}:moved", "--to-oci-layout", f"{place / 'oras'}:copy")
+    same("digest", sha256(run("oras", "manifest", "fetch", "--oci-layout", f"{place / 'oras'}:copy")), digest)
+    same("digest", text("oras", "resolve", "--oci-layout", f"{archive}:moved"), digest)
+
+
+def nothing(place, layout, archive, digest):
+    raise Unavailable("it has nothing to ask about an image that nobody signed")
+
+
+def ctr(place, layout, archive, digest):
+    daemon("ctr", "version")
+    run("ctr", "--namespace", "airbase-interop", "images", "import", "--no-unpack", archive)
+    run("ctr", "namespaces", "remove", "--cgroup", "airbase-interop", expect=(0, 1))
+
+
+def docker(place, layout, archive, digest):
+    daemon("docker", "version")
+    run("docker", "load", "-q", "-i", archive)
+
+
+def daemon(*question):
+    """Its daemon must answer."""
+    try:
+        run(*question)
+    except Exception as reason:
+        raise Unavailable(str(reason).splitlines()[-1]) from None

@@ -1,0 +1,113 @@
+//! Options that several commands have.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::core::Limits;
+
+/// Options of all commands.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of all commands")]
+pub struct Global {
+    /// The form of the result on standard output
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// Print nothing but the result of `cat` and errors; the exit status tells
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Print digests in full
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    /// When to use colour; NO_COLOR is obeyed
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto)]
+    pub color: When,
+    /// How progress is told on standard error
+    #[arg(long, global = true, value_enum, default_value_t = Progress::Auto)]
+    pub progress: Progress,
+    /// How many threads may work; the result does not depend on it
+    #[arg(long, global = true, value_name = "N")]
+    pub jobs: Option<std::num::NonZeroUsize>,
+    /// How many seconds to wait for another writer
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
+    pub lock_timeout: u64,
+    /// Largest manifest or config that is read
+    #[arg(long, global = true, value_name = "BYTES", default_value_t = Limits::STANDARD.document_bytes, hide_short_help = true)]
+    pub max_document_bytes: u64,
+    /// Largest index.json that is read
+    #[arg(long, global = true, value_name = "BYTES", default_value_t = Limits::STANDARD.index_bytes, hide_short_help = true)]
+    pub max_index_bytes: u64,
+    /// Most bytes that a layer may inflate to
+    #[arg(long, global = true, value_name = "BYTES", default_value_t = Limits::STANDARD.layer_bytes, hide_short_help = true)]
+    pub max_layer_bytes: u64,
+    /// Most entries of an index, and most members of an archive
+    #[arg(long, global = true, value_name = "N", default_value_t = Limits::STANDARD.index_entries, hide_short_help = true)]
+    pub max_entries: usize,
+}
+
+impl Global {
+    /// The bounds that the options ask for.
+    pub fn limits(&self) -> Limits {
+        let mut limits = Limits::STANDARD;
+        limits.document_bytes = self.max_document_bytes;
+        limits.index_bytes = self.max_index_bytes;
+        limits.layer_bytes = self.max_layer_bytes;
+        if self.max_entries != Limits::STANDARD.index_entries {
+            limits.index_entries = self.max_entries;
+            limits.archive_entries = self.max_entries;
+            limits.graph_nodes = self.max_entries;
+            limits.tree_documents = self.max_entries;
+        }
+        limits
+    }
+
+    /// How long to wait for a lock.
+    pub fn lock_timeout(&self) -> Duration {
+        Duration::from_secs(self.lock_timeout)
+    }
+}
+
+/// The form of the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text for people
+    Human,
+    /// One JSON document
+    Json,
+}
+
+/// When to do something that suits a terminal only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// How progress is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// A line on a terminal, nothing elsewhere
+    Auto,
+    /// JSON Lines
+    Json,
+    /// Not at all
+    None,
+}
+
+/// Where a changed image goes.
+#[derive(Debug, Clone, Args)]
+pub struct Destination {
+    /// Where the result goes: DIR[:NAME] or FILE.tar[:NAME]
+    #[arg(long, short, value_name = "OUT")]
+    pub output: Option<String>,
+    /// A name for the result; without -o it is added to the layout that the image came from
+    #[arg(long, short, value_name = "NAME")]
+    pub tag: Vec<String>,
+    /// Replace an archive that exists
+    #[arg(long)]
+    pub overwrite: bool,
+}

@@ -1,0 +1,200 @@
+//! What `docker save` and `podman save` write (docker-archive).
+//!
+//! ```text
+//! manifest.json     [{"Config":"<member>","RepoTags":["name:tag"],"Layers":["<member>", …]}, …]
+//! <hex>.json        a config, named by its digest; newer dockers store it under blobs/sha256/
+//! <id>/layer.tar    a layer, usually not compressed; may be a link to another one's
+//! repositories      what docker read before 1.10; ignored
+//! ```
+//!
+//! There are no image manifests in it. One is made for each item, from nothing but the archive, so that it is the same every
+//! time: the config as it is, and the layers as they lie. An uncompressed layer is its own diffID, so the digest is taken
+//! from the config and checked, like every digest, when the layer is read; a compressed one is hashed here.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::members::{Members, bytes};
+use super::{Container, inflate};
+use crate::core::fsys::{ReadAt, Region};
+use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result};
+use crate::format::json::{Document, Kind, Node, Value, quote};
+use crate::oci::{Config, Descriptor, ImageName, Index, Manifest, RootIndex, Verified, annotation, media_type};
+
+/// The layout that a docker-archive amounts to.
+pub(super) struct View {
+    pub(super) index: Vec<u8>,
+    pub(super) blobs: HashMap<Digest, Region>,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// One item of `manifest.json`.
+struct Item {
+    config: String,
+    tags: Vec<String>,
+    layers: Vec<String>,
+}
+
+fn items(members: &Members, limits: &Limits) -> Result<Vec<Item>> {
+    let bytes = members.control("manifest.json", limits.document_bytes)?.unwrap_or_default();
+    let document = Document::parse(&bytes, limits).map_err(|error| error.at("manifest.json"))?;
+    let refused = |what: &str| Error::new(Code::DockerManifest, format!("manifest.json {what}")).at("manifest.json");
+    if document.root().kind() != Kind::Array {
+        return Err(refused("is not a list").found(Fact::new(document.root().raw().chars().take(80).collect::<String>(), "manifest.json")));
+    }
+    let mut items = Vec::new();
+    for node in document.root().items() {
+        node.expect(Kind::Object, "an item of manifest.json")?.refuse_case_variants(&[
+            "Config",
+            "RepoTags",
+            "Layers",
+            "LayerSources",
+            "Parent",
+        ])?;
+        let texts = |name: &str| -> Result<Vec<String>> {
+            let Some(list) = node.get(name) else { return Ok(Vec::new()) };
+            let texts = list.expect(Kind::Array, name)?.items().map(|item| item.expect(Kind::String, name));
+            texts.map(|item| Ok(item?.as_str().unwrap_or_default().into_owned())).collect()
+        };
+        let config = node.get("Config").and_then(Node::as_str).ok_or_else(|| refused("names no config"))?;
+        items.push(Item { config: config.into_owned(), tags: texts("RepoTags")?, layers: texts("Layers")? });
+    }
+    Ok(items)
+}
+
+/// A member by its exact name. It is looked up, never used as a path, so it cannot lead anywhere.
+fn member(members: &Members, name: &str) -> Result<Region> {
+    let plain = name.strip_prefix("./").unwrap_or(name);
+    members.region(plain)?.ok_or_else(|| {
+        Error::new(Code::DockerMissingEntry, "manifest.json names a member that is not there")
+            .expected(Fact::new(name, "manifest.json"))
+            .found(Fact::new("no such member", "the archive"))
+    })
+}
+
+/// The digest that the name of a config promises, where it promises one: `<hex>.json`, `blobs/sha256/<hex>`.
+fn promised(name: &str) -> Option<Digest> {
+    let last = name.rsplit('/').next()?;
+    let hex = last.strip_suffix(".json").unwrap_or(last);
+    format!("sha256:{hex}").parse().ok()
+}
+
+fn read_config(members: &Members, name: &str, limits: &Limits) -> Result<(Verified, Config)> {
+    let config = Verified::authored(bytes(&member(members, name)?, limits.document_bytes, name)?);
+    if let Some(digest) = promised(name).filter(|digest| digest != config.digest()) {
+        return Err(Error::new(Code::DockerConfigMismatch, "a config is not what its name says")
+            .expected(Fact::new(digest, format!("the name {name}")))
+            .found(Fact::new(config.digest(), "its bytes")));
+    }
+    let parsed = Config::parse(&config, limits).map_err(|error| error.at(name))?;
+    Ok((config, parsed))
+}
+
+/// Reads a docker-archive as if it were a layout.
+pub(super) fn view(members: &Members, limits: &Limits) -> Result<View> {
+    let mut view = View { index: Vec::new(), blobs: HashMap::new(), findings: Vec::new() };
+    let mut entries = Vec::new();
+    let mut seen = BTreeSet::new();
+    for item in items(members, limits)? {
+        let (config, parsed) = read_config(members, &item.config, limits)?;
+        if parsed.diff_ids.len() != item.layers.len() {
+            return Err(Error::new(Code::DockerManifest, "manifest.json and the config disagree on the number of layers")
+                .at(&item.config)
+                .expected(Fact::new(format!("{} layers", parsed.diff_ids.len()), "the config"))
+                .found(Fact::new(format!("{} layers", item.layers.len()), "manifest.json")));
+        }
+        let mut layers = Vec::with_capacity(item.layers.len());
+        for (name, diff_id) in item.layers.iter().zip(&parsed.diff_ids) {
+            layers.push(stored_layer(&member(members, name)?, diff_id, &mut view.blobs)?);
+        }
+        let mut manifest = Value::object();
+        manifest.set("schemaVersion", Value::size(2));
+        manifest.set("mediaType", Value::string(media_type::OCI_MANIFEST));
+        manifest.set("config", Value::Raw(Descriptor::authored(media_type::OCI_CONFIG, &config).raw));
+        manifest.set("layers", Value::Array(layers));
+        let manifest = Verified::authored(manifest.render().into_bytes());
+        let descriptor = Descriptor::authored(media_type::OCI_MANIFEST, &manifest);
+        for document in [&config, &manifest] {
+            view.blobs.insert(document.digest().clone(), Region::memory(document.bytes().into()));
+        }
+        if item.tags.is_empty() && seen.insert(descriptor.digest.clone()) {
+            entries.push(Value::Raw(descriptor.raw.clone()));
+        }
+        for tag in &item.tags {
+            let document = Document::parse(descriptor.raw.as_bytes(), limits)?;
+            let mut entry = Value::open(document.root());
+            entry.set("annotations", Value::string_map([(annotation::REF_NAME, tag)]));
+            entries.push(entry);
+            seen.insert(descriptor.digest.clone());
+        }
+        let made = Finding::new(Code::DockerManifestMade, "an image manifest was made for a docker-archive, which has none");
+        view.findings.push(made.at(&descriptor.digest).found(Fact::new(item.tags.join(", "), "manifest.json")));
+    }
+    let mut index = Value::object();
+    index.set("schemaVersion", Value::size(2));
+    index.set("mediaType", Value::string(media_type::OCI_INDEX));
+    index.set("manifests", Value::Array(entries));
+    view.index = index.render().into_bytes();
+    Ok(view)
+}
+
+/// The descriptor of a layer as it lies in the archive.
+fn stored_layer(region: &Region, diff_id: &Digest, blobs: &mut HashMap<Digest, Region>) -> Result<Value> {
+    let compression = inflate::sniff(region);
+    let media_type = match compression {
+        media_type::Compression::None => media_type::OCI_LAYER,
+        media_type::Compression::Gzip => media_type::OCI_LAYER_GZIP,
+        media_type::Compression::Zstd => media_type::OCI_LAYER_ZSTD,
+    };
+    let digest = match compression {
+        media_type::Compression::None => diff_id.clone(),
+        _ => inflate::blob_digest(region, Algorithm::Sha256)?,
+    };
+    let descriptor = Value::Raw(format!("{{\"mediaType\":{},\"digest\":\"{digest}\",\"size\":{}}}", quote(media_type), region.length()));
+    blobs.insert(digest, region.clone());
+    Ok(descriptor)
+}
+
+/// Compares the two views of an archive that has both. They disagree when a name present in both has another config.
+///
+/// # Errors
+/// `archive.views_disagree`, and what a document is refused for.
+pub(super) fn compare(members: &Members, archive: &dyn Container, limits: &Limits) -> Result<()> {
+    let index = RootIndex::parse(&archive.index()?, limits)?;
+    for item in items(members, limits)? {
+        // A sparse hybrid may lack the config; then docker cannot load it either.
+        let Ok((config, _)) = read_config(members, &item.config, limits) else { continue };
+        for tag in &item.tags {
+            let wanted = ImageName::parse(tag).canonical();
+            let same_name = |name: &str| name == tag || ImageName::parse(name.split('@').next().unwrap_or(name)).canonical() == wanted;
+            for entry in index.manifests.iter().filter(|entry| entry.names().any(same_name)) {
+                let configs = configs(archive, entry, limits)?;
+                if !configs.is_empty() && !configs.contains(config.digest()) {
+                    return Err(Error::new(Code::ArchiveViewsDisagree, format!("the name {tag} means two images in one archive"))
+                        .expected(Fact::new(
+                            configs.iter().map(Digest::to_string).collect::<Vec<_>>().join(", "),
+                            "index.json, for OCI readers",
+                        ))
+                        .found(Fact::new(config.digest(), "manifest.json, for docker")));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The configs of an entry: of its manifest, or of all manifests of its index.
+fn configs(archive: &dyn Container, entry: &Descriptor, limits: &Limits) -> Result<Vec<Digest>> {
+    let Some(region) = archive.blob(&entry.digest)? else { return Ok(Vec::new()) };
+    let blob = Verified::check(&entry.digest, entry.size, bytes(&region, limits.document_bytes, "a manifest")?)?;
+    if entry.is_manifest() {
+        return Ok(vec![Manifest::parse(&blob, &entry.media_type, limits)?.config.digest]);
+    }
+    if !entry.is_index() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for child in Index::parse(&blob, &entry.media_type, limits)?.manifests.iter().filter(|child| child.is_manifest()) {
+        found.extend(configs(archive, child, limits)?);
+    }
+    Ok(found)
+}

@@ -1,0 +1,161 @@
+//! Compressed bytes, read as what they inflate to and hashed as they lie.
+
+use std::io::{self, BufRead, Read};
+
+use crate::core::event::{Events, Silent};
+use crate::core::fsys::{ReadAt, Region};
+use crate::core::limits::CHUNK_BYTES;
+use crate::core::{Algorithm, Code, Digest, Error, Hasher, Limits, Result};
+use crate::oci::media_type::Compression;
+
+/// A region read from its start to its end, hashed on the way.
+pub(super) struct RegionReader {
+    region: Region,
+    offset: u64,
+    buffer: Vec<u8>,
+    at: usize,
+    filled: usize,
+    hasher: Option<Hasher>,
+}
+
+impl RegionReader {
+    pub(super) fn new(region: Region, algorithm: Algorithm) -> Self {
+        Self { region, offset: 0, buffer: vec![0; CHUNK_BYTES], at: 0, filled: 0, hasher: Some(Hasher::new(algorithm)) }
+    }
+
+    /// Reads what is left and gives the digest of everything.
+    pub(super) fn finish(&mut self) -> io::Result<Option<Digest>> {
+        self.finish_telling(&Silent)
+    }
+
+    pub(super) fn finish_telling(&mut self, events: &dyn Events) -> io::Result<Option<Digest>> {
+        loop {
+            let count = self.fill_buf()?.len();
+            if count == 0 {
+                return Ok(self.hasher.take().map(Hasher::finish));
+            }
+            events.bytes(count as u64);
+            self.consume(count);
+        }
+    }
+}
+
+impl Read for RegionReader {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let available = self.fill_buf()?;
+        let count = available.len().min(target.len());
+        if let (Some(target), Some(available)) = (target.get_mut(..count), available.get(..count)) {
+            target.copy_from_slice(available);
+        }
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for RegionReader {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.at == self.filled {
+            let count = self.region.read_at(&mut self.buffer, self.offset)?;
+            if let (Some(hasher), Some(bytes)) = (&mut self.hasher, self.buffer.get(..count)) {
+                hasher.update(bytes);
+            }
+            self.offset += count as u64;
+            self.at = 0;
+            self.filled = count;
+        }
+        Ok(self.buffer.get(self.at..self.filled).unwrap_or_default())
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.at = (self.at + count).min(self.filled);
+    }
+}
+
+/// A compressed stream that is read as what it inflates to.
+pub(super) enum Inflate {
+    Plain(RegionReader),
+    /// Members are read one after another (pigz and eStargz write many); whatever follows the last one is left unread,
+    /// because real generators pad, and the digest of the blob covers it.
+    Gzip(Option<Box<flate2::bufread::GzDecoder<RegionReader>>>, Option<RegionReader>),
+    Zstd(Box<zstd::Decoder<'static, RegionReader>>),
+}
+
+impl Inflate {
+    /// Inflates `region`.
+    ///
+    /// # Errors
+    /// `io` if the decompressor cannot be started.
+    pub(super) fn open(region: Region, compression: Compression, algorithm: Algorithm, limits: &Limits) -> Result<Self> {
+        let reader = RegionReader::new(region, algorithm);
+        Ok(match compression {
+            Compression::None => Self::Plain(reader),
+            Compression::Gzip => Self::Gzip(Some(Box::new(flate2::bufread::GzDecoder::new(reader))), None),
+            Compression::Zstd => {
+                let mut decoder = zstd::Decoder::with_buffer(reader).map_err(|error| Error::io("start zstd", error))?;
+                decoder.window_log_max(limits.zstd_window_log).map_err(|error| Error::io("bound the window of zstd", error))?;
+                Self::Zstd(Box::new(decoder))
+            }
+        })
+    }
+
+    /// Reads what is left of the compressed bytes: their digest, and whether anything but zeros followed the compressed data.
+    pub(super) fn finish(self) -> io::Result<(Option<Digest>, bool)> {
+        let mut reader = match self {
+            Self::Plain(reader) | Self::Gzip(_, Some(reader)) => reader,
+            Self::Gzip(Some(decoder), None) => decoder.into_inner(),
+            Self::Gzip(None, None) => return Ok((None, false)),
+            Self::Zstd(decoder) => decoder.finish(),
+        };
+        let mut trailing = false;
+        loop {
+            let rest = reader.fill_buf()?;
+            let count = rest.len();
+            if count == 0 {
+                break;
+            }
+            trailing |= rest.iter().any(|byte| *byte != 0);
+            reader.consume(count);
+        }
+        Ok((reader.finish()?, trailing))
+    }
+}
+
+impl Read for Inflate {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(reader) => reader.read(target),
+            Self::Zstd(decoder) => decoder.read(target),
+            Self::Gzip(decoder, rest) => loop {
+                let Some(current) = decoder else { return Ok(0) };
+                let count = current.read(target)?;
+                if count > 0 || target.is_empty() {
+                    return Ok(count);
+                }
+                let Some(finished) = decoder.take() else { return Ok(0) };
+                let mut reader = finished.into_inner();
+                if reader.fill_buf()?.starts_with(b"\x1f") {
+                    *decoder = Some(Box::new(flate2::bufread::GzDecoder::new(reader)));
+                } else {
+                    *rest = Some(reader);
+                }
+            },
+        }
+    }
+}
+
+/// How a blob is compressed, by its first bytes.
+pub(super) fn sniff(region: &Region) -> Compression {
+    let mut start = [0; 4];
+    match region.read_exact_at(&mut start, 0) {
+        Ok(()) if start.starts_with(b"\x1f\x8b") => Compression::Gzip,
+        // A zstd stream may begin with a skippable frame.
+        Ok(()) if start == *b"\x28\xb5\x2f\xfd" || (start[0] & 0xf0 == 0x50 && start[1..] == *b"\x2a\x4d\x18") => Compression::Zstd,
+        _ => Compression::None,
+    }
+}
+
+/// The digest of a blob of which none is known.
+pub(super) fn blob_digest(region: &Region, algorithm: Algorithm) -> Result<Digest> {
+    let digest = RegionReader::new(region.clone(), algorithm).finish().map_err(|error| Error::io("read a layer", error))?;
+    digest.ok_or_else(|| Error::new(Code::Bug, "a layer was not read to its end"))
+}

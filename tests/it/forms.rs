@@ -1,0 +1,258 @@
+//! The forms in which images arrive: layouts, archives, what docker saved, and each of these inside gzip or zstd.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::support::image::{Compression, ReadBack, archive, digest, texts};
+use crate::support::{Environment, Image, Layer, Layout, layer};
+
+/// What `docker save` wrote before version 25: a directory for each layer, not compressed, and the config under its digest.
+fn docker_save(images: &[(&[&str], &Image)]) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    let mut items = Vec::new();
+    for (tags, image) in images {
+        let config = image.config_bytes();
+        let config_name = format!("{}.json", &digest(&config)[7..]);
+        let names: Vec<String> = image.layers.iter().map(|layer| format!("{}/layer.tar", &layer.diff_id()[7..])).collect();
+        for (name, layer) in names.iter().zip(&image.layers) {
+            if !files.iter().any(|(known, _)| known == name) {
+                files.push((name.clone(), layer.tar.clone()));
+            }
+        }
+        files.push((config_name.clone(), config));
+        items.push(json!({"Config": config_name, "RepoTags": tags, "Layers": names}));
+    }
+    files.push(("manifest.json".into(), serde_json::to_vec(&items).unwrap()));
+    files.push(("repositories".into(), b"{}".to_vec()));
+    files
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn write(path: &Path, bytes: &[u8]) {
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// An old base, a new base, and an app on the old one, with layers from gzip.
+struct Family {
+    old: Image,
+    new: Image,
+    app: Image,
+    own: Layer,
+}
+
+fn family() -> Family {
+    let (old, own) = (Image::of(&[&layer(&["etc/os=old", "lib/a=1"])]), layer(&["app=yes"]));
+    let app = old.and(&[&own]).with("Cmd", json!(["/app"]));
+    Family { new: Image::of(&[&layer(&["etc/os=new"]), &layer(&["lib/b=2"])]), old, app, own }
+}
+
+#[test]
+fn a_rebase_gives_the_same_image_from_every_container_of_the_same_manifest() {
+    let environment = Environment::new();
+    let family = family();
+    Layout::new().image("os:old", &family.old).image("os:new", &family.new).write(&environment.join("bases"));
+    let app = Layout::new().image("shop:1", &family.app);
+    app.write(&environment.join("app"));
+    let tar = archive(&app.files());
+    write(&environment.join("app.tar"), &tar);
+    write(&environment.join("app.tar.gz"), &gzip(&tar));
+    write(&environment.join("app.tar.zst"), &zstd::encode_all(tar.as_slice(), 3).unwrap());
+    // Two gzip members, as pigz writes them, and zeros behind, as tapes have them.
+    let (one, two) = tar.split_at(700);
+    write(&environment.join("members.tgz"), &[gzip(one), gzip(two), vec![0; 1024]].concat());
+
+    let mut results = std::collections::BTreeSet::new();
+    for (number, source) in ["app", "app.tar", "app.tar.gz", "app.tar.zst", "members.tgz"].iter().enumerate() {
+        let out = format!("out{number}");
+        let (status, report) =
+            environment.json(&["rebase", source, "--bases", "bases", "--onto", "bases:os:new", "-o", &format!("{out}:shop:2")]);
+        assert_eq!(status, 0, "{source}: {report:#}");
+        results.insert(report["result"]["digest"].as_str().unwrap().to_owned());
+        environment.ok(&["fsck", source, &out]);
+    }
+    assert_eq!(results.len(), 1, "{results:?}");
+}
+
+#[test]
+fn what_docker_saved_moves_between_bases_from_a_registry() {
+    let environment = Environment::new();
+    let family = family();
+    Layout::new().image("os:old", &family.old).image("os:new", &family.new).write(&environment.join("bases"));
+    let tar = archive(&docker_save(&[(&["shop:1", "shop:latest"], &family.app)]));
+    write(&environment.join("shop.tar"), &tar);
+    write(&environment.join("shop.tar.gz"), &gzip(&tar));
+
+    for (source, out) in [("shop.tar", "plain"), ("shop.tar.gz", "zipped")] {
+        let outcome = environment.ok(&["inspect", source]);
+        assert!(outcome.out.contains("shop:1") && outcome.out.contains("docker.manifest_made"), "{}", outcome.out);
+        environment.ok(&["fsck", source]);
+        let (status, report) = environment.json(&[
+            "rebase",
+            &format!("{source}:shop:1"),
+            "--bases",
+            "bases",
+            "--onto",
+            "bases:os:new",
+            "-o",
+            &format!("{out}:shop:2"),
+        ]);
+        assert_eq!(status, 0, "{report:#}");
+        // The layers of the base differ in their compression, so they were inflated and compared.
+        assert_eq!(report["platforms"][0]["proofs"], json!(["same-content"]));
+        let out = ReadBack::open(&environment.join(out));
+        let manifest = out.named("shop:2");
+        let config = out.config(&manifest);
+        let expected: Vec<String> = family.new.layers.iter().map(Layer::diff_id).chain([family.own.diff_id()]).collect();
+        assert_eq!(texts(&config["rootfs"]["diff_ids"]), expected);
+        assert_eq!(config["config"]["Cmd"], json!(["/app"]));
+        // The app's layer is copied as it lay in the archive: not compressed.
+        assert_eq!(manifest["layers"][2]["mediaType"], "application/vnd.oci.image.layer.v1.tar");
+        assert_eq!(manifest["layers"][2]["digest"], family.own.diff_id());
+    }
+}
+
+#[test]
+fn several_images_linked_layers_and_compressed_layers_are_read() {
+    let environment = Environment::new();
+    let family = family();
+    let files = docker_save(&[(&["os:old"], &family.old), (&["shop:1"], &family.app), (&[], &family.new)]);
+    // The second image's lowest layer is a link to the first one's, as old dockers saved it.
+    let shared = format!("{}/layer.tar", &family.old.layers[0].diff_id()[7..]);
+    let linked = "0123/layer.tar";
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, bytes) in &files {
+        let bytes = if name == "manifest.json" {
+            let mut items: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+            items[1]["Layers"][0] = json!(linked);
+            // And the app's own layer is compressed.
+            items[1]["Layers"][1] = json!("own.tar.gz");
+            serde_json::to_vec(&items).unwrap()
+        } else {
+            bytes.clone()
+        };
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, name, bytes.as_slice()).unwrap();
+    }
+    let own = family.own.compressed(Compression::Gzip);
+    let mut header = tar::Header::new_ustar();
+    header.set_size(own.blob.len() as u64);
+    header.set_mode(0o644);
+    builder.append_data(&mut header, "own.tar.gz", own.blob.as_slice()).unwrap();
+    let mut header = tar::Header::new_ustar();
+    header.set_entry_type(tar::EntryType::Symlink);
+    header.set_size(0);
+    builder.append_link(&mut header, linked, format!("../{shared}")).unwrap();
+    write(&environment.join("all.tar"), &builder.into_inner().unwrap());
+
+    environment.ok(&["fsck", "all.tar"]);
+    let (_, shown) = environment.json(&["base", "show", "all.tar:shop:1", "--bases", "all.tar"]);
+    assert_eq!(shown["platforms"][0]["base"], "all.tar:os:old");
+    environment.ok(&["copy", "all.tar:shop:1", "out:shop:1"]);
+    let manifest = ReadBack::open(&environment.join("out")).named("shop:1");
+    assert_eq!(manifest["layers"][1]["digest"], own.digest());
+    assert_eq!(manifest["layers"][1]["mediaType"], "application/vnd.oci.image.layer.v1.tar+gzip");
+    environment.refused(&["copy", "all.tar", "other"], "ref.ambiguous", 4);
+}
+
+#[test]
+fn the_two_views_of_an_archive_must_agree() {
+    let environment = Environment::new();
+    let family = family();
+    let hybrid = |oci: &Image, docker: &Image| {
+        let layout = Layout::new().image("shop:1", oci);
+        let mut files = layout.files();
+        files.extend(docker_save(&[(&["docker.io/library/shop:1"], docker)]));
+        archive(&files)
+    };
+    write(&environment.join("same.tar"), &hybrid(&family.app, &family.app));
+    write(&environment.join("two.tar"), &hybrid(&family.app, &family.new));
+    let same = environment.ok(&["inspect", "same.tar"]);
+    assert!(same.out.contains("oci-archive"), "{}", same.out);
+    let refused = environment.refused(&["inspect", "two.tar"], "archive.views_disagree", 3);
+    assert!(
+        refused.err.contains(&digest(&family.app.config_bytes())) && refused.err.contains(&digest(&family.new.config_bytes())),
+        "{}",
+        refused.err
+    );
+}
+
+#[test]
+fn an_archive_for_docker_is_a_layout_with_a_manifest_json_beside_it() {
+    let environment = Environment::new();
+    let family = family();
+    Layout::new().image("os:old", &family.old).image("os:new", &family.new).write(&environment.join("bases"));
+    Layout::new().image("shop:1", &family.app).write(&environment.join("app"));
+    environment.ok(&["rebase", "app", "--bases", "bases", "--onto", "bases:os:new", "-o", "docker-archive:out.tar:shop:2"]);
+    let bytes = std::fs::read(environment.join("out.tar")).unwrap();
+    let mut entries = std::collections::BTreeMap::new();
+    for entry in tar::Archive::new(bytes.as_slice()).entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let name = entry.path().unwrap().display().to_string();
+        let mut content = Vec::new();
+        std::io::Read::read_to_end(&mut entry, &mut content).unwrap();
+        entries.insert(name, content);
+    }
+    let items: serde_json::Value = serde_json::from_slice(&entries["manifest.json"]).unwrap();
+    assert_eq!(items[0]["RepoTags"], json!(["shop:2"]));
+    let config: serde_json::Value = serde_json::from_slice(&entries[items[0]["Config"].as_str().unwrap()]).unwrap();
+    let layers: Vec<String> = texts(&items[0]["Layers"]).iter().map(|name| digest(&entries[*name])).collect();
+    let expected: Vec<String> = family.new.layers.iter().chain([&family.own]).map(Layer::digest).collect();
+    assert_eq!(layers, expected);
+    assert_eq!(config["rootfs"]["diff_ids"].as_array().unwrap().len(), 3);
+    environment.ok(&["fsck", "out.tar"]);
+    // An index of several platforms has no place in docker's form.
+    let arm = family.app.clone().platform("arm64");
+    Layout::new().index("both:1", &[&family.app, &arm], json!({})).write(&environment.join("both"));
+    environment.refused(&["copy", "both", "docker-archive:both.tar"], "ref.platform", 4);
+    environment.ok(&["copy", "both", "docker-archive:both.tar", "--platform", "linux/arm64"]);
+}
+
+#[test]
+fn bad_archives_are_refused_by_name() {
+    let environment = Environment::new();
+    let family = family();
+    let good = docker_save(&[(&["shop:1"], &family.app)]);
+    let changed = |name: &str, bytes: &[u8]| -> Vec<u8> {
+        archive(
+            &good
+                .iter()
+                .map(|(own, content)| (own.clone(), if own == name { bytes.to_vec() } else { content.clone() }))
+                .collect::<Vec<_>>(),
+        )
+    };
+    let config = format!("{}.json", &digest(&family.app.config_bytes())[7..]);
+    let without_layer: Vec<_> = good.iter().filter(|(name, _)| !name.starts_with(&family.own.diff_id()[7..])).cloned().collect();
+    let tar = archive(&good);
+    let short_gzip = gzip(&tar);
+    let cases: Vec<(&str, Vec<u8>, &str)> = vec![
+        ("not-a-list.tar", changed("manifest.json", b"{}"), "docker.manifest"),
+        ("no-config.tar", changed("manifest.json", br#"[{"Layers":[]}]"#), "docker.manifest"),
+        ("climbing.tar", changed("manifest.json", br#"[{"Config":"../../etc/passwd","Layers":[]}]"#), "docker.missing_entry"),
+        ("other-config.tar", changed(&config, b"{\"architecture\":\"amd64\"}"), "docker.config_mismatch"),
+        ("no-layer.tar", archive(&without_layer), "docker.missing_entry"),
+        ("legacy.tar", archive(&[("repositories".into(), b"{}".to_vec())]), "docker.legacy"),
+        ("truncated.tar.gz", short_gzip[..short_gzip.len() / 2].to_vec(), "stream.truncated"),
+        ("trailing.tar.gz", [short_gzip.clone(), b"more".to_vec()].concat(), "tar.data_after_end"),
+        ("xz.tar.xz", b"\xfd7zXZ\0and more".to_vec(), "source.unsupported"),
+        ("zip.tar", b"PK\x03\x04and more".to_vec(), "source.unsupported"),
+    ];
+    for (name, bytes, code) in cases {
+        write(&environment.join(name), &bytes);
+        environment.refused(&["copy", name, "out"], code, 3);
+        assert!(!environment.join("out").exists(), "{name}");
+    }
+    // A layer that is not what the config says is found when it is read, not believed.
+    let lie = changed(&format!("{}/layer.tar", &family.own.diff_id()[7..]), &layer(&["app=other"]).tar);
+    write(&environment.join("lie.tar"), &lie);
+    environment.refused(&["copy", "lie.tar", "out"], "blob.digest_mismatch", 3);
+    assert!(!environment.join("out").exists());
+}
