@@ -239,7 +239,7 @@ codes! {
         "Copy the blob again from where it came from.";
     ZstdWindow, "zstd.window", Corrupt, Refusal,
         "A layer was compressed with a zstd window above 128 MiB, so inflating it takes as much memory. The zstd command refuses it by default too.",
-        "Ask for the image with a layer compressed by zstd without --ultra and --long above 27, or with gzip.";
+        "Ask for the image with its layers compressed with gzip, or by `zstd --long=27` at most.";
     GraphCycle, "graph.cycle", Corrupt, Refusal,
         "Documents name each other in a circle, which honest content cannot do.",
         "Do not use this image.";
@@ -345,7 +345,7 @@ codes! {
         "Pack the archive again with `tar --dereference --hard-dereference`.";
     TarSparse, "tar.sparse", Corrupt, Refusal,
         "The archive holds a sparse file; readers disagree on those.",
-        "Pack the archive again without --sparse.";
+        "Pack the archive again without `tar --sparse`.";
     TarDuplicateEntry, "tar.duplicate_entry", Corrupt, Refusal,
         "The archive holds the same name twice. Some readers take the first, some the last.",
         "Do not use this archive. Pack it again from its content.";

@@ -206,14 +206,8 @@ impl Report for InspectReport {
                 entry.render(page);
             }
             if source.hidden > 0 {
-                page.line_toned(
-                    1,
-                    Tone::Dim,
-                    &format!(
-                        "{} not shown: referrers, artifacts and untagged manifests; see --all",
-                        text::count(source.hidden, "entr").replace("entrs", "entries").replace("1 entr ", "1 entry ")
-                    ),
-                );
+                let entries = if source.hidden == 1 { "1 entry".to_owned() } else { format!("{} entries", source.hidden) };
+                page.line_toned(1, Tone::Dim, &format!("{entries} not shown: referrers, artifacts and untagged manifests; see --all"));
             }
         }
         page.findings(0, &self.findings);

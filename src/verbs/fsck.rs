@@ -182,7 +182,14 @@ impl Checker<'_> {
         let region = match self.container.blob(&descriptor.digest) {
             Err(error) => return self.add(error, &place),
             Ok(Some(region)) => region,
-            Ok(None) => return self.missing(descriptor),
+            Ok(None) => {
+                // An embedded document was checked when its descriptor was read, and leads on like any other.
+                if let Some(blob) = descriptor.data.as_ref().filter(|_| is_index || descriptor.is_manifest()) {
+                    self.documents += 1;
+                    return self.walk(descriptor, blob, depth, queue);
+                }
+                return self.missing(descriptor);
+            }
         };
         if region.length() != descriptor.size {
             return self.add(size_mismatch(&descriptor.digest, descriptor.size, region.length()), &place);
@@ -292,18 +299,27 @@ impl Checker<'_> {
     /// Reads a config and compares it with its manifest and its descriptor. What is missing is reported when the walk gets there.
     fn config(&mut self, descriptor: &Descriptor, manifest: &Manifest) {
         let place = manifest.config.digest.to_string();
-        let region = match self.container.blob(&manifest.config.digest) {
-            Ok(Some(region)) if region.length() == manifest.config.size => region,
+        // Several manifests may share one config: what is wrong with it is said once, but each is compared with it.
+        let first = !self.hashed.contains(&manifest.config.digest);
+        let (documents, hashed_bytes) = (self.documents, self.hashed_bytes);
+        let blob = match self.container.blob(&manifest.config.digest) {
+            Ok(Some(region)) if region.length() == manifest.config.size => self.document(&manifest.config, &region),
+            Ok(None) => match &manifest.config.data {
+                Some(blob) => Ok(blob.clone()),
+                None => return,
+            },
             _ => return,
         };
-        if self.hashed.contains(&manifest.config.digest) {
-            return;
-        }
-        let config = match self.document(&manifest.config, &region).and_then(|blob| Config::parse(&blob, self.context.limits)) {
+        let config = match blob.and_then(|blob| Config::parse(&blob, self.context.limits)) {
             Ok(config) => config,
+            Err(_) if !first => return,
             Err(error) => return self.unread(error, &place),
         };
-        self.findings.extend(config.findings.iter().cloned().map(|finding| finding.at(&place)));
+        if first {
+            self.findings.extend(config.findings.iter().cloned().map(|finding| finding.at(&place)));
+        } else {
+            (self.documents, self.hashed_bytes) = (documents, hashed_bytes);
+        }
         // A config without rootfs describes no file system: some artifacts borrow the media type of an image config.
         let describes_layers = config.root().get("rootfs").is_some();
         if describes_layers && config.diff_ids.len() != manifest.layers.len() {

@@ -171,6 +171,23 @@ fn all_findings_are_listed() {
     assert_eq!(found.last().unwrap().1, "note");
 }
 
+/// A second manifest on an honest config, with a layer more: the config was looked at before, the manifest was not.
+#[test]
+fn each_manifest_is_compared_with_its_config() {
+    let environment = Environment::new();
+    let app = app();
+    let more = layer(&["more=1"]);
+    let mut layout = Layout::new().image("app:1", &app);
+    let mut manifest: Value = serde_json::from_slice(&app.manifest_bytes()).unwrap();
+    manifest["layers"].as_array_mut().unwrap().push(more.descriptor());
+    layout.blob(&more.blob);
+    let bytes = serde_json::to_vec(&manifest).unwrap();
+    let digest = layout.blob(&bytes);
+    layout.entry("app:2", json!({"mediaType": manifest["mediaType"], "digest": digest, "size": bytes.len()}));
+    layout.write(&environment.join("app"));
+    assert_eq!(findings(&environment, &["app"]), (1, vec![("image.diffid_count".into(), "damage".into(), digest)]));
+}
+
 #[test]
 fn missing_blobs_are_no_damage_where_they_are_allowed() {
     let environment = Environment::new();

@@ -11,6 +11,7 @@
     reason = "tests stop at the first surprise, and prepare files themselves"
 )]
 
+mod architecture;
 mod base;
 mod concurrency;
 mod determinism;
@@ -18,6 +19,8 @@ mod faults;
 mod forms;
 mod fsck;
 mod hostile;
+mod look;
+mod manners;
 mod merge;
 mod offline;
 mod platforms;
