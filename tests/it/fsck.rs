@@ -286,13 +286,13 @@ fn a_changed_file_is_seen_whichever_it_is() {
     assert_eq!(run().status, 0);
     for (name, honest) in layout.files() {
         let path = environment.join("layout").join(&name);
-        let mut check = |what: &str, change: &dyn Fn()| {
+        let check = |what: &str, change: &dyn Fn()| {
             fs::remove_file(&path).unwrap();
             change();
             let outcome = run();
             assert!([1, 3].contains(&outcome.status), "{name}, {what}: {outcome:?}");
             if path.is_dir() {
-                fs::remove_dir(&path).unwrap()
+                fs::remove_dir(&path).unwrap();
             } else {
                 let _ = fs::remove_file(&path);
             }

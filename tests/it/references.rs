@@ -184,7 +184,7 @@ fn transports_are_understood_and_checked() {
     for reference in ["oci:file.tar", "oci-archive:dir", "ocidir://file.tar"] {
         let _ = environment.refused(&["cat", reference], "usage.argument", 2);
     }
-    let outcome = environment.refused(&["cat", "docker-archive:file.tar"], "usage.argument", 2);
+    let outcome = environment.refused(&["cat", "docker-archive:dir"], "usage.argument", 2);
     assert!(outcome.err.contains("hint"), "{}", outcome.err);
     // What would need a network is no path.
     for reference in ["docker://debian:12", "containers-storage:x", "docker-daemon:x:1"] {
@@ -239,7 +239,9 @@ fn a_platform_is_named_where_there_are_several() {
         let outcome = environment.ok(&["cat", "images:multi", "file", "--platform", platform]);
         assert_eq!(outcome.out, expected, "{platform}");
     }
-    for platform in ["linux/386", "windows/amd64", "linux/arm", "linux/arm/v5"] {
+    let outcome = environment.refused(&["cat", "images:multi", "file", "--platform", "linux/arm"], "ref.platform", 4);
+    assert!(outcome.err.contains("linux/arm/v6") && outcome.err.contains("linux/arm/v7"), "{}", outcome.err);
+    for platform in ["linux/386", "windows/amd64", "linux/arm/v5"] {
         let outcome = environment.refused(&["cat", "images:multi", "file", "--platform", platform], "ref.platform", 4);
         for image in ["linux/amd64", "linux/arm64/v8", "linux/arm/v6", "linux/arm/v7"] {
             assert!(outcome.err.contains(image), "{}", outcome.err);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sha2::Digest as _;
 
-use super::{ACCEPTED, At, DAMAGED, LAYER_DAMAGED, Place, REFUSED, Statuses, forge, with};
+use super::{ACCEPTED, At, DAMAGED, Files, LAYER_DAMAGED, Place, REFUSED, Statuses, forge, with};
 use crate::support::image::{INDEX, MANIFEST, ReadBack};
 use crate::support::{Image, Layout, layer};
 
@@ -50,7 +50,7 @@ fn d1_to_d3_digests_have_one_spelling() {
 #[test]
 fn d4_sha512_is_verified() {
     let place = Place::new();
-    let sha512 = |bytes: &[u8]| -> String { sha2::Sha512::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect() };
+    let sha512 = |bytes: &[u8]| sha2::Sha512::digest(bytes).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let layer = &place.app.layers[1];
     let hex = sha512(&layer.blob);
     let mut files = forge(&place.app, At::Manifest, &|json| with(&json, &layer.digest(), &format!("sha512:{hex}")));
@@ -102,7 +102,7 @@ fn d9_to_d14_sizes() {
     let claim = |number: &str| forge(&place.app, At::Manifest, &|json| with(&json, &size, &format!(r#""size":{number}}}]"#)));
     let more = (upper.blob.len() + 1).to_string();
     let less = (upper.blob.len() - 1).to_string();
-    let cases: [(&str, Vec<(String, Vec<u8>)>, &str, Statuses); 6] = [
+    let cases: [(&str, Files, &str, Statuses); 6] = [
         ("D10 one byte more", claim(&more), "descriptor.size_mismatch", LAYER_DAMAGED),
         ("D10 one byte less", claim(&less), "descriptor.size_mismatch", LAYER_DAMAGED),
         ("D10 nothing", claim("0"), "descriptor.size_mismatch", LAYER_DAMAGED),
