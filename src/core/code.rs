@@ -240,9 +240,6 @@ codes! {
     ZstdWindow, "zstd.window", Corrupt, Refusal,
         "A layer was compressed with a zstd window above 128 MiB, so inflating it takes as much memory. The zstd command refuses it by default too.",
         "Ask for the image with its layers compressed with gzip, or by `zstd --long=27` at most.";
-    GraphCycle, "graph.cycle", Corrupt, Refusal,
-        "Documents name each other in a circle, which honest content cannot do.",
-        "Do not use this image.";
     GraphDepth, "graph.depth", Corrupt, Refusal,
         "Indexes are nested deeper than the limit.",
         "No real image does this. Do not use it.";
@@ -398,9 +395,6 @@ codes! {
         "Verify them with the tool that made them.";
 
     // Rebase.
-    MergeConflict, "merge.conflict", Precondition, Note,
-        "App and new base both changed a setting of the old base. One of them was chosen.",
-        "Choose with --prefer app|base, or for one field with --prefer FIELD=app|base.";
     PlatformMissing, "platform.missing", Precondition, Damage,
         "The new or the old base lacks a platform of the image.",
         "Get the base for this platform, or choose with --on-missing-platform keep-old|drop.";

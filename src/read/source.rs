@@ -206,14 +206,12 @@ fn open_file(file: File, limits: &Limits) -> Result<Box<dyn Container>> {
             .expected(Fact::new("an OCI layout directory, an oci-archive or a docker-archive", "airbase"))
             .found(Fact::new(format!("{} bytes", file.length()), "the file")));
     }
-    let has_magic = start.get(257..262) == Some(b"ustar");
+    let may_be_anything = !compressed && start.get(257..262) != Some(b"ustar");
     match Archive::open(file, limits) {
         Ok(archive) => Ok(Box::new(archive)),
         // Old archives have no magic, so the first header decides: a text or a disk image is no damaged archive.
         Err(error)
-            if !has_magic
-                && !compressed
-                && matches!(error.code(), Code::TarChecksum | Code::TarNumber | Code::TarType | Code::TarDataAfterEnd) =>
+            if may_be_anything && matches!(error.code(), Code::TarChecksum | Code::TarNumber | Code::TarType | Code::TarDataAfterEnd) =>
         {
             Err(Error::new(Code::SourceUnknown, "the file is no tar archive")
                 .expected(Fact::new("an OCI layout directory, an oci-archive or a docker-archive", "airbase"))

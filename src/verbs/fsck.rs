@@ -67,8 +67,8 @@ fn check(path: &Path, level: u8, allow_sparse: bool, context: Context<'_>) -> Ch
     };
     let container = match Source::open_container(path, context.limits) {
         Ok(container) => container,
-        // Nothing of it can be used.
         Err(error) => {
+            // Nothing of it was checked, whatever the reason.
             checked.findings.push(error.into_finding().severity(Severity::Refusal));
             return checked;
         }
@@ -98,13 +98,6 @@ fn check(path: &Path, level: u8, allow_sparse: bool, context: Context<'_>) -> Ch
     checked
 }
 
-/// What keeps a document from being read is at least damage, whatever the code says in other places.
-fn refusal(error: Error) -> Finding {
-    let mut finding = error.into_finding();
-    finding.severity = finding.severity.max(Severity::Damage);
-    finding
-}
-
 impl Checker<'_> {
     fn add(&mut self, error: Error, place: &str) {
         self.findings.push(error.at(place).into());
@@ -113,7 +106,9 @@ impl Checker<'_> {
     /// A document could not be read, so nothing below it was checked. That is damage even where the reason, such as an unknown
     /// algorithm, is only worth a warning in other places: "clean" must mean that everything was checked.
     fn unread(&mut self, error: Error, place: &str) {
-        self.findings.push(refusal(error.at(place)));
+        let mut finding = error.at(place).into_finding();
+        finding.severity = finding.severity.max(Severity::Damage);
+        self.findings.push(finding);
     }
 
     /// Walks from `index.json` through everything that is named.

@@ -27,3 +27,51 @@ fn the_app_layers_move_onto_the_new_base() {
     assert_eq!(manifest["annotations"]["org.opencontainers.image.base.name"], "os:new");
     assert_eq!(manifest["annotations"]["org.opencontainers.image.base.digest"], new.digest());
 }
+
+/// The new base is a step back: it is done, because it was asked for, and said.
+#[test]
+fn an_older_new_base_is_pointed_out() {
+    let environment = Environment::new();
+    let (old, app_layer) = (layer(&["etc/os-release=old"]), layer(&["app=1"]));
+    let old = Image::of(&[&old]).with_top("created", json!("2024-05-01T00:00:00Z"));
+    let new = Image::of(&[&layer(&["etc/os-release=new"])]).with_top("created", json!("2024-04-30T23:59:59Z"));
+    Layout::new().image("os:1", &old).image("os:2", &new).write(&environment.join("bases"));
+    Layout::new().image("app:1", &old.and(&[&app_layer])).write(&environment.join("app"));
+    let outcome = environment.ok(&["rebase", "app", "--from", "bases:os:1", "--onto", "bases:os:2", "-o", "out"]);
+    assert!(outcome.out.contains("[base.older]"), "{}", outcome.out);
+    let outcome = environment.ok(&["rebase", "app", "--from", "bases:os:1", "--onto", "bases:os:1", "-o", "same"]);
+    assert!(!outcome.out.contains("[base.older]"), "{}", outcome.out);
+}
+
+#[test]
+fn without_a_new_base_and_without_its_name_nothing_is_guessed() {
+    let environment = Environment::new();
+    let old = Image::of(&[&layer(&["etc/os-release=old"])]);
+    let mut bases = Layout::new();
+    let entry = bases.store(&old);
+    bases.entry("", entry);
+    bases.write(&environment.join("bases"));
+    Layout::new().image("app:1", &old.and(&[&layer(&["app=1"])])).write(&environment.join("app"));
+    let outcome = environment.refused(&["rebase", "app", "--bases", "bases", "-o", "out"], "base.name_unknown", 4);
+    assert!(outcome.err.contains("--onto"), "{}", outcome.err);
+    assert!(!environment.join("out").exists());
+}
+
+#[test]
+fn a_base_for_another_platform_is_refused() {
+    let environment = Environment::new();
+    let old = Image::of(&[&layer(&["etc/os-release=old"])]);
+    let arm = Image::of(&[&layer(&["etc/os-release=new"])]).platform("arm64");
+    Layout::new().image("os:1", &old).image("os:2", &arm).write(&environment.join("bases"));
+    Layout::new().image("app:1", &old.and(&[&layer(&["app=1"])])).write(&environment.join("app"));
+    let rebase = ["rebase", "app", "--from", "bases:os:1", "--onto", "bases:os:2", "-o", "out"];
+    let outcome = environment.refused(&rebase, "platform.missing", 4);
+    assert!(outcome.err.contains("linux/amd64"), "{}", outcome.err);
+    assert!(!environment.join("out").exists());
+    // A base that does not say what it is for may be for anything.
+    let silent = arm.with_top("architecture", json!(null)).with_top("os", json!(null));
+    Layout::new().image("os:1", &old).image("os:2", &silent).write(&environment.join("bases"));
+    let outcome = environment.refused(&rebase, "platform.changed", 4);
+    assert!(outcome.err.contains("linux/amd64") && outcome.err.contains("no platform"), "{}", outcome.err);
+    assert!(!environment.join("out").exists());
+}

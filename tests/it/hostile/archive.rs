@@ -2,6 +2,9 @@
 
 use std::process::Command;
 
+use airbase::core::{Code, Limits};
+use airbase::format::tar::{Profile, Walk};
+
 use super::{ACCEPTED, DAMAGED, LAYER_DAMAGED, Place, REFUSED, Statuses, write_files};
 use crate::support::image::archive;
 use crate::support::{Image, Layout, layer};
@@ -385,6 +388,24 @@ fn t28_an_archive_that_is_a_fifo() {
             assert_eq!(outcome.status, status);
         }
     }
+}
+
+/// T28: an archive that became shorter after its size was asked for.
+#[test]
+fn t28_an_archive_that_shrinks_while_it_is_read() {
+    struct Shrunk(Vec<u8>);
+    impl airbase::core::fsys::ReadAt for Shrunk {
+        fn length(&self) -> u64 {
+            self.0.len() as u64 + 10_240
+        }
+        fn read_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
+            self.0[..].read_at(buffer, offset)
+        }
+    }
+    let shrunk = Shrunk(honest(&Place::new()));
+    let mut walk = Walk::over(&shrunk, &Limits::STANDARD, Profile::Archive);
+    let error = walk.find_map(Result::err).unwrap();
+    assert_eq!(error.code(), Code::InputChanged, "{error}");
 }
 
 /// A folder may hold one bad archive among good ones: it is named, and the others are read.

@@ -24,11 +24,11 @@ use crate::support::environment::{Outcome, snapshot};
 use crate::support::image::{CONFIG, INDEX, MANIFEST, archive, digest};
 use crate::support::{Environment, Image, Layer, Layout, layer};
 
+/// The files of a layout by their paths.
+type Files = Vec<(String, Vec<u8>)>;
+
 /// Exit statuses of `fsck`, `inspect`, `copy` and `rebase`, in this order.
 type Statuses = [i32; 4];
-
-/// The files of a layout or an archive, by path.
-type Files = Vec<(String, Vec<u8>)>;
 
 /// Unsafe: every verb refuses it.
 const REFUSED: Statuses = [3, 3, 3, 3];
@@ -94,7 +94,7 @@ impl Place {
         let before = snapshot(&self.join(input));
         let bases = snapshot(&self.join("bases"));
         // Both verbs that write, and both kinds of output, once each.
-        let (out, other) = if Path::new(input).extension() == Some("tar".as_ref()) { ("out.tar", "out") } else { ("out", "out.tar") };
+        let (out, other) = if self.join(input).is_file() { ("out.tar", "out") } else { ("out", "out.tar") };
         let commands: [&[&str]; 4] = [
             &["fsck", input, "--format", "json"],
             &["inspect", input, "--format", "json"],
@@ -173,7 +173,7 @@ type Edit<'a> = &'a dyn Fn(String) -> Vec<u8>;
 
 /// The files of a layout with one image of which one document was edited. All digests and sizes above it are right, so nothing
 /// is wrong but what the edit did.
-fn forge(image: &Image, at: At, edit: Edit<'_>) -> Vec<(String, Vec<u8>)> {
+fn forge(image: &Image, at: At, edit: Edit<'_>) -> Files {
     let edited = |here: At, bytes: Vec<u8>| if here == at { edit(String::from_utf8(bytes).unwrap()) } else { bytes };
     let mut layout = Layout::new();
     for layer in &image.layers {

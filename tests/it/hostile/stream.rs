@@ -168,6 +168,29 @@ fn c13_foreign_formats_are_named() {
     }
 }
 
+/// The same for an archive that is compressed as a whole: it is named by what is wrong with it.
+#[test]
+fn c_compressed_archives_that_cannot_be_inflated() {
+    let place = Place::new();
+    let tar = crate::support::image::archive(&place.layout().files());
+    let mut crc = gzip(&tar);
+    let trailer = crc.len() - 8;
+    crc[trailer] ^= 1;
+    let cases: Vec<(&str, Vec<u8>, &str)> = vec![
+        ("C4 a wrong CRC", crc, "stream.corrupt"),
+        ("C4 nothing but a magic", [b"\x1f\x8b\x08".to_vec(), vec![7; 2000]].concat(), "stream.corrupt"),
+        ("C5 gzip cut", gzip(&tar)[..trailer / 2].to_vec(), "stream.truncated"),
+        ("C5 zstd cut", zstd(&tar)[..100].to_vec(), "stream.truncated"),
+        ("C2 something behind", [gzip(&tar), b"something".to_vec()].concat(), "tar.data_after_end"),
+        ("C12 gzip within gzip", gzip(&gzip(&tar)), "source.unknown|tar.checksum|archive.truncated"),
+        ("a text", gzip(&[b'x'; 4096]), "source.unknown|tar.checksum"),
+    ];
+    super::all(&cases, |(row, bytes, code)| {
+        std::fs::write(place.join("bad.tar.gz"), bytes).unwrap();
+        place.judge(row, "bad.tar.gz", code, super::REFUSED);
+    });
+}
+
 /// C14: what cannot be read can be stored, copied and moved, and not listed.
 #[test]
 fn c14_encrypted_layers_are_opaque() {
