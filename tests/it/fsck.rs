@@ -292,7 +292,7 @@ fn a_changed_file_is_seen_whichever_it_is() {
             let outcome = run();
             assert!([1, 3].contains(&outcome.status), "{name}, {what}: {outcome:?}");
             if path.is_dir() {
-                fs::remove_dir(&path).unwrap()
+                fs::remove_dir(&path).unwrap();
             } else {
                 let _ = fs::remove_file(&path);
             }

@@ -5,7 +5,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stderr,
     clippy::disallowed_methods,
     unreachable_pub,
     reason = "tests stop at the first surprise, and prepare files themselves"
