@@ -121,6 +121,11 @@ impl Error {
         Self { finding: Box::new(Finding::new(code, message)), class: None, source: None }
     }
 
+    /// An error that is `finding`, which was one before anybody knew that it would stop the work.
+    pub fn of(finding: Finding) -> Self {
+        Self { finding: Box::new(finding), class: None, source: None }
+    }
+
     /// A file operation failed: `step` says which, in words that follow "failed to".
     pub fn io(step: impl Into<String>, source: std::io::Error) -> Self {
         let code = match source.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {

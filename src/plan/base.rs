@@ -265,16 +265,37 @@ pub fn decide<'a>(image: &Image, evidence: &'a [Evidence]) -> Decision<'a> {
     }
 }
 
-/// A warning, if something that the image says of its base does not fit the base that was chosen.
-///
-/// A farther claim may be refuted: a label cannot be corrected without another config. Or the base was found by its layers and
-/// the image names one that is not here. Often they are the same, recompressed and renamed on the way; but the one that is here
-/// may also be a base of the one that is not.
-pub fn doubt(image: &Image, evidence: &[Evidence], chosen: &Evidence) -> Option<Finding> {
+/// Something that the image says of its base and that does not fit the base that was chosen.
+#[derive(Debug)]
+pub enum Doubt {
+    /// A farther claim is refuted. A label cannot be corrected without another config, so this is only told.
+    Refuted(Finding),
+    /// The image names a base that is not here, and another one was found by its layers. Often they are the same, renamed and
+    /// recompressed on the way; but the one that is here may be a base of the one that is not, and a rebase would then leave
+    /// layers of the old base in the image. Only a person knows.
+    NotHere(Finding),
+}
+
+impl Doubt {
+    /// What to tell.
+    pub fn into_finding(self) -> Finding {
+        match self {
+            Self::Refuted(finding) | Self::NotHere(finding) => finding,
+        }
+    }
+}
+
+/// What of the evidence does not fit the base that was chosen.
+pub fn doubt(image: &Image, evidence: &[Evidence], chosen: &Evidence) -> Option<Doubt> {
     let found = candidate(chosen)?;
+    // Registries have other names inside the gap; what stands after the last slash goes along.
     let known_as = |name: &str| {
-        let canonical = ImageName::parse(name).canonical();
-        found.names.iter().any(|own| own == name || (canonical.is_some() && ImageName::parse(own).canonical() == canonical))
+        let claimed = ImageName::parse(name);
+        found.names.iter().map(|own| ImageName::parse(own)).any(|own| {
+            own.is_full()
+                && own.short_repository() == claimed.short_repository()
+                && own.tag.unwrap_or("latest") == claimed.tag.unwrap_or("latest")
+        })
     };
     let by_layers = chosen.clue == Clue::Catalogue;
     // A recorded seam at the same height says that it is the same one.
@@ -291,13 +312,12 @@ pub fn doubt(image: &Image, evidence: &[Evidence], chosen: &Evidence) -> Option<
         })?;
     let named = claim.name.clone().or_else(|| claim.digest.as_ref().map(Digest::to_string))?;
     let proof = if by_layers { "the layers" } else { chosen.clue.name() };
-    Some(
-        Finding::new(Code::BaseConflict, message)
-            .severity(Severity::Warning)
-            .at(&image.descriptor.digest)
-            .expected(Fact::new(named, claim.clue.name()))
-            .found(Fact::new(&found.reference, proof)),
-    )
+    let finding = Finding::new(Code::BaseConflict, message)
+        .severity(Severity::Warning)
+        .at(&image.descriptor.digest)
+        .expected(Fact::new(named, claim.clue.name()))
+        .found(Fact::new(&found.reference, proof));
+    Some(if matches!(claim.verdict, Verdict::Refuted(..)) { Doubt::Refuted(finding) } else { Doubt::NotHere(finding) })
 }
 
 /// Whether a claim is a label that the image has from its base: then it names the base of that base. Every builder hands labels

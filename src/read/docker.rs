@@ -58,6 +58,9 @@ fn items(members: &Members, limits: &Limits) -> Result<Vec<Item>> {
         let config = node.get("Config").and_then(Node::as_str).ok_or_else(|| refused("names no config"))?;
         items.push(Item { config: config.into_owned(), tags: texts("RepoTags")?, layers: texts("Layers")? });
     }
+    if items.is_empty() {
+        return Err(refused("names no image"));
+    }
     Ok(items)
 }
 

@@ -35,7 +35,7 @@ pub(super) fn show_image(image: &Image, index: Option<&ImageIndex>, bases: &Base
     evidence.extend(bases.matches(image)?);
     let decided = match base::decide(image, &evidence) {
         Decision::Base(chosen) => {
-            findings.extend(base::doubt(image, &evidence, chosen));
+            findings.extend(base::doubt(image, &evidence, chosen).map(base::Doubt::into_finding));
             base::candidate(chosen).cloned()
         }
         Decision::Conflict(refuted, proven) => {

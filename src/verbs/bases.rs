@@ -192,14 +192,27 @@ impl Bases {
     }
 
     fn judge_claim(&self, image: &Image, claim: Claim) -> Result<Evidence> {
-        let found = match (&claim.digest, &claim.name) {
-            (Some(digest), _) => self.with_digest(digest)?,
-            (None, Some(name)) => self.with_name(name)?,
-            (None, None) => None,
+        let by_digest = match &claim.digest {
+            Some(digest) => self.with_digest(digest)?,
+            None => None,
+        };
+        let exact = by_digest.is_some();
+        // A base may have another digest here: copied with another compression, or one platform without its index. Then its name
+        // leads to it, and the layers say whether it is the one.
+        let found = match (by_digest, &claim.name) {
+            (None, Some(name)) => match self.with_name(name) {
+                Ok(found) => found,
+                // A name on several images leads to none; what follows the name says so with all candidates.
+                Err(error) => {
+                    let verdict = Verdict::Unresolved(error.finding().message.clone());
+                    return Ok(Evidence { clue: claim.clue, name: claim.name, digest: claim.digest, verdict });
+                }
+            },
+            (found, _) => found,
         };
         let verdict = match found {
             Some((located, tree)) => match candidate(image, &located, &tree) {
-                Some(candidate) => judge(image, candidate, claim.digest.is_some()),
+                Some(candidate) => judge(image, candidate, exact),
                 None => Verdict::Unresolved(format!("{} is here, but not for {}", located.shown(), shown_platform(image))),
             },
             None => Verdict::Unresolved(match (&claim.digest, &claim.unreadable_digest) {

@@ -123,6 +123,7 @@ struct Platformed<'a> {
     proofs: Vec<Proof>,
     seam: usize,
     new: Candidate,
+    names_its_base: bool,
     findings: Vec<Finding>,
 }
 
@@ -242,7 +243,8 @@ fn decide<'a>(
     if let Some(finding) = older(old.as_ref(), &new) {
         findings.push(finding);
     }
-    Ok(Some(Platformed { app: image, old, evidence, proofs, seam, new, findings }))
+    let names_its_base = base::claims(image, index).iter().any(|claim| claim.name.is_some());
+    Ok(Some(Platformed { app: image, old, evidence, proofs, seam, new, names_its_base, findings }))
 }
 
 fn older(old: Option<&Candidate>, new: &Candidate) -> Option<Finding> {
@@ -300,7 +302,11 @@ fn old_base(
     }
     let chosen = match base::decide(image, &evidence) {
         Decision::Base(chosen) => {
-            findings.extend(base::doubt(image, &evidence, chosen));
+            match base::doubt(image, &evidence, chosen) {
+                Some(base::Doubt::NotHere(finding)) => return Err(not_here(finding)),
+                Some(base::Doubt::Refuted(finding)) => findings.push(finding),
+                None => {}
+            }
             chosen.clone()
         }
         Decision::Conflict(refuted, proven) => return Err(conflict(image, refuted, proven, bases)?),
@@ -412,6 +418,14 @@ fn conflict(image: &Image, refuted: &Evidence, proven: Option<&Evidence>, bases:
         error = error.hint("Put the base that the image was built on beside the others and name it with --bases or --from.");
     }
     Ok(error)
+}
+
+/// The refusal of a base that was found by its layers while the image names another one that is not here.
+fn not_here(finding: Finding) -> Error {
+    let found = finding.found.as_ref().map(|fact| fact.value.clone()).unwrap_or_default();
+    Error::of(finding)
+        .hint("Put the base that the image names beside the others.")
+        .hint(format!("Or, if it is the same under another name, say so: --from {}", quoted(&found)))
 }
 
 fn unknown(image: &Image, evidence: &[Evidence], bases: &Bases) -> Result<Error> {
@@ -613,8 +627,8 @@ fn reported(platformed: &Platformed<'_>, moved: &Moved, options: &Options) -> Pl
     };
     let mut findings = platformed.findings.clone();
     findings.extend(moved.findings.clone());
-    let claimed = platformed.evidence.as_ref().and_then(|evidence| evidence.name.clone());
-    if options.base_name.is_none() && claimed.is_some() {
+    // Only an image that named its base loses something.
+    if options.base_name.is_none() && platformed.names_its_base {
         findings.push(
             Finding::new(Code::BaseNameDropped, "the result does not name its base")
                 .at(&platformed.app.descriptor.digest)

@@ -12,6 +12,8 @@
 
 mod architecture;
 mod base;
+mod concurrency;
+mod determinism;
 mod faults;
 mod forms;
 mod fsck;
@@ -19,6 +21,7 @@ mod hostile;
 mod look;
 mod manners;
 mod merge;
+mod offline;
 mod platforms;
 mod prefixes;
 mod real;

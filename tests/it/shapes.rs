@@ -483,7 +483,7 @@ fn the_recorded_seam_counts_more_than_a_shorter_base() {
 /// The image names a base that is not here, and a base of that one is. Whether that is the one that was meant, renamed and
 /// recompressed, only a person knows: so it is said.
 #[test]
-fn a_base_that_the_image_does_not_name_is_told() {
+fn a_base_that_the_image_does_not_name_is_not_taken_for_the_one_it_names() {
     let Layers { b1, b2, c1, a1, .. } = layers();
     let distribution = Image::of(&[&b1]);
     let runtime = distribution.and(&[&b2]);
@@ -492,15 +492,18 @@ fn a_base_that_the_image_does_not_name_is_told() {
         .annotated("org.opencontainers.image.base.name", "registry.example/runtime:1")
         .annotated("org.opencontainers.image.base.digest", &runtime.digest());
 
-    let result = rebase(&distribution, &app, &Image::of(&[&c1]));
+    let environment = place(&distribution, &app, &Image::of(&[&c1]));
 
-    result.expect_layers(&[&c1, &b2, &a1]);
-    let finding = &result.report["platforms"][0]["findings"][0];
-    assert_eq!((finding["code"].as_str(), finding["severity"].as_str()), (Some("base.conflict"), Some("warning")));
-    assert_eq!(finding["expected"], json!({"value": "registry.example/runtime:1", "from": "annotation of the manifest"}));
-    assert_eq!(finding["found"], json!({"value": "bases:os:old", "from": "the layers"}));
-    let show = result.place().json(&["base", "show", "apps:app:1", "--bases", "bases"]).1;
+    // Moved from the distribution, the old runtime's layer would stay in the image.
+    let refused = environment.refused(&ONTO_NEW, "base.conflict", 4);
+    for part in ["registry.example/runtime:1", "annotation of the manifest", "--from bases:os:old"] {
+        assert!(refused.err.contains(part), "{part}: {}", refused.err);
+    }
+    let show = environment.json(&["base", "show", "apps:app:1", "--bases", "bases"]).1;
     assert_eq!(codes(&show["platforms"][0]["findings"]), ["base.conflict"]);
+    // The person's word decides.
+    let result = run(&environment, &[&ONTO_NEW[..], &["--from", "bases:os:old"]].concat(), "out", "app:2");
+    result.expect_layers(&[&c1, &b2, &a1]);
 }
 
 // Documents.

@@ -349,6 +349,7 @@ fn t_archives_that_are_cut_or_changed() {
         ("T29 an ISO image", [vec![0; 32_768], b"\x01CD001\x01".to_vec(), vec![0; 4096]].concat(), "source.unknown", REFUSED),
         ("T29 a text", "all work and no play\n".repeat(100).into_bytes(), "source.unknown", REFUSED),
         ("T29 a picture", [b"\x89PNG\r\n\x1a\n".to_vec(), vec![9; 3000]].concat(), "source.unknown", REFUSED),
+        ("a docker-archive", of(&[file("manifest.json", b"[]"), file("repositories", b"{}")]), "docker.manifest", REFUSED),
     ];
     judge(&place, &cases);
 }

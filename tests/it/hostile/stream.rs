@@ -161,6 +161,11 @@ fn c13_foreign_formats_are_named() {
         place.judge(&format!("C13 {name}"), "bad.tar", "source.unsupported", super::REFUSED);
         assert!(place.run(&["fsck", "bad.tar"]).out.contains(&format!("the file is {name}")));
     }
+    // gzip and zstd are read, and what is only called so is damaged.
+    for (name, magic) in [("gzip", &b"\x1f\x8b\x08"[..]), ("zstd", b"\x28\xb5\x2f\xfd")] {
+        std::fs::write(place.join("bad.tar"), [magic, &[7; 2000]].concat()).unwrap();
+        place.judge(&format!("C13 {name}"), "bad.tar", "stream.corrupt", super::REFUSED);
+    }
 }
 
 /// The same for an archive that is compressed as a whole: it is named by what is wrong with it.

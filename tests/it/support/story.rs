@@ -16,8 +16,8 @@ pub struct Rebased {
     pub config: Value,
     /// The layout that holds it.
     pub out: ReadBack,
-    /// Where that lies, if nobody else keeps it.
-    place: Option<Environment>,
+    /// Keeps the directory, if nobody else does.
+    _place: Option<Environment>,
 }
 
 /// A place with the layouts `bases` (`os:old`, `os:new`) and `apps` (`app:1`).
@@ -40,7 +40,7 @@ pub fn rebase(old: &Image, app: &Image, new: &Image) -> Rebased {
 pub fn rebase_with(old: &Image, app: &Image, new: &Image, more: &[&str]) -> Rebased {
     let place = place(old, app, new);
     let rebased = run(&place, &[&ONTO_NEW, more].concat(), "out", "app:2");
-    Rebased { place: Some(place), ..rebased }
+    Rebased { _place: Some(place), ..rebased }
 }
 
 /// Runs a rebase that must succeed, and reads `name` in the layout `out`.
@@ -52,15 +52,10 @@ pub fn run(environment: &Environment, arguments: &[&str], out: &str, name: &str)
     let document = out.named(name);
     let config = if document.get("config").is_some() { out.config(&document) } else { Value::Null };
     assert_eq!(report["result"]["digest"], image::digest(&out.bytes_of(name)), "the report names what was written");
-    Rebased { report, document, config, out, place: None }
+    Rebased { report, document, config, out, _place: None }
 }
 
 impl Rebased {
-    /// Where it was written.
-    pub fn place(&self) -> &Environment {
-        self.place.as_ref().expect("the place is the caller's")
-    }
-
     /// The annotations of the document.
     pub fn annotations(&self) -> &Value {
         &self.document["annotations"]
