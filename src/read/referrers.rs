@@ -69,16 +69,23 @@ impl Referrer {
     }
 }
 
-/// The referrers that name a subject, by subject.
+/// The referrers that name a subject, by subject, and the entries whose tags are made of a digest, by that digest: looking
+/// through all entries for each of them takes minutes in a layout of a hundred thousand.
 #[derive(Debug, Default)]
-pub struct Subjects(BTreeMap<Digest, Vec<Referrer>>);
+pub struct Subjects {
+    subjects: BTreeMap<Digest, Vec<Referrer>>,
+    tags: BTreeMap<String, Vec<usize>>,
+}
 
 impl Subjects {
     /// Reads the subject of every manifest that `index.json` lists. With `unnamed_only`, named entries of which the descriptor
     /// says no artifact type are passed over: in a layout of ten thousand images, reading them all to answer for one is too slow.
     pub fn read(source: &Arc<Source>, unnamed_only: bool, limits: &Limits) -> Self {
         let mut found = Self::default();
-        for entry in &source.index.manifests {
+        for (position, entry) in source.index.manifests.iter().enumerate() {
+            if let Some((tag, _)) = entry.name().and_then(split_tag) {
+                found.tags.entry(tag.to_owned()).or_default().push(position);
+            }
             let passed_over = unnamed_only && entry.name().is_some() && entry.artifact_type.is_none();
             if passed_over || !entry.is_manifest() {
                 continue;
@@ -87,26 +94,38 @@ impl Subjects {
             let Ok(blob) = source.document(entry, limits) else { continue };
             let Ok(manifest) = Manifest::parse(&blob, &entry.media_type, limits) else { continue };
             if let Some(subject) = &manifest.subject {
-                found.0.entry(subject.digest.clone()).or_default().push(Referrer::of(entry, Some(&manifest), FoundBy::Subject, None));
+                found.subjects.entry(subject.digest.clone()).or_default().push(Referrer::of(
+                    entry,
+                    Some(&manifest),
+                    FoundBy::Subject,
+                    None,
+                ));
             }
         }
         found
     }
 }
 
-/// Who refers to `digest`, each once.
+/// How long the part of a fallback tag is that stands for the digest: `sha256-` or `sha512-`, and 64 digits.
+const TAG: usize = 71;
+
+/// The name of an entry as a fallback tag and what follows it. `None` if it cannot be one.
+fn split_tag(name: &str) -> Option<(&str, &str)> {
+    name.rsplit([':', '/']).next()?.split_at_checked(TAG)
+}
+
+/// Who refers to `digest`, each once; `subjects` was read from the same source.
 pub fn referrers(source: &Arc<Source>, digest: &Digest, subjects: &Subjects, limits: &Limits) -> Vec<Referrer> {
-    let mut found = subjects.0.get(digest).cloned().unwrap_or_default();
+    let mut found = subjects.subjects.get(digest).cloned().unwrap_or_default();
     let mut add = |referrer: Referrer| {
         if !found.iter().any(|known: &Referrer| known.descriptor.digest == referrer.descriptor.digest) {
             found.push(referrer);
         }
     };
     let tag = digest.fallback_tag();
-    for entry in &source.index.manifests {
-        let Some(rest) = entry.name().and_then(|name| name.rsplit([':', '/']).next()).and_then(|name| name.strip_prefix(&tag)) else {
-            continue;
-        };
+    for position in subjects.tags.get(&tag).into_iter().flatten() {
+        let Some(entry) = source.index.manifests.get(*position) else { continue };
+        let Some((_, rest)) = entry.name().and_then(split_tag) else { continue };
         match (rest.strip_prefix('.'), entry.is_index()) {
             (Some(ending), _) => add(Referrer::of(entry, None, FoundBy::Tag, Some(ending))),
             (None, true) if rest.is_empty() => {

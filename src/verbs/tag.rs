@@ -6,7 +6,7 @@ use super::output::{Cargo, Output, check_name, layout_options, write};
 use super::{Context, Opened, base, open};
 use crate::core::{Code, Error, Fact, Result};
 use crate::oci::{Descriptor, annotation};
-use crate::plan::annotate::{Scope, annotate as rewrite};
+use crate::plan::annotate::{Scope, annotate as rewrite, replaced};
 use crate::read::{Image, SourceKind, Tree, Walk, walk};
 use crate::report::rebase::OutputReport;
 use crate::report::tag::{AnnotateReport, BaseSetReport, Change, TagReport, UntagReport};
@@ -129,13 +129,13 @@ fn annotated(
     let Some(top) = rewritten.documents.last() else { return Err(Error::new(Code::Bug, "nothing was annotated")) };
     let mut found = Walk::default();
     walk(&opened.located.source, &opened.located.descriptor, context.limits, &mut found, &mut HashSet::new())?;
-    let replaced: HashSet<_> = replaced_digests(&opened.tree, scope);
+    let successors: HashSet<_> = replaced_digests(&opened.tree, scope);
     let mut cargo = Cargo::default();
     for input in read.into_iter().chain([opened]) {
         cargo.input(&input.located.source);
     }
     for (descriptor, document) in &found.documents {
-        if !replaced.contains(&descriptor.digest) {
+        if !successors.contains(&descriptor.digest) {
             cargo.document(document);
         }
     }
@@ -148,7 +148,9 @@ fn annotated(
     let descriptor = top.descriptor();
     let names: Vec<Option<String>> =
         if target.names.is_empty() { vec![opened.located.name.clone()] } else { target.names.iter().cloned().map(Some).collect() };
-    let entries: Vec<(Option<String>, String)> = names.iter().map(|name| (name.clone(), descriptor.raw.clone())).collect();
+    // What the entry of index.json says beside type, digest and size still holds.
+    let entry = replaced(&opened.located.descriptor, top, context.limits)?.render();
+    let entries: Vec<(Option<String>, String)> = names.iter().map(|name| (name.clone(), entry.clone())).collect();
     let committed = write(&target.output, &cargo, &entries, target.mtime, context)?;
     Ok(Change {
         image: opened.located.shown(),

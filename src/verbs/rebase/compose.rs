@@ -7,7 +7,7 @@ use super::describe::{reported, skipped};
 use super::{MissingPlatform, Plan, Request};
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{Descriptor, ImageName, Platform, annotation};
-use crate::plan::annotate::Authored;
+use crate::plan::annotate::{Authored, replaced};
 use crate::plan::base;
 use crate::plan::rebase::Preferences;
 use crate::plan::rebase::image::{Entry, Input, Moved, Options, rebase_image, rebase_index};
@@ -96,7 +96,9 @@ pub(super) fn compose<'a>(
     let descriptor = top.descriptor();
     let names: Vec<Option<String>> =
         if request.names.is_empty() { vec![opened.located.name.clone()] } else { request.names.iter().cloned().map(Some).collect() };
-    plan.entries = names.iter().map(|name| (name.clone(), descriptor.raw.clone())).collect();
+    // What the entry of index.json says beside type, digest and size still holds, unless it was of another document.
+    let entry = if narrowed.is_some() { descriptor.raw.clone() } else { replaced(&opened.located.descriptor, &top, limits)?.render() };
+    plan.entries = names.iter().map(|name| (name.clone(), entry.clone())).collect();
     plan.report.result = Some(ResultReport {
         digest: descriptor.digest.clone(),
         media_type: descriptor.media_type.clone(),
