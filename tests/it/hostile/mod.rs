@@ -24,6 +24,9 @@ use crate::support::environment::{Outcome, snapshot};
 use crate::support::image::{CONFIG, INDEX, MANIFEST, archive, digest};
 use crate::support::{Environment, Image, Layer, Layout, layer};
 
+/// The files of a layout or an archive, by path.
+pub type Files = Vec<(String, Vec<u8>)>;
+
 /// Exit statuses of `fsck`, `inspect`, `copy` and `rebase`, in this order.
 type Statuses = [i32; 4];
 
