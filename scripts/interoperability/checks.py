@@ -35,6 +35,14 @@ class Report:
             self.passed += 1
             print(f"ok {name}", flush=True)
 
+    def group(self, module, *inputs):
+        """All checks of a module. If even what they start from cannot be made, that is one failure, and the next module goes on."""
+        try:
+            module.check(self, *inputs)
+        except Exception as reason:
+            self.failed += 1
+            print(f"FAIL {module.__name__.split('.')[-1]} stopped: {type(reason).__name__} {reason}", flush=True)
+
     def miss(self, name, reason):
         self.unavailable += 1
         print(f"unavailable {name}: {reason}", flush=True)

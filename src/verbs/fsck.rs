@@ -67,8 +67,8 @@ fn check(path: &Path, level: u8, allow_sparse: bool, context: Context<'_>) -> Ch
     };
     let container = match Source::open_container(path, context.limits) {
         Ok(container) => container,
-        // Nothing of it was checked, whatever the reason.
         Err(error) => {
+            // Nothing of it was checked, whatever the reason.
             checked.findings.push(error.into_finding().severity(Severity::Refusal));
             return checked;
         }

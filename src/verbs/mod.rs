@@ -6,6 +6,7 @@
 pub mod base;
 mod bases;
 pub mod copy;
+pub mod demo;
 pub mod files;
 pub mod fsck;
 pub mod inspect;

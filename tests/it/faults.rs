@@ -61,7 +61,8 @@ impl Place<'_> {
 
     fn output(&self) -> Output {
         if self.target.extension().is_some() {
-            Output::Archive { path: self.target.clone(), form: Form::Oci, overwrite: self.overwrite }
+            let form = if self.target.ends_with("docker.tar") { Form::Docker } else { Form::Oci };
+            Output::Archive { path: self.target.clone(), form, overwrite: self.overwrite }
         } else {
             Output::Layout(self.target.clone())
         }
@@ -294,6 +295,7 @@ fn a_copy() {
     sweep(&Case { name: "copy into a new layout", before: Before::Nothing, target: "target", run });
     sweep(&Case { name: "copy over an archive", before: Before::Archive, target: "target.tar", run });
     let run = |place: &Place<'_>, context: Context<'_>| place.copy(place.input("app:tool"), false, context);
+    sweep(&Case { name: "copy for docker over an archive", before: Before::Archive, target: "docker.tar", run });
     sweep(&Case { name: "copy into a new archive", before: Before::Nothing, target: "target.tar", run });
 }
 

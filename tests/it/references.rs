@@ -239,8 +239,8 @@ fn a_platform_is_named_where_there_are_several() {
         let outcome = environment.ok(&["cat", "images:multi", "file", "--platform", platform]);
         assert_eq!(outcome.out, expected, "{platform}");
     }
-    let several = environment.refused(&["cat", "images:multi", "file", "--platform", "linux/arm"], "ref.platform", 4);
-    assert!(several.err.contains("linux/arm/v6") && several.err.contains("linux/arm/v7"), "{}", several.err);
+    let outcome = environment.refused(&["cat", "images:multi", "file", "--platform", "linux/arm"], "ref.platform", 4);
+    assert!(outcome.err.contains("linux/arm/v6") && outcome.err.contains("linux/arm/v7"), "{}", outcome.err);
     for platform in ["linux/386", "windows/amd64", "linux/arm/v5"] {
         let outcome = environment.refused(&["cat", "images:multi", "file", "--platform", platform], "ref.platform", 4);
         for image in ["linux/amd64", "linux/arm64/v8", "linux/arm/v6", "linux/arm/v7"] {

@@ -24,11 +24,11 @@ use crate::support::environment::{Outcome, snapshot};
 use crate::support::image::{CONFIG, INDEX, MANIFEST, archive, digest};
 use crate::support::{Environment, Image, Layer, Layout, layer};
 
-/// Exit statuses of `fsck`, `inspect`, `copy` and `rebase`, in this order.
-type Statuses = [i32; 4];
-
 /// The files of a layout or an archive, by path.
 type Files = Vec<(String, Vec<u8>)>;
+
+/// Exit statuses of `fsck`, `inspect`, `copy` and `rebase`, in this order.
+type Statuses = [i32; 4];
 
 /// Unsafe: every verb refuses it.
 const REFUSED: Statuses = [3, 3, 3, 3];

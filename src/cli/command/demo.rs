@@ -1,7 +1,5 @@
 //! `airbase demo`: the whole story on images that it makes itself, with the commands that a person would type.
 
-mod images;
-
 use std::path::{Path, PathBuf};
 
 use clap::Parser as _;
@@ -115,7 +113,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
                 .hint("Name one that does not exist."));
         }
     }
-    images::make(&directory)?;
+    crate::verbs::demo::make(&directory)?;
     // The commands are shown with short paths, and they are really run as they are shown.
     std::env::set_current_dir(&directory).map_err(|error| Error::io(format!("enter {}", shown(&directory)), error))?;
     let mut told = Told { directory: shown(&directory), commands: Vec::new(), results: Vec::new() };

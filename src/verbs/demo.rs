@@ -12,7 +12,7 @@ use crate::oci::{Descriptor, Verified, annotation, media_type};
 use crate::write::{ArchiveOptions, IndexEdit, Layout, LayoutOptions, Payload, write_archive};
 
 /// The name of the base.
-pub(super) const BASE: &str = "registry.example/os:12";
+pub const BASE: &str = "registry.example/os:12";
 
 const PLATFORMS: [&str; 2] = ["amd64", "arm64"];
 
@@ -40,7 +40,7 @@ struct Made {
 ///
 /// # Errors
 /// Those of writing.
-pub(super) fn make(directory: &Path) -> Result<()> {
+pub fn make(directory: &Path) -> Result<()> {
     let old = index(&|architecture| edition(architecture, "2026-03-01T08:00:00Z", "12.4", "3.0.1 (CVE-2026-0001 open)"), &[])?;
     let new = index(&|architecture| edition(architecture, "2026-11-01T08:00:00Z", "12.5", "3.0.9 (CVE-2026-0001 fixed)"), &[])?;
     let old_digest = old.descriptor.digest.to_string();

@@ -1,0 +1,211 @@
+//! The decided platforms put together: the documents of the result, and the blobs that it needs.
+
+use std::sync::Arc;
+
+use super::decide::Platformed;
+use super::describe::{reported, skipped};
+use super::{MissingPlatform, Plan, Request};
+use crate::core::{Code, Digest, Error, Fact, Finding, Result};
+use crate::oci::{Descriptor, ImageName, Platform, annotation};
+use crate::plan::annotate::Authored;
+use crate::plan::base;
+use crate::plan::rebase::Preferences;
+use crate::plan::rebase::image::{Entry, Input, Moved, Options, rebase_image, rebase_index};
+use crate::read::{Child, Image, ImageIndex};
+use crate::report::rebase::{OutputReport, RebaseReport, ResultReport, Status};
+use crate::verbs::{Context, Opened};
+
+/// Puts the decided platforms together.
+pub(super) fn compose<'a>(
+    request: &Request,
+    opened: &'a Opened,
+    narrowed: Option<&'a Image>,
+    index: Option<&'a ImageIndex>,
+    decided: Vec<(&'a Image, Option<Platformed<'a>>)>,
+    findings: Vec<Finding>,
+    context: Context<'_>,
+) -> Result<Plan> {
+    let limits = context.limits;
+    let preferences = Preferences::parse(&request.prefer)?;
+    let mut plan = Plan {
+        report: RebaseReport {
+            image: opened.located.shown(),
+            digest: opened.located.descriptor.digest.clone(),
+            status: Status::Planned,
+            platforms: Vec::new(),
+            result: None,
+            output: None,
+            findings,
+            left_behind: Vec::new(),
+            written: None,
+        },
+        documents: Vec::new(),
+        kept: Vec::new(),
+        blobs: Vec::new(),
+        inputs: Vec::new(),
+        sources: vec![Arc::clone(&opened.located.source)],
+        entries: Vec::new(),
+        output: request.output.clone(),
+        mtime: request.mtime,
+    };
+    let current = decided.iter().all(|(_, platformed)| {
+        platformed.as_ref().is_some_and(|platformed| {
+            platformed.old.as_ref().is_some_and(|old| old.image.descriptor.digest == platformed.new.image.descriptor.digest)
+        })
+    });
+    let mut moved: Vec<(Digest, Option<Moved>)> = Vec::new();
+    let mut top_options: Option<Options> = None;
+    for (image, platformed) in &decided {
+        let Some(platformed) = platformed else {
+            plan.report.platforms.push(skipped(image, request.on_missing_platform));
+            moved.push((image.descriptor.digest.clone(), None));
+            continue;
+        };
+        let options = options(request, &preferences, platformed, index);
+        let result = rebase_image(
+            &Input { app: image, old: platformed.old.as_ref().map(|old| &old.image), new: &platformed.new.image, seam: platformed.seam },
+            &options,
+            limits,
+        )?;
+        plan.report.platforms.push(reported(platformed, &result, &options));
+        top_options = Some(match top_options {
+            Some(top) => top.in_common(&options),
+            None => options,
+        });
+        collect(&mut plan, platformed, &result);
+        moved.push((image.descriptor.digest.clone(), Some(result)));
+    }
+    if current {
+        plan.report.status = Status::Current;
+        plan.output = None;
+        plan.documents.clear();
+        plan.blobs.clear();
+        return Ok(plan);
+    }
+    let Some(options) = top_options else {
+        return Err(Error::new(Code::PlatformMissing, "the new base has none of the platforms of the image").at(opened.located.shown()));
+    };
+    let top = match (index, narrowed) {
+        (Some(index), None) => assemble(index, &moved, &options, request.on_missing_platform, &mut plan, context)?,
+        _ => moved
+            .iter()
+            .find_map(|(_, moved)| moved.as_ref())
+            .map(|moved| moved.manifest.clone())
+            .ok_or_else(|| Error::new(Code::Bug, "nothing was moved"))?,
+    };
+    let descriptor = top.descriptor();
+    let names: Vec<Option<String>> =
+        if request.names.is_empty() { vec![opened.located.name.clone()] } else { request.names.iter().cloned().map(Some).collect() };
+    plan.entries = names.iter().map(|name| (name.clone(), descriptor.raw.clone())).collect();
+    plan.report.result = Some(ResultReport {
+        digest: descriptor.digest.clone(),
+        media_type: descriptor.media_type.clone(),
+        size: descriptor.size,
+        names: names.into_iter().flatten().collect(),
+    });
+    plan.report.output = request
+        .output
+        .as_ref()
+        .map(|output| OutputReport { kind: output.kind().to_owned(), path: crate::core::fsys::shown(output.path()) });
+    Ok(plan)
+}
+
+fn options(request: &Request, preferences: &Preferences, platformed: &Platformed<'_>, index: Option<&ImageIndex>) -> Options {
+    let claims = base::claims(platformed.app, index);
+    let claimed_name = claims.iter().find_map(|claim| claim.name.clone());
+    let old_tag = claimed_name.as_deref().and_then(|name| ImageName::parse(name).tag);
+    // The old name's tag stands in the new base's own layout, or the old base does: then that layout is the repository.
+    let same_repository = platformed.old.as_ref().is_some_and(|old| old.image.source.path == platformed.new.image.source.path)
+        && platformed.new.image.source.index.manifests.iter().any(|entry| entry.names().any(|name| Some(name) == old_tag));
+    let (base_name, dropped) = match &request.base_name {
+        Some(name) => (Some(name.clone()), false),
+        None => base::base_name(&platformed.new.names, claimed_name.as_deref(), same_repository),
+    };
+    let _ = dropped;
+    let old_base_digest =
+        platformed.old.as_ref().map(|old| old.top.clone()).or_else(|| claims.iter().find_map(|claim| claim.digest.clone()));
+    Options {
+        preferences: preferences.clone(),
+        created: request.created,
+        annotations: request.annotations.clone(),
+        base_name,
+        base_digest: Some(platformed.new.top.clone()),
+        old_base_digest,
+    }
+}
+
+/// Notes which documents and blobs the platform brings, and which inputs are to be hashed though they are not copied.
+fn collect(plan: &mut Plan, platformed: &Platformed<'_>, moved: &Moved) {
+    plan.sources.push(Arc::clone(&platformed.new.image.source));
+    plan.sources.extend(platformed.old.as_ref().map(|old| Arc::clone(&old.image.source)));
+    plan.documents.push(moved.config.clone());
+    plan.documents.push(moved.manifest.clone());
+    let base_layers = platformed.new.image.manifest.layers.len();
+    for (position, (_, layer)) in moved.layers.iter().enumerate() {
+        let source = if position < base_layers { &platformed.new.image.source } else { &platformed.app.source };
+        plan.blobs.push((Arc::clone(source), layer.clone()));
+    }
+    for layer in platformed.app.manifest.layers.iter().take(platformed.seam) {
+        plan.inputs.push((Arc::clone(&platformed.app.source), layer.clone()));
+    }
+}
+
+/// The new index, and indexes within it.
+fn assemble(
+    index: &ImageIndex,
+    moved: &[(Digest, Option<Moved>)],
+    options: &Options,
+    choice: MissingPlatform,
+    plan: &mut Plan,
+    context: Context<'_>,
+) -> Result<Authored> {
+    let mut entries = Vec::with_capacity(index.children.len());
+    for child in &index.children {
+        entries.push(match child {
+            Child::Image(image) => match moved.iter().find(|(digest, _)| *digest == image.descriptor.digest) {
+                Some((_, Some(moved))) => Entry::Moved(moved.manifest.clone(), moved.os_version.clone()),
+                Some((_, None)) if choice == MissingPlatform::KeepOld => {
+                    keep(plan, image);
+                    Entry::Keep
+                }
+                _ => Entry::Drop,
+            },
+            Child::Index(inner) => Entry::Replace(assemble(inner, moved, options, choice, plan, context)?),
+            Child::Attestation(descriptor) => {
+                left_behind(plan, descriptor, "an attestation of the old image");
+                Entry::Drop
+            }
+            Child::Other(descriptor) => {
+                left_behind(plan, descriptor, "no runnable image");
+                Entry::Drop
+            }
+            Child::Missing(descriptor) => {
+                return Err(Error::new(Code::BlobMissing, "a platform of the image is not there")
+                    .at(format!("{}@{}", index.source.shown(), descriptor.digest))
+                    .expected(Fact::new(
+                        descriptor.platform.as_ref().map_or_else(|| descriptor.digest.to_string(), Platform::to_string),
+                        "the index",
+                    ))
+                    .found(Fact::new("no manifest", "the source"))
+                    .hint("Rebase one platform that is there with --platform OS/ARCHITECTURE."));
+            }
+        });
+    }
+    let authored = rebase_index(index, &entries, options, context.limits)?;
+    plan.documents.push(authored.clone());
+    Ok(authored)
+}
+
+fn keep(plan: &mut Plan, image: &Image) {
+    plan.kept.push(image.config_blob.clone());
+    plan.kept.push(image.manifest_blob.clone());
+    plan.blobs.extend(image.manifest.layers.iter().map(|layer| (Arc::clone(&image.source), layer.clone())));
+}
+
+fn left_behind(plan: &mut Plan, descriptor: &Descriptor, why: &str) {
+    let kind = descriptor.annotations.get(annotation::DOCKER_REFERENCE_TYPE).cloned().unwrap_or_else(|| descriptor.media_type.clone());
+    plan.report.left_behind.push(descriptor.digest.clone());
+    plan.report.findings.push(
+        Finding::new(Code::AttestationLeft, format!("{why} stays with it")).at(&descriptor.digest).found(Fact::new(kind, "the index")),
+    );
+}

@@ -1,0 +1,211 @@
+//! One platform decided: its old base, the seam, its new base.
+
+use super::refuse::{conflict, not_here, unknown};
+use super::{MissingPlatform, Request};
+use crate::core::clock::Time;
+use crate::core::{Code, Error, Fact, Finding, Result};
+use crate::plan::base::{self, Candidate, Clue, Decision, Evidence, Proof, Verdict};
+use crate::read::{Image, ImageIndex, Located, Tree, layer};
+use crate::verbs::bases::{Bases, Followed, candidate, shown_platform};
+use crate::verbs::{Context, Opened};
+
+/// One platform, decided.
+pub(super) struct Platformed<'a> {
+    pub(super) app: &'a Image,
+    pub(super) old: Option<Candidate>,
+    pub(super) evidence: Option<Evidence>,
+    pub(super) proofs: Vec<Proof>,
+    pub(super) seam: usize,
+    pub(super) new: Candidate,
+    pub(super) names_its_base: bool,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Decides the old base, the seam and the new base of one platform; `None` if the new base lacks the platform and the person
+/// allowed that.
+#[expect(clippy::too_many_arguments, reason = "each is one thing that the person gave or that was read")]
+pub(super) fn decide<'a>(
+    image: &'a Image,
+    index: Option<&ImageIndex>,
+    opened: &Opened,
+    bases: &Bases,
+    from: Option<&Opened>,
+    onto: Option<&Opened>,
+    request: &Request,
+    context: Context<'_>,
+) -> Result<Option<Platformed<'a>>> {
+    image.check_layers()?;
+    let mut findings = Vec::new();
+    let (evidence, seam, proofs) = old_base(image, index, bases, from, request, &mut findings, context)?;
+    let old = evidence.as_ref().and_then(base::candidate).cloned();
+    let new_tree;
+    let (located, tree) = if let Some(onto) = onto {
+        (&onto.located, &onto.tree)
+    } else {
+        new_tree = current_base(image, index, old.as_ref(), bases)?;
+        (&new_tree.0, &new_tree.1)
+    };
+    let Some(new) = candidate(image, located, tree) else {
+        if request.on_missing_platform != MissingPlatform::Fail {
+            return Ok(None);
+        }
+        let offered = tree.images().iter().map(|image| shown_platform(image)).collect::<Vec<_>>().join(", ");
+        return Err(Error::new(Code::PlatformMissing, format!("the new base has no {}", shown_platform(image)))
+            .at(opened.located.shown())
+            .expected(Fact::new(shown_platform(image), "the image"))
+            .found(Fact::new(if offered.is_empty() { "no image at all".to_owned() } else { offered }, located.shown()))
+            .hint("Get the base for this platform, or choose with --on-missing-platform keep-old|drop."));
+    };
+    if old.is_none() {
+        findings.push(
+            Finding::new(Code::RebaseTwoWay, "the old base is not there, so config values were merged two ways")
+                .at(&image.descriptor.digest),
+        );
+    }
+    if let Some(finding) = older(old.as_ref(), &new) {
+        findings.push(finding);
+    }
+    let names_its_base = base::claims(image, index).iter().any(|claim| claim.name.is_some());
+    Ok(Some(Platformed { app: image, old, evidence, proofs, seam, new, names_its_base, findings }))
+}
+
+fn older(old: Option<&Candidate>, new: &Candidate) -> Option<Finding> {
+    let time = |candidate: &Candidate| candidate.image.config.created.as_deref().and_then(Time::parse);
+    let (before, after) = (time(old?)?, time(new)?);
+    (after < before).then(|| {
+        Finding::new(Code::BaseOlder, "the new base was created before the old one")
+            .at(&new.reference)
+            .expected(Fact::new(format!("after {before}"), "the config of the old base"))
+            .found(Fact::new(after, "the config of the new base"))
+    })
+}
+
+/// The old base, how many layers belong to it, and how each was proven.
+fn old_base(
+    image: &Image,
+    index: Option<&ImageIndex>,
+    bases: &Bases,
+    from: Option<&Opened>,
+    request: &Request,
+    findings: &mut Vec<Finding>,
+    context: Context<'_>,
+) -> Result<(Option<Evidence>, usize, Vec<Proof>)> {
+    if let Some(seam) = request.seam_layers {
+        if seam > image.manifest.layers.len() {
+            return Err(Error::new(Code::BaseMismatch, "the image has fewer layers than --seam-layers says")
+                .at(&image.descriptor.digest)
+                .expected(Fact::new(format!("at least {seam} layers"), "--seam-layers"))
+                .found(Fact::new(format!("{} layers", image.manifest.layers.len()), "the manifest")));
+        }
+        findings.push(unproven(image, format!("the seam above layer {seam} was given with --seam-layers")));
+        return Ok((None, seam, Vec::new()));
+    }
+    let mut evidence = Vec::new();
+    if let Some(from) = from {
+        let Some(candidate) = candidate(image, &from.located, &from.tree) else {
+            return Err(
+                Error::new(Code::PlatformMissing, format!("the old base has no {}", shown_platform(image))).at(from.located.shown())
+            );
+        };
+        let digest = Some(from.located.descriptor.digest.clone());
+        evidence.push(Evidence {
+            clue: Clue::From,
+            name: candidate.names.first().cloned(),
+            digest,
+            verdict: base::judge(image, candidate, true),
+        });
+    } else {
+        evidence.extend(bases.judge_claims(image, index)?);
+        // A label may be the base's own, handed down; only the local images can tell.
+        let settled = evidence.iter().any(|evidence| evidence.clue < Clue::Label && matches!(evidence.verdict, Verdict::Proven(..)));
+        if !settled {
+            evidence.extend(bases.matches(image)?);
+        }
+    }
+    let chosen = match base::decide(image, &evidence) {
+        Decision::Base(chosen) => {
+            match base::doubt(image, &evidence, chosen) {
+                Some(base::Doubt::NotHere(finding)) => return Err(not_here(finding)),
+                Some(base::Doubt::Refuted(finding)) => findings.push(finding),
+                None => {}
+            }
+            chosen.clone()
+        }
+        Decision::Conflict(refuted, proven) => return Err(conflict(image, refuted, proven, bases)?),
+        Decision::Ambiguous(several) => {
+            return Err(Error::new(Code::BaseAmbiguous, "several local images with different settings have the same layers")
+                .at(&image.descriptor.digest)
+                .details(
+                    several
+                        .iter()
+                        .filter_map(|evidence| base::candidate(evidence))
+                        .map(|candidate| format!("{}  {}", candidate.reference, candidate.image.descriptor.digest)),
+                )
+                .hint("Name the old base with --from."));
+        }
+        Decision::Unknown => {
+            if let Some(seam) = base::recorded_layers(image) {
+                findings.push(unproven(image, format!("the seam above layer {seam} was recorded by an earlier rebase")));
+                return Ok((None, seam, Vec::new()));
+            }
+            return Err(unknown(image, &evidence, bases)?);
+        }
+    };
+    let Verdict::Proven(candidate, proofs) = &chosen.verdict else {
+        return Err(Error::new(Code::Bug, "a base was chosen that is not proven"));
+    };
+    let proofs = prove_content(image, &candidate.image, proofs, context)?;
+    let seam = proofs.len();
+    Ok((Some(chosen), seam, proofs))
+}
+
+fn unproven(image: &Image, message: String) -> Finding {
+    Finding::new(Code::BaseUnproven, message).at(&image.descriptor.digest)
+}
+
+/// Where blobs differ and diffIDs agree, inflates both and compares what comes out.
+fn prove_content(image: &Image, below: &Image, proofs: &[Proof], context: Context<'_>) -> Result<Vec<Proof>> {
+    let mut proven = Vec::with_capacity(proofs.len());
+    for (position, proof) in proofs.iter().enumerate() {
+        if *proof != Proof::SameDiffIdClaimed {
+            proven.push(*proof);
+            continue;
+        }
+        let sides = [(image, "the image"), (below, "the base")];
+        for (side, whose) in sides {
+            let (Some(blob), Some(diff_id)) = (side.manifest.layers.get(position), side.config.diff_ids.get(position)) else { continue };
+            // A sparse base is legal: then its config says what the layer must inflate to, and the image's layer is inflated.
+            if side.source.container().blob(&blob.digest)?.is_none() && std::ptr::eq(side, below) {
+                continue;
+            }
+            let content = layer::content_digest(&side.source, blob, context.limits)?;
+            if content != *diff_id {
+                return Err(Error::new(Code::LayerDiffIdMismatch, format!("layer {position} of {whose} is not what its config says"))
+                    .at(format!("{}@{}", side.source.shown(), blob.digest))
+                    .expected(Fact::new(diff_id, "diff_ids in the config"))
+                    .found(Fact::new(content, "the inflated layer")));
+            }
+        }
+        proven.push(Proof::SameContent);
+    }
+    Ok(proven)
+}
+
+/// What the name of the base means now.
+fn current_base(image: &Image, index: Option<&ImageIndex>, old: Option<&Candidate>, bases: &Bases) -> Result<(Located, Tree)> {
+    let claimed = base::claims(image, index).into_iter().find_map(|claim| claim.name);
+    let error = Error::new(Code::BaseNameUnknown, "it is not known what the image should be moved onto").at(format!(
+        "{}@{}",
+        image.source.shown(),
+        image.descriptor.digest
+    ));
+    match bases.follow(claimed.as_deref(), old)? {
+        Followed::Found { located, tree, .. } => Ok((*located, *tree)),
+        Followed::NoName => {
+            Err(error.detail("neither the image nor its base has a name to look for").hint("Name the new base with --onto."))
+        }
+        Followed::NotHere(name) => Err(error
+            .detail(format!("no local image is called {name}"))
+            .hint("Name the new base with --onto, or where its name lies with --map 'NAME=REFERENCE'.")),
+    }
+}

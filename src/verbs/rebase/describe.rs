@@ -1,0 +1,76 @@
+//! What was decided for a platform, for the report.
+
+use super::MissingPlatform;
+use super::decide::Platformed;
+use crate::core::{Code, Fact, Finding};
+use crate::plan::base::Candidate;
+use crate::plan::rebase::image::{Moved, Options, Origin};
+use crate::read::Image;
+use crate::report::rebase::{BaseReport, LayerReport, PlatformReport};
+
+pub(super) fn skipped(image: &Image, choice: MissingPlatform) -> PlatformReport {
+    let message = match choice {
+        MissingPlatform::Drop => "the new base lacks the platform; it was left out",
+        _ => "the new base lacks the platform; the old manifest stays",
+    };
+    PlatformReport {
+        platform: image.platform().cloned(),
+        from: image.descriptor.digest.clone(),
+        old_base: None,
+        new_base: None,
+        seam: 0,
+        layers: Vec::new(),
+        decisions: Vec::new(),
+        findings: vec![Finding::new(Code::PlatformMissing, message).at(&image.descriptor.digest)],
+        config: None,
+        manifest: None,
+        evidence: None,
+        proofs: Vec::new(),
+    }
+}
+
+pub(super) fn reported(platformed: &Platformed<'_>, moved: &Moved, options: &Options) -> PlatformReport {
+    let base = |candidate: &Candidate, name: Option<String>| BaseReport {
+        reference: candidate.reference.clone(),
+        name,
+        digest: candidate.top.clone(),
+        manifest: candidate.image.descriptor.digest.clone(),
+    };
+    let mut findings = platformed.findings.clone();
+    findings.extend(moved.findings.clone());
+    // Only an image that named its base loses something.
+    if options.base_name.is_none() && platformed.names_its_base {
+        findings.push(
+            Finding::new(Code::BaseNameDropped, "the result does not name its base")
+                .at(&platformed.app.descriptor.digest)
+                .found(Fact::new(platformed.new.names.first().map_or("no name", String::as_str), &platformed.new.reference))
+                .hint("Give the name with --base-name NAME."),
+        );
+    }
+    PlatformReport {
+        platform: platformed.app.platform().cloned(),
+        from: platformed.app.descriptor.digest.clone(),
+        old_base: platformed.old.as_ref().map(|old| base(old, platformed.evidence.as_ref().and_then(|evidence| evidence.name.clone()))),
+        new_base: Some(base(&platformed.new, options.base_name.clone())),
+        seam: platformed.seam,
+        layers: moved
+            .layers
+            .iter()
+            .zip(&moved.diff_ids)
+            .map(|((origin, layer), diff_id)| LayerReport {
+                origin: *origin,
+                digest: layer.digest.clone(),
+                size: layer.size,
+                media_type: layer.media_type.clone(),
+                diff_id: diff_id.clone(),
+                claimed: *origin == Origin::App,
+            })
+            .collect(),
+        decisions: moved.decisions.clone(),
+        findings,
+        config: Some(moved.config.blob.digest().clone()),
+        manifest: Some(moved.manifest.blob.digest().clone()),
+        evidence: platformed.evidence.as_ref().map(|evidence| evidence.clue),
+        proofs: platformed.proofs.clone(),
+    }
+}

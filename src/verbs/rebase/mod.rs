@@ -1,0 +1,231 @@
+//! Moves an image from its old base onto a new one.
+//!
+//! `decide` settles one platform, `compose` puts the platforms together, `describe` tells what was decided, and `refuse` says why it
+//! could not be. What is written, and in which order, is in [`Plan::apply`].
+
+mod compose;
+mod decide;
+mod describe;
+mod refuse;
+
+use std::sync::Arc;
+
+use super::bases::Bases;
+use super::output::{Cargo, Output, check_name, write};
+use super::{Context, Opened, open, open_among};
+use crate::core::{Code, Digest, Error, Result};
+use crate::oci::{Descriptor, Platform};
+use crate::plan::annotate::Authored;
+use crate::plan::rebase::created::CreatedPolicy;
+use crate::read::{Child, Image, ImageIndex, Source, Tree, verify};
+use crate::report::rebase::{RebaseReport, Status};
+
+use compose::compose;
+use decide::{Platformed, decide};
+
+/// What to do with a platform that the new base lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingPlatform {
+    /// Refuse the whole image.
+    Fail,
+    /// Keep the old manifest of that platform in the new index.
+    KeepOld,
+    /// Leave the platform out.
+    Drop,
+}
+
+/// Which platform to believe where index and config contradict each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrustPlatform {
+    /// Neither.
+    Refuse,
+    /// The descriptor in the index.
+    Descriptor,
+    /// The config.
+    Config,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The image.
+    pub image: String,
+    /// The new base; without it, what the name of the base means now.
+    pub onto: Option<String>,
+    /// Where bases lie.
+    pub bases: Vec<String>,
+    /// The old base, if the person names it.
+    pub from: Option<String>,
+    /// How many layers belong to the old base, if the person says so.
+    pub seam_layers: Option<usize>,
+    /// Rules from base names to references.
+    pub map: Vec<String>,
+    /// One platform only.
+    pub platform: Option<Platform>,
+    /// What to do with a platform that the new base lacks.
+    pub on_missing_platform: MissingPlatform,
+    /// Which platform to believe.
+    pub trust_platform: TrustPlatform,
+    /// Who wins a conflict.
+    pub prefer: Vec<String>,
+    /// Where the date comes from.
+    pub created: CreatedPolicy,
+    /// Annotations for the result.
+    pub annotations: Vec<(String, String)>,
+    /// The name of the new base, if the person knows better.
+    pub base_name: Option<String>,
+    /// Where the result goes; without it only the plan is made.
+    pub output: Option<Output>,
+    /// The names of the result; without any it keeps its name.
+    pub names: Vec<String>,
+    /// The date of the members of an archive.
+    pub mtime: u64,
+}
+
+impl Request {
+    /// A request for `image` that decides nothing else: no bases, no output, the app wins conflicts, every platform must move.
+    pub fn of(image: &str) -> Self {
+        Self {
+            image: image.to_owned(),
+            onto: None,
+            bases: Vec::new(),
+            from: None,
+            seam_layers: None,
+            map: Vec::new(),
+            platform: None,
+            on_missing_platform: MissingPlatform::Fail,
+            trust_platform: TrustPlatform::Refuse,
+            prefer: Vec::new(),
+            created: CreatedPolicy::Newest,
+            annotations: Vec::new(),
+            base_name: None,
+            output: None,
+            names: Vec::new(),
+            mtime: 0,
+        }
+    }
+}
+
+/// Everything that a rebase will do. It is complete: writing needs no further decision.
+#[derive(Debug)]
+pub struct Plan {
+    /// What is to be written and why, for people and for scripts.
+    pub report: RebaseReport,
+    documents: Vec<Authored>,
+    kept: Vec<crate::oci::Verified>,
+    blobs: Vec<(Arc<Source>, Descriptor)>,
+    inputs: Vec<(Arc<Source>, Descriptor)>,
+    /// Everything that was read to make the result.
+    sources: Vec<Arc<Source>>,
+    entries: Vec<(Option<String>, String)>,
+    output: Option<Output>,
+    mtime: u64,
+}
+
+/// Makes the plan: reads and decides, writes nothing.
+///
+/// # Errors
+/// `base.*`, `platform.*`, `image.*`, `ref.*`, and those of documents that cannot be read.
+pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
+    request.names.iter().try_for_each(|name| check_name(name))?;
+    let opened = trusted(open(&request.image, context)?, request.trust_platform)?;
+    if let Tree::Artifact { descriptor, .. } = &opened.tree {
+        return Err(Error::new(Code::NotAnImage, "an artifact stands on no base").at(&descriptor.digest));
+    }
+    let mut known = vec![Arc::clone(&opened.located.source)];
+    let from = request.from.as_deref().map(|text| open_among(text, &known, context)).transpose()?;
+    known.extend(from.iter().map(|from| Arc::clone(&from.located.source)));
+    let onto = request.onto.as_deref().map(|text| open_among(text, &known, context)).transpose()?;
+    let mut bases = Bases::open_among(&request.bases, &request.map, &known, context)?;
+    for source in &known {
+        bases.also(source);
+    }
+
+    let narrowed = request.platform.as_ref().map(|platform| opened.image(Some(platform))).transpose()?;
+    let index = match &opened.tree {
+        Tree::Index(index) => Some(&**index),
+        _ => None,
+    };
+    let images = narrowed.map_or_else(|| opened.tree.images(), |image| vec![image]);
+    if images.is_empty() {
+        return Err(Error::new(Code::NotAnImage, "the index holds no runnable image").at(opened.located.shown()));
+    }
+    let mut decided: Vec<(&Image, Option<Platformed<'_>>)> = Vec::new();
+    for image in images {
+        decided.push((image, decide(image, index, &opened, &bases, from.as_ref(), onto.as_ref(), request, context)?));
+    }
+    compose(request, &opened, narrowed, index, decided, bases.findings.clone(), context)
+}
+
+/// Refuses an image whose index and config disagree on the platform, unless the person said whom to believe.
+fn trusted(mut opened: Opened, trust: TrustPlatform) -> Result<Opened> {
+    fn visit(image: &mut Image, trust: TrustPlatform) -> Result<()> {
+        let contradiction = image.contradictions().into_iter().find(|finding| finding.code == Code::ImagePlatformMismatch);
+        match (contradiction, trust) {
+            (None, _) | (Some(_), TrustPlatform::Config) => Ok(()),
+            (Some(_), TrustPlatform::Descriptor) => {
+                image.config.platform.clone_from(&image.descriptor.platform);
+                Ok(())
+            }
+            (Some(finding), TrustPlatform::Refuse) => {
+                let mut error = Error::new(finding.code, finding.message).at(&image.descriptor.digest);
+                if let (Some(expected), Some(found)) = (finding.expected, finding.found) {
+                    error = error.expected(expected).found(found);
+                }
+                Err(error.hint("Say which one is right with --trust-platform descriptor or --trust-platform config."))
+            }
+        }
+    }
+    fn visit_index(index: &mut ImageIndex, trust: TrustPlatform) -> Result<()> {
+        for child in &mut index.children {
+            match child {
+                Child::Image(image) => visit(image, trust)?,
+                Child::Index(inner) => visit_index(inner, trust)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+    match &mut opened.tree {
+        Tree::Image(image) => visit(image, trust)?,
+        Tree::Index(index) => visit_index(index, trust)?,
+        Tree::Artifact { .. } => {}
+    }
+    Ok(opened)
+}
+
+impl Plan {
+    /// Does what the plan says: hashes every input, writes the blobs, then the index.
+    ///
+    /// # Errors
+    /// Those of inputs that are not what their digests say, and of writing.
+    pub fn apply(mut self, context: Context<'_>) -> Result<RebaseReport> {
+        let Some(output) = &self.output else { return Ok(self.report) };
+        let mut cargo = Cargo::default();
+        self.sources.iter().for_each(|source| cargo.input(source));
+        for (source, layer) in &self.blobs {
+            // A layer that names addresses may stay away: it is external for everyone.
+            if layer.urls.is_empty() || source.container().blob(&layer.digest)?.is_some() {
+                cargo.blob(source, layer);
+            }
+        }
+        // Every input is hashed once: what is copied while it is copied, what is not before anything is written.
+        let copied: std::collections::BTreeSet<&Digest> = self.blobs.iter().map(|(_, layer)| &layer.digest).collect();
+        let mut rest: Vec<(Arc<Source>, Descriptor)> = Vec::new();
+        for (source, layer) in &self.inputs {
+            let known = copied.contains(&layer.digest) || rest.iter().any(|(_, other)| other.digest == layer.digest);
+            if !known && source.container().blob(&layer.digest)?.is_some() {
+                rest.push((Arc::clone(source), layer.clone()));
+            }
+        }
+        let hashed = verify::hash_all(&rest, context.jobs, context.events)?;
+        for document in self.kept.iter().chain(self.documents.iter().map(|document| &document.blob)) {
+            cargo.document(document);
+        }
+        let committed = write(output, &cargo, &self.entries, self.mtime, context)?;
+        self.report.status = Status::Written;
+        self.report.findings.extend(committed.findings.iter().cloned());
+        self.report.written = Some(crate::report::rebase::WrittenReport::of(&committed, rest.len() + self.blobs.len(), hashed));
+        Ok(self.report)
+    }
+}
