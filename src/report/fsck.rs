@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Page, Report, Tone, exit_of};
-use crate::core::{ExitClass, Finding, Severity, text};
+use crate::core::{Code, ExitClass, Finding, Severity, text};
 use crate::read::SourceKind;
 
 /// One source.
@@ -49,7 +49,14 @@ impl Report for FsckReport {
     fn render(&self, page: &mut Page) {
         for source in &self.sources {
             let bad = source.findings.iter().filter(|finding| finding.severity >= Severity::Damage).count();
-            let word = if bad == 0 { page.toned(Tone::Good, "clean") } else { page.toned(Tone::Bad, "damaged") };
+            // "Clean" is said only where everything was looked at.
+            let sparse = source.findings.iter().any(|finding| finding.code == Code::BlobMissing);
+            let word = match (bad, self.level, sparse) {
+                (0, 2, false) => page.toned(Tone::Good, "clean"),
+                (0, 2, true) => page.toned(Tone::Caution, "clean but sparse"),
+                (0, level, _) => page.toned(Tone::Caution, &format!("nothing wrong at level {level}, which does not hash layers:")),
+                _ => page.toned(Tone::Bad, "damaged"),
+            };
             let kind = source.kind.map_or("unreadable", SourceKind::name);
             page.line(0, &format!("{word} {} ({kind})", text::escape(&source.path)));
             if source.kind.is_some() {

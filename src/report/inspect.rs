@@ -211,6 +211,7 @@ impl Report for InspectReport {
             }
         }
         page.findings(0, &self.findings);
+        page.line_toned(0, Tone::Dim, "Documents were hashed, layers were not: `airbase fsck` hashes everything.");
     }
 
     fn exit(&self) -> Option<ExitClass> {

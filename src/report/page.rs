@@ -2,6 +2,9 @@
 
 use crate::core::{Digest, Finding, Severity, text};
 
+/// The longest value that is shown whole, in characters. Annotations may hold megabytes.
+const MOST_CHARACTERS: usize = 1200;
+
 /// What a piece of text means; on a terminal it is a colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
@@ -70,9 +73,14 @@ impl Page {
         self.line(depth, &words);
     }
 
-    /// `label` and an untrusted value, aligned.
+    /// `label` and an untrusted value, aligned. A value of more than a screen is cut; the JSON form has it whole.
     pub fn field(&mut self, depth: usize, label: &str, value: &str) {
-        let value = text::escape(value);
+        let mut value = text::escape(value);
+        if let Some((end, _)) = value.char_indices().nth(MOST_CHARACTERS) {
+            let length = value.chars().count();
+            value.truncate(end);
+            value.push_str(&format!("… ({length} characters in all)"));
+        }
         self.trusted_field(depth, label, &value);
     }
 

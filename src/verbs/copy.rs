@@ -81,6 +81,7 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
         .iter()
         .map(|layer| Finding::new(Code::BlobExternal, "a layer that is kept elsewhere was not there and was not copied").at(&layer.digest))
         .collect();
+    findings.extend(source.container().findings());
     findings.extend(committed.findings.iter().cloned());
     Ok(CopyReport {
         images,

@@ -31,7 +31,14 @@ pub fn fsck(paths: &[String], level: u8, allow_sparse: bool, context: Context<'_
     }
     let mut sources = Vec::new();
     for path in paths {
-        let path = crate::read::Reference::existing(path)?.path;
+        let reference = crate::read::Reference::existing(path)?;
+        if reference.name.is_some() || reference.digest.is_some() {
+            return Err(Error::new(Code::UsageArgument, "fsck checks whole sources")
+                .expected(Fact::new("the path of a layout, an archive or a folder of them", "fsck"))
+                .found(Fact::new(&reference.text, "the command line"))
+                .hint(format!("Give the path alone: {}", reference.shown_path())));
+        }
+        let path = reference.path;
         for path in crate::read::paths(&path)? {
             sources.push(check(&path, level, allow_sparse, context));
         }

@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("report", &["core", "oci", "plan", "read", "write"]),
     ("verbs", &["core", "format", "oci", "plan", "read", "report", "write"]),
     // On top of all: the demonstration makes its images with what lies far below.
-    ("cli", &["core", "format", "oci", "plan", "read", "report", "verbs", "write"]),
+    ("cli", &["core", "oci", "plan", "read", "report", "verbs"]),
 ];
 
 fn root() -> PathBuf {

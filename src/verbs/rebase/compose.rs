@@ -35,7 +35,7 @@ pub(super) fn compose<'a>(
             platforms: Vec::new(),
             result: None,
             output: None,
-            findings,
+            findings: findings.into_iter().chain(opened.located.source.container().findings()).collect(),
             left_behind: Vec::new(),
             written: None,
         },
