@@ -14,6 +14,8 @@ pub enum Standing {
     Current,
     /// The name of its base means another image now.
     Outdated,
+    /// Others stand on it or should, it names no base, and nothing local is one: the ground.
+    Base,
     /// It is not known.
     Unknown,
 }
@@ -26,6 +28,8 @@ pub struct Item {
     pub image: String,
     /// Its digest.
     pub digest: Digest,
+    /// The digest of its manifest for the platform.
+    pub manifest: Digest,
     /// The platform.
     pub platform: Option<Platform>,
     /// The verdict.
@@ -57,6 +61,8 @@ pub struct OutdatedReport {
     pub current: usize,
     /// How many are outdated.
     pub outdated: usize,
+    /// How many are bases themselves.
+    pub bases: usize,
     /// How many are unknown.
     pub unknown: usize,
     /// What could not be read.
@@ -76,6 +82,7 @@ impl Report for OutdatedReport {
             let (tone, word) = match item.standing {
                 Standing::Current => (Tone::Good, "current "),
                 Standing::Outdated => (Tone::Bad, "outdated"),
+                Standing::Base => (Tone::Dim, "base    "),
                 Standing::Unknown => (Tone::Caution, "unknown "),
             };
             let word = page.toned(tone, word);
@@ -94,10 +101,12 @@ impl Report for OutdatedReport {
                     let line = format!("base {name} was {}, is now {} ({newer})", digest(&item.base), digest(&item.newer));
                     page.line(5, &line);
                 }
+                Standing::Base => {}
                 Standing::Unknown => page.line(5, &item.reason.as_deref().map(text::escape).unwrap_or_default()),
             }
         }
-        page.line(0, &format!("{} current, {} outdated, {} unknown", self.current, self.outdated, self.unknown));
+        let bases = if self.bases > 0 { format!(", {} bases themselves", self.bases) } else { String::new() };
+        page.line(0, &format!("{} current, {} outdated, {} unknown{bases}", self.current, self.outdated, self.unknown));
         page.findings(0, &self.findings);
     }
 

@@ -1,9 +1,11 @@
 //! Whose base has moved on.
 
+use std::collections::BTreeSet;
+
 use super::Context;
 use super::base::{each_image, show_image};
 use super::bases::{Bases, Followed, candidate};
-use crate::core::{Code, Result};
+use crate::core::{Code, Digest, Result};
 use crate::plan::base::claims;
 use crate::read::{Image, ImageIndex, Located, Tree};
 use crate::report::outdated::{Item, OutdatedReport, Standing};
@@ -14,7 +16,7 @@ use crate::report::outdated::{Item, OutdatedReport, Standing};
 /// Those of paths that cannot be opened; an image that cannot be read is a finding.
 pub fn outdated(paths: &[String], bases: &[String], map: &[String], context: Context<'_>) -> Result<OutdatedReport> {
     let known = Bases::open(bases, map, context)?;
-    let mut report = OutdatedReport { items: Vec::new(), current: 0, outdated: 0, unknown: 0, findings: known.findings.clone() };
+    let mut report = OutdatedReport { items: Vec::new(), current: 0, outdated: 0, bases: 0, unknown: 0, findings: known.findings.clone() };
     let mut findings = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
     each_image(paths, context, &mut findings, &mut |located, tree| {
@@ -32,10 +34,23 @@ pub fn outdated(paths: &[String], bases: &[String], map: &[String], context: Con
     })?;
     findings.extend(known.catalogue()?.findings.iter().cloned());
     report.findings.extend(findings);
+    // An image that others stand on, or should stand on, and that itself names no base and has none here, is the ground. One that
+    // nobody stands on may be an app whose base is missing: that stays unknown.
+    let ground: BTreeSet<Digest> = report.items.iter().flat_map(|item| [item.base.clone(), item.newer.clone()]).flatten().collect();
+    // Of an index, all platforms count as one: not every app has all of them.
+    let ground: BTreeSet<Digest> =
+        report.items.iter().filter(|item| ground.contains(&item.manifest)).map(|item| item.digest.clone()).collect();
+    for item in &mut report.items {
+        if item.standing == Standing::Unknown && item.base.is_none() && item.base_name.is_none() && ground.contains(&item.digest) {
+            item.standing = Standing::Base;
+            item.reason = None;
+        }
+    }
     for item in &report.items {
         match item.standing {
             Standing::Current => report.current += 1,
             Standing::Outdated => report.outdated += 1,
+            Standing::Base => report.bases += 1,
             Standing::Unknown => report.unknown += 1,
         }
     }
@@ -46,6 +61,7 @@ fn judge(located: &Located, image: &Image, index: Option<&ImageIndex>, bases: &B
     let mut item = Item {
         image: located.shown(),
         digest: located.descriptor.digest.clone(),
+        manifest: image.descriptor.digest.clone(),
         platform: image.platform().cloned(),
         standing: Standing::Unknown,
         base_name: None,

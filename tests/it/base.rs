@@ -531,6 +531,20 @@ fn outdated_says_of_every_image_where_it_stands_and_why() {
     assert_eq!(status, 0);
 }
 
+/// A folder that holds its bases too can pass the gate: what others stand on is the ground. What nobody stands on may be an app
+/// whose base is missing, and does not pass.
+#[test]
+fn outdated_knows_the_bases_among_the_images() {
+    let environment = Environment::new();
+    let app = new().and(&[&a(1)]);
+    Layout::new().image("os:1", &new()).image("app:1", &app).write(&environment.join("all"));
+    let (status, report) = environment.json(&["outdated", "all", "--bases", "all"]);
+    assert_eq!((status, &report["bases"], &report["current"]), (0, &json!(1), &json!(1)), "{report:#}");
+    Layout::new().image("os:1", &new()).image("app:1", &app).image("lost:1", &Image::of(&[&a(7)])).write(&environment.join("more"));
+    let (status, report) = environment.json(&["outdated", "more", "--bases", "more"]);
+    assert_eq!((status, &report["bases"], &report["unknown"]), (1, &json!(1), &json!(1)), "{report:#}");
+}
+
 /// An image without annotations follows the name that its base has here.
 #[test]
 fn outdated_needs_no_annotation() {
