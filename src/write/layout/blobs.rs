@@ -1,0 +1,218 @@
+//! Blobs into a layout: staged, verified, flushed, named.
+
+use super::{FLUSHED_SINGLY, Layout, WAVE};
+use crate::core::event::Events;
+use crate::core::fsys::{EntryKind, File, Published, Staged, WriteDirectory, schedule};
+use crate::core::{Algorithm, Code, Error, Fact, Finding, Result, workers};
+use crate::write::Committed;
+use crate::write::payload::{Payload, total};
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+
+/// What became of a blob in the first step.
+enum Outcome<'r> {
+    /// It is there and was verified by us before.
+    Known,
+    /// It is there and is what its name says.
+    Good(File),
+    /// It is not there.
+    New(Staged<'r>),
+    /// Something else is in its place.
+    Repair(Staged<'r>, &'static str),
+}
+
+impl Layout {
+    pub(super) fn write_blobs(
+        &self,
+        root: &WriteDirectory,
+        payloads: &[&Payload<'_>],
+        events: &dyn Events,
+        committed: &mut Committed,
+    ) -> Result<()> {
+        events.begin("write", payloads.len() as u64, total(payloads.iter().copied()));
+        // Parts of streams first and in their order, across waves too; then the largest first.
+        let mut order = payloads.to_vec();
+        order.sort_by_key(|payload| {
+            let (size, sequence) = payload.place();
+            (sequence.is_none(), sequence, std::cmp::Reverse(size))
+        });
+        let mut shelves = BTreeMap::new();
+        for wave in order.chunks(WAVE) {
+            self.write_wave(root, wave, events, committed, &mut shelves)?;
+        }
+        for shelf in shelves.values() {
+            committed.flushing(|| shelf.sync())?;
+        }
+        events.end();
+        Ok(())
+    }
+
+    fn write_wave(
+        &self,
+        root: &WriteDirectory,
+        wave: &[&Payload<'_>],
+        events: &dyn Events,
+        committed: &mut Committed,
+        shelves: &mut BTreeMap<Algorithm, WriteDirectory>,
+    ) -> Result<()> {
+        let groups = schedule(wave.iter().map(|payload| payload.place()));
+        let staged = workers::run(self.options.jobs, groups.len(), |number, buffer, stop| {
+            let mut outcomes = Vec::new();
+            for position in groups.get(number).into_iter().flatten() {
+                let payload = wave.get(*position).ok_or_else(|| Error::new(Code::Bug, "a blob was counted and is not there"))?;
+                outcomes.push((*position, self.stage(root, payload, buffer, stop, events)?));
+            }
+            Ok(outcomes)
+        })?;
+        let mut outcomes: Vec<(usize, Outcome<'_>)> = staged.into_iter().flatten().collect();
+        outcomes.sort_unstable_by_key(|(position, _)| *position);
+        let outcomes: Vec<Outcome<'_>> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
+        // What was there before may have been written by a tool that flushes nothing.
+        let flushed = outcomes.iter().filter(|outcome| !matches!(outcome, Outcome::Known)).count();
+        committed.flushing(|| {
+            if flushed > FLUSHED_SINGLY {
+                return root.sync_all();
+            }
+            outcomes.iter().try_for_each(|outcome| match outcome {
+                Outcome::Known => Ok(()),
+                Outcome::Good(file) => root.sync_file(file),
+                Outcome::New(staged) | Outcome::Repair(staged, _) => staged.sync(),
+            })
+        })?;
+        for (payload, outcome) in wave.iter().zip(outcomes) {
+            let algorithm = payload.digest.algorithm();
+            if !matches!(outcome, Outcome::Known) && !shelves.contains_key(&algorithm) {
+                shelves.insert(algorithm, shelf(root, algorithm, committed)?);
+            }
+            let Some(shelf) = shelves.get(&algorithm) else {
+                committed.blobs_reused += 1;
+                events.item();
+                continue;
+            };
+            match outcome {
+                Outcome::Known | Outcome::Good(_) => committed.blobs_reused += 1,
+                Outcome::New(staged) => Self::publish(root, shelf, payload, staged, committed)?,
+                Outcome::Repair(staged, what) => repair(shelf, payload, staged, what, committed)?,
+            }
+            if let Some(stamp) = shelf.stamp(payload.digest.hex()) {
+                self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(payload.digest.clone(), stamp);
+            }
+            events.item();
+        }
+        Ok(())
+    }
+
+    /// Verifies the blob if its name is there, stages it if not.
+    fn stage<'r>(
+        &self,
+        root: &'r WriteDirectory,
+        payload: &Payload<'_>,
+        buffer: &mut [u8],
+        stop: &AtomicBool,
+        events: &dyn Events,
+    ) -> Result<Outcome<'r>> {
+        let path = payload.digest.blob_path();
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&payload.digest).copied();
+        if known.is_some() && root.stamp(&path) == known {
+            events.bytes(payload.size);
+            return Ok(Outcome::Known);
+        }
+        let bad = match Self::examine(root, payload, buffer, stop)? {
+            Stored::Good(file) => {
+                events.bytes(payload.size);
+                return Ok(Outcome::Good(file));
+            }
+            Stored::Bad(what) => Some(what),
+            Stored::Missing => None,
+        };
+        let staged = root.stage()?;
+        payload.copy(buffer, stop, events, |bytes, offset| staged.write_at(bytes, offset))?;
+        Ok(match bad {
+            Some(what) => Outcome::Repair(staged, what),
+            None => Outcome::New(staged),
+        })
+    }
+
+    /// What is stored under the name of a blob. A link inside the layout is read, and never written through.
+    fn examine(root: &WriteDirectory, payload: &Payload<'_>, buffer: &mut [u8], stop: &AtomicBool) -> Result<Stored> {
+        let path = payload.digest.blob_path();
+        match root.directory().blob(&path) {
+            Ok(None) => Ok(Stored::Missing),
+            Ok(Some(file)) => {
+                let sound = payload.is_stored_in(&file, buffer, stop)?;
+                Ok(if sound { Stored::Good(file) } else { Stored::Bad("other bytes") })
+            }
+            Err(error) if error.code() == Code::PathSymlink && root.directory().kind(&path)? == Some(EntryKind::Symlink) => {
+                Ok(Stored::Bad("a symbolic link that leads nowhere inside the layout"))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn publish(
+        root: &WriteDirectory,
+        shelf: &WriteDirectory,
+        payload: &Payload<'_>,
+        staged: Staged<'_>,
+        committed: &mut Committed,
+    ) -> Result<()> {
+        match staged.publish(shelf, payload.digest.hex())? {
+            Published::New => {
+                committed.blobs_written += 1;
+                committed.bytes_written += payload.size;
+                Ok(())
+            }
+            // Somebody else was faster. Theirs is kept if it is right; ours is at hand if it is not.
+            Published::Exists(staged) => {
+                let mut buffer = vec![0; crate::core::limits::CHUNK_BYTES];
+                match Self::examine(root, payload, &mut buffer, &AtomicBool::new(false))? {
+                    Stored::Good(file) => {
+                        committed.flushing(|| root.sync_file(&file))?;
+                        committed.blobs_reused += 1;
+                        Ok(())
+                    }
+                    Stored::Bad(what) => repair(shelf, payload, staged, what, committed),
+                    Stored::Missing => repair(shelf, payload, staged, "a name that came and went", committed),
+                }
+            }
+        }
+    }
+}
+
+/// What lies under the name of a blob.
+enum Stored {
+    Missing,
+    Good(File),
+    Bad(&'static str),
+}
+
+/// The directory of the blobs of an algorithm, made if necessary. Links are refused.
+fn shelf(root: &WriteDirectory, algorithm: Algorithm, committed: &mut Committed) -> Result<WriteDirectory> {
+    let path = format!("blobs/{}", algorithm.name());
+    if let Some(shelf) = root.beneath(&path)? {
+        return Ok(shelf);
+    }
+    root.make_directory("blobs")?;
+    let blobs = root.beneath("blobs")?.ok_or_else(|| Error::new(Code::LayoutBlobsMissing, "the directory blobs vanished"))?;
+    blobs.make_directory(algorithm.name())?;
+    let shelf =
+        blobs.beneath(algorithm.name())?.ok_or_else(|| Error::new(Code::LayoutBlobsMissing, format!("the directory {path} vanished")))?;
+    committed.flushing(|| blobs.sync())?;
+    committed.flushing(|| root.sync())?;
+    Ok(shelf)
+}
+
+/// Puts a verified blob in the place of something that is not it.
+fn repair(shelf: &WriteDirectory, payload: &Payload<'_>, staged: Staged<'_>, what: &str, committed: &mut Committed) -> Result<()> {
+    staged.replace(shelf, payload.digest.hex())?;
+    committed.blobs_written += 1;
+    committed.bytes_written += payload.size;
+    committed.findings.push(
+        Finding::new(Code::BlobRepaired, "a stored blob was not what its name says; it was replaced")
+            .at(&payload.digest)
+            .expected(Fact::new(&payload.digest, "the name of the file"))
+            .found(Fact::new(what, shelf.directory().path().display())),
+    );
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! The index of a layout, exchanged in one step.
+
+use super::{INDEX, Layout, MERGES, TORN_PAUSE, TORN_READS};
+use crate::core::clock::Stopwatch;
+use crate::core::fsys::{IndexLock, Staged, WriteDirectory, shown};
+use crate::core::{Code, Digest, Error, Fact, Result, Severity, clock};
+use crate::format::json::Document;
+use crate::write::index_edit::IndexEdit;
+use crate::write::{Committed, index_edit};
+
+impl Layout {
+    /// Reads the index and applies the edits. A file that cannot be read may be in the middle of being written in place
+    /// by another program, so it gets a little time.
+    pub(super) fn plan(&self, root: &WriteDirectory, edits: &[IndexEdit]) -> Result<Plan> {
+        let mut reads = 0;
+        loop {
+            match self.try_plan(root, INDEX, edits) {
+                Err(Unready::Torn(error)) if reads >= TORN_READS => return Err(error),
+                Err(Unready::Torn(_)) => clock::sleep(TORN_PAUSE),
+                Err(Unready::Refused(error)) => return Err(error),
+                Ok(plan) => return Ok(plan),
+            }
+            reads += 1;
+        }
+    }
+
+    fn try_plan(&self, root: &WriteDirectory, name: &str, edits: &[IndexEdit]) -> Result<Plan, Unready> {
+        let bytes = self.read_index(root, name)?;
+        let limits = &self.options.limits;
+        // Edits bring JSON too; only what is wrong with the index itself can heal by waiting.
+        if let Err(error) = Document::parse(&bytes, limits) {
+            return Err(self.unreadable(&bytes, error));
+        }
+        let text = std::str::from_utf8(&bytes).unwrap_or_default();
+        let text = index_edit::apply(text, edits, limits).map_err(Unready::Refused)?;
+        Ok(Plan { bytes, text })
+    }
+
+    fn unreadable(&self, bytes: &[u8], error: Error) -> Unready {
+        let path = self.path.join(INDEX);
+        if bytes.trim_ascii().ends_with(b"}") {
+            return Unready::Torn(error.at(shown(&path)));
+        }
+        Unready::Torn(
+            Error::new(Code::LayoutIndexTruncated, format!("{} is empty or cut off; it was left as it is", shown(&path)))
+                .expected(Fact::new("a JSON object", "image-spec, image-layout.md"))
+                .found(Fact::new(format!("{} bytes", bytes.len()), INDEX)),
+        )
+    }
+
+    fn read_index(&self, root: &WriteDirectory, name: &str) -> Result<Vec<u8>, Unready> {
+        let path = self.path.join(name);
+        let missing = || Unready::Refused(Error::new(Code::LayoutIndexMissing, format!("{} is not there", shown(&path))));
+        let file = root.directory().file(name).map_err(Unready::Refused)?.ok_or_else(missing)?;
+        match file.read_all(self.options.limits.index_bytes) {
+            Ok(Some(bytes)) => Ok(bytes),
+            Ok(None) => Err(Unready::Refused(
+                Error::new(Code::DocTooLarge, format!("{} is larger than the limit", shown(&path)))
+                    .expected(Fact::new(format!("at most {} bytes", self.options.limits.index_bytes), "the limit")),
+            )),
+            // It grew or shrank under our hands.
+            Err(error) if error.code() == Code::BlobChanged || error.raw_os_error().is_none() => {
+                Err(Unready::Torn(Error::new(Code::InputChanged, format!("{} is being written by another program", shown(&path)))))
+            }
+            Err(error) => Err(Unready::Refused(error)),
+        }
+    }
+
+    /// Replaces the index; `false` if the edits turned out to be there already.
+    pub(super) fn commit_index(&self, root: &WriteDirectory, first: Plan, edits: &[IndexEdit], committed: &mut Committed) -> Result<bool> {
+        let _lock = IndexLock::take(root, self.options.lock_timeout)?;
+        // Mostly nobody wrote since the edits were tried, and a large index need not be parsed twice.
+        let mut plan = match self.read_index(root, INDEX) {
+            Ok(bytes) if bytes == first.bytes => first,
+            _ => self.plan(root, edits)?,
+        };
+        for _ in 0..MERGES {
+            let Some(text) = &plan.text else { return Ok(false) };
+            let mut staged = Self::stage_index(root, text.as_bytes(), committed)?;
+            let name = staged.name()?.to_owned();
+            if root.exchange(&name, INDEX)? {
+                // What has this name now is the old index, or another program's.
+                staged.forget();
+                self.settle(root, name, plan, edits, committed)?;
+                return Ok(true);
+            }
+            // A file system that cannot exchange: the last look is as late as it can be.
+            match self.read_index(root, INDEX) {
+                Ok(bytes) if bytes == plan.bytes => {
+                    staged.replace(root, INDEX)?;
+                    committed.flushing(|| root.sync()).map_err(|error| self.after_publication(&error))?;
+                    return Ok(true);
+                }
+                _ => plan = self.plan(root, edits)?,
+            }
+        }
+        Err(self.conflict())
+    }
+
+    fn stage_index<'r>(root: &'r WriteDirectory, text: &[u8], committed: &mut Committed) -> Result<Staged<'r>> {
+        let staged = root.stage()?;
+        staged.write_at(text, 0)?;
+        staged.resemble(INDEX)?;
+        committed.flushing(|| staged.sync())?;
+        Ok(staged)
+    }
+
+    /// After the exchange: makes sure that what came out is what was read, and if it is not, that nothing of it is lost.
+    fn settle(&self, root: &WriteDirectory, mut out: String, plan: Plan, edits: &[IndexEdit], committed: &mut Committed) -> Result<()> {
+        let mut expected = plan.bytes;
+        let mut published = plan.text.unwrap_or_default().into_bytes();
+        // Another program's version that is part of `published`, and goes once that is certain.
+        let mut merged: Option<String> = None;
+        for _ in 0..MERGES {
+            let theirs = match self.read_index(root, &out) {
+                Ok(bytes) => bytes,
+                Err(Unready::Torn(_)) => Vec::new(),
+                Err(Unready::Refused(error)) => return Err(self.after_publication(&error)),
+            };
+            if theirs == expected {
+                let removed = merged.iter().chain([&out]).try_for_each(|name| root.unlink(name));
+                let flushed = committed.flushing(|| root.sync());
+                return removed.and(flushed).map_err(|error| self.after_publication(&error));
+            }
+            let plan = match self.wait_for(root, &out, edits) {
+                Ok(plan) => plan,
+                Err(Unready::Torn(_)) => return Err(self.keep(root, &out)),
+                // Their version and our edits do not go together. Theirs was first.
+                Err(Unready::Refused(error)) => {
+                    if !root.exchange(&out, INDEX).map_err(|error| self.after_publication(&error))? {
+                        return Err(self.keep(root, &out));
+                    }
+                    let ours = self.read_index(root, &out).unwrap_or_default();
+                    if ours != published {
+                        return Err(self.keep(root, &out));
+                    }
+                    root.unlink(&out).and_then(|()| root.sync()).map_err(|error| self.after_publication(&error))?;
+                    return Err(error);
+                }
+            };
+            let text = plan.text.map_or(plan.bytes, String::into_bytes);
+            let mut step = || -> Result<Option<String>> {
+                let mut staged = Self::stage_index(root, &text, committed)?;
+                let name = staged.name()?.to_owned();
+                let exchanged = root.exchange(&name, INDEX)?;
+                if exchanged {
+                    staged.forget();
+                }
+                Ok(exchanged.then_some(name))
+            };
+            let Some(name) = step().map_err(|error| self.after_publication(&error))? else { return Err(self.keep(root, &out)) };
+            if let Some(older) = merged.replace(std::mem::replace(&mut out, name)) {
+                // Two programs in a row: the newer version need not contain the older one, so that one is kept.
+                let kept = self.keep(root, &older).into_finding();
+                committed.findings.push(kept.severity(Severity::Warning));
+            }
+            expected = std::mem::replace(&mut published, text);
+        }
+        Err(self.keep(root, &out))
+    }
+
+    /// Waits until another program has written its index to the end.
+    fn wait_for(&self, root: &WriteDirectory, name: &str, edits: &[IndexEdit]) -> Result<Plan, Unready> {
+        let watch = Stopwatch::start();
+        loop {
+            match self.try_plan(root, name, edits) {
+                Err(Unready::Torn(_)) if watch.elapsed() < self.options.lock_timeout => clock::sleep(TORN_PAUSE),
+                other => return other,
+            }
+        }
+    }
+
+    /// Gives up; the other program's version stays under a name that says what it is.
+    fn keep(&self, root: &WriteDirectory, name: &str) -> Error {
+        let bytes = self.read_index(root, name).unwrap_or_default();
+        let kept = format!("{INDEX}.conflict-{}", Digest::sha256(&bytes).hex().get(..12).unwrap_or_default());
+        let kept = if root.rename(name, &kept).is_ok() { kept } else { name.to_owned() };
+        self.conflict().detail(format!("the other program's version is kept as {}", shown(&self.path.join(kept))))
+    }
+
+    fn conflict(&self) -> Error {
+        Error::new(Code::WriteConflict, format!("another program keeps writing {}", shown(&self.path.join(INDEX))))
+    }
+
+    pub(super) fn after_publication(&self, error: &Error) -> Error {
+        Error::new(Code::IoAfterPublication, format!("{} was published, but a last step failed", shown(&self.path))).detail(error)
+    }
+}
+
+/// An index as it was read, and what it shall become; `None` if it is that already.
+pub(super) struct Plan {
+    bytes: Vec<u8>,
+    pub(super) text: Option<String>,
+}
+
+/// Why an index could not be edited.
+enum Unready {
+    /// It may be in the middle of being written.
+    Torn(Error),
+    /// Waiting will not help.
+    Refused(Error),
+}

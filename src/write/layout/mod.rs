@@ -1,0 +1,302 @@
+//! Adding to an image layout.
+//!
+//! The protocol, in the order in which it reaches the disk:
+//!
+//! 1. The store lock is taken, shared. The layout is checked, and the edits are tried on the index as it is, so that
+//!    what cannot work fails before gigabytes were copied.
+//! 2. Each blob is staged without a name and hashed on the way. A blob whose name is there already is verified instead;
+//!    if its bytes are wrong, it will be replaced (`blob.repaired`). A name is never trusted: other tools leave
+//!    truncated blobs behind and then "reuse" them.
+//! 3. The staged blobs are flushed, then named by `linkat`, then their directory is flushed. Only now may an index speak
+//!    of them. Many blobs go in waves, because each staged blob holds an open file.
+//! 4. Under the index lock `index.json` is read, edited as text, written beside the old one, flushed, and *exchanged*
+//!    with it. The file that comes out of the exchange must be the one that was read. If it is not, a program that
+//!    knows no lock wrote in between: the edits are applied to its version, and that is exchanged in.
+//! 5. The old index is removed and the root is flushed. Only now is success reported. A failure after the exchange is
+//!    `io.after_publication`.
+//!
+//! A layout that does not exist is built beside its place under a temporary name and moved there in one step. An empty
+//! directory, which may be a mount point and cannot be moved over, gets an empty `index.json`, then `oci-layout`, and is
+//! then added to.
+//!
+//! `oci-layout` is never rewritten. An index that cannot be read is never replaced by a new one: that would lose every
+//! tag, and the blobs are usually still there.
+//!
+//! What a kill or a full disk can leave behind, all of it harmless: verified blobs that no index names yet, the lock file
+//! `index.json.lock`, and temporary names (`.airbase-tmp-PID-RANDOM` in the root, `.NAME.airbase-tmp-RANDOM` beside a
+//! layout that was being made). `index.json.conflict-HASH` is another program's index that could not be merged.
+
+mod blobs;
+mod index;
+
+use crate::core::event::Events;
+use crate::core::fsys::{Faults, INDEX_LOCK, Stamp, StoreLock, WriteDirectory, is_temporary, shown, temporary_sibling};
+use crate::core::{Code, Digest, Error, Fact, Limits, Result};
+use crate::format::json::{Document, Node};
+use crate::write::index_edit::{EMPTY_INDEX, IndexEdit};
+use crate::write::payload::{Payload, distinct};
+use crate::write::{Committed, MARKER, index_edit};
+use rustix::io::Errno;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+const INDEX: &str = "index.json";
+const MARKER_FILE: &str = "oci-layout";
+
+/// Above this many blobs one flush of the file system is faster than a flush of each.
+const FLUSHED_SINGLY: usize = 8;
+
+/// How many blobs are staged at once: each holds an open file, and 1024 is a usual limit of those.
+const WAVE: usize = 128;
+
+/// How often an index that another program is just writing is read again, and how long to wait before.
+const TORN_READS: usize = 3;
+const TORN_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often the edits are applied to another program's new index before giving up.
+const MERGES: usize = 5;
+
+/// How a layout is written.
+#[derive(Debug, Clone)]
+pub struct LayoutOptions {
+    /// How many threads hash and write.
+    pub jobs: usize,
+    /// How long to wait for other writers.
+    pub lock_timeout: Duration,
+    /// The bounds on the index.
+    pub limits: Limits,
+    /// The gate of all changes.
+    pub faults: Faults,
+}
+
+impl Default for LayoutOptions {
+    fn default() -> Self {
+        Self {
+            jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            lock_timeout: Duration::from_secs(30),
+            limits: Limits::STANDARD,
+            faults: Faults::none(),
+        }
+    }
+}
+
+/// An image layout that is written to. Several threads and processes may commit at once.
+#[derive(Debug)]
+pub struct Layout {
+    path: PathBuf,
+    options: LayoutOptions,
+    root: OnceLock<WriteDirectory>,
+    /// Blobs that this handle verified or wrote: while the file is the same one, it is not hashed again. A batch of
+    /// hundreds of images on one base would otherwise hash that base hundreds of times.
+    known: Mutex<HashMap<Digest, Stamp>>,
+}
+
+/// What a directory is that something shall be added to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// A layout.
+    Ready,
+    /// An empty directory, or one where making a layout was interrupted.
+    Unborn,
+}
+
+impl Layout {
+    /// Gets ready to write to the layout at `path`, which may not exist yet, or be an empty directory. Nothing is
+    /// changed before the first commit.
+    ///
+    /// # Errors
+    /// `layout.*` if there is something at `path` that is no sound layout, `usage.output`, `path.*`, `io`.
+    pub fn open_or_create(path: &Path, options: LayoutOptions) -> Result<Self> {
+        let layout = Self { path: path.to_owned(), options, root: OnceLock::new(), known: Mutex::new(HashMap::new()) };
+        match layout.open()? {
+            Some(root) => {
+                layout.check(root)?;
+            }
+            None => {
+                layout.place()?;
+            }
+        }
+        Ok(layout)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes `payloads`, then applies `edits` to the index in one step.
+    ///
+    /// When this returns an error, the index is as it was before, unless the code is `io.after_publication` (it is
+    /// published and may not survive a power cut) or `write.conflict` (another program fought for it). When it returns
+    /// success, the result survives a power cut.
+    ///
+    /// # Errors
+    /// `descriptor.size_mismatch`, `blob.digest_mismatch`, `descriptor.conflict` for the payloads; `layout.*`, `json.*`,
+    /// `ref.ambiguous` for the index; `write.busy`, `write.conflict`, `path.*`, `io`, `io.space`, `io.after_publication`.
+    pub fn commit(&self, payloads: &[Payload<'_>], edits: &[IndexEdit], events: &dyn Events) -> Result<Committed> {
+        let payloads = distinct(payloads)?;
+        if self.open()?.is_none()
+            && let Some(committed) = self.create(&payloads, edits, events)?
+        {
+            return Ok(committed);
+        }
+        match self.open()? {
+            Some(root) => self.add(root, &payloads, edits, events),
+            None => Err(self.unusable()),
+        }
+    }
+
+    /// The directory, if it is there.
+    fn open(&self) -> Result<Option<&WriteDirectory>> {
+        if self.root.get().is_none() {
+            match WriteDirectory::open(&self.path, &self.options.faults) {
+                Ok(root) => {
+                    // If another thread was faster, its handle serves as well.
+                    let _ = self.root.set(root.for_its_owner()?);
+                }
+                Err(error) if error.raw_os_error() == Some(Errno::NOENT.raw_os_error()) => return Ok(None),
+                Err(error) if error.raw_os_error() == Some(Errno::NOTDIR.raw_os_error()) => return Err(self.unusable()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.root.get())
+    }
+
+    fn unusable(&self) -> Error {
+        Error::new(Code::UsageOutput, format!("{} is not a directory and cannot become a layout", shown(&self.path)))
+    }
+
+    /// The directory in which the layout lies, and its name there.
+    fn place(&self) -> Result<(WriteDirectory, &str)> {
+        let name = self.path.file_name().and_then(std::ffi::OsStr::to_str).ok_or_else(|| self.unusable())?;
+        let parent = match self.path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        Ok((WriteDirectory::open(parent, &self.options.faults)?, name))
+    }
+
+    /// Builds the layout beside its place and moves it there. `None` if somebody else made one meanwhile.
+    fn create(&self, payloads: &[&Payload<'_>], edits: &[IndexEdit], events: &dyn Events) -> Result<Option<Committed>> {
+        let index = index_edit::apply(EMPTY_INDEX, edits, &self.options.limits)?;
+        let (parent, name) = self.place()?;
+        let site = Site::new(&parent, temporary_sibling(name))?;
+        let root =
+            parent.beneath(&site.name)?.ok_or_else(|| Error::new(Code::InputChanged, "the layout under construction was removed"))?;
+        let mut committed = Committed { index_changed: true, ..Committed::default() };
+        self.write_blobs(&root, payloads, events, &mut committed)?;
+        // The specification wants the directory even if there is nothing in it.
+        root.make_directory("blobs")?;
+        create_file(&root, INDEX, index.as_deref().unwrap_or(EMPTY_INDEX).as_bytes(), &mut committed)?;
+        create_file(&root, MARKER_FILE, MARKER, &mut committed)?;
+        committed.flushing(|| root.sync())?;
+        if !parent.rename_new(&site.name, name)? {
+            return Ok(None);
+        }
+        site.finished();
+        committed.flushing(|| parent.sync()).map_err(|error| self.after_publication(&error))?;
+        Ok(Some(committed))
+    }
+
+    fn add(&self, root: &WriteDirectory, payloads: &[&Payload<'_>], edits: &[IndexEdit], events: &dyn Events) -> Result<Committed> {
+        let _store = StoreLock::shared(root, self.options.lock_timeout)?;
+        let mut committed = Committed::default();
+        if self.check(root)? == State::Unborn {
+            create_file(root, INDEX, EMPTY_INDEX.as_bytes(), &mut committed)?;
+            create_file(root, MARKER_FILE, MARKER, &mut committed)?;
+            committed.flushing(|| root.sync())?;
+        }
+        let plan = self.plan(root, edits)?;
+        self.write_blobs(root, payloads, events, &mut committed)?;
+        if plan.text.is_some() {
+            committed.index_changed = self.commit_index(root, plan, edits, &mut committed)?;
+        }
+        Ok(committed)
+    }
+
+    /// Whether the directory is a layout that may be written to.
+    fn check(&self, root: &WriteDirectory) -> Result<State> {
+        let directory = root.directory();
+        let Some(marker) = directory.file(MARKER_FILE)? else {
+            let mut others = Vec::new();
+            for entry in directory.entries(".")? {
+                let ignored = is_temporary(&entry.name) || entry.name == INDEX_LOCK.as_bytes() || entry.name == b"lost+found";
+                if !ignored {
+                    others.push(entry.name);
+                }
+            }
+            let interrupted = others.as_slice() == [INDEX.as_bytes()]
+                && directory.file(INDEX)?.is_some_and(|index| {
+                    index.read_all(EMPTY_INDEX.len() as u64).is_ok_and(|bytes| bytes.as_deref() == Some(EMPTY_INDEX.as_bytes()))
+                });
+            if others.is_empty() || interrupted {
+                return Ok(State::Unborn);
+            }
+            return Err(Error::new(
+                Code::LayoutMarkerMissing,
+                format!("{} is a directory with other content and has no file oci-layout", shown(&self.path)),
+            )
+            .expected(Fact::new("an image layout, an empty directory, or nothing", "the rules for outputs")));
+        };
+        let invalid = |found: &str| {
+            Error::new(Code::LayoutMarkerInvalid, format!("{} is not what the specification asks for", shown(marker.path())))
+                .expected(Fact::new(r#"{"imageLayoutVersion":"1.0.0"}"#, "image-spec, image-layout.md"))
+                .found(Fact::new(found, MARKER_FILE))
+        };
+        let bytes = marker.read_all(self.options.limits.document_bytes)?.ok_or_else(|| invalid("a large file"))?;
+        let document = Document::parse(&bytes, &self.options.limits).map_err(|error| invalid(error.code().slug()))?;
+        let version = document.root().get("imageLayoutVersion").and_then(Node::as_str).ok_or_else(|| invalid("no imageLayoutVersion"))?;
+        if version != "1.0.0" {
+            return Err(Error::new(Code::LayoutVersionUnsupported, format!("{} has an unknown version", shown(marker.path())))
+                .expected(Fact::new("1.0.0", "image-spec, image-layout.md"))
+                .found(Fact::new(version, MARKER_FILE)));
+        }
+        if directory.file(INDEX)?.is_none() {
+            return Err(Error::new(Code::LayoutIndexMissing, format!("{} has no index.json", shown(&self.path))));
+        }
+        Ok(State::Ready)
+    }
+}
+
+/// A layout under construction, removed unless it was finished.
+struct Site<'a> {
+    parent: &'a WriteDirectory,
+    name: String,
+    finished: std::cell::Cell<bool>,
+}
+
+impl<'a> Site<'a> {
+    fn new(parent: &'a WriteDirectory, name: String) -> Result<Self> {
+        if !parent.make_directory(&name)? {
+            return Err(Error::new(Code::InputChanged, format!("{name} exists already")));
+        }
+        Ok(Self { parent, name, finished: std::cell::Cell::new(false) })
+    }
+
+    fn finished(&self) {
+        self.finished.set(true);
+    }
+}
+
+impl Drop for Site<'_> {
+    fn drop(&mut self) {
+        if !self.finished.get() {
+            // What stays has a temporary name.
+            let _ = self.parent.remove_tree(&self.name);
+        }
+    }
+}
+
+/// Creates a small file with all of its content; nothing happens if the name is taken.
+fn create_file(root: &WriteDirectory, name: &str, content: &[u8], committed: &mut Committed) -> Result<()> {
+    let staged = root.stage()?;
+    staged.write_at(content, 0)?;
+    committed.flushing(|| staged.sync())?;
+    staged.publish(root, name).map(|_| ())
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests look at the disk with other means than the code")]
+mod tests;
