@@ -203,7 +203,7 @@ impl Report for VerifyReport {
     const SCHEMA: &'static str = "airbase.base-verify/v1";
 
     fn render(&self, page: &mut Page) {
-        let word = if self.proven { page.toned(Tone::Good, "proven") } else { page.toned(Tone::Bad, "not proven") };
+        let word = if self.proven { page.toned(Tone::Good, "proven:") } else { page.toned(Tone::Bad, "not proven:") };
         page.line(0, &format!("{word} {} stands on {}", text::escape(&self.image), text::escape(&self.base)));
         for platform in &self.platforms {
             let name = platform.platform.as_ref().map_or_else(|| "no platform".to_owned(), Platform::to_string);

@@ -12,7 +12,7 @@ use crate::oci::Platform;
 pub struct Listed {
     /// The path inside the image, without a leading slash.
     pub path: String,
-    /// `file`, `directory`, `symlink`, `hardlink`, …
+    /// `file`, `directory`, `symlink`, `hardlink`, `character-device`, `block-device` or `fifo`.
     pub kind: String,
     /// The mode, in octal.
     pub mode: String,
@@ -50,7 +50,15 @@ impl Report for LsReport {
         for file in &self.files {
             let link = file.link.as_deref().map(|link| format!(" -> {}", text::escape(link))).unwrap_or_default();
             let layer = page.toned(Tone::Dim, &format!("{:>2}", file.layer));
-            let kind = file.kind.chars().next().unwrap_or('?');
+            // The letters of `ls -l`; a hard link is told by its target.
+            let kind = match file.kind.as_str() {
+                "directory" => 'd',
+                "symlink" => 'l',
+                "character-device" => 'c',
+                "block-device" => 'b',
+                "fifo" => 'p',
+                _ => '-',
+            };
             page.line(
                 0,
                 &format!(
