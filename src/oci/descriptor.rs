@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Platform, Verified, annotation, media_type};
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
-use crate::format::json::{Kind, Node, Value, quote};
+use crate::format::json::{Kind, Node, Value, case_variant, quote};
 
 /// The keys of the specification, for the check of case variants.
 const KNOWN: &[&str] = &["mediaType", "digest", "size", "urls", "annotations", "data", "artifactType", "platform"];
@@ -41,9 +41,26 @@ impl Descriptor {
     /// `descriptor.incomplete`, `descriptor.size.invalid`, `descriptor.data_mismatch`, `digest.*`, `json.type`,
     /// `json.case_variant`.
     pub fn parse(node: Node<'_>, limits: &Limits) -> Result<Self> {
-        node.expect(Kind::Object, "a descriptor")?.refuse_case_variants(KNOWN)?;
+        // One walk over the members: an index may have a million descriptors.
+        let mut members: [Option<Node<'_>>; KNOWN.len()] = [None; KNOWN.len()];
+        for (key, value) in node.expect(Kind::Object, "a descriptor")?.members() {
+            match KNOWN.iter().position(|name| *name == key) {
+                Some(position) => {
+                    if let Some(member) = members.get_mut(position).filter(|_| value.kind() != Kind::Null) {
+                        *member = Some(value);
+                    }
+                }
+                None => {
+                    if let Some(name) = KNOWN.iter().find(|name| name.eq_ignore_ascii_case(&key)) {
+                        return Err(case_variant(&key, name));
+                    }
+                }
+            }
+        }
+        let member =
+            |name: &str| KNOWN.iter().position(|known| *known == name).and_then(|position| members.get(position).copied().flatten());
         let text = |name: &str| -> Result<Option<String>> {
-            node.get(name).map(|value| Ok(value.expect(Kind::String, name)?.as_str().unwrap_or_default().into_owned())).transpose()
+            member(name).map(|value| Ok(value.expect(Kind::String, name)?.as_str().unwrap_or_default().into_owned())).transpose()
         };
         let required = |name: &str| {
             Error::new(Code::DescriptorIncomplete, format!("a descriptor has no {name}"))
@@ -51,7 +68,7 @@ impl Descriptor {
         };
         let media_type = text("mediaType")?.ok_or_else(|| required("mediaType"))?;
         let digest: Digest = text("digest")?.ok_or_else(|| required("digest"))?.parse()?;
-        let size = node.get("size").ok_or_else(|| required("size"))?;
+        let size = member("size").ok_or_else(|| required("size"))?;
         let size = size.as_size().ok_or_else(|| {
             Error::new(Code::DescriptorSizeInvalid, "a descriptor has a size that is not a whole number in range")
                 .expected(Fact::new("0 to 9223372036854775807", "image-spec, descriptor.md"))
@@ -59,7 +76,7 @@ impl Descriptor {
         })?;
         let mut annotations = BTreeMap::new();
         let mut odd_annotations = false;
-        if let Some(map) = node.get("annotations") {
+        if let Some(map) = member("annotations") {
             for (key, value) in map.expect(Kind::Object, "annotations")?.members() {
                 // A value that is not text is ignored here and reported by fsck.
                 match value.as_str() {
@@ -92,11 +109,11 @@ impl Descriptor {
             media_type,
             digest,
             size,
-            platform: node.get("platform").and_then(Platform::of),
+            platform: member("platform").and_then(Platform::of),
             artifact_type: text("artifactType")?,
             annotations,
             odd_annotations,
-            urls: node.get("urls").map(|list| list.items().filter_map(Node::as_str).map(Into::into).collect()).unwrap_or_default(),
+            urls: member("urls").map(|list| list.items().filter_map(Node::as_str).map(Into::into).collect()).unwrap_or_default(),
             data,
             raw: node.raw().to_owned(),
         })

@@ -192,9 +192,7 @@ impl<'a> Node<'a> {
     pub fn refuse_case_variants(self, known: &[&str]) -> Result<()> {
         for (key, _) in self.members() {
             if let Some(name) = known.iter().find(|name| **name != key && name.eq_ignore_ascii_case(&key)) {
-                return Err(Error::new(Code::JsonCaseVariant, format!("the key {key:?} differs from {name:?} only in case"))
-                    .expected(Fact::new(name, "image-spec"))
-                    .found(Fact::new(key, "the document")));
+                return Err(case_variant(&key, name));
             }
         }
         Ok(())
@@ -204,6 +202,13 @@ impl<'a> Node<'a> {
     pub fn offset_in(self, document: &str) -> usize {
         (self.text.as_ptr() as usize).saturating_sub(document.as_ptr() as usize)
     }
+}
+
+/// The refusal of a key that differs from one of the specification only in case.
+pub(crate) fn case_variant(key: &str, name: &str) -> Error {
+    Error::new(Code::JsonCaseVariant, format!("the key {key:?} differs from {name:?} only in case"))
+        .expected(Fact::new(name, "image-spec"))
+        .found(Fact::new(key, "the document"))
 }
 
 /// `text` as a JSON string with its quotes.
