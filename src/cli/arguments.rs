@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use super::command::{annotate, base, cat, copy, demo, explain, fsck, generate, inspect, ls, outdated, rebase, tag, untag};
+use super::command::{annotate, base, cat, copy, demo, explain, fsck, generate, index, inspect, ls, outdated, rebase, tag, untag};
 use super::options::Global;
 
 /// Prove which base a container image stands on, and move it onto a newer one: offline, on layouts and archives.
@@ -45,6 +45,8 @@ pub enum Command {
     /// Copy an image, byte for byte
     #[command(alias = "cp")]
     Copy(copy::Arguments),
+    /// Assemble one index from images of several platforms
+    Index(index::Arguments),
     /// Give an image of a layout one more name
     Tag(tag::Arguments),
     /// Remove a name from a layout; the image stays

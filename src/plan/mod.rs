@@ -4,6 +4,7 @@
 //! Imports `core`, `format`, `oci` and the value types of `read`.
 
 pub mod annotate;
+pub mod assemble;
 pub mod base;
 pub mod docker;
 pub mod mapping;

@@ -11,6 +11,7 @@ pub mod base;
 pub mod copy;
 pub mod files;
 pub mod fsck;
+pub mod index;
 pub mod inspect;
 pub mod outdated;
 mod page;

@@ -9,6 +9,7 @@ pub mod copy;
 pub mod demo;
 pub mod files;
 pub mod fsck;
+pub mod index;
 pub mod inspect;
 pub mod outdated;
 mod output;

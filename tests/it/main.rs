@@ -19,6 +19,7 @@ mod faults;
 mod forms;
 mod fsck;
 mod hostile;
+mod index;
 mod look;
 mod manners;
 mod merge;

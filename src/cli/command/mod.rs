@@ -8,6 +8,7 @@ pub(super) mod demo;
 pub(super) mod explain;
 pub(super) mod fsck;
 pub(super) mod generate;
+pub(super) mod index;
 pub(super) mod inspect;
 pub(super) mod ls;
 pub(super) mod outdated;
@@ -34,6 +35,7 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Outdated(arguments) => outdated::run(arguments, terminal),
         Command::Rebase(arguments) => rebase::run(arguments, terminal),
         Command::Copy(arguments) => copy::run(arguments, terminal),
+        Command::Index(arguments) => index::run(arguments, terminal),
         Command::Tag(arguments) => tag::run(arguments, terminal),
         Command::Untag(arguments) => untag::run(arguments, terminal),
         Command::Annotate(arguments) => annotate::run(arguments, terminal),

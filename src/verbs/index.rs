@@ -1,0 +1,75 @@
+//! Assembles an index from images of several platforms.
+
+use std::collections::HashSet;
+
+use super::output::{Cargo, check_name, write};
+use super::tag::Target;
+use super::{Context, open};
+use crate::core::{Code, Error, Result};
+use crate::plan::assemble::assemble;
+use crate::read::{Image, Source, Walk, walk};
+use crate::report::index::{IndexReport, Member};
+use crate::report::rebase::{OutputReport, WrittenReport};
+
+/// Assembles the images that `references` mean into one index. A reference to an index brings all its platforms; attestations
+/// and other manifests in it stay where they are.
+///
+/// # Errors
+/// `ref.platform` for a platform twice or none, those of references, documents and writing.
+pub fn index(references: &[String], annotations: &[(String, String)], target: &Target, context: Context<'_>) -> Result<IndexReport> {
+    target.names.iter().try_for_each(|name| check_name(name))?;
+    let opened = references.iter().map(|text| open(text, context)).collect::<Result<Vec<_>>>()?;
+    let mut images: Vec<(String, &Image)> = Vec::new();
+    for one in &opened {
+        let found = one.tree.images();
+        if found.is_empty() {
+            return Err(Error::new(Code::NotAnImage, "this is no runnable image").at(one.located.shown()));
+        }
+        images.extend(found.into_iter().map(|image| (one.located.shown(), image)));
+    }
+    let members: Vec<&Image> = images.iter().map(|(_, image)| *image).collect();
+    let authored = assemble(&members, annotations, context.limits)?;
+    let mut walks: Vec<(&Source, Walk)> = Vec::new();
+    let mut seen = HashSet::new();
+    for image in &members {
+        let mut found = Walk::default();
+        walk(&image.source, &image.descriptor, context.limits, &mut found, &mut seen)?;
+        walks.push((&*image.source, found));
+    }
+    let mut cargo = Cargo::default();
+    for (source, found) in &walks {
+        cargo.input(source);
+        for (_, document) in &found.documents {
+            cargo.document(document);
+        }
+        for blob in &found.blobs {
+            cargo.blob(source, blob);
+        }
+    }
+    cargo.document(&authored.blob);
+    let descriptor = authored.descriptor();
+    // What arrived under one name for every platform keeps it.
+    let common = opened
+        .first()
+        .and_then(|one| one.located.name.clone())
+        .filter(|name| opened.iter().all(|one| one.located.name.as_ref() == Some(name)));
+    let names: Vec<Option<String>> = if target.names.is_empty() { vec![common] } else { target.names.iter().cloned().map(Some).collect() };
+    let entries: Vec<(Option<String>, String)> = names.iter().map(|name| (name.clone(), descriptor.raw.clone())).collect();
+    let committed = write(&target.output, &cargo, &entries, target.mtime, context)?;
+    let layers = walks.iter().map(|(_, found)| found.blobs.len()).sum();
+    Ok(IndexReport {
+        digest: descriptor.digest,
+        names: names.into_iter().flatten().collect(),
+        members: images
+            .iter()
+            .map(|(reference, image)| Member {
+                image: reference.clone(),
+                manifest: image.descriptor.digest.clone(),
+                platform: image.platform().cloned(),
+            })
+            .collect(),
+        output: OutputReport { kind: target.output.kind().to_owned(), path: crate::core::fsys::shown(target.output.path()) },
+        findings: committed.findings.clone(),
+        written: WrittenReport::of(&committed, layers, 0),
+    })
+}
