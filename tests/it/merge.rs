@@ -307,3 +307,20 @@ fn the_result_depends_on_nothing_but_the_input() {
     assert_eq!(plan["status"], "planned");
     assert_eq!(plan["result"]["digest"], digests[0]);
 }
+
+/// BuildKit's inline cache names layers by their number. On another base the numbers mean other layers, so it does not come along;
+/// whatever else a builder put beside it does.
+#[test]
+fn the_inline_cache_of_a_build_is_dropped_and_told() {
+    let (old, app, new) = three(json!({}), json!({}), json!({}));
+    let app = app
+        .with_top("moby.buildkit.cache.v0", json!("eyJsYXllcnMiOlt7ImxheWVyIjowfV19"))
+        .with_top("moby.buildkit.buildinfo.v0", json!("e30="));
+    let result = rebase(&old, &app, &new);
+    assert_eq!(result.config.get("moby.buildkit.cache.v0"), None);
+    assert_eq!(result.config["moby.buildkit.buildinfo.v0"], "e30=");
+    assert_eq!(
+        *result.decision("document.moby.buildkit.cache.v0"),
+        json!({"field": "document.moby.buildkit.cache.v0", "kind": "merged", "app": "eyJsYXllcnMiOlt7ImxheWVyIjowfV19"})
+    );
+}

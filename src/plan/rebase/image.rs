@@ -3,12 +3,15 @@
 use serde::Serialize;
 
 use super::created::{CreatedPolicy, created};
-use super::{Decision, Preferences, annotations, config, history};
+use super::{Decision, Kind, Preferences, annotations, config, history};
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::json::{Document, Value};
 use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
 use crate::plan::annotate::{Authored, oci_name, replaced};
 use crate::read::{Image, ImageIndex};
+
+/// Where BuildKit keeps its inline cache in a config.
+const INLINE_CACHE: &str = "moby.buildkit.cache.v0";
 
 /// What is the same for all platforms of one rebase.
 #[derive(Debug, Clone)]
@@ -127,6 +130,20 @@ pub fn rebase_image(input: &Input<'_>, options: &Options, limits: &Limits) -> Re
     rootfs.set("type", Value::string("layers"));
     rootfs.set("diff_ids", Value::strings(diff_ids.iter().map(Digest::to_string)));
     document.set("rootfs", rootfs);
+    // BuildKit's inline cache speaks of layers by their number, and the numbers have changed: a build that imported it would take
+    // a layer of the base for the result of a step of the app.
+    if let Some(cache) = app.config.root().get(INLINE_CACHE) {
+        document.remove(INLINE_CACHE);
+        let app = cache.as_str().map_or_else(|| cache.raw().to_owned(), std::borrow::Cow::into_owned);
+        decisions.push(Decision {
+            field: format!("document.{INLINE_CACHE}"),
+            kind: Kind::Merged,
+            old: None,
+            app: Some(app),
+            new: None,
+            result: None,
+        });
+    }
     match aligned.entries {
         Some(entries) => document.set("history", Value::Array(entries)),
         None => document.remove("history"),
