@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from .checks import Unavailable, airbase, run, same, sha256, text
+from .checks import Unavailable, airbase, run, same, sha256, sound, text
 
 
 def check(report, inputs, messages):
@@ -45,6 +45,20 @@ def podman(place, layout, archive, digest):
     run("podman", *storage, "pull", "-q", f"oci:{layout}:moved")
     same("digest", digest in text("podman", *storage, "images", "--digests", "--format", "{{.Digest}}").split(), True)
     run("podman", *storage, "load", "-q", "-i", archive)
+    # For docker: the layout with manifest.json beside it. What podman saves of it, in docker's form and in OCI's, is sound.
+    docker_archive = place / "docker.tar"
+    airbase("copy", f"{layout}:moved", f"docker-archive:{docker_archive}:airbase.example/moved:1")
+    run("podman", *storage, "load", "-q", "-i", docker_archive)
+    for form in ("docker-archive", "oci-archive"):
+        saved = place / f"podman-{form}.tar"
+        run("podman", *storage, "save", "-q", "--format", form, "-o", saved, "airbase.example/moved:1")
+        sound(saved)
+        same("diffIDs", diff_ids(saved), diff_ids(layout))
+
+
+def diff_ids(source):
+    """What the layers of the only image of a source inflate to, as its config says."""
+    return [layer["diffId"] for layer in airbase("inspect", source)["sources"][0]["entries"][0]["images"][0]["layers"]]
 
 
 def oras(place, layout, archive, digest):
