@@ -12,6 +12,7 @@ pub mod fsck;
 pub mod inspect;
 pub mod outdated;
 mod output;
+mod proof;
 pub mod rebase;
 pub mod tag;
 
@@ -25,6 +26,7 @@ use crate::read::{Image, Located, Reference, Source, Tree, load, locate_among};
 
 pub use bases::Bases;
 pub use output::{Form, Output};
+pub use proof::Verify;
 
 /// What every verb needs to know.
 #[derive(Clone, Copy)]
