@@ -98,6 +98,24 @@ pub enum Progress {
     None,
 }
 
+/// How much is inflated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Verify {
+    /// Layers whose blobs differ while their diffIDs agree
+    Digest,
+    /// Every layer, to compare it with its diffID
+    Content,
+}
+
+impl From<Verify> for crate::verbs::Verify {
+    fn from(verify: Verify) -> Self {
+        match verify {
+            Verify::Digest => Self::Digest,
+            Verify::Content => Self::Content,
+        }
+    }
+}
+
 /// Where a changed image goes.
 #[derive(Debug, Clone, Args)]
 pub struct Destination {

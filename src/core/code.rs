@@ -231,6 +231,15 @@ codes! {
     LayerTooLarge, "layer.too_large", Corrupt, Refusal,
         "A layer inflates to more bytes than the limit.",
         "If you trust it, raise the limit with --max-layer-bytes.";
+    LayerHardlinkTarget, "layer.hardlink_target", Corrupt, Damage,
+        "A layer has a hard link to a path that is neither earlier in the same layer nor in a layer below. Runtimes cannot unpack it.",
+        "Make the image again with another tool.";
+    LayerDuplicatePath, "layer.duplicate_path", Corrupt, Warning,
+        "A layer has the same path twice. Runtimes keep the last one; some scanners read the first.",
+        "Nothing, if you trust who made the image. Otherwise look at both with `tar -tvf`.";
+    LayerWhiteout, "layer.whiteout", Corrupt, Damage,
+        "A layer has a whiteout that names nothing to hide: no name stands behind `.wh.`, or it is . or .., or the whiteout is a directory with something in it. Runtimes disagree on what it removes.",
+        "Make the image again with another tool.";
     StreamCorrupt, "stream.corrupt", Corrupt, Damage,
         "Compressed data is damaged.",
         "Copy the blob again from where it came from.";

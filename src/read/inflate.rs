@@ -23,6 +23,30 @@ impl RegionReader {
         Self { region, offset: 0, buffer: vec![0; CHUNK_BYTES], at: 0, filled: 0, hasher: Some(Hasher::new(algorithm)) }
     }
 
+    /// How the bytes are compressed, by the first of them. They stay to be read: a compressed archive around the region would
+    /// start again from its beginning if it were asked for them twice.
+    pub(super) fn compression(&mut self) -> io::Result<Compression> {
+        while self.filled < MAGIC_BYTES {
+            let count = self.fill()?;
+            if count == 0 {
+                break;
+            }
+        }
+        Ok(compression_of(self.buffer.get(self.at..self.filled).unwrap_or_default()))
+    }
+
+    /// Reads some bytes behind those that are buffered, and hashes them.
+    fn fill(&mut self) -> io::Result<usize> {
+        let free = self.buffer.get_mut(self.filled..).unwrap_or_default();
+        let count = self.region.read_at(free, self.offset)?;
+        if let (Some(hasher), Some(bytes)) = (&mut self.hasher, free.get(..count)) {
+            hasher.update(bytes);
+        }
+        self.offset += count as u64;
+        self.filled += count;
+        Ok(count)
+    }
+
     /// Reads what is left and gives the digest of everything.
     pub(super) fn finish(&mut self) -> io::Result<Option<Digest>> {
         self.finish_telling(&Silent)
@@ -55,13 +79,9 @@ impl Read for RegionReader {
 impl BufRead for RegionReader {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.at == self.filled {
-            let count = self.region.read_at(&mut self.buffer, self.offset)?;
-            if let (Some(hasher), Some(bytes)) = (&mut self.hasher, self.buffer.get(..count)) {
-                hasher.update(bytes);
-            }
-            self.offset += count as u64;
             self.at = 0;
-            self.filled = count;
+            self.filled = 0;
+            self.fill()?;
         }
         Ok(self.buffer.get(self.at..self.filled).unwrap_or_default())
     }
@@ -86,7 +106,14 @@ impl Inflate {
     /// # Errors
     /// `io` if the decompressor cannot be started.
     pub(super) fn open(region: Region, compression: Compression, algorithm: Algorithm, limits: &Limits) -> Result<Self> {
-        let reader = RegionReader::new(region, algorithm);
+        Self::over(RegionReader::new(region, algorithm), compression, limits)
+    }
+
+    /// Inflates what `reader` gives.
+    ///
+    /// # Errors
+    /// `io` if the decompressor cannot be started.
+    pub(super) fn over(reader: RegionReader, compression: Compression, limits: &Limits) -> Result<Self> {
         Ok(match compression {
             Compression::None => Self::Plain(reader),
             Compression::Gzip => Self::Gzip(Some(Box::new(flate2::bufread::GzDecoder::new(reader))), None),
@@ -96,6 +123,16 @@ impl Inflate {
                 Self::Zstd(Box::new(decoder))
             }
         })
+    }
+
+    /// How many compressed bytes were read.
+    pub(super) fn taken(&self) -> u64 {
+        match self {
+            Self::Plain(reader) | Self::Gzip(_, Some(reader)) => reader.offset,
+            Self::Gzip(Some(decoder), None) => decoder.get_ref().offset,
+            Self::Gzip(None, None) => 0,
+            Self::Zstd(decoder) => decoder.get_ref().offset,
+        }
     }
 
     /// Reads what is left of the compressed bytes: their digest, and whether anything but zeros followed the compressed data.
@@ -143,13 +180,20 @@ impl Read for Inflate {
     }
 }
 
+/// How many bytes tell how a blob is compressed.
+const MAGIC_BYTES: usize = 4;
+
 /// How a blob is compressed, by its first bytes.
 pub(super) fn sniff(region: &Region) -> Compression {
-    let mut start = [0; 4];
-    match region.read_exact_at(&mut start, 0) {
-        Ok(()) if start.starts_with(b"\x1f\x8b") => Compression::Gzip,
+    let mut start = [0; MAGIC_BYTES];
+    region.read_exact_at(&mut start, 0).map_or(Compression::None, |()| compression_of(&start))
+}
+
+fn compression_of(start: &[u8]) -> Compression {
+    match start {
+        [0x1f, 0x8b, _, _, ..] => Compression::Gzip,
         // A zstd stream may begin with a skippable frame.
-        Ok(()) if start == *b"\x28\xb5\x2f\xfd" || (start[0] & 0xf0 == 0x50 && start[1..] == *b"\x2a\x4d\x18") => Compression::Zstd,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
         _ => Compression::None,
     }
 }

@@ -3,28 +3,41 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use super::inflate::{Inflate, RegionReader, sniff};
+use super::inflate::{Inflate, RegionReader};
 use super::{Image, Source};
 use crate::core::event::{Events, Silent};
+use crate::core::fsys::{ReadAt as _, Region};
 use crate::core::limits::CHUNK_BYTES;
-use crate::core::{Algorithm, Code, Digest, Error, Fact, Hasher, Limits, Result, text};
+use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Hasher, Limits, Result, text};
 use crate::format::tar::{Kind, LayerReader, Member, Profile};
-use crate::oci::{Descriptor, digest_mismatch, media_type};
+use crate::oci::media_type::{self, Compression};
+use crate::oci::{Descriptor, digest_mismatch};
 
 /// A layer that is being inflated, with a bound on what comes out.
-struct Inflated {
+struct Inflated<'a> {
     inflate: Inflate,
     out: u64,
     most: u64,
     content: Hasher,
+    /// Whether reading failed: what is read through something else fails for this reason then, and for no other.
+    failed: bool,
+    events: &'a dyn Events,
+    told: u64,
 }
 
-impl Read for Inflated {
+impl Read for Inflated<'_> {
     /// The reason for a failure is inside the [`io::Error`], so that whoever reads through something else finds it.
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
-        let count = self.inflate.read(target).map_err(|error| io::Error::other(damage(error)))?;
+        let count = self.inflate.read(target).map_err(|error| {
+            self.failed = true;
+            io::Error::other(damage(error))
+        })?;
+        let taken = self.inflate.taken();
+        self.events.bytes(taken.saturating_sub(self.told));
+        self.told = taken;
         self.out += count as u64;
         if self.out > self.most {
+            self.failed = true;
             return Err(io::Error::other(
                 Error::new(Code::LayerTooLarge, "a layer inflates to more than the limit")
                     .expected(Fact::new(format!("at most {} bytes", self.most), "the limits")),
@@ -35,30 +48,55 @@ impl Read for Inflated {
     }
 }
 
-impl Inflated {
-    fn open(source: &Source, layer: &Descriptor, limits: &Limits) -> Result<Self> {
-        let (_, compression) = media_type::layer(&layer.media_type).ok_or_else(|| {
-            Error::new(Code::LayerNotConvertible, format!("{} is no filesystem layer", text::escape(&layer.media_type))).at(&layer.digest)
-        })?;
-        let region = source.region(layer)?;
-        let found = sniff(&region);
+impl<'a> Inflated<'a> {
+    fn open(source: &Source, layer: &Descriptor, limits: &Limits) -> Result<Inflated<'static>> {
+        let compression = compression_of(layer)?;
+        let mut reader = RegionReader::new(source.region(layer)?, layer.digest.algorithm());
+        let found = reader.compression().map_err(|error| blame(stream_error(error), source, layer))?;
         if found != compression {
-            let error = Error::new(Code::LayerCompression, "a layer is not compressed as its media type says")
-                .expected(Fact::new(format!("{compression:?}").to_lowercase(), &layer.media_type))
-                .found(Fact::new(format!("{found:?}").to_lowercase(), "the first bytes of the blob"));
-            return Err(blame(error, source, layer));
+            return Err(blame(other_compression(layer, compression, found), source, layer));
         }
-        let inflate = Inflate::open(region, compression, layer.digest.algorithm(), limits)?;
-        Ok(Self { inflate, out: 0, most: limits.layer_bytes, content: Hasher::new(Algorithm::Sha256) })
+        Inflated::over(reader, compression, Algorithm::Sha256, limits, &Silent)
     }
 
-    /// Reads to the end and gives the digests of what lies there and of what it inflates to.
-    fn finish(mut self) -> io::Result<(Option<Digest>, Digest)> {
+    /// Inflates what `reader` gives and hashes it with `algorithm`.
+    fn over(reader: RegionReader, compression: Compression, algorithm: Algorithm, limits: &Limits, events: &'a dyn Events) -> Result<Self> {
+        Ok(Self {
+            inflate: Inflate::over(reader, compression, limits)?,
+            out: 0,
+            most: limits.layer_bytes,
+            content: Hasher::new(algorithm),
+            failed: false,
+            events,
+            told: 0,
+        })
+    }
+
+    /// Reads to the end of the content.
+    fn drain(&mut self) -> io::Result<()> {
         let mut buffer = vec![0; CHUNK_BYTES];
         while self.read(&mut buffer)? > 0 {}
-        let (blob, _) = self.inflate.finish()?;
-        Ok((blob, self.content.finish()))
+        Ok(())
     }
+
+    /// Reads to the end and gives the digest of what lies there.
+    fn finish(mut self) -> io::Result<Option<Digest>> {
+        self.drain()?;
+        Ok(self.inflate.finish()?.0)
+    }
+}
+
+fn compression_of(layer: &Descriptor) -> Result<Compression> {
+    let (_, compression) = media_type::layer(&layer.media_type).ok_or_else(|| {
+        Error::new(Code::LayerNotConvertible, format!("{} is no filesystem layer", text::escape(&layer.media_type))).at(&layer.digest)
+    })?;
+    Ok(compression)
+}
+
+fn other_compression(layer: &Descriptor, expected: Compression, found: Compression) -> Error {
+    Error::new(Code::LayerCompression, "a layer is not compressed as its media type says")
+        .expected(Fact::new(format!("{expected:?}").to_lowercase(), &layer.media_type))
+        .found(Fact::new(format!("{found:?}").to_lowercase(), "the first bytes of the blob"))
 }
 
 /// What a decompressor says, as one of ours.
@@ -87,15 +125,78 @@ fn blame(error: Error, source: &Source, layer: &Descriptor) -> Error {
     error.at(format!("{}@{}", source.shown(), layer.digest))
 }
 
-/// Inflates a layer: checks the blob against its digest, and gives the digest of its content, which is the true diffID.
+/// What one pass over a layer found.
+#[derive(Debug)]
+pub struct Examined {
+    /// The digest of the blob.
+    pub blob: Digest,
+    /// The digest of what it inflates to, or why it cannot be inflated.
+    pub content: Result<Digest>,
+    /// What is odd about it as a tar archive, or why it is none. Empty where the members were not asked for, and where the layer
+    /// cannot be inflated.
+    pub archive: Result<Vec<Finding>>,
+}
+
+/// Who looks at the members of a layer.
+pub type Visit<'a> = &'a mut dyn FnMut(Member);
+
+/// Reads a layer once: hashes the blob, inflates it, hashes what comes out with `algorithm`, and gives the members to `visit`.
+/// What is wrong with the layer is in the result.
+///
+/// # Errors
+/// `layer.not_convertible` for what is no layer, and `io`.
+pub fn examine(
+    region: Region,
+    layer: &Descriptor,
+    algorithm: Algorithm,
+    visit: Option<Visit<'_>>,
+    limits: &Limits,
+    events: &dyn Events,
+) -> Result<Examined> {
+    let compression = compression_of(layer)?;
+    let length = region.length();
+    let unread = || Error::new(Code::Bug, "a layer was not read to its end");
+    let mut reader = RegionReader::new(region, layer.digest.algorithm());
+    let found = reader.compression().map_err(stream_error)?;
+    if found != compression {
+        let blob = reader.finish_telling(events).map_err(stream_error)?.ok_or_else(unread)?;
+        return Ok(Examined { blob, content: Err(other_compression(layer, compression, found)), archive: Ok(Vec::new()) });
+    }
+    let mut inflated = Inflated::over(reader, compression, algorithm, limits, events)?;
+    let mut archive = Ok(Vec::new());
+    if let Some(visit) = visit {
+        let mut reader = LayerReader::over(inflated, limits, Profile::Layer);
+        archive = loop {
+            match reader.next_member() {
+                Ok(Some(member)) => visit(member),
+                Ok(None) => break Ok(reader.warnings().to_vec()),
+                Err(error) => break Err(error),
+            }
+        };
+        inflated = reader.into_inner();
+    }
+    let (archive, failure) = match archive {
+        Err(error) if inflated.failed => (Ok(Vec::new()), Some(error)),
+        // What is no archive still has a content, which may be the one that the config promises.
+        archive => (archive, inflated.drain().err().map(stream_error)),
+    };
+    let Inflated { inflate, content, told, .. } = inflated;
+    let blob = inflate.finish().map_err(stream_error)?.0.ok_or_else(unread)?;
+    events.bytes(length.saturating_sub(told));
+    Ok(Examined { blob, content: failure.map_or_else(|| Ok(content.finish()), Err), archive })
+}
+
+/// Inflates a layer: checks the blob against its digest, and gives the digest of its content by `algorithm`, which is the true
+/// diffID.
 ///
 /// # Errors
 /// `blob.*`, `descriptor.size_mismatch`, `layer.compression_mismatch`, `layer.too_large`, `stream.*`.
-pub fn content_digest(source: &Source, layer: &Descriptor, limits: &Limits) -> Result<Digest> {
-    let inflated = Inflated::open(source, layer, limits)?;
-    let (blob, content) = inflated.finish().map_err(|error| blame(stream_error(error), source, layer))?;
-    check_blob(blob, source, layer)?;
-    Ok(content)
+pub fn content_digest(source: &Source, layer: &Descriptor, algorithm: Algorithm, limits: &Limits, events: &dyn Events) -> Result<Digest> {
+    let place = || format!("{}@{}", source.shown(), layer.digest);
+    let examined = examine(source.region(layer)?, layer, algorithm, None, limits, events).map_err(|error| error.at(place()))?;
+    // If the blob is not what its digest says, that is the reason for everything else.
+    check_blob(Some(examined.blob), source, layer)?;
+    examined.content.map_err(|error| error.at(place()))
 }
 
 fn check_blob(blob: Option<Digest>, source: &Source, layer: &Descriptor) -> Result<()> {
@@ -149,7 +250,7 @@ pub fn files(image: &Image, limits: &Limits) -> Result<BTreeMap<Vec<u8>, FileEnt
                 added.push((path, member));
             }
         }
-        let (blob, _) = reader.into_inner().finish().map_err(|error| blame(stream_error(error), &image.source, layer))?;
+        let blob = reader.into_inner().finish().map_err(|error| blame(stream_error(error), &image.source, layer))?;
         check_blob(blob, &image.source, layer)?;
         // Whiteouts hide what lower layers brought, never what their own layer brings, wherever they stand in it.
         for (path, opaque) in removed {
@@ -196,7 +297,8 @@ pub fn inner_path(name: &[u8]) -> Vec<u8> {
     parts.join(&b'/')
 }
 
-fn split(path: &[u8]) -> (&[u8], &[u8]) {
+/// A path as its parent and its last part.
+pub fn split(path: &[u8]) -> (&[u8], &[u8]) {
     match path.iter().rposition(|byte| *byte == b'/') {
         Some(slash) => (path.get(..slash).unwrap_or_default(), path.get(slash + 1..).unwrap_or_default()),
         None => (b"", path),

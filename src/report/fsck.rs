@@ -23,6 +23,8 @@ pub struct Checked {
     pub hashed: usize,
     /// Bytes that were hashed.
     pub hashed_bytes: u64,
+    /// Layers that were inflated.
+    pub inflated: usize,
     /// Blobs that no document names.
     pub unreferenced: usize,
     /// Bytes of them.
@@ -35,7 +37,8 @@ pub struct Checked {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FsckReport {
-    /// How deep it went: 0 structure and sizes, 1 manifests and configs hashed, 2 all digests.
+    /// How deep it went: 0 structure and sizes, 1 manifests and configs hashed, 2 all digests, 3 layers
+    /// inflated and compared with their diffIDs, 4 layers read as tar archives.
     pub level: u8,
     /// Whether there is neither damage nor a refusal.
     pub clean: bool,
@@ -52,8 +55,8 @@ impl Report for FsckReport {
             // "Clean" is said only where everything was looked at.
             let sparse = source.findings.iter().any(|finding| finding.code == Code::BlobMissing);
             let word = match (bad, self.level, sparse) {
-                (0, 2, false) => page.toned(Tone::Good, "clean"),
-                (0, 2, true) => page.toned(Tone::Caution, "clean but sparse"),
+                (0, 2.., false) => page.toned(Tone::Good, "clean"),
+                (0, 2.., true) => page.toned(Tone::Caution, "clean but sparse"),
                 (0, level, _) => page.toned(Tone::Caution, &format!("nothing wrong at level {level}, which does not hash layers:")),
                 _ => page.toned(Tone::Bad, "damaged"),
             };
@@ -65,10 +68,12 @@ impl Report for FsckReport {
                 } else {
                     String::new()
                 };
+                let inflated =
+                    if source.inflated > 0 { format!(", {} inflated", text::count(source.inflated, "layer")) } else { String::new() };
                 page.line(
                     1,
                     &format!(
-                        "level {}: {}, {}{hashed}",
+                        "level {}: {}, {}{hashed}{inflated}",
                         self.level,
                         text::count(source.documents, "document"),
                         text::count(source.blobs, "blob")

@@ -1,7 +1,8 @@
 //! Which base an image stands on: `base show`, `base verify`, `base dependents`.
 
 use super::bases::{Bases, candidate, shown_platform};
-use super::{Context, Opened, open};
+use super::proof::prove_content;
+use super::{Context, Opened, Verify, open};
 use crate::core::{Code, Fact, Finding, Result, text};
 use crate::oci::Platform;
 use crate::plan::base::{self, Candidate, Clue, Decision, Evidence, Prefix, Verdict};
@@ -156,8 +157,9 @@ fn chosen<'a>(opened: &'a Opened, platform: Option<&Platform>) -> Result<Vec<&'a
 /// Proves that an image stands on a base, platform by platform.
 ///
 /// # Errors
-/// Those of documents that cannot be read; `platform.missing`. A base that it does not stand on is a verdict.
-pub fn verify(image: &str, base_text: &str, platform: Option<&Platform>, context: Context<'_>) -> Result<VerifyReport> {
+/// Those of documents that cannot be read and of layers that are inflated; `platform.missing`. A base that it does not stand on
+/// is a verdict; a diffID that lies is `layer.diffid_mismatch`.
+pub fn verify(image: &str, base_text: &str, platform: Option<&Platform>, verify: Verify, context: Context<'_>) -> Result<VerifyReport> {
     let opened = open(image, context)?;
     let below = open(base_text, context)?;
     let mut platforms = Vec::new();
@@ -174,8 +176,14 @@ pub fn verify(image: &str, base_text: &str, platform: Option<&Platform>, context
         };
         candidate.image.check_layers()?;
         let digest = Some(below.located.descriptor.digest.clone());
-        let evidence =
-            Evidence { clue: Clue::From, name: below.located.name.clone(), digest, verdict: base::judge(image, candidate, true) };
+        let verdict = match base::judge(image, candidate, true) {
+            Verdict::Proven(candidate, proofs) => {
+                let proofs = prove_content(image, &candidate.image, &proofs, verify, context)?;
+                Verdict::Proven(candidate, proofs)
+            }
+            other => other,
+        };
+        let evidence = Evidence { clue: Clue::From, name: below.located.name.clone(), digest, verdict };
         let proven = base::candidate(&evidence).filter(|_| matches!(evidence.verdict, Verdict::Proven(..))).cloned();
         let mut own = Vec::new();
         if let Verdict::Refuted(_, Prefix::Empty) = &evidence.verdict {

@@ -13,6 +13,7 @@ pub mod index;
 pub mod inspect;
 pub mod outdated;
 mod output;
+mod proof;
 pub mod rebase;
 pub mod tag;
 
@@ -26,6 +27,7 @@ use crate::read::{Image, Located, Reference, Source, Tree, load, locate_among};
 
 pub use bases::Bases;
 pub use output::{Form, Output};
+pub use proof::Verify;
 
 /// What every verb needs to know.
 #[derive(Clone, Copy)]

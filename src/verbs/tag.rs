@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::output::{Cargo, Output, check_name, layout_options, write};
-use super::{Context, Opened, base, open};
+use super::{Context, Opened, Verify, base, open};
 use crate::core::{Code, Error, Fact, Result};
 use crate::oci::{Descriptor, annotation};
 use crate::plan::annotate::{Scope, annotate as rewrite, replaced};
@@ -85,7 +85,7 @@ pub fn annotate(reference: &str, pairs: &[(String, String)], all: bool, target: 
 /// # Errors
 /// `base.mismatch` and `base.empty` if it does not stand on it; otherwise as [`annotate`].
 pub fn set_base(reference: &str, base_text: &str, base_name: Option<&str>, target: &Target, context: Context<'_>) -> Result<BaseSetReport> {
-    let verified = base::verify(reference, base_text, None, context)?;
+    let verified = base::verify(reference, base_text, None, Verify::Digest, context)?;
     if !verified.proven {
         let refuted = verified.platforms.iter().find(|platform| platform.base.is_none());
         let mut error = Error::new(Code::BaseMismatch, "the image does not stand on that base, so it was not recorded")

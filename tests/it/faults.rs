@@ -79,6 +79,7 @@ impl Place<'_> {
             platform: None,
             on_missing_platform: MissingPlatform::Fail,
             trust_platform: TrustPlatform::Refuse,
+            verify: airbase::verbs::Verify::Digest,
             prefer: Vec::new(),
             created: CreatedPolicy::Newest,
             annotations: Vec::new(),

@@ -125,7 +125,7 @@ fn each_level_sees_what_it_promises() {
     }
     let environment = Environment::new();
     Layout::new().write(&environment.join("app"));
-    let _ = environment.refused(&["fsck", "app", "--level", "3"], "usage.argument", 2);
+    let _ = environment.refused(&["fsck", "app", "--level", "5"], "usage.argument", 2);
 }
 
 /// Seven things are wrong with one layout, in one run, on a directory and on an archive.

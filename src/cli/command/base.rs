@@ -1,6 +1,6 @@
 //! `airbase base show|verify|set|dependents`
 
-use crate::cli::options::Destination;
+use crate::cli::options::{self, Destination};
 use crate::cli::terminal::Terminal;
 use crate::core::Result;
 use crate::verbs::base::{dependents, show, verify};
@@ -46,6 +46,9 @@ pub struct Verify {
     /// One platform only: OS/ARCHITECTURE[/VARIANT]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
+    /// Which layers are inflated
+    #[arg(long = "verify", value_enum, value_name = "HOW", default_value_t = options::Verify::Digest)]
+    how: options::Verify,
 }
 
 #[derive(Debug, clap::Args)]
@@ -82,7 +85,7 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
         }
         Command::Verify(arguments) => {
             let platform = super::platform(arguments.platform.as_deref())?;
-            let report = verify(&arguments.image, &arguments.base, platform.as_ref(), terminal.context())?;
+            let report = verify(&arguments.image, &arguments.base, platform.as_ref(), arguments.how.into(), terminal.context())?;
             terminal.answer(&report)
         }
         Command::Set(arguments) => {

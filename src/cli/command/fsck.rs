@@ -9,7 +9,8 @@ pub struct Arguments {
     /// Layouts, archives, or folders of them
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<String>,
-    /// How deep: 0 structure and sizes, 1 manifests and configs hashed, 2 all digests
+    /// How deep: 0 structure and sizes, 1 manifests and configs hashed, 2 all digests, 3 layers inflated and compared with their diffIDs,
+    /// 4 layers read as tar archives
     #[arg(long, value_name = "LEVEL", default_value_t = 2)]
     level: u8,
     /// Blobs may be missing

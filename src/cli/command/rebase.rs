@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::cli::options::Destination;
+use crate::cli::options::{Destination, Verify};
 use crate::cli::terminal::Terminal;
 use crate::core::clock::Time;
 use crate::core::{Code, Error, Result};
@@ -52,6 +52,9 @@ pub struct Arguments {
     /// The date of the result; newest is the later one of image and new base
     #[arg(long, value_enum, default_value_t = Created::Newest)]
     created: Created,
+    /// Which layers are inflated before anything is written
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = Verify::Digest)]
+    verify: Verify,
     /// The full name of the new base, where the base itself has none
     #[arg(long, value_name = "NAME")]
     base_name: Option<String>,
@@ -122,6 +125,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
             Some(Trust::Descriptor) => TrustPlatform::Descriptor,
             Some(Trust::Config) => TrustPlatform::Config,
         },
+        verify: arguments.verify.into(),
         prefer: arguments.prefer.clone(),
         created,
         annotations: super::pairs(&arguments.annotations)?,

@@ -1,12 +1,15 @@
 //! One platform decided: its old base, the seam, its new base.
 
+use std::collections::BTreeSet;
+
 use super::refuse::{conflict, not_here, unknown};
 use super::{MissingPlatform, Request};
 use crate::core::clock::Time;
-use crate::core::{Code, Error, Fact, Finding, Result};
+use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::plan::base::{self, Candidate, Clue, Decision, Evidence, Proof, Verdict};
-use crate::read::{Image, ImageIndex, Located, Tree, layer};
+use crate::read::{Image, ImageIndex, Located, Tree};
 use crate::verbs::bases::{Bases, Followed, candidate, shown_platform};
+use crate::verbs::proof::{Claim, Verify, check, prove_content};
 use crate::verbs::{Context, Opened};
 
 /// One platform, decided.
@@ -17,6 +20,8 @@ pub(super) struct Platformed<'a> {
     pub(super) proofs: Vec<Proof>,
     pub(super) seam: usize,
     pub(super) new: Candidate,
+    /// The layers of the result that were inflated to what their config says.
+    pub(super) inflated: BTreeSet<Digest>,
     pub(super) names_its_base: bool,
     pub(super) findings: Vec<Finding>,
 }
@@ -65,8 +70,22 @@ pub(super) fn decide<'a>(
     if let Some(finding) = older(old.as_ref(), &new) {
         findings.push(finding);
     }
+    let inflated = if request.verify == Verify::Content { inflated(image, seam, &new.image, context)? } else { BTreeSet::new() };
     let names_its_base = base::claims(image, index).iter().any(|claim| claim.name.is_some());
-    Ok(Some(Platformed { app: image, old, evidence, proofs, seam, new, names_its_base, findings }))
+    Ok(Some(Platformed { app: image, old, evidence, proofs, seam, new, inflated, names_its_base, findings }))
+}
+
+/// Inflates every layer of the result that can be inflated here: those of the new base, and the app's own.
+fn inflated(image: &Image, seam: usize, new: &Image, context: Context<'_>) -> Result<BTreeSet<Digest>> {
+    let base = (0..new.manifest.layers.len()).filter_map(|position| Claim::of(new, position, "the new base"));
+    let own = (seam..image.manifest.layers.len()).filter_map(|position| Claim::of(image, position, "the image"));
+    let mut claims = Vec::new();
+    for claim in base.chain(own) {
+        if claim.can_be_checked()? {
+            claims.push(claim);
+        }
+    }
+    Ok(check(claims, context)?.into_iter().cloned().collect())
 }
 
 fn older(old: Option<&Candidate>, new: &Candidate) -> Option<Finding> {
@@ -154,41 +173,13 @@ fn old_base(
     let Verdict::Proven(candidate, proofs) = &chosen.verdict else {
         return Err(Error::new(Code::Bug, "a base was chosen that is not proven"));
     };
-    let proofs = prove_content(image, &candidate.image, proofs, context)?;
+    let proofs = prove_content(image, &candidate.image, proofs, request.verify, context)?;
     let seam = proofs.len();
     Ok((Some(chosen), seam, proofs))
 }
 
 fn unproven(image: &Image, message: String) -> Finding {
     Finding::new(Code::BaseUnproven, message).at(&image.descriptor.digest)
-}
-
-/// Where blobs differ and diffIDs agree, inflates both and compares what comes out.
-fn prove_content(image: &Image, below: &Image, proofs: &[Proof], context: Context<'_>) -> Result<Vec<Proof>> {
-    let mut proven = Vec::with_capacity(proofs.len());
-    for (position, proof) in proofs.iter().enumerate() {
-        if *proof != Proof::SameDiffIdClaimed {
-            proven.push(*proof);
-            continue;
-        }
-        let sides = [(image, "the image"), (below, "the base")];
-        for (side, whose) in sides {
-            let (Some(blob), Some(diff_id)) = (side.manifest.layers.get(position), side.config.diff_ids.get(position)) else { continue };
-            // A sparse base is legal: then its config says what the layer must inflate to, and the image's layer is inflated.
-            if side.source.container().blob(&blob.digest)?.is_none() && std::ptr::eq(side, below) {
-                continue;
-            }
-            let content = layer::content_digest(&side.source, blob, context.limits)?;
-            if content != *diff_id {
-                return Err(Error::new(Code::LayerDiffIdMismatch, format!("layer {position} of {whose} is not what its config says"))
-                    .at(format!("{}@{}", side.source.shown(), blob.digest))
-                    .expected(Fact::new(diff_id, "diff_ids in the config"))
-                    .found(Fact::new(content, "the inflated layer")));
-            }
-        }
-        proven.push(Proof::SameContent);
-    }
-    Ok(proven)
 }
 
 /// What the name of the base means now.

@@ -63,7 +63,7 @@ pub(super) fn reported(platformed: &Platformed<'_>, moved: &Moved, options: &Opt
                 size: layer.size,
                 media_type: layer.media_type.clone(),
                 diff_id: diff_id.clone(),
-                claimed: *origin == Origin::App,
+                claimed: *origin == Origin::App && !platformed.inflated.contains(&layer.digest),
             })
             .collect(),
         decisions: moved.decisions.clone(),

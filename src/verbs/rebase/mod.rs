@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::bases::Bases;
 use super::output::{Cargo, Output, check_name, write};
-use super::{Context, Opened, open, open_among};
+use super::{Context, Opened, Verify, open, open_among};
 use crate::core::{Code, Digest, Error, Result};
 use crate::oci::{Descriptor, Platform};
 use crate::plan::annotate::Authored;
@@ -66,6 +66,8 @@ pub struct Request {
     pub on_missing_platform: MissingPlatform,
     /// Which platform to believe.
     pub trust_platform: TrustPlatform,
+    /// How much is inflated.
+    pub verify: Verify,
     /// Who wins a conflict.
     pub prefer: Vec<String>,
     /// Where the date comes from.
@@ -95,6 +97,7 @@ impl Request {
             platform: None,
             on_missing_platform: MissingPlatform::Fail,
             trust_platform: TrustPlatform::Refuse,
+            verify: Verify::Digest,
             prefer: Vec::new(),
             created: CreatedPolicy::Newest,
             annotations: Vec::new(),

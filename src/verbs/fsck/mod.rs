@@ -2,10 +2,16 @@
 //!
 //! Level 0 reads the structure: `oci-layout`, `index.json`, every manifest and index (which are hashed before they are read,
 //! because nothing unhashed is believed here), and compares sizes. Level 1 also hashes and reads configs and compares them with
-//! their manifests. Level 2 hashes every blob, named by a document or not.
+//! their manifests. Level 2 hashes every blob, named by a document or not. Level 3 also inflates the layers of images and compares
+//! them with their diffIDs; level 4 reads them as tar archives in the same pass.
+
+mod deep;
+mod names;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
+
+use deep::Deep;
 
 use super::Context;
 use crate::core::fsys::{ReadAt, Region, shown};
@@ -19,14 +25,20 @@ use crate::report::fsck::{Checked, FsckReport};
 /// Runtimes stop here; an image may still be stored.
 const RUNTIME_LAYERS: usize = 127;
 
+/// The last level there is.
+const DEEPEST: u8 = 4;
+
 /// Checks every source at `paths`. A folder of sources is searched.
 ///
 /// # Errors
 /// Only `usage.argument`; whatever is wrong with a source is in the report.
 pub fn fsck(paths: &[String], level: u8, allow_sparse: bool, context: Context<'_>) -> Result<FsckReport> {
-    if level > 2 {
+    if level > DEEPEST {
         return Err(Error::new(Code::UsageArgument, "there is no such level")
-            .expected(Fact::new("0 structure and sizes, 1 manifests and configs, 2 all digests", "this version"))
+            .expected(Fact::new(
+                "0 structure and sizes, 1 manifests and configs, 2 all digests, 3 diffIDs, 4 the files in layers",
+                "this version",
+            ))
             .found(Fact::new(level, "--level")));
     }
     let mut sources = Vec::new();
@@ -58,6 +70,8 @@ struct Checker<'a> {
     hashed: BTreeSet<Digest>,
     hashed_bytes: u64,
     blobs: Vec<(Digest, Region)>,
+    deep: Deep,
+    inflated: usize,
 }
 
 fn check(path: &Path, level: u8, allow_sparse: bool, context: Context<'_>) -> Checked {
@@ -68,6 +82,7 @@ fn check(path: &Path, level: u8, allow_sparse: bool, context: Context<'_>) -> Ch
         blobs: 0,
         hashed: 0,
         hashed_bytes: 0,
+        inflated: 0,
         unreferenced: 0,
         unreferenced_bytes: 0,
         findings: Vec::new(),
@@ -92,13 +107,17 @@ fn check(path: &Path, level: u8, allow_sparse: bool, context: Context<'_>) -> Ch
         hashed: BTreeSet::new(),
         hashed_bytes: 0,
         blobs: Vec::new(),
+        deep: Deep::default(),
+        inflated: 0,
     };
     checker.findings.extend(checker.container.findings());
     checker.structure();
+    checker.layers();
     checker.stored(&mut checked);
     checked.documents = checker.documents;
     checked.hashed = checker.hashed.len();
     checked.hashed_bytes = checker.hashed_bytes;
+    checked.inflated = checker.inflated;
     checked.findings = checker.findings;
     let place = |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.code.slug(), finding.place.clone());
     checked.findings.sort_by_key(place);
@@ -342,6 +361,9 @@ impl Checker<'_> {
                     .expected(Fact::new(own, "the descriptor in the index"))
                     .found(Fact::new(other, "the config")),
             );
+        }
+        if describes_layers && self.level >= 3 {
+            self.deepen(manifest, &config);
         }
         let filled = config.history().iter().filter(|entry| entry.get("empty_layer").and_then(Node::as_bool) != Some(true)).count();
         if filled > manifest.layers.len() {

@@ -1,0 +1,122 @@
+//! The names in one layer: where they lead, what they hide, and what they link to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::core::{Code, Fact, Finding, text};
+use crate::format::tar::{Kind, Member};
+use crate::read::layer::{inner_path, split};
+
+/// Names are cut at this length where they are shown.
+const SHOWN: usize = 200;
+
+/// What the names of a layer were found to be.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    seen: BTreeSet<Vec<u8>>,
+    /// The first case of each, and how many there are: a layer may have millions of members.
+    wrong: BTreeMap<(Code, &'static str), (String, usize)>,
+    /// The targets of hard links that are not earlier in the layer, each with the name of the first link to it.
+    outward: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+impl Names {
+    /// Looks at the next member.
+    pub(super) fn visit(&mut self, member: &Member) {
+        let absolute = member.name.first() == Some(&b'/');
+        if absolute {
+            self.wrong(Code::TarName, "a member name in a layer is absolute", &member.name);
+        }
+        if climbs(&member.name) {
+            return self.wrong(Code::TarName, "a member name in a layer climbs out of the image", &member.name);
+        }
+        let path = inner_path(&member.name);
+        if !well_formed_whiteout(&path) {
+            self.wrong(Code::LayerWhiteout, "a whiteout hides nothing that has a name", &member.name);
+        }
+        if member.kind == Kind::Hardlink {
+            let target = inner_path(&member.link);
+            if !self.seen.contains(&target) {
+                self.outward.entry(target).or_insert_with(|| member.name.clone());
+            }
+        }
+        // The directory that was packed is the root of the image: it may come again.
+        if !path.is_empty() && !self.seen.insert(path) {
+            self.wrong(Code::LayerDuplicatePath, "a layer has the same path twice", &member.name);
+        }
+    }
+
+    fn wrong(&mut self, code: Code, message: &'static str, name: &[u8]) {
+        self.wrong.entry((code, message)).or_insert_with(|| (shown(name), 0)).1 += 1;
+    }
+
+    /// What is wrong, and the hard links that lead out of the layer.
+    pub(super) fn into_parts(self) -> (Vec<Finding>, BTreeMap<Vec<u8>, Vec<u8>>) {
+        let findings = self.wrong.into_iter().map(|((code, message), (name, count))| {
+            let finding = Finding::new(code, message).found(Fact::new(name, "the layer"));
+            if count > 1 { finding.detail(format!("and {} more", count - 1)) } else { finding }
+        });
+        (findings.collect(), self.outward)
+    }
+}
+
+/// The finding for hard links, each with its target, that lead nowhere; none if there are none.
+pub(super) fn broken_links(links: &BTreeMap<Vec<u8>, Vec<u8>>) -> Option<Finding> {
+    let (target, name) = links.first_key_value()?;
+    let finding = Finding::new(Code::LayerHardlinkTarget, "a hard link leads to nothing")
+        .expected(Fact::new(shown(target), format!("the hard link {}", shown(name))))
+        .found(Fact::new("no such path", "the layer before the link, and the layers below"));
+    Some(if links.len() > 1 { finding.detail(format!("and {} more", links.len() - 1)) } else { finding })
+}
+
+fn shown(name: &[u8]) -> String {
+    text::escape_bytes(name.get(..name.len().min(SHOWN)).unwrap_or_default())
+}
+
+/// Whether a name goes above the place where it is unpacked, at any point of the way.
+pub(super) fn climbs(name: &[u8]) -> bool {
+    let mut depth: usize = 0;
+    for part in name.split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => match depth.checked_sub(1) {
+                Some(above) => depth = above,
+                None => return true,
+            },
+            _ => depth = depth.saturating_add(1),
+        }
+    }
+    false
+}
+
+/// Whether a path is no whiteout, or one that says what it hides. `.wh...` would hide the directory above, and nothing can
+/// lie below a whiteout. Names that begin with `.wh..wh.` are AUFS's own; the specification took `.wh..wh..opq` from it.
+fn well_formed_whiteout(path: &[u8]) -> bool {
+    let (parent, name) = split(path);
+    let below = parent.split(|byte| *byte == b'/').any(|part| part.starts_with(b".wh.") && !part.starts_with(b".wh..wh."));
+    !below && !matches!(name, b".wh." | b".wh.." | b".wh...")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_climb() {
+        for name in ["..", "../etc", "a/../../b", "/../etc", "./..", "a/b/../../.."] {
+            assert!(climbs(name.as_bytes()), "{name}");
+        }
+        for name in ["", "/", "a/..", "a/../b", "..a", "a/b/../../c", ".../x", "./a//b"] {
+            assert!(!climbs(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn whiteouts() {
+        for name in [".wh.a", "d/.wh.a", ".wh..wh..opq", "d/.wh..wh..opq", ".wh..hidden", ".wh..wh.plnk/1.2", "wh.", "a.wh."] {
+            assert!(well_formed_whiteout(name.as_bytes()), "{name}");
+        }
+        for name in [".wh.", "d/.wh.", ".wh..", "d/.wh...", ".wh.d/a", "a/.wh.d/b"] {
+            assert!(!well_formed_whiteout(name.as_bytes()), "{name}");
+        }
+    }
+}
