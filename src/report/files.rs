@@ -12,7 +12,7 @@ use crate::oci::Platform;
 pub struct Listed {
     /// The path inside the image, without a leading slash.
     pub path: String,
-    /// `file`, `directory`, `symlink`, `hardlink`, …
+    /// `file`, `directory`, `symlink`, `hardlink`, `character-device`, `block-device`, `fifo`.
     pub kind: String,
     /// The mode, in octal.
     pub mode: String,
@@ -37,7 +37,8 @@ pub struct LsReport {
     pub image: String,
     /// The digest of its manifest.
     pub manifest: Digest,
-    /// The platform.
+    /// The platform; absent if neither index nor config says one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// The files, by path.
     pub files: Vec<Listed>,
@@ -50,7 +51,13 @@ impl Report for LsReport {
         for file in &self.files {
             let link = file.link.as_deref().map(|link| format!(" -> {}", text::escape(link))).unwrap_or_default();
             let layer = page.toned(Tone::Dim, &format!("{:>2}", file.layer));
-            let kind = file.kind.chars().next().unwrap_or('?');
+            let kind = match file.kind.as_str() {
+                "file" => '-',
+                "symlink" => 'l',
+                "fifo" => 'p',
+                // d, h, c, b
+                other => other.chars().next().unwrap_or('?'),
+            };
             page.line(
                 0,
                 &format!(

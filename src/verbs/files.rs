@@ -30,7 +30,7 @@ pub fn ls(reference: &str, inner: Option<&str>, platform: Option<&Platform>, con
         })
         .map(|(path, entry)| Listed {
             path: String::from_utf8_lossy(path).into_owned(),
-            kind: entry.member.kind.name().to_owned(),
+            kind: entry.member.kind.slug().to_owned(),
             mode: format!("{:o}", entry.member.mode & 0o7777),
             uid: entry.member.uid,
             gid: entry.member.gid,

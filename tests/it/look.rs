@@ -108,9 +108,9 @@ fn ls_shows_what_the_headers_say() {
     assert_eq!(
         report["files"],
         json!([
-            {"path": "bin/hard", "kind": "a hard link", "mode": "777", "uid": 0, "gid": 0, "size": 0, "link": "bin/su", "layer": 0},
-            {"path": "bin/su", "kind": "a regular file", "mode": "4755", "uid": 1000, "gid": 50, "size": 4, "layer": 0},
-            {"path": "bin/sudo", "kind": "a symbolic link", "mode": "777", "uid": 0, "gid": 0, "size": 0, "link": "su", "layer": 0},
+            {"path": "bin/hard", "kind": "hardlink", "mode": "777", "uid": 0, "gid": 0, "size": 0, "link": "bin/su", "layer": 0},
+            {"path": "bin/su", "kind": "file", "mode": "4755", "uid": 1000, "gid": 50, "size": 4, "layer": 0},
+            {"path": "bin/sudo", "kind": "symlink", "mode": "777", "uid": 0, "gid": 0, "size": 0, "link": "su", "layer": 0},
         ])
     );
     for file in ["bin/hard", "bin/sudo", "bin/su"] {
