@@ -5,9 +5,17 @@ use std::io::{IsTerminal, Write};
 use super::options::{Format, Global, Progress, When};
 use super::progress::Meter;
 use crate::core::clock::Time;
-use crate::core::{Code, Error, ExitClass, Limits, Result};
+use crate::core::{Code, Error, ExitClass, Finding, Limits, Result};
 use crate::report::{Page, Report, Tone};
 use crate::verbs::Context;
+
+/// `airbase.error/v1`
+#[derive(serde::Serialize)]
+struct Failure<'a> {
+    schema: &'static str,
+    exit: u8,
+    error: &'a Finding,
+}
 
 /// What the commands speak through.
 pub(super) struct Terminal {
@@ -124,8 +132,10 @@ impl Terminal {
         // There is nowhere left to report that standard error is gone.
         let _ = std::io::stderr().lock().write_all(page.into_text().as_bytes());
         if self.global.format == Format::Json {
-            let document = serde_json::json!({ "schema": "airbase.error/v1", "exit": class.status(), "error": finding });
-            let _ = Self::print(format!("{document:#}\n").as_bytes());
+            let document = Failure { schema: "airbase.error/v1", exit: class.status(), error: finding };
+            if let Ok(text) = serde_json::to_string_pretty(&document) {
+                let _ = Self::print((text + "\n").as_bytes());
+            }
         }
         class.status()
     }

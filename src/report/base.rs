@@ -73,7 +73,8 @@ pub struct Difference {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlatformBase {
-    /// The platform.
+    /// The platform; absent if neither index nor config says one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// The digest of the manifest.
     pub manifest: Digest,
@@ -195,7 +196,6 @@ pub struct VerifyReport {
     /// Each platform.
     pub platforms: Vec<PlatformBase>,
     /// The local image that shares more layers, if there is one.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
 }
 
@@ -229,7 +229,8 @@ pub struct Dependent {
     pub image: String,
     /// Its digest.
     pub digest: Digest,
-    /// The platform.
+    /// The platform; absent if neither index nor config says one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// How many layers it has above the base.
     pub own_layers: usize,

@@ -37,7 +37,8 @@ pub struct LsReport {
     pub image: String,
     /// The digest of its manifest.
     pub manifest: Digest,
-    /// The platform.
+    /// The platform; absent if neither index nor config says one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// The files, by path.
     pub files: Vec<Listed>,

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::rebase::proof_words;
 use super::{Page, Report, Tone, exit_of};
 use crate::core::{Digest, ExitClass, Finding, text};
 use crate::oci::Platform;
+use crate::plan::base::Proof;
 use crate::read::SourceKind;
 use crate::read::referrers::FoundBy;
 
@@ -29,7 +31,7 @@ pub struct Identity {
     pub field: String,
     /// The value.
     pub value: String,
-    /// Where it stands: `annotation`, `index annotation`, `label`, `config`.
+    /// Where it stands: `annotation`, `index-annotation`, `label`.
     pub from: String,
     /// Whose it is.
     pub owner: Owner,
@@ -56,7 +58,8 @@ pub struct Layer {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Inspected {
-    /// The platform.
+    /// The platform; absent if neither index nor config says one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// The digest of the manifest.
     pub manifest: Digest,
@@ -102,8 +105,8 @@ pub struct InspectedBase {
     pub manifest: Digest,
     /// How many layers belong to it.
     pub layers: usize,
-    /// How they were proven.
-    pub proof: String,
+    /// How each of them was proven.
+    pub proofs: Vec<Proof>,
 }
 
 /// A manifest that refers to the image.
@@ -300,7 +303,7 @@ impl Inspected {
         }
         if let Some(base) = &self.base {
             page.field(3, "base", &base.reference);
-            page.trusted_field(3, "", &format!("{}, {}", page.digest(&base.manifest), base.proof));
+            page.trusted_field(3, "", &format!("{}, {}", page.digest(&base.manifest), proof_words(&base.proofs, base.layers)));
         }
         match like.and_then(|like| like.platform.as_ref()) {
             Some(platform) => page.field(3, "settings", &format!("as {platform}")),
@@ -324,7 +327,7 @@ impl Inspected {
                 Owner::Inherited => "inherited from the base",
                 Owner::Unknown => "own or inherited: base unknown",
             };
-            page.field(3, &identity.field, &format!("{}  ({}, {owner})", identity.value, identity.from));
+            page.field(3, &identity.field, &format!("{}  ({}, {owner})", identity.value, identity.from.replace('-', " ")));
         }
         let quoted = |words: &[String]| words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" ");
         for (label, words) in [("entrypoint", &self.entrypoint), ("cmd", &self.cmd)] {

@@ -30,7 +30,8 @@ pub struct Item {
     pub digest: Digest,
     /// The digest of its manifest for the platform.
     pub manifest: Digest,
-    /// The platform.
+    /// The platform; absent if neither index nor config says one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// The verdict.
     pub standing: Standing,
@@ -39,10 +40,10 @@ pub struct Item {
     pub base_name: Option<String>,
     /// The digest of the manifest that it stands on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub base: Option<Digest>,
+    pub base_manifest: Option<Digest>,
     /// The digest of the manifest that the name means now.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub newer: Option<Digest>,
+    pub newer_manifest: Option<Digest>,
     /// Where that lies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newer_reference: Option<String>,
@@ -93,12 +94,13 @@ impl Report for OutdatedReport {
             let name = item.base_name.as_deref().map_or_else(|| "no name".to_owned(), text::escape);
             match item.standing {
                 Standing::Current => {
-                    let line = format!("base {name} {}", digest(&item.base));
+                    let line = format!("base {name} {}", digest(&item.base_manifest));
                     page.line_toned(5, Tone::Dim, &line);
                 }
                 Standing::Outdated => {
                     let newer = item.newer_reference.as_deref().map(text::escape).unwrap_or_default();
-                    let line = format!("base {name} was {}, is now {} ({newer})", digest(&item.base), digest(&item.newer));
+                    let line =
+                        format!("base {name} was {}, is now {} ({newer})", digest(&item.base_manifest), digest(&item.newer_manifest));
                     page.line(5, &line);
                 }
                 Standing::Base => {}

@@ -53,7 +53,8 @@ pub struct RebaseReport {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlatformReport {
-    /// The platform.
+    /// The platform; absent if neither index nor config says one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// The digest of the old manifest.
     pub from: Digest,
@@ -79,7 +80,7 @@ pub struct PlatformReport {
     pub manifest: Option<Digest>,
     /// Where the old base was learned from.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub evidence: Option<Clue>,
+    pub clue: Option<Clue>,
     /// How each layer of the old base was proven.
     pub proofs: Vec<Proof>,
 }
@@ -221,7 +222,7 @@ impl PlatformReport {
         page.gap();
         page.line_toned(0, Tone::Strong, &text::escape(&platform));
         if let Some(old) = &self.old_base {
-            let how = self.evidence.map_or("", Clue::name);
+            let how = self.clue.map_or("", Clue::name);
             page.field(1, "old base", &old.reference);
             page.trusted_field(1, "", &format!("{}, {how}", page.digest(&old.manifest)));
         } else if self.new_base.is_some() {

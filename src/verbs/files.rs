@@ -30,7 +30,7 @@ pub fn ls(reference: &str, inner: Option<&str>, platform: Option<&Platform>, con
         })
         .map(|(path, entry)| Listed {
             path: String::from_utf8_lossy(path).into_owned(),
-            kind: kind(entry.member.kind).to_owned(),
+            kind: entry.member.kind.slug().to_owned(),
             mode: format!("{:o}", entry.member.mode & 0o7777),
             uid: entry.member.uid,
             gid: entry.member.gid,
@@ -50,19 +50,6 @@ pub fn ls(reference: &str, inner: Option<&str>, platform: Option<&Platform>, con
         platform: image.platform().cloned(),
         files: listed,
     })
-}
-
-/// The kind of a member in one word.
-fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::File => "file",
-        Kind::Directory => "directory",
-        Kind::Symlink => "symlink",
-        Kind::Hardlink => "hardlink",
-        Kind::CharacterDevice => "character-device",
-        Kind::BlockDevice => "block-device",
-        Kind::Fifo => "fifo",
-    }
 }
 
 fn no_such_file(inner: &str, image: &Image) -> Error {

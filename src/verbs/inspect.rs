@@ -14,7 +14,6 @@ use crate::read::{Child, Image, ImageIndex, Reference, Source, Stored, Tree, dis
 use crate::report::inspect::{
     EntryKind, EntryReport, Identity, InspectReport, Inspected, InspectedBase, Layer, Owner, Referrer, SourceReport,
 };
-use crate::report::rebase::proof_words;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -302,12 +301,7 @@ fn inspect_image(image: &Image, index: Option<&ImageIndex>, bases: Option<&Bases
                 .find(|evidence| evidence.manifest.as_ref() == Some(&manifest))
                 .map(|evidence| evidence.proofs.clone())
                 .unwrap_or_default();
-            base = Some(InspectedBase {
-                reference: decided.reference,
-                manifest,
-                layers: shown.base_layers,
-                proof: proof_words(&proofs, shown.base_layers),
-            });
+            base = Some(InspectedBase { reference: decided.reference, manifest, layers: shown.base_layers, proofs });
             base_image = Some(decided.image);
         }
         findings.extend(shown.findings.into_iter().filter(|finding| !findings.contains(finding)).collect::<Vec<_>>());
@@ -340,7 +334,7 @@ fn identity(image: &Image, index: Option<&ImageIndex>, base: Option<&Image>) -> 
         let places = [
             ("annotation", image.manifest.annotations.get(*key), base.map(|base| base.manifest.annotations.get(*key))),
             (
-                "index annotation",
+                "index-annotation",
                 index.and_then(|index| index.index.annotations.get(*key)),
                 base.map(|base| base.manifest.annotations.get(*key)),
             ),
@@ -352,7 +346,7 @@ fn identity(image: &Image, index: Option<&ImageIndex>, base: Option<&Image>) -> 
         let owner = match (below, from) {
             (Some(below), _) if below == Some(value) => Owner::Inherited,
             // Nothing inherits annotations of an index.
-            (Some(_), _) | (None, "index annotation") => Owner::Own,
+            (Some(_), _) | (None, "index-annotation") => Owner::Own,
             (None, _) => Owner::Unknown,
         };
         identity.push(Identity { field: (*field).to_owned(), value: value.clone(), from: from.to_owned(), owner });

@@ -36,12 +36,13 @@ pub fn outdated(paths: &[String], bases: &[String], map: &[String], context: Con
     report.findings.extend(findings);
     // An image that others stand on, or should stand on, and that itself names no base and has none here, is the ground. One that
     // nobody stands on may be an app whose base is missing: that stays unknown.
-    let ground: BTreeSet<Digest> = report.items.iter().flat_map(|item| [item.base.clone(), item.newer.clone()]).flatten().collect();
+    let ground: BTreeSet<Digest> =
+        report.items.iter().flat_map(|item| [item.base_manifest.clone(), item.newer_manifest.clone()]).flatten().collect();
     // Of an index, all platforms count as one: not every app has all of them.
     let ground: BTreeSet<Digest> =
         report.items.iter().filter(|item| ground.contains(&item.manifest)).map(|item| item.digest.clone()).collect();
     for item in &mut report.items {
-        if item.standing == Standing::Unknown && item.base.is_none() && item.base_name.is_none() && ground.contains(&item.digest) {
+        if item.standing == Standing::Unknown && item.base_manifest.is_none() && item.base_name.is_none() && ground.contains(&item.digest) {
             item.standing = Standing::Base;
             item.reason = None;
         }
@@ -65,13 +66,13 @@ fn judge(located: &Located, image: &Image, index: Option<&ImageIndex>, bases: &B
         platform: image.platform().cloned(),
         standing: Standing::Unknown,
         base_name: None,
-        base: None,
-        newer: None,
+        base_manifest: None,
+        newer_manifest: None,
         newer_reference: None,
         reason: None,
     };
     let (shown, old) = show_image(image, index, bases)?;
-    item.base.clone_from(&shown.base_manifest);
+    item.base_manifest.clone_from(&shown.base_manifest);
     let claimed = claims(image, index).into_iter().find_map(|claim| claim.name);
     let (name, newer, tree) = match bases.follow(claimed.as_deref(), old.as_ref()) {
         Ok(Followed::Found { name, located, tree }) => (name, located, tree),
@@ -82,8 +83,12 @@ fn judge(located: &Located, image: &Image, index: Option<&ImageIndex>, bases: &B
         }
         Ok(Followed::NoName) => {
             item.reason = Some(
-                if item.base.is_some() { "its base has no name to look for" } else { "no local image is its base, and it names none" }
-                    .to_owned(),
+                if item.base_manifest.is_some() {
+                    "its base has no name to look for"
+                } else {
+                    "no local image is its base, and it names none"
+                }
+                .to_owned(),
             );
             return Ok(item);
         }
@@ -99,9 +104,9 @@ fn judge(located: &Located, image: &Image, index: Option<&ImageIndex>, bases: &B
         item.reason = Some(format!("{} has no such platform", newer.shown()));
         return Ok(item);
     };
-    item.newer = Some(candidate.image.descriptor.digest.clone());
+    item.newer_manifest = Some(candidate.image.descriptor.digest.clone());
     item.newer_reference = Some(newer.shown());
-    item.standing = match &item.base {
+    item.standing = match &item.base_manifest {
         Some(base) if *base == candidate.image.descriptor.digest => Standing::Current,
         Some(_) => Standing::Outdated,
         None => {

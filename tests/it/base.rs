@@ -134,7 +134,7 @@ fn a_label_that_names_the_base_follows_a_rebase() {
     let result = run(&environment, &arguments, "out", "app:2");
 
     assert_eq!(result.config["config"]["Labels"], json!({NAME: "os:2", DIGEST: new().digest(), "other": "kept"}));
-    assert_eq!(result.report["platforms"][0]["evidence"], "label");
+    assert_eq!(result.report["platforms"][0]["clue"], "label");
     let back = ["rebase", "out:app:2", "--bases", "bases", "--onto", "bases:os:1", "-o", "back:app:3"];
     let result = run(&environment, &back, "back", "app:3");
     assert_eq!(result.config["config"]["Labels"][DIGEST], old().digest());
@@ -315,7 +315,7 @@ fn an_ambiguous_name_is_decided_by_a_rule() {
     let (status, report) = environment.json(&[&rebase[..], &rule].concat());
     assert_eq!((status, &report["platforms"][0]["newBase"]["manifest"]), (0, &json!(west.digest())));
     let (status, report) = environment.json(&[&outdated[..], &rule].concat());
-    assert_eq!((status, &report["items"][0]["newer"]), (1, &json!(west.digest())));
+    assert_eq!((status, &report["items"][0]["newerManifest"]), (1, &json!(west.digest())));
 }
 
 #[test]
@@ -510,7 +510,7 @@ fn outdated_says_of_every_image_where_it_stands_and_why() {
     assert_eq!(item("current:1")["standing"], "current");
     let outdated = item("outdated:1");
     assert_eq!(outdated["standing"], "outdated");
-    assert_eq!((&outdated["base"], &outdated["newer"]), (&json!(old().digest()), &json!(new().digest())));
+    assert_eq!((&outdated["baseManifest"], &outdated["newerManifest"]), (&json!(old().digest()), &json!(new().digest())));
     assert_eq!(
         (&outdated["baseName"], &outdated["newerReference"]),
         (&json!("registry.example/os:1"), &json!("bases:registry.example/os:1"))

@@ -10,8 +10,12 @@ fn the_results_of_the_demonstration_have_these_digests() {
     let (status, report) = environment.json(&["demo", "place"]);
     assert_eq!(status, 0, "{report:#}");
     assert_eq!(report["schema"], "airbase.demo/v1");
-    let results: Vec<(&str, &str)> =
-        report["results"].as_array().unwrap().iter().map(|pair| (pair[0].as_str().unwrap(), pair[1].as_str().unwrap())).collect();
+    let results: Vec<(&str, &str)> = report["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|made| (made["path"].as_str().unwrap(), made["digest"].as_str().unwrap()))
+        .collect();
     assert_eq!(
         results,
         [

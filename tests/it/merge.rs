@@ -39,13 +39,13 @@ fn variables_are_merged_one_by_one() {
     assert_eq!(texts(&result.config["config"]["Env"]), ["JAVA_HOME=/jdk11", "LANG=C.UTF-8", "MINE=2", "BOTH=2", "ADDED=1", "APP=yes"]);
     assert_eq!(
         result.decisions(),
-        [("Env.JAVA_HOME", "fromBase"), ("Env.BOTH", "conflict"), ("Env.ADDED", "fromBase"), ("Env.GONE", "fromBase")]
+        [("Env.JAVA_HOME", "from-base"), ("Env.BOTH", "conflict"), ("Env.ADDED", "from-base"), ("Env.GONE", "from-base")]
     );
     assert_eq!(
         *result.decision("Env.BOTH"),
         json!({"field": "Env.BOTH", "kind": "conflict", "chosen": "app", "old": "1", "app": "2", "new": "3", "result": "2"})
     );
-    assert_eq!(*result.decision("Env.GONE"), json!({"field": "Env.GONE", "kind": "fromBase", "old": "1", "app": "1"}));
+    assert_eq!(*result.decision("Env.GONE"), json!({"field": "Env.GONE", "kind": "from-base", "old": "1", "app": "1"}));
 }
 
 #[test]

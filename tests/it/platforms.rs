@@ -465,7 +465,7 @@ fn the_annotation_of_the_index_leads_to_the_base_of_each_platform() {
     }
     assert_eq!(result["annotations"][BASE_NAME], "registry.example/os:2");
     assert_eq!(result["annotations"][BASE_DIGEST], bases.digest_of("registry.example/os:2"));
-    assert_eq!(report["platforms"][0]["evidence"], "index-annotation");
+    assert_eq!(report["platforms"][0]["clue"], "index-annotation");
     // And it is up to date from then on.
     let (status, report) = environment.json(&["rebase", "out:app:2", "--bases", "bases", "-o", "again:app:3"]);
     assert_eq!((status, report["status"].as_str()), (0, Some("current")));

@@ -262,7 +262,7 @@ fn graph_staging() {
         let report = &result.report["platforms"][number];
         let decisions = report["decisions"].as_array().unwrap();
         assert!(decisions.iter().any(|decision| decision["field"] == "Entrypoint" && decision["kind"] == "conflict"), "{decisions:#?}");
-        assert_eq!(report["evidence"], "catalogue", "empty annotations are no claim");
+        assert_eq!(report["clue"], "catalogue", "empty annotations are no claim");
         // buildah copies the annotations of the base into the image, so they follow the base.
         let annotations = &manifest["annotations"];
         assert_eq!(annotations["org.opencontainers.image.revision"], "new");

@@ -311,7 +311,7 @@ fn a_recompressed_base_is_the_same_base() {
             // Nothing is compressed again: the app's own layer is the blob that it was.
             result.expect_layers(&[&c1, &a1.compressed(apps)]);
             assert_eq!(result.report["platforms"][0]["proofs"], json!(["same-content", "same-content"]), "{apps:?} on {bases:?}");
-            assert_eq!(result.report["platforms"][0]["evidence"], "catalogue");
+            assert_eq!(result.report["platforms"][0]["clue"], "catalogue");
         }
     }
 }
@@ -383,7 +383,7 @@ fn the_result_can_be_rebased_again() {
         let base = &bases[number - 1];
         let expected: Vec<&Layer> = base.layers.iter().chain([&a1, &a2]).collect();
         result.expect_layers(&expected);
-        assert_eq!(result.report["platforms"][0]["evidence"], "manifest-annotation");
+        assert_eq!(result.report["platforms"][0]["clue"], "manifest-annotation");
         assert_eq!(result.config["config"]["Env"], json!(["PATH=/app:/bin", format!("LEVEL={number}"), "APP=yes"]));
         assert_eq!(result.config["config"]["Labels"], json!({"os": number.to_string(), "app": "yes"}));
         let annotations = result.annotations();
@@ -436,7 +436,7 @@ fn the_seam_can_be_given_by_position() {
     assert_eq!(result.config["config"]["User"], "7");
     assert_eq!(result.config["config"]["WorkingDir"], "/new");
     assert_eq!(result.config["config"]["Env"], json!(["LEVEL=1", "NEW=1"]));
-    assert_eq!(result.decision("Env.LEVEL")["kind"], "twoWay");
+    assert_eq!(result.decision("Env.LEVEL")["kind"], "two-way");
     assert_eq!(result.codes(), ["base.unproven", "rebase.two_way"]);
     assert_eq!(result.report["platforms"][0]["proofs"], json!([]));
     assert_eq!(result.report["platforms"][0].get("oldBase"), None);

@@ -77,14 +77,21 @@ const STORY: &[Step] = &[
     Step { why: "... and after.", command: &["cat", "new/shop.tar", "lib/libcrypto.so.3", "--platform", "linux/amd64"], status: 0 },
 ];
 
+/// One result.
+#[derive(Serialize)]
+struct Made {
+    path: String,
+    digest: Digest,
+}
+
 /// `airbase.demo/v1`
 #[derive(Serialize)]
 struct Told {
     directory: String,
     /// The commands that were run, in their order.
     commands: Vec<String>,
-    /// The digests of the two results.
-    results: Vec<(String, Digest)>,
+    /// The two results.
+    results: Vec<Made>,
 }
 
 impl Report for Told {
@@ -123,7 +130,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
     }
     for name in ["new/shop.tar", "new/plain.tar"] {
         let source = crate::read::Source::open(Path::new(name), &crate::core::Limits::STANDARD)?;
-        told.results.extend(source.index.manifests.iter().map(|entry| (name.to_owned(), entry.digest.clone())));
+        told.results.extend(source.index.manifests.iter().map(|entry| Made { path: name.to_owned(), digest: entry.digest.clone() }));
     }
     terminal.answer(&told)
 }

@@ -105,6 +105,19 @@ impl Kind {
             Self::Fifo => "a FIFO",
         }
     }
+
+    /// For programs.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Directory => "directory",
+            Self::Symlink => "symlink",
+            Self::Hardlink => "hardlink",
+            Self::CharacterDevice => "character-device",
+            Self::BlockDevice => "block-device",
+            Self::Fifo => "fifo",
+        }
+    }
 }
 
 /// One member, with its extensions applied. The bytes are as the archive has them: a name may be absolute, climb out

@@ -7,7 +7,7 @@ use super::rule::{Choice, Sides};
 
 /// How one value of the result came about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "camelCase")]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Kind {
     /// The app had what the old base had, so the new base's value is taken.
     FromBase,
@@ -84,6 +84,6 @@ mod tests {
             r#"{"field":"Env.JAVA_HOME","kind":"conflict","chosen":"app","app":"/a","new":"/b","result":"/a"}"#
         );
         let decision = Decision { kind: Kind::TwoWay, ..decision };
-        assert!(serde_json::to_string(&decision).unwrap().contains(r#""kind":"twoWay""#));
+        assert!(serde_json::to_string(&decision).unwrap().contains(r#""kind":"two-way""#));
     }
 }

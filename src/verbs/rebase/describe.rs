@@ -24,7 +24,7 @@ pub(super) fn skipped(image: &Image, choice: MissingPlatform) -> PlatformReport 
         findings: vec![Finding::new(Code::PlatformMissing, message).at(&image.descriptor.digest)],
         config: None,
         manifest: None,
-        evidence: None,
+        clue: None,
         proofs: Vec::new(),
     }
 }
@@ -70,7 +70,7 @@ pub(super) fn reported(platformed: &Platformed<'_>, moved: &Moved, options: &Opt
         findings,
         config: Some(moved.config.blob.digest().clone()),
         manifest: Some(moved.manifest.blob.digest().clone()),
-        evidence: platformed.evidence.as_ref().map(|evidence| evidence.clue),
+        clue: platformed.evidence.as_ref().map(|evidence| evidence.clue),
         proofs: platformed.proofs.clone(),
     }
 }

@@ -92,9 +92,9 @@ fn a_decision_tells_all_four_values() {
     assert_eq!(
         serde_json::to_string(&outcome.decisions).unwrap(),
         concat!(
-            r#"[{"field":"Entrypoint","kind":"fromBase","new":"{\"Cmd\":[\"x\"]}","result":"{\"Cmd\":[\"x\"]}"},"#,
-            r#"{"field":"Env.A","kind":"fromBase","old":"1","app":"1","new":"2","result":"2"},"#,
-            r#"{"field":"Labels.n","kind":"fromBase","new":"1","result":"1"}]"#
+            r#"[{"field":"Entrypoint","kind":"from-base","new":"{\"Cmd\":[\"x\"]}","result":"{\"Cmd\":[\"x\"]}"},"#,
+            r#"{"field":"Env.A","kind":"from-base","old":"1","app":"1","new":"2","result":"2"},"#,
+            r#"{"field":"Labels.n","kind":"from-base","new":"1","result":"1"}]"#
         )
     );
 }
