@@ -222,6 +222,9 @@ codes! {
     ImageHistory, "image.history", Corrupt, Note,
         "The history does not fit the layers. History never decides which layers are kept; entries that cannot be matched are left out of the result.",
         "Nothing. The layers are right whatever the history says.";
+    LayerAbsoluteName, "layer.absolute_name", Corrupt, Warning,
+        "A member name in a layer begins with a slash. Runtimes take it for a name below the root of the image.",
+        "Nothing, unless you unpack layers with other tools.";
     LayerDiffIdMismatch, "layer.diffid_mismatch", Corrupt, Damage,
         "A layer inflates to other bytes than its diffID in the config says.",
         "The config lies or the layer was exchanged. Do not use this image.";

@@ -22,9 +22,9 @@ pub(super) struct Names {
 impl Names {
     /// Looks at the next member.
     pub(super) fn visit(&mut self, member: &Member) {
-        let absolute = member.name.first() == Some(&b'/');
-        if absolute {
-            self.wrong(Code::TarName, "a member name in a layer is absolute", &member.name);
+        // Builders write such names (podman's did), and every runtime takes them for names below the root of the image.
+        if member.name.first() == Some(&b'/') {
+            self.wrong(Code::LayerAbsoluteName, "a member name in a layer begins with a slash", &member.name);
         }
         if climbs(&member.name) {
             return self.wrong(Code::TarName, "a member name in a layer climbs out of the image", &member.name);
