@@ -4,9 +4,10 @@ use std::fs;
 use std::io::Write as _;
 
 use serde_json::{Value, json};
+use sha2::Digest as _;
 
 use crate::support::environment::snapshot;
-use crate::support::image::{Compression, LAYER, archive};
+use crate::support::image::{CONFIG, Compression, LAYER, MANIFEST, archive};
 use crate::support::story::{ONTO_NEW, place};
 use crate::support::{Environment, Image, Layer, Layout, layer};
 
@@ -178,6 +179,31 @@ fn a_shared_layer_is_inflated_once() {
     assert_eq!(source["inflated"], 1);
     let config = crate::support::image::digest(&second.config_bytes());
     assert_eq!(source["findings"][0]["expected"]["from"], format!("diff_ids in the config {config}"));
+}
+
+/// A diffID by SHA-512 is as good as one by SHA-256, and is compared as such.
+#[test]
+fn a_diff_id_may_be_of_another_algorithm() {
+    let app = layer(&["app=1"]);
+    let hex = |bytes: &[u8]| sha2::Sha512::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    for (content, wanted) in [(&app.tar[..], &[][..]), (b"another", &["layer.diffid_mismatch damage"])] {
+        let config = json!({
+            "architecture": "amd64", "os": "linux",
+            "rootfs": {"type": "layers", "diff_ids": [format!("sha512:{}", hex(content))]},
+        });
+        let mut layout = Layout::new();
+        let config = config.to_string().into_bytes();
+        layout.blob(&app.blob);
+        let digest = layout.blob(&config);
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": MANIFEST, "layers": [app.descriptor()],
+            "config": {"mediaType": CONFIG, "digest": digest, "size": config.len()},
+        });
+        let manifest = manifest.to_string().into_bytes();
+        let digest = layout.blob(&manifest);
+        layout.entry("app:1", json!({"mediaType": MANIFEST, "digest": digest, "size": manifest.len()}));
+        everywhere("SHA-512", &layout, &app.digest(), [&[], wanted, wanted]);
+    }
 }
 
 /// A layer that only others can read is told, and held against nobody. What is missing is reported as ever.
