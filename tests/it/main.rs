@@ -13,6 +13,7 @@
 mod architecture;
 mod base;
 mod concurrency;
+mod contract;
 mod demo;
 mod determinism;
 mod faults;
