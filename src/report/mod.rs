@@ -3,6 +3,7 @@
 //! Every report is one JSON object whose first member is `"schema": "airbase.<verb>/v1"`. Within a version members are only
 //! added. Digests are written in full, sizes are bytes, times are as the documents spell them, absent facts are absent
 //! members. Findings have `code`, `severity`, `message` and where they apply `place`, `expected`, `found`, `details`, `hints`.
+//! `docs/json.md` lists every member; a test holds it against what is printed.
 //!
 //! Rendering goes to a [`Page`], which escapes what came from documents and knows whether it may use colour. Nothing here
 //! prints.

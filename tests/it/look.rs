@@ -113,6 +113,9 @@ fn ls_shows_what_the_headers_say() {
             {"path": "bin/sudo", "kind": "symlink", "mode": "777", "uid": 0, "gid": 0, "size": 0, "link": "su", "layer": 0},
         ])
     );
+    let shown = environment.ok(&["ls", "app"]).out;
+    let letters: Vec<&str> = shown.lines().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+    assert_eq!(letters, ["h", "-", "l"], "{shown}");
     for file in ["bin/hard", "bin/sudo", "bin/su"] {
         assert_eq!(environment.ok(&["cat", "app", file]).out, "root", "{file}");
     }

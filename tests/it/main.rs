@@ -13,6 +13,7 @@
 mod architecture;
 mod base;
 mod concurrency;
+mod contract;
 mod deep;
 mod demo;
 mod determinism;

@@ -1,0 +1,374 @@
+//! `docs/json.md` against what is printed: every member that occurs is listed, with its type and its values, and what is listed
+//! occurs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::image::{INDEX, MANIFEST};
+use crate::support::{Environment, Image, Layout, layer};
+
+/// Members that no document of this test has, and why.
+const NOT_HERE: &[(&str, &str)] =
+    &[("airbase.base-verify/v1 platforms[].evidence[].reason", "the base was named and is here, so nothing is unresolved")];
+
+/// The section of the documentation in which the members of findings stand.
+const FINDING: &str = "finding";
+/// The one of progress lines.
+const PROGRESS: &str = "progress lines";
+/// Objects whose keys are the image's: labels and annotations.
+const MAPS: [&str; 2] = ["labels", "annotations"];
+
+/// The values that occurred at a path; the documents above it are counted, so that it can be told whether it is always there.
+#[derive(Debug, Default)]
+struct Occurred {
+    times: usize,
+    values: Vec<Value>,
+}
+
+/// What occurred, by schema and path; and which runs ended otherwise than expected.
+#[derive(Debug, Default)]
+struct Seen(BTreeMap<String, BTreeMap<String, Occurred>>, Vec<String>);
+
+impl Seen {
+    fn note(&mut self, schema: &str, path: &str, value: &Value) {
+        let occurred = self.0.entry(schema.to_owned()).or_default().entry(path.to_owned()).or_default();
+        occurred.times += 1;
+        occurred.values.push(value.clone());
+    }
+
+    fn walk(&mut self, schema: &str, path: &str, value: &Value) {
+        self.note(schema, path, value);
+        let name = path.rsplit('.').next().unwrap_or_default();
+        match value {
+            // A finding has its own section, wherever it stands.
+            Value::Object(_) if schema != FINDING && (name == "findings[]" || path == "error") => self.walk(FINDING, "", value),
+            Value::Object(members) if MAPS.contains(&name) => {
+                members.values().for_each(|value| self.walk(schema, &format!("{path}{{}}"), value));
+            }
+            Value::Object(members) => {
+                for (member, value) in members {
+                    let inner = if path.is_empty() { member.clone() } else { format!("{path}.{member}") };
+                    self.walk(schema, &inner, value);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.walk(schema, &format!("{path}[]"), item)),
+            _ => {}
+        }
+    }
+
+    /// Runs the program and takes its document.
+    fn run(&mut self, environment: &Environment, arguments: &[&str], status: i32) -> Value {
+        let (ended, document) = environment.json(arguments);
+        if ended != status {
+            self.1.push(format!("{arguments:?} ended with {ended}, not {status}: {}", document["error"]));
+        }
+        let schema = document["schema"].as_str().unwrap().to_owned();
+        self.walk(&schema, "", &document);
+        document
+    }
+
+    fn times(&self, schema: &str, path: &str) -> usize {
+        self.0.get(schema).and_then(|paths| paths.get(path)).map_or(0, |occurred| occurred.times)
+    }
+}
+
+/// A row of a table in the documentation.
+#[derive(Debug)]
+struct Row {
+    path: String,
+    kind: String,
+    meaning: String,
+    absent: String,
+}
+
+/// The sections of the documentation that describe members: the schemas in the heading, and the rows.
+fn documented() -> Vec<(Vec<String>, Vec<Row>)> {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/json.md")).unwrap();
+    let mut sections = Vec::new();
+    for section in text.split("\n## ").skip(1) {
+        let (heading, body) = section.split_once('\n').unwrap();
+        let schemas: Vec<String> = if heading.contains('`') {
+            quoted(heading).filter(|name| name.starts_with("airbase.")).map(str::to_owned).collect()
+        } else {
+            vec![heading.to_lowercase()]
+        };
+        let rows: Vec<Row> = body
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .map(|line| {
+                let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+                let [path, kind, meaning, absent] = cells.as_slice() else { panic!("a row has four cells: {line}") };
+                Row {
+                    path: path.trim_matches('`').to_owned(),
+                    kind: (*kind).to_owned(),
+                    meaning: (*meaning).to_owned(),
+                    absent: absent.trim_matches('|').trim().to_owned(),
+                }
+            })
+            .collect();
+        if !rows.is_empty() {
+            sections.push((schemas, rows));
+        }
+    }
+    sections
+}
+
+/// What stands between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// What is wrong with `value`, if it is not what the row says.
+fn contradiction(row: &Row, value: &Value) -> Option<String> {
+    let right = match row.kind.as_str() {
+        "string" => value.is_string(),
+        "digest" => value.as_str().is_some_and(|text| text.starts_with("sha256:") && text.len() == 71),
+        "one of" => value.as_str().is_some_and(|text| quoted(&row.meaning).any(|word| word == text)),
+        "number" => value.is_u64(),
+        "boolean" => value.is_boolean(),
+        "object" | "finding" => value.is_object(),
+        _ => false,
+    };
+    (!right).then(|| format!("{} is no {}: {value}", row.path, row.kind))
+}
+
+#[test]
+fn every_member_that_occurs_is_documented_and_the_other_way_round() {
+    let seen = everything();
+    let sections = documented();
+    let mut wrong: BTreeSet<String> = seen.1.iter().cloned().collect();
+    for (schema, paths) in &seen.0 {
+        let rows: Vec<&Row> = sections.iter().filter(|(schemas, _)| schemas.contains(schema)).flat_map(|(_, rows)| rows).collect();
+        for (path, occurred) in paths {
+            let row = rows.iter().find(|row| row.path == *path);
+            let leaf = occurred.values.iter().any(|value| !value.is_object() && !value.is_array());
+            let finding = path.ends_with("findings[]") || path == "error";
+            match row {
+                None if (leaf || finding) && path != "schema" => {
+                    wrong.insert(format!("{schema}: {path} is not documented: {}", occurred.values[0]));
+                }
+                Some(row) => wrong
+                    .extend(occurred.values.iter().filter_map(|value| contradiction(row, value)).map(|text| format!("{schema}: {text}"))),
+                None => {}
+            }
+        }
+        for row in &rows {
+            let member = row.path.trim_end_matches("[]").trim_end_matches("{}");
+            let parent = member.rsplit_once('.').map_or("", |(parent, _)| parent);
+            let (there, whole) = (seen.times(schema, member), seen.times(schema, parent));
+            if row.absent == "never" && there != whole {
+                wrong.insert(format!("{schema}: {} was there {there} times of {whole}", row.path));
+            }
+        }
+    }
+    for (schemas, rows) in &sections {
+        for row in rows {
+            let here = schemas.iter().any(|schema| seen.times(schema, &row.path) > 0);
+            let excused = NOT_HERE.iter().any(|(path, _)| schemas.iter().any(|schema| *path == format!("{schema} {}", row.path)));
+            if here == excused {
+                wrong.insert(format!("{schemas:?}: {} {}", row.path, if here { "occurs after all" } else { "never occurred" }));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.into_iter().collect::<Vec<_>>().join("\n"));
+}
+
+/// Runs every verb in every way that brings out other members.
+fn everything() -> Seen {
+    let mut seen = Seen::default();
+    let environment = place();
+    looking(&mut seen, &environment);
+    judging(&mut seen, &environment);
+    moving(&mut seen, &environment);
+    writing(&mut seen, &environment);
+    for arguments in [&["demo", "story"][..], &["explain"], &["explain", "blob.missing"]] {
+        seen.run(&environment, arguments, 0);
+    }
+    let outcome = environment.run(&["fsck", "apps", "--format", "json", "--progress", "json"]);
+    assert!(!outcome.err.is_empty());
+    for line in outcome.err.lines() {
+        seen.walk(PROGRESS, "", &serde_json::from_str(line).unwrap());
+    }
+    seen
+}
+
+const NAME: &str = "org.opencontainers.image.base.name";
+const DIGEST: &str = "org.opencontainers.image.base.digest";
+
+fn old() -> Image {
+    Image::of(&[&layer(&["etc/", "etc/os-release=old"]), &layer(&["lib=1"])]).with("Env", json!(["A=1", "GONE=1"])).with("User", json!("1"))
+}
+
+fn new() -> Image {
+    Image::of(&[&layer(&["etc/", "etc/os-release=new"]), &layer(&["lib=2"])])
+        .with("Env", json!(["A=2", "ADDED=1"]))
+        .with("User", json!("2"))
+}
+
+fn app_on(base: &Image) -> Image {
+    base.and(&[&layer(&["app=1", "link->app"])])
+        .with("User", json!("3"))
+        .with("WorkingDir", json!("/srv"))
+        .with("Entrypoint", json!(["/app"]))
+        .with("Cmd", json!(["serve"]))
+        .with("Labels", json!({"org.opencontainers.image.version": "1.4"}))
+        .annotated("org.opencontainers.image.title", "shop")
+        .annotated(NAME, "registry.example/os:12")
+}
+
+/// `bases`: the old base without its name, the new one with it. `apps`: one image in every standing, an index, an artifact that
+/// refers to one, an image without a platform, and what is no image.
+fn place() -> Environment {
+    let environment = Environment::new();
+    let (old, new) = (old(), new());
+    let mut bases = Layout::new()
+        .image("registry.example/os:11", &old)
+        .image("registry.example/os:12", &new)
+        .image("registry.example/empty:1", &Image::of(&[]))
+        .index("registry.example/two:2", &[&new, &new.clone().platform("arm64")], json!({}))
+        .index("registry.example/two:1", &[&old, &old.clone().platform("arm64"), &old.clone().platform("s390x")], json!({}));
+    bases.blob(b"nobody names me");
+    bases.write(&environment.join("bases"));
+    let stale = app_on(&old).annotated(DIGEST, &old.digest());
+    let stranger = Image::of(&[&layer(&["x=1"])]).annotated(NAME, "registry.example/os:12").annotated(DIGEST, &old.digest());
+    let nowhere = Image::of(&[&layer(&["y=1"])]).annotated(NAME, "registry.example/none:1");
+    let bare =
+        old.and(&[&layer(&["z=1"])]).with_top("os", Value::Null).with_top("architecture", Value::Null).with_top("created", Value::Null);
+    let mut apps = Layout::new()
+        .image("stale:1", &stale)
+        .image("current:1", &app_on(&new).annotated(DIGEST, &new.digest()))
+        .image("stranger:1", &stranger)
+        .image("nowhere:1", &nowhere)
+        .image("bare:1", &bare);
+    let artifact = |layout: &mut Layout, more: Value| {
+        let empty = layout.blob(b"{}");
+        let config = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": empty, "size": 2});
+        let mut document = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [config]});
+        for (key, value) in more.as_object().unwrap() {
+            document[key] = value.clone();
+        }
+        let bytes = serde_json::to_vec(&document).unwrap();
+        json!({"mediaType": MANIFEST, "digest": layout.blob(&bytes), "size": bytes.len()})
+    };
+    let subject = json!({"mediaType": MANIFEST, "digest": stale.digest(), "size": stale.manifest_bytes().len()});
+    let sbom = json!({"artifactType": "application/vnd.example.sbom", "subject": subject, "annotations": {"made.by": "hand"}});
+    let referrer = artifact(&mut apps, sbom);
+    apps.entry("", referrer);
+    let mut attestation = artifact(&mut apps, json!({}));
+    let images = [app_on(&old), app_on(&old).platform("arm64"), app_on(&old).platform("s390x")];
+    attestation["platform"] = json!({"os": "unknown", "architecture": "unknown"});
+    attestation["annotations"] =
+        json!({"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": images[0].digest()});
+    let mut manifests: Vec<Value> = images.iter().map(|image| apps.store(image)).collect();
+    manifests.push(attestation);
+    let index = serde_json::to_vec(&json!({
+        "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests,
+        "annotations": {NAME: "registry.example/two:1", "org.opencontainers.image.vendor": "example"},
+    }))
+    .unwrap();
+    let digest = apps.blob(&index);
+    apps.entry("many:1", json!({"mediaType": INDEX, "digest": digest, "size": index.len()}));
+    let text = apps.blob(b"text");
+    apps.entry("text:1", json!({"mediaType": "text/plain", "digest": text, "size": 4}));
+    apps.write(&environment.join("apps"));
+    Layout::new().image("stale:1", &stale).write_archive(&environment.join("shop.tar"));
+    // A damaged one: a layer is missing, another one has other bytes, and something that is no blob lies there.
+    let mut damaged = Layout::new().image("stale:1", &stale).image("nowhere:1", &nowhere);
+    damaged.blobs.remove(&stale.layers[2].digest());
+    damaged.blobs.insert(nowhere.layers[0].digest(), b"other bytes".to_vec());
+    damaged.blobs.insert("sha256:stray".to_owned(), b"stray".to_vec());
+    damaged.write(&environment.join("damaged"));
+    let mut unreadable = Layout::new().image("app:1", &stale);
+    unreadable.blobs.remove(&stale.digest());
+    unreadable.write(&environment.join("ill/unreadable"));
+    fs::create_dir_all(environment.join("ill/none/blobs")).unwrap();
+    fs::write(environment.join("ill/none/oci-layout"), "{").unwrap();
+    fs::write(environment.join("ill/none/index.json"), "{").unwrap();
+    environment
+}
+
+fn looking(seen: &mut Seen, environment: &Environment) {
+    for (arguments, status) in [
+        (&["inspect", "apps"][..], 0),
+        (&["inspect", "apps", "shop.tar", "--all", "--bases", "bases"], 1),
+        (&["inspect", "bases", "--all"], 0),
+        (&["inspect", "damaged"], 0),
+        (&["inspect", "ill"], 3),
+        (&["ls", "apps:stale:1"], 0),
+        (&["ls", "apps:bare:1"], 0),
+        (&["fsck", "apps"], 0),
+        (&["fsck", "bases", "shop.tar", "--level", "0"], 0),
+        (&["fsck", "damaged"], 1),
+        (&["fsck", "ill"], 3),
+        (&["inspect", "none"], 2),
+        (&["inspect", "apps:stle:1"], 4),
+        (&["ls", "apps"], 4),
+        (&["ls", "apps:many:1"], 4),
+        (&["ls", "damaged:nowhere:1"], 3),
+    ] {
+        seen.run(environment, arguments, status);
+    }
+}
+
+fn judging(seen: &mut Seen, environment: &Environment) {
+    for image in ["stale", "current", "stranger", "nowhere", "bare", "many"] {
+        let image = format!("apps:{image}:1");
+        for more in [&[][..], &["--bases", "bases"]] {
+            let (_, document) = environment.json(&[&["base", "show", &image][..], more].concat());
+            seen.walk("airbase.base-show/v1", "", &document);
+        }
+        for base in ["os:11", "os:12", "two:1", "empty:1"] {
+            let base = format!("bases:registry.example/{base}");
+            let (_, document) = environment.json(&["base", "verify", &image, "--base", &base]);
+            let schema = document["schema"].as_str().unwrap().to_owned();
+            seen.walk(&schema, "", &document);
+        }
+    }
+    seen.run(environment, &["base", "show", "apps:stale:1", "--bases", "bases", "ill"], 0);
+    seen.run(environment, &["base", "dependents", "bases:registry.example/os:11", "apps", "ill"], 0);
+    seen.run(environment, &["outdated", "apps", "bases", "--bases", "bases"], 1);
+    seen.run(environment, &["outdated", "ill", "--bases", "bases"], 3);
+}
+
+fn moving(seen: &mut Seen, environment: &Environment) {
+    let os = ["rebase", "apps:stale:1", "--bases", "bases"];
+    for (more, status) in
+        [(&["--dry-run"][..], "planned"), (&["--dry-run", "-o", "moved:stale:2"], "planned"), (&["-o", "moved:stale:2"], "written")]
+    {
+        assert_eq!(seen.run(environment, &[&os[..], more].concat(), 0)["status"], status);
+    }
+    let again = ["rebase", "apps:current:1", "--bases", "bases", "-o", "moved:current:2"];
+    let current = seen.run(environment, &again, 0);
+    assert_eq!((&current["status"], current.get("result"), current.get("output")), (&json!("current"), None, None));
+    let many = ["rebase", "apps:many:1", "--bases", "bases", "--onto", "bases:registry.example/two:2", "-o", "moved.tar"];
+    seen.run(environment, &many, 4);
+    seen.run(environment, &[&many[..], &["--on-missing-platform", "keep-old"]].concat(), 0);
+    let onto = ["--onto", "bases:registry.example/os:12", "-o", "docker-archive:seam.tar:seam:1"];
+    seen.run(environment, &[&["rebase", "apps:stranger:1", "--seam-layers", "0"][..], &onto].concat(), 0);
+}
+
+fn writing(seen: &mut Seen, environment: &Environment) {
+    seen.run(environment, &["copy", "apps", "copied", "--all"], 0);
+    seen.run(environment, &["copy", "bases:registry.example/os:11", "copied.tar"], 0);
+    let bare = format!("apps@{}", old().and(&[&layer(&["z=1"])]).digest());
+    let _ = environment.json(&["copy", &bare, "bare"]);
+    // A blob of the target that has other bytes is replaced, which is told.
+    let spoil =
+        |what: &str| fs::write(environment.join(what).join("blobs").join(old().layers[0].digest().replace(':', "/")), "spoilt").unwrap();
+    spoil("copied");
+    seen.run(environment, &["copy", "bases:registry.example/os:11", "copied:again:1"], 0);
+    spoil("copied");
+    seen.run(environment, &["annotate", "shop.tar", "-a", "k=v", "-o", "copied:annotated:1"], 0);
+    for arguments in [
+        &["tag", "copied:stale:1", "stale:2", "stale:3"][..],
+        &["tag", "copied:stale:1", "stale:2"],
+        &["untag", "copied:stale:2"],
+        &["annotate", "copied:stale:3", "-a", "k=v", "-t", "stale:4"],
+        &["base", "set", "copied:stale:3", "--base", "bases:registry.example/os:11", "-o", "set.tar"],
+    ] {
+        seen.run(environment, arguments, 0);
+    }
+    seen.run(environment, &["base", "set", "copied:stale:3", "--base", "bases:registry.example/os:12", "-o", "set2.tar"], 4);
+}
