@@ -51,9 +51,10 @@ impl Report for LsReport {
         for file in &self.files {
             let link = file.link.as_deref().map(|link| format!(" -> {}", text::escape(link))).unwrap_or_default();
             let layer = page.toned(Tone::Dim, &format!("{:>2}", file.layer));
-            // The letters of `ls -l`; a hard link is told by its target.
+            // The letters of `ls -l`, and h for a hard link, as tar lists them.
             let kind = match file.kind.as_str() {
                 "directory" => 'd',
+                "hardlink" => 'h',
                 "symlink" => 'l',
                 "character-device" => 'c',
                 "block-device" => 'b',

@@ -361,6 +361,8 @@ fn writing(seen: &mut Seen, environment: &Environment) {
     seen.run(environment, &["copy", "bases:registry.example/os:11", "copied:again:1"], 0);
     spoil("copied");
     seen.run(environment, &["annotate", "shop.tar", "-a", "k=v", "-o", "copied:annotated:1"], 0);
+    spoil("copied");
+    seen.run(environment, &["index", "bases:registry.example/os:11", "-o", "copied:assembled:1"], 0);
     for arguments in [
         &["tag", "copied:stale:1", "stale:2", "stale:3"][..],
         &["tag", "copied:stale:1", "stale:2"],
