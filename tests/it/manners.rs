@@ -151,6 +151,7 @@ const VERBS: &[(&str, &[&str])] = &[
     ("outdated", &["outdated", "app", "--bases", "bases"]),
     ("rebase", &["rebase", "app", "--from", "bases:os:old", "--onto", "bases:os:new", "-o", "new:1"]),
     ("copy", &["copy", "app", "copied:1"]),
+    ("index", &["index", "app", "-o", "indexed:1"]),
     ("tag", &["tag", "app:app:1", "app:2"]),
     ("annotate", &["annotate", "app:app:1", "-a", "k=v", "-t", "app:3"]),
     ("untag", &["untag", "app:app:3"]),
