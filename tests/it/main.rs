@@ -15,6 +15,7 @@ mod base;
 mod concurrency;
 mod demo;
 mod determinism;
+mod evidence;
 mod faults;
 mod forms;
 mod fsck;
