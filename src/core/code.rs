@@ -397,8 +397,14 @@ codes! {
         "The new base has no full name, and the old name names something else. The result carries the digest of its base and no name.",
         "Give the name with --base-name NAME.";
     BaseUnproven, "base.unproven", Precondition, Warning,
-        "The boundary between base and app was given by position or by an annotation; no base was there to prove it.",
+        "The boundary between base and app was given by position, by an annotation or by a label; no base was there to prove it.",
         "Put the old base beside the others and run again, if you can get it.";
+    BaseNotRebasable, "base.not_rebasable", Precondition, Damage,
+        "The image says of itself that its base must not be exchanged: the label io.buildpacks.rebasable is false. Its builder changed files of the base, or did not promise that another base fits.",
+        "Build the image again. If you know that the new base fits, name the old one with --from, or the seam with --seam-layers N.";
+    BaseLabelStale, "base.label_stale", Precondition, Warning,
+        "The label io.buildpacks.lifecycle.metadata describes the base and could not be read, so it was kept. It still describes the old base.",
+        "Build the image again with a newer lifecycle, and do not rebase the result with buildpacks tools.";
     BaseOlder, "base.older", Precondition, Warning,
         "The new base was created before the old one.",
         "Check that you gave the right one to --onto.";

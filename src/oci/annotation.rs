@@ -30,6 +30,11 @@ pub const DOCKER_REFERENCE_TYPE: &str = "vnd.docker.reference.type";
 /// The manifest that a BuildKit attestation speaks of.
 pub const DOCKER_REFERENCE_DIGEST: &str = "vnd.docker.reference.digest";
 
+/// The label in which Cloud Native Buildpacks describe how an image was put together.
+pub const BUILDPACKS_METADATA: &str = "io.buildpacks.lifecycle.metadata";
+/// The label by which they say whether its base may be exchanged.
+pub const BUILDPACKS_REBASABLE: &str = "io.buildpacks.rebasable";
+
 /// All keys that airbase writes for its own use begin so.
 pub const OWN_PREFIX: &str = "dev.airbase.";
 /// The digest of the image that was rebased: of the manifest on a manifest, of the index on an index.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Platform, Verified, document, manifest::too_many_layers};
+use super::buildpacks::RunImage;
+use super::{Platform, Verified, annotation, document, manifest::too_many_layers};
 use crate::core::{Digest, Finding, Limits, Result};
 use crate::format::json::{Kind, Node, Text};
 
@@ -37,6 +38,8 @@ pub struct Config {
     pub diff_ids: Vec<Digest>,
     /// The labels.
     pub labels: BTreeMap<String, String>,
+    /// The run image, if buildpacks built the image; or why their label cannot be read, which stops nobody who needs no base.
+    pub run_image: Option<std::result::Result<RunImage, String>>,
     /// What is odd about it, but does not stop anyone.
     pub findings: Vec<Finding>,
     text: Text,
@@ -57,6 +60,10 @@ impl Config {
             config.expect(Kind::Object, "config")?.refuse_case_variants(KNOWN_CONFIG)?;
             labels = document::string_map(config, "Labels", &mut findings)?;
         }
+        let run_image = labels
+            .get(annotation::BUILDPACKS_METADATA)
+            .filter(|label| !label.is_empty())
+            .and_then(|label| RunImage::parse(label, limits).map_err(|error| error.finding().message.clone()).transpose());
         let mut diff_ids = Vec::new();
         if let Some(rootfs) = root.get("rootfs") {
             rootfs.expect(Kind::Object, "rootfs")?.refuse_case_variants(&["type", "diff_ids"])?;
@@ -78,6 +85,7 @@ impl Config {
             created: root.get("created").and_then(Node::as_str).map(Into::into),
             diff_ids,
             labels,
+            run_image,
             findings,
             text,
         })

@@ -5,6 +5,7 @@
 //! Imports `core` and `format`.
 
 pub mod annotation;
+pub mod buildpacks;
 mod config;
 mod descriptor;
 mod document;

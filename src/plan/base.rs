@@ -24,6 +24,8 @@ pub enum Clue {
     IndexAnnotation,
     /// A label of the config; some builders write the annotation keys there.
     Label,
+    /// The label of Cloud Native Buildpacks, which names the run image and its highest layer.
+    Buildpacks,
     /// Layers of a local image are the lowest layers of this one.
     Catalogue,
 }
@@ -36,6 +38,7 @@ impl Clue {
             Self::ManifestAnnotation => "annotation of the manifest",
             Self::IndexAnnotation => "annotation of the index",
             Self::Label => "label of the config",
+            Self::Buildpacks => "buildpacks metadata",
             Self::Catalogue => "layers of a local image",
         }
     }
@@ -52,6 +55,8 @@ pub struct Claim {
     pub digest: Option<Digest>,
     /// A digest that is none: reported, never used.
     pub unreadable_digest: Option<String>,
+    /// How many layers it says belong to the base, or why that cannot be told.
+    pub seam: Option<Result<usize, String>>,
 }
 
 /// The claims of an image, the nearest first. Empty values count as absent: buildah writes them for images from scratch.
@@ -71,12 +76,38 @@ pub fn claims(image: &Image, index: Option<&ImageIndex>) -> Vec<Claim> {
             name: text(annotation::BASE_NAME).map(str::to_owned),
             digest: digest.and_then(|text| text.parse().ok()),
             unreadable_digest: digest.filter(|text| text.parse::<Digest>().is_err()).map(str::to_owned),
+            seam: None,
         };
         if claim.name.is_some() || claim.digest.is_some() || claim.unreadable_digest.is_some() {
             claims.push(claim);
         }
     }
+    claims.extend(image.config.run_image.as_ref().map(|run_image| {
+        let read = run_image.as_ref().ok();
+        Claim {
+            clue: Clue::Buildpacks,
+            name: read.and_then(|run_image| run_image.name.clone()),
+            digest: read.and_then(|run_image| run_image.digest.clone()),
+            unreadable_digest: None,
+            seam: buildpacks_seam(image),
+        }
+    }));
     claims
+}
+
+/// How many layers belong to the run image, by buildpacks metadata. Equal layers repeat in real images: a diffID that is there
+/// twice tells nothing.
+pub fn buildpacks_seam(image: &Image) -> Option<Result<usize, String>> {
+    let top = match image.config.run_image.as_ref()? {
+        Ok(run_image) => run_image.top_layer.as_ref()?,
+        Err(why) => return Some(Err(format!("the buildpacks metadata cannot be read: {why}"))),
+    };
+    let mut positions = (0..).zip(&image.config.diff_ids).filter(|(_, own)| *own == top).map(|(position, _)| position);
+    Some(match (positions.next(), positions.count()) {
+        (Some(position), 0) => Ok(position + 1),
+        (Some(_), more) => Err(format!("{} layers are equal to the top layer of the run image, so the seam is unknown", more + 1)),
+        (None, _) => Err("the top layer of the run image is not among the layers".to_owned()),
+    })
 }
 
 /// The number of base layers that an earlier rebase recorded.
@@ -224,7 +255,7 @@ pub fn decide<'a>(image: &Image, evidence: &'a [Evidence]) -> Decision<'a> {
     if let Some(named) = evidence.iter().find(|evidence| evidence.clue == Clue::From) {
         return if proven(&named) { Decision::Base(named) } else { Decision::Conflict(named, evidence.iter().find(proven)) };
     }
-    for claim in evidence.iter().filter(|one| one.clue != Clue::Catalogue && !is_inherited(one, evidence)) {
+    for claim in evidence.iter().filter(|one| one.clue != Clue::Catalogue && !is_inherited(image, one, evidence)) {
         match claim.verdict {
             Verdict::Proven(..) => return Decision::Base(claim),
             Verdict::Refuted(..) => return Decision::Conflict(claim, evidence.iter().find(proven)),
@@ -238,7 +269,12 @@ pub fn decide<'a>(image: &Image, evidence: &'a [Evidence]) -> Decision<'a> {
     if longest < recorded_layers(image) {
         return Decision::Unknown;
     }
-    matches.retain(|evidence| layers(evidence) == longest);
+    // Buildpacks say of their own image where its base ends. A longer match is a sibling, which is no base.
+    let wanted = match (recorded_layers(image), own_buildpacks_seam(image, evidence)) {
+        (None, Some(seam)) => Some(seam),
+        _ => longest,
+    };
+    matches.retain(|evidence| layers(evidence) == wanted);
     // One image may be in several places, and two images may differ in nothing that the merge looks at.
     let mut distinct: Vec<&Evidence> = Vec::new();
     for evidence in matches {
@@ -297,14 +333,19 @@ pub fn doubt(image: &Image, evidence: &[Evidence], chosen: &Evidence) -> Option<
                 && own.tag.unwrap_or("latest") == claimed.tag.unwrap_or("latest")
         })
     };
+    let has_digest =
+        |claim: &Evidence| claim.digest.as_ref().is_some_and(|digest| [&found.top, &found.image.descriptor.digest].contains(&digest));
     let by_layers = chosen.clue == Clue::Catalogue;
     // A recorded seam at the same height says that it is the same one.
-    let recorded = recorded_layers(image).is_some_and(|recorded| layers(chosen) == Some(recorded));
+    let noted = recorded_layers(image).or_else(|| own_buildpacks_seam(image, evidence));
+    let recorded = noted.is_some_and(|noted| layers(chosen) == Some(noted));
     let (claim, message) =
-        evidence.iter().filter(|claim| claim.clue != Clue::Catalogue && !is_inherited(claim, evidence)).find_map(|claim| {
+        evidence.iter().filter(|claim| claim.clue != Clue::Catalogue && !is_inherited(image, claim, evidence)).find_map(|claim| {
             match claim.verdict {
                 Verdict::Refuted(..) => Some((claim, "the image also names a base that its layers refute")),
-                Verdict::Unresolved(_) if by_layers && !recorded && !claim.name.as_deref().is_some_and(known_as) => {
+                // A claim that gives neither names nothing that could be missing.
+                Verdict::Unresolved(_) if claim.name.is_none() && claim.digest.is_none() => None,
+                Verdict::Unresolved(_) if by_layers && !recorded && !claim.name.as_deref().is_some_and(known_as) && !has_digest(claim) => {
                     Some((claim, "the image names a base that is not here; what its layers prove may be a base of that one"))
                 }
                 _ => None,
@@ -322,7 +363,16 @@ pub fn doubt(image: &Image, evidence: &[Evidence], chosen: &Evidence) -> Option<
 
 /// Whether a claim is a label that the image has from its base: then it names the base of that base. Every builder hands labels
 /// down, so the base that proves it has more layers and the same label.
-fn is_inherited(claim: &Evidence, evidence: &[Evidence]) -> bool {
+fn is_inherited(image: &Image, claim: &Evidence, evidence: &[Evidence]) -> bool {
+    // Buildpacks metadata differs from build to build: whoever has the very same has it from there.
+    if claim.clue == Clue::Buildpacks {
+        let own = image.config.labels.get(annotation::BUILDPACKS_METADATA);
+        let seam = buildpacks_seam(image).and_then(Result::ok).or_else(|| layers(claim));
+        return evidence
+            .iter()
+            .filter(|other| other.clue == Clue::Catalogue && layers(other) > seam)
+            .any(|other| candidate(other).is_some_and(|base| base.image.config.labels.get(annotation::BUILDPACKS_METADATA) == own));
+    }
     claim.clue == Clue::Label
         && evidence.iter().filter(|other| other.clue == Clue::Catalogue && layers(other) > layers(claim)).any(|other| {
             let says = |key: &str| candidate(other).and_then(|base| base.image.config.labels.get(key)).map(String::as_str);
@@ -331,6 +381,12 @@ fn is_inherited(claim: &Evidence, evidence: &[Evidence]) -> bool {
                 && claim.name.as_deref() == says(annotation::BASE_NAME).filter(|name| !name.is_empty())
                 && digest.as_deref() == says(annotation::BASE_DIGEST).filter(|digest| !digest.is_empty())
         })
+}
+
+/// Where buildpacks metadata puts the seam, unless the image has it from its base.
+fn own_buildpacks_seam(image: &Image, evidence: &[Evidence]) -> Option<usize> {
+    let claim = evidence.iter().find(|one| one.clue == Clue::Buildpacks)?;
+    if is_inherited(image, claim, evidence) { None } else { buildpacks_seam(image)?.ok() }
 }
 
 /// Whether a local image with as many layers as the image could still be its base: only if the image's history goes on where

@@ -69,6 +69,9 @@ pub(super) fn show_image(image: &Image, index: Option<&ImageIndex>, bases: &Base
                 _ => "no local image is a base of this image".to_owned(),
             };
             let mut finding = Finding::new(Code::BaseUnknown, message).at(&image.descriptor.digest);
+            if let Some(Ok(seam)) = base::buildpacks_seam(image) {
+                finding = finding.detail(format!("buildpacks metadata puts the seam above layer {seam}"));
+            }
             if let Some((reference, matched, of)) = bases.nearest(image)? {
                 finding = finding.detail(format!("nearest local image: {reference}, matched {matched} of {of} layers"));
             }

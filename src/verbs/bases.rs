@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::Context;
-use crate::core::{Code, Digest, Error, Finding, Limits, Result};
+use crate::core::{Code, Digest, Error, Finding, Limits, Result, text};
 use crate::oci::{ImageName, Platform};
 use crate::plan::base::{Candidate, Claim, Clue, Evidence, Prefix, Verdict, claims, judge, prefix};
 use crate::plan::mapping::Rule;
@@ -192,6 +192,9 @@ impl Bases {
     }
 
     fn judge_claim(&self, image: &Image, claim: Claim) -> Result<Evidence> {
+        if let Some(Err(why)) = claim.seam {
+            return Ok(Evidence { clue: claim.clue, name: claim.name, digest: claim.digest, verdict: Verdict::Unresolved(why) });
+        }
         let by_digest = match &claim.digest {
             Some(digest) => self.with_digest(digest)?,
             None => None,
@@ -212,12 +215,21 @@ impl Bases {
         };
         let verdict = match found {
             Some((located, tree)) => match candidate(image, &located, &tree) {
-                Some(candidate) => judge(image, candidate, exact),
+                Some(candidate) => match (claim.seam, judge(image, candidate, exact)) {
+                    // The name may lead to a base of the base, or to one that stands on it.
+                    (Some(Ok(seam)), Verdict::Proven(candidate, proofs)) if proofs.len() != seam => Verdict::Unresolved(format!(
+                        "{} has {}, and the top layer of the run image is number {seam}",
+                        candidate.reference,
+                        text::count(proofs.len(), "layer")
+                    )),
+                    (_, verdict) => verdict,
+                },
                 None => Verdict::Unresolved(format!("{} is here, but not for {}", located.shown(), shown_platform(image))),
             },
             None => Verdict::Unresolved(match (&claim.digest, &claim.unreadable_digest) {
                 (Some(_), _) => "no local image has this digest".to_owned(),
                 (None, Some(_)) => "the recorded digest is not a digest".to_owned(),
+                (None, None) if claim.name.is_none() => "it gives no name and no digest".to_owned(),
                 (None, None) => "no local image has this name".to_owned(),
             }),
         };

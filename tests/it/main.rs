@@ -17,6 +17,7 @@ mod contract;
 mod deep;
 mod demo;
 mod determinism;
+mod evidence;
 mod faults;
 mod forms;
 mod fsck;

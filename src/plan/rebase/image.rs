@@ -6,6 +6,7 @@ use super::created::{CreatedPolicy, created};
 use super::{Decision, Kind, Preferences, annotations, config, history};
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::json::{Document, Value};
+use crate::oci::buildpacks::RunImage;
 use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
 use crate::plan::annotate::{Authored, oci_name, replaced};
 use crate::read::{Image, ImageIndex};
@@ -151,7 +152,12 @@ pub fn rebase_image(input: &Input<'_>, options: &Options, limits: &Limits) -> Re
     if let Some(created) = created(app.config.created.as_deref(), new.config.created.as_deref(), options.created) {
         document.set("created", Value::string(&created));
     }
-    let lineage_labels = own_lineage_labels(old, app, options);
+    let mut lineage_labels = own_lineage_labels(old, app, options);
+    match run_image_label(old, app, new, options, limits) {
+        Some(Ok(label)) => lineage_labels.push((annotation::BUILDPACKS_METADATA, Some(label))),
+        Some(Err(finding)) => findings.push(finding),
+        None => {}
+    }
     decisions.retain(|decision| !lineage_labels.iter().any(|(key, _)| decision.field == format!("Labels.{key}")));
     set_labels(&mut document, &lineage_labels, limits)?;
     let config = Authored { media_type: media_type::OCI_CONFIG.into(), blob: Verified::authored(document.render().into_bytes()) };
@@ -194,6 +200,33 @@ fn own_lineage_labels(old: Option<&Image>, app: &Image, options: &Options) -> Ve
         label.is_some() && label != old.and_then(|old| old.config.labels.get(key))
     };
     now.into_iter().filter(|(key, _)| own(key)).collect()
+}
+
+/// The buildpacks metadata brought up to date, if the app has its own: their tools split the result where it says. One that
+/// cannot be read is kept, and that is told.
+fn run_image_label(
+    old: Option<&Image>,
+    app: &Image,
+    new: &Image,
+    options: &Options,
+    limits: &Limits,
+) -> Option<std::result::Result<String, Finding>> {
+    let read = app.config.run_image.as_ref()?;
+    let label = app.config.labels.get(annotation::BUILDPACKS_METADATA)?;
+    if old.is_some_and(|old| old.config.labels.get(annotation::BUILDPACKS_METADATA) == Some(label)) {
+        return None;
+    }
+    let top = new.config.diff_ids.last()?;
+    let moved = match read {
+        Ok(_) => RunImage::moved(label, top, options.base_name.as_deref(), options.base_digest.as_ref(), limits)
+            .map_err(|error| error.finding().message.clone()),
+        Err(why) => Err(why.clone()),
+    };
+    Some(moved.map_err(|why| {
+        Finding::new(Code::BaseLabelStale, "the buildpacks metadata still describes the old base")
+            .at(&app.descriptor.digest)
+            .found(Fact::new(why, format!("the label {}", annotation::BUILDPACKS_METADATA)))
+    }))
 }
 
 /// Sets labels in a config document; one without a value is removed.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::refuse::{conflict, not_here, unknown};
+use super::refuse::{conflict, not_here, not_rebasable, unknown};
 use super::{MissingPlatform, Request};
 use crate::core::clock::Time;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
+use crate::oci::buildpacks;
 use crate::plan::base::{self, Candidate, Clue, Decision, Evidence, Proof, Verdict};
 use crate::read::{Image, ImageIndex, Located, Tree};
 use crate::verbs::bases::{Bases, Followed, candidate, shown_platform};
@@ -40,6 +41,9 @@ pub(super) fn decide<'a>(
     context: Context<'_>,
 ) -> Result<Option<Platformed<'a>>> {
     image.check_layers()?;
+    if request.from.is_none() && request.seam_layers.is_none() && buildpacks::forbids_rebase(&image.config.labels) {
+        return Err(not_rebasable(image));
+    }
     let mut findings = Vec::new();
     let (evidence, seam, proofs) = old_base(image, index, bases, from, request, &mut findings, context)?;
     let old = evidence.as_ref().and_then(base::candidate).cloned();
@@ -165,6 +169,12 @@ fn old_base(
         Decision::Unknown => {
             if let Some(seam) = base::recorded_layers(image) {
                 findings.push(unproven(image, format!("the seam above layer {seam} was recorded by an earlier rebase")));
+                return Ok((None, seam, Vec::new()));
+            }
+            // The person sees that nothing but the label says so.
+            if let Some(Ok(seam)) = base::buildpacks_seam(image) {
+                let message = format!("the seam above layer {seam} is the top layer of the run image, by buildpacks metadata");
+                findings.push(unproven(image, message));
                 return Ok((None, seam, Vec::new()));
             }
             return Err(unknown(image, &evidence, bases)?);

@@ -1,6 +1,7 @@
 //! Refusals of bases: both compared facts, where each came from, and what the operator can do offline.
 
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
+use crate::oci::annotation;
 use crate::plan::base::{self, Clue, Evidence, Prefix, Verdict};
 use crate::read::Image;
 use crate::verbs::bases::Bases;
@@ -62,6 +63,15 @@ pub(super) fn not_here(finding: Finding) -> Error {
     Error::of(finding)
         .hint("Put the base that the image names beside the others.")
         .hint(format!("Or, if it is the same under another name, say so: --from {}", quoted(&found)))
+}
+
+/// The refusal of an image of which its builder says that its base must not be exchanged.
+pub(super) fn not_rebasable(image: &Image) -> Error {
+    Error::new(Code::BaseNotRebasable, "the image says that its base must not be exchanged")
+        .at(format!("{}@{}", image.source.shown(), image.descriptor.digest))
+        .found(Fact::new("false", format!("the label {}", annotation::BUILDPACKS_REBASABLE)))
+        .hint("Build the image again.")
+        .hint("Or, if you know that the new base fits, name the old one with --from, or the seam with --seam-layers N.")
 }
 
 pub(super) fn unknown(image: &Image, evidence: &[Evidence], bases: &Bases) -> Result<Error> {
