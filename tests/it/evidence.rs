@@ -82,7 +82,7 @@ fn buildpacks_metadata_leads_to_the_run_image() {
         assert_eq!(platform["evidence"][0]["name"], RUN);
         let result = run(&environment, &ONTO, "out", "app:2");
         result.expect_layers(&[&b(3), &b(4), &a(1), &a(2)]);
-        assert_eq!((&result.report["platforms"][0]["evidence"], result.codes()), (&json!("buildpacks"), vec![]));
+        assert_eq!((&result.report["platforms"][0]["clue"], result.codes()), (&json!("buildpacks"), vec![]));
     }
     let text = place(bases(), &built(&by_digest())).ok(&["base", "show", "apps:app:1", "--bases", "bases"]).out;
     assert!(text.contains("buildpacks metadata"), "{text}");
