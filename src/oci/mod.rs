@@ -14,6 +14,7 @@ mod manifest;
 pub mod media_type;
 mod name;
 mod platform;
+pub mod provenance;
 mod verified;
 
 pub use config::Config;

@@ -26,11 +26,18 @@ pub enum Clue {
     Label,
     /// The label of Cloud Native Buildpacks, which names the run image and its highest layer.
     Buildpacks,
+    /// Provenance beside the image: what went into its build.
+    Provenance,
     /// Layers of a local image are the lowest layers of this one.
     Catalogue,
 }
 
 impl Clue {
+    /// Whether it only says where to look, so that the layers decide alone: it can prove and never refute.
+    fn is_lead(self) -> bool {
+        matches!(self, Self::Provenance | Self::Catalogue)
+    }
+
     /// For people.
     pub fn name(self) -> &'static str {
         match self {
@@ -39,6 +46,7 @@ impl Clue {
             Self::IndexAnnotation => "annotation of the index",
             Self::Label => "label of the config",
             Self::Buildpacks => "buildpacks metadata",
+            Self::Provenance => "provenance of the build",
             Self::Catalogue => "layers of a local image",
         }
     }
@@ -255,7 +263,7 @@ pub fn decide<'a>(image: &Image, evidence: &'a [Evidence]) -> Decision<'a> {
     if let Some(named) = evidence.iter().find(|evidence| evidence.clue == Clue::From) {
         return if proven(&named) { Decision::Base(named) } else { Decision::Conflict(named, evidence.iter().find(proven)) };
     }
-    for claim in evidence.iter().filter(|one| one.clue != Clue::Catalogue && !is_inherited(image, one, evidence)) {
+    for claim in evidence.iter().filter(|one| !one.clue.is_lead() && !is_inherited(image, one, evidence)) {
         match claim.verdict {
             Verdict::Proven(..) => return Decision::Base(claim),
             Verdict::Refuted(..) => return Decision::Conflict(claim, evidence.iter().find(proven)),
@@ -275,6 +283,11 @@ pub fn decide<'a>(image: &Image, evidence: &'a [Evidence]) -> Decision<'a> {
         _ => longest,
     };
     matches.retain(|evidence| layers(evidence) == wanted);
+    // Of bases with equal layers, the one that went into the build. A longer match goes before it: provenance names the stages
+    // of a build too, and one of those may be a base of the base.
+    if matches.iter().any(|evidence| evidence.clue == Clue::Provenance) {
+        matches.retain(|evidence| evidence.clue == Clue::Provenance);
+    }
     // One image may be in several places, and two images may differ in nothing that the merge looks at.
     let mut distinct: Vec<&Evidence> = Vec::new();
     for evidence in matches {
@@ -335,12 +348,12 @@ pub fn doubt(image: &Image, evidence: &[Evidence], chosen: &Evidence) -> Option<
     };
     let has_digest =
         |claim: &Evidence| claim.digest.as_ref().is_some_and(|digest| [&found.top, &found.image.descriptor.digest].contains(&digest));
-    let by_layers = chosen.clue == Clue::Catalogue;
+    let by_layers = chosen.clue.is_lead();
     // A recorded seam at the same height says that it is the same one.
     let noted = recorded_layers(image).or_else(|| own_buildpacks_seam(image, evidence));
     let recorded = noted.is_some_and(|noted| layers(chosen) == Some(noted));
     let (claim, message) =
-        evidence.iter().filter(|claim| claim.clue != Clue::Catalogue && !is_inherited(image, claim, evidence)).find_map(|claim| {
+        evidence.iter().filter(|claim| !claim.clue.is_lead() && !is_inherited(image, claim, evidence)).find_map(|claim| {
             match claim.verdict {
                 Verdict::Refuted(..) => Some((claim, "the image also names a base that its layers refute")),
                 // A claim that gives neither names nothing that could be missing.
@@ -406,6 +419,11 @@ fn history_begins(image: &Image, base: &Image) -> bool {
             ["created_by", "comment", "author"].iter().all(|key| text(*own, key) == text(*below, key))
                 && own.get("empty_layer").map(|node| node.raw() == "true") == below.get("empty_layer").map(|node| node.raw() == "true")
         })
+}
+
+/// The name by which the build called the base, if provenance led to it: nothing else may say it.
+pub fn built_on(evidence: Option<&Evidence>) -> Option<&str> {
+    evidence.filter(|evidence| evidence.clue == Clue::Provenance)?.name.as_deref()
 }
 
 /// The candidate of a piece of evidence.

@@ -16,6 +16,7 @@ mod image;
 mod inflate;
 pub mod layer;
 mod members;
+pub mod provenance;
 mod reference;
 pub mod referrers;
 mod resolve;

@@ -8,6 +8,7 @@ use crate::core::{Code, Digest, Error, Finding, Limits, Result, text};
 use crate::oci::{ImageName, Platform};
 use crate::plan::base::{Candidate, Claim, Clue, Evidence, Prefix, Verdict, claims, judge, prefix};
 use crate::plan::mapping::Rule;
+use crate::read::provenance::Provenance;
 use crate::read::{Catalogue, ChainId, Image, ImageIndex, Located, Reference, Source, Tree, discover_among, load, locate_among};
 
 /// What `--bases` and `--map` name.
@@ -188,7 +189,36 @@ impl Bases {
     /// # Errors
     /// Those of documents that are there and cannot be read.
     pub fn judge_claims(&self, image: &Image, index: Option<&ImageIndex>) -> Result<Vec<Evidence>> {
-        claims(image, index).into_iter().map(|claim| self.judge_claim(image, claim)).collect()
+        let mut evidence = claims(image, index).into_iter().map(|claim| self.judge_claim(image, claim)).collect::<Result<Vec<_>>>()?;
+        if let Some(index) = index {
+            evidence.extend(self.judge_provenance(image, index));
+        }
+        Ok(evidence)
+    }
+
+    /// What the provenance beside an image amounts to. A build of several stages names many images, and most are no base: one
+    /// with other layers, or that cannot be read, says nothing against anything.
+    fn judge_provenance(&self, image: &Image, index: &ImageIndex) -> Vec<Evidence> {
+        let provenance = Provenance::read(image, index, &self.limits);
+        let clue = Clue::Provenance;
+        let judged = provenance.materials.into_iter().map(|material| {
+            let (name, digest) = (Some(material.name), Some(material.digest));
+            let claim = Claim { clue, name: name.clone(), digest: digest.clone(), unreadable_digest: None, seam: None };
+            let verdict = match self.judge_claim(image, claim).map(|evidence| evidence.verdict) {
+                Ok(Verdict::Refuted(candidate, _) | Verdict::NameMoved(candidate, _)) => Verdict::Unresolved(format!(
+                    "{} has other layers; it may have been for another stage of the build",
+                    candidate.reference
+                )),
+                Ok(verdict) => verdict,
+                Err(error) => Verdict::Unresolved(error.finding().message.clone()),
+            };
+            Evidence { clue, name, digest, verdict }
+        });
+        let unread = provenance.unread.into_iter().map(|(digest, error)| {
+            let verdict = Verdict::Unresolved(format!("{digest} was not read: {}", error.finding().message));
+            Evidence { clue, name: None, digest: None, verdict }
+        });
+        judged.chain(unread).collect()
     }
 
     fn judge_claim(&self, image: &Image, claim: Claim) -> Result<Evidence> {

@@ -6,8 +6,9 @@ use super::Context;
 use super::base::{each_image, show_image};
 use super::bases::{Bases, Followed, candidate};
 use crate::core::{Code, Digest, Result};
-use crate::plan::base::claims;
+use crate::plan::base::{Clue, claims};
 use crate::read::{Image, ImageIndex, Located, Tree};
+use crate::report::base::EvidenceReport;
 use crate::report::outdated::{Item, OutdatedReport, Standing};
 
 /// Compares every image below `paths` with what the name of its base means now among `bases`.
@@ -73,7 +74,12 @@ fn judge(located: &Located, image: &Image, index: Option<&ImageIndex>, bases: &B
     };
     let (shown, old) = show_image(image, index, bases)?;
     item.base_manifest.clone_from(&shown.base_manifest);
-    let claimed = claims(image, index).into_iter().find_map(|claim| claim.name);
+    let built_on = || {
+        let proven =
+            |one: &&EvidenceReport| one.clue == Clue::Provenance && one.manifest == item.base_manifest && item.base_manifest.is_some();
+        shown.evidence.iter().find(proven).and_then(|one| one.name.clone())
+    };
+    let claimed = claims(image, index).into_iter().find_map(|claim| claim.name).or_else(built_on);
     let (name, newer, tree) = match bases.follow(claimed.as_deref(), old.as_ref()) {
         Ok(Followed::Found { name, located, tree }) => (name, located, tree),
         Ok(Followed::NotHere(name)) => {

@@ -1,9 +1,9 @@
-//! What other builders leave behind about the base of an image: the labels of Cloud Native Buildpacks.
+//! What builders leave behind about the base of an image: the labels of Cloud Native Buildpacks, the provenance of BuildKit.
 
 use serde_json::{Value, json};
 
 use crate::support::environment::snapshot;
-use crate::support::image::Layer;
+use crate::support::image::{CONFIG, INDEX, Layer, MANIFEST, digest};
 use crate::support::story::{codes, run};
 use crate::support::{Environment, Image, Layout, layer};
 
@@ -228,4 +228,174 @@ fn an_image_that_is_not_rebasable_is_not_rebased() {
     let willing = app.with("Labels", json!({METADATA: by_digest(), REBASABLE: "true"}));
     let environment = place(Layout::new().image(RUN, &old()).image("registry.example/run:2", &new()), &willing);
     let _ = run(&environment, &ONTO, "out", "app:2");
+}
+
+// BuildKit's provenance.
+
+/// What went into a build: a package URL, and the image that it was.
+type Materials<'a> = &'a [(&'a str, &'a Image)];
+
+fn listed(materials: Materials<'_>) -> Vec<Value> {
+    materials.iter().map(|(uri, image)| json!({"uri": uri, "digest": {"sha256": image.digest()["sha256:".len()..]}})).collect()
+}
+
+/// Provenance v0.2 with nothing but the materials, as mode `min` writes it.
+fn first(materials: Materials<'_>) -> Value {
+    json!({"_type": "https://in-toto.io/Statement/v0.1", "predicateType": "https://slsa.dev/provenance/v0.2", "subject": [],
+           "predicate": {"buildType": "https://mobyproject.org/buildkit@v1", "materials": listed(materials)}})
+}
+
+/// Provenance v1.
+fn second(materials: Materials<'_>) -> Value {
+    json!({"_type": "https://in-toto.io/Statement/v0.1", "predicateType": "https://slsa.dev/provenance/v1", "subject": [],
+           "predicate": {"buildDefinition": {"resolvedDependencies": listed(materials)}, "runDetails": {"builder": {"id": ""}}}})
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    /// An image for `unknown/unknown`, and the index says of whom it speaks.
+    Old,
+    /// An artifact with a subject.
+    New,
+}
+
+/// A layout with an index `app:1` of the image and its attestation.
+fn attested(app: &Image, form: Form, statements: &[Value]) -> Layout {
+    let mut layout = Layout::new();
+    let entry = layout.store(app);
+    let layers: Vec<Value> = statements
+        .iter()
+        .map(|statement| {
+            let bytes = serde_json::to_vec(statement).unwrap();
+            json!({"mediaType": "application/vnd.in-toto+json", "digest": layout.blob(&bytes), "size": bytes.len(),
+                   "annotations": {"in-toto.io/predicate-type": statement["predicateType"]}})
+        })
+        .collect();
+    let config = match form {
+        Form::Old => serde_json::to_vec(&json!({"architecture": "unknown", "os": "unknown", "config": {},
+            "rootfs": {"type": "layers", "diff_ids": layers.iter().map(|layer| layer["digest"].clone()).collect::<Vec<_>>()}})),
+        Form::New => Ok(b"{}".to_vec()),
+    }
+    .unwrap();
+    let kind = if matches!(form, Form::Old) { CONFIG } else { "application/vnd.oci.empty.v1+json" };
+    let mut manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "layers": layers,
+        "config": {"mediaType": kind, "digest": layout.blob(&config), "size": config.len()}});
+    if matches!(form, Form::New) {
+        manifest["artifactType"] = json!("application/vnd.docker.attestation.manifest.v1+json");
+        manifest["subject"] = json!({"mediaType": MANIFEST, "digest": entry["digest"], "size": entry["size"]});
+    }
+    let manifest = serde_json::to_vec(&manifest).unwrap();
+    let mut attestation = json!({"mediaType": MANIFEST, "digest": layout.blob(&manifest), "size": manifest.len()});
+    match form {
+        Form::Old => {
+            attestation["platform"] = json!({"architecture": "unknown", "os": "unknown"});
+            attestation["annotations"] =
+                json!({"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": entry["digest"]});
+        }
+        Form::New => attestation["artifactType"] = json!("application/vnd.docker.attestation.manifest.v1+json"),
+    }
+    let index = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry, attestation]})).unwrap();
+    let digest = layout.blob(&index);
+    layout.entry("app:1", json!({"mediaType": INDEX, "digest": digest, "size": index.len()}));
+    layout
+}
+
+fn app() -> Image {
+    old().and(&[&a(1)])
+}
+
+fn placed(bases: &Layout, apps: &Layout) -> Environment {
+    let environment = Environment::new();
+    bases.write(&environment.join("bases"));
+    apps.write(&environment.join("apps"));
+    environment
+}
+
+const OS: &str = "pkg:docker/registry.example%2Fos@1%2E0?platform=linux%2Famd64";
+
+/// The base lies here without a name, as where its tag has moved on; provenance knows its name, which leads to the next one.
+#[test]
+fn provenance_names_the_base_and_the_layers_prove_it() {
+    let bases = Layout::new().image("", &old()).image("registry.example/os:1.0", &new());
+    for form in [Form::Old, Form::New] {
+        for statement in [first(&[(OS, &old())]), second(&[(OS, &old())])] {
+            let environment = placed(&bases, &attested(&app(), form, &[statement]));
+            let (status, platform) = show(&environment);
+            assert_eq!((status, &platform["baseManifest"]), (0, &json!(old().digest())), "{form:?} {platform:#}");
+            assert_eq!(evidence(&platform), [("provenance", "proven"), ("catalogue", "proven")]);
+            assert_eq!((&platform["evidence"][0]["name"], codes(&platform["findings"])), (&json!("registry.example/os:1.0"), vec![]));
+            let (_, report) = environment.json(&["outdated", "apps", "--bases", "bases"]);
+            assert_eq!((&report["items"][0]["standing"], &report["items"][0]["newer"]), (&json!("outdated"), &json!(new().digest())));
+            let result = run(&environment, &["rebase", "apps:app:1", "--bases", "bases", "-o", "out:app:2"], "out", "app:2");
+            assert_eq!(result.report["platforms"][0]["clue"], "provenance");
+            let manifest = result.out.json(result.document["manifests"][0]["digest"].as_str().unwrap());
+            assert_eq!(manifest["annotations"]["org.opencontainers.image.base.name"], "registry.example/os:1.0");
+        }
+    }
+}
+
+/// The images of other stages are no refutations, whether they are here or not, and the highest of several bases counts.
+#[test]
+fn provenance_of_a_build_in_stages() {
+    let (ground, tools) = (Image::of(&[&b(1)]), Image::of(&[&b(8), &b(9)]));
+    // The same layers as the base with other settings: only provenance tells them apart.
+    let twin = old().with("Env", json!(["LEVEL=9"]));
+    let materials: Materials<'_> = &[
+        ("pkg:docker/docker/dockerfile@1", &Image::of(&[&b(7)])),
+        ("pkg:docker/tools@1?platform=linux%2Famd64", &tools),
+        ("pkg:docker/ground@1?platform=linux%2Famd64", &ground),
+        (OS, &old()),
+        ("https://example.org/source.git", &old()),
+    ];
+    let bases = Layout::new()
+        .image("tools:1", &tools)
+        .image("ground:1", &ground)
+        .image("twin:1", &twin)
+        .image("os:1", &old())
+        .image("registry.example/run:2", &new());
+    for statement in [first(materials), second(materials)] {
+        let environment = placed(&bases, &attested(&app(), Form::Old, &[statement]));
+        let (status, platform) = show(&environment);
+        assert_eq!((status, &platform["base"], codes(&platform["findings"])), (0, &json!("bases:os:1"), vec![]), "{platform:#}");
+        let outcomes: Vec<_> =
+            evidence(&platform).into_iter().filter(|(clue, _)| *clue == "provenance").map(|(_, outcome)| outcome).collect();
+        assert_eq!(outcomes, ["unresolved", "unresolved", "proven", "proven"]);
+        let result = run(&environment, &ONTO, "out", "app:2");
+        let manifest = result.out.json(result.document["manifests"][0]["digest"].as_str().unwrap());
+        crate::support::story::expect_layers(&manifest, &result.out.config(&manifest), &[&b(3), &b(4), &a(1)]);
+    }
+}
+
+/// Provenance that lies, is damaged or too large proves nothing and stops nobody.
+#[test]
+fn provenance_never_refutes() {
+    let bases = Layout::new().image("os:1", &old()).image("registry.example/run:2", &new());
+    let good = first(&[(OS, &old())]);
+    let large = json!({"predicateType": "https://slsa.dev/provenance/v0.2", "padding": " ".repeat(5 << 20)});
+    let document = serde_json::to_vec(&good).unwrap();
+    let mut damaged = attested(&app(), Form::Old, std::slice::from_ref(&good));
+    *damaged.blobs.get_mut(&digest(&document)).unwrap() = document.iter().rev().copied().collect();
+    let mut missing = attested(&app(), Form::New, std::slice::from_ref(&good));
+    missing.blobs.remove(&digest(&document));
+    for (apps, said) in [
+        (attested(&app(), Form::Old, &[first(&[(OS, &new())])]), Some("has other layers")),
+        (attested(&app(), Form::Old, &[large]), Some("too large")),
+        (damaged, Some("was not read")),
+        (missing, Some("is not there")),
+        (attested(&app(), Form::New, &[json!({"predicateType": "https://spdx.dev/Document", "predicate": {}})]), None),
+        (attested(&app(), Form::New, &[json!({"predicateType": "https://slsa.dev/provenance/v1"})]), None),
+    ] {
+        let environment = placed(&bases, &apps);
+        let (status, platform) = show(&environment);
+        assert_eq!((status, &platform["base"], codes(&platform["findings"])), (0, &json!("bases:os:1"), vec![]), "{platform:#}");
+        let evidence = &platform["evidence"];
+        match said {
+            Some(said) => {
+                assert_eq!((&evidence[0]["clue"], &evidence[0]["outcome"]), (&json!("provenance"), &json!("unresolved")), "{said}");
+                assert!(evidence[0]["reason"].as_str().unwrap().contains(said), "{evidence:#}");
+            }
+            None => assert_eq!(evidence[0]["clue"], "catalogue"),
+        }
+        environment.ok(&ONTO);
+    }
 }

@@ -114,7 +114,8 @@ pub(super) fn compose<'a>(
 
 fn options(request: &Request, preferences: &Preferences, platformed: &Platformed<'_>, index: Option<&ImageIndex>) -> Options {
     let claims = base::claims(platformed.app, index);
-    let claimed_name = claims.iter().find_map(|claim| claim.name.clone());
+    let claimed_name =
+        claims.iter().find_map(|claim| claim.name.clone()).or_else(|| base::built_on(platformed.evidence.as_ref()).map(str::to_owned));
     let old_tag = claimed_name.as_deref().and_then(|name| ImageName::parse(name).tag);
     // The old name's tag stands in the new base's own layout, or the old base does: then that layout is the repository.
     let same_repository = platformed.old.as_ref().is_some_and(|old| old.image.source.path == platformed.new.image.source.path)

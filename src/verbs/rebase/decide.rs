@@ -51,7 +51,7 @@ pub(super) fn decide<'a>(
     let (located, tree) = if let Some(onto) = onto {
         (&onto.located, &onto.tree)
     } else {
-        new_tree = current_base(image, index, old.as_ref(), bases)?;
+        new_tree = current_base(image, index, evidence.as_ref(), bases)?;
         (&new_tree.0, &new_tree.1)
     };
     let Some(new) = candidate(image, located, tree) else {
@@ -193,8 +193,10 @@ fn unproven(image: &Image, message: String) -> Finding {
 }
 
 /// What the name of the base means now.
-fn current_base(image: &Image, index: Option<&ImageIndex>, old: Option<&Candidate>, bases: &Bases) -> Result<(Located, Tree)> {
-    let claimed = base::claims(image, index).into_iter().find_map(|claim| claim.name);
+fn current_base(image: &Image, index: Option<&ImageIndex>, evidence: Option<&Evidence>, bases: &Bases) -> Result<(Located, Tree)> {
+    let old = evidence.and_then(base::candidate);
+    let claimed =
+        base::claims(image, index).into_iter().find_map(|claim| claim.name).or_else(|| base::built_on(evidence).map(str::to_owned));
     let error = Error::new(Code::BaseNameUnknown, "it is not known what the image should be moved onto").at(format!(
         "{}@{}",
         image.source.shown(),
