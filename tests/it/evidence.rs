@@ -399,3 +399,32 @@ fn provenance_never_refutes() {
         environment.ok(&ONTO);
     }
 }
+
+/// Every platform has its own provenance.
+#[test]
+fn provenance_of_another_platform_says_nothing() {
+    let arm = |image: Image| image.platform("arm64");
+    for form in [Form::Old, Form::New] {
+        let mut apps = attested(&app(), form, &[first(&[("pkg:docker/one@1", &old())])]);
+        let other = attested(&arm(app()), form, &[first(&[("pkg:docker/two@1", &arm(old()))])]);
+        apps.blobs.extend(other.blobs.clone());
+        let manifests: Vec<Value> = [&apps, &other]
+            .iter()
+            .flat_map(|layout| {
+                let index: Value = serde_json::from_slice(&layout.blobs[&layout.digest_of("app:1")]).unwrap();
+                index["manifests"].as_array().unwrap().clone()
+            })
+            .collect();
+        let index = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests})).unwrap();
+        let digest = apps.blob(&index);
+        apps.entries.clear();
+        apps.entry("app:1", json!({"mediaType": INDEX, "digest": digest, "size": index.len()}));
+        let environment = placed(&Layout::new().index("os:1", &[&old(), &arm(old())], json!({})), &apps);
+        let (status, report) = environment.json(&["base", "show", "apps:app:1", "--bases", "bases"]);
+        assert_eq!(status, 0, "{report:#}");
+        for (platform, name) in report["platforms"].as_array().unwrap().iter().zip(["one:1", "two:1"]) {
+            assert_eq!(evidence(platform), [("provenance", "proven"), ("catalogue", "proven")], "{form:?} {platform:#}");
+            assert_eq!(platform["evidence"][0]["name"], name);
+        }
+    }
+}
