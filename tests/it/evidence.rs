@@ -325,7 +325,10 @@ fn provenance_names_the_base_and_the_layers_prove_it() {
             assert_eq!(evidence(&platform), [("provenance", "proven"), ("catalogue", "proven")]);
             assert_eq!((&platform["evidence"][0]["name"], codes(&platform["findings"])), (&json!("registry.example/os:1.0"), vec![]));
             let (_, report) = environment.json(&["outdated", "apps", "--bases", "bases"]);
-            assert_eq!((&report["items"][0]["standing"], &report["items"][0]["newerManifest"]), (&json!("outdated"), &json!(new().digest())));
+            assert_eq!(
+                (&report["items"][0]["standing"], &report["items"][0]["newerManifest"]),
+                (&json!("outdated"), &json!(new().digest()))
+            );
             let result = run(&environment, &["rebase", "apps:app:1", "--bases", "bases", "-o", "out:app:2"], "out", "app:2");
             assert_eq!(result.report["platforms"][0]["clue"], "provenance");
             let manifest = result.out.json(result.document["manifests"][0]["digest"].as_str().unwrap());
