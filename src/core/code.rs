@@ -405,6 +405,9 @@ codes! {
     BaseLabelStale, "base.label_stale", Precondition, Warning,
         "The label io.buildpacks.lifecycle.metadata describes the base and could not be read, so it was kept. It still describes the old base.",
         "Build the image again with a newer lifecycle, and do not rebase the result with buildpacks tools.";
+    BaseOtherDigest, "base.other_digest", Precondition, Warning,
+        "The base was found under its recorded name, with another digest than the recorded one. Its layers are the image's lowest layers; what it sets may be of another edition with the same layers.",
+        "Put the base with the recorded digest beside the others, if you can get it.";
     BaseOlder, "base.older", Precondition, Warning,
         "The new base was created before the old one.",
         "Check that you gave the right one to --onto.";

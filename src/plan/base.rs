@@ -374,6 +374,21 @@ pub fn doubt(image: &Image, evidence: &[Evidence], chosen: &Evidence) -> Option<
     Some(if matches!(claim.verdict, Verdict::Refuted(..)) { Doubt::Refuted(finding) } else { Doubt::NotHere(finding) })
 }
 
+/// A warning, if the base was found under its name while the recorded digest is another one that is not here. Its layers are those of
+/// the image; its settings may be of another edition with the same layers.
+pub fn other_digest(image: &Image, chosen: &Evidence) -> Option<Finding> {
+    let (found, digest) = (candidate(chosen)?, chosen.digest.as_ref()?);
+    if matches!(chosen.clue, Clue::From | Clue::Catalogue) || [&found.top, &found.image.descriptor.digest].contains(&digest) {
+        return None;
+    }
+    Some(
+        Finding::new(Code::BaseOtherDigest, "the base was found under its name, and the recorded digest is another one that is not here")
+            .at(&image.descriptor.digest)
+            .expected(Fact::new(digest, chosen.clue.name()))
+            .found(Fact::new(format!("{} {}", found.reference, found.top), "the local images")),
+    )
+}
+
 /// Whether a claim is a label that the image has from its base: then it names the base of that base. Every builder hands labels
 /// down, so the base that proves it has more layers and the same label.
 fn is_inherited(image: &Image, claim: &Evidence, evidence: &[Evidence]) -> bool {

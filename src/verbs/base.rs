@@ -37,6 +37,7 @@ pub(super) fn show_image(image: &Image, index: Option<&ImageIndex>, bases: &Base
     let decided = match base::decide(image, &evidence) {
         Decision::Base(chosen) => {
             findings.extend(base::doubt(image, &evidence, chosen).map(base::Doubt::into_finding));
+            findings.extend(base::other_digest(image, chosen));
             base::candidate(chosen).cloned()
         }
         Decision::Conflict(refuted, proven) => {

@@ -506,6 +506,27 @@ fn a_base_that_the_image_does_not_name_is_not_taken_for_the_one_it_names() {
     result.expect_layers(&[&c1, &b2, &a1]);
 }
 
+/// The recorded digest is not here, and the recorded name leads to an edition with the same layers: that is the base as far as layers
+/// go, and it is said that its settings may be others.
+#[test]
+fn a_base_that_is_found_by_its_name_with_another_digest_is_told() {
+    let Layers { b1, c1, a1, .. } = layers();
+    let recorded = Image::of(&[&b1]).with("Env", json!(["EDITION=1"]));
+    let here = Image::of(&[&b1]).with("Env", json!(["EDITION=2"]));
+    let app = recorded
+        .and(&[&a1])
+        .annotated("org.opencontainers.image.base.name", "os:old")
+        .annotated("org.opencontainers.image.base.digest", &recorded.digest());
+
+    let result = rebase(&here, &app, &Image::of(&[&c1]));
+
+    result.expect_layers(&[&c1, &a1]);
+    assert_eq!(result.codes(), ["base.other_digest"]);
+    let finding = &result.report["platforms"][0]["findings"][0];
+    assert_eq!(finding["expected"]["value"], recorded.digest());
+    assert!(finding["found"]["value"].as_str().unwrap().contains(&here.digest()), "{finding:#}");
+}
+
 // Documents.
 
 #[test]

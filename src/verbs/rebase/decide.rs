@@ -152,6 +152,7 @@ fn old_base(
                 Some(base::Doubt::Refuted(finding)) => findings.push(finding),
                 None => {}
             }
+            findings.extend(base::other_digest(image, chosen));
             chosen.clone()
         }
         Decision::Conflict(refuted, proven) => return Err(conflict(image, refuted, proven, bases)?),
