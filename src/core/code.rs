@@ -465,7 +465,7 @@ codes! {
         "Find out what damaged the target: `airbase fsck` it.";
     Io, "io", Io, Refusal,
         "The operating system refused a file operation.",
-        "See the reason given by the system.";
+        "The system's reason and the path say what to mend: a directory that is missing, a permission, a medium. Nothing was changed.";
     IoSpace, "io.space", Io, Refusal,
         "The disk or the quota is full.",
         "Free some space. Nothing was changed.";

@@ -245,6 +245,10 @@ pub fn dependents(base_text: &str, paths: &[String], context: Context<'_>) -> Re
                 continue;
             }
             if let Prefix::Proven(proofs) = base::prefix(image, &candidate.image) {
+                // With no layer of its own it may be another edition of the base, and then it does not stand on it.
+                if image.manifest.layers.len() == proofs.len() && !base::adds_settings_only(image, &candidate.image) {
+                    continue;
+                }
                 report.dependents.push(Dependent {
                     image: located.shown(),
                     digest: located.descriptor.digest.clone(),

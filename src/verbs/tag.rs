@@ -101,7 +101,7 @@ pub fn set_base(reference: &str, base_text: &str, base_name: Option<&str>, targe
     let opened = open(reference, context)?;
     let below = open(base_text, context)?;
     let names: Vec<String> = below.located.descriptor.names().map(str::to_owned).collect();
-    let name = base_name.map(str::to_owned).or_else(|| crate::plan::base::base_name(&names, None, false).0);
+    let name = base_name.map(str::to_owned).or_else(|| crate::plan::base::base_name(&names, None, false));
     let mut pairs = vec![(annotation::BASE_DIGEST.to_owned(), below.located.descriptor.digest.to_string())];
     pairs.extend(name.map(|name| (annotation::BASE_NAME.to_owned(), name)));
     let of_image = |image: &Image| {

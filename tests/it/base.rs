@@ -457,7 +457,9 @@ fn set_overrules_a_label_that_is_wrong() {
 #[test]
 fn dependents_are_all_images_on_a_base() {
     let environment = Environment::new();
-    Layout::new().image("os:1", &old()).image("os:2", &new()).write(&environment.join("bases"));
+    // Another edition of the base has its layers, and does not stand on it.
+    let edition = old().with("Env", json!(["LEVEL=1.1"]));
+    Layout::new().image("os:1", &old()).image("os:1.1", &edition).image("os:2", &new()).write(&environment.join("bases"));
     let recompressed = Image::of(&[&b(1).compressed(Compression::Zstd), &b(2)]).and(&[&a(2), &a(3)]);
     Layout::new().image("app:1", &app()).image("other:1", &new().and(&[&a(1)])).write(&environment.join("apps/one"));
     Layout::new().image("app:2", &recompressed).write_archive(&environment.join("apps/two.tar"));
@@ -474,7 +476,7 @@ fn dependents_are_all_images_on_a_base() {
         .collect();
     // Neither the image for another platform nor the base itself.
     assert_eq!(found, [("apps/one:app:1", 1), ("apps/two.tar:app:2", 2)]);
-    assert_eq!(report["compared"], 6);
+    assert_eq!(report["compared"], 7);
     let (status, report) = environment.json(&["base", "dependents", "bases:os:2", "apps/two.tar"]);
     assert_eq!((status, &report["dependents"]), (0, &json!([])));
 }

@@ -330,6 +330,25 @@ pub enum Entry {
     Drop,
 }
 
+/// The entry of a moved image in an index or in `index.json`: all that the old entry says, with the new document. Runtimes choose by
+/// the `os.version` of the entry, so it must not stay behind the config's.
+///
+/// # Errors
+/// Only those of documents that cannot be read again, which is a bug.
+pub fn moved_entry(descriptor: &Descriptor, authored: &Authored, os_version: Option<&str>, limits: &Limits) -> Result<Value> {
+    let mut entry = replaced(descriptor, authored, limits)?;
+    let old = descriptor.platform.as_ref().map(|platform| platform.os_version.as_str()).filter(|version| !version.is_empty());
+    if let (Some(old), Some(new)) = (old, os_version)
+        && old != new
+    {
+        let parsed = Document::parse(descriptor.raw.as_bytes(), limits)?;
+        let mut platform = parsed.root().get("platform").map_or_else(Value::object, Value::open);
+        platform.set("os.version", Value::string(new));
+        entry.set("platform", platform);
+    }
+    Ok(entry)
+}
+
 /// The new index: the old one's order, unknown fields and platforms, with the entries as decided.
 ///
 /// # Errors
@@ -340,18 +359,7 @@ pub fn rebase_index(index: &ImageIndex, entries: &[Entry], options: &Options, li
         match entry {
             Entry::Replace(authored) => manifests.push(replaced(descriptor, authored, limits)?),
             Entry::Moved(authored, os_version) => {
-                let mut entry = replaced(descriptor, authored, limits)?;
-                let old = descriptor.platform.as_ref().map(|platform| &platform.os_version).filter(|version| !version.is_empty());
-                // Runtimes choose by the version in the index, so it must not stay behind the config's.
-                if let (Some(old), Some(new)) = (old, os_version)
-                    && old != new
-                {
-                    let parsed = Document::parse(descriptor.raw.as_bytes(), limits)?;
-                    let mut platform = parsed.root().get("platform").map_or_else(Value::object, Value::open);
-                    platform.set("os.version", Value::string(new));
-                    entry.set("platform", platform);
-                }
-                manifests.push(entry);
+                manifests.push(moved_entry(descriptor, authored, os_version.as_deref(), limits)?);
             }
             Entry::Keep => manifests.push(Value::Raw(descriptor.raw.clone())),
             Entry::Drop => {}

@@ -10,7 +10,7 @@ use crate::oci::{Descriptor, ImageName, Platform, annotation};
 use crate::plan::annotate::{Authored, replaced};
 use crate::plan::base;
 use crate::plan::rebase::Preferences;
-use crate::plan::rebase::image::{Entry, Input, Moved, Options, rebase_image, rebase_index};
+use crate::plan::rebase::image::{Entry, Input, Moved, Options, moved_entry, rebase_image, rebase_index};
 use crate::read::{Child, Image, ImageIndex};
 use crate::report::rebase::{OutputReport, RebaseReport, ResultReport, Status};
 use crate::verbs::{Context, Opened};
@@ -97,7 +97,14 @@ pub(super) fn compose<'a>(
     let names: Vec<Option<String>> =
         if request.names.is_empty() { vec![opened.located.name.clone()] } else { request.names.iter().cloned().map(Some).collect() };
     // What the entry of index.json says beside type, digest and size still holds, unless it was of another document.
-    let entry = if narrowed.is_some() { descriptor.raw.clone() } else { replaced(&opened.located.descriptor, &top, limits)?.render() };
+    let entry = match (index, narrowed) {
+        (Some(_), Some(_)) => descriptor.raw.clone(),
+        (Some(_), None) => replaced(&opened.located.descriptor, &top, limits)?.render(),
+        (None, _) => {
+            let os_version = moved.iter().find_map(|(_, moved)| moved.as_ref()).and_then(|moved| moved.os_version.as_deref());
+            moved_entry(&opened.located.descriptor, &top, os_version, limits)?.render()
+        }
+    };
     plan.entries = names.iter().map(|name| (name.clone(), entry.clone())).collect();
     plan.report.result = Some(ResultReport {
         digest: descriptor.digest.clone(),
@@ -120,11 +127,8 @@ fn options(request: &Request, preferences: &Preferences, platformed: &Platformed
     // The old name's tag stands in the new base's own layout, or the old base does: then that layout is the repository.
     let same_repository = platformed.old.as_ref().is_some_and(|old| old.image.source.path == platformed.new.image.source.path)
         && platformed.new.image.source.index.manifests.iter().any(|entry| entry.names().any(|name| Some(name) == old_tag));
-    let (base_name, dropped) = match &request.base_name {
-        Some(name) => (Some(name.clone()), false),
-        None => base::base_name(&platformed.new.names, claimed_name.as_deref(), same_repository),
-    };
-    let _ = dropped;
+    let stated = request.base_name.clone();
+    let base_name = stated.or_else(|| base::base_name(&platformed.new.names, claimed_name.as_deref(), same_repository));
     let old_base_digest =
         platformed.old.as_ref().map(|old| old.top.clone()).or_else(|| claims.iter().find_map(|claim| claim.digest.clone()));
     Options {

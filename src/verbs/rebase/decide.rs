@@ -118,7 +118,11 @@ fn old_base(
             return Err(Error::new(Code::BaseMismatch, "the image has fewer layers than --seam-layers says")
                 .at(&image.descriptor.digest)
                 .expected(Fact::new(format!("at least {seam} layers"), "--seam-layers"))
-                .found(Fact::new(format!("{} layers", image.manifest.layers.len()), "the manifest")));
+                .found(Fact::new(format!("{} layers", image.manifest.layers.len()), "the manifest"))
+                .hint(format!(
+                    "Give a number from 0 to {}: how many of the lowest layers belong to the old base.",
+                    image.manifest.layers.len()
+                )));
         }
         findings.push(unproven(image, format!("the seam above layer {seam} was given with --seam-layers")));
         return Ok((None, seam, Vec::new()));
