@@ -438,6 +438,47 @@ codes! {
         "The reference names an artifact, not a runnable image.",
         "Name an image.";
 
+    // Referrers.
+    ReferrerFallbackTag, "referrer.fallback_tag", Precondition, Warning,
+        "The fallback tag of an image (`sha256-` and its digest) stands for something that is no index, so no list of referrers can be kept under it. Clients that look there see none.",
+        "Look at what it is: `airbase inspect PATH:sha256-…`. If nobody needs the name, `airbase untag` it.";
+    ReferrerStranger, "referrer.stranger", Precondition, Warning,
+        "A list of referrers names something that does not refer to this image. regctl believes the list and copies it; others ask the manifest, as airbase does.",
+        "`airbase doctor PATH --fix` takes it off the list.";
+    ReferrerGone, "referrer.gone", Precondition, Warning,
+        "A referrer is listed and its manifest is not there. Copying the image with regctl fails on it, zot answers no question about referrers, and others stay silent.",
+        "Get it from where the layout came from, or take it off the lists with `airbase doctor PATH --fix`.";
+    ReferrerSubject, "referrer.subject", Precondition, Warning,
+        "A referrer describes its subject with another media type or size than the image has. With a wrong size oras refuses every image of the layout; with a wrong media type it does not see the referrer.",
+        "It cannot be mended without changing its digest: attach its content again with `airbase attach`, then `airbase detach` this one.";
+    ReferrerSize, "referrer.size", Corrupt, Damage,
+        "An entry gives a referrer another size or media type than its manifest has. oras and umoci refuse the whole layout because of it.",
+        "`airbase doctor PATH --fix` writes the entry anew from the manifest.";
+    ReferrerNoFallback, "referrer.no_fallback", Precondition, Warning,
+        "The list under the fallback tag of an image does not name one of its referrers. regctl does not see it, and `regctl image copy --referrers` leaves it behind and reports success.",
+        "`airbase doctor PATH --fix` puts it on the list.";
+    ReferrerNoEntry, "referrer.no_entry", Precondition, Warning,
+        "A referrer stands on the list under the fallback tag and has no entry of its own in index.json. zot, when it is given this folder, does not see it.",
+        "`airbase doctor PATH --fix` adds the entry.";
+    ReferrerNotMirrored, "referrer.not_mirrored", Precondition, Warning,
+        "The list under the fallback tag does not repeat the artifact type and all annotations of a referrer. regctl filters by what stands there, and registries without the referrers API keep it so.",
+        "`airbase doctor PATH --fix` writes it anew from the manifest.";
+    ReferrerBlobOnly, "referrer.blob_only", Precondition, Note,
+        "A manifest refers to an image and nothing lists it: cosign saves bundles so, and what was detached stays so until it is collected. No other client finds it, and the next one that collects garbage deletes it.",
+        "`airbase doctor PATH --fix --adopt` lists it. If it was detached, leave it.";
+    ReferrerRemovedType, "referrer.removed_type", Precondition, Warning,
+        "A referrer is an artifact manifest, which the specification dropped. Copying its image with oras or regctl fails on most registries, the image included, and zot deletes it.",
+        "`airbase doctor PATH --fix` writes it as an image manifest. That has another digest, so signatures of the old one do not speak of the new one.";
+    ReferrerDangling, "referrer.dangling", Precondition, Note,
+        "A referrer speaks of something that is not in the layout. That is legal; `umoci gc` stops at it.",
+        "Nothing, if the subject is on its way. `airbase gc PATH` shows it.";
+    ReferrerChildEntry, "referrer.child_entry", Precondition, Warning,
+        "A platform of an image has referrers and no entry of its own in index.json. oras cannot be asked for them by digest, and zot may delete them.",
+        "`airbase doctor PATH --fix` adds the entry.";
+    ReferrerLeft, "referrer.left_out", Precondition, Note,
+        "A referrer was not copied, because the output has no place for it.",
+        "Copy the image into a layout or an oci-archive to take it along.";
+
     // Writing.
     UsageOutput, "usage.output", Usage, Refusal,
         "The command does not say where the result goes, or names a place where it must not go.",

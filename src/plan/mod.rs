@@ -9,3 +9,4 @@ pub mod base;
 pub mod docker;
 pub mod mapping;
 pub mod rebase;
+pub mod referrers;
