@@ -438,6 +438,26 @@ codes! {
         "The reference names an artifact, not a runnable image.",
         "Name an image.";
 
+    // Life cycle.
+    LifecycleDate, "lifecycle.date", Usage, Refusal,
+        "A text that should be a date is none, or could mean several. Numbers of seconds, two-digit years and days that do not exist are not guessed at.",
+        "Write YYYY-MM-DD, or YYYY-MM-DDThh:mm:ssZ.";
+    LifecycleDialect, "lifecycle.dialect", Precondition, Note,
+        "A time in a statement is not spelled as RFC 3339 has it. It was understood; other readers may not understand it.",
+        "Nothing. What airbase writes is strict.";
+    LifecycleUnreadable, "lifecycle.unreadable", Precondition, Damage,
+        "A statement on the life cycle of an image has a value that cannot be understood, so it says less than its author meant.",
+        "Ask its author, or make a new statement with `airbase lifecycle set` and remove this one.";
+    LifecycleContradiction, "lifecycle.contradiction", Precondition, Warning,
+        "A statement on the life cycle of an image says one thing in one place and another in another. Our own key goes before the document, the document before the keys of others.",
+        "Make a new statement with `airbase lifecycle set`.";
+    LifecycleCreatedCopied, "lifecycle.created_copied", Precondition, Warning,
+        "The creation time of a statement is that of the image, so it is not known when the statement was made. It counts as older than all others.",
+        "Make a new statement with `airbase lifecycle set`, which carries its own time.";
+    LifecycleProfile, "lifecycle.profile", Usage, Refusal,
+        "The profile has no place for something that the statement is to say. Nothing was written.",
+        "Use --profile combined or native, or leave that out.";
+
     // Writing.
     UsageOutput, "usage.output", Usage, Refusal,
         "The command does not say where the result goes, or names a place where it must not go.",
