@@ -457,6 +457,12 @@ codes! {
     LifecycleProfile, "lifecycle.profile", Usage, Refusal,
         "The profile has no place for something that the statement is to say. Nothing was written.",
         "Use --profile combined or native, or leave that out.";
+    LifecycleFuture, "lifecycle.future", Precondition, Warning,
+        "A statement says that it was made more than a day after now. Either a clock is wrong, or somebody wants it to be the newest for a long time. It counts only if there is no other.",
+        "Check the clock of this machine, or give the time with --now. If the clock is right, make a new statement with `airbase lifecycle set`.";
+    LifecycleAmbiguous, "lifecycle.ambiguous", Precondition, Warning,
+        "Two statements on one image differ, and neither time nor sequence nor a list of replaced statements says which one holds. The stricter one is taken.",
+        "Say what holds with `airbase lifecycle set`; the new statement replaces both.";
 
     // Writing.
     UsageOutput, "usage.output", Usage, Refusal,

@@ -4,8 +4,12 @@
 //! times, in several conventions; here their statements are values, and what is true of the image is a function of the set of
 //! them. Nothing here reads a file or the clock: `now` is an argument, so an audit can be repeated.
 
+pub mod change;
+pub mod compact;
 pub mod convention;
+pub mod declared;
 pub mod field;
 pub mod profile;
+pub mod resolve;
 pub mod statement;
 pub mod time;

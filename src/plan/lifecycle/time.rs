@@ -22,6 +22,9 @@ use crate::core::{Code, Error, Fact, Finding, Result};
 pub struct Moment(DateTime);
 
 impl Moment {
+    /// The last instant there is.
+    pub const LAST: Self = Self(DateTime::MAX);
+
     /// Reads what a person gave, to the second: RFC 3339, or a date, which means its first instant in UTC.
     ///
     /// # Errors
@@ -55,7 +58,7 @@ impl Moment {
         i64::try_from(span.seconds)
             .ok()
             .and_then(|seconds| self.0.checked_add(SignedDuration::from_secs(seconds)).ok())
-            .map_or(Self(DateTime::MAX), Self)
+            .map_or(Self::LAST, Self)
     }
 
     /// How many whole days from `earlier` to this; 0 if it is not later.
