@@ -118,7 +118,7 @@ fn field_for(key: &str) -> Option<(usize, Field)> {
 
 type Reading = (Value, Option<super::time::Dialect>);
 
-fn read(field: Field, key: &str, text: &str) -> Result<Option<Reading>, Finding> {
+fn read(field: Field, key: &str, text: &str) -> Result<Option<Reading>, Box<Finding>> {
     if key == LAGOON_STATUS {
         let status = match text.trim() {
             "" | "false" => return Ok(None),
@@ -132,7 +132,7 @@ fn read(field: Field, key: &str, text: &str) -> Result<Option<Reading>, Finding>
         Err(error) => {
             let finding = Finding::new(Code::LifecycleUnreadable, "the image says something of its life cycle that is not understood");
             let expected = error.finding().expected.clone().unwrap_or_else(|| Fact::new("a date, such as 2026-12-01", "the key"));
-            Err(finding.expected(expected).found(Fact::new(text, key)))
+            Err(Box::new(finding.expected(expected).found(Fact::new(text, key))))
         }
     }
 }

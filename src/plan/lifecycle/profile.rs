@@ -113,7 +113,7 @@ pub fn write(draft: &Draft, subject: &Descriptor, profile: &Profile) -> Result<A
     }
     let mut annotations = BTreeMap::from([(annotation::CREATED.to_owned(), draft.made.to_string())]);
     let artifact_type = match (profile, end) {
-        (Profile::Microsoft, Some(end)) => {
+        (Profile::Microsoft | Profile::Combined, Some(end)) => {
             annotations.insert(MICROSOFT_KEY.to_owned(), end.date());
             MICROSOFT_TYPE.to_owned()
         }
@@ -123,10 +123,6 @@ pub fn write(draft: &Draft, subject: &Descriptor, profile: &Profile) -> Result<A
                 [Field::Version, Field::Revision].into_iter().filter_map(|field| Some((field.key()?, draft.says.get(&field)?.text()?)));
             annotations.extend(own.map(|(key, text)| (key.to_owned(), text)));
             convention::vendor_type(name)
-        }
-        (Profile::Combined, Some(end)) => {
-            annotations.insert(MICROSOFT_KEY.to_owned(), end.date());
-            MICROSOFT_TYPE.to_owned()
         }
         _ => OWN_TYPE.to_owned(),
     };

@@ -227,15 +227,13 @@ impl Reader<'_, '_> {
             let member = field.member().iter().try_fold(root, |node, name| node.get(name));
             let Some(node) = member else { continue };
             let key = field.member().join(".");
-            let stated = match field {
-                Field::SupersededByPlatforms => self.platforms(node, &key),
-                _ => match node.as_str() {
-                    Some(text) => self.value(field, Place::Document, &key, &text),
-                    None => {
-                        self.unreadable(&key, node.raw(), "text");
-                        None
-                    }
-                },
+            let stated = if field == Field::SupersededByPlatforms {
+                self.platforms(node, &key)
+            } else if let Some(text) = node.as_str() {
+                self.value(field, Place::Document, &key, &text)
+            } else {
+                self.unreadable(&key, node.raw(), "text");
+                None
             };
             let Some(stated) = stated else { continue };
             match says.get(&field) {

@@ -41,6 +41,20 @@ fn readers_of_another_type_keep_theirs_if_it_is_true() {
     assert_eq!(done.remove, [(wrong.digest, "it says something else than what holds".to_owned())]);
 }
 
+/// The higher number goes because it says something else; the lower one behind it is later than the one that speaks, and says less.
+#[test]
+fn what_was_held_back_does_not_come_to_speak() {
+    let reason = (Field::Reason, Value::Text("x".to_owned()));
+    let vendor = statement("vendor", Convention::Vendor("example".to_owned()), Some("2026-02-01"), &[end("2026-01-15"), reason.clone()]);
+    let mut high = own("high", Some("2026-01-01"), &[status(Status::Deprecated)]);
+    let mut low = own("low", Some("2026-03-01"), &[end("2026-01-15")]);
+    (high.sequence, low.sequence) = (5, 4);
+    let set = [vendor, high, low];
+    let holds = Record::from([end("2026-01-15"), reason]);
+    assert_eq!(resolve(&set, &[], now()).stated(), holds);
+    assert_eq!(compact(&set, now()).write.map(|(says, _)| says), Some(holds));
+}
+
 #[test]
 fn what_is_not_understood_and_what_is_to_come_stays() {
     let silent = own("silent", Some("2026-01-01"), &[(Field::Version, Value::Text("1".to_owned()))]);
