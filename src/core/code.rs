@@ -464,6 +464,10 @@ codes! {
         "Two statements on one image differ, and neither time nor sequence nor a list of replaced statements says which one holds. The stricter one is taken.",
         "Say what holds with `airbase lifecycle set`; the new statement replaces both.";
 
+    LifecycleImport, "lifecycle.import", Usage, Refusal,
+        "The file is no list of ends of life that is known here.",
+        "Give Microsoft's EolDigests, or a dump of endoflife.date: API v1, or the older one with --product.";
+
     // Writing.
     UsageOutput, "usage.output", Usage, Refusal,
         "The command does not say where the result goes, or names a place where it must not go.",
