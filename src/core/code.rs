@@ -479,6 +479,36 @@ codes! {
         "A referrer was not copied, because the output has no place for it.",
         "Copy the image into a layout or an oci-archive to take it along.";
 
+    // Life cycle.
+    LifecycleDate, "lifecycle.date", Usage, Refusal,
+        "A text that should be a date is none, or could mean several. Numbers of seconds, two-digit years and days that do not exist are not guessed at.",
+        "Write YYYY-MM-DD, or YYYY-MM-DDThh:mm:ssZ.";
+    LifecycleDialect, "lifecycle.dialect", Precondition, Note,
+        "A time in a statement is not spelled as RFC 3339 has it. It was understood; other readers may not understand it.",
+        "Nothing. What airbase writes is strict.";
+    LifecycleUnreadable, "lifecycle.unreadable", Precondition, Damage,
+        "A statement on the life cycle of an image has a value that cannot be understood, so it says less than its author meant.",
+        "Ask its author, or make a new statement with `airbase lifecycle set` and remove this one.";
+    LifecycleContradiction, "lifecycle.contradiction", Precondition, Warning,
+        "A statement on the life cycle of an image says one thing in one place and another in another. Our own key goes before the document, the document before the keys of others.",
+        "Make a new statement with `airbase lifecycle set`.";
+    LifecycleCreatedCopied, "lifecycle.created_copied", Precondition, Warning,
+        "The creation time of a statement is that of the image, so it is not known when the statement was made. It counts as older than all others.",
+        "Make a new statement with `airbase lifecycle set`, which carries its own time.";
+    LifecycleProfile, "lifecycle.profile", Usage, Refusal,
+        "The profile has no place for something that the statement is to say. Nothing was written.",
+        "Use --profile combined or native, or leave that out.";
+    LifecycleFuture, "lifecycle.future", Precondition, Warning,
+        "A statement says that it was made more than a day after now. Either a clock is wrong, or somebody wants it to be the newest for a long time. It counts only if there is no other.",
+        "Check the clock of this machine, or give the time with --now. If the clock is right, make a new statement with `airbase lifecycle set`.";
+    LifecycleAmbiguous, "lifecycle.ambiguous", Precondition, Warning,
+        "Two statements on one image differ, and neither time nor sequence nor a list of replaced statements says which one holds. The stricter one is taken.",
+        "Say what holds with `airbase lifecycle set`; the new statement replaces both.";
+
+    LifecycleImport, "lifecycle.import", Usage, Refusal,
+        "The file is no list of ends of life that is known here.",
+        "Give Microsoft's EolDigests, or a dump of endoflife.date: API v1, or the older one with --product.";
+
     // Writing.
     UsageOutput, "usage.output", Usage, Refusal,
         "The command does not say where the result goes, or names a place where it must not go.",
