@@ -12,6 +12,7 @@ pub mod files;
 pub mod fsck;
 pub mod index;
 pub mod inspect;
+pub mod lifecycle;
 pub mod outdated;
 mod output;
 mod proof;

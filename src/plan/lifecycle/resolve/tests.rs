@@ -214,15 +214,15 @@ fn any_statement_goes_before_what_the_image_says_itself() {
         inherited,
     };
     let declared = [
-        declaration(Field::EndOfLife, end("2020-01-01").1, true),
-        declaration(Field::EndOfLife, end("2026-01-01").1, false),
-        declaration(Field::Url, Value::Text("https://example.org".to_owned()), false),
+        declaration(Field::EndOfLife, end("2020-01-01").1, Inherited::Yes),
+        declaration(Field::EndOfLife, end("2026-01-01").1, Inherited::Unknown),
+        declaration(Field::Url, Value::Text("https://example.org".to_owned()), Inherited::No),
     ];
     let alone = resolve(&[], &declared, now());
     assert_eq!(alone.standing, Some(Status::EndOfLife));
     assert_eq!(alone.fields[&Field::EndOfLife].stated.value, end("2026-01-01").1);
     assert_eq!(alone.fields[&Field::EndOfLife].source, Source::Image);
-    assert!(alone.stated().is_empty());
+    assert!(alone.stated().is_empty() && alone.kept().is_empty());
     let spoken = resolve(&[own("ours", None, &[status(Status::Active)])], &declared, now());
     assert_eq!((spoken.standing, spoken.fields.len()), (Some(Status::Active), 1));
     // What was inherited only is no fact of the image.
