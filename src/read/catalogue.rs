@@ -90,7 +90,7 @@ impl Catalogue {
         for entry in &source.index.manifests {
             let skip = entry.name().is_some_and(resolve::is_referrer_tag)
                 || entry.is_attestation()
-                || entry.artifact_type.is_some()
+                || entry.is_artifact()
                 || (!entry.is_index() && !entry.is_manifest());
             if skip {
                 continue;

@@ -140,7 +140,7 @@ pub(super) fn images(source: &Arc<Source>, limits: &Limits) -> Result<Vec<Locate
 }
 
 fn is_image_entry(source: &Source, entry: &Descriptor, limits: &Limits) -> Result<bool> {
-    if entry.name().is_some_and(is_referrer_tag) || entry.is_attestation() || entry.artifact_type.is_some() {
+    if entry.name().is_some_and(is_referrer_tag) || entry.is_attestation() || entry.is_artifact() {
         return Ok(false);
     }
     if entry.is_index() {

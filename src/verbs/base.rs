@@ -282,7 +282,7 @@ pub(super) fn each_image(
                 for entry in &source.index.manifests {
                     let skip = entry.name().is_some_and(is_referrer_tag)
                         || entry.is_attestation()
-                        || entry.artifact_type.is_some()
+                        || entry.is_artifact()
                         || !(entry.is_index() || entry.is_manifest());
                     if !skip {
                         located.push(crate::read::Located {
