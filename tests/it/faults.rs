@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use airbase::core::fsys::{Faults, is_temporary};
 use airbase::core::{Code, Result};
+use airbase::oci::media_type::Compression;
 use airbase::plan::rebase::created::CreatedPolicy;
 use airbase::verbs::rebase::{MissingPlatform, TrustPlatform};
 use airbase::verbs::{Context, Form, Output, copy, rebase, tag};
@@ -17,6 +18,7 @@ use rustix::io::Errno;
 use serde_json::json;
 
 use crate::support::environment::snapshot;
+use crate::support::image::gzip;
 use crate::support::{Contents, Environment, Image, Layout, layer};
 
 /// What lies in the place of the target before the command runs.
@@ -62,7 +64,12 @@ impl Place<'_> {
     fn output(&self) -> Output {
         if self.target.extension().is_some() {
             let form = if self.target.ends_with("docker.tar") { Form::Docker } else { Form::Oci };
-            Output::Archive { path: self.target.clone(), form, overwrite: self.overwrite }
+            let compression = match self.target.extension().and_then(std::ffi::OsStr::to_str) {
+                Some("tgz") => Compression::Gzip,
+                Some("zst") => Compression::Zstd,
+                _ => Compression::None,
+            };
+            Output::Archive { path: self.target.clone(), form, compression, overwrite: self.overwrite }
         } else {
             Output::Layout(self.target.clone())
         }
@@ -178,6 +185,7 @@ fn sweep(case: &Case) {
     world.bases.write(&inputs.join("bases"));
     world.app.write(&inputs.join("app"));
     world.app.write_archive(&inputs.join("app.tar"));
+    std::fs::write(inputs.join("app.tar.gz"), gzip(&std::fs::read(inputs.join("app.tar")).unwrap())).unwrap();
     let untouched = snapshot(inputs.path());
     let prepared = |directory: &Environment| {
         let target = directory.join(case.target);
@@ -287,6 +295,17 @@ fn a_rebase_into_an_archive() {
     let run = |place: &Place<'_>, context: Context<'_>| place.rebase(place.input("app.tar:app:1"), &["app:2"], context);
     sweep(&Case { name: "rebase into a new archive", before: Before::Nothing, target: "target.tar", run });
     sweep(&Case { name: "rebase over an archive", before: Before::Archive, target: "target.tar", run });
+}
+
+#[test]
+fn a_rebase_into_a_compressed_archive() {
+    let run = |place: &Place<'_>, context: Context<'_>| place.rebase(place.input("app.tar:app:1"), &["app:2"], context);
+    sweep(&Case { name: "rebase into a new archive in gzip", before: Before::Nothing, target: "target.tgz", run });
+    sweep(&Case { name: "rebase over an archive, into zstd", before: Before::Archive, target: "target.tar.zst", run });
+    // Blobs of a compressed input are copied aside first.
+    let run = |place: &Place<'_>, context: Context<'_>| place.rebase(place.input("app.tar.gz:app:1"), &["app:2"], context);
+    sweep(&Case { name: "rebase from gzip over an archive, into gzip", before: Before::Archive, target: "target.tgz", run });
+    sweep(&Case { name: "rebase from gzip into a new archive in zstd", before: Before::Nothing, target: "target.tar.zst", run });
 }
 
 #[test]

@@ -12,6 +12,7 @@
 
 mod architecture;
 mod base;
+mod compressed;
 mod concurrency;
 mod contract;
 mod deep;

@@ -185,7 +185,7 @@ fn an_error_in_json_says_the_same_and_the_status() {
         (&["inspect", "nowhere"][..], "ref.path_missing", 2),
         (&["ls", "app", "nothing"], "ref.not_found", 4),
         (&["rebase", "app", "--onto", "bases:os:old", "--from", "bases:os:new", "-o", "x"], "base.mismatch", 4),
-        (&["copy", "app", "out.tar.gz"], "usage.output", 2),
+        (&["copy", "app", "out.tar.xz"], "usage.output", 2),
         (&["explain", "no.such.code"], "usage.argument", 2),
         (&["fsck", "app", "--level", "9"], "usage.argument", 2),
     ] {

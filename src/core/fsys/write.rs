@@ -360,6 +360,19 @@ impl<'a> Staged<'a> {
         Ok(())
     }
 
+    /// Reads some of the bytes at `offset`; 0 only at the end or for an empty buffer.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        loop {
+            match rustix::io::pread(&self.fd, &mut *buffer, offset) {
+                Err(Errno::INTR) => {}
+                other => return other.map_err(io::Error::from),
+            }
+        }
+    }
+
     /// Sets the size; what was not written reads as zeros.
     pub fn resize(&self, length: u64) -> Result<()> {
         self.home.change(Operation::Resize, || rustix::fs::ftruncate(&self.fd, length)).map_err(|errno| self.failed("size", errno))
