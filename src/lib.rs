@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! core     digests, limits, codes, findings, events, time; core::fsys alone touches files
-//! format   strict lossless JSON, tar framing: bytes in, values out
+//! format   strict lossless JSON, tar framing, gzip in blocks: bytes in, values out
 //! oci      descriptors, manifests, indexes, configs, platforms: views of verified bytes
 //! read     sources (layout, archive), references, images, the catalogue of local images, layer content
 //! plan     decisions as values: which base, which layers, which config
@@ -36,6 +36,7 @@
 //! # As a library
 //!
 //! ```no_run
+//! use airbase::oci::media_type::Compression;
 //! use airbase::verbs::rebase::{Request, plan};
 //! use airbase::verbs::{Context, Form, Output};
 //!
@@ -44,7 +45,12 @@
 //! let request = Request {
 //!     onto: Some("bases/debian-12.tar".into()),
 //!     bases: vec!["bases".into()],
-//!     output: Some(Output::Archive { path: "app-new.tar".into(), form: Form::Oci, overwrite: false }),
+//!     output: Some(Output::Archive {
+//!         path: "app-new.tar.gz".into(),
+//!         form: Form::Oci,
+//!         compression: Compression::Gzip,
+//!         overwrite: false,
+//!     }),
 //!     ..Request::of("app.tar")
 //! };
 //! // Everything is decided here, and nothing is written.

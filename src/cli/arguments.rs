@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::command::{
-    annotate, attach, base, cat, copy, demo, detach, doctor, explain, fsck, generate, index, inspect, lifecycle, ls, outdated, rebase,
-    referrers, tag, untag,
+    annotate, attach, base, cat, copy, demo, detach, doctor, explain, fsck, gc, generate, index, inspect, lifecycle, ls, outdated, rebase,
+    referrers, rm, tag, untag,
 };
 use super::options::Global;
 
@@ -67,6 +67,10 @@ pub enum Command {
     /// Say that an image is outdated, and ask what was said
     #[command(subcommand)]
     Lifecycle(lifecycle::Command),
+    /// Remove an image from a layout, and what refers to it if asked to
+    Rm(rm::Arguments),
+    /// Show what nobody needs in a layout, and delete it if asked to
+    Gc(gc::Arguments),
     /// Make a small old base, new base and app, and tell the whole story on them
     Demo(demo::Arguments),
     /// Say what a code means and what to do

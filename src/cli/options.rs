@@ -122,7 +122,7 @@ impl From<Verify> for crate::verbs::Verify {
 /// Where a changed image goes.
 #[derive(Debug, Clone, Args)]
 pub struct Destination {
-    /// Where the result goes: DIR[:NAME] or FILE.tar[:NAME]
+    /// Where the result goes: DIR[:NAME], or FILE.tar[:NAME], also .tar.gz and .tar.zst
     #[arg(long, short, value_name = "OUT")]
     pub output: Option<String>,
     /// A name for the result; without -o it is added to the layout that the image came from

@@ -170,6 +170,12 @@ impl Descriptor {
         self.annotations.contains_key(annotation::DOCKER_REFERENCE_TYPE) || self.platform.as_ref().is_some_and(Platform::is_unknown)
     }
 
+    /// Whether it says that it leads to something else than an image. The specification derives `artifactType` from the config
+    /// where the manifest has none, so crane writes an image's config type beside images.
+    pub fn is_artifact(&self) -> bool {
+        self.artifact_type.as_deref().is_some_and(|own| !media_type::is_image_config(own))
+    }
+
     /// Whether it leads to an index.
     pub fn is_index(&self) -> bool {
         media_type::is_index(&self.media_type)

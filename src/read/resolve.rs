@@ -130,7 +130,7 @@ pub fn candidates(source: &Source) -> impl Iterator<Item = &Descriptor> {
     let may_be = |entry: &&Descriptor| {
         !entry.name().is_some_and(is_referrer_tag)
             && !entry.is_attestation()
-            && entry.artifact_type.is_none()
+            && !entry.is_artifact()
             && (entry.is_index() || entry.is_manifest())
     };
     let all = || source.index.manifests.iter().filter(may_be);
@@ -159,7 +159,7 @@ fn listed_images(source: &Arc<Source>, limits: &Limits) -> Result<Vec<Located>> 
 }
 
 fn is_image_entry(source: &Source, entry: &Descriptor, limits: &Limits) -> Result<bool> {
-    if entry.name().is_some_and(is_referrer_tag) || entry.is_attestation() || entry.artifact_type.is_some() {
+    if entry.name().is_some_and(is_referrer_tag) || entry.is_attestation() || entry.is_artifact() {
         return Ok(false);
     }
     if entry.is_index() {

@@ -14,6 +14,7 @@ pub mod copy;
 pub mod doctor;
 pub mod files;
 pub mod fsck;
+pub mod gc;
 pub mod index;
 pub mod inspect;
 pub mod lifecycle;
@@ -21,6 +22,7 @@ pub mod outdated;
 mod page;
 pub mod rebase;
 pub mod referrers;
+pub mod rm;
 pub mod tag;
 
 pub use page::{Page, Tone};

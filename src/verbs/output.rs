@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::core::fsys::{Directory, File, ReadAt, Region, shown};
 use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::oci::media_type::Compression;
 use crate::oci::{Descriptor, Verified};
 use crate::read::{Reference, Source, Transport};
 use crate::write::{Committed, Content, IndexEdit, Payload};
@@ -32,6 +33,8 @@ pub enum Output {
         path: PathBuf,
         /// For whom.
         form: Form,
+        /// What it is compressed with.
+        compression: Compression,
         /// Whether it may take the place of one that is there.
         overwrite: bool,
     },
@@ -40,7 +43,8 @@ pub enum Output {
 impl Output {
     /// Reads `-o OUT`: the place, and the name that stands behind it.
     ///
-    /// A directory that exists, or a path without an archive's ending, is a layout; `oci:` and `oci-archive:` say it outright.
+    /// A directory that exists, or a path without an archive's ending, is a layout; `oci:` and `oci-archive:` say it outright. The
+    /// ending of an archive says what it is compressed with.
     ///
     /// # Errors
     /// `usage.output` for what cannot be written, `ref.*`.
@@ -50,22 +54,25 @@ impl Output {
             return Err(Error::new(Code::UsageOutput, "an output has no digest of its own choosing").found(Fact::new(text, "-o")));
         }
         let path = reference.path;
-        let name = path.to_string_lossy();
-        let is_directory = Directory::open(&path).is_ok();
-        let compressed = [".tar.gz", ".tgz", ".tar.zst", ".tar.xz"].iter().any(|ending| name.ends_with(ending));
-        let archive = match reference.transport {
-            Some(Transport::Layout) => false,
-            None if is_directory => false,
-            Some(Transport::Archive | Transport::DockerArchive) | None if compressed => {
-                return Err(Error::new(Code::UsageOutput, "compressed archives cannot be written by this version")
-                    .found(Fact::new(text, "-o"))
-                    .hint("Write an uncompressed one (-o x.tar): its layers are compressed already."));
-            }
-            Some(Transport::Archive | Transport::DockerArchive) => true,
-            None => name.ends_with(".tar") || name.ends_with(".oci") || File::open(&path).is_ok(),
+        let form = match reference.transport {
+            Some(Transport::Layout) => return Ok((Self::Layout(path), reference.name)),
+            None if Directory::open(&path).is_ok() => return Ok((Self::Layout(path), reference.name)),
+            Some(Transport::DockerArchive) => Form::Docker,
+            Some(Transport::Archive) | None => Form::Oci,
         };
-        let form = if reference.transport == Some(Transport::DockerArchive) { Form::Docker } else { Form::Oci };
-        Ok((if archive { Self::Archive { path, form, overwrite } } else { Self::Layout(path) }, reference.name))
+        let ending = Ending::of(&path.to_string_lossy());
+        let compression = match ending {
+            Ending::Archive(compression) => compression,
+            Ending::Refused(ending) => {
+                return Err(Error::new(Code::UsageOutput, format!("an archive that ends in {ending} cannot be written"))
+                    .expected(Fact::new("x.tar, x.tar.gz, x.tgz or x.tar.zst", "airbase"))
+                    .found(Fact::new(text, "-o"))
+                    .hint("Write x.tar.zst or x.tar.gz, or write x.tar and compress it with a program of your choice."));
+            }
+            Ending::Other if reference.transport.is_some() || File::open(&path).is_ok() => Compression::None,
+            Ending::Other => return Ok((Self::Layout(path), reference.name)),
+        };
+        Ok((Self::Archive { path, form, compression, overwrite }, reference.name))
     }
 
     /// The path.
@@ -82,6 +89,33 @@ impl Output {
             Self::Archive { form: Form::Oci, .. } => "oci-archive",
             Self::Archive { form: Form::Docker, .. } => "docker-archive",
         }
+    }
+}
+
+/// What the name of an output ends in.
+enum Ending {
+    /// The ending of an archive.
+    Archive(Compression),
+    /// That of a compressed file that is not written.
+    Refused(&'static str),
+    Other,
+}
+
+impl Ending {
+    fn of(name: &str) -> Self {
+        const ARCHIVES: [(&str, Compression); 5] = [
+            (".tar", Compression::None),
+            (".oci", Compression::None),
+            (".tar.gz", Compression::Gzip),
+            (".tgz", Compression::Gzip),
+            (".tar.zst", Compression::Zstd),
+        ];
+        // Also what is gzip or zstd and does not say that it is an archive: whoever gets the file would have to guess.
+        const REFUSED: [&str; 13] =
+            [".gz", ".zst", ".tzst", ".zstd", ".xz", ".txz", ".bz2", ".tbz", ".tbz2", ".lz4", ".lzma", ".zip", ".7z"];
+        let archive = ARCHIVES.iter().find(|(ending, _)| name.ends_with(ending)).map(|(_, compression)| Self::Archive(*compression));
+        let refused = || REFUSED.iter().find(|ending| name.ends_with(**ending)).map(|ending| Self::Refused(ending));
+        archive.or_else(refused).unwrap_or(Self::Other)
     }
 }
 
@@ -182,7 +216,7 @@ pub(super) fn write(
             }
             layout.revise(&payloads, &|index| revision(path, index, &edits, &cargo.wishes, context.limits), context.events)
         }
-        Output::Archive { path, form, overwrite } => {
+        Output::Archive { path, form, compression, overwrite } => {
             let docker_manifest = match form {
                 Form::Oci => None,
                 Form::Docker => Some(crate::plan::docker::manifest(entries, &cargo.documents, context.limits)?),
@@ -202,6 +236,7 @@ pub(super) fn write(
                     overwrite: *overwrite,
                     mtime,
                     docker_manifest,
+                    compression: *compression,
                     jobs: context.jobs,
                     faults: context.faults.clone(),
                     limits: context.limits.clone(),

@@ -3,7 +3,7 @@
 //! * [`Payload`]: a blob to be written, hashed from the buffer that is written.
 //! * [`Layout`]: adds blobs to a layout and commits one change of its index.
 //! * [`IndexEdit`]: what a change of an index is; pure.
-//! * [`write_archive`]: a new oci-archive.
+//! * [`write_archive`]: a new archive, compressed or not.
 //!
 //! What holds after a kill, a full disk or a failed write, at any point: a reader sees the old index or the new one,
 //! whole, and everything it names; no blob has a name that its bytes do not deserve; nothing else lies around but
@@ -11,6 +11,7 @@
 //! which anybody needs.
 
 mod archive;
+mod compressed;
 pub mod index_edit;
 mod layout;
 mod payload;
@@ -21,7 +22,7 @@ use crate::core::Finding;
 
 pub use archive::{ArchiveOptions, write_archive};
 pub use index_edit::IndexEdit;
-pub use layout::{Layout, LayoutOptions, Revise, Revision};
+pub use layout::{Layout, LayoutOptions, Revise, Revision, Sweep, Swept};
 pub use payload::{Content, Payload};
 
 /// What `oci-layout` says (image-spec, image-layout.md). Written into new layouts and archives, never over an old one.

@@ -1,11 +1,10 @@
 //! The forms in which images arrive: layouts, archives, what docker saved, and each of these inside gzip or zstd.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use serde_json::json;
 
-use crate::support::image::{Compression, ReadBack, archive, digest, texts};
+use crate::support::image::{Compression, ReadBack, archive, digest, gzip, texts};
 use crate::support::{Environment, Image, Layer, Layout, layer};
 
 /// What `docker save` wrote before version 25: a directory for each layer, not compressed, and the config under its digest.
@@ -27,12 +26,6 @@ fn docker_save(images: &[(&[&str], &Image)]) -> Vec<(String, Vec<u8>)> {
     files.push(("manifest.json".into(), serde_json::to_vec(&items).unwrap()));
     files.push(("repositories".into(), b"{}".to_vec()));
     files
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
 }
 
 fn write(path: &Path, bytes: &[u8]) {

@@ -12,6 +12,7 @@
 
 mod architecture;
 mod base;
+mod compressed;
 mod concurrency;
 mod contract;
 mod deep;
@@ -32,8 +33,8 @@ mod platforms;
 mod prefixes;
 mod real;
 mod rebase;
-mod referrers;
 mod references;
+mod referrers;
 mod shapes;
 mod support;
 mod writing;

@@ -11,7 +11,7 @@ pub struct Arguments {
     /// The image
     #[arg(value_name = "SRC")]
     source: String,
-    /// Where it goes: DIR[:NAME] or FILE.tar[:NAME]
+    /// Where it goes: DIR[:NAME], or FILE.tar[:NAME], also .tar.gz and .tar.zst
     #[arg(value_name = "DST")]
     destination: String,
     /// Copy every image of the source under its own name

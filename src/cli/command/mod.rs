@@ -10,6 +10,7 @@ pub(super) mod detach;
 pub(super) mod doctor;
 pub(super) mod explain;
 pub(super) mod fsck;
+pub(super) mod gc;
 pub(super) mod generate;
 pub(super) mod index;
 pub(super) mod inspect;
@@ -18,6 +19,7 @@ pub(super) mod ls;
 pub(super) mod outdated;
 pub(super) mod rebase;
 pub(super) mod referrers;
+pub(super) mod rm;
 pub(super) mod tag;
 pub(super) mod untag;
 
@@ -54,6 +56,8 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Detach(arguments) => detach::run(arguments, terminal),
         Command::Doctor(arguments) => doctor::run(arguments, terminal),
         Command::Lifecycle(command) => lifecycle::run(command, terminal),
+        Command::Rm(arguments) => rm::run(arguments, terminal),
+        Command::Gc(arguments) => gc::run(arguments, terminal),
         Command::Demo(arguments) => demo::run(arguments, terminal),
         Command::Explain(arguments) => explain::run(arguments, terminal),
         Command::Generate(arguments) => generate::run(arguments),

@@ -61,6 +61,16 @@ pub struct Stamp {
 }
 
 impl Stamp {
+    /// When the content was last changed, in seconds since 1970.
+    pub fn modified(&self) -> i64 {
+        self.modified.0
+    }
+
+    /// The size in bytes.
+    pub fn size(&self) -> u64 {
+        u64::try_from(self.size).unwrap_or(0)
+    }
+
     #[expect(clippy::useless_conversion, clippy::cast_possible_wrap, reason = "the widths differ between architectures")]
     fn of(stat: &Stat) -> Self {
         Self {
@@ -358,6 +368,19 @@ impl<'a> Staged<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Reads some of the bytes at `offset`; 0 only at the end or for an empty buffer.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        loop {
+            match rustix::io::pread(&self.fd, &mut *buffer, offset) {
+                Err(Errno::INTR) => {}
+                other => return other.map_err(io::Error::from),
+            }
+        }
     }
 
     /// Sets the size; what was not written reads as zeros.

@@ -39,14 +39,13 @@ pub fn compact(request: &Compact, context: Context<'_>) -> Result<CompactReport>
         findings.append(&mut subject.findings);
         let done = decide(&subject.statements, request.now);
         let remove: Vec<_> = done.remove.iter().map(|(digest, _)| digest.clone()).collect();
-        let statement = match done.write {
-            Some((says, _)) => Some(making.make(&subject, says, remove)?.0),
-            None => {
-                if !remove.is_empty() {
-                    making.refer(&subject, Vec::new(), remove);
-                }
-                None
+        let statement = if let Some((says, _)) = done.write {
+            Some(making.make(&subject, says, remove)?.0)
+        } else {
+            if !remove.is_empty() {
+                making.refer(&subject, Vec::new(), remove);
             }
+            None
         };
         subjects.push(Compacted {
             digest: subject.descriptor.digest.clone(),

@@ -90,7 +90,7 @@ pub(super) struct Making<'a> {
     any: bool,
 }
 
-impl<'a> Making<'a> {
+impl Making<'_> {
     pub(super) fn new(now: Moment, profile: Option<Profile>, issuer: Option<String>) -> Self {
         Self { cargo: Cargo::default(), now, profile, issuer, subjects: Vec::new(), findings: Vec::new(), any: false }
     }

@@ -72,9 +72,8 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
         let successor = match (subject.image.is_some() && subject.child, subject.platform()) {
             // One image alone follows an index as a whole, and an index one image.
             (false, _) | (true, None) => new_top,
-            (true, Some(platform)) => match by_platform.get(&Platform::to_string(platform)) {
-                Some(same) => *same,
-                None => {
+            (true, Some(platform)) => {
+                let Some(same) = by_platform.get(&Platform::to_string(platform)) else {
                     making.findings.push(
                         Finding::new(Code::PlatformMissing, "the new image lacks a platform of the old one, which is not marked")
                             .severity(crate::core::Severity::Warning)
@@ -83,8 +82,9 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
                             .hint("Say what becomes of it with `airbase lifecycle set --platform`."),
                     );
                     continue;
-                }
-            },
+                };
+                *same
+            }
         };
         let mut change = Change { set: request.more.clone(), clear: BTreeSet::new() };
         change.set.insert(Field::Status, Value::Status(Status::Superseded));
