@@ -433,7 +433,11 @@ fn living(seen: &mut Seen, environment: &Environment) {
     let support = "org.opencontainers.image.support.end-of-life";
     let os = Image::of(&[&layer(&["os=1"])]).annotated(support, "2026-01-01").with("Labels", json!({"com.docker.dhi.version": "9"}));
     let java = os.and(&[&layer(&["java=1"])]);
-    let app = java.and(&[&layer(&["app=1"])]).annotated("org.opencontainers.image.version", "1").annotated("org.opencontainers.image.revision", "2").annotated(support, "20270101");
+    let app = java
+        .and(&[&layer(&["app=1"])])
+        .annotated("org.opencontainers.image.version", "1")
+        .annotated("org.opencontainers.image.revision", "2")
+        .annotated(support, "20270101");
     let next = named(app.clone(), "next").with_top("created", json!("2025-01-01T00:00:00Z"));
     let only = |image: &Image, name: &str| named(image.clone(), name);
     let rebased = only(&app, "one").annotated("dev.airbase.rebase.from", &only(&app, "line").digest());

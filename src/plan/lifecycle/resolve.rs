@@ -55,6 +55,8 @@ pub enum Source {
     Statement {
         /// The digest of its manifest.
         statement: Digest,
+        /// When it was made, if that is known.
+        made: Option<Moment>,
     },
     /// The image itself.
     Image,
@@ -158,7 +160,7 @@ pub fn resolve(statements: &[Statement], declared: &[Declaration], now: Moment) 
         for statement in &heads_and_rest {
             for (field, stated) in &statement.says {
                 if let std::collections::btree_map::Entry::Vacant(place) = fields.entry(*field) {
-                    let source = Source::Statement { statement: statement.digest.clone() };
+                    let source = Source::Statement { statement: statement.digest.clone(), made: statement.made.time() };
                     place.insert(Held { stated: stated.clone(), source });
                     if statement.digest != speaker.digest {
                         roles.insert(statement.digest.clone(), Role::Adds);

@@ -95,7 +95,7 @@ impl From<(Field, &Held)> for ValueReport {
             field,
             value: held.stated.value.to_string(),
             statement: match &held.source {
-                Source::Statement { statement } => Some(statement.clone()),
+                Source::Statement { statement, .. } => Some(statement.clone()),
                 Source::Image => None,
             },
             place: held.stated.place,

@@ -45,7 +45,7 @@ pub fn check(query: &Check, policy: &Policy, context: Context<'_>) -> Result<Che
         findings: Vec::new(),
     };
     let findings = each_subject(query, context, &mut |located, subject, bases| {
-        let Verdict { denied, in_grace } = evaluate(policy, &subject.resolution, &subject.statements, earliest_end(bases), query.now);
+        let Verdict { denied, in_grace } = evaluate(policy, &subject.resolution, earliest_end(bases), query.now);
         // An index of which nobody speaks is what its platforms are.
         let unknown = subject.resolution.standing.is_none() && subject.index.is_none();
         let denied = if subject.index.is_some() && subject.resolution.standing.is_none() { Vec::new() } else { denied };

@@ -41,6 +41,19 @@ fn the_gate_closes_at_the_first_instant_after_the_grace() {
     }
 }
 
+/// What is said of an index is said of its platforms, with the same grace.
+#[test]
+fn grace_counts_for_platforms_too() {
+    let environment = Environment::new();
+    Layout::new().index("app:1", &[&app(), &app().platform("arm64")], json!({})).write(&environment.join("in"));
+    environment.ok(&["lifecycle", "set", "in:app:1", "--status", "deprecated", "--index-only", "--at", "2026-11-01"]);
+    let check = ["lifecycle", "check", "in", "--deny", "deprecated", "--grace", "30d", "--at"];
+    let (status, report) = environment.json(&[&check[..], &["2026-11-30"]].concat());
+    assert_eq!((status, &report["inGrace"], &report["unknown"]), (0, &json!(3), &json!(0)));
+    let (status, report) = environment.json(&[&check[..], &["2026-12-01"]].concat());
+    assert_eq!((status, &report["denied"]), (1, &json!(3)));
+}
+
 #[test]
 fn each_rule_stops_its_own_and_unknown_is_never_fine() {
     let environment = place();
