@@ -24,6 +24,7 @@ mod forms;
 mod fsck;
 mod hostile;
 mod index;
+mod lifecycle;
 mod look;
 mod manners;
 mod merge;
