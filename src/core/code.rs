@@ -315,7 +315,7 @@ codes! {
         "Save the image again, whole.";
     DockerLegacy, "docker.legacy", Corrupt, Refusal,
         "The archive is of a kind that docker wrote before version 1.10: it has no manifest.json.",
-        "Load it into docker and save it again.";
+        "Load it into docker 1.10 to 27, which still reads it, and save it again.";
     DockerManifestMade, "docker.manifest_made", Precondition, Note,
         "A docker-archive has no image manifests. One was made from its manifest.json, always the same for the same archive.",
         "Nothing.";

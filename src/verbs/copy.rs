@@ -75,6 +75,7 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
         entries.push((name.clone(), image.descriptor.raw.clone()));
         images.push(Copied { image: image.shown(), digest: image.descriptor.digest.clone(), name });
     }
+    refuse_one_name_for_two(&images)?;
     let committed = write(&request.output, &cargo, &entries, request.mtime, context)?;
     let mut findings: Vec<Finding> = found
         .external
@@ -89,6 +90,22 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
         written: WrittenReport::of(&committed, found.blobs.len(), 0),
         findings,
     })
+}
+
+/// A name can lead to one image. Of two that claim it, one would lose it without a word.
+fn refuse_one_name_for_two(images: &[Copied]) -> Result<()> {
+    let mut names: HashMap<&str, &Digest> = HashMap::new();
+    for image in images {
+        let Some(name) = image.name.as_deref() else { continue };
+        if let Some(other) = names.insert(name, &image.digest).filter(|other| *other != &image.digest) {
+            return Err(Error::new(Code::RefAmbiguous, format!("two images of the source are called {}", text::escape(name)))
+                .at(&image.image)
+                .detail(other)
+                .detail(&image.digest)
+                .hint("Copy them one by one, PATH@DIGEST, and give each a name of its own."));
+        }
+    }
+    Ok(())
 }
 
 /// What is listed in the output: with `--all` every entry of the source that lists one of the images, in its order, because
