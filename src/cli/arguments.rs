@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use super::command::{annotate, base, cat, copy, demo, explain, fsck, generate, index, inspect, ls, outdated, rebase, tag, untag};
+use super::command::{annotate, attach, base, cat, copy, demo, detach, doctor, explain, fsck, generate, index, inspect, ls, outdated, rebase, referrers, tag, untag};
 use super::options::Global;
 
 /// Prove which base a container image stands on, and move it onto a newer one: offline, on layouts and archives.
@@ -53,6 +53,14 @@ pub enum Command {
     Untag(untag::Arguments),
     /// Set annotations of an image
     Annotate(annotate::Arguments),
+    /// Attach an SBOM, a report, anything to an image
+    Attach(attach::Arguments),
+    /// Show who refers to an image, and who to those
+    Referrers(referrers::Arguments),
+    /// Take what was attached away again
+    Detach(detach::Arguments),
+    /// Tell which client sees which referrer, and mend what they do not see
+    Doctor(doctor::Arguments),
     /// Make a small old base, new base and app, and tell the whole story on them
     Demo(demo::Arguments),
     /// Say what a code means and what to do

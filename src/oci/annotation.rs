@@ -35,6 +35,16 @@ pub const BUILDPACKS_METADATA: &str = "io.buildpacks.lifecycle.metadata";
 /// The label by which they say whether its base may be exchanged.
 pub const BUILDPACKS_REBASABLE: &str = "io.buildpacks.rebasable";
 
+/// On an entry of `index.json` that lists a referrer: the digest of its subject. containerd (2.2 and newer) then makes no image
+/// of it, and here it saves reading every referrer to answer for one image.
+pub const CONTAINERD_SUBJECT: &str = "io.containerd.manifest.subject";
+/// On an entry of `index.json` that lists an index of referrers: the digest of their subject (proposed in image-spec#1171).
+pub const REFERRER_SUBJECT: &str = "org.opencontainers.image.referrer.subject";
+/// On `index.json` itself: all fallback tags were turned into entries with [`REFERRER_SUBJECT`].
+pub const REFERRER_CONVERT: &str = "org.opencontainers.image.referrer.convert";
+/// What cosign takes an entry of `index.json` for.
+pub const COSIGN_KIND: &str = "kind";
+
 /// All keys that airbase writes for its own use begin so.
 pub const OWN_PREFIX: &str = "dev.airbase.";
 /// The digest of the image that was rebased: of the manifest on a manifest, of the index on an index.

@@ -121,11 +121,16 @@ impl Descriptor {
 
     /// The descriptor of a document that airbase wrote.
     pub fn authored(media_type: &str, document: &Verified) -> Self {
-        let raw = format!("{{\"mediaType\":{},\"digest\":\"{}\",\"size\":{}}}", quote(media_type), document.digest(), document.size());
+        Self::plain(media_type, document.digest(), document.size())
+    }
+
+    /// A descriptor of the three members that every descriptor has.
+    pub fn plain(media_type: &str, digest: &Digest, size: u64) -> Self {
+        let raw = format!("{{\"mediaType\":{},\"digest\":\"{digest}\",\"size\":{size}}}", quote(media_type));
         Self {
             media_type: media_type.to_owned(),
-            digest: document.digest().clone(),
-            size: document.size(),
+            digest: digest.clone(),
+            size,
             platform: None,
             artifact_type: None,
             annotations: BTreeMap::new(),

@@ -21,6 +21,12 @@ pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.
 /// A Docker image config.
 pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 
+/// The artifact manifest of image-spec 1.1.0-rc1 and rc2. No specification has it any more; zot deletes it, and copying an image
+/// that has one as referrer fails on most registries.
+pub const REMOVED_ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
+/// ORAS's artifact manifest of 2022.
+pub const ORAS_ARTIFACT: &str = "application/vnd.cncf.oras.artifact.manifest.v1+json";
+
 /// Whether `media_type` is an index or a manifest list.
 pub fn is_index(media_type: &str) -> bool {
     matches!(media_type, OCI_INDEX | DOCKER_LIST)
@@ -29,6 +35,15 @@ pub fn is_index(media_type: &str) -> bool {
 /// Whether `media_type` is an image manifest.
 pub fn is_manifest(media_type: &str) -> bool {
     matches!(media_type, OCI_MANIFEST | DOCKER_MANIFEST)
+}
+
+/// Whether `text` is a media type: `type/subtype` of RFC 6838, section 4.2, without parameters.
+pub fn is_media_type(text: &str) -> bool {
+    let name = |part: &str| {
+        let restricted = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte);
+        part.len() <= 127 && part.bytes().all(restricted) && part.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
+    };
+    text.split_once('/').is_some_and(|(kind, inner)| name(kind) && name(inner))
 }
 
 /// Whether `media_type` is the config of a runnable image.
@@ -87,4 +102,20 @@ pub fn layer(media_type: &str) -> Option<(&'static str, Compression)> {
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_media_type;
+
+    #[test]
+    fn media_types_are_those_of_rfc_6838() {
+        for text in ["application/json", "application/vnd.oci.image.layer.v1.tar+gzip", "a/b", "text/x-1!#$&-^_.+"] {
+            assert!(is_media_type(text), "{text}");
+        }
+        let long = format!("application/{}", "x".repeat(128));
+        for text in ["", "json", "application/", "/json", "a/b/c", "a b/c", "application/json; charset=utf-8", ".a/b", "a/é", &long] {
+            assert!(!is_media_type(text), "{text}");
+        }
+    }
 }

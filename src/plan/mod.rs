@@ -7,5 +7,7 @@ pub mod annotate;
 pub mod assemble;
 pub mod base;
 pub mod docker;
+pub mod lifecycle;
 pub mod mapping;
 pub mod rebase;
+pub mod referrers;

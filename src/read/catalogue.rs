@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Located, Source, Tree, load, resolve};
+use super::{Located, Source, Tree, load};
 use crate::core::{Code, Digest, Finding, Limits, Result};
 use crate::oci::{Descriptor, ImageName, Platform};
 
@@ -87,12 +87,10 @@ impl Catalogue {
             self.insert(&tree, located.name.iter().cloned().collect());
             return Ok(());
         }
-        for entry in &source.index.manifests {
-            let skip = entry.name().is_some_and(resolve::is_referrer_tag)
-                || entry.is_attestation()
-                || entry.is_artifact()
-                || (!entry.is_index() && !entry.is_manifest());
-            if skip {
+        let first = self.entries.len();
+        for entry in super::candidates(source) {
+            let here = |number: &usize| *number >= first;
+            if entry.name().is_none() && self.by_digest.get(&entry.digest).is_some_and(|numbers| numbers.iter().any(here)) {
                 continue;
             }
             match load(source, entry, limits) {

@@ -28,5 +28,6 @@ pub use catalogue::{Catalogue, CatalogueEntry, ChainId};
 pub use graph::{Walk, walk};
 pub use image::{Child, Image, ImageIndex, Tree, load};
 pub use reference::{Reference, Transport};
-pub use resolve::{Located, is_referrer_tag, locate, locate_all, locate_among, open_reference};
+pub use referrers::is_referrer_tag;
+pub use resolve::{Located, candidates, locate, locate_all, locate_among, open_reference};
 pub use source::{Container, Source, SourceKind, Stored, discover, discover_among, paths};

@@ -84,6 +84,15 @@ impl Source {
         Ok(Arc::new(Self { path: path.to_owned(), index, container }))
     }
 
+    /// Opens the layout at `path` as if `index.json` said `index`: for a writer who is about to exchange it.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    pub fn with_index(path: &Path, index: RootIndex, limits: &Limits) -> Result<Arc<Self>> {
+        let container = open_container(path, limits).map_err(|error| error.at(shown(path)))?;
+        Ok(Arc::new(Self { path: path.to_owned(), index, container }))
+    }
+
     /// Opens only the container, for a check that reports what is wrong with `index.json` beside everything else.
     pub fn open_container(path: &Path, limits: &Limits) -> Result<Box<dyn Container>> {
         open_container(path, limits).map_err(|error| error.at(shown(path)))

@@ -8,8 +8,10 @@
 //! Rendering goes to a [`Page`], which escapes what came from documents and knows whether it may use colour. Nothing here
 //! prints.
 
+pub mod attach;
 pub mod base;
 pub mod copy;
+pub mod doctor;
 pub mod files;
 pub mod fsck;
 pub mod index;
@@ -17,6 +19,7 @@ pub mod inspect;
 pub mod outdated;
 mod page;
 pub mod rebase;
+pub mod referrers;
 pub mod tag;
 
 pub use page::{Page, Tone};

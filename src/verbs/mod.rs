@@ -7,6 +7,7 @@ pub mod base;
 mod bases;
 pub mod copy;
 pub mod demo;
+pub mod doctor;
 pub mod files;
 pub mod fsck;
 pub mod index;
@@ -15,6 +16,7 @@ pub mod outdated;
 mod output;
 mod proof;
 pub mod rebase;
+pub mod referrers;
 pub mod tag;
 
 use std::sync::Arc;

@@ -10,6 +10,8 @@ use crate::read::{Reference, Source, Transport};
 use crate::write::{Committed, Content, IndexEdit, Payload};
 
 use super::Context;
+use super::referrers::{listed, revision};
+use crate::plan::referrers::Wish;
 
 /// For whom an archive is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +124,9 @@ impl Ending {
 pub(super) struct Cargo<'a> {
     documents: Vec<Verified>,
     blobs: Vec<(&'a Source, Descriptor)>,
+    files: Vec<(Region, Digest)>,
     inputs: Vec<&'a Source>,
+    wishes: Vec<Wish>,
     seen: std::collections::BTreeSet<Digest>,
 }
 
@@ -131,6 +135,25 @@ impl<'a> Cargo<'a> {
     pub(super) fn document(&mut self, document: &Verified) {
         if self.seen.insert(document.digest().clone()) {
             self.documents.push(document.clone());
+        }
+    }
+
+    /// Adds a file that no source holds.
+    pub(super) fn file(&mut self, region: Region, digest: &Digest) {
+        if self.seen.insert(digest.clone()) {
+            self.files.push((region, digest.clone()));
+        }
+    }
+
+    /// Says who shall refer to an image; the documents and blobs of referrers are added like all others.
+    pub(super) fn refer(&mut self, wish: Wish) {
+        match self.wishes.iter_mut().find(|known| known.subject.digest == wish.subject.digest) {
+            None => self.wishes.push(wish),
+            Some(known) => {
+                known.add.extend(wish.add);
+                known.remove.extend(wish.remove);
+                known.child &= wish.child;
+            }
         }
     }
 
@@ -176,13 +199,22 @@ pub(super) fn write(
             content: Content::Source(region as &dyn ReadAt),
         })
         .collect();
+    layers.extend(cargo.files.iter().map(|(region, digest)| Payload {
+        digest: digest.clone(),
+        size: region.length(),
+        content: Content::Source(region as &dyn ReadAt),
+    }));
+    let fresh;
     match output {
         Output::Layout(path) => {
             payloads.append(&mut layers);
             let layout = crate::write::Layout::open_or_create(path, layout_options(context))?;
             let edits: Vec<IndexEdit> =
                 entries.iter().map(|(name, descriptor)| IndexEdit::Put { name: name.clone(), descriptor: descriptor.clone() }).collect();
-            layout.commit(&payloads, &edits, context.events)
+            if cargo.wishes.is_empty() {
+                return layout.commit(&payloads, &edits, context.events);
+            }
+            layout.revise(&payloads, &|index| revision(path, index, &edits, &cargo.wishes, context.limits), context.events)
         }
         Output::Archive { path, form, compression, overwrite } => {
             let docker_manifest = match form {
@@ -191,11 +223,15 @@ pub(super) fn write(
             };
             // Documents come first, so that a reader of a stream can decide early; layers by digest, so that the order is nobody's accident.
             layers.sort_by(|one, other| one.digest.cmp(&other.digest));
+            fresh = listed(&cargo.wishes)?;
+            payloads.extend(fresh.documents.iter().map(Payload::of));
             payloads.append(&mut layers);
+            let mut entries = entries.to_vec();
+            entries.extend(fresh.entries.iter().cloned());
             crate::write::write_archive(
                 path,
                 &payloads,
-                entries.to_vec(),
+                entries,
                 &crate::write::ArchiveOptions {
                     overwrite: *overwrite,
                     mtime,

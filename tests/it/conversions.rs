@@ -30,7 +30,8 @@ fn one_layer() -> impl Strategy<Value = Layer> {
 fn image() -> impl Strategy<Value = Image> {
     let texts = proptest::collection::btree_map("[a-z.]{1,12}", any::<String>(), 0..4);
     (proptest::collection::vec(one_layer(), 0..4), texts, any::<i64>()).prop_map(|(layers, texts, number)| {
-        let mut image = Image::of(&layers.iter().collect::<Vec<_>>()).with("Labels", json!(texts)).with_top("vendor.extension", json!([number]));
+        let mut image =
+            Image::of(&layers.iter().collect::<Vec<_>>()).with("Labels", json!(texts)).with_top("vendor.extension", json!([number]));
         for (key, value) in &texts {
             image = image.annotated(key, value);
         }

@@ -99,7 +99,7 @@ impl Place<'_> {
     }
 
     fn copy(&self, source: String, all: bool, context: Context<'_>) -> Result<()> {
-        copy::copy(&copy::Request { source, all, platform: None, output: self.output(), name: None, mtime: 0 }, context).map(drop)
+        copy::copy(&copy::Request { source, all, platform: None, output: self.output(), name: None, referrers: None, mtime: 0 }, context).map(drop)
     }
 
     fn annotate(&self, image: &str, all: bool, name: &str, context: Context<'_>) -> Result<()> {

@@ -33,6 +33,7 @@ mod platforms;
 mod prefixes;
 mod real;
 mod rebase;
+mod referrers;
 mod references;
 mod shapes;
 mod support;

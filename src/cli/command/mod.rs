@@ -1,10 +1,13 @@
 //! One file is one verb.
 
 pub(super) mod annotate;
+pub(super) mod attach;
 pub(super) mod base;
 pub(super) mod cat;
 pub(super) mod copy;
 pub(super) mod demo;
+pub(super) mod detach;
+pub(super) mod doctor;
 pub(super) mod explain;
 pub(super) mod fsck;
 pub(super) mod generate;
@@ -13,6 +16,7 @@ pub(super) mod inspect;
 pub(super) mod ls;
 pub(super) mod outdated;
 pub(super) mod rebase;
+pub(super) mod referrers;
 pub(super) mod tag;
 pub(super) mod untag;
 
@@ -39,6 +43,10 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Tag(arguments) => tag::run(arguments, terminal),
         Command::Untag(arguments) => untag::run(arguments, terminal),
         Command::Annotate(arguments) => annotate::run(arguments, terminal),
+        Command::Attach(arguments) => attach::run(arguments, terminal),
+        Command::Referrers(arguments) => referrers::run(arguments, terminal),
+        Command::Detach(arguments) => detach::run(arguments, terminal),
+        Command::Doctor(arguments) => doctor::run(arguments, terminal),
         Command::Demo(arguments) => demo::run(arguments, terminal),
         Command::Explain(arguments) => explain::run(arguments, terminal),
         Command::Generate(arguments) => generate::run(arguments),
