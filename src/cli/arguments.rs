@@ -2,7 +2,10 @@
 
 use clap::{Parser, Subcommand};
 
-use super::command::{annotate, attach, base, cat, copy, demo, detach, doctor, explain, fsck, generate, index, inspect, ls, outdated, rebase, referrers, tag, untag};
+use super::command::{
+    annotate, attach, base, cat, copy, demo, detach, doctor, explain, fsck, gc, generate, index, inspect, ls, outdated, rebase, referrers,
+    rm, tag, untag,
+};
 use super::options::Global;
 
 /// Prove which base a container image stands on, and move it onto a newer one: offline, on layouts and archives.
@@ -61,6 +64,10 @@ pub enum Command {
     Detach(detach::Arguments),
     /// Tell which client sees which referrer, and mend what they do not see
     Doctor(doctor::Arguments),
+    /// Remove an image from a layout, and what refers to it if asked to
+    Rm(rm::Arguments),
+    /// Show what nobody needs in a layout, and delete it if asked to
+    Gc(gc::Arguments),
     /// Make a small old base, new base and app, and tell the whole story on them
     Demo(demo::Arguments),
     /// Say what a code means and what to do

@@ -38,6 +38,11 @@ impl Time {
         jiff::tz::Offset::UTC.to_datetime(self.0)
     }
 
+    /// Seconds since 1970.
+    pub fn seconds(self) -> i64 {
+        self.0.as_second()
+    }
+
     /// The present instant, to the second.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn now() -> Self {

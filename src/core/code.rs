@@ -485,6 +485,10 @@ codes! {
         "A referrer was not copied, because the output has no place for it.",
         "Copy the image into a layout or an oci-archive to take it along.";
 
+    RmStillNamed, "rm.still_named", Precondition, Note,
+        "An image was removed under one name and has another one, so what refers to it was kept.",
+        "Remove the other names too, or the digest: `airbase rm PATH@DIGEST --referrers`.";
+
     // Life cycle.
     LifecycleDate, "lifecycle.date", Usage, Refusal,
         "A text that should be a date is none, or could mean several. Numbers of seconds, two-digit years and days that do not exist are not guessed at.",

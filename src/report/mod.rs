@@ -14,12 +14,14 @@ pub mod copy;
 pub mod doctor;
 pub mod files;
 pub mod fsck;
+pub mod gc;
 pub mod index;
 pub mod inspect;
 pub mod outdated;
 mod page;
 pub mod rebase;
 pub mod referrers;
+pub mod rm;
 pub mod tag;
 
 pub use page::{Page, Tone};

@@ -85,7 +85,8 @@ impl Report for ReferrersReport {
         let image = page.toned(Tone::Strong, &text::escape(&self.image));
         page.line(0, &image);
         for subject in &self.subjects {
-            let platform = subject.platform.as_ref().map(|platform| format!("  {}", text::escape(&platform.to_string()))).unwrap_or_default();
+            let platform =
+                subject.platform.as_ref().map(|platform| format!("  {}", text::escape(&platform.to_string()))).unwrap_or_default();
             page.line(0, &format!("{}{platform}", page.digest(&subject.digest)));
             if subject.referrers.is_empty() {
                 page.line_toned(1, Tone::Dim, "nothing refers to it");
@@ -108,7 +109,10 @@ impl Node {
             Class::Embedded => "  in the index",
             Class::Named => "  named",
         };
-        page.line(depth, &format!("{}  {}  {}{class}", text::escape(&self.artifact_type), page.digest(&self.digest), text::bytes(self.size)));
+        page.line(
+            depth,
+            &format!("{}  {}  {}{class}", text::escape(&self.artifact_type), page.digest(&self.digest), text::bytes(self.size)),
+        );
         for name in &self.names {
             page.field(depth + 1, "name", name);
         }

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::Context;
 use super::output::{Cargo, Form, Output, check_name, write};
-use super::referrers::{self, Carry, carry};
+use super::referrers::{Carry, Subject, carry};
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, text};
-use crate::oci::Platform;
+use crate::oci::{Descriptor, Platform};
 use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Located, Reference, Source, Walk, load, locate, locate_all, walk};
 use crate::report::copy::{Copied, CopyReport};
@@ -81,7 +81,7 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
         images.push(Copied { image: image.shown(), digest: image.descriptor.digest.clone(), name });
     }
     refuse_one_name_for_two(&images)?;
-    let referrers = along(&source, &located, request, &mut cargo, &mut entries, &mut findings, context)?;
+    let referrers = along(&source, subjects(&located, &found), request, &mut cargo, &mut entries, &mut findings, context)?;
     let committed = write(&request.output, &cargo, &entries, request.mtime, context)?;
     findings.extend(found.external.iter().map(|layer| {
         Finding::new(Code::BlobExternal, "a layer that is kept elsewhere was not there and was not copied").at(&layer.digest)
@@ -113,10 +113,20 @@ fn refuse_one_name_for_two(images: &[Copied]) -> Result<()> {
     Ok(())
 }
 
+/// The images and everything below them that may have referrers: what was walked once, however many ways lead to it.
+fn subjects(located: &[Located], found: &Walk) -> Vec<Subject> {
+    let tops: HashSet<&Digest> = located.iter().map(|image| &image.descriptor.digest).collect();
+    let may_be = |descriptor: &&Descriptor| (descriptor.is_index() || descriptor.is_manifest()) && !descriptor.is_attestation();
+    let mut subjects: Vec<Subject> = located.iter().map(|image| Subject { descriptor: image.descriptor.clone(), child: false }).collect();
+    let below = found.documents.iter().map(|(descriptor, _)| descriptor).filter(may_be).filter(|below| !tops.contains(&below.digest));
+    subjects.extend(below.map(|descriptor| Subject { descriptor: descriptor.clone(), child: true }));
+    subjects
+}
+
 /// Takes the referrers along, and says which stay behind.
 fn along<'a>(
     source: &'a std::sync::Arc<Source>,
-    located: &[Located],
+    subjects: Vec<Subject>,
     request: &Request,
     cargo: &mut Cargo<'a>,
     entries: &mut Vec<(Option<String>, String)>,
@@ -127,10 +137,6 @@ fn along<'a>(
     let Some(wanted) = &request.referrers else { return Ok(Vec::new()) };
     let scope = if request.all { Scope::Thorough } else { Scope::Quick };
     let lookup = Lookup::new(source, scope, context.limits);
-    let mut subjects = Vec::new();
-    for image in located {
-        subjects.extend(referrers::subjects(&load(source, &image.descriptor, context.limits)?));
-    }
     if runtime {
         for subject in &subjects {
             for referrer in lookup.of(&subject.descriptor).referrers {

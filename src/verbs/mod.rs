@@ -10,6 +10,7 @@ pub mod demo;
 pub mod doctor;
 pub mod files;
 pub mod fsck;
+pub mod gc;
 pub mod index;
 pub mod inspect;
 pub mod outdated;
@@ -17,6 +18,7 @@ mod output;
 mod proof;
 pub mod rebase;
 pub mod referrers;
+pub mod rm;
 pub mod tag;
 
 use std::sync::Arc;

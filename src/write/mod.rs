@@ -22,7 +22,7 @@ use crate::core::Finding;
 
 pub use archive::{ArchiveOptions, write_archive};
 pub use index_edit::IndexEdit;
-pub use layout::{Layout, LayoutOptions, Revise, Revision};
+pub use layout::{Layout, LayoutOptions, Revise, Revision, Sweep, Swept};
 pub use payload::{Content, Payload};
 
 /// What `oci-layout` says (image-spec, image-layout.md). Written into new layouts and archives, never over an old one.

@@ -15,6 +15,8 @@ const NOT_HERE: &[(&str, &str)] =
 
 /// The section of the documentation in which the members of findings stand.
 const FINDING: &str = "finding";
+/// The one of referrers, which have referrers.
+const REFERRER: &str = "referrer";
 /// The one of progress lines.
 const PROGRESS: &str = "progress lines";
 /// Objects whose keys are the image's: labels and annotations.
@@ -44,6 +46,9 @@ impl Seen {
         match value {
             // A finding has its own section, wherever it stands.
             Value::Object(_) if schema != FINDING && (name == "findings[]" || path == "error") => self.walk(FINDING, "", value),
+            Value::Object(_) if [REFERRER, "airbase.referrers/v1"].contains(&schema) && name == "referrers[]" => {
+                self.walk(REFERRER, "", value);
+            }
             Value::Object(members) if MAPS.contains(&name) => {
                 members.values().for_each(|value| self.walk(schema, &format!("{path}{{}}"), value));
             }
@@ -128,7 +133,7 @@ fn contradiction(row: &Row, value: &Value) -> Option<String> {
         "one of" => value.as_str().is_some_and(|text| quoted(&row.meaning).any(|word| word == text)),
         "number" => value.is_u64(),
         "boolean" => value.is_boolean(),
-        "object" | "finding" => value.is_object(),
+        "object" | "finding" | "referrer" => value.is_object(),
         _ => false,
     };
     (!right).then(|| format!("{} is no {}: {value}", row.path, row.kind))
@@ -183,6 +188,7 @@ fn everything() -> Seen {
     judging(&mut seen, &environment);
     moving(&mut seen, &environment);
     writing(&mut seen, &environment);
+    referring(&mut seen, &environment);
     for arguments in [&["demo", "story"][..], &["explain"], &["explain", "blob.missing"]] {
         seen.run(&environment, arguments, 0);
     }
@@ -373,4 +379,45 @@ fn writing(seen: &mut Seen, environment: &Environment) {
         seen.run(environment, arguments, 0);
     }
     seen.run(environment, &["base", "set", "copied:stale:3", "--base", "bases:registry.example/os:12", "-o", "set2.tar"], 4);
+}
+
+/// Referrers of an index and its platforms, with and without names, listed in every way, and one that was removed.
+fn referring(seen: &mut Seen, environment: &Environment) {
+    // A list of referrers that names one that is not there.
+    let image = Image::of(&[&layer(&["w=1"])]);
+    let mut listing = Layout::new().image("w:1", &image);
+    let child = json!({"mediaType": MANIFEST, "digest": crate::support::image::digest(b"gone"), "size": 4});
+    let list = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [child]})).unwrap();
+    let digest = listing.blob(&list);
+    listing.entry(&image.digest().replace(':', "-"), json!({"mediaType": INDEX, "digest": digest, "size": list.len()}));
+    listing.write(&environment.join("listing"));
+    let attached = seen.run(environment, &["attach", "listing:w:1", "--type", "application/x-report", "-o", "attached.tar"], 0);
+    seen.run(environment, &["copy", "attached.tar:w:1", "listing"], 0);
+    seen.run(environment, &["referrers", "listing:w:1"], 0);
+    seen.run(environment, &["doctor", "listing"], 1);
+    seen.run(environment, &["detach", "listing:w:1", attached["attached"][0]["digest"].as_str().unwrap()], 0);
+    seen.run(environment, &["copy", "apps", "layout", "--all"], 0);
+    seen.run(environment, &["doctor", "apps"], 1);
+    seen.run(environment, &["attach", "layout:many:1", "--type", "application/x-report", "--all", "-a", "k=v"], 0);
+    let stale = environment.json(&["inspect", "layout:stale:1"]).1["sources"][0]["entries"][0]["digest"].as_str().unwrap().to_owned();
+    seen.run(environment, &["tag", "layout:nowhere:1", &format!("{}.sig", stale.replace(':', "-"))], 0);
+    let (_, listed) = environment.json(&["referrers", "layout:many:1"]);
+    let of_top = listed["subjects"][0]["referrers"][0]["digest"].as_str().unwrap();
+    seen.run(environment, &["attach", &format!("layout@{of_top}"), "--type", "application/x-signature"], 0);
+    for arguments in [
+        &["referrers", "layout:many:1"][..],
+        &["referrers", "layout:stale:1"],
+        &["referrers", "apps:stale:1"],
+        &["doctor", "layout", "--fix"],
+        &["copy", "layout:many:1", "along.tar"],
+    ] {
+        seen.run(environment, arguments, 0);
+    }
+    let of_platform = listed["subjects"][1]["referrers"][0]["digest"].as_str().unwrap();
+    seen.run(environment, &["detach", "layout:many:1", of_platform], 0);
+    seen.run(environment, &["tag", "layout:many:1", "many:2"], 0);
+    seen.run(environment, &["rm", "layout:many:1", "--referrers"], 0);
+    seen.run(environment, &["rm", "layout:many:2"], 0);
+    seen.run(environment, &["gc", "layout", "--grace", "0"], 0);
+    seen.run(environment, &["gc", "layout", "--grace", "0", "--apply"], 0);
 }

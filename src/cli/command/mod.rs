@@ -10,6 +10,7 @@ pub(super) mod detach;
 pub(super) mod doctor;
 pub(super) mod explain;
 pub(super) mod fsck;
+pub(super) mod gc;
 pub(super) mod generate;
 pub(super) mod index;
 pub(super) mod inspect;
@@ -17,6 +18,7 @@ pub(super) mod ls;
 pub(super) mod outdated;
 pub(super) mod rebase;
 pub(super) mod referrers;
+pub(super) mod rm;
 pub(super) mod tag;
 pub(super) mod untag;
 
@@ -47,6 +49,8 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Referrers(arguments) => referrers::run(arguments, terminal),
         Command::Detach(arguments) => detach::run(arguments, terminal),
         Command::Doctor(arguments) => doctor::run(arguments, terminal),
+        Command::Rm(arguments) => rm::run(arguments, terminal),
+        Command::Gc(arguments) => gc::run(arguments, terminal),
         Command::Demo(arguments) => demo::run(arguments, terminal),
         Command::Explain(arguments) => explain::run(arguments, terminal),
         Command::Generate(arguments) => generate::run(arguments),

@@ -61,6 +61,16 @@ pub struct Stamp {
 }
 
 impl Stamp {
+    /// When the content was last changed, in seconds since 1970.
+    pub fn modified(&self) -> i64 {
+        self.modified.0
+    }
+
+    /// The size in bytes.
+    pub fn size(&self) -> u64 {
+        u64::try_from(self.size).unwrap_or(0)
+    }
+
     #[expect(clippy::useless_conversion, clippy::cast_possible_wrap, reason = "the widths differ between architectures")]
     fn of(stat: &Stat) -> Self {
         Self {

@@ -66,7 +66,11 @@ pub fn diagnose(referrer: &Referrer, standing: Standing) -> Vec<Finding> {
         add(Code::ReferrerNotMirrored, "the list of referrers does not say of one what its manifest says", "other words in the list");
     }
     if is_removed(&referrer.artifact.media_type) && referrer.found_by() != FoundBy::Blob {
-        add(Code::ReferrerRemovedType, "a referrer is an artifact manifest, which no specification has any more", &referrer.artifact.media_type);
+        add(
+            Code::ReferrerRemovedType,
+            "a referrer is an artifact manifest, which no specification has any more",
+            &referrer.artifact.media_type,
+        );
     }
     match standing {
         Standing::Absent => add(Code::ReferrerDangling, "the subject of a referrer is not in the layout", "no such blob"),

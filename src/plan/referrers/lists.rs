@@ -75,9 +75,12 @@ pub struct Lists {
 pub fn lists(wish: &Wish, found: &Found) -> Result<Lists> {
     let unusable = |fallback: &&Fallback| fallback.children.is_none() && !(wish.clean && fallback.is_list);
     if let Some(fallback) = found.fallback.as_ref().filter(unusable) {
-        return Err(Error::new(Code::ReferrerFallbackTag, "the fallback tag of the image stands for something that is no list of referrers")
-            .at(&fallback.name)
-            .expected(Fact::new("an image index that can be read", "distribution-spec, Referrers Tag Schema")));
+        return Err(Error::new(
+            Code::ReferrerFallbackTag,
+            "the fallback tag of the image stands for something that is no list of referrers",
+        )
+        .at(&fallback.name)
+        .expected(Fact::new("an image index that can be read", "distribution-spec, Referrers Tag Schema")));
     }
     let removed: HashSet<&Digest> = wish.remove.iter().collect();
     let mut items: Vec<Item> = Vec::new();
@@ -152,8 +155,13 @@ fn child(item: &Item) -> Value {
 }
 
 /// Annotations that mean something else on an entry of `index.json` than on a manifest.
-const NOT_ON_ENTRIES: &[&str] =
-    &[annotation::REF_NAME, annotation::CONTAINERD_NAME, annotation::COSIGN_KIND, annotation::DOCKER_REFERENCE_TYPE, annotation::DOCKER_REFERENCE_DIGEST];
+const NOT_ON_ENTRIES: &[&str] = &[
+    annotation::REF_NAME,
+    annotation::CONTAINERD_NAME,
+    annotation::COSIGN_KIND,
+    annotation::DOCKER_REFERENCE_TYPE,
+    annotation::DOCKER_REFERENCE_DIGEST,
+];
 
 /// The entry of `index.json` for a referrer.
 fn entry(item: &Item, subject: &Digest) -> String {
@@ -161,12 +169,8 @@ fn entry(item: &Item, subject: &Digest) -> String {
     if let Some(artifact_type) = &item.artifact_type {
         value.set("artifactType", Value::string(artifact_type));
     }
-    let mut annotations: BTreeMap<&str, &str> = item
-        .annotations
-        .iter()
-        .map(|(key, text)| (key.as_str(), text.as_str()))
-        .filter(|(key, _)| !NOT_ON_ENTRIES.contains(key))
-        .collect();
+    let mut annotations: BTreeMap<&str, &str> =
+        item.annotations.iter().map(|(key, text)| (key.as_str(), text.as_str())).filter(|(key, _)| !NOT_ON_ENTRIES.contains(key)).collect();
     let subject = subject.to_string();
     annotations.insert(annotation::CONTAINERD_SUBJECT, &subject);
     value.set("annotations", Value::string_map(annotations));

@@ -38,7 +38,12 @@ pub struct Content {
 ///
 /// The subject is described by media type, digest and size and nothing else, because oras compares these three.
 pub fn manifest(draft: &Draft, subject: Option<&Descriptor>) -> Authored {
-    let empty = Content { media_type: media_type::OCI_EMPTY.into(), digest: Digest::sha256(EMPTY), size: EMPTY.len() as u64, annotations: BTreeMap::new() };
+    let empty = Content {
+        media_type: media_type::OCI_EMPTY.into(),
+        digest: Digest::sha256(EMPTY),
+        size: EMPTY.len() as u64,
+        annotations: BTreeMap::new(),
+    };
     let mut value = Value::object();
     value.set("schemaVersion", Value::size(2));
     value.set("mediaType", Value::string(media_type::OCI_MANIFEST));

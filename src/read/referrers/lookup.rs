@@ -56,7 +56,7 @@ impl<'a> Lookup<'a> {
                     lookup.hinted.entry(subject).or_default().push(position);
                     continue;
                 }
-                if entry.artifact_type.is_none() && (entry.name().is_some() || entry.platform.is_some()) {
+                if !entry.is_artifact() && (entry.name().is_some() || entry.platform.is_some()) {
                     continue;
                 }
             }
@@ -222,9 +222,7 @@ fn hint(entry: &Descriptor) -> Option<Digest> {
 /// Those of reading the document.
 pub(super) fn read(source: &Source, entry: &Descriptor, limits: &Limits) -> Result<Referrer> {
     let document = match source.document(entry, limits) {
-        Err(error) if error.code() == Code::DescriptorSizeMismatch => {
-            source.document_by_digest(&entry.digest, limits)?.ok_or(error)?
-        }
+        Err(error) if error.code() == Code::DescriptorSizeMismatch => source.document_by_digest(&entry.digest, limits)?.ok_or(error)?,
         other => other?,
     };
     let artifact = match Artifact::parse(&document, &entry.media_type, limits) {

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use super::survey::Survey;
-use crate::core::clock::Time;
 use crate::core::Result;
+use crate::core::clock::Time;
 use crate::oci::artifact::is_removed;
 use crate::oci::{Verified, annotation};
 use crate::plan::referrers::{Content, Draft, EMPTY, Item, Standing, Wish, diagnose, is_mended, manifest};
 use crate::read::Source;
 use crate::read::referrers::{FoundBy, Referrer};
-use crate::verbs::output::{Cargo, Output, write};
 use crate::verbs::Context;
+use crate::verbs::output::{Cargo, Output, write};
 use crate::write::Committed;
 
 /// Derives the lists of every subject that needs it anew from the manifests.
@@ -33,7 +33,8 @@ pub(super) fn fix(source: &Arc<Source>, surveys: &[Survey], adopt: bool, context
             remove: Vec::new(),
             clean: true,
         };
-        let is_wanted = |referrer: &&Referrer| referrer.ending.is_none() && !referrer.listed.index && (adopt || referrer.found_by() != FoundBy::Blob);
+        let is_wanted =
+            |referrer: &&Referrer| referrer.ending.is_none() && !referrer.listed.index && (adopt || referrer.found_by() != FoundBy::Blob);
         for referrer in referrers.iter().filter(is_wanted) {
             if is_removed(&referrer.artifact.media_type) {
                 wish.add.push(migrated(referrer, &mut cargo));

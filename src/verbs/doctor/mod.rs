@@ -3,6 +3,8 @@
 mod fix;
 mod survey;
 
+pub(super) use survey::{Survey, survey};
+
 use std::path::Path;
 
 use crate::core::fsys::shown;
@@ -35,7 +37,7 @@ pub fn doctor(path: &Path, mend: Mend, context: Context<'_>) -> Result<DoctorRep
             .at(shown(path))
             .hint("Copy it into a layout first: `airbase copy --all ARCHIVE DIR`."));
     }
-    let surveys = survey::survey(&source, context)?;
+    let surveys = survey(&source, context)?;
     let mut report = DoctorReport { path: source.shown(), referrers: Vec::new(), findings: Vec::new(), changed: false, mended: 0, left: 0 };
     for survey in &surveys {
         report.findings.extend(survey.found.findings.iter().cloned());

@@ -12,14 +12,14 @@ use crate::verbs::Context;
 
 /// A subject and who refers to it.
 #[derive(Debug)]
-pub(super) struct Survey {
-    pub(super) subject: Descriptor,
-    pub(super) standing: Standing,
-    pub(super) found: Found,
+pub(in crate::verbs) struct Survey {
+    pub(in crate::verbs) subject: Descriptor,
+    pub(in crate::verbs) standing: Standing,
+    pub(in crate::verbs) found: Found,
 }
 
 /// Reads every manifest that `index.json` leads to, and every small blob that nothing leads to.
-pub(super) fn survey(source: &Arc<Source>, context: Context<'_>) -> Result<Vec<Survey>> {
+pub(in crate::verbs) fn survey(source: &Arc<Source>, context: Context<'_>) -> Result<Vec<Survey>> {
     let lookup = Lookup::new(source, Scope::Thorough, context.limits);
     let reach = Reach::of(source, context);
     let (digests, tags) = lookup.subjects();

@@ -91,7 +91,13 @@ pub fn attach(request: &Attach, context: Context<'_>) -> Result<AttachReport> {
             platform: subject.descriptor.platform.clone(),
             digest: authored.blob.digest().clone(),
         });
-        wishes.push(Wish { add: vec![item(&authored, &draft)], child: subject.child, subject: subject.descriptor, remove: Vec::new(), clean: false });
+        wishes.push(Wish {
+            add: vec![item(&authored, &draft)],
+            child: subject.child,
+            subject: subject.descriptor,
+            remove: Vec::new(),
+            clean: false,
+        });
     }
     cargo.document(&Verified::authored(EMPTY.to_vec()));
     let mut findings = Vec::new();
@@ -159,8 +165,13 @@ pub fn standalone(request: &Attach, context: Context<'_>) -> Result<AttachReport
 
 /// Annotations that say something of an entry of `index.json`. On a manifest several clients lift them onto the entry, where
 /// they would give the referrer the name of an image.
-const NOT_ON_REFERRERS: &[&str] =
-    &[annotation::REF_NAME, annotation::CONTAINERD_NAME, annotation::COSIGN_KIND, annotation::DOCKER_REFERENCE_TYPE, annotation::DOCKER_REFERENCE_DIGEST];
+const NOT_ON_REFERRERS: &[&str] = &[
+    annotation::REF_NAME,
+    annotation::CONTAINERD_NAME,
+    annotation::COSIGN_KIND,
+    annotation::DOCKER_REFERENCE_TYPE,
+    annotation::DOCKER_REFERENCE_DIGEST,
+];
 
 fn draft(request: &Attach) -> Result<Draft> {
     check_media_type(&request.artifact_type, "--type")?;

@@ -2,10 +2,10 @@
 
 use super::{Change, INDEX, Layout, MERGES, TORN_PAUSE, TORN_READS};
 use crate::core::clock::Stopwatch;
+use crate::core::event::Silent;
 use crate::core::fsys::{IndexLock, Staged, WriteDirectory, shown};
 use crate::core::{Code, Digest, Error, Fact, Result, Severity, clock};
 use crate::format::json::Document;
-use crate::core::event::Silent;
 use crate::oci::Verified;
 use crate::write::{Committed, Payload, index_edit};
 
@@ -43,6 +43,15 @@ impl Layout {
         let payloads: Vec<Payload<'_>> = documents.iter().map(Payload::of).collect();
         let payloads: Vec<&Payload<'_>> = payloads.iter().filter(|payload| !self.knows(root, &payload.digest)).collect();
         if payloads.is_empty() { Ok(()) } else { self.write_blobs(root, &payloads, &Silent, committed) }
+    }
+
+    /// Whether the index still says what the plan was made for.
+    pub(super) fn is_unchanged(&self, root: &WriteDirectory, plan: &Plan) -> Result<bool> {
+        match self.read_index(root, INDEX) {
+            Ok(bytes) => Ok(bytes == plan.bytes),
+            Err(Unready::Torn(_)) => Ok(false),
+            Err(Unready::Refused(error)) => Err(error),
+        }
     }
 
     fn unreadable(&self, bytes: &[u8], error: Error) -> Unready {

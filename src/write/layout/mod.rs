@@ -28,6 +28,9 @@
 
 mod blobs;
 mod index;
+mod sweep;
+
+pub use sweep::{Sweep, Swept};
 
 use crate::core::event::Events;
 use crate::core::fsys::{Faults, INDEX_LOCK, Stamp, StoreLock, WriteDirectory, is_temporary, shown, temporary_sibling};

@@ -11,7 +11,8 @@ fn app() -> Image {
 /// A layout with `app:1` for two platforms, an SBOM on everything, its signature, a signature of cosign's older form, and another
 /// image with a report.
 fn sample() -> Environment {
-    let mut layout = Layout::new().index("app:1", &[&app(), &app().platform("arm64")], json!({})).image("tool", &Image::of(&[&layer(&["t=1"])]));
+    let mut layout =
+        Layout::new().index("app:1", &[&app(), &app().platform("arm64")], json!({})).image("tool", &Image::of(&[&layer(&["t=1"])]));
     let signature = layout.store(&Image::of(&[&layer(&["signature=1"])]));
     layout.entry(&format!("{}.sig", layout.digest_of("app:1").replace(':', "-")), signature);
     let environment = Environment::new();
@@ -83,7 +84,8 @@ fn docker_gets_none_and_is_told_so() {
     let environment = sample();
     let (status, report) = environment.json(&["copy", "in:tool", "docker-archive:d.tar"]);
     assert_eq!(status, 0);
-    let left: Vec<&Value> = report["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == "referrer.left_out").collect();
+    let left: Vec<&Value> =
+        report["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == "referrer.left_out").collect();
     assert_eq!((left.len(), &left[0]["found"]["value"]), (1, &json!("application/x-report")), "{report:#}");
     assert_eq!(Contents::of(&environment.join("d.tar")).entries().len(), 1);
 }

@@ -2,6 +2,7 @@
 
 mod attach;
 mod copy;
+mod gc;
 mod made;
 mod reading;
 mod vector;

@@ -35,8 +35,11 @@ fn codes(referrer: &Value) -> Vec<&str> {
     referrer["findings"].as_array().unwrap().iter().map(|finding| finding["code"].as_str().unwrap()).collect()
 }
 
+/// Who sees a referrer, and what is wrong with it.
+type Examined = (Value, Vec<String>);
+
 /// What `doctor` says: of each referrer who sees it and what is wrong, and what is wrong with the lists.
-fn examined(environment: &Environment, arguments: &[&str]) -> (i32, Vec<(Value, Vec<String>)>, Vec<String>) {
+fn examined(environment: &Environment, arguments: &[&str]) -> (i32, Vec<Examined>, Vec<String>) {
     let (status, report) = environment.json(&[&["doctor"], arguments].concat());
     let referrers = report["referrers"].as_array().unwrap();
     let each = referrers.iter().map(|each| (each["seenBy"].clone(), codes(each).into_iter().map(str::to_owned).collect())).collect();
@@ -48,11 +51,12 @@ fn seen(oras: bool, regctl: bool, zot: bool) -> Value {
 }
 
 type Make = fn(&mut Layout, &Made);
+/// The form, how it is made, who sees it, what is wrong with it, what is wrong with the lists.
+type Form<'a> = (&'a str, Make, Value, &'a [&'a str], &'a [&'a str]);
 
 #[test]
 fn every_form_is_found_examined_and_mended() {
-    // The form, how it is made, who sees it, what is wrong with it, what is wrong with the lists.
-    let forms: &[(&str, Make, Value, &[&str], &[&str])] = &[
+    let forms: &[Form<'_>] = &[
         ("an entry", |layout, made| layout.entry("", made.entry()), seen(true, false, true), &["referrer.no_fallback"], &[]),
         ("a bare entry", |layout, made| layout.entry("", made.bare()), seen(true, false, true), &["referrer.no_fallback"], &[]),
         ("the fallback tag", |layout, made| list(layout, &[made.child()]), seen(true, true, false), &["referrer.no_entry"], &[]),
@@ -83,7 +87,10 @@ fn every_form_is_found_examined_and_mended() {
             "a stranger beside it",
             |layout, made| {
                 layout.entry("", made.entry());
-                list(layout, &[made.child(), json!({"mediaType": MANIFEST, "digest": image().digest(), "size": image().manifest_bytes().len()})]);
+                list(
+                    layout,
+                    &[made.child(), json!({"mediaType": MANIFEST, "digest": image().digest(), "size": image().manifest_bytes().len()})],
+                );
             },
             seen(true, true, true),
             &[],
@@ -125,7 +132,7 @@ fn every_form_is_found_examined_and_mended() {
         contents.whole();
         assert_eq!(contents.named("app:1").unwrap(), image().digest());
         assert_eq!(contents.json(&contents.named(&tag()).unwrap())["manifests"], json!([made.child()]), "{form}");
-        assert_eq!(contents.unnamed(), [made.digest.clone()], "{form}");
+        assert_eq!(contents.unnamed(), std::slice::from_ref(&made.digest), "{form}");
         let before = snapshot(environment.path());
         environment.ok(&["doctor", "in", "--fix"]);
         assert!(before == snapshot(environment.path()), "{form}: mended twice");
@@ -205,7 +212,10 @@ fn artifact_manifests_become_image_manifests() {
         let manifest = contents.json(&new);
         assert_eq!((&manifest["mediaType"], &manifest["artifactType"]), (&json!(MANIFEST), &json!("application/x-report")));
         assert_eq!((&manifest["layers"], &manifest["subject"]), (&json!([blob]), &subject));
-        assert_eq!(manifest["annotations"], json!({key: "2022-10-01T00:00:00Z", "org.opencontainers.image.created": "2022-10-01T00:00:00Z"}));
+        assert_eq!(
+            manifest["annotations"],
+            json!({key: "2022-10-01T00:00:00Z", "org.opencontainers.image.created": "2022-10-01T00:00:00Z"})
+        );
         // The old one lies among the blobs until it is collected.
         let (status, each, _) = examined(&environment, &["in"]);
         assert_eq!((status, each.len()), (0, 2), "{each:?}");
@@ -246,7 +256,11 @@ fn attestations_inside_an_index_are_embedded() {
     let (_, shown) = environment.json(&["referrers", "in:app:1"]);
     assert_eq!(shown["subjects"][0]["referrers"], json!([]));
     let found = &shown["subjects"][1]["referrers"];
-    assert_eq!((&found[0]["digest"], &found[0]["class"], &found[0]["foundBy"]), (&json!(made.digest), &json!("embedded"), &json!("index")), "{shown:#}");
+    assert_eq!(
+        (&found[0]["digest"], &found[0]["class"], &found[0]["foundBy"]),
+        (&json!(made.digest), &json!("embedded"), &json!("index")),
+        "{shown:#}"
+    );
     // It belongs to the index, so there is nothing to mend.
     environment.ok(&["doctor", "in"]);
     // And nobody can attach to it or take it away as if it were not part of the image.
