@@ -152,7 +152,7 @@ def random_layer(path, seed, size):
 
 
 class Words:
-    """Content that compresses as programs and texts do, to about 40 %: slices of a pool that is half words and half numbers. A slice
+    """Content that compresses as programs and texts do, to about 60 %: slices of a pool that is half words and half numbers. A slice
     is farther from its like than deflate looks back."""
 
     POOL = 24 << 20
