@@ -184,6 +184,11 @@ impl Read for Inflate {
     }
 }
 
+/// Whether zstd says that a window is above the limit; it gives this failure a text and no number.
+pub(super) fn is_window(said: &str) -> bool {
+    said.contains("requires too much memory")
+}
+
 /// How a blob is compressed, by its first bytes.
 pub(super) fn sniff(region: &Region) -> Compression {
     let mut start = [0; Compression::TELLING_BYTES];

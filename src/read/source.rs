@@ -84,12 +84,17 @@ impl Source {
         Ok(Arc::new(Self { path: path.to_owned(), index, container }))
     }
 
-    /// Opens the layout at `path` as if `index.json` said `index`: for a writer who is about to exchange it.
+    /// Opens the layout at `path` with `text` as its `index.json`: for a writer who is about to exchange it. If that is what one of
+    /// `known` says already, nothing is read again.
     ///
     /// # Errors
     /// As [`Source::open`].
-    pub fn with_index(path: &Path, index: RootIndex, limits: &Limits) -> Result<Arc<Self>> {
+    pub fn with_index(path: &Path, text: &[u8], known: &[&Arc<Self>], limits: &Limits) -> Result<Arc<Self>> {
+        if let Some(known) = known.iter().find(|known| known.path == path && known.index.text().as_bytes().trim_ascii() == text.trim_ascii()) {
+            return Ok(Arc::clone(known));
+        }
         let container = open_container(path, limits).map_err(|error| error.at(shown(path)))?;
+        let index = RootIndex::parse(text, limits).map_err(|error| error.at(format!("{}: index.json", shown(path))))?;
         Ok(Arc::new(Self { path: path.to_owned(), index, container }))
     }
 

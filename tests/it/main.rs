@@ -15,6 +15,7 @@ mod base;
 mod compressed;
 mod concurrency;
 mod contract;
+mod conversions;
 mod deep;
 mod demo;
 mod determinism;
