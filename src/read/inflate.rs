@@ -183,13 +183,14 @@ impl Read for Inflate {
 /// How many bytes tell how a blob is compressed.
 const MAGIC_BYTES: usize = 4;
 
-/// How a blob is compressed, by its first bytes.
+/// How the bytes of a region are compressed.
 pub(super) fn sniff(region: &Region) -> Compression {
     let mut start = [0; MAGIC_BYTES];
     region.read_exact_at(&mut start, 0).map_or(Compression::None, |()| compression_of(&start))
 }
 
-fn compression_of(start: &[u8]) -> Compression {
+/// How something is compressed, by its first bytes.
+pub(super) fn compression_of(start: &[u8]) -> Compression {
     match start {
         [0x1f, 0x8b, _, _, ..] => Compression::Gzip,
         // A zstd stream may begin with a skippable frame.

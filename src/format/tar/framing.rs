@@ -183,6 +183,7 @@ impl Framer {
     }
 
     fn extend(&mut self, header: &Header<'_>, at: u64, kind: Extend) -> Result<Step> {
+        header.check_extension()?;
         let size = header.size()?;
         let most = match kind {
             Extend::Pax | Extend::Global => self.pax_bytes,
