@@ -3,7 +3,7 @@
 
 use std::io::Read as _;
 
-use airbase::core::{Finding, Limits, Result};
+use airbase::core::{Code, Finding, Limits, Result};
 use airbase::format::tar::{Kind, LayerReader, Member, Profile, Walk, normalise};
 use airbase_fuzz::repair;
 use libfuzzer_sys::fuzz_target;
@@ -29,7 +29,7 @@ fuzz_target!(|data: &[u8]| {
             (walked, streamed) => panic!("by position: {walked:?}\nas a stream: {streamed:?}"),
         }
     }
-    let Ok((members, _)) = walked else { return };
+    let Ok((members, warnings)) = walked else { return };
     assert!(members.len() <= limits.archive_entries, "more members than the limit");
     for member in &members {
         assert!(member.header_offset < member.data_offset && member.data_offset + member.size <= bytes.len() as u64);
@@ -39,7 +39,9 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(normalise(name.as_bytes()).expect("a normal name"), name, "a normal name is normal");
         }
     }
-    if members.iter().all(|member| !newline_in_value(&bytes, member)) {
+    // That crate refuses the historic checksums, of which we warn.
+    let historic = warnings.iter().any(|warning| warning.code == Code::TarChecksum);
+    if !historic && members.iter().all(|member| !newline_in_value(&bytes, member)) {
         compare(&bytes, &members);
     }
 });

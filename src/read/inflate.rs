@@ -192,7 +192,7 @@ pub(super) fn sniff(region: &Region) -> Compression {
 /// How something is compressed, by its first bytes.
 pub(super) fn compression_of(start: &[u8]) -> Compression {
     match start {
-        [0x1f, 0x8b, _, _, ..] => Compression::Gzip,
+        [0x1f, 0x8b, ..] => Compression::Gzip,
         // A zstd stream may begin with a skippable frame.
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
         _ => Compression::None,
