@@ -26,6 +26,8 @@ mod index;
 mod look;
 mod manners;
 mod merge;
+#[cfg(feature = "ocipkg")]
+mod ocipkg;
 mod offline;
 mod platforms;
 mod prefixes;

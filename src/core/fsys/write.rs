@@ -485,6 +485,19 @@ impl<'a> Staged<'a> {
         Ok(())
     }
 
+    /// Ends the writing: what was written can be read, and is gone when nobody holds it any more.
+    ///
+    /// # Errors
+    /// `io`.
+    pub fn into_file(mut self) -> Result<super::File> {
+        if let Some(name) = self.name.take() {
+            self.home.unlink(&name)?;
+        }
+        let fd =
+            self.fd.try_clone().map_err(|error| Error::io(format!("keep a new file in {}", shown(self.home.directory.path())), error))?;
+        super::File::check(fd, self.home.directory.path().to_owned())
+    }
+
     /// Leaves the temporary name to the caller, who moved something else under it.
     pub fn forget(mut self) -> Option<String> {
         self.name.take()
