@@ -578,4 +578,17 @@ mod tests {
             assert_eq!(directory.directory().entries(".").unwrap().len(), 1);
         }
     }
+
+    #[test]
+    fn a_staged_file_that_is_kept_is_read_and_has_no_name() {
+        for faults in [Faults::none(), Faults::count().lacking(Operation::Stage, Errno::OPNOTSUPP)] {
+            let place = tempfile::tempdir().unwrap();
+            let directory = WriteDirectory::open(place.path(), &faults).unwrap();
+            let staged = directory.stage().unwrap();
+            staged.write_at(b"hello", 0).unwrap();
+            let file = staged.into_file().unwrap();
+            assert_eq!(directory.directory().entries(".").unwrap().len(), 0);
+            assert_eq!(file.read_all(9).unwrap().unwrap(), b"hello");
+        }
+    }
 }
