@@ -91,7 +91,9 @@ impl Source {
     /// # Errors
     /// As [`Source::open`].
     pub fn with_index(path: &Path, text: &[u8], known: &[&Arc<Self>], limits: &Limits) -> Result<Arc<Self>> {
-        if let Some(known) = known.iter().find(|known| known.path == path && known.index.text().as_bytes().trim_ascii() == text.trim_ascii()) {
+        if let Some(known) =
+            known.iter().find(|known| known.path == path && known.index.text().as_bytes().trim_ascii() == text.trim_ascii())
+        {
             return Ok(Arc::clone(known));
         }
         let container = open_container(path, limits).map_err(|error| error.at(shown(path)))?;
