@@ -299,7 +299,7 @@ codes! {
 
     // Archives.
     ArchiveNotALayout, "archive.not_a_layout", Corrupt, Refusal,
-        "The tar archive holds no oci-layout and index.json at its top.",
+        "The tar archive holds neither index.json nor manifest.json at its top.",
         "Pack it again from inside the layout: `tar -C DIR -cf image.tar oci-layout index.json blobs`.";
     ArchiveTruncated, "archive.truncated", Corrupt, Refusal,
         "The archive ends in the middle of a member.",

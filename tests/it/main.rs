@@ -29,6 +29,8 @@ mod lifecycle;
 mod look;
 mod manners;
 mod merge;
+#[cfg(feature = "ocipkg")]
+mod ocipkg;
 mod offline;
 mod platforms;
 mod prefixes;

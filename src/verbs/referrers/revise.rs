@@ -15,7 +15,8 @@ use crate::write::{IndexEdit, Revision};
 ///
 /// # Errors
 /// `referrer.fallback_tag`, and those of opening the layout.
-pub(in crate::verbs) fn revision(path: &Path,
+pub(in crate::verbs) fn revision(
+    path: &Path,
     text: &[u8],
     known: &[&Arc<Source>],
     edits: &[IndexEdit],
