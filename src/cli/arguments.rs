@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use super::command::{annotate, base, cat, copy, demo, explain, fsck, generate, index, inspect, ls, outdated, rebase, tag, untag};
+use super::command::{annotate, base, batch, cat, copy, demo, explain, fsck, generate, index, inspect, ls, outdated, rebase, tag, untag};
 use super::options::Global;
 
 /// Prove which base a container image stands on, and move it onto a newer one: offline, on layouts and archives.
@@ -42,6 +42,9 @@ pub enum Command {
     Outdated(outdated::Arguments),
     /// Move an image from its old base onto a new one
     Rebase(rebase::Arguments),
+    /// Move many images, in the order in which they stand on each other
+    #[command(subcommand)]
+    Batch(batch::Command),
     /// Copy an image, byte for byte
     #[command(alias = "cp")]
     Copy(copy::Arguments),

@@ -71,9 +71,12 @@ impl Global {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// Text for people
+    #[value(alias = "text")]
     Human,
     /// One JSON document
     Json,
+    /// Rows for a spreadsheet; `batch report` only
+    Csv,
 }
 
 /// When to do something that suits a terminal only.

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Located, Source, Tree, load, resolve};
-use crate::core::{Code, Digest, Finding, Limits, Result};
+use crate::core::{Code, Digest, Finding, Limits, Result, workers};
 use crate::oci::{Descriptor, ImageName, Platform};
 
 /// The identity of a stack of layers.
@@ -63,6 +63,17 @@ impl CatalogueEntry {
     }
 }
 
+/// How many images are in memory at once while the catalogue is made.
+const READ_AT_ONCE: usize = 256;
+
+/// Whether an entry of `index.json` can be an image.
+pub fn is_candidate(entry: &Descriptor) -> bool {
+    (entry.is_index() || entry.is_manifest())
+        && entry.artifact_type.is_none()
+        && !entry.is_attestation()
+        && !entry.name().is_some_and(resolve::is_referrer_tag)
+}
+
 /// The catalogue.
 #[derive(Debug, Default)]
 pub struct Catalogue {
@@ -81,26 +92,35 @@ impl Catalogue {
     /// # Errors
     /// Only if `only` cannot be read; of a whole source, what cannot be read is a finding.
     pub fn add(&mut self, source: &Arc<Source>, only: Option<&Located>, limits: &Limits) -> Result<()> {
-        self.sources.push(Arc::clone(source));
         if let Some(located) = only {
+            self.sources.push(Arc::clone(source));
             let tree = load(source, &located.descriptor, limits)?;
             self.insert(&tree, located.name.iter().cloned().collect());
             return Ok(());
         }
-        for entry in &source.index.manifests {
-            let skip = entry.name().is_some_and(resolve::is_referrer_tag)
-                || entry.is_attestation()
-                || entry.artifact_type.is_some()
-                || (!entry.is_index() && !entry.is_manifest());
-            if skip {
-                continue;
-            }
-            match load(source, entry, limits) {
-                Ok(tree) => self.insert(&tree, entry.names().map(str::to_owned).collect()),
-                Err(error) if error.code() == Code::BlobMissing => {
-                    self.findings.push(error.into_finding().severity(crate::core::Severity::Warning));
+        self.add_all(source, 1, limits)
+    }
+
+    /// Adds all images of a source, reading them on `jobs` threads.
+    ///
+    /// # Errors
+    /// `bug` if a thread panicked; what cannot be read is a finding.
+    pub fn add_all(&mut self, source: &Arc<Source>, jobs: usize, limits: &Limits) -> Result<()> {
+        self.sources.push(Arc::clone(source));
+        // Trees are large, so only some are in memory at once.
+        for entries in source.index.manifests.chunks(READ_AT_ONCE) {
+            let read = workers::run(jobs, entries.len(), |number, _, _| {
+                let entry = entries.get(number).filter(|entry| is_candidate(entry));
+                Ok(entry.map(|entry| (entry, load(source, entry, limits))))
+            })?;
+            for (entry, tree) in read.into_iter().flatten() {
+                match tree {
+                    Ok(tree) => self.insert(&tree, entry.names().map(str::to_owned).collect()),
+                    Err(error) if error.code() == Code::BlobMissing => {
+                        self.findings.push(error.into_finding().severity(crate::core::Severity::Warning));
+                    }
+                    Err(error) => self.findings.push(error.at(format!("{}@{}", source.shown(), entry.digest)).into()),
                 }
-                Err(error) => self.findings.push(error.at(format!("{}@{}", source.shown(), entry.digest)).into()),
             }
         }
         Ok(())

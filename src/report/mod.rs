@@ -9,6 +9,7 @@
 //! prints.
 
 pub mod base;
+pub mod batch;
 pub mod copy;
 pub mod files;
 pub mod fsck;
@@ -35,6 +36,11 @@ pub trait Report: Serialize {
 
     /// How the process ends, when nothing stopped it.
     fn exit(&self) -> Option<ExitClass> {
+        None
+    }
+
+    /// The form for spreadsheets, where there is one.
+    fn to_csv(&self) -> Option<String> {
         None
     }
 

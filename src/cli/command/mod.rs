@@ -2,6 +2,7 @@
 
 pub(super) mod annotate;
 pub(super) mod base;
+pub(super) mod batch;
 pub(super) mod cat;
 pub(super) mod copy;
 pub(super) mod demo;
@@ -26,6 +27,9 @@ use crate::verbs::Output;
 
 /// Runs one command; gives the exit status.
 pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
+    if !matches!(line.command, Command::Batch(batch::Command::Report(_))) {
+        terminal.refuse_csv()?;
+    }
     match &line.command {
         Command::Inspect(arguments) => inspect::run(arguments, terminal),
         Command::Ls(arguments) => ls::run(arguments, terminal),
@@ -34,6 +38,7 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Base(command) => base::run(command, terminal),
         Command::Outdated(arguments) => outdated::run(arguments, terminal),
         Command::Rebase(arguments) => rebase::run(arguments, terminal),
+        Command::Batch(command) => batch::run(command, terminal),
         Command::Copy(arguments) => copy::run(arguments, terminal),
         Command::Index(arguments) => index::run(arguments, terminal),
         Command::Tag(arguments) => tag::run(arguments, terminal),

@@ -77,7 +77,9 @@ fn entries_are_put_and_removed_as_text() {
 #[test]
 fn tags_that_stand_for_lists_are_replaced_in_their_place() {
     let of = |entries: &[&str]| format!(r#"{{"manifests":[{}]}}"#, entries.join(","));
-    let tagged = |digest: &str| format!(r#"{{"mediaType":"m","digest":"{digest}","size":7,"annotations":{{"org.opencontainers.image.ref.name":"t"}}}}"#);
+    let tagged = |digest: &str| {
+        format!(r#"{{"mediaType":"m","digest":"{digest}","size":7,"annotations":{{"org.opencontainers.image.ref.name":"t"}}}}"#)
+    };
     let plain = |digest: &str| format!(r#"{{"mediaType":"m","digest":"{digest}","size":7}}"#);
     let set = |digest: Option<&str>| IndexEdit::Replace { name: "t".to_owned(), descriptor: digest.map(descriptor) };
     let remove = |digest: &str| IndexEdit::Remove { digest: digest.parse().unwrap() };
@@ -181,9 +183,7 @@ fn what_is_ambiguous_or_broken_is_refused() {
 #[test]
 fn many_edits_of_a_large_index_take_no_quadratic_time() {
     let entries: Vec<String> = (0..20_000)
-        .map(|number| {
-            format!(r#"{{"digest":"sha256:{number:064x}","annotations":{{"org.opencontainers.image.ref.name":"{number}"}}}}"#)
-        })
+        .map(|number| format!(r#"{{"digest":"sha256:{number:064x}","annotations":{{"org.opencontainers.image.ref.name":"{number}"}}}}"#))
         .collect();
     let text = format!(r#"{{"manifests":[{}]}}"#, entries.join(","));
     let edits: Vec<IndexEdit> =
