@@ -29,6 +29,11 @@ impl ChainId {
         }
         chain
     }
+
+    /// The first sixteen digits as a number.
+    fn beginning(&self) -> u64 {
+        self.0.hex().get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
+    }
 }
 
 impl fmt::Debug for ChainId {
@@ -81,6 +86,8 @@ pub struct Catalogue {
     by_chain: HashMap<ChainId, Vec<usize>>,
     by_digest: HashMap<Digest, Vec<usize>>,
     by_name: HashMap<String, Vec<usize>>,
+    /// For every stack of lowest layers of any image, the first two images that have it; the key is the beginning of its chain ID.
+    by_prefix: HashMap<u64, (u32, Option<u32>)>,
     sources: Vec<Arc<Source>>,
     /// What could not be read, and is therefore not in the catalogue.
     pub findings: Vec<Finding>,
@@ -134,7 +141,16 @@ impl Catalogue {
                 continue;
             }
             let number = self.entries.len();
-            if let Some(chain) = ChainId::of(&image.config.diff_ids).pop() {
+            let mut chain = ChainId::of(&image.config.diff_ids);
+            if let Ok(number) = u32::try_from(number) {
+                for id in &chain {
+                    let known = self.by_prefix.entry(id.beginning()).or_insert((number, None));
+                    if known.0 != number && known.1.is_none() {
+                        known.1 = Some(number);
+                    }
+                }
+            }
+            if let Some(chain) = chain.pop() {
                 self.by_chain.entry(chain).or_default().push(number);
             }
             self.by_digest.entry(image.descriptor.digest.clone()).or_default().push(number);
@@ -178,6 +194,18 @@ impl Catalogue {
             }
         }
         found
+    }
+
+    /// An entry that shares the most of the lowest layers with the image of this chain, and how many; the image `own` is none. For
+    /// people: nothing is decided by it.
+    pub fn nearest<'a>(&'a self, chain: &[ChainId], own: &Digest) -> Option<(usize, &'a CatalogueEntry)> {
+        chain.iter().enumerate().rev().find_map(|(position, id)| {
+            let (first, second) = self.by_prefix.get(&id.beginning())?;
+            let entries = [Some(*first), *second].into_iter().flatten();
+            let other =
+                entries.filter_map(|number| self.entries.get(usize::try_from(number).ok()?)).find(|entry| entry.manifest.digest != *own);
+            other.map(|entry| (position + 1, entry))
+        })
     }
 
     /// Entries that have `digest` as their manifest or as their index.

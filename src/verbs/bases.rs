@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::Context;
 use crate::core::{Code, Digest, Error, Finding, Limits, Result, text};
 use crate::oci::{Descriptor, ImageName, Platform};
-use crate::plan::base::{Candidate, Claim, Clue, Evidence, Prefix, Verdict, claims, judge, prefix};
+use crate::plan::base::{Candidate, Claim, Clue, Evidence, Verdict, claims, judge};
 use crate::plan::mapping::Rule;
 use crate::read::provenance::Provenance;
 use crate::read::{Catalogue, ChainId, Image, ImageIndex, Located, Reference, Source, Tree, discover_among, load, locate_among};
@@ -381,22 +381,8 @@ impl Bases {
     /// # Errors
     /// Those of documents that are there and cannot be read.
     pub fn nearest(&self, image: &Image) -> Result<Option<(String, usize, usize)>> {
-        let mut best: Option<(String, usize, usize)> = None;
-        for entry in self.catalogue()?.entries() {
-            if entry.manifest.digest == image.descriptor.digest {
-                continue;
-            }
-            let Ok(Tree::Image(base)) = load(&entry.source, &entry.manifest, &self.limits) else { continue };
-            let (matched, of) = match prefix(image, &base) {
-                Prefix::Proven(proofs) => (proofs.len(), proofs.len()),
-                Prefix::Differs { matched, of, .. } => (matched, of),
-                Prefix::Empty => continue,
-            };
-            if matched > best.as_ref().map_or(0, |(_, most, _)| *most) {
-                best = Some((entry.shown(), matched, of));
-            }
-        }
-        Ok(best)
+        let found = self.catalogue()?.nearest(&ChainId::of(&image.config.diff_ids), &image.descriptor.digest);
+        Ok(found.map(|(matched, entry)| (entry.shown(), matched, entry.layers)))
     }
 }
 

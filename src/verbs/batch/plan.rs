@@ -230,9 +230,22 @@ fn refused(survey: &Survey, number: usize, error: &Error, origin: Origin, claiml
     let code = error.code();
     let standing = if code == Code::BatchHeld { Standing::Held } else { Standing::Refused };
     let mut item = item_of(&located, &subject.key, subject.output.clone(), standing)?;
-    item.reason = Some(Reason::of(error.finding()));
+    item.reason = Some(reason(error.finding()));
     item.origin = origin;
     Ok(Ready { standing, line: document::line(&item)?, code: Some(code), claimless, digest: item.digest })
+}
+
+/// Why an image is not moved. What only `airbase rebase` can be told is said as such.
+fn reason(finding: &Finding) -> Reason {
+    let mut reason = Reason::of(finding);
+    let before = reason.hints.len();
+    reason
+        .hints
+        .retain(|hint| !["--from", "--onto", "--seam-layers", "--base-name", "--trust-platform"].iter().any(|flag| hint.contains(flag)));
+    if reason.hints.len() < before {
+        reason.hints.push("Or move it alone with `airbase rebase`, which can be told the old base, the seam and the new base.".to_owned());
+    }
+    reason
 }
 
 impl Planner<'_> {

@@ -1,6 +1,9 @@
 //! `airbase batch`: many images at once, as a person uses it.
 
 mod apply;
+mod cascade;
+mod refusals;
+mod shards;
 
 use serde_json::{Value, json};
 
