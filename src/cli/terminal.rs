@@ -119,10 +119,10 @@ impl Terminal {
     }
 
     /// Prints a report for people on standard error, because standard output is for something else.
-    pub(super) fn remark<R: Report>(&self, report: &R) {
+    pub(super) fn remark(&self, render: impl FnOnce(&mut Page)) {
         if !self.global.quiet {
             let mut page = Page::new(self.colour_err, self.global.verbose);
-            report.render(&mut page);
+            render(&mut page);
             // Whoever cannot be told has the answer all the same.
             let _ = std::io::stderr().lock().write_all(page.into_text().as_bytes());
         }

@@ -12,8 +12,7 @@ use crate::write::Committed;
 use crate::write::journal::Final;
 
 /// What a plan holds. The plan itself is the answer; this is for the person who waits for it.
-#[derive(Debug, Clone, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default)]
 pub struct PlanReport {
     /// How many images there are of each standing.
     pub counts: BTreeMap<&'static str, usize>,
@@ -35,10 +34,9 @@ impl PlanReport {
     }
 }
 
-impl Report for PlanReport {
-    const SCHEMA: &'static str = "airbase.batch-plan-summary/v1";
-
-    fn render(&self, page: &mut Page) {
+impl PlanReport {
+    /// Writes it for people.
+    pub fn render(&self, page: &mut Page) {
         let count = |standing: Standing| self.counts.get(standing.name()).copied().unwrap_or(0);
         let mut words = vec![format!("{} to move", count(Standing::Move)), format!("{} current", count(Standing::Current))];
         for (standing, what) in [(Standing::Base, "bases themselves"), (Standing::Refused, "refused"), (Standing::Held, "held")] {
@@ -94,9 +92,9 @@ pub struct Failure {
     /// The image.
     pub image: String,
     /// Whether it failed or was held.
-    pub status: Outcome,
+    pub outcome: Outcome,
     /// Why.
-    pub finding: Finding,
+    pub findings: Vec<Finding>,
 }
 
 /// What `apply` did.
@@ -213,7 +211,7 @@ impl Report for ApplyReport {
         for failure in self.failures.iter().take(SHOWN) {
             page.gap();
             page.line_toned(0, Tone::Strong, &text::escape(&failure.image));
-            page.finding(1, &failure.finding);
+            page.findings(1, &failure.findings);
         }
         if self.failures.len() > SHOWN {
             page.line(0, &format!("and {} more: `airbase batch report` lists them", self.failures.len() - SHOWN));
@@ -353,6 +351,25 @@ pub struct ItemReport {
     pub origin: Origin,
 }
 
+/// How many items ended how.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Tally {
+    /// Moved.
+    pub moved: usize,
+    /// To be moved, and without an end.
+    pub missing: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Waiting for one that failed or is refused.
+    pub held: usize,
+    /// Refused by the plan.
+    pub refused: usize,
+    /// Current.
+    pub current: usize,
+    /// Bases.
+    pub base: usize,
+}
+
 /// How far a batch is.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -360,7 +377,7 @@ pub struct BatchReport {
     /// The beginning of the digest of the plan.
     pub plan: String,
     /// How many items ended how.
-    pub counts: BTreeMap<&'static str, usize>,
+    pub counts: Tally,
     /// Each item, in the order of the plan.
     pub items: Vec<ItemReport>,
     /// How many images were left out by `--only`.
@@ -372,7 +389,16 @@ pub struct BatchReport {
 impl BatchReport {
     /// Adds an item.
     pub fn add(&mut self, item: ItemReport) {
-        *self.counts.entry(item.outcome.name()).or_default() += 1;
+        let counts = &mut self.counts;
+        *match item.outcome {
+            Outcome::Moved => &mut counts.moved,
+            Outcome::Missing => &mut counts.missing,
+            Outcome::Failed => &mut counts.failed,
+            Outcome::Held => &mut counts.held,
+            Outcome::Refused => &mut counts.refused,
+            Outcome::Current => &mut counts.current,
+            Outcome::Base => &mut counts.base,
+        } += 1;
         self.items.push(item);
     }
 }
@@ -408,13 +434,23 @@ impl Report for BatchReport {
         for reason in &self.unreadable {
             page.line(0, &format!("unreadable [{}] {}", text::escape(&reason.code), text::escape(&reason.message)));
         }
-        let counts: Vec<String> = self.counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        let Tally { moved, missing, failed, held, refused, current, base } = self.counts;
+        let counts = [
+            (moved, "moved"),
+            (missing, "without an end"),
+            (failed, "failed"),
+            (held, "held"),
+            (refused, "refused"),
+            (current, "current"),
+            (base, "bases"),
+        ];
+        let counts: Vec<String> = counts.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")).collect();
         page.line(0, &counts.join(", "));
     }
 
     fn exit(&self) -> Option<ExitClass> {
-        let open = |name: &str| self.counts.get(name).copied().unwrap_or(0) > 0;
-        ["missing", "failed", "held", "refused"].iter().any(|name| open(name)).then_some(ExitClass::Findings)
+        let Tally { missing, failed, held, refused, .. } = self.counts;
+        (missing + failed + held + refused > 0).then_some(ExitClass::Findings)
     }
 
     fn to_csv(&self) -> Option<String> {

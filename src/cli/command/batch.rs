@@ -167,7 +167,7 @@ fn plan(arguments: &Plan, terminal: &mut Terminal) -> Result<u8> {
         Ok(())
     })?;
     Terminal::print(lines.as_bytes())?;
-    terminal.remark(&report);
+    terminal.remark(|page| report.render(page));
     Ok(0)
 }
 

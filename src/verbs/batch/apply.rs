@@ -487,7 +487,7 @@ impl<'a, 'l> Run<'a, 'l> {
         if known != Some(&record) {
             self.journal.item(&record)?;
         }
-        self.report.failures.push(Failure { key: record.item, image, status: status.into(), finding: finding.clone() });
+        self.report.failures.push(Failure { key: record.item, image, outcome: status.into(), findings: vec![finding.clone()] });
         Ok(())
     }
 

@@ -127,7 +127,7 @@ fn a_failure_while_applying_holds_what_stands_on_it() {
     assert_eq!((status, &report["moved"], &report["failed"], &report["held"]), (3, &5.into(), &1.into(), &3.into()), "{report:#}");
     let failures = report["failures"].as_array().unwrap();
     let codes: Vec<(&str, &str)> =
-        failures.iter().map(|failure| (failure["status"].as_str().unwrap(), failure["finding"]["code"].as_str().unwrap())).collect();
+        failures.iter().map(|failure| (failure["outcome"].as_str().unwrap(), failure["findings"][0]["code"].as_str().unwrap())).collect();
     assert_eq!(codes, [("failed", "blob.digest_mismatch"), ("held", "batch.held"), ("held", "batch.held"), ("held", "batch.held")]);
     let contents = seen(&environment, "out");
     contents.whole();

@@ -30,7 +30,7 @@ fn a_plan_that_names_another_result_is_refused_for_that_image_alone() {
     write(&environment, &edited);
     let (status, report) = apply(&environment, "out", &[]);
     assert_eq!((status, &report["moved"], &report["failed"]), (4, &2.into(), &1.into()), "{report:#}");
-    let finding = &report["failures"][0]["finding"];
+    let finding = &report["failures"][0]["findings"][0];
     assert_eq!(finding["code"], "batch.output_differs");
     assert_eq!(finding["expected"]["value"], edited[1]["result"]["digest"]);
     seen(&environment, "out").whole();
@@ -110,14 +110,14 @@ fn an_input_that_changed_after_planning_is_refused() {
     layout.write(&environment.join("apps"));
     let (status, report) = apply(&environment, "out", &[]);
     assert_eq!((status, &report["moved"], &report["failed"]), (4, &2.into(), &1.into()), "{report:#}");
-    let finding = &report["failures"][0]["finding"];
+    let finding = &report["failures"][0]["findings"][0];
     assert_eq!((&finding["code"], &finding["expected"]["value"]), (&json!("batch.input_changed"), &json!(blob)));
     assert_eq!(finding["found"]["value"], other.digest());
     // Everything elsewhere: every image is told by itself, and nothing is written of it.
     std::fs::rename(environment.join("apps"), environment.join("moved")).unwrap();
     let (status, report) = apply(&environment, "new", &[]);
     assert_eq!((status, &report["failed"]), (4, &3.into()));
-    assert!(report["failures"].as_array().unwrap().iter().all(|failure| failure["finding"]["code"] == "batch.input_changed"));
+    assert!(report["failures"].as_array().unwrap().iter().all(|failure| failure["findings"][0]["code"] == "batch.input_changed"));
 }
 
 #[test]
