@@ -400,6 +400,9 @@ fn referring(seen: &mut Seen, environment: &Environment) {
     seen.run(environment, &["doctor", "listing"], 1);
     seen.run(environment, &["detach", "listing:w:1", attached["attached"][0]["digest"].as_str().unwrap()], 0);
     seen.run(environment, &["copy", "apps", "layout", "--all"], 0);
+    let supersede = ["rebase", "layout:many:1", "--bases", "bases", "--onto", "bases:registry.example/two:2", "--supersede", "--tag", "many:3"];
+    seen.run(environment, &[&supersede[..], &["--on-missing-platform", "keep-old"]].concat(), 0);
+    seen.run(environment, &[&supersede[..], &["--on-missing-platform", "keep-old"]].concat(), 0);
     seen.run(environment, &["doctor", "apps"], 1);
     seen.run(environment, &["attach", "layout:many:1", "--type", "application/x-report", "--all", "-a", "k=v"], 0);
     let stale = environment.json(&["inspect", "layout:stale:1"]).1["sources"][0]["entries"][0]["digest"].as_str().unwrap().to_owned();

@@ -12,7 +12,7 @@ use airbase::core::clock::Time;
 use airbase::core::fsys::{Faults, is_temporary};
 use airbase::core::{Code, Result};
 use airbase::oci::media_type::Compression;
-use airbase::plan::lifecycle::time::Span;
+use airbase::plan::lifecycle::time::{Moment, Span};
 use airbase::plan::rebase::created::CreatedPolicy;
 use airbase::verbs::rebase::{MissingPlatform, TrustPlatform};
 use airbase::verbs::referrers::{self, Attach};
@@ -79,6 +79,10 @@ impl Place<'_> {
     }
 
     fn rebase(&self, image: String, names: &[&str], context: Context<'_>) -> Result<()> {
+        self.rebase_and_mark(image, names, None, context)
+    }
+
+    fn rebase_and_mark(&self, image: String, names: &[&str], supersede: Option<Moment>, context: Context<'_>) -> Result<()> {
         let request = rebase::Request {
             image,
             onto: Some(self.input("bases:os:new")),
@@ -94,6 +98,7 @@ impl Place<'_> {
             created: CreatedPolicy::Newest,
             annotations: Vec::new(),
             base_name: None,
+            supersede,
             output: Some(self.output()),
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             mtime: 0,
@@ -278,6 +283,19 @@ fn a_rebase_into_its_own_layout() {
         before: Before::App,
         target: "target",
         run: |place, context| place.rebase(place.in_target("app:1"), &["app:1"], context),
+    });
+}
+
+#[test]
+fn a_rebase_that_marks_the_old_image() {
+    sweep(&Case {
+        name: "rebase in place, and the old image is marked",
+        before: Before::App,
+        target: "target",
+        run: |place, context| {
+            let now = Moment::strict("2026-01-02T03:04:05Z").unwrap();
+            place.rebase_and_mark(place.in_target("app:1"), &["app:2"], Some(now), context)
+        },
     });
 }
 

@@ -7,6 +7,7 @@ pub(super) mod compose;
 pub(super) mod decide;
 mod describe;
 mod refuse;
+mod supersede;
 
 use std::sync::Arc;
 
@@ -16,11 +17,13 @@ use super::{Context, Opened, Verify, open, open_among};
 use crate::core::{Code, Digest, Error, Result};
 use crate::oci::{Descriptor, Platform};
 use crate::plan::annotate::Authored;
+use crate::plan::lifecycle::time::Moment;
 use crate::plan::rebase::created::CreatedPolicy;
 use crate::read::{Child, Image, ImageIndex, Source, Tree, verify};
 use crate::report::rebase::{RebaseReport, Status};
 
 use compose::compose;
+use supersede::supersede;
 use decide::{Platformed, decide};
 
 /// What to do with a platform that the new base lacks.
@@ -76,6 +79,8 @@ pub struct Request {
     pub annotations: Vec<(String, String)>,
     /// The name of the new base, if the person knows better.
     pub base_name: Option<String>,
+    /// Whether the old image is marked as superseded by the new one, and when that is said.
+    pub supersede: Option<Moment>,
     /// Where the result goes; without it only the plan is made.
     pub output: Option<Output>,
     /// The names of the result; without any it keeps its name.
@@ -102,6 +107,7 @@ impl Request {
             created: CreatedPolicy::Newest,
             annotations: Vec::new(),
             base_name: None,
+            supersede: None,
             output: None,
             names: Vec::new(),
             mtime: 0,
@@ -121,6 +127,8 @@ pub struct Plan {
     /// Everything that was read to make the result.
     pub(super) sources: Vec<Arc<Source>>,
     pub(super) entries: Vec<(Option<String>, String)>,
+    /// Statements on the old image, and on the new one.
+    pub(super) statements: Cargo<'static>,
     output: Option<Output>,
     mtime: u64,
 }
@@ -157,7 +165,11 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     for image in images {
         decided.push((image, decide(image, index, &opened, &bases, from.as_ref(), onto.as_ref(), request, context)?));
     }
-    compose(request, &opened, narrowed, index, decided, bases.findings.clone(), context)
+    let mut plan = compose(request, &opened, narrowed, index, decided, bases.findings.clone(), context)?;
+    if let Some(now) = request.supersede.filter(|_| plan.report.result.is_some()) {
+        supersede(&mut plan, &opened, now, context)?;
+    }
+    Ok(plan)
 }
 
 /// Refuses an image whose index and config disagree on the platform, unless the person said whom to believe.
@@ -238,6 +250,7 @@ impl Plan {
         for document in self.kept.iter().chain(self.documents.iter().map(|document| &document.blob)) {
             cargo.document(document);
         }
+        cargo.also(&self.statements);
         Ok(cargo)
     }
 }
