@@ -12,9 +12,12 @@ use airbase::core::clock::Time;
 use airbase::core::fsys::{Faults, is_temporary};
 use airbase::core::{Code, Result};
 use airbase::oci::media_type::Compression;
-use airbase::plan::lifecycle::time::{Moment, Span};
+use airbase::plan::lifecycle::change::Change;
+use airbase::plan::lifecycle::field::{Field, Record, Value};
+use airbase::plan::lifecycle::time::{Moment, Span, When};
 use airbase::plan::rebase::created::CreatedPolicy;
 use airbase::verbs::rebase::{MissingPlatform, TrustPlatform};
+use airbase::verbs::lifecycle;
 use airbase::verbs::referrers::{self, Attach};
 use airbase::verbs::{Context, Form, Output, copy, gc, rebase, rm, tag};
 use rustix::io::Errno;
@@ -195,6 +198,8 @@ fn sweep(case: &Case) {
     world.app.write(&inputs.join("app"));
     world.app.write_archive(&inputs.join("app.tar"));
     std::fs::write(inputs.join("app.tar.gz"), gzip(&std::fs::read(inputs.join("app.tar")).unwrap())).unwrap();
+    let listed = json!({"EolDate": "2026-12-01", "EolDigests": [{"Digest": world.app.digest_of("app:1")}, {"Digest": world.app.digest_of("tool")}]});
+    std::fs::write(inputs.join("list.json"), serde_json::to_vec(&listed).unwrap()).unwrap();
     let untouched = snapshot(inputs.path());
     let prepared = |directory: &Environment| {
         let target = directory.join(case.target);
@@ -399,6 +404,66 @@ fn something_is_attached() {
     sweep(&Case { name: "attach into another layout", before: Before::Other, target: "target", run });
     sweep(&Case { name: "attach into a new layout", before: Before::Nothing, target: "target", run });
     sweep(&Case { name: "attach over an archive", before: Before::Archive, target: "target.tar", run });
+}
+
+/// States an end of life, a successor, and what a list asks for: on an index and its platforms at once.
+#[test]
+fn something_is_stated() {
+    fn now() -> Moment {
+        Moment::strict("2026-11-21").unwrap()
+    }
+    sweep(&Case {
+        name: "lifecycle set",
+        before: Before::App,
+        target: "target",
+        run: |place, context| {
+            let end = Value::Time(When::At(Moment::strict("2026-12-01").unwrap()));
+            let request = lifecycle::Set {
+                image: place.in_target("app:1"),
+                change: Change::of(Field::EndOfLife, end),
+                profile: None,
+                issuer: None,
+                platform: None,
+                index_only: false,
+                now: now(),
+            };
+            lifecycle::set(&request, context).map(drop)
+        },
+    });
+    sweep(&Case {
+        name: "lifecycle supersede",
+        before: Before::App,
+        target: "target",
+        run: |place, context| {
+            let request = lifecycle::Supersede {
+                old: place.in_target("app:1"),
+                by: place.input("bases:os:new"),
+                more: Record::new(),
+                profile: None,
+                issuer: None,
+                force: false,
+                now: now(),
+            };
+            lifecycle::supersede(&request, context).map(drop)
+        },
+    });
+    sweep(&Case {
+        name: "lifecycle import",
+        before: Before::App,
+        target: "target",
+        run: |place, context| {
+            let request = lifecycle::Import {
+                file: place.input("list.json").into(),
+                paths: vec![place.target.to_str().unwrap().to_owned()],
+                product: None,
+                profile: None,
+                issuer: None,
+                dry_run: false,
+                now: now(),
+            };
+            lifecycle::import(&request, context).map(drop)
+        },
+    });
 }
 
 /// What is removed cannot be removed twice, so these are told apart from the others: whatever happened, the index is the old or

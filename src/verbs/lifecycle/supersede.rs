@@ -66,6 +66,7 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
             .hint("Exchange the two, or say --force if the older image is to be used again."));
     }
     let mut making = Making::new(request.now, request.profile.clone(), request.issuer.clone());
+    let mut left = Vec::new();
     let by_platform: BTreeMap<String, &Subject<'_>> =
         new_subjects.iter().filter_map(|subject| Some((subject.platform()?.to_string(), subject))).collect();
     for subject in &old_subjects {
@@ -100,6 +101,13 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
             change.set.entry(Field::Reason).or_insert_with(|| Value::Text(format!("on purpose: {fact}")));
         }
         making.state(subject, &change)?;
+        left.extend(old_reader.others(&subject.descriptor));
+    }
+    if !left.is_empty() {
+        let mut finding = Finding::new(Code::AttestationLeft, "what is attached to the old image speaks of the old bytes and stays with it")
+            .at(old.located.shown());
+        finding.details = left;
+        making.findings.push(finding);
     }
     making.finish(&old, context)
 }
