@@ -234,6 +234,9 @@ codes! {
     LayerTooLarge, "layer.too_large", Corrupt, Refusal,
         "A layer inflates to more bytes than the limit.",
         "If you trust it, raise the limit with --max-layer-bytes.";
+    ArchiveTooLarge, "archive.too_large", Corrupt, Refusal,
+        "A compressed archive inflates to more bytes than the limit.",
+        "If you trust it, raise the limit with --max-archive-bytes, or inflate it with gzip or zstd first.";
     LayerHardlinkTarget, "layer.hardlink_target", Corrupt, Damage,
         "A layer has a hard link to a path that is neither earlier in the same layer nor in a layer below. Runtimes cannot unpack it.",
         "Make the image again with another tool.";
@@ -249,8 +252,11 @@ codes! {
     StreamTruncated, "stream.truncated", Corrupt, Damage,
         "Compressed data ends before its end.",
         "Copy the blob again from where it came from.";
+    StreamTrailing, "stream.trailing", Corrupt, Warning,
+        "Something else than zeros stands behind the compressed data of a layer. The digest covers it, and nobody who unpacks the layer sees it.",
+        "Ask who made the image what it is. Where that does not matter, nothing.";
     ZstdWindow, "zstd.window", Corrupt, Refusal,
-        "A layer was compressed with a zstd window above 128 MiB, so inflating it takes as much memory. The zstd command refuses it by default too.",
+        "A layer or an archive was compressed with a zstd window above 128 MiB, so inflating it takes as much memory. The zstd command refuses it by default too.",
         "Ask for the image with its layers compressed with gzip, or by `zstd --long=27` at most.";
     GraphDepth, "graph.depth", Corrupt, Refusal,
         "Indexes are nested deeper than the limit.",
@@ -293,7 +299,7 @@ codes! {
 
     // Archives.
     ArchiveNotALayout, "archive.not_a_layout", Corrupt, Refusal,
-        "The tar archive holds no oci-layout and index.json at its top.",
+        "The tar archive holds neither index.json nor manifest.json at its top.",
         "Pack it again from inside the layout: `tar -C DIR -cf image.tar oci-layout index.json blobs`.";
     ArchiveTruncated, "archive.truncated", Corrupt, Refusal,
         "The archive ends in the middle of a member.",
@@ -315,7 +321,7 @@ codes! {
         "Save the image again, whole.";
     DockerLegacy, "docker.legacy", Corrupt, Refusal,
         "The archive is of a kind that docker wrote before version 1.10: it has no manifest.json.",
-        "Load it into docker and save it again.";
+        "Load it into docker 1.10 to 27, which still reads it, and save it again.";
     DockerManifestMade, "docker.manifest_made", Precondition, Note,
         "A docker-archive has no image manifests. One was made from its manifest.json, always the same for the same archive.",
         "Nothing.";
@@ -509,6 +515,9 @@ codes! {
         "Two statements on one image differ, and neither time nor sequence nor a list of replaced statements says which one holds. The stricter one is taken.",
         "Say what holds with `airbase lifecycle set`; the new statement replaces both.";
 
+    LifecycleSupersede, "lifecycle.supersede", Precondition, Refusal,
+        "An image cannot be superseded by itself, by an index of itself, or by an older one.",
+        "Exchange the two, or say --force if an older image is to be used again.";
     LifecycleImport, "lifecycle.import", Usage, Refusal,
         "The file is no list of ends of life that is known here.",
         "Give Microsoft's EolDigests, or a dump of endoflife.date: API v1, or the older one with --product.";
