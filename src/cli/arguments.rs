@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::command::{
-    annotate, attach, base, cat, copy, demo, detach, doctor, explain, fsck, gc, generate, index, inspect, ls, outdated, rebase, referrers,
-    rm, tag, untag,
+    annotate, attach, base, cat, collection, copy, demo, detach, doctor, explain, fsck, gc, generate, index, inspect, ls, outdated, rebase,
+    referrers, rm, tag, untag,
 };
 use super::options::Global;
 
@@ -56,6 +56,9 @@ pub enum Command {
     Untag(untag::Arguments),
     /// Set annotations of an image
     Annotate(annotate::Arguments),
+    /// Make, show and check an application as an index of its images
+    #[command(subcommand)]
+    Collection(collection::Command),
     /// Attach an SBOM, a report, anything to an image
     Attach(attach::Arguments),
     /// Show who refers to an image, and who to those

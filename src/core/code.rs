@@ -483,6 +483,20 @@ codes! {
         "An image was removed under one name and has another one, so what refers to it was kept.",
         "Remove the other names too, or the digest: `airbase rm PATH@DIGEST --referrers`.";
 
+    // Collections.
+    CollectionMember, "collection.member", Precondition, Damage,
+        "A member of a collection cannot be one, or cannot be told from another: it has no name, its name is another member's too, it is a collection or a referrer itself, or a name is given that no member has.",
+        "Give it a name of its own with `airbase tag`, and name members as `airbase collection show` lists them.";
+    CollectionCycle, "collection.cycle", Precondition, Damage,
+        "Members of a collection need each other in a circle, so that none of them can come first.",
+        "Leave one of the dependencies away.";
+    CollectionMoved, "collection.moved", Precondition, Warning,
+        "The name of a member stands for another image now. The collection still means the one that it was made of.",
+        "Make the collection again with `airbase collection create`, if it is to have the newer image.";
+    CollectionNameKept, "collection.name_kept", Precondition, Warning,
+        "A member was copied, and its name was not set, because in the output that name stands for another image.",
+        "Name the member by its digest, or move the name with `airbase tag`.";
+
     // Life cycle.
     LifecycleDate, "lifecycle.date", Usage, Refusal,
         "A text that should be a date is none, or could mean several. Numbers of seconds, two-digit years and days that do not exist are not guessed at.",

@@ -29,5 +29,5 @@ pub use graph::{Walk, walk};
 pub use image::{Child, Image, ImageIndex, Tree, load};
 pub use reference::{Reference, Transport};
 pub use referrers::is_referrer_tag;
-pub use resolve::{Located, candidates, locate, locate_all, locate_among, open_reference};
+pub use resolve::{Located, candidates, collections, locate, locate_all, locate_among, open_reference};
 pub use source::{Container, Source, SourceKind, Stored, discover, discover_among, paths};

@@ -10,6 +10,7 @@
 
 pub mod attach;
 pub mod base;
+pub mod collection;
 pub mod copy;
 pub mod doctor;
 pub mod files;

@@ -12,6 +12,7 @@
 
 mod architecture;
 mod base;
+mod collection;
 mod compressed;
 mod concurrency;
 mod contract;

@@ -4,6 +4,7 @@ pub(super) mod annotate;
 pub(super) mod attach;
 pub(super) mod base;
 pub(super) mod cat;
+pub(super) mod collection;
 pub(super) mod copy;
 pub(super) mod demo;
 pub(super) mod detach;
@@ -45,6 +46,7 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Tag(arguments) => tag::run(arguments, terminal),
         Command::Untag(arguments) => untag::run(arguments, terminal),
         Command::Annotate(arguments) => annotate::run(arguments, terminal),
+        Command::Collection(command) => collection::run(command, terminal),
         Command::Attach(arguments) => attach::run(arguments, terminal),
         Command::Referrers(arguments) => referrers::run(arguments, terminal),
         Command::Detach(arguments) => detach::run(arguments, terminal),
