@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::command::{
-    annotate, attach, base, cat, collection, copy, demo, detach, doctor, explain, fsck, gc, generate, index, inspect, ls, outdated, rebase,
-    referrers, rm, tag, untag,
+    annotate, attach, base, cat, collection, copy, demo, detach, doctor, explain, fsck, gc, generate, index, inspect, ls, outdated,
+    prepare, rebase, referrers, rm, tag, untag, verify_sync,
 };
 use super::options::Global;
 
@@ -71,6 +71,10 @@ pub enum Command {
     Rm(rm::Arguments),
     /// Show what nobody needs in a layout, and delete it if asked to
     Gc(gc::Arguments),
+    /// Print what to push to a registry, with which commands, under which names and digests; and write what it wants
+    Prepare(prepare::Arguments),
+    /// Tell whether everything of a plan of `prepare` was pushed, from a listing that was brought back
+    VerifySync(verify_sync::Arguments),
     /// Make a small old base, new base and app, and tell the whole story on them
     Demo(demo::Arguments),
     /// Say what a code means and what to do

@@ -10,5 +10,7 @@ pub mod collection;
 pub mod docker;
 pub mod lifecycle;
 pub mod mapping;
+pub mod prepare;
 pub mod rebase;
 pub mod referrers;
+pub mod sync;

@@ -20,9 +20,11 @@ pub mod index;
 pub mod inspect;
 pub mod outdated;
 mod page;
+pub mod prepare;
 pub mod rebase;
 pub mod referrers;
 pub mod rm;
+pub mod sync;
 pub mod tag;
 
 pub use page::{Page, Tone};

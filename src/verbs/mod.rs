@@ -16,10 +16,12 @@ pub mod index;
 pub mod inspect;
 pub mod outdated;
 mod output;
+pub mod prepare;
 mod proof;
 pub mod rebase;
 pub mod referrers;
 pub mod rm;
+pub mod sync;
 pub mod tag;
 
 use std::sync::Arc;

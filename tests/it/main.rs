@@ -31,6 +31,7 @@ mod merge;
 mod offline;
 mod platforms;
 mod prefixes;
+mod prepare;
 mod real;
 mod rebase;
 mod references;

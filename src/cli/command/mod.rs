@@ -17,11 +17,13 @@ pub(super) mod index;
 pub(super) mod inspect;
 pub(super) mod ls;
 pub(super) mod outdated;
+pub(super) mod prepare;
 pub(super) mod rebase;
 pub(super) mod referrers;
 pub(super) mod rm;
 pub(super) mod tag;
 pub(super) mod untag;
+pub(super) mod verify_sync;
 
 use super::arguments::{Command, Line};
 use super::options::Destination;
@@ -53,6 +55,8 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Doctor(arguments) => doctor::run(arguments, terminal),
         Command::Rm(arguments) => rm::run(arguments, terminal),
         Command::Gc(arguments) => gc::run(arguments, terminal),
+        Command::Prepare(arguments) => prepare::run(arguments, terminal),
+        Command::VerifySync(arguments) => verify_sync::run(arguments, terminal),
         Command::Demo(arguments) => demo::run(arguments, terminal),
         Command::Explain(arguments) => explain::run(arguments, terminal),
         Command::Generate(arguments) => generate::run(arguments),
