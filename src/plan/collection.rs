@@ -109,8 +109,12 @@ pub fn order(members: &[Member]) -> (Vec<&str>, Vec<Finding>) {
     let mut waiting: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (position, member) in members.iter().enumerate() {
         let needs: BTreeSet<&str> = member.depends.iter().map(String::as_str).filter(|needed| names.contains(needed)).collect();
-        needs.iter().for_each(|needed| waiting.entry(needed).or_default().push(position));
-        waits.get_mut(position).into_iter().for_each(|count| *count = needs.len());
+        for needed in &needs {
+            waiting.entry(needed).or_default().push(position);
+        }
+        if let Some(count) = waits.get_mut(position) {
+            *count = needs.len();
+        }
     }
     let mut ready: BTreeSet<usize> = waits.iter().enumerate().filter(|(_, count)| **count == 0).map(|(position, _)| position).collect();
     let mut placed: BTreeSet<&str> = BTreeSet::new();

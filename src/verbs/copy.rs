@@ -139,7 +139,7 @@ fn name_members(
             let mut entry = member.descriptor.to_value(context.limits)?;
             entry.remove("annotations");
             match taken.get(&member.name) {
-                Some(digest) if *digest == member.descriptor.digest => continue,
+                Some(digest) if *digest == member.descriptor.digest => {}
                 Some(digest) => {
                     entries.push((None, entry.render()));
                     findings.push(

@@ -35,7 +35,7 @@ pub(super) fn hand_over(
     let mut cargo = Cargo::default();
     cargo.input(source);
     let mut seen = HashSet::new();
-    let mut entries = Vec::new();
+    let mut entries: Vec<(Option<String>, String)> = Vec::new();
     let mut written = Vec::new();
     let mut found = Walk::default();
     for mut top in tops {
