@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::command::{
-    annotate, attach, base, cat, copy, demo, detach, doctor, explain, fsck, gc, generate, index, inspect, ls, outdated, rebase, referrers,
-    rm, tag, untag,
+    annotate, attach, base, cat, copy, demo, detach, doctor, explain, fsck, gc, generate, index, inspect, lifecycle, ls, outdated, rebase,
+    referrers, rm, tag, untag,
 };
 use super::options::Global;
 
@@ -64,6 +64,9 @@ pub enum Command {
     Detach(detach::Arguments),
     /// Tell which client sees which referrer, and mend what they do not see
     Doctor(doctor::Arguments),
+    /// Say that an image is outdated, and ask what was said
+    #[command(subcommand)]
+    Lifecycle(lifecycle::Command),
     /// Remove an image from a layout, and what refers to it if asked to
     Rm(rm::Arguments),
     /// Show what nobody needs in a layout, and delete it if asked to

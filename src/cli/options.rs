@@ -75,9 +75,12 @@ impl Global {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// Text for people
+    #[value(alias = "table")]
     Human,
     /// One JSON document
     Json,
+    /// Comma-separated values; of `lifecycle report` only
+    Csv,
 }
 
 /// When to do something that suits a terminal only.

@@ -299,7 +299,7 @@ codes! {
 
     // Archives.
     ArchiveNotALayout, "archive.not_a_layout", Corrupt, Refusal,
-        "The tar archive holds no oci-layout and index.json at its top.",
+        "The tar archive holds neither index.json nor manifest.json at its top.",
         "Pack it again from inside the layout: `tar -C DIR -cf image.tar oci-layout index.json blobs`.";
     ArchiveTruncated, "archive.truncated", Corrupt, Refusal,
         "The archive ends in the middle of a member.",
@@ -515,6 +515,9 @@ codes! {
         "Two statements on one image differ, and neither time nor sequence nor a list of replaced statements says which one holds. The stricter one is taken.",
         "Say what holds with `airbase lifecycle set`; the new statement replaces both.";
 
+    LifecycleSupersede, "lifecycle.supersede", Precondition, Refusal,
+        "An image cannot be superseded by itself, by an index of itself, or by an older one.",
+        "Exchange the two, or say --force if an older image is to be used again.";
     LifecycleImport, "lifecycle.import", Usage, Refusal,
         "The file is no list of ends of life that is known here.",
         "Give Microsoft's EolDigests, or a dump of endoflife.date: API v1, or the older one with --product.";

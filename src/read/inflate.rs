@@ -189,7 +189,7 @@ pub(super) fn is_window(said: &str) -> bool {
     said.contains("requires too much memory")
 }
 
-/// How a blob is compressed, by its first bytes.
+/// How the bytes of a region are compressed.
 pub(super) fn sniff(region: &Region) -> Compression {
     let mut start = [0; Compression::TELLING_BYTES];
     region.read_exact_at(&mut start, 0).map_or(Compression::None, |()| Compression::by_first_bytes(&start))

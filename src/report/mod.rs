@@ -17,6 +17,7 @@ pub mod fsck;
 pub mod gc;
 pub mod index;
 pub mod inspect;
+pub mod lifecycle;
 pub mod outdated;
 mod page;
 pub mod rebase;
@@ -40,6 +41,11 @@ pub trait Report: Serialize {
 
     /// How the process ends, when nothing stopped it.
     fn exit(&self) -> Option<ExitClass> {
+        None
+    }
+
+    /// The form for spreadsheets, if it has one.
+    fn to_csv(&self) -> Option<String> {
         None
     }
 

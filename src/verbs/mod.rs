@@ -13,6 +13,7 @@ pub mod fsck;
 pub mod gc;
 pub mod index;
 pub mod inspect;
+pub mod lifecycle;
 pub mod outdated;
 mod output;
 mod proof;

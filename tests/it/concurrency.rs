@@ -161,7 +161,8 @@ fn all_who_attach_to_one_image_at_the_same_time_stand_on_its_list() {
     let contents = Contents::of(&environment.join("layout"));
     contents.whole();
     let list = contents.json(&contents.named(&image.digest().replace(':', "-")).unwrap());
-    let mut listed: Vec<&str> = list["manifests"].as_array().unwrap().iter().map(|child| child["annotations"]["who"].as_str().unwrap()).collect();
+    let mut listed: Vec<&str> =
+        list["manifests"].as_array().unwrap().iter().map(|child| child["annotations"]["who"].as_str().unwrap()).collect();
     listed.sort_unstable();
     let mut expected: Vec<String> =
         (0..PROCESSES / 2).flat_map(|process| (0..EACH).map(move |number| format!("{process}-{number}"))).collect();

@@ -188,6 +188,7 @@ fn everything() -> Seen {
     judging(&mut seen, &environment);
     moving(&mut seen, &environment);
     writing(&mut seen, &environment);
+    living(&mut seen, &environment);
     referring(&mut seen, &environment);
     for arguments in [&["demo", "story"][..], &["explain"], &["explain", "blob.missing"]] {
         seen.run(&environment, arguments, 0);
@@ -420,4 +421,97 @@ fn referring(seen: &mut Seen, environment: &Environment) {
     seen.run(environment, &["rm", "layout:many:2"], 0);
     seen.run(environment, &["gc", "layout", "--grace", "0"], 0);
     seen.run(environment, &["gc", "layout", "--grace", "0", "--apply"], 0);
+}
+
+/// Statements of several tools on images with bases, lines, gaps and circles.
+fn living(seen: &mut Seen, environment: &Environment) {
+    const MICROSOFT: &str = "application/vnd.microsoft.artifact.lifecycle";
+    const MICROSOFT_KEY: &str = "vnd.microsoft.artifact.lifecycle.end-of-life.date";
+    const OWN: &str = "application/vnd.airbase.lifecycle.v1+json";
+    let at = |more: &[&'static str]| -> Vec<&'static str> { [&["lifecycle"], more, &["--at", "2026-11-21"]].concat() };
+    let named = |image: Image, name: &str| image.annotated("org.opencontainers.image.ref", name);
+    let support = "org.opencontainers.image.support.end-of-life";
+    let os = Image::of(&[&layer(&["os=1"])]).annotated(support, "2026-01-01").with("Labels", json!({"com.docker.dhi.version": "9"}));
+    let java = os.and(&[&layer(&["java=1"])]);
+    let app = java
+        .and(&[&layer(&["app=1"])])
+        .annotated("org.opencontainers.image.version", "1")
+        .annotated("org.opencontainers.image.revision", "2")
+        .annotated(support, "20270101");
+    let next = named(app.clone(), "next").with_top("created", json!("2025-01-01T00:00:00Z"));
+    let only = |image: &Image, name: &str| named(image.clone(), name);
+    let rebased = only(&app, "one").annotated("dev.airbase.rebase.from", &only(&app, "line").digest());
+    let mut layout = Layout::new()
+        .image("os:1", &os)
+        .image("java:1", &java)
+        .index("app:1", &[&app, &app.clone().platform("arm64")], json!({}))
+        .index("app:2", &[&next], json!({}))
+        .index("whole:1", &[&only(&app, "whole")], json!({}))
+        .image("pile:1", &only(&app, "pile"))
+        .image("torn:1", &only(&app, "torn"))
+        .image("line:1", &only(&app, "line"))
+        .image("one:1", &rebased)
+        .image("two:1", &rebased.clone().annotated("two", "2"))
+        .image("round:1", &only(&app, "round"))
+        .image("silent:1", &Image::of(&[&layer(&["silent=1"])]));
+    let mut say = |subject: &Image, artifact_type: &str, annotations: Value| {
+        let empty = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": layout.blob(b"{}"), "size": 2});
+        let described = json!({"mediaType": MANIFEST, "digest": subject.digest(), "size": subject.manifest_bytes().len()});
+        let document = json!({"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": artifact_type, "config": empty, "layers": [empty],
+            "subject": described, "annotations": annotations});
+        let bytes = serde_json::to_vec(&document).unwrap();
+        let digest = layout.blob(&bytes);
+        layout.entry("", json!({"mediaType": MANIFEST, "digest": digest, "size": bytes.len(), "artifactType": artifact_type}));
+    };
+    say(&java, MICROSOFT, json!({MICROSOFT_KEY: "2026-09-01"}));
+    let pile = only(&app, "pile");
+    say(&pile, MICROSOFT, json!({MICROSOFT_KEY: "2026-11-01", "org.opencontainers.image.created": "2026-11-02T00:00:00Z"}));
+    say(&pile, MICROSOFT, json!({MICROSOFT_KEY: "2026-11-03", "org.opencontainers.image.created": "2026-10-02T00:00:00Z"}));
+    say(&pile, OWN, json!({"dev.airbase.lifecycle.status": "deprecated", "org.opencontainers.image.created": "2026-01-02T00:00:00Z"}));
+    say(&pile, OWN, json!({"dev.airbase.lifecycle.status": "active", "dev.airbase.lifecycle.recorded": "2031-01-01T00:00:00Z"}));
+    say(&pile, "application/vnd.example.lifecycle", json!({"note": "x"}));
+    for date in ["2026-11-01", "2026-11-02"] {
+        say(&only(&app, "torn"), MICROSOFT, json!({MICROSOFT_KEY: date}));
+    }
+    layout.write(&environment.join("life"));
+    seen.run(environment, &at(&["show", "life:app:1", "--bases", "life"]), 0);
+    let everything = ["set", "life:app:1", "--eol", "2026-12-24", "--end-of-support", "2026-12-01", "--general-availability", "2024-01-01"];
+    let words = ["--reason", "r", "--url", "u", "--channel", "app", "--issuer", "team"];
+    seen.run(environment, &at(&[&everything[..], &words].concat()), 0);
+    seen.run(environment, &at(&everything), 0);
+    seen.run(environment, &at(&["supersede", "life:app:1", "--by", "life:app:2", "--issuer", "team"]), 0);
+    seen.run(environment, &at(&["set", "life:whole:1", "--status", "deprecated", "--index-only"]), 0);
+    for image in ["app:1", "whole:1", "pile:1", "torn:1"] {
+        let image: &'static str = Box::leak(format!("life:{image}").into_boxed_str());
+        seen.run(environment, &at(&["show", image]), 0);
+        seen.run(environment, &at(&["history", image]), 0);
+    }
+    for (deny, grace) in [("end-of-life,ambiguous,base-end-of-life,superseded", "0"), ("end-of-life,deprecated", "400d")] {
+        let check = at(&["check", "life", "--bases", "life", "--deny", deny, "--grace", grace]);
+        seen.run(environment, &check, i32::from(grace == "0"));
+    }
+    seen.run(environment, &at(&["report", "life", "--bases", "life"]), 0);
+    let trace = |seen: &mut Seen, digest: &str, status| {
+        seen.run(environment, &["lifecycle", "trace", digest, "life", "--at", "2026-11-21"], status);
+    };
+    let arm = app.clone().platform("arm64").digest();
+    trace(seen, &app.digest(), 0);
+    trace(seen, &arm, 1);
+    trace(seen, &only(&app, "line").digest(), 4);
+    trace(seen, &digest_of(b"nobody"), 1);
+    seen.run(environment, &at(&["supersede", "life:round:1", "--by", "life:os:1"]), 0);
+    seen.run(environment, &at(&["supersede", "life:os:1", "--by", "life:round:1", "--force"]), 0);
+    trace(seen, &os.digest(), 1);
+    let list = json!({"EolDate": "2026-11-12", "EolDigests": [{"Digest": app.digest()}, {"Digest": os.digest()}, {"Digest": digest_of(b"x")}, {"Digest": "x"}]});
+    fs::write(environment.join("list.json"), serde_json::to_vec(&list).unwrap()).unwrap();
+    seen.run(environment, &at(&["import", "list.json", "life", "--dry-run"]), 1);
+    seen.run(environment, &at(&["import", "list.json", "life"]), 1);
+    seen.run(environment, &at(&["import", "list.json", "life"]), 1);
+    for image in ["life:pile:1", "life:torn:1", "life:app:1"] {
+        seen.run(environment, &["lifecycle", "compact", image, "--at", "2026-11-21"], 0);
+    }
+}
+
+fn digest_of(bytes: &[u8]) -> String {
+    crate::support::image::digest(bytes)
 }

@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use airbase::core::clock::Time;
 use airbase::core::fsys::{Faults, is_temporary};
 use airbase::core::{Code, Result};
 use airbase::oci::media_type::Compression;
+use airbase::plan::lifecycle::time::Span;
 use airbase::plan::rebase::created::CreatedPolicy;
 use airbase::verbs::rebase::{MissingPlatform, TrustPlatform};
-use airbase::core::clock::Time;
-use airbase::plan::lifecycle::time::Span;
 use airbase::verbs::referrers::{self, Attach};
 use airbase::verbs::{Context, Form, Output, copy, gc, rebase, rm, tag};
 use rustix::io::Errno;

@@ -25,9 +25,12 @@ mod forms;
 mod fsck;
 mod hostile;
 mod index;
+mod lifecycle;
 mod look;
 mod manners;
 mod merge;
+#[cfg(feature = "ocipkg")]
+mod ocipkg;
 mod offline;
 mod platforms;
 mod prefixes;

@@ -14,6 +14,7 @@ pub(super) mod gc;
 pub(super) mod generate;
 pub(super) mod index;
 pub(super) mod inspect;
+pub(super) mod lifecycle;
 pub(super) mod ls;
 pub(super) mod outdated;
 pub(super) mod rebase;
@@ -23,7 +24,7 @@ pub(super) mod tag;
 pub(super) mod untag;
 
 use super::arguments::{Command, Line};
-use super::options::Destination;
+use super::options::{Destination, Format};
 use super::terminal::Terminal;
 use crate::core::{Code, Error, Fact, Result};
 use crate::oci::Platform;
@@ -32,6 +33,11 @@ use crate::verbs::Output;
 
 /// Runs one command; gives the exit status.
 pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
+    let has_csv = matches!(line.command, Command::Lifecycle(lifecycle::Command::Report(_)));
+    if line.global.format == Format::Csv && !has_csv {
+        return Err(Error::new(Code::UsageArgument, "only `lifecycle report` has a form as comma-separated values")
+            .found(Fact::new("csv", "--format")));
+    }
     match &line.command {
         Command::Inspect(arguments) => inspect::run(arguments, terminal),
         Command::Ls(arguments) => ls::run(arguments, terminal),
@@ -49,6 +55,7 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Referrers(arguments) => referrers::run(arguments, terminal),
         Command::Detach(arguments) => detach::run(arguments, terminal),
         Command::Doctor(arguments) => doctor::run(arguments, terminal),
+        Command::Lifecycle(command) => lifecycle::run(command, terminal),
         Command::Rm(arguments) => rm::run(arguments, terminal),
         Command::Gc(arguments) => gc::run(arguments, terminal),
         Command::Demo(arguments) => demo::run(arguments, terminal),

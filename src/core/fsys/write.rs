@@ -508,6 +508,19 @@ impl<'a> Staged<'a> {
         Ok(())
     }
 
+    /// Ends the writing: what was written can be read, and is gone when nobody holds it any more.
+    ///
+    /// # Errors
+    /// `io`.
+    pub fn into_file(mut self) -> Result<super::File> {
+        if let Some(name) = self.name.take() {
+            self.home.unlink(&name)?;
+        }
+        let fd =
+            self.fd.try_clone().map_err(|error| Error::io(format!("keep a new file in {}", shown(self.home.directory.path())), error))?;
+        super::File::check(fd, self.home.directory.path().to_owned())
+    }
+
     /// Leaves the temporary name to the caller, who moved something else under it.
     pub fn forget(mut self) -> Option<String> {
         self.name.take()
@@ -586,6 +599,19 @@ mod tests {
             assert_eq!(directory.directory().file("a").unwrap().unwrap().read_all(9).unwrap().unwrap(), b"other");
             drop(directory.stage().unwrap());
             assert_eq!(directory.directory().entries(".").unwrap().len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_staged_file_that_is_kept_is_read_and_has_no_name() {
+        for faults in [Faults::none(), Faults::count().lacking(Operation::Stage, Errno::OPNOTSUPP)] {
+            let place = tempfile::tempdir().unwrap();
+            let directory = WriteDirectory::open(place.path(), &faults).unwrap();
+            let staged = directory.stage().unwrap();
+            staged.write_at(b"hello", 0).unwrap();
+            let file = staged.into_file().unwrap();
+            assert_eq!(directory.directory().entries(".").unwrap().len(), 0);
+            assert_eq!(file.read_all(9).unwrap().unwrap(), b"hello");
         }
     }
 }

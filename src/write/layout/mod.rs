@@ -36,7 +36,7 @@ use crate::core::event::Events;
 use crate::core::fsys::{Faults, INDEX_LOCK, Stamp, StoreLock, WriteDirectory, is_temporary, shown, temporary_sibling};
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
 use crate::format::json::{Document, Node};
-use crate::oci::{RootIndex, Verified};
+use crate::oci::Verified;
 use crate::write::index_edit::{EMPTY_INDEX, IndexEdit};
 use crate::write::payload::{Payload, distinct};
 use crate::write::{Committed, MARKER, index_edit};
@@ -107,9 +107,10 @@ pub struct Revision {
     pub documents: Vec<Verified>,
 }
 
-/// Says how the index changes, given what it says now. It is asked again whenever somebody else changed the index meanwhile,
-/// so that two who add to one list both stand in it.
-pub type Revise<'a> = dyn Fn(RootIndex) -> Result<Revision> + 'a;
+/// Says how the index changes, given the text of what it says now, which nobody has parsed yet: mostly it is what the caller read
+/// before, and parsing tens of thousands of entries once more would be most of the work. It is asked again whenever somebody
+/// else changed the index meanwhile, so that two who add to one list both stand in it.
+pub type Revise<'a> = dyn Fn(&[u8]) -> Result<Revision> + 'a;
 
 /// What happens to an index.
 #[derive(Clone, Copy)]
@@ -120,10 +121,10 @@ enum Change<'a> {
 
 impl Change<'_> {
     /// The edits of an index with this text.
-    fn of(self, text: &[u8], limits: &Limits) -> Result<Revision> {
+    fn of(self, text: &[u8]) -> Result<Revision> {
         match self {
             Self::Edits(edits) => Ok(Revision { edits: edits.to_vec(), documents: Vec::new() }),
-            Self::Revise(revise) => revise(RootIndex::parse(text, limits)?),
+            Self::Revise(revise) => revise(text),
         }
     }
 }
@@ -227,7 +228,7 @@ impl Layout {
 
     /// Builds the layout beside its place and moves it there. `None` if somebody else made one meanwhile.
     fn create(&self, payloads: &[&Payload<'_>], change: Change<'_>, events: &dyn Events) -> Result<Option<Committed>> {
-        let revision = change.of(EMPTY_INDEX.as_bytes(), &self.options.limits)?;
+        let revision = change.of(EMPTY_INDEX.as_bytes())?;
         let index = index_edit::apply(EMPTY_INDEX, &revision.edits, &self.options.limits)?;
         let (parent, name) = self.place()?;
         let site = Site::new(&parent, temporary_sibling(name))?;

@@ -112,6 +112,7 @@ fn c_streams_that_are_refused() {
         ("C5 gzip cut in the trailer", GZIP, whole[..whole.len() - 4].to_vec(), "stream.truncated"),
         ("C5 gzip cut in the data", GZIP, whole[..whole.len() / 2].to_vec(), "stream.truncated"),
         ("C5 gzip cut in the header", GZIP, whole[..5].to_vec(), "stream.truncated"),
+        ("C5 gzip cut in the magic", GZIP, whole[..3].to_vec(), "stream.truncated"),
         ("C5 zstd cut", ZSTD, whole_zstd[..whole_zstd.len() / 2].to_vec(), "stream.truncated"),
         ("C7 a zstd window of 2 GiB", ZSTD, zstd_frame(&[0, 21 << 3]), "zstd.window"),
         ("C10 a zstd dictionary", ZSTD, zstd_frame(&[3, 0, 0xef, 0xbe, 0xad, 0xde]), "stream.corrupt"),
