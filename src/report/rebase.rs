@@ -133,7 +133,7 @@ pub struct ResultReport {
 }
 
 /// Where the result goes.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct OutputReport {
     /// `oci-layout`, `oci-archive` or `docker-archive`, compressed or not.
     pub kind: String,
