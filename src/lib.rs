@@ -8,13 +8,14 @@
 //!
 //! ```text
 //! core     digests, limits, codes, findings, events, time; core::fsys alone touches files
-//! format   strict lossless JSON, tar framing: bytes in, values out
+//! format   strict lossless JSON, tar framing, gzip in blocks: bytes in, values out
 //! oci      descriptors, manifests, indexes, configs, platforms: views of verified bytes
 //! read     sources (layout, archive), references, images, the catalogue of local images, layer content
 //! plan     decisions as values: which base, which layers, which config
 //! write    layouts and archives: stage, verify, flush, publish, exchange the index
 //! report   the JSON contract and its rendering for people
 //! verbs    read, plan, write, in this order: one function for each verb
+//! ocipkg   the traits of the crate ocipkg over our sources and our store (feature `ocipkg`, off by default)
 //! cli      arguments, terminal, exit status (feature `cli`, on by default)
 //! ```
 //!
@@ -36,6 +37,7 @@
 //! # As a library
 //!
 //! ```no_run
+//! use airbase::oci::media_type::Compression;
 //! use airbase::verbs::rebase::{Request, plan};
 //! use airbase::verbs::{Context, Form, Output};
 //!
@@ -44,7 +46,12 @@
 //! let request = Request {
 //!     onto: Some("bases/debian-12.tar".into()),
 //!     bases: vec!["bases".into()],
-//!     output: Some(Output::Archive { path: "app-new.tar".into(), form: Form::Oci, overwrite: false }),
+//!     output: Some(Output::Archive {
+//!         path: "app-new.tar.gz".into(),
+//!         form: Form::Oci,
+//!         compression: Compression::Gzip,
+//!         overwrite: false,
+//!     }),
 //!     ..Request::of("app.tar")
 //! };
 //! // Everything is decided here, and nothing is written.
@@ -62,6 +69,8 @@ pub mod cli;
 pub mod core;
 pub mod format;
 pub mod oci;
+#[cfg(feature = "ocipkg")]
+pub mod ocipkg;
 pub mod plan;
 pub mod read;
 pub mod report;

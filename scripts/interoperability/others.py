@@ -15,7 +15,7 @@ def check(report, inputs, messages):
         where = ["--from", f"{inputs.single}:old", "--onto", f"{inputs.single}:new"]
         digest = airbase("rebase", f"{inputs.single}:app", *where, "-o", f"{layout}:moved")["result"]["digest"]
         airbase("copy", f"{layout}:moved", f"{archive}:moved")
-    ways = {"buildah": buildah, "podman": podman, "oras": oras, "cosign": nothing, "ctr": ctr, "docker": docker}
+    ways = {"buildah": buildah, "podman": podman, "oras": oras, "cosign": nothing, "docker": docker}
     for name, way in ways.items():
         with report.check(f"{name} takes the rebased image"):
             if not shutil.which(name):
@@ -49,6 +49,11 @@ def podman(place, layout, archive, digest):
     docker_archive = place / "docker.tar"
     airbase("copy", f"{layout}:moved", f"docker-archive:{docker_archive}:airbase.example/moved:1")
     run("podman", *storage, "load", "-q", "-i", docker_archive)
+    for ending in ("tar.gz", "tar.zst"):
+        compressed = place / f"docker.{ending}"
+        airbase("copy", f"{layout}:moved", f"docker-archive:{compressed}:airbase.example/{ending[4:]}:1")
+        run("podman", *storage, "load", "-q", "-i", compressed)
+        same("image", *(text("podman", *storage, "images", "-q", f"airbase.example/{name}:1") for name in ("moved", ending[4:])))
     for form in ("docker-archive", "oci-archive"):
         saved = place / f"podman-{form}.tar"
         run("podman", *storage, "save", "-q", "--format", form, "-o", saved, "airbase.example/moved:1")
@@ -70,12 +75,6 @@ def oras(place, layout, archive, digest):
 
 def nothing(place, layout, archive, digest):
     raise Unavailable("it has nothing to ask about an image that nobody signed")
-
-
-def ctr(place, layout, archive, digest):
-    daemon("ctr", "version")
-    run("ctr", "--namespace", "airbase-interop", "images", "import", "--no-unpack", archive)
-    run("ctr", "namespaces", "remove", "--cgroup", "airbase-interop", expect=(0, 1))
 
 
 def docker(place, layout, archive, digest):

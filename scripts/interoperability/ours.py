@@ -1,8 +1,9 @@
 """What airbase writes: other tools inspect it, copy it with its digests, serve it and unpack it."""
 
+import shutil
 import tarfile
 
-from .checks import airbase, run, same, seen, sha256, sound, text
+from .checks import Unavailable, airbase, run, same, seen, sha256, sound, text
 from .theirs import unpack
 
 
@@ -16,6 +17,28 @@ def check(report, inputs, registry):
         crane(report, what, path, place / f"crane-{number}", digest, registry, number)
         if "two platforms" not in what and not archive:
             umoci(report, what, path, place / f"bundle-{number}")
+
+
+    compressed(report, inputs, place)
+
+
+def compressed(report, inputs, place):
+    """Archives in gzip and zstd. skopeo 1.9 reads no docker-archive in gzip, whoever wrote it, so it is not asked for that."""
+    for number, (program, ending) in enumerate((("gzip", "tar.gz"), ("zstd", "tar.zst"))):
+        archive, plain, docker = (place / f"compressed.{kind}" for kind in (ending, "tar", f"docker.{ending}"))
+        with report.check(f"{program} tests and inflates what airbase compresses"):
+            digest = airbase("copy", f"{inputs.single}:app", f"{archive}:moved")["images"][0]["digest"]
+            airbase("copy", f"{inputs.single}:app", f"{plain}:moved", "--overwrite")
+            airbase("copy", f"{inputs.single}:app", f"docker-archive:{docker}:site/app:1")
+            if not shutil.which(program):
+                raise Unavailable("not installed")
+            run(program, "-t", archive)
+            same("whether the archive is inside", run(program, "-dc", archive) == plain.read_bytes(), True)
+        skopeo(report, f"an oci-archive in {program}", f"oci-archive:{archive}:moved", place / f"skopeo-{program}", digest)
+        regctl(report, f"an oci-archive in {program}", archive, place / f"regctl-{program}", digest)
+        if program == "zstd":
+            with report.check("skopeo inspects: a docker-archive in zstd"):
+                run("skopeo", "inspect", f"docker-archive:{docker}")
 
 
 def written(report, inputs, place):
@@ -63,7 +86,7 @@ def skopeo(report, what, source, target, digest):
 
 def regctl(report, what, path, target, digest):
     with report.check(f"regctl copies: {what}"):
-        if path.suffix == ".tar":
+        if not path.is_dir():
             run("regctl", "image", "import", f"ocidir://{target}:copy", path)
         else:
             same("digest", text("regctl", "image", "digest", f"ocidir://{path}:moved"), digest)

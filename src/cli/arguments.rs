@@ -2,7 +2,10 @@
 
 use clap::{Parser, Subcommand};
 
-use super::command::{annotate, base, batch, cat, copy, demo, explain, fsck, generate, index, inspect, ls, outdated, rebase, tag, untag};
+use super::command::{
+    annotate, attach, base, batch, cat, copy, demo, detach, doctor, explain, fsck, gc, generate, index, inspect, lifecycle, ls, outdated,
+    rebase, referrers, rm, tag, untag,
+};
 use super::options::Global;
 
 /// Prove which base a container image stands on, and move it onto a newer one: offline, on layouts and archives.
@@ -56,6 +59,21 @@ pub enum Command {
     Untag(untag::Arguments),
     /// Set annotations of an image
     Annotate(annotate::Arguments),
+    /// Attach an SBOM, a report, anything to an image
+    Attach(attach::Arguments),
+    /// Show who refers to an image, and who to those
+    Referrers(referrers::Arguments),
+    /// Take what was attached away again
+    Detach(detach::Arguments),
+    /// Tell which client sees which referrer, and mend what they do not see
+    Doctor(doctor::Arguments),
+    /// Say that an image is outdated, and ask what was said
+    #[command(subcommand)]
+    Lifecycle(lifecycle::Command),
+    /// Remove an image from a layout, and what refers to it if asked to
+    Rm(rm::Arguments),
+    /// Show what nobody needs in a layout, and delete it if asked to
+    Gc(gc::Arguments),
     /// Make a small old base, new base and app, and tell the whole story on them
     Demo(demo::Arguments),
     /// Say what a code means and what to do

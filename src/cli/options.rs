@@ -40,6 +40,9 @@ pub struct Global {
     /// Most bytes that a layer may inflate to
     #[arg(long, global = true, value_name = "BYTES", default_value_t = Limits::STANDARD.layer_bytes, hide_short_help = true)]
     pub max_layer_bytes: u64,
+    /// Most bytes that an archive inside gzip or zstd may inflate to
+    #[arg(long, global = true, value_name = "BYTES", default_value_t = Limits::STANDARD.archive_bytes, hide_short_help = true)]
+    pub max_archive_bytes: u64,
     /// Most entries of an index, and most members of an archive
     #[arg(long, global = true, value_name = "N", default_value_t = Limits::STANDARD.index_entries, hide_short_help = true)]
     pub max_entries: usize,
@@ -52,6 +55,7 @@ impl Global {
         limits.document_bytes = self.max_document_bytes;
         limits.index_bytes = self.max_index_bytes;
         limits.layer_bytes = self.max_layer_bytes;
+        limits.archive_bytes = self.max_archive_bytes;
         if self.max_entries != Limits::STANDARD.index_entries {
             limits.index_entries = self.max_entries;
             limits.archive_entries = self.max_entries;
@@ -71,11 +75,11 @@ impl Global {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// Text for people
-    #[value(alias = "text")]
+    #[value(aliases = ["table", "text"])]
     Human,
     /// One JSON document
     Json,
-    /// Rows for a spreadsheet; `batch report` only
+    /// Comma-separated values; of `lifecycle report` and `batch report` only
     Csv,
 }
 
@@ -122,7 +126,7 @@ impl From<Verify> for crate::verbs::Verify {
 /// Where a changed image goes.
 #[derive(Debug, Clone, Args)]
 pub struct Destination {
-    /// Where the result goes: DIR[:NAME] or FILE.tar[:NAME]
+    /// Where the result goes: DIR[:NAME], or FILE.tar[:NAME], also .tar.gz and .tar.zst
     #[arg(long, short, value_name = "OUT")]
     pub output: Option<String>,
     /// A name for the result; without -o it is added to the layout that the image came from

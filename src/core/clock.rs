@@ -33,6 +33,16 @@ impl Time {
         jiff::Timestamp::from_second(seconds).map(Self).map_err(|_| refused())
     }
 
+    /// The date and the time of day in UTC.
+    pub(crate) fn to_utc(self) -> jiff::civil::DateTime {
+        jiff::tz::Offset::UTC.to_datetime(self.0)
+    }
+
+    /// Seconds since 1970.
+    pub fn seconds(self) -> i64 {
+        self.0.as_second()
+    }
+
     /// The present instant, to the second.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn now() -> Self {

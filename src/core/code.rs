@@ -240,6 +240,9 @@ codes! {
     LayerTooLarge, "layer.too_large", Corrupt, Refusal,
         "A layer inflates to more bytes than the limit.",
         "If you trust it, raise the limit with --max-layer-bytes.";
+    ArchiveTooLarge, "archive.too_large", Corrupt, Refusal,
+        "A compressed archive inflates to more bytes than the limit.",
+        "If you trust it, raise the limit with --max-archive-bytes, or inflate it with gzip or zstd first.";
     LayerHardlinkTarget, "layer.hardlink_target", Corrupt, Damage,
         "A layer has a hard link to a path that is neither earlier in the same layer nor in a layer below. Runtimes cannot unpack it.",
         "Make the image again with another tool.";
@@ -255,8 +258,11 @@ codes! {
     StreamTruncated, "stream.truncated", Corrupt, Damage,
         "Compressed data ends before its end.",
         "Copy the blob again from where it came from.";
+    StreamTrailing, "stream.trailing", Corrupt, Warning,
+        "Something else than zeros stands behind the compressed data of a layer. The digest covers it, and nobody who unpacks the layer sees it.",
+        "Ask who made the image what it is. Where that does not matter, nothing.";
     ZstdWindow, "zstd.window", Corrupt, Refusal,
-        "A layer was compressed with a zstd window above 128 MiB, so inflating it takes as much memory. The zstd command refuses it by default too.",
+        "A layer or an archive was compressed with a zstd window above 128 MiB, so inflating it takes as much memory. The zstd command refuses it by default too.",
         "Ask for the image with its layers compressed with gzip, or by `zstd --long=27` at most.";
     GraphDepth, "graph.depth", Corrupt, Refusal,
         "Indexes are nested deeper than the limit.",
@@ -299,7 +305,7 @@ codes! {
 
     // Archives.
     ArchiveNotALayout, "archive.not_a_layout", Corrupt, Refusal,
-        "The tar archive holds no oci-layout and index.json at its top.",
+        "The tar archive holds neither index.json nor manifest.json at its top.",
         "Pack it again from inside the layout: `tar -C DIR -cf image.tar oci-layout index.json blobs`.";
     ArchiveTruncated, "archive.truncated", Corrupt, Refusal,
         "The archive ends in the middle of a member.",
@@ -321,7 +327,7 @@ codes! {
         "Save the image again, whole.";
     DockerLegacy, "docker.legacy", Corrupt, Refusal,
         "The archive is of a kind that docker wrote before version 1.10: it has no manifest.json.",
-        "Load it into docker and save it again.";
+        "Load it into docker 1.10 to 27, which still reads it, and save it again.";
     DockerManifestMade, "docker.manifest_made", Precondition, Note,
         "A docker-archive has no image manifests. One was made from its manifest.json, always the same for the same archive.",
         "Nothing.";
@@ -472,6 +478,84 @@ codes! {
     BatchIncomplete, "batch.incomplete", Precondition, Refusal,
         "Items of the batch have no final status, so there is nothing to merge yet.",
         "Run the shards that are missing, then merge again.";
+
+    // Referrers.
+    ReferrerFallbackTag, "referrer.fallback_tag", Precondition, Warning,
+        "The fallback tag of an image (`sha256-` and its digest) stands for something that is no index, so no list of referrers can be kept under it. Clients that look there see none.",
+        "Look at what it is: `airbase inspect PATH:sha256-…`. If nobody needs the name, `airbase untag` it.";
+    ReferrerStranger, "referrer.stranger", Precondition, Warning,
+        "A list of referrers names something that does not refer to this image. regctl believes the list and copies it; others ask the manifest, as airbase does.",
+        "`airbase doctor PATH --fix` takes it off the list.";
+    ReferrerGone, "referrer.gone", Precondition, Warning,
+        "A referrer is listed and its manifest is not there. Copying the image with regctl fails on it, zot answers no question about referrers, and others stay silent.",
+        "Get it from where the layout came from, or take it off the lists with `airbase doctor PATH --fix`.";
+    ReferrerSubject, "referrer.subject", Precondition, Warning,
+        "A referrer describes its subject with another media type or size than the image has. With a wrong size oras refuses every image of the layout; with a wrong media type it does not see the referrer.",
+        "It cannot be mended without changing its digest: attach its content again with `airbase attach`, then `airbase detach` this one.";
+    ReferrerSize, "referrer.size", Corrupt, Damage,
+        "An entry gives a referrer another size or media type than its manifest has. oras and umoci refuse the whole layout because of it.",
+        "`airbase doctor PATH --fix` writes the entry anew from the manifest.";
+    ReferrerNoFallback, "referrer.no_fallback", Precondition, Warning,
+        "The list under the fallback tag of an image does not name one of its referrers. regctl does not see it, and `regctl image copy --referrers` leaves it behind and reports success.",
+        "`airbase doctor PATH --fix` puts it on the list.";
+    ReferrerNoEntry, "referrer.no_entry", Precondition, Warning,
+        "A referrer stands on the list under the fallback tag and has no entry of its own in index.json. zot, when it is given this folder, does not see it.",
+        "`airbase doctor PATH --fix` adds the entry.";
+    ReferrerNotMirrored, "referrer.not_mirrored", Precondition, Warning,
+        "The list under the fallback tag does not repeat the artifact type and all annotations of a referrer. regctl filters by what stands there, and registries without the referrers API keep it so.",
+        "`airbase doctor PATH --fix` writes it anew from the manifest.";
+    ReferrerBlobOnly, "referrer.blob_only", Precondition, Note,
+        "A manifest refers to an image and nothing lists it: cosign saves bundles so, and what was detached stays so until it is collected. No other client finds it, and the next one that collects garbage deletes it.",
+        "`airbase doctor PATH --fix --adopt` lists it. If it was detached, leave it.";
+    ReferrerRemovedType, "referrer.removed_type", Precondition, Warning,
+        "A referrer is an artifact manifest, which the specification dropped. Copying its image with oras or regctl fails on most registries, the image included, and zot deletes it.",
+        "`airbase doctor PATH --fix` writes it as an image manifest. That has another digest, so signatures of the old one do not speak of the new one.";
+    ReferrerDangling, "referrer.dangling", Precondition, Note,
+        "A referrer speaks of something that is not in the layout. That is legal; `umoci gc` stops at it.",
+        "Nothing, if the subject is on its way. `airbase gc PATH` shows it.";
+    ReferrerChildEntry, "referrer.child_entry", Precondition, Warning,
+        "A platform of an image has referrers and no entry of its own in index.json. oras cannot be asked for them by digest, and zot may delete them.",
+        "`airbase doctor PATH --fix` adds the entry.";
+    ReferrerLeft, "referrer.left_out", Precondition, Note,
+        "A referrer was not copied, because the output has no place for it.",
+        "Copy the image into a layout or an oci-archive to take it along.";
+
+    RmStillNamed, "rm.still_named", Precondition, Note,
+        "An image was removed under one name and has another one, so what refers to it was kept.",
+        "Remove the other names too, or the digest: `airbase rm PATH@DIGEST --referrers`.";
+
+    // Life cycle.
+    LifecycleDate, "lifecycle.date", Usage, Refusal,
+        "A text that should be a date is none, or could mean several. Numbers of seconds, two-digit years and days that do not exist are not guessed at.",
+        "Write YYYY-MM-DD, or YYYY-MM-DDThh:mm:ssZ.";
+    LifecycleDialect, "lifecycle.dialect", Precondition, Note,
+        "A time in a statement is not spelled as RFC 3339 has it. It was understood; other readers may not understand it.",
+        "Nothing. What airbase writes is strict.";
+    LifecycleUnreadable, "lifecycle.unreadable", Precondition, Damage,
+        "A statement on the life cycle of an image has a value that cannot be understood, so it says less than its author meant.",
+        "Ask its author, or make a new statement with `airbase lifecycle set` and remove this one.";
+    LifecycleContradiction, "lifecycle.contradiction", Precondition, Warning,
+        "A statement on the life cycle of an image says one thing in one place and another in another. Our own key goes before the document, the document before the keys of others.",
+        "Make a new statement with `airbase lifecycle set`.";
+    LifecycleCreatedCopied, "lifecycle.created_copied", Precondition, Warning,
+        "The creation time of a statement is that of the image, so it is not known when the statement was made. It counts as older than all others.",
+        "Make a new statement with `airbase lifecycle set`, which carries its own time.";
+    LifecycleProfile, "lifecycle.profile", Usage, Refusal,
+        "The profile has no place for something that the statement is to say. Nothing was written.",
+        "Use --profile combined or native, or leave that out.";
+    LifecycleFuture, "lifecycle.future", Precondition, Warning,
+        "A statement says that it was made more than a day after now. Either a clock is wrong, or somebody wants it to be the newest for a long time. It counts only if there is no other.",
+        "Check the clock of this machine, or give the time with --now. If the clock is right, make a new statement with `airbase lifecycle set`.";
+    LifecycleAmbiguous, "lifecycle.ambiguous", Precondition, Warning,
+        "Two statements on one image differ, and neither time nor sequence nor a list of replaced statements says which one holds. The stricter one is taken.",
+        "Say what holds with `airbase lifecycle set`; the new statement replaces both.";
+
+    LifecycleSupersede, "lifecycle.supersede", Precondition, Refusal,
+        "An image cannot be superseded by itself, by an index of itself, or by an older one.",
+        "Exchange the two, or say --force if an older image is to be used again.";
+    LifecycleImport, "lifecycle.import", Usage, Refusal,
+        "The file is no list of ends of life that is known here.",
+        "Give Microsoft's EolDigests, or a dump of endoflife.date: API v1, or the older one with --product.";
 
     // Writing.
     UsageOutput, "usage.output", Usage, Refusal,

@@ -1,6 +1,7 @@
 //! Threads that hash and copy.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
 use super::{Code, Error, Result};
@@ -51,4 +52,118 @@ pub(crate) fn run<T: Send>(jobs: usize, count: usize, work: impl Fn(usize, &mut 
     }
     done.sort_unstable_by_key(|(number, _)| *number);
     Ok(done.into_iter().map(|(_, result)| result).collect())
+}
+
+/// How many pieces wait for each thread, before and behind it.
+const WAITING: usize = 1;
+
+/// Makes pieces one after another, works on them on up to `jobs` threads, and takes the results in the order in which the pieces
+/// were made. Pieces are dealt in turns, so no more than a few for each thread exist at once.
+///
+/// `make` gets a function that deals a piece; when that fails, nobody takes the results any more, and `make` shall end. The first
+/// failure, of whatever step, is what comes back.
+pub(crate) fn in_order<Piece: Send, Done: Send>(
+    jobs: usize,
+    make: impl FnOnce(&mut dyn FnMut(Piece) -> Result<()>) -> Result<()> + Send,
+    work: impl Fn(Piece) -> Result<Done> + Sync,
+    mut take: impl FnMut(Done) -> Result<()>,
+) -> Result<()> {
+    let panicked = |_| Error::new(Code::Bug, "a thread panicked");
+    std::thread::scope(|scope| {
+        let mut dealt: Vec<SyncSender<Piece>> = Vec::new();
+        let mut done: Vec<Receiver<Result<Done>>> = Vec::new();
+        let mut workers = Vec::new();
+        for _ in 0..jobs.max(1) {
+            let (deal, pieces) = sync_channel(WAITING);
+            let (give, results) = sync_channel(WAITING);
+            let work = &work;
+            workers.push(scope.spawn(move || {
+                for piece in pieces {
+                    let result = work(piece);
+                    let failed = result.is_err();
+                    if give.send(result).is_err() || failed {
+                        break;
+                    }
+                }
+            }));
+            dealt.push(deal);
+            done.push(results);
+        }
+        let maker = scope.spawn(move || {
+            let mut turns = dealt.iter().cycle();
+            make(&mut |piece| {
+                let turn = turns.next().and_then(|deal| deal.send(piece).ok());
+                turn.ok_or_else(|| Error::new(Code::Bug, "the work was stopped"))
+            })
+        });
+        // The first thread that has nothing left in its turn got no further piece, and neither did those after it.
+        let taken = done.iter().cycle().map_while(|results| results.recv().ok()).try_for_each(|result| take(result?));
+        drop(done);
+        let made = maker.join().map_err(panicked).and_then(|made| made);
+        let worked = workers.into_iter().try_for_each(|worker| worker.join().map_err(panicked));
+        // What stopped the others comes before what they say about being stopped.
+        taken.and(worked).and(made)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> Error {
+        Error::new(Code::Io, text)
+    }
+
+    #[test]
+    fn results_come_in_the_order_of_the_pieces() {
+        for jobs in [0, 1, 2, 7] {
+            for count in [0, 1, 2, 3, 100] {
+                let mut taken = Vec::new();
+                in_order(
+                    jobs,
+                    |deal| (0..count).try_for_each(deal),
+                    |piece: u64| Ok(piece * 2),
+                    |done| {
+                        taken.push(done);
+                        Ok(())
+                    },
+                )
+                .unwrap();
+                assert_eq!(taken, (0..count).map(|piece| piece * 2).collect::<Vec<_>>(), "{jobs} threads, {count} pieces");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_failure_ends_the_work_and_comes_back() {
+        for jobs in [1, 3] {
+            let fails = |making: u64, working: u64, taking: u64| {
+                let mut taken = 0;
+                let make = |deal: &mut dyn FnMut(u64) -> Result<()>| {
+                    (0..1000).try_for_each(|piece| if piece == making { Err(error("making")) } else { deal(piece) })
+                };
+                let failure = in_order(
+                    jobs,
+                    make,
+                    |piece| if piece == working { Err(error("working")) } else { Ok(piece) },
+                    |piece| {
+                        taken += 1;
+                        if piece == taking { Err(error("taking")) } else { Ok(()) }
+                    },
+                );
+                (failure.unwrap_err().finding().message.clone(), taken)
+            };
+            assert_eq!(fails(5, 2000, 2000), ("making".to_owned(), 5));
+            assert_eq!(fails(2000, 5, 2000), ("working".to_owned(), 5));
+            assert_eq!(fails(2000, 2000, 5), ("taking".to_owned(), 6));
+            assert_eq!(fails(999, 2000, 0), ("taking".to_owned(), 1));
+        }
+    }
+
+    #[test]
+    fn a_thread_that_panics_does_not_pass_for_the_end() {
+        let done =
+            in_order(2, |deal| (0..3).try_for_each(deal), |piece| if piece == 2 { panic!("on purpose") } else { Ok(piece) }, |_| Ok(()));
+        assert_eq!(done.unwrap_err().code(), Code::Bug);
+    }
 }

@@ -1,4 +1,5 @@
 //! Formats: bytes in, values out. No paths, no files; imports `core` only.
 
+pub mod gzip;
 pub mod json;
 pub mod tar;

@@ -67,7 +67,9 @@ impl Manifest {
     /// Whether this is a runnable image rather than an artifact: its config is an image config, it does not refer to
     /// something else, and it calls itself nothing else.
     pub fn is_image(&self) -> bool {
-        media_type::is_image_config(&self.config.media_type) && self.subject.is_none() && self.artifact_type.is_none()
+        self.subject.is_none()
+            && media_type::is_image_config(&self.config.media_type)
+            && self.artifact_type.as_deref().is_none_or(media_type::is_image_config)
     }
 
     /// What kind of artifact it is: the specification lets the config's media type say so.

@@ -21,6 +21,12 @@ pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.
 /// A Docker image config.
 pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 
+/// The artifact manifest of image-spec 1.1.0-rc1 and rc2. No specification has it any more; zot deletes it, and copying an image
+/// that has one as referrer fails on most registries.
+pub const REMOVED_ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
+/// ORAS's artifact manifest of 2022.
+pub const ORAS_ARTIFACT: &str = "application/vnd.cncf.oras.artifact.manifest.v1+json";
+
 /// Whether `media_type` is an index or a manifest list.
 pub fn is_index(media_type: &str) -> bool {
     matches!(media_type, OCI_INDEX | DOCKER_LIST)
@@ -29,6 +35,15 @@ pub fn is_index(media_type: &str) -> bool {
 /// Whether `media_type` is an image manifest.
 pub fn is_manifest(media_type: &str) -> bool {
     matches!(media_type, OCI_MANIFEST | DOCKER_MANIFEST)
+}
+
+/// Whether `text` is a media type: `type/subtype` of RFC 6838, section 4.2, without parameters.
+pub fn is_media_type(text: &str) -> bool {
+    let name = |part: &str| {
+        let restricted = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte);
+        part.len() <= 127 && part.bytes().all(restricted) && part.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
+    };
+    text.split_once('/').is_some_and(|(kind, inner)| name(kind) && name(inner))
 }
 
 /// Whether `media_type` is the config of a runnable image.
@@ -53,6 +68,21 @@ pub enum Compression {
     Zstd,
 }
 
+impl Compression {
+    /// How many bytes tell how something is compressed.
+    pub const TELLING_BYTES: usize = 4;
+
+    /// How something is compressed, by its first bytes (RFC 1952, section 2.3.1; RFC 8878, section 3.1).
+    pub fn by_first_bytes(start: &[u8]) -> Self {
+        match start {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            // A zstd stream may begin with a skippable frame.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+}
+
 /// What a layer's media type says: the OCI spelling of it, and its compression. `None` if it is no filesystem layer.
 ///
 /// Docker's gzip layer and OCI's are the same bytes under two names, so renaming one changes no digest.
@@ -72,4 +102,20 @@ pub fn layer(media_type: &str) -> Option<(&'static str, Compression)> {
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_media_type;
+
+    #[test]
+    fn media_types_are_those_of_rfc_6838() {
+        for text in ["application/json", "application/vnd.oci.image.layer.v1.tar+gzip", "a/b", "text/x-1!#$&-^_.+"] {
+            assert!(is_media_type(text), "{text}");
+        }
+        let long = format!("application/{}", "x".repeat(128));
+        for text in ["", "json", "application/", "/json", "a/b/c", "a b/c", "application/json; charset=utf-8", ".a/b", "a/é", &long] {
+            assert!(!is_media_type(text), "{text}");
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! Imports `core` and `format`.
 
 pub mod annotation;
+pub mod artifact;
 pub mod buildpacks;
 mod config;
 mod descriptor;
@@ -17,6 +18,7 @@ mod platform;
 pub mod provenance;
 mod verified;
 
+pub use artifact::Artifact;
 pub use config::Config;
 pub use descriptor::Descriptor;
 pub use index::{Index, RootIndex};

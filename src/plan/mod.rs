@@ -8,5 +8,7 @@ pub mod assemble;
 pub mod base;
 pub mod batch;
 pub mod docker;
+pub mod lifecycle;
 pub mod mapping;
 pub mod rebase;
+pub mod referrers;

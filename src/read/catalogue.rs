@@ -4,11 +4,11 @@
 //! ChainID"): two images with the same chain ID have the same file system, however their layers are compressed. Looking up
 //! the chain ID of an image at every depth finds every local image that it stands on, without any annotation.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Located, Source, Tree, load, resolve};
+use super::{Located, Source, Tree, is_alone, is_candidate, load};
 use crate::core::{Code, Digest, Finding, Limits, Result, workers};
 use crate::oci::{Descriptor, Platform};
 
@@ -99,14 +99,6 @@ impl CatalogueEntry {
 /// How many images are in memory at once while the catalogue is made.
 const READ_AT_ONCE: usize = 256;
 
-/// Whether an entry of `index.json` can be an image.
-pub fn is_candidate(entry: &Descriptor) -> bool {
-    (entry.is_index() || entry.is_manifest())
-        && entry.artifact_type.is_none()
-        && !entry.is_attestation()
-        && !entry.name().is_some_and(resolve::is_referrer_tag)
-}
-
 /// The entries whose whole stack has one chain ID: mostly one.
 #[derive(Debug)]
 struct Chained {
@@ -149,18 +141,36 @@ impl Catalogue {
     /// `bug` if a thread panicked; what cannot be read is a finding.
     pub fn add_all(&mut self, source: &Arc<Source>, jobs: usize, limits: &Limits) -> Result<()> {
         self.sources.push(Arc::clone(source));
+        let all = || (0_u32..).zip(&source.index.manifests).filter(|(_, entry)| is_candidate(entry));
+        let (first, begin): (Vec<_>, usize) = (all().filter(|(_, entry)| !is_alone(entry)).collect(), self.entries.len());
+        self.read(source, &first, jobs, limits)?;
+        let alone: Vec<_> = all().filter(|(_, entry)| is_alone(entry)).collect();
+        if alone.is_empty() {
+            return Ok(());
+        }
+        // A platform with referrers has an entry of its own beside its index.
+        let met: HashSet<&Digest> = self
+            .entries
+            .iter()
+            .skip(begin)
+            .flat_map(|entry| [entry.top(), entry.manifest()])
+            .flatten()
+            .map(|known| &known.digest)
+            .collect();
+        let alone: Vec<_> = alone.into_iter().filter(|(_, entry)| !met.contains(&entry.digest)).collect();
+        drop(met);
+        self.read(source, &alone, jobs, limits)
+    }
+
+    fn read(&mut self, source: &Arc<Source>, entries: &[(u32, &Descriptor)], jobs: usize, limits: &Limits) -> Result<()> {
         // Trees are large, so only some are in memory at once.
-        for (chunk, entries) in source.index.manifests.chunks(READ_AT_ONCE).enumerate() {
+        for entries in entries.chunks(READ_AT_ONCE) {
             let read = workers::run(jobs, entries.len(), |number, _, _| {
-                let entry = entries.get(number).filter(|entry| is_candidate(entry));
-                Ok(entry.map(|entry| (number, entry, load(source, entry, limits))))
+                Ok(entries.get(number).map(|(position, entry)| (*position, *entry, load(source, entry, limits))))
             })?;
-            for (number, entry, tree) in read.into_iter().flatten() {
+            for (position, entry, tree) in read.into_iter().flatten() {
                 match tree {
-                    Ok(tree) => {
-                        let position = u32::try_from(chunk * READ_AT_ONCE + number).unwrap_or(u32::MAX);
-                        self.insert(&tree, &Top::Listed(position));
-                    }
+                    Ok(tree) => self.insert(&tree, &Top::Listed(position)),
                     Err(error) if error.code() == Code::BlobMissing => {
                         self.findings.push(error.into_finding().severity(crate::core::Severity::Warning));
                     }

@@ -26,13 +26,13 @@ impl RegionReader {
     /// How the bytes are compressed, by the first of them. They stay to be read: a compressed archive around the region would
     /// start again from its beginning if it were asked for them twice.
     pub(super) fn compression(&mut self) -> io::Result<Compression> {
-        while self.filled < MAGIC_BYTES {
+        while self.filled < Compression::TELLING_BYTES {
             let count = self.fill()?;
             if count == 0 {
                 break;
             }
         }
-        Ok(compression_of(self.buffer.get(self.at..self.filled).unwrap_or_default()))
+        Ok(Compression::by_first_bytes(self.buffer.get(self.at..self.filled).unwrap_or_default()))
     }
 
     /// Reads some bytes behind those that are buffered, and hashes them.
@@ -159,13 +159,17 @@ impl Inflate {
 
 impl Read for Inflate {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        if target.is_empty() {
+            // zstd takes reading nothing for a failure when it happens often.
+            return Ok(0);
+        }
         match self {
             Self::Plain(reader) => reader.read(target),
             Self::Zstd(decoder) => decoder.read(target),
             Self::Gzip(decoder, rest) => loop {
                 let Some(current) = decoder else { return Ok(0) };
                 let count = current.read(target)?;
-                if count > 0 || target.is_empty() {
+                if count > 0 {
                     return Ok(count);
                 }
                 let Some(finished) = decoder.take() else { return Ok(0) };
@@ -180,22 +184,15 @@ impl Read for Inflate {
     }
 }
 
-/// How many bytes tell how a blob is compressed.
-const MAGIC_BYTES: usize = 4;
-
-/// How a blob is compressed, by its first bytes.
-pub(super) fn sniff(region: &Region) -> Compression {
-    let mut start = [0; MAGIC_BYTES];
-    region.read_exact_at(&mut start, 0).map_or(Compression::None, |()| compression_of(&start))
+/// Whether zstd says that a window is above the limit; it gives this failure a text and no number.
+pub(super) fn is_window(said: &str) -> bool {
+    said.contains("requires too much memory")
 }
 
-fn compression_of(start: &[u8]) -> Compression {
-    match start {
-        [0x1f, 0x8b, _, _, ..] => Compression::Gzip,
-        // A zstd stream may begin with a skippable frame.
-        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
-        _ => Compression::None,
-    }
+/// How the bytes of a region are compressed.
+pub(super) fn sniff(region: &Region) -> Compression {
+    let mut start = [0; Compression::TELLING_BYTES];
+    region.read_exact_at(&mut start, 0).map_or(Compression::None, |()| Compression::by_first_bytes(&start))
 }
 
 /// The digest of a blob of which none is known.

@@ -25,10 +25,11 @@ mod source;
 mod stream;
 pub mod verify;
 
-pub use catalogue::{Catalogue, CatalogueEntry, ChainId, is_candidate};
+pub use catalogue::{Catalogue, CatalogueEntry, ChainId};
 pub use graph::{Walk, walk};
 pub use image::{Child, Image, ImageIndex, Tree, load};
 pub use overlay::Overlay;
 pub use reference::{Reference, Transport};
-pub use resolve::{Located, is_referrer_tag, locate, locate_all, locate_among, open_reference};
+pub use referrers::is_referrer_tag;
+pub use resolve::{Located, candidates, is_alone, is_candidate, locate, locate_all, locate_among, open_reference};
 pub use source::{Container, Source, SourceKind, Stored, discover, discover_among, paths};

@@ -1,12 +1,12 @@
 //! From a reference to the descriptor that it means.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::{Reference, Source, SourceKind, Transport};
+use super::{Reference, Source, SourceKind, Transport, is_referrer_tag};
 use crate::core::{Code, Digest, Error, Fact, Limits, Result, text};
 use crate::format::json::{Document, Node};
-use crate::oci::{Descriptor, Manifest, Verified, media_type};
+use crate::oci::{Descriptor, Index, Manifest, Verified, media_type};
 
 /// What a reference means.
 #[derive(Debug, Clone)]
@@ -27,18 +27,6 @@ impl Located {
             None => format!("{}@{}", self.source.shown(), self.descriptor.digest),
         }
     }
-}
-
-/// Whether a name is one under which clients keep referrers: the fallback tag `sha256-<hex>`, or that with an ending
-/// (`.sig`, `.att`, `.sbom` of cosign, `.<hex>.meta` of others). Such an entry is not an image of its own.
-pub fn is_referrer_tag(name: &str) -> bool {
-    let tag = name.rsplit(['/', ':']).next().unwrap_or_default();
-    ["sha256-", "sha512-"].iter().any(|prefix| {
-        tag.strip_prefix(prefix).is_some_and(|rest| {
-            let hex = rest.split('.').next().unwrap_or_default();
-            hex.len() >= 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
-        })
-    })
 }
 
 /// Opens the source of a reference and checks its transport.
@@ -120,6 +108,44 @@ pub fn locate_all(reference: &Reference, limits: &Limits) -> Result<Vec<Located>
 /// The images of a source: entries of `index.json` that are no referrers, attestations or artifacts. Entries of one digest
 /// under several names are one image.
 pub(super) fn images(source: &Arc<Source>, limits: &Limits) -> Result<Vec<Located>> {
+    let mut found = listed_images(source, limits)?;
+    // A platform with referrers has an entry of its own beside the index that it belongs to; it is not an image more.
+    if found.iter().any(|located| located.name.is_none() && !located.descriptor.is_index()) {
+        let mut children: HashSet<Digest> = HashSet::new();
+        for located in found.iter().filter(|located| located.descriptor.is_index()) {
+            // An index that cannot be read has no children that are known; whoever opens it is told.
+            let Ok(blob) = source.document(&located.descriptor, limits) else { continue };
+            let Ok(index) = Index::parse(&blob, &located.descriptor.media_type, limits) else { continue };
+            children.extend(index.manifests.into_iter().map(|child| child.digest));
+        }
+        found.retain(|located| located.name.is_some() || !children.contains(&located.descriptor.digest));
+    }
+    Ok(found)
+}
+
+/// Entries of `index.json` that may be images, as far as that can be told without reading them: those with names and indexes
+/// first, in their order. A platform with referrers has an entry of its own beside the index that it belongs to; who met it in
+/// the index passes over it.
+pub fn candidates(source: &Source) -> impl Iterator<Item = &Descriptor> {
+    let all = || source.index.manifests.iter().filter(|entry| is_candidate(entry));
+    let is_alone = |entry: &&Descriptor| is_alone(entry);
+    all().filter(move |entry| !is_alone(entry)).chain(all().filter(is_alone))
+}
+
+/// Whether an entry of `index.json` may be an image, as far as that can be told without reading it.
+pub fn is_candidate(entry: &Descriptor) -> bool {
+    !entry.name().is_some_and(is_referrer_tag)
+        && !entry.is_attestation()
+        && !entry.is_artifact()
+        && (entry.is_index() || entry.is_manifest())
+}
+
+/// Whether an entry may be a platform of some index of the same layout.
+pub fn is_alone(entry: &Descriptor) -> bool {
+    entry.name().is_none() && !entry.is_index()
+}
+
+fn listed_images(source: &Arc<Source>, limits: &Limits) -> Result<Vec<Located>> {
     let mut seen: BTreeMap<&Digest, usize> = BTreeMap::new();
     let mut found: Vec<Located> = Vec::new();
     for entry in &source.index.manifests {
@@ -140,7 +166,7 @@ pub(super) fn images(source: &Arc<Source>, limits: &Limits) -> Result<Vec<Locate
 }
 
 fn is_image_entry(source: &Source, entry: &Descriptor, limits: &Limits) -> Result<bool> {
-    if entry.name().is_some_and(is_referrer_tag) || entry.is_attestation() || entry.artifact_type.is_some() {
+    if entry.name().is_some_and(is_referrer_tag) || entry.is_attestation() || entry.is_artifact() {
         return Ok(false);
     }
     if entry.is_index() {

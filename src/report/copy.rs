@@ -25,6 +25,8 @@ pub struct Copied {
 pub struct CopyReport {
     /// Each image.
     pub images: Vec<Copied>,
+    /// The referrers that went along, as deep as they go.
+    pub referrers: Vec<Digest>,
     /// Where they went.
     pub output: OutputReport,
     /// What was written.
@@ -42,6 +44,9 @@ impl Report for CopyReport {
             let name = copied.name.as_deref().map(|name| format!(" as {}", text::escape(name))).unwrap_or_default();
             page.line(0, &format!("{word} {}{name}", text::escape(&copied.image)));
             page.trusted_field(1, "digest", &copied.digest.to_string());
+        }
+        if !self.referrers.is_empty() {
+            page.trusted_field(0, "referrers", &format!("{} went along", self.referrers.len()));
         }
         page.field(0, "output", &format!("{} ({})", self.output.path, self.output.kind));
         page.trusted_field(

@@ -269,6 +269,8 @@ impl EntryReport {
                 FoundBy::Subject => "its subject",
                 FoundBy::FallbackTag => "the fallback tag",
                 FoundBy::Tag => "its tag",
+                FoundBy::Index => "the index",
+                FoundBy::Blob => "its blob alone",
             };
             page.field(2, "referrer", &format!("{}{life}  {}  by {}", referrer.artifact_type, page.digest(&referrer.digest), how));
             for (key, value) in &referrer.annotations {

@@ -8,16 +8,22 @@
 //! Rendering goes to a [`Page`], which escapes what came from documents and knows whether it may use colour. Nothing here
 //! prints.
 
+pub mod attach;
 pub mod base;
 pub mod batch;
 pub mod copy;
+pub mod doctor;
 pub mod files;
 pub mod fsck;
+pub mod gc;
 pub mod index;
 pub mod inspect;
+pub mod lifecycle;
 pub mod outdated;
 mod page;
 pub mod rebase;
+pub mod referrers;
+pub mod rm;
 pub mod tag;
 
 pub use page::{Page, Tone};
@@ -39,7 +45,7 @@ pub trait Report: Serialize {
         None
     }
 
-    /// The form for spreadsheets, where there is one.
+    /// The form for spreadsheets, if it has one.
     fn to_csv(&self) -> Option<String> {
         None
     }

@@ -135,7 +135,7 @@ pub struct ResultReport {
 /// Where the result goes.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct OutputReport {
-    /// `oci-layout` or `oci-archive`.
+    /// `oci-layout`, `oci-archive` or `docker-archive`, compressed or not.
     pub kind: String,
     /// The path.
     pub path: String,

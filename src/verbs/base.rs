@@ -1,13 +1,15 @@
 //! Which base an image stands on: `base show`, `base verify`, `base dependents`.
 
+use std::collections::HashSet;
+
 use super::bases::{Bases, candidate, shown_platform};
 use super::proof::prove_content;
 use super::{Context, Opened, Verify, open};
 use crate::core::{Code, Fact, Finding, Result, text};
 use crate::oci::Platform;
 use crate::plan::base::{self, Candidate, Clue, Decision, Evidence, Prefix, Verdict};
-use crate::read::referrers::{Subjects, referrers};
-use crate::read::{Image, ImageIndex, Tree, is_referrer_tag, load, locate_all};
+use crate::read::referrers::{Lookup, Scope};
+use crate::read::{Image, ImageIndex, Tree, candidates, load, locate_all};
 use crate::report::base::{Dependent, DependentsReport, Difference, EvidenceReport, Outcome, PlatformBase, ShowReport, VerifyReport};
 
 /// Which base an image stands on, with all the evidence, annotated or not.
@@ -82,10 +84,10 @@ pub(super) fn show_image(image: &Image, index: Option<&ImageIndex>, bases: &Base
     };
     if let Some(candidate) = &decided {
         let source = &candidate.image.source;
-        let subjects = Subjects::read(source, true, bases.limits());
+        let referrers = Lookup::new(source, Scope::Quick, bases.limits());
         let mut signatures: Vec<String> = Vec::new();
         for digest in [&candidate.top, &candidate.image.descriptor.digest] {
-            let found = referrers(source, digest, &subjects, bases.limits());
+            let found = referrers.of_digest(digest).referrers;
             signatures
                 .extend(found.iter().filter(|referrer| referrer.is_signature()).map(|referrer| referrer.descriptor.digest.to_string()));
         }
@@ -279,23 +281,24 @@ pub(super) fn each_image(
             let (sources, unreadable) = crate::read::discover(&reference.path, context.limits)?;
             findings.extend(unreadable);
             for source in sources {
-                for entry in &source.index.manifests {
-                    let skip = entry.name().is_some_and(is_referrer_tag)
-                        || entry.is_attestation()
-                        || entry.artifact_type.is_some()
-                        || !(entry.is_index() || entry.is_manifest());
-                    if !skip {
-                        located.push(crate::read::Located {
-                            source: std::sync::Arc::clone(&source),
-                            descriptor: entry.clone(),
-                            name: entry.name().map(str::to_owned),
-                        });
-                    }
-                }
+                located.extend(candidates(&source).map(|entry| crate::read::Located {
+                    source: std::sync::Arc::clone(&source),
+                    descriptor: entry.clone(),
+                    name: entry.name().map(str::to_owned),
+                }));
             }
         }
+        let mut met = HashSet::new();
         for located in located {
-            match load(&located.source, &located.descriptor, context.limits).and_then(|tree| visit(&located, &tree)) {
+            let place = (located.source.path.clone(), located.descriptor.digest.clone());
+            if located.name.is_none() && met.contains(&place) {
+                continue;
+            }
+            let visited = load(&located.source, &located.descriptor, context.limits).and_then(|tree| {
+                met.extend(tree.images().iter().map(|image| (located.source.path.clone(), image.descriptor.digest.clone())));
+                visit(&located, &tree)
+            });
+            match visited {
                 Ok(more) => findings.extend(more),
                 Err(error) => findings.push(error.at(located.shown()).into()),
             }

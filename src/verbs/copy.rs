@@ -1,12 +1,14 @@
 //! Copies images between layouts and archives, byte for byte.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::Context;
-use super::output::{Cargo, Output, check_name, write};
-use crate::core::{Code, Error, Fact, Finding, Result};
-use crate::oci::Platform;
-use crate::read::{Located, Reference, Walk, load, locate, locate_all, walk};
+use super::output::{Cargo, Form, Output, check_name, write};
+use super::referrers::{Carry, Subject, carry};
+use crate::core::{Code, Digest, Error, Fact, Finding, Result, text};
+use crate::oci::{Descriptor, Platform};
+use crate::read::referrers::{Lookup, Scope};
+use crate::read::{Located, Reference, Source, Walk, load, locate, locate_all, walk};
 use crate::report::copy::{Copied, CopyReport};
 use crate::report::rebase::{OutputReport, WrittenReport};
 
@@ -23,6 +25,8 @@ pub struct Request {
     pub output: Output,
     /// Its name there; without it, it keeps its own.
     pub name: Option<String>,
+    /// Which referrers go along; none into an archive for docker, which has no place for them.
+    pub referrers: Option<Carry>,
     /// The date of the members of an archive.
     pub mtime: u64,
 }
@@ -68,6 +72,7 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
     for blob in &found.blobs {
         cargo.blob(&source, blob);
     }
+    let mut findings: Vec<Finding> = Vec::new();
     let mut entries = Vec::new();
     let mut images = Vec::new();
     for image in &named(&located, &reference, request) {
@@ -75,20 +80,79 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
         entries.push((name.clone(), image.descriptor.raw.clone()));
         images.push(Copied { image: image.shown(), digest: image.descriptor.digest.clone(), name });
     }
+    refuse_one_name_for_two(&images)?;
+    let referrers = along(&source, subjects(&located, &found), request, &mut cargo, &mut entries, &mut findings, context)?;
     let committed = write(&request.output, &cargo, &entries, request.mtime, context)?;
-    let mut findings: Vec<Finding> = found
-        .external
-        .iter()
-        .map(|layer| Finding::new(Code::BlobExternal, "a layer that is kept elsewhere was not there and was not copied").at(&layer.digest))
-        .collect();
+    findings.extend(found.external.iter().map(|layer| {
+        Finding::new(Code::BlobExternal, "a layer that is kept elsewhere was not there and was not copied").at(&layer.digest)
+    }));
     findings.extend(source.container().findings());
     findings.extend(committed.findings.iter().cloned());
     Ok(CopyReport {
         images,
+        referrers,
         output: OutputReport { kind: request.output.kind().to_owned(), path: crate::core::fsys::shown(request.output.path()) },
         written: WrittenReport::of(&committed, found.blobs.len(), 0),
         findings,
     })
+}
+
+/// A name can lead to one image. Of two that claim it, one would lose it without a word.
+fn refuse_one_name_for_two(images: &[Copied]) -> Result<()> {
+    let mut names: HashMap<&str, &Digest> = HashMap::new();
+    for image in images {
+        let Some(name) = image.name.as_deref() else { continue };
+        if let Some(other) = names.insert(name, &image.digest).filter(|other| *other != &image.digest) {
+            return Err(Error::new(Code::RefAmbiguous, format!("two images of the source are called {}", text::escape(name)))
+                .at(&image.image)
+                .detail(other)
+                .detail(&image.digest)
+                .hint("Copy them one by one, PATH@DIGEST, and give each a name of its own."));
+        }
+    }
+    Ok(())
+}
+
+/// The images and everything below them that may have referrers: what was walked once, however many ways lead to it.
+fn subjects(located: &[Located], found: &Walk) -> Vec<Subject> {
+    let tops: HashSet<&Digest> = located.iter().map(|image| &image.descriptor.digest).collect();
+    let may_be = |descriptor: &&Descriptor| (descriptor.is_index() || descriptor.is_manifest()) && !descriptor.is_attestation();
+    let mut subjects: Vec<Subject> = located.iter().map(|image| Subject { descriptor: image.descriptor.clone(), child: false }).collect();
+    let below = found.documents.iter().map(|(descriptor, _)| descriptor).filter(may_be).filter(|below| !tops.contains(&below.digest));
+    subjects.extend(below.map(|descriptor| Subject { descriptor: descriptor.clone(), child: true }));
+    subjects
+}
+
+/// Takes the referrers along, and says which stay behind.
+fn along<'a>(
+    source: &'a std::sync::Arc<Source>,
+    subjects: Vec<Subject>,
+    request: &Request,
+    cargo: &mut Cargo<'a>,
+    entries: &mut Vec<(Option<String>, String)>,
+    findings: &mut Vec<Finding>,
+    context: Context<'_>,
+) -> Result<Vec<Digest>> {
+    let runtime = matches!(request.output, Output::Archive { form: Form::Docker, .. });
+    let Some(wanted) = &request.referrers else { return Ok(Vec::new()) };
+    let scope = if request.all { Scope::Thorough } else { Scope::Quick };
+    let lookup = Lookup::new(source, scope, context.limits);
+    if runtime {
+        for subject in &subjects {
+            for referrer in lookup.of(&subject.descriptor).referrers {
+                findings.push(
+                    Finding::new(Code::ReferrerLeft, "an archive for docker has no place for referrers; one was left out")
+                        .at(&referrer.descriptor.digest)
+                        .found(Fact::new(referrer.artifact_type(), "the source")),
+                );
+            }
+        }
+        return Ok(Vec::new());
+    }
+    let carried = carry(source, &lookup, subjects, wanted, cargo, context)?;
+    entries.extend(carried.entries);
+    findings.extend(carried.findings);
+    Ok(carried.digests)
 }
 
 /// What is listed in the output: with `--all` every entry of the source that lists one of the images, in its order, because

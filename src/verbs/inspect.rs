@@ -9,7 +9,7 @@ use super::bases::Bases;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::format::json::Node;
 use crate::oci::{Descriptor, annotation};
-use crate::read::referrers::{self as read, Subjects};
+use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Child, Image, ImageIndex, Reference, Source, Stored, Tree, discover, is_referrer_tag, load, locate};
 use crate::report::inspect::{
     EntryKind, EntryReport, Identity, InspectReport, Inspected, InspectedBase, Layer, Owner, Referrer, SourceReport,
@@ -79,7 +79,7 @@ fn bases_for(source: &Arc<Source>, request: &Request, context: Context<'_>) -> R
 fn inspect_source(source: &Arc<Source>, request: &Request, context: Context<'_>, findings: &mut Vec<Finding>) -> Result<SourceReport> {
     findings.extend(source.container().findings());
     findings.extend(source.index.findings.iter().cloned().map(|finding| finding.at(source.shown())));
-    let known = Subjects::read(source, false, context.limits);
+    let known = Lookup::new(source, Scope::Thorough, context.limits);
     let bases = bases_for(source, request, context)?;
     let mut entries: Vec<EntryReport> = Vec::new();
     let mut hidden = 0;
@@ -142,26 +142,27 @@ fn unlisted(source: &Arc<Source>, bases: Option<&Bases>, context: Context<'_>) -
     Ok(entries)
 }
 
-/// Who refers to `digest`, for the report.
-fn referrers(source: &Arc<Source>, digest: &Digest, subjects: &Subjects, context: Context<'_>) -> Vec<Referrer> {
-    let found = read::referrers(source, digest, subjects, context.limits);
-    found
-        .into_iter()
-        .map(|referrer| Referrer {
+/// Who refers to `subject`, for the report.
+fn referrers(subject: &Descriptor, known: &Lookup<'_>, report: &mut EntryReport) {
+    let found = known.of(subject);
+    report.findings.extend(found.findings);
+    for referrer in found.referrers {
+        report.referrers.push(Referrer {
             lifecycle: referrer.is_lifecycle(),
+            artifact_type: referrer.artifact_type().to_owned(),
+            found_by: referrer.found_by(),
             digest: referrer.descriptor.digest,
-            artifact_type: referrer.artifact_type,
-            found_by: referrer.found_by,
-            annotations: referrer.annotations,
-        })
-        .collect()
+            annotations: referrer.artifact.annotations,
+        });
+        report.findings.extend(referrer.findings);
+    }
 }
 
 fn entry(
     source: &Arc<Source>,
     descriptor: &Descriptor,
     listed: bool,
-    known: Option<&Subjects>,
+    known: Option<&Lookup<'_>>,
     bases: Option<&Bases>,
     context: Context<'_>,
 ) -> Result<EntryReport> {
@@ -223,7 +224,7 @@ fn entry(
     let subjects = if let Some(known) = known {
         known
     } else {
-        own = Subjects::read(source, true, context.limits);
+        own = Lookup::new(source, Scope::Quick, context.limits);
         &own
     };
     let index = match &tree {
@@ -233,10 +234,10 @@ fn entry(
     for image in tree.images() {
         report.images.push(inspect_image(image, index, bases, context)?);
         if index.is_some() {
-            report.referrers.extend(referrers(source, &image.descriptor.digest, subjects, context));
+            referrers(&image.descriptor, subjects, &mut report);
         }
     }
-    report.referrers.extend(referrers(source, &descriptor.digest, subjects, context));
+    referrers(descriptor, subjects, &mut report);
     Ok(report)
 }
 

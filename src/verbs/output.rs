@@ -1,14 +1,18 @@
 //! Where a result goes.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::core::fsys::{Directory, File, ReadAt, Region, shown};
 use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::oci::media_type::Compression;
 use crate::oci::{Descriptor, Verified};
 use crate::read::{Reference, Source, Transport};
 use crate::write::{Committed, Content, IndexEdit, Payload};
 
 use super::Context;
+use super::referrers::{listed, revision};
+use crate::plan::referrers::Wish;
 
 /// For whom an archive is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +34,8 @@ pub enum Output {
         path: PathBuf,
         /// For whom.
         form: Form,
+        /// What it is compressed with.
+        compression: Compression,
         /// Whether it may take the place of one that is there.
         overwrite: bool,
     },
@@ -38,7 +44,8 @@ pub enum Output {
 impl Output {
     /// Reads `-o OUT`: the place, and the name that stands behind it.
     ///
-    /// A directory that exists, or a path without an archive's ending, is a layout; `oci:` and `oci-archive:` say it outright.
+    /// A directory that exists, or a path without an archive's ending, is a layout; `oci:` and `oci-archive:` say it outright. The
+    /// ending of an archive says what it is compressed with.
     ///
     /// # Errors
     /// `usage.output` for what cannot be written, `ref.*`.
@@ -48,22 +55,25 @@ impl Output {
             return Err(Error::new(Code::UsageOutput, "an output has no digest of its own choosing").found(Fact::new(text, "-o")));
         }
         let path = reference.path;
-        let name = path.to_string_lossy();
-        let is_directory = Directory::open(&path).is_ok();
-        let compressed = [".tar.gz", ".tgz", ".tar.zst", ".tar.xz"].iter().any(|ending| name.ends_with(ending));
-        let archive = match reference.transport {
-            Some(Transport::Layout) => false,
-            None if is_directory => false,
-            Some(Transport::Archive | Transport::DockerArchive) | None if compressed => {
-                return Err(Error::new(Code::UsageOutput, "compressed archives cannot be written by this version")
-                    .found(Fact::new(text, "-o"))
-                    .hint("Write an uncompressed one (-o x.tar): its layers are compressed already."));
-            }
-            Some(Transport::Archive | Transport::DockerArchive) => true,
-            None => name.ends_with(".tar") || name.ends_with(".oci") || File::open(&path).is_ok(),
+        let form = match reference.transport {
+            Some(Transport::Layout) => return Ok((Self::Layout(path), reference.name)),
+            None if Directory::open(&path).is_ok() => return Ok((Self::Layout(path), reference.name)),
+            Some(Transport::DockerArchive) => Form::Docker,
+            Some(Transport::Archive) | None => Form::Oci,
         };
-        let form = if reference.transport == Some(Transport::DockerArchive) { Form::Docker } else { Form::Oci };
-        Ok((if archive { Self::Archive { path, form, overwrite } } else { Self::Layout(path) }, reference.name))
+        let ending = Ending::of(&path.to_string_lossy());
+        let compression = match ending {
+            Ending::Archive(compression) => compression,
+            Ending::Refused(ending) => {
+                return Err(Error::new(Code::UsageOutput, format!("an archive that ends in {ending} cannot be written"))
+                    .expected(Fact::new("x.tar, x.tar.gz, x.tgz or x.tar.zst", "airbase"))
+                    .found(Fact::new(text, "-o"))
+                    .hint("Write x.tar.zst or x.tar.gz, or write x.tar and compress it with a program of your choice."));
+            }
+            Ending::Other if reference.transport.is_some() || File::open(&path).is_ok() => Compression::None,
+            Ending::Other => return Ok((Self::Layout(path), reference.name)),
+        };
+        Ok((Self::Archive { path, form, compression, overwrite }, reference.name))
     }
 
     /// The path.
@@ -83,12 +93,41 @@ impl Output {
     }
 }
 
+/// What the name of an output ends in.
+enum Ending {
+    /// The ending of an archive.
+    Archive(Compression),
+    /// That of a compressed file that is not written.
+    Refused(&'static str),
+    Other,
+}
+
+impl Ending {
+    fn of(name: &str) -> Self {
+        const ARCHIVES: [(&str, Compression); 5] = [
+            (".tar", Compression::None),
+            (".oci", Compression::None),
+            (".tar.gz", Compression::Gzip),
+            (".tgz", Compression::Gzip),
+            (".tar.zst", Compression::Zstd),
+        ];
+        // Also what is gzip or zstd and does not say that it is an archive: whoever gets the file would have to guess.
+        const REFUSED: [&str; 13] =
+            [".gz", ".zst", ".tzst", ".zstd", ".xz", ".txz", ".bz2", ".tbz", ".tbz2", ".lz4", ".lzma", ".zip", ".7z"];
+        let archive = ARCHIVES.iter().find(|(ending, _)| name.ends_with(ending)).map(|(_, compression)| Self::Archive(*compression));
+        let refused = || REFUSED.iter().find(|ending| name.ends_with(**ending)).map(|ending| Self::Refused(ending));
+        archive.or_else(refused).unwrap_or(Self::Other)
+    }
+}
+
 /// What is to be written: documents in hand, and blobs that lie in sources.
 #[derive(Debug, Default)]
 pub(super) struct Cargo<'a> {
     documents: Vec<Verified>,
     blobs: Vec<(&'a Source, Descriptor)>,
-    inputs: Vec<&'a Source>,
+    files: Vec<(Region, Digest)>,
+    inputs: Vec<&'a Arc<Source>>,
+    wishes: Vec<Wish>,
     seen: std::collections::BTreeSet<Digest>,
 }
 
@@ -100,8 +139,27 @@ impl<'a> Cargo<'a> {
         }
     }
 
+    /// Adds a file that no source holds.
+    pub(super) fn file(&mut self, region: Region, digest: &Digest) {
+        if self.seen.insert(digest.clone()) {
+            self.files.push((region, digest.clone()));
+        }
+    }
+
+    /// Says who shall refer to an image; the documents and blobs of referrers are added like all others.
+    pub(super) fn refer(&mut self, wish: Wish) {
+        match self.wishes.iter_mut().find(|known| known.subject.digest == wish.subject.digest) {
+            None => self.wishes.push(wish),
+            Some(known) => {
+                known.add.extend(wish.add);
+                known.remove.extend(wish.remove);
+                known.child &= wish.child;
+            }
+        }
+    }
+
     /// Names a source that was read, so that it is not written over.
-    pub(super) fn input(&mut self, source: &'a Source) {
+    pub(super) fn input(&mut self, source: &'a Arc<Source>) {
         self.inputs.push(source);
     }
 
@@ -142,30 +200,44 @@ pub(super) fn write(
             content: Content::Source(region as &dyn ReadAt),
         })
         .collect();
+    layers.extend(cargo.files.iter().map(|(region, digest)| Payload {
+        digest: digest.clone(),
+        size: region.length(),
+        content: Content::Source(region as &dyn ReadAt),
+    }));
+    let fresh;
     match output {
         Output::Layout(path) => {
             payloads.append(&mut layers);
             let layout = crate::write::Layout::open_or_create(path, layout_options(context))?;
             let edits: Vec<IndexEdit> =
                 entries.iter().map(|(name, descriptor)| IndexEdit::Put { name: name.clone(), descriptor: descriptor.clone() }).collect();
-            layout.commit(&payloads, &edits, context.events)
+            if cargo.wishes.is_empty() {
+                return layout.commit(&payloads, &edits, context.events);
+            }
+            layout.revise(&payloads, &|text| revision(path, text, &cargo.inputs, &edits, &cargo.wishes, context.limits), context.events)
         }
-        Output::Archive { path, form, overwrite } => {
+        Output::Archive { path, form, compression, overwrite } => {
             let docker_manifest = match form {
                 Form::Oci => None,
                 Form::Docker => Some(crate::plan::docker::manifest(entries, &cargo.documents, context.limits)?),
             };
             // Documents come first, so that a reader of a stream can decide early; layers by digest, so that the order is nobody's accident.
             layers.sort_by(|one, other| one.digest.cmp(&other.digest));
+            fresh = listed(&cargo.wishes)?;
+            payloads.extend(fresh.documents.iter().map(Payload::of));
             payloads.append(&mut layers);
+            let mut entries = entries.to_vec();
+            entries.extend(fresh.entries.iter().cloned());
             crate::write::write_archive(
                 path,
                 &payloads,
-                entries.to_vec(),
+                entries,
                 &crate::write::ArchiveOptions {
                     overwrite: *overwrite,
                     mtime,
                     docker_manifest,
+                    compression: *compression,
                     jobs: context.jobs,
                     faults: context.faults.clone(),
                     limits: context.limits.clone(),
@@ -189,7 +261,8 @@ pub(super) fn layout_options(context: Context<'_>) -> crate::write::LayoutOption
 fn refuse_input_as_output(path: &Path, cargo: &Cargo<'_>) -> Result<()> {
     let Ok(target) = File::open(path) else { return Ok(()) };
     let target = target.identity()?;
-    for source in cargo.blobs.iter().map(|(source, _)| source).chain(&cargo.inputs) {
+    let blobs = cargo.blobs.iter().map(|(source, _)| *source);
+    for source in blobs.chain(cargo.inputs.iter().map(|source| &***source)) {
         if File::open(&source.path).and_then(|file| file.identity()).is_ok_and(|identity| identity == target) {
             return Err(Error::new(Code::UsageOutput, "the output is one of the inputs")
                 .found(Fact::new(shown(path), "-o"))

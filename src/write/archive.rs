@@ -8,18 +8,22 @@
 //! The file has no name while it is written. It is flushed, then linked under its name, which fails if the name is
 //! taken; with `overwrite` it is linked under a temporary name and renamed over the old one. Then the directory is
 //! flushed. Nothing ever stands half-written under the final name.
+//!
+//! A compressed archive is the same tar file inside gzip or zstd (see [`compressed`]); its length is not known beforehand, so
+//! nothing is reserved.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::index_edit::{self, EMPTY_INDEX, IndexEdit};
 use super::payload::{Payload, distinct, total};
-use super::{Committed, MARKER};
+use super::{Committed, MARKER, compressed};
 use crate::core::event::Events;
-use crate::core::fsys::{EntryKind, Faults, Published, WriteDirectory, schedule, shown};
+use crate::core::fsys::{EntryKind, Faults, Published, Staged, WriteDirectory, schedule, shown};
 use crate::core::workers;
 use crate::core::{Code, Error, Limits, Result};
 use crate::format::tar::writer;
+use crate::oci::media_type::Compression;
 
 /// How an archive is written.
 #[derive(Debug, Clone)]
@@ -30,7 +34,9 @@ pub struct ArchiveOptions {
     pub mtime: u64,
     /// What stands in `manifest.json`, where docker is to load the archive too; without it the archive has none.
     pub docker_manifest: Option<String>,
-    /// How many threads hash and write.
+    /// What the archive is compressed with.
+    pub compression: Compression,
+    /// How many threads hash, compress and write.
     pub jobs: usize,
     /// The bounds on the index.
     pub limits: Limits,
@@ -44,6 +50,7 @@ impl Default for ArchiveOptions {
             overwrite: false,
             mtime: 0,
             docker_manifest: None,
+            compression: Compression::None,
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             limits: Limits::STANDARD,
             faults: Faults::none(),
@@ -89,22 +96,11 @@ pub fn write_archive(
     control.extend(options.docker_manifest.as_ref().map(|manifest| ("manifest.json", manifest.as_bytes())));
     let plan = Plan::of(payloads, &control, options.mtime)?;
 
-    events.begin("write", plan.blobs.len() as u64, total(plan.blobs.iter().map(|blob| blob.payload)));
     let mut staged = parent.stage()?;
-    // Measured: no slower than a file with holes, and a full disk is found before the work instead of after it.
-    staged.reserve(plan.length)?;
-    staged.resize(plan.length)?;
-    staged.write_at(&plan.head, 0)?;
-    let groups = schedule(plan.blobs.iter().map(|blob| blob.payload.place()));
-    workers::run(options.jobs, groups.len(), |number, buffer, stop| {
-        for blob in groups.get(number).into_iter().flatten().filter_map(|position| plan.blobs.get(*position)) {
-            staged.write_at(&blob.header, blob.at)?;
-            let start = blob.at.saturating_add(blob.header.len() as u64);
-            blob.payload.copy(buffer, stop, events, |bytes, offset| staged.write_at(bytes, start.saturating_add(offset)))?;
-            events.item();
-        }
-        Ok(())
-    })?;
+    match options.compression {
+        Compression::None => fill(&staged, &plan, options.jobs, events)?,
+        compression => compressed::fill(&staged, &parent, &plan, compression, options.jobs, events)?,
+    }
     let mut committed = Committed {
         index_changed: true,
         blobs_written: plan.blobs.len() as u64,
@@ -125,17 +121,37 @@ pub fn write_archive(
     Ok(committed)
 }
 
-/// Where everything goes.
-struct Plan<'p, 'a> {
-    /// The bytes before the first blob.
-    head: Vec<u8>,
-    blobs: Vec<Blob<'p, 'a>>,
-    length: u64,
+/// Writes the archive by position, several blobs at once.
+fn fill(staged: &Staged<'_>, plan: &Plan<'_, '_>, jobs: usize, events: &dyn Events) -> Result<()> {
+    events.begin("write", plan.blobs.len() as u64, total(plan.blobs.iter().map(|blob| blob.payload)));
+    // Measured: no slower than a file with holes, and a full disk is found before the work instead of after it.
+    staged.reserve(plan.length)?;
+    staged.resize(plan.length)?;
+    staged.write_at(&plan.head, 0)?;
+    let groups = schedule(plan.blobs.iter().map(|blob| blob.payload.place()));
+    workers::run(jobs, groups.len(), |number, buffer, stop| {
+        for blob in groups.get(number).into_iter().flatten().filter_map(|position| plan.blobs.get(*position)) {
+            staged.write_at(&blob.header, blob.at)?;
+            let start = blob.at.saturating_add(blob.header.len() as u64);
+            blob.payload.copy(buffer, stop, events, |bytes, offset| staged.write_at(bytes, start.saturating_add(offset)))?;
+            events.item();
+        }
+        Ok(())
+    })?;
+    Ok(())
 }
 
-struct Blob<'p, 'a> {
-    payload: &'p Payload<'a>,
-    header: Vec<u8>,
+/// Where everything goes.
+pub(super) struct Plan<'p, 'a> {
+    /// The bytes before the first blob.
+    pub(super) head: Vec<u8>,
+    pub(super) blobs: Vec<Blob<'p, 'a>>,
+    pub(super) length: u64,
+}
+
+pub(super) struct Blob<'p, 'a> {
+    pub(super) payload: &'p Payload<'a>,
+    pub(super) header: Vec<u8>,
     /// Where its header goes.
     at: u64,
 }

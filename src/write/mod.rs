@@ -5,7 +5,7 @@
 //! * [`IndexEdit`]: what a change of an index is; pure.
 //! * [`Intake`]: blobs of many images, flushed together.
 //! * [`journal`]: what a batch has done, in the layout that it writes.
-//! * [`write_archive`]: a new oci-archive.
+//! * [`write_archive`]: a new archive, compressed or not.
 //!
 //! What holds after a kill, a full disk or a failed write, at any point: a reader sees the old index or the new one,
 //! whole, and everything it names; no blob has a name that its bytes do not deserve; nothing else lies around but
@@ -13,6 +13,7 @@
 //! which anybody needs.
 
 mod archive;
+mod compressed;
 pub mod index_edit;
 pub mod journal;
 mod layout;
@@ -24,7 +25,7 @@ use crate::core::Finding;
 
 pub use archive::{ArchiveOptions, write_archive};
 pub use index_edit::IndexEdit;
-pub use layout::{Done, Intake, Layout, LayoutOptions, Trouble};
+pub use layout::{Done, Intake, Layout, LayoutOptions, Revise, Revision, Sweep, Swept, Trouble};
 pub use payload::{Content, Payload};
 
 /// What `oci-layout` says (image-spec, image-layout.md). Written into new layouts and archives, never over an old one.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::core::event::Events;
 use crate::core::fsys::ReadAt;
 use crate::core::{Code, Digest, Error, Fact, Hasher, Result};
+use crate::oci::Verified;
 
 /// Where the bytes of a blob come from.
 #[derive(Clone, Copy)]
@@ -31,6 +32,11 @@ impl<'a> Payload<'a> {
     /// A document that is in memory; its digest is computed.
     pub fn document(bytes: &'a [u8]) -> Self {
         Self { digest: Digest::sha256(bytes), size: bytes.len() as u64, content: Content::Bytes(bytes) }
+    }
+
+    /// A document that was verified or made here.
+    pub fn of(document: &'a Verified) -> Self {
+        Self { digest: document.digest().clone(), size: document.size(), content: Content::Bytes(document.bytes()) }
     }
 
     /// Its size, and where it lies in a stream, for the order of the work.

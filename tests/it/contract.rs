@@ -15,6 +15,8 @@ const NOT_HERE: &[(&str, &str)] =
 
 /// The section of the documentation in which the members of findings stand.
 const FINDING: &str = "finding";
+/// The one of referrers, which have referrers.
+const REFERRER: &str = "referrer";
 /// The one of progress lines.
 const PROGRESS: &str = "progress lines";
 /// Objects whose keys are the image's: labels and annotations.
@@ -44,6 +46,9 @@ impl Seen {
         match value {
             // A finding has its own section, wherever it stands.
             Value::Object(_) if schema != FINDING && (name == "findings[]" || path == "error") => self.walk(FINDING, "", value),
+            Value::Object(_) if [REFERRER, "airbase.referrers/v1"].contains(&schema) && name == "referrers[]" => {
+                self.walk(REFERRER, "", value);
+            }
             Value::Object(members) if MAPS.contains(&name) => {
                 members.values().for_each(|value| self.walk(schema, &format!("{path}{{}}"), value));
             }
@@ -128,7 +133,7 @@ fn contradiction(row: &Row, value: &Value) -> Option<String> {
         "one of" => value.as_str().is_some_and(|text| quoted(&row.meaning).any(|word| word == text)),
         "number" => value.is_u64(),
         "boolean" => value.is_boolean(),
-        "object" | "finding" => value.is_object(),
+        "object" | "finding" | "referrer" => value.is_object(),
         _ => false,
     };
     (!right).then(|| format!("{} is no {}: {value}", row.path, row.kind))
@@ -184,6 +189,8 @@ fn everything() -> Seen {
     moving(&mut seen, &environment);
     writing(&mut seen, &environment);
     batches(&mut seen);
+    living(&mut seen, &environment);
+    referring(&mut seen, &environment);
     for arguments in [&["demo", "story"][..], &["explain"], &["explain", "blob.missing"]] {
         seen.run(&environment, arguments, 0);
     }
@@ -446,4 +453,138 @@ fn batches(seen: &mut Seen) {
     seen.run(&environment, &["batch", "apply", "plan.jsonl", "-o", "sharded", "--shard", "1/1"], 0);
     seen.run(&environment, &["batch", "merge", "sharded"], 0);
     seen.run(&environment, &["batch", "merge", "sharded"], 0);
+}
+
+/// Referrers of an index and its platforms, with and without names, listed in every way, and one that was removed.
+fn referring(seen: &mut Seen, environment: &Environment) {
+    // A list of referrers that names one that is not there.
+    let image = Image::of(&[&layer(&["w=1"])]);
+    let mut listing = Layout::new().image("w:1", &image);
+    let child = json!({"mediaType": MANIFEST, "digest": crate::support::image::digest(b"gone"), "size": 4});
+    let list = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [child]})).unwrap();
+    let digest = listing.blob(&list);
+    listing.entry(&image.digest().replace(':', "-"), json!({"mediaType": INDEX, "digest": digest, "size": list.len()}));
+    listing.write(&environment.join("listing"));
+    let attached = seen.run(environment, &["attach", "listing:w:1", "--type", "application/x-report", "-o", "attached.tar"], 0);
+    seen.run(environment, &["copy", "attached.tar:w:1", "listing"], 0);
+    seen.run(environment, &["referrers", "listing:w:1"], 0);
+    seen.run(environment, &["doctor", "listing"], 1);
+    seen.run(environment, &["detach", "listing:w:1", attached["attached"][0]["digest"].as_str().unwrap()], 0);
+    seen.run(environment, &["copy", "apps", "layout", "--all"], 0);
+    seen.run(environment, &["doctor", "apps"], 1);
+    seen.run(environment, &["attach", "layout:many:1", "--type", "application/x-report", "--all", "-a", "k=v"], 0);
+    let stale = environment.json(&["inspect", "layout:stale:1"]).1["sources"][0]["entries"][0]["digest"].as_str().unwrap().to_owned();
+    seen.run(environment, &["tag", "layout:nowhere:1", &format!("{}.sig", stale.replace(':', "-"))], 0);
+    let (_, listed) = environment.json(&["referrers", "layout:many:1"]);
+    let of_top = listed["subjects"][0]["referrers"][0]["digest"].as_str().unwrap();
+    seen.run(environment, &["attach", &format!("layout@{of_top}"), "--type", "application/x-signature"], 0);
+    for arguments in [
+        &["referrers", "layout:many:1"][..],
+        &["referrers", "layout:stale:1"],
+        &["referrers", "apps:stale:1"],
+        &["doctor", "layout", "--fix"],
+        &["copy", "layout:many:1", "along.tar"],
+    ] {
+        seen.run(environment, arguments, 0);
+    }
+    let of_platform = listed["subjects"][1]["referrers"][0]["digest"].as_str().unwrap();
+    seen.run(environment, &["detach", "layout:many:1", of_platform], 0);
+    seen.run(environment, &["tag", "layout:many:1", "many:2"], 0);
+    seen.run(environment, &["rm", "layout:many:1", "--referrers"], 0);
+    seen.run(environment, &["rm", "layout:many:2"], 0);
+    seen.run(environment, &["gc", "layout", "--grace", "0"], 0);
+    seen.run(environment, &["gc", "layout", "--grace", "0", "--apply"], 0);
+}
+
+/// Statements of several tools on images with bases, lines, gaps and circles.
+fn living(seen: &mut Seen, environment: &Environment) {
+    const MICROSOFT: &str = "application/vnd.microsoft.artifact.lifecycle";
+    const MICROSOFT_KEY: &str = "vnd.microsoft.artifact.lifecycle.end-of-life.date";
+    const OWN: &str = "application/vnd.airbase.lifecycle.v1+json";
+    let at = |more: &[&'static str]| -> Vec<&'static str> { [&["lifecycle"], more, &["--at", "2026-11-21"]].concat() };
+    let named = |image: Image, name: &str| image.annotated("org.opencontainers.image.ref", name);
+    let support = "org.opencontainers.image.support.end-of-life";
+    let os = Image::of(&[&layer(&["os=1"])]).annotated(support, "2026-01-01").with("Labels", json!({"com.docker.dhi.version": "9"}));
+    let java = os.and(&[&layer(&["java=1"])]);
+    let app = java
+        .and(&[&layer(&["app=1"])])
+        .annotated("org.opencontainers.image.version", "1")
+        .annotated("org.opencontainers.image.revision", "2")
+        .annotated(support, "20270101");
+    let next = named(app.clone(), "next").with_top("created", json!("2025-01-01T00:00:00Z"));
+    let only = |image: &Image, name: &str| named(image.clone(), name);
+    let rebased = only(&app, "one").annotated("dev.airbase.rebase.from", &only(&app, "line").digest());
+    let mut layout = Layout::new()
+        .image("os:1", &os)
+        .image("java:1", &java)
+        .index("app:1", &[&app, &app.clone().platform("arm64")], json!({}))
+        .index("app:2", &[&next], json!({}))
+        .index("whole:1", &[&only(&app, "whole")], json!({}))
+        .image("pile:1", &only(&app, "pile"))
+        .image("torn:1", &only(&app, "torn"))
+        .image("line:1", &only(&app, "line"))
+        .image("one:1", &rebased)
+        .image("two:1", &rebased.clone().annotated("two", "2"))
+        .image("round:1", &only(&app, "round"))
+        .image("silent:1", &Image::of(&[&layer(&["silent=1"])]));
+    let mut say = |subject: &Image, artifact_type: &str, annotations: Value| {
+        let empty = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": layout.blob(b"{}"), "size": 2});
+        let described = json!({"mediaType": MANIFEST, "digest": subject.digest(), "size": subject.manifest_bytes().len()});
+        let document = json!({"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": artifact_type, "config": empty, "layers": [empty],
+            "subject": described, "annotations": annotations});
+        let bytes = serde_json::to_vec(&document).unwrap();
+        let digest = layout.blob(&bytes);
+        layout.entry("", json!({"mediaType": MANIFEST, "digest": digest, "size": bytes.len(), "artifactType": artifact_type}));
+    };
+    say(&java, MICROSOFT, json!({MICROSOFT_KEY: "2026-09-01"}));
+    let pile = only(&app, "pile");
+    say(&pile, MICROSOFT, json!({MICROSOFT_KEY: "2026-11-01", "org.opencontainers.image.created": "2026-11-02T00:00:00Z"}));
+    say(&pile, MICROSOFT, json!({MICROSOFT_KEY: "2026-11-03", "org.opencontainers.image.created": "2026-10-02T00:00:00Z"}));
+    say(&pile, OWN, json!({"dev.airbase.lifecycle.status": "deprecated", "org.opencontainers.image.created": "2026-01-02T00:00:00Z"}));
+    say(&pile, OWN, json!({"dev.airbase.lifecycle.status": "active", "dev.airbase.lifecycle.recorded": "2031-01-01T00:00:00Z"}));
+    say(&pile, "application/vnd.example.lifecycle", json!({"note": "x"}));
+    for date in ["2026-11-01", "2026-11-02"] {
+        say(&only(&app, "torn"), MICROSOFT, json!({MICROSOFT_KEY: date}));
+    }
+    layout.write(&environment.join("life"));
+    seen.run(environment, &at(&["show", "life:app:1", "--bases", "life"]), 0);
+    let everything = ["set", "life:app:1", "--eol", "2026-12-24", "--end-of-support", "2026-12-01", "--general-availability", "2024-01-01"];
+    let words = ["--reason", "r", "--url", "u", "--channel", "app", "--issuer", "team"];
+    seen.run(environment, &at(&[&everything[..], &words].concat()), 0);
+    seen.run(environment, &at(&everything), 0);
+    seen.run(environment, &at(&["supersede", "life:app:1", "--by", "life:app:2", "--issuer", "team"]), 0);
+    seen.run(environment, &at(&["set", "life:whole:1", "--status", "deprecated", "--index-only"]), 0);
+    for image in ["app:1", "whole:1", "pile:1", "torn:1"] {
+        let image: &'static str = Box::leak(format!("life:{image}").into_boxed_str());
+        seen.run(environment, &at(&["show", image]), 0);
+        seen.run(environment, &at(&["history", image]), 0);
+    }
+    for (deny, grace) in [("end-of-life,ambiguous,base-end-of-life,superseded", "0"), ("end-of-life,deprecated", "400d")] {
+        let check = at(&["check", "life", "--bases", "life", "--deny", deny, "--grace", grace]);
+        seen.run(environment, &check, i32::from(grace == "0"));
+    }
+    seen.run(environment, &at(&["report", "life", "--bases", "life"]), 0);
+    let trace = |seen: &mut Seen, digest: &str, status| {
+        seen.run(environment, &["lifecycle", "trace", digest, "life", "--at", "2026-11-21"], status);
+    };
+    let arm = app.clone().platform("arm64").digest();
+    trace(seen, &app.digest(), 0);
+    trace(seen, &arm, 1);
+    trace(seen, &only(&app, "line").digest(), 4);
+    trace(seen, &digest_of(b"nobody"), 1);
+    seen.run(environment, &at(&["supersede", "life:round:1", "--by", "life:os:1"]), 0);
+    seen.run(environment, &at(&["supersede", "life:os:1", "--by", "life:round:1", "--force"]), 0);
+    trace(seen, &os.digest(), 1);
+    let list = json!({"EolDate": "2026-11-12", "EolDigests": [{"Digest": app.digest()}, {"Digest": os.digest()}, {"Digest": digest_of(b"x")}, {"Digest": "x"}]});
+    fs::write(environment.join("list.json"), serde_json::to_vec(&list).unwrap()).unwrap();
+    seen.run(environment, &at(&["import", "list.json", "life", "--dry-run"]), 1);
+    seen.run(environment, &at(&["import", "list.json", "life"]), 1);
+    seen.run(environment, &at(&["import", "list.json", "life"]), 1);
+    for image in ["life:pile:1", "life:torn:1", "life:app:1"] {
+        seen.run(environment, &["lifecycle", "compact", image, "--at", "2026-11-21"], 0);
+    }
+}
+
+fn digest_of(bytes: &[u8]) -> String {
+    crate::support::image::digest(bytes)
 }

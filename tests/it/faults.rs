@@ -8,15 +8,20 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use airbase::core::clock::Time;
 use airbase::core::fsys::{Faults, is_temporary};
 use airbase::core::{Code, Result};
+use airbase::oci::media_type::Compression;
+use airbase::plan::lifecycle::time::Span;
 use airbase::plan::rebase::created::CreatedPolicy;
 use airbase::verbs::rebase::{MissingPlatform, TrustPlatform};
-use airbase::verbs::{Context, Form, Output, copy, rebase, tag};
+use airbase::verbs::referrers::{self, Attach};
+use airbase::verbs::{Context, Form, Output, copy, gc, rebase, rm, tag};
 use rustix::io::Errno;
 use serde_json::json;
 
 use crate::support::environment::snapshot;
+use crate::support::image::gzip;
 use crate::support::{Contents, Environment, Image, Layout, layer};
 
 /// What lies in the place of the target before the command runs.
@@ -62,7 +67,12 @@ impl Place<'_> {
     fn output(&self) -> Output {
         if self.target.extension().is_some() {
             let form = if self.target.ends_with("docker.tar") { Form::Docker } else { Form::Oci };
-            Output::Archive { path: self.target.clone(), form, overwrite: self.overwrite }
+            let compression = match self.target.extension().and_then(std::ffi::OsStr::to_str) {
+                Some("tgz") => Compression::Gzip,
+                Some("zst") => Compression::Zstd,
+                _ => Compression::None,
+            };
+            Output::Archive { path: self.target.clone(), form, compression, overwrite: self.overwrite }
         } else {
             Output::Layout(self.target.clone())
         }
@@ -92,7 +102,8 @@ impl Place<'_> {
     }
 
     fn copy(&self, source: String, all: bool, context: Context<'_>) -> Result<()> {
-        copy::copy(&copy::Request { source, all, platform: None, output: self.output(), name: None, mtime: 0 }, context).map(drop)
+        copy::copy(&copy::Request { source, all, platform: None, output: self.output(), name: None, referrers: None, mtime: 0 }, context)
+            .map(drop)
     }
 
     fn annotate(&self, image: &str, all: bool, name: &str, context: Context<'_>) -> Result<()> {
@@ -178,6 +189,7 @@ fn sweep(case: &Case) {
     world.bases.write(&inputs.join("bases"));
     world.app.write(&inputs.join("app"));
     world.app.write_archive(&inputs.join("app.tar"));
+    std::fs::write(inputs.join("app.tar.gz"), gzip(&std::fs::read(inputs.join("app.tar")).unwrap())).unwrap();
     let untouched = snapshot(inputs.path());
     let prepared = |directory: &Environment| {
         let target = directory.join(case.target);
@@ -290,6 +302,17 @@ fn a_rebase_into_an_archive() {
 }
 
 #[test]
+fn a_rebase_into_a_compressed_archive() {
+    let run = |place: &Place<'_>, context: Context<'_>| place.rebase(place.input("app.tar:app:1"), &["app:2"], context);
+    sweep(&Case { name: "rebase into a new archive in gzip", before: Before::Nothing, target: "target.tgz", run });
+    sweep(&Case { name: "rebase over an archive, into zstd", before: Before::Archive, target: "target.tar.zst", run });
+    // Blobs of a compressed input are copied aside first.
+    let run = |place: &Place<'_>, context: Context<'_>| place.rebase(place.input("app.tar.gz:app:1"), &["app:2"], context);
+    sweep(&Case { name: "rebase from gzip over an archive, into gzip", before: Before::Archive, target: "target.tgz", run });
+    sweep(&Case { name: "rebase from gzip into a new archive in zstd", before: Before::Nothing, target: "target.tar.zst", run });
+}
+
+#[test]
 fn a_copy() {
     let run = |place: &Place<'_>, context: Context<'_>| place.copy(place.input("app.tar"), true, context);
     sweep(&Case { name: "copy into a layout", before: Before::Other, target: "target", run });
@@ -326,6 +349,88 @@ fn names_and_annotations() {
         target: "target.tar",
         run: |place, context| place.annotate(&place.input("app.tar:tool"), false, "tool:red", context),
     });
+}
+
+/// Attaches a report to an image and its platforms.
+fn attach(image: String, output: Option<Output>, context: Context<'_>) -> Result<()> {
+    let request = Attach {
+        image,
+        files: Vec::new(),
+        artifact_type: "application/x-report".to_owned(),
+        annotations: Vec::new(),
+        created: Time::parse("2026-01-02T03:04:05Z").unwrap(),
+        all: true,
+        platform: None,
+        missing: None,
+        output,
+        names: Vec::new(),
+        mtime: 0,
+    };
+    referrers::attach(&request, context).map(drop)
+}
+
+#[test]
+fn something_is_attached() {
+    sweep(&Case {
+        name: "attach in place",
+        before: Before::App,
+        target: "target",
+        run: |place, context| attach(place.in_target("app:1"), None, context),
+    });
+    let run = |place: &Place<'_>, context: Context<'_>| attach(place.input("app:app:1"), Some(place.output()), context);
+    sweep(&Case { name: "attach into another layout", before: Before::Other, target: "target", run });
+    sweep(&Case { name: "attach into a new layout", before: Before::Nothing, target: "target", run });
+    sweep(&Case { name: "attach over an archive", before: Before::Archive, target: "target.tar", run });
+}
+
+/// What is removed cannot be removed twice, so these are told apart from the others: whatever happened, the index is the old or
+/// the new one, all that it names is whole, and running it again ends as if nothing had happened.
+#[test]
+fn what_goes_is_gone_or_whole() {
+    let world = World::new();
+    let created = Context { jobs: 1, ..Context::standard() };
+    let collect = |place: &Path, context: Context<'_>| {
+        let request = gc::Request { path: place.to_owned(), apply: true, grace: Span::NONE, now: Time::now() };
+        gc::gc(&request, context).map(drop)
+    };
+    let prepared = |directory: &Environment| {
+        let target = directory.join("target");
+        world.app.write(&target);
+        attach(format!("{}:app:1", target.display()), None, created).unwrap();
+        attach(format!("{}:tool", target.display()), None, created).unwrap();
+        rm::rm(&format!("{}:app:1", target.display()), false, created).unwrap();
+        target
+    };
+    let undisturbed = Environment::in_memory();
+    let target = prepared(&undisturbed);
+    let old = Contents::of(&target).index();
+    collect(&target, created).unwrap();
+    let new = Contents::of(&target);
+    assert_eq!(new.whole(), new.blobs().into_keys().collect());
+    assert_ne!(new.index(), old);
+    for kind in KINDS {
+        for n in 1.. {
+            let what = format!("gc, {kind} at {n}");
+            let directory = Environment::in_memory();
+            let target = prepared(&directory);
+            let faults = gate(kind, n);
+            let code = collect(&target, Context { jobs: 1, faults: &faults, ..Context::standard() }).err().map(|error| error.code());
+            let now = Contents::of(&target);
+            now.whole();
+            assert!(now.index() == old || now.index() == new.index(), "{what}");
+            if !matches!(code, None | Some(Code::IoAfterPublication)) && kind != "kill" {
+                // Deleting may have begun, and only of what the new index does not name.
+                assert!(now.index() == new.index() || now.blobs().len() > new.blobs().len(), "{what}: {code:?}");
+            }
+            collect(&target, created).unwrap_or_else(|error| panic!("{what}, again: {error}"));
+            assert!(state(&target) == state(&undisturbed.join("target")), "{what}: the second run gives something else");
+            if faults.refused() == 0 {
+                assert_eq!(code, None, "{what}");
+                assert!(n > 4, "{what}: that is all");
+                break;
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! The forms in which images arrive: layouts, archives, what docker saved, and each of these inside gzip or zstd.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use serde_json::json;
 
-use crate::support::image::{Compression, ReadBack, archive, digest, texts};
+use crate::support::image::{Compression, ReadBack, archive, digest, gzip, texts};
 use crate::support::{Environment, Image, Layer, Layout, layer};
 
 /// What `docker save` wrote before version 25: a directory for each layer, not compressed, and the config under its digest.
@@ -27,12 +26,6 @@ fn docker_save(images: &[(&[&str], &Image)]) -> Vec<(String, Vec<u8>)> {
     files.push(("manifest.json".into(), serde_json::to_vec(&items).unwrap()));
     files.push(("repositories".into(), b"{}".to_vec()));
     files
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
 }
 
 fn write(path: &Path, bytes: &[u8]) {
@@ -161,6 +154,24 @@ fn several_images_linked_layers_and_compressed_layers_are_read() {
     assert_eq!(manifest["layers"][1]["digest"], own.digest());
     assert_eq!(manifest["layers"][1]["mediaType"], "application/vnd.oci.image.layer.v1.tar+gzip");
     environment.refused(&["copy", "all.tar", "other"], "ref.ambiguous", 4);
+}
+
+/// The first bytes of a file say what it is, but not alone.
+#[test]
+fn archives_that_begin_like_something_else_are_read() {
+    let environment = Environment::new();
+    let mut files = vec![("BZh.txt".to_owned(), b"no bzip2".to_vec())];
+    files.extend(Layout::new().image("shop:1", &family().app).files());
+    write(&environment.join("letters.tar"), &archive(&files));
+    environment.ok(&["fsck", "letters.tar"]);
+    // An archive of less than one block, behind a frame that zstd passes over.
+    let config = br#"{"rootfs":{"type":"layers","diff_ids":[]}}"#.to_vec();
+    let manifest = br#"[{"Config":"c.json","RepoTags":["a:1"],"Layers":[]}]"#.to_vec();
+    let tar = archive(&[("c.json".to_owned(), config), ("manifest.json".to_owned(), manifest)]);
+    let zstd = zstd::encode_all(tar.as_slice(), 19).unwrap();
+    assert!(zstd.len() < 400);
+    write(&environment.join("skipped.tar.zst"), &[b"\x50\x2a\x4d\x18\x01\0\0\0x".as_slice(), &zstd].concat());
+    assert!(environment.ok(&["inspect", "skipped.tar.zst"]).out.contains("a:1"));
 }
 
 #[test]

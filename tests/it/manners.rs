@@ -155,6 +155,11 @@ const VERBS: &[(&str, &[&str])] = &[
     ("tag", &["tag", "app:app:1", "app:2"]),
     ("annotate", &["annotate", "app:app:1", "-a", "k=v", "-t", "app:3"]),
     ("untag", &["untag", "app:app:3"]),
+    ("attach", &["attach", "app:app:1", "--type", "application/x-report"]),
+    ("referrers", &["referrers", "app:app:1"]),
+    ("doctor", &["doctor", "app"]),
+    ("rm", &["rm", "app:app:2"]),
+    ("gc", &["gc", "app"]),
     ("explain", &["explain", "blob.missing"]),
 ];
 
@@ -185,7 +190,7 @@ fn an_error_in_json_says_the_same_and_the_status() {
         (&["inspect", "nowhere"][..], "ref.path_missing", 2),
         (&["ls", "app", "nothing"], "ref.not_found", 4),
         (&["rebase", "app", "--onto", "bases:os:old", "--from", "bases:os:new", "-o", "x"], "base.mismatch", 4),
-        (&["copy", "app", "out.tar.gz"], "usage.output", 2),
+        (&["copy", "app", "out.tar.xz"], "usage.output", 2),
         (&["explain", "no.such.code"], "usage.argument", 2),
         (&["fsck", "app", "--level", "9"], "usage.argument", 2),
     ] {
@@ -400,7 +405,7 @@ fn help(environment: &Environment, words: &[&str]) -> String {
 fn hints_name_only_what_exists() {
     let environment = Environment::new();
     let mut helps: Vec<(String, String)> = vec![(String::new(), help(&environment, &[]))];
-    for words in VERBS.iter().map(|(_, arguments)| words(arguments)).chain([vec!["cat"], vec!["demo"]]) {
+    for words in VERBS.iter().map(|(_, arguments)| words(arguments)).chain([vec!["cat"], vec!["demo"], vec!["detach"]]) {
         helps.push((words.join(" "), help(&environment, &words)));
     }
     let flags: BTreeSet<String> = helps.iter().flat_map(|(_, help)| words_with(help, "--")).collect();

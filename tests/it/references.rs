@@ -171,6 +171,26 @@ fn the_only_image_is_what_a_person_would_call_so() {
     let _ = environment.refused(&["cat", "empty"], "ref.not_found", 4);
 }
 
+/// crane writes the type of an image's config as the artifact type of its entry.
+#[test]
+fn an_entry_that_repeats_the_type_of_its_config_is_an_image() {
+    let environment = Environment::new();
+    let (base, app) = (image("base"), image("base").and(&[&layer(&["app=1"])]));
+    let mut layout = Layout::new().image("", &app);
+    layout.entries[0]["artifactType"] = json!("application/vnd.oci.image.config.v1+json");
+    layout.write(&environment.join("pulled"));
+    Layout::new().image("base", &base).write(&environment.join("bases"));
+    assert_eq!(word(&environment, "pulled"), "base");
+    let (_, dependents) = environment.json(&["base", "dependents", "bases", "pulled"]);
+    assert_eq!(dependents["dependents"].as_array().map(Vec::len), Some(1), "{dependents:#}");
+    let (_, shown) = environment.json(&["inspect", "pulled"]);
+    assert_eq!(shown["sources"][0]["entries"][0]["kind"], "image");
+    // Any other type says that it is no image, whatever its config is.
+    layout.entries[0]["artifactType"] = json!("application/spdx+json");
+    layout.write(&environment.join("other"));
+    environment.refused(&["cat", "other", "file"], "ref.not_found", 4);
+}
+
 #[test]
 fn transports_are_understood_and_checked() {
     let environment = Environment::new();

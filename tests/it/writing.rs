@@ -577,12 +577,14 @@ fn forms_that_cannot_be_written_are_refused_by_name() {
     sample.layout().write(&environment.join("in"));
     let before = snapshot(environment.path());
     for (output, word) in [
-        ("docker-archive:x.tar.gz", "compressed"),
-        ("x.tar.gz", "compressed"),
-        ("x.tgz:a:1", "compressed"),
-        ("x.tar.zst", "compressed"),
-        ("x.tar.xz", "compressed"),
-        ("oci-archive:x.tar.gz", "compressed"),
+        ("x.tar.xz", ".xz"),
+        ("docker-archive:x.tar.bz2", ".bz2"),
+        ("oci-archive:x.lz4", ".lz4"),
+        ("x.zip:a:1", ".zip"),
+        ("x.txz", ".txz"),
+        // These do not say that they are archives.
+        ("x.gz", "x.tar.gz"),
+        ("docker-archive:x.zst", "x.tar.zst"),
     ] {
         for arguments in [&["copy", "in:os:1", output][..], &["annotate", "in:os:1", "-a", "k=v", "-o", output]] {
             let outcome = environment.refused(arguments, "usage.output", 2);

@@ -4,13 +4,14 @@ use crate::cli::terminal::Terminal;
 use crate::core::Result;
 use crate::verbs::Output;
 use crate::verbs::copy::{Request, copy};
+use crate::verbs::referrers::Carry;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The image
     #[arg(value_name = "SRC")]
     source: String,
-    /// Where it goes: DIR[:NAME] or FILE.tar[:NAME]
+    /// Where it goes: DIR[:NAME], or FILE.tar[:NAME], also .tar.gz and .tar.zst
     #[arg(value_name = "DST")]
     destination: String,
     /// Copy every image of the source under its own name
@@ -19,9 +20,26 @@ pub struct Arguments {
     /// Copy one platform only: OS/ARCHITECTURE[/VARIANT]
     #[arg(long, value_name = "PLATFORM", conflicts_with = "all")]
     platform: Option<String>,
+    /// Which referrers go along: signatures, SBOMs, statements
+    #[arg(long, value_enum, default_value_t = Referrers::All)]
+    referrers: Referrers,
+    /// Only referrers of this artifact type, with all that refers to them
+    #[arg(long = "type", value_name = "TYPE")]
+    types: Vec<String>,
+    /// How deep: 1 is what refers to the image, 2 also what refers to that
+    #[arg(long, value_name = "N")]
+    depth: Option<usize>,
     /// Replace an archive that exists
     #[arg(long)]
     overwrite: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Referrers {
+    /// All of them, as deep as they go
+    All,
+    /// None
+    None,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
@@ -32,6 +50,8 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         platform: super::platform(arguments.platform.as_deref())?,
         output,
         name,
+        referrers: (arguments.referrers == Referrers::All)
+            .then(|| Carry { types: arguments.types.clone(), depth: arguments.depth.unwrap_or(usize::MAX) }),
         mtime: Terminal::mtime()?,
     };
     let report = copy(&request, terminal.context())?;

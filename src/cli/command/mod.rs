@@ -1,24 +1,31 @@
 //! One file is one verb.
 
 pub(super) mod annotate;
+pub(super) mod attach;
 pub(super) mod base;
 pub(super) mod batch;
 pub(super) mod cat;
 pub(super) mod copy;
 pub(super) mod demo;
+pub(super) mod detach;
+pub(super) mod doctor;
 pub(super) mod explain;
 pub(super) mod fsck;
+pub(super) mod gc;
 pub(super) mod generate;
 pub(super) mod index;
 pub(super) mod inspect;
+pub(super) mod lifecycle;
 pub(super) mod ls;
 pub(super) mod outdated;
 pub(super) mod rebase;
+pub(super) mod referrers;
+pub(super) mod rm;
 pub(super) mod tag;
 pub(super) mod untag;
 
 use super::arguments::{Command, Line};
-use super::options::Destination;
+use super::options::{Destination, Format};
 use super::terminal::Terminal;
 use crate::core::{Code, Error, Fact, Result};
 use crate::oci::Platform;
@@ -27,8 +34,10 @@ use crate::verbs::Output;
 
 /// Runs one command; gives the exit status.
 pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
-    if !matches!(line.command, Command::Batch(batch::Command::Report(_))) {
-        terminal.refuse_csv()?;
+    let has_csv = matches!(line.command, Command::Lifecycle(lifecycle::Command::Report(_)) | Command::Batch(batch::Command::Report(_)));
+    if line.global.format == Format::Csv && !has_csv {
+        return Err(Error::new(Code::UsageArgument, "only `lifecycle report` and `batch report` have a form as comma-separated values")
+            .found(Fact::new("csv", "--format")));
     }
     match &line.command {
         Command::Inspect(arguments) => inspect::run(arguments, terminal),
@@ -44,6 +53,13 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Tag(arguments) => tag::run(arguments, terminal),
         Command::Untag(arguments) => untag::run(arguments, terminal),
         Command::Annotate(arguments) => annotate::run(arguments, terminal),
+        Command::Attach(arguments) => attach::run(arguments, terminal),
+        Command::Referrers(arguments) => referrers::run(arguments, terminal),
+        Command::Detach(arguments) => detach::run(arguments, terminal),
+        Command::Doctor(arguments) => doctor::run(arguments, terminal),
+        Command::Lifecycle(command) => lifecycle::run(command, terminal),
+        Command::Rm(arguments) => rm::run(arguments, terminal),
+        Command::Gc(arguments) => gc::run(arguments, terminal),
         Command::Demo(arguments) => demo::run(arguments, terminal),
         Command::Explain(arguments) => explain::run(arguments, terminal),
         Command::Generate(arguments) => generate::run(arguments),

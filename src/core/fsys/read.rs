@@ -74,7 +74,7 @@ impl File {
         Self::check(fd, path.to_owned())
     }
 
-    fn check(fd: OwnedFd, path: PathBuf) -> Result<Self> {
+    pub(super) fn check(fd: OwnedFd, path: PathBuf) -> Result<Self> {
         let file = std::fs::File::from(fd);
         let metadata = file.metadata().map_err(|error| Error::io(format!("examine {}", shown(&path)), error))?;
         if !metadata.is_file() {

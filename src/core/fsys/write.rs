@@ -61,6 +61,16 @@ pub struct Stamp {
 }
 
 impl Stamp {
+    /// When the content was last changed, in seconds since 1970.
+    pub fn modified(&self) -> i64 {
+        self.modified.0
+    }
+
+    /// The size in bytes.
+    pub fn size(&self) -> u64 {
+        u64::try_from(self.size).unwrap_or(0)
+    }
+
     #[expect(clippy::useless_conversion, clippy::cast_possible_wrap, reason = "the widths differ between architectures")]
     fn of(stat: &Stat) -> Self {
         Self {
@@ -390,6 +400,19 @@ impl<'a> Staged<'a> {
         Ok(())
     }
 
+    /// Reads some of the bytes at `offset`; 0 only at the end or for an empty buffer.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        loop {
+            match rustix::io::pread(&self.fd, &mut *buffer, offset) {
+                Err(Errno::INTR) => {}
+                other => return other.map_err(io::Error::from),
+            }
+        }
+    }
+
     /// Sets the size; what was not written reads as zeros.
     pub fn resize(&self, length: u64) -> Result<()> {
         self.home.change(Operation::Resize, || rustix::fs::ftruncate(&self.fd, length)).map_err(|errno| self.failed("size", errno))
@@ -515,6 +538,19 @@ impl<'a> Staged<'a> {
         Ok(())
     }
 
+    /// Ends the writing: what was written can be read, and is gone when nobody holds it any more.
+    ///
+    /// # Errors
+    /// `io`.
+    pub fn into_file(mut self) -> Result<super::File> {
+        if let Some(name) = self.name.take() {
+            self.home.unlink(&name)?;
+        }
+        let fd =
+            self.fd.try_clone().map_err(|error| Error::io(format!("keep a new file in {}", shown(self.home.directory.path())), error))?;
+        super::File::check(fd, self.home.directory.path().to_owned())
+    }
+
     /// Leaves the temporary name to the caller, who moved something else under it.
     pub fn forget(mut self) -> Option<String> {
         self.name.take()
@@ -593,6 +629,19 @@ mod tests {
             assert_eq!(directory.directory().file("a").unwrap().unwrap().read_all(9).unwrap().unwrap(), b"other");
             drop(directory.stage().unwrap());
             assert_eq!(directory.directory().entries(".").unwrap().len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_staged_file_that_is_kept_is_read_and_has_no_name() {
+        for faults in [Faults::none(), Faults::count().lacking(Operation::Stage, Errno::OPNOTSUPP)] {
+            let place = tempfile::tempdir().unwrap();
+            let directory = WriteDirectory::open(place.path(), &faults).unwrap();
+            let staged = directory.stage().unwrap();
+            staged.write_at(b"hello", 0).unwrap();
+            let file = staged.into_file().unwrap();
+            assert_eq!(directory.directory().entries(".").unwrap().len(), 0);
+            assert_eq!(file.read_all(9).unwrap().unwrap(), b"hello");
         }
     }
 }

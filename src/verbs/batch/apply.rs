@@ -330,6 +330,10 @@ impl<'a, 'l> Run<'a, 'l> {
         self.workshop.close();
         if let Some((layout, _)) = layout {
             self.list(layout)?;
+            // With shards, that is for who merges to say.
+            if self.request.shard.is_none() {
+                self.journal.listed()?;
+            }
         }
         self.context.events.end();
         self.report.left += rest.len();

@@ -111,7 +111,7 @@ struct Planner<'a> {
     states: HashMap<usize, State>,
     /// The manifests and indexes on which something stands or should stand.
     ground: Mutex<BTreeSet<Digest>>,
-    /// The images of which others say that they were made of them.
+    /// The images of which others say that they were made of them, and platforms of indexes: without a name they are none of their own.
     rebased: Mutex<HashSet<Digest>>,
 }
 
@@ -389,8 +389,14 @@ impl Planner<'_> {
         }
     }
 
-    /// Notes of which image this one was made by an earlier rebase, if that one is here.
+    /// Notes of which image this one was made by an earlier rebase, if that one is here; and the platforms of an index, which may have
+    /// entries of their own beside it.
     fn note_origin(&self, tree: &Tree) {
+        if let Tree::Index(_) = tree {
+            let listed = tree.images().into_iter().map(|image| &image.descriptor.digest);
+            let listed = listed.filter(|digest| self.survey.with_digest(digest, None).is_some()).cloned();
+            self.rebased.lock().unwrap_or_else(PoisonError::into_inner).extend(listed);
+        }
         let annotations = match tree {
             Tree::Image(image) => &image.manifest.annotations,
             Tree::Index(index) => &index.index.annotations,

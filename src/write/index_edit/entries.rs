@@ -130,13 +130,17 @@ impl<'a> Entries<'a> {
     pub(super) fn replace(&mut self, name: &str, descriptor: Option<&str>, limits: &Limits) -> Result<()> {
         let holders = self.by_name.remove(name).unwrap_or_default();
         let Some(descriptor) = descriptor else {
-            holders.into_iter().for_each(|at| self.drop_entry(at));
+            for at in holders {
+                self.drop_entry(at);
+            }
             return Ok(());
         };
         let node = Document::parse(descriptor.as_bytes(), limits)?.root().expect(Kind::Object, "the descriptor")?;
         let digest = digest_of(node)?;
         let [first, rest @ ..] = holders.as_slice() else { return self.append(node, digest, Some(name), limits) };
-        rest.iter().for_each(|at| self.drop_entry(*at));
+        for at in rest {
+            self.drop_entry(*at);
+        }
         self.by_name.insert(name.to_owned(), vec![*first]);
         let Some(old) = self.all.get(*first).map(|entry| entry.digest.clone()) else { return Ok(()) };
         if old.as_deref() == Some(&digest) {

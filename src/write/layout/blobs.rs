@@ -3,7 +3,7 @@
 use super::{FLUSHED_SINGLY, Layout, WAVE};
 use crate::core::event::Events;
 use crate::core::fsys::{EntryKind, File, Published, Staged, WriteDirectory, schedule};
-use crate::core::{Algorithm, Code, Error, Fact, Finding, Result, workers};
+use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Result, workers};
 use crate::write::Committed;
 use crate::write::payload::{Payload, total};
 use std::collections::BTreeMap;
@@ -117,6 +117,12 @@ impl Layout {
         }
     }
 
+    /// Whether this handle verified the blob, and the file is still the same one.
+    pub(super) fn knows(&self, root: &WriteDirectory, digest: &Digest) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(digest).copied();
+        known.is_some() && root.stamp(&digest.blob_path()) == known
+    }
+
     /// Verifies the blob if its name is there, stages it if not.
     fn stage<'r>(
         &self,
@@ -126,9 +132,7 @@ impl Layout {
         stop: &AtomicBool,
         events: &dyn Events,
     ) -> Result<Outcome<'r>> {
-        let path = payload.digest.blob_path();
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&payload.digest).copied();
-        if known.is_some() && root.stamp(&path) == known {
+        if self.knows(root, &payload.digest) {
             events.bytes(payload.size);
             return Ok(Outcome::Known);
         }

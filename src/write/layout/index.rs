@@ -1,20 +1,21 @@
 //! The index of a layout, exchanged in one step.
 
-use super::{INDEX, Layout, MERGES, TORN_PAUSE, TORN_READS};
+use super::{Change, INDEX, Layout, MERGES, TORN_PAUSE, TORN_READS};
 use crate::core::clock::Stopwatch;
+use crate::core::event::Silent;
 use crate::core::fsys::{IndexLock, Staged, WriteDirectory, shown};
 use crate::core::{Code, Digest, Error, Fact, Result, Severity, clock};
 use crate::format::json::Document;
-use crate::write::index_edit::IndexEdit;
-use crate::write::{Committed, index_edit};
+use crate::oci::Verified;
+use crate::write::{Committed, Payload, index_edit};
 
 impl Layout {
     /// Reads the index and applies the edits. A file that cannot be read may be in the middle of being written in place
     /// by another program, so it gets a little time.
-    pub(super) fn plan(&self, root: &WriteDirectory, edits: &[IndexEdit]) -> Result<Plan> {
+    pub(super) fn plan(&self, root: &WriteDirectory, change: Change<'_>) -> Result<Plan> {
         let mut reads = 0;
         loop {
-            match self.try_plan(root, INDEX, edits) {
+            match self.try_plan(root, INDEX, change) {
                 Err(Unready::Torn(error)) if reads >= TORN_READS => return Err(error),
                 Err(Unready::Torn(_)) => clock::sleep(TORN_PAUSE),
                 Err(Unready::Refused(error)) => return Err(error),
@@ -24,16 +25,41 @@ impl Layout {
         }
     }
 
-    fn try_plan(&self, root: &WriteDirectory, name: &str, edits: &[IndexEdit]) -> Result<Plan, Unready> {
+    fn try_plan(&self, root: &WriteDirectory, name: &str, change: Change<'_>) -> Result<Plan, Unready> {
         let bytes = self.read_index(root, name)?;
         let limits = &self.options.limits;
-        // Edits bring JSON too; only what is wrong with the index itself can heal by waiting.
-        if let Err(error) = Document::parse(&bytes, limits) {
-            return Err(self.unreadable(&bytes, error));
+        // Edits bring JSON too; only what is wrong with the index itself can heal by waiting. Who is asked for edits may trip over
+        // it first, so whatever the error, the index is looked at.
+        let decided = change.of(&bytes).and_then(|revision| {
+            let text = std::str::from_utf8(&bytes).map_or_else(|_| Document::parse(&bytes, limits).map(|_| ""), Ok)?;
+            index_edit::apply(text, &revision.edits, limits).map(|text| (revision, text))
+        });
+        let (revision, text) = match decided {
+            Ok(decided) => decided,
+            Err(error) => {
+                return Err(match Document::parse(&bytes, limits) {
+                    Ok(_) => Unready::Refused(error),
+                    Err(error) => self.unreadable(&bytes, error),
+                });
+            }
+        };
+        Ok(Plan { bytes, text, documents: revision.documents })
+    }
+
+    /// Writes what a new index will name. What is there already costs nothing.
+    pub(super) fn write_documents(&self, root: &WriteDirectory, documents: &[Verified], committed: &mut Committed) -> Result<()> {
+        let payloads: Vec<Payload<'_>> = documents.iter().map(Payload::of).collect();
+        let payloads: Vec<&Payload<'_>> = payloads.iter().filter(|payload| !self.knows(root, &payload.digest)).collect();
+        if payloads.is_empty() { Ok(()) } else { self.write_blobs(root, &payloads, &Silent, committed) }
+    }
+
+    /// Whether the index still says what the plan was made for.
+    pub(super) fn is_unchanged(&self, root: &WriteDirectory, plan: &Plan) -> Result<bool> {
+        match self.read_index(root, INDEX) {
+            Ok(bytes) => Ok(bytes == plan.bytes),
+            Err(Unready::Torn(_)) => Ok(false),
+            Err(Unready::Refused(error)) => Err(error),
         }
-        let text = std::str::from_utf8(&bytes).unwrap_or_default();
-        let text = index_edit::apply(text, edits, limits).map_err(Unready::Refused)?;
-        Ok(Plan { bytes, text })
     }
 
     fn unreadable(&self, bytes: &[u8], error: Error) -> Unready {
@@ -67,21 +93,22 @@ impl Layout {
     }
 
     /// Replaces the index; `false` if the edits turned out to be there already.
-    pub(super) fn commit_index(&self, root: &WriteDirectory, first: Plan, edits: &[IndexEdit], committed: &mut Committed) -> Result<bool> {
+    pub(super) fn commit_index(&self, root: &WriteDirectory, first: Plan, change: Change<'_>, committed: &mut Committed) -> Result<bool> {
         let _lock = IndexLock::take(root, self.options.lock_timeout)?;
         // Mostly nobody wrote since the edits were tried, and a large index need not be parsed twice.
         let mut plan = match self.read_index(root, INDEX) {
             Ok(bytes) if bytes == first.bytes => first,
-            _ => self.plan(root, edits)?,
+            _ => self.plan(root, change)?,
         };
         for _ in 0..MERGES {
             let Some(text) = &plan.text else { return Ok(false) };
+            self.write_documents(root, &plan.documents, committed)?;
             let mut staged = Self::stage_index(root, text.as_bytes(), committed)?;
             let name = staged.name()?.to_owned();
             if root.exchange(&name, INDEX)? {
                 // What has this name now is the old index, or another program's.
                 staged.forget();
-                self.settle(root, name, plan, edits, committed)?;
+                self.settle(root, name, plan, change, committed)?;
                 return Ok(true);
             }
             // A file system that cannot exchange: the last look is as late as it can be.
@@ -91,7 +118,7 @@ impl Layout {
                     committed.flushing(|| root.sync()).map_err(|error| self.after_publication(&error))?;
                     return Ok(true);
                 }
-                _ => plan = self.plan(root, edits)?,
+                _ => plan = self.plan(root, change)?,
             }
         }
         Err(self.conflict())
@@ -106,7 +133,7 @@ impl Layout {
     }
 
     /// After the exchange: makes sure that what came out is what was read, and if it is not, that nothing of it is lost.
-    fn settle(&self, root: &WriteDirectory, mut out: String, plan: Plan, edits: &[IndexEdit], committed: &mut Committed) -> Result<()> {
+    fn settle(&self, root: &WriteDirectory, mut out: String, plan: Plan, change: Change<'_>, committed: &mut Committed) -> Result<()> {
         let mut expected = plan.bytes;
         let mut published = plan.text.unwrap_or_default().into_bytes();
         // Another program's version that is part of `published`, and goes once that is certain.
@@ -122,7 +149,7 @@ impl Layout {
                 let flushed = committed.flushing(|| root.sync());
                 return removed.and(flushed).map_err(|error| self.after_publication(&error));
             }
-            let plan = match self.wait_for(root, &out, edits) {
+            let plan = match self.wait_for(root, &out, change) {
                 Ok(plan) => plan,
                 Err(Unready::Torn(_)) => return Err(self.keep(root, &out)),
                 // Their version and our edits do not go together. Theirs was first.
@@ -140,6 +167,7 @@ impl Layout {
             };
             let text = plan.text.map_or(plan.bytes, String::into_bytes);
             let mut step = || -> Result<Option<String>> {
+                self.write_documents(root, &plan.documents, committed)?;
                 let mut staged = Self::stage_index(root, &text, committed)?;
                 let name = staged.name()?.to_owned();
                 let exchanged = root.exchange(&name, INDEX)?;
@@ -160,10 +188,10 @@ impl Layout {
     }
 
     /// Waits until another program has written its index to the end.
-    fn wait_for(&self, root: &WriteDirectory, name: &str, edits: &[IndexEdit]) -> Result<Plan, Unready> {
+    fn wait_for(&self, root: &WriteDirectory, name: &str, change: Change<'_>) -> Result<Plan, Unready> {
         let watch = Stopwatch::start();
         loop {
-            match self.try_plan(root, name, edits) {
+            match self.try_plan(root, name, change) {
                 Err(Unready::Torn(_)) if watch.elapsed() < self.options.lock_timeout => clock::sleep(TORN_PAUSE),
                 other => return other,
             }
@@ -191,6 +219,8 @@ impl Layout {
 pub(super) struct Plan {
     bytes: Vec<u8>,
     pub(super) text: Option<String>,
+    /// What the new index names and the payloads do not bring.
+    pub(super) documents: Vec<Verified>,
 }
 
 /// Why an index could not be edited.

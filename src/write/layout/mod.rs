@@ -29,19 +29,22 @@
 mod blobs;
 mod index;
 mod intake;
+mod sweep;
 
 pub use intake::{Done, Intake, Trouble};
+pub use sweep::{Sweep, Swept};
 
 use crate::core::event::Events;
 use crate::core::fsys::{EntryKind, Faults, INDEX_LOCK, Stamp, StoreLock, WriteDirectory, is_temporary, shown, temporary_sibling};
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
 use crate::format::json::{Document, Node};
+use crate::oci::Verified;
 use crate::write::index_edit::{EMPTY_INDEX, IndexEdit};
 use crate::write::journal::JOURNALS;
 use crate::write::payload::{Payload, distinct};
 use crate::write::{Committed, MARKER, index_edit};
 use rustix::io::Errno;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
@@ -97,6 +100,38 @@ pub struct Layout {
     known: Mutex<HashMap<Digest, Stamp>>,
 }
 
+/// A change of the index that depends on what it says.
+#[derive(Debug, Clone, Default)]
+pub struct Revision {
+    /// The edits.
+    pub edits: Vec<IndexEdit>,
+    /// Documents that the new index names and that depend on the old one, such as a list of referrers that grew. They are
+    /// written before the index speaks of them.
+    pub documents: Vec<Verified>,
+}
+
+/// Says how the index changes, given the text of what it says now, which nobody has parsed yet: mostly it is what the caller read
+/// before, and parsing tens of thousands of entries once more would be most of the work. It is asked again whenever somebody
+/// else changed the index meanwhile, so that two who add to one list both stand in it.
+pub type Revise<'a> = dyn Fn(&[u8]) -> Result<Revision> + 'a;
+
+/// What happens to an index.
+#[derive(Clone, Copy)]
+enum Change<'a> {
+    Edits(&'a [IndexEdit]),
+    Revise(&'a Revise<'a>),
+}
+
+impl Change<'_> {
+    /// The edits of an index with this text.
+    fn of(self, text: &[u8]) -> Result<Revision> {
+        match self {
+            Self::Edits(edits) => Ok(Revision { edits: edits.to_vec(), documents: Vec::new() }),
+            Self::Revise(revise) => revise(text),
+        }
+    }
+}
+
 /// What a directory is that something shall be added to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -140,14 +175,26 @@ impl Layout {
     /// `descriptor.size_mismatch`, `blob.digest_mismatch`, `descriptor.conflict` for the payloads; `layout.*`, `json.*`,
     /// `ref.ambiguous` for the index; `write.busy`, `write.conflict`, `path.*`, `io`, `io.space`, `io.after_publication`.
     pub fn commit(&self, payloads: &[Payload<'_>], edits: &[IndexEdit], events: &dyn Events) -> Result<Committed> {
+        self.change(payloads, Change::Edits(edits), events)
+    }
+
+    /// As [`Layout::commit`], where the edits depend on what the index says.
+    ///
+    /// # Errors
+    /// As [`Layout::commit`], and those of `revise`.
+    pub fn revise(&self, payloads: &[Payload<'_>], revise: &Revise<'_>, events: &dyn Events) -> Result<Committed> {
+        self.change(payloads, Change::Revise(revise), events)
+    }
+
+    fn change(&self, payloads: &[Payload<'_>], change: Change<'_>, events: &dyn Events) -> Result<Committed> {
         let payloads = distinct(payloads)?;
         if self.open()?.is_none()
-            && let Some(committed) = self.create(&payloads, edits, events)?
+            && let Some(committed) = self.create(&payloads, change, events)?
         {
             return Ok(committed);
         }
         match self.open()? {
-            Some(root) => self.add(root, &payloads, edits, events),
+            Some(root) => self.add(root, &payloads, change, events),
             None => Err(self.unusable()),
         }
     }
@@ -183,14 +230,16 @@ impl Layout {
     }
 
     /// Builds the layout beside its place and moves it there. `None` if somebody else made one meanwhile.
-    fn create(&self, payloads: &[&Payload<'_>], edits: &[IndexEdit], events: &dyn Events) -> Result<Option<Committed>> {
-        let index = index_edit::apply(EMPTY_INDEX, edits, &self.options.limits)?;
+    fn create(&self, payloads: &[&Payload<'_>], change: Change<'_>, events: &dyn Events) -> Result<Option<Committed>> {
+        let revision = change.of(EMPTY_INDEX.as_bytes())?;
+        let index = index_edit::apply(EMPTY_INDEX, &revision.edits, &self.options.limits)?;
         let (parent, name) = self.place()?;
         let site = Site::new(&parent, temporary_sibling(name))?;
         let root =
             parent.beneath(&site.name)?.ok_or_else(|| Error::new(Code::InputChanged, "the layout under construction was removed"))?;
         let mut committed = Committed { index_changed: true, ..Committed::default() };
         self.write_blobs(&root, payloads, events, &mut committed)?;
+        self.write_documents(&root, &revision.documents, &mut committed)?;
         // The specification wants the directory even if there is nothing in it.
         root.make_directory("blobs")?;
         create_file(&root, INDEX, index.as_deref().unwrap_or(EMPTY_INDEX).as_bytes(), &mut committed)?;
@@ -204,7 +253,7 @@ impl Layout {
         Ok(Some(committed))
     }
 
-    fn add(&self, root: &WriteDirectory, payloads: &[&Payload<'_>], edits: &[IndexEdit], events: &dyn Events) -> Result<Committed> {
+    fn add(&self, root: &WriteDirectory, payloads: &[&Payload<'_>], change: Change<'_>, events: &dyn Events) -> Result<Committed> {
         let _store = StoreLock::shared(root, self.options.lock_timeout)?;
         let mut committed = Committed::default();
         if self.check(root)? == State::Unborn {
@@ -212,10 +261,15 @@ impl Layout {
             create_file(root, MARKER_FILE, MARKER, &mut committed)?;
             committed.flushing(|| root.sync())?;
         }
-        let plan = self.plan(root, edits)?;
-        self.write_blobs(root, payloads, events, &mut committed)?;
+        let plan = self.plan(root, change)?;
+        // The lock of the index is held the shorter, the less is left to write under it.
+        let mut all = payloads.to_vec();
+        let documents: Vec<Payload<'_>> = plan.documents.iter().map(Payload::of).collect();
+        let given: HashSet<&Digest> = payloads.iter().map(|payload| &payload.digest).collect();
+        all.extend(documents.iter().filter(|document| !given.contains(&document.digest)));
+        self.write_blobs(root, &all, events, &mut committed)?;
         if plan.text.is_some() {
-            committed.index_changed = self.commit_index(root, plan, edits, &mut committed)?;
+            committed.index_changed = self.commit_index(root, plan, change, &mut committed)?;
         }
         Ok(committed)
     }

@@ -16,7 +16,7 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// Reads a directory or a tar archive; symbolic links are followed.
+    /// Reads a directory or a tar archive, inside gzip or zstd or not; symbolic links are followed.
     pub fn of(path: &Path) -> Self {
         let mut files = BTreeMap::new();
         if path.is_dir() {
@@ -25,7 +25,7 @@ impl Contents {
                 files.insert(name, std::fs::read(&found).unwrap());
             }
         } else {
-            let bytes = std::fs::read(path).unwrap();
+            let bytes = inflated(std::fs::read(path).unwrap());
             for entry in tar::Archive::new(bytes.as_slice()).entries().unwrap() {
                 let mut entry = entry.unwrap();
                 if entry.header().entry_type().is_file() {
@@ -107,4 +107,19 @@ impl Contents {
         }
         reached
     }
+}
+
+/// What a single member of gzip, a single frame of zstd, or neither, holds.
+fn inflated(bytes: Vec<u8>) -> Vec<u8> {
+    let mut content = Vec::new();
+    let mut rest = bytes.as_slice();
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        flate2::bufread::GzDecoder::new(&mut rest).read_to_end(&mut content).unwrap();
+    } else if bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        zstd::Decoder::with_buffer(&mut rest).unwrap().single_frame().read_to_end(&mut content).unwrap();
+    } else {
+        return bytes;
+    }
+    assert!(rest.is_empty(), "something follows");
+    content
 }

@@ -1,0 +1,30 @@
+//! `airbase doctor`
+
+use std::path::PathBuf;
+
+use crate::cli::terminal::Terminal;
+use crate::core::Result;
+use crate::verbs::doctor::{Mend, doctor};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The layout, or an archive to look at
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// Write the missing forms, so that every client sees every referrer
+    #[arg(long)]
+    fix: bool,
+    /// List manifests that nothing lists too: what cosign saved so, and what was detached and not yet collected
+    #[arg(long, requires = "fix")]
+    adopt: bool,
+}
+
+pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
+    let mend = match (arguments.fix, arguments.adopt) {
+        (false, _) => Mend::Nothing,
+        (true, false) => Mend::Listed,
+        (true, true) => Mend::Adopt,
+    };
+    let report = doctor(&arguments.path, mend, terminal.context())?;
+    terminal.answer(&report)
+}

@@ -1,0 +1,20 @@
+//! `airbase rm`
+
+use crate::cli::terminal::Terminal;
+use crate::core::Result;
+use crate::verbs::rm::rm;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The image, in a layout: PATH:NAME removes that name and its entry, PATH@DIGEST every entry of the digest
+    #[arg(value_name = "REF")]
+    image: String,
+    /// Remove everything that refers to it too
+    #[arg(long)]
+    referrers: bool,
+}
+
+pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
+    let report = rm(&arguments.image, arguments.referrers, terminal.context())?;
+    terminal.answer(&report)
+}

@@ -1,0 +1,277 @@
+//! Lists of ends of life that others publish, as wishes for statements.
+//!
+//! Microsoft's tools for registries take a list of digests, `EolDigests`, with one date for all or one for each. endoflife.date
+//! publishes products and their release cycles: in its API v1 with `eolFrom` and `isEol`, in the older one with `eol`, which is a
+//! date or a truth value. Nothing here fetches such a list.
+//!
+//! Of endoflife.date only the end of life is taken. What it calls active support ends long before security fixes do, and a gate
+//! on our end of support would stop images that are cared for.
+
+use super::change::Change;
+use super::field::{Field, Status, Value};
+use super::time::{self, When};
+use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
+use crate::format::json::{Document, Kind, Node};
+
+/// What a list asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// For images by digest.
+    pub by_digest: Vec<(Digest, Change)>,
+    /// For images by product.
+    pub products: Vec<Product>,
+    /// What could not be read.
+    pub findings: Vec<Finding>,
+}
+
+/// A product of endoflife.date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Product {
+    /// Its name there: `debian`.
+    pub name: String,
+    /// Its release cycles.
+    pub cycles: Vec<Cycle>,
+}
+
+/// A release cycle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cycle {
+    /// Its name: `12`.
+    pub name: String,
+    /// Its code name: `bookworm`.
+    pub codename: Option<String>,
+    /// What to state, if there is anything to: of a cycle whose end is not known, nothing.
+    pub change: Option<Change>,
+}
+
+impl Product {
+    /// The cycle that `version`, a tag or the version of an image, belongs to: `12.5-slim` to `12`, `3.19.1` to `3.19`,
+    /// `bookworm-slim` to the one of that code name. The longest name wins; a name matches whole components only.
+    pub fn cycle_of(&self, version: &str) -> Option<&Cycle> {
+        let version = version.strip_prefix('v').filter(|rest| rest.starts_with(|first: char| first.is_ascii_digit())).unwrap_or(version);
+        let begins = |name: &str| version.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '_', '+']));
+        let by_name = self.cycles.iter().filter(|cycle| begins(&cycle.name)).max_by_key(|cycle| cycle.name.len());
+        by_name
+            .or_else(|| self.cycles.iter().find(|cycle| cycle.codename.as_deref().is_some_and(|codename| begins(&codename.to_lowercase()))))
+    }
+}
+
+/// How endoflife.date spells a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// `name`, `eolFrom`, `isEol`.
+    V1,
+    /// `cycle`, `eol`.
+    Older,
+}
+
+/// Reads a list. `product` is the name of the product of a list that does not say it, which is one of a single product in the
+/// older form.
+///
+/// # Errors
+/// `json.*`; `lifecycle.import` for what is neither kind of list.
+pub fn import(bytes: &[u8], product: Option<&str>, limits: &Limits) -> Result<Import> {
+    let root = Document::parse(bytes, limits)?.root();
+    let mut import = Import { by_digest: Vec::new(), products: Vec::new(), findings: Vec::new() };
+    let refused = |message: &str| {
+        Error::new(Code::LifecycleImport, message)
+            .expected(Fact::new("EolDigests, or a dump of endoflife.date", "airbase lifecycle import"))
+            .found(Fact::new(if root.kind() == Kind::Object { "an object with other members" } else { "something else" }, "the file"))
+    };
+    if let Some(digests) = root.get("EolDigests") {
+        import.microsoft(root, digests)?;
+    } else if let Some(result) = root.get("result") {
+        // The whole dump has a list there, a request for one product has the product.
+        if result.kind() == Kind::Array {
+            result.items().for_each(|product| import.product(product));
+        } else {
+            import.product(result);
+        }
+    } else if root.kind() == Kind::Array && root.items().any(|item| item.get("releases").is_some()) {
+        root.items().for_each(|product| import.product(product));
+    } else if root.kind() == Kind::Array && root.items().any(|item| item.get("cycle").is_some()) {
+        let name = product
+            .ok_or_else(|| refused("the list does not say of which product it is").hint("Name it with --product, such as debian."))?;
+        import.cycles(name, Form::Older, root);
+    } else if root.kind() == Kind::Object && root.members().any(|(_, value)| value.kind() == Kind::Array) {
+        for (name, cycles) in root.members() {
+            if cycles.items().any(|item| item.get("cycle").is_some()) {
+                import.cycles(&name, Form::Older, cycles);
+            }
+        }
+    }
+    if import.by_digest.is_empty() && import.products.is_empty() && import.findings.is_empty() {
+        return Err(refused("this is no list of ends of life, or it is empty"));
+    }
+    Ok(import)
+}
+
+impl Import {
+    fn microsoft(&mut self, root: Node<'_>, digests: Node<'_>) -> Result<()> {
+        let common = root.get("EolDate").and_then(Node::as_str);
+        for (number, item) in digests.expect(Kind::Array, "EolDigests")?.items().enumerate() {
+            let place = format!("EolDigests[{number}]");
+            let Some(text) = item.get("Digest").and_then(Node::as_str) else {
+                self.findings.push(unreadable("an entry names no digest", &place, item.raw()));
+                continue;
+            };
+            // Either the digest alone or the whole reference.
+            let digest = text.rsplit_once('@').map_or(&*text, |(_, digest)| digest);
+            let Ok(digest) = digest.parse::<Digest>() else {
+                self.findings.push(unreadable("an entry names no digest", &place, &text));
+                continue;
+            };
+            let Some(date) = item.get("EolDate").and_then(Node::as_str).or_else(|| common.clone()) else {
+                self.findings.push(unreadable("an entry has no date, and the list has none for all", &place, item.raw()));
+                continue;
+            };
+            match end_of_life(&date) {
+                Ok(Some(change)) => self.by_digest.push((digest, change)),
+                Ok(None) => {}
+                Err(error) => self.findings.push(error.into_finding().at(place)),
+            }
+        }
+        Ok(())
+    }
+
+    /// A product of API v1.
+    fn product(&mut self, node: Node<'_>) {
+        let name = node.get("name").and_then(Node::as_str);
+        match (name, node.get("releases")) {
+            (Some(name), Some(releases)) => self.cycles(&name, Form::V1, releases),
+            _ => self.findings.push(unreadable("a product has no name or no releases", "result", node.raw())),
+        }
+    }
+
+    /// The cycles of a product, of API v1 or of the older one.
+    fn cycles(&mut self, product: &str, form: Form, list: Node<'_>) {
+        let mut cycles = Vec::new();
+        for item in list.items() {
+            let text = |name: &str| item.get(name).and_then(Node::as_str);
+            // A number or a truth value as its text.
+            let any = |name: &str| item.get(name).map(|node| node.as_str().unwrap_or_else(|| node.raw().into()));
+            let (name, date) = match form {
+                Form::V1 => (text("name"), text("eolFrom").or_else(|| any("isEol"))),
+                Form::Older => (any("cycle"), any("eol")),
+            };
+            let Some(name) = name.filter(|name| !name.is_empty()) else {
+                self.findings.push(unreadable("a release has no name", product, item.raw()));
+                continue;
+            };
+            let change = date.map_or(Ok(None), |date| end_of_life(&date)).unwrap_or_else(|error| {
+                self.findings.push(error.into_finding().at(format!("{product} {name}")));
+                None
+            });
+            cycles.push(Cycle { name: name.into_owned(), codename: text("codename").map(std::borrow::Cow::into_owned), change });
+        }
+        self.products.push(Product { name: product.to_owned(), cycles });
+    }
+}
+
+/// The wish for an image whose life ends at `text`. A truth value that says that it has not ended says it of the day of the
+/// list, and is no statement for later.
+fn end_of_life(text: &str) -> Result<Option<Change>> {
+    Ok(match time::read(text)?.value {
+        When::At(moment) => Some(Change::of(Field::EndOfLife, Value::Time(When::At(moment.to_the_second())))),
+        When::Already => Some(Change::of(Field::Status, Value::Status(Status::EndOfLife))),
+        When::NotYet | When::Unknown => None,
+    })
+}
+
+fn unreadable(message: &str, place: &str, found: &str) -> Finding {
+    let shown: String = found.chars().take(120).collect();
+    Finding::new(Code::LifecycleUnreadable, message).at(place).found(Fact::new(shown, "the file"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    const TWO: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+
+    fn read(text: &str, product: Option<&str>) -> Import {
+        import(text.as_bytes(), product, &Limits::STANDARD).unwrap()
+    }
+
+    fn ends(change: Option<&Change>) -> Option<String> {
+        change.and_then(|change| change.set.values().next()).map(ToString::to_string)
+    }
+
+    #[test]
+    fn a_list_of_digests_is_read() {
+        let text = format!(
+            r#"{{"EolDate":"2024-11-12","EolDigests":[{{"Digest":"{ONE}"}},
+               {{"Digest":"registry.example/repo@{TWO}","Tag":"8.0","EolDate":"2025-01-01T00:00:00Z"}},
+               {{"Digest":"8.0"}},{{"Tag":"x"}},{{"Digest":"{ONE}","EolDate":"soon"}}]}}"#
+        );
+        let list = read(&text, None);
+        let found: Vec<_> = list.by_digest.iter().map(|(digest, change)| (digest.to_string(), ends(Some(change)).unwrap())).collect();
+        assert_eq!(found, [(ONE.to_owned(), "2024-11-12T00:00:00Z".to_owned()), (TWO.to_owned(), "2025-01-01T00:00:00Z".to_owned())]);
+        let codes: Vec<_> = list.findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, [Code::LifecycleUnreadable, Code::LifecycleUnreadable, Code::LifecycleDate]);
+        let undated = read(&format!(r#"{{"EolDigests":[{{"Digest":"{ONE}"}}]}}"#), None);
+        assert_eq!((undated.by_digest.len(), undated.findings.len()), (0, 1));
+    }
+
+    /// The forms of the documentation of endoflife.date, with releases of Debian and Alpine.
+    #[test]
+    fn both_forms_of_endoflife_date_are_read() {
+        let v1 = r#"{"schema_version":"1.2.0","total":1,"result":[{"name":"debian","label":"Debian","releases":[
+            {"name":"13","codename":"Trixie","releaseDate":"2025-08-09","isEol":false,"eolFrom":"2028-08-09","isMaintained":true},
+            {"name":"12","codename":"Bookworm","isEoas":true,"eoasFrom":"2026-06-10","isEol":true,"eolFrom":"2026-07-11"},
+            {"name":"3.1","codename":"Sarge","isEol":true,"eolFrom":null},{"name":"14","isEol":false,"eolFrom":null}]}]}"#;
+        let one =
+            r#"{"schema_version":"1.2.0","result":{"name":"debian","releases":[{"name":"13","isEol":false,"eolFrom":"2028-08-09"}]}}"#;
+        let older =
+            r#"[{"cycle":"13","codename":"Trixie","eol":"2028-08-09","lts":false},{"cycle":"3.1","eol":true},{"cycle":14,"eol":false}]"#;
+        let list = read(v1, None);
+        let found: Vec<_> = list.products[0].cycles.iter().map(|cycle| (cycle.name.as_str(), ends(cycle.change.as_ref()))).collect();
+        let date = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            found,
+            [("13", date("2028-08-09T00:00:00Z")), ("12", date("2026-07-11T00:00:00Z")), ("3.1", date("end-of-life")), ("14", None)]
+        );
+        assert_eq!(read(one, None).products[0].cycles[0].change, list.products[0].cycles[0].change);
+        let found: Vec<_> =
+            read(older, Some("debian")).products[0].cycles.iter().map(|cycle| (cycle.name.clone(), ends(cycle.change.as_ref()))).collect();
+        assert_eq!(
+            found,
+            [("13".to_owned(), date("2028-08-09T00:00:00Z")), ("3.1".to_owned(), date("end-of-life")), ("14".to_owned(), None)]
+        );
+        let many = read(&format!(r#"{{"debian":{older},"note":[1],"alpine":[{{"cycle":"3.19","eol":"2025-11-01"}}]}}"#), None);
+        assert_eq!(many.products.iter().map(|product| product.name.as_str()).collect::<Vec<_>>(), ["debian", "alpine"]);
+    }
+
+    #[test]
+    fn a_version_belongs_to_the_longest_cycle() {
+        let cycle =
+            |name: &str, codename: Option<&str>| Cycle { name: name.to_owned(), codename: codename.map(str::to_owned), change: None };
+        let product = Product {
+            name: "x".to_owned(),
+            cycles: vec![cycle("3", None), cycle("3.1", Some("Sarge")), cycle("3.19", None), cycle("12", Some("Bookworm"))],
+        };
+        for (version, name) in [
+            ("3.19.1", Some("3.19")),
+            ("3.1", Some("3.1")),
+            ("3.2", Some("3")),
+            ("v12.5-slim", Some("12")),
+            ("12", Some("12")),
+            ("123", None),
+            ("bookworm-slim", Some("12")),
+            ("bookwormish", None),
+            ("latest", None),
+            ("", None),
+        ] {
+            assert_eq!(product.cycle_of(version).map(|cycle| cycle.name.as_str()), name, "{version}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in ["{}", "[]", "1", r#"{"EolDigests":[]}"#, r#"{"a":[1,2]}"#, r#"[{"cycle":"1","eol":true}]"#] {
+            assert_eq!(import(text.as_bytes(), None, &Limits::STANDARD).unwrap_err().code(), Code::LifecycleImport, "{text}");
+        }
+        assert_eq!(import(b"{", None, &Limits::STANDARD).unwrap_err().code(), Code::JsonSyntax);
+    }
+}

@@ -1,0 +1,378 @@
+//! One statement: a referrer that speaks of the life cycle of its subject, read into a value.
+//!
+//! Our statements say the same thing twice: in annotations, which listings of referrers carry, and in a JSON document in the one
+//! layer, which admission controllers read (`docs/lifecycle-v1.schema.json`). The annotation goes before the document, because
+//! it is what others see; where the two differ, that is told.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::convention::{Convention, Extent, MICROSOFT_KEY, OWN_SCHEMA, field_of};
+use super::field::{Field, KEY_PREFIX, Place, Record, Stated, Value};
+use super::time::{self, Dialect, Moment, When};
+use crate::core::{Code, Digest, Fact, Finding, Limits, Severity};
+use crate::format::json::{Document, Kind, Node};
+use crate::oci::{Descriptor, Verified, annotation};
+
+/// The annotation with the time of the statement.
+pub const RECORDED: &str = "dev.airbase.lifecycle.recorded";
+/// The annotation with its number.
+pub const SEQUENCE: &str = "dev.airbase.lifecycle.sequence";
+/// The annotation with the digests of earlier statements that it stands in for, separated by commas.
+pub const REPLACES: &str = "dev.airbase.lifecycle.replaces";
+/// The annotation with who says so.
+pub const ISSUER: &str = "dev.airbase.lifecycle.issuer";
+/// The annotation with the creation time of the image itself.
+pub const SUBJECT_CREATED: &str = "dev.airbase.lifecycle.subject.created";
+/// Creation times as artifacts carried them before image-spec 1.1.
+const OLDER_CREATED: [&str; 2] = ["org.opencontainers.artifact.created", "io.cncf.oras.artifact.created"];
+
+/// A referrer as it was found, all of it verified.
+#[derive(Debug, Clone, Copy)]
+pub struct Referrer<'a> {
+    /// The digest of its manifest.
+    pub digest: &'a Digest,
+    /// Its artifact type.
+    pub artifact_type: &'a str,
+    /// The annotations of its manifest.
+    pub annotations: &'a BTreeMap<String, String>,
+    /// Its subject.
+    pub subject: &'a Descriptor,
+    /// The content of its only layer, if that is there and small enough to be a document.
+    pub document: Option<&'a Verified>,
+}
+
+/// When a statement was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "known", rename_all = "kebab-case")]
+pub enum Made {
+    /// At this time.
+    At {
+        /// The time.
+        time: Moment,
+        /// The annotation or member that says so.
+        key: String,
+    },
+    /// Nobody knows; it counts as older than all others.
+    Unknown {
+        /// Why.
+        why: String,
+    },
+}
+
+impl Made {
+    /// The time, if it is known.
+    pub fn time(&self) -> Option<Moment> {
+        match self {
+            Self::At { time, .. } => Some(*time),
+            Self::Unknown { .. } => None,
+        }
+    }
+}
+
+/// One statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// The digest of its manifest.
+    pub digest: Digest,
+    /// The digest of the image that it speaks of.
+    pub subject: Digest,
+    /// Its artifact type.
+    pub artifact_type: String,
+    /// Its convention.
+    pub convention: Convention,
+    /// When it was made.
+    pub made: Made,
+    /// Its number among those of its issuer.
+    pub sequence: u64,
+    /// The statements that it stands in for.
+    pub replaces: Vec<Digest>,
+    /// Who says so. Nothing proves that but a signature.
+    pub issuer: Option<String>,
+    /// What it says.
+    pub says: BTreeMap<Field, Stated>,
+    /// What is odd about it.
+    pub findings: Vec<Finding>,
+}
+
+impl Statement {
+    /// Reads a referrer; `None` if its type is not that of a statement. `subject_created` are the creation times that the image
+    /// gives itself, in whatever annotation or config.
+    pub fn read(referrer: Referrer<'_>, subject_created: &[String], limits: &Limits) -> Option<Self> {
+        let mut findings = Vec::new();
+        let document = referrer.document.and_then(|document| own_document(document, limits));
+        let root = document.map(Document::root);
+        let keys = referrer.annotations.keys().map(String::as_str);
+        let convention = Convention::of(referrer.artifact_type, keys, root.is_some())?;
+        let mut reader = Reader { referrer, root, findings: &mut findings };
+        let mut says = reader.annotations();
+        reader.document(&mut says);
+        let made = reader.made(subject_created);
+        let sequence = reader.meta(SEQUENCE, "sequence").map_or(0, |text| {
+            text.parse().unwrap_or_else(|_| {
+                reader.unreadable(SEQUENCE, &text, "a whole number");
+                0
+            })
+        });
+        let replaces = reader.replaces();
+        let issuer = reader.meta(ISSUER, "issuer").filter(|issuer| !issuer.trim().is_empty());
+        let mut statement = Self {
+            digest: referrer.digest.clone(),
+            subject: referrer.subject.digest.clone(),
+            artifact_type: referrer.artifact_type.to_owned(),
+            convention,
+            made,
+            sequence,
+            replaces,
+            issuer,
+            says,
+            findings,
+        };
+        if statement.says.is_empty() && statement.findings.iter().all(|finding| finding.code != Code::LifecycleUnreadable) {
+            let finding = Finding::new(Code::LifecycleUnreadable, "a statement on the life cycle says nothing that is understood");
+            statement.findings.push(finding.severity(Severity::Note).found(Fact::new(referrer.artifact_type, "its artifact type")));
+        }
+        for finding in &mut statement.findings {
+            finding.place.get_or_insert_with(|| format!("statement {}", referrer.digest));
+        }
+        Some(statement)
+    }
+
+    /// Whether it says anything on the life cycle: only then does it count. A version alone does not.
+    pub fn is_valid(&self) -> bool {
+        self.says.keys().any(|field| !matches!(field, Field::Version | Field::Revision | Field::Channel))
+    }
+
+    /// What it says, without where.
+    pub fn record(&self) -> Record {
+        self.says.iter().map(|(field, stated)| (*field, stated.value.clone())).collect()
+    }
+
+    /// How much it says.
+    pub fn extent(&self) -> Extent {
+        self.convention.extent()
+    }
+}
+
+/// The document in a layer, if it is one of ours.
+fn own_document<'a>(blob: &'a Verified, limits: &Limits) -> Option<Document<'a>> {
+    let document = Document::parse(blob.bytes(), limits).ok()?;
+    let root = document.root();
+    let is_own = root.kind() == Kind::Object && root.get("schema").and_then(Node::as_str).is_some_and(|schema| schema == OWN_SCHEMA);
+    is_own.then_some(document)
+}
+
+struct Reader<'a, 'f> {
+    referrer: Referrer<'a>,
+    root: Option<Node<'a>>,
+    findings: &'f mut Vec<Finding>,
+}
+
+impl Reader<'_, '_> {
+    fn unreadable(&mut self, key: &str, text: &str, expected: &str) {
+        self.findings.push(
+            Finding::new(Code::LifecycleUnreadable, "a statement on the life cycle has a value that is not understood")
+                .expected(Fact::new(expected, "the key"))
+                .found(Fact::new(text, key)),
+        );
+    }
+
+    /// A value under `key`, with a finding if it cannot be read or is oddly spelled.
+    fn value(&mut self, field: Field, place: Place, key: &str, text: &str) -> Option<Stated> {
+        match field.read(text) {
+            Ok(None) => None,
+            Ok(Some((value, reading))) => {
+                // A date alone is what the conventions ask for; the rest is told.
+                self.findings.extend(reading.as_ref().and_then(|reading| reading.finding(text, key)));
+                Some(Stated { value, place, key: key.to_owned(), dialect: reading.map(|reading| reading.dialect) })
+            }
+            Err(error) => {
+                let expected =
+                    error.finding().expected.as_ref().map_or_else(|| "a date, such as 2026-12-01".to_owned(), |fact| fact.value.clone());
+                self.unreadable(key, text, &expected);
+                None
+            }
+        }
+    }
+
+    fn annotations(&mut self) -> BTreeMap<Field, Stated> {
+        let mut found: BTreeMap<Field, Vec<Stated>> = BTreeMap::new();
+        for (key, text) in self.referrer.annotations {
+            if let Some(field) = field_of(key)
+                && let Some(stated) = self.value(field, Place::Annotation, key, text)
+            {
+                found.entry(field).or_default().push(stated);
+            }
+        }
+        let mut says = BTreeMap::new();
+        for (field, mut several) in found {
+            // Our key is the most exact: Microsoft's repeats it to the day.
+            several.sort_by_key(|stated| (!stated.key.starts_with(KEY_PREFIX), stated.key.clone()));
+            let mut several = several.into_iter();
+            let Some(first) = several.next() else { continue };
+            for other in several {
+                if !agree(&first, &other) {
+                    self.contradiction(&first, &other);
+                }
+            }
+            says.insert(field, first);
+        }
+        says
+    }
+
+    fn document(&mut self, says: &mut BTreeMap<Field, Stated>) {
+        let Some(root) = self.root else { return };
+        for field in Field::ALL {
+            let member = field.member().iter().try_fold(root, |node, name| node.get(name));
+            let Some(node) = member else { continue };
+            let key = field.member().join(".");
+            let stated = if field == Field::SupersededByPlatforms {
+                self.platforms(node, &key)
+            } else if let Some(text) = node.as_str() {
+                self.value(field, Place::Document, &key, &text)
+            } else {
+                self.unreadable(&key, node.raw(), "text");
+                None
+            };
+            let Some(stated) = stated else { continue };
+            match says.get(&field) {
+                None => {
+                    says.insert(field, stated);
+                }
+                Some(first) if !agree(first, &stated) => self.contradiction(&first.clone(), &stated),
+                Some(_) => {}
+            }
+        }
+        if let Some(text) = root.get("subject").and_then(|subject| subject.get("digest")).and_then(Node::as_str)
+            && *text != self.referrer.subject.digest.to_string()
+        {
+            self.findings.push(
+                Finding::new(Code::LifecycleContradiction, "the document of a statement speaks of another image than the statement")
+                    .severity(Severity::Damage)
+                    .expected(Fact::new(&self.referrer.subject.digest, "the subject of the manifest"))
+                    .found(Fact::new(text, "subject.digest in the document")),
+            );
+        }
+    }
+
+    fn platforms(&mut self, node: Node<'_>, key: &str) -> Option<Stated> {
+        let mut platforms = BTreeMap::new();
+        for (platform, digest) in node.members() {
+            match digest.as_str().and_then(|text| text.parse::<Digest>().ok()) {
+                Some(digest) => {
+                    platforms.insert(platform.into_owned(), digest);
+                }
+                None => self.unreadable(&format!("{key}.{platform}"), digest.raw(), "a digest"),
+            }
+        }
+        (!platforms.is_empty()).then(|| Stated {
+            value: Value::Platforms(platforms),
+            place: Place::Document,
+            key: key.to_owned(),
+            dialect: None,
+        })
+    }
+
+    fn contradiction(&mut self, used: &Stated, other: &Stated) {
+        self.findings.push(
+            Finding::new(Code::LifecycleContradiction, "a statement on the life cycle says two things")
+                .expected(Fact::new(&used.value, format!("{}, which is used", used.key)))
+                .found(Fact::new(&other.value, &other.key)),
+        );
+    }
+
+    /// A value that is not about the image but about the statement.
+    fn meta(&self, key: &str, member: &str) -> Option<String> {
+        self.referrer.annotations.get(key).cloned().or_else(|| {
+            let node = self.root?.get(member)?;
+            node.as_str().map_or_else(|| Some(node.raw().to_owned()), |text| Some(text.into_owned()))
+        })
+    }
+
+    fn replaces(&mut self) -> Vec<Digest> {
+        let mut texts: Vec<String> = self
+            .referrer
+            .annotations
+            .get(REPLACES)
+            .into_iter()
+            .flat_map(|list| list.split(','))
+            .map(|text| text.trim().to_owned())
+            .collect();
+        let listed = self.root.and_then(|root| root.get("replaces"));
+        texts.extend(listed.into_iter().flat_map(Node::items).filter_map(|node| Some(node.as_str()?.into_owned())));
+        let mut replaces: Vec<Digest> = Vec::new();
+        for text in texts.iter().filter(|text| !text.is_empty()) {
+            match text.parse() {
+                Ok(digest) => replaces.push(digest),
+                Err(_) => self.unreadable(REPLACES, text, "a digest"),
+            }
+        }
+        replaces.sort();
+        replaces.dedup();
+        replaces
+    }
+
+    /// When the statement was made: our own key, else `created`. A widespread recipe copies the `created` of the image into the
+    /// statement; then all statements on one image tie, and the first one found wins. Such a time is none.
+    fn made(&mut self, subject_created: &[String]) -> Made {
+        let own = self.meta(SUBJECT_CREATED, "subjectCreated");
+        let copied = |moment: Moment| {
+            subject_created.iter().chain(&own).any(|text| time::read(text).is_ok_and(|reading| reading.value == When::At(moment)))
+        };
+        let recorded = self.meta(RECORDED, "recorded").map(|text| (RECORDED, text));
+        let created =
+            [annotation::CREATED].into_iter().chain(OLDER_CREATED).find_map(|key| Some((key, self.referrer.annotations.get(key)?.clone())));
+        let mut trap = None;
+        for (key, text) in recorded.into_iter().chain(created) {
+            match time::read(&text) {
+                Ok(reading) => {
+                    self.findings.extend(reading.finding(&text, key));
+                    let Some(time) = reading.value.moment() else { continue };
+                    if key != RECORDED && copied(time) {
+                        trap = Some((key, text));
+                        continue;
+                    }
+                    if key == annotation::CREATED && reading.dialect == Dialect::Date {
+                        self.unreadable_created(&text);
+                    }
+                    return Made::At { time, key: key.to_owned() };
+                }
+                Err(_) => self.unreadable(key, &text, "a time, such as 2026-12-01T00:00:00Z"),
+            }
+        }
+        match trap {
+            None => Made::Unknown { why: "it has no time".to_owned() },
+            Some((key, text)) => {
+                self.findings.push(
+                    Finding::new(Code::LifecycleCreatedCopied, "a statement carries the creation time of the image as its own")
+                        .expected(Fact::new("when the statement was made", "image-spec, annotations.md"))
+                        .found(Fact::new(text, key)),
+                );
+                Made::Unknown { why: "its time is the image's own creation time".to_owned() }
+            }
+        }
+    }
+
+    /// The specification asks for a time there, not for a date.
+    fn unreadable_created(&mut self, text: &str) {
+        self.findings.push(
+            Finding::new(Code::LifecycleDialect, "a time is not spelled as RFC 3339 has it")
+                .expected(Fact::new("YYYY-MM-DDThh:mm:ssZ", "image-spec, annotations.md"))
+                .found(Fact::new(text, annotation::CREATED)),
+        );
+    }
+}
+
+/// Whether two values are the same; Microsoft's key knows no more than the day.
+fn agree(one: &Stated, other: &Stated) -> bool {
+    let day = |stated: &Stated| match &stated.value {
+        Value::Time(When::At(moment)) => Some(moment.date()),
+        _ => None,
+    };
+    one.value == other.value
+        || ([&one.key, &other.key].into_iter().any(|key| key == MICROSOFT_KEY) && day(one).is_some() && day(one) == day(other))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! Who refers to an image (image-spec, manifest.md, "subject"; distribution-spec, "Referrers Tag Schema").
+//!
+//! No specification says how a layout keeps referrers, and clients differ in where they write and look. All of these are read:
+//!
+//! ```text
+//! index.json                  an entry for the referrer itself, usually without a name (oras, notation, zot)
+//! index.json, sha256-<hex>    an index under the fallback tag that lists them (regctl, olareg)
+//! index.json, sha256-<hex>.E  a tag made of the digest and an ending: sig, att, sbom (cosign 2)
+//! an index of images          a child that names a sibling as its subject (BuildKit's attestations)
+//! blobs/                      a manifest that nothing lists (cosign 3); found only where that is asked for
+//! ```
+//!
+//! A list proves nothing: whether a manifest refers to an image stands in the manifest, which is read and hashed each time.
+//!
+//! [`Lookup`] finds them, [`Referrer`] is one of them.
+
+mod lookup;
+mod tag;
+
+use crate::core::Finding;
+use crate::oci::{Artifact, Descriptor, Verified};
+
+pub use lookup::{Lookup, Scope};
+pub use tag::{Tag, is_referrer_tag};
+
+/// How a referrer was found first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FoundBy {
+    /// Its own entry in `index.json`, and its `subject`.
+    Subject,
+    /// The index under the fallback tag.
+    FallbackTag,
+    /// A tag made of the digest and an ending.
+    Tag,
+    /// An index of images that lists it beside its subject.
+    Index,
+    /// Nothing lists it; it lies among the blobs.
+    Blob,
+}
+
+/// Where a referrer is listed, which decides who sees it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// By an entry of its own in `index.json`.
+    pub entry: bool,
+    /// Under the fallback tag of its subject.
+    pub fallback: bool,
+    /// Whether the list under the fallback tag says of it just what the specification asks for: the artifact type and all
+    /// annotations. regctl filters by what stands there.
+    pub mirrored: bool,
+    /// In an index of images, beside its subject.
+    pub index: bool,
+    /// Its names in `index.json`.
+    pub names: Vec<String>,
+}
+
+/// A manifest that refers to another one.
+#[derive(Debug, Clone)]
+pub struct Referrer {
+    /// What it really is: media type, digest and size of its bytes.
+    pub descriptor: Descriptor,
+    /// Its bytes.
+    pub document: Verified,
+    /// The document.
+    pub artifact: Artifact,
+    /// Where it is listed.
+    pub listed: Listed,
+    /// The ending of its tag, such as `sig`, if that is all that makes it a referrer.
+    pub ending: Option<String>,
+    /// What is odd about it.
+    pub findings: Vec<Finding>,
+}
+
+/// Words in an artifact type that make it a statement on the life cycle.
+const LIFECYCLE: &[&str] = &["lifecycle", "end-of-life"];
+/// Words in an artifact type that make it a signature: Notary Project, cosign's bundle and its older form.
+const SIGNATURE: &[&str] = &["signature", "sigstore.bundle", "dev.cosign.simplesigning"];
+
+impl Referrer {
+    /// What it is: its artifact type, or where it has none its media type.
+    pub fn artifact_type(&self) -> &str {
+        self.artifact.artifact_type.as_deref().unwrap_or(&self.artifact.media_type)
+    }
+
+    /// How it was found first.
+    pub fn found_by(&self) -> FoundBy {
+        match &self.listed {
+            _ if self.ending.is_some() => FoundBy::Tag,
+            Listed { entry: true, .. } => FoundBy::Subject,
+            Listed { fallback: true, .. } => FoundBy::FallbackTag,
+            Listed { index: true, .. } => FoundBy::Index,
+            _ => FoundBy::Blob,
+        }
+    }
+
+    /// Whether it speaks of the life cycle of the image.
+    pub fn is_lifecycle(&self) -> bool {
+        LIFECYCLE.iter().any(|word| self.artifact_type().contains(word))
+    }
+
+    /// Whether it is a signature. It is not verified.
+    pub fn is_signature(&self) -> bool {
+        SIGNATURE.iter().any(|word| self.artifact_type().contains(word)) || self.ending.as_deref() == Some("sig")
+    }
+}
+
+/// What was found for one subject.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// The referrers, each once, in the order in which the layout lists them.
+    pub referrers: Vec<Referrer>,
+    /// What the lists say that is not so.
+    pub findings: Vec<Finding>,
+    /// What the fallback tag stands for, if the layout has it.
+    pub fallback: Option<Fallback>,
+}
+
+/// An entry under a fallback tag.
+#[derive(Debug, Clone)]
+pub struct Fallback {
+    /// Its name, which ends in the tag.
+    pub name: String,
+    /// Whether it claims to be an index. Else it is an image or something of that name, which nobody may lose.
+    pub is_list: bool,
+    /// What it lists; `None` if it is no index that can be read.
+    pub children: Option<Vec<Descriptor>>,
+}

@@ -1,0 +1,35 @@
+//! `airbase.rm/v1`: what was removed from an index.
+
+use serde::Serialize;
+
+use super::gc::Gone;
+use super::{Page, Report, Tone};
+use crate::core::{Digest, Finding, text};
+
+/// The report.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RmReport {
+    /// The image, as a reference.
+    pub image: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// The entries of `index.json` that went.
+    pub entries: Vec<Gone>,
+    /// What should be known.
+    pub findings: Vec<Finding>,
+}
+
+impl Report for RmReport {
+    const SCHEMA: &'static str = "airbase.rm/v1";
+
+    fn render(&self, page: &mut Page) {
+        let word = page.toned(Tone::Good, "removed");
+        page.line(0, &format!("{word} {}", text::escape(&self.image)));
+        for entry in &self.entries {
+            page.line(1, &entry.shown(page));
+        }
+        page.findings(0, &self.findings);
+        page.line_toned(0, Tone::Dim, "Its blobs are still there: `airbase gc` shows what nobody needs.");
+    }
+}

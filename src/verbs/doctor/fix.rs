@@ -1,0 +1,81 @@
+//! Writes the forms that are missing.
+
+use std::sync::Arc;
+
+use super::survey::Survey;
+use crate::core::Result;
+use crate::core::clock::Time;
+use crate::oci::artifact::is_removed;
+use crate::oci::{Verified, annotation};
+use crate::plan::referrers::{Content, Draft, EMPTY, Item, Standing, Wish, diagnose, is_mended, manifest};
+use crate::read::Source;
+use crate::read::referrers::{FoundBy, Referrer};
+use crate::verbs::Context;
+use crate::verbs::output::{Cargo, Output, write};
+use crate::write::Committed;
+
+/// Derives the lists of every subject that needs it anew from the manifests.
+pub(super) fn fix(source: &Arc<Source>, surveys: &[Survey], adopt: bool, context: Context<'_>) -> Result<Committed> {
+    let mut cargo = Cargo::default();
+    for survey in surveys {
+        let referrers = &survey.found.referrers;
+        let listed = referrers.iter().flat_map(|referrer| diagnose(referrer, survey.standing).into_iter().chain(referrer.findings.clone()));
+        let mut wrong = listed.chain(survey.found.findings.iter().cloned());
+        // What is no list stays: it may be the only name of an image.
+        let taken = survey.found.fallback.as_ref().is_some_and(|fallback| !fallback.is_list);
+        if taken || !wrong.any(|finding| is_mended(finding.code, adopt)) {
+            continue;
+        }
+        let mut wish = Wish {
+            subject: survey.subject.clone(),
+            child: survey.standing == Standing::Child,
+            add: Vec::new(),
+            remove: Vec::new(),
+            clean: true,
+        };
+        let is_wanted =
+            |referrer: &&Referrer| referrer.ending.is_none() && !referrer.listed.index && (adopt || referrer.found_by() != FoundBy::Blob);
+        for referrer in referrers.iter().filter(is_wanted) {
+            if is_removed(&referrer.artifact.media_type) {
+                wish.add.push(migrated(referrer, &mut cargo));
+                wish.remove.push(referrer.descriptor.digest.clone());
+            } else {
+                wish.add.push(Item::from(referrer));
+            }
+        }
+        cargo.refer(wish);
+    }
+    write(&Output::Layout(source.path.clone()), &cargo, &[], 0, context)
+}
+
+/// An artifact manifest as the image manifest that says the same.
+fn migrated(referrer: &Referrer, cargo: &mut Cargo<'_>) -> Item {
+    let mut annotations = referrer.artifact.annotations.clone();
+    // Its date had a key of its own.
+    let created = OLD_CREATED.iter().find_map(|key| annotations.get(*key)).filter(|text| Time::parse(text).is_some()).cloned();
+    if let Some(created) = created {
+        annotations.entry(annotation::CREATED.to_owned()).or_insert(created);
+    }
+    let draft = Draft {
+        artifact_type: referrer.artifact_type().to_owned(),
+        annotations,
+        content: referrer
+            .artifact
+            .content
+            .iter()
+            .map(|blob| Content {
+                media_type: blob.media_type.clone(),
+                digest: blob.digest.clone(),
+                size: blob.size,
+                annotations: blob.annotations.to_map(),
+            })
+            .collect(),
+    };
+    let authored = manifest(&draft, referrer.artifact.subject.as_ref());
+    cargo.document(&authored.blob);
+    cargo.document(&Verified::authored(EMPTY.to_vec()));
+    Item { descriptor: authored.descriptor(), artifact_type: Some(draft.artifact_type), annotations: draft.annotations }
+}
+
+/// Where artifact manifests kept their date: those of image-spec 1.1.0-rc, and ORAS's.
+const OLD_CREATED: &[&str] = &["org.opencontainers.artifact.created", "io.cncf.oras.artifact.created"];

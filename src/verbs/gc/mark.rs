@@ -1,0 +1,177 @@
+//! What is needed, and by what.
+//!
+//! Roots are the entries of `index.json` that are neither referrers nor lists of them: images with and without a name, named
+//! artifacts, collections. From there everything is reached by the descriptors of documents, and from each document that was
+//! reached its referrers are. A document that cannot be read or is of an unknown kind keeps whatever it spells that looks like a
+//! digest: what is not understood loses nothing.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::core::{Digest, Result};
+use crate::oci::{Artifact, Descriptor, artifact, media_type};
+use crate::read::Source;
+use crate::read::referrers::Tag;
+use crate::verbs::Context;
+use crate::verbs::doctor::Survey;
+
+/// What keeps a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keeper {
+    /// A name.
+    Named,
+    /// An entry without a name that is an image of its own.
+    Unnamed,
+    /// A document that names it.
+    Part,
+    /// It refers to something that is kept.
+    Subject,
+    /// It is the list of referrers of something that is kept.
+    List,
+    /// It refers to something that is not here, and is young.
+    Grace,
+}
+
+/// What stays and what goes.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    pub(super) kept: BTreeMap<Digest, Keeper>,
+    /// Entries that go, and why.
+    pub(super) gone: Vec<(Descriptor, &'static str)>,
+}
+
+/// Decides what stays; `is_young` says which referrers of nothing do for now.
+pub(super) fn marks(
+    source: &Arc<Source>,
+    surveys: &[Survey],
+    batched: &[Descriptor],
+    is_young: &dyn Fn(&Digest) -> bool,
+    context: Context<'_>,
+) -> Result<Marks> {
+    let mut walk = Walk::new(source, surveys, context);
+    let referrers: HashSet<&Digest> = surveys
+        .iter()
+        .flat_map(|survey| &survey.found.referrers)
+        .filter(|referrer| !referrer.listed.index)
+        .map(|referrer| &referrer.descriptor.digest)
+        .collect();
+    let mut others = Vec::new();
+    for entry in &source.index.manifests {
+        let is_list = entry.names().any(|name| Tag::parse(name).is_some());
+        if is_list || entry.name().is_none() && referrers.contains(&entry.digest) {
+            others.push(entry);
+        } else {
+            walk.mark(entry, if entry.name().is_some() { Keeper::Named } else { Keeper::Unnamed })?;
+        }
+    }
+    // What a batch has written and not listed yet.
+    for entry in batched {
+        walk.mark(entry, Keeper::Unnamed)?;
+    }
+    for entry in &others {
+        if !walk.marks.kept.contains_key(&entry.digest) && is_young(&entry.digest) {
+            walk.mark(entry, Keeper::Grace)?;
+        }
+    }
+    let mut marks = walk.marks;
+    for entry in others.into_iter().filter(|entry| !marks.kept.contains_key(&entry.digest)) {
+        let list = entry.names().find_map(Tag::parse);
+        let why = match list {
+            Some(Tag { ending: None, .. }) => "a list of referrers of something that is not here",
+            Some(_) => "by its name it belongs to something that is not here",
+            None => "it refers to something that is not here",
+        };
+        marks.gone.push((entry.clone(), why));
+    }
+    Ok(marks)
+}
+
+struct Walk<'a> {
+    source: &'a Source,
+    surveys: HashMap<&'a Digest, &'a Survey>,
+    lists: HashMap<&'a str, Vec<&'a Descriptor>>,
+    context: Context<'a>,
+    marks: Marks,
+}
+
+impl<'a> Walk<'a> {
+    fn new(source: &'a Source, surveys: &'a [Survey], context: Context<'a>) -> Self {
+        let mut lists: HashMap<&str, Vec<&Descriptor>> = HashMap::new();
+        for entry in &source.index.manifests {
+            for tag in entry.names().filter_map(Tag::parse).filter(|tag| tag.ending.is_none()) {
+                lists.entry(tag.tag).or_default().push(entry);
+            }
+        }
+        let surveys = surveys.iter().map(|survey| (&survey.subject.digest, survey)).collect();
+        Self { source, surveys, lists, context, marks: Marks::default() }
+    }
+
+    /// Marks a document and everything that it leads to.
+    fn mark(&mut self, root: &Descriptor, keeper: Keeper) -> Result<()> {
+        let mut waiting = vec![(root.clone(), keeper)];
+        while let Some((descriptor, keeper)) = waiting.pop() {
+            if self.marks.kept.contains_key(&descriptor.digest) {
+                continue;
+            }
+            self.marks.kept.insert(descriptor.digest.clone(), keeper);
+            if !artifact::may_refer(&descriptor.media_type) && keeper == Keeper::Part && is_content(&descriptor.media_type) {
+                continue;
+            }
+            match self.parts(&descriptor)? {
+                Parts::Known(parts) => waiting.extend(parts.into_iter().map(|part| (part, Keeper::Part))),
+                Parts::Spelled(digests) => {
+                    for digest in digests {
+                        self.marks.kept.entry(digest).or_insert(Keeper::Part);
+                    }
+                }
+            }
+            for list in self.lists.get(descriptor.digest.fallback_tag().as_str()).into_iter().flatten() {
+                self.marks.kept.entry(list.digest.clone()).or_insert(Keeper::List);
+            }
+            if let Some(survey) = self.surveys.get(&descriptor.digest) {
+                let referrers = survey.found.referrers.iter();
+                waiting.extend(referrers.map(|referrer| (referrer.descriptor.clone(), Keeper::Subject)));
+            }
+        }
+        Ok(())
+    }
+
+    fn parts(&self, descriptor: &Descriptor) -> Result<Parts> {
+        // By digest: what an entry says of the size decides nothing here.
+        let document = match self.source.document_by_digest(&descriptor.digest, self.context.limits) {
+            Ok(Some(document)) => document,
+            // What is not there needs nothing, and what is too large or damaged is kept as it is.
+            Ok(None) => return Ok(Parts::Known(Vec::new())),
+            Err(error) if error.raw_os_error().is_some() => return Err(error),
+            Err(_) => return Ok(Parts::Spelled(Vec::new())),
+        };
+        match Artifact::parse(&document, &descriptor.media_type, self.context.limits) {
+            Ok(artifact) => Ok(Parts::Known(artifact.blobs().cloned().collect())),
+            Err(_) => Ok(Parts::Spelled(spelled(document.bytes()))),
+        }
+    }
+}
+
+enum Parts {
+    Known(Vec<Descriptor>),
+    /// Digests that stand in it, whatever they mean.
+    Spelled(Vec<Digest>),
+}
+
+/// Configs and layers are named by manifests, and name no blobs.
+fn is_content(kind: &str) -> bool {
+    media_type::is_image_config(kind) || kind == media_type::OCI_EMPTY || media_type::layer(kind).is_some()
+}
+
+/// Everything in `bytes` that reads as a digest.
+fn spelled(bytes: &[u8]) -> Vec<Digest> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut found = Vec::new();
+    for (name, digits) in [("sha256:", 64), ("sha512:", 128)] {
+        for (at, _) in text.match_indices(name) {
+            let end = at + name.len() + digits;
+            found.extend(text.get(at..end).and_then(|digest| digest.parse().ok()));
+        }
+    }
+    found
+}

@@ -1,0 +1,133 @@
+//! Collects what nobody needs: shows it, and deletes it only when asked to.
+
+mod mark;
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mark::{Keeper, Marks, marks};
+
+use super::Context;
+use super::output::layout_options;
+use crate::core::clock::Time;
+use crate::core::fsys::{WriteDirectory, shown};
+use crate::core::{Code, Digest, Error, Result};
+use crate::format::json::Document;
+use crate::oci::Descriptor;
+use crate::plan::lifecycle::time::Span;
+use crate::read::{Source, SourceKind, Stored};
+use crate::report::gc::{Collected, GcReport, Gone, Kept};
+use crate::verbs::doctor::survey;
+use crate::write::journal;
+use crate::write::{IndexEdit, Layout, Revision, Sweep};
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The layout.
+    pub path: PathBuf,
+    /// Whether it is deleted, and not only shown.
+    pub apply: bool,
+    /// What is younger than this is kept: another program may be about to name it, or its subject may be on its way.
+    pub grace: Span,
+    /// The present, by the same clock that dates files.
+    pub now: Time,
+}
+
+/// Finds what no name, index, subject or collection needs, and with `apply` deletes it.
+///
+/// # Errors
+/// `usage.output` for archives, `write.busy` while somebody writes, and those of reading and writing.
+pub fn gc(request: &Request, context: Context<'_>) -> Result<GcReport> {
+    let source = Source::open(&request.path, context.limits)?;
+    if source.kind() != SourceKind::Layout {
+        return Err(
+            Error::new(Code::UsageOutput, "archives are never changed, so there is nothing to collect in one").at(shown(&request.path))
+        );
+    }
+    if !request.apply {
+        return plan(&source, request, context).map(|(report, _)| report);
+    }
+    let last = RefCell::new(None);
+    let layout = Layout::open_or_create(&request.path, layout_options(context))?;
+    let swept = layout.sweep(&|text| {
+        let source = Source::with_index(&request.path, text, &[&source], context.limits)?;
+        let (report, sweep) = plan(&source, request, context)?;
+        // What went in an earlier round stays told: the last round finds only what is left.
+        let mut last = last.borrow_mut();
+        let earlier: Vec<Gone> = last.take().map(|report: GcReport| report.entries).unwrap_or_default();
+        *last = Some(GcReport { entries: earlier.into_iter().chain(report.entries.iter().cloned()).collect(), ..report });
+        Ok(sweep)
+    })?;
+    let Some(mut report) = last.into_inner() else { return Err(Error::new(Code::Bug, "nothing was decided")) };
+    report.applied = true;
+    report.deleted = Some(Collected { blobs: swept.blobs, bytes: swept.bytes });
+    Ok(report)
+}
+
+fn plan(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result<(GcReport, Sweep)> {
+    let surveys = survey(source, context)?;
+    let directory = WriteDirectory::open(&request.path, context.faults)?;
+    let grace = i64::try_from(request.grace.seconds()).unwrap_or(i64::MAX);
+    let is_young = |digest: &Digest| {
+        // A file from the future is young, whatever its clock says.
+        directory.stamp(&digest.blob_path()).is_some_and(|stamp| request.now.seconds().saturating_sub(stamp.modified()) < grace)
+    };
+    let mut batched = Vec::new();
+    for entry in journal::unlisted(directory.directory())? {
+        batched.push(Descriptor::parse(Document::parse(entry.as_bytes(), context.limits)?.root(), context.limits)?);
+    }
+    let marks = marks(source, &surveys, &batched, &is_young, context)?;
+    let mut report = GcReport {
+        path: source.shown(),
+        applied: false,
+        entries: Vec::new(),
+        blobs: Vec::new(),
+        bytes: 0,
+        kept: kept(&marks),
+        deleted: None,
+    };
+    let mut sweep = Sweep::default();
+    for (entry, why) in &marks.gone {
+        report.entries.push(Gone {
+            digest: entry.digest.clone(),
+            names: entry.names().map(str::to_owned).collect(),
+            why: (*why).to_owned(),
+        });
+        sweep.revision.edits.push(match entry.name() {
+            Some(name) => IndexEdit::Replace { name: name.to_owned(), descriptor: None },
+            None => IndexEdit::Remove { digest: entry.digest.clone() },
+        });
+    }
+    for stored in source.container().stored()? {
+        let Stored::Blob(digest) = stored else { continue };
+        if marks.kept.contains_key(&digest) {
+            continue;
+        }
+        // A link is not ours to delete.
+        let Some(stamp) = directory.stamp(&digest.blob_path()) else { continue };
+        if is_young(&digest) {
+            report.kept.young += 1;
+            continue;
+        }
+        report.bytes = report.bytes.saturating_add(stamp.size());
+        report.blobs.push(digest.clone());
+        sweep.delete.push(digest);
+    }
+    sweep.revision = Revision { edits: std::mem::take(&mut sweep.revision.edits), documents: Vec::new() };
+    Ok((report, sweep))
+}
+
+fn kept(marks: &Marks) -> Kept {
+    let count = |wanted: fn(&Keeper) -> bool| marks.kept.values().filter(|keeper| wanted(keeper)).count();
+    Kept {
+        named: count(|keeper| matches!(keeper, Keeper::Named)),
+        unnamed: count(|keeper| matches!(keeper, Keeper::Unnamed)),
+        parts: count(|keeper| matches!(keeper, Keeper::Part)),
+        referrers: count(|keeper| matches!(keeper, Keeper::Subject)),
+        lists: count(|keeper| matches!(keeper, Keeper::List)),
+        dangling: count(|keeper| matches!(keeper, Keeper::Grace)),
+        young: 0,
+    }
+}

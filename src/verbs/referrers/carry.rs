@@ -1,0 +1,112 @@
+//! Takes the referrers of an image along.
+
+use std::collections::{HashSet, VecDeque};
+
+use super::Subject;
+use crate::core::{Digest, Finding, Result};
+use crate::oci::Descriptor;
+use crate::plan::referrers::{Item, Wish};
+use crate::read::referrers::{Lookup, Referrer};
+use crate::read::{Source, Walk, walk};
+use crate::verbs::Context;
+use crate::verbs::output::Cargo;
+
+/// Which referrers are taken along.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carry {
+    /// Only these artifact types; all of them if there is none.
+    pub types: Vec<String>,
+    /// How deep: 1 is the referrers of the image, 2 the signatures of those as well.
+    pub depth: usize,
+}
+
+impl Default for Carry {
+    fn default() -> Self {
+        Self { types: Vec::new(), depth: usize::MAX }
+    }
+}
+
+impl Carry {
+    fn wants(&self, referrer: &Referrer) -> bool {
+        self.types.is_empty() || self.types.iter().any(|wanted| wanted == referrer.artifact_type())
+    }
+}
+
+/// What was taken along.
+#[derive(Debug, Default)]
+pub(in crate::verbs) struct Carried {
+    /// The digests.
+    pub(in crate::verbs) digests: Vec<Digest>,
+    /// Entries for referrers that have only a name: the tags of cosign.
+    pub(in crate::verbs) entries: Vec<(Option<String>, String)>,
+    /// What is odd about them.
+    pub(in crate::verbs) findings: Vec<Finding>,
+}
+
+/// Adds the referrers of `subjects`, and theirs, to `cargo`. A filter by type holds for the image's own referrers: the signature
+/// of an SBOM goes where the SBOM goes.
+///
+/// # Errors
+/// Those of reading a referrer's documents.
+pub(in crate::verbs) fn carry<'a>(
+    source: &'a Source,
+    lookup: &Lookup<'_>,
+    subjects: Vec<Subject>,
+    carry: &Carry,
+    cargo: &mut Cargo<'a>,
+    context: Context<'_>,
+) -> Result<Carried> {
+    let mut carried = Carried::default();
+    let mut seen: HashSet<Digest> = HashSet::new();
+    let mut queue: VecDeque<(Subject, usize)> = subjects.into_iter().map(|subject| (subject, 0)).collect();
+    while let Some((subject, depth)) = queue.pop_front() {
+        if depth >= carry.depth || !seen.insert(subject.descriptor.digest.clone()) {
+            continue;
+        }
+        let found = lookup.of(&subject.descriptor);
+        carried.findings.extend(found.findings);
+        let mut add = Vec::new();
+        for referrer in &found.referrers {
+            if depth == 0 && !carry.wants(referrer) {
+                continue;
+            }
+            load(source, referrer, cargo, context)?;
+            carried.digests.push(referrer.descriptor.digest.clone());
+            carried.findings.extend(referrer.findings.iter().cloned());
+            queue.push_back((Subject { descriptor: referrer.descriptor.clone(), child: false }, depth + 1));
+            match &referrer.ending {
+                Some(_) => carried.entries.extend(named(source, referrer)),
+                None => add.push(Item::from(referrer)),
+            }
+        }
+        if !add.is_empty() {
+            cargo.refer(Wish { subject: subject.descriptor, child: subject.child, add, remove: Vec::new(), clean: false });
+        }
+    }
+    Ok(carried)
+}
+
+/// Everything that a referrer consists of.
+fn load<'a>(source: &'a Source, referrer: &Referrer, cargo: &mut Cargo<'a>, context: Context<'_>) -> Result<()> {
+    if referrer.descriptor.is_index() {
+        let mut found = Walk::default();
+        walk(source, &referrer.descriptor, context.limits, &mut found, &mut HashSet::new())?;
+        found.documents.iter().for_each(|(_, document)| cargo.document(document));
+        found.blobs.iter().for_each(|blob| cargo.blob(source, blob));
+        return Ok(());
+    }
+    for blob in referrer.artifact.blobs() {
+        if source.container().blob(&blob.digest)?.is_some() || blob.data.is_none() {
+            cargo.blob(source, blob);
+        }
+    }
+    cargo.document(&referrer.document);
+    Ok(())
+}
+
+/// The entries by which a referrer has names.
+fn named(source: &Source, referrer: &Referrer) -> Vec<(Option<String>, String)> {
+    let entries: Vec<&Descriptor> =
+        source.index.manifests.iter().filter(|entry| entry.digest == referrer.descriptor.digest && entry.name().is_some()).collect();
+    entries.into_iter().map(|entry| (entry.name().map(str::to_owned), entry.raw.clone())).collect()
+}

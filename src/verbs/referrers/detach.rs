@@ -1,0 +1,66 @@
+//! Takes a referrer away from its subject.
+
+use super::{revision, subjects};
+use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::oci::Index;
+use crate::plan::referrers::Wish;
+use crate::read::referrers::{Lookup, Scope};
+use crate::read::{Source, SourceKind, is_referrer_tag};
+use crate::report::attach::{Attached, DetachReport};
+use crate::verbs::output::layout_options;
+use crate::verbs::{Context, open};
+use crate::write::{Layout, Sweep};
+
+/// Takes `digest` off all lists of referrers of an image and its platforms, and deletes its manifest: among the blobs it would
+/// still refer to the image, and nobody could tell it from one that was never listed. Its content stays until it is collected.
+///
+/// # Errors
+/// `ref.not_found` if it refers to nothing of this image, `usage.output` for archives, `referrer.fallback_tag`, and those of
+/// references and writing.
+pub fn detach(image: &str, digest: &Digest, context: Context<'_>) -> Result<DetachReport> {
+    let opened = open(image, context)?;
+    let source = &opened.located.source;
+    if source.kind() != SourceKind::Layout {
+        return Err(Error::new(Code::UsageOutput, "detach would change an archive, and archives are never changed")
+            .at(source.shown())
+            .hint("Copy it into a layout first: `airbase copy ARCHIVE DIR`."));
+    }
+    let lookup = Lookup::new(source, Scope::Quick, context.limits);
+    let mut detached = Vec::new();
+    let mut wishes = Vec::new();
+    let mut findings = Vec::new();
+    for subject in subjects(&opened.tree) {
+        let found = lookup.of(&subject.descriptor);
+        findings.extend(found.findings.iter().cloned());
+        let Some(referrer) = found.referrers.iter().find(|referrer| referrer.descriptor.digest == *digest) else { continue };
+        detached.push(Attached {
+            subject: subject.descriptor.digest.clone(),
+            platform: subject.descriptor.platform.clone(),
+            digest: referrer.descriptor.digest.clone(),
+        });
+        wishes.push(Wish { subject: subject.descriptor, child: false, add: Vec::new(), remove: vec![digest.clone()], clean: false });
+    }
+    if detached.is_empty() {
+        return Err(Error::new(Code::RefNotFound, "nothing of that digest refers to the image")
+            .at(opened.located.shown())
+            .found(Fact::new(digest, "the command line"))
+            .hint("`airbase referrers REF` lists who does."));
+    }
+    let layout = Layout::open_or_create(&source.path, layout_options(context))?;
+    let swept = layout.sweep(&|text| {
+        let now = Source::with_index(&source.path, text, &[source], context.limits)?;
+        let delete = if is_part(&now, digest, context) { Vec::new() } else { vec![digest.clone()] };
+        Ok(Sweep { revision: revision(&source.path, text, &[source], &[], &wishes, context.limits)?, delete })
+    })?;
+    Ok(DetachReport { image: opened.located.shown(), detached, changed: swept.committed.index_changed, findings })
+}
+
+/// Whether an index of images or a collection lists `digest`: then it belongs to that too.
+fn is_part(source: &Source, digest: &Digest, context: Context<'_>) -> bool {
+    let indexes = source.index.manifests.iter().filter(|entry| entry.is_index() && !entry.name().is_some_and(is_referrer_tag));
+    indexes.into_iter().any(|entry| {
+        let index = source.document(entry, context.limits).and_then(|blob| Index::parse(&blob, &entry.media_type, context.limits));
+        // An index that cannot be read may list anything.
+        index.map_or(true, |index| index.manifests.iter().any(|child| child.digest == *digest))
+    })
+}

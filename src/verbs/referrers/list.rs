@@ -1,0 +1,125 @@
+//! Shows who refers to an image, as deep as it goes.
+
+use std::collections::HashSet;
+
+use super::subjects;
+use crate::core::{Digest, Result};
+use crate::oci::{Artifact, Descriptor, Platform};
+use crate::read::referrers::{FoundBy, Lookup, Referrer, Scope};
+use crate::read::{Child, ImageIndex, Tree};
+use crate::report::referrers::{Class, Node, Of, ReferrersReport};
+use crate::verbs::{Context, Opened, open};
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// The image.
+    pub image: String,
+    /// Only these artifact types, of the image's own referrers.
+    pub types: Vec<String>,
+    /// Whether people are shown the referrers of referrers.
+    pub tree: bool,
+    /// One platform only.
+    pub platform: Option<Platform>,
+}
+
+/// Lists them: of the index and of each platform, and of each referrer its own.
+///
+/// # Errors
+/// Those of references and documents.
+pub fn referrers(query: &Query, context: Context<'_>) -> Result<ReferrersReport> {
+    let opened = open(&query.image, context)?;
+    let source = &opened.located.source;
+    let lookup = Lookup::new(source, Scope::Quick, context.limits);
+    let mut report = ReferrersReport { image: opened.located.shown(), tree: query.tree, subjects: Vec::new(), findings: Vec::new() };
+    let mut all = subjects(&opened.tree);
+    if query.platform.is_some() {
+        let digest = opened.image(query.platform.as_ref())?.descriptor.digest.clone();
+        all.retain(|subject| subject.descriptor.digest == digest);
+    }
+    for subject in all {
+        let mut path = HashSet::new();
+        let mut nodes = below(&subject.descriptor, &lookup, &mut path, &mut report);
+        nodes.extend(embedded(&opened, &subject.descriptor.digest, context));
+        nodes.retain(|node| query.types.is_empty() || query.types.contains(&node.artifact_type));
+        report.subjects.push(Of { digest: subject.descriptor.digest, platform: subject.descriptor.platform, referrers: nodes });
+    }
+    Ok(report)
+}
+
+/// The referrers of `subject` and theirs. A digest that names itself further up cannot be, short of a broken hash; the set of
+/// those on the way down makes sure of it.
+fn below(subject: &Descriptor, lookup: &Lookup<'_>, path: &mut HashSet<Digest>, report: &mut ReferrersReport) -> Vec<Node> {
+    if !path.insert(subject.digest.clone()) {
+        return Vec::new();
+    }
+    let found = lookup.of(subject);
+    report.findings.extend(found.findings);
+    let mut nodes = Vec::new();
+    for referrer in found.referrers {
+        let referrers = below(&referrer.descriptor, lookup, path, report);
+        report.findings.extend(referrer.findings.iter().cloned());
+        nodes.push(node(referrer, referrers));
+    }
+    path.remove(&subject.digest);
+    nodes
+}
+
+fn node(referrer: Referrer, referrers: Vec<Node>) -> Node {
+    Node {
+        class: if referrer.listed.names.is_empty() { Class::Attached } else { Class::Named },
+        artifact_type: referrer.artifact_type().to_owned(),
+        media_type: referrer.artifact.media_type.clone(),
+        found_by: referrer.found_by(),
+        entry: referrer.listed.entry,
+        fallback_tag: referrer.listed.fallback,
+        names: referrer.listed.names,
+        size: referrer.artifact.content.iter().fold(0, |sum, blob| sum.saturating_add(blob.size)),
+        digest: referrer.descriptor.digest,
+        annotations: referrer.artifact.annotations,
+        referrers,
+    }
+}
+
+/// Children of the index that say of another child that they refer to it: the attestations of BuildKit, in their old form by an
+/// annotation, in their new one by a subject.
+fn embedded(opened: &Opened, subject: &Digest, context: Context<'_>) -> Vec<Node> {
+    fn collect(index: &ImageIndex, subject: &Digest, context: Context<'_>, nodes: &mut Vec<Node>) {
+        for child in &index.children {
+            let descriptor = match child {
+                Child::Index(inner) => {
+                    collect(inner, subject, context, nodes);
+                    continue;
+                }
+                Child::Attestation(descriptor) | Child::Other(descriptor) => descriptor,
+                Child::Image(_) | Child::Missing(_) => continue,
+            };
+            let Ok(document) = index.source.document(descriptor, context.limits) else { continue };
+            let Ok(artifact) = Artifact::parse(&document, &descriptor.media_type, context.limits) else { continue };
+            let marked = descriptor.annotations.get(crate::oci::annotation::DOCKER_REFERENCE_DIGEST);
+            let refers = artifact.subject.as_ref().is_some_and(|own| own.digest == *subject)
+                || marked.is_some_and(|marked| *marked == subject.to_string());
+            if !refers {
+                continue;
+            }
+            nodes.push(Node {
+                digest: descriptor.digest.clone(),
+                artifact_type: artifact.artifact_type.clone().unwrap_or_else(|| artifact.media_type.clone()),
+                media_type: artifact.media_type.clone(),
+                class: Class::Embedded,
+                found_by: FoundBy::Index,
+                entry: false,
+                fallback_tag: false,
+                names: Vec::new(),
+                size: artifact.content.iter().fold(0, |sum, blob| sum.saturating_add(blob.size)),
+                annotations: artifact.annotations,
+                referrers: Vec::new(),
+            });
+        }
+    }
+    let mut nodes = Vec::new();
+    if let Tree::Index(index) = &opened.tree {
+        collect(index, subject, context, &mut nodes);
+    }
+    nodes
+}

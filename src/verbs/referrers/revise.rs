@@ -1,0 +1,76 @@
+//! From what shall hold for some subjects to the change of an index.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::core::{Limits, Result};
+use crate::oci::Verified;
+use crate::plan::referrers::{Listing, Lists, Wish, lists};
+use crate::read::Source;
+use crate::read::referrers::{Found, Lookup, Scope};
+use crate::write::index_edit::EMPTY_INDEX;
+use crate::write::{IndexEdit, Revision};
+
+/// What happens to an index of this text: first `edits`, then what the wishes ask for. `known` are sources that may have read it.
+///
+/// # Errors
+/// `referrer.fallback_tag`, and those of opening the layout.
+pub(in crate::verbs) fn revision(
+    path: &Path,
+    text: &[u8],
+    known: &[&Arc<Source>],
+    edits: &[IndexEdit],
+    wishes: &[Wish],
+    limits: &Limits,
+) -> Result<Revision> {
+    // A layout that holds nothing may not even be there yet.
+    let source = if text == EMPTY_INDEX.as_bytes() { None } else { Some(Source::with_index(path, text, known, limits)?) };
+    let lookup = source.as_ref().map(|source| Lookup::new(source, Scope::Quick, limits));
+    let decided = decide(wishes, &|wish| lookup.as_ref().map_or_else(Found::default, |lookup| lookup.of(&wish.subject)))?;
+    let mut revision = Revision { edits: edits.to_vec(), documents: Vec::new() };
+    revision.edits.extend(in_order(&decided).map(|listing| match listing.clone() {
+        Listing::Put(descriptor) => IndexEdit::Put { name: None, descriptor },
+        Listing::Tag(name, descriptor) => IndexEdit::Replace { name, descriptor },
+        Listing::Remove(digest) => IndexEdit::Remove { digest },
+    }));
+    revision.documents.extend(decided.into_iter().filter_map(|lists| lists.index));
+    Ok(revision)
+}
+
+/// Entries and documents of an archive, which lists nothing before.
+#[derive(Debug, Default)]
+pub(in crate::verbs) struct Listed {
+    /// Names and descriptors.
+    pub(in crate::verbs) entries: Vec<(Option<String>, String)>,
+    /// The indexes under fallback tags.
+    pub(in crate::verbs) documents: Vec<Verified>,
+}
+
+/// The lists of a new layout.
+///
+/// # Errors
+/// None; nothing is there that could contradict.
+pub(in crate::verbs) fn listed(wishes: &[Wish]) -> Result<Listed> {
+    let decided = decide(wishes, &|_| Found::default())?;
+    let entries = in_order(&decided)
+        .filter_map(|listing| match listing {
+            Listing::Put(descriptor) => Some((None, descriptor.clone())),
+            Listing::Tag(name, descriptor) => descriptor.clone().map(|descriptor| (Some(name.clone()), descriptor)),
+            Listing::Remove(_) => None,
+        })
+        .collect();
+    Ok(Listed { entries, documents: decided.into_iter().filter_map(|lists| lists.index).collect() })
+}
+
+fn decide(wishes: &[Wish], found: &dyn Fn(&Wish) -> Found) -> Result<Vec<Lists>> {
+    wishes.iter().map(|wish| lists(wish, &found(wish))).collect()
+}
+
+/// Fallback tags stand before the entries without names, since those who take the first entry look for a name.
+fn in_order(decided: &[Lists]) -> impl Iterator<Item = &Listing> {
+    let tags = |wanted: bool| {
+        let all = decided.iter().flat_map(|lists| &lists.listings);
+        all.filter(move |listing| matches!(listing, Listing::Tag(..)) == wanted)
+    };
+    tags(true).chain(tags(false))
+}

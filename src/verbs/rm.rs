@@ -1,0 +1,155 @@
+//! Removes an image from the index of a layout, and what belongs to it. Blobs stay until they are collected.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::Context;
+use super::output::layout_options;
+use crate::core::{Code, Digest, Error, Finding, Result};
+use crate::oci::{Descriptor, Index};
+use crate::read::referrers::{Lookup, Scope, Tag};
+use crate::read::{Reference, Source, SourceKind, Walk, locate, walk};
+use crate::report::gc::Gone;
+use crate::report::rm::RmReport;
+use crate::write::{IndexEdit, Layout, Revision};
+
+/// Removes the entry that `reference` names, or by digest every entry of that digest. When no other name is left, the entries of
+/// its platforms go too; with `referrers`, those of everything that refers to them.
+///
+/// # Errors
+/// `usage.output` for archives, `ref.*`, and those of writing.
+pub fn rm(reference: &str, referrers: bool, context: Context<'_>) -> Result<RmReport> {
+    let parsed = Reference::existing(reference)?;
+    let located = locate(&parsed, context.limits)?;
+    let path = &located.source.path;
+    if located.source.kind() != SourceKind::Layout {
+        return Err(Error::new(Code::UsageOutput, "rm would change an archive, and archives are never changed")
+            .at(located.shown())
+            .hint("Copy what is to stay into a new one: `airbase copy`."));
+    }
+    let digest = &located.descriptor.digest;
+    if !located.source.index.manifests.iter().any(|entry| entry.digest == *digest) {
+        return Err(Error::new(Code::RefNotFound, "index.json does not list it, so there is no entry to remove")
+            .at(located.shown())
+            .hint("Remove the image that it belongs to."));
+    }
+    let name = located.name.clone().filter(|_| parsed.name.is_some() || parsed.digest.is_none());
+    let report = RefCell::new(RmReport { image: located.shown(), digest: digest.clone(), entries: Vec::new(), findings: Vec::new() });
+    let revise = |text: &[u8]| {
+        let source = Source::with_index(path, text, &[&located.source], context.limits)?;
+        let mut removal = Removal { source: &source, context, edits: Vec::new(), entries: Vec::new(), findings: Vec::new() };
+        removal.decide(&located.descriptor, name.as_deref(), referrers);
+        let mut report = report.borrow_mut();
+        (report.entries, report.findings) = (removal.entries, removal.findings);
+        Ok(Revision { edits: removal.edits, documents: Vec::new() })
+    };
+    let committed = Layout::open_or_create(path, layout_options(context))?.revise(&[], &revise, context.events)?;
+    let mut report = report.into_inner();
+    report.findings.extend(committed.findings);
+    Ok(report)
+}
+
+struct Removal<'a> {
+    source: &'a Arc<Source>,
+    context: Context<'a>,
+    edits: Vec<IndexEdit>,
+    entries: Vec<Gone>,
+    findings: Vec<Finding>,
+}
+
+impl Removal<'_> {
+    fn decide(&mut self, top: &Descriptor, name: Option<&str>, referrers: bool) {
+        let all: Vec<Descriptor> = self.source.index.manifests.iter().filter(|entry| entry.digest == top.digest).cloned().collect();
+        // A name that stands in two annotations of one entry is one entry.
+        let is_meant = |entry: &&Descriptor| name.is_none_or(|name| entry.names().any(|own| own == name));
+        let (meant, others): (Vec<_>, Vec<_>) = all.iter().partition(is_meant);
+        for entry in meant {
+            self.remove(entry, "it was named");
+        }
+        if !others.is_empty() {
+            if referrers {
+                let other = others.iter().find_map(|entry| entry.name()).unwrap_or("an entry without a name");
+                self.findings.push(
+                    Finding::new(Code::RmStillNamed, "the image has another name, so what refers to it stays")
+                        .at(&top.digest)
+                        .found(crate::core::Fact::new(other, "index.json")),
+                );
+            }
+            return;
+        }
+        let mut found = Walk::default();
+        // What of it is missing has no entry either.
+        let _ = walk(self.source, top, self.context.limits, &mut found, &mut HashSet::new());
+        let elsewhere = self.children_of_others(&top.digest);
+        let own: Vec<&Descriptor> =
+            found.documents.iter().map(|(descriptor, _)| descriptor).filter(|below| below.digest != top.digest).collect();
+        let mut subjects = vec![top.digest.clone()];
+        for below in own.into_iter().filter(|below| !elsewhere.contains(&below.digest)) {
+            let entries: Vec<Descriptor> =
+                self.source.index.manifests.iter().filter(|entry| entry.digest == below.digest).cloned().collect();
+            if entries.iter().all(|entry| entry.name().is_none()) {
+                for entry in &entries {
+                    self.remove(entry, "it is a platform of it");
+                }
+                subjects.push(below.digest.clone());
+            }
+        }
+        if referrers {
+            self.referrers(subjects);
+        }
+    }
+
+    /// Everything that refers to `subjects`, and to that.
+    fn referrers(&mut self, mut subjects: Vec<Digest>) {
+        let lookup = Lookup::new(self.source, Scope::Quick, self.context.limits);
+        let mut seen: HashSet<Digest> = HashSet::new();
+        while let Some(subject) = subjects.pop() {
+            if !seen.insert(subject.clone()) {
+                continue;
+            }
+            let found = lookup.of_digest(&subject);
+            for referrer in &found.referrers {
+                let digest = &referrer.descriptor.digest;
+                let entries: Vec<Descriptor> =
+                    self.source.index.manifests.iter().filter(|entry| entry.digest == *digest).cloned().collect();
+                // What has a name of its own is somebody's, unless the name only says to whom it belongs.
+                let is_own = |entry: &Descriptor| entry.names().any(|name| Tag::parse(name).is_none());
+                if entries.iter().any(is_own) {
+                    continue;
+                }
+                for entry in &entries {
+                    self.remove(entry, "it refers to it");
+                }
+                subjects.push(digest.clone());
+            }
+            for entry in self.source.index.manifests.iter().filter(|entry| entry.is_index()) {
+                let is_list = |name: &str| Tag::parse(name).is_some_and(|tag| tag.tag == subject.fallback_tag() && tag.ending.is_none());
+                if entry.names().any(is_list) {
+                    let entry = entry.clone();
+                    self.remove(&entry, "it is the list of its referrers");
+                }
+            }
+        }
+    }
+
+    fn remove(&mut self, entry: &Descriptor, why: &str) {
+        self.edits.push(match entry.name() {
+            Some(name) => IndexEdit::Replace { name: name.to_owned(), descriptor: None },
+            None => IndexEdit::Remove { digest: entry.digest.clone() },
+        });
+        self.entries.push(Gone { digest: entry.digest.clone(), names: entry.names().map(str::to_owned).collect(), why: why.to_owned() });
+    }
+
+    /// What the other indexes of the layout list: it stays theirs.
+    fn children_of_others(&self, top: &Digest) -> HashSet<Digest> {
+        let mut children = HashSet::new();
+        for entry in self.source.index.manifests.iter().filter(|entry| entry.is_index() && entry.digest != *top) {
+            // An index that cannot be read keeps nothing that anybody could know.
+            let Ok(blob) = self.source.document(entry, self.context.limits) else { continue };
+            let Ok(index) = Index::parse(&blob, &entry.media_type, self.context.limits) else { continue };
+            children.extend(index.manifests.into_iter().map(|child| child.digest));
+        }
+        children
+    }
+}

@@ -1,0 +1,80 @@
+//! Deleting blobs that nobody needs.
+//!
+//! The store lock is held exclusively, so no writer of ours has a blob that no index names yet. Other programs know no such lock;
+//! for them the caller leaves alone what is young. The index is exchanged first: what it no longer names can go, and a kill in
+//! between leaves blobs that nobody names.
+
+use std::cell::RefCell;
+
+use super::{Change, INDEX, Layout, MERGES, Revision};
+use crate::core::fsys::{IndexLock, StoreLock};
+use crate::core::{Algorithm, Digest, Error, Result};
+use crate::write::Committed;
+
+/// What is to go.
+#[derive(Debug, Clone, Default)]
+pub struct Sweep {
+    /// What happens to the index.
+    pub revision: Revision,
+    /// The blobs that nobody needs when that has happened.
+    pub delete: Vec<Digest>,
+}
+
+/// What went.
+#[derive(Debug, Clone, Default)]
+pub struct Swept {
+    /// What was written.
+    pub committed: Committed,
+    /// How many blobs were deleted.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Layout {
+    /// Changes the index and deletes blobs. `decide` says what is to go, given the text of the index; it is asked again when the
+    /// index was exchanged, and deletes only what it names then.
+    ///
+    /// # Errors
+    /// `write.busy` while somebody writes, those of [`Layout::commit`] and of `decide`, `io`.
+    pub fn sweep(&self, decide: &dyn Fn(&[u8]) -> Result<Sweep>) -> Result<Swept> {
+        let Some(root) = self.open()? else { return Err(self.unusable()) };
+        let _alone = StoreLock::exclusive(root, self.options.lock_timeout)?;
+        self.check(root)?;
+        let mut swept = Swept::default();
+        let delete = RefCell::new(Vec::new());
+        let revise = |text: &[u8]| {
+            let sweep = decide(text)?;
+            *delete.borrow_mut() = sweep.delete;
+            Ok(sweep.revision)
+        };
+        for _ in 0..MERGES {
+            let plan = self.plan(root, Change::Revise(&revise))?;
+            self.write_documents(root, &plan.documents, &mut swept.committed)?;
+            if plan.text.is_some() {
+                swept.committed.index_changed |= self.commit_index(root, plan, Change::Revise(&revise), &mut swept.committed)?;
+                continue;
+            }
+            // Nothing is left to change, so what was decided last holds for the index as it is: unless somebody without a lock
+            // wrote since.
+            let _index = IndexLock::take(root, self.options.lock_timeout)?;
+            if !self.is_unchanged(root, &plan)? {
+                continue;
+            }
+            for digest in delete.borrow().iter() {
+                let path = digest.blob_path();
+                let Some(stamp) = root.stamp(&path) else { continue };
+                root.unlink(&path).map_err(|error| if swept.blobs == 0 { error } else { self.after_publication(&error) })?;
+                swept.blobs += 1;
+                swept.bytes = swept.bytes.saturating_add(stamp.size());
+            }
+            for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+                if let Some(shelf) = root.beneath(&format!("blobs/{}", algorithm.name()))? {
+                    swept.committed.flushing(|| shelf.sync())?;
+                }
+            }
+            return Ok(swept);
+        }
+        Err(Error::new(crate::core::Code::WriteConflict, format!("another program keeps writing {INDEX}")))
+    }
+}

@@ -1,0 +1,198 @@
+//! `rm`, `gc`: what goes, what stays, and why.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::made::referrer;
+use crate::support::environment::snapshot;
+use crate::support::image::{INDEX, MANIFEST, digest};
+use crate::support::{Contents, Environment, Image, Layout, layer};
+
+fn app() -> Image {
+    Image::of(&[&layer(&["os=1"]), &layer(&["app=1"])])
+}
+
+fn tool() -> Image {
+    Image::of(&[&layer(&["os=1"]), &layer(&["tool=1"])])
+}
+
+/// `app:1` for two platforms and `tool:1`, each with a report, and the signature of that.
+fn sample() -> Environment {
+    let environment = Environment::new();
+    Layout::new().index("app:1", &[&app(), &app().platform("arm64")], json!({})).image("tool:1", &tool()).write(&environment.join("in"));
+    for image in ["in:app:1", "in:tool:1"] {
+        let report = attach(&environment, image, &["--all"]);
+        attach(&environment, &format!("in@{report}"), &[]);
+    }
+    environment
+}
+
+fn attach(environment: &Environment, image: &str, more: &[&str]) -> String {
+    let created = ["--type", "application/x-report", "-a", "org.opencontainers.image.created=2026-01-02T03:04:05Z"];
+    let (status, report) = environment.json(&[&["attach", image], &created[..], more].concat());
+    assert_eq!(status, 0, "{report:#}");
+    report["attached"][0]["digest"].as_str().unwrap().to_owned()
+}
+
+fn reachable(environment: &Environment) -> BTreeSet<String> {
+    Contents::of(&environment.join("in")).whole()
+}
+
+#[test]
+fn nothing_goes_that_anything_needs() {
+    let environment = sample();
+    let before = snapshot(environment.path());
+    let (_, report) = environment.json(&["gc", "in", "--grace", "0", "--apply"]);
+    // Attaching twice left lists that were replaced; nothing else.
+    let kept = reachable(&environment);
+    let all: BTreeSet<String> = Contents::of(&environment.join("in")).blobs().into_keys().collect();
+    assert_eq!(kept, all, "{report:#}");
+    assert_eq!(report["entries"], json!([]));
+    let gone: Vec<String> = report["blobs"].as_array().unwrap().iter().map(|digest| digest.as_str().unwrap().to_owned()).collect();
+    for (path, bytes) in before {
+        let name = path.strip_prefix(environment.join("in")).unwrap().to_str().unwrap().to_owned();
+        if let Some(named) = name.strip_prefix("blobs/") {
+            assert_eq!(!all.contains(&named.replace('/', ":")), gone.contains(&digest(&bytes)), "{name}");
+        } else {
+            assert_eq!(std::fs::read(&path).unwrap(), bytes, "{name}");
+        }
+    }
+    environment.ok(&["fsck", "in"]);
+    environment.ok(&["doctor", "in"]);
+}
+
+#[test]
+fn what_is_young_stays_and_nothing_goes_without_apply() {
+    let environment = sample();
+    let mut extra = Layout::new();
+    let stray = extra.blob(b"nobody names this");
+    std::fs::write(environment.join("in/blobs").join(stray.replace(':', "/")), b"nobody names this").unwrap();
+    environment.ok(&["rm", "in:app:1", "--referrers"]);
+    let before = snapshot(environment.path());
+    let (status, shown) = environment.json(&["gc", "in", "--grace", "0"]);
+    assert_eq!((status, &shown["applied"]), (0, &json!(false)));
+    assert!(shown["blobs"].as_array().unwrap().contains(&json!(stray)), "{shown:#}");
+    let (_, young) = environment.json(&["gc", "in", "--apply"]);
+    assert_eq!((&young["blobs"], &young["deleted"]["blobs"]), (&json!([]), &json!(0)), "{young:#}");
+    assert_eq!(young["kept"]["young"], json!(shown["blobs"].as_array().unwrap().len()));
+    assert!(before == snapshot(environment.path()));
+    let (_, done) = environment.json(&["gc", "in", "--grace", "0", "--apply"]);
+    assert_eq!(done["deleted"]["blobs"], json!(shown["blobs"].as_array().unwrap().len()));
+    assert!(before != snapshot(environment.path()));
+    let (_, again) = environment.json(&["gc", "in", "--grace", "0", "--apply"]);
+    assert_eq!((&again["blobs"], &again["entries"]), (&json!([]), &json!([])));
+}
+
+#[test]
+fn an_image_goes_with_all_that_refers_to_it_and_nothing_of_others() {
+    let environment = sample();
+    environment.ok(&["rm", "in:app:1", "--referrers"]);
+    let contents = Contents::of(&environment.join("in"));
+    // What the tool had before: itself, its report, the signature of that, two lists.
+    assert_eq!(contents.entries().len(), 5, "{:#?}", contents.entries());
+    environment.ok(&["gc", "in", "--grace", "0", "--apply"]);
+    let contents = Contents::of(&environment.join("in"));
+    assert_eq!(contents.whole(), contents.blobs().into_keys().collect());
+    // The layer that both had.
+    assert!(contents.blobs().contains_key(&tool().layers[0].digest()));
+    assert!(!contents.blobs().contains_key(&app().layers[1].digest()));
+    let (_, shown) = environment.json(&["referrers", "in:tool:1", "--tree"]);
+    assert_eq!(shown["subjects"][0]["referrers"][0]["referrers"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn without_its_image_a_referrer_dangles_for_a_grace() {
+    let environment = sample();
+    let (_, removed) = environment.json(&["rm", "in:app:1"]);
+    // The image and the entries of its two platforms.
+    assert_eq!(removed["entries"].as_array().unwrap().len(), 3, "{removed:#}");
+    let (_, young) = environment.json(&["gc", "in", "--apply"]);
+    assert_eq!(young["entries"], json!([]));
+    assert!(young["kept"]["dangling"].as_u64().unwrap() > 0, "{young:#}");
+    let (_, old) = environment.json(&["gc", "in", "--grace", "0", "--apply"]);
+    let whys: BTreeSet<&str> = old["entries"].as_array().unwrap().iter().map(|gone| gone["why"].as_str().unwrap()).collect();
+    assert_eq!(whys, BTreeSet::from(["a list of referrers of something that is not here", "it refers to something that is not here"]));
+    let contents = Contents::of(&environment.join("in"));
+    assert_eq!(contents.whole(), contents.blobs().into_keys().collect());
+    assert_eq!(contents.entries().len(), 5);
+}
+
+#[test]
+fn one_name_of_several_goes_alone() {
+    let environment = sample();
+    environment.ok(&["tag", "in:tool:1", "tool:stable"]);
+    let entries = Contents::of(&environment.join("in")).entries().len();
+    let (_, report) = environment.json(&["rm", "in:tool:1", "--referrers"]);
+    assert_eq!(report["findings"][0]["code"], "rm.still_named", "{report:#}");
+    let contents = Contents::of(&environment.join("in"));
+    assert_eq!(
+        (contents.entries().len(), contents.named("tool:1"), contents.named("tool:stable")),
+        (entries - 1, None, Some(tool().digest()))
+    );
+    environment.refused(&["rm", "in:tool:1"], "ref.not_found", 4);
+    environment.refused(&["rm", &format!("in@{}", digest(b"no"))], "ref.not_found", 4);
+    Layout::new().image("x", &tool()).write_archive(&environment.join("in.tar"));
+    environment.refused(&["rm", "in.tar:x"], "usage.output", 2);
+    environment.refused(&["gc", "in.tar"], "usage.output", 2);
+}
+
+#[test]
+fn what_is_not_understood_loses_nothing() {
+    let environment = Environment::new();
+    let mut layout = Layout::new().image("tool:1", &tool());
+    // A document of a kind that nobody knows spells two digests; one is a blob here.
+    let needed = layout.blob(b"needed by something new");
+    let unknown = serde_json::to_vec(&json!({"parts": [needed, digest(b"elsewhere")]})).unwrap();
+    let unknown_digest = layout.blob(&unknown);
+    layout.entry("new:1", json!({"mediaType": "application/x-new", "digest": unknown_digest, "size": unknown.len()}));
+    // A manifest that is damaged JSON.
+    let also = layout.blob(b"needed by something broken");
+    let broken = format!(r#"{{"schemaVersion":2,"layers":[{{"digest":"{also}"}}]"#).into_bytes();
+    let broken_digest = layout.blob(&broken);
+    layout.entry("", json!({"mediaType": MANIFEST, "digest": broken_digest, "size": broken.len()}));
+    // A bundle as cosign saves it: a manifest that nothing lists.
+    let subject = json!({"mediaType": MANIFEST, "digest": tool().digest(), "size": tool().manifest_bytes().len()});
+    let bundle = referrer(&mut layout, &subject, json!({}));
+    // A file that is no blob, and a blob under a link.
+    layout.write(&environment.join("in"));
+    std::fs::write(environment.join("in/notes.txt"), "mine").unwrap();
+    std::fs::write(environment.join("in/blobs/sha256/not-a-digest"), "mine").unwrap();
+    environment.ok(&["gc", "in", "--grace", "0", "--apply"]);
+    let blobs = Contents::of(&environment.join("in")).files;
+    for kept in [&needed, &unknown_digest, &also, &broken_digest, &bundle.digest] {
+        assert!(blobs.contains_key(&format!("blobs/{}", kept.replace(':', "/"))), "{kept}");
+    }
+    assert!(blobs.contains_key("notes.txt") && blobs.contains_key("blobs/sha256/not-a-digest"));
+}
+
+#[test]
+fn a_collection_keeps_its_members() {
+    let environment = sample();
+    let contents = Contents::of(&environment.join("in"));
+    let entry = |name: &str, media_type: &str| {
+        let digest = contents.named(name).unwrap();
+        json!({"mediaType": media_type, "digest": digest, "size": contents.blobs()[&digest].len()})
+    };
+    let mut layout = Layout { blobs: contents.blobs(), entries: contents.entries() };
+    let collection = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": INDEX, "artifactType": "application/x-collection",
+        "manifests": [entry("app:1", INDEX), entry("tool:1", MANIFEST)]}))
+    .unwrap();
+    let digest = layout.blob(&collection);
+    layout.entry(
+        "all:1",
+        json!({"mediaType": INDEX, "digest": digest, "size": collection.len(), "artifactType": "application/x-collection"}),
+    );
+    let environment = Environment::new();
+    layout.write(&environment.join("in"));
+    let referrers = |environment: &Environment| -> Value {
+        environment.json(&["referrers", &format!("in@{}", tool().digest()), "--tree"]).1["subjects"].clone()
+    };
+    let before = referrers(&environment);
+    environment.ok(&["rm", "in:app:1"]);
+    environment.ok(&["rm", "in:tool:1"]);
+    environment.ok(&["gc", "in", "--grace", "0", "--apply"]);
+    let kept = reachable(&environment);
+    assert!(kept.contains(&app().digest()) && kept.contains(&tool().layers[1].digest()));
+    assert_eq!(referrers(&environment), before);
+}

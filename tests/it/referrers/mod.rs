@@ -1,0 +1,8 @@
+//! Referrers in a layout: written so that every client finds them, read whatever client wrote them.
+
+mod attach;
+mod copy;
+mod gc;
+mod made;
+mod reading;
+mod vector;
