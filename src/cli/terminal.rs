@@ -28,7 +28,7 @@ pub(super) struct Terminal {
 
 /// The environment, read in one place.
 #[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
-fn variable(name: &str) -> Option<String> {
+pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
@@ -95,7 +95,7 @@ impl Terminal {
                 report.to_json().map_err(|error| Error::new(Code::Bug, format!("the report has no JSON form: {error}")))? + "\n"
             }
             // Which commands have this form was checked before anything was done.
-            Format::Csv => report.to_csv().ok_or_else(|| Error::new(Code::Bug, "the report has no CSV form"))?,
+            Format::Csv => report.to_csv().ok_or_else(|| Error::new(Code::Bug, "the report has no form for spreadsheets"))?,
             Format::Human if self.global.quiet => String::new(),
             Format::Human => {
                 let mut page = Page::new(self.colour_out, self.global.verbose);
@@ -105,6 +105,16 @@ impl Terminal {
         };
         Self::print(text.as_bytes())?;
         Ok(report.exit().map_or(0, ExitClass::status))
+    }
+
+    /// Prints a report for people on standard error, because standard output is for something else.
+    pub(super) fn remark(&self, render: impl FnOnce(&mut Page)) {
+        if !self.global.quiet {
+            let mut page = Page::new(self.colour_err, self.global.verbose);
+            render(&mut page);
+            // Whoever cannot be told has the answer all the same.
+            let _ = std::io::stderr().lock().write_all(page.into_text().as_bytes());
+        }
     }
 
     /// Writes to standard output. A reader that went away is no error; a full disk is.

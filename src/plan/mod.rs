@@ -6,8 +6,12 @@
 pub mod annotate;
 pub mod assemble;
 pub mod base;
+pub mod batch;
+pub mod collection;
 pub mod docker;
 pub mod lifecycle;
 pub mod mapping;
+pub mod prepare;
 pub mod rebase;
 pub mod referrers;
+pub mod sync;

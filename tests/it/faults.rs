@@ -82,6 +82,10 @@ impl Place<'_> {
     }
 
     fn rebase(&self, image: String, names: &[&str], context: Context<'_>) -> Result<()> {
+        self.rebase_and_mark(image, names, None, context)
+    }
+
+    fn rebase_and_mark(&self, image: String, names: &[&str], supersede: Option<Moment>, context: Context<'_>) -> Result<()> {
         let request = rebase::Request {
             image,
             onto: Some(self.input("bases:os:new")),
@@ -97,6 +101,7 @@ impl Place<'_> {
             created: CreatedPolicy::Newest,
             annotations: Vec::new(),
             base_name: None,
+            supersede,
             output: Some(self.output()),
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             mtime: 0,
@@ -288,6 +293,19 @@ fn a_rebase_into_its_own_layout() {
 }
 
 #[test]
+fn a_rebase_that_marks_the_old_image() {
+    sweep(&Case {
+        name: "rebase in place, and the old image is marked",
+        before: Before::App,
+        target: "target",
+        run: |place, context| {
+            let now = Moment::strict("2026-01-02T03:04:05Z").unwrap();
+            place.rebase_and_mark(place.in_target("app:1"), &["app:2"], Some(now), context)
+        },
+    });
+}
+
+#[test]
 fn a_rebase_into_another_layout() {
     let run = |place: &Place<'_>, context: Context<'_>| place.rebase(place.input("app:app:1"), &[], context);
     sweep(&Case { name: "rebase into another layout", before: Before::Other, target: "target", run });
@@ -366,6 +384,7 @@ fn attach(image: String, output: Option<Output>, context: Context<'_>) -> Result
         annotations: Vec::new(),
         created: Time::parse("2026-01-02T03:04:05Z").unwrap(),
         all: true,
+        members: false,
         platform: None,
         missing: None,
         output,

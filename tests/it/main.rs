@@ -12,6 +12,8 @@
 
 mod architecture;
 mod base;
+mod batch;
+mod collection;
 mod compressed;
 mod concurrency;
 mod contract;
@@ -34,6 +36,7 @@ mod ocipkg;
 mod offline;
 mod platforms;
 mod prefixes;
+mod prepare;
 mod real;
 mod rebase;
 mod references;

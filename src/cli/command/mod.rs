@@ -3,7 +3,9 @@
 pub(super) mod annotate;
 pub(super) mod attach;
 pub(super) mod base;
+pub(super) mod batch;
 pub(super) mod cat;
+pub(super) mod collection;
 pub(super) mod copy;
 pub(super) mod demo;
 pub(super) mod detach;
@@ -17,11 +19,13 @@ pub(super) mod inspect;
 pub(super) mod lifecycle;
 pub(super) mod ls;
 pub(super) mod outdated;
+pub(super) mod prepare;
 pub(super) mod rebase;
 pub(super) mod referrers;
 pub(super) mod rm;
 pub(super) mod tag;
 pub(super) mod untag;
+pub(super) mod verify_sync;
 
 use super::arguments::{Command, Line};
 use super::options::{Destination, Format};
@@ -33,9 +37,9 @@ use crate::verbs::Output;
 
 /// Runs one command; gives the exit status.
 pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
-    let has_csv = matches!(line.command, Command::Lifecycle(lifecycle::Command::Report(_)));
+    let has_csv = matches!(line.command, Command::Lifecycle(lifecycle::Command::Report(_)) | Command::Batch(batch::Command::Report(_)));
     if line.global.format == Format::Csv && !has_csv {
-        return Err(Error::new(Code::UsageArgument, "only `lifecycle report` has a form as comma-separated values")
+        return Err(Error::new(Code::UsageArgument, "only `lifecycle report` and `batch report` have a form for spreadsheets")
             .found(Fact::new("csv", "--format")));
     }
     match &line.command {
@@ -46,11 +50,13 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Base(command) => base::run(command, terminal),
         Command::Outdated(arguments) => outdated::run(arguments, terminal),
         Command::Rebase(arguments) => rebase::run(arguments, terminal),
+        Command::Batch(command) => batch::run(command, terminal),
         Command::Copy(arguments) => copy::run(arguments, terminal),
         Command::Index(arguments) => index::run(arguments, terminal),
         Command::Tag(arguments) => tag::run(arguments, terminal),
         Command::Untag(arguments) => untag::run(arguments, terminal),
         Command::Annotate(arguments) => annotate::run(arguments, terminal),
+        Command::Collection(command) => collection::run(command, terminal),
         Command::Attach(arguments) => attach::run(arguments, terminal),
         Command::Referrers(arguments) => referrers::run(arguments, terminal),
         Command::Detach(arguments) => detach::run(arguments, terminal),
@@ -58,6 +64,8 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Lifecycle(command) => lifecycle::run(command, terminal),
         Command::Rm(arguments) => rm::run(arguments, terminal),
         Command::Gc(arguments) => gc::run(arguments, terminal),
+        Command::Prepare(arguments) => prepare::run(arguments, terminal),
+        Command::VerifySync(arguments) => verify_sync::run(arguments, terminal),
         Command::Demo(arguments) => demo::run(arguments, terminal),
         Command::Explain(arguments) => explain::run(arguments, terminal),
         Command::Generate(arguments) => generate::run(arguments),

@@ -1,0 +1,177 @@
+//! Which images a batch is about.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::pass::{key as key_of, number as number_of};
+use crate::core::{Code, Digest, Error, Finding, Result};
+use crate::oci::Descriptor;
+use crate::plan::batch::document::key;
+use crate::plan::batch::name::{Pattern, glob};
+use crate::read::{Located, Reference, Source, discover_among, is_candidate, locate_among, platforms};
+use crate::verbs::Context;
+use crate::verbs::output::check_name;
+
+/// One image under one name.
+#[derive(Debug, Clone)]
+pub(super) struct Subject {
+    source: u32,
+    position: u32,
+    /// The name of its result, where it is not its own.
+    output: Option<Box<str>>,
+    key: u64,
+}
+
+/// All of them, in the order of the inputs.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    pub(super) sources: Vec<Arc<Source>>,
+    pub(super) subjects: Vec<Subject>,
+    /// How many were left out by `--only`.
+    pub(super) not_chosen: usize,
+    /// What could not be read.
+    pub(super) unreadable: Vec<Finding>,
+    /// Sorted by the beginnings of digests.
+    by_digest: Vec<(u64, u32)>,
+}
+
+impl Survey {
+    /// Looks into every path: a layout, an archive, a folder of them, or a reference to one image.
+    ///
+    /// # Errors
+    /// Those of a path that cannot be opened itself; inside a folder such a path is a finding.
+    pub(super) fn of(inputs: &[String], only: &[String], pattern: Option<&Pattern>, context: Context<'_>) -> Result<Self> {
+        let mut survey = Self::default();
+        let mut seen = HashSet::new();
+        for input in inputs {
+            let reference = Reference::existing(input)?;
+            if reference.name.is_some() || reference.digest.is_some() {
+                let located = locate_among(&reference, &survey.sources, context.limits)?;
+                let source = survey.source(&located.source);
+                let listed = located
+                    .source
+                    .index
+                    .manifests
+                    .iter()
+                    .position(|entry| entry.digest == located.descriptor.digest && entry.name() == located.descriptor.name());
+                let position = listed
+                    .ok_or_else(|| Error::new(Code::RefNotFound, "a batch takes images that index.json lists").at(located.shown()))?;
+                survey.add(source, position, only, pattern, &mut seen)?;
+                continue;
+            }
+            let (sources, unreadable) = discover_among(&reference.path, &survey.sources, context.limits)?;
+            survey.unreadable.extend(unreadable);
+            for source in sources {
+                let number = survey.source(&source);
+                // A platform with an entry of its own moves with its index.
+                let platforms = platforms(&source, context.limits);
+                for (position, entry) in source.index.manifests.iter().enumerate() {
+                    if entry.name().is_none() && platforms.contains(&entry.digest) {
+                        continue;
+                    }
+                    survey.add(number, position, only, pattern, &mut seen)?;
+                }
+            }
+        }
+        survey.by_digest.sort_unstable();
+        Ok(survey)
+    }
+
+    fn source(&mut self, source: &Arc<Source>) -> usize {
+        self.sources.iter().position(|known| known.path == source.path).unwrap_or_else(|| {
+            self.sources.push(Arc::clone(source));
+            self.sources.len() - 1
+        })
+    }
+
+    fn add(&mut self, number: usize, position: usize, only: &[String], pattern: Option<&Pattern>, seen: &mut HashSet<u64>) -> Result<()> {
+        let Some(source) = self.sources.get(number) else { return Ok(()) };
+        let Some(entry) = source.index.manifests.get(position).filter(|entry| is_candidate(entry)) else { return Ok(()) };
+        let Some(path) = source.path.to_str() else {
+            let finding = Finding::new(Code::UsageArgument, "the path is not text, and a plan is").at(source.shown());
+            self.unreadable.push(finding);
+            return Ok(());
+        };
+        // The same image under a name as well is that one.
+        if entry.name().is_none() && source.index.manifests.iter().any(|other| other.digest == entry.digest && other.name().is_some()) {
+            return Ok(());
+        }
+        let shown = located(source, entry).shown();
+        if !only.is_empty() && !only.iter().any(|pattern| entry.name().is_some_and(|name| glob(pattern, name)) || glob(pattern, &shown)) {
+            self.not_chosen += 1;
+            return Ok(());
+        }
+        let output = match pattern {
+            Some(pattern) => Some(pattern.apply(path, entry.name(), entry.digest.hex().get(..12).unwrap_or_default())),
+            None => entry.name().map(str::to_owned),
+        };
+        if pattern.is_some() {
+            output.as_deref().map(check_name).transpose().map_err(|error| error.at(&shown))?;
+        }
+        let key = number_of(&key(output.as_deref(), &entry.digest))?;
+        // The same image under the same name in two places is one item.
+        if !seen.insert(key) {
+            return Ok(());
+        }
+        let too_many = |_| Error::new(Code::GraphTooMany, "there are too many images for one plan");
+        let subject = Subject {
+            source: u32::try_from(number).map_err(too_many)?,
+            position: u32::try_from(position).map_err(too_many)?,
+            output: output.filter(|_| pattern.is_some()).map(String::into_boxed_str),
+            key,
+        };
+        self.by_digest.push((beginning(&entry.digest), u32::try_from(self.subjects.len()).map_err(too_many)?));
+        self.subjects.push(subject);
+        Ok(())
+    }
+
+    /// The key of an image.
+    pub(super) fn key(&self, number: usize) -> String {
+        self.subjects.get(number).map(|subject| key_of(subject.key)).unwrap_or_default()
+    }
+
+    /// The name of its result.
+    pub(super) fn output(&self, number: usize) -> Option<String> {
+        let subject = self.subjects.get(number)?;
+        let own = || self.entry(subject).and_then(|(_, entry)| entry.name()).map(str::to_owned);
+        subject.output.as_deref().map(str::to_owned).or_else(own)
+    }
+
+    fn entry(&self, subject: &Subject) -> Option<(&Arc<Source>, &Descriptor)> {
+        let source = self.sources.get(usize::try_from(subject.source).ok()?)?;
+        Some((source, source.index.manifests.get(usize::try_from(subject.position).ok()?)?))
+    }
+
+    /// Where an image lies.
+    pub(super) fn located(&self, number: usize) -> Result<Located> {
+        let place = self.subjects.get(number).and_then(|subject| self.entry(subject));
+        place.map(|(source, entry)| located(source, entry)).ok_or_else(|| Error::new(Code::Bug, "an image was counted and is not there"))
+    }
+
+    /// The image with this digest, preferably the one with this name.
+    pub(super) fn with_digest(&self, digest: &Digest, name: Option<&str>) -> Option<usize> {
+        let start = self.by_digest.partition_point(|(known, _)| *known < beginning(digest));
+        let near = self.by_digest.get(start..).unwrap_or_default().iter().take_while(|(known, _)| *known == beginning(digest));
+        let mut first = None;
+        for number in near.filter_map(|(_, number)| usize::try_from(*number).ok()) {
+            let Some((_, entry)) = self.subjects.get(number).and_then(|subject| self.entry(subject)) else { continue };
+            if entry.digest != *digest {
+                continue;
+            }
+            if entry.name() == name {
+                return Some(number);
+            }
+            first = first.or(Some(number));
+        }
+        first
+    }
+}
+
+/// The first sixteen digits of a digest.
+pub(super) fn beginning(digest: &Digest) -> u64 {
+    digest.hex().get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
+}
+
+fn located(source: &Arc<Source>, entry: &Descriptor) -> Located {
+    Located { source: Arc::clone(source), descriptor: entry.clone(), name: entry.name().map(str::to_owned) }
+}
