@@ -98,9 +98,9 @@ impl<'a> Making<'a> {
     /// States `change` on a subject, unless it is so.
     pub(super) fn state(&mut self, subject: &Subject<'_>, change: &Change) -> Result<()> {
         self.findings.extend(subject.findings.iter().cloned());
-        // What was inherited from the statements on the index stays there: what is said here is said of this platform. What the
-        // image says of itself goes into the first statement, which would otherwise hide it.
-        let holds = if subject.through.is_some() { Record::new() } else { subject.resolution.kept() };
+        // What holds by a statement on the index, and what the image says of itself, goes into the first statement of its own,
+        // which would otherwise hide it.
+        let holds = subject.resolution.kept();
         let older = subject
             .resolution
             .roles
@@ -109,6 +109,8 @@ impl<'a> Making<'a> {
             .count();
         let next = match change.next(&holds, self.now) {
             Some(next) => next,
+            // It is so by the index; a node that pins the platform is told by nothing but its own statement.
+            None if subject.through.is_some() => holds.clone(),
             // Asked for in a form that is not there yet.
             None if self.profile.is_some() && !self.has_form(subject, &holds)? => holds.clone(),
             None => {

@@ -160,6 +160,13 @@ fn one_platform_or_the_index_alone() {
     assert_eq!(standings(&shown), ["deprecated", "deprecated", "withdrawn"]);
     assert_eq!(shown["subjects"][1]["through"], json!(layout.digest_of("app:1")));
     assert_eq!(shown["subjects"][2].get("through"), None);
+    // What holds by the index is in the first statement of a platform's own, and is said once.
+    let one = ["lifecycle", "set", "in:app:1", "--url", "https://example.org", "--platform", "linux/amd64", "--at", AT];
+    assert_eq!(environment.json(&one).1["changed"], json!(true));
+    assert_eq!(environment.json(&one).1["changed"], json!(false));
+    let (_, shown) = environment.json(&["lifecycle", "show", "in:app:1", "--at", AT]);
+    assert_eq!(standings(&shown), ["deprecated", "deprecated", "withdrawn"]);
+    assert_eq!(shown["subjects"][1].get("through"), None);
 }
 
 #[test]
