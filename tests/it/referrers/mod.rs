@@ -4,5 +4,6 @@ mod attach;
 mod copy;
 mod gc;
 mod made;
+mod questions;
 mod reading;
 mod vector;
