@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::command::{
-    annotate, attach, base, cat, copy, demo, detach, doctor, explain, fsck, gc, generate, index, inspect, lifecycle, ls, outdated, rebase,
-    referrers, rm, tag, untag,
+    annotate, attach, base, batch, cat, copy, demo, detach, doctor, explain, fsck, gc, generate, index, inspect, lifecycle, ls, outdated,
+    rebase, referrers, rm, tag, untag,
 };
 use super::options::Global;
 
@@ -45,6 +45,9 @@ pub enum Command {
     Outdated(outdated::Arguments),
     /// Move an image from its old base onto a new one
     Rebase(rebase::Arguments),
+    /// Move many images, in the order in which they stand on each other
+    #[command(subcommand)]
+    Batch(batch::Command),
     /// Copy an image, byte for byte
     #[command(alias = "cp")]
     Copy(copy::Arguments),

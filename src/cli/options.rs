@@ -75,11 +75,11 @@ impl Global {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// Text for people
-    #[value(alias = "table")]
+    #[value(aliases = ["table", "text"])]
     Human,
     /// One JSON document
     Json,
-    /// Comma-separated values; of `lifecycle report` only
+    /// Rows for a spreadsheet; of `lifecycle report` and `batch report`
     Csv,
 }
 

@@ -38,6 +38,10 @@ pub enum ExitClass {
     IoAfterPublication,
     /// 70: a bug.
     Bug,
+    /// 130: stopped from the keyboard; what was finished is kept.
+    Interrupted,
+    /// 143: asked to end; what was finished is kept.
+    Terminated,
 }
 
 impl ExitClass {
@@ -52,6 +56,8 @@ impl ExitClass {
             Self::Io => 6,
             Self::IoAfterPublication => 7,
             Self::Bug => 70,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
         }
     }
 }
@@ -521,6 +527,35 @@ codes! {
     LifecycleImport, "lifecycle.import", Usage, Refusal,
         "The file is no list of ends of life that is known here.",
         "Give Microsoft's EolDigests, or a dump of endoflife.date: API v1, or the older one with --product.";
+
+    // Batches.
+    BatchPlanVersion, "batch.plan_version", Precondition, Refusal,
+        "The plan was made by another version of airbase, and says what this one does not understand.",
+        "Make the plan again with this airbase.";
+    BatchPlanInvalid, "batch.plan_invalid", Corrupt, Refusal,
+        "The plan of a batch is damaged, cut off, or was edited in a way that leaves it without a meaning.",
+        "Make the plan again. Whole lines between the first and the last may be deleted; nothing else may be edited.";
+    BatchCollision, "batch.collision", Precondition, Damage,
+        "Two different images of a batch would have the same name afterwards.",
+        "Tell them apart with --name, such as --name '{file}:{tag}', or leave one of them out.";
+    BatchCycle, "batch.cycle", Precondition, Damage,
+        "Images of a batch are each other's new base, by their names.",
+        "Correct the base that one of them records with `airbase base set`, or decide with --map.";
+    BatchHeld, "batch.held", Precondition, Damage,
+        "The new base of the image would be the result of another item, and that item was not done.",
+        "Mend what stopped the base, then run the batch again.";
+    BatchInputChanged, "batch.input_changed", Precondition, Damage,
+        "An image or a base is no longer what the plan says: its source was changed, moved or replaced after planning.",
+        "Make the plan again, or run where the inputs lie as they did (see --root).";
+    BatchOutputDiffers, "batch.output_differs", Precondition, Damage,
+        "What came out does not have the digest that the plan promises. The plan was edited, or made by another version of airbase.",
+        "Make the plan again; nothing of this image was published.";
+    BatchOutputTaken, "batch.output_taken", Precondition, Refusal,
+        "The output holds another image under a name that the batch wants to give.",
+        "Write to another place, or let the names move with --overwrite; the images that lose them stay, untagged.";
+    BatchIncomplete, "batch.incomplete", Precondition, Refusal,
+        "Items of the batch have no final status, so there is nothing to merge yet.",
+        "Run the shards that are missing, then merge again.";
 
     // Writing.
     UsageOutput, "usage.output", Usage, Refusal,

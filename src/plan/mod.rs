@@ -6,6 +6,7 @@
 pub mod annotate;
 pub mod assemble;
 pub mod base;
+pub mod batch;
 pub mod docker;
 pub mod lifecycle;
 pub mod mapping;

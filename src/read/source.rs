@@ -101,6 +101,24 @@ impl Source {
         Ok(Arc::new(Self { path: path.to_owned(), index, container }))
     }
 
+    /// A source that was put together.
+    pub(super) fn of(path: &Path, index: RootIndex, container: Box<dyn Container>) -> Self {
+        Self { path: path.to_owned(), index, container }
+    }
+
+    /// Opens the blobs of a layout that may have no index yet: one that is being written.
+    ///
+    /// # Errors
+    /// `io`.
+    pub fn blobs(path: &Path, limits: &Limits) -> Result<Arc<Self>> {
+        let container = LayoutDirectory::unfinished(Directory::open(path)?, limits);
+        Ok(Arc::new(Self {
+            path: path.to_owned(),
+            index: RootIndex::parse(br#"{"schemaVersion":2,"manifests":[]}"#, limits)?,
+            container: Box::new(container),
+        }))
+    }
+
     /// Opens only the container, for a check that reports what is wrong with `index.json` beside everything else.
     pub fn open_container(path: &Path, limits: &Limits) -> Result<Box<dyn Container>> {
         open_container(path, limits).map_err(|error| error.at(shown(path)))

@@ -10,6 +10,7 @@
 
 pub mod attach;
 pub mod base;
+pub mod batch;
 pub mod copy;
 pub mod doctor;
 pub mod files;
@@ -44,7 +45,7 @@ pub trait Report: Serialize {
         None
     }
 
-    /// The form for spreadsheets, if it has one.
+    /// The form for spreadsheets, where there is one.
     fn to_csv(&self) -> Option<String> {
         None
     }

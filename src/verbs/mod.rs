@@ -5,6 +5,7 @@
 
 pub mod base;
 mod bases;
+pub mod batch;
 pub mod copy;
 pub mod demo;
 pub mod doctor;

@@ -12,6 +12,7 @@
 
 mod architecture;
 mod base;
+mod batch;
 mod compressed;
 mod concurrency;
 mod contract;

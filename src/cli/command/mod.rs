@@ -3,6 +3,7 @@
 pub(super) mod annotate;
 pub(super) mod attach;
 pub(super) mod base;
+pub(super) mod batch;
 pub(super) mod cat;
 pub(super) mod copy;
 pub(super) mod demo;
@@ -24,7 +25,7 @@ pub(super) mod tag;
 pub(super) mod untag;
 
 use super::arguments::{Command, Line};
-use super::options::{Destination, Format};
+use super::options::Destination;
 use super::terminal::Terminal;
 use crate::core::{Code, Error, Fact, Result};
 use crate::oci::Platform;
@@ -33,10 +34,9 @@ use crate::verbs::Output;
 
 /// Runs one command; gives the exit status.
 pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
-    let has_csv = matches!(line.command, Command::Lifecycle(lifecycle::Command::Report(_)));
-    if line.global.format == Format::Csv && !has_csv {
-        return Err(Error::new(Code::UsageArgument, "only `lifecycle report` has a form as comma-separated values")
-            .found(Fact::new("csv", "--format")));
+    let has_csv = matches!(line.command, Command::Lifecycle(lifecycle::Command::Report(_)) | Command::Batch(batch::Command::Report(_)));
+    if !has_csv {
+        terminal.refuse_csv()?;
     }
     match &line.command {
         Command::Inspect(arguments) => inspect::run(arguments, terminal),
@@ -46,6 +46,7 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Base(command) => base::run(command, terminal),
         Command::Outdated(arguments) => outdated::run(arguments, terminal),
         Command::Rebase(arguments) => rebase::run(arguments, terminal),
+        Command::Batch(command) => batch::run(command, terminal),
         Command::Copy(arguments) => copy::run(arguments, terminal),
         Command::Index(arguments) => index::run(arguments, terminal),
         Command::Tag(arguments) => tag::run(arguments, terminal),

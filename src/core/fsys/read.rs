@@ -134,6 +134,15 @@ impl File {
     }
 }
 
+impl File {
+    /// The first bytes, at most `most`, of a file that may grow meanwhile: what it held when it was opened.
+    pub fn beginning(&self, most: u64) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(self.length.min(most)).unwrap_or(usize::MAX)];
+        self.read_exact_at(&mut bytes, 0).map_err(|error| Error::io(format!("read {}", shown(&self.path)), error))?;
+        Ok(bytes)
+    }
+}
+
 impl ReadAt for File {
     fn length(&self) -> u64 {
         self.length

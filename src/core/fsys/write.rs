@@ -9,7 +9,7 @@
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FallocateFlags, FileType, Gid, Mode, OFlags, RenameFlags, ResolveFlags, Stat, Uid};
@@ -80,6 +80,19 @@ impl Stamp {
             modified: (i64::from(stat.st_mtime), stat.st_mtime_nsec as i64),
             changed: (i64::from(stat.st_ctime), stat.st_ctime_nsec as i64),
         }
+    }
+}
+
+impl Stamp {
+    /// The size in bytes, the inode, and the times of the last changes of content and of the inode: what can be written down.
+    pub fn parts(&self) -> (i64, u64, (i64, i64), (i64, i64)) {
+        (self.size, self.inode, self.modified, self.changed)
+    }
+
+    /// Whether these parts were written down of this file. The number of a device is not the same on every machine, nor after a
+    /// restart, so it is none of them.
+    pub fn is(&self, parts: (i64, u64, (i64, i64), (i64, i64))) -> bool {
+        self.parts() == parts
     }
 }
 
@@ -292,6 +305,23 @@ impl WriteDirectory {
         match self.change(Operation::Unlink, || rustix::fs::unlinkat(self.directory.fd(), relative, AtFlags::REMOVEDIR)) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(failed("remove the directory", &self.path_of(relative), errno)),
+        }
+    }
+
+    /// Gives the open file `file`, which lies on the same file system, one more name here; `None` if that cannot be: because it lies
+    /// elsewhere, has no name any more, belongs to somebody else, or has too many names. `Some(false)` if the name is taken.
+    ///
+    /// # Errors
+    /// `io`, `io.space`.
+    pub fn link(&self, file: &super::File, name: &str) -> Result<Option<bool>> {
+        let through = format!("/proc/self/fd/{}", file.fd().as_raw_fd());
+        let done =
+            self.change(Operation::Link, || rustix::fs::linkat(CWD, through.as_str(), self.directory.fd(), name, AtFlags::SYMLINK_FOLLOW));
+        match done {
+            Ok(()) => Ok(Some(true)),
+            Err(Errno::EXIST) => Ok(Some(false)),
+            Err(Errno::XDEV | Errno::PERM | Errno::NOENT | Errno::MLINK | Errno::OPNOTSUPP | Errno::ACCESS) => Ok(None),
+            Err(errno) => Err(failed("link", &self.path_of(name), errno)),
         }
     }
 

@@ -28,16 +28,19 @@
 
 mod blobs;
 mod index;
+mod intake;
 mod sweep;
 
+pub use intake::{Done, Intake, Trouble};
 pub use sweep::{Sweep, Swept};
 
 use crate::core::event::Events;
-use crate::core::fsys::{Faults, INDEX_LOCK, Stamp, StoreLock, WriteDirectory, is_temporary, shown, temporary_sibling};
+use crate::core::fsys::{EntryKind, Faults, INDEX_LOCK, Stamp, StoreLock, WriteDirectory, is_temporary, shown, temporary_sibling};
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
 use crate::format::json::{Document, Node};
 use crate::oci::Verified;
 use crate::write::index_edit::{EMPTY_INDEX, IndexEdit};
+use crate::write::journal::JOURNALS;
 use crate::write::payload::{Payload, distinct};
 use crate::write::{Committed, MARKER, index_edit};
 use rustix::io::Errno;
@@ -276,8 +279,14 @@ impl Layout {
         let directory = root.directory();
         let Some(marker) = directory.file(MARKER_FILE)? else {
             let mut others = Vec::new();
-            for entry in directory.entries(".")? {
-                let ignored = is_temporary(&entry.name) || entry.name == INDEX_LOCK.as_bytes() || entry.name == b"lost+found";
+            let entries = directory.entries(".")?;
+            // The shards of a batch write blobs and their journal, and leave marker and index to who merges them.
+            let batch = entries.iter().any(|entry| entry.name == JOURNALS.as_bytes() && entry.kind == EntryKind::Directory);
+            for entry in entries {
+                let ignored = is_temporary(&entry.name)
+                    || entry.name == INDEX_LOCK.as_bytes()
+                    || entry.name == b"lost+found"
+                    || (batch && (entry.name == JOURNALS.as_bytes() || entry.name == b"blobs"));
                 if !ignored {
                     others.push(entry.name);
                 }

@@ -6,4 +6,5 @@ mod gc;
 mod made;
 mod questions;
 mod reading;
+mod supersede;
 mod vector;
