@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Reference, Source, SourceKind, Transport, is_referrer_tag};
 use crate::core::{Code, Digest, Error, Fact, Limits, Result, text};
 use crate::format::json::{Document, Node};
-use crate::oci::{Descriptor, Index, Manifest, Verified, media_type};
+use crate::oci::{Descriptor, Index, Manifest, Verified, collection, media_type};
 
 /// What a reference means.
 #[derive(Debug, Clone)]
@@ -176,7 +176,7 @@ fn is_image_entry(source: &Source, entry: &Descriptor, limits: &Limits) -> Resul
         return Ok(false);
     }
     if entry.is_index() {
-        return Ok(true);
+        return Ok(!is_collection(source, entry, limits));
     }
     if !entry.is_manifest() {
         return Ok(false);
@@ -187,6 +187,25 @@ fn is_image_entry(source: &Source, entry: &Descriptor, limits: &Limits) -> Resul
         Err(error) if error.code() == Code::BlobMissing => Ok(true),
         Err(error) => Err(error),
     }
+}
+
+/// Whether an entry leads to a collection. Most clients that copy one keep no `artifactType` in the entry, so the document is
+/// asked; whoever opens an index that cannot be read is told.
+fn is_collection(source: &Source, entry: &Descriptor, limits: &Limits) -> bool {
+    let index = source.document(entry, limits).and_then(|blob| Index::parse(&blob, &entry.media_type, limits));
+    index.is_ok_and(|index| collection::is_collection(&index))
+}
+
+/// The collections of a source, each once.
+pub fn collections(source: &Arc<Source>, limits: &Limits) -> Vec<Located> {
+    let mut seen: HashSet<&Digest> = HashSet::new();
+    let mut found = Vec::new();
+    for entry in source.index.manifests.iter().filter(|entry| entry.is_index() && !entry.name().is_some_and(is_referrer_tag)) {
+        if seen.insert(&entry.digest) && is_collection(source, entry, limits) {
+            found.push(Located { source: Arc::clone(source), descriptor: entry.clone(), name: entry.name().map(str::to_owned) });
+        }
+    }
+    found
 }
 
 fn by_digest(source: &Arc<Source>, digest: &Digest, name: Option<&str>, limits: &Limits) -> Result<Located> {

@@ -400,7 +400,8 @@ fn referring(seen: &mut Seen, environment: &Environment) {
     seen.run(environment, &["doctor", "listing"], 1);
     seen.run(environment, &["detach", "listing:w:1", attached["attached"][0]["digest"].as_str().unwrap()], 0);
     seen.run(environment, &["copy", "apps", "layout", "--all"], 0);
-    let supersede = ["rebase", "layout:many:1", "--bases", "bases", "--onto", "bases:registry.example/two:2", "--supersede", "--tag", "many:3"];
+    let supersede =
+        ["rebase", "layout:many:1", "--bases", "bases", "--onto", "bases:registry.example/two:2", "--supersede", "--tag", "many:3"];
     seen.run(environment, &[&supersede[..], &["--on-missing-platform", "keep-old"]].concat(), 0);
     seen.run(environment, &[&supersede[..], &["--on-missing-platform", "keep-old"]].concat(), 0);
     seen.run(environment, &["doctor", "apps"], 1);

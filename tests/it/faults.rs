@@ -16,8 +16,8 @@ use airbase::plan::lifecycle::change::Change;
 use airbase::plan::lifecycle::field::{Field, Record, Value};
 use airbase::plan::lifecycle::time::{Moment, Span, When};
 use airbase::plan::rebase::created::CreatedPolicy;
-use airbase::verbs::rebase::{MissingPlatform, TrustPlatform};
 use airbase::verbs::lifecycle;
+use airbase::verbs::rebase::{MissingPlatform, TrustPlatform};
 use airbase::verbs::referrers::{self, Attach};
 use airbase::verbs::{Context, Form, Output, copy, gc, rebase, rm, tag};
 use rustix::io::Errno;
@@ -198,7 +198,8 @@ fn sweep(case: &Case) {
     world.app.write(&inputs.join("app"));
     world.app.write_archive(&inputs.join("app.tar"));
     std::fs::write(inputs.join("app.tar.gz"), gzip(&std::fs::read(inputs.join("app.tar")).unwrap())).unwrap();
-    let listed = json!({"EolDate": "2026-12-01", "EolDigests": [{"Digest": world.app.digest_of("app:1")}, {"Digest": world.app.digest_of("tool")}]});
+    let listed =
+        json!({"EolDate": "2026-12-01", "EolDigests": [{"Digest": world.app.digest_of("app:1")}, {"Digest": world.app.digest_of("tool")}]});
     std::fs::write(inputs.join("list.json"), serde_json::to_vec(&listed).unwrap()).unwrap();
     let untouched = snapshot(inputs.path());
     let prepared = |directory: &Environment| {

@@ -19,6 +19,6 @@ pub use compact::{Compact, compact};
 pub use import::{Import, import};
 pub use set::{Set, set};
 pub use show::{Show, history, show};
-pub use supersede::{Supersede, supersede};
 pub(super) use supersede::{Successor, superseding};
+pub use supersede::{Supersede, supersede};
 pub use trace::trace;

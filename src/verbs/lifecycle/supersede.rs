@@ -104,8 +104,9 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
         left.extend(old_reader.others(&subject.descriptor));
     }
     if !left.is_empty() {
-        let mut finding = Finding::new(Code::AttestationLeft, "what is attached to the old image speaks of the old bytes and stays with it")
-            .at(old.located.shown());
+        let mut finding =
+            Finding::new(Code::AttestationLeft, "what is attached to the old image speaks of the old bytes and stays with it")
+                .at(old.located.shown());
         finding.details = left;
         making.findings.push(finding);
     }

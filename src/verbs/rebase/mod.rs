@@ -23,8 +23,8 @@ use crate::read::{Child, Image, ImageIndex, Source, Tree, verify};
 use crate::report::rebase::{RebaseReport, Status};
 
 use compose::compose;
-use supersede::supersede;
 use decide::{Platformed, decide};
+use supersede::supersede;
 
 /// What to do with a platform that the new base lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,6 +143,9 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     if let Tree::Artifact { descriptor, .. } = &opened.tree {
         return Err(Error::new(Code::NotAnImage, "an artifact stands on no base").at(&descriptor.digest));
     }
+    if let Tree::Collection(_) = &opened.tree {
+        return Err(opened.tree.not_an_image().at(opened.located.shown()));
+    }
     let mut known = vec![Arc::clone(&opened.located.source)];
     let from = request.from.as_deref().map(|text| open_among(text, &known, context)).transpose()?;
     known.extend(from.iter().map(|from| Arc::clone(&from.located.source)));
@@ -204,7 +207,7 @@ pub(super) fn trusted(mut opened: Opened, trust: TrustPlatform) -> Result<Opened
     match &mut opened.tree {
         Tree::Image(image) => visit(image, trust)?,
         Tree::Index(index) => visit_index(index, trust)?,
-        Tree::Artifact { .. } => {}
+        Tree::Collection(_) | Tree::Artifact { .. } => {}
     }
     Ok(opened)
 }

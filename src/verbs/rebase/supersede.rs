@@ -26,7 +26,9 @@ pub(super) fn supersede(plan: &mut Plan, opened: &Opened, now: Moment, context: 
         return Err(Error::new(Code::UsageOutput, "--supersede marks the old image where the new one goes, and the old one is not there")
             .expected(Fact::new(source.shown(), "where the old image is"))
             .found(Fact::new(shown(output.path()), "where the new image goes"))
-            .hint("Add the result to that layout with --tag, or mark the old image afterwards: `airbase lifecycle supersede OLD --by NEW`."));
+            .hint(
+                "Add the result to that layout with --tag, or mark the old image afterwards: `airbase lifecycle supersede OLD --by NEW`.",
+            ));
     }
     let Some(result) = plan.report.result.clone() else { return Ok(()) };
     let by_manifest: BTreeMap<Digest, Digest> = plan

@@ -44,7 +44,7 @@ pub(super) fn subjects(tree: &Tree) -> Vec<Subject> {
         }
     }
     let mut subjects = vec![Subject { descriptor: tree.descriptor().clone(), child: false }];
-    if let Tree::Index(index) = tree {
+    if let Some(index) = tree.index() {
         below(index, &mut subjects);
     }
     subjects

@@ -73,9 +73,11 @@ fn the_same_name_in_two_deliveries_is_one_line() {
 fn a_platform_follows_its_index() {
     let environment = Environment::new();
     let new = Image::of(&[&layer(&["os=2"])]).with_top("created", json!("2025-01-01T00:00:00Z"));
-    let mut layout = Layout::new()
-        .index("app:1", &[&app(), &app().platform("arm64")], json!({}))
-        .index("app:2", &[&new, &new.clone().platform("arm64")], json!({}));
+    let mut layout = Layout::new().index("app:1", &[&app(), &app().platform("arm64")], json!({})).index(
+        "app:2",
+        &[&new, &new.clone().platform("arm64")],
+        json!({}),
+    );
     let (old, newer) = (layout.digest_of("app:1"), layout.digest_of("app:2"));
     let annotations = json!({"dev.airbase.lifecycle.superseded-by": newer});
     statement(&mut layout, &old, OWN, annotations);

@@ -39,7 +39,10 @@ fn statement_on<'a>(contents: &Contents, subject: &str, of: &'a str) -> Option<V
 fn the_old_image_says_who_follows_it_and_the_new_one_what_stayed_behind() {
     let (environment, layout) = sample();
     let old = layout.digest_of("app:1");
-    let sbom = environment.json(&["attach", "in:app:1", "--type", "application/spdx+json"]).1["attached"][0]["digest"].as_str().unwrap().to_owned();
+    let sbom = environment.json(&["attach", "in:app:1", "--type", "application/spdx+json"]).1["attached"][0]["digest"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let report = at(&environment, &[REBASE, &["--tag", "app:1"]].concat());
     let new = report["result"]["digest"].as_str().unwrap();
     let marked: Vec<&str> = report["superseded"].as_array().unwrap().iter().map(|each| each["digest"].as_str().unwrap()).collect();
