@@ -1,6 +1,6 @@
 """Referrers that airbase writes are found in registries, whoever pushes them, and come back into a layout unchanged.
 
-A layout with an image for two platforms, statements on the index and on each platform, and signatures of those, is pushed to a
+A layout with an image for two platforms, SBOMs and statements on the index and on each platform, and signatures, is pushed to a
 registry with the referrers API and to one without. What is found there, and what comes back, is held against the manifests.
 
 The rules that a writer of referrers has to keep, and what shows that airbase does: checks by a part of their name, here and in
@@ -36,7 +36,7 @@ SBOM, SIGNATURE, STATEMENT = "application/spdx+json", "application/x-signature",
 
 
 def written(place, image):
-    """A layout with the image, an SBOM on the index and on each platform, a statement on the index, and signatures of the SBOMs."""
+    """A layout with the image; on the index and on each platform an SBOM, its signature, and a statement on the life cycle."""
     place.mkdir()
     layout, sbom = place / "layout", place / "sbom.spdx.json"
     sbom.write_text('{"spdxVersion":"SPDX-2.3"}')
@@ -45,9 +45,11 @@ def written(place, image):
     sboms = airbase("attach", f"{layout}:app", sbom, "--type", SBOM, "--all", *date)["attached"]
     for each in sboms:
         airbase("attach", f"{layout}@{each['digest']}", "--type", SIGNATURE, *date)
-    end = "vnd.microsoft.artifact.lifecycle.end-of-life.date=2026-01-01"
-    airbase("attach", f"{layout}:app", "--type", STATEMENT, "-a", end, "-a", f"{CREATED}=2026-02-03T04:05:06Z")
-    same("referrers", sum(len(below) for below in truth(layout).values()), 2 * len(sboms) + 1)
+    airbase("lifecycle", "set", f"{layout}:app", "--eol", "2026-01-01", "--reason", "a newer one is there", "--at", "2026-02-03T04:05:06Z")
+    below = truth(layout)
+    same("referrers", sum(map(len, below.values())), 3 * len(sboms))
+    statements = [annotations for each in below.values() for kind, annotations in each.values() if kind == STATEMENT]
+    same("statements", [each["vnd.microsoft.artifact.lifecycle.end-of-life.date"] for each in statements], ["2026-01-01"] * len(sboms))
     return layout
 
 
@@ -161,6 +163,7 @@ class Trip:
         airbase("doctor", back)
         same("names", names(back), names(self.layout))
         everyone_sees(back, self.wanted)
+        same("what holds of the image", *(airbase("lifecycle", "show", f"{each}:app")["subjects"] for each in (self.layout, back)))
 
 
 def merging(report, place, layout, registry):
