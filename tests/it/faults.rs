@@ -384,6 +384,7 @@ fn attach(image: String, output: Option<Output>, context: Context<'_>) -> Result
         annotations: Vec::new(),
         created: Time::parse("2026-01-02T03:04:05Z").unwrap(),
         all: true,
+        members: false,
         platform: None,
         missing: None,
         output,
