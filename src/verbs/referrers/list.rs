@@ -63,7 +63,9 @@ fn dangling(query: &Query, error: Error, context: Context<'_>) -> Result<Referre
     let mut report = ReferrersReport { image, tree: query.tree, subjects: Vec::new(), findings: Vec::new() };
     let mut nodes = below(&subject, &lookup, &mut HashSet::new(), &mut report);
     nodes.retain(|node| query.types.is_empty() || query.types.contains(&node.artifact_type));
-    nodes.iter_mut().for_each(|node| node.class = Class::Dangling);
+    for node in &mut nodes {
+        node.class = Class::Dangling;
+    }
     report.subjects.push(Of { digest, platform: None, referrers: nodes });
     Ok(report)
 }
