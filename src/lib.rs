@@ -15,6 +15,7 @@
 //! write    layouts and archives: stage, verify, flush, publish, exchange the index
 //! report   the JSON contract and its rendering for people
 //! verbs    read, plan, write, in this order: one function for each verb
+//! ocipkg   the traits of the crate ocipkg over our sources and our store (feature `ocipkg`, off by default)
 //! cli      arguments, terminal, exit status (feature `cli`, on by default)
 //! ```
 //!
@@ -68,6 +69,8 @@ pub mod cli;
 pub mod core;
 pub mod format;
 pub mod oci;
+#[cfg(feature = "ocipkg")]
+pub mod ocipkg;
 pub mod plan;
 pub mod read;
 pub mod report;

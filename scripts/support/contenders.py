@@ -53,6 +53,34 @@ def archive_contenders(workload):
     ]
 
 
+def compressed_contenders(workload):
+    """Work on what has to be inflated: the large archive inside gzip, and the layers of an image that compresses well."""
+    zipped, bases, words = workload.zipped, workload.bases, workload.words
+    out, unpacked = workload.place / "out.tar", workload.place / "unpacked"
+
+    def clean(_):
+        out.unlink(missing_ok=True)
+        shutil.rmtree(unpacked, ignore_errors=True)
+
+    def both(program):
+        """A pass over each half of the layers, both at once: a core for each."""
+        passes = [f"{{ for each in {half}; do gzip -dc $each | {program}; done }}" for half in workload.words_halves()]
+        return shell(" & ".join(passes), "wait")
+
+    rebase = ["airbase", "rebase", zipped, "--from", f"{bases}:1", "--onto", f"{bases}:2", "-o", out, "--format", "json"]
+    return [
+        Contender("gzip -dc of the archive", "gzip", lambda _: shell(f"gzip -dc {zipped} | openssl sha256")),
+        Contender("airbase rebase from gzip", "airbase", lambda _: rebase, clean),
+        Contender("skopeo copy from gzip", "skopeo", lambda _: ["skopeo", "copy", "-q", f"oci-archive:{zipped}", f"oci-archive:{out}"], clean),
+        Contender("two × gzip -dc", "gzip", lambda _: both("cat >/dev/null")),
+        Contender("two × gzip -dc, sha256sum", "gzip", lambda _: both("sha256sum")),
+        Contender("two × gzip -dc, openssl sha256", "openssl", lambda _: both("openssl sha256")),
+        Contender("airbase fsck --level 3", "airbase", lambda _: ["airbase", "fsck", "--level", "3", words]),
+        Contender("airbase fsck --level 4", "airbase", lambda _: ["airbase", "fsck", "--level", "4", words]),
+        Contender("umoci raw unpack", "umoci", lambda _: ["umoci", "raw", "unpack", "--image", f"{words}:1", unpacked], clean),
+    ]
+
+
 def layout_contenders(workload):
     """One rebase among many images; a round takes another image and leaves its result there."""
     contenders = []

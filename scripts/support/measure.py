@@ -45,7 +45,8 @@ def flush(printed):
     if not printed.startswith(b"{"):
         return 0.0
     try:
-        return ((json.loads(printed).get("written") or {}).get("flushMilliseconds") or 0) / 1000
+        report = json.loads(printed)
+        return ((report.get("written") or report).get("flushMilliseconds") or 0) / 1000
     except ValueError:
         return 0.0
 

@@ -151,6 +151,49 @@ def random_layer(path, seed, size):
     return Layer("sha256:" + outer.hash.hexdigest(), outer.length, "sha256:" + inner.hash.hexdigest(), Path(path))
 
 
+class Words:
+    """Content that compresses as programs and texts do, to about 60 %: slices of a pool that is half words and half numbers. A slice
+    is farther from its like than deflate looks back."""
+
+    POOL = 24 << 20
+
+    def __init__(self, seed):
+        self.numbers = random.Random(seed)
+        known = [bytes(self.numbers.choices(range(97, 123), k=self.numbers.randint(2, 11))) for _ in range(6000)]
+        pool = bytearray()
+        while len(pool) < self.POOL:
+            pool += b" ".join(self.numbers.choices(known, k=400)) + b"\n"
+            pool += b"".join(number.to_bytes(4, "little") for number in self.numbers.choices(range(1 << 14), k=600))
+        self.pool = bytes(pool)
+
+    def content(self, size):
+        parts = []
+        while size > 0:
+            length = min(size, self.numbers.randint(2000, 9000))
+            start = self.numbers.randrange(len(self.pool) - length)
+            parts.append(self.pool[start : start + length])
+            size -= length
+        return b"".join(parts)
+
+
+def layer_of_words(path, seed, size):
+    """A layer of files of about 64 KiB, `size` bytes before it is compressed as gzip does it by default."""
+    words = Words(seed)
+    with open(path, "wb") as target:
+        outer = _Hashed(target)
+        with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=outer, mtime=0) as zipped:
+            inner = _Hashed(zipped)
+            number = 0
+            while inner.length < size - 1024:
+                content = words.content(min(words.numbers.randint(1 << 10, 1 << 17), size - inner.length))
+                member = tarfile.TarInfo(f"layer-{seed}/{number // 100}/{number}")
+                member.size = len(content)
+                inner.write(member.tobuf(tarfile.USTAR_FORMAT) + content + bytes(-len(content) % 512))
+                number += 1
+            inner.write(bytes(1024))
+    return Layer("sha256:" + outer.hash.hexdigest(), outer.length, "sha256:" + inner.hash.hexdigest(), Path(path))
+
+
 class Layout:
     """An image layout directory that is written once."""
 

@@ -1,5 +1,6 @@
 """The inputs of the benchmark."""
 
+import multiprocessing
 import os
 import random
 import resource
@@ -8,7 +9,7 @@ import subprocess
 import traceback
 from pathlib import Path
 
-from .oci import BASE_DIGEST, BASE_NAME, Image, Layout, layer, random_layer
+from .oci import BASE_DIGEST, BASE_NAME, Image, Layout, layer, layer_of_words, random_layer
 
 MB = 10**6
 
@@ -17,12 +18,16 @@ BASE_LAYERS = (30 * MB, 90 * MB)
 NEW_BASE_LAYERS = (35 * MB, 85 * MB)
 APP_LAYERS = (120 * MB, 280 * MB, 400 * MB)
 
+# What is inflated: the layers of two halves, so that two processes have the same to do.
+INFLATED_HALVES = ((400 * MB, 100 * MB), (300 * MB, 200 * MB))
+
 
 class Workload:
-    """One large image in an archive, its old and its new base in a layout, and layouts of many small images."""
+    """One large image in an archive, its old and its new base in a layout, an image that compresses well, and layouts of many
+    small images."""
 
-    def __init__(self, place, quick):
-        self.place, self.quick = Path(place), quick
+    def __init__(self, place, quick, tables):
+        self.place, self.quick, self.tables = Path(place), quick, tables
         self.layouts = (100, 300) if quick else (1000, 10_000)
 
     def build(self):
@@ -43,6 +48,17 @@ class Workload:
 
     def _build(self):
         shrink = 100 if self.quick else 1
+        if {"archive", "compressed"} & self.tables:
+            self._large(shrink)
+        if "archive" in self.tables:
+            self._halves()
+        if "compressed" in self.tables:
+            self._compressed(shrink)
+        if "layouts" in self.tables:
+            for count in self.layouts:
+                many_images(self.many(count), count)
+
+    def _large(self, shrink):
         blobs = self.place / "layers"
         blobs.mkdir()
 
@@ -61,9 +77,23 @@ class Workload:
         Layout(self.place / "app").image("app", app).write().archive(self.archive)
         shutil.rmtree(self.place / "app")
         shutil.rmtree(blobs)
-        self._halves()
-        for count in self.layouts:
-            many_images(self.many(count), count)
+
+    def _compressed(self, shrink):
+        with open(self.zipped, "wb") as target:
+            subprocess.run(["gzip", "-1", "-c", self.archive], stdout=target, check=True)
+        blobs = self.place / "words"
+        blobs.mkdir()
+
+        sizes = [size for half in INFLATED_HALVES for size in half]
+        wanted = [(blobs / str(number), number, size // shrink) for number, size in enumerate(sizes)]
+        with multiprocessing.Pool(2) as pool:
+            made = pool.starmap(layer_of_words, wanted, chunksize=1)
+        halves = [made[:2], made[2:]]
+        image = Image(made)
+        Layout(self.words).image("1", image).write()
+        lists = [" ".join(str(self.words / "blobs" / "sha256" / each.digest[7:]) for each in half) for half in halves]
+        (self.place / "words-halves").write_text("\n".join(lists))
+        shutil.rmtree(blobs)
 
     @property
     def bases(self):
@@ -72,6 +102,24 @@ class Workload:
     @property
     def archive(self):
         return self.place / "app.tar"
+
+    @property
+    def zipped(self):
+        """The large archive in gzip."""
+        return self.place / "app.tar.gz"
+
+    @property
+    def words(self):
+        """A layout of one image that compresses well."""
+        return self.place / "words-layout"
+
+    def words_bytes(self):
+        """What its layers inflate to."""
+        return sum(sum(half) for half in INFLATED_HALVES) // (100 if self.quick else 1)
+
+    def words_halves(self):
+        """Its layers in two lists of equal content."""
+        return (self.place / "words-halves").read_text().splitlines()
 
     @property
     def halves(self):

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::command::{
-    annotate, attach, base, cat, collection, copy, demo, detach, doctor, explain, fsck, gc, generate, index, inspect, ls, outdated,
-    prepare, rebase, referrers, rm, tag, untag, verify_sync,
+    annotate, attach, base, batch, cat, collection, copy, demo, detach, doctor, explain, fsck, gc, generate, index, inspect, lifecycle, ls,
+    outdated, prepare, rebase, referrers, rm, tag, untag, verify_sync,
 };
 use super::options::Global;
 
@@ -45,6 +45,9 @@ pub enum Command {
     Outdated(outdated::Arguments),
     /// Move an image from its old base onto a new one
     Rebase(rebase::Arguments),
+    /// Move many images, in the order in which they stand on each other
+    #[command(subcommand)]
+    Batch(batch::Command),
     /// Copy an image, byte for byte
     #[command(alias = "cp")]
     Copy(copy::Arguments),
@@ -67,6 +70,9 @@ pub enum Command {
     Detach(detach::Arguments),
     /// Tell which client sees which referrer, and mend what they do not see
     Doctor(doctor::Arguments),
+    /// Say that an image is outdated, and ask what was said
+    #[command(subcommand)]
+    Lifecycle(lifecycle::Command),
     /// Remove an image from a layout, and what refers to it if asked to
     Rm(rm::Arguments),
     /// Show what nobody needs in a layout, and delete it if asked to

@@ -40,6 +40,9 @@ pub struct Global {
     /// Most bytes that a layer may inflate to
     #[arg(long, global = true, value_name = "BYTES", default_value_t = Limits::STANDARD.layer_bytes, hide_short_help = true)]
     pub max_layer_bytes: u64,
+    /// Most bytes that an archive inside gzip or zstd may inflate to
+    #[arg(long, global = true, value_name = "BYTES", default_value_t = Limits::STANDARD.archive_bytes, hide_short_help = true)]
+    pub max_archive_bytes: u64,
     /// Most entries of an index, and most members of an archive
     #[arg(long, global = true, value_name = "N", default_value_t = Limits::STANDARD.index_entries, hide_short_help = true)]
     pub max_entries: usize,
@@ -52,6 +55,7 @@ impl Global {
         limits.document_bytes = self.max_document_bytes;
         limits.index_bytes = self.max_index_bytes;
         limits.layer_bytes = self.max_layer_bytes;
+        limits.archive_bytes = self.max_archive_bytes;
         if self.max_entries != Limits::STANDARD.index_entries {
             limits.index_entries = self.max_entries;
             limits.archive_entries = self.max_entries;
@@ -71,9 +75,12 @@ impl Global {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// Text for people
+    #[value(aliases = ["table", "text"])]
     Human,
     /// One JSON document
     Json,
+    /// Rows for a spreadsheet; of `lifecycle report` and `batch report`
+    Csv,
 }
 
 /// When to do something that suits a terminal only.

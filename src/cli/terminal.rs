@@ -26,9 +26,14 @@ pub(super) struct Terminal {
     colour_err: bool,
 }
 
+fn no_csv() -> Error {
+    Error::new(Code::UsageArgument, "this command has no form for spreadsheets")
+        .hint("`airbase batch report` and `airbase lifecycle report` have one: --format csv.")
+}
+
 /// The environment, read in one place.
 #[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
-fn variable(name: &str) -> Option<String> {
+pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
@@ -94,6 +99,7 @@ impl Terminal {
             Format::Json => {
                 report.to_json().map_err(|error| Error::new(Code::Bug, format!("the report has no JSON form: {error}")))? + "\n"
             }
+            Format::Csv => report.to_csv().ok_or_else(no_csv)?,
             Format::Human if self.global.quiet => String::new(),
             Format::Human => {
                 let mut page = Page::new(self.colour_out, self.global.verbose);
@@ -103,6 +109,24 @@ impl Terminal {
         };
         Self::print(text.as_bytes())?;
         Ok(report.exit().map_or(0, ExitClass::status))
+    }
+
+    /// Refuses a form that the answer does not have, before anything is done.
+    ///
+    /// # Errors
+    /// `usage.argument`.
+    pub(super) fn refuse_csv(&self) -> Result<()> {
+        if self.global.format == Format::Csv { Err(no_csv()) } else { Ok(()) }
+    }
+
+    /// Prints a report for people on standard error, because standard output is for something else.
+    pub(super) fn remark(&self, render: impl FnOnce(&mut Page)) {
+        if !self.global.quiet {
+            let mut page = Page::new(self.colour_err, self.global.verbose);
+            render(&mut page);
+            // Whoever cannot be told has the answer all the same.
+            let _ = std::io::stderr().lock().write_all(page.into_text().as_bytes());
+        }
     }
 
     /// Writes to standard output. A reader that went away is no error; a full disk is.

@@ -38,6 +38,10 @@ pub enum ExitClass {
     IoAfterPublication,
     /// 70: a bug.
     Bug,
+    /// 130: stopped from the keyboard; what was finished is kept.
+    Interrupted,
+    /// 143: asked to end; what was finished is kept.
+    Terminated,
 }
 
 impl ExitClass {
@@ -52,6 +56,8 @@ impl ExitClass {
             Self::Io => 6,
             Self::IoAfterPublication => 7,
             Self::Bug => 70,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
         }
     }
 }
@@ -234,6 +240,9 @@ codes! {
     LayerTooLarge, "layer.too_large", Corrupt, Refusal,
         "A layer inflates to more bytes than the limit.",
         "If you trust it, raise the limit with --max-layer-bytes.";
+    ArchiveTooLarge, "archive.too_large", Corrupt, Refusal,
+        "A compressed archive inflates to more bytes than the limit.",
+        "If you trust it, raise the limit with --max-archive-bytes, or inflate it with gzip or zstd first.";
     LayerHardlinkTarget, "layer.hardlink_target", Corrupt, Damage,
         "A layer has a hard link to a path that is neither earlier in the same layer nor in a layer below. Runtimes cannot unpack it.",
         "Make the image again with another tool.";
@@ -249,8 +258,11 @@ codes! {
     StreamTruncated, "stream.truncated", Corrupt, Damage,
         "Compressed data ends before its end.",
         "Copy the blob again from where it came from.";
+    StreamTrailing, "stream.trailing", Corrupt, Warning,
+        "Something else than zeros stands behind the compressed data of a layer. The digest covers it, and nobody who unpacks the layer sees it.",
+        "Ask who made the image what it is. Where that does not matter, nothing.";
     ZstdWindow, "zstd.window", Corrupt, Refusal,
-        "A layer was compressed with a zstd window above 128 MiB, so inflating it takes as much memory. The zstd command refuses it by default too.",
+        "A layer or an archive was compressed with a zstd window above 128 MiB, so inflating it takes as much memory. The zstd command refuses it by default too.",
         "Ask for the image with its layers compressed with gzip, or by `zstd --long=27` at most.";
     GraphDepth, "graph.depth", Corrupt, Refusal,
         "Indexes are nested deeper than the limit.",
@@ -293,7 +305,7 @@ codes! {
 
     // Archives.
     ArchiveNotALayout, "archive.not_a_layout", Corrupt, Refusal,
-        "The tar archive holds no oci-layout and index.json at its top.",
+        "The tar archive holds neither index.json nor manifest.json at its top.",
         "Pack it again from inside the layout: `tar -C DIR -cf image.tar oci-layout index.json blobs`.";
     ArchiveTruncated, "archive.truncated", Corrupt, Refusal,
         "The archive ends in the middle of a member.",
@@ -315,7 +327,7 @@ codes! {
         "Save the image again, whole.";
     DockerLegacy, "docker.legacy", Corrupt, Refusal,
         "The archive is of a kind that docker wrote before version 1.10: it has no manifest.json.",
-        "Load it into docker and save it again.";
+        "Load it into docker 1.10 to 27, which still reads it, and save it again.";
     DockerManifestMade, "docker.manifest_made", Precondition, Note,
         "A docker-archive has no image manifests. One was made from its manifest.json, always the same for the same archive.",
         "Nothing.";
@@ -552,9 +564,41 @@ codes! {
         "Two statements on one image differ, and neither time nor sequence nor a list of replaced statements says which one holds. The stricter one is taken.",
         "Say what holds with `airbase lifecycle set`; the new statement replaces both.";
 
+    LifecycleSupersede, "lifecycle.supersede", Precondition, Refusal,
+        "An image cannot be superseded by itself, by an index of itself, or by an older one.",
+        "Exchange the two, or say --force if an older image is to be used again.";
     LifecycleImport, "lifecycle.import", Usage, Refusal,
         "The file is no list of ends of life that is known here.",
         "Give Microsoft's EolDigests, or a dump of endoflife.date: API v1, or the older one with --product.";
+
+    // Batches.
+    BatchPlanVersion, "batch.plan_version", Precondition, Refusal,
+        "The plan was made by another version of airbase, and says what this one does not understand.",
+        "Make the plan again with this airbase.";
+    BatchPlanInvalid, "batch.plan_invalid", Corrupt, Refusal,
+        "The plan of a batch is damaged, cut off, or was edited in a way that leaves it without a meaning.",
+        "Make the plan again. Whole lines between the first and the last may be deleted; nothing else may be edited.";
+    BatchCollision, "batch.collision", Precondition, Damage,
+        "Two different images of a batch would have the same name afterwards.",
+        "Tell them apart with --name, such as --name '{file}:{tag}', or leave one of them out.";
+    BatchCycle, "batch.cycle", Precondition, Damage,
+        "Images of a batch are each other's new base, by their names.",
+        "Correct the base that one of them records with `airbase base set`, or decide with --map.";
+    BatchHeld, "batch.held", Precondition, Damage,
+        "The new base of the image would be the result of another item, and that item was not done.",
+        "Mend what stopped the base, then run the batch again.";
+    BatchInputChanged, "batch.input_changed", Precondition, Damage,
+        "An image or a base is no longer what the plan says: its source was changed, moved or replaced after planning.",
+        "Make the plan again, or run where the inputs lie as they did (see --root).";
+    BatchOutputDiffers, "batch.output_differs", Precondition, Damage,
+        "What came out does not have the digest that the plan promises. The plan was edited, or made by another version of airbase.",
+        "Make the plan again; nothing of this image was published.";
+    BatchOutputTaken, "batch.output_taken", Precondition, Refusal,
+        "The output holds another image under a name that the batch wants to give.",
+        "Write to another place, or let the names move with --overwrite; the images that lose them stay, untagged.";
+    BatchIncomplete, "batch.incomplete", Precondition, Refusal,
+        "Items of the batch have no final status, so there is nothing to merge yet.",
+        "Run the shards that are missing, then merge again.";
 
     // Writing.
     UsageOutput, "usage.output", Usage, Refusal,

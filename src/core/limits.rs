@@ -32,6 +32,8 @@ pub struct Limits {
     pub long_name_bytes: u64,
     /// Largest uncompressed layer that is read, in bytes. Layers stream, so this bounds time, not memory.
     pub layer_bytes: u64,
+    /// Largest archive inside gzip or zstd, in bytes as it inflates. It streams too; as it lies on the disk, an archive has no bound.
+    pub archive_bytes: u64,
     /// Largest zstd window, as a power of two; the zstd command refuses more by default too.
     pub zstd_window_log: u32,
 }
@@ -57,6 +59,7 @@ impl Limits {
         pax_bytes: MIB,
         long_name_bytes: 64 << 10,
         layer_bytes: 256 << 30,
+        archive_bytes: 1 << 40,
         zstd_window_log: 27,
     };
 }

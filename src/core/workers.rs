@@ -55,7 +55,7 @@ pub(crate) fn run<T: Send>(jobs: usize, count: usize, work: impl Fn(usize, &mut 
 }
 
 /// How many pieces wait for each thread, before and behind it.
-const WAITING: usize = 2;
+const WAITING: usize = 1;
 
 /// Makes pieces one after another, works on them on up to `jobs` threads, and takes the results in the order in which the pieces
 /// were made. Pieces are dealt in turns, so no more than a few for each thread exist at once.

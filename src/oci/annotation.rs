@@ -1,6 +1,48 @@
 //! Annotation keys: those of the specification (image-spec, annotations.md), those of others that must be recognised,
 //! and our own.
 
+/// The annotations of a descriptor, sorted by key. A list, because an index may have a million of these, with three keys each: the
+/// smallest tree of the standard library takes half a kilobyte.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Annotations(Box<[(String, String)]>);
+
+impl Annotations {
+    /// The value of `key`.
+    pub fn get(&self, key: &str) -> Option<&String> {
+        let position = self.0.binary_search_by(|(own, _)| own.as_str().cmp(key)).ok()?;
+        self.0.get(position).map(|(_, value)| value)
+    }
+
+    /// Whether there is such a key.
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Keys and values, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.0.iter().map(|(key, value)| (key, value))
+    }
+
+    /// As a map, such as documents have.
+    pub fn to_map(&self) -> std::collections::BTreeMap<String, String> {
+        self.0.iter().cloned().collect()
+    }
+}
+
+/// Keys stand once in a document that was read, so none is lost.
+impl From<Vec<(String, String)>> for Annotations {
+    fn from(mut pairs: Vec<(String, String)>) -> Self {
+        pairs.sort_unstable();
+        Self(pairs.into())
+    }
+}
+
+impl PartialEq<std::collections::BTreeMap<String, String>> for Annotations {
+    fn eq(&self, other: &std::collections::BTreeMap<String, String>) -> bool {
+        self.0.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
 /// The name of an entry of `index.json`.
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The full name under which containerd and Docker file an entry of `index.json`. It names the image too, so it goes when

@@ -1,7 +1,6 @@
 //! Descriptors (image-spec, descriptor.md).
 
-use std::collections::BTreeMap;
-
+use super::annotation::Annotations;
 use super::{Platform, Verified, annotation, media_type};
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
 use crate::format::json::{Kind, Node, Value, case_variant, quote};
@@ -23,7 +22,7 @@ pub struct Descriptor {
     /// The type of an artifact, where the descriptor repeats it.
     pub artifact_type: Option<String>,
     /// The annotations of this entry that are text.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: Annotations,
     /// Whether there are annotations that are not text.
     pub odd_annotations: bool,
     /// Where else the blob could be got. Never used to fetch anything.
@@ -74,14 +73,14 @@ impl Descriptor {
                 .expected(Fact::new("0 to 9223372036854775807", "image-spec, descriptor.md"))
                 .found(Fact::new(size.raw(), "the document"))
         })?;
-        let mut annotations = BTreeMap::new();
+        let mut annotations = Vec::new();
         let mut odd_annotations = false;
         if let Some(map) = member("annotations") {
             for (key, value) in map.expect(Kind::Object, "annotations")?.members() {
                 // A value that is not text is ignored here and reported by fsck.
                 match value.as_str() {
                     Some(value) => {
-                        annotations.insert(key.into_owned(), value.into_owned());
+                        annotations.push((key.into_owned(), value.into_owned()));
                     }
                     None => odd_annotations = true,
                 }
@@ -111,7 +110,7 @@ impl Descriptor {
             size,
             platform: member("platform").and_then(Platform::of),
             artifact_type: text("artifactType")?,
-            annotations,
+            annotations: annotations.into(),
             odd_annotations,
             urls: member("urls").map(|list| list.items().filter_map(Node::as_str).map(Into::into).collect()).unwrap_or_default(),
             data,
@@ -133,7 +132,7 @@ impl Descriptor {
             size,
             platform: None,
             artifact_type: None,
-            annotations: BTreeMap::new(),
+            annotations: Annotations::default(),
             odd_annotations: false,
             urls: Vec::new(),
             data: None,

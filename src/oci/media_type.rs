@@ -75,7 +75,7 @@ impl Compression {
     /// How something is compressed, by its first bytes (RFC 1952, section 2.3.1; RFC 8878, section 3.1).
     pub fn by_first_bytes(start: &[u8]) -> Self {
         match start {
-            [0x1f, 0x8b, _, _, ..] => Self::Gzip,
+            [0x1f, 0x8b, ..] => Self::Gzip,
             // A zstd stream may begin with a skippable frame.
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
             _ => Self::None,

@@ -6,6 +6,7 @@
 pub mod annotate;
 pub mod assemble;
 pub mod base;
+pub mod batch;
 pub mod collection;
 pub mod docker;
 pub mod lifecycle;

@@ -30,7 +30,8 @@ impl Archive {
     pub(super) fn open(file: File, limits: &Limits) -> Result<Self> {
         let mut findings = Vec::new();
         let members = Members::read(&Arc::new(file), limits, &mut findings)?;
-        if members.has("oci-layout") && members.has("index.json") {
+        // Some writers leave oci-layout out (ocipkg does), and nothing is ambiguous without it.
+        if members.has("index.json") && (members.has("oci-layout") || !members.has("manifest.json")) {
             return Self::layout(&members, findings, limits);
         }
         if members.has("manifest.json") {
@@ -43,8 +44,8 @@ impl Archive {
                 .found(Fact::new("repositories", "the archive")));
         }
         let error = Error::new(Code::ArchiveNotALayout, "the archive holds no image layout")
-            .expected(Fact::new("oci-layout and index.json, or manifest.json, at the top", "image-spec, image-layout.md"))
-            .found(Fact::new("neither, or only one", "the archive"));
+            .expected(Fact::new("index.json or manifest.json at the top", "image-spec, image-layout.md"))
+            .found(Fact::new("neither", "the archive"));
         let nested = members.names().find_map(|name| name.split_once('/').filter(|(_, rest)| matches!(*rest, "index.json" | "oci-layout")));
         Err(match nested {
             Some((top, _)) => error.hint(format!(
@@ -54,8 +55,11 @@ impl Archive {
         })
     }
 
-    fn layout(members: &Members, findings: Vec<Finding>, limits: &Limits) -> Result<Self> {
-        check_marker(members.control("oci-layout", limits.document_bytes)?.as_deref(), limits)?;
+    fn layout(members: &Members, mut findings: Vec<Finding>, limits: &Limits) -> Result<Self> {
+        match members.control("oci-layout", limits.document_bytes)? {
+            None => findings.push(Finding::new(Code::LayoutMarkerMissing, "the file oci-layout is missing")),
+            Some(marker) => check_marker(Some(&marker), limits)?,
+        }
         let index = members.control("index.json", limits.index_bytes)?.unwrap_or_default();
         let mut blobs = HashMap::new();
         let mut odd = Vec::new();

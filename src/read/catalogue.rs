@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Located, Source, Tree, load};
-use crate::core::{Code, Digest, Finding, Limits, Result};
+use crate::core::{Code, Digest, Finding, Limits, Result, workers};
 use crate::oci::{Descriptor, ImageName, Platform};
 
 /// The identity of a stack of layers.
@@ -28,6 +28,11 @@ impl ChainId {
             chain.push(Self(next));
         }
         chain
+    }
+
+    /// The first sixteen digits as a number.
+    fn beginning(&self) -> u64 {
+        self.0.hex().get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
     }
 }
 
@@ -63,6 +68,9 @@ impl CatalogueEntry {
     }
 }
 
+/// How many images are in memory at once while the catalogue is made.
+const READ_AT_ONCE: usize = 256;
+
 /// The catalogue.
 #[derive(Debug, Default)]
 pub struct Catalogue {
@@ -70,6 +78,8 @@ pub struct Catalogue {
     by_chain: HashMap<ChainId, Vec<usize>>,
     by_digest: HashMap<Digest, Vec<usize>>,
     by_name: HashMap<String, Vec<usize>>,
+    /// For every stack of lowest layers of any image, the first two images that have it; the key is the beginning of its chain ID.
+    by_prefix: HashMap<u64, (u32, Option<u32>)>,
     sources: Vec<Arc<Source>>,
     /// What could not be read, and is therefore not in the catalogue.
     pub findings: Vec<Finding>,
@@ -81,24 +91,40 @@ impl Catalogue {
     /// # Errors
     /// Only if `only` cannot be read; of a whole source, what cannot be read is a finding.
     pub fn add(&mut self, source: &Arc<Source>, only: Option<&Located>, limits: &Limits) -> Result<()> {
-        self.sources.push(Arc::clone(source));
         if let Some(located) = only {
+            self.sources.push(Arc::clone(source));
             let tree = load(source, &located.descriptor, limits)?;
             self.insert(&tree, located.name.iter().cloned().collect());
             return Ok(());
         }
+        self.add_all(source, 1, limits)
+    }
+
+    /// Adds all images of a source, reading them on `jobs` threads.
+    ///
+    /// # Errors
+    /// `bug` if a thread panicked; what cannot be read is a finding.
+    pub fn add_all(&mut self, source: &Arc<Source>, jobs: usize, limits: &Limits) -> Result<()> {
+        self.sources.push(Arc::clone(source));
+        // Trees are large, so only some are in memory at once.
         let first = self.entries.len();
-        for entry in super::candidates(source) {
-            let here = |number: &usize| *number >= first;
-            if entry.name().is_none() && self.by_digest.get(&entry.digest).is_some_and(|numbers| numbers.iter().any(here)) {
-                continue;
-            }
-            match load(source, entry, limits) {
-                Ok(tree) => self.insert(&tree, entry.names().map(str::to_owned).collect()),
-                Err(error) if error.code() == Code::BlobMissing => {
-                    self.findings.push(error.into_finding().severity(crate::core::Severity::Warning));
+        let candidates: Vec<&Descriptor> = super::candidates(source).collect();
+        for entries in candidates.chunks(READ_AT_ONCE) {
+            let read = workers::run(jobs, entries.len(), |number, _, _| {
+                Ok(entries.get(number).map(|entry| (*entry, load(source, entry, limits))))
+            })?;
+            for (entry, tree) in read.into_iter().flatten() {
+                let here = |number: &usize| *number >= first;
+                if entry.name().is_none() && self.by_digest.get(&entry.digest).is_some_and(|numbers| numbers.iter().any(here)) {
+                    continue;
                 }
-                Err(error) => self.findings.push(error.at(format!("{}@{}", source.shown(), entry.digest)).into()),
+                match tree {
+                    Ok(tree) => self.insert(&tree, entry.names().map(str::to_owned).collect()),
+                    Err(error) if error.code() == Code::BlobMissing => {
+                        self.findings.push(error.into_finding().severity(crate::core::Severity::Warning));
+                    }
+                    Err(error) => self.findings.push(error.at(format!("{}@{}", source.shown(), entry.digest)).into()),
+                }
             }
         }
         Ok(())
@@ -112,7 +138,16 @@ impl Catalogue {
                 continue;
             }
             let number = self.entries.len();
-            if let Some(chain) = ChainId::of(&image.config.diff_ids).pop() {
+            let mut chain = ChainId::of(&image.config.diff_ids);
+            if let Ok(number) = u32::try_from(number) {
+                for id in &chain {
+                    let known = self.by_prefix.entry(id.beginning()).or_insert((number, None));
+                    if known.0 != number && known.1.is_none() {
+                        known.1 = Some(number);
+                    }
+                }
+            }
+            if let Some(chain) = chain.pop() {
                 self.by_chain.entry(chain).or_default().push(number);
             }
             self.by_digest.entry(image.descriptor.digest.clone()).or_default().push(number);
@@ -156,6 +191,18 @@ impl Catalogue {
             }
         }
         found
+    }
+
+    /// An entry that shares the most of the lowest layers with the image of this chain, and how many; the image `own` is none. For
+    /// people: nothing is decided by it.
+    pub fn nearest<'a>(&'a self, chain: &[ChainId], own: &Digest) -> Option<(usize, &'a CatalogueEntry)> {
+        chain.iter().enumerate().rev().find_map(|(position, id)| {
+            let (first, second) = self.by_prefix.get(&id.beginning())?;
+            let entries = [Some(*first), *second].into_iter().flatten();
+            let other =
+                entries.filter_map(|number| self.entries.get(usize::try_from(number).ok()?)).find(|entry| entry.manifest.digest != *own);
+            other.map(|entry| (position + 1, entry))
+        })
     }
 
     /// Entries that have `digest` as their manifest or as their index.

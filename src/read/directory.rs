@@ -32,6 +32,11 @@ impl LayoutDirectory {
         Ok(directory.kind("index.json")?.is_some() || directory.kind("oci-layout")?.is_some())
     }
 
+    /// A layout that is being written: only its blobs can be asked for.
+    pub(super) fn unfinished(directory: Directory, limits: &Limits) -> Self {
+        Self { directory, findings: Vec::new(), index_bytes: limits.index_bytes }
+    }
+
     pub(super) fn open(directory: Directory, limits: &Limits) -> Result<Self> {
         let mut findings = Vec::new();
         match directory.file("oci-layout")? {

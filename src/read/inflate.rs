@@ -184,7 +184,12 @@ impl Read for Inflate {
     }
 }
 
-/// How a blob is compressed, by its first bytes.
+/// Whether zstd says that a window is above the limit; it gives this failure a text and no number.
+pub(super) fn is_window(said: &str) -> bool {
+    said.contains("requires too much memory")
+}
+
+/// How the bytes of a region are compressed.
 pub(super) fn sniff(region: &Region) -> Compression {
     let mut start = [0; Compression::TELLING_BYTES];
     region.read_exact_at(&mut start, 0).map_or(Compression::None, |()| Compression::by_first_bytes(&start))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use super::inflate::{Inflate, RegionReader};
+use super::inflate::{Inflate, RegionReader, is_window};
 use super::{Image, Source};
 use crate::core::event::{Events, Silent};
 use crate::core::fsys::{ReadAt as _, Region};
@@ -104,8 +104,7 @@ fn damage(error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => Error::new(Code::StreamTruncated, "a compressed layer ends in the middle"),
         _ if error.raw_os_error().is_some() => Error::io("read a layer", error),
-        // The library gives this failure a text and no number.
-        _ if error.to_string().contains("requires too much memory") => {
+        _ if is_window(&error.to_string()) => {
             Error::new(Code::ZstdWindow, "a layer needs more memory to inflate than the limit").found(Fact::new(error, "the decompressor"))
         }
         _ => Error::new(Code::StreamCorrupt, "a compressed layer is damaged").found(Fact::new(error, "the decompressor")),
@@ -132,6 +131,8 @@ pub struct Examined {
     pub blob: Digest,
     /// The digest of what it inflates to, or why it cannot be inflated.
     pub content: Result<Digest>,
+    /// Whether something else than zeros stands behind the compressed data.
+    pub trailing: bool,
     /// What is odd about it as a tar archive, or why it is none. Empty where the members were not asked for, and where the layer
     /// cannot be inflated.
     pub archive: Result<Vec<Finding>>,
@@ -160,7 +161,7 @@ pub fn examine(
     let found = reader.compression().map_err(stream_error)?;
     if found != compression {
         let blob = reader.finish_telling(events).map_err(stream_error)?.ok_or_else(unread)?;
-        return Ok(Examined { blob, content: Err(other_compression(layer, compression, found)), archive: Ok(Vec::new()) });
+        return Ok(Examined { blob, content: Err(other_compression(layer, compression, found)), trailing: false, archive: Ok(Vec::new()) });
     }
     let mut inflated = Inflated::over(reader, compression, algorithm, limits, events)?;
     let mut archive = Ok(Vec::new());
@@ -181,9 +182,10 @@ pub fn examine(
         archive => (archive, inflated.drain().err().map(stream_error)),
     };
     let Inflated { inflate, content, told, .. } = inflated;
-    let blob = inflate.finish().map_err(stream_error)?.0.ok_or_else(unread)?;
+    let (blob, trailing) = inflate.finish().map_err(stream_error)?;
     events.bytes(length.saturating_sub(told));
-    Ok(Examined { blob, content: failure.map_or_else(|| Ok(content.finish()), Err), archive })
+    let content = failure.map_or_else(|| Ok(content.finish()), Err);
+    Ok(Examined { blob: blob.ok_or_else(unread)?, trailing: trailing && content.is_ok(), content, archive })
 }
 
 /// Inflates a layer: checks the blob against its digest, and gives the digest of its content by `algorithm`, which is the true

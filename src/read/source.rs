@@ -10,6 +10,7 @@ use super::archive::Archive;
 use super::directory::LayoutDirectory;
 use crate::core::fsys::{Directory, EntryKind, File, ReadAt, Region, shown};
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
+use crate::oci::media_type::Compression;
 use crate::oci::{Descriptor, RootIndex, Verified, size_mismatch};
 
 /// What kind of place it is.
@@ -84,13 +85,38 @@ impl Source {
         Ok(Arc::new(Self { path: path.to_owned(), index, container }))
     }
 
-    /// Opens the layout at `path` as if `index.json` said `index`: for a writer who is about to exchange it.
+    /// Opens the layout at `path` with `text` as its `index.json`: for a writer who is about to exchange it. If that is what one of
+    /// `known` says already, nothing is read again.
     ///
     /// # Errors
     /// As [`Source::open`].
-    pub fn with_index(path: &Path, index: RootIndex, limits: &Limits) -> Result<Arc<Self>> {
+    pub fn with_index(path: &Path, text: &[u8], known: &[&Arc<Self>], limits: &Limits) -> Result<Arc<Self>> {
+        if let Some(known) =
+            known.iter().find(|known| known.path == path && known.index.text().as_bytes().trim_ascii() == text.trim_ascii())
+        {
+            return Ok(Arc::clone(known));
+        }
         let container = open_container(path, limits).map_err(|error| error.at(shown(path)))?;
+        let index = RootIndex::parse(text, limits).map_err(|error| error.at(format!("{}: index.json", shown(path))))?;
         Ok(Arc::new(Self { path: path.to_owned(), index, container }))
+    }
+
+    /// A source that was put together.
+    pub(super) fn of(path: &Path, index: RootIndex, container: Box<dyn Container>) -> Self {
+        Self { path: path.to_owned(), index, container }
+    }
+
+    /// Opens the blobs of a layout that may have no index yet: one that is being written.
+    ///
+    /// # Errors
+    /// `io`.
+    pub fn blobs(path: &Path, limits: &Limits) -> Result<Arc<Self>> {
+        let container = LayoutDirectory::unfinished(Directory::open(path)?, limits);
+        Ok(Arc::new(Self {
+            path: path.to_owned(),
+            index: RootIndex::parse(br#"{"schemaVersion":2,"manifests":[]}"#, limits)?,
+            container: Box::new(container),
+        }))
     }
 
     /// Opens only the container, for a check that reports what is wrong with `index.json` beside everything else.
@@ -201,21 +227,23 @@ fn open_file(file: File, limits: &Limits) -> Result<Box<dyn Container>> {
     let length = usize::try_from(file.length()).unwrap_or(usize::MAX).min(start.len());
     let start = start.get_mut(..length).unwrap_or_default();
     file.read_exact_at(start, 0).map_err(|error| Error::io(format!("read {}", shown(file.path())), error))?;
+    // The name of a member may begin with such letters too; then the magic of tar stands behind it.
+    let is_ustar = start.get(257..262) == Some(b"ustar");
     for (magic, name, hint) in FOREIGN {
-        if start.starts_with(magic) {
+        if start.starts_with(magic) && !is_ustar {
             return Err(Error::new(Code::SourceUnsupported, format!("the file is {name}"))
                 .expected(Fact::new("a tar archive, alone or in gzip or zstd", "airbase"))
                 .found(Fact::new(name, "the first bytes of the file"))
                 .hint(hint));
         }
     }
-    let compressed = start.starts_with(b"\x1f\x8b") || start.starts_with(b"\x28\xb5\x2f\xfd");
+    let compressed = Compression::by_first_bytes(start) != Compression::None;
     if start.len() < 512 && !compressed {
         return Err(Error::new(Code::SourceUnknown, "the file is too short to be an archive")
             .expected(Fact::new("an OCI layout directory, an oci-archive or a docker-archive", "airbase"))
             .found(Fact::new(format!("{} bytes", file.length()), "the file")));
     }
-    let may_be_anything = !compressed && start.get(257..262) != Some(b"ustar");
+    let may_be_anything = !compressed && !is_ustar;
     match Archive::open(file, limits) {
         Ok(archive) => Ok(Box::new(archive)),
         // Old archives have no magic, so the first header decides: a text or a disk image is no damaged archive.

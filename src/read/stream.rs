@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::inflate::Inflate;
+use super::inflate::{Inflate, is_window};
 use crate::core::fsys::{File, ReadAt, Region, shown};
 use crate::core::limits::{CHUNK_BYTES, MIB};
 use crate::core::{Algorithm, Code, Error, Fact, Limits, Result};
@@ -82,16 +82,23 @@ impl std::fmt::Debug for Stream {
     }
 }
 
-/// Counts what is inflated.
+/// Counts what is inflated, up to a bound.
 struct Counted {
     inflate: Inflate,
     count: u64,
+    most: u64,
 }
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inflate.read(buffer)?;
         self.count += count as u64;
+        if self.count > self.most {
+            return Err(io::Error::other(
+                Error::new(Code::ArchiveTooLarge, "a compressed archive inflates to more than the limit")
+                    .expected(Fact::new(format!("at most {} bytes", self.most), "the limits")),
+            ));
+        }
         Ok(count)
     }
 }
@@ -113,7 +120,7 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 /// `tar.*`, `archive.truncated`, `stream.*`, `limit`.
 pub(super) fn inflate(file: &Arc<File>, compression: Compression, limits: &Limits) -> Result<Inflated> {
     let place = |error: Error| error.at(shown(file.path()));
-    let counted = Counted { inflate: Stream::start(file, compression, limits)?, count: 0 };
+    let counted = Counted { inflate: Stream::start(file, compression, limits)?, count: 0, most: limits.archive_bytes };
     let mut reader = LayerReader::over(counted, limits, Profile::Archive);
     let mut members = Vec::new();
     let mut kept = HashMap::new();
@@ -161,9 +168,11 @@ fn damaged(error: Error, compression: Compression) -> Error {
     if error.code() != Code::Io || error.raw_os_error().is_some() {
         return error;
     }
-    let code = if error.finding().found.as_ref().is_some_and(|fact| fact.value.contains("end of file") || fact.value.contains("incomplete"))
-    {
+    let said = error.finding().found.as_ref().map(|fact| fact.value.as_str()).unwrap_or_default();
+    let code = if said.contains("end of file") || said.contains("incomplete") {
         Code::StreamTruncated
+    } else if is_window(said) {
+        Code::ZstdWindow
     } else {
         Code::StreamCorrupt
     };

@@ -10,6 +10,7 @@
 
 pub mod attach;
 pub mod base;
+pub mod batch;
 pub mod collection;
 pub mod copy;
 pub mod doctor;
@@ -18,6 +19,7 @@ pub mod fsck;
 pub mod gc;
 pub mod index;
 pub mod inspect;
+pub mod lifecycle;
 pub mod outdated;
 mod page;
 pub mod prepare;
@@ -43,6 +45,11 @@ pub trait Report: Serialize {
 
     /// How the process ends, when nothing stopped it.
     fn exit(&self) -> Option<ExitClass> {
+        None
+    }
+
+    /// The form for spreadsheets, where there is one.
+    fn to_csv(&self) -> Option<String> {
         None
     }
 

@@ -1,12 +1,12 @@
 //! The local images that may be bases.
 
-use std::cell::OnceCell;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::Context;
 use crate::core::{Code, Digest, Error, Finding, Limits, Result, text};
-use crate::oci::{ImageName, Platform};
-use crate::plan::base::{Candidate, Claim, Clue, Evidence, Prefix, Verdict, claims, judge, prefix};
+use crate::oci::{Descriptor, ImageName, Platform};
+use crate::plan::base::{Candidate, Claim, Clue, Evidence, Verdict, claims, judge};
 use crate::plan::mapping::Rule;
 use crate::read::provenance::Provenance;
 use crate::read::{Catalogue, ChainId, Image, ImageIndex, Located, Reference, Source, Tree, discover_among, load, locate_among};
@@ -14,14 +14,22 @@ use crate::read::{Catalogue, ChainId, Image, ImageIndex, Located, Reference, Sou
 /// What `--bases` and `--map` name.
 ///
 /// The catalogue of all of them is built when the first question needs it: a base that is recorded by digest is found without
-/// reading every image of a large layout.
+/// reading every image of a large layout. What was found is kept, because thousands of images stand on few bases; several
+/// threads may ask at once.
 #[derive(Debug)]
 pub struct Bases {
     sources: Vec<Arc<Source>>,
+    /// Sources that are looked into for digests and layers, and for names that no other one has.
+    beside: Vec<Arc<Source>>,
     named: Vec<Located>,
     rules: Vec<Rule>,
     limits: Limits,
-    catalogue: OnceCell<Catalogue>,
+    jobs: usize,
+    catalogue: OnceLock<Catalogue>,
+    listed: OnceLock<Listed>,
+    names: OnceLock<Vec<String>>,
+    by_name: Mutex<HashMap<String, Found>>,
+    by_digest: Mutex<HashMap<Digest, Found>>,
     /// What could not be read.
     pub findings: Vec<Finding>,
 }
@@ -39,10 +47,16 @@ impl Bases {
     pub(super) fn open_among(paths: &[String], rules: &[String], open: &[Arc<Source>], context: Context<'_>) -> Result<Self> {
         let mut bases = Self {
             sources: Vec::new(),
+            beside: Vec::new(),
             named: Vec::new(),
             rules: rules.iter().map(|rule| Rule::parse(rule)).collect::<Result<_>>()?,
             limits: context.limits.clone(),
-            catalogue: OnceCell::new(),
+            jobs: context.jobs,
+            catalogue: OnceLock::new(),
+            listed: OnceLock::new(),
+            names: OnceLock::new(),
+            by_name: Mutex::default(),
+            by_digest: Mutex::default(),
             findings: Vec::new(),
         };
         for path in paths {
@@ -65,6 +79,14 @@ impl Bases {
         }
     }
 
+    /// Adds a source of images that are to be moved: a base among them is found by its layers and by its digest, and by its name
+    /// where none of the other sources has that name.
+    pub(super) fn also_beside(&mut self, source: &Arc<Source>) {
+        if !self.all_sources().any(|known| known.path == source.path) {
+            self.beside.push(Arc::clone(source));
+        }
+    }
+
     /// The bounds that reading obeys.
     pub fn limits(&self) -> &Limits {
         &self.limits
@@ -76,7 +98,26 @@ impl Bases {
     }
 
     fn all_sources(&self) -> impl Iterator<Item = &Arc<Source>> {
-        self.sources.iter().chain(self.named.iter().map(|located| &located.source))
+        self.sources.iter().chain(self.named.iter().map(|located| &located.source)).chain(&self.beside)
+    }
+
+    fn listed(&self) -> &Listed {
+        self.listed.get_or_init(|| Listed::of(self.all_sources()))
+    }
+
+    /// All names that occur, sorted.
+    pub(super) fn names(&self) -> &[String] {
+        self.names.get_or_init(|| {
+            let mut names: Vec<String> = self.listed().by_name.keys().cloned().collect();
+            names.sort_unstable();
+            names
+        })
+    }
+
+    /// The entry at a place.
+    fn entry(&self, (number, position): (usize, usize)) -> Option<(&Arc<Source>, &Descriptor)> {
+        let source = self.all_sources().nth(number)?;
+        Some((source, source.index.manifests.get(position)?))
     }
 
     /// Everything, by chain ID.
@@ -88,8 +129,8 @@ impl Bases {
             return Ok(catalogue);
         }
         let mut catalogue = Catalogue::default();
-        for source in &self.sources {
-            catalogue.add(source, None, &self.limits)?;
+        for source in self.sources.iter().chain(&self.beside) {
+            catalogue.add_all(source, self.jobs, &self.limits)?;
         }
         for located in &self.named {
             catalogue.add(&located.source, Some(located), &self.limits)?;
@@ -97,12 +138,30 @@ impl Bases {
         Ok(self.catalogue.get_or_init(|| catalogue))
     }
 
+    /// What could not be read while the catalogue was made; nothing, if it was not needed.
+    pub(super) fn catalogue_findings(&self) -> &[Finding] {
+        self.catalogue.get().map_or(&[], |catalogue| &catalogue.findings)
+    }
+
     /// The image with this digest, or the index with this digest, in any source, listed in its index or not.
     ///
     /// # Errors
     /// Those of a document that is there and cannot be read.
     pub fn with_digest(&self, digest: &Digest) -> Result<Option<(Located, Tree)>> {
-        for source in self.all_sources() {
+        if let Some(found) = self.by_digest.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
+            return Ok(found.as_deref().cloned());
+        }
+        let found = self.find_digest(digest)?.map(Arc::new);
+        // What is not there is asked for once by each image that names it, and then it is a digest of many.
+        if found.is_some() {
+            keep(&self.by_digest, digest.clone(), &found);
+        }
+        Ok(found.as_deref().cloned())
+    }
+
+    fn find_digest(&self, digest: &Digest) -> Result<Option<(Located, Tree)>> {
+        let listed = self.listed().by_digest.get(digest).and_then(|place| self.entry(*place)).map(|(source, _)| source);
+        for source in listed.into_iter().chain(self.all_sources()) {
             let reference = Reference {
                 text: String::new(),
                 transport: None,
@@ -111,11 +170,13 @@ impl Bases {
                 digest: Some(digest.clone()),
                 other_splits: Vec::new(),
             };
-            let known = source.index.manifests.iter().any(|entry| entry.digest == *digest) || source.container().blob(digest)?.is_some();
-            if !known {
+            if listed.is_none() && source.container().blob(digest)?.is_none() {
                 continue;
             }
-            let located = locate_among(&reference, std::slice::from_ref(source), &self.limits)?;
+            let located = match locate_among(&reference, std::slice::from_ref(source), &self.limits) {
+                Err(error) if error.code() == Code::RefNotFound => continue,
+                other => other?,
+            };
             match load(source, &located.descriptor, &self.limits) {
                 Ok(tree) => return Ok(Some((located, tree))),
                 // The entry is there and its manifest is not; another source may have it.
@@ -131,6 +192,15 @@ impl Bases {
     /// # Errors
     /// `base.ambiguous` if the name stands on different images, and those of a rule's target.
     pub fn with_name(&self, name: &str) -> Result<Option<(Located, Tree)>> {
+        if let Some(found) = self.by_name.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return Ok(found.as_deref().cloned());
+        }
+        let found = self.find_name(name)?.map(Arc::new);
+        keep(&self.by_name, name.to_owned(), &found);
+        Ok(found.as_deref().cloned())
+    }
+
+    fn find_name(&self, name: &str) -> Result<Option<(Located, Tree)>> {
         for rule in &self.rules {
             let Some(target) = rule.apply(name) else { continue };
             let reference = Reference::existing(&target).map_err(|error| error.detail(format!("--map made {target} of {name}")))?;
@@ -141,14 +211,25 @@ impl Bases {
         let canonical = ImageName::parse(name).canonical();
         let wanted = name.split('@').next().unwrap_or(name);
         let fits = |own: &str| own == wanted || (canonical.is_some() && ImageName::parse(own).canonical() == canonical);
-        let mut found: Vec<Located> = Vec::new();
-        let listed = self.sources.iter().flat_map(|source| source.index.manifests.iter().map(move |entry| (source, entry)));
-        for (source, entry) in listed {
-            if let Some(own) = entry.names().find(|own| fits(own)) {
-                found.push(Located { source: Arc::clone(source), descriptor: entry.clone(), name: Some(own.to_owned()) });
-            }
+        let (first_named, first_beside) = (self.sources.len(), self.sources.len() + self.named.len());
+        let mut places: Vec<(usize, usize)> = Vec::new();
+        for spelling in [Some(wanted), canonical.as_deref()].into_iter().flatten() {
+            places.extend(self.listed().by_name.get(spelling).into_iter().flatten());
         }
+        places.sort_unstable();
+        places.dedup();
+        let within = |from: usize, to: usize| {
+            places.iter().filter(move |(number, _)| (from..to).contains(number)).filter_map(|place| {
+                let (source, entry) = self.entry(*place)?;
+                let own = entry.names().find(|own| fits(own))?.to_owned();
+                Some(Located { source: Arc::clone(source), descriptor: entry.clone(), name: Some(own) })
+            })
+        };
+        let mut found: Vec<Located> = within(0, first_named).collect();
         found.extend(self.named.iter().filter(|located| located.descriptor.names().any(fits)).cloned());
+        if found.is_empty() {
+            found.extend(within(first_beside, usize::MAX));
+        }
         let Some(first) = found.first() else { return Ok(None) };
         if found.iter().any(|located| located.descriptor.digest != first.descriptor.digest) {
             return Err(Error::new(Code::BaseAmbiguous, format!("{name} names different local images"))
@@ -300,22 +381,51 @@ impl Bases {
     /// # Errors
     /// Those of documents that are there and cannot be read.
     pub fn nearest(&self, image: &Image) -> Result<Option<(String, usize, usize)>> {
-        let mut best: Option<(String, usize, usize)> = None;
-        for entry in self.catalogue()?.entries() {
-            if entry.manifest.digest == image.descriptor.digest {
-                continue;
-            }
-            let Ok(Tree::Image(base)) = load(&entry.source, &entry.manifest, &self.limits) else { continue };
-            let (matched, of) = match prefix(image, &base) {
-                Prefix::Proven(proofs) => (proofs.len(), proofs.len()),
-                Prefix::Differs { matched, of, .. } => (matched, of),
-                Prefix::Empty => continue,
-            };
-            if matched > best.as_ref().map_or(0, |(_, most, _)| *most) {
-                best = Some((entry.shown(), matched, of));
+        let found = self.catalogue()?.nearest(&ChainId::of(&image.config.diff_ids), &image.descriptor.digest);
+        Ok(found.map(|(matched, entry)| (entry.shown(), matched, entry.layers)))
+    }
+}
+
+/// What a name or a digest led to.
+type Found = Option<Arc<(Located, Tree)>>;
+
+/// How many trees are kept. Bases are few; where every image names another one, keeping them all would cost more than it saves.
+const KEPT: usize = 1024;
+
+/// Keeps `found` under `key`, unless there is too much already.
+fn keep<K: std::hash::Hash + Eq>(kept: &Mutex<HashMap<K, Found>>, key: K, found: &Found) {
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    if kept.len() < KEPT {
+        kept.insert(key, found.clone());
+    }
+}
+
+/// Where the entries of all `index.json` stand: the number of the source, and the position in its index.
+#[derive(Debug, Default)]
+struct Listed {
+    by_digest: HashMap<Digest, (usize, usize)>,
+    /// As written, and in Docker's full spelling.
+    by_name: HashMap<String, Vec<(usize, usize)>>,
+}
+
+impl Listed {
+    fn of<'a>(sources: impl Iterator<Item = &'a Arc<Source>>) -> Self {
+        let mut listed = Self::default();
+        for (number, source) in sources.enumerate() {
+            for (position, entry) in source.index.manifests.iter().enumerate() {
+                let place = (number, position);
+                listed.by_digest.entry(entry.digest.clone()).or_insert(place);
+                for name in entry.names() {
+                    for spelling in [Some(name.to_owned()), ImageName::parse(name).canonical()].into_iter().flatten() {
+                        let places = listed.by_name.entry(spelling).or_default();
+                        if places.last() != Some(&place) {
+                            places.push(place);
+                        }
+                    }
+                }
             }
         }
-        Ok(best)
+        listed
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::Context;
 use super::output::{Cargo, Form, Output, check_name, write};
 use super::referrers::{Carry, Subject, carry};
-use crate::core::{Code, Digest, Error, Fact, Finding, Result};
+use crate::core::{Code, Digest, Error, Fact, Finding, Result, text};
 use crate::oci::{Descriptor, Index, Platform, collection};
 use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Located, Reference, Source, Walk, collections, load, locate, locate_all, open_reference, walk};
@@ -83,6 +83,7 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
         entries.push((name.clone(), image.descriptor.raw.clone()));
         images.push(Copied { image: image.shown(), digest: image.descriptor.digest.clone(), name });
     }
+    refuse_one_name_for_two(&images)?;
     findings.extend(name_members(&located, &found, &request.output, &mut entries, context)?);
     let referrers = along(&source, subjects(&located, &found), request, &mut cargo, &mut entries, &mut findings, context)?;
     let committed = write(&request.output, &cargo, &entries, request.mtime, context)?;
@@ -98,6 +99,22 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
         written: WrittenReport::of(&committed, found.blobs.len(), 0),
         findings,
     })
+}
+
+/// A name can lead to one image. Of two that claim it, one would lose it without a word.
+fn refuse_one_name_for_two(images: &[Copied]) -> Result<()> {
+    let mut names: HashMap<&str, &Digest> = HashMap::new();
+    for image in images {
+        let Some(name) = image.name.as_deref() else { continue };
+        if let Some(other) = names.insert(name, &image.digest).filter(|other| *other != &image.digest) {
+            return Err(Error::new(Code::RefAmbiguous, format!("two images of the source are called {}", text::escape(name)))
+                .at(&image.image)
+                .detail(other)
+                .detail(&image.digest)
+                .hint("Copy them one by one, PATH@DIGEST, and give each a name of its own."));
+        }
+    }
+    Ok(())
 }
 
 /// The images and everything below them that may have referrers: what was walked once, however many ways lead to it.

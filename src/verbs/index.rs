@@ -1,6 +1,7 @@
 //! Assembles an index from images of several platforms.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::output::{Cargo, check_name, write};
 use super::tag::Target;
@@ -29,12 +30,12 @@ pub fn index(references: &[String], annotations: &[(String, String)], target: &T
     }
     let members: Vec<&Image> = images.iter().map(|(_, image)| *image).collect();
     let authored = assemble(&members, annotations, context.limits)?;
-    let mut walks: Vec<(&Source, Walk)> = Vec::new();
+    let mut walks: Vec<(&Arc<Source>, Walk)> = Vec::new();
     let mut seen = HashSet::new();
     for image in &members {
         let mut found = Walk::default();
         walk(&image.source, &image.descriptor, context.limits, &mut found, &mut seen)?;
-        walks.push((&*image.source, found));
+        walks.push((&image.source, found));
     }
     let mut cargo = Cargo::default();
     for (source, found) in &walks {

@@ -5,6 +5,7 @@
 
 pub mod base;
 mod bases;
+pub mod batch;
 pub mod collection;
 pub mod copy;
 pub mod demo;
@@ -14,6 +15,7 @@ pub mod fsck;
 pub mod gc;
 pub mod index;
 pub mod inspect;
+pub mod lifecycle;
 pub mod outdated;
 mod output;
 pub mod prepare;

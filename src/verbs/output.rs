@@ -1,6 +1,7 @@
 //! Where a result goes.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::core::fsys::{Directory, File, ReadAt, Region, shown};
 use crate::core::{Code, Digest, Error, Fact, Result};
@@ -125,7 +126,7 @@ pub(super) struct Cargo<'a> {
     documents: Vec<Verified>,
     blobs: Vec<(&'a Source, Descriptor)>,
     files: Vec<(Region, Digest)>,
-    inputs: Vec<&'a Source>,
+    inputs: Vec<&'a Arc<Source>>,
     wishes: Vec<Wish>,
     seen: std::collections::BTreeSet<Digest>,
 }
@@ -157,8 +158,14 @@ impl<'a> Cargo<'a> {
         }
     }
 
+    /// Adds the documents of another one and what it says of referrers.
+    pub(super) fn also(&mut self, other: &Cargo<'_>) {
+        other.documents.iter().for_each(|document| self.document(document));
+        other.wishes.iter().for_each(|wish| self.refer(wish.clone()));
+    }
+
     /// Names a source that was read, so that it is not written over.
-    pub(super) fn input(&mut self, source: &'a Source) {
+    pub(super) fn input(&mut self, source: &'a Arc<Source>) {
         self.inputs.push(source);
     }
 
@@ -214,7 +221,7 @@ pub(super) fn write(
             if cargo.wishes.is_empty() {
                 return layout.commit(&payloads, &edits, context.events);
             }
-            layout.revise(&payloads, &|index| revision(path, index, &edits, &cargo.wishes, context.limits), context.events)
+            layout.revise(&payloads, &|text| revision(path, text, &cargo.inputs, &edits, &cargo.wishes, context.limits), context.events)
         }
         Output::Archive { path, form, compression, overwrite } => {
             let docker_manifest = match form {
@@ -260,7 +267,8 @@ pub(super) fn layout_options(context: Context<'_>) -> crate::write::LayoutOption
 fn refuse_input_as_output(path: &Path, cargo: &Cargo<'_>) -> Result<()> {
     let Ok(target) = File::open(path) else { return Ok(()) };
     let target = target.identity()?;
-    for source in cargo.blobs.iter().map(|(source, _)| source).chain(&cargo.inputs) {
+    let blobs = cargo.blobs.iter().map(|(source, _)| *source);
+    for source in blobs.chain(cargo.inputs.iter().map(|source| &***source)) {
         if File::open(&source.path).and_then(|file| file.identity()).is_ok_and(|identity| identity == target) {
             return Err(Error::new(Code::UsageOutput, "the output is one of the inputs")
                 .found(Fact::new(shown(path), "-o"))

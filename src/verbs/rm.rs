@@ -36,8 +36,8 @@ pub fn rm(reference: &str, referrers: bool, context: Context<'_>) -> Result<RmRe
     }
     let name = located.name.clone().filter(|_| parsed.name.is_some() || parsed.digest.is_none());
     let report = RefCell::new(RmReport { image: located.shown(), digest: digest.clone(), entries: Vec::new(), findings: Vec::new() });
-    let revise = |index| {
-        let source = Source::with_index(path, index, context.limits)?;
+    let revise = |text: &[u8]| {
+        let source = Source::with_index(path, text, &[&located.source], context.limits)?;
         let mut removal = Removal { source: &source, context, edits: Vec::new(), entries: Vec::new(), findings: Vec::new() };
         removal.decide(&located.descriptor, name.as_deref(), referrers);
         let mut report = report.borrow_mut();

@@ -25,6 +25,9 @@ use crate::oci::media_type::Compression;
 /// How much is compressed at a time. Blocks that begin with an empty window cost 0.2 % at this size, and up to 2 % at 128 KiB.
 const BLOCK_BYTES: usize = 1 << 20;
 
+/// The most threads that compress: one thread hashes what about this many deflate, and each holds a few blocks.
+const MOST_THREADS: usize = 16;
+
 /// The level that the zstd command takes too. Measured on the programs of Debian: half of the time of one thread of gzip, and smaller.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -50,7 +53,7 @@ pub(super) fn fill(
             target.append(&gzip::HEADER)?;
             let mut ending = gzip::Ending::default();
             let compress = |piece: Piece| Block::of(&piece.bytes, piece.treatment);
-            workers::in_order(jobs, make, compress, |block| {
+            workers::in_order(jobs.min(MOST_THREADS), make, compress, |block| {
                 ending.add(&block);
                 target.append(block.bytes())
             })?;

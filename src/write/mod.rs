@@ -3,6 +3,8 @@
 //! * [`Payload`]: a blob to be written, hashed from the buffer that is written.
 //! * [`Layout`]: adds blobs to a layout and commits one change of its index.
 //! * [`IndexEdit`]: what a change of an index is; pure.
+//! * [`Intake`]: blobs of many images, flushed together.
+//! * [`journal`]: what a batch has done, in the layout that it writes.
 //! * [`write_archive`]: a new archive, compressed or not.
 //!
 //! What holds after a kill, a full disk or a failed write, at any point: a reader sees the old index or the new one,
@@ -13,6 +15,7 @@
 mod archive;
 mod compressed;
 pub mod index_edit;
+pub mod journal;
 mod layout;
 mod payload;
 
@@ -22,7 +25,7 @@ use crate::core::Finding;
 
 pub use archive::{ArchiveOptions, write_archive};
 pub use index_edit::IndexEdit;
-pub use layout::{Layout, LayoutOptions, Revise, Revision, Sweep, Swept};
+pub use layout::{Done, Intake, Layout, LayoutOptions, Revise, Revision, Sweep, Swept, Trouble};
 pub use payload::{Content, Payload};
 
 /// What `oci-layout` says (image-spec, image-layout.md). Written into new layouts and archives, never over an old one.
@@ -46,6 +49,16 @@ pub struct Committed {
 }
 
 impl Committed {
+    /// Adds the figures of further work.
+    pub fn add(&mut self, other: Self) {
+        self.blobs_written += other.blobs_written;
+        self.bytes_written += other.bytes_written;
+        self.blobs_reused += other.blobs_reused;
+        self.flush = self.flush.saturating_add(other.flush);
+        self.findings.extend(other.findings);
+        self.index_changed |= other.index_changed;
+    }
+
     /// Runs a flush and adds the time it took.
     fn flushing<T>(&mut self, flush: impl FnOnce() -> crate::core::Result<T>) -> crate::core::Result<T> {
         let watch = crate::core::clock::Stopwatch::start();

@@ -16,6 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("write", &["core", "format", "oci"]),
     ("report", &["core", "oci", "plan", "read", "write"]),
     ("verbs", &["core", "format", "oci", "plan", "read", "report", "write"]),
+    ("ocipkg", &["core", "format", "oci", "read", "write"]),
     // On top of all: the demonstration makes its images with what lies far below.
     ("cli", &["core", "oci", "plan", "read", "report", "verbs"]),
 ];

@@ -135,6 +135,45 @@ fn processes_that_make_one_layout_at_the_same_time_all_get_their_image_into_it()
 }
 
 #[test]
+fn all_who_attach_to_one_image_at_the_same_time_stand_on_its_list() {
+    const EACH: usize = 4;
+    let environment = Environment::in_memory();
+    let image = Image::of(&[&layer(&["a=1"])]);
+    Layout::new().image("app:1", &image).write(&environment.join("layout"));
+    std::thread::scope(|scope| {
+        for process in 0..PROCESSES / 2 {
+            let environment = &environment;
+            scope.spawn(move || {
+                for number in 0..EACH {
+                    let who = format!("who={process}-{number}");
+                    let arguments = ["attach", "layout:app:1", "--type", "application/x-report", "-a", &who, "--lock-timeout", "300"];
+                    environment.ok(&arguments);
+                }
+            });
+        }
+        // Somebody collects meanwhile, and takes nothing that anybody is about to name.
+        scope.spawn(|| {
+            for _ in 0..4 {
+                environment.ok(&["gc", "layout", "--apply", "--grace", "0", "--lock-timeout", "300"]);
+            }
+        });
+    });
+    let contents = Contents::of(&environment.join("layout"));
+    contents.whole();
+    let list = contents.json(&contents.named(&image.digest().replace(':', "-")).unwrap());
+    let mut listed: Vec<&str> =
+        list["manifests"].as_array().unwrap().iter().map(|child| child["annotations"]["who"].as_str().unwrap()).collect();
+    listed.sort_unstable();
+    let mut expected: Vec<String> =
+        (0..PROCESSES / 2).flat_map(|process| (0..EACH).map(move |number| format!("{process}-{number}"))).collect();
+    expected.sort_unstable();
+    assert_eq!(listed, expected);
+    // The image, the list, and an entry for each.
+    assert_eq!(contents.entries().len(), 2 + expected.len());
+    environment.ok(&["doctor", "layout"]);
+}
+
+#[test]
 fn of_processes_that_make_one_archive_one_wins_and_the_others_are_told() {
     let environment = Environment::in_memory();
     let images: Vec<Image> = (0..8).map(|number| Image::of(&[&layer(&[&format!("own={number}")])])).collect();

@@ -188,8 +188,11 @@ fn everything() -> Seen {
     judging(&mut seen, &environment);
     moving(&mut seen, &environment);
     writing(&mut seen, &environment);
+    living(&mut seen, &environment);
     referring(&mut seen, &environment);
     shipping(&mut seen, &environment);
+
+    batches(&mut seen);
     for arguments in [&["demo", "story"][..], &["explain"], &["explain", "blob.missing"]] {
         seen.run(&environment, arguments, 0);
     }
@@ -398,6 +401,10 @@ fn referring(seen: &mut Seen, environment: &Environment) {
     seen.run(environment, &["doctor", "listing"], 1);
     seen.run(environment, &["detach", "listing:w:1", attached["attached"][0]["digest"].as_str().unwrap()], 0);
     seen.run(environment, &["copy", "apps", "layout", "--all"], 0);
+    let supersede =
+        ["rebase", "layout:many:1", "--bases", "bases", "--onto", "bases:registry.example/two:2", "--supersede", "--tag", "many:3"];
+    seen.run(environment, &[&supersede[..], &["--on-missing-platform", "keep-old"]].concat(), 0);
+    seen.run(environment, &[&supersede[..], &["--on-missing-platform", "keep-old"]].concat(), 0);
     seen.run(environment, &["doctor", "apps"], 1);
     seen.run(environment, &["attach", "layout:many:1", "--type", "application/x-report", "--all", "-a", "k=v"], 0);
     let stale = environment.json(&["inspect", "layout:stale:1"]).1["sources"][0]["entries"][0]["digest"].as_str().unwrap().to_owned();
@@ -448,6 +455,10 @@ fn shipping(seen: &mut Seen, environment: &Environment) {
     environment.ok(&["tag", &format!("ship@{}", image("db=1").digest()), "Team/DB:5"]);
     seen.run(environment, &["collection", "show", "suite.tar"], 0);
     environment.ok(&["tag", "ship:Team/DB:5", &format!("{}.sig", images[0].digest().replace(':', "-"))]);
+    // A member that is not here.
+    environment.ok(&["copy", "suite.tar:suite:1", "sparse"]);
+    fs::remove_file(environment.join("sparse/blobs").join(image("db=1").digest().replace(':', "/"))).unwrap();
+    seen.run(environment, &["collection", "show", "sparse:suite:1"], 0);
     let plan = seen.run(environment, &["prepare", "ship", "--registry", "r.site"], 1);
     fs::write(environment.join("plan.json"), plan.to_string()).unwrap();
     for arguments in [
@@ -461,4 +472,169 @@ fn shipping(seen: &mut Seen, environment: &Environment) {
     let [first, second] = [0, 1].map(|number| plan["items"][number]["reference"].as_str().unwrap().to_owned());
     fs::write(environment.join("brought"), format!("{} {first}\n- {second}\n", image("other=1").digest())).unwrap();
     seen.run(environment, &["verify-sync", "plan.json", "brought"], 1);
+}
+
+/// Statements of several tools on images with bases, lines, gaps and circles.
+fn living(seen: &mut Seen, environment: &Environment) {
+    const MICROSOFT: &str = "application/vnd.microsoft.artifact.lifecycle";
+    const MICROSOFT_KEY: &str = "vnd.microsoft.artifact.lifecycle.end-of-life.date";
+    const OWN: &str = "application/vnd.airbase.lifecycle.v1+json";
+    let at = |more: &[&'static str]| -> Vec<&'static str> { [&["lifecycle"], more, &["--at", "2026-11-21"]].concat() };
+    let named = |image: Image, name: &str| image.annotated("org.opencontainers.image.ref", name);
+    let support = "org.opencontainers.image.support.end-of-life";
+    let os = Image::of(&[&layer(&["os=1"])]).annotated(support, "2026-01-01").with("Labels", json!({"com.docker.dhi.version": "9"}));
+    let java = os.and(&[&layer(&["java=1"])]);
+    let app = java
+        .and(&[&layer(&["app=1"])])
+        .annotated("org.opencontainers.image.version", "1")
+        .annotated("org.opencontainers.image.revision", "2")
+        .annotated(support, "20270101");
+    let next = named(app.clone(), "next").with_top("created", json!("2025-01-01T00:00:00Z"));
+    let only = |image: &Image, name: &str| named(image.clone(), name);
+    let rebased = only(&app, "one").annotated("dev.airbase.rebase.from", &only(&app, "line").digest());
+    let mut layout = Layout::new()
+        .image("os:1", &os)
+        .image("java:1", &java)
+        .index("app:1", &[&app, &app.clone().platform("arm64")], json!({}))
+        .index("app:2", &[&next], json!({}))
+        .index("whole:1", &[&only(&app, "whole")], json!({}))
+        .image("pile:1", &only(&app, "pile"))
+        .image("torn:1", &only(&app, "torn"))
+        .image("line:1", &only(&app, "line"))
+        .image("one:1", &rebased)
+        .image("two:1", &rebased.clone().annotated("two", "2"))
+        .image("round:1", &only(&app, "round"))
+        .image("silent:1", &Image::of(&[&layer(&["silent=1"])]));
+    let mut say = |subject: &Image, artifact_type: &str, annotations: Value| {
+        let empty = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": layout.blob(b"{}"), "size": 2});
+        let described = json!({"mediaType": MANIFEST, "digest": subject.digest(), "size": subject.manifest_bytes().len()});
+        let document = json!({"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": artifact_type, "config": empty, "layers": [empty],
+            "subject": described, "annotations": annotations});
+        let bytes = serde_json::to_vec(&document).unwrap();
+        let digest = layout.blob(&bytes);
+        layout.entry("", json!({"mediaType": MANIFEST, "digest": digest, "size": bytes.len(), "artifactType": artifact_type}));
+    };
+    say(&java, MICROSOFT, json!({MICROSOFT_KEY: "2026-09-01"}));
+    let pile = only(&app, "pile");
+    say(&pile, MICROSOFT, json!({MICROSOFT_KEY: "2026-11-01", "org.opencontainers.image.created": "2026-11-02T00:00:00Z"}));
+    say(&pile, MICROSOFT, json!({MICROSOFT_KEY: "2026-11-03", "org.opencontainers.image.created": "2026-10-02T00:00:00Z"}));
+    say(&pile, OWN, json!({"dev.airbase.lifecycle.status": "deprecated", "org.opencontainers.image.created": "2026-01-02T00:00:00Z"}));
+    say(&pile, OWN, json!({"dev.airbase.lifecycle.status": "active", "dev.airbase.lifecycle.recorded": "2031-01-01T00:00:00Z"}));
+    say(&pile, "application/vnd.example.lifecycle", json!({"note": "x"}));
+    for date in ["2026-11-01", "2026-11-02"] {
+        say(&only(&app, "torn"), MICROSOFT, json!({MICROSOFT_KEY: date}));
+    }
+    layout.write(&environment.join("life"));
+    seen.run(environment, &at(&["show", "life:app:1", "--bases", "life"]), 0);
+    let everything = ["set", "life:app:1", "--eol", "2026-12-24", "--end-of-support", "2026-12-01", "--general-availability", "2024-01-01"];
+    let words = ["--reason", "r", "--url", "u", "--channel", "app", "--issuer", "team"];
+    seen.run(environment, &at(&[&everything[..], &words].concat()), 0);
+    seen.run(environment, &at(&everything), 0);
+    seen.run(environment, &at(&["supersede", "life:app:1", "--by", "life:app:2", "--issuer", "team"]), 0);
+    seen.run(environment, &at(&["set", "life:whole:1", "--status", "deprecated", "--index-only"]), 0);
+    for image in ["app:1", "whole:1", "pile:1", "torn:1"] {
+        let image: &'static str = Box::leak(format!("life:{image}").into_boxed_str());
+        seen.run(environment, &at(&["show", image]), 0);
+        seen.run(environment, &at(&["history", image]), 0);
+    }
+    for (deny, grace) in [("end-of-life,ambiguous,base-end-of-life,superseded", "0"), ("end-of-life,deprecated", "400d")] {
+        let check = at(&["check", "life", "--bases", "life", "--deny", deny, "--grace", grace]);
+        seen.run(environment, &check, i32::from(grace == "0"));
+    }
+    seen.run(environment, &at(&["report", "life", "--bases", "life"]), 0);
+    let trace = |seen: &mut Seen, digest: &str, status| {
+        seen.run(environment, &["lifecycle", "trace", digest, "life", "--at", "2026-11-21"], status);
+    };
+    let arm = app.clone().platform("arm64").digest();
+    trace(seen, &app.digest(), 0);
+    trace(seen, &arm, 1);
+    trace(seen, &only(&app, "line").digest(), 4);
+    trace(seen, &digest_of(b"nobody"), 1);
+    seen.run(environment, &at(&["supersede", "life:round:1", "--by", "life:os:1"]), 0);
+    seen.run(environment, &at(&["supersede", "life:os:1", "--by", "life:round:1", "--force"]), 0);
+    trace(seen, &os.digest(), 1);
+    let list = json!({"EolDate": "2026-11-12", "EolDigests": [{"Digest": app.digest()}, {"Digest": os.digest()}, {"Digest": digest_of(b"x")}, {"Digest": "x"}]});
+    fs::write(environment.join("list.json"), serde_json::to_vec(&list).unwrap()).unwrap();
+    seen.run(environment, &at(&["import", "list.json", "life", "--dry-run"]), 1);
+    seen.run(environment, &at(&["import", "list.json", "life"]), 1);
+    seen.run(environment, &at(&["import", "list.json", "life"]), 1);
+    for image in ["life:pile:1", "life:torn:1", "life:app:1"] {
+        seen.run(environment, &["lifecycle", "compact", image, "--at", "2026-11-21"], 0);
+    }
+}
+
+fn digest_of(bytes: &[u8]) -> String {
+    crate::support::image::digest(bytes)
+}
+
+/// Batches: a chain, an index, an image without a name, what cannot be moved, and what fails.
+fn batches(seen: &mut Seen) {
+    let environment = place();
+    let labels = json!({
+        "org.opencontainers.image.source": "https://git.example/app",
+        "org.opencontainers.image.revision": "abc",
+        "org.opencontainers.image.version": "1",
+    });
+    let (newer, old) = (new().with_top("created", json!("2024-06-01T00:00:00Z")), old());
+    let runtime = old.and(&[&layer(&["runtime=1"])]);
+    let two = [app_on(&old), app_on(&old).platform("arm64")].map(|image| image.annotated(NAME, "registry.example/two:1"));
+    let gone = Image::of(&[&layer(&["gone=1"])]).annotated(NAME, "registry.example/gone:1").with("Labels", labels.clone());
+    let bare = old.and(&[&layer(&["z=1"])]).with_top("os", Value::Null).with_top("architecture", Value::Null);
+    let seam = Image::of(&[&layer(&["x=1"]), &layer(&["y=1"])])
+        .annotated("dev.airbase.base.layers", "1")
+        .annotated(NAME, "registry.example/os:12");
+    let apps = Layout::new()
+        .image("registry.example/os:12", &old)
+        .image("site/runtime:1", &runtime.clone().annotated(NAME, "registry.example/os:12"))
+        .image("site/app:1", &runtime.and(&[&layer(&["app=1"])]).with("Labels", labels))
+        .image("site/on-gone:1", &gone.and(&[&layer(&["on=1"])]))
+        .image("site/gone:1", &gone)
+        .image("site/seam:1", &seam)
+        .image("", &bare.annotated(NAME, "registry.example/os:12"))
+        .index("site/two:1", &[&two[0], &two[1]], json!({}));
+    apps.write(&environment.join("many/apps"));
+    fs::write(environment.join("many/broken.tar"), vec![b'x'; 2000]).unwrap();
+    fs::write(environment.join("many/broken.tar.xz"), b"\xfd7zXZ\0 and so on").unwrap();
+    let two = Layout::new().image("registry.example/os:12", &newer).index(
+        "registry.example/two:1",
+        &[&newer, &newer.clone().platform("arm64")],
+        json!({}),
+    );
+    two.write(&environment.join("newer"));
+    Layout::new().index("registry.example/two:0", &[&old, &old.clone().platform("arm64")], json!({})).write(&environment.join("older"));
+    let plan = |more: &[&str]| {
+        let arguments = ["batch", "plan", "many", "--bases", "newer", "older"];
+        let outcome = environment.ok(&[&arguments[..], more].concat());
+        fs::write(environment.join("plan.jsonl"), &outcome.out).unwrap();
+        outcome.out
+    };
+    for more in [&["--name", "{file}/{name}:{tag}", "--allow", "major", "--only", "*@*", "--prefer", "app", "--map", "a=b"][..], &[]] {
+        let text = plan(more);
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        for line in &lines {
+            let schema = match (line.get("schema"), line.get("end")) {
+                (Some(_), _) => "airbase.batch-plan/v1",
+                (_, Some(_)) => "end of a plan",
+                _ => "item of a plan",
+            };
+            seen.walk(schema, "", line);
+        }
+    }
+    // A layer of the runtime is damaged: it fails, and what stands on it is held.
+    let damaged = environment.join("many/apps/blobs").join(runtime.layers[2].digest().replace(':', "/"));
+    fs::write(&damaged, vec![0; runtime.layers[2].blob.len()]).unwrap();
+    let apply = ["batch", "apply", "plan.jsonl", "-o", "batched"];
+    seen.run(&environment, &apply, 3);
+    seen.run(&environment, &["batch", "report", "plan.jsonl", "batched"], 1);
+    seen.run(&environment, &["batch", "report", "plan.jsonl", "nowhere"], 1);
+    seen.run(&environment, &["batch", "merge", "batched"], 1);
+    fs::write(&damaged, &runtime.layers[2].blob).unwrap();
+    seen.run(&environment, &apply, 0);
+    let spoilt = environment.join("batched/blobs").join(newer.layers[0].digest().replace(':', "/"));
+    fs::write(spoilt, "spoilt").unwrap();
+    seen.run(&environment, &[&apply[..], &["--verify", "content"]].concat(), 0);
+    seen.run(&environment, &[&apply[..], &["--as", "archives"]].concat(), 0);
+    seen.run(&environment, &["batch", "apply", "plan.jsonl", "-o", "sharded", "--shard", "1/1"], 0);
+    seen.run(&environment, &["batch", "merge", "sharded"], 0);
+    seen.run(&environment, &["batch", "merge", "sharded"], 0);
 }

@@ -8,12 +8,18 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use airbase::core::clock::Time;
 use airbase::core::fsys::{Faults, is_temporary};
 use airbase::core::{Code, Result};
 use airbase::oci::media_type::Compression;
+use airbase::plan::lifecycle::change::Change;
+use airbase::plan::lifecycle::field::{Field, Record, Value};
+use airbase::plan::lifecycle::time::{Moment, Span, When};
 use airbase::plan::rebase::created::CreatedPolicy;
+use airbase::verbs::lifecycle;
 use airbase::verbs::rebase::{MissingPlatform, TrustPlatform};
-use airbase::verbs::{Context, Form, Output, copy, rebase, tag};
+use airbase::verbs::referrers::{self, Attach};
+use airbase::verbs::{Context, Form, Output, copy, gc, rebase, rm, tag};
 use rustix::io::Errno;
 use serde_json::json;
 
@@ -76,6 +82,10 @@ impl Place<'_> {
     }
 
     fn rebase(&self, image: String, names: &[&str], context: Context<'_>) -> Result<()> {
+        self.rebase_and_mark(image, names, None, context)
+    }
+
+    fn rebase_and_mark(&self, image: String, names: &[&str], supersede: Option<Moment>, context: Context<'_>) -> Result<()> {
         let request = rebase::Request {
             image,
             onto: Some(self.input("bases:os:new")),
@@ -91,6 +101,7 @@ impl Place<'_> {
             created: CreatedPolicy::Newest,
             annotations: Vec::new(),
             base_name: None,
+            supersede,
             output: Some(self.output()),
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             mtime: 0,
@@ -187,6 +198,9 @@ fn sweep(case: &Case) {
     world.app.write(&inputs.join("app"));
     world.app.write_archive(&inputs.join("app.tar"));
     std::fs::write(inputs.join("app.tar.gz"), gzip(&std::fs::read(inputs.join("app.tar")).unwrap())).unwrap();
+    let listed =
+        json!({"EolDate": "2026-12-01", "EolDigests": [{"Digest": world.app.digest_of("app:1")}, {"Digest": world.app.digest_of("tool")}]});
+    std::fs::write(inputs.join("list.json"), serde_json::to_vec(&listed).unwrap()).unwrap();
     let untouched = snapshot(inputs.path());
     let prepared = |directory: &Environment| {
         let target = directory.join(case.target);
@@ -279,6 +293,19 @@ fn a_rebase_into_its_own_layout() {
 }
 
 #[test]
+fn a_rebase_that_marks_the_old_image() {
+    sweep(&Case {
+        name: "rebase in place, and the old image is marked",
+        before: Before::App,
+        target: "target",
+        run: |place, context| {
+            let now = Moment::strict("2026-01-02T03:04:05Z").unwrap();
+            place.rebase_and_mark(place.in_target("app:1"), &["app:2"], Some(now), context)
+        },
+    });
+}
+
+#[test]
 fn a_rebase_into_another_layout() {
     let run = |place: &Place<'_>, context: Context<'_>| place.rebase(place.input("app:app:1"), &[], context);
     sweep(&Case { name: "rebase into another layout", before: Before::Other, target: "target", run });
@@ -346,6 +373,149 @@ fn names_and_annotations() {
         target: "target.tar",
         run: |place, context| place.annotate(&place.input("app.tar:tool"), false, "tool:red", context),
     });
+}
+
+/// Attaches a report to an image and its platforms.
+fn attach(image: String, output: Option<Output>, context: Context<'_>) -> Result<()> {
+    let request = Attach {
+        image,
+        files: Vec::new(),
+        artifact_type: "application/x-report".to_owned(),
+        annotations: Vec::new(),
+        created: Time::parse("2026-01-02T03:04:05Z").unwrap(),
+        all: true,
+        members: false,
+        platform: None,
+        missing: None,
+        output,
+        names: Vec::new(),
+        mtime: 0,
+    };
+    referrers::attach(&request, context).map(drop)
+}
+
+#[test]
+fn something_is_attached() {
+    sweep(&Case {
+        name: "attach in place",
+        before: Before::App,
+        target: "target",
+        run: |place, context| attach(place.in_target("app:1"), None, context),
+    });
+    let run = |place: &Place<'_>, context: Context<'_>| attach(place.input("app:app:1"), Some(place.output()), context);
+    sweep(&Case { name: "attach into another layout", before: Before::Other, target: "target", run });
+    sweep(&Case { name: "attach into a new layout", before: Before::Nothing, target: "target", run });
+    sweep(&Case { name: "attach over an archive", before: Before::Archive, target: "target.tar", run });
+}
+
+/// States an end of life, a successor, and what a list asks for: on an index and its platforms at once.
+#[test]
+fn something_is_stated() {
+    fn now() -> Moment {
+        Moment::strict("2026-11-21").unwrap()
+    }
+    sweep(&Case {
+        name: "lifecycle set",
+        before: Before::App,
+        target: "target",
+        run: |place, context| {
+            let end = Value::Time(When::At(Moment::strict("2026-12-01").unwrap()));
+            let request = lifecycle::Set {
+                image: place.in_target("app:1"),
+                change: Change::of(Field::EndOfLife, end),
+                profile: None,
+                issuer: None,
+                platform: None,
+                index_only: false,
+                now: now(),
+            };
+            lifecycle::set(&request, context).map(drop)
+        },
+    });
+    sweep(&Case {
+        name: "lifecycle supersede",
+        before: Before::App,
+        target: "target",
+        run: |place, context| {
+            let request = lifecycle::Supersede {
+                old: place.in_target("app:1"),
+                by: place.input("bases:os:new"),
+                more: Record::new(),
+                profile: None,
+                issuer: None,
+                force: false,
+                now: now(),
+            };
+            lifecycle::supersede(&request, context).map(drop)
+        },
+    });
+    sweep(&Case {
+        name: "lifecycle import",
+        before: Before::App,
+        target: "target",
+        run: |place, context| {
+            let request = lifecycle::Import {
+                file: place.input("list.json").into(),
+                paths: vec![place.target.to_str().unwrap().to_owned()],
+                product: None,
+                profile: None,
+                issuer: None,
+                dry_run: false,
+                now: now(),
+            };
+            lifecycle::import(&request, context).map(drop)
+        },
+    });
+}
+
+/// What is removed cannot be removed twice, so these are told apart from the others: whatever happened, the index is the old or
+/// the new one, all that it names is whole, and running it again ends as if nothing had happened.
+#[test]
+fn what_goes_is_gone_or_whole() {
+    let world = World::new();
+    let created = Context { jobs: 1, ..Context::standard() };
+    let collect = |place: &Path, context: Context<'_>| {
+        let request = gc::Request { path: place.to_owned(), apply: true, grace: Span::NONE, now: Time::now() };
+        gc::gc(&request, context).map(drop)
+    };
+    let prepared = |directory: &Environment| {
+        let target = directory.join("target");
+        world.app.write(&target);
+        attach(format!("{}:app:1", target.display()), None, created).unwrap();
+        attach(format!("{}:tool", target.display()), None, created).unwrap();
+        rm::rm(&format!("{}:app:1", target.display()), false, created).unwrap();
+        target
+    };
+    let undisturbed = Environment::in_memory();
+    let target = prepared(&undisturbed);
+    let old = Contents::of(&target).index();
+    collect(&target, created).unwrap();
+    let new = Contents::of(&target);
+    assert_eq!(new.whole(), new.blobs().into_keys().collect());
+    assert_ne!(new.index(), old);
+    for kind in KINDS {
+        for n in 1.. {
+            let what = format!("gc, {kind} at {n}");
+            let directory = Environment::in_memory();
+            let target = prepared(&directory);
+            let faults = gate(kind, n);
+            let code = collect(&target, Context { jobs: 1, faults: &faults, ..Context::standard() }).err().map(|error| error.code());
+            let now = Contents::of(&target);
+            now.whole();
+            assert!(now.index() == old || now.index() == new.index(), "{what}");
+            if !matches!(code, None | Some(Code::IoAfterPublication)) && kind != "kill" {
+                // Deleting may have begun, and only of what the new index does not name.
+                assert!(now.index() == new.index() || now.blobs().len() > new.blobs().len(), "{what}: {code:?}");
+            }
+            collect(&target, created).unwrap_or_else(|error| panic!("{what}, again: {error}"));
+            assert!(state(&target) == state(&undisturbed.join("target")), "{what}: the second run gives something else");
+            if faults.refused() == 0 {
+                assert_eq!(code, None, "{what}");
+                assert!(n > 4, "{what}: that is all");
+                break;
+            }
+        }
+    }
 }
 
 #[test]

@@ -156,6 +156,24 @@ fn several_images_linked_layers_and_compressed_layers_are_read() {
     environment.refused(&["copy", "all.tar", "other"], "ref.ambiguous", 4);
 }
 
+/// The first bytes of a file say what it is, but not alone.
+#[test]
+fn archives_that_begin_like_something_else_are_read() {
+    let environment = Environment::new();
+    let mut files = vec![("BZh.txt".to_owned(), b"no bzip2".to_vec())];
+    files.extend(Layout::new().image("shop:1", &family().app).files());
+    write(&environment.join("letters.tar"), &archive(&files));
+    environment.ok(&["fsck", "letters.tar"]);
+    // An archive of less than one block, behind a frame that zstd passes over.
+    let config = br#"{"rootfs":{"type":"layers","diff_ids":[]}}"#.to_vec();
+    let manifest = br#"[{"Config":"c.json","RepoTags":["a:1"],"Layers":[]}]"#.to_vec();
+    let tar = archive(&[("c.json".to_owned(), config), ("manifest.json".to_owned(), manifest)]);
+    let zstd = zstd::encode_all(tar.as_slice(), 19).unwrap();
+    assert!(zstd.len() < 400);
+    write(&environment.join("skipped.tar.zst"), &[b"\x50\x2a\x4d\x18\x01\0\0\0x".as_slice(), &zstd].concat());
+    assert!(environment.ok(&["inspect", "skipped.tar.zst"]).out.contains("a:1"));
+}
+
 #[test]
 fn the_two_views_of_an_archive_must_agree() {
     let environment = Environment::new();

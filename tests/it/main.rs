@@ -12,10 +12,12 @@
 
 mod architecture;
 mod base;
+mod batch;
 mod collection;
 mod compressed;
 mod concurrency;
 mod contract;
+mod conversions;
 mod deep;
 mod demo;
 mod determinism;
@@ -25,9 +27,12 @@ mod forms;
 mod fsck;
 mod hostile;
 mod index;
+mod lifecycle;
 mod look;
 mod manners;
 mod merge;
+#[cfg(feature = "ocipkg")]
+mod ocipkg;
 mod offline;
 mod platforms;
 mod prefixes;

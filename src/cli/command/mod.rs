@@ -3,6 +3,7 @@
 pub(super) mod annotate;
 pub(super) mod attach;
 pub(super) mod base;
+pub(super) mod batch;
 pub(super) mod cat;
 pub(super) mod collection;
 pub(super) mod copy;
@@ -15,6 +16,7 @@ pub(super) mod gc;
 pub(super) mod generate;
 pub(super) mod index;
 pub(super) mod inspect;
+pub(super) mod lifecycle;
 pub(super) mod ls;
 pub(super) mod outdated;
 pub(super) mod prepare;
@@ -35,6 +37,10 @@ use crate::verbs::Output;
 
 /// Runs one command; gives the exit status.
 pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
+    let has_csv = matches!(line.command, Command::Lifecycle(lifecycle::Command::Report(_)) | Command::Batch(batch::Command::Report(_)));
+    if !has_csv {
+        terminal.refuse_csv()?;
+    }
     match &line.command {
         Command::Inspect(arguments) => inspect::run(arguments, terminal),
         Command::Ls(arguments) => ls::run(arguments, terminal),
@@ -43,6 +49,7 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Base(command) => base::run(command, terminal),
         Command::Outdated(arguments) => outdated::run(arguments, terminal),
         Command::Rebase(arguments) => rebase::run(arguments, terminal),
+        Command::Batch(command) => batch::run(command, terminal),
         Command::Copy(arguments) => copy::run(arguments, terminal),
         Command::Index(arguments) => index::run(arguments, terminal),
         Command::Tag(arguments) => tag::run(arguments, terminal),
@@ -53,6 +60,7 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Referrers(arguments) => referrers::run(arguments, terminal),
         Command::Detach(arguments) => detach::run(arguments, terminal),
         Command::Doctor(arguments) => doctor::run(arguments, terminal),
+        Command::Lifecycle(command) => lifecycle::run(command, terminal),
         Command::Rm(arguments) => rm::run(arguments, terminal),
         Command::Gc(arguments) => gc::run(arguments, terminal),
         Command::Prepare(arguments) => prepare::run(arguments, terminal),

@@ -8,15 +8,19 @@
 //! gate of [`Faults`], so that tests can refuse each of them in turn. [`StoreLock`] and [`IndexLock`] keep processes
 //! apart.
 
+mod append;
 mod fault;
 mod lock;
 mod read;
 mod schedule;
+mod space;
 mod write;
 
+pub use append::Appender;
 pub use fault::{Faults, Operation};
 pub use lock::{INDEX_LOCK, IndexLock, StoreLock};
 pub(crate) use read::shown;
 pub use read::{Directory, Entry, EntryKind, File, ReadAt, Region};
 pub use schedule::schedule;
+pub use space::{Space, many_open_files, space};
 pub use write::{Published, Staged, Stamp, WriteDirectory, create_directories, is_temporary, temporary_sibling};

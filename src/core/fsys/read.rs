@@ -74,7 +74,7 @@ impl File {
         Self::check(fd, path.to_owned())
     }
 
-    fn check(fd: OwnedFd, path: PathBuf) -> Result<Self> {
+    pub(super) fn check(fd: OwnedFd, path: PathBuf) -> Result<Self> {
         let file = std::fs::File::from(fd);
         let metadata = file.metadata().map_err(|error| Error::io(format!("examine {}", shown(&path)), error))?;
         if !metadata.is_file() {
@@ -131,6 +131,15 @@ impl File {
         self.read_exact_at(&mut bytes, 0).map_err(|error| Error::io(format!("read {}", shown(&self.path)), error))?;
         self.check_unchanged()?;
         Ok(Some(bytes))
+    }
+}
+
+impl File {
+    /// The first bytes, at most `most`, of a file that may grow meanwhile: what it held when it was opened.
+    pub fn beginning(&self, most: u64) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(self.length.min(most)).unwrap_or(usize::MAX)];
+        self.read_exact_at(&mut bytes, 0).map_err(|error| Error::io(format!("read {}", shown(&self.path)), error))?;
+        Ok(bytes)
     }
 }
 

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FallocateFlags, FileType, Gid, Mode, OFlags, RenameFlags, ResolveFlags, Stat, Uid};
@@ -80,6 +80,19 @@ impl Stamp {
             modified: (i64::from(stat.st_mtime), stat.st_mtime_nsec as i64),
             changed: (i64::from(stat.st_ctime), stat.st_ctime_nsec as i64),
         }
+    }
+}
+
+impl Stamp {
+    /// The size in bytes, the inode, and the times of the last changes of content and of the inode: what can be written down.
+    pub fn parts(&self) -> (i64, u64, (i64, i64), (i64, i64)) {
+        (self.size, self.inode, self.modified, self.changed)
+    }
+
+    /// Whether these parts were written down of this file. The number of a device is not the same on every machine, nor after a
+    /// restart, so it is none of them.
+    pub fn is(&self, parts: (i64, u64, (i64, i64), (i64, i64))) -> bool {
+        self.parts() == parts
     }
 }
 
@@ -292,6 +305,23 @@ impl WriteDirectory {
         match self.change(Operation::Unlink, || rustix::fs::unlinkat(self.directory.fd(), relative, AtFlags::REMOVEDIR)) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(failed("remove the directory", &self.path_of(relative), errno)),
+        }
+    }
+
+    /// Gives the open file `file`, which lies on the same file system, one more name here; `None` if that cannot be: because it lies
+    /// elsewhere, has no name any more, belongs to somebody else, or has too many names. `Some(false)` if the name is taken.
+    ///
+    /// # Errors
+    /// `io`, `io.space`.
+    pub fn link(&self, file: &super::File, name: &str) -> Result<Option<bool>> {
+        let through = format!("/proc/self/fd/{}", file.fd().as_raw_fd());
+        let done =
+            self.change(Operation::Link, || rustix::fs::linkat(CWD, through.as_str(), self.directory.fd(), name, AtFlags::SYMLINK_FOLLOW));
+        match done {
+            Ok(()) => Ok(Some(true)),
+            Err(Errno::EXIST) => Ok(Some(false)),
+            Err(Errno::XDEV | Errno::PERM | Errno::NOENT | Errno::MLINK | Errno::OPNOTSUPP | Errno::ACCESS) => Ok(None),
+            Err(errno) => Err(failed("link", &self.path_of(name), errno)),
         }
     }
 
@@ -508,6 +538,19 @@ impl<'a> Staged<'a> {
         Ok(())
     }
 
+    /// Ends the writing: what was written can be read, and is gone when nobody holds it any more.
+    ///
+    /// # Errors
+    /// `io`.
+    pub fn into_file(mut self) -> Result<super::File> {
+        if let Some(name) = self.name.take() {
+            self.home.unlink(&name)?;
+        }
+        let fd =
+            self.fd.try_clone().map_err(|error| Error::io(format!("keep a new file in {}", shown(self.home.directory.path())), error))?;
+        super::File::check(fd, self.home.directory.path().to_owned())
+    }
+
     /// Leaves the temporary name to the caller, who moved something else under it.
     pub fn forget(mut self) -> Option<String> {
         self.name.take()
@@ -586,6 +629,19 @@ mod tests {
             assert_eq!(directory.directory().file("a").unwrap().unwrap().read_all(9).unwrap().unwrap(), b"other");
             drop(directory.stage().unwrap());
             assert_eq!(directory.directory().entries(".").unwrap().len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_staged_file_that_is_kept_is_read_and_has_no_name() {
+        for faults in [Faults::none(), Faults::count().lacking(Operation::Stage, Errno::OPNOTSUPP)] {
+            let place = tempfile::tempdir().unwrap();
+            let directory = WriteDirectory::open(place.path(), &faults).unwrap();
+            let staged = directory.stage().unwrap();
+            staged.write_at(b"hello", 0).unwrap();
+            let file = staged.into_file().unwrap();
+            assert_eq!(directory.directory().entries(".").unwrap().len(), 0);
+            assert_eq!(file.read_all(9).unwrap().unwrap(), b"hello");
         }
     }
 }

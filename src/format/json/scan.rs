@@ -346,16 +346,17 @@ fn value_end(text: &str, at: usize) -> usize {
     }
 }
 
+/// Most of a document is strings, and most of those have no escapes.
 fn string_end(bytes: &[u8], at: usize) -> usize {
     let mut position = at.saturating_add(1);
-    loop {
-        match bytes.get(position) {
-            None => return position,
-            Some(b'"') => return position.saturating_add(1),
-            Some(b'\\') => position = position.saturating_add(2),
-            Some(_) => position = position.saturating_add(1),
+    while let Some(found) = bytes.get(position..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
+        position = position.saturating_add(found);
+        if bytes.get(position) == Some(&b'"') {
+            return position.saturating_add(1);
         }
+        position = position.saturating_add(2);
     }
+    bytes.len()
 }
 
 fn skip(text: &str, mut at: usize) -> usize {

@@ -183,6 +183,7 @@ impl Framer {
     }
 
     fn extend(&mut self, header: &Header<'_>, at: u64, kind: Extend) -> Result<Step> {
+        header.check_extension()?;
         let size = header.size()?;
         let most = match kind {
             Extend::Pax | Extend::Global => self.pax_bytes,
@@ -321,8 +322,9 @@ fn size(header: u64, pax: Option<u64>, at: u64) -> Result<u64> {
 fn long(body: &[u8], padding: &[u8], at: u64) -> Result<Vec<u8>> {
     let name = until_nul(body);
     let rest = body.get(name.len()..).unwrap_or_default();
-    // Some readers cut at the first NUL, others at the last; Python looks for it in the padding too.
-    let goes_on = rest.iter().any(|byte| *byte != 0) || (rest.is_empty() && padding.first().is_some_and(|byte| *byte != 0));
+    // Some readers cut at the first NUL, others at the last, and Rust's `tar` takes one away; Python looks for it in the padding
+    // too.
+    let goes_on = rest.len() > 1 || (rest.is_empty() && padding.first().is_some_and(|byte| *byte != 0));
     if name.is_empty() || goes_on {
         return Err(Error::new(Code::TarName, "a GNU long name is empty or does not end where it should")
             .expected(Fact::new("a name, a NUL, and nothing more", "GNU tar"))

@@ -55,7 +55,6 @@ impl<'a> Header<'a> {
     pub(super) fn read(block: &'a [u8; BLOCK], at: u64) -> Result<Self> {
         let signed = check(block, at)?;
         let dialect = match block.get(MAGIC).unwrap_or_default() {
-            // Writers disagree on the version behind the magic, and readers do not look at it.
             [b'u', b's', b't', b'a', b'r', 0, ..] => Dialect::Ustar,
             b"ustar  \0" => Dialect::Gnu,
             [0, 0, 0, 0, 0, 0, 0, 0] => Dialect::V7,
@@ -76,6 +75,29 @@ impl<'a> Header<'a> {
     /// The type flag.
     pub(super) fn flag(&self) -> u8 {
         self.block.get(TYPE).copied().unwrap_or_default()
+    }
+
+    /// Whether all readers see the same dialect. GNU tar, Go and Python do not look at the version behind the magic, which some
+    /// writers leave empty. Rust's `tar` does: without `00` it reads a v7 header, which has neither prefix nor extensions.
+    fn is_certain(&self) -> bool {
+        match self.dialect {
+            Dialect::Ustar => self.field(MAGIC).ends_with(b"00"),
+            Dialect::Gnu => true,
+            Dialect::V7 => false,
+        }
+    }
+
+    /// Refuses an extension header that some readers take for a member.
+    ///
+    /// # Errors
+    /// `tar.type`.
+    pub(super) fn check_extension(&self) -> Result<()> {
+        if self.is_certain() {
+            return Ok(());
+        }
+        Err(Error::new(Code::TarType, "an extension header does not say that it is one of POSIX or GNU tar")
+            .expected(Fact::new("ustar and version 00, or old GNU", "what all readers agree on"))
+            .found(Fact::new(text::escape_bytes(self.field(MAGIC)), place(self.at))))
     }
 
     /// The size field.
@@ -102,6 +124,7 @@ impl<'a> Header<'a> {
             return Ok(name.to_vec());
         }
         let ambiguous = match self.dialect {
+            Dialect::Ustar if !self.is_certain() => true,
             // A star header has 131 bytes of prefix, so a longer one runs into its times.
             Dialect::Ustar => self.field(STAR_TRAILER) == b"tar\0" && !self.field(STAR_PREFIX).contains(&0),
             // GNU tar keeps times here. Go before 1.8 wrote a prefix, which Go still reads back when it is no time.

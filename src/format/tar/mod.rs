@@ -31,6 +31,8 @@
 //! * Content on a directory, link or device: some readers skip it, others take it for headers.
 //! * Sparse files: their size in the archive is not the size of the file, and there are four encodings.
 //! * A zero block before further members: some readers stop at one, Go wants two.
+//! * A name prefix or an extension header behind `ustar` and a version other than `00`: Rust's `tar` sees a v7 header there,
+//!   which has neither.
 //! * A regular file whose name ends in a slash: a directory to GNU tar, a file to Go and Python.
 //!
 //! An archive that ends on a member boundary without its end marker is accepted with the warning `tar.no_end`: many

@@ -257,7 +257,12 @@ fn what_two_readers_could_read_differently_is_refused() {
             archive(&[&[ustar("L", b'L', 3).gnu().header(), [b'n'; 512].to_vec()].concat(), &a]),
             Code::TarName,
         ),
+        ("a GNU name that ends with two NULs", archive(&[&long(b'L', "a\0"), &a]), Code::TarName),
         ("an empty GNU name", archive(&[&long(b'L', ""), &a]), Code::TarName),
+        // Rust's `tar` takes the version for a part of the magic.
+        ("a prefix behind another version", archive(&[&file("a", 0).put(263, b"15").put(345, b"dir").header()]), Code::TarName),
+        ("a PAX header of another version", archive(&[&ustar("x", b'x', 0).put(263, b"15").header(), &a]), Code::TarType),
+        ("a GNU name without a magic", archive(&[&ustar("L", b'L', 1).v7().with(b"l"), &a]), Code::TarType),
         ("a v7 header with a prefix", archive(&[&file("a", 0).v7().put(345, b"dir").header()]), Code::TarName),
         ("an old GNU header with a prefix", archive(&[&file("a", 0).gnu().put(345, b"dir").header()]), Code::TarName),
         (

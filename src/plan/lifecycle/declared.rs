@@ -13,6 +13,18 @@ use super::field::{Field, KEY_PREFIX, Place, Stated, Status, Value};
 use super::time::When;
 use crate::core::{Code, Fact, Finding};
 
+/// Whether what an image says is its own word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Inherited {
+    /// Its base says the same in the same place.
+    Yes,
+    /// It is its own.
+    No,
+    /// It is a label, which builders pass on, and the base is not known.
+    Unknown,
+}
+
 /// One thing that an image says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -22,8 +34,8 @@ pub struct Declaration {
     /// The value, and where it was read.
     #[serde(flatten)]
     pub stated: Stated,
-    /// Whether its base says the same in the same place.
-    pub inherited: bool,
+    /// Whether it is the base's word.
+    pub inherited: Inherited,
 }
 
 /// The keys by which builders say it, and what they mean. Only those whose meaning is published.
@@ -78,12 +90,15 @@ pub fn declared(image: Places<'_>, base: Option<Places<'_>>) -> (Vec<Declaration
         let mut found = Vec::new();
         for (key, text) in map.into_iter().flatten() {
             let Some((rank, field)) = field_for(key) else { continue };
-            let inherited = base.is_some_and(|base| {
-                base.all().into_iter().any(|(theirs, map)| {
-                    // Annotations of an index are not passed on; labels and annotations of a manifest each to their own kind.
-                    theirs == place && map.is_some_and(|map| map.get(key) == Some(text))
-                })
-            });
+            // Labels and annotations of a manifest are passed on each to their own kind.
+            let of_base = |base: Places<'_>| {
+                base.all().into_iter().any(|(theirs, map)| theirs == place && map.and_then(|map| map.get(key)) == Some(text))
+            };
+            let inherited = match base.map(of_base) {
+                Some(true) => Inherited::Yes,
+                None if place == Place::Label => Inherited::Unknown,
+                Some(false) | None => Inherited::No,
+            };
             match read(field, key, text) {
                 Ok(None) => {}
                 Ok(Some((value, dialect))) => {
@@ -191,10 +206,13 @@ mod tests {
         let places = |labels| Places { labels: Some(labels), ..Places::default() };
         let (found, _) = declared(places(&own), Some(places(&base)));
         let inherited: Vec<_> = found.iter().map(|declaration| (declaration.field, declaration.inherited)).collect();
-        assert_eq!(inherited, [(Field::EndOfLife, true), (Field::EndOfSupport, false)]);
+        assert_eq!(inherited, [(Field::EndOfLife, Inherited::Yes), (Field::EndOfSupport, Inherited::No)]);
         // An annotation is not inherited from a label.
         let (found, _) = declared(Places { manifest: Some(&own), ..Places::default() }, Some(places(&base)));
-        assert!(found.iter().all(|declaration| !declaration.inherited));
+        assert!(found.iter().all(|declaration| declaration.inherited == Inherited::No));
+        // Of a label nobody knows while the base is not known.
+        let (found, _) = declared(places(&own), None);
+        assert!(found.iter().all(|declaration| declaration.inherited == Inherited::Unknown));
     }
 
     #[test]

@@ -173,6 +173,16 @@ impl Lineage {
         lineage
     }
 
+    /// How many images are known.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
     /// What is known of an image.
     pub fn member(&self, digest: &Digest) -> Option<&Member> {
         self.members.get(digest)

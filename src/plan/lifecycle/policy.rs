@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use super::field::{self, Field, Status};
 use super::resolve::{Resolution, Source};
-use super::statement::Statement;
 use super::time::{Moment, Span, When};
 use crate::core::{Code, Error, Fact, Result};
 
@@ -105,12 +104,10 @@ pub struct Verdict {
 }
 
 /// Asks the gate at `now`. `base_end` is the end of life of the verified base and those below it, the earliest.
-pub fn evaluate(policy: &Policy, resolution: &Resolution, statements: &[Statement], base_end: Option<When>, now: Moment) -> Verdict {
+pub fn evaluate(policy: &Policy, resolution: &Resolution, base_end: Option<When>, now: Moment) -> Verdict {
     let record = resolution.record();
     let made = |field: Field| match resolution.fields.get(&field).map(|held| &held.source) {
-        Some(Source::Statement { statement }) => {
-            statements.iter().find(|one| one.digest == *statement).and_then(|statement| statement.made.time())
-        }
+        Some(Source::Statement { made, .. }) => *made,
         _ => None,
     };
     // Since when a date has passed; a status counts from the statement that gives it.
@@ -143,12 +140,13 @@ mod tests {
     use super::super::resolve::tests::{end, microsoft, own, status};
     use super::*;
     use crate::plan::lifecycle::field::Value;
+    use crate::plan::lifecycle::statement::Statement;
 
     fn verdict(deny: &[Deny], grace: &str, statements: &[Statement], base: Option<&str>, now: &str) -> (Vec<Deny>, Vec<Deny>) {
         let now = Moment::strict(now).unwrap();
         let policy = Policy { deny: deny.to_vec(), grace: Span::parse(grace).unwrap() };
         let base = base.map(|text| When::At(Moment::strict(text).unwrap()));
-        let verdict = evaluate(&policy, &resolve(statements, &[], now), statements, base, now);
+        let verdict = evaluate(&policy, &resolve(statements, &[], now), base, now);
         let rules = |reasons: Vec<Reason>| reasons.into_iter().map(|reason| reason.deny).collect();
         (rules(verdict.denied), rules(verdict.in_grace))
     }

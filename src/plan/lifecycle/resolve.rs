@@ -20,8 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::convention::{Convention, Extent};
-use super::declared::Declaration;
-use super::field::{self, Field, Record, Stated, Status};
+use super::declared::{Declaration, Inherited};
+use super::field::{self, Field, Place, Record, Stated, Status};
 use super::statement::Statement;
 use super::time::{Moment, Span, When};
 use crate::core::{Code, Digest, Fact, Finding};
@@ -55,6 +55,8 @@ pub enum Source {
     Statement {
         /// The digest of its manifest.
         statement: Digest,
+        /// When it was made, if that is known.
+        made: Option<Moment>,
     },
     /// The image itself.
     Image,
@@ -101,6 +103,19 @@ impl Resolution {
         by_statement.map(|(field, held)| (*field, held.stated.value.clone())).collect()
     }
 
+    /// Whole days until the end of life, while it is to come.
+    pub fn days_left(&self, now: Moment) -> Option<u64> {
+        let end = field::when(&self.record(), Field::EndOfLife)?.moment()?;
+        (end > now).then(|| end.days_since(now))
+    }
+
+    /// What a new statement repeats so that it still holds: what statements say, and what the image says in annotations. A label
+    /// may be its base's.
+    pub fn kept(&self) -> Record {
+        let own = self.fields.iter().filter(|(_, held)| held.source != Source::Image || held.stated.place != Place::Label);
+        own.map(|(field, held)| (*field, held.stated.value.clone())).collect()
+    }
+
     /// All that holds.
     pub fn record(&self) -> Record {
         self.fields.iter().map(|(field, held)| (*field, held.stated.value.clone())).collect()
@@ -145,7 +160,7 @@ pub fn resolve(statements: &[Statement], declared: &[Declaration], now: Moment) 
         for statement in &heads_and_rest {
             for (field, stated) in &statement.says {
                 if let std::collections::btree_map::Entry::Vacant(place) = fields.entry(*field) {
-                    let source = Source::Statement { statement: statement.digest.clone() };
+                    let source = Source::Statement { statement: statement.digest.clone(), made: statement.made.time() };
                     place.insert(Held { stated: stated.clone(), source });
                     if statement.digest != speaker.digest {
                         roles.insert(statement.digest.clone(), Role::Adds);
@@ -158,7 +173,7 @@ pub fn resolve(statements: &[Statement], declared: &[Declaration], now: Moment) 
         }
     } else {
         // The nearest place first; what was inherited is the base's, not the image's.
-        for declaration in declared.iter().filter(|declaration| !declaration.inherited) {
+        for declaration in declared.iter().filter(|declaration| declaration.inherited != Inherited::Yes) {
             fields.entry(declaration.field).or_insert_with(|| Held { stated: declaration.stated.clone(), source: Source::Image });
         }
     }

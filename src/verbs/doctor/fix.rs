@@ -67,7 +67,7 @@ fn migrated(referrer: &Referrer, cargo: &mut Cargo<'_>) -> Item {
                 media_type: blob.media_type.clone(),
                 digest: blob.digest.clone(),
                 size: blob.size,
-                annotations: blob.annotations.clone(),
+                annotations: blob.annotations.to_map(),
             })
             .collect(),
     };

@@ -141,6 +141,14 @@ impl Checker<'_> {
                     .found(Fact::new(&content, "the inflated layer")),
             );
         }
+        if examined.trailing {
+            self.findings.push(
+                Finding::new(Code::StreamTrailing, "something stands behind the compressed data of a layer")
+                    .at(&place)
+                    .expected(Fact::new("the end of the blob, or zeros", "the compressed data"))
+                    .found(Fact::new("other bytes", "the blob")),
+            );
+        }
         let (findings, outward) = names.into_parts();
         self.findings.extend(findings.into_iter().map(|finding| finding.at(&place)));
         match examined.archive {

@@ -48,8 +48,8 @@ pub fn gc(request: &Request, context: Context<'_>) -> Result<GcReport> {
     }
     let last = RefCell::new(None);
     let layout = Layout::open_or_create(&request.path, layout_options(context))?;
-    let swept = layout.sweep(&|index| {
-        let source = Source::with_index(&request.path, index, context.limits)?;
+    let swept = layout.sweep(&|text| {
+        let source = Source::with_index(&request.path, text, &[&source], context.limits)?;
         let (report, sweep) = plan(&source, request, context)?;
         // What went in an earlier round stays told: the last round finds only what is left.
         let mut last = last.borrow_mut();

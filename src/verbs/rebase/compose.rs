@@ -6,17 +6,18 @@ use super::decide::Platformed;
 use super::describe::{reported, skipped};
 use super::{MissingPlatform, Plan, Request};
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
-use crate::oci::{Descriptor, ImageName, Platform, annotation};
+use crate::oci::{Descriptor, Platform, annotation};
 use crate::plan::annotate::{Authored, replaced};
 use crate::plan::base;
 use crate::plan::rebase::Preferences;
 use crate::plan::rebase::image::{Entry, Input, Moved, Options, moved_entry, rebase_image, rebase_index};
 use crate::read::{Child, Image, ImageIndex};
 use crate::report::rebase::{OutputReport, RebaseReport, ResultReport, Status};
+use crate::verbs::output::Cargo;
 use crate::verbs::{Context, Opened};
 
 /// Puts the decided platforms together.
-pub(super) fn compose<'a>(
+pub(in crate::verbs) fn compose<'a>(
     request: &Request,
     opened: &'a Opened,
     narrowed: Option<&'a Image>,
@@ -37,6 +38,7 @@ pub(super) fn compose<'a>(
             output: None,
             findings: findings.into_iter().chain(opened.located.source.container().findings()).collect(),
             left_behind: Vec::new(),
+            superseded: Vec::new(),
             written: None,
         },
         documents: Vec::new(),
@@ -45,6 +47,7 @@ pub(super) fn compose<'a>(
         inputs: Vec::new(),
         sources: vec![Arc::clone(&opened.located.source)],
         entries: Vec::new(),
+        statements: Cargo::default(),
         output: request.output.clone(),
         mtime: request.mtime,
     };
@@ -120,22 +123,13 @@ pub(super) fn compose<'a>(
 }
 
 fn options(request: &Request, preferences: &Preferences, platformed: &Platformed<'_>, index: Option<&ImageIndex>) -> Options {
-    let claims = base::claims(platformed.app, index);
-    let claimed_name =
-        claims.iter().find_map(|claim| claim.name.clone()).or_else(|| base::built_on(platformed.evidence.as_ref()).map(str::to_owned));
-    let old_tag = claimed_name.as_deref().and_then(|name| ImageName::parse(name).tag);
-    // The old name's tag stands in the new base's own layout, or the old base does: then that layout is the repository.
-    let same_repository = platformed.old.as_ref().is_some_and(|old| old.image.source.path == platformed.new.image.source.path)
-        && platformed.new.image.source.index.manifests.iter().any(|entry| entry.names().any(|name| Some(name) == old_tag));
-    let stated = request.base_name.clone();
-    let base_name = stated.or_else(|| base::base_name(&platformed.new.names, claimed_name.as_deref(), same_repository));
-    let old_base_digest =
-        platformed.old.as_ref().map(|old| old.top.clone()).or_else(|| claims.iter().find_map(|claim| claim.digest.clone()));
+    let claimed = || base::claims(platformed.app, index).iter().find_map(|claim| claim.digest.clone());
+    let old_base_digest = platformed.old.as_ref().map(|old| old.top.clone()).or_else(claimed);
     Options {
         preferences: preferences.clone(),
         created: request.created,
         annotations: request.annotations.clone(),
-        base_name,
+        base_name: platformed.base_name.clone(),
         base_digest: Some(platformed.new.top.clone()),
         old_base_digest,
     }

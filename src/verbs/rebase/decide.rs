@@ -6,25 +6,48 @@ use super::refuse::{conflict, not_here, not_rebasable, unknown};
 use super::{MissingPlatform, Request};
 use crate::core::clock::Time;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
-use crate::oci::buildpacks;
+use crate::oci::{ImageName, buildpacks};
 use crate::plan::base::{self, Candidate, Clue, Decision, Evidence, Proof, Verdict};
 use crate::read::{Image, ImageIndex, Located, Tree};
 use crate::verbs::bases::{Bases, Followed, candidate, shown_platform};
 use crate::verbs::proof::{Claim, Verify, check, prove_content};
 use crate::verbs::{Context, Opened};
 
+/// What an image of one platform stands on.
+pub(in crate::verbs) struct Standing {
+    pub(in crate::verbs) evidence: Option<Evidence>,
+    pub(in crate::verbs) seam: usize,
+    pub(in crate::verbs) proofs: Vec<Proof>,
+    pub(in crate::verbs) findings: Vec<Finding>,
+}
+
+impl Standing {
+    /// The old base, if it is here.
+    pub(in crate::verbs) fn old(&self) -> Option<&Candidate> {
+        self.evidence.as_ref().and_then(base::candidate)
+    }
+
+    /// What the image calls its base.
+    pub(in crate::verbs) fn claimed_name(&self, image: &Image, index: Option<&ImageIndex>) -> Option<String> {
+        let own = base::claims(image, index).into_iter().find_map(|claim| claim.name);
+        own.or_else(|| base::built_on(self.evidence.as_ref()).map(str::to_owned))
+    }
+}
+
 /// One platform, decided.
-pub(super) struct Platformed<'a> {
-    pub(super) app: &'a Image,
-    pub(super) old: Option<Candidate>,
-    pub(super) evidence: Option<Evidence>,
-    pub(super) proofs: Vec<Proof>,
-    pub(super) seam: usize,
-    pub(super) new: Candidate,
+pub(in crate::verbs) struct Platformed<'a> {
+    pub(in crate::verbs) app: &'a Image,
+    pub(in crate::verbs) old: Option<Candidate>,
+    pub(in crate::verbs) evidence: Option<Evidence>,
+    pub(in crate::verbs) proofs: Vec<Proof>,
+    pub(in crate::verbs) seam: usize,
+    pub(in crate::verbs) new: Candidate,
+    /// The name of the new base that the result records.
+    pub(in crate::verbs) base_name: Option<String>,
     /// The layers of the result that were inflated to what their config says.
-    pub(super) inflated: BTreeSet<Digest>,
-    pub(super) names_its_base: bool,
-    pub(super) findings: Vec<Finding>,
+    pub(in crate::verbs) inflated: BTreeSet<Digest>,
+    pub(in crate::verbs) names_its_base: bool,
+    pub(in crate::verbs) findings: Vec<Finding>,
 }
 
 /// Decides the old base, the seam and the new base of one platform; `None` if the new base lacks the platform and the person
@@ -40,20 +63,57 @@ pub(super) fn decide<'a>(
     request: &Request,
     context: Context<'_>,
 ) -> Result<Option<Platformed<'a>>> {
+    let standing = stand(image, index, bases, from, request, context)?;
+    let new_tree;
+    let (located, tree) = if let Some(onto) = onto {
+        (&onto.located, &onto.tree)
+    } else {
+        new_tree = current_base(image, index, &standing, bases)?;
+        (&new_tree.0, &new_tree.1)
+    };
+    settle(image, index, standing, located, tree, opened, request, context)
+}
+
+/// What an image of one platform stands on: the old base, the seam, and the proof.
+///
+/// # Errors
+/// `base.*`, `image.diffid_count`, and those of documents that cannot be read.
+pub(in crate::verbs) fn stand(
+    image: &Image,
+    index: Option<&ImageIndex>,
+    bases: &Bases,
+    from: Option<&Opened>,
+    request: &Request,
+    context: Context<'_>,
+) -> Result<Standing> {
     image.check_layers()?;
     if request.from.is_none() && request.seam_layers.is_none() && buildpacks::forbids_rebase(&image.config.labels) {
         return Err(not_rebasable(image));
     }
     let mut findings = Vec::new();
     let (evidence, seam, proofs) = old_base(image, index, bases, from, request, &mut findings, context)?;
-    let old = evidence.as_ref().and_then(base::candidate).cloned();
-    let new_tree;
-    let (located, tree) = if let Some(onto) = onto {
-        (&onto.located, &onto.tree)
-    } else {
-        new_tree = current_base(image, index, evidence.as_ref(), bases)?;
-        (&new_tree.0, &new_tree.1)
-    };
+    Ok(Standing { evidence, seam, proofs, findings })
+}
+
+/// The decision for an image that stands so and is moved onto the image that `located` and `tree` are; `None` if that lacks the
+/// platform and the person allowed it.
+///
+/// # Errors
+/// `platform.missing`, and those of layers that are inflated.
+#[expect(clippy::too_many_arguments, reason = "each is one thing that the person gave or that was read")]
+pub(in crate::verbs) fn settle<'a>(
+    image: &'a Image,
+    index: Option<&ImageIndex>,
+    standing: Standing,
+    located: &Located,
+    tree: &Tree,
+    opened: &Opened,
+    request: &Request,
+    context: Context<'_>,
+) -> Result<Option<Platformed<'a>>> {
+    let old = standing.old().cloned();
+    let claimed_name = standing.claimed_name(image, index);
+    let Standing { evidence, seam, proofs, mut findings } = standing;
     let Some(new) = candidate(image, located, tree) else {
         if request.on_missing_platform != MissingPlatform::Fail {
             return Ok(None);
@@ -76,7 +136,17 @@ pub(super) fn decide<'a>(
     }
     let inflated = if request.verify == Verify::Content { inflated(image, seam, &new.image, context)? } else { BTreeSet::new() };
     let names_its_base = base::claims(image, index).iter().any(|claim| claim.name.is_some());
-    Ok(Some(Platformed { app: image, old, evidence, proofs, seam, new, inflated, names_its_base, findings }))
+    let base_name = request.base_name.clone().or_else(|| recorded_name(old.as_ref(), &new, claimed_name.as_deref()));
+    Ok(Some(Platformed { app: image, old, evidence, proofs, seam, new, base_name, inflated, names_its_base, findings }))
+}
+
+/// The name of the new base that the result should record.
+fn recorded_name(old: Option<&Candidate>, new: &Candidate, claimed: Option<&str>) -> Option<String> {
+    let old_tag = claimed.and_then(|name| ImageName::parse(name).tag);
+    // The old name's tag stands in the new base's own layout, or the old base does: then that layout is the repository.
+    let same_repository = old.is_some_and(|old| old.image.source.path == new.image.source.path)
+        && new.image.source.index.manifests.iter().any(|entry| entry.names().any(|name| Some(name) == old_tag));
+    base::base_name(&new.names, claimed, same_repository)
 }
 
 /// Inflates every layer of the result that can be inflated here: those of the new base, and the app's own.
@@ -92,7 +162,8 @@ fn inflated(image: &Image, seam: usize, new: &Image, context: Context<'_>) -> Re
     Ok(check(claims, context)?.into_iter().cloned().collect())
 }
 
-fn older(old: Option<&Candidate>, new: &Candidate) -> Option<Finding> {
+/// A warning, if the new base was created before the old one.
+pub(in crate::verbs) fn older(old: Option<&Candidate>, new: &Candidate) -> Option<Finding> {
     let time = |candidate: &Candidate| candidate.image.config.created.as_deref().and_then(Time::parse);
     let (before, after) = (time(old?)?, time(new)?);
     (after < before).then(|| {
@@ -198,22 +269,22 @@ fn unproven(image: &Image, message: String) -> Finding {
 }
 
 /// What the name of the base means now.
-fn current_base(image: &Image, index: Option<&ImageIndex>, evidence: Option<&Evidence>, bases: &Bases) -> Result<(Located, Tree)> {
-    let old = evidence.and_then(base::candidate);
-    let claimed =
-        base::claims(image, index).into_iter().find_map(|claim| claim.name).or_else(|| base::built_on(evidence).map(str::to_owned));
-    let error = Error::new(Code::BaseNameUnknown, "it is not known what the image should be moved onto").at(format!(
-        "{}@{}",
-        image.source.shown(),
-        image.descriptor.digest
-    ));
-    match bases.follow(claimed.as_deref(), old)? {
+fn current_base(image: &Image, index: Option<&ImageIndex>, standing: &Standing, bases: &Bases) -> Result<(Located, Tree)> {
+    match bases.follow(standing.claimed_name(image, index).as_deref(), standing.old())? {
         Followed::Found { located, tree, .. } => Ok((*located, *tree)),
-        Followed::NoName => {
-            Err(error.detail("neither the image nor its base has a name to look for").hint("Name the new base with --onto."))
+        Followed::NoName => Err(nowhere(image, None).hint("Name the new base with --onto.")),
+        Followed::NotHere(name) => {
+            Err(nowhere(image, Some(&name)).hint("Name the new base with --onto, or where its name lies with --map 'NAME=REFERENCE'."))
         }
-        Followed::NotHere(name) => Err(error
-            .detail(format!("no local image is called {name}"))
-            .hint("Name the new base with --onto, or where its name lies with --map 'NAME=REFERENCE'.")),
     }
+}
+
+/// The refusal of an image whose base has no name that leads anywhere.
+pub(in crate::verbs) fn nowhere(image: &Image, name: Option<&str>) -> Error {
+    Error::new(Code::BaseNameUnknown, "it is not known what the image should be moved onto")
+        .at(format!("{}@{}", image.source.shown(), image.descriptor.digest))
+        .detail(name.map_or_else(
+            || "neither the image nor its base has a name to look for".to_owned(),
+            |name| format!("no local image is called {name}"),
+        ))
 }

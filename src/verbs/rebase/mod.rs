@@ -3,10 +3,11 @@
 //! `decide` settles one platform, `compose` puts the platforms together, `describe` tells what was decided, and `refuse` says why it
 //! could not be. What is written, and in which order, is in [`Plan::apply`].
 
-mod compose;
-mod decide;
+pub(super) mod compose;
+pub(super) mod decide;
 mod describe;
 mod refuse;
+mod supersede;
 
 use std::sync::Arc;
 
@@ -16,12 +17,14 @@ use super::{Context, Opened, Verify, open, open_among};
 use crate::core::{Code, Digest, Error, Result};
 use crate::oci::{Descriptor, Platform};
 use crate::plan::annotate::Authored;
+use crate::plan::lifecycle::time::Moment;
 use crate::plan::rebase::created::CreatedPolicy;
 use crate::read::{Child, Image, ImageIndex, Source, Tree, verify};
 use crate::report::rebase::{RebaseReport, Status};
 
 use compose::compose;
 use decide::{Platformed, decide};
+use supersede::supersede;
 
 /// What to do with a platform that the new base lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +79,8 @@ pub struct Request {
     pub annotations: Vec<(String, String)>,
     /// The name of the new base, if the person knows better.
     pub base_name: Option<String>,
+    /// Whether the old image is marked as superseded by the new one, and when that is said.
+    pub supersede: Option<Moment>,
     /// Where the result goes; without it only the plan is made.
     pub output: Option<Output>,
     /// The names of the result; without any it keeps its name.
@@ -102,6 +107,7 @@ impl Request {
             created: CreatedPolicy::Newest,
             annotations: Vec::new(),
             base_name: None,
+            supersede: None,
             output: None,
             names: Vec::new(),
             mtime: 0,
@@ -114,13 +120,15 @@ impl Request {
 pub struct Plan {
     /// What is to be written and why, for people and for scripts.
     pub report: RebaseReport,
-    documents: Vec<Authored>,
-    kept: Vec<crate::oci::Verified>,
-    blobs: Vec<(Arc<Source>, Descriptor)>,
-    inputs: Vec<(Arc<Source>, Descriptor)>,
+    pub(super) documents: Vec<Authored>,
+    pub(super) kept: Vec<crate::oci::Verified>,
+    pub(super) blobs: Vec<(Arc<Source>, Descriptor)>,
+    pub(super) inputs: Vec<(Arc<Source>, Descriptor)>,
     /// Everything that was read to make the result.
-    sources: Vec<Arc<Source>>,
-    entries: Vec<(Option<String>, String)>,
+    pub(super) sources: Vec<Arc<Source>>,
+    pub(super) entries: Vec<(Option<String>, String)>,
+    /// Statements on the old image, and on the new one.
+    pub(super) statements: Cargo<'static>,
     output: Option<Output>,
     mtime: u64,
 }
@@ -160,11 +168,15 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     for image in images {
         decided.push((image, decide(image, index, &opened, &bases, from.as_ref(), onto.as_ref(), request, context)?));
     }
-    compose(request, &opened, narrowed, index, decided, bases.findings.clone(), context)
+    let mut plan = compose(request, &opened, narrowed, index, decided, bases.findings.clone(), context)?;
+    if let Some(now) = request.supersede.filter(|_| plan.report.result.is_some()) {
+        supersede(&mut plan, &opened, now, context)?;
+    }
+    Ok(plan)
 }
 
 /// Refuses an image whose index and config disagree on the platform, unless the person said whom to believe.
-fn trusted(mut opened: Opened, trust: TrustPlatform) -> Result<Opened> {
+pub(super) fn trusted(mut opened: Opened, trust: TrustPlatform) -> Result<Opened> {
     fn visit(image: &mut Image, trust: TrustPlatform) -> Result<()> {
         let contradiction = image.contradictions().into_iter().find(|finding| finding.code == Code::ImagePlatformMismatch);
         match (contradiction, trust) {
@@ -207,14 +219,7 @@ impl Plan {
     /// Those of inputs that are not what their digests say, and of writing.
     pub fn apply(mut self, context: Context<'_>) -> Result<RebaseReport> {
         let Some(output) = &self.output else { return Ok(self.report) };
-        let mut cargo = Cargo::default();
-        self.sources.iter().for_each(|source| cargo.input(source));
-        for (source, layer) in &self.blobs {
-            // A layer that names addresses may stay away: it is external for everyone.
-            if layer.urls.is_empty() || source.container().blob(&layer.digest)?.is_some() {
-                cargo.blob(source, layer);
-            }
-        }
+        let cargo = self.cargo()?;
         // Every input is hashed once: what is copied while it is copied, what is not before anything is written.
         let copied: std::collections::BTreeSet<&Digest> = self.blobs.iter().map(|(_, layer)| &layer.digest).collect();
         let mut rest: Vec<(Arc<Source>, Descriptor)> = Vec::new();
@@ -225,13 +230,30 @@ impl Plan {
             }
         }
         let hashed = verify::hash_all(&rest, context.jobs, context.events)?;
-        for document in self.kept.iter().chain(self.documents.iter().map(|document| &document.blob)) {
-            cargo.document(document);
-        }
         let committed = write(output, &cargo, &self.entries, self.mtime, context)?;
         self.report.status = Status::Written;
         self.report.findings.extend(committed.findings.iter().cloned());
         self.report.written = Some(crate::report::rebase::WrittenReport::of(&committed, rest.len() + self.blobs.len(), hashed));
         Ok(self.report)
+    }
+
+    /// What is to be written.
+    ///
+    /// # Errors
+    /// `io`.
+    pub(super) fn cargo(&self) -> Result<Cargo<'_>> {
+        let mut cargo = Cargo::default();
+        self.sources.iter().for_each(|source| cargo.input(source));
+        for (source, layer) in &self.blobs {
+            // A layer that names addresses may stay away: it is external for everyone.
+            if layer.urls.is_empty() || source.container().blob(&layer.digest)?.is_some() {
+                cargo.blob(source, layer);
+            }
+        }
+        for document in self.kept.iter().chain(self.documents.iter().map(|document| &document.blob)) {
+            cargo.document(document);
+        }
+        cargo.also(&self.statements);
+        Ok(cargo)
     }
 }

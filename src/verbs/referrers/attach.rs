@@ -105,6 +105,9 @@ pub fn attach(request: &Attach, context: Context<'_>) -> Result<AttachReport> {
     let mut findings = Vec::new();
     let mut entries = Vec::new();
     let reference = Reference::existing(&request.image)?;
+    if let Some(opened) = &opened {
+        cargo.input(&opened.located.source);
+    }
     let output = match (&request.output, &opened) {
         (None, _) => Output::Layout(reference.path.clone()),
         (Some(output), None) => output.clone(),
@@ -316,7 +319,6 @@ fn take_along<'a>(opened: &'a Opened, cargo: &mut Cargo<'a>, context: Context<'_
     let source = &opened.located.source;
     let mut found = Walk::default();
     walk(source, &opened.located.descriptor, context.limits, &mut found, &mut HashSet::new())?;
-    cargo.input(source);
     found.documents.iter().for_each(|(_, document)| cargo.document(document));
     found.blobs.iter().for_each(|blob| cargo.blob(source, blob));
     let lookup = Lookup::new(source, Scope::Quick, context.limits);

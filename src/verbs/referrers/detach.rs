@@ -47,10 +47,10 @@ pub fn detach(image: &str, digest: &Digest, context: Context<'_>) -> Result<Deta
             .hint("`airbase referrers REF` lists who does."));
     }
     let layout = Layout::open_or_create(&source.path, layout_options(context))?;
-    let swept = layout.sweep(&|index| {
-        let now = Source::with_index(&source.path, index.clone(), context.limits)?;
+    let swept = layout.sweep(&|text| {
+        let now = Source::with_index(&source.path, text, &[source], context.limits)?;
         let delete = if is_part(&now, digest, context) { Vec::new() } else { vec![digest.clone()] };
-        Ok(Sweep { revision: revision(&source.path, index, &[], &wishes, context.limits)?, delete })
+        Ok(Sweep { revision: revision(&source.path, text, &[source], &[], &wishes, context.limits)?, delete })
     })?;
     Ok(DetachReport { image: opened.located.shown(), detached, changed: swept.committed.index_changed, findings })
 }

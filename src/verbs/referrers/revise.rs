@@ -1,21 +1,30 @@
 //! From what shall hold for some subjects to the change of an index.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::core::{Limits, Result};
-use crate::oci::{RootIndex, Verified};
+use crate::oci::Verified;
 use crate::plan::referrers::{Listing, Lists, Wish, lists};
 use crate::read::Source;
 use crate::read::referrers::{Found, Lookup, Scope};
+use crate::write::index_edit::EMPTY_INDEX;
 use crate::write::{IndexEdit, Revision};
 
-/// What happens to an index that says `index`: first `edits`, then what the wishes ask for.
+/// What happens to an index of this text: first `edits`, then what the wishes ask for. `known` are sources that may have read it.
 ///
 /// # Errors
 /// `referrer.fallback_tag`, and those of opening the layout.
-pub(in crate::verbs) fn revision(path: &Path, index: RootIndex, edits: &[IndexEdit], wishes: &[Wish], limits: &Limits) -> Result<Revision> {
+pub(in crate::verbs) fn revision(
+    path: &Path,
+    text: &[u8],
+    known: &[&Arc<Source>],
+    edits: &[IndexEdit],
+    wishes: &[Wish],
+    limits: &Limits,
+) -> Result<Revision> {
     // A layout that holds nothing may not even be there yet.
-    let source = if index.manifests.is_empty() { None } else { Some(Source::with_index(path, index, limits)?) };
+    let source = if text == EMPTY_INDEX.as_bytes() { None } else { Some(Source::with_index(path, text, known, limits)?) };
     let lookup = source.as_ref().map(|source| Lookup::new(source, Scope::Quick, limits));
     let decided = decide(wishes, &|wish| lookup.as_ref().map_or_else(Found::default, |lookup| lookup.of(&wish.subject)))?;
     let mut revision = Revision { edits: edits.to_vec(), documents: Vec::new() };

@@ -11,7 +11,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 
 /// What became of a blob in the first step.
-enum Outcome<'r> {
+pub(super) enum Outcome<'r> {
     /// It is there and was verified by us before.
     Known,
     /// It is there and is what its name says.
@@ -90,11 +90,7 @@ impl Layout {
                 events.item();
                 continue;
             };
-            match outcome {
-                Outcome::Known | Outcome::Good(_) => committed.blobs_reused += 1,
-                Outcome::New(staged) => Self::publish(root, shelf, payload, staged, committed)?,
-                Outcome::Repair(staged, what) => repair(shelf, payload, staged, what, committed)?,
-            }
+            Self::name(root, shelf, payload, outcome, committed)?;
             if let Some(stamp) = shelf.stamp(payload.digest.hex()) {
                 self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(payload.digest.clone(), stamp);
             }
@@ -107,6 +103,24 @@ impl Layout {
     pub(super) fn knows(&self, root: &WriteDirectory, digest: &Digest) -> bool {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(digest).copied();
         known.is_some() && root.stamp(&digest.blob_path()) == known
+    }
+
+    /// Gives a blob that was flushed its name, if it has none.
+    pub(super) fn name(
+        root: &WriteDirectory,
+        shelf: &WriteDirectory,
+        payload: &Payload<'_>,
+        outcome: Outcome<'_>,
+        committed: &mut Committed,
+    ) -> Result<()> {
+        match outcome {
+            Outcome::Known | Outcome::Good(_) => {
+                committed.blobs_reused += 1;
+                Ok(())
+            }
+            Outcome::New(staged) => Self::publish(root, shelf, payload, staged, committed),
+            Outcome::Repair(staged, what) => repair(shelf, payload, staged, what, committed),
+        }
     }
 
     /// Verifies the blob if its name is there, stages it if not.
@@ -139,7 +153,7 @@ impl Layout {
     }
 
     /// What is stored under the name of a blob. A link inside the layout is read, and never written through.
-    fn examine(root: &WriteDirectory, payload: &Payload<'_>, buffer: &mut [u8], stop: &AtomicBool) -> Result<Stored> {
+    pub(super) fn examine(root: &WriteDirectory, payload: &Payload<'_>, buffer: &mut [u8], stop: &AtomicBool) -> Result<Stored> {
         let path = payload.digest.blob_path();
         match root.directory().blob(&path) {
             Ok(None) => Ok(Stored::Missing),
@@ -185,14 +199,14 @@ impl Layout {
 }
 
 /// What lies under the name of a blob.
-enum Stored {
+pub(super) enum Stored {
     Missing,
     Good(File),
     Bad(&'static str),
 }
 
 /// The directory of the blobs of an algorithm, made if necessary. Links are refused.
-fn shelf(root: &WriteDirectory, algorithm: Algorithm, committed: &mut Committed) -> Result<WriteDirectory> {
+pub(super) fn shelf(root: &WriteDirectory, algorithm: Algorithm, committed: &mut Committed) -> Result<WriteDirectory> {
     let path = format!("blobs/{}", algorithm.name());
     if let Some(shelf) = root.beneath(&path)? {
         return Ok(shelf);

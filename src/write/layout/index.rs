@@ -28,13 +28,21 @@ impl Layout {
     fn try_plan(&self, root: &WriteDirectory, name: &str, change: Change<'_>) -> Result<Plan, Unready> {
         let bytes = self.read_index(root, name)?;
         let limits = &self.options.limits;
-        // Edits bring JSON too; only what is wrong with the index itself can heal by waiting.
-        if let Err(error) = Document::parse(&bytes, limits) {
-            return Err(self.unreadable(&bytes, error));
-        }
-        let text = std::str::from_utf8(&bytes).unwrap_or_default();
-        let revision = change.of(&bytes, limits).map_err(Unready::Refused)?;
-        let text = index_edit::apply(text, &revision.edits, limits).map_err(Unready::Refused)?;
+        // Edits bring JSON too; only what is wrong with the index itself can heal by waiting. Who is asked for edits may trip over
+        // it first, so whatever the error, the index is looked at.
+        let decided = change.of(&bytes).and_then(|revision| {
+            let text = std::str::from_utf8(&bytes).map_or_else(|_| Document::parse(&bytes, limits).map(|_| ""), Ok)?;
+            index_edit::apply(text, &revision.edits, limits).map(|text| (revision, text))
+        });
+        let (revision, text) = match decided {
+            Ok(decided) => decided,
+            Err(error) => {
+                return Err(match Document::parse(&bytes, limits) {
+                    Ok(_) => Unready::Refused(error),
+                    Err(error) => self.unreadable(&bytes, error),
+                });
+            }
+        };
         Ok(Plan { bytes, text, documents: revision.documents })
     }
 

@@ -28,16 +28,19 @@
 
 mod blobs;
 mod index;
+mod intake;
 mod sweep;
 
+pub use intake::{Done, Intake, Trouble};
 pub use sweep::{Sweep, Swept};
 
 use crate::core::event::Events;
-use crate::core::fsys::{Faults, INDEX_LOCK, Stamp, StoreLock, WriteDirectory, is_temporary, shown, temporary_sibling};
+use crate::core::fsys::{EntryKind, Faults, INDEX_LOCK, Stamp, StoreLock, WriteDirectory, is_temporary, shown, temporary_sibling};
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
 use crate::format::json::{Document, Node};
-use crate::oci::{RootIndex, Verified};
+use crate::oci::Verified;
 use crate::write::index_edit::{EMPTY_INDEX, IndexEdit};
+use crate::write::journal::JOURNALS;
 use crate::write::payload::{Payload, distinct};
 use crate::write::{Committed, MARKER, index_edit};
 use rustix::io::Errno;
@@ -107,9 +110,10 @@ pub struct Revision {
     pub documents: Vec<Verified>,
 }
 
-/// Says how the index changes, given what it says now. It is asked again whenever somebody else changed the index meanwhile,
-/// so that two who add to one list both stand in it.
-pub type Revise<'a> = dyn Fn(RootIndex) -> Result<Revision> + 'a;
+/// Says how the index changes, given the text of what it says now, which nobody has parsed yet: mostly it is what the caller read
+/// before, and parsing tens of thousands of entries once more would be most of the work. It is asked again whenever somebody
+/// else changed the index meanwhile, so that two who add to one list both stand in it.
+pub type Revise<'a> = dyn Fn(&[u8]) -> Result<Revision> + 'a;
 
 /// What happens to an index.
 #[derive(Clone, Copy)]
@@ -120,10 +124,10 @@ enum Change<'a> {
 
 impl Change<'_> {
     /// The edits of an index with this text.
-    fn of(self, text: &[u8], limits: &Limits) -> Result<Revision> {
+    fn of(self, text: &[u8]) -> Result<Revision> {
         match self {
             Self::Edits(edits) => Ok(Revision { edits: edits.to_vec(), documents: Vec::new() }),
-            Self::Revise(revise) => revise(RootIndex::parse(text, limits)?),
+            Self::Revise(revise) => revise(text),
         }
     }
 }
@@ -227,7 +231,7 @@ impl Layout {
 
     /// Builds the layout beside its place and moves it there. `None` if somebody else made one meanwhile.
     fn create(&self, payloads: &[&Payload<'_>], change: Change<'_>, events: &dyn Events) -> Result<Option<Committed>> {
-        let revision = change.of(EMPTY_INDEX.as_bytes(), &self.options.limits)?;
+        let revision = change.of(EMPTY_INDEX.as_bytes())?;
         let index = index_edit::apply(EMPTY_INDEX, &revision.edits, &self.options.limits)?;
         let (parent, name) = self.place()?;
         let site = Site::new(&parent, temporary_sibling(name))?;
@@ -275,8 +279,14 @@ impl Layout {
         let directory = root.directory();
         let Some(marker) = directory.file(MARKER_FILE)? else {
             let mut others = Vec::new();
-            for entry in directory.entries(".")? {
-                let ignored = is_temporary(&entry.name) || entry.name == INDEX_LOCK.as_bytes() || entry.name == b"lost+found";
+            let entries = directory.entries(".")?;
+            // The shards of a batch write blobs and their journal, and leave marker and index to who merges them.
+            let batch = entries.iter().any(|entry| entry.name == JOURNALS.as_bytes() && entry.kind == EntryKind::Directory);
+            for entry in entries {
+                let ignored = is_temporary(&entry.name)
+                    || entry.name == INDEX_LOCK.as_bytes()
+                    || entry.name == b"lost+found"
+                    || (batch && (entry.name == JOURNALS.as_bytes() || entry.name == b"blobs"));
                 if !ignored {
                     others.push(entry.name);
                 }

@@ -9,7 +9,6 @@ use std::cell::RefCell;
 use super::{Change, INDEX, Layout, MERGES, Revision};
 use crate::core::fsys::{IndexLock, StoreLock};
 use crate::core::{Algorithm, Digest, Error, Result};
-use crate::oci::RootIndex;
 use crate::write::Committed;
 
 /// What is to go.
@@ -33,19 +32,19 @@ pub struct Swept {
 }
 
 impl Layout {
-    /// Changes the index and deletes blobs. `decide` says what is to go, given what the index says; it is asked again when the
+    /// Changes the index and deletes blobs. `decide` says what is to go, given the text of the index; it is asked again when the
     /// index was exchanged, and deletes only what it names then.
     ///
     /// # Errors
     /// `write.busy` while somebody writes, those of [`Layout::commit`] and of `decide`, `io`.
-    pub fn sweep(&self, decide: &dyn Fn(RootIndex) -> Result<Sweep>) -> Result<Swept> {
+    pub fn sweep(&self, decide: &dyn Fn(&[u8]) -> Result<Sweep>) -> Result<Swept> {
         let Some(root) = self.open()? else { return Err(self.unusable()) };
         let _alone = StoreLock::exclusive(root, self.options.lock_timeout)?;
         self.check(root)?;
         let mut swept = Swept::default();
         let delete = RefCell::new(Vec::new());
-        let revise = |index: RootIndex| {
-            let sweep = decide(index)?;
+        let revise = |text: &[u8]| {
+            let sweep = decide(text)?;
             *delete.borrow_mut() = sweep.delete;
             Ok(sweep.revision)
         };

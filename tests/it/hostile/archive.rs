@@ -333,7 +333,7 @@ fn t_archives_that_are_cut_or_changed() {
         ("T26 a config that is not what its name says", of(&config_changed), "blob.digest_mismatch", DAMAGED),
         ("L25 a layer is missing", of(&without), "blob.missing", [1, 0, 4, 4]),
         ("L1 no index.json", of(&[file("oci-layout", &files[0].1)]), "archive.not_a_layout", REFUSED),
-        ("L3 no oci-layout", of(&[file("index.json", &files[1].1)]), "archive.not_a_layout", REFUSED),
+        ("L3 no oci-layout", of(&parts(&place)[1..]), "layout.marker.missing", [1, 1, 0, 0]),
         ("L2 an empty index.json", of(&[file("oci-layout", &files[0].1), file("index.json", b"")]), "layout.index.truncated", REFUSED),
         (
             "L4 another version",

@@ -8,6 +8,7 @@
 
 mod archive;
 mod digest;
+mod docker;
 mod graph;
 mod json;
 mod layout;

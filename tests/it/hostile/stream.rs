@@ -48,26 +48,50 @@ fn c_streams_that_are_read_to_their_end() {
     fields.extend(&crc.sum().to_le_bytes()[..2]);
     fields.extend(&header[10..]);
     let skippable = [&b"\x50\x2a\x4d\x18\x04\0\0\0abcd"[..]].concat();
-    let cases: Vec<(&str, &str, Vec<u8>)> = vec![
-        ("C1 two gzip members", GZIP, [gzip(&first), gzip(&second)].concat()),
-        ("C1 an empty member in between", GZIP, [gzip(&first), gzip(b""), gzip(&second)].concat()),
-        ("C2 zeros behind", GZIP, [gzip(&tar()), vec![0; 10_240]].concat()),
-        ("C2 something behind", GZIP, [gzip(&tar()), b"something".to_vec()].concat()),
-        ("C3 all optional header fields", GZIP, fields),
-        ("C8 two zstd frames", ZSTD, [zstd(&first), zstd(&second)].concat()),
-        ("C8 a skippable frame in front", ZSTD, [skippable.clone(), zstd(&tar())].concat()),
-        ("C8 a skippable frame behind", ZSTD, [zstd(&tar()), skippable].concat()),
-        ("not compressed", PLAIN, tar()),
-        ("C15 no end marker", PLAIN, tar()[..1024].to_vec()),
-        ("C15 one zero block", PLAIN, tar()[..1536].to_vec()),
+    let none: &[&str] = &[];
+    let cases: Vec<(&str, &str, Vec<u8>, &[&str])> = vec![
+        ("C1 two gzip members", GZIP, [gzip(&first), gzip(&second)].concat(), none),
+        ("C1 an empty member in between", GZIP, [gzip(&first), gzip(b""), gzip(&second)].concat(), none),
+        ("C2 zeros behind", GZIP, [gzip(&tar()), vec![0; 10_240]].concat(), none),
+        ("C2 something behind", GZIP, [gzip(&tar()), b"something".to_vec()].concat(), &["stream.trailing"]),
+        ("C3 all optional header fields", GZIP, fields, none),
+        ("C8 two zstd frames", ZSTD, [zstd(&first), zstd(&second)].concat(), none),
+        ("C8 a skippable frame in front", ZSTD, [skippable.clone(), zstd(&tar())].concat(), none),
+        ("C8 a skippable frame behind", ZSTD, [zstd(&tar()), skippable].concat(), none),
+        ("not compressed", PLAIN, tar(), none),
+        // What it inflates to is then not what the config says.
+        ("C15 no end marker", PLAIN, tar()[..1024].to_vec(), &["layer.diffid_mismatch", "tar.no_end"]),
+        ("C15 one zero block", PLAIN, tar()[..1536].to_vec(), &["layer.diffid_mismatch", "tar.no_end"]),
     ];
-    super::all(&cases, |(row, ending, blob)| {
+    super::all(&cases, |(row, ending, blob, codes)| {
         let place = place_with(ending, blob.clone());
         let outcome = place.run(&["cat", "app", "file"]);
         assert_eq!((outcome.status, outcome.out.as_str()), (0, "content"), "{row}: {}", outcome.err);
         let outcome = place.run(&["ls", "app"]);
         assert_eq!((outcome.status, outcome.out.lines().count()), (0, 1), "{row}: {}", outcome.err);
+        let mut found = place.codes(&["app", "--level", "4"]).1;
+        found.sort_unstable();
+        assert_eq!(found, *codes, "{row}");
     });
+}
+
+/// C15: a layer of nothing, and one of nothing but zeros.
+#[test]
+fn c15_layers_without_files() {
+    for (row, bytes, codes) in [
+        ("an empty file", Vec::new(), vec!["tar.no_end"]),
+        ("one zero block", vec![0; 512], vec!["tar.no_end"]),
+        ("an end marker", vec![0; 1024], vec![]),
+        ("a tape's record", vec![0; 10_240], vec![]),
+    ] {
+        let place = Place::new();
+        let empty = Layer { media_type: LAYER.into(), blob: bytes.clone(), tar: bytes };
+        let image = Image { layers: vec![place.app.layers[0].clone(), empty], ..place.app.clone() };
+        Layout::new().image("app:1", &image).write(&place.join("app"));
+        place.judge(&format!("C15 {row}"), "app", "", super::ACCEPTED);
+        assert_eq!(place.codes(&["app", "--level", "4"]), (0, codes.into_iter().map(str::to_owned).collect()), "{row}");
+        assert_eq!(place.run(&["ls", "app"]).status, 0);
+    }
 }
 
 #[test]
@@ -88,15 +112,25 @@ fn c_streams_that_are_refused() {
         ("C5 gzip cut in the trailer", GZIP, whole[..whole.len() - 4].to_vec(), "stream.truncated"),
         ("C5 gzip cut in the data", GZIP, whole[..whole.len() / 2].to_vec(), "stream.truncated"),
         ("C5 gzip cut in the header", GZIP, whole[..5].to_vec(), "stream.truncated"),
+        ("C5 gzip cut in the magic", GZIP, whole[..3].to_vec(), "stream.truncated"),
         ("C5 zstd cut", ZSTD, whole_zstd[..whole_zstd.len() / 2].to_vec(), "stream.truncated"),
         ("C7 a zstd window of 2 GiB", ZSTD, zstd_frame(&[0, 21 << 3]), "zstd.window"),
         ("C10 a zstd dictionary", ZSTD, zstd_frame(&[3, 0, 0xef, 0xbe, 0xad, 0xde]), "stream.corrupt"),
+        // One block of 2 MiB less a byte, of one byte repeated; 128 KiB is the most that a block may have.
+        (
+            "C9 a zstd block that is too large",
+            ZSTD,
+            zstd_frame(&[0, 0x50])[..6].iter().chain(b"\xfb\xff\xff\0").copied().collect(),
+            "stream.corrupt",
+        ),
         ("C11 tar that is called gzip", GZIP, tar(), "layer.compression_mismatch"),
         ("C11 zstd that is called gzip", GZIP, zstd(&tar()), "layer.compression_mismatch"),
         ("C11 gzip that is called tar", PLAIN, gzip(&tar()), "layer.compression_mismatch"),
         ("C11 gzip that is called zstd", ZSTD, gzip(&tar()), "layer.compression_mismatch"),
         ("C11 nothing that is called gzip", GZIP, Vec::new(), "layer.compression_mismatch"),
         ("C12 gzip within gzip", GZIP, gzip(&gzip(&tar())), "archive.truncated"),
+        ("C12 zstd within gzip", GZIP, gzip(&zstd(&tar())), "archive.truncated"),
+        ("C13 xz that is called gzip", GZIP, [&b"\xfd7zXZ\0"[..], &[7; 600]].concat(), "layer.compression_mismatch"),
         ("a tar that is cut", GZIP, gzip(&tar()[..600]), "archive.truncated"),
         ("a tar that is none", GZIP, gzip(&[b'x'; 2048]), "tar.checksum"),
     ];
@@ -108,6 +142,8 @@ fn c_streams_that_are_refused() {
             assert_eq!(outcome.status, 3, "{row}, {arguments:?}: {}", outcome.err);
             assert_eq!(outcome.out, "", "{row}: nothing is printed");
         }
+        let (status, codes) = place.codes(&["app", "--level", "4"]);
+        assert!([1, 3].contains(&status) && codes.iter().any(|found| found == code), "{row}: {status}, {codes:?}");
         // As the old base of an image that has the honest layer, it is inflated to be compared.
         let honest = layer(&["file=content"]).compressed(Compression::GzipAgain);
         let app = Image::of(&[&honest]).and(&[&layer(&["app=1"])]);
@@ -182,6 +218,10 @@ fn c_compressed_archives_that_cannot_be_inflated() {
         ("C5 gzip cut", gzip(&tar)[..trailer / 2].to_vec(), "stream.truncated"),
         ("C5 zstd cut", zstd(&tar)[..100].to_vec(), "stream.truncated"),
         ("C2 something behind", [gzip(&tar), b"something".to_vec()].concat(), "tar.data_after_end"),
+        ("C2 something behind the frame", [zstd(&tar), b"something".to_vec()].concat(), "stream.corrupt"),
+        ("C7 a zstd window of 2 GiB", b"\x28\xb5\x2f\xfd\0\xa8\x01\0\0".to_vec(), "zstd.window"),
+        ("C10 a zstd dictionary", b"\x28\xb5\x2f\xfd\x03\0\0\xef\xbe\xad\xde\x01\0\0".to_vec(), "stream.corrupt"),
+        ("C12 zstd within gzip", gzip(&zstd(&tar)), "source.unknown|tar.checksum|archive.truncated"),
         ("C12 gzip within gzip", gzip(&gzip(&tar)), "source.unknown|tar.checksum|archive.truncated"),
         ("a text", gzip(&[b'x'; 4096]), "source.unknown|tar.checksum"),
     ];
@@ -189,6 +229,44 @@ fn c_compressed_archives_that_cannot_be_inflated() {
         std::fs::write(place.join("bad.tar.gz"), bytes).unwrap();
         place.judge(row, "bad.tar.gz", code, super::REFUSED);
     });
+}
+
+/// C1, C2, C8: as layers, archives may consist of several parts, and of zeros behind them.
+#[test]
+fn c_compressed_archives_of_several_parts() {
+    let place = Place::new();
+    let tar = crate::support::image::archive(&place.layout().files());
+    let (first, second) = tar.split_at(5000);
+    let skippable = b"\x50\x2a\x4d\x18\x04\0\0\0abcd".to_vec();
+    for (row, bytes) in [
+        ("C1 two gzip members", [gzip(first), gzip(second)].concat()),
+        ("C2 zeros behind", [gzip(&tar), vec![0; 10_240]].concat()),
+        ("C8 two zstd frames", [zstd(first), zstd(second)].concat()),
+        ("C8 skippable frames", [skippable.clone(), zstd(&tar), skippable].concat()),
+    ] {
+        std::fs::write(place.join("good.tar"), bytes).unwrap();
+        place.judge(row, "good.tar", "", super::ACCEPTED);
+    }
+}
+
+/// C6: an archive of few bytes that inflates to many stops at the limit, and its memory is bounded by `Place::run` before that.
+#[test]
+fn c6_compressed_archives_have_a_largest_size() {
+    let place = Place::new();
+    let mut files = place.layout().files();
+    files.insert(0, ("zeros".to_owned(), vec![0; 64 << 20]));
+    let tar = crate::support::image::archive(&files);
+    for bytes in [gzip(&tar), zstd(&tar)] {
+        assert!(bytes.len() < 1 << 20);
+        std::fs::write(place.join("bomb.tar"), bytes).unwrap();
+        for arguments in [&["inspect", "bomb.tar"][..], &["copy", "bomb.tar", "out"]] {
+            let outcome = place.run(&[arguments, &["--max-archive-bytes", "1000000"]].concat());
+            assert!(outcome.status != 0 && format!("{outcome:?}").contains("archive.too_large"), "{outcome:?}");
+        }
+        assert!(!place.join("out").exists());
+        assert_eq!(place.run(&["copy", "bomb.tar", "out"]).status, 0);
+        std::fs::remove_dir_all(place.join("out")).unwrap();
+    }
 }
 
 /// C14: what cannot be read can be stored, copied and moved, and not listed.

@@ -5,4 +5,5 @@ mod copy;
 mod gc;
 mod made;
 mod reading;
+mod supersede;
 mod vector;

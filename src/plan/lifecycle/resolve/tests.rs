@@ -192,7 +192,7 @@ fn one_date_lies_over_what_was_said_before() {
     let theirs = microsoft("theirs", Some("2026-03-01"), "2027-01-01");
     let resolution = resolve(&[oldest.clone(), ours.clone(), theirs.clone()], &[], now());
     let from = |field| resolution.fields.get(&field).map(|held: &Held| (held.stated.value.to_string(), held.source.clone()));
-    let by = |statement: &Statement| Source::Statement { statement: statement.digest.clone() };
+    let by = |statement: &Statement| Source::Statement { statement: statement.digest.clone(), made: statement.made.time() };
     assert_eq!(from(Field::EndOfLife), Some(("2027-01-01T00:00:00Z".to_owned(), by(&theirs))));
     assert_eq!(from(Field::Status), Some(("deprecated".to_owned(), by(&ours))));
     // Ours said everything, so nothing of what stood before it holds.
@@ -214,15 +214,15 @@ fn any_statement_goes_before_what_the_image_says_itself() {
         inherited,
     };
     let declared = [
-        declaration(Field::EndOfLife, end("2020-01-01").1, true),
-        declaration(Field::EndOfLife, end("2026-01-01").1, false),
-        declaration(Field::Url, Value::Text("https://example.org".to_owned()), false),
+        declaration(Field::EndOfLife, end("2020-01-01").1, Inherited::Yes),
+        declaration(Field::EndOfLife, end("2026-01-01").1, Inherited::Unknown),
+        declaration(Field::Url, Value::Text("https://example.org".to_owned()), Inherited::No),
     ];
     let alone = resolve(&[], &declared, now());
     assert_eq!(alone.standing, Some(Status::EndOfLife));
     assert_eq!(alone.fields[&Field::EndOfLife].stated.value, end("2026-01-01").1);
     assert_eq!(alone.fields[&Field::EndOfLife].source, Source::Image);
-    assert!(alone.stated().is_empty());
+    assert!(alone.stated().is_empty() && alone.kept().is_empty());
     let spoken = resolve(&[own("ours", None, &[status(Status::Active)])], &declared, now());
     assert_eq!((spoken.standing, spoken.fields.len()), (Some(Status::Active), 1));
     // What was inherited only is no fact of the image.
@@ -310,7 +310,7 @@ proptest! {
         prop_assert_eq!(resolution.speaker().is_some(), set.iter().any(Statement::is_valid));
         prop_assert_eq!(resolution.roles.values().filter(|role| **role == Role::Speaks).count(), usize::from(resolution.speaker().is_some()));
         for (field, held) in &resolution.fields {
-            let Source::Statement { statement } = &held.source else { panic!("nothing was declared") };
+            let Source::Statement { statement, .. } = &held.source else { panic!("nothing was declared") };
             let source = set.iter().find(|one| one.digest == *statement).unwrap();
             prop_assert_eq!(source.says.get(field), Some(&held.stated));
             prop_assert!(matches!(resolution.roles[statement], Role::Speaks | Role::Adds));

@@ -1,0 +1,111 @@
+//! Edits of `index.json`: what an edit does not touch keeps its bytes, and what it asks for is there afterwards.
+//!
+//! The first lines are edits: `+NAME DIGIT` puts a manifest under a name, `*DIGIT` one without a name, `-NAME` removes a name.
+//! Everything behind an empty line is the index.
+#![no_main]
+
+use airbase::core::{Code, Digest, Limits};
+use airbase::format::json::{Document, Node};
+use airbase::oci::RootIndex;
+use airbase::oci::annotation::REF_NAME;
+use airbase::write::{IndexEdit, index_edit};
+use libfuzzer_sys::fuzz_target;
+
+const LIMITS: Limits = Limits { index_entries: 40, ..Limits::STANDARD };
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let (edits, index) = text.split_once("\n\n").unwrap_or(("", text));
+    let edits: Vec<IndexEdit> = edits.lines().take(8).filter_map(edit).collect();
+    let before = Document::parse(index.as_bytes(), &LIMITS).map(Document::root);
+    let changed = match index_edit::apply(index, &edits, &LIMITS) {
+        Err(error) => return assert!(error.code() != Code::Bug, "{error:?}"),
+        Ok(changed) => changed,
+    };
+    let before = before.expect("what was edited is JSON");
+    let Some(after) = changed else {
+        return edits.iter().for_each(|edit| fulfilled(before, edit, index));
+    };
+    assert_ne!(after, index, "a change that changes nothing");
+    let root = Document::parse(after.as_bytes(), &LIMITS).unwrap_or_else(|error| panic!("{error:?}\n{after}")).root();
+    // Everything but the list keeps its text and its order.
+    let others = |root: Node<'_>| -> Vec<(String, String)> {
+        root.members().filter(|(key, _)| key != "manifests").map(|(key, value)| (key.into_owned(), value.raw().to_owned())).collect()
+    };
+    assert_eq!(others(before), others(root), "{after}");
+    // An entry that no edit names keeps its text, and its place among the others.
+    let touched: Vec<&str> = edits.iter().filter_map(name).collect();
+    let kept = |root: Node<'_>| -> Vec<String> {
+        let entries = root.get("manifests").into_iter().flat_map(Node::items);
+        entries
+            .filter(|entry| named(*entry).is_some_and(|name| !touched.contains(&name.as_str())))
+            .map(|entry| entry.raw().to_owned())
+            .collect()
+    };
+    assert_eq!(kept(before), kept(root), "{after}");
+    if let Some(last) = edits.last() {
+        fulfilled(root, last, &after);
+    }
+    // An index that could be read can be read.
+    if RootIndex::parse(index.as_bytes(), &LIMITS).is_ok() {
+        assert!(RootIndex::parse(after.as_bytes(), &LIMITS).is_ok(), "{after}");
+    }
+    // What was done once is done.
+    if let [only] = edits.as_slice() {
+        assert_eq!(index_edit::apply(&after, std::slice::from_ref(only), &LIMITS).expect("it was accepted once"), None, "{after}");
+    }
+});
+
+fn edit(line: &str) -> Option<IndexEdit> {
+    let rest = line.get(1..)?;
+    match line.as_bytes().first()? {
+        b'+' => {
+            let (name, which) = rest.rsplit_once(' ')?;
+            Some(IndexEdit::Put { name: Some(name.to_owned()), descriptor: descriptor(which) })
+        }
+        b'*' => Some(IndexEdit::Put { name: None, descriptor: descriptor(rest) }),
+        b'-' => Some(IndexEdit::Untag { name: rest.to_owned() }),
+        _ => None,
+    }
+}
+
+fn descriptor(which: &str) -> String {
+    let annotations = if which.ends_with('a') { r#","annotations":{"k":"v"}"# } else { "" };
+    let media_type = "application/vnd.oci.image.manifest.v1+json";
+    format!(r#"{{"mediaType":"{media_type}","digest":"{}","size":{}{annotations}}}"#, digest(which), which.len())
+}
+
+fn digest(which: &str) -> Digest {
+    Digest::sha256(which.as_bytes())
+}
+
+fn name(edit: &IndexEdit) -> Option<&str> {
+    match edit {
+        IndexEdit::Put { name, .. } => name.as_deref(),
+        IndexEdit::Untag { name } => Some(name),
+    }
+}
+
+fn named(entry: Node<'_>) -> Option<String> {
+    Some(entry.get("annotations")?.get(REF_NAME)?.as_str()?.into_owned())
+}
+
+/// The last edit holds.
+fn fulfilled(root: Node<'_>, edit: &IndexEdit, text: &str) {
+    let entries = || root.get("manifests").into_iter().flat_map(Node::items);
+    let holders: Vec<Node<'_>> = match name(edit) {
+        Some(name) => entries().filter(|entry| named(*entry).as_deref() == Some(name)).collect(),
+        None => Vec::new(),
+    };
+    let IndexEdit::Put { name, descriptor } = edit else {
+        return assert!(holders.is_empty(), "the name is still there\n{text}");
+    };
+    let wanted = Document::parse(descriptor.as_bytes(), &LIMITS).expect("a descriptor").root();
+    let wanted = wanted.get("digest").and_then(Node::as_str);
+    let digests = |entry: &Node<'_>| entry.get("digest").and_then(Node::as_str) == wanted;
+    if name.is_some() {
+        assert!(!holders.is_empty() && holders.iter().all(digests), "the name stands on something else\n{text}");
+    } else {
+        assert!(entries().any(|entry| digests(&entry)), "the manifest is not listed\n{text}");
+    }
+}

@@ -1,0 +1,193 @@
+//! Writes the inputs that fuzzing starts from: `seeds DIRECTORY` makes `DIRECTORY/TARGET/NAME`.
+
+use std::fs;
+use std::path::Path;
+
+use airbase_fuzz::describe;
+// Everything is built with coverage counters here, and they are counted by libFuzzer.
+libfuzzer_sys::fuzz_target!(|_data: &[u8]| {});
+
+type Seeds = Vec<(&'static str, Vec<u8>)>;
+
+fn main() {
+    let directory = std::env::args_os().nth(1).expect("a directory");
+    let targets = [
+        ("docker_archive", docker_archive()),
+        ("compressed", compressed()),
+        ("layer", layer()),
+        ("json", texts(JSON)),
+        ("index_edit", texts(INDEX_EDIT)),
+        ("reference", texts(REFERENCE)),
+    ];
+    for (target, seeds) in targets {
+        let directory = Path::new(&directory).join(target);
+        fs::create_dir_all(&directory).expect("a directory");
+        for (name, bytes) in seeds {
+            fs::write(directory.join(name), bytes).expect("a file");
+        }
+    }
+}
+
+fn texts(seeds: &[(&'static str, &str)]) -> Seeds {
+    seeds.iter().map(|(name, text)| (*name, text.as_bytes().to_vec())).collect()
+}
+
+/// Docker before version 25: uncompressed layers, one of them a link to another image's.
+const CLASSIC: &str = "t 1/layer.tar
+etc/
+etc/os=12
+%%
+t 2/layer.tar
+app=1
+.wh.old=
+%%
+l 3/layer.tar ../1/layer.tar
+%%
+f config.json
+{\"architecture\":\"amd64\",\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:~0~\",\"sha256:~1~\"]}}
+%%
+f manifest.json
+[{\"Config\":\"config.json\",\"RepoTags\":[\"a.example/b:1\"],\"Layers\":[\"3/layer.tar\",\"2/layer.tar\"]}]
+%%
+f repositories
+{\"a.example/b\":{\"1\":\"2\"}}";
+
+/// A compressed layer, a config named by its digest, and an image without a name.
+const COMPRESSED_LAYER: &str = "z @.@.tar.gz
+a=1
+b/c=2
+%%
+f @.@.json
+{\"architecture\":\"arm64\",\"os\":\"linux\",\"config\":{\"Env\":[\"A=1\"]},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:~0~\"]}}
+%%
+f manifest.json
+[{\"Config\":\"@1@.json\",\"RepoTags\":null,\"Layers\":[\"@0@.tar.gz\"],\"LayerSources\":{}},{\"Config\":\"@1@.json\",\"RepoTags\":[\"x:1\",\"x:2\"],\"Layers\":[\"@0@.tar.gz\"]}]";
+
+/// Docker from version 25 on: a layout and manifest.json, with an index and an attestation in it.
+const HYBRID: &str = "z blobs/sha256/@.@
+a=1
+hard=
+%%
+f blobs/sha256/@.@
+{\"architecture\":\"amd64\",\"os\":\"linux\",\"history\":[{\"created_by\":\"x\"}],\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:~0~\"]}}
+%%
+f blobs/sha256/@.@
+{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"digest\":\"sha256:@1@\",\"size\":#1#},\"layers\":[{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"sha256:@0@\",\"size\":#0#}]}
+%%
+f blobs/sha256/@.@
+{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:@2@\",\"size\":#2#,\"platform\":{\"architecture\":\"amd64\",\"os\":\"linux\"}},{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:@2@\",\"size\":#2#,\"platform\":{\"architecture\":\"unknown\",\"os\":\"unknown\"},\"annotations\":{\"vnd.docker.reference.type\":\"attestation-manifest\"}}]}
+%%
+f index.json
+{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"digest\":\"sha256:@3@\",\"size\":#3#,\"annotations\":{\"io.containerd.image.name\":\"docker.io/library/a:1\",\"org.opencontainers.image.ref.name\":\"1\"}}]}
+%%
+f manifest.json
+[{\"Config\":\"blobs/sha256/@1@\",\"RepoTags\":[\"a:1\"],\"Layers\":[\"blobs/sha256/@0@\"]}]
+%%
+f oci-layout
+{\"imageLayoutVersion\":\"1.0.0\"}
+%%
+d blobs/
+%%
+h again blobs/sha256/@0@";
+
+fn docker_archive() -> Seeds {
+    texts(&[("classic", CLASSIC), ("compressed-layer", COMPRESSED_LAYER), ("hybrid", HYBRID)])
+}
+
+fn compressed() -> Seeds {
+    let archive = describe(CLASSIC.as_bytes());
+    let steps: [(&'static str, &[u8]); 9] = [
+        ("gzip", &[0, 255]),
+        ("zstd", &[1, 255]),
+        ("two-members", &[0, 40, 0, 255]),
+        ("two-frames", &[1, 40, 1, 255]),
+        ("skippable-first", &[2, 0, 1, 255]),
+        ("header-fields", &[27, 30, 0, 255]),
+        ("padded", &[0, 255, 5, 200]),
+        ("cut", &[0, 255, 6, 20]),
+        ("changed", &[1, 255, 7, 90]),
+    ];
+    let count = |steps: &[u8]| u8::try_from(steps.len() / 2).expect("few steps");
+    steps.map(|(name, steps)| (name, [&[count(steps)], steps, &archive].concat())).to_vec()
+}
+
+fn layer() -> Seeds {
+    let deep = "deep/".repeat(30) + "name";
+    let members = |gnu: bool| {
+        let mut builder = tar::Builder::new(Vec::new());
+        let new = if gnu { tar::Header::new_gnu } else { tar::Header::new_ustar };
+        for (name, flag, content) in [("dir/", b'5', ""), ("dir/file", b'0', "content"), ("fifo", b'6', ""), (&*deep, b'0', "x")] {
+            if gnu && flag == b'0' {
+                builder.append_pax_extensions([("SCHILY.xattr.user.a", &b"1"[..])]).expect("memory");
+            }
+            let mut header = new();
+            header.set_entry_type(tar::EntryType::new(flag));
+            header.set_mode(0o755);
+            header.set_size(content.len() as u64);
+            builder.append_data(&mut header, name, content.as_bytes()).expect("memory");
+        }
+        for (name, kind) in [("symbolic", tar::EntryType::Symlink), ("hard", tar::EntryType::Link)] {
+            let mut header = new();
+            header.set_entry_type(kind);
+            header.set_size(0);
+            builder.append_link(&mut header, name, "dir/file").expect("memory");
+        }
+        builder.into_inner().expect("memory")
+    };
+    let pax = {
+        let mut builder = tar::Builder::new(Vec::new());
+        let records: [(&str, &[u8]); 4] = [("path", deep.as_bytes()), ("size", b"3"), ("mtime", b"1.5"), ("uid", b"7")];
+        builder.append_pax_extensions(records).expect("memory");
+        let mut header = tar::Header::new_ustar();
+        header.set_size(3);
+        header.set_path("short").expect("a short name");
+        header.set_cksum();
+        builder.append(&header, &b"abc"[..]).expect("memory");
+        builder.into_inner().expect("memory")
+    };
+    let mut seeds = Seeds::new();
+    for (name, flags, archive) in [
+        ("gnu", 0, members(true)),
+        ("ustar", 0, members(false)),
+        ("pax", 0, pax.clone()),
+        ("pax-outer", 1, pax),
+        ("narrow", 2, members(false)),
+        ("unrepaired", 5, describe(CLASSIC.as_bytes())),
+        ("empty", 0, vec![0; 1024]),
+    ] {
+        seeds.push((name, [&[flags], archive.as_slice()].concat()));
+    }
+    seeds
+}
+
+const JSON: &[(&str, &str)] = &[
+    ("object", r#"{"a":1,"b":[true,false,null],"c":{"d":"e"}}"#),
+    ("escapes", r#"["\u00e9\ud83d\ude00\n\"\\\/\b\f\r\t","é"]"#),
+    ("numbers", "[0,-0,1.5,1e9,-1E-2,9223372036854775807,9223372036854775808,123456789012345678901234567890]"),
+    ("blanks", " {\t\"a\" :\r\n [ ] , \"\" : { } }\n"),
+    ("same", r#"{"a":1,"\u0061":2}"#),
+];
+
+const INDEX_EDIT: &[(&str, &str)] = &[
+    ("empty", "+a 1\n\n{\"schemaVersion\":2,\"manifests\":[]}"),
+    ("none", "*1\n\n{}"),
+    ("null", "+a 1\n\n{\"manifests\":null,\"x\":1}"),
+    (
+        "named",
+        "+a 1\n-b\n\n{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"sha256:0\",\"annotations\":{\"org.opencontainers.image.ref.name\":\"a\"}},{\"digest\":\"sha256:0\",\"x\":1,\"annotations\":{\"k\":\"v\",\"org.opencontainers.image.ref.name\":\"b\"}}]}",
+    ),
+    (
+        "indented",
+        "-b\n\n{\n  \"manifests\": [\n    {\n      \"digest\": \"sha256:1\",\n      \"annotations\": {\n        \"org.opencontainers.image.ref.name\": \"b\",\n        \"io.containerd.image.name\": \"x/b\"\n      }\n    },\n    {\n      \"digest\": \"sha256:2\"\n    }\n  ],\n  \"annotations\": {}\n}\n",
+    ),
+];
+
+const REFERENCE: &[(&str, &str)] = &[
+    ("path", "a"),
+    ("name", "a:b:c:registry.example:5000/x/y:1"),
+    ("digest", "oci:d@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+    ("output", "docker-archive:d/new.tar:docker.io/library/x:1"),
+    ("at", "d/g@h:1"),
+    ("inside", "ocidir://d/e:f/i"),
+    ("bare-digest", "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+];

@@ -1,0 +1,213 @@
+//! `airbase batch plan`, `apply`, `merge`, `report`
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::ValueEnum;
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::cli::options::Verify;
+use crate::cli::terminal::{Terminal, variable};
+use crate::core::{Error, Result};
+use crate::plan::batch::jump;
+use crate::plan::batch::shard::Shard;
+use crate::verbs::batch::{self, ApplyRequest, As, PlanRequest, Stop};
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Decide every image, and print the plan; nothing is written
+    Plan(Plan),
+    /// Do what a plan says; run it again to go on where it was stopped
+    Apply(Apply),
+    /// List in the index what shards wrote, in one step
+    Merge(Merge),
+    /// Tell what became of each image of a plan
+    Report(Report),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Plan {
+    /// Where the images lie: layouts, archives, folders of them, or references
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<String>,
+    /// Where bases lie: layouts, archives, folders of them, or references
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    bases: Vec<String>,
+    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}
+    #[arg(long, value_name = "RULE")]
+    map: Vec<String>,
+    /// Only images whose name or reference is this glob
+    #[arg(long, value_name = "GLOB")]
+    only: Vec<String>,
+    /// How far a base may jump by its version tag; without it, only to what its own name means now
+    #[arg(long, value_enum, value_name = "HOW")]
+    allow: Option<Allow>,
+    /// Let a base become an older one
+    #[arg(long)]
+    allow_downgrade: bool,
+    /// The names of the results, with {file}, {repository}, {name}, {tag}, {digest}; without it, images keep their names
+    #[arg(long, value_name = "PATTERN")]
+    name: Option<String>,
+    /// Who wins where app and new base both changed a setting: app, base, or FIELD=app|base (User, Env.JAVA_HOME, Labels.KEY)
+    #[arg(long, value_name = "WHO", num_args = 1)]
+    prefer: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Allow {
+    /// 1.2.3 to 1.2.4
+    Patch,
+    /// 3.19 to 3.20
+    Minor,
+    /// 12 to 13
+    Major,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Apply {
+    /// The plan
+    #[arg(value_name = "PLAN")]
+    plan: PathBuf,
+    /// The layout, or the directory of archives, that takes the results
+    #[arg(long, short, value_name = "OUT")]
+    output: PathBuf,
+    /// What the results become
+    #[arg(long = "as", value_enum, default_value_t = Form::Layout, value_name = "WHAT")]
+    form: Form,
+    /// Give layers of layouts on the same file system a second name, instead of copying them
+    #[arg(long)]
+    link: bool,
+    /// Do only this part of the work, I/N with I from 1; auto reads what Kubernetes or Slurm say. Then merge
+    #[arg(long, value_name = "I/N|auto")]
+    shard: Option<String>,
+    /// Take no more items after so many failures
+    #[arg(long, value_name = "N")]
+    max_failures: Option<std::num::NonZeroUsize>,
+    /// Take no more items after the first failure
+    #[arg(long, conflicts_with = "max_failures")]
+    fail_fast: bool,
+    /// Let names that stand on other images move, and replace archives
+    #[arg(long)]
+    overwrite: bool,
+    /// Whether the layers of images that are finished are hashed again
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = Verify::Digest)]
+    verify: Verify,
+    /// The directory from which relative paths of the plan lead to its inputs; without it, the current one
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// One layout
+    Layout,
+    /// An oci-archive each
+    Archives,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Merge {
+    /// The layout that the shards wrote to
+    #[arg(value_name = "OUT")]
+    output: PathBuf,
+    /// Which plan, where several were applied
+    #[arg(long, value_name = "PLAN")]
+    plan: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Report {
+    /// The plan
+    #[arg(value_name = "PLAN")]
+    plan: PathBuf,
+    /// Where it was applied
+    #[arg(value_name = "OUT")]
+    output: PathBuf,
+}
+
+pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<u8> {
+    match command {
+        Command::Plan(arguments) => plan(arguments, terminal),
+        Command::Apply(arguments) => apply(arguments, terminal),
+        Command::Merge(arguments) => {
+            let report = batch::merge(&arguments.output, arguments.plan.as_deref(), terminal.context())?;
+            terminal.answer(&report)
+        }
+        Command::Report(arguments) => {
+            let report = batch::report(&arguments.plan, &arguments.output, terminal.context())?;
+            terminal.answer(&report)
+        }
+    }
+}
+
+/// The plan goes to standard output whatever the format, and what a person wants to know to standard error.
+fn plan(arguments: &Plan, terminal: &mut Terminal) -> Result<u8> {
+    let request = PlanRequest {
+        inputs: arguments.inputs.clone(),
+        bases: arguments.bases.clone(),
+        map: arguments.map.clone(),
+        only: arguments.only.clone(),
+        allow: arguments.allow.map(|allow| match allow {
+            Allow::Patch => jump::Allow::Patch,
+            Allow::Minor => jump::Allow::Minor,
+            Allow::Major => jump::Allow::Major,
+        }),
+        allow_downgrade: arguments.allow_downgrade,
+        name: arguments.name.clone(),
+        prefer: arguments.prefer.clone(),
+    };
+    // Lines are small and there are many.
+    let mut lines = String::new();
+    let report = batch::plan(&request, terminal.context(), &mut |line| {
+        lines.push_str(line);
+        if lines.len() > 1 << 16 {
+            Terminal::print(lines.as_bytes())?;
+            lines.clear();
+        }
+        Ok(())
+    })?;
+    Terminal::print(lines.as_bytes())?;
+    terminal.remark(|page| report.render(page));
+    Ok(0)
+}
+
+fn apply(arguments: &Apply, terminal: &mut Terminal) -> Result<u8> {
+    let shard = match arguments.shard.as_deref() {
+        None => None,
+        Some("auto") => Some(Shard::auto(variable)?),
+        Some(text) => Some(Shard::parse(text)?),
+    };
+    let request = ApplyRequest {
+        plan: arguments.plan.clone(),
+        output: arguments.output.clone(),
+        form: match arguments.form {
+            Form::Layout => As::Layout,
+            Form::Archives => As::Archives,
+        },
+        link: arguments.link,
+        shard,
+        max_failures: if arguments.fail_fast { Some(1) } else { arguments.max_failures.map(std::num::NonZeroUsize::get) },
+        overwrite: arguments.overwrite,
+        verify: arguments.verify.into(),
+        root: arguments.root.clone(),
+        mtime: Terminal::mtime()?,
+        stop: signals()?,
+    };
+    let report = batch::apply(&request, terminal.context())?;
+    terminal.answer(&report)
+}
+
+/// From here on the first signal asks for an end, and a second one ends the process as it always does.
+fn signals() -> Result<Stop> {
+    let stop = Stop::default();
+    for (signal, number) in [(SIGTERM, 15), (SIGINT, 2)] {
+        let listen = || -> std::io::Result<()> {
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop.asked))?;
+            signal_hook::flag::register_usize(signal, Arc::clone(&stop.signal), number)?;
+            signal_hook::flag::register(signal, Arc::clone(&stop.asked))?;
+            Ok(())
+        };
+        listen().map_err(|error| Error::io("listen for signals", error))?;
+    }
+    Ok(stop)
+}

@@ -1,0 +1,428 @@
+//! `airbase lifecycle set|supersede|show|history|trace|check|report|compact|import`
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::cli::terminal::Terminal;
+use crate::core::clock::Time;
+use crate::core::{Code, Error, Fact, Result};
+use crate::plan::lifecycle::change::Change;
+use crate::plan::lifecycle::field::{Field, Record, Status, Value};
+use crate::plan::lifecycle::policy::{Deny, Policy};
+use crate::plan::lifecycle::profile::Profile;
+use crate::plan::lifecycle::time::{Moment, Span, When};
+use crate::verbs::lifecycle::{self, Check, Compact, Import, Set, Show, Supersede};
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// State what holds of an image: its end of life, a status, a reason
+    Set(SetArguments),
+    /// State that another image stands in the place of an image and of each of its platforms
+    Supersede(SupersedeArguments),
+    /// What holds of an image, each value with the statement that it came from, and what its base says
+    Show(ShowArguments),
+    /// Every statement on an image, and what became of it
+    History(HistoryArguments),
+    /// From a pinned digest to the newest image of its line
+    Trace(TraceArguments),
+    /// A gate: ends with 1 if an image must not be used
+    Check(CheckArguments),
+    /// An inventory: what holds of every image
+    Report(ReportArguments),
+    /// Leave one statement of each type on an image
+    Compact(CompactArguments),
+    /// Make the statements that a published list asks for: Microsoft's EolDigests, or a dump of endoflife.date
+    Import(ImportArguments),
+}
+
+/// As of when.
+#[derive(Debug, clap::Args)]
+struct Clock {
+    /// The time to take for now: YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ; without it SOURCE_DATE_EPOCH or the clock
+    #[arg(long = "at", visible_alias = "now", value_name = "TIME")]
+    at: Option<String>,
+}
+
+impl Clock {
+    fn now(&self) -> Result<Moment> {
+        match &self.at {
+            Some(text) => Moment::strict(text),
+            None => Ok(Moment::from(Terminal::epoch()?.unwrap_or_else(Time::now)).to_the_second()),
+        }
+    }
+}
+
+/// For whom statements are made, and who makes them.
+#[derive(Debug, clap::Args)]
+struct Form {
+    /// For which readers: combined (default), microsoft, native, or vnd.ORG
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<String>,
+    /// Who says so
+    #[arg(long, value_name = "NAME")]
+    issuer: Option<String>,
+}
+
+impl Form {
+    fn profile(&self) -> Result<Option<Profile>> {
+        self.profile.as_deref().map(Profile::parse).transpose()
+    }
+}
+
+/// What can be said with any status.
+#[derive(Debug, clap::Args)]
+struct Words {
+    /// When its life ends: YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ
+    #[arg(long, visible_alias = "end-of-life", value_name = "TIME")]
+    eol: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Where to read more
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+}
+
+impl Words {
+    fn record(&self) -> Result<Record> {
+        let mut record = Record::new();
+        date(&mut record, Field::EndOfLife, self.eol.as_deref(), "--eol")?;
+        text(&mut record, Field::Reason, self.reason.as_deref(), "--reason")?;
+        text(&mut record, Field::Url, self.url.as_deref(), "--url")?;
+        Ok(record)
+    }
+}
+
+fn date(record: &mut Record, field: Field, given: Option<&str>, option: &str) -> Result<()> {
+    if let Some(given) = given {
+        let moment = Moment::strict(given).map_err(|error| error.at(option))?;
+        record.insert(field, Value::Time(When::At(moment)));
+    }
+    Ok(())
+}
+
+fn text(record: &mut Record, field: Field, given: Option<&str>, option: &str) -> Result<()> {
+    if let Some(given) = given {
+        if given.trim().is_empty() {
+            return Err(Error::new(Code::UsageArgument, "an empty text says nothing").at(option).hint("Take it back with --clear."));
+        }
+        record.insert(field, Value::Text(given.to_owned()));
+    }
+    Ok(())
+}
+
+/// A field that can be taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Clear {
+    /// The status
+    Status,
+    /// The end of life
+    EndOfLife,
+    /// The end of support
+    EndOfSupport,
+    /// The day of the release
+    GeneralAvailability,
+    /// What to use instead
+    SupersededBy,
+    /// The reason
+    Reason,
+    /// The link
+    Url,
+    /// The rolling name
+    Channel,
+}
+
+impl Clear {
+    fn fields(self) -> Vec<Field> {
+        match self {
+            Self::Status => vec![Field::Status],
+            Self::EndOfLife => vec![Field::EndOfLife],
+            Self::EndOfSupport => vec![Field::EndOfSupport],
+            Self::GeneralAvailability => vec![Field::GeneralAvailability],
+            Self::SupersededBy => vec![Field::SupersededBy, Field::SupersededByName, Field::SupersededByPlatforms],
+            Self::Reason => vec![Field::Reason],
+            Self::Url => vec![Field::Url],
+            Self::Channel => vec![Field::Channel],
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct SetArguments {
+    /// The image
+    #[arg(value_name = "REF")]
+    image: String,
+    #[command(flatten)]
+    words: Words,
+    /// active, deprecated, superseded, end-of-life or withdrawn
+    #[arg(long, value_name = "STATUS")]
+    status: Option<String>,
+    /// When security fixes end
+    #[arg(long, value_name = "TIME")]
+    end_of_support: Option<String>,
+    /// When it was released
+    #[arg(long, value_name = "TIME")]
+    general_availability: Option<String>,
+    /// The rolling name that it is published under
+    #[arg(long, value_name = "NAME")]
+    channel: Option<String>,
+    /// Say nothing about this any more
+    #[arg(long, value_enum, value_name = "FIELD")]
+    clear: Vec<Clear>,
+    /// On one platform only: OS/ARCHITECTURE[/VARIANT]
+    #[arg(long, value_name = "PLATFORM", conflicts_with = "index_only")]
+    platform: Option<String>,
+    /// Only on what REF names, not on the platforms below it
+    #[arg(long)]
+    index_only: bool,
+    #[command(flatten)]
+    form: Form,
+    #[command(flatten)]
+    clock: Clock,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct SupersedeArguments {
+    /// The image that is to be replaced
+    #[arg(value_name = "OLD")]
+    old: String,
+    /// The image to use instead
+    #[arg(long, value_name = "NEW")]
+    by: String,
+    #[command(flatten)]
+    words: Words,
+    /// Take an older image for the newer one; the statement says that it was done
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    form: Form,
+    #[command(flatten)]
+    clock: Clock,
+}
+
+/// Where bases lie.
+#[derive(Debug, clap::Args)]
+struct Places {
+    /// Where bases lie: layouts, archives, folders of them, or references; they are then found by their layers too
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    bases: Vec<String>,
+    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}
+    #[arg(long, value_name = "RULE")]
+    map: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ShowArguments {
+    /// The image
+    #[arg(value_name = "REF")]
+    image: String,
+    #[command(flatten)]
+    places: Places,
+    /// One platform only: OS/ARCHITECTURE[/VARIANT]
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
+    #[command(flatten)]
+    clock: Clock,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct HistoryArguments {
+    /// The image
+    #[arg(value_name = "REF")]
+    image: String,
+    /// One platform only: OS/ARCHITECTURE[/VARIANT]
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
+    #[command(flatten)]
+    clock: Clock,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct TraceArguments {
+    /// The digest that somebody pinned
+    #[arg(value_name = "DIGEST")]
+    digest: String,
+    /// Where images lie: layouts, archives, folders of them, or references
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<String>,
+    #[command(flatten)]
+    clock: Clock,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct CheckArguments {
+    /// Where images lie: layouts, archives, folders of them, or references
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<String>,
+    /// What must not be used: withdrawn, end-of-life, end-of-support, superseded, deprecated, base-end-of-life, unknown,
+    /// ambiguous; without it, withdrawn and end-of-life
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    deny: Vec<String>,
+    /// For how long it may be used nevertheless: 30d, 12h
+    #[arg(long, value_name = "SPAN", default_value = "0")]
+    grace: String,
+    #[command(flatten)]
+    places: Places,
+    #[command(flatten)]
+    clock: Clock,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ReportArguments {
+    /// Where images lie: layouts, archives, folders of them, or references
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<String>,
+    #[command(flatten)]
+    places: Places,
+    #[command(flatten)]
+    clock: Clock,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct CompactArguments {
+    /// The image
+    #[arg(value_name = "REF")]
+    image: String,
+    /// Only tell what would be done
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    form: Form,
+    #[command(flatten)]
+    clock: Clock,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ImportArguments {
+    /// The list
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Where images lie: layouts, folders of them, or references
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<String>,
+    /// The product of a list that does not say it, such as debian
+    #[arg(long, value_name = "NAME")]
+    product: Option<String>,
+    /// Only tell what would be done
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    form: Form,
+    #[command(flatten)]
+    clock: Clock,
+}
+
+pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<u8> {
+    match command {
+        Command::Set(arguments) => set(arguments, terminal),
+        Command::Supersede(arguments) => {
+            let request = Supersede {
+                old: arguments.old.clone(),
+                by: arguments.by.clone(),
+                more: arguments.words.record()?,
+                profile: arguments.form.profile()?,
+                issuer: arguments.form.issuer.clone(),
+                force: arguments.force,
+                now: arguments.clock.now()?,
+            };
+            let report = lifecycle::supersede(&request, terminal.context())?;
+            terminal.answer(&report)
+        }
+        Command::Show(arguments) => {
+            let query = Show {
+                image: arguments.image.clone(),
+                bases: arguments.places.bases.clone(),
+                map: arguments.places.map.clone(),
+                platform: super::platform(arguments.platform.as_deref())?,
+                now: arguments.clock.now()?,
+            };
+            let report = lifecycle::show(&query, terminal.context())?;
+            terminal.answer(&report)
+        }
+        Command::History(arguments) => {
+            let query = Show {
+                image: arguments.image.clone(),
+                bases: Vec::new(),
+                map: Vec::new(),
+                platform: super::platform(arguments.platform.as_deref())?,
+                now: arguments.clock.now()?,
+            };
+            let report = lifecycle::history(&query, terminal.context())?;
+            terminal.answer(&report)
+        }
+        Command::Trace(arguments) => {
+            // A whole reference leads to its digest.
+            let text = arguments.digest.rsplit_once('@').map_or(arguments.digest.as_str(), |(_, digest)| digest);
+            let digest = text.parse().map_err(|error: Error| {
+                Error::new(Code::UsageArgument, "this is not a digest")
+                    .expected(Fact::new("sha256: and 64 lower-case hexadecimal digits, or a reference that ends so", "DIGEST"))
+                    .found(Fact::new(&arguments.digest, "the command line"))
+                    .detail(error.finding().message.clone())
+            })?;
+            let report = lifecycle::trace(&digest, &arguments.paths, arguments.clock.now()?, terminal.context())?;
+            terminal.answer(&report)
+        }
+        Command::Check(arguments) => {
+            let deny = arguments.deny.iter().map(|text| Deny::parse(text)).collect::<Result<Vec<_>>>()?;
+            let deny: BTreeSet<Deny> = if deny.is_empty() { Deny::STANDARD.into() } else { deny.into_iter().collect() };
+            let policy = Policy { deny: deny.into_iter().collect(), grace: Span::parse(&arguments.grace)? };
+            let report = lifecycle::check(&question(&arguments.paths, &arguments.places, &arguments.clock)?, &policy, terminal.context())?;
+            terminal.answer(&report)
+        }
+        Command::Report(arguments) => {
+            let report = lifecycle::report(&question(&arguments.paths, &arguments.places, &arguments.clock)?, terminal.context())?;
+            terminal.answer(&report)
+        }
+        Command::Compact(arguments) => {
+            let request = Compact {
+                image: arguments.image.clone(),
+                profile: arguments.form.profile()?,
+                issuer: arguments.form.issuer.clone(),
+                dry_run: arguments.dry_run,
+                now: arguments.clock.now()?,
+            };
+            let report = lifecycle::compact(&request, terminal.context())?;
+            terminal.answer(&report)
+        }
+        Command::Import(arguments) => {
+            let request = Import {
+                file: arguments.file.clone(),
+                paths: arguments.paths.clone(),
+                product: arguments.product.clone(),
+                profile: arguments.form.profile()?,
+                issuer: arguments.form.issuer.clone(),
+                dry_run: arguments.dry_run,
+                now: arguments.clock.now()?,
+            };
+            let report = lifecycle::import(&request, terminal.context())?;
+            terminal.answer(&report)
+        }
+    }
+}
+
+fn question(paths: &[String], places: &Places, clock: &Clock) -> Result<Check> {
+    Ok(Check { paths: paths.to_vec(), bases: places.bases.clone(), map: places.map.clone(), now: clock.now()? })
+}
+
+fn set(arguments: &SetArguments, terminal: &mut Terminal) -> Result<u8> {
+    let mut record = arguments.words.record()?;
+    if let Some(status) = &arguments.status {
+        record.insert(Field::Status, Value::Status(Status::parse(status).map_err(|error| error.at("--status"))?));
+    }
+    date(&mut record, Field::EndOfSupport, arguments.end_of_support.as_deref(), "--end-of-support")?;
+    date(&mut record, Field::GeneralAvailability, arguments.general_availability.as_deref(), "--general-availability")?;
+    text(&mut record, Field::Channel, arguments.channel.as_deref(), "--channel")?;
+    let request = Set {
+        image: arguments.image.clone(),
+        change: Change { set: record, clear: arguments.clear.iter().flat_map(|clear| clear.fields()).collect() },
+        profile: arguments.form.profile()?,
+        issuer: arguments.form.issuer.clone(),
+        platform: super::platform(arguments.platform.as_deref())?,
+        index_only: arguments.index_only,
+        now: arguments.clock.now()?,
+    };
+    let report = lifecycle::set(&request, terminal.context())?;
+    terminal.answer(&report)
+}

@@ -1,0 +1,52 @@
+//! How much room there is: on a file system, and for open files.
+
+use std::path::Path;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::read::shown;
+use crate::core::{Error, Result};
+
+/// The room on a file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes that this user may still write.
+    pub available: u64,
+    /// What a file takes at least, and in steps of how much it grows, in bytes.
+    pub block: u64,
+}
+
+impl Space {
+    /// What a file of so many bytes takes.
+    pub fn taken_by(&self, bytes: u64) -> u64 {
+        bytes.div_ceil(self.block).saturating_mul(self.block)
+    }
+}
+
+/// The room on the file system on which `path` lies.
+///
+/// # Errors
+/// `io`.
+pub fn space(path: &Path) -> Result<Space> {
+    let stat = rustix::fs::statvfs(path).map_err(|errno| Error::io(format!("examine the file system of {}", shown(path)), errno.into()))?;
+    let block = stat.f_frsize.max(1);
+    Ok(Space { available: stat.f_bavail.saturating_mul(block), block })
+}
+
+/// What the process may need for itself: standard streams, inputs, directories, locks.
+const RESERVED: u64 = 256;
+/// More open files than this make nothing faster.
+const ENOUGH: u64 = 8192;
+
+/// Asks the system for as many open files as it may give, within reason, and says how many may be used for files that wait for a
+/// flush. Whatever the limits are, it is at least 64.
+pub fn many_open_files() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.unwrap_or(u64::MAX).min(ENOUGH + RESERVED);
+    if limit.current.is_some_and(|current| current < wanted) {
+        // A refusal leaves the old limit, which is read below.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum });
+    }
+    let now = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(now.saturating_sub(RESERVED).clamp(64, ENOUGH)).unwrap_or(64)
+}

@@ -1,0 +1,270 @@
+//! The lines of a plan.
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::{Digest, Finding};
+
+/// The first line: what the plan is, and what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Header {
+    /// `airbase.batch-plan/v1`.
+    pub schema: String,
+    /// The version of airbase that made it.
+    pub version: String,
+    /// What was asked for.
+    pub settings: Settings,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Settings {
+    /// The paths of the images, as given.
+    pub inputs: Vec<String>,
+    /// Where bases lie.
+    pub bases: Vec<String>,
+    /// The rules of `--map`.
+    #[serde(default)]
+    pub map: Vec<String>,
+    /// The globs of `--only`.
+    #[serde(default)]
+    pub only: Vec<String>,
+    /// How far a base may jump; absent if only to what its own name means now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow: Option<String>,
+    /// Whether a base may be older than the one before.
+    #[serde(default)]
+    pub allow_downgrade: bool,
+    /// The pattern of the results' names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The texts of `--prefer`.
+    #[serde(default)]
+    pub prefer: Vec<String>,
+}
+
+/// What is to happen with an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// It moves.
+    Move,
+    /// It stands on that base already.
+    Current,
+    /// Others stand on it, and it stands on nothing here.
+    Base,
+    /// It cannot be moved.
+    Refused,
+    /// It could be moved if its base could.
+    Held,
+}
+
+impl Standing {
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Move => "move",
+            Self::Current => "current",
+            Self::Base => "base",
+            Self::Refused => "refused",
+            Self::Held => "held",
+        }
+    }
+}
+
+/// One image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Item {
+    /// What the item is called in journals and reports: sixteen digits, from the name of the result and the digest of the image.
+    pub key: String,
+    /// What is to happen.
+    pub status: Standing,
+    /// The image, as a reference.
+    pub image: String,
+    /// The layout or archive that it lies in, as given.
+    pub source: String,
+    /// Its name there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its digest.
+    pub digest: Digest,
+    /// The name of the result; absent if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// Its place in its chain: 0 if its new base is there, 1 if that is the result of an item of place 0, and so on.
+    #[serde(default)]
+    pub level: usize,
+    /// Each platform that is moved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<Placed>,
+    /// What must come out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Expected>,
+    /// The layers of the image's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<LayerItem>,
+    /// Why it is not moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// What should be known though it is moved: the codes of warnings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// What it was built from, so that somebody can build it again.
+    #[serde(default, skip_serializing_if = "Origin::is_empty")]
+    pub origin: Origin,
+}
+
+/// One platform of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Placed {
+    /// The platform, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// The manifest, unless it is the image itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Digest>,
+    /// How many layers belong to the old base.
+    pub seam: usize,
+    /// Where the old base was learned from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clue: Option<String>,
+    /// The old base; absent if it is not here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<BaseItem>,
+    /// The new base.
+    pub new: BaseItem,
+    /// The name of the new base that the result records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_name: Option<String>,
+}
+
+/// A base.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BaseItem {
+    /// The layout or archive that it lies in; absent if it is the result of another item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The item whose result it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<String>,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its digest: of the index, or of the manifest if there is none.
+    pub digest: Digest,
+    /// Its manifest for the platform, unless that is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Digest>,
+}
+
+/// What must come out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Expected {
+    /// The digest.
+    pub digest: Digest,
+    /// The media type.
+    pub media_type: String,
+    /// The size of the document in bytes.
+    pub size: u64,
+}
+
+/// A layer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LayerItem {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// Why an image is not moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reason {
+    /// The stable code.
+    pub code: String,
+    /// One sentence.
+    pub message: String,
+    /// Further lines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
+    /// What can be done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
+}
+
+impl Reason {
+    /// What stopped it.
+    pub fn of(finding: &Finding) -> Self {
+        let mut details = finding.details.clone();
+        for (fact, word) in [(&finding.expected, "expected"), (&finding.found, "found")] {
+            details.extend(fact.as_ref().map(|fact| format!("{word} {} ({})", fact.value, fact.from)));
+        }
+        let hints = if finding.hints.is_empty() { vec![finding.code.next().to_owned()] } else { finding.hints.clone() };
+        Self { code: finding.code.slug().to_owned(), message: finding.message.clone(), details, hints }
+    }
+}
+
+/// What an image says it was built from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Origin {
+    /// Where its source is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The revision of the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// The version of the software.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+impl Origin {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The last line. A plan without it was cut off.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct End {
+    /// How many images move.
+    #[serde(rename = "move")]
+    pub moves: usize,
+    /// How many stand on their new base already.
+    pub current: usize,
+    /// How many are bases themselves.
+    pub base: usize,
+    /// How many are refused.
+    pub refused: usize,
+    /// How many wait for a base that is refused.
+    pub held: usize,
+    /// How many were not asked for with `--only`.
+    #[serde(default)]
+    pub not_chosen: usize,
+    /// What could not be read, and is not among the items.
+    #[serde(default)]
+    pub unreadable: Vec<Reason>,
+}
+
+impl End {
+    /// Counts an item.
+    pub fn count(&mut self, standing: Standing) {
+        *match standing {
+            Standing::Move => &mut self.moves,
+            Standing::Current => &mut self.current,
+            Standing::Base => &mut self.base,
+            Standing::Refused => &mut self.refused,
+            Standing::Held => &mut self.held,
+        } += 1;
+    }
+}

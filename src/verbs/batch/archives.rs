@@ -1,0 +1,115 @@
+//! Results into archives, one for each, in one directory.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::core::event::Silent;
+use crate::core::fsys::WriteDirectory;
+use crate::core::{Code, Result};
+use crate::oci::media_type::Compression;
+use crate::plan::batch::Item;
+use crate::read::{Source, load};
+use crate::verbs::output::{Form, Output, write};
+use crate::verbs::rebase::Plan;
+use crate::verbs::{Context, Verify};
+use crate::write::journal::{FileRecord, Final, ItemRecord};
+use crate::write::{Committed, Trouble};
+
+/// A directory that takes archives.
+pub(super) struct ArchiveTarget<'a> {
+    pub(super) folder: PathBuf,
+    pub(super) root: &'a WriteDirectory,
+    pub(super) overwrite: bool,
+    pub(super) verify: Verify,
+    pub(super) mtime: u64,
+    pub(super) committed: Mutex<Committed>,
+    pub(super) apparent: AtomicU64,
+    pub(super) context: Context<'a>,
+}
+
+/// The name of the archive of a result: its own, with everything else than letters, digits and `.`, `_`, `-` replaced.
+pub(super) fn file_name(item: &Item) -> String {
+    let name = item.output.as_deref().unwrap_or(&item.key);
+    let safe = |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-');
+    let mut name: String = name.chars().map(|character| if safe(character) { character } else { '_' }).collect();
+    if name.starts_with(['.', '-']) {
+        name.insert(0, '_');
+    }
+    format!("{name}.tar")
+}
+
+impl ArchiveTarget<'_> {
+    /// Writes the archive of an item, whole or not at all.
+    pub(super) fn write(&self, item: &Item, plan: &Plan) -> Result<ItemRecord, Trouble> {
+        let name = file_name(item);
+        let cargo = plan.cargo().map_err(Trouble::Input)?;
+        let output =
+            Output::Archive { path: self.folder.join(&name), form: Form::Oci, compression: Compression::None, overwrite: self.overwrite };
+        // Items are written at the same time, so each has one thread.
+        let context = Context { jobs: 1, events: &Silent, ..self.context };
+        let written = write(&output, &cargo, &plan.entries, self.mtime, context).map_err(|error| {
+            let reading = error.code() == Code::Io && error.finding().message.contains("read the content of");
+            match error.code() {
+                Code::Io | Code::IoSpace | Code::IoAfterPublication if !reading => Trouble::Output(error),
+                _ => Trouble::Input(error),
+            }
+        })?;
+        self.apparent.fetch_add(written.bytes_written, Ordering::Relaxed);
+        self.context.events.bytes(written.bytes_written);
+        self.committed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).add(written);
+        Ok(self.record(item, name))
+    }
+
+    fn record(&self, item: &Item, name: String) -> ItemRecord {
+        let archive = self.root.stamp(&name).map(|stamp| FileRecord::of(&stamp, Some(name)));
+        ItemRecord {
+            item: item.key.clone(),
+            status: Final::Done,
+            digest: item.result.as_ref().map(|result| result.digest.clone()),
+            name: item.output.clone(),
+            entry: None,
+            archive,
+            code: None,
+            message: None,
+        }
+    }
+
+    /// Whether the archive of an item is there, whole: the file that the journal knows, or one whose every blob is what it should be.
+    /// The record is then that of the file as it is now.
+    ///
+    /// # Errors
+    /// `io`.
+    pub(super) fn is_whole(&self, item: &Item, past: Option<&ItemRecord>) -> Result<Option<ItemRecord>> {
+        let Some(expected) = &item.result else { return Ok(None) };
+        let name = file_name(item);
+        let Some(stamp) = self.root.stamp(&name) else { return Ok(None) };
+        let known = past.filter(|record| record.digest.as_ref() == Some(&expected.digest)).and_then(|record| record.archive.as_ref());
+        let same = known.is_some_and(|file| file.name.as_deref() == Some(&name) && file.fits(&stamp));
+        let sound = (same && self.verify == Verify::Digest) || self.is_sound(&self.folder.join(&name), item)?;
+        Ok(sound.then(|| self.record(item, name)))
+    }
+
+    fn is_sound(&self, path: &Path, item: &Item) -> Result<bool> {
+        let check = || -> Result<bool> {
+            let source = Source::open(path, self.context.limits)?;
+            let [entry] = source.index.manifests.as_slice() else { return Ok(false) };
+            let expected = item.result.as_ref().is_some_and(|result| result.digest == entry.digest);
+            if !expected || entry.name() != item.output.as_deref() {
+                return Ok(false);
+            }
+            let tree = load(&source, entry, self.context.limits)?;
+            for layer in tree.images().iter().flat_map(|image| &image.manifest.layers) {
+                if layer.urls.is_empty() || source.container().blob(&layer.digest)?.is_some() {
+                    crate::read::layer::check_content(&source, layer, &Silent)?;
+                }
+            }
+            Ok(true)
+        };
+        match check() {
+            Err(error) if error.code() == Code::Io => Err(error),
+            Err(_) => Ok(false),
+            Ok(sound) => Ok(sound),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! One item and what comes out of it.
+
+use crate::core::{Code, Digest, Error, Result};
+use crate::oci::Descriptor;
+use crate::plan::base::Candidate;
+use crate::plan::batch::{BaseItem, Expected, Item, LayerItem, Origin, Placed, Standing};
+use crate::plan::rebase::image::Origin as LayerOrigin;
+use crate::read::{Image, Located, Overlay, Tree, load};
+use crate::verbs::Context;
+use crate::verbs::rebase::Plan;
+use crate::verbs::rebase::decide::Platformed;
+
+/// An item, and the plan of its rebase.
+pub(super) struct Made {
+    pub(super) item: Item,
+    pub(super) plan: Plan,
+}
+
+/// The item of an image, with nothing decided.
+///
+/// # Errors
+/// `usage.argument` if its path is not text.
+pub(super) fn item_of(located: &Located, key: &str, output: Option<String>, status: Standing) -> Result<Item> {
+    Ok(Item {
+        key: key.to_owned(),
+        status,
+        image: located.shown(),
+        source: path_text(located)?,
+        name: located.name.clone(),
+        digest: located.descriptor.digest.clone(),
+        output,
+        level: 0,
+        platforms: Vec::new(),
+        result: None,
+        layers: Vec::new(),
+        reason: None,
+        warnings: Vec::new(),
+        origin: Origin::default(),
+    })
+}
+
+fn path_text(located: &Located) -> Result<String> {
+    let path = located.source.path.to_str();
+    path.map(str::to_owned).ok_or_else(|| Error::new(Code::UsageArgument, "the path is not text, and a plan is").at(located.source.shown()))
+}
+
+impl Item {
+    /// Notes one decided platform.
+    pub(super) fn place(&mut self, image: &Image, platformed: &Platformed<'_>, wire: Option<&String>, top: &Digest) -> Result<()> {
+        let own = &image.descriptor.digest;
+        self.platforms.push(Placed {
+            platform: image.platform().map(ToString::to_string),
+            manifest: (own != top).then(|| own.clone()),
+            seam: platformed.seam,
+            clue: platformed.evidence.as_ref().map(|evidence| evidence.clue.name().to_owned()),
+            old: platformed.old.as_ref().map(|old| base_item(old, None)).transpose()?,
+            new: base_item(&platformed.new, wire)?,
+            base_name: platformed.base_name.clone(),
+        });
+        Ok(())
+    }
+
+    /// Notes what comes out.
+    pub(super) fn finish(&mut self, plan: &Plan) {
+        self.result = plan.report.result.as_ref().map(|result| Expected {
+            digest: result.digest.clone(),
+            media_type: result.media_type.clone(),
+            size: result.size,
+        });
+        for platform in &plan.report.platforms {
+            for layer in platform.layers.iter().filter(|layer| layer.origin == LayerOrigin::App) {
+                if !self.layers.iter().any(|known| known.digest == layer.digest) {
+                    self.layers.push(LayerItem { digest: layer.digest.clone(), size: layer.size });
+                }
+            }
+        }
+        let findings = plan.report.findings.iter().chain(plan.report.platforms.iter().flat_map(|platform| &platform.findings));
+        let warnings = findings.filter(|finding| finding.severity >= crate::core::Severity::Warning);
+        self.warnings = warnings.map(|finding| finding.code.slug().to_owned()).collect();
+        self.warnings.sort_unstable();
+        self.warnings.dedup();
+    }
+}
+
+fn base_item(base: &Candidate, wire: Option<&String>) -> Result<BaseItem> {
+    let source = base.image.source.path.to_str().map(str::to_owned);
+    let source =
+        source.ok_or_else(|| Error::new(Code::UsageArgument, "the path is not text, and a plan is").at(base.image.source.shown()))?;
+    let manifest = &base.image.descriptor.digest;
+    Ok(BaseItem {
+        source: wire.is_none().then_some(source),
+        item: wire.cloned(),
+        name: base.names.first().cloned(),
+        digest: base.top.clone(),
+        manifest: (*manifest != base.top).then(|| manifest.clone()),
+    })
+}
+
+/// The image that a rebase gives, as if it had been written and read again: what others of the batch are put onto.
+///
+/// # Errors
+/// Those of documents that cannot be read again, which is a bug.
+pub(super) fn virtual_image(plan: &Plan, from: &Located, context: Context<'_>) -> Result<(Located, Tree)> {
+    let result = plan.report.result.as_ref().ok_or_else(|| Error::new(Code::Bug, "a rebase gives nothing"))?;
+    let mut overlay = Overlay::default();
+    for document in plan.kept.iter().chain(plan.documents.iter().map(|document| &document.blob)) {
+        overlay.document(document);
+    }
+    for (source, layer) in &plan.blobs {
+        overlay.layer(source, layer);
+    }
+    let source = overlay.into_source(&from.source.path, context.limits)?;
+    let top = plan.documents.iter().find(|document| *document.blob.digest() == result.digest);
+    let top = top.ok_or_else(|| Error::new(Code::Bug, "the result of a rebase is not among its documents"))?;
+    let descriptor = Descriptor::authored(&top.media_type, &top.blob);
+    let tree = load(&source, &descriptor, context.limits)?;
+    Ok((Located { source, descriptor, name: result.names.first().cloned() }, tree))
+}

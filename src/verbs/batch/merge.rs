@@ -1,0 +1,81 @@
+//! `batch merge`: lists in the index what shards wrote, in one step.
+
+use std::path::Path;
+
+use super::pass::{Pass, key};
+use crate::core::event::Silent;
+use crate::core::fsys::shown;
+use crate::core::{Code, Error, Fact, Result};
+use crate::plan::batch::Standing;
+use crate::report::batch::MergeReport;
+use crate::verbs::Context;
+use crate::verbs::output::layout_options;
+use crate::write::journal::{self, Final, JOURNALS, PLAN};
+use crate::write::{IndexEdit, Layout};
+
+/// Exchanges the index of a layout for one that lists everything that the shards of a plan finished.
+///
+/// # Errors
+/// `batch.incomplete` if an item has no end yet, `ref.not_found` and `ref.ambiguous` if it is not clear which plan is meant, and those of
+/// the layout.
+pub fn merge(output: &Path, plan: Option<&str>, context: Context<'_>) -> Result<MergeReport> {
+    let layout = Layout::open_or_create(output, layout_options(context))?;
+    let root = layout.prepare()?;
+    let mut plans = journal::plans(root.directory())?;
+    if let Some(wanted) = plan {
+        plans.retain(|plan| plan == wanted);
+    }
+    let plan = match plans.as_slice() {
+        [plan] => plan.clone(),
+        [] => {
+            return Err(Error::new(Code::RefNotFound, "no batch was written here")
+                .at(shown(output))
+                .expected(Fact::new(format!("{JOURNALS}/PLAN"), "airbase batch apply")));
+        }
+        several => {
+            return Err(Error::new(Code::RefAmbiguous, "several batches were written here")
+                .at(shown(output))
+                .details(several.iter().cloned())
+                .hint("Name one with --plan."));
+        }
+    };
+    let lost = || Error::new(Code::BatchPlanInvalid, "the copy of the plan is not there").at(shown(output));
+    let file = root.directory().file(&format!("{JOURNALS}/{plan}/{PLAN}"))?.ok_or_else(lost)?;
+    let pass = Pass::of(file, context.limits, &mut |_| Ok(()))?;
+    let past = journal::read(root.directory(), &plan)?;
+    let mut report = MergeReport { plan, ..MergeReport::default() };
+    let mut edits = Vec::new();
+    let mut missing = Vec::new();
+    for entry in pass.entries.iter().filter(|entry| entry.standing == Standing::Move) {
+        let key = key(entry.key);
+        match past.items.get(&key) {
+            None => missing.push(key),
+            Some(record) => match (record.status, &record.entry) {
+                (Final::Done, Some(descriptor)) => {
+                    report.moved += 1;
+                    edits.push(IndexEdit::Put { name: record.name.clone(), descriptor: descriptor.clone() });
+                }
+                // Archives are complete without an index.
+                (Final::Done, None) => report.moved += 1,
+                (Final::Failed, _) => report.failed += 1,
+                (Final::Held, _) => report.held += 1,
+            },
+        }
+    }
+    if let Some(first) = missing.first() {
+        let image = pass.with_key(super::pass::number(first)?).map(|entry| pass.item(entry)).transpose()?;
+        let mut error = Error::new(Code::BatchIncomplete, format!("{} items have no end yet; nothing was changed", missing.len()))
+            .at(shown(output))
+            .expected(Fact::new(missing.len() + report.moved + report.failed + report.held, "the plan"))
+            .found(Fact::new(report.moved + report.failed + report.held, "the journals"));
+        if let Some(image) = image {
+            error = error.detail(format!("the first of them: {}", image.image));
+        }
+        return Err(error);
+    }
+    if !edits.is_empty() {
+        let committed = layout.commit(&[], &edits, &Silent)?;
+        report.changed = committed.index_changed;
+    }
+    Ok(report)
+}

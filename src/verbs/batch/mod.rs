@@ -1,0 +1,23 @@
+//! Many images at once: `batch plan`, `apply`, `merge`, `report`.
+//!
+//! `survey` says which images there are, `target` what each should stand on, `plan` decides them all in the order of their chains and
+//! writes the file. `pass` reads such a file, `workshop` makes what an item gives once more, `layout` and `archives` are the two places
+//! where results go, and `apply` runs them all; `merge` lists what shards wrote, `report` tells how far everything is. One item is moved
+//! by what moves one image (`verbs::rebase`), so both give the same bytes.
+
+mod apply;
+mod archives;
+mod layout;
+mod make;
+mod merge;
+mod pass;
+mod plan;
+mod report;
+mod survey;
+mod target;
+mod workshop;
+
+pub use apply::{As, Request as ApplyRequest, Stop, apply};
+pub use merge::merge;
+pub use plan::{Request as PlanRequest, plan};
+pub use report::report;

@@ -1,0 +1,459 @@
+//! `batch plan`: decides every image, in the order of their chains, and writes nothing but the plan.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::make::{Made, item_of, virtual_image};
+use super::survey::Survey;
+use super::target::{Target, Targets};
+use crate::core::event::Silent;
+use crate::core::{Code, Digest, Error, Fact, Finding, Result, workers};
+use crate::oci::annotation;
+use crate::plan::base;
+use crate::plan::batch::jump::Allow;
+use crate::plan::batch::name::Pattern;
+use crate::plan::batch::{End, Header, Item, Origin, Reason, Settings, Standing, document, order};
+use crate::plan::rebase::Preferences;
+use crate::read::{Image, Located, Tree, load};
+use crate::report::batch::PlanReport;
+use crate::report::rebase::Status;
+use crate::verbs::bases::Bases;
+use crate::verbs::rebase::compose::compose;
+use crate::verbs::rebase::decide::{Platformed, settle, stand};
+use crate::verbs::rebase::{self, TrustPlatform, trusted};
+use crate::verbs::{Context, Opened};
+
+/// What is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Where the images lie.
+    pub inputs: Vec<String>,
+    /// Where bases lie.
+    pub bases: Vec<String>,
+    /// Rules from base names to references.
+    pub map: Vec<String>,
+    /// Only images whose name or reference is one of these globs.
+    pub only: Vec<String>,
+    /// How far a base may jump.
+    pub allow: Option<Allow>,
+    /// Whether a base may be older than the one before.
+    pub allow_downgrade: bool,
+    /// The pattern of the results' names.
+    pub name: Option<String>,
+    /// Who wins a conflict.
+    pub prefer: Vec<String>,
+}
+
+impl Request {
+    fn settings(&self) -> Settings {
+        Settings {
+            inputs: self.inputs.clone(),
+            bases: self.bases.clone(),
+            map: self.map.clone(),
+            only: self.only.clone(),
+            allow: self.allow.map(|allow| allow.name().to_owned()),
+            allow_downgrade: self.allow_downgrade,
+            name: self.name.clone(),
+            prefer: self.prefer.clone(),
+        }
+    }
+}
+
+/// What became of one image.
+enum Decision {
+    /// It is decided.
+    Ready(Ready),
+    /// It waits for these.
+    Waits(Vec<usize>),
+    /// It is no image, or not one of its own.
+    Nothing,
+}
+
+/// A decided image. Thousands of them are in memory, so it is kept as its line.
+struct Ready {
+    standing: Standing,
+    line: String,
+    code: Option<Code>,
+    /// Whether it says nothing of a base.
+    claimless: bool,
+    digest: Digest,
+}
+
+/// What a subject is for those that stand on it.
+#[derive(Clone)]
+enum State {
+    /// It moves, and this comes out.
+    Moves(Arc<(Located, Tree)>),
+    /// It stays as it is.
+    Stays,
+    /// It cannot be done.
+    Stopped(Reason),
+}
+
+struct Planner<'a> {
+    targets: Targets<'a>,
+    survey: &'a Survey,
+    request: rebase::Request,
+    context: Context<'a>,
+    states: HashMap<usize, State>,
+    /// The manifests and indexes on which something stands or should stand.
+    ground: Mutex<BTreeSet<Digest>>,
+    /// The images of which others say that they were made of them.
+    rebased: Mutex<HashSet<Digest>>,
+}
+
+/// Makes the plan, and hands its lines to `write` one after another.
+///
+/// # Errors
+/// Those of paths that cannot be opened, `usage.argument`, and those of `write`. An image that cannot be moved is an item.
+pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str) -> Result<()>) -> Result<PlanReport> {
+    let pattern = request.name.as_deref().map(Pattern::parse).transpose()?;
+    Preferences::parse(&request.prefer)?;
+    let mut survey = Survey::of(&request.inputs, &request.only, pattern.as_ref(), context)?;
+    let mut bases = Bases::open_among(&request.bases, &request.map, &survey.sources, context)?;
+    for source in &survey.sources {
+        bases.also_beside(source);
+    }
+    survey.unreadable.append(&mut bases.findings);
+    let mut planner = Planner {
+        targets: Targets {
+            bases: &bases,
+            survey: &survey,
+            allow: request.allow,
+            allow_downgrade: request.allow_downgrade,
+            jumps: Mutex::default(),
+        },
+        survey: &survey,
+        request: rebase::Request { prefer: request.prefer.clone(), ..rebase::Request::of("") },
+        // Images are decided on several threads, each of which does one.
+        context: Context { jobs: 1, events: &Silent, ..context },
+        states: HashMap::new(),
+        ground: Mutex::default(),
+        rebased: Mutex::default(),
+    };
+    let count = survey.subjects.len();
+    context.events.begin("plan", count as u64, 0);
+    let all: Vec<usize> = (0..count).collect();
+    let mut decided = planner.decide_all(&all, 0, context)?;
+    refuse_collisions(&survey, &mut decided)?;
+
+    // Chains: level by level, each on what the level below gives.
+    let waits: Vec<Vec<usize>> = decided
+        .iter()
+        .map(|decision| match decision {
+            Decision::Waits(before) => before.clone(),
+            _ => Vec::new(),
+        })
+        .collect();
+    let levels = order::levels(&waits);
+    for (number, level) in levels.iter().enumerate() {
+        if level.is_none() {
+            let refused = planner.refuse(number, &circle(&survey, &order::circle(&waits, &levels, number))?)?;
+            replace(&mut decided, number, Decision::Ready(refused));
+        }
+    }
+    planner.settle_states(&waits, &decided, None)?;
+    for level in 1..=levels.iter().copied().flatten().max().unwrap_or(0) {
+        let numbers: Vec<usize> = (0..count)
+            .filter(|number| levels.get(*number) == Some(&Some(level)) && matches!(decided.get(*number), Some(Decision::Waits(_))))
+            .collect();
+        for (number, decision) in numbers.iter().zip(planner.decide_all(&numbers, level, context)?) {
+            replace(&mut decided, *number, decision);
+        }
+        planner.settle_states(&waits, &decided, Some(&numbers))?;
+    }
+    planner.name_bases(&mut decided)?;
+    context.events.end();
+
+    let header =
+        Header { schema: document::SCHEMA.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), settings: request.settings() };
+    write(&document::line(&header)?)?;
+    let mut order: Vec<(usize, usize)> = levels.iter().map(|level| level.unwrap_or(0)).zip(0..count).collect();
+    order.sort_unstable();
+    let mut report = PlanReport::default();
+    let mut end = End { not_chosen: survey.not_chosen, ..End::default() };
+    for (_, number) in order {
+        if let Some(Decision::Ready(ready)) = decided.get(number) {
+            end.count(ready.standing);
+            report.count(ready.standing, ready.code);
+            write(&ready.line)?;
+        }
+    }
+    let unread = bases.catalogue_findings().iter().chain(&survey.unreadable);
+    report.findings.extend(unread.cloned());
+    end.unreadable = report.findings.iter().map(Reason::of).collect();
+    report.not_chosen = survey.not_chosen;
+    write(&document::line(&document::Last { end })?)?;
+    Ok(report)
+}
+
+fn replace(decided: &mut [Decision], number: usize, decision: Decision) {
+    if let Some(place) = decided.get_mut(number) {
+        *place = decision;
+    }
+}
+
+/// Refuses images that would all have the same name afterwards.
+fn refuse_collisions(survey: &Survey, decided: &mut [Decision]) -> Result<()> {
+    let mut named: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (number, (subject, decision)) in survey.subjects.iter().zip(decided.iter()).enumerate() {
+        let moves = match decision {
+            Decision::Ready(ready) => ready.standing == Standing::Move,
+            Decision::Waits(_) => true,
+            Decision::Nothing => false,
+        };
+        if let Some(name) = subject.output.as_deref().filter(|_| moves) {
+            named.entry(name).or_default().push(number);
+        }
+    }
+    for (name, numbers) in named.into_iter().filter(|(_, numbers)| numbers.len() > 1) {
+        let shown = numbers.iter().map(|number| survey.located(*number)).collect::<Result<Vec<_>>>()?;
+        for number in numbers {
+            let error = Error::new(Code::BatchCollision, format!("several images would be called {name}"))
+                .details(shown.iter().map(|located| format!("{}  {}", located.shown(), located.descriptor.digest)))
+                .hint("Tell them apart with --name '{file}:{tag}', or leave all but one out.");
+            replace(decided, number, Decision::Ready(refused(survey, number, &error, Origin::default(), false)?));
+        }
+    }
+    Ok(())
+}
+
+/// The refusal of images that wait for each other.
+fn circle(survey: &Survey, numbers: &[usize]) -> Result<Error> {
+    let shown = numbers.iter().map(|number| survey.located(*number).map(|located| located.shown())).collect::<Result<Vec<_>>>()?;
+    Ok(Error::new(Code::BatchCycle, "the new base of the image would, by way of others, be made of the image itself").details(shown))
+}
+
+fn refused(survey: &Survey, number: usize, error: &Error, origin: Origin, claimless: bool) -> Result<Ready> {
+    let located = survey.located(number)?;
+    let subject = survey.subjects.get(number).ok_or_else(|| Error::new(Code::Bug, "an image was counted and is not there"))?;
+    let code = error.code();
+    let standing = if code == Code::BatchHeld { Standing::Held } else { Standing::Refused };
+    let mut item = item_of(&located, &subject.key, subject.output.clone(), standing)?;
+    item.reason = Some(reason(error.finding()));
+    item.origin = origin;
+    Ok(Ready { standing, line: document::line(&item)?, code: Some(code), claimless, digest: item.digest })
+}
+
+/// Why an image is not moved. What only `airbase rebase` can be told is said as such.
+fn reason(finding: &Finding) -> Reason {
+    let mut reason = Reason::of(finding);
+    let before = reason.hints.len();
+    reason
+        .hints
+        .retain(|hint| !["--from", "--onto", "--seam-layers", "--base-name", "--trust-platform"].iter().any(|flag| hint.contains(flag)));
+    if reason.hints.len() < before {
+        reason.hints.push("Or move it alone with `airbase rebase`, which can be told the old base, the seam and the new base.".to_owned());
+    }
+    reason
+}
+
+impl Planner<'_> {
+    fn decide_all(&self, numbers: &[usize], level: usize, context: Context<'_>) -> Result<Vec<Decision>> {
+        workers::run(context.jobs, numbers.len(), |position, _, _| {
+            let number = numbers.get(position).copied().ok_or_else(|| Error::new(Code::Bug, "an image was counted and is not there"))?;
+            let decision = self.decide(number, level)?;
+            context.events.item();
+            Ok(decision)
+        })
+    }
+
+    fn refuse(&self, number: usize, error: &Error) -> Result<Ready> {
+        let located = self.survey.located(number)?;
+        let origin = load(&located.source, &located.descriptor, self.context.limits).map(|tree| origin(&tree)).unwrap_or_default();
+        refused(self.survey, number, error, origin, false)
+    }
+
+    /// Decides one image. Only what is wrong with the plan as a whole is an error.
+    fn decide(&self, number: usize, level: usize) -> Result<Decision> {
+        let located = self.survey.located(number)?;
+        let tree = match load(&located.source, &located.descriptor, self.context.limits) {
+            Ok(Tree::Artifact { .. }) => return Ok(Decision::Nothing),
+            Ok(tree) => tree,
+            Err(error) => return Ok(Decision::Ready(refused(self.survey, number, &error, Origin::default(), false)?)),
+        };
+        let origin = origin(&tree);
+        self.note_origin(&tree);
+        let claimless = tree.images().iter().all(|image| {
+            let index = if let Tree::Index(index) = &tree { Some(&**index) } else { None };
+            base::claims(image, index).is_empty() && base::recorded_layers(image).is_none()
+        });
+        let decided = trusted(Opened { located, tree }, TrustPlatform::Refuse).and_then(|opened| self.made(number, &opened));
+        match decided {
+            Ok(Err(waits)) => Ok(Decision::Waits(waits)),
+            Ok(Ok(mut made)) => {
+                made.item.level = level;
+                made.item.origin = origin;
+                let (standing, digest) = (made.item.status, made.item.digest.clone());
+                Ok(Decision::Ready(Ready { standing, line: document::line(&made.item)?, code: None, claimless, digest }))
+            }
+            Err(error) => Ok(Decision::Ready(refused(self.survey, number, &error, origin, claimless)?)),
+        }
+    }
+
+    /// The item of an image and what it comes out as, or what it waits for.
+    fn made(&self, number: usize, opened: &Opened) -> Result<Result<Made, Vec<usize>>> {
+        let subject = self.survey.subjects.get(number).ok_or_else(|| Error::new(Code::Bug, "an image was counted and is not there"))?;
+        let index = match &opened.tree {
+            Tree::Index(index) => Some(&**index),
+            _ => None,
+        };
+        let images = opened.tree.images();
+        if images.is_empty() {
+            return Err(Error::new(Code::NotAnImage, "the index holds no runnable image").at(opened.located.shown()));
+        }
+        let request = rebase::Request { names: subject.output.iter().cloned().collect(), ..self.request.clone() };
+        let mut decided: Vec<(&Image, Option<Platformed<'_>>)> = Vec::new();
+        let mut wired: Vec<Option<String>> = Vec::new();
+        let mut waits = Vec::new();
+        for image in images {
+            let standing = stand(image, index, self.targets.bases, None, &request, self.context)?;
+            self.note_ground(standing.old().map(|old| (&old.top, &old.image.descriptor.digest)));
+            let target = match self.targets.of(image, index, &standing)? {
+                Target::Here(found) => found,
+                Target::Subject(other) => match self.states.get(&other) {
+                    None => {
+                        waits.push(other);
+                        continue;
+                    }
+                    Some(State::Stays) => {
+                        let located = self.survey.located(other)?;
+                        let tree = load(&located.source, &located.descriptor, self.context.limits)?;
+                        Box::new((located, tree))
+                    }
+                    Some(State::Moves(moved)) => {
+                        wired.push(self.survey.subjects.get(other).map(|subject| subject.key.clone()));
+                        Box::new((**moved).clone())
+                    }
+                    Some(State::Stopped(reason)) => return Err(held(&self.survey.located(other)?, reason)),
+                },
+            };
+            let (located, tree) = *target;
+            wired.resize(decided.len() + 1, None);
+            let claimed = standing.claimed_name(image, index);
+            let settled = settle(image, index, standing, &located, &tree, opened, &request, self.context)?;
+            if let Some(platformed) = &settled {
+                self.note_ground(Some((&platformed.new.top, &platformed.new.image.descriptor.digest)));
+                let same = platformed.old.as_ref().is_some_and(|old| old.image.descriptor.digest == platformed.new.image.descriptor.digest);
+                if !same {
+                    self.targets.refuse_downgrade(claimed.as_deref(), platformed.old.as_ref(), &platformed.new)?;
+                }
+            }
+            decided.push((image, settled));
+        }
+        if !waits.is_empty() {
+            waits.sort_unstable();
+            waits.dedup();
+            return Ok(Err(waits));
+        }
+        let mut item = item_of(&opened.located, &subject.key, subject.output.clone(), Standing::Move)?;
+        for ((image, platformed), wire) in decided.iter().zip(&wired) {
+            if let Some(platformed) = platformed {
+                item.place(image, platformed, wire.as_ref(), &opened.located.descriptor.digest)?;
+            }
+        }
+        let plan = compose(&request, opened, None, index, decided, Vec::new(), self.context)?;
+        item.finish(&plan);
+        if plan.report.status == Status::Current {
+            item.status = Standing::Current;
+        }
+        Ok(Ok(Made { item, plan }))
+    }
+
+    fn note_ground(&self, digests: Option<(&Digest, &Digest)>) {
+        if let Some((top, manifest)) = digests {
+            let mut ground = self.ground.lock().unwrap_or_else(PoisonError::into_inner);
+            for digest in [top, manifest] {
+                if !ground.contains(digest) {
+                    ground.insert(digest.clone());
+                }
+            }
+        }
+    }
+
+    /// Notes of which image this one was made by an earlier rebase, if that one is here.
+    fn note_origin(&self, tree: &Tree) {
+        let annotations = match tree {
+            Tree::Image(image) => &image.manifest.annotations,
+            Tree::Index(index) => &index.index.annotations,
+            Tree::Collection(_) | Tree::Artifact { .. } => return,
+        };
+        let from = annotations.get(annotation::REBASED_FROM).and_then(|text| text.parse::<Digest>().ok());
+        if let Some(from) = from.filter(|digest| self.survey.with_digest(digest, None).is_some()) {
+            self.rebased.lock().unwrap_or_else(PoisonError::into_inner).insert(from);
+        }
+    }
+
+    /// Notes what those that are waited for have become; with `numbers`, only of those.
+    fn settle_states(&mut self, waits: &[Vec<usize>], decided: &[Decision], numbers: Option<&[usize]>) -> Result<()> {
+        let waited: BTreeSet<usize> = waits.iter().flatten().copied().collect();
+        for number in waited.into_iter().filter(|number| numbers.is_none_or(|numbers| numbers.contains(number))) {
+            let Some(Decision::Ready(ready)) = decided.get(number) else { continue };
+            let ground = ready.code == Some(Code::BaseUnknown) && ready.claimless;
+            let state = match ready.standing {
+                Standing::Move => {
+                    let located = self.survey.located(number)?;
+                    let tree = load(&located.source, &located.descriptor, self.context.limits)?;
+                    let opened = trusted(Opened { located, tree }, TrustPlatform::Refuse)?;
+                    match self.made(number, &opened)? {
+                        Ok(made) => State::Moves(Arc::new(virtual_image(&made.plan, &opened.located, self.context)?)),
+                        Err(_) => return Err(Error::new(Code::Bug, "an image that was decided waits")),
+                    }
+                }
+                Standing::Current | Standing::Base => State::Stays,
+                Standing::Refused if ground => State::Stays,
+                Standing::Refused | Standing::Held => {
+                    let reason = serde_json::from_str::<Item>(&ready.line).ok().and_then(|item| item.reason);
+                    State::Stopped(reason.unwrap_or_else(|| Reason::of(&Finding::new(Code::Bug, "a refusal without a reason"))))
+                }
+            };
+            self.states.insert(number, state);
+        }
+        Ok(())
+    }
+
+    /// Images that others stand on and that stand on nothing are bases; and an image without a name of which another was made by an
+    /// earlier rebase is only the past of that one.
+    fn name_bases(&self, decided: &mut [Decision]) -> Result<()> {
+        let ground = self.ground.lock().unwrap_or_else(PoisonError::into_inner);
+        let rebased = self.rebased.lock().unwrap_or_else(PoisonError::into_inner);
+        for (number, decision) in decided.iter_mut().enumerate() {
+            let Decision::Ready(ready) = decision else { continue };
+            let nameless = self.survey.subjects.get(number).is_some_and(|subject| subject.output.is_none());
+            if nameless && rebased.contains(&ready.digest) {
+                *decision = Decision::Nothing;
+                continue;
+            }
+            if ready.code == Some(Code::BaseUnknown) && ready.claimless && ground.contains(&ready.digest) {
+                let located = self.survey.located(number)?;
+                let subject = self.survey.subjects.get(number).map(|subject| (subject.key.clone(), subject.output.clone()));
+                let Some((key, output)) = subject else { continue };
+                let item = item_of(&located, &key, output, Standing::Base)?;
+                (ready.standing, ready.code, ready.line) = (Standing::Base, None, document::line(&item)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The refusal of an image whose base cannot be had.
+fn held(base: &Located, reason: &Reason) -> Error {
+    Error::new(Code::BatchHeld, "its new base would be the result of an image that is not moved")
+        .expected(Fact::new(base.shown(), "the name of its base"))
+        .found(Fact::new(&reason.code, "the item of that image"))
+        .detail(&reason.message)
+}
+
+/// What an image says it was built from: its annotations, or else the labels of its first platform.
+fn origin(tree: &Tree) -> Origin {
+    let first = tree.images().first().copied();
+    let tops = match tree {
+        Tree::Index(index) => Some(&index.index.annotations),
+        _ => None,
+    };
+    let text = |key: &str| {
+        let maps = [tops, first.map(|image| &image.manifest.annotations), first.map(|image| &image.config.labels)];
+        maps.into_iter().flatten().find_map(|map| map.get(key)).filter(|text| !text.is_empty()).cloned()
+    };
+    Origin { source: text(annotation::SOURCE), revision: text(annotation::REVISION), version: text(annotation::VERSION) }
+}

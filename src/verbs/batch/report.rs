@@ -1,0 +1,58 @@
+//! `batch report`: how far a batch is.
+
+use std::path::Path;
+
+use super::pass::Pass;
+use crate::core::Result;
+use crate::core::fsys::Directory;
+use crate::plan::batch::{Item, Standing};
+use crate::report::batch::{BatchReport, ItemReport, Outcome};
+use crate::verbs::Context;
+use crate::write::journal::{self, Final};
+
+/// Compares a plan with what the journals in an output say.
+///
+/// # Errors
+/// Those of the plan and of the journals.
+pub fn report(plan: &Path, output: &Path, context: Context<'_>) -> Result<BatchReport> {
+    let mut items: Vec<Item> = Vec::new();
+    let pass = Pass::open(plan, context.limits, &mut |item| {
+        items.push(Item { layers: Vec::new(), ..item.clone() });
+        Ok(())
+    })?;
+    let past = match Directory::open(output) {
+        Ok(root) => journal::read(&root, &pass.id)?,
+        // Nothing was written yet.
+        Err(_) => journal::Past::default(),
+    };
+    let mut report = BatchReport { plan: pass.id.clone(), ..BatchReport::default() };
+    for item in items {
+        let record = past.items.get(&item.key).filter(|_| item.status == Standing::Move);
+        let outcome = match (item.status, record.map(|record| record.status)) {
+            (Standing::Move, None) => Outcome::Missing,
+            (Standing::Move, Some(Final::Done)) => Outcome::Moved,
+            (Standing::Move, Some(Final::Failed)) => Outcome::Failed,
+            (Standing::Move, Some(Final::Held)) | (Standing::Held, _) => Outcome::Held,
+            (Standing::Current, _) => Outcome::Current,
+            (Standing::Base, _) => Outcome::Base,
+            (Standing::Refused, _) => Outcome::Refused,
+        };
+        let reason = item.reason.as_ref();
+        report.add(ItemReport {
+            code: record.and_then(|record| record.code.clone()).or_else(|| reason.map(|reason| reason.code.clone())),
+            message: record.and_then(|record| record.message.clone()).or_else(|| reason.map(|reason| reason.message.clone())),
+            base: item.platforms.first().map(|placed| placed.new.name.clone().unwrap_or_else(|| placed.new.digest.to_string())),
+            result: item.result.map(|result| result.digest).filter(|_| outcome == Outcome::Moved),
+            key: item.key,
+            image: item.image,
+            digest: item.digest,
+            name: item.output,
+            level: item.level,
+            outcome,
+            origin: item.origin,
+        });
+    }
+    report.unreadable = pass.end.unreadable;
+    report.not_chosen = pass.end.not_chosen;
+    Ok(report)
+}

@@ -1,0 +1,255 @@
+//! The inputs of a plan that is carried out, opened once, and what each item gives.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::make::virtual_image;
+use super::pass::{Pass, number};
+use crate::core::{Code, Digest, Error, Fact, Finding, Result};
+use crate::oci::Descriptor;
+use crate::plan::base::{Candidate, Prefix, prefix};
+use crate::plan::batch::{BaseItem, Item, Placed, Standing};
+use crate::read::{Image, Located, Source, Tree, load};
+use crate::verbs::rebase::compose::compose;
+use crate::verbs::rebase::decide::Platformed;
+use crate::verbs::rebase::{self, Plan, TrustPlatform, trusted};
+use crate::verbs::{Context, Opened};
+
+/// Values that are made once, by whoever asks first; who asks meanwhile waits.
+#[derive(Debug)]
+pub(super) struct Once<K, V>(Mutex<HashMap<K, Arc<OnceLock<V>>>>);
+
+impl<K, V> Default for Once<K, V> {
+    fn default() -> Self {
+        Self(Mutex::new(HashMap::new()))
+    }
+}
+
+impl<K: Hash + Eq, V: Clone> Once<K, V> {
+    pub(super) fn get(&self, key: K, make: impl FnOnce() -> V) -> V {
+        let place = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
+        place.get_or_init(make).clone()
+    }
+}
+
+/// A source with its entries by digest.
+#[derive(Debug)]
+struct Indexed {
+    source: Arc<Source>,
+    by_digest: HashMap<Digest, u32>,
+}
+
+/// What another thread found out, good or bad.
+type Shared<T> = std::result::Result<Arc<T>, Box<Finding>>;
+
+/// Makes what items give.
+pub(super) struct Workshop<'a> {
+    pub(super) pass: &'a Pass,
+    /// Where relative paths of the plan begin.
+    root: Option<PathBuf>,
+    request: rebase::Request,
+    context: Context<'a>,
+    sources: Once<String, Shared<Indexed>>,
+    bases: Once<(String, Digest), Shared<(Located, Tree)>>,
+    results: Once<u64, Shared<(Located, Tree)>>,
+}
+
+impl<'a> Workshop<'a> {
+    pub(super) fn new(pass: &'a Pass, root: Option<&Path>, context: Context<'a>) -> Self {
+        let request = rebase::Request { prefer: pass.header.settings.prefer.clone(), ..rebase::Request::of("") };
+        Self {
+            pass,
+            root: root.map(Path::to_owned),
+            request,
+            context,
+            sources: Once::default(),
+            bases: Once::default(),
+            results: Once::default(),
+        }
+    }
+
+    fn source(&self, path: &str) -> Result<Arc<Indexed>> {
+        let opened = self.sources.get(path.to_owned(), || {
+            let place = self.root.as_deref().map_or_else(|| PathBuf::from(path), |root| root.join(path));
+            let source = Source::open(&place, self.context.limits).map_err(|error| Box::new(error.into_finding()))?;
+            let mut by_digest = HashMap::with_capacity(source.index.manifests.len());
+            for (position, entry) in (0..).zip(&source.index.manifests) {
+                by_digest.entry(entry.digest.clone()).or_insert(position);
+            }
+            Ok(Arc::new(Indexed { source, by_digest }))
+        });
+        opened.map_err(|finding| {
+            let missing = matches!(finding.code, Code::Io | Code::RefPathMissing);
+            let error = Error::of(*finding);
+            if missing {
+                Error::new(Code::BatchInputChanged, "a source that the plan names is not there")
+                    .at(path)
+                    .detail(error)
+                    .hint("Run where the inputs lie as they did, or say where with --root DIR.")
+            } else {
+                error
+            }
+        })
+    }
+
+    /// The entry of a source with this digest, preferably the one with this name.
+    fn located(&self, path: &str, digest: &Digest, name: Option<&str>) -> Result<Located> {
+        let indexed = self.source(path)?;
+        let entries = &indexed.source.index.manifests;
+        let first = indexed.by_digest.get(digest).and_then(|position| entries.get(usize::try_from(*position).ok()?));
+        let entry = match first {
+            Some(entry) if entry.name() == name => Some(entry.clone()),
+            Some(entry) => Some(entries.iter().find(|other| other.digest == *digest && other.name() == name).unwrap_or(entry).clone()),
+            // Bases need not be listed.
+            None => self.unlisted(&indexed.source, digest)?,
+        };
+        let Some(descriptor) = entry else {
+            let now = name.and_then(|name| entries.iter().find(|entry| entry.names().any(|own| own == name)));
+            let found = now.map_or_else(|| "no such image".to_owned(), |entry| entry.digest.to_string());
+            return Err(Error::new(Code::BatchInputChanged, "an image is no longer what it was when the plan was made")
+                .at(name.map_or_else(|| path.to_owned(), |name| format!("{path}:{name}")))
+                .expected(Fact::new(digest, "the plan"))
+                .found(Fact::new(found, "index.json")));
+        };
+        let name = descriptor.name().or(name).map(str::to_owned);
+        Ok(Located { source: Arc::clone(&indexed.source), descriptor, name })
+    }
+
+    fn unlisted(&self, source: &Arc<Source>, digest: &Digest) -> Result<Option<Descriptor>> {
+        let reference = crate::read::Reference {
+            text: String::new(),
+            transport: None,
+            path: source.path.clone(),
+            name: None,
+            digest: Some(digest.clone()),
+            other_splits: Vec::new(),
+        };
+        match crate::read::locate_among(&reference, std::slice::from_ref(source), self.context.limits) {
+            Ok(located) => Ok(Some(located.descriptor)),
+            Err(error) if error.code() == Code::RefNotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn base(&self, base: &BaseItem) -> Result<Arc<(Located, Tree)>> {
+        if let Some(key) = &base.item {
+            return self.result(number(key)?);
+        }
+        let invalid = || Error::new(Code::BatchPlanInvalid, "the plan names a base and not where it lies").at(&base.digest);
+        let path = base.source.as_ref().ok_or_else(invalid)?;
+        let read = self.bases.get((path.clone(), base.digest.clone()), || {
+            let read = || {
+                let located = self.located(path, &base.digest, base.name.as_deref())?;
+                let tree = load(&located.source, &located.descriptor, self.context.limits)?;
+                Ok(Arc::new((located, tree)))
+            };
+            read().map_err(|error: Error| Box::new(error.into_finding()))
+        });
+        read.map_err(|finding| Error::of(*finding))
+    }
+
+    /// What an item gives, for those that stand on it. A shard makes what it needs of others here, and writes nothing of it.
+    ///
+    /// # Errors
+    /// `batch.held` if it cannot be had.
+    pub(super) fn result(&self, key: u64) -> Result<Arc<(Located, Tree)>> {
+        let entry = self.pass.with_key(key).ok_or_else(|| {
+            Error::new(Code::BatchHeld, "the item that it waits for is not in the plan").found(Fact::new(super::pass::key(key), "the plan"))
+        })?;
+        let made = self.results.get(key, || {
+            let make = || {
+                let item = self.pass.item(entry)?;
+                let (plan, from) = self.make(&item)?;
+                virtual_image(&plan, &from, self.context).map(Arc::new)
+            };
+            make().map_err(|error| Box::new(error.into_finding()))
+        });
+        made.map_err(|finding| {
+            Error::new(Code::BatchHeld, "its new base would be the result of an item that cannot be done")
+                .found(Fact::new(finding.code.slug(), finding.place.clone().unwrap_or_else(|| super::pass::key(key))))
+                .detail(&finding.message)
+        })
+    }
+
+    /// What an item gives, exactly what the plan promises.
+    ///
+    /// # Errors
+    /// `batch.*`, and those of documents that cannot be read.
+    pub(super) fn make(&self, item: &Item) -> Result<(Plan, Located)> {
+        if item.status != Standing::Move {
+            return Err(Error::new(Code::BatchHeld, "the item that it waits for is not one that is moved").at(&item.image));
+        }
+        let located = self.located(&item.source, &item.digest, item.name.as_deref())?;
+        let tree = load(&located.source, &located.descriptor, self.context.limits)?;
+        let opened = trusted(Opened { located, tree }, TrustPlatform::Refuse)?;
+        let index = match &opened.tree {
+            Tree::Index(index) => Some(&**index),
+            _ => None,
+        };
+        let request = rebase::Request { names: item.output.iter().cloned().collect(), ..self.request.clone() };
+        let mut decided: Vec<(&Image, Option<Platformed<'_>>)> = Vec::new();
+        for image in opened.tree.images() {
+            let own = &image.descriptor.digest;
+            let placed = item.platforms.iter().find(|placed| placed.manifest.as_ref().unwrap_or(&item.digest) == own);
+            let placed = placed.ok_or_else(|| {
+                Error::new(Code::BatchPlanInvalid, "the plan does not say what becomes of a platform")
+                    .at(&item.image)
+                    .found(Fact::new(own, "the image"))
+            })?;
+            decided.push((image, Some(self.platformed(image, placed)?)));
+        }
+        let plan = compose(&request, &opened, None, index, decided, Vec::new(), self.context)?;
+        let expected = item.result.as_ref().map(|result| &result.digest);
+        let found = plan.report.result.as_ref().map(|result| &result.digest);
+        if expected != found {
+            let shown = |digest: Option<&Digest>| digest.map_or_else(|| "nothing".to_owned(), Digest::to_string);
+            return Err(Error::new(Code::BatchOutputDiffers, "what came out is not what the plan promises")
+                .at(&item.image)
+                .expected(Fact::new(shown(expected), "the plan"))
+                .found(Fact::new(shown(found), "the rebase")));
+        }
+        Ok((plan, opened.located))
+    }
+
+    fn platformed<'i>(&self, image: &'i Image, placed: &Placed) -> Result<Platformed<'i>> {
+        let old = placed.old.as_ref().map(|old| self.base(old).and_then(|found| candidate(old, &found))).transpose()?;
+        let new = self.base(&placed.new).and_then(|found| candidate(&placed.new, &found))?;
+        let proofs = match old.as_ref().map(|old| prefix(image, &old.image)) {
+            None => Vec::new(),
+            Some(Prefix::Proven(proofs)) if proofs.len() == placed.seam => proofs,
+            Some(_) => {
+                return Err(Error::new(Code::BaseMismatch, "the image does not stand on the old base that the plan names")
+                    .at(&image.descriptor.digest)
+                    .found(Fact::new(old.as_ref().map(|old| old.reference.clone()).unwrap_or_default(), "the plan")));
+            }
+        };
+        Ok(Platformed {
+            app: image,
+            old,
+            evidence: None,
+            proofs,
+            seam: placed.seam,
+            new,
+            base_name: placed.base_name.clone(),
+            inflated: std::collections::BTreeSet::new(),
+            names_its_base: false,
+            findings: Vec::new(),
+        })
+    }
+}
+
+/// The image of a base for a platform.
+fn candidate(base: &BaseItem, found: &(Located, Tree)) -> Result<Candidate> {
+    let (located, tree) = found;
+    let manifest = base.manifest.as_ref().unwrap_or(&base.digest);
+    let image = tree.images().into_iter().find(|image| image.descriptor.digest == *manifest);
+    let image = image.filter(|_| tree.descriptor().digest == base.digest).ok_or_else(|| {
+        Error::new(Code::BatchInputChanged, "a base is no longer what it was when the plan was made")
+            .at(located.shown())
+            .expected(Fact::new(manifest, "the plan"))
+            .found(Fact::new(&tree.descriptor().digest, "the source"))
+    })?;
+    Ok(Candidate { image: image.clone(), reference: located.shown(), names: base.name.iter().cloned().collect(), top: base.digest.clone() })
+}

@@ -1,0 +1,105 @@
+//! A gate over many images, and an inventory of them.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+
+use super::inherited::{Base, Inheritance, earliest_end};
+use super::show::subject_report;
+use super::state::{Reader, Subject};
+use crate::core::{Finding, Result};
+use crate::plan::lifecycle::policy::{Policy, Verdict, evaluate};
+use crate::plan::lifecycle::time::Moment;
+use crate::read::{Located, Tree};
+use crate::report::lifecycle::check::{CheckReport, InventoryReport, Item, Judged};
+use crate::verbs::Context;
+use crate::verbs::base::each_image;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// Where images lie.
+    pub paths: Vec<String>,
+    /// Where bases lie.
+    pub bases: Vec<String>,
+    /// Rules from names of bases to places.
+    pub map: Vec<String>,
+    /// As of when.
+    pub now: Moment,
+}
+
+/// Asks the gate about every image below the paths and about each of its platforms.
+///
+/// # Errors
+/// Those of paths that cannot be opened; an image that cannot be read is a finding.
+pub fn check(query: &Check, policy: &Policy, context: Context<'_>) -> Result<CheckReport> {
+    let mut report = CheckReport {
+        at: query.now,
+        deny: policy.deny.clone(),
+        grace: policy.grace.seconds(),
+        items: Vec::new(),
+        checked: 0,
+        denied: 0,
+        in_grace: 0,
+        unknown: 0,
+        authenticated: false,
+        findings: Vec::new(),
+    };
+    let findings = each_subject(query, context, &mut |located, subject, bases| {
+        let Verdict { denied, in_grace } = evaluate(policy, &subject.resolution, earliest_end(bases), query.now);
+        // An index of which nobody speaks is what its platforms are.
+        let unknown = subject.resolution.standing.is_none() && subject.index.is_none();
+        let denied = if subject.index.is_some() && subject.resolution.standing.is_none() { Vec::new() } else { denied };
+        report.checked += 1;
+        report.denied += usize::from(!denied.is_empty());
+        report.in_grace += usize::from(denied.is_empty() && !in_grace.is_empty());
+        report.unknown += usize::from(unknown);
+        if unknown || !denied.is_empty() || !in_grace.is_empty() {
+            report.items.push(Judged { image: located.shown(), subject: subject_report(subject, bases, query.now), denied, in_grace });
+        }
+    })?;
+    report.findings = findings;
+    Ok(report)
+}
+
+/// Every image below the paths and each of its platforms, with what holds of it.
+///
+/// # Errors
+/// Those of paths that cannot be opened; an image that cannot be read is a finding.
+pub fn report(query: &Check, context: Context<'_>) -> Result<InventoryReport> {
+    let mut report = InventoryReport { at: query.now, items: Vec::new(), findings: Vec::new() };
+    report.findings = each_subject(query, context, &mut |located, subject, bases| {
+        report.items.push(Item { image: located.shown(), subject: subject_report(subject, bases, query.now) });
+    })?;
+    Ok(report)
+}
+
+type Visit<'v> = dyn FnMut(&Located, &Subject<'_>, &[Base]) + 'v;
+
+/// Calls `visit` for every index and every platform, once in each source.
+fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    let mut readers: HashMap<PathBuf, Reader<'_>> = HashMap::new();
+    let mut inheritance = Inheritance::new(&query.bases, &query.map, query.now, context)?;
+    let mut seen = BTreeSet::new();
+    let mut spoken = Vec::new();
+    each_image(&query.paths, context, &mut findings, &mut |located, tree| {
+        let source = &located.source;
+        let reader = readers.entry(source.path.clone()).or_insert_with(|| Reader::new(source, query.now, context));
+        let index = match tree {
+            Tree::Index(index) => Some(&**index),
+            _ => None,
+        };
+        for mut subject in reader.subjects(tree) {
+            // An image that several names lead to is asked about once.
+            if !seen.insert((source.path.clone(), subject.descriptor.digest.clone())) {
+                continue;
+            }
+            let bases = inheritance.below(&mut subject, index)?;
+            visit(located, &subject, &bases);
+            spoken.append(&mut subject.findings);
+        }
+        Ok(Vec::new())
+    })?;
+    findings.extend(spoken);
+    Ok(findings)
+}

@@ -1,0 +1,61 @@
+//! Leaves one statement of each type on an image.
+
+use super::set::{Making, refuse_archive};
+use super::state::Reader;
+use crate::core::Result;
+use crate::plan::lifecycle::compact::compact as decide;
+use crate::plan::lifecycle::profile::Profile;
+use crate::plan::lifecycle::time::Moment;
+use crate::report::lifecycle::set::{CompactReport, Compacted, Removed};
+use crate::verbs::{Context, open};
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Compact {
+    /// The image.
+    pub image: String,
+    /// For which readers a new statement is made, where one is needed.
+    pub profile: Option<Profile>,
+    /// Who says so.
+    pub issuer: Option<String>,
+    /// Only tell.
+    pub dry_run: bool,
+    /// When.
+    pub now: Moment,
+}
+
+/// Takes statements that do not count off the lists of an image and its platforms. Their blobs stay until they are collected.
+///
+/// # Errors
+/// As [`super::set`].
+pub fn compact(request: &Compact, context: Context<'_>) -> Result<CompactReport> {
+    let opened = open(&request.image, context)?;
+    refuse_archive(&opened.located.source, "lifecycle compact")?;
+    let reader = Reader::new(&opened.located.source, request.now, context);
+    let mut making = Making::new(request.now, request.profile.clone(), request.issuer.clone());
+    let mut subjects = Vec::new();
+    let mut findings = Vec::new();
+    for mut subject in reader.subjects(&opened.tree) {
+        findings.append(&mut subject.findings);
+        let done = decide(&subject.statements, request.now);
+        let remove: Vec<_> = done.remove.iter().map(|(digest, _)| digest.clone()).collect();
+        let statement = if let Some((says, _)) = done.write {
+            Some(making.make(&subject, says, remove)?.0)
+        } else {
+            if !remove.is_empty() {
+                making.refer(&subject, Vec::new(), remove);
+            }
+            None
+        };
+        subjects.push(Compacted {
+            digest: subject.descriptor.digest.clone(),
+            platform: subject.platform().cloned(),
+            kept: done.keep,
+            removed: done.remove.into_iter().map(|(digest, reason)| Removed { digest, reason }).collect(),
+            statement,
+        });
+    }
+    let changed = if request.dry_run { false } else { making.commit(&opened.located.source, context)? };
+    findings.append(&mut making.findings);
+    Ok(CompactReport { image: opened.located.shown(), at: request.now, subjects, dry_run: request.dry_run, changed, findings })
+}

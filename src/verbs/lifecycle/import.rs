@@ -1,0 +1,142 @@
+//! Makes the statements that a published list of ends of life asks for.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::set::{Making, refuse_archive};
+use super::state::{Reader, Subject};
+use crate::core::fsys::{File, shown};
+use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::oci::{ImageName, annotation};
+use crate::plan::lifecycle::change::Change;
+use crate::plan::lifecycle::import::{Import as List, import as read};
+use crate::plan::lifecycle::profile::Profile;
+use crate::plan::lifecycle::time::Moment;
+use crate::read::{Located, Source};
+use crate::report::lifecycle::set::{ImportReport, Imported};
+use crate::verbs::Context;
+use crate::verbs::base::each_image;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Import {
+    /// The list.
+    pub file: PathBuf,
+    /// Where images lie.
+    pub paths: Vec<String>,
+    /// The product of a list that does not say it.
+    pub product: Option<String>,
+    /// For which readers.
+    pub profile: Option<Profile>,
+    /// Who says so.
+    pub issuer: Option<String>,
+    /// Only tell.
+    pub dry_run: bool,
+    /// When.
+    pub now: Moment,
+}
+
+/// Reads the list and states what it says on every image that it speaks of. By digest that is exact. By product it is decided by
+/// the name of the image, and by its tag or version: an image called `debian:12.5` belongs to cycle 12 of debian.
+///
+/// # Errors
+/// `lifecycle.import`, `json.*`, `usage.output` for archives, those of paths and of writing. Each layout is changed at once; a layout
+/// that fails leaves those before it changed.
+pub fn import(request: &Import, context: Context<'_>) -> Result<ImportReport> {
+    let bytes = File::open(&request.file)?.read_all(context.limits.index_bytes)?.ok_or_else(|| {
+        Error::new(Code::DocTooLarge, "the list is too large")
+            .at(shown(&request.file))
+            .expected(Fact::new(format!("at most {} bytes", context.limits.index_bytes), "the limits"))
+    })?;
+    let list = read(&bytes, request.product.as_deref(), context.limits).map_err(|error| error.at(shown(&request.file)))?;
+    let wanted = Wanted::new(&list);
+    let mut report = ImportReport {
+        file: shown(&request.file),
+        at: request.now,
+        images: Vec::new(),
+        not_here: Vec::new(),
+        unmatched: 0,
+        dry_run: request.dry_run,
+        changed: false,
+        findings: list.findings.clone(),
+    };
+    let mut places: Vec<(Arc<Source>, Making<'_>)> = Vec::new();
+    let mut readers: HashMap<PathBuf, Reader<'_>> = HashMap::new();
+    let mut met: BTreeSet<Digest> = BTreeSet::new();
+    let mut done: BTreeSet<(PathBuf, Digest)> = BTreeSet::new();
+    let mut findings = Vec::new();
+    each_image(&request.paths, context, &mut findings, &mut |located, tree| {
+        let source = &located.source;
+        if !done.insert((source.path.clone(), located.descriptor.digest.clone())) {
+            return Ok(Vec::new());
+        }
+        let reader = readers.entry(source.path.clone()).or_insert_with(|| Reader::new(source, request.now, context));
+        let subjects = reader.subjects(tree);
+        let by_product = subjects.first().and_then(|top| wanted.by_product(located, top));
+        let mut matched: Vec<(&Subject<'_>, &Change, String)> = Vec::new();
+        for subject in &subjects {
+            met.insert(subject.descriptor.digest.clone());
+            let by_digest = wanted.digests.get(&subject.descriptor.digest).map(|change| (*change, subject.descriptor.digest.to_string()));
+            matched.extend(by_digest.or_else(|| by_product.clone()).map(|(change, why)| (subject, change, why)));
+        }
+        let Some(why) = matched.first().map(|(_, _, why)| why.clone()) else {
+            report.unmatched += 1;
+            return Ok(Vec::new());
+        };
+        if !request.dry_run {
+            refuse_archive(source, "lifecycle import")?;
+        }
+        let position = places.iter().position(|(known, _)| known.path == source.path).unwrap_or_else(|| {
+            places.push((Arc::clone(source), Making::new(request.now, request.profile.clone(), request.issuer.clone())));
+            places.len() - 1
+        });
+        let Some((_, making)) = places.get_mut(position) else { return Ok(Vec::new()) };
+        for (subject, change, _) in matched {
+            making.state(subject, change)?;
+        }
+        report.images.push(Imported { image: located.shown(), matched: why, subjects: std::mem::take(&mut making.subjects) });
+        Ok(Vec::new())
+    })?;
+    report.findings.extend(findings);
+    report.not_here = wanted.digests.keys().filter(|digest| !met.contains(*digest)).cloned().collect();
+    for (source, making) in &mut places {
+        if !request.dry_run {
+            report.changed |= making.commit(source, context)?;
+        }
+        report.findings.append(&mut making.findings);
+    }
+    if report.images.is_empty() && met.is_empty() {
+        return Err(Error::new(Code::NotAnImage, "there is no image below the paths").details(request.paths.iter().cloned()));
+    }
+    Ok(report)
+}
+
+/// A list by what it speaks of.
+struct Wanted<'l> {
+    digests: BTreeMap<Digest, &'l Change>,
+    list: &'l List,
+}
+
+impl<'l> Wanted<'l> {
+    fn new(list: &'l List) -> Self {
+        // Of several entries for one digest the last counts, as in the tool that reads these lists.
+        Self { digests: list.by_digest.iter().map(|(digest, change)| (digest.clone(), change)).collect(), list }
+    }
+
+    /// What the list says of an image by its names.
+    fn by_product(&self, located: &Located, top: &Subject<'_>) -> Option<(&'l Change, String)> {
+        let version = top.own(annotation::VERSION);
+        for name in located.descriptor.names() {
+            let name = ImageName::parse(name);
+            for product in self.list.products.iter().filter(|product| product.name.eq_ignore_ascii_case(name.short_repository())) {
+                let cycle =
+                    name.tag.and_then(|tag| product.cycle_of(tag)).or_else(|| version.and_then(|version| product.cycle_of(version)));
+                if let Some(cycle) = cycle {
+                    return cycle.change.as_ref().map(|change| (change, format!("{} {}", product.name, cycle.name)));
+                }
+            }
+        }
+        None
+    }
+}

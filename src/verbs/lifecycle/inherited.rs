@@ -1,0 +1,140 @@
+//! What an image inherits from its base, and from the bases below that.
+
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use super::state::{Reader, Subject, places};
+use crate::core::{Digest, Result};
+use crate::oci::Descriptor;
+use crate::plan::base::{Candidate, Decision, decide};
+use crate::plan::lifecycle::declared::declared;
+use crate::plan::lifecycle::field::{Field, Status, when};
+use crate::plan::lifecycle::resolve::{Resolution, resolve};
+use crate::plan::lifecycle::time::{Moment, When};
+use crate::read::{Image, ImageIndex};
+use crate::verbs::Context;
+use crate::verbs::base::show_image;
+use crate::verbs::bases::Bases;
+
+/// How many bases below each other are followed. Nobody has more than five.
+const MOST: usize = 32;
+
+/// A base and what holds of it.
+#[derive(Debug, Clone)]
+pub(super) struct Base {
+    /// Where it lies.
+    pub(super) reference: String,
+    /// The digest of its manifest for the platform.
+    pub(super) digest: Digest,
+    /// How far down it is: 1 for the base of the image.
+    pub(super) depth: usize,
+    /// What holds of it.
+    pub(super) resolution: Resolution,
+}
+
+/// Finds bases, and what is said of them.
+pub(super) struct Inheritance<'a> {
+    bases: Bases,
+    /// Whether bases are looked for by their layers too: only where the caller named places to look in. Comparing with every
+    /// image of a large layout takes longer than all the rest.
+    by_layers: bool,
+    readers: HashMap<PathBuf, Reader<'a>>,
+    now: Moment,
+    context: Context<'a>,
+}
+
+impl std::fmt::Debug for Inheritance<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Inheritance").field("bases", &self.bases).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Inheritance<'a> {
+    /// Looks in `paths`, and beside the image itself for what it names.
+    pub(super) fn new(paths: &[String], map: &[String], now: Moment, context: Context<'a>) -> Result<Self> {
+        let bases = Bases::open(paths, map, context)?;
+        Ok(Self { bases, by_layers: !paths.is_empty(), readers: HashMap::new(), now, context })
+    }
+
+    /// The bases below the image, the nearest first; marks in `subject` what it has from the first of them.
+    pub(super) fn below(&mut self, subject: &mut Subject<'_>, index: Option<&ImageIndex>) -> Result<Vec<Base>> {
+        let Some(image) = subject.image else { return Ok(Vec::new()) };
+        self.bases.also(&image.source);
+        let mut chain: Vec<Candidate> = Vec::new();
+        let mut seen = BTreeSet::from([image.descriptor.digest.clone()]);
+        while chain.len() < MOST {
+            let (above, index) = match chain.last() {
+                None => (image, index),
+                Some(candidate) => (&candidate.image, None),
+            };
+            let Some(candidate) = self.base(above, index)? else { break };
+            if !seen.insert(candidate.image.descriptor.digest.clone()) {
+                break;
+            }
+            chain.push(candidate);
+        }
+        if let Some(nearest) = chain.first() {
+            mark(subject, &nearest.image, self.now);
+        }
+        // A base has labels from the one below it, as the image has them from the base.
+        let below = chain.iter().skip(1).map(|candidate| Some(&candidate.image)).chain([None]);
+        Ok((1..).zip(chain.iter().zip(below)).map(|(depth, (candidate, below))| self.said(candidate, below, depth)).collect())
+    }
+
+    fn base(&self, image: &Image, index: Option<&ImageIndex>) -> Result<Option<Candidate>> {
+        if self.by_layers {
+            return show_image(image, index, &self.bases).map(|(_, base)| base);
+        }
+        let evidence = self.bases.judge_claims(image, index)?;
+        Ok(match decide(image, &evidence) {
+            Decision::Base(chosen) => crate::plan::base::candidate(chosen).cloned(),
+            Decision::Conflict(..) | Decision::Ambiguous(_) | Decision::Unknown => None,
+        })
+    }
+
+    /// What holds of a base: by statements on its manifest, else by those on the index that it was found under, else by itself.
+    fn said(&mut self, candidate: &Candidate, below: Option<&Image>, depth: usize) -> Base {
+        let source = &candidate.image.source;
+        let (now, context) = (self.now, self.context);
+        let reader = self.readers.entry(source.path.clone()).or_insert_with(|| Reader::new(source, now, context));
+        let mut own = reader.image(&candidate.image, true);
+        if let Some(below) = below {
+            mark(&mut own, below, now);
+        }
+        let mut resolution = own.resolution;
+        if resolution.speaker().is_none() && candidate.top != candidate.image.descriptor.digest {
+            let top = source.index.manifests.iter().find(|entry| entry.digest == candidate.top);
+            let mut findings = Vec::new();
+            let statements = top.map(|top: &Descriptor| reader.statements(top, &[], &mut findings).0).unwrap_or_default();
+            let through = resolve(&statements, &[], now);
+            if through.speaker().is_some() {
+                resolution = through;
+            }
+        }
+        Base { reference: candidate.reference.clone(), digest: candidate.image.descriptor.digest.clone(), depth, resolution }
+    }
+}
+
+/// Marks what the image says because its base says it, and resolves again without it.
+fn mark(subject: &mut Subject<'_>, base: &Image, now: Moment) {
+    let Some(image) = subject.image else { return };
+    let (declared, _) = declared(places(image), Some(places(base)));
+    subject.declared = declared;
+    if subject.through.is_none() {
+        subject.resolution = resolve(&subject.statements, &subject.declared, now);
+    }
+}
+
+/// The earliest end of life among the bases; one that has come without a date is the earliest.
+pub(super) fn earliest_end(bases: &[Base]) -> Option<When> {
+    let ends = bases.iter().filter_map(|base| {
+        let record = base.resolution.record();
+        let by_status = (base.resolution.standing == Some(Status::EndOfLife)).then_some(When::Already);
+        when(&record, Field::EndOfLife).or(by_status)
+    });
+    ends.filter(|end| matches!(end, When::At(_) | When::Already)).min_by_key(|end| match end {
+        When::At(moment) => Some(*moment),
+        _ => None,
+    })
+}

@@ -1,0 +1,110 @@
+//! What holds of an image, and what was ever said of it.
+
+use super::inherited::{Base, Inheritance};
+use super::state::{Reader, Subject};
+use crate::core::Result;
+use crate::oci::Platform;
+use crate::plan::lifecycle::time::Moment;
+use crate::read::Tree;
+use crate::report::lifecycle::show::{HistoryReport, InheritedReport, ShowReport, StatementReport, SubjectHistory, SubjectReport};
+use crate::verbs::{Context, open};
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Show {
+    /// The image.
+    pub image: String,
+    /// Where bases lie.
+    pub bases: Vec<String>,
+    /// Rules from names of bases to places.
+    pub map: Vec<String>,
+    /// One platform only.
+    pub platform: Option<Platform>,
+    /// As of when.
+    pub now: Moment,
+}
+
+/// What holds of an image and of each of its platforms, each value with who says it, and what its bases say.
+///
+/// # Errors
+/// Those of references and documents, and of places of bases.
+pub fn show(query: &Show, context: Context<'_>) -> Result<ShowReport> {
+    let opened = open(&query.image, context)?;
+    let reader = Reader::new(&opened.located.source, query.now, context);
+    let mut inheritance = Inheritance::new(&query.bases, &query.map, query.now, context)?;
+    let mut report = ShowReport { image: opened.located.shown(), at: query.now, subjects: Vec::new(), findings: Vec::new() };
+    let index = match &opened.tree {
+        Tree::Index(index) => Some(&**index),
+        _ => None,
+    };
+    for mut subject in chosen(&opened, &reader, query.platform.as_ref())? {
+        let bases = inheritance.below(&mut subject, index)?;
+        report.findings.append(&mut subject.findings);
+        report.subjects.push(subject_report(&subject, &bases, query.now));
+    }
+    Ok(report)
+}
+
+/// Every statement on an image and on its platforms, and what became of each.
+///
+/// # Errors
+/// Those of references and documents.
+pub fn history(query: &Show, context: Context<'_>) -> Result<HistoryReport> {
+    let opened = open(&query.image, context)?;
+    let reader = Reader::new(&opened.located.source, query.now, context);
+    let mut report = HistoryReport { image: opened.located.shown(), at: query.now, subjects: Vec::new(), findings: Vec::new() };
+    for mut subject in chosen(&opened, &reader, query.platform.as_ref())? {
+        report.findings.append(&mut subject.findings);
+        let mut statements: Vec<StatementReport> = subject
+            .statements
+            .iter()
+            .map(|statement| StatementReport::of(statement, subject.resolution.roles.get(&statement.digest)))
+            .collect();
+        // The latest first; those without a time last.
+        statements.sort_by(|one, other| (&other.made, &one.digest).cmp(&(&one.made, &other.digest)));
+        report.subjects.push(SubjectHistory {
+            digest: subject.descriptor.digest.clone(),
+            platform: subject.platform().cloned(),
+            standing: subject.resolution.standing.into(),
+            ambiguous: subject.resolution.ambiguous,
+            statements,
+        });
+    }
+    Ok(report)
+}
+
+fn chosen<'t>(opened: &'t crate::verbs::Opened, reader: &Reader<'_>, platform: Option<&Platform>) -> Result<Vec<Subject<'t>>> {
+    let mut subjects = reader.subjects(&opened.tree);
+    if platform.is_some() {
+        let digest = &opened.image(platform)?.descriptor.digest;
+        subjects.retain(|subject| subject.descriptor.digest == *digest);
+    }
+    Ok(subjects)
+}
+
+/// What holds of one subject, for reports.
+pub(super) fn subject_report(subject: &Subject<'_>, bases: &[Base], now: Moment) -> SubjectReport {
+    SubjectReport {
+        digest: subject.descriptor.digest.clone(),
+        platform: subject.platform().cloned(),
+        standing: subject.resolution.standing.into(),
+        ambiguous: subject.resolution.ambiguous,
+        future: subject.resolution.future,
+        through: subject.through.clone(),
+        values: subject.resolution.fields.iter().map(|(field, held)| (*field, held).into()).collect(),
+        declared: subject.declared.iter().map(Into::into).collect(),
+        inherited: bases
+            .iter()
+            .map(|base| InheritedReport {
+                base: base.reference.clone(),
+                digest: base.digest.clone(),
+                depth: base.depth,
+                standing: base.resolution.standing.into(),
+                values: base.resolution.fields.iter().map(|(field, held)| (*field, held).into()).collect(),
+            })
+            .collect(),
+        statements: subject.statements.len(),
+        signed: subject.signed,
+        days_left: subject.resolution.days_left(now),
+    }
+}

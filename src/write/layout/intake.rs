@@ -1,0 +1,293 @@
+//! Blobs of many images into a layout: taken from several threads, flushed together, named, and only then reported.
+//!
+//! A single commit flushes for its own blobs and exchanges the index. Ten thousand of those would flush ten thousand times. An
+//! [`Intake`] holds staged blobs without names until [`Intake::publish`]: one flush of the file system, then all the names, then a
+//! flush of the directory. Blobs that nobody publishes were never there. What holds for one commit holds for it too: no name before
+//! the bytes are on the disk, no trust in a name that is there already.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use super::blobs::{Outcome, Stored, shelf};
+use super::{FLUSHED_SINGLY, Layout};
+use crate::core::event::Events;
+use crate::core::fsys::{File, Stamp, StoreLock, WriteDirectory, many_open_files};
+use crate::core::{Algorithm, Code, Digest, Error, Result};
+use crate::write::Committed;
+use crate::write::payload::Payload;
+
+/// Whose fault it is that a blob could not be taken.
+#[derive(Debug)]
+pub enum Trouble {
+    /// The source's: other images are not concerned.
+    Input(Error),
+    /// The target's: nothing more can be written.
+    Output(Error),
+}
+
+/// Takes blobs for a layout.
+#[derive(Debug)]
+pub struct Intake<'l> {
+    layout: &'l Layout,
+    root: &'l WriteDirectory,
+    shelves: Mutex<HashMap<Algorithm, Arc<WriteDirectory>>>,
+    /// Whether a blob was taken. Who asks for the same one meanwhile waits.
+    taken: Mutex<HashMap<Digest, Arc<OnceLock<bool>>>>,
+    waiting: Mutex<Vec<Waiting<'l>>>,
+    done: Mutex<Done>,
+    /// Whether files of other layouts on this file system, to which names are given, were flushed.
+    flushed: OnceLock<()>,
+    most: usize,
+    _store: StoreLock,
+}
+
+struct Waiting<'l> {
+    digest: Digest,
+    size: u64,
+    outcome: Outcome<'l>,
+    noted: bool,
+}
+
+impl std::fmt::Debug for Waiting<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.digest.fmt(formatter)
+    }
+}
+
+/// What was published since somebody last asked.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// The figures.
+    pub committed: Committed,
+    /// Blobs that are the same file as in their source, and their bytes.
+    pub linked: (u64, u64),
+    /// Layers with what identifies each file.
+    pub stamps: Vec<(Digest, Stamp)>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Layout {
+    /// Makes the directory, if it is not there, and gets ready to take blobs. The index is left alone.
+    ///
+    /// # Errors
+    /// `layout.*`, `usage.output`, `path.*`, `write.busy`, `io`.
+    pub fn intake(&self) -> Result<Intake<'_>> {
+        let root = self.prepare()?;
+        Ok(Intake {
+            layout: self,
+            root,
+            shelves: Mutex::default(),
+            taken: Mutex::default(),
+            waiting: Mutex::default(),
+            done: Mutex::default(),
+            flushed: OnceLock::new(),
+            most: many_open_files(),
+            _store: StoreLock::shared(root, self.options.lock_timeout)?,
+        })
+    }
+
+    /// Makes the directory, if it is not there; gives it.
+    ///
+    /// # Errors
+    /// `usage.output`, `io`.
+    pub fn prepare(&self) -> Result<&WriteDirectory> {
+        if self.open()?.is_none() {
+            let (parent, name) = self.place()?;
+            parent.make_directory(name)?;
+            parent.sync()?;
+        }
+        self.open()?.ok_or_else(|| self.unusable())
+    }
+
+    /// Notes that the blob is the file with this stamp and was verified: it is not hashed again while the file stays the same.
+    pub fn trust(&self, digest: &Digest, stamp: Stamp) {
+        locked(&self.known).insert(digest.clone(), stamp);
+    }
+}
+
+impl<'l> Intake<'l> {
+    /// The directory of the layout.
+    pub fn root(&self) -> &'l WriteDirectory {
+        self.root
+    }
+
+    /// Takes a document, which exists in memory and is written once for each image.
+    ///
+    /// # Errors
+    /// [`Trouble::Output`].
+    pub fn document(&self, payload: &Payload<'_>, buffer: &mut [u8], stop: &AtomicBool, events: &dyn Events) -> Result<(), Trouble> {
+        self.take(payload, None, false, buffer, stop, events)
+    }
+
+    /// Takes a layer, unless it was taken before. With `link`, the open file that it is the whole of becomes the blob itself, where
+    /// the file systems allow it.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub fn layer(
+        &self,
+        payload: &Payload<'_>,
+        link: Option<&File>,
+        buffer: &mut [u8],
+        stop: &AtomicBool,
+        events: &dyn Events,
+    ) -> Result<(), Trouble> {
+        let place = Arc::clone(locked(&self.taken).entry(payload.digest.clone()).or_default());
+        let mut trouble = None;
+        let taken = *place.get_or_init(|| match self.take(payload, link, true, buffer, stop, events) {
+            Ok(()) => true,
+            Err(own) => {
+                trouble = Some(own);
+                false
+            }
+        });
+        match trouble {
+            Some(trouble) => {
+                // Another image may have the same layer, whole.
+                locked(&self.taken).remove(&payload.digest);
+                Err(trouble)
+            }
+            None if taken => Ok(()),
+            None => self.take(payload, link, true, buffer, stop, events),
+        }
+    }
+
+    fn take(
+        &self,
+        payload: &Payload<'_>,
+        link: Option<&File>,
+        noted: bool,
+        buffer: &mut [u8],
+        stop: &AtomicBool,
+        events: &dyn Events,
+    ) -> Result<(), Trouble> {
+        let path = payload.digest.blob_path();
+        let known = locked(&self.layout.known).get(&payload.digest).copied();
+        if known.is_some() && self.root.stamp(&path) == known {
+            let mut done = locked(&self.done);
+            done.committed.blobs_reused += 1;
+            events.bytes(payload.size);
+            return Ok(());
+        }
+        let stored = Layout::examine(self.root, payload, buffer, stop).map_err(Trouble::Output)?;
+        let bad = match stored {
+            Stored::Good(file) => {
+                events.bytes(payload.size);
+                return self.wait(payload, Outcome::Good(file), noted);
+            }
+            Stored::Bad(what) => Some(what),
+            Stored::Missing => None,
+        };
+        if let (Some(file), None) = (link, bad)
+            && self.link(payload, file, buffer, stop, events)?
+        {
+            return Ok(());
+        }
+        let staged = self.root.stage().map_err(Trouble::Output)?;
+        let mut output = None;
+        let copied = payload.copy(buffer, stop, events, |bytes, offset| {
+            staged.write_at(bytes, offset).map_err(|error| {
+                output = Some(error);
+                Error::new(Code::Bug, "the target failed")
+            })
+        });
+        match (copied, output) {
+            (_, Some(error)) => return Err(Trouble::Output(error)),
+            (Err(error), None) => return Err(Trouble::Input(error)),
+            (Ok(()), None) => {}
+        }
+        let outcome = match bad {
+            Some(what) => Outcome::Repair(staged, what),
+            None => Outcome::New(staged),
+        };
+        self.wait(payload, outcome, noted)
+    }
+
+    fn wait(&self, payload: &Payload<'_>, outcome: Outcome<'l>, noted: bool) -> Result<(), Trouble> {
+        let full = {
+            let mut waiting = locked(&self.waiting);
+            waiting.push(Waiting { digest: payload.digest.clone(), size: payload.size, outcome, noted });
+            waiting.len() >= self.most
+        };
+        // Each staged blob holds an open file, and those are not endless.
+        if full { self.publish().map_err(Trouble::Output) } else { Ok(()) }
+    }
+
+    /// Gives the file of the source one more name here; `false` if that cannot be.
+    fn link(&self, payload: &Payload<'_>, file: &File, buffer: &mut [u8], stop: &AtomicBool, events: &dyn Events) -> Result<bool, Trouble> {
+        payload.copy(buffer, stop, events, |_, _| Ok(())).map_err(Trouble::Input)?;
+        if self.flushed.get().is_none() {
+            self.root.sync_all().map_err(Trouble::Output)?;
+            let _ = self.flushed.set(());
+        }
+        let shelf = self.shelf(payload.digest.algorithm()).map_err(Trouble::Output)?;
+        if shelf.link(file, payload.digest.hex()).map_err(Trouble::Output)? != Some(true) {
+            return Ok(false);
+        }
+        let mut done = locked(&self.done);
+        done.linked.0 += 1;
+        done.linked.1 += payload.size;
+        done.stamps.extend(shelf.stamp(payload.digest.hex()).map(|stamp| (payload.digest.clone(), stamp)));
+        Ok(true)
+    }
+
+    fn shelf(&self, algorithm: Algorithm) -> Result<Arc<WriteDirectory>> {
+        let mut shelves = locked(&self.shelves);
+        if let Some(shelf) = shelves.get(&algorithm) {
+            return Ok(Arc::clone(shelf));
+        }
+        let made = Arc::new(shelf(self.root, algorithm, &mut locked(&self.done).committed)?);
+        shelves.insert(algorithm, Arc::clone(&made));
+        Ok(made)
+    }
+
+    /// Flushes what was staged, gives every blob its name, and flushes the names.
+    ///
+    /// # Errors
+    /// `io`, `io.space`.
+    pub fn publish(&self) -> Result<()> {
+        let waiting = std::mem::take(&mut *locked(&self.waiting));
+        let mut committed = Committed::default();
+        let linked = locked(&self.done).linked.0 > 0;
+        if waiting.is_empty() && !linked {
+            return Ok(());
+        }
+        committed.flushing(|| {
+            if waiting.len() > FLUSHED_SINGLY {
+                return self.root.sync_all();
+            }
+            waiting.iter().try_for_each(|blob| match &blob.outcome {
+                Outcome::Known => Ok(()),
+                Outcome::Good(file) => self.root.sync_file(file),
+                Outcome::New(staged) | Outcome::Repair(staged, _) => staged.sync(),
+            })
+        })?;
+        let mut stamps = Vec::new();
+        for Waiting { digest, size, outcome, noted } in waiting {
+            let shelf = self.shelf(digest.algorithm())?;
+            let payload = Payload { digest, size, content: crate::write::Content::Bytes(&[]) };
+            Layout::name(self.root, &shelf, &payload, outcome, &mut committed)?;
+            if noted && let Some(stamp) = shelf.stamp(payload.digest.hex()) {
+                locked(&self.layout.known).insert(payload.digest.clone(), stamp);
+                stamps.push((payload.digest, stamp));
+            }
+        }
+        let shelves: Vec<Arc<WriteDirectory>> = locked(&self.shelves).values().cloned().collect();
+        for shelf in shelves {
+            committed.flushing(|| shelf.sync())?;
+        }
+        let mut done = locked(&self.done);
+        done.committed.add(committed);
+        done.stamps.append(&mut stamps);
+        Ok(())
+    }
+
+    /// What was published since the last call.
+    pub fn done(&self) -> Done {
+        std::mem::take(&mut *locked(&self.done))
+    }
+}

@@ -1,0 +1,72 @@
+//! A plan that is carried out.
+
+use serde_json::Value;
+
+use super::{World, apply, item, items, plan, seen};
+use crate::support::environment::snapshot;
+use crate::support::{Contents, Environment};
+
+#[test]
+fn apps_on_two_bases_move_and_a_second_run_changes_nothing() {
+    let environment = Environment::new();
+    let world = World::new(20);
+    world.write(&environment);
+    let inputs = ["apps", "bases", "old"].map(|input| snapshot(&environment.join(input)));
+
+    let text = plan(&environment, &["apps", "--bases", "bases"]);
+    let planned = items(&text);
+    assert_eq!(planned.len(), 20);
+    // Only the apps that say what they stand on can be moved: their old bases are not here.
+    let moves = planned.iter().filter(|item| item["status"] == "move").count();
+    assert_eq!(moves, 0, "{planned:#?}");
+    assert!(planned.iter().all(|item| item["reason"]["code"] == "base.unknown"));
+
+    // With the old bases beside the apps, all move.
+    let text = plan(&environment, &["apps", "old", "--bases", "bases"]);
+    let planned = items(&text);
+    assert_eq!(planned.iter().filter(|item| item["status"] == "move").count(), 20, "{planned:#?}");
+    assert_eq!(planned.iter().filter(|item| item["status"] == "base").count(), 2);
+    let first = item(&planned, "registry.example/app-0:1.0");
+    assert_eq!(first["digest"], world.apps.digest_of("registry.example/app-0:1.0"));
+    assert_eq!(first["platforms"][0]["new"]["digest"], world.bases.digest_of("registry.example/os:12"));
+
+    let (status, report) = apply(&environment, "out", &[]);
+    assert_eq!((status, &report["moved"], &report["items"]), (0, &20.into(), &20.into()), "{report:#}");
+    let contents = seen(&environment, "out");
+    let reached = contents.whole();
+    assert_eq!(contents.blobs().into_keys().collect::<std::collections::BTreeSet<_>>(), reached, "nothing else was written");
+    for number in 0..20 {
+        let name = format!("registry.example/app-{number}:1.0");
+        let digest = contents.named(&name).unwrap();
+        assert_eq!(item(&planned, &name)["result"]["digest"], digest, "what the plan promised");
+        let manifest = contents.json(&digest);
+        assert_eq!(manifest["layers"][0]["digest"], world.new_layers[number % 2].digest());
+        assert_eq!(manifest["layers"].as_array().unwrap().len(), 2);
+    }
+
+    let before = snapshot(&environment.join("out"));
+    let (status, report) = apply(&environment, "out", &[]);
+    assert_eq!((status, &report["moved"], &report["unchanged"]), (0, &0.into(), &20.into()), "{report:#}");
+    assert_eq!((&report["indexChanged"], &report["blobs"]), (&Value::Bool(false), &0.into()));
+    assert_eq!(snapshot(&environment.join("out")), before);
+    assert_eq!(["apps", "bases", "old"].map(|input| snapshot(&environment.join(input))), inputs);
+
+    let (status, report) = environment.json(&["batch", "report", "plan.jsonl", "out"]);
+    assert_eq!((status, &report["counts"]["moved"], &report["counts"]["base"]), (0, &20.into(), &2.into()), "{report:#}");
+    let fsck = environment.ok(&["fsck", "out"]);
+    assert!(!fsck.out.contains("airbase-batch"), "{}", fsck.out);
+}
+
+#[test]
+fn a_batch_of_one_is_a_rebase() {
+    let environment = Environment::new();
+    World::new(1).write(&environment);
+    plan(&environment, &["apps", "old", "--bases", "bases", "--only", "*/app-0:*"]);
+    assert_eq!(apply(&environment, "batch", &[]).0, 0);
+    assert_eq!(apply(&environment, "archives", &["--as", "archives"]).0, 0);
+    environment.ok(&["rebase", "apps", "--from", "old:os:12", "--onto", "bases:os:12", "-o", "rebase"]);
+    environment.ok(&["rebase", "apps", "--from", "old:os:12", "--onto", "bases:os:12", "-o", "rebase.tar"]);
+    assert_eq!(seen(&environment, "batch"), Contents::of(&environment.join("rebase")));
+    let archive = std::fs::read(environment.join("archives/registry.example_app-0_1.0.tar")).unwrap();
+    assert!(archive == std::fs::read(environment.join("rebase.tar")).unwrap());
+}

@@ -1,0 +1,101 @@
+//! `lifecycle check`, `lifecycle report`.
+
+use serde_json::{Value, json};
+
+use super::app;
+use crate::support::{Environment, Layout};
+
+/// `in`: one image at its end since 2026-11-01, one deprecated, one that is cared for, one of which nothing is known.
+fn place() -> Environment {
+    let environment = Environment::new();
+    let mut layout = Layout::new();
+    for name in ["ended", "deprecated", "active", "unknown"] {
+        layout = layout.image(&format!("app:{name}"), &app().annotated("name", name));
+    }
+    layout.write(&environment.join("in"));
+    let set = |name: &str, more: &[&str]| environment.ok(&[&["lifecycle", "set", name, "--at", "2026-10-01"], more].concat());
+    set("in:app:ended", &["--eol", "2026-11-01", "--reason", "use, \"2\""]);
+    set("in:app:deprecated", &["--status", "deprecated"]);
+    set("in:app:active", &["--status", "active", "--eol", "2028-01-01"]);
+    environment
+}
+
+fn images(report: &Value, list: &str) -> Vec<String> {
+    let stopped = report["items"].as_array().unwrap().iter().filter(|item| !item[list].as_array().unwrap().is_empty());
+    stopped.map(|item| item["image"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_gate_closes_at_the_first_instant_after_the_grace() {
+    let environment = place();
+    for (at, grace, status, denied, graced) in [
+        ("2026-10-31T23:59:59Z", "0", 0, 0, 0),
+        ("2026-11-01T00:00:00Z", "0", 1, 1, 0),
+        ("2026-11-01T00:00:00Z", "30d", 0, 0, 1),
+        ("2026-11-30T23:59:59Z", "30d", 0, 0, 1),
+        ("2026-12-01T00:00:00Z", "30d", 1, 1, 0),
+    ] {
+        let (ended, report) = environment.json(&["lifecycle", "check", "in", "--deny", "end-of-life", "--grace", grace, "--at", at]);
+        assert_eq!((ended, &report["denied"], &report["inGrace"]), (status, &json!(denied), &json!(graced)), "{at} {grace}");
+        assert_eq!((&report["checked"], &report["unknown"], &report["authenticated"]), (&json!(4), &json!(1), &json!(false)));
+    }
+}
+
+/// What is said of an index is said of its platforms, with the same grace.
+#[test]
+fn grace_counts_for_platforms_too() {
+    let environment = Environment::new();
+    Layout::new().index("app:1", &[&app(), &app().platform("arm64")], json!({})).write(&environment.join("in"));
+    environment.ok(&["lifecycle", "set", "in:app:1", "--status", "deprecated", "--index-only", "--at", "2026-11-01"]);
+    let check = ["lifecycle", "check", "in", "--deny", "deprecated", "--grace", "30d", "--at"];
+    let (status, report) = environment.json(&[&check[..], &["2026-11-30"]].concat());
+    assert_eq!((status, &report["inGrace"], &report["unknown"]), (0, &json!(3), &json!(0)));
+    let (status, report) = environment.json(&[&check[..], &["2026-12-01"]].concat());
+    assert_eq!((status, &report["denied"]), (1, &json!(3)));
+}
+
+#[test]
+fn each_rule_stops_its_own_and_unknown_is_never_fine() {
+    let environment = place();
+    for (deny, stopped) in [
+        (&["--deny", "deprecated"][..], &["in:app:deprecated"][..]),
+        (&["--deny", "unknown"], &["in:app:unknown"]),
+        (&["--deny", "end-of-life,deprecated", "--deny", "unknown"], &["in:app:ended", "in:app:deprecated", "in:app:unknown"]),
+        (&[], &["in:app:ended"]),
+    ] {
+        let (status, report) = environment.json(&[&["lifecycle", "check", "in", "--at", "2026-11-21"], deny].concat());
+        assert_eq!((status, images(&report, "denied")), (1, stopped.iter().map(|name| (*name).to_owned()).collect()), "{deny:?}");
+    }
+    let text = environment.run(&["lifecycle", "check", "in", "--at", "2026-11-21"]).out;
+    for words in ["1 of 4 denied", "1 unknown", "let through", "not authenticated", "use, \"2\""] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+}
+
+#[test]
+fn the_inventory_is_a_table_a_document_and_a_sheet() {
+    let environment = place();
+    let (status, report) = environment.json(&["lifecycle", "report", "in", "--at", "2026-11-21"]);
+    assert_eq!(status, 0);
+    let standings: Vec<_> = report["items"].as_array().unwrap().iter().map(|item| item["standing"].as_str().unwrap()).collect();
+    assert_eq!(standings, ["end-of-life", "deprecated", "active", "unknown"]);
+    let table = environment.ok(&["lifecycle", "report", "in", "--at", "2026-11-21", "--format", "table"]).out;
+    assert!(table.contains("end of life  2026-11-01") && table.contains("1 end of life, 1 deprecated, 1 active, 1 unknown"), "{table}");
+    let sheet = environment.ok(&["lifecycle", "report", "in", "--at", "2026-11-21", "--format", "csv"]).out;
+    let lines: Vec<&str> = sheet.split("\r\n").collect();
+    assert_eq!(lines.len(), 6, "{sheet}");
+    assert!(lines[0].starts_with("image,digest,platform,standing,endOfLife,"));
+    let ended = app().annotated("name", "ended").digest();
+    assert_eq!(lines[1], format!("in:app:ended,{ended},linux/amd64,end-of-life,2026-11-01T00:00:00Z,,,\"use, \"\"2\"\"\",,,,1"));
+}
+
+#[test]
+fn what_cannot_be_read_does_not_pass() {
+    let environment = place();
+    let broken = environment.join("in/blobs").join(app().annotated("name", "active").digest().replace(':', "/"));
+    std::fs::write(&broken, "{").unwrap();
+    let (status, report) = environment.json(&["lifecycle", "check", "in", "--at", "2026-01-01"]);
+    assert_ne!(status, 0);
+    assert_eq!(report["checked"], json!(3));
+    assert!(!report["findings"].as_array().unwrap().is_empty());
+}

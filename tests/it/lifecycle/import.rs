@@ -1,0 +1,99 @@
+//! `lifecycle import`.
+
+use serde_json::json;
+
+use super::{app, value};
+use crate::support::environment::snapshot;
+use crate::support::{Environment, Image, Layout, layer};
+
+const AT: &str = "2026-11-21T10:00:00Z";
+
+fn debian(files: &str) -> Image {
+    Image::of(&[&layer(&[files])])
+}
+
+fn place() -> Environment {
+    let environment = Environment::new();
+    Layout::new()
+        .image("registry.example/debian:12.5-slim", &debian("debian=12"))
+        .image("registry.example/debian:bullseye", &debian("debian=11"))
+        .image("registry.example/debian:sid", &debian("debian=sid"))
+        .image("registry.example/app:12", &app())
+        .write(&environment.join("in"));
+    environment
+}
+
+fn write(environment: &Environment, name: &str, document: serde_json::Value) {
+    std::fs::write(environment.join(name), serde_json::to_vec(&document).unwrap()).unwrap();
+}
+
+#[test]
+fn a_list_of_digests_marks_exactly_those() {
+    let environment = place();
+    let elsewhere = debian("elsewhere=1").digest();
+    write(
+        &environment,
+        "eol.json",
+        json!({"EolDate": "2026-11-12", "EolDigests": [
+            {"Digest": app().digest(), "Tag": "12"},
+            {"Digest": format!("registry.example/debian@{}", debian("debian=11").digest()), "EolDate": "2024-08-14"},
+            {"Digest": elsewhere},
+        ]}),
+    );
+    let before = snapshot(&environment.join("in"));
+    let (status, planned) = environment.json(&["lifecycle", "import", "eol.json", "in", "--dry-run", "--at", AT]);
+    assert_eq!((status, &planned["changed"]), (0, &json!(false)));
+    assert!(before == snapshot(&environment.join("in")));
+    let (_, done) = environment.json(&["lifecycle", "import", "eol.json", "in", "--at", AT]);
+    assert_eq!((&done["changed"], &done["notHere"], &done["unmatched"]), (&json!(true), &json!([elsewhere]), &json!(2)), "{done:#}");
+    for (image, date) in [("app:12", "2026-11-12T00:00:00Z"), ("debian:bullseye", "2024-08-14T00:00:00Z")] {
+        let (_, shown) = environment.json(&["lifecycle", "show", &format!("in:registry.example/{image}"), "--at", AT]);
+        assert_eq!(value(&shown["subjects"][0], "endOfLife"), Some(date), "{image}");
+    }
+    // Once is enough.
+    let (_, again) = environment.json(&["lifecycle", "import", "eol.json", "in", "--at", "2026-11-30"]);
+    assert_eq!(again["changed"], json!(false));
+}
+
+#[test]
+fn a_dump_of_products_marks_images_by_name_and_version() {
+    let environment = place();
+    write(
+        &environment,
+        "dump.json",
+        json!({"schema_version": "1.2.0", "total": 1, "result": [{"name": "debian", "releases": [
+            {"name": "12", "codename": "Bookworm", "isEol": false, "eolFrom": "2028-06-30"},
+            {"name": "11", "codename": "Bullseye", "isEol": true, "eolFrom": "2026-08-31"},
+        ]}]}),
+    );
+    write(&environment, "debian.json", json!([{"cycle": "12", "eol": "2028-06-30"}, {"cycle": "11", "codename": "Bullseye", "eol": true}]));
+    let (_, done) = environment.json(&["lifecycle", "import", "dump.json", "in", "--at", AT]);
+    let matched: Vec<_> = done["images"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|image| {
+            (
+                image["image"].as_str().unwrap(),
+                image["matched"].as_str().unwrap(),
+                image["subjects"][0]["says"][0]["value"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        matched,
+        [
+            ("in:registry.example/debian:12.5-slim", "debian 12", "2028-06-30T00:00:00Z"),
+            ("in:registry.example/debian:bullseye", "debian 11", "2026-08-31T00:00:00Z"),
+        ]
+    );
+    assert_eq!(done["unmatched"], json!(2));
+    // The older form needs to be told the product; what is at its end already stays at the date that is known.
+    environment.refused(&["lifecycle", "import", "debian.json", "in", "--at", AT], "lifecycle.import", 2);
+    let (_, again) = environment.json(&["lifecycle", "import", "debian.json", "in", "--product", "debian", "--at", AT]);
+    let (_, shown) = environment.json(&["lifecycle", "show", "in:registry.example/debian:bullseye", "--at", AT]);
+    assert_eq!(value(&shown["subjects"][0], "endOfLife"), Some("2026-08-31T00:00:00Z"), "{again:#}");
+    std::fs::write(environment.join("else.json"), "{}").unwrap();
+    environment.refused(&["lifecycle", "import", "else.json", "in"], "lifecycle.import", 2);
+    environment.refused(&["lifecycle", "import", "none.json", "in"], "io", 6);
+}
