@@ -243,6 +243,20 @@ fn what_cannot_be_pushed_whole_is_told() {
     assert!(!environment.join("out").exists());
 }
 
+#[test]
+fn what_no_client_pushes_is_left_out() {
+    let environment = Environment::new();
+    let mut layout = Layout::new().image("team/tool:2", &tool());
+    let text = layout.blob(b"text");
+    layout.entry("text:1", json!({"mediaType": "text/plain", "digest": text, "size": 4}));
+    layout.write(&environment.join("in"));
+    for profile in ["registry", "runtime"] {
+        let plan = prepare(&environment, &["--profile", profile], 0);
+        assert_eq!(each(&plan["leftOut"], "digest"), [crate::support::image::digest(b"text")], "{plan:#}");
+        assert_eq!(plan["pushes"].as_array().map(Vec::len), Some(1));
+    }
+}
+
 /// What `docker save` wrote before version 25: no manifest in it, so every client would make its own.
 #[test]
 fn a_docker_archive_without_manifests_promises_nothing() {

@@ -60,6 +60,10 @@ pub(super) fn tops(
             );
             continue;
         };
+        if !descriptor.is_index() && !descriptor.is_manifest() {
+            left_out.push(left(&descriptor, "it is neither a manifest nor an index, and no client pushes it"));
+            continue;
+        }
         // Two entries of one name: oras takes the last, regctl and skopeo the first.
         if let Some(other) = tops.iter().find(|top| top.name == name && top.descriptor.digest != descriptor.digest) {
             findings.push(
@@ -71,7 +75,14 @@ pub(super) fn tops(
             );
         }
         if request.profile != Profile::Registry || request.platform.is_some() {
-            let tree = load(source, &descriptor, context.limits)?;
+            let tree = match load(source, &descriptor, context.limits) {
+                Err(error) if !one => {
+                    findings.push(error.into_finding());
+                    left_out.push(left(&descriptor, "it cannot be read whole"));
+                    continue;
+                }
+                other => other?,
+            };
             if tree.images().is_empty() {
                 if one {
                     return Err(tree.not_an_image().at(source.shown()));
@@ -130,14 +141,17 @@ struct Gather<'a> {
 impl Gather<'_> {
     fn ship(&mut self, top: &Top, profile: Profile) -> Result<()> {
         let mut found = Walk::default();
-        if let Err(error) = walk(self.source, &top.descriptor, self.context.limits, &mut found, &mut HashSet::new()) {
-            self.gathered.findings.push(error.into_finding());
-            self.gathered.left_out.push(left(&top.descriptor, "it cannot be read whole"));
-            self.went.insert(top.descriptor.digest.clone());
-            return Ok(());
-        }
+        let walked = walk(self.source, &top.descriptor, self.context.limits, &mut found, &mut HashSet::new());
+        let kind = match walked.and_then(|()| self.kind(&top.descriptor)) {
+            Ok(kind) => kind,
+            Err(error) => {
+                self.gathered.findings.push(error.into_finding());
+                self.gathered.left_out.push(left(&top.descriptor, "it cannot be read whole"));
+                self.went.insert(top.descriptor.digest.clone());
+                return Ok(());
+            }
+        };
         self.present(&found.blobs)?;
-        let kind = self.kind(&top.descriptor)?;
         let mut shipment = Shipment {
             name: top.name.clone(),
             local: top.local.clone(),
