@@ -26,11 +26,6 @@ pub(super) struct Terminal {
     colour_err: bool,
 }
 
-fn no_csv() -> Error {
-    Error::new(Code::UsageArgument, "this command has no form for spreadsheets")
-        .hint("`airbase batch report` and `airbase lifecycle report` have one: --format csv.")
-}
-
 /// The environment, read in one place.
 #[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
 pub(super) fn variable(name: &str) -> Option<String> {
@@ -99,7 +94,8 @@ impl Terminal {
             Format::Json => {
                 report.to_json().map_err(|error| Error::new(Code::Bug, format!("the report has no JSON form: {error}")))? + "\n"
             }
-            Format::Csv => report.to_csv().ok_or_else(no_csv)?,
+            // Which commands have this form was checked before anything was done.
+            Format::Csv => report.to_csv().ok_or_else(|| Error::new(Code::Bug, "the report has no form for spreadsheets"))?,
             Format::Human if self.global.quiet => String::new(),
             Format::Human => {
                 let mut page = Page::new(self.colour_out, self.global.verbose);
@@ -109,14 +105,6 @@ impl Terminal {
         };
         Self::print(text.as_bytes())?;
         Ok(report.exit().map_or(0, ExitClass::status))
-    }
-
-    /// Refuses a form that the answer does not have, before anything is done.
-    ///
-    /// # Errors
-    /// `usage.argument`.
-    pub(super) fn refuse_csv(&self) -> Result<()> {
-        if self.global.format == Format::Csv { Err(no_csv()) } else { Ok(()) }
     }
 
     /// Prints a report for people on standard error, because standard output is for something else.

@@ -4,13 +4,13 @@
 //! ChainID"): two images with the same chain ID have the same file system, however their layers are compressed. Looking up
 //! the chain ID of an image at every depth finds every local image that it stands on, without any annotation.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Located, Source, Tree, load};
+use super::{Located, Source, Tree, is_alone, is_candidate, load};
 use crate::core::{Code, Digest, Finding, Limits, Result, workers};
-use crate::oci::{Descriptor, ImageName, Platform};
+use crate::oci::{Descriptor, Platform};
 
 /// The identity of a stack of layers.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,42 +42,77 @@ impl fmt::Debug for ChainId {
     }
 }
 
-/// One image of one platform in the catalogue. It holds no documents; they are read again when they are needed.
+/// One image of one platform in the catalogue. It holds no documents; they are read again when they are needed. A layout may have
+/// hundreds of thousands of images, so what its index holds is not held twice.
 #[derive(Debug, Clone)]
 pub struct CatalogueEntry {
     /// Where it is.
     pub source: Arc<Source>,
-    /// The names of the entry of `index.json` that it belongs to.
-    pub names: Vec<String>,
-    /// The entry of `index.json`: an index, or the manifest itself.
-    pub top: Descriptor,
-    /// The manifest.
-    pub manifest: Descriptor,
     /// What it runs on.
-    pub platform: Option<Platform>,
+    pub platform: Option<Arc<Platform>>,
     /// How many layers it has.
-    pub layers: usize,
-    /// When it was built, as written.
-    pub created: Option<String>,
+    pub layers: u32,
+    top: Top,
+    /// The manifest, if the entry is an index.
+    child: Option<Box<Descriptor>>,
+}
+
+/// The entry of `index.json` that an image belongs to.
+#[derive(Debug, Clone)]
+enum Top {
+    /// By its position there.
+    Listed(u32),
+    /// It was named by its digest; and the name by which it was found.
+    Named(Box<Descriptor>, Option<String>),
 }
 
 impl CatalogueEntry {
+    /// The entry of `index.json`: an index, or the manifest itself. `None` cannot be.
+    pub fn top(&self) -> Option<&Descriptor> {
+        match &self.top {
+            Top::Listed(position) => self.source.index.manifests.get(usize::try_from(*position).ok()?),
+            Top::Named(descriptor, _) => Some(descriptor),
+        }
+    }
+
+    /// The manifest.
+    pub fn manifest(&self) -> Option<&Descriptor> {
+        self.child.as_deref().or_else(|| self.top())
+    }
+
+    /// The names of the entry.
+    pub fn names(&self) -> Vec<String> {
+        match &self.top {
+            Top::Listed(_) => self.top().into_iter().flat_map(Descriptor::names).map(str::to_owned).collect(),
+            Top::Named(_, name) => name.iter().cloned().collect(),
+        }
+    }
+
     /// The reference for people.
     pub fn shown(&self) -> String {
-        Located { source: Arc::clone(&self.source), descriptor: self.top.clone(), name: self.names.first().cloned() }.shown()
+        let descriptor = self.top().cloned();
+        let name = self.names().into_iter().next();
+        descriptor.map_or_else(String::new, |descriptor| Located { source: Arc::clone(&self.source), descriptor, name }.shown())
     }
 }
 
 /// How many images are in memory at once while the catalogue is made.
 const READ_AT_ONCE: usize = 256;
 
+/// The entries whose whole stack has one chain ID: mostly one.
+#[derive(Debug)]
+struct Chained {
+    first: u32,
+    others: Vec<u32>,
+}
+
 /// The catalogue.
 #[derive(Debug, Default)]
 pub struct Catalogue {
     entries: Vec<CatalogueEntry>,
-    by_chain: HashMap<ChainId, Vec<usize>>,
-    by_digest: HashMap<Digest, Vec<usize>>,
-    by_name: HashMap<String, Vec<usize>>,
+    /// By the beginning of the chain ID: whoever is found is compared layer by layer anyway.
+    by_chain: HashMap<u64, Chained>,
+    platforms: Vec<Arc<Platform>>,
     /// For every stack of lowest layers of any image, the first two images that have it; the key is the beginning of its chain ID.
     by_prefix: HashMap<u64, (u32, Option<u32>)>,
     sources: Vec<Arc<Source>>,
@@ -94,7 +129,7 @@ impl Catalogue {
         if let Some(located) = only {
             self.sources.push(Arc::clone(source));
             let tree = load(source, &located.descriptor, limits)?;
-            self.insert(&tree, located.name.iter().cloned().collect());
+            self.insert(&tree, &Top::Named(Box::new(located.descriptor.clone()), located.name.clone()));
             return Ok(());
         }
         self.add_all(source, 1, limits)
@@ -106,20 +141,36 @@ impl Catalogue {
     /// `bug` if a thread panicked; what cannot be read is a finding.
     pub fn add_all(&mut self, source: &Arc<Source>, jobs: usize, limits: &Limits) -> Result<()> {
         self.sources.push(Arc::clone(source));
+        let all = || (0_u32..).zip(&source.index.manifests).filter(|(_, entry)| is_candidate(entry));
+        let (first, begin): (Vec<_>, usize) = (all().filter(|(_, entry)| !is_alone(entry)).collect(), self.entries.len());
+        self.read(source, &first, jobs, limits)?;
+        let alone: Vec<_> = all().filter(|(_, entry)| is_alone(entry)).collect();
+        if alone.is_empty() {
+            return Ok(());
+        }
+        // A platform with referrers has an entry of its own beside its index.
+        let met: HashSet<&Digest> = self
+            .entries
+            .iter()
+            .skip(begin)
+            .flat_map(|entry| [entry.top(), entry.manifest()])
+            .flatten()
+            .map(|known| &known.digest)
+            .collect();
+        let alone: Vec<_> = alone.into_iter().filter(|(_, entry)| !met.contains(&entry.digest)).collect();
+        drop(met);
+        self.read(source, &alone, jobs, limits)
+    }
+
+    fn read(&mut self, source: &Arc<Source>, entries: &[(u32, &Descriptor)], jobs: usize, limits: &Limits) -> Result<()> {
         // Trees are large, so only some are in memory at once.
-        let first = self.entries.len();
-        let candidates: Vec<&Descriptor> = super::candidates(source).collect();
-        for entries in candidates.chunks(READ_AT_ONCE) {
+        for entries in entries.chunks(READ_AT_ONCE) {
             let read = workers::run(jobs, entries.len(), |number, _, _| {
-                Ok(entries.get(number).map(|entry| (*entry, load(source, entry, limits))))
+                Ok(entries.get(number).map(|(position, entry)| (*position, *entry, load(source, entry, limits))))
             })?;
-            for (entry, tree) in read.into_iter().flatten() {
-                let here = |number: &usize| *number >= first;
-                if entry.name().is_none() && self.by_digest.get(&entry.digest).is_some_and(|numbers| numbers.iter().any(here)) {
-                    continue;
-                }
+            for (position, entry, tree) in read.into_iter().flatten() {
                 match tree {
-                    Ok(tree) => self.insert(&tree, entry.names().map(str::to_owned).collect()),
+                    Ok(tree) => self.insert(&tree, &Top::Listed(position)),
                     Err(error) if error.code() == Code::BlobMissing => {
                         self.findings.push(error.into_finding().severity(crate::core::Severity::Warning));
                     }
@@ -130,46 +181,46 @@ impl Catalogue {
         Ok(())
     }
 
-    fn insert(&mut self, tree: &Tree, names: Vec<String>) {
-        let top = tree.descriptor().clone();
+    fn insert(&mut self, tree: &Tree, top: &Top) {
         for image in tree.images() {
             if image.manifest.layers.len() != image.config.diff_ids.len() {
                 self.findings.extend(image.contradictions());
                 continue;
             }
-            let number = self.entries.len();
-            let mut chain = ChainId::of(&image.config.diff_ids);
-            if let Ok(number) = u32::try_from(number) {
-                for id in &chain {
-                    let known = self.by_prefix.entry(id.beginning()).or_insert((number, None));
-                    if known.0 != number && known.1.is_none() {
-                        known.1 = Some(number);
-                    }
+            let Ok(number) = u32::try_from(self.entries.len()) else { return };
+            let chain = ChainId::of(&image.config.diff_ids);
+            for id in &chain {
+                let known = self.by_prefix.entry(id.beginning()).or_insert((number, None));
+                if known.0 != number && known.1.is_none() {
+                    known.1 = Some(number);
                 }
             }
-            if let Some(chain) = chain.pop() {
-                self.by_chain.entry(chain).or_default().push(number);
+            if let Some(id) = chain.last() {
+                self.by_chain
+                    .entry(id.beginning())
+                    .and_modify(|chained| chained.others.push(number))
+                    .or_insert(Chained { first: number, others: Vec::new() });
             }
-            self.by_digest.entry(image.descriptor.digest.clone()).or_default().push(number);
-            if top.digest != image.descriptor.digest {
-                self.by_digest.entry(top.digest.clone()).or_default().push(number);
-            }
-            for name in &names {
-                self.by_name.entry(name.clone()).or_default().push(number);
-                if let Some(canonical) = ImageName::parse(name).canonical().filter(|canonical| canonical != name) {
-                    self.by_name.entry(canonical).or_default().push(number);
-                }
-            }
+            let same = tree.descriptor().digest == image.descriptor.digest;
+            let platform = image.platform().map(|platform| self.platform(platform));
             self.entries.push(CatalogueEntry {
                 source: Arc::clone(&image.source),
-                names: names.clone(),
+                platform,
+                layers: u32::try_from(image.manifest.layers.len()).unwrap_or(u32::MAX),
                 top: top.clone(),
-                manifest: image.descriptor.clone(),
-                platform: image.platform().cloned(),
-                layers: image.manifest.layers.len(),
-                created: image.config.created.clone(),
+                child: (!same).then(|| Box::new(image.descriptor.clone())),
             });
         }
+    }
+
+    /// Platforms are few.
+    fn platform(&mut self, platform: &Platform) -> Arc<Platform> {
+        if let Some(known) = self.platforms.iter().find(|known| ***known == *platform) {
+            return Arc::clone(known);
+        }
+        let new = Arc::new(platform.clone());
+        self.platforms.push(Arc::clone(&new));
+        new
     }
 
     /// All entries.
@@ -186,8 +237,10 @@ impl Catalogue {
     pub fn prefixes<'a>(&'a self, chain: &[ChainId]) -> Vec<(usize, &'a CatalogueEntry)> {
         let mut found = Vec::new();
         for (position, id) in chain.iter().enumerate().rev() {
-            for number in self.by_chain.get(id).into_iter().flatten() {
-                found.extend(self.entries.get(*number).map(|entry| (position + 1, entry)));
+            let Some(chained) = self.by_chain.get(&id.beginning()) else { continue };
+            for number in std::iter::once(&chained.first).chain(&chained.others) {
+                let entry = usize::try_from(*number).ok().and_then(|number| self.entries.get(number));
+                found.extend(entry.filter(|entry| usize::try_from(entry.layers) == Ok(position + 1)).map(|entry| (position + 1, entry)));
             }
         }
         found
@@ -199,23 +252,11 @@ impl Catalogue {
         chain.iter().enumerate().rev().find_map(|(position, id)| {
             let (first, second) = self.by_prefix.get(&id.beginning())?;
             let entries = [Some(*first), *second].into_iter().flatten();
-            let other =
-                entries.filter_map(|number| self.entries.get(usize::try_from(number).ok()?)).find(|entry| entry.manifest.digest != *own);
+            let other = entries
+                .filter_map(|number| self.entries.get(usize::try_from(number).ok()?))
+                .find(|entry| entry.manifest().is_some_and(|manifest| manifest.digest != *own));
             other.map(|entry| (position + 1, entry))
         })
-    }
-
-    /// Entries that have `digest` as their manifest or as their index.
-    pub fn with_digest<'a>(&'a self, digest: &Digest) -> Vec<&'a CatalogueEntry> {
-        self.by_digest.get(digest).into_iter().flatten().filter_map(|number| self.entries.get(*number)).collect()
-    }
-
-    /// Entries called `name`, in its own or in Docker's full spelling.
-    pub fn with_name<'a>(&'a self, name: &str) -> Vec<&'a CatalogueEntry> {
-        let canonical = ImageName::parse(name).canonical();
-        let exact = self.by_name.get(name);
-        let numbers = exact.or_else(|| canonical.as_ref().and_then(|canonical| self.by_name.get(canonical)));
-        numbers.into_iter().flatten().filter_map(|number| self.entries.get(*number)).collect()
     }
 }
 

@@ -119,7 +119,7 @@ pub(super) fn images(source: &Arc<Source>, limits: &Limits) -> Result<Vec<Locate
 /// Manifests that have an entry without a name of their own and belong to an index of the layout: a platform with referrers has
 /// such an entry, and is not an image more. Indexes are read only where there is such an entry.
 pub fn platforms(source: &Source, limits: &Limits) -> HashSet<Digest> {
-    let is_alone = |entry: &&Descriptor| entry.name().is_none() && !entry.is_index() && is_candidate(entry);
+    let is_alone = |entry: &&Descriptor| is_alone(entry) && is_candidate(entry);
     let alone: HashSet<&Digest> = source.index.manifests.iter().filter(is_alone).map(|entry| &entry.digest).collect();
     let mut platforms = HashSet::new();
     if alone.is_empty() {
@@ -147,8 +147,13 @@ pub fn is_candidate(entry: &Descriptor) -> bool {
 /// the index passes over it.
 pub fn candidates(source: &Source) -> impl Iterator<Item = &Descriptor> {
     let all = || source.index.manifests.iter().filter(|entry| is_candidate(entry));
-    let is_alone = |entry: &&Descriptor| entry.name().is_none() && !entry.is_index();
+    let is_alone = |entry: &&Descriptor| is_alone(entry);
     all().filter(move |entry| !is_alone(entry)).chain(all().filter(is_alone))
+}
+
+/// Whether an entry may be a platform of some index of the same layout.
+pub fn is_alone(entry: &Descriptor) -> bool {
+    entry.name().is_none() && !entry.is_index()
 }
 
 fn listed_images(source: &Arc<Source>, limits: &Limits) -> Result<Vec<Located>> {

@@ -108,8 +108,10 @@ impl Bases {
     /// All names that occur, sorted.
     pub(super) fn names(&self) -> &[String] {
         self.names.get_or_init(|| {
-            let mut names: Vec<String> = self.listed().by_name.keys().cloned().collect();
+            let entries = self.all_sources().flat_map(|source| &source.index.manifests);
+            let mut names: Vec<String> = entries.flat_map(Descriptor::names).map(str::to_owned).collect();
             names.sort_unstable();
+            names.dedup();
             names
         })
     }
@@ -160,7 +162,8 @@ impl Bases {
     }
 
     fn find_digest(&self, digest: &Digest) -> Result<Option<(Located, Tree)>> {
-        let listed = self.listed().by_digest.get(digest).and_then(|place| self.entry(*place)).map(|(source, _)| source);
+        let places = self.listed().with_digest(digest).filter_map(|place| self.entry(place));
+        let listed = places.filter(|(_, entry)| entry.digest == *digest).map(|(source, _)| source).next();
         for source in listed.into_iter().chain(self.all_sources()) {
             let reference = Reference {
                 text: String::new(),
@@ -214,7 +217,7 @@ impl Bases {
         let (first_named, first_beside) = (self.sources.len(), self.sources.len() + self.named.len());
         let mut places: Vec<(usize, usize)> = Vec::new();
         for spelling in [Some(wanted), canonical.as_deref()].into_iter().flatten() {
-            places.extend(self.listed().by_name.get(spelling).into_iter().flatten());
+            places.extend(self.listed().with_name(spelling));
         }
         places.sort_unstable();
         places.dedup();
@@ -355,22 +358,23 @@ impl Bases {
         let catalogue = self.catalogue()?;
         let mut evidence = Vec::new();
         for (_, entry) in catalogue.prefixes(&ChainId::of(&image.config.diff_ids)) {
-            if entry.manifest.digest == image.descriptor.digest {
+            let (Some(top), Some(manifest)) = (entry.top(), entry.manifest()) else { continue };
+            if manifest.digest == image.descriptor.digest {
                 continue;
             }
-            let same_platform = match (&entry.platform, image.platform()) {
+            let same_platform = match (entry.platform.as_deref(), image.platform()) {
                 (Some(own), Some(other)) => own.matches(other),
                 _ => true,
             };
             if !same_platform {
                 continue;
             }
-            let Tree::Image(base) = load(&entry.source, &entry.manifest, &self.limits)? else { continue };
-            if entry.layers == image.manifest.layers.len() && !crate::plan::base::adds_settings_only(image, &base) {
+            let Tree::Image(base) = load(&entry.source, manifest, &self.limits)? else { continue };
+            if usize::try_from(entry.layers) == Ok(image.manifest.layers.len()) && !crate::plan::base::adds_settings_only(image, &base) {
                 continue;
             }
-            let candidate = Candidate { image: *base, reference: entry.shown(), names: entry.names.clone(), top: entry.top.digest.clone() };
-            let (name, digest) = (entry.names.first().cloned(), Some(entry.manifest.digest.clone()));
+            let candidate = Candidate { image: *base, reference: entry.shown(), names: entry.names(), top: top.digest.clone() };
+            let (name, digest) = (entry.names().into_iter().next(), Some(manifest.digest.clone()));
             evidence.push(Evidence { clue: Clue::Catalogue, name, digest, verdict: judge(image, candidate, false) });
         }
         Ok(evidence)
@@ -382,7 +386,7 @@ impl Bases {
     /// Those of documents that are there and cannot be read.
     pub fn nearest(&self, image: &Image) -> Result<Option<(String, usize, usize)>> {
         let found = self.catalogue()?.nearest(&ChainId::of(&image.config.diff_ids), &image.descriptor.digest);
-        Ok(found.map(|(matched, entry)| (entry.shown(), matched, entry.layers)))
+        Ok(found.map(|(matched, entry)| (entry.shown(), matched, usize::try_from(entry.layers).unwrap_or(usize::MAX))))
     }
 }
 
@@ -400,33 +404,54 @@ fn keep<K: std::hash::Hash + Eq>(kept: &Mutex<HashMap<K, Found>>, key: K, found:
     }
 }
 
-/// Where the entries of all `index.json` stand: the number of the source, and the position in its index.
+/// Where the entries of all `index.json` stand: the number of the source, and the position in its index, found by the hash of a digest
+/// or of a name, both as written and in Docker's full spelling. What is found is compared; only room is saved by the hash.
 #[derive(Debug, Default)]
 struct Listed {
-    by_digest: HashMap<Digest, (usize, usize)>,
-    /// As written, and in Docker's full spelling.
-    by_name: HashMap<String, Vec<(usize, usize)>>,
+    by_digest: Vec<(u64, u32, u32)>,
+    by_name: Vec<(u64, u32, u32)>,
 }
 
 impl Listed {
     fn of<'a>(sources: impl Iterator<Item = &'a Arc<Source>>) -> Self {
         let mut listed = Self::default();
-        for (number, source) in sources.enumerate() {
-            for (position, entry) in source.index.manifests.iter().enumerate() {
-                let place = (number, position);
-                listed.by_digest.entry(entry.digest.clone()).or_insert(place);
+        for (number, source) in (0..).zip(sources) {
+            for (position, entry) in (0..).zip(&source.index.manifests) {
+                listed.by_digest.push((hash(&entry.digest), number, position));
                 for name in entry.names() {
-                    for spelling in [Some(name.to_owned()), ImageName::parse(name).canonical()].into_iter().flatten() {
-                        let places = listed.by_name.entry(spelling).or_default();
-                        if places.last() != Some(&place) {
-                            places.push(place);
-                        }
+                    listed.by_name.push((hash(name), number, position));
+                    if let Some(canonical) = ImageName::parse(name).canonical().filter(|canonical| canonical != name) {
+                        listed.by_name.push((hash(canonical.as_str()), number, position));
                     }
                 }
             }
         }
+        listed.by_digest.sort_unstable();
+        listed.by_name.sort_unstable();
         listed
     }
+
+    fn with_digest(&self, digest: &Digest) -> impl Iterator<Item = (usize, usize)> {
+        places(&self.by_digest, hash(digest))
+    }
+
+    fn with_name(&self, name: &str) -> impl Iterator<Item = (usize, usize)> {
+        places(&self.by_name, hash(name))
+    }
+}
+
+/// The same on every machine, though nothing depends on that.
+fn hash<T: std::hash::Hash + ?Sized>(value: &T) -> u64 {
+    use std::hash::Hasher as _;
+    let mut hasher = std::hash::DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn places(sorted: &[(u64, u32, u32)], wanted: u64) -> impl Iterator<Item = (usize, usize)> {
+    let start = sorted.partition_point(|(hash, ..)| *hash < wanted);
+    let found = sorted.get(start..).unwrap_or_default().iter().take_while(move |(hash, ..)| *hash == wanted);
+    found.filter_map(|(_, number, position)| Some((usize::try_from(*number).ok()?, usize::try_from(*position).ok()?)))
 }
 
 /// What became of looking for the base's name.

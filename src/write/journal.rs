@@ -8,6 +8,11 @@
 //! processes never share a file. Every manifest that an `item` line names is a root for whoever removes blobs, because the index need
 //! not list it yet.
 //!
+//! ```text
+//! OUT/airbase-batch/PLAN/listed                  empty: the index lists all that the journals say is done
+//! ```
+//! While that file is not there, `gc` takes what the journals name for needed.
+//!
 //! A line is written after what it speaks of is on the disk, and flushed before the index is. Lines come last: what stands behind a
 //! line that cannot be read was not finished when the process was killed, and is done again.
 
@@ -22,6 +27,9 @@ use crate::core::{Code, Digest, Error, Result};
 pub const JOURNALS: &str = "airbase-batch";
 /// The copy of the plan.
 pub const PLAN: &str = "plan.jsonl";
+
+/// Says that the index lists everything.
+const LISTED: &str = "listed";
 
 /// How an item ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -142,6 +150,21 @@ pub fn read(root: &Directory, plan: &str) -> Result<Past> {
     Ok(past)
 }
 
+/// The entries of what was done and may not be listed yet, as JSON.
+///
+/// # Errors
+/// `io`, `path.*`.
+pub fn unlisted(root: &Directory) -> Result<Vec<String>> {
+    let mut entries = Vec::new();
+    for plan in plans(root)? {
+        if root.kind(&format!("{JOURNALS}/{plan}/{LISTED}"))?.is_none() {
+            entries.extend(read(root, &plan)?.items.into_values().filter_map(|record| record.entry));
+        }
+    }
+    entries.sort_unstable();
+    Ok(entries)
+}
+
 impl Past {
     fn take(&mut self, bytes: &[u8]) {
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -231,6 +254,19 @@ impl Journal {
         Ok(())
     }
 
+    /// Notes that the index lists everything that the journals say is done.
+    ///
+    /// # Errors
+    /// `io`, `io.space`.
+    pub fn listed(&self) -> Result<()> {
+        if self.folder.directory().kind(LISTED)?.is_none() {
+            let staged = self.folder.stage()?;
+            let _ = staged.publish(&self.folder, LISTED)?;
+            self.folder.sync()?;
+        }
+        Ok(())
+    }
+
     /// Writes what was added, and makes it durable.
     ///
     /// # Errors
@@ -240,6 +276,9 @@ impl Journal {
             return Ok(());
         }
         let new = self.file.is_none();
+        if new {
+            self.folder.unlink(LISTED)?;
+        }
         let file = match &self.file {
             Some(file) => file,
             None => self.file.insert(Appender::create(&self.folder, &self.label, "jsonl")?),

@@ -188,11 +188,10 @@ fn everything() -> Seen {
     judging(&mut seen, &environment);
     moving(&mut seen, &environment);
     writing(&mut seen, &environment);
+    batches(&mut seen);
     living(&mut seen, &environment);
     referring(&mut seen, &environment);
     shipping(&mut seen, &environment);
-
-    batches(&mut seen);
     for arguments in [&["demo", "story"][..], &["explain"], &["explain", "blob.missing"]] {
         seen.run(&environment, arguments, 0);
     }
@@ -385,6 +384,78 @@ fn writing(seen: &mut Seen, environment: &Environment) {
     seen.run(environment, &["base", "set", "copied:stale:3", "--base", "bases:registry.example/os:12", "-o", "set2.tar"], 4);
 }
 
+/// Batches: a chain, an index, an image without a name, what cannot be moved, and what fails.
+fn batches(seen: &mut Seen) {
+    let environment = place();
+    let labels = json!({
+        "org.opencontainers.image.source": "https://git.example/app",
+        "org.opencontainers.image.revision": "abc",
+        "org.opencontainers.image.version": "1",
+    });
+    let (newer, old) = (new().with_top("created", json!("2024-06-01T00:00:00Z")), old());
+    let runtime = old.and(&[&layer(&["runtime=1"])]);
+    let two = [app_on(&old), app_on(&old).platform("arm64")].map(|image| image.annotated(NAME, "registry.example/two:1"));
+    let gone = Image::of(&[&layer(&["gone=1"])]).annotated(NAME, "registry.example/gone:1").with("Labels", labels.clone());
+    let bare = old.and(&[&layer(&["z=1"])]).with_top("os", Value::Null).with_top("architecture", Value::Null);
+    let seam = Image::of(&[&layer(&["x=1"]), &layer(&["y=1"])])
+        .annotated("dev.airbase.base.layers", "1")
+        .annotated(NAME, "registry.example/os:12");
+    let apps = Layout::new()
+        .image("registry.example/os:12", &old)
+        .image("site/runtime:1", &runtime.clone().annotated(NAME, "registry.example/os:12"))
+        .image("site/app:1", &runtime.and(&[&layer(&["app=1"])]).with("Labels", labels))
+        .image("site/on-gone:1", &gone.and(&[&layer(&["on=1"])]))
+        .image("site/gone:1", &gone)
+        .image("site/seam:1", &seam)
+        .image("", &bare.annotated(NAME, "registry.example/os:12"))
+        .index("site/two:1", &[&two[0], &two[1]], json!({}));
+    apps.write(&environment.join("many/apps"));
+    fs::write(environment.join("many/broken.tar"), vec![b'x'; 2000]).unwrap();
+    fs::write(environment.join("many/broken.tar.xz"), b"\xfd7zXZ\0 and so on").unwrap();
+    let two = Layout::new().image("registry.example/os:12", &newer).index(
+        "registry.example/two:1",
+        &[&newer, &newer.clone().platform("arm64")],
+        json!({}),
+    );
+    two.write(&environment.join("newer"));
+    Layout::new().index("registry.example/two:0", &[&old, &old.clone().platform("arm64")], json!({})).write(&environment.join("older"));
+    let plan = |more: &[&str]| {
+        let arguments = ["batch", "plan", "many", "--bases", "newer", "older"];
+        let outcome = environment.ok(&[&arguments[..], more].concat());
+        fs::write(environment.join("plan.jsonl"), &outcome.out).unwrap();
+        outcome.out
+    };
+    for more in [&["--name", "{file}/{name}:{tag}", "--allow", "major", "--only", "*@*", "--prefer", "app", "--map", "a=b"][..], &[]] {
+        let text = plan(more);
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        for line in &lines {
+            let schema = match (line.get("schema"), line.get("end")) {
+                (Some(_), _) => "airbase.batch-plan/v1",
+                (_, Some(_)) => "end of a plan",
+                _ => "item of a plan",
+            };
+            seen.walk(schema, "", line);
+        }
+    }
+    // A layer of the runtime is damaged: it fails, and what stands on it is held.
+    let damaged = environment.join("many/apps/blobs").join(runtime.layers[2].digest().replace(':', "/"));
+    fs::write(&damaged, vec![0; runtime.layers[2].blob.len()]).unwrap();
+    let apply = ["batch", "apply", "plan.jsonl", "-o", "batched"];
+    seen.run(&environment, &apply, 3);
+    seen.run(&environment, &["batch", "report", "plan.jsonl", "batched"], 1);
+    seen.run(&environment, &["batch", "report", "plan.jsonl", "nowhere"], 1);
+    seen.run(&environment, &["batch", "merge", "batched"], 1);
+    fs::write(&damaged, &runtime.layers[2].blob).unwrap();
+    seen.run(&environment, &apply, 0);
+    let spoilt = environment.join("batched/blobs").join(newer.layers[0].digest().replace(':', "/"));
+    fs::write(spoilt, "spoilt").unwrap();
+    seen.run(&environment, &[&apply[..], &["--verify", "content"]].concat(), 0);
+    seen.run(&environment, &[&apply[..], &["--as", "archives"]].concat(), 0);
+    seen.run(&environment, &["batch", "apply", "plan.jsonl", "-o", "sharded", "--shard", "1/1"], 0);
+    seen.run(&environment, &["batch", "merge", "sharded"], 0);
+    seen.run(&environment, &["batch", "merge", "sharded"], 0);
+}
+
 /// Referrers of an index and its platforms, with and without names, listed in every way, and one that was removed.
 fn referring(seen: &mut Seen, environment: &Environment) {
     // A list of referrers that names one that is not there.
@@ -565,76 +636,4 @@ fn living(seen: &mut Seen, environment: &Environment) {
 
 fn digest_of(bytes: &[u8]) -> String {
     crate::support::image::digest(bytes)
-}
-
-/// Batches: a chain, an index, an image without a name, what cannot be moved, and what fails.
-fn batches(seen: &mut Seen) {
-    let environment = place();
-    let labels = json!({
-        "org.opencontainers.image.source": "https://git.example/app",
-        "org.opencontainers.image.revision": "abc",
-        "org.opencontainers.image.version": "1",
-    });
-    let (newer, old) = (new().with_top("created", json!("2024-06-01T00:00:00Z")), old());
-    let runtime = old.and(&[&layer(&["runtime=1"])]);
-    let two = [app_on(&old), app_on(&old).platform("arm64")].map(|image| image.annotated(NAME, "registry.example/two:1"));
-    let gone = Image::of(&[&layer(&["gone=1"])]).annotated(NAME, "registry.example/gone:1").with("Labels", labels.clone());
-    let bare = old.and(&[&layer(&["z=1"])]).with_top("os", Value::Null).with_top("architecture", Value::Null);
-    let seam = Image::of(&[&layer(&["x=1"]), &layer(&["y=1"])])
-        .annotated("dev.airbase.base.layers", "1")
-        .annotated(NAME, "registry.example/os:12");
-    let apps = Layout::new()
-        .image("registry.example/os:12", &old)
-        .image("site/runtime:1", &runtime.clone().annotated(NAME, "registry.example/os:12"))
-        .image("site/app:1", &runtime.and(&[&layer(&["app=1"])]).with("Labels", labels))
-        .image("site/on-gone:1", &gone.and(&[&layer(&["on=1"])]))
-        .image("site/gone:1", &gone)
-        .image("site/seam:1", &seam)
-        .image("", &bare.annotated(NAME, "registry.example/os:12"))
-        .index("site/two:1", &[&two[0], &two[1]], json!({}));
-    apps.write(&environment.join("many/apps"));
-    fs::write(environment.join("many/broken.tar"), vec![b'x'; 2000]).unwrap();
-    fs::write(environment.join("many/broken.tar.xz"), b"\xfd7zXZ\0 and so on").unwrap();
-    let two = Layout::new().image("registry.example/os:12", &newer).index(
-        "registry.example/two:1",
-        &[&newer, &newer.clone().platform("arm64")],
-        json!({}),
-    );
-    two.write(&environment.join("newer"));
-    Layout::new().index("registry.example/two:0", &[&old, &old.clone().platform("arm64")], json!({})).write(&environment.join("older"));
-    let plan = |more: &[&str]| {
-        let arguments = ["batch", "plan", "many", "--bases", "newer", "older"];
-        let outcome = environment.ok(&[&arguments[..], more].concat());
-        fs::write(environment.join("plan.jsonl"), &outcome.out).unwrap();
-        outcome.out
-    };
-    for more in [&["--name", "{file}/{name}:{tag}", "--allow", "major", "--only", "*@*", "--prefer", "app", "--map", "a=b"][..], &[]] {
-        let text = plan(more);
-        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        for line in &lines {
-            let schema = match (line.get("schema"), line.get("end")) {
-                (Some(_), _) => "airbase.batch-plan/v1",
-                (_, Some(_)) => "end of a plan",
-                _ => "item of a plan",
-            };
-            seen.walk(schema, "", line);
-        }
-    }
-    // A layer of the runtime is damaged: it fails, and what stands on it is held.
-    let damaged = environment.join("many/apps/blobs").join(runtime.layers[2].digest().replace(':', "/"));
-    fs::write(&damaged, vec![0; runtime.layers[2].blob.len()]).unwrap();
-    let apply = ["batch", "apply", "plan.jsonl", "-o", "batched"];
-    seen.run(&environment, &apply, 3);
-    seen.run(&environment, &["batch", "report", "plan.jsonl", "batched"], 1);
-    seen.run(&environment, &["batch", "report", "plan.jsonl", "nowhere"], 1);
-    seen.run(&environment, &["batch", "merge", "batched"], 1);
-    fs::write(&damaged, &runtime.layers[2].blob).unwrap();
-    seen.run(&environment, &apply, 0);
-    let spoilt = environment.join("batched/blobs").join(newer.layers[0].digest().replace(':', "/"));
-    fs::write(spoilt, "spoilt").unwrap();
-    seen.run(&environment, &[&apply[..], &["--verify", "content"]].concat(), 0);
-    seen.run(&environment, &[&apply[..], &["--as", "archives"]].concat(), 0);
-    seen.run(&environment, &["batch", "apply", "plan.jsonl", "-o", "sharded", "--shard", "1/1"], 0);
-    seen.run(&environment, &["batch", "merge", "sharded"], 0);
-    seen.run(&environment, &["batch", "merge", "sharded"], 0);
 }

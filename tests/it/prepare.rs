@@ -218,6 +218,9 @@ fn names_that_no_registry_takes_are_told_and_not_pushed() {
     environment.json(&["prepare", "in:two:1", "--registry", "registry.site", "-o", "once.tar"]);
     environment.json(&["prepare", "in", "--registry", "registry.site", "-o", "all.tar"]);
     assert_eq!(Contents::of(&environment.join("all.tar")).named("two:1"), Some(tool().digest()), "the first");
+    let (_, plan) = environment.json(&["prepare", "in", "--registry", "registry.site", "--profile", "runtime", "-o", "run.tar"]);
+    assert_eq!(Contents::of(&environment.join("run.tar")).named("registry.site/a/app:1"), Some(app().digest()), "the first: {plan:#}");
+    assert!(each(&plan["findings"], "code").iter().filter(|code| **code == "prepare.twice").count() >= 2, "{plan:#}");
     // A bare tag is of the repository behind the registry.
     let (_, plan) = environment.json(&["prepare", "in:v2", "--registry", "registry.site/team/x"]);
     assert_eq!(plan["pushes"][0]["reference"], "registry.site/team/x:v2");

@@ -28,7 +28,7 @@ pub(super) mod untag;
 pub(super) mod verify_sync;
 
 use super::arguments::{Command, Line};
-use super::options::Destination;
+use super::options::{Destination, Format};
 use super::terminal::Terminal;
 use crate::core::{Code, Error, Fact, Result};
 use crate::oci::Platform;
@@ -38,8 +38,9 @@ use crate::verbs::Output;
 /// Runs one command; gives the exit status.
 pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
     let has_csv = matches!(line.command, Command::Lifecycle(lifecycle::Command::Report(_)) | Command::Batch(batch::Command::Report(_)));
-    if !has_csv {
-        terminal.refuse_csv()?;
+    if line.global.format == Format::Csv && !has_csv {
+        return Err(Error::new(Code::UsageArgument, "only `lifecycle report` and `batch report` have a form for spreadsheets")
+            .found(Fact::new("csv", "--format")));
     }
     match &line.command {
         Command::Inspect(arguments) => inspect::run(arguments, terminal),

@@ -305,7 +305,7 @@ impl<'a, 'l> Run<'a, 'l> {
         self.report.items = todo.len();
         let bytes = todo.iter().fold(0_u64, |sum, entry| sum.saturating_add(entry.bytes));
         self.context.events.begin("apply", todo.len() as u64, bytes);
-        let mut watch = Stopwatch::start();
+        let (mut watch, mut interval) = (Stopwatch::start(), INTERVAL);
         let mut rest = todo.as_slice();
         while !rest.is_empty() {
             let (portion, after) = rest.split_at(portion(rest));
@@ -318,13 +318,22 @@ impl<'a, 'l> Run<'a, 'l> {
             if self.stopping() {
                 break;
             }
-            if let Some((layout, _)) = layout.filter(|_| watch.elapsed() > INTERVAL) {
+            if let Some((layout, _)) = layout.filter(|_| watch.elapsed() > interval) {
+                let writing = Stopwatch::start();
                 self.list(layout)?;
+                // However large the index is, most of the time goes to the images.
+                interval = INTERVAL.max(writing.elapsed() * 20);
                 watch = Stopwatch::start();
             }
         }
+        // An index of a hundred thousand entries is edited in memory, and so are the indexes of the inputs held: not both at once.
+        self.workshop.close();
         if let Some((layout, _)) = layout {
             self.list(layout)?;
+            // With shards, that is for who merges to say.
+            if self.request.shard.is_none() {
+                self.journal.listed()?;
+            }
         }
         self.context.events.end();
         self.report.left += rest.len();

@@ -10,7 +10,7 @@ use crate::plan::batch::Standing;
 use crate::report::batch::MergeReport;
 use crate::verbs::Context;
 use crate::verbs::output::layout_options;
-use crate::write::journal::{self, Final, JOURNALS, PLAN};
+use crate::write::journal::{self, Final, JOURNALS, Journal, PLAN};
 use crate::write::{IndexEdit, Layout};
 
 /// Exchanges the index of a layout for one that lists everything that the shards of a plan finished.
@@ -77,5 +77,6 @@ pub fn merge(output: &Path, plan: Option<&str>, context: Context<'_>) -> Result<
         let committed = layout.commit(&[], &edits, &Silent)?;
         report.changed = committed.index_changed;
     }
+    Journal::open(root, &report.plan, "merge", &|take| pass.copy(take))?.listed()?;
     Ok(report)
 }

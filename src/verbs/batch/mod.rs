@@ -8,6 +8,7 @@
 mod apply;
 mod archives;
 mod layout;
+mod lines;
 mod make;
 mod merge;
 mod pass;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::lines::{Line, Lines};
 use super::make::{Made, item_of, virtual_image};
 use super::survey::Survey;
 use super::target::{Target, Targets};
@@ -69,10 +70,22 @@ enum Decision {
     Nothing,
 }
 
+impl Decision {
+    fn line(&mut self) -> Option<&mut Line> {
+        match self {
+            Self::Ready(ready) => Some(&mut ready.line),
+            _ => None,
+        }
+    }
+}
+
+/// How many images are decided before their lines are packed.
+const BLOCK: usize = 1024;
+
 /// A decided image. Thousands of them are in memory, so it is kept as its line.
 struct Ready {
     standing: Standing,
-    line: String,
+    line: Line,
     code: Option<Code>,
     /// Whether it says nothing of a base.
     claimless: bool,
@@ -98,7 +111,7 @@ struct Planner<'a> {
     states: HashMap<usize, State>,
     /// The manifests and indexes on which something stands or should stand.
     ground: Mutex<BTreeSet<Digest>>,
-    /// The images of which others say that they were made of them.
+    /// The images of which others say that they were made of them, and platforms of indexes: without a name they are none of their own.
     rebased: Mutex<HashSet<Digest>>,
 }
 
@@ -133,8 +146,14 @@ pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str)
     };
     let count = survey.subjects.len();
     context.events.begin("plan", count as u64, 0);
-    let all: Vec<usize> = (0..count).collect();
-    let mut decided = planner.decide_all(&all, 0, context)?;
+    let mut lines = Lines::default();
+    let mut decided: Vec<Decision> = Vec::with_capacity(count);
+    for start in (0..count).step_by(BLOCK) {
+        let numbers: Vec<usize> = (start..count.min(start + BLOCK)).collect();
+        let mut block = planner.decide_all(&numbers, 0, context)?;
+        lines.pack(block.iter_mut().filter_map(Decision::line))?;
+        decided.append(&mut block);
+    }
     refuse_collisions(&survey, &mut decided)?;
 
     // Chains: level by level, each on what the level below gives.
@@ -152,7 +171,7 @@ pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str)
             replace(&mut decided, number, Decision::Ready(refused));
         }
     }
-    planner.settle_states(&waits, &decided, None)?;
+    planner.settle_states(&waits, &decided, &mut lines, None)?;
     for level in 1..=levels.iter().copied().flatten().max().unwrap_or(0) {
         let numbers: Vec<usize> = (0..count)
             .filter(|number| levels.get(*number) == Some(&Some(level)) && matches!(decided.get(*number), Some(Decision::Waits(_))))
@@ -160,7 +179,7 @@ pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str)
         for (number, decision) in numbers.iter().zip(planner.decide_all(&numbers, level, context)?) {
             replace(&mut decided, *number, decision);
         }
-        planner.settle_states(&waits, &decided, Some(&numbers))?;
+        planner.settle_states(&waits, &decided, &mut lines, Some(&numbers))?;
     }
     planner.name_bases(&mut decided)?;
     context.events.end();
@@ -176,7 +195,7 @@ pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str)
         if let Some(Decision::Ready(ready)) = decided.get(number) {
             end.count(ready.standing);
             report.count(ready.standing, ready.code);
-            write(&ready.line)?;
+            write(lines.text(&ready.line)?)?;
         }
     }
     let unread = bases.catalogue_findings().iter().chain(&survey.unreadable);
@@ -195,14 +214,14 @@ fn replace(decided: &mut [Decision], number: usize, decision: Decision) {
 
 /// Refuses images that would all have the same name afterwards.
 fn refuse_collisions(survey: &Survey, decided: &mut [Decision]) -> Result<()> {
-    let mut named: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (number, (subject, decision)) in survey.subjects.iter().zip(decided.iter()).enumerate() {
+    let mut named: HashMap<String, Vec<usize>> = HashMap::new();
+    for (number, decision) in decided.iter().enumerate() {
         let moves = match decision {
             Decision::Ready(ready) => ready.standing == Standing::Move,
             Decision::Waits(_) => true,
             Decision::Nothing => false,
         };
-        if let Some(name) = subject.output.as_deref().filter(|_| moves) {
+        if let Some(name) = survey.output(number).filter(|_| moves) {
             named.entry(name).or_default().push(number);
         }
     }
@@ -226,13 +245,12 @@ fn circle(survey: &Survey, numbers: &[usize]) -> Result<Error> {
 
 fn refused(survey: &Survey, number: usize, error: &Error, origin: Origin, claimless: bool) -> Result<Ready> {
     let located = survey.located(number)?;
-    let subject = survey.subjects.get(number).ok_or_else(|| Error::new(Code::Bug, "an image was counted and is not there"))?;
     let code = error.code();
     let standing = if code == Code::BatchHeld { Standing::Held } else { Standing::Refused };
-    let mut item = item_of(&located, &subject.key, subject.output.clone(), standing)?;
+    let mut item = item_of(&located, &survey.key(number), survey.output(number), standing)?;
     item.reason = Some(reason(error.finding()));
     item.origin = origin;
-    Ok(Ready { standing, line: document::line(&item)?, code: Some(code), claimless, digest: item.digest })
+    Ok(Ready { standing, line: Line::Plain(document::line(&item)?), code: Some(code), claimless, digest: item.digest })
 }
 
 /// Why an image is not moved. What only `airbase rebase` can be told is said as such.
@@ -285,7 +303,7 @@ impl Planner<'_> {
                 made.item.level = level;
                 made.item.origin = origin;
                 let (standing, digest) = (made.item.status, made.item.digest.clone());
-                Ok(Decision::Ready(Ready { standing, line: document::line(&made.item)?, code: None, claimless, digest }))
+                Ok(Decision::Ready(Ready { standing, line: Line::Plain(document::line(&made.item)?), code: None, claimless, digest }))
             }
             Err(error) => Ok(Decision::Ready(refused(self.survey, number, &error, origin, claimless)?)),
         }
@@ -293,7 +311,7 @@ impl Planner<'_> {
 
     /// The item of an image and what it comes out as, or what it waits for.
     fn made(&self, number: usize, opened: &Opened) -> Result<Result<Made, Vec<usize>>> {
-        let subject = self.survey.subjects.get(number).ok_or_else(|| Error::new(Code::Bug, "an image was counted and is not there"))?;
+        let output = self.survey.output(number);
         let index = match &opened.tree {
             Tree::Index(index) => Some(&**index),
             _ => None,
@@ -302,7 +320,7 @@ impl Planner<'_> {
         if images.is_empty() {
             return Err(Error::new(Code::NotAnImage, "the index holds no runnable image").at(opened.located.shown()));
         }
-        let request = rebase::Request { names: subject.output.iter().cloned().collect(), ..self.request.clone() };
+        let request = rebase::Request { names: output.iter().cloned().collect(), ..self.request.clone() };
         let mut decided: Vec<(&Image, Option<Platformed<'_>>)> = Vec::new();
         let mut wired: Vec<Option<String>> = Vec::new();
         let mut waits = Vec::new();
@@ -322,7 +340,7 @@ impl Planner<'_> {
                         Box::new((located, tree))
                     }
                     Some(State::Moves(moved)) => {
-                        wired.push(self.survey.subjects.get(other).map(|subject| subject.key.clone()));
+                        wired.push(Some(self.survey.key(other)));
                         Box::new((**moved).clone())
                     }
                     Some(State::Stopped(reason)) => return Err(held(&self.survey.located(other)?, reason)),
@@ -346,7 +364,7 @@ impl Planner<'_> {
             waits.dedup();
             return Ok(Err(waits));
         }
-        let mut item = item_of(&opened.located, &subject.key, subject.output.clone(), Standing::Move)?;
+        let mut item = item_of(&opened.located, &self.survey.key(number), output, Standing::Move)?;
         for ((image, platformed), wire) in decided.iter().zip(&wired) {
             if let Some(platformed) = platformed {
                 item.place(image, platformed, wire.as_ref(), &opened.located.descriptor.digest)?;
@@ -371,8 +389,14 @@ impl Planner<'_> {
         }
     }
 
-    /// Notes of which image this one was made by an earlier rebase, if that one is here.
+    /// Notes of which image this one was made by an earlier rebase, if that one is here; and the platforms of an index, which may have
+    /// entries of their own beside it.
     fn note_origin(&self, tree: &Tree) {
+        if let Tree::Index(_) = tree {
+            let listed = tree.images().into_iter().map(|image| &image.descriptor.digest);
+            let listed = listed.filter(|digest| self.survey.with_digest(digest, None).is_some()).cloned();
+            self.rebased.lock().unwrap_or_else(PoisonError::into_inner).extend(listed);
+        }
         let annotations = match tree {
             Tree::Image(image) => &image.manifest.annotations,
             Tree::Index(index) => &index.index.annotations,
@@ -385,7 +409,7 @@ impl Planner<'_> {
     }
 
     /// Notes what those that are waited for have become; with `numbers`, only of those.
-    fn settle_states(&mut self, waits: &[Vec<usize>], decided: &[Decision], numbers: Option<&[usize]>) -> Result<()> {
+    fn settle_states(&mut self, waits: &[Vec<usize>], decided: &[Decision], lines: &mut Lines, numbers: Option<&[usize]>) -> Result<()> {
         let waited: BTreeSet<usize> = waits.iter().flatten().copied().collect();
         for number in waited.into_iter().filter(|number| numbers.is_none_or(|numbers| numbers.contains(number))) {
             let Some(Decision::Ready(ready)) = decided.get(number) else { continue };
@@ -403,7 +427,7 @@ impl Planner<'_> {
                 Standing::Current | Standing::Base => State::Stays,
                 Standing::Refused if ground => State::Stays,
                 Standing::Refused | Standing::Held => {
-                    let reason = serde_json::from_str::<Item>(&ready.line).ok().and_then(|item| item.reason);
+                    let reason = serde_json::from_str::<Item>(lines.text(&ready.line)?).ok().and_then(|item| item.reason);
                     State::Stopped(reason.unwrap_or_else(|| Reason::of(&Finding::new(Code::Bug, "a refusal without a reason"))))
                 }
             };
@@ -419,17 +443,15 @@ impl Planner<'_> {
         let rebased = self.rebased.lock().unwrap_or_else(PoisonError::into_inner);
         for (number, decision) in decided.iter_mut().enumerate() {
             let Decision::Ready(ready) = decision else { continue };
-            let nameless = self.survey.subjects.get(number).is_some_and(|subject| subject.output.is_none());
+            let nameless = self.survey.output(number).is_none();
             if nameless && rebased.contains(&ready.digest) {
                 *decision = Decision::Nothing;
                 continue;
             }
             if ready.code == Some(Code::BaseUnknown) && ready.claimless && ground.contains(&ready.digest) {
                 let located = self.survey.located(number)?;
-                let subject = self.survey.subjects.get(number).map(|subject| (subject.key.clone(), subject.output.clone()));
-                let Some((key, output)) = subject else { continue };
-                let item = item_of(&located, &key, output, Standing::Base)?;
-                (ready.standing, ready.code, ready.line) = (Standing::Base, None, document::line(&item)?);
+                let item = item_of(&located, &self.survey.key(number), self.survey.output(number), Standing::Base)?;
+                (ready.standing, ready.code, ready.line) = (Standing::Base, None, Line::Plain(document::line(&item)?));
             }
         }
         Ok(())

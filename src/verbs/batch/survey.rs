@@ -1,8 +1,9 @@
 //! Which images a batch is about.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::pass::{key as key_of, number as number_of};
 use crate::core::{Code, Digest, Error, Finding, Result};
 use crate::oci::Descriptor;
 use crate::plan::batch::document::key;
@@ -16,9 +17,9 @@ use crate::verbs::output::check_name;
 pub(super) struct Subject {
     source: u32,
     position: u32,
-    /// The name of its result.
-    pub(super) output: Option<String>,
-    pub(super) key: String,
+    /// The name of its result, where it is not its own.
+    output: Option<Box<str>>,
+    key: u64,
 }
 
 /// All of them, in the order of the inputs.
@@ -30,7 +31,8 @@ pub(super) struct Survey {
     pub(super) not_chosen: usize,
     /// What could not be read.
     pub(super) unreadable: Vec<Finding>,
-    by_digest: HashMap<Digest, Vec<usize>>,
+    /// Sorted by the beginnings of digests.
+    by_digest: Vec<(u64, u32)>,
 }
 
 impl Survey {
@@ -40,7 +42,7 @@ impl Survey {
     /// Those of a path that cannot be opened itself; inside a folder such a path is a finding.
     pub(super) fn of(inputs: &[String], only: &[String], pattern: Option<&Pattern>, context: Context<'_>) -> Result<Self> {
         let mut survey = Self::default();
-        let mut seen = HashMap::new();
+        let mut seen = HashSet::new();
         for input in inputs {
             let reference = Reference::existing(input)?;
             if reference.name.is_some() || reference.digest.is_some() {
@@ -71,6 +73,7 @@ impl Survey {
                 }
             }
         }
+        survey.by_digest.sort_unstable();
         Ok(survey)
     }
 
@@ -81,14 +84,7 @@ impl Survey {
         })
     }
 
-    fn add(
-        &mut self,
-        number: usize,
-        position: usize,
-        only: &[String],
-        pattern: Option<&Pattern>,
-        seen: &mut HashMap<String, ()>,
-    ) -> Result<()> {
+    fn add(&mut self, number: usize, position: usize, only: &[String], pattern: Option<&Pattern>, seen: &mut HashSet<u64>) -> Result<()> {
         let Some(source) = self.sources.get(number) else { return Ok(()) };
         let Some(entry) = source.index.manifests.get(position).filter(|entry| is_candidate(entry)) else { return Ok(()) };
         let Some(path) = source.path.to_str() else {
@@ -112,38 +108,68 @@ impl Survey {
         if pattern.is_some() {
             output.as_deref().map(check_name).transpose().map_err(|error| error.at(&shown))?;
         }
-        let key = key(output.as_deref(), &entry.digest);
+        let key = number_of(&key(output.as_deref(), &entry.digest))?;
         // The same image under the same name in two places is one item.
-        if seen.insert(key.clone(), ()).is_some() {
+        if !seen.insert(key) {
             return Ok(());
         }
         let too_many = |_| Error::new(Code::GraphTooMany, "there are too many images for one plan");
-        self.by_digest.entry(entry.digest.clone()).or_default().push(self.subjects.len());
-        self.subjects.push(Subject {
+        let subject = Subject {
             source: u32::try_from(number).map_err(too_many)?,
             position: u32::try_from(position).map_err(too_many)?,
-            output,
+            output: output.filter(|_| pattern.is_some()).map(String::into_boxed_str),
             key,
-        });
+        };
+        self.by_digest.push((beginning(&entry.digest), u32::try_from(self.subjects.len()).map_err(too_many)?));
+        self.subjects.push(subject);
         Ok(())
+    }
+
+    /// The key of an image.
+    pub(super) fn key(&self, number: usize) -> String {
+        self.subjects.get(number).map(|subject| key_of(subject.key)).unwrap_or_default()
+    }
+
+    /// The name of its result.
+    pub(super) fn output(&self, number: usize) -> Option<String> {
+        let subject = self.subjects.get(number)?;
+        let own = || self.entry(subject).and_then(|(_, entry)| entry.name()).map(str::to_owned);
+        subject.output.as_deref().map(str::to_owned).or_else(own)
+    }
+
+    fn entry(&self, subject: &Subject) -> Option<(&Arc<Source>, &Descriptor)> {
+        let source = self.sources.get(usize::try_from(subject.source).ok()?)?;
+        Some((source, source.index.manifests.get(usize::try_from(subject.position).ok()?)?))
     }
 
     /// Where an image lies.
     pub(super) fn located(&self, number: usize) -> Result<Located> {
-        let subject = self.subjects.get(number);
-        let place = subject.and_then(|subject| {
-            let source = self.sources.get(usize::try_from(subject.source).ok()?)?;
-            Some((source, source.index.manifests.get(usize::try_from(subject.position).ok()?)?))
-        });
+        let place = self.subjects.get(number).and_then(|subject| self.entry(subject));
         place.map(|(source, entry)| located(source, entry)).ok_or_else(|| Error::new(Code::Bug, "an image was counted and is not there"))
     }
 
     /// The image with this digest, preferably the one with this name.
     pub(super) fn with_digest(&self, digest: &Digest, name: Option<&str>) -> Option<usize> {
-        let all = self.by_digest.get(digest)?;
-        let named = |number: &&usize| self.located(**number).is_ok_and(|located| located.name.as_deref() == name);
-        all.iter().find(named).or_else(|| all.first()).copied()
+        let start = self.by_digest.partition_point(|(known, _)| *known < beginning(digest));
+        let near = self.by_digest.get(start..).unwrap_or_default().iter().take_while(|(known, _)| *known == beginning(digest));
+        let mut first = None;
+        for number in near.filter_map(|(_, number)| usize::try_from(*number).ok()) {
+            let Some((_, entry)) = self.subjects.get(number).and_then(|subject| self.entry(subject)) else { continue };
+            if entry.digest != *digest {
+                continue;
+            }
+            if entry.name() == name {
+                return Some(number);
+            }
+            first = first.or(Some(number));
+        }
+        first
     }
+}
+
+/// The first sixteen digits of a digest.
+pub(super) fn beginning(digest: &Digest) -> u64 {
+    digest.hex().get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
 }
 
 fn located(source: &Arc<Source>, entry: &Descriptor) -> Located {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::make::virtual_image;
 use super::pass::{Pass, number};
+use super::survey::beginning;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::Descriptor;
 use crate::plan::base::{Candidate, Prefix, prefix};
@@ -38,7 +39,8 @@ impl<K: Hash + Eq, V: Clone> Once<K, V> {
 #[derive(Debug)]
 struct Indexed {
     source: Arc<Source>,
-    by_digest: HashMap<Digest, u32>,
+    /// Sorted by the beginnings of digests.
+    by_digest: Vec<(u64, u32)>,
 }
 
 /// What another thread found out, good or bad.
@@ -70,14 +72,18 @@ impl<'a> Workshop<'a> {
         }
     }
 
+    /// Lets go of everything that was opened.
+    pub(super) fn close(&mut self) {
+        (self.sources, self.bases, self.results) = (Once::default(), Once::default(), Once::default());
+    }
+
     fn source(&self, path: &str) -> Result<Arc<Indexed>> {
         let opened = self.sources.get(path.to_owned(), || {
             let place = self.root.as_deref().map_or_else(|| PathBuf::from(path), |root| root.join(path));
             let source = Source::open(&place, self.context.limits).map_err(|error| Box::new(error.into_finding()))?;
-            let mut by_digest = HashMap::with_capacity(source.index.manifests.len());
-            for (position, entry) in (0..).zip(&source.index.manifests) {
-                by_digest.entry(entry.digest.clone()).or_insert(position);
-            }
+            let mut by_digest: Vec<(u64, u32)> =
+                (0..).zip(&source.index.manifests).map(|(position, entry)| (beginning(&entry.digest), position)).collect();
+            by_digest.sort_unstable();
             Ok(Arc::new(Indexed { source, by_digest }))
         });
         opened.map_err(|finding| {
@@ -98,10 +104,14 @@ impl<'a> Workshop<'a> {
     fn located(&self, path: &str, digest: &Digest, name: Option<&str>) -> Result<Located> {
         let indexed = self.source(path)?;
         let entries = &indexed.source.index.manifests;
-        let first = indexed.by_digest.get(digest).and_then(|position| entries.get(usize::try_from(*position).ok()?));
-        let entry = match first {
-            Some(entry) if entry.name() == name => Some(entry.clone()),
-            Some(entry) => Some(entries.iter().find(|other| other.digest == *digest && other.name() == name).unwrap_or(entry).clone()),
+        let start = indexed.by_digest.partition_point(|(known, _)| *known < beginning(digest));
+        let near = indexed.by_digest.get(start..).unwrap_or_default().iter().take_while(|(known, _)| *known == beginning(digest));
+        let listed: Vec<&Descriptor> = near
+            .filter_map(|(_, position)| entries.get(usize::try_from(*position).ok()?))
+            .filter(|entry| entry.digest == *digest)
+            .collect();
+        let entry = match listed.iter().find(|entry| entry.name() == name).or_else(|| listed.first()) {
+            Some(entry) => Some((*entry).clone()),
             // Bases need not be listed.
             None => self.unlisted(&indexed.source, digest)?,
         };

@@ -41,7 +41,13 @@ pub(super) struct Marks {
 }
 
 /// Decides what stays; `is_young` says which referrers of nothing do for now.
-pub(super) fn marks(source: &Arc<Source>, surveys: &[Survey], is_young: &dyn Fn(&Digest) -> bool, context: Context<'_>) -> Result<Marks> {
+pub(super) fn marks(
+    source: &Arc<Source>,
+    surveys: &[Survey],
+    batched: &[Descriptor],
+    is_young: &dyn Fn(&Digest) -> bool,
+    context: Context<'_>,
+) -> Result<Marks> {
     let mut walk = Walk::new(source, surveys, context);
     let referrers: HashSet<&Digest> = surveys
         .iter()
@@ -57,6 +63,10 @@ pub(super) fn marks(source: &Arc<Source>, surveys: &[Survey], is_young: &dyn Fn(
         } else {
             walk.mark(entry, if entry.name().is_some() { Keeper::Named } else { Keeper::Unnamed })?;
         }
+    }
+    // What a batch has written and not listed yet.
+    for entry in batched {
+        walk.mark(entry, Keeper::Unnamed)?;
     }
     for entry in &others {
         if !walk.marks.kept.contains_key(&entry.digest) && is_young(&entry.digest) {

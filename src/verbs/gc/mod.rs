@@ -13,10 +13,13 @@ use super::output::layout_options;
 use crate::core::clock::Time;
 use crate::core::fsys::{WriteDirectory, shown};
 use crate::core::{Code, Digest, Error, Result};
+use crate::format::json::Document;
+use crate::oci::Descriptor;
 use crate::plan::lifecycle::time::Span;
 use crate::read::{Source, SourceKind, Stored};
 use crate::report::gc::{Collected, GcReport, Gone, Kept};
 use crate::verbs::doctor::survey;
+use crate::write::journal;
 use crate::write::{IndexEdit, Layout, Revision, Sweep};
 
 /// What is asked for.
@@ -71,7 +74,11 @@ fn plan(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result
         // A file from the future is young, whatever its clock says.
         directory.stamp(&digest.blob_path()).is_some_and(|stamp| request.now.seconds().saturating_sub(stamp.modified()) < grace)
     };
-    let marks = marks(source, &surveys, &is_young, context)?;
+    let mut batched = Vec::new();
+    for entry in journal::unlisted(directory.directory())? {
+        batched.push(Descriptor::parse(Document::parse(entry.as_bytes(), context.limits)?.root(), context.limits)?);
+    }
+    let marks = marks(source, &surveys, &batched, &is_young, context)?;
     let mut report = GcReport {
         path: source.shown(),
         applied: false,

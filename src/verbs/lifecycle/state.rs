@@ -114,10 +114,10 @@ impl<'a> Reader<'a> {
         match tree {
             Tree::Image(image) => subjects.push(self.image(image, false)),
             Tree::Index(index) => self.index(index, false, &mut subjects),
-            // What is said of a collection is said of it alone.
+            // What is said of a collection is said of it alone: its members are images of their own.
             Tree::Collection(index) => {
                 let places = Places { index: Some(&index.index.annotations), ..Places::default() };
-                subjects.push(self.subject(&index.descriptor, false, None, None, places));
+                subjects.push(self.subject(&index.descriptor, false, None, Some(index), places));
             }
             Tree::Artifact { descriptor, .. } => subjects.push(self.subject(descriptor, false, None, None, Places::default())),
         }

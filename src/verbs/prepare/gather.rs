@@ -50,6 +50,7 @@ pub(super) fn tops(
         source.index.manifests.iter().filter(named).map(|entry| (entry.name().map(str::to_owned), entry.clone())).collect()
     };
     let (mut tops, mut left_out, mut findings): (Vec<Top>, Vec<LeftOut>, Vec<Finding>) = Default::default();
+    let mut first: HashMap<String, Digest> = HashMap::new();
     for (name, mut descriptor) in entries {
         let Some(name) = name else {
             left_out.push(left(&descriptor, "it has no name"));
@@ -65,11 +66,12 @@ pub(super) fn tops(
             continue;
         }
         // Two entries of one name: oras takes the last, regctl and skopeo the first.
-        if let Some(other) = tops.iter().find(|top| top.name == name && top.descriptor.digest != descriptor.digest) {
+        let first = first.entry(name.clone()).or_insert_with(|| descriptor.digest.clone());
+        if *first != descriptor.digest {
             findings.push(
                 Finding::new(Code::PrepareTwice, "two entries of the layout have one name, and clients take one or the other")
                     .at(&name)
-                    .expected(Fact::new(&other.descriptor.digest, "the first"))
+                    .expected(Fact::new(&*first, "the first"))
                     .found(Fact::new(&descriptor.digest, "a later one"))
                     .hint("Give one of them another name with `airbase tag PATH@DIGEST NAME`."),
             );

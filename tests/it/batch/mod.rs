@@ -3,6 +3,7 @@
 mod apply;
 mod cascade;
 mod refusals;
+mod resume;
 mod shards;
 
 use serde_json::{Value, json};

@@ -1,0 +1,226 @@
+//! A kill, a full disk or a failing disk at every single change of the file system, signals, and what a second run does about it.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use airbase::core::fsys::{Faults, is_temporary};
+use airbase::core::{Code, Result};
+use airbase::verbs::batch::{ApplyRequest, As, Stop, apply, merge};
+use airbase::verbs::{Context, Verify};
+use rustix::io::Errno;
+
+use super::{World, items, plan, seen};
+use crate::support::environment::snapshot;
+use crate::support::{Contents, Environment};
+
+fn request(environment: &Environment, out: PathBuf, form: As, shard: Option<&str>) -> ApplyRequest {
+    ApplyRequest {
+        plan: environment.join("plan.jsonl"),
+        output: out,
+        form,
+        link: false,
+        shard: shard.map(|text| airbase::plan::batch::shard::Shard::parse(text).unwrap()),
+        max_failures: None,
+        overwrite: false,
+        verify: Verify::Digest,
+        root: Some(environment.path().to_owned()),
+        mtime: 0,
+        stop: Stop::default(),
+    }
+}
+
+/// Refuses the n-th change for every n, in every way; after each run the output is whole, and another run completes it.
+fn sweep(form: As, run: &dyn Fn(&Environment, PathBuf, Context<'_>) -> Result<()>) {
+    let inputs = Environment::in_memory();
+    World::new(3).write(&inputs);
+    plan(&inputs, &["apps", "old", "--bases", "bases"]);
+    let untouched = snapshot(inputs.path());
+    let undisturbed = Environment::in_memory();
+    run(&inputs, undisturbed.join("out"), Context { jobs: 1, ..Context::standard() }).unwrap();
+    let complete = seen(&undisturbed, "out").files;
+    let gates: [(&str, fn(u64) -> Faults); 4] = [
+        ("kill", Faults::kill_at),
+        ("no space once", |n| Faults::fail_at(n, Errno::NOSPC)),
+        ("no space from then on", |n| Faults::fail_from(n, Errno::NOSPC)),
+        ("I/O error once", |n| Faults::fail_at(n, Errno::IO)),
+    ];
+    for (kind, gate) in gates {
+        for n in 1.. {
+            let what = format!("{kind} at {n}");
+            let directory = Environment::in_memory();
+            let out = directory.join("out");
+            let faults = gate(n);
+            let code =
+                run(&inputs, out.clone(), Context { jobs: 1, faults: &faults, ..Context::standard() }).err().map(|error| error.code());
+            assert!(matches!(code, None | Some(Code::Io | Code::IoSpace | Code::IoAfterPublication)), "{what}: {code:?}");
+            assert!(!kind.contains("space") || code != Some(Code::Io), "{what}: a full disk is told as such");
+            if out.join("index.json").exists() && out.join("oci-layout").exists() {
+                Contents::of(&out).whole();
+            }
+            if form == As::Layout && out.join("blobs").exists() {
+                let contents = Contents::of(&out);
+                let named = contents.files.into_iter().filter(|(name, _)| !is_temporary(name.as_bytes())).collect();
+                Contents { files: named }.blobs();
+            }
+            run(&inputs, out.clone(), Context { jobs: 1, ..Context::standard() }).unwrap_or_else(|error| panic!("{what}, again: {error}"));
+            let mut now = seen(&directory, "out").files;
+            now.retain(|name, _| !is_temporary(name.rsplit('/').next().unwrap().as_bytes()) && name != "index.json.lock");
+            assert!(now == complete, "{what}: the second run gives something else");
+            if faults.refused() == 0 {
+                assert!(n > 20, "{what}: that is all");
+                break;
+            }
+        }
+    }
+    assert!(untouched == snapshot(inputs.path()));
+}
+
+#[test]
+fn a_batch_into_a_layout_survives_every_fault() {
+    sweep(As::Layout, &|inputs, out, context| apply(&request(inputs, out, As::Layout, None), context).map(drop));
+}
+
+#[test]
+fn shards_and_their_merge_survive_every_fault() {
+    sweep(As::Layout, &|inputs, out, context| {
+        for shard in ["1/2", "2/2"] {
+            apply(&request(inputs, out.clone(), As::Layout, Some(shard)), context)?;
+        }
+        merge(&out, None, context).map(drop)
+    });
+}
+
+#[test]
+fn a_batch_into_archives_survives_every_fault() {
+    sweep(As::Archives, &|inputs, out, context| apply(&request(inputs, out, As::Archives, None), context).map(drop));
+}
+
+#[test]
+fn layers_are_files_that_the_journal_knows_or_are_hashed() {
+    let environment = Environment::new();
+    World::new(4).write(&environment);
+    let planned = items(&plan(&environment, &["apps", "old", "--bases", "bases"]));
+    let (_, first) = super::apply(&environment, "out", &[]);
+    assert_eq!(first["moved"], 4);
+    let layer = planned[0]["layers"][0]["digest"].as_str().unwrap().replace(':', "/");
+    let path = environment.join("out/blobs").join(&layer);
+    let sound = std::fs::read(&path).unwrap();
+    // Another file under the same name, with the same size: its inode and its times say so.
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, vec![0; sound.len()]).unwrap();
+    let (status, again) = super::apply(&environment, "out", &[]);
+    assert_eq!((status, &again["moved"], &again["unchanged"]), (0, &1.into(), &3.into()), "{again:#}");
+    assert_eq!(again["findings"][0]["code"], "blob.repaired");
+    assert_eq!(std::fs::read(&path).unwrap(), sound);
+    // The right bytes in another file are found right.
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, &sound).unwrap();
+    let (_, again) = super::apply(&environment, "out", &[]);
+    assert_eq!((&again["moved"], &again["blobs"]), (&0.into(), &0.into()));
+    let (_, again) = super::apply(&environment, "out", &["--verify", "content"]);
+    assert_eq!((&again["moved"], &again["unchanged"]), (&0.into(), &4.into()));
+    // A document that was damaged is made again.
+    let manifest = planned[1]["result"]["digest"].as_str().unwrap().replace(':', "/");
+    std::fs::write(environment.join("out/blobs").join(manifest), "{}").unwrap();
+    let (_, again) = super::apply(&environment, "out", &[]);
+    assert_eq!((&again["moved"], &again["unchanged"]), (&1.into(), &3.into()));
+    seen(&environment, "out").whole();
+}
+
+#[test]
+fn linked_layers_are_the_same_files_and_are_hashed_first() {
+    use std::os::unix::fs::MetadataExt;
+    let environment = Environment::new();
+    let world = World::new(3);
+    world.write(&environment);
+    let planned = items(&plan(&environment, &["apps", "old", "--bases", "bases"]));
+    let layer = |number: usize| planned[number]["layers"][0]["digest"].as_str().unwrap().replace(':', "/");
+    let damaged = environment.join("apps/blobs").join(layer(1));
+    let sound = std::fs::read(&damaged).unwrap();
+    std::fs::write(&damaged, vec![0; sound.len()]).unwrap();
+    let (status, report) = super::apply(&environment, "out", &["--link"]);
+    assert_eq!((status, &report["moved"], &report["failed"]), (3, &2.into(), &1.into()), "{report:#}");
+    assert!(report["linked"].as_u64().unwrap() >= 3, "{report:#}");
+    let inode = |place: &str| std::fs::metadata(environment.join(place).join("blobs").join(layer(0))).unwrap().ino();
+    assert_eq!(inode("apps"), inode("out"));
+    assert!(!environment.join("out/blobs").join(layer(1)).exists());
+    seen(&environment, "out").whole();
+    std::fs::write(&damaged, &sound).unwrap();
+    let (status, report) = super::apply(&environment, "out", &["--link"]);
+    assert_eq!((status, &report["moved"], &report["unchanged"]), (0, &1.into(), &2.into()), "{report:#}");
+}
+
+#[test]
+fn a_signal_ends_a_run_early_and_the_next_one_goes_on() {
+    let environment = Environment::new();
+    World::new(300).write(&environment);
+    plan(&environment, &["apps", "old", "--bases", "bases"]);
+    let mut stopped = false;
+    for (signal, status) in [("TERM", 143), ("INT", 130)] {
+        let out = format!("out-{signal}");
+        let mut command = environment.command(&["batch", "apply", "plan.jsonl", "-o", &out, "--format", "json", "--jobs", "1"]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // The journal's folder is made when the run begins to work.
+        while !environment.join(&out).join("airbase-batch").exists() {
+            std::hint::spin_loop();
+        }
+        let killed = std::process::Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        // It may have been over already.
+        if report["left"] != 0 && killed.success() {
+            stopped = true;
+            assert_eq!(output.status.code(), Some(status), "{report:#}");
+            assert_eq!(report["moved"].as_u64().unwrap() + report["left"].as_u64().unwrap(), 300, "{report:#}");
+            if environment.join(&out).join("index.json").exists() {
+                seen(&environment, &out).whole();
+            }
+        }
+        let (status, _) = super::apply(&environment, &out, &[]);
+        assert_eq!(status, 0);
+        let contents = seen(&environment, &out);
+        contents.whole();
+        assert_eq!(contents.entries().len(), 300);
+    }
+    assert!(stopped, "both runs were over before the signal came");
+}
+
+#[test]
+fn after_so_many_failures_no_more_items_are_taken() {
+    let environment = Environment::new();
+    let world = World::new(30);
+    world.write(&environment);
+    let planned = items(&plan(&environment, &["apps", "old", "--bases", "bases"]));
+    for item in planned.iter().filter(|item| item["status"] == "move") {
+        let layer = item["layers"][0]["digest"].as_str().unwrap().replace(':', "/");
+        std::fs::write(environment.join("apps/blobs").join(layer), "x").unwrap();
+    }
+    for (option, failures) in [(&["--fail-fast"][..], 1), (&["--max-failures", "4"], 4), (&[], 30)] {
+        let (status, report) = super::apply(&environment, "out", &[&["--jobs", "1"], option].concat());
+        assert_eq!((status, &report["failed"], &report["left"]), (3, &failures.into(), &(30 - failures).into()), "{report:#}");
+    }
+}
+
+#[test]
+fn what_is_not_listed_yet_is_not_collected() {
+    let environment = Environment::new();
+    World::new(4).write(&environment);
+    plan(&environment, &["apps", "old", "--bases", "bases"]);
+    assert_eq!(super::apply(&environment, "out", &[]).0, 0);
+    let everything = seen(&environment, "out");
+    // As a kill between the journal and the index leaves it.
+    let empty = br#"{"schemaVersion":2,"manifests":[]}"#;
+    std::fs::write(environment.join("out/index.json"), empty).unwrap();
+    let folder = std::fs::read_dir(environment.join("out/airbase-batch")).unwrap().next().unwrap().unwrap().path();
+    let listed = std::fs::read(folder.join("listed")).unwrap();
+    std::fs::remove_file(folder.join("listed")).unwrap();
+    environment.ok(&["gc", "out", "--grace", "0", "--apply"]);
+    assert_eq!(seen(&environment, "out").blobs(), everything.blobs(), "the journal keeps them");
+    assert_eq!(super::apply(&environment, "out", &[]).0, 0);
+    assert_eq!(seen(&environment, "out").blobs(), everything.blobs());
+    // Listed and then removed, they are collected like everything else.
+    std::fs::write(environment.join("out/index.json"), empty).unwrap();
+    std::fs::write(folder.join("listed"), listed).unwrap();
+    environment.ok(&["gc", "out", "--grace", "0", "--apply"]);
+    assert!(seen(&environment, "out").blobs().is_empty());
+}
