@@ -139,7 +139,7 @@ pub fn read(root: &Directory, plan: &str) -> Result<Past> {
     let folder = format!("{JOURNALS}/{plan}");
     for entry in root.entries(&folder)? {
         let Ok(name) = std::str::from_utf8(&entry.name) else { continue };
-        if name == PLAN || !name.ends_with(".jsonl") {
+        if name == PLAN || name.rsplit_once('.').is_none_or(|(_, ending)| ending != "jsonl") {
             continue;
         }
         let Some(file) = root.file(&format!("{folder}/{name}"))? else { continue };
@@ -203,6 +203,9 @@ impl Past {
     }
 }
 
+/// Takes pieces of a file, each with its place in it.
+pub type Take<'a> = &'a mut dyn FnMut(&[u8], u64) -> Result<()>;
+
 /// The journal of one process. Its file is made when there is something to write.
 #[derive(Debug)]
 pub struct Journal {
@@ -218,12 +221,7 @@ impl Journal {
     ///
     /// # Errors
     /// `io`, `io.space`, `path.*`.
-    pub fn open(
-        root: &WriteDirectory,
-        plan: &str,
-        label: &str,
-        copy: &dyn Fn(&mut dyn FnMut(&[u8], u64) -> Result<()>) -> Result<()>,
-    ) -> Result<Self> {
+    pub fn open(root: &WriteDirectory, plan: &str, label: &str, copy: &dyn Fn(Take<'_>) -> Result<()>) -> Result<Self> {
         let lost = || Error::new(Code::InputChanged, "the folder of the journals vanished");
         root.make_directory(JOURNALS)?;
         let journals = root.beneath(JOURNALS)?.ok_or_else(lost)?;
@@ -330,7 +328,9 @@ mod tests {
     fn what_is_done_stays_done() {
         for order in [[Final::Failed, Final::Done, Final::Held], [Final::Done, Final::Failed, Final::Failed]] {
             let mut past = Past::default();
-            order.iter().for_each(|status| past.take(record("a", *status).as_bytes()));
+            for status in order {
+                past.take(record("a", status).as_bytes());
+            }
             assert_eq!(past.item("a").unwrap().status, Final::Done);
         }
         let mut past = Past::default();

@@ -105,7 +105,10 @@ enum Target<'a, 'l> {
 /// the report.
 pub fn apply(request: &Request, context: Context<'_>) -> Result<ApplyReport> {
     let mut survey = Survey::new(request, context)?;
-    let pass = Pass::open(&request.plan, context.limits, &mut |item| survey.see(item))?;
+    let pass = Pass::open(&request.plan, context.limits, &mut |item| {
+        survey.see(item);
+        Ok(())
+    })?;
     survey.judge(request)?;
     match request.form {
         As::Layout => {
@@ -161,9 +164,9 @@ impl Survey {
         Ok(Self { names, taken, files, collision: None, form: request.form, layers, documents: 0 })
     }
 
-    fn see(&mut self, item: &Item) -> Result<()> {
+    fn see(&mut self, item: &Item) {
         if item.status != Standing::Move {
-            return Ok(());
+            return;
         }
         let stands = item.output.as_ref().and_then(|name| self.names.get(name));
         let expected = item.result.as_ref().map(|result| &result.digest);
@@ -177,7 +180,6 @@ impl Survey {
             self.layers.insert(layer.digest.clone(), layer.size);
         }
         self.documents += 2 * item.platforms.len() as u64 + 1;
-        Ok(())
     }
 
     fn judge(&self, request: &Request) -> Result<()> {
