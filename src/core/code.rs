@@ -533,7 +533,7 @@ codes! {
         "Push it again with the command of the plan.";
     SyncOther, "sync.other_digest", Precondition, Damage,
         "A name of the plan stands for something else in the registry than was promised: another image was pushed under it, or the client changed this one on the way.",
-        "Push it again with a command of the plan; skopeo keeps digests with --preserve-digests only.";
+        "Push it again with a command of the plan; skopeo keeps digests only as `skopeo copy --preserve-digests`.";
     SyncUntold, "sync.not_told", Precondition, Warning,
         "The listing does not say whether something of the plan is in the registry.",
         "Ask the registry for it and add the line: `regctl manifest head REFERENCE`.";

@@ -58,12 +58,12 @@ impl PrepareReport {
             page.line(1, &text::escape(&shell(&pushed.command)));
         }
         for pushed in push.clients.iter().filter(|pushed| !pushed.suffices) {
-            let what = match pushed.leaves.len() {
-                0 => "cannot".to_owned(),
-                count => format!("leaves {} behind", text::count(count, "referrer")),
-            };
             let why = pushed.why.as_deref().unwrap_or_default();
-            page.line_toned(1, Tone::Dim, &format!("{} {what}: {why}", pushed.client.name()));
+            let told = match pushed.leaves.len() {
+                0 => why.to_owned(),
+                count => format!("{} leaves {} behind: {why}", pushed.client.name(), text::count(count, "referrer")),
+            };
+            page.line_toned(1, Tone::Dim, &told);
         }
     }
 }

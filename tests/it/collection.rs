@@ -1,7 +1,5 @@
 //! `collection`: an application as an index of its images.
 
-use std::process::Command;
-
 use serde_json::{Value, json};
 
 use crate::support::image::{INDEX, MANIFEST};
@@ -283,30 +281,4 @@ fn strange_collections_are_told() {
     assert_eq!((status, codes), (0, vec![&json!("collection.member"), &json!("collection.cycle")]));
     assert_eq!(shown["members"][2]["name"], json!(db().digest()), "a member without a name has its digest");
     assert_eq!(environment.json(&["collection", "check", "in"]).0, 1);
-}
-
-/// Other clients take it for the index that it is: skopeo where each member has one platform, regctl always. Skipped where they
-/// are not installed.
-#[test]
-fn skopeo_and_regctl_copy_it_as_it_is() {
-    let environment = collected();
-    environment.ok(&["copy", "in:web:1", "flat:web:1", "--platform", "linux/amd64"]);
-    environment.ok(&["copy", "in:db:5", "flat:db:5"]);
-    let digest = environment.json(&["collection", "create", "flat:shop", "flat:web:1", "flat:db:5"]).1["digest"].clone();
-    let run = |program: &str, arguments: &[&str]| {
-        let run = Command::new(program).current_dir(environment.path()).env("HOME", environment.path()).args(arguments).output();
-        let Ok(output) = run else {
-            eprintln!("SKIPPED: there is no {program}");
-            return false;
-        };
-        assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
-        true
-    };
-    if run("skopeo", &["copy", "--all", "--preserve-digests", "oci:flat:shop", "oci:theirs:shop"]) {
-        assert_eq!(environment.json(&["collection", "check", "theirs:shop"]).1["digest"], digest);
-    }
-    if run("regctl", &["image", "copy", "--referrers", "ocidir://in:shop", "ocidir://rows:shop"]) {
-        let (status, report) = environment.json(&["collection", "check", "rows:shop"]);
-        assert_eq!((status, &report["referrers"]), (0, &json!(2)), "{report:#}");
-    }
 }

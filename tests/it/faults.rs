@@ -19,7 +19,7 @@ use airbase::plan::rebase::created::CreatedPolicy;
 use airbase::verbs::lifecycle;
 use airbase::verbs::rebase::{MissingPlatform, TrustPlatform};
 use airbase::verbs::referrers::{self, Attach};
-use airbase::verbs::{Context, Form, Output, copy, gc, rebase, rm, tag};
+use airbase::verbs::{Context, Form, Output, collection, copy, gc, prepare, rebase, rm, tag};
 use rustix::io::Errno;
 use serde_json::json;
 
@@ -406,6 +406,39 @@ fn something_is_attached() {
     sweep(&Case { name: "attach into another layout", before: Before::Other, target: "target", run });
     sweep(&Case { name: "attach into a new layout", before: Before::Nothing, target: "target", run });
     sweep(&Case { name: "attach over an archive", before: Before::Archive, target: "target.tar", run });
+}
+
+/// Makes a collection where its members lie and elsewhere, and writes what a registry wants.
+#[test]
+fn something_is_collected_and_prepared() {
+    fn collect(place: &Place<'_>, app: String, tool: String, context: Context<'_>) -> Result<()> {
+        let depends = vec!["app:1=tool".to_owned()];
+        let (name, members) = ("suite:1".to_owned(), vec![app, tool]);
+        let request = collection::Create { name, members, depends, annotations: Vec::new(), output: place.output(), mtime: 0 };
+        collection::create(&request, context).map(drop)
+    }
+    sweep(&Case {
+        name: "collection create in place",
+        before: Before::App,
+        target: "target",
+        run: |place, context| collect(place, place.in_target("app:1"), place.in_target("tool"), context),
+    });
+    let run = |place: &Place<'_>, context: Context<'_>| collect(place, place.input("app:app:1"), place.input("app:tool"), context);
+    sweep(&Case { name: "collection create into another layout", before: Before::Other, target: "target", run });
+    sweep(&Case { name: "collection create over an archive", before: Before::Archive, target: "target.tar", run });
+    let run = |place: &Place<'_>, context: Context<'_>| {
+        let request = prepare::Request {
+            path: place.input("app"),
+            registry: "registry.site/team".to_owned(),
+            profile: airbase::plan::prepare::Profile::Registry,
+            platform: None,
+            output: Some(place.output()),
+            mtime: 0,
+        };
+        prepare::prepare(&request, context).map(drop)
+    };
+    sweep(&Case { name: "prepare into a new layout", before: Before::Nothing, target: "target", run });
+    sweep(&Case { name: "prepare over an archive", before: Before::Archive, target: "target.tar", run });
 }
 
 /// States an end of life, a successor, and what a list asks for: on an index and its platforms at once.

@@ -218,6 +218,9 @@ fn names_that_no_registry_takes_are_told_and_not_pushed() {
     environment.json(&["prepare", "in:two:1", "--registry", "registry.site", "-o", "once.tar"]);
     environment.json(&["prepare", "in", "--registry", "registry.site", "-o", "all.tar"]);
     assert_eq!(Contents::of(&environment.join("all.tar")).named("two:1"), Some(tool().digest()), "the first");
+    let (_, plan) = environment.json(&["prepare", "in", "--registry", "registry.site", "--profile", "runtime", "-o", "run.tar"]);
+    assert_eq!(Contents::of(&environment.join("run.tar")).named("registry.site/a/app:1"), Some(app().digest()), "the first: {plan:#}");
+    assert!(each(&plan["findings"], "code").iter().filter(|code| **code == "prepare.twice").count() >= 2, "{plan:#}");
     // A bare tag is of the repository behind the registry.
     let (_, plan) = environment.json(&["prepare", "in:v2", "--registry", "registry.site/team/x"]);
     assert_eq!(plan["pushes"][0]["reference"], "registry.site/team/x:v2");
@@ -241,6 +244,20 @@ fn what_cannot_be_pushed_whole_is_told() {
     assert_eq!(each(&plan["pushes"], "reference"), ["registry.site:5000/prod/team/tool:2"]);
     environment.refused(&["prepare", "in", "--registry", "r.site", "-o", "out"], "blob.missing", 4);
     assert!(!environment.join("out").exists());
+}
+
+#[test]
+fn what_no_client_pushes_is_left_out() {
+    let environment = Environment::new();
+    let mut layout = Layout::new().image("team/tool:2", &tool());
+    let text = layout.blob(b"text");
+    layout.entry("text:1", json!({"mediaType": "text/plain", "digest": text, "size": 4}));
+    layout.write(&environment.join("in"));
+    for profile in ["registry", "runtime"] {
+        let plan = prepare(&environment, &["--profile", profile], 0);
+        assert_eq!(each(&plan["leftOut"], "digest"), [crate::support::image::digest(b"text")], "{plan:#}");
+        assert_eq!(plan["pushes"].as_array().map(Vec::len), Some(1));
+    }
 }
 
 /// What `docker save` wrote before version 25: no manifest in it, so every client would make its own.

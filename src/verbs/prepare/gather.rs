@@ -50,6 +50,7 @@ pub(super) fn tops(
         source.index.manifests.iter().filter(named).map(|entry| (entry.name().map(str::to_owned), entry.clone())).collect()
     };
     let (mut tops, mut left_out, mut findings): (Vec<Top>, Vec<LeftOut>, Vec<Finding>) = Default::default();
+    let mut first: HashMap<String, Digest> = HashMap::new();
     for (name, mut descriptor) in entries {
         let Some(name) = name else {
             left_out.push(left(&descriptor, "it has no name"));
@@ -60,18 +61,30 @@ pub(super) fn tops(
             );
             continue;
         };
+        if !descriptor.is_index() && !descriptor.is_manifest() {
+            left_out.push(left(&descriptor, "it is neither a manifest nor an index, and no client pushes it"));
+            continue;
+        }
         // Two entries of one name: oras takes the last, regctl and skopeo the first.
-        if let Some(other) = tops.iter().find(|top| top.name == name && top.descriptor.digest != descriptor.digest) {
+        let first = first.entry(name.clone()).or_insert_with(|| descriptor.digest.clone());
+        if *first != descriptor.digest {
             findings.push(
                 Finding::new(Code::PrepareTwice, "two entries of the layout have one name, and clients take one or the other")
                     .at(&name)
-                    .expected(Fact::new(&other.descriptor.digest, "the first"))
+                    .expected(Fact::new(&*first, "the first"))
                     .found(Fact::new(&descriptor.digest, "a later one"))
                     .hint("Give one of them another name with `airbase tag PATH@DIGEST NAME`."),
             );
         }
         if request.profile != Profile::Registry || request.platform.is_some() {
-            let tree = load(source, &descriptor, context.limits)?;
+            let tree = match load(source, &descriptor, context.limits) {
+                Err(error) if !one => {
+                    findings.push(error.into_finding());
+                    left_out.push(left(&descriptor, "it cannot be read whole"));
+                    continue;
+                }
+                other => other?,
+            };
             if tree.images().is_empty() {
                 if one {
                     return Err(tree.not_an_image().at(source.shown()));
@@ -130,14 +143,17 @@ struct Gather<'a> {
 impl Gather<'_> {
     fn ship(&mut self, top: &Top, profile: Profile) -> Result<()> {
         let mut found = Walk::default();
-        if let Err(error) = walk(self.source, &top.descriptor, self.context.limits, &mut found, &mut HashSet::new()) {
-            self.gathered.findings.push(error.into_finding());
-            self.gathered.left_out.push(left(&top.descriptor, "it cannot be read whole"));
-            self.went.insert(top.descriptor.digest.clone());
-            return Ok(());
-        }
+        let walked = walk(self.source, &top.descriptor, self.context.limits, &mut found, &mut HashSet::new());
+        let kind = match walked.and_then(|()| self.kind(&top.descriptor)) {
+            Ok(kind) => kind,
+            Err(error) => {
+                self.gathered.findings.push(error.into_finding());
+                self.gathered.left_out.push(left(&top.descriptor, "it cannot be read whole"));
+                self.went.insert(top.descriptor.digest.clone());
+                return Ok(());
+            }
+        };
         self.present(&found.blobs)?;
-        let kind = self.kind(&top.descriptor)?;
         let mut shipment = Shipment {
             name: top.name.clone(),
             local: top.local.clone(),

@@ -1,11 +1,11 @@
 //! Writes what a profile wants.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Request, Top};
 use crate::core::fsys::shown;
-use crate::core::{Code, Error, Result};
+use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::format::json::Value;
 use crate::oci::{Descriptor, annotation};
 use crate::plan::prepare::{Profile, Registry};
@@ -36,6 +36,8 @@ pub(super) fn hand_over(
     cargo.input(source);
     let mut seen = HashSet::new();
     let mut entries: Vec<(Option<String>, String)> = Vec::new();
+    let mut names: HashMap<String, Digest> = HashMap::new();
+    let mut twice: Vec<Finding> = Vec::new();
     let mut written = Vec::new();
     let mut found = Walk::default();
     for mut top in tops {
@@ -51,18 +53,25 @@ pub(super) fn hand_over(
                 named(&top.descriptor, &top.local, context)?
             }
         };
-        walk(source, &top.descriptor, context.limits, &mut found, &mut seen)?;
         // Two entries of one name are read differently by each client, so the first keeps it.
-        if entries.iter().any(|(name, _)| name.as_ref() == Some(&top.local)) {
-            entries.push((
-                None,
-                top.descriptor.to_value(context.limits).map(|mut entry| {
-                    entry.remove("annotations");
-                    entry.render()
-                })?,
-            ));
+        if let Some(first) = names.get(&top.local) {
+            if *first != top.descriptor.digest {
+                twice.push(
+                    Finding::new(Code::PrepareTwice, "two images would have one name, so a later one does not get it")
+                        .at(&top.local)
+                        .expected(Fact::new(first, "the first"))
+                        .found(Fact::new(&top.descriptor.digest, &top.name)),
+                );
+                if request.profile == Profile::Registry {
+                    walk(source, &top.descriptor, context.limits, &mut found, &mut seen)?;
+                    let plain = Descriptor::plain(&top.descriptor.media_type, &top.descriptor.digest, top.descriptor.size);
+                    entries.push((None, plain.raw));
+                }
+            }
             continue;
         }
+        names.insert(top.local.clone(), top.descriptor.digest.clone());
+        walk(source, &top.descriptor, context.limits, &mut found, &mut seen)?;
         entries.push((Some(top.local.clone()), entry));
         written.push(top);
     }
@@ -84,7 +93,8 @@ pub(super) fn hand_over(
     if entries.is_empty() {
         return Err(Error::new(Code::RefNotFound, "nothing is left that could be written").at(source.shown()));
     }
-    let committed = write(output, &cargo, &entries, request.mtime, context)?;
+    let mut committed = write(output, &cargo, &entries, request.mtime, context)?;
+    committed.findings.extend(twice);
     Ok((committed, written))
 }
 
