@@ -1,10 +1,10 @@
 """Referrers that airbase writes are found in registries, whoever pushes them, and come back into a layout unchanged.
 
-A layout with an image for two platforms, statements on the index and on each platform, and signatures of those, is pushed to a
+A layout with an image for two platforms, SBOMs and statements on the index and on each platform, and signatures, is pushed to a
 registry with the referrers API and to one without. What is found there, and what comes back, is held against the manifests.
 
 The rules that a writer of referrers has to keep, and what shows that airbase does: checks by a part of their name, here and in
-`visits` and `containerd`, and tests by their file in tests/it/referrers. That each of them is there is a check itself.
+`visits`, `prepared` and `containerd`, and tests by their file in tests/it/referrers. That each of them is there is a check itself.
 
      1  entry and fallback tag, both        "oras-go and regctl see what airbase wrote"; vector.rs the_manifest_the_list_and_the_entries_are_these_bytes
      2  the list repeats type, annotations  "regctl finds by type and by annotation"; reading.rs every_form_is_found_examined_and_mended
@@ -17,7 +17,7 @@ The rules that a writer of referrers has to keep, and what shows that airbase do
      9  order means nothing                 "the newest is found by its date"
     10  both forms are derived anew         "airbase sees what regctl and oras-go attach", "referrers come back by"
     11  what is gone and strangers leave    "a list with a stranger", "a list with one that is gone", "a referrer without its subject"
-    12  tag by tag replaces the list        "a referrer that was there is"
+    12  tag by tag replaces the list        "a referrer that was there is", "the commands that airbase prepare prints"
     13  names, digests, one entry a name    "a name with a colon and slashes", "names are given once"
     14  nothing in unknown fields           "only members of the specification", "after a visit of"
 """
@@ -26,7 +26,7 @@ import contextlib
 import re
 from pathlib import Path
 
-from . import visits
+from . import prepared, visits
 from .checks import Failed, Unavailable, airbase, run, same, seen
 from .registry import Distribution, WithReferrers
 from .statements import api_list, config_types, everyone_sees, names, oras_list, regctl_list, truth
@@ -36,7 +36,7 @@ SBOM, SIGNATURE, STATEMENT = "application/spdx+json", "application/x-signature",
 
 
 def written(place, image):
-    """A layout with the image, an SBOM on the index and on each platform, a statement on the index, and signatures of the SBOMs."""
+    """A layout with the image; on the index and on each platform an SBOM, its signature, and a statement on the life cycle."""
     place.mkdir()
     layout, sbom = place / "layout", place / "sbom.spdx.json"
     sbom.write_text('{"spdxVersion":"SPDX-2.3"}')
@@ -45,9 +45,11 @@ def written(place, image):
     sboms = airbase("attach", f"{layout}:app", sbom, "--type", SBOM, "--all", *date)["attached"]
     for each in sboms:
         airbase("attach", f"{layout}@{each['digest']}", "--type", SIGNATURE, *date)
-    end = "vnd.microsoft.artifact.lifecycle.end-of-life.date=2026-01-01"
-    airbase("attach", f"{layout}:app", "--type", STATEMENT, "-a", end, "-a", f"{CREATED}=2026-02-03T04:05:06Z")
-    same("referrers", sum(len(below) for below in truth(layout).values()), 2 * len(sboms) + 1)
+    airbase("lifecycle", "set", f"{layout}:app", "--eol", "2026-01-01", "--reason", "a newer one is there", "--at", "2026-02-03T04:05:06Z")
+    below = truth(layout)
+    same("referrers", sum(map(len, below.values())), 3 * len(sboms))
+    statements = [annotations for each in below.values() for kind, annotations in each.values() if kind == STATEMENT]
+    same("statements", [each["vnd.microsoft.artifact.lifecycle.end-of-life.date"] for each in statements], ["2026-01-01"] * len(sboms))
     return layout
 
 
@@ -68,6 +70,7 @@ def check(report, inputs, messages):
             for pusher in (regctl_push, oras_push, skopeo_push):
                 Trip(report, place, layout, registry, pusher).make()
             merging(report, place, layout, registry)
+            prepared.check(report, place, layout, registry)
             if not registry.has_api:
                 stopped(report, inputs, place, registry)
 
@@ -75,7 +78,7 @@ def check(report, inputs, messages):
 def ruled():
     """What the head of this module names is there."""
     here = Path(__file__).parent
-    checks = "".join((here / f"{name}.py").read_text().split('"""', 2)[2] for name in ("referrers", "visits", "containerd"))
+    checks = "".join((here / f"{name}.py").read_text().split('"""', 2)[2] for name in ("referrers", "visits", "prepared", "containerd"))
     rules = re.findall(r"^ +(\d+)  .{36}(.+)$", __doc__, re.M)
     same("rules", [int(number) for number, _ in rules], list(range(1, 15)))
     for number, proofs in rules:
@@ -161,6 +164,7 @@ class Trip:
         airbase("doctor", back)
         same("names", names(back), names(self.layout))
         everyone_sees(back, self.wanted)
+        same("what holds of the image", *(airbase("lifecycle", "show", f"{each}:app")["subjects"] for each in (self.layout, back)))
 
 
 def merging(report, place, layout, registry):

@@ -19,11 +19,11 @@ def fallback_tag(digest):
 
 
 def documents(layout):
-    """Digests and content of the blobs that are JSON objects."""
+    """Digests and content of the blobs that are manifests: JSON objects that say of what media type they are."""
     for path in sorted((layout / "blobs" / "sha256").iterdir()):
         content = path.read_bytes()
-        if content[:1] == b"{":
-            yield f"sha256:{path.name}", json.loads(content)
+        if content[:1] == b"{" and "mediaType" in (document := json.loads(content)):
+            yield f"sha256:{path.name}", document
 
 
 def truth(layout):

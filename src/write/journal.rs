@@ -110,8 +110,8 @@ struct BlobRecord {
 /// What the journals of one plan say.
 #[derive(Debug, Default)]
 pub struct Past {
-    /// The end of each item, by key. Of several, one that is done counts.
-    pub items: HashMap<String, ItemRecord>,
+    /// The end of each item by its key, with the line that says so: a hundred thousand of them are read when they are needed.
+    items: HashMap<Box<str>, (Final, Box<str>)>,
     /// Layers that were verified, and the file that each was then.
     pub blobs: HashMap<Digest, FileRecord>,
     /// Files whose last line was cut off.
@@ -139,7 +139,7 @@ pub fn read(root: &Directory, plan: &str) -> Result<Past> {
     let folder = format!("{JOURNALS}/{plan}");
     for entry in root.entries(&folder)? {
         let Ok(name) = std::str::from_utf8(&entry.name) else { continue };
-        if name == PLAN || !name.ends_with(".jsonl") {
+        if name == PLAN || name.rsplit_once('.').is_none_or(|(_, ending)| ending != "jsonl") {
             continue;
         }
         let Some(file) = root.file(&format!("{folder}/{name}"))? else { continue };
@@ -158,7 +158,8 @@ pub fn unlisted(root: &Directory) -> Result<Vec<String>> {
     let mut entries = Vec::new();
     for plan in plans(root)? {
         if root.kind(&format!("{JOURNALS}/{plan}/{LISTED}"))?.is_none() {
-            entries.extend(read(root, &plan)?.items.into_values().filter_map(|record| record.entry));
+            let past = read(root, &plan)?;
+            entries.extend(past.items.keys().filter_map(|key| past.item(key)?.entry));
         }
     }
     entries.sort_unstable();
@@ -166,6 +167,16 @@ pub fn unlisted(root: &Directory) -> Result<Vec<String>> {
 }
 
 impl Past {
+    /// The end of an item. Of several, one that is done counts.
+    pub fn item(&self, key: &str) -> Option<ItemRecord> {
+        serde_json::from_str(&self.items.get(key)?.1).ok()
+    }
+
+    /// How many items are done.
+    pub fn done(&self) -> usize {
+        self.items.values().filter(|(end, _)| *end == Final::Done).count()
+    }
+
     fn take(&mut self, bytes: &[u8]) {
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             let whole = line.ends_with(b"\n");
@@ -176,11 +187,11 @@ impl Past {
                     self.blobs.insert(record.blob, record.file);
                 })
             } else {
-                serde_json::from_slice::<ItemRecord>(line).ok().map(|record| {
-                    let known = self.items.get(&record.item);
+                serde_json::from_slice::<ItemRecord>(line).ok().zip(std::str::from_utf8(line).ok()).map(|(record, text)| {
+                    let known = self.items.get(record.item.as_str());
                     // The same item, done twice, came out the same; and whoever did it after it failed has mended it.
-                    if known.is_none_or(|known| known.status != Final::Done) {
-                        self.items.insert(record.item.clone(), record);
+                    if known.is_none_or(|(end, _)| *end != Final::Done) {
+                        self.items.insert(record.item.into_boxed_str(), (record.status, text.trim_end().into()));
                     }
                 })
             };
@@ -191,6 +202,9 @@ impl Past {
         }
     }
 }
+
+/// Takes pieces of a file, each with its place in it.
+pub type Take<'a> = &'a mut dyn FnMut(&[u8], u64) -> Result<()>;
 
 /// The journal of one process. Its file is made when there is something to write.
 #[derive(Debug)]
@@ -207,12 +221,7 @@ impl Journal {
     ///
     /// # Errors
     /// `io`, `io.space`, `path.*`.
-    pub fn open(
-        root: &WriteDirectory,
-        plan: &str,
-        label: &str,
-        copy: &dyn Fn(&mut dyn FnMut(&[u8], u64) -> Result<()>) -> Result<()>,
-    ) -> Result<Self> {
+    pub fn open(root: &WriteDirectory, plan: &str, label: &str, copy: &dyn Fn(Take<'_>) -> Result<()>) -> Result<Self> {
         let lost = || Error::new(Code::InputChanged, "the folder of the journals vanished");
         root.make_directory(JOURNALS)?;
         let journals = root.beneath(JOURNALS)?.ok_or_else(lost)?;
@@ -308,7 +317,7 @@ mod tests {
         let mut past = Past::default();
         let text = record("a", Final::Done) + &record("b", Final::Done);
         past.take(&text.as_bytes()[..text.len() - 3]);
-        assert_eq!(past.items.keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!((past.item("a").map(|record| record.item), past.item("b")), (Some("a".to_owned()), None));
         assert_eq!(past.torn, 1);
         // What a power cut leaves in a file that was made longer and not written.
         past.take(&[0; 512]);
@@ -319,11 +328,13 @@ mod tests {
     fn what_is_done_stays_done() {
         for order in [[Final::Failed, Final::Done, Final::Held], [Final::Done, Final::Failed, Final::Failed]] {
             let mut past = Past::default();
-            order.iter().for_each(|status| past.take(record("a", *status).as_bytes()));
-            assert_eq!(past.items["a"].status, Final::Done);
+            for status in order {
+                past.take(record("a", status).as_bytes());
+            }
+            assert_eq!(past.item("a").unwrap().status, Final::Done);
         }
         let mut past = Past::default();
         past.take((record("a", Final::Failed) + &record("a", Final::Held)).as_bytes());
-        assert_eq!(past.items["a"].status, Final::Held);
+        assert_eq!(past.item("a").unwrap().status, Final::Held);
     }
 }

@@ -117,6 +117,13 @@ fn nothing_that_a_document_says_reaches_the_terminal_as_it_is() {
         vec!["untag", "app:nothing"],
         vec!["annotate", "app:app:1", "-a", "k=v", "-t", "app:4"],
         vec!["annotate", "app:app:1", "-a", EVIL, "-t", "app:5"],
+        vec!["lifecycle", "set", "app:app:1", "--reason", EVIL, "--issuer", EVIL, "--at", "2026-11-21"],
+        vec!["lifecycle", "set", "app:app:1", "--eol", EVIL],
+        vec!["lifecycle", "show", "app:app:1", "--bases", "bases"],
+        vec!["lifecycle", "history", "app:app:1"],
+        vec!["lifecycle", "check", "app", "--deny", EVIL],
+        vec!["lifecycle", "report", "app"],
+        vec!["lifecycle", "trace", EVIL, "app"],
         vec!["collection", "create", "evil:1", "app:app:1"],
         vec!["collection", "create", "evil:1", &name],
         vec!["collection", "create", "evil:1", "app:app:1", "--depends", EVIL],
@@ -176,6 +183,13 @@ const VERBS: &[(&str, &[&str])] = &[
     ("attach", &["attach", "app:app:1", "--type", "application/x-report"]),
     ("referrers", &["referrers", "app:app:1"]),
     ("doctor", &["doctor", "app"]),
+    ("lifecycle-set", &["lifecycle", "set", "app:app:1", "--eol", "2026-12-01", "--at", "2026-11-21"]),
+    ("lifecycle-set", &["lifecycle", "supersede", "app:app:1", "--by", "bases:os:new", "--at", "2026-11-21"]),
+    ("lifecycle-show", &["lifecycle", "show", "app:app:1", "--at", "2026-11-21"]),
+    ("lifecycle-history", &["lifecycle", "history", "app:app:1", "--at", "2026-11-21"]),
+    ("lifecycle-check", &["lifecycle", "check", "app", "--at", "2026-11-21"]),
+    ("lifecycle-report", &["lifecycle", "report", "app", "--at", "2026-11-21"]),
+    ("lifecycle-compact", &["lifecycle", "compact", "app:app:1", "--at", "2026-11-21"]),
     ("rm", &["rm", "app:app:2"]),
     ("gc", &["gc", "app"]),
     ("collection-create", &["collection", "create", "app:suite:1", "app:app:1"]),
@@ -186,9 +200,12 @@ const VERBS: &[(&str, &[&str])] = &[
     ("explain", &["explain", "blob.missing"]),
 ];
 
+/// Verbs that are not among them, because what they need has no fixed name.
+const OTHERS: &[&[&str]] = &[&["cat"], &["demo"], &["detach"], &["lifecycle", "trace"], &["lifecycle", "import"]];
+
 /// The words of a command up to its first argument: `base show`.
 fn words<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
-    let count = if ["base", "collection"].contains(&arguments[0]) { 2 } else { 1 };
+    let count = if ["base", "collection", "lifecycle"].contains(&arguments[0]) { 2 } else { 1 };
     arguments[..count].to_vec()
 }
 
@@ -518,8 +535,11 @@ fn texts(source: &str) -> Vec<(usize, String)> {
 #[test]
 fn help_of_every_command_works() {
     let environment = Environment::new();
-    for words in
-        VERBS.iter().map(|(_, arguments)| words(arguments)).chain([vec![], vec!["cat"], vec!["demo"], vec!["base"], vec!["generate"]])
+    for words in VERBS
+        .iter()
+        .map(|(_, arguments)| words(arguments))
+        .chain([vec![], vec!["base"], vec!["lifecycle"], vec!["generate"]])
+        .chain(OTHERS.iter().map(|words| words.to_vec()))
     {
         for flag in ["--help", "-h"] {
             let text = environment.ok(&[&words[..], &[flag]].concat()).out;

@@ -74,10 +74,13 @@ pub struct Request {
 
 /// The most items of a portion, and the most bytes of their own layers: what is lost by a kill, and what must be flushed before the
 /// process can end.
-const PORTION: usize = 4096;
+const PORTION: usize = 2048;
 const PORTION_BYTES: u64 = 512 << 20;
 /// How long finished items wait for the index.
 const INTERVAL: Duration = Duration::from_secs(10);
+
+/// How many entries the index takes at once.
+const EDITS: usize = 25_000;
 
 /// How an item ended.
 enum Ended {
@@ -102,7 +105,10 @@ enum Target<'a, 'l> {
 /// the report.
 pub fn apply(request: &Request, context: Context<'_>) -> Result<ApplyReport> {
     let mut survey = Survey::new(request, context)?;
-    let pass = Pass::open(&request.plan, context.limits, &mut |item| survey.see(item))?;
+    let pass = Pass::open(&request.plan, context.limits, &mut |item| {
+        survey.see(item);
+        Ok(())
+    })?;
     survey.judge(request)?;
     match request.form {
         As::Layout => {
@@ -110,6 +116,7 @@ pub fn apply(request: &Request, context: Context<'_>) -> Result<ApplyReport> {
             let intake = layout.intake()?;
             let past = journal::read(intake.root().directory(), &pass.id)?;
             survey.room(request, &pass, &past, context)?;
+            drop(survey);
             let target = LayoutTarget::new(&intake, &past, &request.output, request.link, request.verify, context)?;
             let run = Run::new(request, &pass, &past, Target::Layout(target), intake.root(), context)?;
             run.all(Some((&layout, &intake)))
@@ -157,9 +164,9 @@ impl Survey {
         Ok(Self { names, taken, files, collision: None, form: request.form, layers, documents: 0 })
     }
 
-    fn see(&mut self, item: &Item) -> Result<()> {
+    fn see(&mut self, item: &Item) {
         if item.status != Standing::Move {
-            return Ok(());
+            return;
         }
         let stands = item.output.as_ref().and_then(|name| self.names.get(name));
         let expected = item.result.as_ref().map(|result| &result.digest);
@@ -173,7 +180,6 @@ impl Survey {
             self.layers.insert(layer.digest.clone(), layer.size);
         }
         self.documents += 2 * item.platforms.len() as u64 + 1;
-        Ok(())
     }
 
     fn judge(&self, request: &Request) -> Result<()> {
@@ -195,7 +201,7 @@ impl Survey {
     /// Says how much room is missing, if it is certain that some is.
     fn room(&mut self, request: &Request, pass: &Pass, past: &Past, context: Context<'_>) -> Result<()> {
         let space = crate::core::fsys::space(&request.output)?;
-        let done = past.items.values().filter(|record| record.status == Final::Done).count() as u64;
+        let done = past.done() as u64;
         let all = pass.entries.iter().filter(|entry| entry.standing == Standing::Move).count() as u64;
         if self.form == As::Archives || request.link || done >= all {
             // Archives reserve their room themselves, and links need none.
@@ -391,10 +397,10 @@ impl<'a, 'l> Run<'a, 'l> {
             Ok(item) => item,
             Err(error) => return self.break_off(error),
         };
-        let past = self.past.items.get(&item.key).filter(|record| record.status == Final::Done);
+        let past = self.past.item(&item.key).filter(|record| record.status == Final::Done);
         let before = match &self.target {
-            Target::Layout(target) => past.map_or(Ok(None), |record| Ok(target.is_whole(&item, record)?.then(|| record.clone()))),
-            Target::Archives(target) => target.is_whole(&item, past),
+            Target::Layout(target) => past.map_or(Ok(None), |record| Ok(target.is_whole(&item, &record)?.then_some(record))),
+            Target::Archives(target) => target.is_whole(&item, past.as_ref()),
         };
         match before {
             Ok(Some(record)) => return Ended::Unchanged(record),
@@ -457,7 +463,7 @@ impl<'a, 'l> Run<'a, 'l> {
             Ended::Unchanged(record) => {
                 self.report.unchanged += 1;
                 // An archive that was found whole without a line of its own gets one.
-                if self.past.items.get(&record.item).is_none_or(|known| *known != record) {
+                if self.past.item(&record.item).as_ref() != Some(&record) {
                     self.journal.item(&record)?;
                 }
                 self.edit(record);
@@ -492,8 +498,7 @@ impl<'a, 'l> Run<'a, 'l> {
             code: Some(finding.code.slug().to_owned()),
             message: Some(finding.message.clone()),
         };
-        let known = self.past.items.get(&record.item);
-        if known != Some(&record) {
+        if self.past.item(&record.item).as_ref() != Some(&record) {
             self.journal.item(&record)?;
         }
         self.report.failures.push(Failure { key: record.item, image, outcome: status.into(), findings: vec![finding.clone()] });
@@ -511,9 +516,11 @@ impl<'a, 'l> Run<'a, 'l> {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let committed = layout.commit(&[], &self.pending, &Silent)?;
-        self.pending.clear();
-        self.committed.add(committed);
+        let pending = std::mem::take(&mut self.pending);
+        // New entries are held several times while an index is edited, old ones are not: so not too many at once.
+        for edits in pending.chunks(EDITS) {
+            self.committed.add(layout.commit(&[], edits, &Silent)?);
+        }
         Ok(())
     }
 }

@@ -48,12 +48,12 @@ pub fn merge(output: &Path, plan: Option<&str>, context: Context<'_>) -> Result<
     let mut missing = Vec::new();
     for entry in pass.entries.iter().filter(|entry| entry.standing == Standing::Move) {
         let key = key(entry.key);
-        match past.items.get(&key) {
+        match past.item(&key) {
             None => missing.push(key),
-            Some(record) => match (record.status, &record.entry) {
+            Some(record) => match (record.status, record.entry) {
                 (Final::Done, Some(descriptor)) => {
                     report.moved += 1;
-                    edits.push(IndexEdit::Put { name: record.name.clone(), descriptor: descriptor.clone() });
+                    edits.push(IndexEdit::Put { name: record.name, descriptor });
                 }
                 // Archives are complete without an index.
                 (Final::Done, None) => report.moved += 1,

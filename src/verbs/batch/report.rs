@@ -27,8 +27,8 @@ pub fn report(plan: &Path, output: &Path, context: Context<'_>) -> Result<BatchR
     };
     let mut report = BatchReport { plan: pass.id.clone(), ..BatchReport::default() };
     for item in items {
-        let record = past.items.get(&item.key).filter(|_| item.status == Standing::Move);
-        let outcome = match (item.status, record.map(|record| record.status)) {
+        let record = past.item(&item.key).filter(|_| item.status == Standing::Move);
+        let outcome = match (item.status, record.as_ref().map(|record| record.status)) {
             (Standing::Move, None) => Outcome::Missing,
             (Standing::Move, Some(Final::Done)) => Outcome::Moved,
             (Standing::Move, Some(Final::Failed)) => Outcome::Failed,
@@ -39,8 +39,8 @@ pub fn report(plan: &Path, output: &Path, context: Context<'_>) -> Result<BatchR
         };
         let reason = item.reason.as_ref();
         report.add(ItemReport {
-            code: record.and_then(|record| record.code.clone()).or_else(|| reason.map(|reason| reason.code.clone())),
-            message: record.and_then(|record| record.message.clone()).or_else(|| reason.map(|reason| reason.message.clone())),
+            code: record.as_ref().and_then(|record| record.code.clone()).or_else(|| reason.map(|reason| reason.code.clone())),
+            message: record.as_ref().and_then(|record| record.message.clone()).or_else(|| reason.map(|reason| reason.message.clone())),
             base: item.platforms.first().map(|placed| placed.new.name.clone().unwrap_or_else(|| placed.new.digest.to_string())),
             result: item.result.map(|result| result.digest).filter(|_| outcome == Outcome::Moved),
             key: item.key,

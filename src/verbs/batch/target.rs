@@ -54,16 +54,13 @@ impl Targets<'_> {
                 None => Target::Here(Box::new((*located, *tree))),
             }),
             // A base without a name that leads anywhere still moves with its own item.
-            Followed::NoName | Followed::NotHere(_) => match old.and_then(|old| subject(&old.top, old.names.first().map(String::as_str))) {
-                Some(number) => Ok(Target::Subject(number)),
-                None => {
-                    let name = match &followed {
-                        Followed::NotHere(name) => Some(name.as_str()),
-                        _ => None,
-                    };
-                    Err(nowhere(image, name).hint("Say where the base lies with --map 'NAME=REFERENCE', or put it among --bases."))
+            Followed::NoName | Followed::NotHere(_) => {
+                if let Some(number) = old.and_then(|old| subject(&old.top, old.names.first().map(String::as_str))) {
+                    return Ok(Target::Subject(number));
                 }
-            },
+                let name = if let Followed::NotHere(name) = &followed { Some(name.as_str()) } else { None };
+                Err(nowhere(image, name).hint("Say where the base lies with --map 'NAME=REFERENCE', or put it among --bases."))
+            }
         }
     }
 

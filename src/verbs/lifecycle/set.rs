@@ -1,5 +1,7 @@
 //! Makes statements on an image.
 
+use std::sync::Arc;
+
 use super::state::{Reader, Subject};
 use crate::core::{Code, Digest, Error, Finding, Result};
 use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
@@ -202,11 +204,14 @@ impl<'a> Making<'a> {
     }
 
     /// Writes all of it; without anything to write the layout is not touched.
-    pub(super) fn commit(&mut self, source: &Source, context: Context<'_>) -> Result<bool> {
+    pub(super) fn commit(&mut self, source: &Arc<Source>, context: Context<'_>) -> Result<bool> {
         if !self.any {
             return Ok(false);
         }
-        let committed = write(&Output::Layout(source.path.clone()), &self.cargo, &[], 0, context)?;
+        let mut cargo = std::mem::take(&mut self.cargo);
+        // It was read just now, and need not be parsed again to be changed.
+        cargo.input(source);
+        let committed = write(&Output::Layout(source.path.clone()), &cargo, &[], 0, context)?;
         self.findings.extend(committed.findings);
         Ok(committed.index_changed)
     }

@@ -196,7 +196,9 @@ impl<'a> Entries<'a> {
 
     pub(super) fn splice(&self, index_text: &str, root: Node<'_>, list: Option<Node<'_>>) -> String {
         let style = &self.style;
-        let mut inner = String::with_capacity(index_text.len() + 1024);
+        // As long as it will be, or nearly so: an index may have hundreds of megabytes, and growing would hold it twice.
+        let new: usize = self.all.iter().filter(|entry| !entry.old).map(|entry| entry.body.len() + style.next.len() + 1).sum();
+        let mut inner = String::with_capacity(index_text.len() + new + 1024);
         let (open, rest) = if let Some(list) = list {
             let start = list.offset_in(index_text);
             (slice(index_text, 0, start), slice(index_text, start + list.raw().len(), index_text.len()))

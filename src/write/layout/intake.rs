@@ -276,6 +276,8 @@ impl<'l> Intake<'l> {
                 stamps.push((payload.digest, stamp));
             }
         }
+        // What has a name now is known by its file.
+        locked(&self.taken).clear();
         let shelves: Vec<Arc<WriteDirectory>> = locked(&self.shelves).values().cloned().collect();
         for shelf in shelves {
             committed.flushing(|| shelf.sync())?;

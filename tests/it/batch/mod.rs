@@ -2,6 +2,7 @@
 
 mod apply;
 mod cascade;
+mod real;
 mod refusals;
 mod resume;
 mod shards;

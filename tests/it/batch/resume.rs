@@ -29,6 +29,9 @@ fn request(environment: &Environment, out: PathBuf, form: As, shard: Option<&str
     }
 }
 
+/// What is refused at the n-th change.
+type Gate = fn(u64) -> Faults;
+
 /// Refuses the n-th change for every n, in every way; after each run the output is whole, and another run completes it.
 fn sweep(form: As, run: &dyn Fn(&Environment, PathBuf, Context<'_>) -> Result<()>) {
     let inputs = Environment::in_memory();
@@ -38,7 +41,7 @@ fn sweep(form: As, run: &dyn Fn(&Environment, PathBuf, Context<'_>) -> Result<()
     let undisturbed = Environment::in_memory();
     run(&inputs, undisturbed.join("out"), Context { jobs: 1, ..Context::standard() }).unwrap();
     let complete = seen(&undisturbed, "out").files;
-    let gates: [(&str, fn(u64) -> Faults); 4] = [
+    let gates: [(&str, Gate); 4] = [
         ("kill", Faults::kill_at),
         ("no space once", |n| Faults::fail_at(n, Errno::NOSPC)),
         ("no space from then on", |n| Faults::fail_from(n, Errno::NOSPC)),

@@ -29,7 +29,7 @@ fn at(environment: &Environment, arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn statement_on<'a>(contents: &Contents, subject: &str, of: &'a str) -> Option<Value> {
+fn statement_on(contents: &Contents, subject: &str, of: &str) -> Option<Value> {
     let list = contents.json(&contents.named(&subject.replace(':', "-"))?);
     let found = list["manifests"].as_array().unwrap().iter().find(|child| child["annotations"].get(of).is_some())?;
     Some(contents.json(found["digest"].as_str().unwrap())["annotations"].clone())
