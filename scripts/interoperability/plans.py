@@ -126,7 +126,7 @@ def copied(place, layout, inputs, registry, whole):
     same("the collection", text("crane", "digest", "--insecure", f"{whole}/again:1"), suite)
     # skopeo copies no index within an index, and the plan says so.
     plan = airbase("prepare", f"{layout}:team/suite:1", "--registry", whole)
-    same("skopeo's command", [each["command"] for each in plan["pushes"][0]["clients"] if each["client"] == "skopeo"], [[]])
+    same("skopeo's command", [each["command"] for each in plan["pushes"][-1]["clients"] if each["client"] == "skopeo"], [[]])
     try:
         run("skopeo", "copy", "-q", "--all", "--preserve-digests", f"oci:{layout}:team/suite:1", f"oci:{place}/nested:suite")
     except Failed:

@@ -152,6 +152,20 @@ fn the_layout_for_a_registry_has_everything() {
     let suite = &plan["pushes"][2];
     assert_eq!((&suite["manifests"], &suite["referrers"]), (&json!(4), &json!(2)), "{suite:#}");
     assert_eq!(client(&plan, "suite:1", "skopeo")["command"], json!([]), "skopeo copies no index within an index");
+    // Of a place with more in it: its members under their own names, then the collection.
+    environment.ok(&["copy", "in:tool:2", "in:other:1"]);
+    let (_, plan) = environment.json(&["prepare", "in:suite:1", "--registry", "r.site", "-o", "suite"]);
+    assert_eq!(each(&plan["pushes"], "reference"), ["r.site/team/app:1", "r.site/team/tool:2", "r.site/suite:1"], "{plan:#}");
+    assert!(Contents::of(&environment.join("suite")).named("team/tool:2").is_some());
+    let run = ["--profile", "runtime", "-o", "run"];
+    let (_, plan) = environment.json(&[&["prepare", "in:suite:1", "--registry", "r.site"][..], &run].concat());
+    assert_eq!(each(&plan["pushes"], "reference"), ["r.site/team/app:1", "r.site/team/tool:2"], "{plan:#}");
+    // A member whose name has moved on is meant by digest.
+    environment.ok(&["tag", "in:app:1", "team/tool:2"]);
+    let (_, plan) = environment.json(&["prepare", "in:suite:1", "--registry", "r.site"]);
+    assert_eq!(plan["pushes"][1]["digest"], json!(tool().digest()));
+    assert_eq!(client(&plan, "tool:2", "skopeo")["command"], json!([]));
+    environment.refused(&["prepare", "in:suite:1", "--registry", "r.site", "--profile", "scanner"], "image.not_an_image", 4);
 }
 
 #[test]

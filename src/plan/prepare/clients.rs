@@ -129,6 +129,8 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
     oras.extend(["--from-oci-layout", source.as_str(), reference]);
     pushes.push(if place.compressed {
         cannot(Client::Oras, "oras reads archives that are not compressed")
+    } else if !shipment.listed {
+        cannot(Client::Oras, "oras finds by digest what index.json lists only")
     } else {
         done(Client::Oras, words(&oras), left(shipment, |seen| seen.oras, false))
     });
@@ -136,6 +138,8 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
     let (from, to) = (format!("{transport}:{}:{}", place.path, shipment.local), format!("docker://{reference}"));
     pushes.push(if place.path.contains(':') {
         cannot(Client::Skopeo, "skopeo cannot be given a path with a colon")
+    } else if !shipment.named {
+        cannot(Client::Skopeo, "skopeo finds by name only, and the name stands for something else")
     } else if shipment.nested {
         cannot(Client::Skopeo, "skopeo 1.9 copies no index within an index")
     } else {

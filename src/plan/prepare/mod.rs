@@ -84,6 +84,10 @@ pub struct Shipment {
     pub pieces: Vec<Piece>,
     /// Whether an index lies within an index.
     pub nested: bool,
+    /// Whether `index.json` lists its digest.
+    pub listed: bool,
+    /// Whether its name there stands for it; a collection may mean an image whose name has moved on.
+    pub named: bool,
 }
 
 /// Something that must be found in the registry afterwards.

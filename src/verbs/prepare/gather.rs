@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Request;
 use crate::core::{Code, Digest, Fact, Finding, Result};
-use crate::oci::{Descriptor, collection};
+use crate::oci::{Descriptor, Index, collection};
 use crate::plan::prepare::{Kind, LeftOut, Piece, Profile, Shipment};
 use crate::plan::referrers::{Standing, diagnose, seen};
 use crate::read::referrers::{Lookup, Referrer, Scope, Tag};
@@ -41,10 +41,14 @@ pub(super) fn tops(
     request: &Request,
     context: Context<'_>,
 ) -> Result<(Vec<Top>, Vec<LeftOut>, Vec<Finding>)> {
-    let one = reference.name.is_some() || reference.digest.is_some() || request.profile == Profile::Scanner;
+    let mut one = reference.name.is_some() || reference.digest.is_some() || request.profile == Profile::Scanner;
     let entries: Vec<(Option<String>, Descriptor)> = if one {
         let located = locate(reference, context.limits)?;
-        vec![(located.name, located.descriptor)]
+        let members = if request.profile == Profile::Scanner { None } else { members(source, &located.descriptor, context)? };
+        one = members.is_none();
+        let mut entries = members.unwrap_or_default();
+        entries.push((located.name, located.descriptor));
+        entries
     } else {
         let named = |entry: &&Descriptor| entry.name().is_some_and(|name| Tag::parse(name).is_none());
         source.index.manifests.iter().filter(named).map(|entry| (entry.name().map(str::to_owned), entry.clone())).collect()
@@ -101,6 +105,19 @@ pub(super) fn tops(
     Ok((tops, left_out, findings))
 }
 
+/// The members of a collection, which are pushed under their own names before it.
+fn members(source: &Arc<Source>, top: &Descriptor, context: Context<'_>) -> Result<Option<Vec<(Option<String>, Descriptor)>>> {
+    if !top.is_index() {
+        return Ok(None);
+    }
+    let index = Index::parse(&source.document(top, context.limits)?, &top.media_type, context.limits)?;
+    let named = |member: collection::Member| {
+        let plain = Descriptor::plain(&member.descriptor.media_type, &member.descriptor.digest, member.descriptor.size);
+        (Some(member.name).filter(|name| name.parse::<Digest>().is_err()), plain)
+    };
+    Ok(collection::is_collection(&index).then(|| collection::members(&index).into_iter().map(named).collect()))
+}
+
 /// Reads the shipments. Of a whole place, what goes with none of them is told.
 pub(super) fn gather(
     source: &Arc<Source>,
@@ -114,7 +131,7 @@ pub(super) fn gather(
     let mut gather = Gather {
         source,
         lookup: Lookup::new(source, scope, context.limits),
-        lists: source.index.manifests.iter().flat_map(|entry| entry.names().map(move |name| (name, entry))).collect(),
+        names: source.index.manifests.iter().rev().flat_map(|entry| entry.names().map(move |name| (name, entry))).collect(),
         listed,
         context,
         went: HashSet::new(),
@@ -132,7 +149,8 @@ pub(super) fn gather(
 struct Gather<'a> {
     source: &'a Arc<Source>,
     lookup: Lookup<'a>,
-    lists: HashMap<&'a str, &'a Descriptor>,
+    /// What names stand for; of two entries with one name the first, as skopeo and regctl take it.
+    names: HashMap<&'a str, &'a Descriptor>,
     listed: HashSet<&'a Digest>,
     context: Context<'a>,
     /// Everything that goes along or is told to stay.
@@ -160,6 +178,8 @@ impl Gather<'_> {
             descriptor: top.descriptor.clone(),
             pieces: Vec::new(),
             nested: false,
+            listed: self.listed.contains(&top.descriptor.digest),
+            named: self.names.get(top.local.as_str()).is_some_and(|entry| entry.digest == top.descriptor.digest),
         };
         let mut subjects = VecDeque::new();
         // A walk gives what is named before what names it, so the top is the last.
@@ -218,7 +238,7 @@ impl Gather<'_> {
                 }
                 subjects.push_back(referrer.descriptor.clone());
             }
-            if let Some(entry) = found.fallback.filter(|list| list.is_list).and_then(|list| self.lists.get(list.name.as_str()).copied()) {
+            if let Some(entry) = found.fallback.filter(|list| list.is_list).and_then(|list| self.names.get(list.name.as_str()).copied()) {
                 self.went.insert(entry.digest.clone());
                 if wanted {
                     let tag = Some(subject.digest.fallback_tag());
