@@ -65,9 +65,9 @@ def text(*command, **options):
     return run(*command, **options).decode().strip()
 
 
-def airbase(*arguments):
+def airbase(*arguments, expect=(0,)):
     """Runs airbase and gives the document that it prints."""
-    return json.loads(run(os.environ["AIRBASE"], *arguments, "--format", "json"))
+    return json.loads(run(os.environ["AIRBASE"], *arguments, "--format", "json", expect=expect))
 
 
 def sha256(content):

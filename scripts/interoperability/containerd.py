@@ -1,8 +1,10 @@
 """containerd takes the archives that airbase writes: its `ctr` imports them into a daemon that lives as long as the checks last."""
 
+import json
 import os
 import shutil
 import subprocess
+import tarfile
 import time
 
 from .checks import Failed, Unavailable, airbase, run, same
@@ -89,7 +91,7 @@ def check(report, inputs, messages):
     try:
         daemon = Containerd(place / "daemon", messages).__enter__()
     except Unavailable as reason:
-        report.miss(f"containerd imports what airbase writes ({len(cases)} checks)", reason)
+        report.miss(f"containerd imports what airbase writes ({len(cases) + 1} checks)", reason)
         return
     try:
         for number, (what, layout, form, ending, options) in enumerate(cases):
@@ -104,5 +106,26 @@ def check(report, inputs, messages):
                 same("whether all of it is there", [row[3] for row in state if row[0] == name], ["complete"])
                 if "--no-unpack" not in options:
                     same("whether it is unpacked", state[0][-1], "true")
+        with report.check("containerd imports an image with its referrers: a referrer is no image"):
+            layout, name = place / "layout", "airbase.example/with:referrers"
+            airbase("copy", f"{inputs.single}:app", f"{layout}:{name}")
+            attached = airbase("attach", f"{layout}:{name}", "--type", "application/x-report")["attached"][0]
+            same("images of the referrer", str(imported(daemon, layout, place / "hinted.tar", name, attached)), "[]")
+            # Without the hint every entry gets a name.
+            document = json.loads((layout / "index.json").read_bytes())
+            for entry in document["manifests"]:
+                entry.get("annotations", {}).pop("io.containerd.manifest.subject", None)
+            (layout / "index.json").write_text(json.dumps(document))
+            same("images of the referrer without the hint", len(imported(daemon, layout, place / "bare.tar", name, attached)), 1)
     finally:
         daemon.__exit__()
+
+
+def imported(daemon, layout, archive, name, attached):
+    """The images that stand for a referrer after the client's own import of its layout, which gives names to entries without one."""
+    with tarfile.open(archive, "w") as packed:
+        packed.add(layout, ".")
+    daemon.ctr("images", "import", "--local", "--digests", "--no-unpack", archive)
+    images = daemon.images()
+    same("digest", images.get(name), attached["subject"])
+    return [each for each, digest in images.items() if digest == attached["digest"]]

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::command::{
-    annotate, attach, base, batch, cat, copy, demo, detach, doctor, explain, fsck, gc, generate, index, inspect, lifecycle, ls, outdated,
-    rebase, referrers, rm, tag, untag,
+    annotate, attach, base, batch, cat, collection, copy, demo, detach, doctor, explain, fsck, gc, generate, index, inspect, lifecycle, ls,
+    outdated, prepare, rebase, referrers, rm, tag, untag, verify_sync,
 };
 use super::options::Global;
 
@@ -59,6 +59,9 @@ pub enum Command {
     Untag(untag::Arguments),
     /// Set annotations of an image
     Annotate(annotate::Arguments),
+    /// Make, show and check an application as an index of its images
+    #[command(subcommand)]
+    Collection(collection::Command),
     /// Attach an SBOM, a report, anything to an image
     Attach(attach::Arguments),
     /// Show who refers to an image, and who to those
@@ -74,6 +77,10 @@ pub enum Command {
     Rm(rm::Arguments),
     /// Show what nobody needs in a layout, and delete it if asked to
     Gc(gc::Arguments),
+    /// Print what to push to a registry, with which commands, under which names and digests; and write what it wants
+    Prepare(prepare::Arguments),
+    /// Tell whether everything of a plan of `prepare` was pushed, from a listing that was brought back
+    VerifySync(verify_sync::Arguments),
     /// Make a small old base, new base and app, and tell the whole story on them
     Demo(demo::Arguments),
     /// Say what a code means and what to do

@@ -79,7 +79,7 @@ pub enum Format {
     Human,
     /// One JSON document
     Json,
-    /// Comma-separated values; of `lifecycle report` and `batch report` only
+    /// Rows for a spreadsheet; of `lifecycle report` and `batch report`
     Csv,
 }
 

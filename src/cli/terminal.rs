@@ -95,7 +95,7 @@ impl Terminal {
                 report.to_json().map_err(|error| Error::new(Code::Bug, format!("the report has no JSON form: {error}")))? + "\n"
             }
             // Which commands have this form was checked before anything was done.
-            Format::Csv => report.to_csv().ok_or_else(|| Error::new(Code::Bug, "the report has no CSV form"))?,
+            Format::Csv => report.to_csv().ok_or_else(|| Error::new(Code::Bug, "the report has no form for spreadsheets"))?,
             Format::Human if self.global.quiet => String::new(),
             Format::Human => {
                 let mut page = Page::new(self.colour_out, self.global.verbose);

@@ -450,35 +450,6 @@ codes! {
         "The reference names an artifact, not a runnable image.",
         "Name an image.";
 
-    // Batches.
-    BatchPlanVersion, "batch.plan_version", Precondition, Refusal,
-        "The plan was made by another version of airbase, and says what this one does not understand.",
-        "Make the plan again with this airbase.";
-    BatchPlanInvalid, "batch.plan_invalid", Corrupt, Refusal,
-        "The plan of a batch is damaged, cut off, or was edited in a way that leaves it without a meaning.",
-        "Make the plan again. Whole lines between the first and the last may be deleted; nothing else may be edited.";
-    BatchCollision, "batch.collision", Precondition, Damage,
-        "Two different images of a batch would have the same name afterwards.",
-        "Tell them apart with --name, such as --name '{file}:{tag}', or leave one of them out.";
-    BatchCycle, "batch.cycle", Precondition, Damage,
-        "Images of a batch are each other's new base, by their names.",
-        "Correct the base that one of them records with `airbase base set`, or decide with --map.";
-    BatchHeld, "batch.held", Precondition, Damage,
-        "The new base of the image would be the result of another item, and that item was not done.",
-        "Mend what stopped the base, then run the batch again.";
-    BatchInputChanged, "batch.input_changed", Precondition, Damage,
-        "An image or a base is no longer what the plan says: its source was changed, moved or replaced after planning.",
-        "Make the plan again, or run where the inputs lie as they did (see --root).";
-    BatchOutputDiffers, "batch.output_differs", Precondition, Damage,
-        "What came out does not have the digest that the plan promises. The plan was edited, or made by another version of airbase.",
-        "Make the plan again; nothing of this image was published.";
-    BatchOutputTaken, "batch.output_taken", Precondition, Refusal,
-        "The output holds another image under a name that the batch wants to give.",
-        "Write to another place, or let the names move with --overwrite; the images that lose them stay, untagged.";
-    BatchIncomplete, "batch.incomplete", Precondition, Refusal,
-        "Items of the batch have no final status, so there is nothing to merge yet.",
-        "Run the shards that are missing, then merge again.";
-
     // Referrers.
     ReferrerFallbackTag, "referrer.fallback_tag", Precondition, Warning,
         "The fallback tag of an image (`sha256-` and its digest) stands for something that is no index, so no list of referrers can be kept under it. Clients that look there see none.",
@@ -524,6 +495,49 @@ codes! {
         "An image was removed under one name and has another one, so what refers to it was kept.",
         "Remove the other names too, or the digest: `airbase rm PATH@DIGEST --referrers`.";
 
+    // Collections.
+    CollectionMember, "collection.member", Precondition, Damage,
+        "A member of a collection cannot be one, or cannot be told from another: it has no name, its name is another member's too, it is a collection or a referrer itself, or a name is given that no member has.",
+        "Give it a name of its own with `airbase tag`, and name members as `airbase collection show` lists them.";
+    CollectionCycle, "collection.cycle", Precondition, Damage,
+        "Members of a collection need each other in a circle, so that none of them can come first.",
+        "Leave one of the dependencies away.";
+    CollectionMoved, "collection.moved", Precondition, Warning,
+        "The name of a member stands for another image now. The collection still means the one that it was made of.",
+        "Make the collection again with `airbase collection create`, if it is to have the newer image.";
+    CollectionNameKept, "collection.name_kept", Precondition, Warning,
+        "A member was copied, and its name was not set, because in the output that name stands for another image.",
+        "Name the member by its digest, or move the name with `airbase tag`.";
+
+    // Registries.
+    PrepareName, "prepare.name", Precondition, Warning,
+        "An image cannot be pushed under its name: it has none, it does not say which repository it is of, or no registry takes it.",
+        "Give it another name with `airbase tag`, or name the repository behind the registry.";
+    PrepareTwice, "prepare.twice", Precondition, Damage,
+        "Two images have one name, in the layout or in the registry. Some clients take the first, some the last.",
+        "Give one of them another name: `airbase tag PATH@DIGEST NAME`.";
+    PrepareTagByTag, "prepare.tag_by_tag", Precondition, Note,
+        "On registries without the referrers API the referrers of an image are listed under a tag. A program that pushes tag by tag writes its own list over that of the registry, and what was attached there is found no more.",
+        "Push with regctl or oras as `airbase prepare` prints it; both join the lists.";
+    PrepareSource, "prepare.source", Precondition, Refusal,
+        "A docker-archive of the older kind holds no manifests, so no digest can be promised for what is pushed from it.",
+        "Write a layout with `airbase prepare -o DIR`, and push that.";
+    SyncPlan, "sync.plan", Usage, Refusal,
+        "The file is no plan of `airbase prepare`.",
+        "Save one: `airbase prepare PATH --registry R --format json > plan.json`.";
+    SyncListing, "sync.listing", Usage, Refusal,
+        "A listing cannot be understood, or it names no digests, or it does not say of which repository it is.",
+        "Write lines `DIGEST NAME`, with - for the digest of what is not there. A listing that does not say its name is given as NAME=FILE.";
+    SyncMissing, "sync.missing", Precondition, Damage,
+        "Something of the plan is not in the registry, by the listing.",
+        "Push it again with the command of the plan.";
+    SyncOther, "sync.other_digest", Precondition, Damage,
+        "A name of the plan stands for something else in the registry than was promised: another image was pushed under it, or the client changed this one on the way.",
+        "Push it again with a command of the plan; skopeo keeps digests only as `skopeo copy --preserve-digests`.";
+    SyncUntold, "sync.not_told", Precondition, Warning,
+        "The listing does not say whether something of the plan is in the registry.",
+        "Ask the registry for it and add the line: `regctl manifest head REFERENCE`.";
+
     // Life cycle.
     LifecycleDate, "lifecycle.date", Usage, Refusal,
         "A text that should be a date is none, or could mean several. Numbers of seconds, two-digit years and days that do not exist are not guessed at.",
@@ -556,6 +570,35 @@ codes! {
     LifecycleImport, "lifecycle.import", Usage, Refusal,
         "The file is no list of ends of life that is known here.",
         "Give Microsoft's EolDigests, or a dump of endoflife.date: API v1, or the older one with --product.";
+
+    // Batches.
+    BatchPlanVersion, "batch.plan_version", Precondition, Refusal,
+        "The plan was made by another version of airbase, and says what this one does not understand.",
+        "Make the plan again with this airbase.";
+    BatchPlanInvalid, "batch.plan_invalid", Corrupt, Refusal,
+        "The plan of a batch is damaged, cut off, or was edited in a way that leaves it without a meaning.",
+        "Make the plan again. Whole lines between the first and the last may be deleted; nothing else may be edited.";
+    BatchCollision, "batch.collision", Precondition, Damage,
+        "Two different images of a batch would have the same name afterwards.",
+        "Tell them apart with --name, such as --name '{file}:{tag}', or leave one of them out.";
+    BatchCycle, "batch.cycle", Precondition, Damage,
+        "Images of a batch are each other's new base, by their names.",
+        "Correct the base that one of them records with `airbase base set`, or decide with --map.";
+    BatchHeld, "batch.held", Precondition, Damage,
+        "The new base of the image would be the result of another item, and that item was not done.",
+        "Mend what stopped the base, then run the batch again.";
+    BatchInputChanged, "batch.input_changed", Precondition, Damage,
+        "An image or a base is no longer what the plan says: its source was changed, moved or replaced after planning.",
+        "Make the plan again, or run where the inputs lie as they did (see --root).";
+    BatchOutputDiffers, "batch.output_differs", Precondition, Damage,
+        "What came out does not have the digest that the plan promises. The plan was edited, or made by another version of airbase.",
+        "Make the plan again; nothing of this image was published.";
+    BatchOutputTaken, "batch.output_taken", Precondition, Refusal,
+        "The output holds another image under a name that the batch wants to give.",
+        "Write to another place, or let the names move with --overwrite; the images that lose them stay, untagged.";
+    BatchIncomplete, "batch.incomplete", Precondition, Refusal,
+        "Items of the batch have no final status, so there is nothing to merge yet.",
+        "Run the shards that are missing, then merge again.";
 
     // Writing.
     UsageOutput, "usage.output", Usage, Refusal,

@@ -97,3 +97,7 @@ pub const OLD_BASE_DIGEST: &str = "dev.airbase.rebase.old-base.digest";
 pub const BASE_MANIFEST_DIGEST: &str = "dev.airbase.base.manifest.digest";
 /// How many layers of the image belong to its base, so that it can be split again when the base is gone.
 pub const BASE_LAYERS: &str = "dev.airbase.base.layers";
+/// On an entry of a collection: the name of the member.
+pub const COLLECTION_MEMBER: &str = "dev.airbase.collection.member";
+/// On an entry of a collection: the names of the members that it needs, with commas between them.
+pub const COLLECTION_DEPENDS: &str = "dev.airbase.collection.depends";

@@ -7,6 +7,7 @@
 pub mod annotation;
 pub mod artifact;
 pub mod buildpacks;
+pub mod collection;
 mod config;
 mod descriptor;
 mod document;

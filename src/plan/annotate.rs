@@ -58,6 +58,11 @@ pub fn annotate(
             rewritten.documents.push(manifest(image.manifest.root().raw(), &pairs, limits)?);
         }
         Tree::Artifact { manifest: artifact, .. } => rewritten.documents.push(manifest(artifact.root().raw(), top, limits)?),
+        // The members of a collection are images of their own, which nobody asked to change.
+        Tree::Collection(node) => {
+            let authored = index(node, Scope::Top, top, for_image, limits, &mut rewritten)?;
+            rewritten.documents.push(authored);
+        }
         Tree::Index(node) => {
             let authored = index(node, scope, top, for_image, limits, &mut rewritten)?;
             rewritten.documents.push(authored);

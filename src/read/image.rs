@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Source;
 use crate::core::{Code, Error, Fact, Finding, Limits, Result};
-use crate::oci::{Config, Descriptor, Index, Manifest, Platform, Verified};
+use crate::oci::{Config, Descriptor, Index, Manifest, Platform, Verified, collection};
 
 /// A runnable image of one platform.
 #[derive(Debug, Clone)]
@@ -108,6 +108,8 @@ pub enum Tree {
     Image(Box<Image>),
     /// Several platforms.
     Index(Box<ImageIndex>),
+    /// Several images that belong together, and are no image.
+    Collection(Box<ImageIndex>),
     /// A manifest that is no runnable image.
     Artifact {
         /// The descriptor that led to it.
@@ -120,7 +122,7 @@ pub enum Tree {
 }
 
 impl Tree {
-    /// All images of the tree, in the order of the indexes.
+    /// All images of the tree, in the order of the indexes. A collection is none, and its members are reached by their names.
     pub fn images(&self) -> Vec<&Image> {
         fn collect<'a>(index: &'a ImageIndex, images: &mut Vec<&'a Image>) {
             for child in &index.children {
@@ -135,17 +137,35 @@ impl Tree {
         match self {
             Self::Image(image) => images.push(&**image),
             Self::Index(index) => collect(index, &mut images),
-            Self::Artifact { .. } => {}
+            Self::Collection(_) | Self::Artifact { .. } => {}
         }
         images
+    }
+
+    /// The index at the top, if it is an index of any kind.
+    pub fn index(&self) -> Option<&ImageIndex> {
+        match self {
+            Self::Index(index) | Self::Collection(index) => Some(index),
+            Self::Image(_) | Self::Artifact { .. } => None,
+        }
     }
 
     /// The descriptor at the top.
     pub fn descriptor(&self) -> &Descriptor {
         match self {
             Self::Image(image) => &image.descriptor,
-            Self::Index(index) => &index.descriptor,
+            Self::Index(index) | Self::Collection(index) => &index.descriptor,
             Self::Artifact { descriptor, .. } => descriptor,
+        }
+    }
+
+    /// Why nothing of it runs.
+    pub fn not_an_image(&self) -> Error {
+        match self {
+            Self::Collection(index) => Error::new(Code::NotAnImage, "this is a collection of images and no image")
+                .at(&index.descriptor.digest)
+                .hint("Name one of its members: `airbase collection show` lists them."),
+            _ => Error::new(Code::NotAnImage, "this is no runnable image").at(&self.descriptor().digest),
         }
     }
 
@@ -162,7 +182,7 @@ impl Tree {
             .collect();
         match matching.as_slice() {
             [image] => Ok(image),
-            [] if images.is_empty() => Err(Error::new(Code::NotAnImage, "this is no runnable image").at(&self.descriptor().digest)),
+            [] if images.is_empty() => Err(self.not_an_image()),
             _ => {
                 let several = if matching.is_empty() { &images } else { &matching };
                 let listed = several.iter().map(|image| image.platform().map_or_else(|| "no platform".to_owned(), Platform::to_string));
@@ -232,7 +252,9 @@ fn load_within(source: &Arc<Source>, descriptor: &Descriptor, limits: &Limits, d
         for entry in &index.manifests {
             children.push(child(source, entry, limits, depth, budget)?);
         }
-        return Ok(Tree::Index(Box::new(ImageIndex { source: Arc::clone(source), descriptor: descriptor.clone(), index, blob, children })));
+        let is_collection = collection::is_collection(&index);
+        let index = Box::new(ImageIndex { source: Arc::clone(source), descriptor: descriptor.clone(), index, blob, children });
+        return Ok(if is_collection { Tree::Collection(index) } else { Tree::Index(index) });
     }
     if !descriptor.is_manifest() {
         return Err(Error::new(Code::NotAnImage, "the reference leads to something that is neither a manifest nor an index")
@@ -272,7 +294,7 @@ fn child(source: &Arc<Source>, entry: &Descriptor, limits: &Limits, depth: usize
     match load_within(source, entry, limits, depth, budget) {
         Ok(Tree::Image(image)) => Ok(Child::Image(image)),
         Ok(Tree::Index(index)) => Ok(Child::Index(index)),
-        Ok(Tree::Artifact { .. }) => Ok(Child::Other(entry.clone())),
+        Ok(Tree::Collection(_) | Tree::Artifact { .. }) => Ok(Child::Other(entry.clone())),
         // Only the manifest itself may be away: an index for ten platforms of which two were copied is normal.
         Err(error) if error.code() == Code::BlobMissing && error.finding().message.contains(entry.digest.hex()) => {
             Ok(Child::Missing(entry.clone()))

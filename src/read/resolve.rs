@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Reference, Source, SourceKind, Transport, is_referrer_tag};
 use crate::core::{Code, Digest, Error, Fact, Limits, Result, text};
 use crate::format::json::{Document, Node};
-use crate::oci::{Descriptor, Index, Manifest, Verified, media_type};
+use crate::oci::{Descriptor, Index, Manifest, Verified, collection, media_type};
 
 /// What a reference means.
 #[derive(Debug, Clone)]
@@ -109,18 +109,37 @@ pub fn locate_all(reference: &Reference, limits: &Limits) -> Result<Vec<Located>
 /// under several names are one image.
 pub(super) fn images(source: &Arc<Source>, limits: &Limits) -> Result<Vec<Located>> {
     let mut found = listed_images(source, limits)?;
-    // A platform with referrers has an entry of its own beside the index that it belongs to; it is not an image more.
-    if found.iter().any(|located| located.name.is_none() && !located.descriptor.is_index()) {
-        let mut children: HashSet<Digest> = HashSet::new();
-        for located in found.iter().filter(|located| located.descriptor.is_index()) {
-            // An index that cannot be read has no children that are known; whoever opens it is told.
-            let Ok(blob) = source.document(&located.descriptor, limits) else { continue };
-            let Ok(index) = Index::parse(&blob, &located.descriptor.media_type, limits) else { continue };
-            children.extend(index.manifests.into_iter().map(|child| child.digest));
-        }
-        found.retain(|located| located.name.is_some() || !children.contains(&located.descriptor.digest));
+    if found.iter().any(|located| located.name.is_none()) {
+        let platforms = platforms(source, limits);
+        found.retain(|located| located.name.is_some() || !platforms.contains(&located.descriptor.digest));
     }
     Ok(found)
+}
+
+/// Manifests that have an entry without a name of their own and belong to an index of the layout: a platform with referrers has
+/// such an entry, and is not an image more. Indexes are read only where there is such an entry.
+pub fn platforms(source: &Source, limits: &Limits) -> HashSet<Digest> {
+    let is_alone = |entry: &&Descriptor| is_alone(entry) && is_candidate(entry);
+    let alone: HashSet<&Digest> = source.index.manifests.iter().filter(is_alone).map(|entry| &entry.digest).collect();
+    let mut platforms = HashSet::new();
+    if alone.is_empty() {
+        return platforms;
+    }
+    for entry in source.index.manifests.iter().filter(|entry| entry.is_index() && is_candidate(entry)) {
+        // An index that cannot be read has no children that are known; whoever opens it is told.
+        let Ok(blob) = source.document(entry, limits) else { continue };
+        let Ok(index) = Index::parse(&blob, &entry.media_type, limits) else { continue };
+        platforms.extend(index.manifests.into_iter().map(|child| child.digest).filter(|child| alone.contains(child)));
+    }
+    platforms
+}
+
+/// Whether an entry of `index.json` may be an image, as far as that can be told without reading it.
+pub fn is_candidate(entry: &Descriptor) -> bool {
+    (entry.is_index() || entry.is_manifest())
+        && !entry.is_artifact()
+        && !entry.is_attestation()
+        && !entry.name().is_some_and(is_referrer_tag)
 }
 
 /// Entries of `index.json` that may be images, as far as that can be told without reading them: those with names and indexes
@@ -130,14 +149,6 @@ pub fn candidates(source: &Source) -> impl Iterator<Item = &Descriptor> {
     let all = || source.index.manifests.iter().filter(|entry| is_candidate(entry));
     let is_alone = |entry: &&Descriptor| is_alone(entry);
     all().filter(move |entry| !is_alone(entry)).chain(all().filter(is_alone))
-}
-
-/// Whether an entry of `index.json` may be an image, as far as that can be told without reading it.
-pub fn is_candidate(entry: &Descriptor) -> bool {
-    !entry.name().is_some_and(is_referrer_tag)
-        && !entry.is_attestation()
-        && !entry.is_artifact()
-        && (entry.is_index() || entry.is_manifest())
 }
 
 /// Whether an entry may be a platform of some index of the same layout.
@@ -170,7 +181,7 @@ fn is_image_entry(source: &Source, entry: &Descriptor, limits: &Limits) -> Resul
         return Ok(false);
     }
     if entry.is_index() {
-        return Ok(true);
+        return Ok(!is_collection(source, entry, limits));
     }
     if !entry.is_manifest() {
         return Ok(false);
@@ -181,6 +192,25 @@ fn is_image_entry(source: &Source, entry: &Descriptor, limits: &Limits) -> Resul
         Err(error) if error.code() == Code::BlobMissing => Ok(true),
         Err(error) => Err(error),
     }
+}
+
+/// Whether an entry leads to a collection. Most clients that copy one keep no `artifactType` in the entry, so the document is
+/// asked; whoever opens an index that cannot be read is told.
+fn is_collection(source: &Source, entry: &Descriptor, limits: &Limits) -> bool {
+    let index = source.document(entry, limits).and_then(|blob| Index::parse(&blob, &entry.media_type, limits));
+    index.is_ok_and(|index| collection::is_collection(&index))
+}
+
+/// The collections of a source, each once.
+pub fn collections(source: &Arc<Source>, limits: &Limits) -> Vec<Located> {
+    let mut seen: HashSet<&Digest> = HashSet::new();
+    let mut found = Vec::new();
+    for entry in source.index.manifests.iter().filter(|entry| entry.is_index() && !entry.name().is_some_and(is_referrer_tag)) {
+        if seen.insert(&entry.digest) && is_collection(source, entry, limits) {
+            found.push(Located { source: Arc::clone(source), descriptor: entry.clone(), name: entry.name().map(str::to_owned) });
+        }
+    }
+    found
 }
 
 fn by_digest(source: &Arc<Source>, digest: &Digest, name: Option<&str>, limits: &Limits) -> Result<Located> {

@@ -85,6 +85,22 @@ impl Source {
         Ok(Arc::new(Self { path: path.to_owned(), index, container }))
     }
 
+    /// Opens the layout at `path` with `text` as its `index.json`: for a writer who is about to exchange it. If that is what one of
+    /// `known` says already, nothing is read again.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    pub fn with_index(path: &Path, text: &[u8], known: &[&Arc<Self>], limits: &Limits) -> Result<Arc<Self>> {
+        if let Some(known) =
+            known.iter().find(|known| known.path == path && known.index.text().as_bytes().trim_ascii() == text.trim_ascii())
+        {
+            return Ok(Arc::clone(known));
+        }
+        let container = open_container(path, limits).map_err(|error| error.at(shown(path)))?;
+        let index = RootIndex::parse(text, limits).map_err(|error| error.at(format!("{}: index.json", shown(path))))?;
+        Ok(Arc::new(Self { path: path.to_owned(), index, container }))
+    }
+
     /// A source that was put together.
     pub(super) fn of(path: &Path, index: RootIndex, container: Box<dyn Container>) -> Self {
         Self { path: path.to_owned(), index, container }
@@ -101,22 +117,6 @@ impl Source {
             index: RootIndex::parse(br#"{"schemaVersion":2,"manifests":[]}"#, limits)?,
             container: Box::new(container),
         }))
-    }
-
-    /// Opens the layout at `path` with `text` as its `index.json`: for a writer who is about to exchange it. If that is what one of
-    /// `known` says already, nothing is read again.
-    ///
-    /// # Errors
-    /// As [`Source::open`].
-    pub fn with_index(path: &Path, text: &[u8], known: &[&Arc<Self>], limits: &Limits) -> Result<Arc<Self>> {
-        if let Some(known) =
-            known.iter().find(|known| known.path == path && known.index.text().as_bytes().trim_ascii() == text.trim_ascii())
-        {
-            return Ok(Arc::clone(known));
-        }
-        let container = open_container(path, limits).map_err(|error| error.at(shown(path)))?;
-        let index = RootIndex::parse(text, limits).map_err(|error| error.at(format!("{}: index.json", shown(path))))?;
-        Ok(Arc::new(Self { path: path.to_owned(), index, container }))
     }
 
     /// Opens only the container, for a check that reports what is wrong with `index.json` beside everything else.

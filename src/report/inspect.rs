@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::collection::Member;
 use super::rebase::proof_words;
 use super::{Page, Report, Tone, exit_of};
 use crate::core::{Digest, ExitClass, Finding, text};
@@ -133,6 +134,8 @@ pub enum EntryKind {
     Image,
     /// An index.
     Index,
+    /// Several images that belong together.
+    Collection,
     /// An artifact, referrer or not.
     Artifact,
     /// A tag under which referrers are kept.
@@ -169,6 +172,9 @@ pub struct EntryReport {
     pub annotations: BTreeMap<String, String>,
     /// Its platforms.
     pub images: Vec<Inspected>,
+    /// Its members, if it is a collection.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<Member>,
     /// Attestations and others inside the index.
     pub other: Vec<Digest>,
     /// Who refers to it.
@@ -238,6 +244,7 @@ impl EntryReport {
         let kind = match self.kind {
             EntryKind::Image => "image",
             EntryKind::Index => "index",
+            EntryKind::Collection => "collection",
             EntryKind::Artifact => "artifact",
             EntryKind::ReferrerTag => "referrer tag",
             EntryKind::Other => "neither manifest nor index",
@@ -259,6 +266,9 @@ impl EntryReport {
         for (position, image) in self.images.iter().enumerate() {
             let like = self.images.get(..position).unwrap_or_default().iter().find(|other| other.settings() == image.settings());
             image.render(page, like);
+        }
+        for member in &self.members {
+            page.field(2, "member", &format!("{}  {}", member.name, page.digest(&member.digest)));
         }
         if !self.other.is_empty() {
             page.trusted_field(2, "beside", &format!("{} in the index", text::count(self.other.len(), "attestation or other manifest")));

@@ -11,6 +11,7 @@
 pub mod attach;
 pub mod base;
 pub mod batch;
+pub mod collection;
 pub mod copy;
 pub mod doctor;
 pub mod files;
@@ -21,9 +22,11 @@ pub mod inspect;
 pub mod lifecycle;
 pub mod outdated;
 mod page;
+pub mod prepare;
 pub mod rebase;
 pub mod referrers;
 pub mod rm;
+pub mod sync;
 pub mod tag;
 
 pub use page::{Page, Tone};
@@ -45,7 +48,7 @@ pub trait Report: Serialize {
         None
     }
 
-    /// The form for spreadsheets, if it has one.
+    /// The form for spreadsheets, where there is one.
     fn to_csv(&self) -> Option<String> {
         None
     }

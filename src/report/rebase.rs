@@ -44,9 +44,25 @@ pub struct RebaseReport {
     pub findings: Vec<Finding>,
     /// Manifests of the old index that are not in the new one, because they speak of the old bytes.
     pub left_behind: Vec<Digest>,
+    /// What is marked as superseded by the result: the old image, then its platforms.
+    pub superseded: Vec<Superseded>,
     /// What was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written: Option<WrittenReport>,
+}
+
+/// An index or a manifest that is marked as superseded.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Superseded {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its platform; absent for an index.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// The statement that says so; absent if it was said already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statement: Option<Digest>,
 }
 
 /// One platform.
@@ -193,6 +209,10 @@ impl Report for RebaseReport {
             for name in &result.names {
                 page.field(0, "name", name);
             }
+        }
+        for old in &self.superseded {
+            let what = old.platform.as_ref().map_or_else(|| "as a whole".to_owned(), |platform| text::escape(&platform.to_string()));
+            page.trusted_field(0, "superseded", &format!("{}  {what}", page.digest(&old.digest)));
         }
         if let Some(output) = &self.output {
             page.field(0, "output", &format!("{} ({})", output.path, output.kind));

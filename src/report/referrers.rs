@@ -19,6 +19,8 @@ pub enum Class {
     Embedded,
     /// It has a name of its own.
     Named,
+    /// Its subject is not here.
+    Dangling,
 }
 
 /// A referrer and who refers to it.
@@ -108,6 +110,7 @@ impl Node {
             Class::Attached => "",
             Class::Embedded => "  in the index",
             Class::Named => "  named",
+            Class::Dangling => "  dangling: its subject is not here",
         };
         page.line(
             depth,

@@ -6,9 +6,9 @@ use super::Context;
 use super::output::{Cargo, Form, Output, check_name, write};
 use super::referrers::{Carry, Subject, carry};
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, text};
-use crate::oci::{Descriptor, Platform};
+use crate::oci::{Descriptor, Index, Platform, collection};
 use crate::read::referrers::{Lookup, Scope};
-use crate::read::{Located, Reference, Source, Walk, load, locate, locate_all, walk};
+use crate::read::{Located, Reference, Source, Walk, collections, load, locate, locate_all, open_reference, walk};
 use crate::report::copy::{Copied, CopyReport};
 use crate::report::rebase::{OutputReport, WrittenReport};
 
@@ -41,6 +41,9 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
     }
     let reference = Reference::existing(&request.source)?;
     let mut located = if request.all { locate_all(&reference, context.limits)? } else { vec![locate(&reference, context.limits)?] };
+    if request.all && reference.name.is_none() && reference.digest.is_none() {
+        located.extend(collections(&open_reference(&reference, context.limits)?, context.limits));
+    }
     if request.all && located.is_empty() {
         return Err(Error::new(Code::RefNotFound, "the source holds no image").at(reference.shown_path()));
     }
@@ -81,6 +84,7 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
         images.push(Copied { image: image.shown(), digest: image.descriptor.digest.clone(), name });
     }
     refuse_one_name_for_two(&images)?;
+    findings.extend(name_members(&located, &found, &request.output, &mut entries, context)?);
     let referrers = along(&source, subjects(&located, &found), request, &mut cargo, &mut entries, &mut findings, context)?;
     let committed = write(&request.output, &cargo, &entries, request.mtime, context)?;
     findings.extend(found.external.iter().map(|layer| {
@@ -121,6 +125,76 @@ fn subjects(located: &[Located], found: &Walk) -> Vec<Subject> {
     let below = found.documents.iter().map(|(descriptor, _)| descriptor).filter(may_be).filter(|below| !tops.contains(&below.digest));
     subjects.extend(below.map(|descriptor| Subject { descriptor: descriptor.clone(), child: true }));
     subjects
+}
+
+/// Lists the members of collections under their own names, so that they are found without it. A name that stands for something
+/// else already is left alone: nobody asked for that one to move.
+fn name_members(
+    located: &[Located],
+    found: &Walk,
+    output: &Output,
+    entries: &mut Vec<(Option<String>, String)>,
+    context: Context<'_>,
+) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    let mut taken: Option<HashMap<String, Digest>> = None;
+    for one in located.iter().filter(|one| one.descriptor.is_index()) {
+        let Some((_, document)) = found.documents.iter().find(|(descriptor, _)| descriptor.digest == one.descriptor.digest) else {
+            continue;
+        };
+        let index = Index::parse(document, &one.descriptor.media_type, context.limits)?;
+        if !collection::is_collection(&index) {
+            continue;
+        }
+        if matches!(output, Output::Archive { form: Form::Docker, .. }) {
+            return Err(Error::new(Code::NotAnImage, "a docker-archive holds images, and this is a collection")
+                .at(one.shown())
+                .hint("Write a layout or an oci-archive, or copy its members one by one."));
+        }
+        let taken = taken.get_or_insert_with(|| names_in(output, entries, context));
+        for member in collection::members(&index) {
+            let mut entry = member.descriptor.to_value(context.limits)?;
+            entry.remove("annotations");
+            match taken.get(&member.name) {
+                Some(digest) if *digest == member.descriptor.digest => {}
+                Some(digest) => {
+                    entries.push((None, entry.render()));
+                    findings.push(
+                        Finding::new(Code::CollectionNameKept, "a member was copied without its name, which stands for something else")
+                            .at(&member.name)
+                            .expected(Fact::new(&member.descriptor.digest, "the collection"))
+                            .found(Fact::new(digest, "the output")),
+                    );
+                }
+                None => {
+                    let name = member.name.parse::<Digest>().is_err().then(|| member.name.clone());
+                    entries.push((name, entry.render()));
+                    taken.insert(member.name, member.descriptor.digest);
+                }
+            }
+        }
+    }
+    Ok(findings)
+}
+
+/// What the names of an output stand for: those that are there, and those that are about to be.
+fn names_in(output: &Output, entries: &[(Option<String>, String)], context: Context<'_>) -> HashMap<String, Digest> {
+    let mut names = HashMap::new();
+    if let Output::Layout(path) = output
+        && let Ok(there) = Source::open(path, context.limits)
+    {
+        // Of two entries with one name the first counts, as for whoever asks for that name.
+        let all = there.index.manifests.iter().rev().flat_map(|entry| entry.names().map(move |name| (name, entry)));
+        names.extend(all.map(|(name, entry)| (name.to_owned(), entry.digest.clone())));
+    }
+    for (name, raw) in entries {
+        let document = crate::format::json::Document::parse(raw.as_bytes(), context.limits);
+        let descriptor = document.and_then(|document| Descriptor::parse(document.root(), context.limits));
+        if let (Some(name), Ok(descriptor)) = (name, descriptor) {
+            names.insert(name.clone(), descriptor.digest);
+        }
+    }
+    names
 }
 
 /// Takes the referrers along, and says which stay behind.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::output::{Cargo, check_name, write};
 use super::tag::Target;
 use super::{Context, open};
-use crate::core::{Code, Error, Result};
+use crate::core::Result;
 use crate::plan::assemble::assemble;
 use crate::read::{Image, Source, Walk, walk};
 use crate::report::index::{IndexReport, Member};
@@ -24,7 +24,7 @@ pub fn index(references: &[String], annotations: &[(String, String)], target: &T
     for one in &opened {
         let found = one.tree.images();
         if found.is_empty() {
-            return Err(Error::new(Code::NotAnImage, "this is no runnable image").at(one.located.shown()));
+            return Err(one.tree.not_an_image().at(one.located.shown()));
         }
         images.extend(found.into_iter().map(|image| (one.located.shown(), image)));
     }

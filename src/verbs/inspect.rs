@@ -8,9 +8,10 @@ use super::base::show_image;
 use super::bases::Bases;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::format::json::Node;
-use crate::oci::{Descriptor, annotation};
+use crate::oci::{Descriptor, annotation, collection};
 use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Child, Image, ImageIndex, Reference, Source, Stored, Tree, discover, is_referrer_tag, load, locate};
+use crate::report::collection::Member;
 use crate::report::inspect::{
     EntryKind, EntryReport, Identity, InspectReport, Inspected, InspectedBase, Layer, Owner, Referrer, SourceReport,
 };
@@ -90,7 +91,7 @@ fn inspect_source(source: &Arc<Source>, request: &Request, context: Context<'_>,
             continue;
         }
         let entry = entry(source, descriptor, true, Some(&known), bases.as_ref(), context)?;
-        let ordinary = matches!(entry.kind, EntryKind::Image | EntryKind::Index | EntryKind::Unreadable)
+        let ordinary = matches!(entry.kind, EntryKind::Image | EntryKind::Index | EntryKind::Collection | EntryKind::Unreadable)
             && (!entry.names.is_empty() || source.index.manifests.len() == 1);
         let named_artifact =
             matches!(entry.kind, EntryKind::Artifact | EntryKind::Other) && !entry.names.is_empty() && entry.subject.is_none();
@@ -177,6 +178,7 @@ fn entry(
         subject: None,
         annotations: BTreeMap::new(),
         images: Vec::new(),
+        members: Vec::new(),
         other: Vec::new(),
         referrers: Vec::new(),
         findings: Vec::new(),
@@ -200,6 +202,14 @@ fn entry(
         Tree::Image(image) => {
             report.kind = EntryKind::Image;
             report.findings.extend(image.manifest.findings.iter().cloned());
+        }
+        Tree::Collection(index) => {
+            report.kind = EntryKind::Collection;
+            report.annotations.clone_from(&index.index.annotations);
+            report.artifact_type.clone_from(&index.index.artifact_type);
+            report.subject = index.index.subject.as_ref().map(|subject| subject.digest.clone());
+            report.findings.extend(index.index.findings.iter().cloned());
+            report.members = collection::members(&index.index).into_iter().map(Member::from).collect();
         }
         Tree::Index(index) => {
             report.kind = EntryKind::Index;

@@ -6,6 +6,7 @@
 pub mod base;
 mod bases;
 pub mod batch;
+pub mod collection;
 pub mod copy;
 pub mod demo;
 pub mod doctor;
@@ -17,10 +18,12 @@ pub mod inspect;
 pub mod lifecycle;
 pub mod outdated;
 mod output;
+pub mod prepare;
 mod proof;
 pub mod rebase;
 pub mod referrers;
 pub mod rm;
+pub mod sync;
 pub mod tag;
 
 use std::sync::Arc;

@@ -158,6 +158,12 @@ impl<'a> Cargo<'a> {
         }
     }
 
+    /// Adds the documents of another one and what it says of referrers.
+    pub(super) fn also(&mut self, other: &Cargo<'_>) {
+        other.documents.iter().for_each(|document| self.document(document));
+        other.wishes.iter().for_each(|wish| self.refer(wish.clone()));
+    }
+
     /// Names a source that was read, so that it is not written over.
     pub(super) fn input(&mut self, source: &'a Arc<Source>) {
         self.inputs.push(source);

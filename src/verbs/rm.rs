@@ -82,6 +82,12 @@ impl Removal<'_> {
         // What of it is missing has no entry either.
         let _ = walk(self.source, top, self.context.limits, &mut found, &mut HashSet::new());
         let elsewhere = self.children_of_others(&top.digest);
+        // The members of a collection are images of their own.
+        let is_collection =
+            crate::read::collections(self.source, self.context.limits).iter().any(|one| one.descriptor.digest == top.digest);
+        if is_collection {
+            found.documents.clear();
+        }
         let own: Vec<&Descriptor> =
             found.documents.iter().map(|(descriptor, _)| descriptor).filter(|below| below.digest != top.digest).collect();
         let mut subjects = vec![top.digest.clone()];

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use super::output::{Cargo, Output, check_name, layout_options, write};
 use super::{Context, Opened, Verify, base, open};
 use crate::core::{Code, Error, Fact, Result};
-use crate::oci::{Descriptor, annotation};
+use crate::oci::{Descriptor, Index, annotation};
 use crate::plan::annotate::{Scope, annotate as rewrite, replaced};
-use crate::read::{Image, SourceKind, Tree, Walk, walk};
+use crate::read::referrers::{Lookup, Scope::Quick, Tag};
+use crate::read::{Image, Located, SourceKind, Tree, Walk, walk};
 use crate::report::rebase::OutputReport;
 use crate::report::tag::{AnnotateReport, BaseSetReport, Change, TagReport, UntagReport};
 use crate::write::{IndexEdit, Layout};
@@ -26,7 +27,7 @@ pub fn tag(reference: &str, names: &[String], context: Context<'_>) -> Result<Ta
     Ok(TagReport(change(&opened, &opened.located.descriptor, names.to_vec(), committed.index_changed, committed.findings)))
 }
 
-/// Removes a name. The image stays, without a name.
+/// Removes a name. The image stays, without a name; a list of referrers under a fallback tag is no image, and loses its entry.
 ///
 /// # Errors
 /// `ref.not_found`, `usage.output` for archives and for references without a name, and those of writing.
@@ -42,11 +43,12 @@ pub fn untag(reference: &str, context: Context<'_>) -> Result<UntagReport> {
     if located.source.kind() != SourceKind::Layout {
         return Err(immutable("untag", &located.source.shown()));
     }
-    let committed = Layout::open_or_create(&located.source.path, layout_options(context))?.commit(
-        &[],
-        &[IndexEdit::Untag { name: name.clone() }],
-        context.events,
-    )?;
+    let edit = if is_list(&located, &name, context) {
+        IndexEdit::Replace { name: name.clone(), descriptor: None }
+    } else {
+        IndexEdit::Untag { name: name.clone() }
+    };
+    let committed = Layout::open_or_create(&located.source.path, layout_options(context))?.commit(&[], &[edit], context.events)?;
     Ok(UntagReport(Change {
         image: located.shown(),
         digest: located.descriptor.digest.clone(),
@@ -56,6 +58,18 @@ pub fn untag(reference: &str, context: Context<'_>) -> Result<UntagReport> {
         changed: committed.index_changed,
         findings: committed.findings,
     }))
+}
+
+/// Whether a name stands for a list of referrers and nothing else. Without the name it would look like an index of images, and
+/// oras would find what it lists, whatever the list that follows it says.
+fn is_list(located: &Located, name: &str, context: Context<'_>) -> bool {
+    if Tag::parse(name).is_none_or(|tag| tag.ending.is_some()) || !located.descriptor.is_index() {
+        return false;
+    }
+    let Ok(document) = located.source.document(&located.descriptor, context.limits) else { return false };
+    let Ok(index) = Index::parse(&document, &located.descriptor.media_type, context.limits) else { return false };
+    let lookup = Lookup::new(&located.source, Quick, context.limits);
+    index.manifests.iter().all(|child| matches!(lookup.unlisted(&child.digest), Ok(Some(_))))
 }
 
 /// Where an annotated image goes.

@@ -191,6 +191,7 @@ fn everything() -> Seen {
     batches(&mut seen);
     living(&mut seen, &environment);
     referring(&mut seen, &environment);
+    shipping(&mut seen, &environment);
     for arguments in [&["demo", "story"][..], &["explain"], &["explain", "blob.missing"]] {
         seen.run(&environment, arguments, 0);
     }
@@ -471,6 +472,10 @@ fn referring(seen: &mut Seen, environment: &Environment) {
     seen.run(environment, &["doctor", "listing"], 1);
     seen.run(environment, &["detach", "listing:w:1", attached["attached"][0]["digest"].as_str().unwrap()], 0);
     seen.run(environment, &["copy", "apps", "layout", "--all"], 0);
+    let supersede =
+        ["rebase", "layout:many:1", "--bases", "bases", "--onto", "bases:registry.example/two:2", "--supersede", "--tag", "many:3"];
+    seen.run(environment, &[&supersede[..], &["--on-missing-platform", "keep-old"]].concat(), 0);
+    seen.run(environment, &[&supersede[..], &["--on-missing-platform", "keep-old"]].concat(), 0);
     seen.run(environment, &["doctor", "apps"], 1);
     seen.run(environment, &["attach", "layout:many:1", "--type", "application/x-report", "--all", "-a", "k=v"], 0);
     let stale = environment.json(&["inspect", "layout:stale:1"]).1["sources"][0]["entries"][0]["digest"].as_str().unwrap().to_owned();
@@ -494,6 +499,50 @@ fn referring(seen: &mut Seen, environment: &Environment) {
     seen.run(environment, &["rm", "layout:many:2"], 0);
     seen.run(environment, &["gc", "layout", "--grace", "0"], 0);
     seen.run(environment, &["gc", "layout", "--grace", "0", "--apply"], 0);
+}
+
+/// A collection whose members need each other, move on and are referred to; and everything as it is prepared for a registry, a
+/// runtime and a scanner, and found there or not.
+fn shipping(seen: &mut Seen, environment: &Environment) {
+    let image = |text: &str| Image::of(&[&layer(&[text])]);
+    let images = [image("web=1"), image("web=1").platform("arm64")];
+    Layout::new()
+        .index("team/web:1", &[&images[0], &images[1]], json!({}))
+        .image("team/db:5", &image("db=1"))
+        .write(&environment.join("ship"));
+    seen.run(environment, &["attach", "ship:db:5", "--type", "application/x-report"], 0);
+    seen.run(environment, &["collection", "create", "suite:1", "ship:web:1", "ship:db:5", "-o", "suite.tar", "--depends", "web:1=db:5"], 0);
+    seen.run(environment, &["collection", "create", "ship:suite:1", "ship:web:1", "ship:db:5", "--depends", "web:1=db:5"], 0);
+    seen.run(environment, &["attach", "ship:suite:1", "--type", "application/x-report"], 0);
+    // A blob of the target that has other bytes is replaced, which is told.
+    let spoilt = environment.join("ship/blobs").join(layer(&["db=1"]).digest().replace(':', "/"));
+    fs::write(&spoilt, "spoilt").unwrap();
+    seen.run(environment, &["collection", "check", "ship"], 1);
+    seen.run(environment, &["collection", "create", "ship:suite:2", "suite.tar:db:5"], 0);
+    seen.run(environment, &["inspect", "ship"], 0);
+    seen.run(environment, &["tag", "ship:web:1", "team/db:5"], 0);
+    seen.run(environment, &["collection", "show", "ship:suite:1"], 0);
+    environment.ok(&["untag", "ship:team/db:5"]);
+    environment.ok(&["tag", &format!("ship@{}", image("db=1").digest()), "Team/DB:5"]);
+    seen.run(environment, &["collection", "show", "suite.tar"], 0);
+    environment.ok(&["tag", "ship:Team/DB:5", &format!("{}.sig", images[0].digest().replace(':', "-"))]);
+    // A member that is not here.
+    environment.ok(&["copy", "suite.tar:suite:1", "sparse"]);
+    fs::remove_file(environment.join("sparse/blobs").join(image("db=1").digest().replace(':', "/"))).unwrap();
+    seen.run(environment, &["collection", "show", "sparse:suite:1"], 0);
+    let plan = seen.run(environment, &["prepare", "ship", "--registry", "r.site"], 1);
+    fs::write(environment.join("plan.json"), plan.to_string()).unwrap();
+    for arguments in [
+        &["prepare", "suite.tar", "--registry", "r.site", "-o", "prepared"][..],
+        &["prepare", "suite.tar", "--registry", "r.site", "--profile", "runtime", "-o", "prepared.tar"],
+        &["prepare", "suite.tar:db:5", "--registry", "r.site", "--profile", "scanner", "-o", "docker-archive:scan.tar"],
+    ] {
+        seen.run(environment, arguments, 0);
+    }
+    seen.run(environment, &["prepare", "apps", "--registry", "r.site"], 1);
+    let [first, second] = [0, 1].map(|number| plan["items"][number]["reference"].as_str().unwrap().to_owned());
+    fs::write(environment.join("brought"), format!("{} {first}\n- {second}\n", image("other=1").digest())).unwrap();
+    seen.run(environment, &["verify-sync", "plan.json", "brought"], 1);
 }
 
 /// Statements of several tools on images with bases, lines, gaps and circles.

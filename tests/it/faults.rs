@@ -12,11 +12,14 @@ use airbase::core::clock::Time;
 use airbase::core::fsys::{Faults, is_temporary};
 use airbase::core::{Code, Result};
 use airbase::oci::media_type::Compression;
-use airbase::plan::lifecycle::time::Span;
+use airbase::plan::lifecycle::change::Change;
+use airbase::plan::lifecycle::field::{Field, Record, Value};
+use airbase::plan::lifecycle::time::{Moment, Span, When};
 use airbase::plan::rebase::created::CreatedPolicy;
+use airbase::verbs::lifecycle;
 use airbase::verbs::rebase::{MissingPlatform, TrustPlatform};
 use airbase::verbs::referrers::{self, Attach};
-use airbase::verbs::{Context, Form, Output, copy, gc, rebase, rm, tag};
+use airbase::verbs::{Context, Form, Output, collection, copy, gc, prepare, rebase, rm, tag};
 use rustix::io::Errno;
 use serde_json::json;
 
@@ -79,6 +82,10 @@ impl Place<'_> {
     }
 
     fn rebase(&self, image: String, names: &[&str], context: Context<'_>) -> Result<()> {
+        self.rebase_and_mark(image, names, None, context)
+    }
+
+    fn rebase_and_mark(&self, image: String, names: &[&str], supersede: Option<Moment>, context: Context<'_>) -> Result<()> {
         let request = rebase::Request {
             image,
             onto: Some(self.input("bases:os:new")),
@@ -94,6 +101,7 @@ impl Place<'_> {
             created: CreatedPolicy::Newest,
             annotations: Vec::new(),
             base_name: None,
+            supersede,
             output: Some(self.output()),
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             mtime: 0,
@@ -190,6 +198,9 @@ fn sweep(case: &Case) {
     world.app.write(&inputs.join("app"));
     world.app.write_archive(&inputs.join("app.tar"));
     std::fs::write(inputs.join("app.tar.gz"), gzip(&std::fs::read(inputs.join("app.tar")).unwrap())).unwrap();
+    let listed =
+        json!({"EolDate": "2026-12-01", "EolDigests": [{"Digest": world.app.digest_of("app:1")}, {"Digest": world.app.digest_of("tool")}]});
+    std::fs::write(inputs.join("list.json"), serde_json::to_vec(&listed).unwrap()).unwrap();
     let untouched = snapshot(inputs.path());
     let prepared = |directory: &Environment| {
         let target = directory.join(case.target);
@@ -282,6 +293,19 @@ fn a_rebase_into_its_own_layout() {
 }
 
 #[test]
+fn a_rebase_that_marks_the_old_image() {
+    sweep(&Case {
+        name: "rebase in place, and the old image is marked",
+        before: Before::App,
+        target: "target",
+        run: |place, context| {
+            let now = Moment::strict("2026-01-02T03:04:05Z").unwrap();
+            place.rebase_and_mark(place.in_target("app:1"), &["app:2"], Some(now), context)
+        },
+    });
+}
+
+#[test]
 fn a_rebase_into_another_layout() {
     let run = |place: &Place<'_>, context: Context<'_>| place.rebase(place.input("app:app:1"), &[], context);
     sweep(&Case { name: "rebase into another layout", before: Before::Other, target: "target", run });
@@ -360,6 +384,7 @@ fn attach(image: String, output: Option<Output>, context: Context<'_>) -> Result
         annotations: Vec::new(),
         created: Time::parse("2026-01-02T03:04:05Z").unwrap(),
         all: true,
+        members: false,
         platform: None,
         missing: None,
         output,
@@ -381,6 +406,99 @@ fn something_is_attached() {
     sweep(&Case { name: "attach into another layout", before: Before::Other, target: "target", run });
     sweep(&Case { name: "attach into a new layout", before: Before::Nothing, target: "target", run });
     sweep(&Case { name: "attach over an archive", before: Before::Archive, target: "target.tar", run });
+}
+
+/// Makes a collection where its members lie and elsewhere, and writes what a registry wants.
+#[test]
+fn something_is_collected_and_prepared() {
+    fn collect(place: &Place<'_>, app: String, tool: String, context: Context<'_>) -> Result<()> {
+        let depends = vec!["app:1=tool".to_owned()];
+        let (name, members) = ("suite:1".to_owned(), vec![app, tool]);
+        let request = collection::Create { name, members, depends, annotations: Vec::new(), output: place.output(), mtime: 0 };
+        collection::create(&request, context).map(drop)
+    }
+    sweep(&Case {
+        name: "collection create in place",
+        before: Before::App,
+        target: "target",
+        run: |place, context| collect(place, place.in_target("app:1"), place.in_target("tool"), context),
+    });
+    let run = |place: &Place<'_>, context: Context<'_>| collect(place, place.input("app:app:1"), place.input("app:tool"), context);
+    sweep(&Case { name: "collection create into another layout", before: Before::Other, target: "target", run });
+    sweep(&Case { name: "collection create over an archive", before: Before::Archive, target: "target.tar", run });
+    let run = |place: &Place<'_>, context: Context<'_>| {
+        let request = prepare::Request {
+            path: place.input("app"),
+            registry: "registry.site/team".to_owned(),
+            profile: airbase::plan::prepare::Profile::Registry,
+            platform: None,
+            output: Some(place.output()),
+            mtime: 0,
+        };
+        prepare::prepare(&request, context).map(drop)
+    };
+    sweep(&Case { name: "prepare into a new layout", before: Before::Nothing, target: "target", run });
+    sweep(&Case { name: "prepare over an archive", before: Before::Archive, target: "target.tar", run });
+}
+
+/// States an end of life, a successor, and what a list asks for: on an index and its platforms at once.
+#[test]
+fn something_is_stated() {
+    fn now() -> Moment {
+        Moment::strict("2026-11-21").unwrap()
+    }
+    sweep(&Case {
+        name: "lifecycle set",
+        before: Before::App,
+        target: "target",
+        run: |place, context| {
+            let end = Value::Time(When::At(Moment::strict("2026-12-01").unwrap()));
+            let request = lifecycle::Set {
+                image: place.in_target("app:1"),
+                change: Change::of(Field::EndOfLife, end),
+                profile: None,
+                issuer: None,
+                platform: None,
+                index_only: false,
+                now: now(),
+            };
+            lifecycle::set(&request, context).map(drop)
+        },
+    });
+    sweep(&Case {
+        name: "lifecycle supersede",
+        before: Before::App,
+        target: "target",
+        run: |place, context| {
+            let request = lifecycle::Supersede {
+                old: place.in_target("app:1"),
+                by: place.input("bases:os:new"),
+                more: Record::new(),
+                profile: None,
+                issuer: None,
+                force: false,
+                now: now(),
+            };
+            lifecycle::supersede(&request, context).map(drop)
+        },
+    });
+    sweep(&Case {
+        name: "lifecycle import",
+        before: Before::App,
+        target: "target",
+        run: |place, context| {
+            let request = lifecycle::Import {
+                file: place.input("list.json").into(),
+                paths: vec![place.target.to_str().unwrap().to_owned()],
+                product: None,
+                profile: None,
+                issuer: None,
+                dry_run: false,
+                now: now(),
+            };
+            lifecycle::import(&request, context).map(drop)
+        },
+    });
 }
 
 /// What is removed cannot be removed twice, so these are told apart from the others: whatever happened, the index is the old or

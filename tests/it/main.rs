@@ -13,6 +13,7 @@
 mod architecture;
 mod base;
 mod batch;
+mod collection;
 mod compressed;
 mod concurrency;
 mod contract;
@@ -35,6 +36,7 @@ mod ocipkg;
 mod offline;
 mod platforms;
 mod prefixes;
+mod prepare;
 mod real;
 mod rebase;
 mod references;

@@ -57,6 +57,10 @@ fn hostile_place() -> Environment {
     layout.write(&environment.join(&format!("dir{EVIL}")));
     layout.write_archive(&environment.join(&format!("file{EVIL}.tar")));
     fs::write(environment.join("app/blobs/sha256").join(EVIL.replace('/', "")), "x").unwrap();
+    let item = json!({"reference": EVIL, "repository": EVIL, "digest": app.digest(), "kind": EVIL, "required": true});
+    fs::write(environment.join("evil.json"), json!({"schema": "airbase.prepare/v1", "items": [item]}).to_string()).unwrap();
+    fs::write(environment.join("evil.listing"), format!("{EVIL}\n")).unwrap();
+    fs::write(environment.join("evil.none"), "").unwrap();
     environment
 }
 
@@ -113,6 +117,25 @@ fn nothing_that_a_document_says_reaches_the_terminal_as_it_is() {
         vec!["untag", "app:nothing"],
         vec!["annotate", "app:app:1", "-a", "k=v", "-t", "app:4"],
         vec!["annotate", "app:app:1", "-a", EVIL, "-t", "app:5"],
+        vec!["lifecycle", "set", "app:app:1", "--reason", EVIL, "--issuer", EVIL, "--at", "2026-11-21"],
+        vec!["lifecycle", "set", "app:app:1", "--eol", EVIL],
+        vec!["lifecycle", "show", "app:app:1", "--bases", "bases"],
+        vec!["lifecycle", "history", "app:app:1"],
+        vec!["lifecycle", "check", "app", "--deny", EVIL],
+        vec!["lifecycle", "report", "app"],
+        vec!["lifecycle", "trace", EVIL, "app"],
+        vec!["collection", "create", "evil:1", "app:app:1"],
+        vec!["collection", "create", "evil:1", &name],
+        vec!["collection", "create", "evil:1", "app:app:1", "--depends", EVIL],
+        vec!["collection", "show", &two],
+        vec!["collection", "check", &dir],
+        vec!["prepare", &dir, "--registry", "registry.site"],
+        vec!["prepare", "app", "--registry", EVIL],
+        vec!["prepare", &name, "--registry", "registry.site", "--profile", "runtime", "-o", "evil.tar"],
+        vec!["verify-sync", &dir, &file],
+        vec!["verify-sync", "evil.json", EVIL],
+        vec!["verify-sync", "evil.json", "evil.listing"],
+        vec!["verify-sync", "evil.json", "evil.none"],
         vec!["explain", EVIL],
         vec!["ls", "app:app:1", "--platform", EVIL],
         vec!["inspect", "app", "--progress", "json"],
@@ -136,6 +159,8 @@ fn place() -> Environment {
     let app = old.and(&[&layer(&["app=1"])]);
     Layout::new().image("os:old", &old).image("os:new", &new).write(&environment.join("bases"));
     Layout::new().image("app:1", &app).write(&environment.join("app"));
+    fs::write(environment.join("plan.json"), json!({"schema": "airbase.prepare/v1", "items": []}).to_string()).unwrap();
+    fs::write(environment.join("listing"), "# nothing\n").unwrap();
     environment
 }
 
@@ -158,14 +183,29 @@ const VERBS: &[(&str, &[&str])] = &[
     ("attach", &["attach", "app:app:1", "--type", "application/x-report"]),
     ("referrers", &["referrers", "app:app:1"]),
     ("doctor", &["doctor", "app"]),
+    ("lifecycle-set", &["lifecycle", "set", "app:app:1", "--eol", "2026-12-01", "--at", "2026-11-21"]),
+    ("lifecycle-set", &["lifecycle", "supersede", "app:app:1", "--by", "bases:os:new", "--at", "2026-11-21"]),
+    ("lifecycle-show", &["lifecycle", "show", "app:app:1", "--at", "2026-11-21"]),
+    ("lifecycle-history", &["lifecycle", "history", "app:app:1", "--at", "2026-11-21"]),
+    ("lifecycle-check", &["lifecycle", "check", "app", "--at", "2026-11-21"]),
+    ("lifecycle-report", &["lifecycle", "report", "app", "--at", "2026-11-21"]),
+    ("lifecycle-compact", &["lifecycle", "compact", "app:app:1", "--at", "2026-11-21"]),
     ("rm", &["rm", "app:app:2"]),
     ("gc", &["gc", "app"]),
+    ("collection-create", &["collection", "create", "app:suite:1", "app:app:1"]),
+    ("collection-show", &["collection", "show", "app"]),
+    ("collection-check", &["collection", "check", "app"]),
+    ("prepare", &["prepare", "app", "--registry", "registry.site/team"]),
+    ("verify-sync", &["verify-sync", "plan.json", "listing"]),
     ("explain", &["explain", "blob.missing"]),
 ];
 
+/// Verbs that are not among them, because what they need has no fixed name.
+const OTHERS: &[&[&str]] = &[&["cat"], &["demo"], &["detach"], &["lifecycle", "trace"], &["lifecycle", "import"]];
+
 /// The words of a command up to its first argument: `base show`.
 fn words<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
-    let count = if arguments[0] == "base" { 2 } else { 1 };
+    let count = if ["base", "collection", "lifecycle"].contains(&arguments[0]) { 2 } else { 1 };
     arguments[..count].to_vec()
 }
 
@@ -399,18 +439,37 @@ fn help(environment: &Environment, words: &[&str]) -> String {
     environment.ok(&[words, &["--help"]].concat()).out
 }
 
+/// Every command there is, and its long help. Help lists the commands below a command.
+fn helps(environment: &Environment) -> Vec<(String, String)> {
+    let mut helps = Vec::new();
+    let mut waiting = vec![Vec::<String>::new()];
+    while let Some(words) = waiting.pop() {
+        let text = help(environment, &words.iter().map(String::as_str).collect::<Vec<_>>());
+        let listed = text.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| line.starts_with("  "));
+        for name in listed.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next()) {
+            if name != "help" {
+                waiting.push([&words[..], &[name.to_owned()]].concat());
+            }
+        }
+        helps.push((words.join(" "), text));
+    }
+    helps
+}
+
 /// A hint that does not work costs more than none. All of them: every `airbase …` and every `--flag` that a text in the source
 /// names must exist, the flags in the help of the command that is named with them, or of any.
 #[test]
 fn hints_name_only_what_exists() {
     let environment = Environment::new();
-    let mut helps: Vec<(String, String)> = vec![(String::new(), help(&environment, &[]))];
-    for words in VERBS.iter().map(|(_, arguments)| words(arguments)).chain([vec!["cat"], vec!["demo"], vec!["detach"]]) {
-        helps.push((words.join(" "), help(&environment, &words)));
-    }
+    let helps = helps(&environment);
+    assert!(helps.len() > 30, "{}", helps.len());
     let flags: BTreeSet<String> = helps.iter().flat_map(|(_, help)| words_with(help, "--")).collect();
     let mut wrong = Vec::new();
     for (file, text) in crate::architecture::sources().into_iter().filter(|(file, _)| !file.ends_with("/tests.rs")) {
+        // There the words of other programs' commands are put together.
+        if file == "src/plan/prepare/clients.rs" {
+            continue;
+        }
         for (number, literal) in texts(&text) {
             let place = format!("{file}:{number}: {literal}");
             for command in quoted(&literal).filter(|quoted| quoted.starts_with("airbase ")) {
@@ -476,8 +535,11 @@ fn texts(source: &str) -> Vec<(usize, String)> {
 #[test]
 fn help_of_every_command_works() {
     let environment = Environment::new();
-    for words in
-        VERBS.iter().map(|(_, arguments)| words(arguments)).chain([vec![], vec!["cat"], vec!["demo"], vec!["base"], vec!["generate"]])
+    for words in VERBS
+        .iter()
+        .map(|(_, arguments)| words(arguments))
+        .chain([vec![], vec!["base"], vec!["lifecycle"], vec!["generate"]])
+        .chain(OTHERS.iter().map(|words| words.to_vec()))
     {
         for flag in ["--help", "-h"] {
             let text = environment.ok(&[&words[..], &[flag]].concat()).out;

@@ -30,6 +30,9 @@ pub struct Arguments {
     /// Attach it to the manifest of every platform too, not only to the index
     #[arg(long, conflicts_with = "platform")]
     all: bool,
+    /// Attach it to every member of a collection, not to the collection; with --all, to their platforms too
+    #[arg(long, conflicts_with_all = ["platform", "standalone"])]
+    members: bool,
     /// Attach it to one platform only: OS/ARCHITECTURE[/VARIANT]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
@@ -70,6 +73,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         annotations: super::pairs(&arguments.annotations)?,
         created: Terminal::epoch()?.unwrap_or_else(Time::now),
         all: arguments.all,
+        members: arguments.members,
         platform: super::platform(arguments.platform.as_deref())?,
         missing: arguments
             .subject_size

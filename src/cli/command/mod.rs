@@ -5,6 +5,7 @@ pub(super) mod attach;
 pub(super) mod base;
 pub(super) mod batch;
 pub(super) mod cat;
+pub(super) mod collection;
 pub(super) mod copy;
 pub(super) mod demo;
 pub(super) mod detach;
@@ -18,11 +19,13 @@ pub(super) mod inspect;
 pub(super) mod lifecycle;
 pub(super) mod ls;
 pub(super) mod outdated;
+pub(super) mod prepare;
 pub(super) mod rebase;
 pub(super) mod referrers;
 pub(super) mod rm;
 pub(super) mod tag;
 pub(super) mod untag;
+pub(super) mod verify_sync;
 
 use super::arguments::{Command, Line};
 use super::options::{Destination, Format};
@@ -36,7 +39,7 @@ use crate::verbs::Output;
 pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
     let has_csv = matches!(line.command, Command::Lifecycle(lifecycle::Command::Report(_)) | Command::Batch(batch::Command::Report(_)));
     if line.global.format == Format::Csv && !has_csv {
-        return Err(Error::new(Code::UsageArgument, "only `lifecycle report` and `batch report` have a form as comma-separated values")
+        return Err(Error::new(Code::UsageArgument, "only `lifecycle report` and `batch report` have a form for spreadsheets")
             .found(Fact::new("csv", "--format")));
     }
     match &line.command {
@@ -53,6 +56,7 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Tag(arguments) => tag::run(arguments, terminal),
         Command::Untag(arguments) => untag::run(arguments, terminal),
         Command::Annotate(arguments) => annotate::run(arguments, terminal),
+        Command::Collection(command) => collection::run(command, terminal),
         Command::Attach(arguments) => attach::run(arguments, terminal),
         Command::Referrers(arguments) => referrers::run(arguments, terminal),
         Command::Detach(arguments) => detach::run(arguments, terminal),
@@ -60,6 +64,8 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Lifecycle(command) => lifecycle::run(command, terminal),
         Command::Rm(arguments) => rm::run(arguments, terminal),
         Command::Gc(arguments) => gc::run(arguments, terminal),
+        Command::Prepare(arguments) => prepare::run(arguments, terminal),
+        Command::VerifySync(arguments) => verify_sync::run(arguments, terminal),
         Command::Demo(arguments) => demo::run(arguments, terminal),
         Command::Explain(arguments) => explain::run(arguments, terminal),
         Command::Generate(arguments) => generate::run(arguments),

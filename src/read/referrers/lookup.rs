@@ -146,7 +146,7 @@ impl<'a> Lookup<'a> {
         };
         match index {
             Err(error) => {
-                found.findings.push(error.into_finding());
+                found.findings.push(Finding { place: Some(name.to_owned()), ..error.into_finding() });
                 found.fallback.get_or_insert(Fallback { name: name.to_owned(), is_list: entry.is_index(), children: None });
             }
             Ok(index) => {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::core::event::Silent;
 use crate::core::fsys::WriteDirectory;
 use crate::core::{Code, Result};
+use crate::oci::media_type::Compression;
 use crate::plan::batch::Item;
 use crate::read::{Source, load};
 use crate::verbs::output::{Form, Output, write};
@@ -43,12 +44,8 @@ impl ArchiveTarget<'_> {
     pub(super) fn write(&self, item: &Item, plan: &Plan) -> Result<ItemRecord, Trouble> {
         let name = file_name(item);
         let cargo = plan.cargo().map_err(Trouble::Input)?;
-        let output = Output::Archive {
-            path: self.folder.join(&name),
-            form: Form::Oci,
-            compression: crate::oci::media_type::Compression::None,
-            overwrite: self.overwrite,
-        };
+        let output =
+            Output::Archive { path: self.folder.join(&name), form: Form::Oci, compression: Compression::None, overwrite: self.overwrite };
         // Items are written at the same time, so each has one thread.
         let context = Context { jobs: 1, events: &Silent, ..self.context };
         let written = write(&output, &cargo, &plan.entries, self.mtime, context).map_err(|error| {

@@ -400,7 +400,7 @@ impl Planner<'_> {
         let annotations = match tree {
             Tree::Image(image) => &image.manifest.annotations,
             Tree::Index(index) => &index.index.annotations,
-            Tree::Artifact { .. } => return,
+            Tree::Collection(_) | Tree::Artifact { .. } => return,
         };
         let from = annotations.get(annotation::REBASED_FROM).and_then(|text| text.parse::<Digest>().ok());
         if let Some(from) = from.filter(|digest| self.survey.with_digest(digest, None).is_some()) {

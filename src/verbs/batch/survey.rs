@@ -8,7 +8,7 @@ use crate::core::{Code, Digest, Error, Finding, Result};
 use crate::oci::Descriptor;
 use crate::plan::batch::document::key;
 use crate::plan::batch::name::{Pattern, glob};
-use crate::read::{Located, Reference, Source, discover_among, is_candidate, locate_among};
+use crate::read::{Located, Reference, Source, discover_among, is_candidate, locate_among, platforms};
 use crate::verbs::Context;
 use crate::verbs::output::check_name;
 
@@ -63,7 +63,12 @@ impl Survey {
             survey.unreadable.extend(unreadable);
             for source in sources {
                 let number = survey.source(&source);
-                for position in 0..source.index.manifests.len() {
+                // A platform with an entry of its own moves with its index.
+                let platforms = platforms(&source, context.limits);
+                for (position, entry) in source.index.manifests.iter().enumerate() {
+                    if entry.name().is_none() && platforms.contains(&entry.digest) {
+                        continue;
+                    }
                     survey.add(number, position, only, pattern, &mut seen)?;
                 }
             }

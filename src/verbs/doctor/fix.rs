@@ -7,7 +7,7 @@ use crate::core::Result;
 use crate::core::clock::Time;
 use crate::oci::artifact::is_removed;
 use crate::oci::{Verified, annotation};
-use crate::plan::referrers::{Content, Draft, EMPTY, Item, Standing, Wish, diagnose, is_mended, manifest};
+use crate::plan::referrers::{Content, Draft, EMPTY, Item, Standing, Wish, diagnose, manifest};
 use crate::read::Source;
 use crate::read::referrers::{FoundBy, Referrer};
 use crate::verbs::Context;
@@ -21,9 +21,7 @@ pub(super) fn fix(source: &Arc<Source>, surveys: &[Survey], adopt: bool, context
         let referrers = &survey.found.referrers;
         let listed = referrers.iter().flat_map(|referrer| diagnose(referrer, survey.standing).into_iter().chain(referrer.findings.clone()));
         let mut wrong = listed.chain(survey.found.findings.iter().cloned());
-        // What is no list stays: it may be the only name of an image.
-        let taken = survey.found.fallback.as_ref().is_some_and(|fallback| !fallback.is_list);
-        if taken || !wrong.any(|finding| is_mended(finding.code, adopt)) {
+        if !wrong.any(|finding| survey.mends(&finding, adopt)) {
             continue;
         }
         let mut wish = Wish {

@@ -8,8 +8,8 @@ pub(super) use survey::{Survey, survey};
 use std::path::Path;
 
 use crate::core::fsys::shown;
-use crate::core::{Code, Error, Result, Severity};
-use crate::plan::referrers::{diagnose, is_mended, seen};
+use crate::core::{Code, Error, Finding, Result, Severity};
+use crate::plan::referrers::{diagnose, seen};
 use crate::read::{Source, SourceKind};
 use crate::report::doctor::{Diagnosed, DoctorReport};
 use crate::verbs::Context;
@@ -39,11 +39,18 @@ pub fn doctor(path: &Path, mend: Mend, context: Context<'_>) -> Result<DoctorRep
     }
     let surveys = survey(&source, context)?;
     let mut report = DoctorReport { path: source.shown(), referrers: Vec::new(), findings: Vec::new(), changed: false, mended: 0, left: 0 };
+    let adopt = mend == Mend::Adopt;
+    let mut mended = Vec::new();
     for survey in &surveys {
+        let mut mends = |findings: &[Finding]| {
+            mended.extend(findings.iter().filter(|finding| survey.mends(finding, adopt)).map(|finding| finding.severity));
+        };
+        mends(&survey.found.findings);
         report.findings.extend(survey.found.findings.iter().cloned());
         for referrer in &survey.found.referrers {
             let mut findings = diagnose(referrer, survey.standing);
             findings.extend(referrer.findings.iter().cloned());
+            mends(&findings);
             report.referrers.push(Diagnosed {
                 digest: referrer.descriptor.digest.clone(),
                 artifact_type: referrer.artifact_type().to_owned(),
@@ -58,13 +65,11 @@ pub fn doctor(path: &Path, mend: Mend, context: Context<'_>) -> Result<DoctorRep
     let wrong = report.all_findings().filter(|finding| finding.severity > Severity::Note).count();
     report.left = wrong;
     if mend != Mend::Nothing {
-        let adopt = mend == Mend::Adopt;
         let committed = fix::fix(&source, &surveys, adopt, context)?;
         report.changed = committed.index_changed;
         report.findings.extend(committed.findings);
-        let mended = report.all_findings().filter(|finding| is_mended(finding.code, adopt));
-        let (notes, others): (Vec<_>, Vec<_>) = mended.partition(|finding| finding.severity == Severity::Note);
-        (report.mended, report.left) = (notes.len() + others.len(), wrong.saturating_sub(others.len()));
+        let wrongs = mended.iter().filter(|severity| **severity > Severity::Note).count();
+        (report.mended, report.left) = (mended.len(), wrong.saturating_sub(wrongs));
     }
     Ok(report)
 }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use crate::core::{Digest, Result};
+use crate::core::{Digest, Finding, Result};
 use crate::oci::{Descriptor, Index};
-use crate::plan::referrers::Standing;
+use crate::plan::referrers::{Standing, is_mended};
 use crate::read::referrers::{Found, Listed, Lookup, Referrer, Scope, Tag};
 use crate::read::{Source, Stored, is_referrer_tag};
 use crate::verbs::Context;
@@ -16,6 +16,20 @@ pub(in crate::verbs) struct Survey {
     pub(in crate::verbs) subject: Descriptor,
     pub(in crate::verbs) standing: Standing,
     pub(in crate::verbs) found: Found,
+}
+
+impl Survey {
+    /// Whether the fallback tag stands for something that is no list. That stays: it may be the only name of an image.
+    pub(super) fn is_taken(&self) -> bool {
+        self.found.fallback.as_ref().is_some_and(|fallback| !fallback.is_list)
+    }
+
+    /// Whether deriving the lists anew mends it; that replaces a list that cannot be read, too.
+    pub(super) fn mends(&self, finding: &Finding, adopt: bool) -> bool {
+        let unreadable = self.found.fallback.as_ref().filter(|fallback| fallback.children.is_none());
+        let of_list = unreadable.is_some_and(|fallback| finding.place.as_ref() == Some(&fallback.name));
+        !self.is_taken() && (of_list || is_mended(finding.code, adopt))
+    }
 }
 
 /// Reads every manifest that `index.json` leads to, and every small blob that nothing leads to.

@@ -1,7 +1,7 @@
 //! The life cycle of images: `set`, `supersede`, `compact`, `import` write statements, `show`, `history`, `trace`, `check` and
 //! `report` say what follows from them.
 //!
-//! [`state`] reads what is said of an image and of each of its platforms; what that means is decided in `plan::lifecycle`. The
+//! `state` reads what is said of an image and of each of its platforms; what that means is decided in `plan::lifecycle`. The
 //! time is always an argument, so that a question can be asked again as of another day.
 
 mod check;
@@ -19,5 +19,6 @@ pub use compact::{Compact, compact};
 pub use import::{Import, import};
 pub use set::{Set, set};
 pub use show::{Show, history, show};
+pub(super) use supersede::{Successor, superseding};
 pub use supersede::{Supersede, supersede};
 pub use trace::trace;

@@ -1,8 +1,10 @@
 //! Makes statements on an image.
 
+use std::sync::Arc;
+
 use super::state::{Reader, Subject};
 use crate::core::{Code, Digest, Error, Finding, Result};
-use crate::oci::{Platform, Verified, annotation, media_type};
+use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
 use crate::plan::lifecycle::change::Change;
 use crate::plan::lifecycle::field::{Field, Record, Value};
 use crate::plan::lifecycle::profile::{Draft, Profile, write as author};
@@ -80,17 +82,17 @@ pub(super) fn refuse_archive(source: &Source, verb: &str) -> Result<()> {
 
 /// Statements that are being made, on any number of subjects of one source; they become visible together.
 #[derive(Debug)]
-pub(super) struct Making<'a> {
+pub(in crate::verbs) struct Making<'a> {
     cargo: Cargo<'a>,
     now: Moment,
     profile: Option<Profile>,
     issuer: Option<String>,
-    pub(super) subjects: Vec<Stated>,
-    pub(super) findings: Vec<Finding>,
+    pub(in crate::verbs) subjects: Vec<Stated>,
+    pub(in crate::verbs) findings: Vec<Finding>,
     any: bool,
 }
 
-impl Making<'_> {
+impl<'a> Making<'a> {
     pub(super) fn new(now: Moment, profile: Option<Profile>, issuer: Option<String>) -> Self {
         Self { cargo: Cargo::default(), now, profile, issuer, subjects: Vec::new(), findings: Vec::new(), any: false }
     }
@@ -165,7 +167,13 @@ impl Making<'_> {
                 says.entry(field).or_insert_with(|| Value::Text(own.to_owned()));
             }
         }
-        let parts = author(&self.draft(subject, says), &subject.descriptor, &self.profile.clone().unwrap_or_default())?;
+        let draft = self.draft(subject, says);
+        self.write(&draft, &subject.descriptor, subject.child, remove)
+    }
+
+    /// Makes the statement of a draft on a subject that may not be there yet.
+    pub(super) fn write(&mut self, draft: &Draft, subject: &Descriptor, child: bool, remove: Vec<Digest>) -> Result<(Digest, String)> {
+        let parts = author(draft, subject, &self.profile.clone().unwrap_or_default())?;
         let mut draft = Manifest { artifact_type: parts.artifact_type, annotations: parts.annotations, content: Vec::new() };
         for (layer_type, bytes) in parts.layers {
             let document = Verified::authored(bytes);
@@ -179,12 +187,13 @@ impl Making<'_> {
             }
             self.cargo.document(&document);
         }
-        let authored = manifest(&draft, Some(&subject.descriptor));
+        let authored = manifest(&draft, Some(subject));
         self.cargo.document(&Verified::authored(EMPTY.to_vec()));
         self.cargo.document(&authored.blob);
         let item =
             Item { descriptor: authored.descriptor(), artifact_type: Some(draft.artifact_type.clone()), annotations: draft.annotations };
-        self.refer(subject, vec![item], remove);
+        self.any = true;
+        self.cargo.refer(Wish { subject: subject.clone(), child, add: vec![item], remove, clean: false });
         Ok((authored.blob.digest().clone(), draft.artifact_type))
     }
 
@@ -195,13 +204,21 @@ impl Making<'_> {
     }
 
     /// Writes all of it; without anything to write the layout is not touched.
-    pub(super) fn commit(&mut self, source: &Source, context: Context<'_>) -> Result<bool> {
+    pub(super) fn commit(&mut self, source: &Arc<Source>, context: Context<'_>) -> Result<bool> {
         if !self.any {
             return Ok(false);
         }
-        let committed = write(&Output::Layout(source.path.clone()), &self.cargo, &[], 0, context)?;
+        let mut cargo = std::mem::take(&mut self.cargo);
+        // It was read just now, and need not be parsed again to be changed.
+        cargo.input(source);
+        let committed = write(&Output::Layout(source.path.clone()), &cargo, &[], 0, context)?;
         self.findings.extend(committed.findings);
         Ok(committed.index_changed)
+    }
+
+    /// What is to be written, for who writes more with it.
+    pub(in crate::verbs) fn into_cargo(self) -> Cargo<'a> {
+        self.cargo
     }
 
     pub(super) fn finish(mut self, opened: &Opened, context: Context<'_>) -> Result<SetReport> {

@@ -63,19 +63,20 @@ impl Subject<'_> {
         }
     }
 
-    /// Where statements say that it is, and what they mean for its platform: an index names one successor for each.
+    /// The image to use instead, by statements. Those on an index name one for each platform; where they name the index only,
+    /// a platform does not follow it by itself: the lineage looks into the new index.
     pub(super) fn successor(&self) -> Option<Digest> {
         let platform = self.platform().map(Platform::to_string);
-        let by_platform = match self.resolution.fields.get(&Field::SupersededByPlatforms).map(|held| &held.stated.value) {
-            Some(Value::Platforms(platforms)) => platform.and_then(|platform| platforms.get(&platform)),
+        let value = |field: Field| self.resolution.fields.get(&field).map(|held| &held.stated.value);
+        if let (Some(Value::Platforms(platforms)), Some(platform)) = (value(Field::SupersededByPlatforms), platform)
+            && let Some(digest) = platforms.get(&platform)
+        {
+            return Some(digest.clone());
+        }
+        match value(Field::SupersededBy) {
+            Some(Value::Digest(digest)) if self.through.is_none() => Some(digest.clone()),
             _ => None,
-        };
-        by_platform
-            .or(self.resolution.fields.get(&Field::SupersededBy).and_then(|held| match &held.stated.value {
-                Value::Digest(digest) => Some(digest),
-                _ => None,
-            }))
-            .cloned()
+        }
     }
 }
 
@@ -113,6 +114,11 @@ impl<'a> Reader<'a> {
         match tree {
             Tree::Image(image) => subjects.push(self.image(image, false)),
             Tree::Index(index) => self.index(index, false, &mut subjects),
+            // What is said of a collection is said of it alone: its members are images of their own.
+            Tree::Collection(index) => {
+                let places = Places { index: Some(&index.index.annotations), ..Places::default() };
+                subjects.push(self.subject(&index.descriptor, false, None, Some(index), places));
+            }
             Tree::Artifact { descriptor, .. } => subjects.push(self.subject(descriptor, false, None, None, Places::default())),
         }
         subjects
@@ -192,6 +198,13 @@ impl<'a> Reader<'a> {
             signed += usize::from(on_it.referrers.iter().any(crate::read::referrers::Referrer::is_signature));
         }
         (statements, signed)
+    }
+
+    /// What else refers to `descriptor`: its signatures, SBOMs and the like.
+    pub(super) fn others(&self, descriptor: &Descriptor) -> Vec<String> {
+        let found = self.lookup.of(descriptor).referrers;
+        let others = found.iter().filter(|referrer| !is_statement(referrer.artifact_type()));
+        others.map(|referrer| format!("{} {}", referrer.artifact_type(), referrer.descriptor.digest)).collect()
     }
 
     /// The content of a statement, where it can be a document: one layer that is not empty. One that is not here leaves the

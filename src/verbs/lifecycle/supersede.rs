@@ -6,15 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::set::{Making, refuse_archive};
 use super::state::{Reader, Subject};
 use super::trace::member;
-use crate::core::{Code, Error, Fact, Finding, Result};
-use crate::oci::Platform;
+use crate::core::{Code, Digest, Error, Fact, Finding, Result};
+use crate::oci::{Descriptor, Platform};
 use crate::plan::lifecycle::change::Change;
 use crate::plan::lifecycle::field::{Field, Record, Status, Value};
 use crate::plan::lifecycle::lineage::compare;
-use crate::plan::lifecycle::profile::Profile;
+use crate::plan::lifecycle::profile::{Draft, Profile};
 use crate::plan::lifecycle::time::Moment;
 use crate::report::lifecycle::set::SetReport;
-use crate::verbs::{Context, open};
+use crate::verbs::{Context, Opened, open};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -66,6 +66,7 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
             .hint("Exchange the two, or say --force if the older image is to be used again."));
     }
     let mut making = Making::new(request.now, request.profile.clone(), request.issuer.clone());
+    let mut left = Vec::new();
     let by_platform: BTreeMap<String, &Subject<'_>> =
         new_subjects.iter().filter_map(|subject| Some((subject.platform()?.to_string(), subject))).collect();
     for subject in &old_subjects {
@@ -100,12 +101,67 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
             change.set.entry(Field::Reason).or_insert_with(|| Value::Text(format!("on purpose: {fact}")));
         }
         making.state(subject, &change)?;
+        left.extend(old_reader.others(&subject.descriptor));
+    }
+    if !left.is_empty() {
+        let mut finding =
+            Finding::new(Code::AttestationLeft, "what is attached to the old image speaks of the old bytes and stays with it")
+                .at(old.located.shown());
+        finding.details = left;
+        making.findings.push(finding);
     }
     making.finish(&old, context)
 }
 
+/// An image that is about to be there, and what follows what.
+#[derive(Debug)]
+pub(in crate::verbs) struct Successor {
+    /// The new image.
+    pub(in crate::verbs) digest: Digest,
+    /// Its name.
+    pub(in crate::verbs) name: Option<String>,
+    /// Which new manifest follows which old one; a platform that stays or goes is not there.
+    pub(in crate::verbs) by_manifest: BTreeMap<Digest, Digest>,
+    /// The new manifest of each platform.
+    pub(in crate::verbs) by_platform: BTreeMap<String, Digest>,
+}
+
+/// The statements that an image and its platforms are superseded by one that was made of them, and the one on `new` of what it
+/// says itself.
+///
+/// # Errors
+/// Those of making statements.
+pub(in crate::verbs) fn superseding<'a>(
+    old: &Opened,
+    successor: &Successor,
+    new: &Descriptor,
+    says: Record,
+    now: Moment,
+    context: Context<'_>,
+) -> Result<Making<'a>> {
+    let reader = Reader::new(&old.located.source, now, context);
+    let mut making = Making::new(now, None, None);
+    for subject in &reader.subjects(&old.tree) {
+        let by = if subject.child { successor.by_manifest.get(&subject.descriptor.digest) } else { Some(&successor.digest) };
+        // A platform that was kept is still what it was, and one that was left out has no successor.
+        let Some(by) = by.filter(|by| **by != subject.descriptor.digest) else { continue };
+        let mut change = Change::of(Field::Status, Value::Status(Status::Superseded));
+        change.set.insert(Field::SupersededBy, Value::Digest(by.clone()));
+        if let Some(name) = &successor.name {
+            change.set.insert(Field::SupersededByName, Value::Text(name.clone()));
+        }
+        if subject.index.is_some() && !subject.child {
+            change.set.insert(Field::SupersededByPlatforms, Value::Platforms(successor.by_platform.clone()));
+        }
+        making.state(subject, &change)?;
+    }
+    let draft = Draft { says, made: now.to_the_second(), sequence: 1, replaces: Vec::new(), issuer: None, subject_created: None };
+    making.write(&draft, new, false, Vec::new())?;
+    Ok(making)
+}
+
 /// What says that the new image is the older one of the two.
-fn backwards(old: &Subject<'_>, new: &Subject<'_>, ours: &BTreeSet<&crate::core::Digest>) -> Option<String> {
+fn backwards(old: &Subject<'_>, new: &Subject<'_>, ours: &BTreeSet<&Digest>) -> Option<String> {
     if let Some(digest) = new.successor().filter(|digest| ours.contains(digest)) {
         return Some(format!("the new image is itself superseded by {digest}"));
     }

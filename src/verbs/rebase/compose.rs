@@ -13,6 +13,7 @@ use crate::plan::rebase::Preferences;
 use crate::plan::rebase::image::{Entry, Input, Moved, Options, moved_entry, rebase_image, rebase_index};
 use crate::read::{Child, Image, ImageIndex};
 use crate::report::rebase::{OutputReport, RebaseReport, ResultReport, Status};
+use crate::verbs::output::Cargo;
 use crate::verbs::{Context, Opened};
 
 /// Puts the decided platforms together.
@@ -37,6 +38,7 @@ pub(in crate::verbs) fn compose<'a>(
             output: None,
             findings: findings.into_iter().chain(opened.located.source.container().findings()).collect(),
             left_behind: Vec::new(),
+            superseded: Vec::new(),
             written: None,
         },
         documents: Vec::new(),
@@ -45,6 +47,7 @@ pub(in crate::verbs) fn compose<'a>(
         inputs: Vec::new(),
         sources: vec![Arc::clone(&opened.located.source)],
         entries: Vec::new(),
+        statements: Cargo::default(),
         output: request.output.clone(),
         mtime: request.mtime,
     };

@@ -7,6 +7,7 @@ pub(super) mod compose;
 pub(super) mod decide;
 mod describe;
 mod refuse;
+mod supersede;
 
 use std::sync::Arc;
 
@@ -16,12 +17,14 @@ use super::{Context, Opened, Verify, open, open_among};
 use crate::core::{Code, Digest, Error, Result};
 use crate::oci::{Descriptor, Platform};
 use crate::plan::annotate::Authored;
+use crate::plan::lifecycle::time::Moment;
 use crate::plan::rebase::created::CreatedPolicy;
 use crate::read::{Child, Image, ImageIndex, Source, Tree, verify};
 use crate::report::rebase::{RebaseReport, Status};
 
 use compose::compose;
 use decide::{Platformed, decide};
+use supersede::supersede;
 
 /// What to do with a platform that the new base lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +79,8 @@ pub struct Request {
     pub annotations: Vec<(String, String)>,
     /// The name of the new base, if the person knows better.
     pub base_name: Option<String>,
+    /// Whether the old image is marked as superseded by the new one, and when that is said.
+    pub supersede: Option<Moment>,
     /// Where the result goes; without it only the plan is made.
     pub output: Option<Output>,
     /// The names of the result; without any it keeps its name.
@@ -102,6 +107,7 @@ impl Request {
             created: CreatedPolicy::Newest,
             annotations: Vec::new(),
             base_name: None,
+            supersede: None,
             output: None,
             names: Vec::new(),
             mtime: 0,
@@ -121,6 +127,8 @@ pub struct Plan {
     /// Everything that was read to make the result.
     pub(super) sources: Vec<Arc<Source>>,
     pub(super) entries: Vec<(Option<String>, String)>,
+    /// Statements on the old image, and on the new one.
+    pub(super) statements: Cargo<'static>,
     output: Option<Output>,
     mtime: u64,
 }
@@ -134,6 +142,9 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     let opened = trusted(open(&request.image, context)?, request.trust_platform)?;
     if let Tree::Artifact { descriptor, .. } = &opened.tree {
         return Err(Error::new(Code::NotAnImage, "an artifact stands on no base").at(&descriptor.digest));
+    }
+    if let Tree::Collection(_) = &opened.tree {
+        return Err(opened.tree.not_an_image().at(opened.located.shown()));
     }
     let mut known = vec![Arc::clone(&opened.located.source)];
     let from = request.from.as_deref().map(|text| open_among(text, &known, context)).transpose()?;
@@ -157,7 +168,11 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     for image in images {
         decided.push((image, decide(image, index, &opened, &bases, from.as_ref(), onto.as_ref(), request, context)?));
     }
-    compose(request, &opened, narrowed, index, decided, bases.findings.clone(), context)
+    let mut plan = compose(request, &opened, narrowed, index, decided, bases.findings.clone(), context)?;
+    if let Some(now) = request.supersede.filter(|_| plan.report.result.is_some()) {
+        supersede(&mut plan, &opened, now, context)?;
+    }
+    Ok(plan)
 }
 
 /// Refuses an image whose index and config disagree on the platform, unless the person said whom to believe.
@@ -192,7 +207,7 @@ pub(super) fn trusted(mut opened: Opened, trust: TrustPlatform) -> Result<Opened
     match &mut opened.tree {
         Tree::Image(image) => visit(image, trust)?,
         Tree::Index(index) => visit_index(index, trust)?,
-        Tree::Artifact { .. } => {}
+        Tree::Collection(_) | Tree::Artifact { .. } => {}
     }
     Ok(opened)
 }
@@ -238,6 +253,7 @@ impl Plan {
         for document in self.kept.iter().chain(self.documents.iter().map(|document| &document.blob)) {
             cargo.document(document);
         }
+        cargo.also(&self.statements);
         Ok(cargo)
     }
 }

@@ -12,7 +12,7 @@ use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
 use crate::plan::annotate::Authored;
 use crate::plan::referrers::{Content, Draft, EMPTY, Item, Wish, manifest};
 use crate::read::referrers::{Lookup, Scope};
-use crate::read::{Reference, Walk, walk};
+use crate::read::{Child, Reference, Walk, walk};
 use crate::report::attach::{AttachReport, Attached};
 use crate::report::rebase::{OutputReport, WrittenReport};
 use crate::verbs::output::{Cargo, Output, check_name, write};
@@ -51,6 +51,8 @@ pub struct Attach {
     pub created: Time,
     /// Attach it to every platform of an index too.
     pub all: bool,
+    /// Attach it to every member of a collection instead of the collection.
+    pub members: bool,
     /// Attach it to one platform only.
     pub platform: Option<Platform>,
     /// Takes a subject that is not in the layout.
@@ -266,11 +268,35 @@ fn chosen(opened: &Opened, request: &Attach) -> Result<Vec<Subject>> {
         let child = image.descriptor.digest != opened.located.descriptor.digest;
         return Ok(vec![Subject { descriptor: image.descriptor.clone(), child }]);
     }
+    if request.members {
+        return members(opened, request.all);
+    }
     let mut subjects = subjects(&opened.tree);
     if !request.all {
         subjects.truncate(1);
     }
     Ok(subjects)
+}
+
+/// The members of a collection; with `all`, their platforms too.
+fn members(opened: &Opened, all: bool) -> Result<Vec<Subject>> {
+    let Some((index, members)) = crate::verbs::collection::members(&opened.tree) else {
+        return Err(Error::new(Code::UsageArgument, "--members is for collections, and this is none").at(opened.located.shown()));
+    };
+    // How `index.json` leads to a member counts: oras compares media type, digest and size, and the collection repeats those.
+    let tops: HashSet<&Digest> = members.iter().map(|member| &member.descriptor.digest).collect();
+    let below = subjects(&opened.tree).into_iter().skip(1);
+    if let Some(Child::Missing(gone)) = index.children.iter().find(|child| matches!(child, Child::Missing(_))) {
+        return Err(Error::new(Code::BlobMissing, "a member of the collection is not there").at(&gone.digest));
+    }
+    let mut chosen: Vec<Subject> = members.iter().map(|member| Subject { descriptor: bare(&member.descriptor), child: true }).collect();
+    chosen.extend(below.filter(|subject| all && !tops.contains(&subject.descriptor.digest)));
+    Ok(chosen)
+}
+
+/// Without the words of the collection: what is written of a member elsewhere does not repeat them.
+fn bare(descriptor: &Descriptor) -> Descriptor {
+    Descriptor::plain(&descriptor.media_type, &descriptor.digest, descriptor.size)
 }
 
 fn missing(request: &Attach) -> Result<Subject> {

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use super::subjects;
-use crate::core::{Digest, Result};
+use crate::core::{Code, Digest, Error, Result};
 use crate::oci::{Artifact, Descriptor, Platform};
 use crate::read::referrers::{FoundBy, Lookup, Referrer, Scope};
-use crate::read::{Child, ImageIndex, Tree};
+use crate::read::{Child, ImageIndex, Reference, Tree, open_reference};
 use crate::report::referrers::{Class, Node, Of, ReferrersReport};
 use crate::verbs::{Context, Opened, open};
 
@@ -23,12 +23,16 @@ pub struct Query {
     pub platform: Option<Platform>,
 }
 
-/// Lists them: of the index and of each platform, and of each referrer its own.
+/// Lists them: of the index and of each platform, and of each referrer its own. Of a digest that is not here any more it lists who
+/// still refers to it.
 ///
 /// # Errors
 /// Those of references and documents.
 pub fn referrers(query: &Query, context: Context<'_>) -> Result<ReferrersReport> {
-    let opened = open(&query.image, context)?;
+    let opened = match open(&query.image, context) {
+        Err(error) if error.code() == Code::RefNotFound => return dangling(query, error, context),
+        other => other?,
+    };
     let source = &opened.located.source;
     let lookup = Lookup::new(source, Scope::Quick, context.limits);
     let mut report = ReferrersReport { image: opened.located.shown(), tree: query.tree, subjects: Vec::new(), findings: Vec::new() };
@@ -44,6 +48,25 @@ pub fn referrers(query: &Query, context: Context<'_>) -> Result<ReferrersReport>
         nodes.retain(|node| query.types.is_empty() || query.types.contains(&node.artifact_type));
         report.subjects.push(Of { digest: subject.descriptor.digest, platform: subject.descriptor.platform, referrers: nodes });
     }
+    Ok(report)
+}
+
+/// Who refers to a digest that is not here; `error` if nobody does.
+fn dangling(query: &Query, error: Error, context: Context<'_>) -> Result<ReferrersReport> {
+    let reference = Reference::existing(&query.image)?;
+    let Some(digest) = reference.digest.clone().filter(|_| query.platform.is_none()) else { return Err(error) };
+    let source = open_reference(&reference, context.limits)?;
+    let lookup = Lookup::new(&source, Scope::Quick, context.limits);
+    let described = lookup.of_digest(&digest).referrers.into_iter().find_map(|referrer| referrer.artifact.subject);
+    let Some(subject) = described else { return Err(error) };
+    let image = format!("{}@{digest}", source.shown());
+    let mut report = ReferrersReport { image, tree: query.tree, subjects: Vec::new(), findings: Vec::new() };
+    let mut nodes = below(&subject, &lookup, &mut HashSet::new(), &mut report);
+    nodes.retain(|node| query.types.is_empty() || query.types.contains(&node.artifact_type));
+    for node in &mut nodes {
+        node.class = Class::Dangling;
+    }
+    report.subjects.push(Of { digest, platform: None, referrers: nodes });
     Ok(report)
 }
 

@@ -1,6 +1,6 @@
 //! Referrers: `attach`, `referrers`, `detach`, and what every verb that writes them shares.
 //!
-//! [`revision`] is asked by the writer under the lock of the index, so that two who attach to one image both stand on its list.
+//! `revision` is asked by the writer under the lock of the index, so that two who attach to one image both stand on its list.
 
 mod attach;
 mod carry;
@@ -44,7 +44,7 @@ pub(super) fn subjects(tree: &Tree) -> Vec<Subject> {
         }
     }
     let mut subjects = vec![Subject { descriptor: tree.descriptor().clone(), child: false }];
-    if let Tree::Index(index) = tree {
+    if let Some(index) = tree.index() {
         below(index, &mut subjects);
     }
     subjects

@@ -30,7 +30,7 @@ pub enum IndexEdit {
     /// With a name: the entry of exactly that name, if it has another digest, loses the name; if it has the same
     /// digest, nothing happens. Without a name: an entry is added unless the digest is listed already.
     Put {
-        /// The name, which becomes the annotation [`REF_NAME`].
+        /// The name, which becomes the annotation `org.opencontainers.image.ref.name`.
         name: Option<String>,
         /// The descriptor as a JSON object, other annotations included.
         descriptor: String,

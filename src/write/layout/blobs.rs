@@ -99,6 +99,12 @@ impl Layout {
         Ok(())
     }
 
+    /// Whether this handle verified the blob, and the file is still the same one.
+    pub(super) fn knows(&self, root: &WriteDirectory, digest: &Digest) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(digest).copied();
+        known.is_some() && root.stamp(&digest.blob_path()) == known
+    }
+
     /// Gives a blob that was flushed its name, if it has none.
     pub(super) fn name(
         root: &WriteDirectory,
@@ -115,12 +121,6 @@ impl Layout {
             Outcome::New(staged) => Self::publish(root, shelf, payload, staged, committed),
             Outcome::Repair(staged, what) => repair(shelf, payload, staged, what, committed),
         }
-    }
-
-    /// Whether this handle verified the blob, and the file is still the same one.
-    pub(super) fn knows(&self, root: &WriteDirectory, digest: &Digest) -> bool {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(digest).copied();
-        known.is_some() && root.stamp(&digest.blob_path()) == known
     }
 
     /// Verifies the blob if its name is there, stages it if not.

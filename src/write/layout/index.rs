@@ -3,7 +3,8 @@
 use super::{Change, INDEX, Layout, MERGES, TORN_PAUSE, TORN_READS};
 use crate::core::clock::Stopwatch;
 use crate::core::event::Silent;
-use crate::core::fsys::{IndexLock, Staged, WriteDirectory, shown};
+use crate::core::fsys::{IndexLock, ReadAt, Staged, WriteDirectory, shown};
+use crate::core::limits::CHUNK_BYTES;
 use crate::core::{Code, Digest, Error, Fact, Result, Severity, clock};
 use crate::format::json::Document;
 use crate::oci::Verified;
@@ -55,10 +56,30 @@ impl Layout {
 
     /// Whether the index still says what the plan was made for.
     pub(super) fn is_unchanged(&self, root: &WriteDirectory, plan: &Plan) -> Result<bool> {
-        match self.read_index(root, INDEX) {
-            Ok(bytes) => Ok(bytes == plan.bytes),
-            Err(Unready::Torn(_)) => Ok(false),
-            Err(Unready::Refused(error)) => Err(error),
+        self.says(root, INDEX, &plan.bytes)
+    }
+
+    /// Whether a file has just this content. It is compared piece by piece: an index of a hundred thousand images need not be in
+    /// memory once more.
+    fn says(&self, root: &WriteDirectory, name: &str, bytes: &[u8]) -> Result<bool> {
+        let path = self.path.join(name);
+        let Some(file) = root.directory().file(name)? else { return Ok(false) };
+        if file.length() != bytes.len() as u64 {
+            return Ok(false);
+        }
+        let mut buffer = vec![0; CHUNK_BYTES];
+        let mut rest = bytes;
+        loop {
+            let at = (bytes.len() - rest.len()) as u64;
+            let count = file.read_at(&mut buffer, at).map_err(|error| Error::io(format!("read {}", shown(&path)), error))?;
+            let Some((piece, after)) = rest.split_at_checked(count) else { return Ok(false) };
+            if buffer.get(..count) != Some(piece) {
+                return Ok(false);
+            }
+            if count == 0 {
+                return Ok(after.is_empty());
+            }
+            rest = after;
         }
     }
 
@@ -96,10 +117,7 @@ impl Layout {
     pub(super) fn commit_index(&self, root: &WriteDirectory, first: Plan, change: Change<'_>, committed: &mut Committed) -> Result<bool> {
         let _lock = IndexLock::take(root, self.options.lock_timeout)?;
         // Mostly nobody wrote since the edits were tried, and a large index need not be parsed twice.
-        let mut plan = match self.read_index(root, INDEX) {
-            Ok(bytes) if bytes == first.bytes => first,
-            _ => self.plan(root, change)?,
-        };
+        let mut plan = if self.says(root, INDEX, &first.bytes).is_ok_and(|same| same) { first } else { self.plan(root, change)? };
         for _ in 0..MERGES {
             let Some(text) = &plan.text else { return Ok(false) };
             self.write_documents(root, &plan.documents, committed)?;
@@ -112,14 +130,12 @@ impl Layout {
                 return Ok(true);
             }
             // A file system that cannot exchange: the last look is as late as it can be.
-            match self.read_index(root, INDEX) {
-                Ok(bytes) if bytes == plan.bytes => {
-                    staged.replace(root, INDEX)?;
-                    committed.flushing(|| root.sync()).map_err(|error| self.after_publication(&error))?;
-                    return Ok(true);
-                }
-                _ => plan = self.plan(root, change)?,
+            if self.says(root, INDEX, &plan.bytes).is_ok_and(|same| same) {
+                staged.replace(root, INDEX)?;
+                committed.flushing(|| root.sync()).map_err(|error| self.after_publication(&error))?;
+                return Ok(true);
             }
+            plan = self.plan(root, change)?;
         }
         Err(self.conflict())
     }
@@ -139,12 +155,7 @@ impl Layout {
         // Another program's version that is part of `published`, and goes once that is certain.
         let mut merged: Option<String> = None;
         for _ in 0..MERGES {
-            let theirs = match self.read_index(root, &out) {
-                Ok(bytes) => bytes,
-                Err(Unready::Torn(_)) => Vec::new(),
-                Err(Unready::Refused(error)) => return Err(self.after_publication(&error)),
-            };
-            if theirs == expected {
+            if self.says(root, &out, &expected).map_err(|error| self.after_publication(&error))? {
                 let removed = merged.iter().chain([&out]).try_for_each(|name| root.unlink(name));
                 let flushed = committed.flushing(|| root.sync());
                 return removed.and(flushed).map_err(|error| self.after_publication(&error));
@@ -157,8 +168,7 @@ impl Layout {
                     if !root.exchange(&out, INDEX).map_err(|error| self.after_publication(&error))? {
                         return Err(self.keep(root, &out));
                     }
-                    let ours = self.read_index(root, &out).unwrap_or_default();
-                    if ours != published {
+                    if !self.says(root, &out, &published).is_ok_and(|same| same) {
                         return Err(self.keep(root, &out));
                     }
                     root.unlink(&out).and_then(|()| root.sync()).map_err(|error| self.after_publication(&error))?;

@@ -9,6 +9,7 @@ mod set;
 mod show;
 mod supersede;
 mod trace;
+mod writers;
 
 use serde_json::{Value, json};
 
@@ -36,7 +37,8 @@ pub fn two_platforms() -> (Environment, Layout) {
 pub fn statement(layout: &mut Layout, subject: &str, artifact_type: &str, annotations: Value) -> String {
     let empty = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": digest(b"{}"), "size": 2});
     layout.blob(b"{}");
-    let subject = json!({"mediaType": MANIFEST, "digest": subject, "size": layout.blobs[subject].len()});
+    let document: Value = serde_json::from_slice(&layout.blobs[subject]).unwrap();
+    let subject = json!({"mediaType": document["mediaType"], "digest": subject, "size": layout.blobs[subject].len()});
     let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": artifact_type, "config": empty, "layers": [empty],
         "subject": subject, "annotations": annotations});
     let bytes = serde_json::to_vec(&manifest).unwrap();

@@ -93,6 +93,19 @@ fn an_image_is_not_superseded_by_itself_or_an_older_one() {
     assert_eq!(layout.digest_of("alone:1"), Contents::of(&environment.join("in")).named("alone:1").unwrap());
 }
 
+/// A signature of old bytes says nothing of new ones.
+#[test]
+fn what_is_attached_to_the_old_image_stays_there_and_is_named() {
+    let (environment, _) = place();
+    let attach =
+        ["attach", "in:alone:1", "--type", "application/vnd.example.sbom", "-a", "org.opencontainers.image.created=2026-01-01T00:00:00Z"];
+    let attached = environment.json(&attach).1["attached"][0]["digest"].as_str().unwrap().to_owned();
+    let (_, report) = environment.json(&["lifecycle", "supersede", "in:alone:1", "--by", "in:alone:2", "--at", AT]);
+    assert_eq!(report["findings"][0]["code"], "attestation.left_behind");
+    assert_eq!(report["findings"][0]["details"], json!([format!("application/vnd.example.sbom {attached}")]));
+    assert_eq!(listed(&Contents::of(&environment.join("in")), &patched().annotated("alone", "1").digest()).len(), 0);
+}
+
 /// A rebase records what it was made from, so the other way round is seen without any date.
 #[test]
 fn a_rebased_image_is_not_superseded_by_its_origin() {

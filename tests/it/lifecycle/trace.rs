@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::app;
+use super::{OWN, app, statement};
 use crate::support::{Environment, Image, Layout, layer};
 
 const AT: &str = "2026-11-21T10:00:00Z";
@@ -66,6 +66,24 @@ fn the_same_name_in_two_deliveries_is_one_line() {
     let (_, report) = environment.json(&["lifecycle", "trace", &january.digest(), "january.tar", "february.tar", "--at", AT]);
     assert_eq!(evidence(&report), ["same-name"]);
     assert_eq!(report["stops"][0]["names"], json!([{"name": "registry.example/app:stable", "rolling": "moved"}]));
+}
+
+/// Others say it of the index only, and name no platforms.
+#[test]
+fn a_platform_follows_its_index() {
+    let environment = Environment::new();
+    let new = Image::of(&[&layer(&["os=2"])]).with_top("created", json!("2025-01-01T00:00:00Z"));
+    let mut layout = Layout::new().index("app:1", &[&app(), &app().platform("arm64")], json!({})).index(
+        "app:2",
+        &[&new, &new.clone().platform("arm64")],
+        json!({}),
+    );
+    let (old, newer) = (layout.digest_of("app:1"), layout.digest_of("app:2"));
+    let annotations = json!({"dev.airbase.lifecycle.superseded-by": newer});
+    statement(&mut layout, &old, OWN, annotations);
+    layout.write(&environment.join("in"));
+    let (_, report) = environment.json(&["lifecycle", "trace", &app().platform("arm64").digest(), "in", "--at", AT]);
+    assert_eq!(report["result"], json!({"end": "newest", "digest": new.platform("arm64").digest()}), "{report:#}");
 }
 
 #[test]

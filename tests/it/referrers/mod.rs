@@ -4,5 +4,7 @@ mod attach;
 mod copy;
 mod gc;
 mod made;
+mod questions;
 mod reading;
+mod supersede;
 mod vector;

@@ -1,0 +1,210 @@
+//! The commands of other programs, and what they leave behind.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+
+use super::{Kind, Profile, Shipment};
+use crate::core::Digest;
+
+/// A program that pushes, or takes what was prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Client {
+    /// regctl of regclient.
+    Regctl,
+    /// oras.
+    Oras,
+    /// skopeo.
+    Skopeo,
+    /// crane of go-containerregistry.
+    Crane,
+    /// Docker.
+    Docker,
+    /// podman.
+    Podman,
+    /// containerd's own client.
+    Ctr,
+    /// trivy.
+    Trivy,
+    /// syft.
+    Syft,
+}
+
+impl Client {
+    /// The name of the program.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Regctl => "regctl",
+            Self::Oras => "oras",
+            Self::Skopeo => "skopeo",
+            Self::Crane => "crane",
+            Self::Docker => "docker",
+            Self::Podman => "podman",
+            Self::Ctr => "ctr",
+            Self::Trivy => "trivy",
+            Self::Syft => "syft",
+        }
+    }
+}
+
+/// What kind of place is pushed from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlaceKind {
+    /// A layout directory.
+    Layout,
+    /// An archive of a layout.
+    Archive,
+    /// The same with docker's `manifest.json` beside it.
+    Docker,
+}
+
+/// Where it is pushed from.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The path.
+    pub path: String,
+    /// What it is.
+    pub kind: PlaceKind,
+    /// Whether the archive lies in gzip or zstd.
+    pub compressed: bool,
+    /// How many entries `index.json` has.
+    pub entries: usize,
+}
+
+/// What one client does for one image.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pushed {
+    /// The client.
+    pub client: Client,
+    /// The words of the command; none if it cannot do it.
+    pub command: Vec<String>,
+    /// Whether everything arrives.
+    pub suffices: bool,
+    /// What it would leave behind.
+    pub leaves: Vec<Digest>,
+    /// Why it cannot do it, or leaves something behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// How another program takes what was written.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Load {
+    /// The program.
+    pub client: Client,
+    /// The words of the command.
+    pub command: Vec<String>,
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// What each client can do. Digests stand in the commands, because a name with a colon or a slash cannot be given to oras and
+/// regctl; skopeo takes names only, and takes those.
+pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, reference: &str) -> Vec<Pushed> {
+    let source = format!("{}@{}", place.path, shipment.descriptor.digest);
+    let tagged = shipment.pieces.iter().any(|piece| piece.kind == Kind::DigestTag);
+    let all = profile == Profile::Registry;
+    let mut pushes = Vec::new();
+    let layout = format!("ocidir://{source}");
+    let mut regctl = vec!["regctl", "image", "copy"];
+    regctl.extend(all.then_some("--referrers"));
+    regctl.extend((all && tagged).then_some("--digest-tags"));
+    regctl.extend([layout.as_str(), reference]);
+    let unfit = |path: &str| path.contains([':', '@', ' ']);
+    pushes.push(match place.kind {
+        PlaceKind::Layout if !unfit(&place.path) => done(Client::Regctl, words(&regctl), left(shipment, |seen| seen.regctl, true)),
+        PlaceKind::Layout => cannot(Client::Regctl, "regctl cannot be given this path"),
+        PlaceKind::Archive | PlaceKind::Docker => cannot(
+            Client::Regctl,
+            "regctl copies from layouts, and loses referrers when it imports an archive: copy it into a layout first",
+        ),
+    });
+    let mut oras = vec!["oras", "cp"];
+    oras.extend(all.then_some("-r"));
+    oras.extend(["--from-oci-layout", source.as_str(), reference]);
+    pushes.push(if place.compressed {
+        cannot(Client::Oras, "oras reads archives that are not compressed")
+    } else {
+        done(Client::Oras, words(&oras), left(shipment, |seen| seen.oras, false))
+    });
+    let transport = if place.kind == PlaceKind::Layout { "oci" } else { "oci-archive" };
+    let (from, to) = (format!("{transport}:{}:{}", place.path, shipment.local), format!("docker://{reference}"));
+    pushes.push(if place.path.contains(':') {
+        cannot(Client::Skopeo, "skopeo cannot be given a path with a colon")
+    } else if shipment.nested {
+        cannot(Client::Skopeo, "skopeo 1.9 copies no index within an index")
+    } else {
+        done(Client::Skopeo, words(&["skopeo", "copy", "--all", "--preserve-digests", &from, &to]), left(shipment, |_| false, false))
+    });
+    pushes.push(match (place.kind, place.entries) {
+        (PlaceKind::Layout, 1) => done(Client::Crane, words(&["crane", "push", &place.path, reference]), left(shipment, |_| false, false)),
+        (PlaceKind::Layout, _) => {
+            cannot(Client::Crane, "crane pushes a layout of one entry only; with --index the tag would be index.json, under another digest")
+        }
+        _ => cannot(Client::Crane, "crane pushes an archive with another manifest, under another digest"),
+    });
+    pushes
+}
+
+fn done(client: Client, command: Vec<String>, leaves: Vec<Digest>) -> Pushed {
+    let why = match client {
+        _ if leaves.is_empty() => None,
+        Client::Regctl => Some("regctl copies only referrers that the fallback tag of their subject lists"),
+        Client::Oras => Some("oras copies no tags of cosign, and no referrers that are listed nowhere or misdescribe their subject"),
+        _ => Some("it copies no referrers"),
+    };
+    Pushed { client, command, suffices: leaves.is_empty(), leaves, why: why.map(str::to_owned) }
+}
+
+fn cannot(client: Client, why: &str) -> Pushed {
+    Pushed { client, command: Vec::new(), suffices: false, leaves: Vec::new(), why: Some(why.to_owned()) }
+}
+
+/// The referrers that stay: those that a client does not see, and whatever refers to those.
+fn left(shipment: &Shipment, sees: impl Fn(crate::plan::referrers::Seen) -> bool, tags: bool) -> Vec<Digest> {
+    let mut left: HashSet<&Digest> = HashSet::new();
+    let mut digests = Vec::new();
+    for piece in &shipment.pieces {
+        let stays = match piece.kind {
+            Kind::Referrer => !piece.seen.is_some_and(&sees) || piece.subject.as_ref().is_some_and(|subject| left.contains(subject)),
+            Kind::DigestTag => !tags,
+            _ => false,
+        };
+        if stays && left.insert(&piece.descriptor.digest) {
+            digests.push(piece.descriptor.digest.clone());
+        }
+    }
+    digests
+}
+
+/// How runtimes and scanners take what was written.
+pub fn loads(profile: Profile, place: &Place, names: &[String]) -> Vec<Load> {
+    let load = |client: Client, rest: &[&str]| {
+        let mut command = vec![client.name().to_owned()];
+        command.extend(words(rest));
+        Load { client, command }
+    };
+    let path = place.path.as_str();
+    match (profile, place.kind) {
+        (Profile::Registry, _) => Vec::new(),
+        (Profile::Runtime, PlaceKind::Layout) => {
+            names.iter().map(|name| load(Client::Podman, &["pull", &format!("oci:{path}:{name}")])).collect()
+        }
+        (Profile::Runtime, kind) => {
+            let docker = (kind == PlaceKind::Docker).then(|| load(Client::Docker, &["load", "-i", path]));
+            let mut loads: Vec<Load> = docker.into_iter().collect();
+            loads.push(load(Client::Podman, &["load", "-i", path]));
+            loads.push(load(Client::Ctr, &["images", "import", path]));
+            loads
+        }
+        (Profile::Scanner, kind) => {
+            let scheme = if kind == PlaceKind::Layout { "oci-dir" } else { "oci-archive" };
+            vec![load(Client::Trivy, &["image", "--input", path]), load(Client::Syft, &[&format!("{scheme}:{path}")])]
+        }
+    }
+}

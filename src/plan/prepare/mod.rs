@@ -1,0 +1,245 @@
+//! What is to be pushed to a registry: under which names and digests, and with which commands of which client.
+//!
+//! Pure: what a layout holds goes in ([`Shipment`]), the plan comes out ([`Prepared`]), which is also what a listing of the
+//! registry is held against afterwards (`plan::sync`). Which client carries what was measured, not read: skopeo and crane carry
+//! no referrers, regctl those that the fallback tag lists, oras those that it reaches and that are described without a mistake.
+
+mod clients;
+mod target;
+
+pub use clients::{Client, Load, Place, PlaceKind, Pushed, loads};
+pub use target::{Registry, Target};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::core::{Code, Digest, Fact, Finding};
+use crate::oci::{Descriptor, Platform};
+use crate::plan::referrers::Seen;
+
+/// For whom it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// A registry: everything, with all referrers.
+    Registry,
+    /// A container runtime: images alone.
+    Runtime,
+    /// A scanner: one image.
+    Scanner,
+}
+
+/// What a document is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// An image of one platform, at the top.
+    Image,
+    /// An index.
+    Index,
+    /// A collection.
+    Collection,
+    /// A manifest that is no image.
+    Artifact,
+    /// A manifest that an index lists.
+    Platform,
+    /// BuildKit's attestation in an index.
+    Attestation,
+    /// It refers to something of the image.
+    Referrer,
+    /// The list of referrers under a fallback tag.
+    List,
+    /// It belongs to something by its tag: cosign's older signatures.
+    DigestTag,
+}
+
+/// A document of a shipment.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    /// Media type, digest, size and platform.
+    pub descriptor: Descriptor,
+    /// What it is.
+    pub kind: Kind,
+    /// Its artifact type, if it has one.
+    pub artifact_type: Option<String>,
+    /// What it refers to.
+    pub subject: Option<Digest>,
+    /// Which clients see it, if it is a referrer.
+    pub seen: Option<Seen>,
+    /// Its tag, if it belongs to something by that.
+    pub tag: Option<String>,
+}
+
+/// An entry of `index.json` with everything that goes with it.
+#[derive(Debug, Clone)]
+pub struct Shipment {
+    /// Its name, which decides where it goes.
+    pub name: String,
+    /// Its name in the place that is pushed from.
+    pub local: String,
+    /// What it lists.
+    pub descriptor: Descriptor,
+    /// All of it, the top first.
+    pub pieces: Vec<Piece>,
+    /// Whether an index lies within an index.
+    pub nested: bool,
+}
+
+/// Something that must be found in the registry afterwards.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Item {
+    /// What to ask the registry for: `R/app:1`, or `R/app@sha256:…` for what has no name.
+    pub reference: String,
+    /// The repository, with the registry.
+    pub repository: String,
+    /// The digest that is promised.
+    pub digest: Digest,
+    /// The media type.
+    pub media_type: String,
+    /// The size in bytes.
+    pub size: u64,
+    /// What it is.
+    pub kind: Kind,
+    /// The platform.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// The artifact type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+    /// What it refers to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Digest>,
+    /// Whether it must be there. Lists of referrers need not: registries with the referrers API have none, and others join
+    /// theirs with what they had.
+    pub required: bool,
+}
+
+/// One image that is pushed.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Push {
+    /// Its name in the layout.
+    pub name: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// Where it goes.
+    pub reference: String,
+    /// How many manifests and indexes go with it.
+    pub manifests: usize,
+    /// How many referrers.
+    pub referrers: usize,
+    /// What each client can do.
+    pub clients: Vec<Pushed>,
+}
+
+/// Something of the layout that is not pushed.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftOut {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its names.
+    pub names: Vec<String>,
+    /// Why.
+    pub why: String,
+}
+
+/// The plan.
+#[derive(Debug, Clone, Default)]
+pub struct Prepared {
+    /// What must be there afterwards.
+    pub items: Vec<Item>,
+    /// What is pushed, and how.
+    pub pushes: Vec<Push>,
+    /// What is not.
+    pub left_out: Vec<LeftOut>,
+    /// What should be known.
+    pub findings: Vec<Finding>,
+}
+
+/// Decides.
+pub fn prepare(registry: &Registry, profile: Profile, place: &Place, shipments: &[Shipment]) -> Prepared {
+    let mut prepared = Prepared::default();
+    let mut taken: BTreeMap<String, (&str, &Digest)> = BTreeMap::new();
+    let mut referring = false;
+    for shipment in shipments {
+        let top = &shipment.descriptor.digest;
+        let leave = |why: &str| LeftOut { digest: top.clone(), names: vec![shipment.name.clone()], why: why.to_owned() };
+        let target = match registry.target(&shipment.name) {
+            Ok(target) => target,
+            Err(error) => {
+                prepared.findings.push(error.into_finding());
+                prepared.left_out.push(leave("the registry would refuse its name"));
+                continue;
+            }
+        };
+        let reference = target.reference();
+        match taken.get(&reference) {
+            Some((_, digest)) if *digest == top => continue,
+            Some((name, digest)) => {
+                prepared.findings.push(
+                    Finding::new(Code::PrepareTwice, "two entries of the layout would have one name in the registry")
+                        .at(&reference)
+                        .expected(Fact::new(digest, *name))
+                        .found(Fact::new(top, &shipment.name)),
+                );
+                prepared.left_out.push(leave("its name in the registry is taken by another entry"));
+                continue;
+            }
+            None => taken.insert(reference.clone(), (&shipment.name, top)),
+        };
+        referring |= shipment.pieces.iter().any(|piece| piece.kind == Kind::Referrer);
+        prepared.items.extend(shipment.pieces.iter().map(|piece| item(piece, &target, &reference, top)));
+        let count = |kinds: &[Kind]| shipment.pieces.iter().filter(|piece| kinds.contains(&piece.kind)).count();
+        prepared.pushes.push(Push {
+            name: shipment.name.clone(),
+            digest: top.clone(),
+            manifests: count(&[Kind::Index, Kind::Platform, Kind::Attestation]) - usize::from(is_index(shipment)),
+            referrers: count(&[Kind::Referrer, Kind::DigestTag]),
+            clients: clients::push(profile, place, shipment, &reference),
+            reference,
+        });
+    }
+    // Two names in one repository share their platforms.
+    let mut seen = BTreeSet::new();
+    prepared.items.retain(|item| seen.insert(item.reference.clone()));
+    if referring {
+        prepared.findings.push(
+            Finding::new(
+                Code::PrepareTagByTag,
+                "a program that pushes tag by tag replaces the lists of referrers of the registry by these",
+            )
+            .detail("That is so with skopeo for every tag and with `oras restore`, on registries without the referrers API.")
+            .hint("Push with regctl or oras as written here: both join the lists."),
+        );
+    }
+    prepared
+}
+
+/// Whether the top itself counts as an index.
+fn is_index(shipment: &Shipment) -> bool {
+    shipment.pieces.first().is_some_and(|piece| piece.kind == Kind::Index)
+}
+
+fn item(piece: &Piece, target: &Target, reference: &str, top: &Digest) -> Item {
+    let digest = &piece.descriptor.digest;
+    let reference = match &piece.tag {
+        _ if digest == top => reference.to_owned(),
+        Some(tag) => format!("{}:{tag}", target.repository),
+        None => format!("{}@{digest}", target.repository),
+    };
+    Item {
+        reference,
+        repository: target.repository.clone(),
+        digest: digest.clone(),
+        media_type: piece.descriptor.media_type.clone(),
+        size: piece.descriptor.size,
+        kind: piece.kind,
+        platform: piece.descriptor.platform.clone(),
+        artifact_type: piece.artifact_type.clone(),
+        subject: piece.subject.clone(),
+        required: piece.kind != Kind::List,
+    }
+}

@@ -1,0 +1,99 @@
+//! Whether everything of a plan was pushed: what was promised, held against what a listing of the registry tells.
+
+mod listing;
+
+pub use listing::{Told, read};
+
+use serde::Serialize;
+
+use crate::core::{Code, Digest, Error, Fact, Limits, Result};
+use crate::format::json::{Document, Kind, Node};
+
+/// What was promised of one document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Promise {
+    /// `R/app:1` or `R/app@sha256:…`.
+    pub reference: String,
+    /// The repository with its registry.
+    pub repository: String,
+    /// The digest.
+    pub digest: Digest,
+    /// What it is.
+    pub kind: String,
+    /// Whether it must be there.
+    pub required: bool,
+}
+
+/// How it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// It is there, under the digest that was promised.
+    There,
+    /// The listing says that it is not there.
+    Missing,
+    /// Its name stands for another digest.
+    Another,
+    /// The listing says nothing of it.
+    NotTold,
+}
+
+/// The name and version of a plan.
+const SCHEMA: &str = "airbase.prepare/v1";
+
+/// Reads a plan.
+///
+/// # Errors
+/// `sync.plan`.
+pub fn plan(bytes: &[u8], limits: &Limits) -> Result<Vec<Promise>> {
+    let wrong = |what: &str| Error::new(Code::SyncPlan, what.to_owned()).expected(Fact::new(SCHEMA, "airbase prepare --format json"));
+    let document =
+        Document::parse(bytes, limits).map_err(|error| wrong("the plan is no JSON document").detail(&error.finding().message))?;
+    let root = document.root();
+    let schema = root.get("schema").and_then(Node::as_str);
+    if schema.as_deref() != Some(SCHEMA) {
+        return Err(wrong("the file is no plan").found(Fact::new(schema.as_deref().unwrap_or("no schema"), "the file")));
+    }
+    let items = root.get("items").filter(|items| items.kind() == Kind::Array).ok_or_else(|| wrong("the plan has no items"))?;
+    items
+        .items()
+        .map(|item| {
+            let text = |name: &str| item.get(name).and_then(Node::as_str).map(std::borrow::Cow::into_owned);
+            let promise = || {
+                Some(Promise {
+                    reference: text("reference")?,
+                    repository: text("repository")?,
+                    digest: text("digest")?.parse().ok()?,
+                    kind: text("kind")?,
+                    required: item.get("required")?.as_bool()?,
+                })
+            };
+            promise().ok_or_else(|| wrong("an item of the plan lacks something"))
+        })
+        .collect()
+}
+
+/// How each promise stands, and what its name stands for where that is something else.
+pub fn verify(promises: &[Promise], told: &Told) -> Vec<(Standing, Vec<Digest>)> {
+    promises
+        .iter()
+        .map(|promise| {
+            let by_digest = promise.reference == format!("{}@{}", promise.repository, promise.digest);
+            let known = told.by_reference.get(&promise.reference);
+            let in_repository = told.by_repository.get(&promise.repository).is_some_and(|digests| digests.contains(&promise.digest));
+            match known {
+                _ if by_digest && in_repository => (Standing::There, Vec::new()),
+                None => (Standing::NotTold, Vec::new()),
+                // Two answers for one name: whoever asks may get either.
+                Some(digests) => {
+                    let others: Vec<Digest> = digests.iter().filter(|digest| **digest != promise.digest).cloned().collect();
+                    match (digests.is_empty(), others.is_empty()) {
+                        (true, _) => (Standing::Missing, others),
+                        (false, true) => (Standing::There, others),
+                        (false, false) => (Standing::Another, others),
+                    }
+                }
+            }
+        })
+        .collect()
+}

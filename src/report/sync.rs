@@ -1,0 +1,81 @@
+//! `airbase.verify-sync/v1`: whether everything was pushed.
+
+use serde::Serialize;
+
+use super::{Page, Report, Tone};
+use crate::core::{Digest, ExitClass, Finding, text};
+use crate::plan::sync::Standing;
+
+/// One item of the plan.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Checked {
+    /// What the registry was asked for.
+    pub reference: String,
+    /// The digest that was promised.
+    pub digest: Digest,
+    /// What it is.
+    pub kind: String,
+    /// Whether it must be there.
+    pub required: bool,
+    /// How it stands.
+    pub standing: Standing,
+    /// What its name stands for, where that is something else.
+    pub found: Vec<Digest>,
+}
+
+/// The report.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncReport {
+    /// The plan.
+    pub plan: String,
+    /// Each item.
+    pub items: Vec<Checked>,
+    /// How many are there.
+    pub there: usize,
+    /// How many are not.
+    pub missing: usize,
+    /// Of how many the name stands for something else.
+    pub another: usize,
+    /// How many the listing says nothing of.
+    pub not_told: usize,
+    /// What must be there and is not.
+    pub findings: Vec<Finding>,
+}
+
+impl Report for SyncReport {
+    const SCHEMA: &'static str = "airbase.verify-sync/v1";
+
+    fn render(&self, page: &mut Page) {
+        // What is there needs no words, unless somebody wants them.
+        let all = page.full;
+        for item in self.items.iter().filter(|item| all || item.standing != Standing::There) {
+            let (tone, word) = match item.standing {
+                _ if !item.required && item.standing != Standing::There => (Tone::Dim, "optional"),
+                Standing::There => (Tone::Good, "there"),
+                Standing::Missing => (Tone::Bad, "missing"),
+                Standing::Another => (Tone::Bad, "another"),
+                Standing::NotTold => (Tone::Caution, "not told"),
+            };
+            let word = page.toned(tone, &format!("{word:<9}"));
+            page.line(0, &format!("{word} {}  {}", page.digest(&item.digest), text::escape(&item.reference)));
+            for found in &item.found {
+                page.trusted_field(1, "it is", &page.digest(found));
+            }
+        }
+        let Self { there, missing, another, not_told, .. } = self;
+        page.line(0, &format!("{there} there, {missing} missing, {another} under another digest, {not_told} not told"));
+        if self.items.iter().any(|item| item.required && item.standing == Standing::NotTold) {
+            page.line_toned(
+                0,
+                Tone::Dim,
+                "Ask for what was not told: `regctl manifest head REFERENCE`, and add the line `DIGEST REFERENCE`.",
+            );
+        }
+    }
+
+    fn exit(&self) -> Option<ExitClass> {
+        (!self.findings.is_empty()).then_some(ExitClass::Findings)
+    }
+}

@@ -1,0 +1,111 @@
+//! Makes a collection of images, which go where it goes with everything that refers to them.
+
+use std::collections::HashSet;
+
+use crate::core::{Code, Digest, Error, Fact, Finding, Result};
+use crate::oci::collection::{ARTIFACT_TYPE, Member};
+use crate::plan::collection::{compose, depend, order};
+use crate::read::referrers::{Lookup, Scope};
+use crate::read::{Source, Tree, Walk, walk};
+use crate::report::collection::CreateReport;
+use crate::report::rebase::{OutputReport, WrittenReport};
+use crate::verbs::output::{Cargo, Form, Output, check_name, write};
+use crate::verbs::referrers::{Carry, carry, subjects};
+use crate::verbs::{Context, Opened, open};
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Create {
+    /// Its name.
+    pub name: String,
+    /// The members.
+    pub members: Vec<String>,
+    /// `A=B`: A needs B.
+    pub depends: Vec<String>,
+    /// Annotations of the collection.
+    pub annotations: Vec<(String, String)>,
+    /// Where it goes.
+    pub output: Output,
+    /// The date of the members of an archive.
+    pub mtime: u64,
+}
+
+/// Makes it. Members that lie elsewhere are copied under their own names, with all their referrers.
+///
+/// # Errors
+/// `collection.*`, `usage.output` for an archive for docker, those of references, documents and writing.
+pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
+    check_name(&request.name)?;
+    if matches!(request.output, Output::Archive { form: Form::Docker, .. }) {
+        return Err(Error::new(Code::UsageOutput, "a docker-archive holds no collections").hint("Write a layout or an oci-archive."));
+    }
+    let opened = request.members.iter().map(|text| open(text, context)).collect::<Result<Vec<_>>>()?;
+    let mut members = opened.iter().map(member).collect::<Result<Vec<_>>>()?;
+    depend(&mut members, &request.depends)?;
+    let authored = compose(&members, &request.annotations, context.limits)?;
+    let mut cargo = Cargo::default();
+    let mut entries = Vec::new();
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut digests: Vec<Digest> = Vec::new();
+    let mut blobs = 0;
+    for (one, member) in opened.iter().zip(&members) {
+        let source = &one.located.source;
+        // What lies in the layout already is not read again.
+        if request.output == Output::Layout(source.path.clone()) {
+            continue;
+        }
+        cargo.input(source);
+        blobs += copied(source, one, &mut cargo, context)?;
+        let lookup = Lookup::new(source, Scope::Quick, context.limits);
+        let carried = carry(source, &lookup, subjects(&one.tree), &Carry::default(), &mut cargo, context)?;
+        entries.push((Some(member.name.clone()), one.located.descriptor.raw.clone()));
+        entries.extend(carried.entries);
+        findings.extend(carried.findings);
+        digests.extend(carried.digests);
+    }
+    cargo.document(&authored.blob);
+    let mut entry = authored.descriptor().to_value(context.limits)?;
+    entry.set("artifactType", crate::format::json::Value::string(ARTIFACT_TYPE));
+    entries.push((Some(request.name.clone()), entry.render()));
+    let committed = write(&request.output, &cargo, &entries, request.mtime, context)?;
+    findings.extend(committed.findings.iter().cloned());
+    let order = order(&members).0.into_iter().map(str::to_owned).collect();
+    Ok(CreateReport {
+        digest: authored.blob.digest().clone(),
+        name: request.name.clone(),
+        members: members.into_iter().map(Into::into).collect(),
+        order,
+        referrers: digests,
+        output: OutputReport { kind: request.output.kind().to_owned(), path: crate::core::fsys::shown(request.output.path()) },
+        changed: committed.index_changed,
+        written: WrittenReport::of(&committed, blobs, 0),
+        findings,
+    })
+}
+
+/// An image or an artifact under its own name.
+fn member(opened: &Opened) -> Result<Member> {
+    let refuse = |why: &str| Error::new(Code::CollectionMember, why).at(opened.located.shown());
+    match &opened.tree {
+        Tree::Collection(_) => return Err(refuse("a collection cannot be a member of another one").hint("Name its members.")),
+        Tree::Artifact { manifest, .. } if manifest.subject.is_some() => {
+            return Err(refuse("what refers to an image goes where the image goes, and cannot be a member").hint("Name the image."));
+        }
+        Tree::Image(_) | Tree::Index(_) | Tree::Artifact { .. } => {}
+    }
+    let Some(name) = opened.located.name.clone() else {
+        return Err(refuse("a member needs a name")
+            .expected(Fact::new("an entry of index.json with a name", "a collection"))
+            .hint("Give it one: `airbase tag PATH@DIGEST NAME`."));
+    };
+    check_name(&name)?;
+    Ok(Member { name, descriptor: opened.located.descriptor.clone(), depends: Vec::new() })
+}
+
+fn copied<'a>(source: &'a Source, one: &Opened, cargo: &mut Cargo<'a>, context: Context<'_>) -> Result<usize> {
+    let mut found = Walk::default();
+    walk(source, &one.located.descriptor, context.limits, &mut found, &mut HashSet::new())?;
+    found.documents.iter().for_each(|(_, document)| cargo.document(document));
+    found.blobs.iter().for_each(|blob| cargo.blob(source, blob));
+    Ok(found.blobs.len())
+}

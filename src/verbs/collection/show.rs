@@ -1,0 +1,105 @@
+//! Shows what is in a collection.
+
+use std::collections::HashSet;
+
+use super::members;
+use crate::core::{Code, Digest, Error, Finding, Result};
+use crate::oci::Descriptor;
+use crate::plan::collection::order;
+use crate::read::referrers::{Lookup, Scope};
+use crate::read::{Child, ImageIndex, Source, Tree};
+use crate::report::collection::{Looked, Of, ShowReport, Standing};
+use crate::verbs::{Context, referrers};
+
+/// Shows the members of a collection, what their names stand for now, and who refers to them.
+///
+/// # Errors
+/// `ref.*`, and those of reading documents.
+pub fn show(reference: &str, context: Context<'_>) -> Result<ShowReport> {
+    let opened = super::open(reference, context)?;
+    let Some((index, members)) = members(&opened.tree) else { return Err(Error::new(Code::Bug, "a collection has no members")) };
+    let source = &opened.located.source;
+    let lookup = Lookup::new(source, Scope::Quick, context.limits);
+    let mut findings = Vec::new();
+    let (order, wrong) = order(&members);
+    let order = order.into_iter().map(str::to_owned).collect();
+    findings.extend(wrong);
+    let of_all = referred(&index.descriptor, &lookup, &mut HashSet::new(), &mut findings);
+    let mut looked = Vec::with_capacity(members.len());
+    for (member, child) in members.into_iter().zip(&index.children) {
+        let mut seen = HashSet::new();
+        let mut of_member = Vec::new();
+        for subject in subjects(&member.descriptor, child) {
+            of_member.extend(referred(&subject, &lookup, &mut seen, &mut findings));
+        }
+        if let Child::Missing(descriptor) = child {
+            findings.push(
+                Finding::new(Code::BlobMissing, "a member is not there")
+                    .at(&member.name)
+                    .found(crate::core::Fact::new("nothing", descriptor.digest.blob_path())),
+            );
+        }
+        let (standing, now) = standing(source, &member.name, &member.descriptor.digest);
+        looked.push(Looked { platforms: platforms(child), standing, now, referrers: of_member, member: member.into() });
+    }
+    Ok(ShowReport {
+        image: opened.located.shown(),
+        digest: opened.located.descriptor.digest.clone(),
+        members: looked,
+        referrers: of_all,
+        order,
+        findings,
+    })
+}
+
+/// What a name stands for in a source, given the digest that it stood for.
+pub(super) fn standing(source: &Source, name: &str, digest: &Digest) -> (Standing, Option<Digest>) {
+    let mut named = source.index.manifests.iter().filter(|entry| entry.names().any(|own| own == name)).map(|entry| &entry.digest);
+    match named.clone().next() {
+        None => (Standing::Unnamed, None),
+        Some(_) if named.any(|own| own == digest) => (Standing::Current, None),
+        Some(other) => (Standing::Moved, Some(other.clone())),
+    }
+}
+
+/// A member and what runs below it.
+pub(super) fn subjects(member: &Descriptor, child: &Child) -> Vec<Descriptor> {
+    match child {
+        Child::Index(index) => referrers::subjects(&Tree::Index(index.clone())).into_iter().map(|subject| subject.descriptor).collect(),
+        _ => vec![member.clone()],
+    }
+}
+
+/// Who refers to `subject`, and who to that, each once.
+fn referred(subject: &Descriptor, lookup: &Lookup<'_>, seen: &mut HashSet<Digest>, findings: &mut Vec<Finding>) -> Vec<Of> {
+    let mut all = Vec::new();
+    let mut waiting = vec![subject.clone()];
+    while let Some(subject) = waiting.pop() {
+        if !seen.insert(subject.digest.clone()) {
+            continue;
+        }
+        let found = lookup.of(&subject);
+        findings.extend(found.findings);
+        for referrer in found.referrers {
+            findings.extend(referrer.findings.iter().cloned());
+            all.push(Of {
+                digest: referrer.descriptor.digest.clone(),
+                artifact_type: referrer.artifact_type().to_owned(),
+                subject: subject.digest.clone(),
+            });
+            waiting.push(referrer.descriptor);
+        }
+    }
+    all
+}
+
+fn platforms(child: &Child) -> Vec<crate::oci::Platform> {
+    fn below(index: &ImageIndex) -> Vec<crate::oci::Platform> {
+        index.children.iter().flat_map(platforms).collect()
+    }
+    match child {
+        Child::Image(image) => image.platform().cloned().into_iter().collect(),
+        Child::Index(index) => below(index),
+        Child::Attestation(_) | Child::Other(_) | Child::Missing(_) => Vec::new(),
+    }
+}

@@ -1,0 +1,282 @@
+//! What a place holds, as shipments: the named entries with everything below them and everything that refers to that.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use super::Request;
+use crate::core::{Code, Digest, Fact, Finding, Result};
+use crate::oci::{Descriptor, collection};
+use crate::plan::prepare::{Kind, LeftOut, Piece, Profile, Shipment};
+use crate::plan::referrers::{Standing, diagnose, seen};
+use crate::read::referrers::{Lookup, Referrer, Scope, Tag};
+use crate::read::{Reference, Source, Tree, Walk, load, locate, walk};
+use crate::verbs::Context;
+
+/// An entry that is shipped.
+#[derive(Debug, Clone)]
+pub(super) struct Top {
+    /// Its name where it came from, which decides where it goes.
+    pub(super) name: String,
+    /// Its name in the place that is pushed.
+    pub(super) local: String,
+    pub(super) descriptor: Descriptor,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    pub(super) shipments: Vec<Shipment>,
+    pub(super) left_out: Vec<LeftOut>,
+    pub(super) findings: Vec<Finding>,
+}
+
+fn left(entry: &Descriptor, why: &str) -> LeftOut {
+    LeftOut { digest: entry.digest.clone(), names: entry.names().map(str::to_owned).collect(), why: why.to_owned() }
+}
+
+/// Which entries are shipped: those with names, or the one that is meant. Tags that keep referrers go with their subjects.
+pub(super) fn tops(
+    source: &Arc<Source>,
+    reference: &Reference,
+    request: &Request,
+    context: Context<'_>,
+) -> Result<(Vec<Top>, Vec<LeftOut>, Vec<Finding>)> {
+    let one = reference.name.is_some() || reference.digest.is_some() || request.profile == Profile::Scanner;
+    let entries: Vec<(Option<String>, Descriptor)> = if one {
+        let located = locate(reference, context.limits)?;
+        vec![(located.name, located.descriptor)]
+    } else {
+        let named = |entry: &&Descriptor| entry.name().is_some_and(|name| Tag::parse(name).is_none());
+        source.index.manifests.iter().filter(named).map(|entry| (entry.name().map(str::to_owned), entry.clone())).collect()
+    };
+    let (mut tops, mut left_out, mut findings): (Vec<Top>, Vec<LeftOut>, Vec<Finding>) = Default::default();
+    let mut first: HashMap<String, Digest> = HashMap::new();
+    for (name, mut descriptor) in entries {
+        let Some(name) = name else {
+            left_out.push(left(&descriptor, "it has no name"));
+            findings.push(
+                Finding::new(Code::PrepareName, "an image without a name has no place in a registry")
+                    .at(&descriptor.digest)
+                    .hint("Give it one with `airbase tag`."),
+            );
+            continue;
+        };
+        if !descriptor.is_index() && !descriptor.is_manifest() {
+            left_out.push(left(&descriptor, "it is neither a manifest nor an index, and no client pushes it"));
+            continue;
+        }
+        // Two entries of one name: oras takes the last, regctl and skopeo the first.
+        let first = first.entry(name.clone()).or_insert_with(|| descriptor.digest.clone());
+        if *first != descriptor.digest {
+            findings.push(
+                Finding::new(Code::PrepareTwice, "two entries of the layout have one name, and clients take one or the other")
+                    .at(&name)
+                    .expected(Fact::new(&*first, "the first"))
+                    .found(Fact::new(&descriptor.digest, "a later one"))
+                    .hint("Give one of them another name with `airbase tag PATH@DIGEST NAME`."),
+            );
+        }
+        if request.profile != Profile::Registry || request.platform.is_some() {
+            let tree = match load(source, &descriptor, context.limits) {
+                Err(error) if !one => {
+                    findings.push(error.into_finding());
+                    left_out.push(left(&descriptor, "it cannot be read whole"));
+                    continue;
+                }
+                other => other?,
+            };
+            if tree.images().is_empty() {
+                if one {
+                    return Err(tree.not_an_image().at(source.shown()));
+                }
+                left_out.push(left(&descriptor, "it is no image, and no runtime takes it"));
+                continue;
+            }
+            if request.platform.is_some() {
+                descriptor = tree.only_image(request.platform.as_ref())?.descriptor.clone();
+            }
+        }
+        tops.push(Top { local: name.clone(), name, descriptor });
+    }
+    Ok((tops, left_out, findings))
+}
+
+/// Reads the shipments. Of a whole place, what goes with none of them is told.
+pub(super) fn gather(
+    source: &Arc<Source>,
+    tops: &[Top],
+    reference: &Reference,
+    profile: Profile,
+    context: Context<'_>,
+) -> Result<Gathered> {
+    let scope = if reference.name.is_some() || reference.digest.is_some() { Scope::Quick } else { Scope::Thorough };
+    let listed: HashSet<&Digest> = source.index.manifests.iter().map(|entry| &entry.digest).collect();
+    let mut gather = Gather {
+        source,
+        lookup: Lookup::new(source, scope, context.limits),
+        lists: source.index.manifests.iter().flat_map(|entry| entry.names().map(move |name| (name, entry))).collect(),
+        listed,
+        context,
+        went: HashSet::new(),
+        gathered: Gathered::default(),
+    };
+    for top in tops {
+        gather.ship(top, profile)?;
+    }
+    if scope == Scope::Thorough {
+        gather.others();
+    }
+    Ok(gather.gathered)
+}
+
+struct Gather<'a> {
+    source: &'a Arc<Source>,
+    lookup: Lookup<'a>,
+    lists: HashMap<&'a str, &'a Descriptor>,
+    listed: HashSet<&'a Digest>,
+    context: Context<'a>,
+    /// Everything that goes along or is told to stay.
+    went: HashSet<Digest>,
+    gathered: Gathered,
+}
+
+impl Gather<'_> {
+    fn ship(&mut self, top: &Top, profile: Profile) -> Result<()> {
+        let mut found = Walk::default();
+        let walked = walk(self.source, &top.descriptor, self.context.limits, &mut found, &mut HashSet::new());
+        let kind = match walked.and_then(|()| self.kind(&top.descriptor)) {
+            Ok(kind) => kind,
+            Err(error) => {
+                self.gathered.findings.push(error.into_finding());
+                self.gathered.left_out.push(left(&top.descriptor, "it cannot be read whole"));
+                self.went.insert(top.descriptor.digest.clone());
+                return Ok(());
+            }
+        };
+        self.present(&found.blobs)?;
+        let mut shipment = Shipment {
+            name: top.name.clone(),
+            local: top.local.clone(),
+            descriptor: top.descriptor.clone(),
+            pieces: Vec::new(),
+            nested: false,
+        };
+        let mut subjects = VecDeque::new();
+        // A walk gives what is named before what names it, so the top is the last.
+        let documents = found.documents.last().into_iter().chain(found.documents.iter().rev().skip(1).rev());
+        for (descriptor, _) in documents.filter(|(one, _)| one.is_index() || one.is_manifest()) {
+            let is_top = descriptor.digest == top.descriptor.digest;
+            shipment.nested |= descriptor.is_index() && !is_top;
+            let kind = match descriptor {
+                _ if is_top => kind,
+                one if one.is_attestation() => Kind::Attestation,
+                one if one.is_index() => Kind::Index,
+                _ => Kind::Platform,
+            };
+            self.went.insert(descriptor.digest.clone());
+            shipment.pieces.push(plain(descriptor, kind));
+            if kind != Kind::Attestation {
+                subjects.push_back(descriptor.clone());
+            }
+        }
+        self.referrers(subjects, profile, &mut shipment)?;
+        self.gathered.shipments.push(shipment);
+        Ok(())
+    }
+
+    fn kind(&self, top: &Descriptor) -> Result<Kind> {
+        Ok(match load(self.source, top, self.context.limits)? {
+            Tree::Image(_) => Kind::Image,
+            Tree::Index(_) => Kind::Index,
+            Tree::Collection(_) => Kind::Collection,
+            Tree::Artifact { .. } => Kind::Artifact,
+        })
+    }
+
+    /// Everything that refers to the subjects, and to that, in this order: who is left behind leaves its own behind too.
+    fn referrers(&mut self, mut subjects: VecDeque<Descriptor>, profile: Profile, shipment: &mut Shipment) -> Result<()> {
+        let mut seen_subjects = HashSet::new();
+        while let Some(subject) = subjects.pop_front() {
+            if !seen_subjects.insert(subject.digest.clone()) {
+                continue;
+            }
+            let found = self.lookup.of(&subject);
+            let wanted = profile == Profile::Registry;
+            if wanted {
+                self.gathered.findings.extend(found.findings);
+            }
+            let standing = if self.listed.contains(&subject.digest) { Standing::Entry } else { Standing::Child };
+            for referrer in &found.referrers {
+                self.went.insert(referrer.descriptor.digest.clone());
+                if wanted {
+                    self.add(referrer, standing, &subject, shipment)?;
+                } else {
+                    let why =
+                        format!("it refers to an image ({}), and runtimes and scanners would take it for one", referrer.artifact_type());
+                    let names = referrer.listed.names.clone();
+                    self.gathered.left_out.push(LeftOut { digest: referrer.descriptor.digest.clone(), names, why });
+                }
+                subjects.push_back(referrer.descriptor.clone());
+            }
+            if let Some(entry) = found.fallback.filter(|list| list.is_list).and_then(|list| self.lists.get(list.name.as_str()).copied()) {
+                self.went.insert(entry.digest.clone());
+                if wanted {
+                    let tag = Some(subject.digest.fallback_tag());
+                    shipment.pieces.push(Piece { tag, subject: Some(subject.digest.clone()), ..plain(entry, Kind::List) });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, referrer: &Referrer, standing: Standing, subject: &Descriptor, shipment: &mut Shipment) -> Result<()> {
+        self.gathered.findings.extend(diagnose(referrer, standing));
+        self.gathered.findings.extend(referrer.findings.iter().cloned());
+        let blobs: Vec<Descriptor> = referrer.artifact.blobs().filter(|blob| blob.data.is_none()).cloned().collect();
+        self.present(&blobs)?;
+        let tag = referrer.ending.as_ref().map(|ending| format!("{}.{ending}", subject.digest.fallback_tag()));
+        shipment.pieces.push(Piece {
+            kind: if tag.is_some() { Kind::DigestTag } else { Kind::Referrer },
+            artifact_type: Some(referrer.artifact_type().to_owned()),
+            subject: Some(subject.digest.clone()),
+            seen: Some(seen(referrer, standing)),
+            tag,
+            descriptor: referrer.descriptor.clone(),
+        });
+        Ok(())
+    }
+
+    /// What is not there cannot be pushed.
+    fn present(&mut self, blobs: &[Descriptor]) -> Result<()> {
+        for blob in blobs {
+            if self.source.container().blob(&blob.digest)?.is_none() {
+                let gone = Finding::new(Code::BlobMissing, "a blob is not there, so no client can push what needs it").at(&blob.digest);
+                self.gathered.findings.push(gone.found(Fact::new("nothing", blob.digest.blob_path())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Entries that go with nothing.
+    fn others(&mut self) {
+        for entry in &self.source.index.manifests {
+            if !self.went.insert(entry.digest.clone()) {
+                continue;
+            }
+            let why = match entry.names().find_map(Tag::parse) {
+                Some(_) => "by its name it belongs to something that is not pushed",
+                None if entry.name().is_some() => continue,
+                None if entry.annotations.contains_key(crate::oci::annotation::CONTAINERD_SUBJECT) => {
+                    "it refers to something that is not pushed"
+                }
+                None => "it has no name",
+            };
+            self.gathered.left_out.push(left(entry, why));
+        }
+    }
+}
+
+fn plain(descriptor: &Descriptor, kind: Kind) -> Piece {
+    let artifact_type = (kind == Kind::Collection).then(|| collection::ARTIFACT_TYPE.to_owned());
+    Piece { descriptor: descriptor.clone(), kind, artifact_type, subject: None, seen: None, tag: None }
+}

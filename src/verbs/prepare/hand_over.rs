@@ -1,0 +1,109 @@
+//! Writes what a profile wants.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::{Request, Top};
+use crate::core::fsys::shown;
+use crate::core::{Code, Digest, Error, Fact, Finding, Result};
+use crate::format::json::Value;
+use crate::oci::{Descriptor, annotation};
+use crate::plan::prepare::{Profile, Registry};
+use crate::read::referrers::{Lookup, Scope};
+use crate::read::{Source, Walk, walk};
+use crate::verbs::Context;
+use crate::verbs::output::{Cargo, Output, write};
+use crate::verbs::referrers::{Carry, Subject, carry};
+use crate::write::Committed;
+
+/// Writes it, and gives the entries as they are named there.
+pub(super) fn hand_over(
+    source: &Arc<Source>,
+    tops: Vec<Top>,
+    registry: &Registry,
+    request: &Request,
+    output: &Output,
+    context: Context<'_>,
+) -> Result<(Committed, Vec<Top>)> {
+    if let (Profile::Scanner, Output::Layout(path)) = (request.profile, output)
+        && Source::open(path, context.limits).is_ok_and(|there| !there.index.manifests.is_empty())
+    {
+        return Err(Error::new(Code::OutputExists, "scanners want a layout of one entry, and this one has entries")
+            .at(shown(path))
+            .hint("Name a directory that does not exist."));
+    }
+    let mut cargo = Cargo::default();
+    cargo.input(source);
+    let mut seen = HashSet::new();
+    let mut entries: Vec<(Option<String>, String)> = Vec::new();
+    let mut names: HashMap<String, Digest> = HashMap::new();
+    let mut twice: Vec<Finding> = Vec::new();
+    let mut written = Vec::new();
+    let mut found = Walk::default();
+    for mut top in tops {
+        let entry = match request.profile {
+            Profile::Registry | Profile::Scanner => top.descriptor.raw.clone(),
+            Profile::Runtime => {
+                // What the registry would refuse is told in the plan, and has no full name for a runtime either.
+                let Ok(target) = registry.target(&top.name) else {
+                    written.push(top);
+                    continue;
+                };
+                top.local = target.reference();
+                named(&top.descriptor, &top.local, context)?
+            }
+        };
+        // Two entries of one name are read differently by each client, so the first keeps it.
+        if let Some(first) = names.get(&top.local) {
+            if *first != top.descriptor.digest {
+                twice.push(
+                    Finding::new(Code::PrepareTwice, "two images would have one name, so a later one does not get it")
+                        .at(&top.local)
+                        .expected(Fact::new(first, "the first"))
+                        .found(Fact::new(&top.descriptor.digest, &top.name)),
+                );
+                if request.profile == Profile::Registry {
+                    walk(source, &top.descriptor, context.limits, &mut found, &mut seen)?;
+                    let plain = Descriptor::plain(&top.descriptor.media_type, &top.descriptor.digest, top.descriptor.size);
+                    entries.push((None, plain.raw));
+                }
+            }
+            continue;
+        }
+        names.insert(top.local.clone(), top.descriptor.digest.clone());
+        walk(source, &top.descriptor, context.limits, &mut found, &mut seen)?;
+        entries.push((Some(top.local.clone()), entry));
+        written.push(top);
+    }
+    for (_, document) in &found.documents {
+        cargo.document(document);
+    }
+    found.blobs.iter().for_each(|blob| cargo.blob(source, blob));
+    if request.profile == Profile::Registry {
+        let lookup = Lookup::new(source, Scope::Thorough, context.limits);
+        let tops: HashSet<_> = written.iter().map(|top| &top.descriptor.digest).collect();
+        let documents = found.documents.iter().map(|(descriptor, _)| descriptor);
+        let subjects = documents
+            .filter(|one| (one.is_index() || one.is_manifest()) && !one.is_attestation())
+            .map(|one| Subject { descriptor: one.clone(), child: !tops.contains(&one.digest) })
+            .collect();
+        let carried = carry(source, &lookup, subjects, &Carry::default(), &mut cargo, context)?;
+        entries.extend(carried.entries);
+    }
+    if entries.is_empty() {
+        return Err(Error::new(Code::RefNotFound, "nothing is left that could be written").at(source.shown()));
+    }
+    let mut committed = write(output, &cargo, &entries, request.mtime, context)?;
+    committed.findings.extend(twice);
+    Ok((committed, written))
+}
+
+/// An entry under the full name, for containerd under its own key as well: it files the image under that.
+fn named(descriptor: &Descriptor, name: &str, context: Context<'_>) -> Result<String> {
+    let mut entry = descriptor.to_value(context.limits)?;
+    let mut annotations: BTreeMap<&str, &str> = descriptor.annotations.iter().map(|(key, text)| (key.as_str(), text.as_str())).collect();
+    annotations.insert(annotation::CONTAINERD_NAME, name);
+    annotations.insert(annotation::REF_NAME, name);
+    entry.set("annotations", Value::string_map(annotations));
+    Ok(entry.render())
+}

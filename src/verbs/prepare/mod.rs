@@ -1,0 +1,110 @@
+//! Prepares a layout for a registry, a runtime or a scanner: what is pushed, under which names and digests, with which commands.
+
+mod gather;
+mod hand_over;
+
+use std::path::Path;
+
+use gather::{Gathered, Top, gather, tops};
+use hand_over::hand_over;
+
+use crate::core::fsys::shown;
+use crate::core::{Code, Error, Fact, Finding, Result};
+use crate::oci::Platform;
+use crate::plan::prepare::{Place, PlaceKind, Profile, Registry, loads, prepare as decide};
+use crate::read::{Reference, Source, SourceKind, open_reference};
+use crate::report::prepare::PrepareReport;
+use crate::report::rebase::{OutputReport, WrittenReport};
+use crate::verbs::Context;
+use crate::verbs::output::{Form, Output};
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// A layout or an archive, or one image of it.
+    pub path: String,
+    /// The registry, with what stands before every repository.
+    pub registry: String,
+    /// For whom.
+    pub profile: Profile,
+    /// One platform only.
+    pub platform: Option<Platform>,
+    /// Where what the profile wants is written.
+    pub output: Option<Output>,
+    /// The date of the members of an archive.
+    pub mtime: u64,
+}
+
+/// Prepares.
+///
+/// # Errors
+/// `prepare.source`, `usage.argument` for what is no registry, `output.exists`, those of references, documents and writing.
+pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport> {
+    let registry = Registry::parse(&request.registry)?;
+    let reference = Reference::existing(&request.path)?;
+    let source = open_reference(&reference, context.limits)?;
+    if source.kind() == SourceKind::DockerArchive && request.output.is_none() {
+        return Err(Error::new(Code::PrepareSource, "the archive holds no manifests, so each client would push others of its own making")
+            .at(source.shown())
+            .found(Fact::new("a docker-archive as docker wrote it before version 25", source.shown()))
+            .hint("Write a layout with -o DIR, and push that."));
+    }
+    let (chosen, mut left_out, mut findings) = tops(&source, &reference, request, context)?;
+    let mut report = PrepareReport {
+        path: source.shown(),
+        registry: registry.shown(),
+        profile: request.profile,
+        output: None,
+        written: None,
+        items: Vec::new(),
+        pushes: Vec::new(),
+        loads: Vec::new(),
+        left_out: Vec::new(),
+        findings: Vec::new(),
+    };
+    let (gathered, place) = if let Some(output) = &request.output {
+        let given = gather(&source, &chosen, &reference, request.profile, context)?;
+        let (committed, written) = hand_over(&source, chosen, &registry, request, output, context)?;
+        findings.extend(committed.findings.iter().cloned());
+        report.output = Some(OutputReport { kind: output.kind().to_owned(), path: shown(output.path()) });
+        report.written = Some(WrittenReport::of(&committed, 0, 0));
+        left_out.extend(given.left_out);
+        // Everything else that was wrong with the lists is mended in what was written.
+        let stays = |finding: &Finding| matches!(finding.code, Code::ReferrerGone | Code::ReferrerStranger);
+        findings.extend(given.findings.into_iter().filter(stays));
+        // What was written is what is pushed: it is read again, as the other programs will read it.
+        let place = Source::open(output.path(), context.limits)?;
+        let again = gather(&place, &written, &Reference { name: Some(String::new()), ..reference.clone() }, request.profile, context)?;
+        let place = self::place(&place, output.path(), matches!(output, Output::Archive { form: Form::Docker, .. }));
+        (again, place)
+    } else {
+        let given = gather(&source, &chosen, &reference, request.profile, context)?;
+        (given, place(&source, &source.path, false))
+    };
+    let Gathered { shipments, left_out: more, findings: odd } = gathered;
+    left_out.extend(more);
+    findings.extend(odd);
+    let prepared = decide(&registry, request.profile, &place, &shipments);
+    if request.output.is_some() {
+        let names: Vec<String> = shipments.iter().map(|shipment| shipment.local.clone()).collect();
+        report.loads = loads(request.profile, &place, &names);
+    }
+    report.items = prepared.items;
+    report.pushes = prepared.pushes;
+    left_out.extend(prepared.left_out);
+    report.left_out = left_out;
+    findings.extend(prepared.findings);
+    report.findings = findings;
+    Ok(report)
+}
+
+fn place(source: &Source, path: &Path, docker: bool) -> Place {
+    let kind = match source.kind() {
+        SourceKind::Layout => PlaceKind::Layout,
+        _ if docker => PlaceKind::Docker,
+        SourceKind::Archive | SourceKind::DockerArchive => PlaceKind::Archive,
+    };
+    let text = path.to_string_lossy();
+    let compressed = [".gz", ".tgz", ".zst"].iter().any(|ending| text.ends_with(ending));
+    Place { path: text.into_owned(), kind, compressed, entries: source.index.manifests.len() }
+}

@@ -1,0 +1,420 @@
+//! `prepare` and `verify-sync`: what is pushed to a registry, and whether it arrived.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::support::{Contents, Environment, Image, Layout, layer};
+
+const CREATED: [&str; 2] = ["-a", "org.opencontainers.image.created=2026-01-02T03:04:05Z"];
+
+fn app() -> Image {
+    Image::of(&[&layer(&["os=1"]), &layer(&["app=1"])])
+}
+
+fn tool() -> Image {
+    Image::of(&[&layer(&["t=1"])])
+}
+
+/// `in` has an application for two platforms with an SBOM that is signed, a tool, and an old image without a name.
+fn sample() -> Environment {
+    let environment = Environment::new();
+    let mut layout =
+        Layout::new().index("registry.example/team/app:1", &[&app(), &app().platform("arm64")], json!({})).image("team/tool:2", &tool());
+    let old = layout.store(&Image::of(&[&layer(&["old=1"])]));
+    layout.entry("", old);
+    layout.write(&environment.join("in"));
+    std::fs::write(environment.join("sbom.json"), "{}").unwrap();
+    let attach = |arguments: &[&str]| environment.json(&[&["attach"], arguments, &CREATED[..]].concat()).1;
+    let sbom = attach(&["in:app:1", "sbom.json", "--type", "application/spdx+json"]);
+    attach(&[&format!("in@{}", sbom["attached"][0]["digest"].as_str().unwrap()), "--type", "application/x-signature"]);
+    environment
+}
+
+fn prepare(environment: &Environment, more: &[&str], status: i32) -> Value {
+    let (ended, plan) = environment.json(&[&["prepare", "in", "--registry", "registry.site:5000/prod"], more].concat());
+    assert_eq!(ended, status, "{plan:#}");
+    plan
+}
+
+/// The texts under `field` of each item.
+fn each<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
+    list.as_array().unwrap().iter().map(|item| item[field].as_str().unwrap()).collect()
+}
+
+/// What a client does for the push whose name ends in `name`.
+fn client<'a>(plan: &'a Value, name: &str, client: &str) -> &'a Value {
+    let push = plan["pushes"].as_array().unwrap().iter().find(|push| push["reference"].as_str().unwrap().ends_with(name)).unwrap();
+    push["clients"].as_array().unwrap().iter().find(|pushed| pushed["client"] == client).unwrap()
+}
+
+fn command(pushed: &Value) -> String {
+    pushed["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn everything_is_promised_by_name_and_digest() {
+    let environment = sample();
+    let contents = Contents::of(&environment.join("in"));
+    let plan = prepare(&environment, &[], 0);
+    let index = contents.named("registry.example/team/app:1").unwrap();
+    // The registry of a name is left away; the digests are those of the layout.
+    let repository = "registry.site:5000/prod/team/app";
+    let of_app: Vec<&Value> = plan["items"].as_array().unwrap().iter().filter(|item| item["repository"] == repository).collect();
+    let kinds: Vec<&str> = of_app.iter().map(|item| item["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["index", "platform", "platform", "referrer", "list", "referrer", "list"]);
+    assert_eq!((&of_app[0]["reference"], &of_app[0]["digest"]), (&json!(format!("{repository}:1")), &json!(index)));
+    assert_eq!(of_app[1]["reference"], json!(format!("{repository}@{}", app().digest())));
+    // Lists need not be there: a registry with the API has none, and others have their own.
+    let tag = index.replace(':', "-");
+    assert_eq!((&of_app[4]["reference"], &of_app[4]["required"]), (&json!(format!("{repository}:{tag}")), &json!(false)));
+    assert_eq!(of_app[4]["digest"], json!(contents.named(&tag).unwrap()));
+    assert_eq!((&of_app[5]["artifactType"], &of_app[5]["subject"]), (&json!("application/x-signature"), &of_app[3]["digest"]), "two deep");
+    assert_eq!(each(&plan["pushes"], "reference"), [&format!("{repository}:1"), "registry.site:5000/prod/team/tool:2"]);
+    let left = &plan["leftOut"];
+    assert_eq!(each(left, "why"), ["it has no name"]);
+    assert_eq!(left[0]["digest"], json!(Image::of(&[&layer(&["old=1"])]).digest()));
+    assert_eq!(each(&plan["findings"], "code"), ["prepare.tag_by_tag"]);
+    // The same place gives the same plan.
+    assert_eq!(prepare(&environment, &[], 0), plan);
+}
+
+/// As measured: a name with a colon or a slash cannot be given to oras and regctl; skopeo and crane carry no referrers.
+#[test]
+fn the_commands_are_those_that_carry_everything() {
+    let environment = sample();
+    let plan = prepare(&environment, &[], 0);
+    let index = plan["items"][0]["digest"].as_str().unwrap();
+    let to = "registry.site:5000/prod/team/app:1";
+    assert_eq!(command(client(&plan, "app:1", "regctl")), format!("regctl image copy --referrers ocidir://in@{index} {to}"));
+    assert_eq!(command(client(&plan, "app:1", "oras")), format!("oras cp -r --from-oci-layout in@{index} {to}"));
+    let skopeo = client(&plan, "app:1", "skopeo");
+    assert_eq!(command(skopeo), format!("skopeo copy --all --preserve-digests oci:in:registry.example/team/app:1 docker://{to}"));
+    assert_eq!((&skopeo["suffices"], skopeo["leaves"].as_array().map(Vec::len)), (&json!(false), Some(2)));
+    assert_eq!(client(&plan, "tool:2", "skopeo")["suffices"], true, "nothing refers to it");
+    assert_eq!(client(&plan, "app:1", "crane")["command"], json!([]), "the tag would be index.json");
+    let text = environment.ok(&["prepare", "in", "--registry", "registry.site:5000/prod"]).out;
+    assert!(text.contains(&format!("\n  regctl image copy --referrers ocidir://in@{index} {to}\n")), "{text}");
+    assert!(text.contains("skopeo leaves 2 referrers behind: it copies no referrers"), "{text}");
+    // An archive: regctl would lose the referrers.
+    environment.ok(&["copy", "in:app:1", "app.tar"]);
+    let plan = environment.json(&["prepare", "app.tar", "--registry", "r.site"]).1;
+    assert_eq!(client(&plan, "app:1", "regctl")["command"], json!([]));
+    assert!(command(client(&plan, "app:1", "oras")).starts_with("oras cp -r --from-oci-layout app.tar@"));
+    assert!(command(client(&plan, "app:1", "skopeo")).contains(" oci-archive:app.tar:"));
+    // One entry: crane can.
+    environment.ok(&["copy", "in:tool:2", "one"]);
+    let plan = environment.json(&["prepare", "one", "--registry", "r.site"]).1;
+    assert_eq!(command(client(&plan, "tool:2", "crane")), "crane push one r.site/team/tool:2");
+}
+
+#[test]
+fn who_sees_a_referrer_not_leaves_it_and_what_refers_to_it() {
+    let environment = sample();
+    // As oras leaves it: the SBOM is not on the list of its subject.
+    let index = Contents::of(&environment.join("in")).named("registry.example/team/app:1").unwrap();
+    let mut listed = Contents::of(&environment.join("in")).index();
+    let is_list = |entry: &Value| entry["annotations"]["org.opencontainers.image.ref.name"] == index.replace(':', "-");
+    listed["manifests"].as_array_mut().unwrap().retain(|entry| !is_list(entry));
+    std::fs::write(environment.join("in/index.json"), listed.to_string()).unwrap();
+    let plan = prepare(&environment, &[], 1);
+    assert_eq!(each(&plan["findings"], "code"), ["referrer.no_fallback", "prepare.tag_by_tag"]);
+    assert_eq!(client(&plan, "app:1", "regctl")["leaves"].as_array().map(Vec::len), Some(2), "the SBOM, and with it its signature");
+    assert_eq!(client(&plan, "app:1", "oras")["suffices"], true);
+    // What is written for the registry has both forms.
+    let plan = prepare(&environment, &["-o", "out"], 0);
+    assert_eq!(client(&plan, "app:1", "regctl")["suffices"], true, "{plan:#}");
+    environment.ok(&["doctor", "out"]);
+    // Tags of cosign go with regctl, when it is told so.
+    environment.ok(&["tag", "in:tool:2", &format!("{}.sig", app().digest().replace(':', "-"))]);
+    let plan = prepare(&environment, &[], 1);
+    assert!(command(client(&plan, "app:1", "regctl")).contains("--referrers --digest-tags"));
+    assert_eq!(client(&plan, "app:1", "oras")["leaves"], json!([tool().digest()]));
+}
+
+#[test]
+fn the_layout_for_a_registry_has_everything() {
+    let environment = sample();
+    environment.ok(&["collection", "create", "in:suite:1", "in:app:1", "in:tool:2"]);
+    for out in ["out", "out.tar"] {
+        let plan = prepare(&environment, &["-o", out], 0);
+        let contents = Contents::of(&environment.join(out));
+        contents.whole();
+        environment.ok(&["doctor", out]);
+        environment.ok(&["collection", "check", out]);
+        assert_eq!(plan["pushes"].as_array().map(Vec::len), Some(3));
+        assert!(plan["items"].as_array().unwrap().iter().all(|item| contents.blobs().contains_key(item["digest"].as_str().unwrap())));
+        assert!(command(client(&plan, "app:1", "oras")).contains(&format!("--from-oci-layout {out}@")), "what was written is pushed");
+    }
+    // A collection is pushed with its members and all that refers to them.
+    let plan = prepare(&environment, &[], 0);
+    let suite = &plan["pushes"][2];
+    assert_eq!((&suite["manifests"], &suite["referrers"]), (&json!(4), &json!(2)), "{suite:#}");
+    assert_eq!(client(&plan, "suite:1", "skopeo")["command"], json!([]), "skopeo copies no index within an index");
+}
+
+#[test]
+fn a_runtime_gets_images_alone_under_full_names() {
+    let environment = sample();
+    environment.ok(&["collection", "create", "in:suite:1", "in:app:1", "in:tool:2"]);
+    let plan = prepare(&environment, &["--profile", "runtime", "-o", "run.tar"], 0);
+    let contents = Contents::of(&environment.join("run.tar"));
+    contents.whole();
+    let names: Vec<String> = contents
+        .entries()
+        .iter()
+        .map(|entry| {
+            let annotations = &entry["annotations"];
+            assert_eq!(annotations["io.containerd.image.name"], annotations["org.opencontainers.image.ref.name"]);
+            annotations["io.containerd.image.name"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(names, ["registry.site:5000/prod/team/app:1", "registry.site:5000/prod/team/tool:2"]);
+    let left = each(&plan["leftOut"], "why");
+    assert_eq!(left.iter().filter(|why| why.contains("refers to an image")).count(), 2, "{left:?}");
+    assert!(left.iter().any(|why| why.contains("no runtime takes it")), "the collection: {left:?}");
+    assert!(plan["loads"].as_array().unwrap().iter().any(|load| load["command"] == json!(["podman", "load", "-i", "run.tar"])));
+    // Docker's form holds one platform.
+    let docker = ["--profile", "runtime", "-o", "docker-archive:d.tar"];
+    environment.refused(&[&["prepare", "in:app:1", "--registry", "r.site"][..], &docker].concat(), "ref.platform", 4);
+    let (status, plan) =
+        environment.json(&[&["prepare", "in:app:1", "--registry", "r.site", "--platform", "linux/amd64"][..], &docker].concat());
+    assert_eq!((status, &plan["loads"][0]["command"]), (0, &json!(["docker", "load", "-i", "d.tar"])), "{plan:#}");
+    let manifest: Value = serde_json::from_slice(&Contents::of(&environment.join("d.tar")).files["manifest.json"]).unwrap();
+    assert_eq!(manifest[0]["RepoTags"], json!(["r.site/team/app:1"]));
+}
+
+#[test]
+fn a_scanner_gets_one_entry() {
+    let environment = sample();
+    let (status, plan) = environment.json(&["prepare", "in:app:1", "--registry", "r.site", "--profile", "scanner", "-o", "scan"]);
+    assert_eq!(status, 0, "{plan:#}");
+    assert_eq!(Contents::of(&environment.join("scan")).entries().len(), 1);
+    assert_eq!(plan["loads"][1]["command"], json!(["syft", "oci-dir:scan"]));
+    environment.refused(&["prepare", "in", "--registry", "r.site", "--profile", "scanner"], "ref.ambiguous", 4);
+    let again = ["prepare", "in:tool:2", "--registry", "r.site", "--profile", "scanner", "-o", "scan"];
+    environment.refused(&again, "output.exists", 4);
+}
+
+#[test]
+fn names_that_no_registry_takes_are_told_and_not_pushed() {
+    let environment = Environment::new();
+    let mut layout = Layout::new().image("Team/App:1", &app()).image("app:1+2", &app()).image("v2", &tool()).image("a/app:1", &app());
+    let other = layout.store(&tool());
+    layout.entry("registry.example/a/app:1", other.clone());
+    layout.entry("two:1", other);
+    let again = layout.store(&app());
+    layout.entry("two:1", again);
+    layout.write(&environment.join("in"));
+    let (status, plan) = environment.json(&["prepare", "in", "--registry", "registry.site"]);
+    assert_eq!(status, 1);
+    let codes = each(&plan["findings"], "code");
+    assert_eq!(codes.iter().filter(|code| **code == "prepare.name").count(), 3, "{codes:?}");
+    // Two of one name in the layout, and with that in the registry; and two whose names fall together there.
+    assert_eq!(codes.iter().filter(|code| **code == "prepare.twice").count(), 3, "{codes:?}");
+    assert_eq!(each(&plan["pushes"], "reference"), ["registry.site/a/app:1", "registry.site/two:1"]);
+    // What is written has each name once.
+    environment.json(&["prepare", "in:two:1", "--registry", "registry.site", "-o", "once.tar"]);
+    environment.json(&["prepare", "in", "--registry", "registry.site", "-o", "all.tar"]);
+    assert_eq!(Contents::of(&environment.join("all.tar")).named("two:1"), Some(tool().digest()), "the first");
+    let (_, plan) = environment.json(&["prepare", "in", "--registry", "registry.site", "--profile", "runtime", "-o", "run.tar"]);
+    assert_eq!(Contents::of(&environment.join("run.tar")).named("registry.site/a/app:1"), Some(app().digest()), "the first: {plan:#}");
+    assert!(each(&plan["findings"], "code").iter().filter(|code| **code == "prepare.twice").count() >= 2, "{plan:#}");
+    // A bare tag is of the repository behind the registry.
+    let (_, plan) = environment.json(&["prepare", "in:v2", "--registry", "registry.site/team/x"]);
+    assert_eq!(plan["pushes"][0]["reference"], "registry.site/team/x:v2");
+    for registry in ["https://registry.site", "registry.site/", "", "registry.site/app:1"] {
+        environment.refused(&["prepare", "in", "--registry", registry], "usage.argument", 2);
+    }
+    environment.refused(&["prepare", "in", "--registry", "r.site", "-o", "out:name"], "usage.output", 2);
+    environment.refused(&["prepare", "-", "--registry", "r.site"], "ref.stdin", 2);
+    assert!(!environment.join("out").exists());
+}
+
+#[test]
+fn what_cannot_be_pushed_whole_is_told() {
+    let environment = sample();
+    let blob = environment.join("in/blobs").join(layer(&["app=1"]).digest().replace(':', "/"));
+    std::fs::remove_file(blob).unwrap();
+    let plan = prepare(&environment, &[], 1);
+    assert!(each(&plan["findings"], "code").contains(&"blob.missing"));
+    std::fs::remove_file(environment.join("in/blobs").join(app().digest().replace(':', "/"))).unwrap();
+    let plan = prepare(&environment, &[], 1);
+    assert_eq!(each(&plan["pushes"], "reference"), ["registry.site:5000/prod/team/tool:2"]);
+    environment.refused(&["prepare", "in", "--registry", "r.site", "-o", "out"], "blob.missing", 4);
+    assert!(!environment.join("out").exists());
+}
+
+#[test]
+fn what_no_client_pushes_is_left_out() {
+    let environment = Environment::new();
+    let mut layout = Layout::new().image("team/tool:2", &tool());
+    let text = layout.blob(b"text");
+    layout.entry("text:1", json!({"mediaType": "text/plain", "digest": text, "size": 4}));
+    layout.write(&environment.join("in"));
+    for profile in ["registry", "runtime"] {
+        let plan = prepare(&environment, &["--profile", profile], 0);
+        assert_eq!(each(&plan["leftOut"], "digest"), [crate::support::image::digest(b"text")], "{plan:#}");
+        assert_eq!(plan["pushes"].as_array().map(Vec::len), Some(1));
+    }
+}
+
+/// What `docker save` wrote before version 25: no manifest in it, so every client would make its own.
+#[test]
+fn a_docker_archive_without_manifests_promises_nothing() {
+    let environment = Environment::new();
+    let (config, blob) = (tool().config_bytes(), tool().layers[0].tar.clone());
+    let manifest = json!([{"Config": "c.json", "RepoTags": ["team/tool:2"], "Layers": ["l.tar"]}]).to_string();
+    let files = [("c.json", config), ("l.tar", blob), ("manifest.json", manifest.into_bytes())];
+    let files: Vec<(String, Vec<u8>)> = files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect();
+    std::fs::write(environment.join("old.tar"), crate::support::image::archive(&files)).unwrap();
+    environment.refused(&["prepare", "old.tar", "--registry", "r.site"], "prepare.source", 4);
+    let (status, plan) = environment.json(&["prepare", "old.tar", "--registry", "r.site", "-o", "out"]);
+    assert_eq!((status, each(&plan["pushes"], "reference")), (0, vec!["r.site/team/tool:2"]), "{plan:#}");
+}
+
+/// A plan in a file, and lines that tell everything.
+fn planned() -> (Environment, Value, Vec<String>) {
+    let environment = sample();
+    let plan = prepare(&environment, &[], 0);
+    std::fs::write(environment.join("plan.json"), plan.to_string()).unwrap();
+    let items = plan["items"].as_array().unwrap();
+    let required = items.iter().filter(|item| item["required"] == true);
+    let lines = required.map(|item| format!("{} {}", item["digest"].as_str().unwrap(), item["reference"].as_str().unwrap())).collect();
+    (environment, plan, lines)
+}
+
+/// Verifies lines; gives the exit status and how everything stands that must be there and is not.
+fn verify(environment: &Environment, lines: &[String]) -> (i32, Vec<(String, String)>) {
+    std::fs::write(environment.join("listing"), lines.join("\n")).unwrap();
+    let (status, report) = environment.json(&["verify-sync", "plan.json", "listing"]);
+    let items = report["items"].as_array().unwrap_or_else(|| panic!("{report:#}")).iter();
+    let odd = items.filter(|item| item["required"] == true && item["standing"] != "there");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    (status, odd.map(|item| (text(&item["standing"]), text(&item["reference"]))).collect())
+}
+
+#[test]
+fn a_listing_that_tells_everything_proves_the_sync() {
+    let (environment, _, mut lines) = planned();
+    assert_eq!(verify(&environment, &lines), (0, vec![]));
+    // In any order, with remarks, more than was asked for, and the other ways to write a line.
+    lines.reverse();
+    lines.push(format!("# {}", "brought back on Monday"));
+    lines.push(format!("{}  registry.site:5000/prod/else:1 # not ours", tool().digest()));
+    assert_eq!(verify(&environment, &lines), (0, vec![]));
+    let turned: Vec<String> = lines
+        .iter()
+        .filter(|line| !line.contains('#'))
+        .map(|line| {
+            let (digest, name) = line.split_once(' ').unwrap();
+            if name.contains('@') { name.to_owned() } else { format!("docker://{name} {digest}") }
+        })
+        .collect();
+    assert_eq!(verify(&environment, &turned), (0, vec![]));
+    // From standard input, which is text that is read once.
+    let mut child = environment.command(&["verify-sync", "plan.json", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(turned.join("\n").as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn what_is_missing_other_or_not_told_is_told() {
+    let (environment, plan, lines) = planned();
+    let (name, child) = ("registry.site:5000/prod/team/app:1", plan["items"][1]["reference"].as_str().unwrap());
+    let without = |name: &str| -> Vec<String> { lines.iter().filter(|line| !line.ends_with(name)).cloned().collect() };
+    let expect = |lines: &[String], standing: &str, name: &str| {
+        assert_eq!(verify(&environment, lines), (1, vec![(standing.to_owned(), name.to_owned())]), "{lines:?}");
+    };
+    expect(&without(name), "not-told", name);
+    expect(&without(child), "not-told", child);
+    expect(&[without(name), vec![format!("- {name}")]].concat(), "missing", name);
+    expect(&[without(child), vec![format!("- {child}")]].concat(), "missing", child);
+    expect(&[without(name), vec![format!("{} {name}", tool().digest())]].concat(), "another", name);
+    // Two answers for one name are none.
+    expect(&[lines.clone(), vec![format!("{} {name}", tool().digest())]].concat(), "another", name);
+    let (_, report) = environment.json(&["verify-sync", "plan.json", "listing"]);
+    assert_eq!(each(&report["findings"], "code"), ["sync.other_digest"]);
+    assert_eq!(report["items"][0]["found"], json!([tool().digest()]));
+    // The digest in the right repository is not the name.
+    let digest = plan["items"][0]["digest"].as_str().unwrap();
+    expect(&[without(name), vec![format!("{digest} registry.site:5000/prod/team/app")]].concat(), "not-told", name);
+    // The codes of the other two.
+    verify(&environment, &[format!("- {name}")]);
+    let (_, report) = environment.json(&["verify-sync", "plan.json", "listing"]);
+    let codes = each(&report["findings"], "code");
+    assert_eq!((codes[0], codes[1]), ("sync.missing", "sync.not_told"));
+    assert!(environment.run(&["verify-sync", "plan.json", "listing"]).out.contains("1 missing, 0 under another digest"));
+}
+
+/// The documents of clients, in the shapes that they were seen to print (regctl 0.11.7, skopeo 1.9.3, oras 1.3).
+#[test]
+fn listings_of_clients_are_understood_as_far_as_they_go() {
+    let (environment, plan, lines) = planned();
+    let item = |number: usize| plan["items"][number]["digest"].as_str().unwrap().to_owned();
+    let repository = "registry.site:5000/prod/team/app";
+    let save = |name: &str, document: Value| std::fs::write(environment.join(name), document.to_string()).unwrap();
+    let referrer = |number: usize| json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": item(number), "size": 1});
+    save("list.json", json!({"subject": {"Reference": format!("{repository}@{}", item(0))}, "descriptors": [referrer(3)]}));
+    save("body.json", json!({"schemaVersion": 2, "mediaType": crate::support::image::INDEX, "manifests": [referrer(3)]}));
+    let named = |number: usize, more: Value| {
+        let mut node = referrer(number);
+        node["reference"] = json!(format!("{repository}@{}", item(number)));
+        node.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        node
+    };
+    save("discover.json", named(0, json!({"referrers": [named(3, json!({"referrers": [named(5, json!({}))]}))]})));
+    save("inspect.json", json!({"Name": repository, "Digest": item(0), "RepoTags": ["1"]}));
+    std::fs::write(environment.join("digest"), format!("{}\n", item(0))).unwrap();
+    let there = |listings: &[&str]| -> Vec<usize> {
+        let (_, report) = environment.json(&[&["verify-sync", "plan.json"], listings].concat());
+        let items = report["items"].as_array().unwrap_or_else(|| panic!("{report:#}"));
+        items.iter().enumerate().filter(|(_, item)| item["standing"] == "there").map(|(number, _)| number).collect()
+    };
+    assert_eq!(there(&["list.json"]), [3], "regctl artifact list");
+    assert_eq!(there(&[&format!("{repository}=body.json")]), [3], "the referrers API");
+    assert_eq!(there(&["discover.json"]), [3, 5], "oras discover, two deep");
+    assert_eq!(there(&["inspect.json"]), Vec::<usize>::new(), "skopeo inspect does not say which tag it looked at");
+    assert_eq!(there(&[&format!("{repository}:1=inspect.json")]), [0], "who ran it knows");
+    assert_eq!(there(&[&format!("{repository}:1=digest")]), [0], "crane digest, regctl manifest head");
+    std::fs::write(environment.join("rest"), lines.iter().filter(|line| !line.contains(&item(3))).cloned().collect::<Vec<_>>().join("\n"))
+        .unwrap();
+    environment.ok(&["verify-sync", "plan.json", "rest", "list.json"]);
+}
+
+#[test]
+fn what_is_no_plan_and_no_listing_is_refused() {
+    let (environment, plan, _) = planned();
+    let digest = plan["items"][0]["digest"].as_str().unwrap();
+    for (name, text) in [
+        ("tags.json", r#"{"Repository":"registry.site/app","Tags":["1"]}"#.to_owned()),
+        ("ls.json", r#"{"name":"app","tags":["1"]}"#.to_owned()),
+        ("other.json", "{}".to_owned()),
+        ("body.json", json!({"manifests": [{"mediaType": "a/b", "digest": digest, "size": 1}]}).to_string()),
+        ("half.json", "{".to_owned()),
+        ("two.json", "{}\n{}".to_owned()),
+        ("alone", digest.to_owned()),
+        ("names", "registry.site/app:1".to_owned()),
+        ("words", "there is nothing here".to_owned()),
+        ("short", "sha256:abc registry.site/app:1".to_owned()),
+        ("twice", format!("{digest} registry.site/app@{}", tool().digest())),
+    ] {
+        std::fs::write(environment.join(name), text).unwrap();
+        let refused = environment.refused(&["verify-sync", "plan.json", name], "sync.listing", 2);
+        assert!(refused.err.contains(name), "{}", refused.err);
+        if !name.contains('.') {
+            continue;
+        }
+        environment.refused(&["verify-sync", name, "alone"], "sync.plan", 2);
+    }
+    std::fs::write(environment.join("binary"), [0xff, 0xfe]).unwrap();
+    environment.refused(&["verify-sync", "plan.json", "binary"], "sync.listing", 2);
+    environment.refused(&["verify-sync", "plan.json", "app=alone"], "sync.listing", 2);
+    environment.refused(&["verify-sync", "-", "alone"], "usage.argument", 2);
+    environment.refused(&["verify-sync", "plan.json", "-", "-"], "usage.argument", 2);
+    let mut broken = plan;
+    broken["items"][0]["digest"] = json!("sha256:abc");
+    std::fs::write(environment.join("broken.json"), broken.to_string()).unwrap();
+    environment.refused(&["verify-sync", "broken.json", "alone"], "sync.plan", 2);
+}
