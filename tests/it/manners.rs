@@ -201,7 +201,17 @@ const VERBS: &[(&str, &[&str])] = &[
 ];
 
 /// Verbs that are not among them, because what they need has no fixed name.
-const OTHERS: &[&[&str]] = &[&["cat"], &["demo"], &["detach"], &["lifecycle", "trace"], &["lifecycle", "import"]];
+const OTHERS: &[&[&str]] = &[
+    &["cat"],
+    &["demo"],
+    &["detach"],
+    &["lifecycle", "trace"],
+    &["lifecycle", "import"],
+    &["batch", "plan"],
+    &["batch", "apply"],
+    &["batch", "merge"],
+    &["batch", "report"],
+];
 
 /// The words of a command up to its first argument: `base show`.
 fn words<'a>(arguments: &[&'a str]) -> Vec<&'a str> {

@@ -324,7 +324,7 @@ impl<'a, 'l> Run<'a, 'l> {
             if self.stopping() {
                 break;
             }
-            if let Some((layout, _)) = layout.filter(|_| watch.elapsed() > interval) {
+            if let Some((layout, _)) = layout.filter(|_| watch.elapsed() > interval || self.pending.len() >= EDITS) {
                 let writing = Stopwatch::start();
                 self.list(layout)?;
                 // However large the index is, most of the time goes to the images.
