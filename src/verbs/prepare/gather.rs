@@ -22,6 +22,9 @@ pub(super) struct Top {
     pub(super) descriptor: Descriptor,
 }
 
+/// A descriptor and the name that leads to it.
+type Entry = (Option<String>, Descriptor);
+
 /// What was found.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
@@ -42,7 +45,7 @@ pub(super) fn tops(
     context: Context<'_>,
 ) -> Result<(Vec<Top>, Vec<LeftOut>, Vec<Finding>)> {
     let mut one = reference.name.is_some() || reference.digest.is_some() || request.profile == Profile::Scanner;
-    let entries: Vec<(Option<String>, Descriptor)> = if one {
+    let entries: Vec<Entry> = if one {
         let located = locate(reference, context.limits)?;
         let members = if request.profile == Profile::Scanner { None } else { members(source, &located.descriptor, context)? };
         one = members.is_none();
@@ -106,7 +109,7 @@ pub(super) fn tops(
 }
 
 /// The members of a collection, which are pushed under their own names before it.
-fn members(source: &Arc<Source>, top: &Descriptor, context: Context<'_>) -> Result<Option<Vec<(Option<String>, Descriptor)>>> {
+fn members(source: &Arc<Source>, top: &Descriptor, context: Context<'_>) -> Result<Option<Vec<Entry>>> {
     if !top.is_index() {
         return Ok(None);
     }
