@@ -3,7 +3,7 @@
 use super::annotation::Annotations;
 use super::{Platform, Verified, annotation, media_type};
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
-use crate::format::json::{Kind, Node, Value, case_variant, quote};
+use crate::format::json::{Excerpt, Kind, Node, Text, Value, case_variant, quote};
 
 /// The keys of the specification, for the check of case variants.
 const KNOWN: &[&str] = &["mediaType", "digest", "size", "urls", "annotations", "data", "artifactType", "platform"];
@@ -30,7 +30,7 @@ pub struct Descriptor {
     /// The blob itself, where the descriptor embeds it; already checked against digest and size.
     pub data: Option<Verified>,
     /// The text of the descriptor as it stands in its document.
-    pub raw: String,
+    pub raw: Excerpt,
 }
 
 impl Descriptor {
@@ -40,6 +40,18 @@ impl Descriptor {
     /// `descriptor.incomplete`, `descriptor.size.invalid`, `descriptor.data_mismatch`, `digest.*`, `json.type`,
     /// `json.case_variant`.
     pub fn parse(node: Node<'_>, limits: &Limits) -> Result<Self> {
+        Self::read(node, node.raw().to_owned().into(), limits)
+    }
+
+    /// As [`Descriptor::parse`], of a document whose text is kept anyway: it is shared and not copied.
+    ///
+    /// # Errors
+    /// As [`Descriptor::parse`].
+    pub fn parse_in(text: &Text, node: Node<'_>, limits: &Limits) -> Result<Self> {
+        Self::read(node, text.excerpt(node), limits)
+    }
+
+    fn read(node: Node<'_>, raw: Excerpt, limits: &Limits) -> Result<Self> {
         // One walk over the members: an index may have a million descriptors.
         let mut members: [Option<Node<'_>>; KNOWN.len()] = [None; KNOWN.len()];
         for (key, value) in node.expect(Kind::Object, "a descriptor")?.members() {
@@ -114,7 +126,7 @@ impl Descriptor {
             odd_annotations,
             urls: member("urls").map(|list| list.items().filter_map(Node::as_str).map(Into::into).collect()).unwrap_or_default(),
             data,
-            raw: node.raw().to_owned(),
+            raw,
         })
     }
 
@@ -136,7 +148,7 @@ impl Descriptor {
             odd_annotations: false,
             urls: Vec::new(),
             data: None,
-            raw,
+            raw: raw.into(),
         }
     }
 

@@ -103,7 +103,7 @@ impl RootIndex {
                 return Err(Error::new(Code::GraphTooMany, "index.json has too many entries")
                     .expected(Fact::new(format!("at most {}", limits.index_entries), "the limits")));
             }
-            match Descriptor::parse(node, limits) {
+            match Descriptor::parse_in(&text, node, limits) {
                 Ok(descriptor) => manifests.push(descriptor),
                 // Unregistered algorithms are legal; such an entry is kept and cannot be verified.
                 Err(error) if error.code() == Code::DigestAlgorithmUnknown => {

@@ -103,7 +103,7 @@ impl Builder {
         let media_type = document.root().get("mediaType").and_then(Node::as_str).unwrap_or(media_type::OCI_MANIFEST.into()).into_owned();
         let document = Verified::authored(ordered(document.root(), false).render().into_bytes());
         self.check(&Manifest::parse(&document, &media_type, &self.limits)?)?;
-        let entry = Descriptor::authored(&media_type, &document).raw;
+        let entry = Descriptor::authored(&media_type, &document).raw.to_string();
         let mut payloads = vec![Payload::document(document.bytes())];
         payloads.extend(self.blobs.iter().map(|(digest, region)| Payload {
             digest: digest.clone(),

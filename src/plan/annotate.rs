@@ -87,7 +87,7 @@ fn index(
             _ => None,
         };
         entries.push(match authored {
-            None => Value::Raw(descriptor.raw.clone()),
+            None => Value::Raw(descriptor.raw.to_string()),
             Some(authored) => {
                 let entry = replaced(descriptor, &authored, limits)?;
                 into.documents.push(authored);

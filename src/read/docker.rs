@@ -112,7 +112,7 @@ pub(super) fn view(members: &Members, limits: &Limits) -> Result<View> {
         let mut manifest = Value::object();
         manifest.set("schemaVersion", Value::size(2));
         manifest.set("mediaType", Value::string(media_type::OCI_MANIFEST));
-        manifest.set("config", Value::Raw(Descriptor::authored(media_type::OCI_CONFIG, &config).raw));
+        manifest.set("config", Value::Raw(Descriptor::authored(media_type::OCI_CONFIG, &config).raw.to_string()));
         manifest.set("layers", Value::Array(layers));
         let manifest = Verified::authored(manifest.render().into_bytes());
         let descriptor = Descriptor::authored(media_type::OCI_MANIFEST, &manifest);
@@ -120,7 +120,7 @@ pub(super) fn view(members: &Members, limits: &Limits) -> Result<View> {
             view.blobs.insert(document.digest().clone(), Region::memory(document.bytes().into()));
         }
         if item.tags.is_empty() && seen.insert(descriptor.digest.clone()) {
-            entries.push(Value::Raw(descriptor.raw.clone()));
+            entries.push(Value::Raw(descriptor.raw.to_string()));
         }
         for tag in &item.tags {
             let document = Document::parse(descriptor.raw.as_bytes(), limits)?;

@@ -80,7 +80,7 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
     let mut images = Vec::new();
     for image in &named(&located, &reference, request) {
         let name = request.name.clone().or_else(|| image.name.clone());
-        entries.push((name.clone(), image.descriptor.raw.clone()));
+        entries.push((name.clone(), image.descriptor.raw.to_string()));
         images.push(Copied { image: image.shown(), digest: image.descriptor.digest.clone(), name });
     }
     refuse_one_name_for_two(&images)?;

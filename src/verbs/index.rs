@@ -55,7 +55,7 @@ pub fn index(references: &[String], annotations: &[(String, String)], target: &T
         .and_then(|one| one.located.name.clone())
         .filter(|name| opened.iter().all(|one| one.located.name.as_ref() == Some(name)));
     let names: Vec<Option<String>> = if target.names.is_empty() { vec![common] } else { target.names.iter().cloned().map(Some).collect() };
-    let entries: Vec<(Option<String>, String)> = names.iter().map(|name| (name.clone(), descriptor.raw.clone())).collect();
+    let entries: Vec<(Option<String>, String)> = names.iter().map(|name| (name.clone(), descriptor.raw.to_string())).collect();
     let committed = write(&target.output, &cargo, &entries, target.mtime, context)?;
     let layers = walks.iter().map(|(_, found)| found.blobs.len()).sum();
     Ok(IndexReport {

@@ -78,6 +78,10 @@ impl Removal<'_> {
             }
             return;
         }
+        if all.iter().any(|entry| entry.names().any(|name| Tag::parse(name).is_some())) {
+            // A list of referrers goes alone: they are still what they refer to, and `doctor` can list them again.
+            return;
+        }
         let mut found = Walk::default();
         // What of it is missing has no entry either.
         let _ = walk(self.source, top, self.context.limits, &mut found, &mut HashSet::new());

@@ -21,8 +21,10 @@ pub fn tag(reference: &str, names: &[String], context: Context<'_>) -> Result<Ta
     names.iter().try_for_each(|name| check_name(name))?;
     let opened = open(reference, context)?;
     layout_only(&opened, "tag")?;
-    let edits: Vec<IndexEdit> =
-        names.iter().map(|name| IndexEdit::Put { name: Some(name.clone()), descriptor: opened.located.descriptor.raw.clone() }).collect();
+    let edits: Vec<IndexEdit> = names
+        .iter()
+        .map(|name| IndexEdit::Put { name: Some(name.clone()), descriptor: opened.located.descriptor.raw.to_string() })
+        .collect();
     let committed = Layout::open_or_create(&opened.located.source.path, layout_options(context))?.commit(&[], &edits, context.events)?;
     Ok(TagReport(change(&opened, &opened.located.descriptor, names.to_vec(), committed.index_changed, committed.findings)))
 }

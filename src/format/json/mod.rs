@@ -74,6 +74,45 @@ impl Text {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// The text of a value of this document, without a copy of it.
+    pub fn excerpt(&self, node: Node<'_>) -> Excerpt {
+        let from = node.offset_in(&self.text);
+        Excerpt { text: Arc::clone(&self.text), range: from..from + node.raw().len() }
+    }
+}
+
+/// A part of a text that others share: an index has tens of thousands of entries, and each keeps its own words.
+#[derive(Clone)]
+pub struct Excerpt {
+    text: Arc<str>,
+    range: Range<usize>,
+}
+
+impl std::ops::Deref for Excerpt {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.text.get(self.range.clone()).unwrap_or_default()
+    }
+}
+
+impl From<String> for Excerpt {
+    fn from(text: String) -> Self {
+        Self { range: 0..text.len(), text: text.into() }
+    }
+}
+
+impl std::fmt::Display for Excerpt {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self)
+    }
+}
+
+impl std::fmt::Debug for Excerpt {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(&**self, formatter)
+    }
 }
 
 /// The kind of a JSON value.

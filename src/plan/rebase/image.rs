@@ -266,7 +266,7 @@ fn check_platform(app: &Image, new: &Image) -> Result<()> {
 
 fn layer_entry(layer: &Descriptor, limits: &Limits) -> Result<Value> {
     match (oci_name(&layer.media_type), &layer.data) {
-        (None, None) => Ok(Value::Raw(layer.raw.clone())),
+        (None, None) => Ok(Value::Raw(layer.raw.to_string())),
         (name, _) => {
             let mut entry = layer.to_value(limits)?;
             if let Some(name) = name {
@@ -361,7 +361,7 @@ pub fn rebase_index(index: &ImageIndex, entries: &[Entry], options: &Options, li
             Entry::Moved(authored, os_version) => {
                 manifests.push(moved_entry(descriptor, authored, os_version.as_deref(), limits)?);
             }
-            Entry::Keep => manifests.push(Value::Raw(descriptor.raw.clone())),
+            Entry::Keep => manifests.push(Value::Raw(descriptor.raw.to_string())),
             Entry::Drop => {}
         }
     }

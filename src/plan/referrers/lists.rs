@@ -126,7 +126,7 @@ fn fallback(wish: &Wish, found: &Found, items: &[Item], removed: &HashSet<&Diges
     let listed: HashSet<&Digest> = items.iter().map(|item| &item.descriptor.digest).collect();
     let unconfirmed = found.fallback.iter().flat_map(|fallback| fallback.children.iter().flatten());
     let unconfirmed = unconfirmed.filter(|child| !wish.clean && !listed.contains(&child.digest) && !removed.contains(&child.digest));
-    children.extend(unconfirmed.map(|child| Value::Raw(child.raw.clone())));
+    children.extend(unconfirmed.map(|child| Value::Raw(child.raw.to_string())));
     if children.is_empty() {
         if found.fallback.is_some() {
             lists.listings.push(Listing::Tag(tag, None));
@@ -138,7 +138,7 @@ fn fallback(wish: &Wish, found: &Found, items: &[Item], removed: &HashSet<&Diges
     value.set("mediaType", Value::string(media_type::OCI_INDEX));
     value.set("manifests", Value::Array(children));
     let index = Authored { media_type: media_type::OCI_INDEX.into(), blob: Verified::authored(value.render().into_bytes()) };
-    lists.listings.push(Listing::Tag(tag, Some(index.descriptor().raw)));
+    lists.listings.push(Listing::Tag(tag, Some(index.descriptor().raw.to_string())));
     lists.index = Some(index.blob);
 }
 

@@ -58,7 +58,7 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
         blobs += copied(source, one, &mut cargo, context)?;
         let lookup = Lookup::new(source, Scope::Quick, context.limits);
         let carried = carry(source, &lookup, subjects(&one.tree), &Carry::default(), &mut cargo, context)?;
-        entries.push((Some(member.name.clone()), one.located.descriptor.raw.clone()));
+        entries.push((Some(member.name.clone()), one.located.descriptor.raw.to_string()));
         entries.extend(carried.entries);
         findings.extend(carried.findings);
         digests.extend(carried.digests);

@@ -42,7 +42,7 @@ pub(super) fn hand_over(
     let mut found = Walk::default();
     for mut top in tops {
         let entry = match request.profile {
-            Profile::Registry | Profile::Scanner => top.descriptor.raw.clone(),
+            Profile::Registry | Profile::Scanner => top.descriptor.raw.to_string(),
             Profile::Runtime => {
                 // What the registry would refuse is told in the plan, and has no full name for a runtime either.
                 let Ok(target) = registry.target(&top.name) else {
@@ -65,7 +65,7 @@ pub(super) fn hand_over(
                 if request.profile == Profile::Registry {
                     walk(source, &top.descriptor, context.limits, &mut found, &mut seen)?;
                     let plain = Descriptor::plain(&top.descriptor.media_type, &top.descriptor.digest, top.descriptor.size);
-                    entries.push((None, plain.raw));
+                    entries.push((None, plain.raw.to_string()));
                 }
             }
             continue;

@@ -101,7 +101,7 @@ pub(in crate::verbs) fn compose<'a>(
         if request.names.is_empty() { vec![opened.located.name.clone()] } else { request.names.iter().cloned().map(Some).collect() };
     // What the entry of index.json says beside type, digest and size still holds, unless it was of another document.
     let entry = match (index, narrowed) {
-        (Some(_), Some(_)) => descriptor.raw.clone(),
+        (Some(_), Some(_)) => descriptor.raw.to_string(),
         (Some(_), None) => replaced(&opened.located.descriptor, &top, limits)?.render(),
         (None, _) => {
             let os_version = moved.iter().find_map(|(_, moved)| moved.as_ref()).and_then(|moved| moved.os_version.as_deref());

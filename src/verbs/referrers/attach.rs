@@ -328,7 +328,7 @@ fn take_along<'a>(opened: &'a Opened, cargo: &mut Cargo<'a>, context: Context<'_
 fn names(opened: &Opened, names: &[String]) -> Vec<(Option<String>, String)> {
     let raw = &opened.located.descriptor.raw;
     if names.is_empty() {
-        return vec![(opened.located.name.clone(), raw.clone())];
+        return vec![(opened.located.name.clone(), raw.to_string())];
     }
-    names.iter().map(|name| (Some(name.clone()), raw.clone())).collect()
+    names.iter().map(|name| (Some(name.clone()), raw.to_string())).collect()
 }

@@ -108,5 +108,5 @@ fn load<'a>(source: &'a Source, referrer: &Referrer, cargo: &mut Cargo<'a>, cont
 fn named(source: &Source, referrer: &Referrer) -> Vec<(Option<String>, String)> {
     let entries: Vec<&Descriptor> =
         source.index.manifests.iter().filter(|entry| entry.digest == referrer.descriptor.digest && entry.name().is_some()).collect();
-    entries.into_iter().map(|entry| (entry.name().map(str::to_owned), entry.raw.clone())).collect()
+    entries.into_iter().map(|entry| (entry.name().map(str::to_owned), entry.raw.to_string())).collect()
 }

@@ -138,6 +138,19 @@ fn one_name_of_several_goes_alone() {
 }
 
 #[test]
+fn a_list_of_referrers_goes_alone_and_can_be_made_again() {
+    let environment = sample();
+    let before = Contents::of(&environment.join("in"));
+    let tag = tool().digest().replace(':', "-");
+    let (_, report) = environment.json(&["rm", &format!("in:{tag}")]);
+    assert_eq!(report["entries"].as_array().unwrap().len(), 1, "{report:#}");
+    let contents = Contents::of(&environment.join("in"));
+    assert_eq!(contents.entries().len(), before.entries().len() - 1);
+    environment.ok(&["doctor", "in", "--fix"]);
+    assert_eq!(Contents::of(&environment.join("in")).named(&tag), before.named(&tag));
+}
+
+#[test]
 fn what_is_not_understood_loses_nothing() {
     let environment = Environment::new();
     let mut layout = Layout::new().image("tool:1", &tool());
