@@ -27,6 +27,7 @@ def check(report, inputs, place, layout, messages):
         report.miss("oras-go and regctl see what airbase wrote, and airbase what they write", message(messages, "witness"))
         return
     seen_by_all(report, layout)
+    of_sha512(report, inputs, place)
     told_right(report, inputs, place)
     written_by_others(report, place, layout)
     visited(report, inputs, place, layout)
@@ -78,6 +79,18 @@ def seen_by_all(report, layout):
         for document in [index(layout), *(read(layout, digest) for name, digest in names(layout).items() if name.startswith("sha256-"))]:
             same("members of the index", set(document) <= INDEX, True)
             same("members of descriptors", all(set(each) <= DESCRIPTOR for each in document["manifests"]), True)
+
+
+def of_sha512(report, inputs, place):
+    """The fallback tag keeps half of the digits of such a digest."""
+    with report.check("oras-go and regctl see a referrer of an image whose digest is of sha512"):
+        theirs, ours = copied(inputs.single, place / "sha512-theirs"), place / "sha512"
+        run("regctl", "image", "mod", f"ocidir://{theirs}:app", "--create", "long", "--digest-algo", "sha512")
+        airbase("copy", f"{theirs}:long", f"{ours}:app")
+        made = airbase("attach", f"{ours}:app", "--type", REPORT)["attached"][0]
+        same("the algorithm", made["subject"].split(":")[0], "sha512")
+        everyone_sees(ours, truth(ours))
+        same("subjects", list(truth(ours)), [made["subject"]])
 
 
 # How a layout with one image and one report on it can be listed in another way: what it is, and how it is made of one that
