@@ -146,8 +146,10 @@ impl<'a> Lookup<'a> {
         };
         match index {
             Err(error) => {
+                // A list that is gone lists nothing, so there is nothing in it that a new one could lose.
+                let children = (entry.is_index() && error.code() == Code::BlobMissing).then(Vec::new);
                 found.findings.push(Finding { place: Some(name.to_owned()), ..error.into_finding() });
-                found.fallback.get_or_insert(Fallback { name: name.to_owned(), is_list: entry.is_index(), children: None });
+                found.fallback.get_or_insert(Fallback { name: name.to_owned(), is_list: entry.is_index(), children });
             }
             Ok(index) => {
                 for child in &index.manifests {

@@ -24,9 +24,9 @@ impl Survey {
         self.found.fallback.as_ref().is_some_and(|fallback| !fallback.is_list)
     }
 
-    /// Whether deriving the lists anew mends it; that replaces a list that cannot be read, too.
+    /// Whether deriving the lists anew mends it; that replaces a list that cannot be read or is gone, too.
     pub(super) fn mends(&self, finding: &Finding, adopt: bool) -> bool {
-        let unreadable = self.found.fallback.as_ref().filter(|fallback| fallback.children.is_none());
+        let unreadable = self.found.fallback.as_ref().filter(|fallback| fallback.children.as_ref().is_none_or(Vec::is_empty));
         let of_list = unreadable.is_some_and(|fallback| finding.place.as_ref() == Some(&fallback.name));
         !self.is_taken() && (of_list || is_mended(finding.code, adopt))
     }

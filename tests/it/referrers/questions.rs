@@ -124,6 +124,20 @@ fn the_fallback_index_was_deleted() {
     contents.whole();
     assert_eq!((contents.named(&list_tag()), contents.blobs()), (Some(list.clone()), before.blobs()));
 
+    // Who attaches meanwhile makes it again, with all that it listed.
+    std::fs::remove_file(environment.join("in/blobs").join(list.replace(':', "/"))).unwrap();
+    let (_, attached) = environment.json(&["attach", "in:app", "--type", "application/x-late"]);
+    let late = attached["attached"][0]["digest"].as_str().unwrap();
+    let made = Contents::of(&environment.join("in"));
+    let listed = made.json(&made.named(&list_tag()).unwrap());
+    let mut digests: Vec<&str> = listed["manifests"].as_array().unwrap().iter().map(|child| child["digest"].as_str().unwrap()).collect();
+    digests.sort_unstable();
+    let mut expected = vec![tree[0].as_str(), late];
+    expected.sort_unstable();
+    assert_eq!(digests, expected);
+    environment.ok(&["detach", "in:app", late]);
+    assert_eq!(Contents::of(&environment.join("in")).named(&list_tag()), Some(list.clone()));
+
     // Both forms, and the bytes of the list: the manifest alone is left, which nothing tells from one that was detached.
     let index = environment.join("in/index.json");
     let mut document = contents.index();
