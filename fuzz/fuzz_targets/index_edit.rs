@@ -1,6 +1,7 @@
 //! Edits of `index.json`: what an edit does not touch keeps its bytes, and what it asks for is there afterwards.
 //!
-//! The first lines are edits: `+NAME DIGIT` puts a manifest under a name, `*DIGIT` one without a name, `-NAME` removes a name.
+//! The first lines are edits: `+NAME DIGIT` puts a manifest under a name, `*DIGIT` one without a name, `-NAME` removes a name,
+//! `=NAME DIGIT` makes a name list something else, `~NAME` removes its entry, `!DIGIT` removes every entry of a digest.
 //! Everything behind an empty line is the index.
 #![no_main]
 
@@ -24,7 +25,8 @@ fuzz_target!(|data: &[u8]| {
     };
     let before = before.expect("what was edited is JSON");
     let Some(after) = changed else {
-        return edits.iter().for_each(|edit| fulfilled(before, edit, index));
+        // Edits may cancel each other out; the last one holds all the same.
+        return edits.last().into_iter().for_each(|edit| fulfilled(before, edit, index));
     };
     assert_ne!(after, index, "a change that changes nothing");
     let root = Document::parse(after.as_bytes(), &LIMITS).unwrap_or_else(|error| panic!("{error:?}\n{after}")).root();
@@ -35,10 +37,12 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(others(before), others(root), "{after}");
     // An entry that no edit names keeps its text, and its place among the others.
     let touched: Vec<&str> = edits.iter().filter_map(name).collect();
+    let removed: Vec<String> = edits.iter().filter_map(removed).collect();
     let kept = |root: Node<'_>| -> Vec<String> {
         let entries = root.get("manifests").into_iter().flat_map(Node::items);
         entries
             .filter(|entry| named(*entry).is_some_and(|name| !touched.contains(&name.as_str())))
+            .filter(|entry| !entry.get("digest").and_then(Node::as_str).is_some_and(|digest| removed.iter().any(|gone| *gone == digest)))
             .map(|entry| entry.raw().to_owned())
             .collect()
     };
@@ -65,6 +69,12 @@ fn edit(line: &str) -> Option<IndexEdit> {
         }
         b'*' => Some(IndexEdit::Put { name: None, descriptor: descriptor(rest) }),
         b'-' => Some(IndexEdit::Untag { name: rest.to_owned() }),
+        b'=' => {
+            let (name, which) = rest.rsplit_once(' ')?;
+            Some(IndexEdit::Replace { name: name.to_owned(), descriptor: Some(descriptor(which)) })
+        }
+        b'~' => Some(IndexEdit::Replace { name: rest.to_owned(), descriptor: None }),
+        b'!' => Some(IndexEdit::Remove { digest: digest(rest) }),
         _ => None,
     }
 }
@@ -82,7 +92,15 @@ fn digest(which: &str) -> Digest {
 fn name(edit: &IndexEdit) -> Option<&str> {
     match edit {
         IndexEdit::Put { name, .. } => name.as_deref(),
-        IndexEdit::Untag { name } => Some(name),
+        IndexEdit::Untag { name } | IndexEdit::Replace { name, .. } => Some(name),
+        IndexEdit::Remove { .. } => None,
+    }
+}
+
+fn removed(edit: &IndexEdit) -> Option<String> {
+    match edit {
+        IndexEdit::Remove { digest } => Some(digest.to_string()),
+        _ => None,
     }
 }
 
@@ -97,8 +115,18 @@ fn fulfilled(root: Node<'_>, edit: &IndexEdit, text: &str) {
         Some(name) => entries().filter(|entry| named(*entry).as_deref() == Some(name)).collect(),
         None => Vec::new(),
     };
-    let IndexEdit::Put { name, descriptor } = edit else {
-        return assert!(holders.is_empty(), "the name is still there\n{text}");
+    let (descriptor, name) = match edit {
+        IndexEdit::Put { name, descriptor } => (descriptor, name.as_ref()),
+        IndexEdit::Replace { name, descriptor: Some(descriptor) } => {
+            assert_eq!(holders.len(), 1, "the name stands not once\n{text}");
+            (descriptor, Some(name))
+        }
+        IndexEdit::Remove { digest } => {
+            let digest = digest.to_string();
+            let listed = entries().any(|entry| entry.get("digest").and_then(Node::as_str).is_some_and(|own| own == digest));
+            return assert!(!listed, "the digest is still listed\n{text}");
+        }
+        IndexEdit::Untag { .. } | IndexEdit::Replace { .. } => return assert!(holders.is_empty(), "the name is still there\n{text}"),
     };
     let wanted = Document::parse(descriptor.as_bytes(), &LIMITS).expect("a descriptor").root();
     let wanted = wanted.get("digest").and_then(Node::as_str);

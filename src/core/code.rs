@@ -596,6 +596,9 @@ codes! {
     BatchOutputTaken, "batch.output_taken", Precondition, Refusal,
         "The output holds another image under a name that the batch wants to give.",
         "Write to another place, or let the names move with --overwrite; the images that lose them stay, untagged.";
+    BaseEndOfLife, "base.end_of_life", Precondition, Warning,
+        "The new base is itself past the end of its life, by the statements beside it. The image is moved onto it all the same.",
+        "Get a base that is still maintained; `airbase lifecycle show BASE` says who says so.";
     BatchIncomplete, "batch.incomplete", Precondition, Refusal,
         "Items of the batch have no final status, so there is nothing to merge yet.",
         "Run the shards that are missing, then merge again.";

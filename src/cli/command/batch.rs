@@ -8,9 +8,11 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::cli::options::Verify;
 use crate::cli::terminal::{Terminal, variable};
+use crate::core::clock::Time;
 use crate::core::{Error, Result};
 use crate::plan::batch::jump;
 use crate::plan::batch::shard::Shard;
+use crate::plan::lifecycle::time::Moment;
 use crate::verbs::batch::{self, ApplyRequest, As, PlanRequest, Stop};
 
 #[derive(Debug, clap::Subcommand)]
@@ -45,6 +47,9 @@ pub struct Plan {
     /// Let a base become an older one
     #[arg(long)]
     allow_downgrade: bool,
+    /// As of when a new base is past its end of life, which is a warning: YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ; without it SOURCE_DATE_EPOCH or the clock
+    #[arg(long, visible_alias = "now", value_name = "TIME")]
+    at: Option<String>,
     /// The names of the results, with {file}, {repository}, {name}, {tag}, {digest}; without it, images keep their names
     #[arg(long, value_name = "PATTERN")]
     name: Option<String>,
@@ -153,6 +158,10 @@ fn plan(arguments: &Plan, terminal: &mut Terminal) -> Result<u8> {
             Allow::Major => jump::Allow::Major,
         }),
         allow_downgrade: arguments.allow_downgrade,
+        now: Some(match &arguments.at {
+            Some(text) => Moment::strict(text)?,
+            None => Moment::from(Terminal::epoch()?.unwrap_or_else(Time::now)).to_the_second(),
+        }),
         name: arguments.name.clone(),
         prefer: arguments.prefer.clone(),
     };

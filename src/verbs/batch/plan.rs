@@ -14,11 +14,13 @@ use crate::plan::base;
 use crate::plan::batch::jump::Allow;
 use crate::plan::batch::name::Pattern;
 use crate::plan::batch::{End, Header, Item, Origin, Reason, Settings, Standing, document, order};
+use crate::plan::lifecycle::time::Moment;
 use crate::plan::rebase::Preferences;
 use crate::read::{Image, Located, Tree, load};
 use crate::report::batch::PlanReport;
 use crate::report::rebase::Status;
 use crate::verbs::bases::Bases;
+use crate::verbs::lifecycle::Ended;
 use crate::verbs::rebase::compose::compose;
 use crate::verbs::rebase::decide::{Platformed, settle, stand};
 use crate::verbs::rebase::{self, TrustPlatform, trusted};
@@ -43,6 +45,8 @@ pub struct Request {
     pub name: Option<String>,
     /// Who wins a conflict.
     pub prefer: Vec<String>,
+    /// As of when a new base is past its end of life; without it nobody asks.
+    pub now: Option<Moment>,
 }
 
 impl Request {
@@ -108,6 +112,7 @@ struct Planner<'a> {
     survey: &'a Survey,
     request: rebase::Request,
     context: Context<'a>,
+    ended: Option<Ended<'a>>,
     states: HashMap<usize, State>,
     /// The manifests and indexes on which something stands or should stand.
     ground: Mutex<BTreeSet<Digest>>,
@@ -140,6 +145,7 @@ pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str)
         request: rebase::Request { prefer: request.prefer.clone(), ..rebase::Request::of("") },
         // Images are decided on several threads, each of which does one.
         context: Context { jobs: 1, events: &Silent, ..context },
+        ended: request.now.map(|now| Ended::new(now, context)),
         states: HashMap::new(),
         ground: Mutex::default(),
         rebased: Mutex::default(),
@@ -370,8 +376,17 @@ impl Planner<'_> {
                 item.place(image, platformed, wire.as_ref(), &opened.located.descriptor.digest)?;
             }
         }
+        let ended = self.ended.as_ref().is_some_and(|ended| {
+            // What is only about to be made was not yet said to be outdated.
+            let here = decided.iter().zip(&wired).filter(|(_, wire)| wire.is_none());
+            here.filter_map(|((_, platformed), _)| platformed.as_ref()).any(|platformed| ended.has(&platformed.new))
+        });
         let plan = compose(&request, opened, None, index, decided, Vec::new(), self.context)?;
         item.finish(&plan);
+        if ended {
+            item.warnings.push(Code::BaseEndOfLife.slug().to_owned());
+            item.warnings.sort_unstable();
+        }
         if plan.report.status == Status::Current {
             item.status = Standing::Current;
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use super::state::{Reader, Subject, places};
 use crate::core::{Digest, Result};
@@ -93,26 +94,57 @@ impl<'a> Inheritance<'a> {
         })
     }
 
-    /// What holds of a base: by statements on its manifest, else by those on the index that it was found under, else by itself.
     fn said(&mut self, candidate: &Candidate, below: Option<&Image>, depth: usize) -> Base {
         let source = &candidate.image.source;
         let (now, context) = (self.now, self.context);
         let reader = self.readers.entry(source.path.clone()).or_insert_with(|| Reader::new(source, now, context));
-        let mut own = reader.image(&candidate.image, true);
-        if let Some(below) = below {
-            mark(&mut own, below, now);
-        }
-        let mut resolution = own.resolution;
-        if resolution.speaker().is_none() && candidate.top != candidate.image.descriptor.digest {
-            let top = source.index.manifests.iter().find(|entry| entry.digest == candidate.top);
-            let mut findings = Vec::new();
-            let statements = top.map(|top: &Descriptor| reader.statements(top, &[], &mut findings).0).unwrap_or_default();
-            let through = resolve(&statements, &[], now);
-            if through.speaker().is_some() {
-                resolution = through;
-            }
-        }
+        let resolution = said(reader, candidate, below, now);
         Base { reference: candidate.reference.clone(), digest: candidate.image.descriptor.digest.clone(), depth, resolution }
+    }
+}
+
+/// What holds of a base: by statements on its manifest, else by those on the index that it was found under, else by itself.
+fn said(reader: &Reader<'_>, candidate: &Candidate, below: Option<&Image>, now: Moment) -> Resolution {
+    let mut own = reader.image(&candidate.image, true);
+    if let Some(below) = below {
+        mark(&mut own, below, now);
+    }
+    if own.resolution.speaker().is_none() && candidate.top != candidate.image.descriptor.digest {
+        let entries = &candidate.image.source.index.manifests;
+        let top = entries.iter().find(|entry| entry.digest == candidate.top);
+        let mut findings = Vec::new();
+        let statements = top.map(|top: &Descriptor| reader.statements(top, &[], &mut findings).0).unwrap_or_default();
+        let through = resolve(&statements, &[], now);
+        if through.speaker().is_some() {
+            return through;
+        }
+    }
+    own.resolution
+}
+
+/// Which bases have come to the end of their life; asked of thousands of images that stand on the same few.
+#[derive(Debug)]
+pub(in crate::verbs) struct Ended<'a> {
+    known: Mutex<HashMap<Digest, bool>>,
+    now: Moment,
+    context: Context<'a>,
+}
+
+impl<'a> Ended<'a> {
+    pub(in crate::verbs) fn new(now: Moment, context: Context<'a>) -> Self {
+        Self { known: Mutex::default(), now, context }
+    }
+
+    /// Whether it is said of `base`, where it lies, that its life has ended.
+    pub(in crate::verbs) fn has(&self, base: &Candidate) -> bool {
+        let digest = &base.image.descriptor.digest;
+        if let Some(known) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
+            return *known;
+        }
+        let reader = Reader::new(&base.image.source, self.now, self.context);
+        let ended = said(&reader, base, None, self.now).standing == Some(Status::EndOfLife);
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone(), ended);
+        ended
     }
 }
 

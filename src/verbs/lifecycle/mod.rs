@@ -17,6 +17,7 @@ mod trace;
 pub use check::{Check, check, report};
 pub use compact::{Compact, compact};
 pub use import::{Import, import};
+pub(super) use inherited::Ended;
 pub use set::{Set, set};
 pub use show::{Show, history, show};
 pub(super) use supersede::{Successor, superseding};

@@ -70,3 +70,23 @@ fn a_batch_of_one_is_a_rebase() {
     let archive = std::fs::read(environment.join("archives/registry.example_app-0_1.0.tar")).unwrap();
     assert!(archive == std::fs::read(environment.join("rebase.tar")).unwrap());
 }
+
+#[test]
+fn a_new_base_at_the_end_of_its_life_is_flagged_and_the_image_moves_all_the_same() {
+    let environment = Environment::new();
+    World::new(4).write(&environment);
+    environment.ok(&["lifecycle", "set", "bases:registry.example/os:12", "--eol", "2026-06-01", "--at", "2026-01-01"]);
+    let warned = |at: &str| -> Vec<bool> {
+        let planned = items(&plan(&environment, &["apps", "old", "--bases", "bases", "--at", at]));
+        (0..4)
+            .map(|number| {
+                let item = item(&planned, &format!("registry.example/app-{number}:1.0"));
+                assert_eq!(item["status"], "move");
+                item["warnings"].as_array().is_some_and(|codes| codes.contains(&"base.end_of_life".into()))
+            })
+            .collect()
+    };
+    // Every second app stands on that base.
+    assert_eq!(warned("2026-11-21"), [true, false, true, false]);
+    assert_eq!(warned("2026-05-31"), [false; 4]);
+}
