@@ -181,6 +181,11 @@ impl Descriptor {
         self.annotations.contains_key(annotation::DOCKER_REFERENCE_TYPE) || self.platform.as_ref().is_some_and(Platform::is_unknown)
     }
 
+    /// Of whom it lists the referrers, if it says so: an entry as olareg writes it (image-spec#1171).
+    pub fn lists_referrers_of(&self) -> Option<Digest> {
+        self.annotations.get(annotation::REFERRER_SUBJECT)?.parse().ok().filter(|_| self.is_index())
+    }
+
     /// Whether it says that it leads to something else than an image. The specification derives `artifactType` from the config
     /// where the manifest has none, so crane writes an image's config type beside images.
     pub fn is_artifact(&self) -> bool {

@@ -139,6 +139,7 @@ pub fn is_candidate(entry: &Descriptor) -> bool {
     (entry.is_index() || entry.is_manifest())
         && !entry.is_artifact()
         && !entry.is_attestation()
+        && entry.lists_referrers_of().is_none()
         && !entry.name().is_some_and(is_referrer_tag)
 }
 
@@ -177,7 +178,7 @@ fn listed_images(source: &Arc<Source>, limits: &Limits) -> Result<Vec<Located>> 
 }
 
 fn is_image_entry(source: &Source, entry: &Descriptor, limits: &Limits) -> Result<bool> {
-    if entry.name().is_some_and(is_referrer_tag) || entry.is_attestation() || entry.is_artifact() {
+    if !is_candidate(entry) {
         return Ok(false);
     }
     if entry.is_index() {

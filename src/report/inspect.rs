@@ -279,6 +279,7 @@ impl EntryReport {
                 FoundBy::Subject => "its subject",
                 FoundBy::FallbackTag => "the fallback tag",
                 FoundBy::Tag => "its tag",
+                FoundBy::Response => "an index of referrers",
                 FoundBy::Index => "the index",
                 FoundBy::Blob => "its blob alone",
             };

@@ -135,7 +135,7 @@ impl Removal<'_> {
             }
             for entry in self.source.index.manifests.iter().filter(|entry| entry.is_index()) {
                 let is_list = |name: &str| Tag::parse(name).is_some_and(|tag| tag.tag == subject.fallback_tag() && tag.ending.is_none());
-                if entry.names().any(is_list) {
+                if entry.names().any(is_list) || entry.lists_referrers_of().as_ref() == Some(&subject) {
                     let entry = entry.clone();
                     self.remove(&entry, "it is the list of its referrers");
                 }

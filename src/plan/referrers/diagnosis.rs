@@ -32,13 +32,13 @@ pub struct Seen {
 
 /// Who sees `referrer`.
 pub fn seen(referrer: &Referrer, standing: Standing) -> Seen {
-    let Listed { entry, fallback, index, .. } = referrer.listed;
+    let Listed { entry, fallback, response, index, .. } = referrer.listed;
     if referrer.ending.is_some() {
         return Seen { oras: false, regctl: false, zot: false };
     }
     let described = !has(referrer, Code::ReferrerSubject) && !has(referrer, Code::ReferrerSize);
     Seen {
-        oras: described && (entry || fallback || index) && standing != Standing::Absent,
+        oras: described && (entry || fallback || response || index) && standing != Standing::Absent,
         regctl: fallback,
         zot: (entry || index) && !is_removed(&referrer.artifact.media_type),
     }
@@ -54,9 +54,13 @@ pub fn diagnose(referrer: &Referrer, standing: Standing) -> Vec<Finding> {
     if referrer.ending.is_some() {
         return findings;
     }
-    let Listed { entry, fallback, mirrored, index, .. } = referrer.listed;
+    let Listed { entry, fallback, mirrored, response, index, .. } = referrer.listed;
     match (entry, fallback) {
         (false, false) if index => {}
+        (false, false) if response => {
+            add(Code::ReferrerNoFallback, "a referrer is not on the list of its subject", "an index that says of whom it lists them");
+            add(Code::ReferrerNoEntry, "a referrer has no entry of its own", "an index that says of whom it lists them");
+        }
         (false, false) => add(Code::ReferrerBlobOnly, "a manifest refers to an image and nothing lists it", "a blob"),
         (true, false) => add(Code::ReferrerNoFallback, "a referrer is not on the list of its subject", "an entry in index.json"),
         (false, true) => add(Code::ReferrerNoEntry, "a referrer has no entry of its own", "the list under the fallback tag"),

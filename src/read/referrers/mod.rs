@@ -6,6 +6,7 @@
 //! index.json                  an entry for the referrer itself, usually without a name (oras, notation, zot)
 //! index.json, sha256-<hex>    an index under the fallback tag that lists them (regctl, olareg)
 //! index.json, sha256-<hex>.E  a tag made of the digest and an ending: sig, att, sbom (cosign 2)
+//! index.json, an annotation   an index that says in `org.opencontainers.image.referrer.subject` of whom it lists them (olareg)
 //! an index of images          a child that names a sibling as its subject (BuildKit's attestations)
 //! blobs/                      a manifest that nothing lists (cosign 3); found only where that is asked for
 //! ```
@@ -33,6 +34,8 @@ pub enum FoundBy {
     FallbackTag,
     /// A tag made of the digest and an ending.
     Tag,
+    /// An index that says of whom it lists the referrers (image-spec#1171).
+    Response,
     /// An index of images that lists it beside its subject.
     Index,
     /// Nothing lists it; it lies among the blobs.
@@ -49,6 +52,8 @@ pub struct Listed {
     /// Whether the list under the fallback tag says of it just what the specification asks for: the artifact type and all
     /// annotations. regctl filters by what stands there.
     pub mirrored: bool,
+    /// In an index that says of whom it lists the referrers.
+    pub response: bool,
     /// In an index of images, beside its subject.
     pub index: bool,
     /// Its names in `index.json`.
@@ -89,6 +94,7 @@ impl Referrer {
             _ if self.ending.is_some() => FoundBy::Tag,
             Listed { entry: true, .. } => FoundBy::Subject,
             Listed { fallback: true, .. } => FoundBy::FallbackTag,
+            Listed { response: true, .. } => FoundBy::Response,
             Listed { index: true, .. } => FoundBy::Index,
             _ => FoundBy::Blob,
         }

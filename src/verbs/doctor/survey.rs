@@ -85,7 +85,7 @@ impl Reach {
         let mut reach = Self { known: BTreeMap::new(), children: HashSet::new(), tags: BTreeMap::new() };
         let mut waiting = Vec::new();
         for entry in &source.index.manifests {
-            if entry.name().is_some_and(is_referrer_tag) {
+            if entry.name().is_some_and(is_referrer_tag) || entry.lists_referrers_of().is_some() {
                 continue;
             }
             reach.known.insert(entry.digest.clone(), (entry.clone(), Standing::Entry));

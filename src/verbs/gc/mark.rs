@@ -57,7 +57,7 @@ pub(super) fn marks(
         .collect();
     let mut others = Vec::new();
     for entry in &source.index.manifests {
-        let is_list = entry.names().any(|name| Tag::parse(name).is_some());
+        let is_list = entry.names().any(|name| Tag::parse(name).is_some()) || entry.lists_referrers_of().is_some();
         if is_list || entry.name().is_none() && referrers.contains(&entry.digest) {
             others.push(entry);
         } else {
@@ -79,6 +79,7 @@ pub(super) fn marks(
         let why = match list {
             Some(Tag { ending: None, .. }) => "a list of referrers of something that is not here",
             Some(_) => "by its name it belongs to something that is not here",
+            None if entry.lists_referrers_of().is_some() => "a list of referrers of something that is not here",
             None => "it refers to something that is not here",
         };
         marks.gone.push((entry.clone(), why));
@@ -89,17 +90,18 @@ pub(super) fn marks(
 struct Walk<'a> {
     source: &'a Source,
     surveys: HashMap<&'a Digest, &'a Survey>,
-    lists: HashMap<&'a str, Vec<&'a Descriptor>>,
+    lists: HashMap<String, Vec<&'a Descriptor>>,
     context: Context<'a>,
     marks: Marks,
 }
 
 impl<'a> Walk<'a> {
     fn new(source: &'a Source, surveys: &'a [Survey], context: Context<'a>) -> Self {
-        let mut lists: HashMap<&str, Vec<&Descriptor>> = HashMap::new();
+        let mut lists: HashMap<String, Vec<&Descriptor>> = HashMap::new();
         for entry in &source.index.manifests {
-            for tag in entry.names().filter_map(Tag::parse).filter(|tag| tag.ending.is_none()) {
-                lists.entry(tag.tag).or_default().push(entry);
+            let tags = entry.names().filter_map(Tag::parse).filter(|tag| tag.ending.is_none()).map(|tag| tag.tag.to_owned());
+            for tag in tags.chain(entry.lists_referrers_of().map(|subject| subject.fallback_tag())) {
+                lists.entry(tag).or_default().push(entry);
             }
         }
         let surveys = surveys.iter().map(|survey| (&survey.subject.digest, survey)).collect();

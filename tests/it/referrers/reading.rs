@@ -70,6 +70,18 @@ fn every_form_is_found_examined_and_mended() {
             &["referrer.not_mirrored"],
             &[],
         ),
+        (
+            "an index that says of whom it lists them",
+            |layout, made| {
+                let bytes = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [made.child()]})).unwrap();
+                let mut entry = json!({"mediaType": INDEX, "digest": layout.blob(&bytes), "size": bytes.len()});
+                entry["annotations"]["org.opencontainers.image.referrer.subject"] = json!(image().digest());
+                layout.entry("", entry);
+            },
+            seen(true, false, false),
+            &["referrer.no_fallback", "referrer.no_entry"],
+            &[],
+        ),
         ("a blob", |_, _| (), seen(false, false, false), &["referrer.blob_only"], &[]),
         (
             "an entry with a wrong size",
@@ -132,11 +144,38 @@ fn every_form_is_found_examined_and_mended() {
         contents.whole();
         assert_eq!(contents.named("app:1").unwrap(), image().digest());
         assert_eq!(contents.json(&contents.named(&tag()).unwrap())["manifests"], json!([made.child()]), "{form}");
-        assert_eq!(contents.unnamed(), std::slice::from_ref(&made.digest), "{form}");
+        let lists = |entry: &Value| entry["annotations"].get("org.opencontainers.image.referrer.subject").is_some();
+        let mut unnamed = contents.unnamed();
+        unnamed.retain(|digest| !contents.entries().iter().any(|entry| lists(entry) && entry["digest"] == json!(digest)));
+        assert_eq!(unnamed, std::slice::from_ref(&made.digest), "{form}");
         let before = snapshot(environment.path());
         environment.ok(&["doctor", "in", "--fix"]);
         assert!(before == snapshot(environment.path()), "{form}: mended twice");
     }
+}
+
+/// As olareg writes them (image-spec#1171): no image of their own, kept while their subject lives, gone with it.
+#[test]
+fn an_index_that_says_of_whom_it_lists_the_referrers_is_no_image() {
+    let (mut layout, made) = sample();
+    let bytes = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [made.child()]})).unwrap();
+    let mut entry = json!({"mediaType": INDEX, "digest": layout.blob(&bytes), "size": bytes.len()});
+    entry["annotations"]["org.opencontainers.image.referrer.subject"] = json!(image().digest());
+    layout.entry("", entry);
+    let environment = Environment::new();
+    layout.write(&environment.join("in"));
+    // The only image.
+    let (_, shown) = environment.json(&["referrers", "in"]);
+    let found = &shown["subjects"][0]["referrers"][0];
+    assert_eq!((&found["digest"], &found["foundBy"]), (&json!(made.digest), &json!("response")), "{shown:#}");
+    environment.ok(&["gc", "in", "--grace", "0", "--apply"]);
+    assert_eq!(Contents::of(&environment.join("in")).entries(), layout.entries);
+    environment.ok(&["copy", "in", "out"]);
+    assert_eq!(environment.json(&["referrers", "out"]).1["subjects"][0]["referrers"][0]["digest"], json!(made.digest));
+    environment.ok(&["rm", "in", "--referrers"]);
+    environment.ok(&["gc", "in", "--grace", "0", "--apply"]);
+    let contents = Contents::of(&environment.join("in"));
+    assert_eq!((contents.entries().len(), contents.blobs().len()), (0, 0));
 }
 
 #[test]
