@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{Page, Report, Tone};
 use crate::core::{Digest, text};
+use crate::oci::Descriptor;
 
 /// An entry of `index.json` that goes.
 #[derive(Debug, Clone, Serialize)]
@@ -18,6 +19,11 @@ pub struct Gone {
 }
 
 impl Gone {
+    /// An entry, and why it goes.
+    pub fn of(entry: &Descriptor, why: &str) -> Self {
+        Self { digest: entry.digest.clone(), names: entry.names().map(str::to_owned).collect(), why: why.to_owned() }
+    }
+
     /// For people.
     pub(super) fn shown(&self, page: &Page) -> String {
         let names: Vec<String> = self.names.iter().map(|name| text::escape(name)).collect();

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::Context;
 use super::output::layout_options;
-use crate::core::{Code, Digest, Error, Finding, Result};
+use crate::core::{Code, Digest, Error, Finding, Result, Severity};
 use crate::oci::{Descriptor, Index};
 use crate::read::referrers::{Lookup, Scope, Tag};
-use crate::read::{Reference, Source, SourceKind, Walk, locate, walk};
+use crate::read::{Reference, Source, SourceKind, load, locate};
 use crate::report::gc::Gone;
 use crate::report::rm::RmReport;
 use crate::write::{IndexEdit, Layout, Revision};
@@ -82,20 +82,18 @@ impl Removal<'_> {
             // A list of referrers goes alone: they are still what they refer to, and `doctor` can list them again.
             return;
         }
-        let mut found = Walk::default();
-        // What of it is missing has no entry either.
-        let _ = walk(self.source, top, self.context.limits, &mut found, &mut HashSet::new());
+        let tree = match load(self.source, top, self.context.limits) {
+            Ok(tree) => tree,
+            Err(error) => {
+                // The image goes all the same; what belongs to it stays listed.
+                self.findings.push(error.into_finding().severity(Severity::Warning));
+                return;
+            }
+        };
         let elsewhere = self.children_of_others(&top.digest);
-        // The members of a collection are images of their own.
-        let is_collection =
-            crate::read::collections(self.source, self.context.limits).iter().any(|one| one.descriptor.digest == top.digest);
-        if is_collection {
-            found.documents.clear();
-        }
-        let own: Vec<&Descriptor> =
-            found.documents.iter().map(|(descriptor, _)| descriptor).filter(|below| below.digest != top.digest).collect();
         let mut subjects = vec![top.digest.clone()];
-        for below in own.into_iter().filter(|below| !elsewhere.contains(&below.digest)) {
+        let below = super::referrers::subjects(&tree).into_iter().filter(|subject| subject.child).map(|subject| subject.descriptor);
+        for below in below.filter(|below| !elsewhere.contains(&below.digest)) {
             let entries: Vec<Descriptor> =
                 self.source.index.manifests.iter().filter(|entry| entry.digest == below.digest).cloned().collect();
             if entries.iter().all(|entry| entry.name().is_none()) {
@@ -144,11 +142,8 @@ impl Removal<'_> {
     }
 
     fn remove(&mut self, entry: &Descriptor, why: &str) {
-        self.edits.push(match entry.name() {
-            Some(name) => IndexEdit::Replace { name: name.to_owned(), descriptor: None },
-            None => IndexEdit::Remove { digest: entry.digest.clone() },
-        });
-        self.entries.push(Gone { digest: entry.digest.clone(), names: entry.names().map(str::to_owned).collect(), why: why.to_owned() });
+        self.edits.push(IndexEdit::removal(entry));
+        self.entries.push(Gone::of(entry, why));
     }
 
     /// What the other indexes of the layout list: it stays theirs.

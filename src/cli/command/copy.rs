@@ -1,7 +1,7 @@
 //! `airbase copy`
 
 use crate::cli::terminal::Terminal;
-use crate::core::Result;
+use crate::core::{Code, Error, Fact, Result};
 use crate::verbs::Output;
 use crate::verbs::copy::{Request, copy};
 use crate::verbs::referrers::Carry;
@@ -44,6 +44,11 @@ enum Referrers {
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
     let (output, name) = Output::parse(&arguments.destination, arguments.overwrite)?;
+    if arguments.referrers == Referrers::None && (!arguments.types.is_empty() || arguments.depth.is_some()) {
+        return Err(Error::new(Code::UsageArgument, "--type and --depth choose among referrers, and none go along")
+            .found(Fact::new("--referrers none", "the command line"))
+            .hint("Leave --referrers none away, or --type and --depth."));
+    }
     let request = Request {
         source: arguments.source.clone(),
         all: arguments.all,

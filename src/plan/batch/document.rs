@@ -50,7 +50,9 @@ pub fn header(text: &str, limits: &Limits) -> Result<Header> {
             Error::new(Code::BatchPlanInvalid, "the file is no plan of a batch")
                 .hint("Give the file that `airbase batch plan` printed, with its first line.")
         };
-        return Err(error.expected(Fact::new(SCHEMA, "airbase")).found(Fact::new(schema, "schema in the first line")));
+        return Err(error
+            .expected(Fact::new(SCHEMA, "airbase"))
+            .found(Fact::new(if schema.is_empty() { "no schema" } else { &*schema }, "the first line")));
     }
     serde_json::from_str(text).map_err(|error| invalid(1, &error))
 }

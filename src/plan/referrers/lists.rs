@@ -154,8 +154,9 @@ fn child(item: &Item) -> Value {
     value
 }
 
-/// Annotations that mean something else on an entry of `index.json` than on a manifest.
-const NOT_ON_ENTRIES: &[&str] = &[
+/// Annotations that say something of an entry of `index.json`, and would give a referrer the name of an image: several clients
+/// lift what stands on a manifest onto its entry.
+pub const OF_ENTRIES: &[&str] = &[
     annotation::REF_NAME,
     annotation::CONTAINERD_NAME,
     annotation::COSIGN_KIND,
@@ -170,7 +171,7 @@ fn entry(item: &Item, subject: &Digest) -> String {
         value.set("artifactType", Value::string(artifact_type));
     }
     let mut annotations: BTreeMap<&str, &str> =
-        item.annotations.iter().map(|(key, text)| (key.as_str(), text.as_str())).filter(|(key, _)| !NOT_ON_ENTRIES.contains(key)).collect();
+        item.annotations.iter().map(|(key, text)| (key.as_str(), text.as_str())).filter(|(key, _)| !OF_ENTRIES.contains(key)).collect();
     let subject = subject.to_string();
     annotations.insert(annotation::CONTAINERD_SUBJECT, &subject);
     value.set("annotations", Value::string_map(annotations));

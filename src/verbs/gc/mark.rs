@@ -119,7 +119,7 @@ impl<'a> Walk<'a> {
             if !artifact::may_refer(&descriptor.media_type) && keeper == Keeper::Part && is_content(&descriptor.media_type) {
                 continue;
             }
-            match self.parts(&descriptor)? {
+            match self.parts(&descriptor, keeper)? {
                 Parts::Known(parts) => waiting.extend(parts.into_iter().map(|part| (part, Keeper::Part))),
                 Parts::Spelled(digests) => {
                     for digest in digests {
@@ -127,9 +127,9 @@ impl<'a> Walk<'a> {
                     }
                 }
             }
-            for list in self.lists.get(descriptor.digest.fallback_tag().as_str()).into_iter().flatten() {
-                self.marks.kept.entry(list.digest.clone()).or_insert(Keeper::List);
-            }
+            // With everything that it lists: what cannot be confirmed as a referrer is still somebody's.
+            let lists = self.lists.get(descriptor.digest.fallback_tag().as_str()).into_iter().flatten();
+            waiting.extend(lists.map(|list| ((*list).clone(), Keeper::List)));
             if let Some(survey) = self.surveys.get(&descriptor.digest) {
                 let referrers = survey.found.referrers.iter();
                 waiting.extend(referrers.map(|referrer| (referrer.descriptor.clone(), Keeper::Subject)));
@@ -138,14 +138,25 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn parts(&self, descriptor: &Descriptor) -> Result<Parts> {
+    /// What a document names.
+    ///
+    /// # Errors
+    /// What keeps a document from being read that may name others: what it needs is not known, so nothing may be deleted.
+    fn parts(&self, descriptor: &Descriptor, keeper: Keeper) -> Result<Parts> {
         // By digest: what an entry says of the size decides nothing here.
         let document = match self.source.document_by_digest(&descriptor.digest, self.context.limits) {
             Ok(Some(document)) => document,
-            // What is not there needs nothing, and what is too large or damaged is kept as it is.
+            // What is not there needs nothing.
             Ok(None) => return Ok(Parts::Known(Vec::new())),
-            Err(error) if error.raw_os_error().is_some() => return Err(error),
-            Err(_) => return Ok(Parts::Spelled(Vec::new())),
+            // The content of an artifact may be of any kind and size, and names nothing.
+            Err(error) if keeper == Keeper::Part && !artifact::may_refer(&descriptor.media_type) && error.raw_os_error().is_none() => {
+                return Ok(Parts::Known(Vec::new()));
+            }
+            Err(error) => {
+                return Err(error
+                    .detail("what it needs is not known, so nothing was deleted")
+                    .hint("Mend it from where it came from, or take it off the index: `airbase rm PATH@DIGEST`."));
+            }
         };
         match Artifact::parse(&document, &descriptor.media_type, self.context.limits) {
             Ok(artifact) => Ok(Parts::Known(artifact.blobs().cloned().collect())),

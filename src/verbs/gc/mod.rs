@@ -20,7 +20,7 @@ use crate::read::{Source, SourceKind, Stored};
 use crate::report::gc::{Collected, GcReport, Gone, Kept};
 use crate::verbs::doctor::survey;
 use crate::write::journal;
-use crate::write::{IndexEdit, Layout, Revision, Sweep};
+use crate::write::{IndexEdit, Layout, Sweep};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -90,15 +90,8 @@ fn plan(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result
     };
     let mut sweep = Sweep::default();
     for (entry, why) in &marks.gone {
-        report.entries.push(Gone {
-            digest: entry.digest.clone(),
-            names: entry.names().map(str::to_owned).collect(),
-            why: (*why).to_owned(),
-        });
-        sweep.revision.edits.push(match entry.name() {
-            Some(name) => IndexEdit::Replace { name: name.to_owned(), descriptor: None },
-            None => IndexEdit::Remove { digest: entry.digest.clone() },
-        });
+        report.entries.push(Gone::of(entry, why));
+        sweep.revision.edits.push(IndexEdit::removal(entry));
     }
     for stored in source.container().stored()? {
         let Stored::Blob(digest) = stored else { continue };
@@ -115,7 +108,6 @@ fn plan(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result
         report.blobs.push(digest.clone());
         sweep.delete.push(digest);
     }
-    sweep.revision = Revision { edits: std::mem::take(&mut sweep.revision.edits), documents: Vec::new() };
     Ok((report, sweep))
 }
 

@@ -126,13 +126,14 @@ fn said(reader: &Reader<'_>, candidate: &Candidate, below: Option<&Image>, now: 
 #[derive(Debug)]
 pub(in crate::verbs) struct Ended<'a> {
     known: Mutex<HashMap<Digest, bool>>,
+    readers: Mutex<HashMap<PathBuf, Reader<'a>>>,
     now: Moment,
     context: Context<'a>,
 }
 
 impl<'a> Ended<'a> {
     pub(in crate::verbs) fn new(now: Moment, context: Context<'a>) -> Self {
-        Self { known: Mutex::default(), now, context }
+        Self { known: Mutex::default(), readers: Mutex::default(), now, context }
     }
 
     /// Whether it is said of `base`, where it lies, that its life has ended.
@@ -141,8 +142,10 @@ impl<'a> Ended<'a> {
         if let Some(known) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
             return *known;
         }
-        let reader = Reader::new(&base.image.source, self.now, self.context);
-        let ended = said(&reader, base, None, self.now).standing == Some(Status::EndOfLife);
+        let source = &base.image.source;
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let reader = readers.entry(source.path.clone()).or_insert_with(|| Reader::new(source, self.now, self.context));
+        let ended = said(reader, base, None, self.now).standing == Some(Status::EndOfLife);
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone(), ended);
         ended
     }

@@ -56,7 +56,8 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
     };
     let ours: BTreeSet<_> = old_subjects.iter().map(|subject| &subject.descriptor.digest).collect();
     if new_subjects.iter().any(|subject| ours.contains(&subject.descriptor.digest)) {
-        return Err(refused("an image cannot be superseded by itself, or by an index of itself"));
+        return Err(refused("an image cannot be superseded by itself, or by an index of itself")
+            .hint("Name the image that is to be used instead: `airbase inspect PATH` lists what is there."));
     }
     let backwards = backwards(old_top, new_top, &ours);
     if let Some(fact) = backwards.clone().filter(|_| !request.force) {

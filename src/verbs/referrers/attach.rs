@@ -10,7 +10,7 @@ use crate::core::fsys::{self, ReadAt, Region, shown};
 use crate::core::{Algorithm, Code, Digest, Error, Fact, Hasher, Result, limits};
 use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
 use crate::plan::annotate::Authored;
-use crate::plan::referrers::{Content, Draft, EMPTY, Item, Wish, manifest};
+use crate::plan::referrers::{Content, Draft, EMPTY, Item, OF_ENTRIES, Wish, manifest};
 use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Child, Reference, Walk, walk};
 use crate::report::attach::{AttachReport, Attached};
@@ -168,21 +168,11 @@ pub fn standalone(request: &Attach, context: Context<'_>) -> Result<AttachReport
     })
 }
 
-/// Annotations that say something of an entry of `index.json`. On a manifest several clients lift them onto the entry, where
-/// they would give the referrer the name of an image.
-const NOT_ON_REFERRERS: &[&str] = &[
-    annotation::REF_NAME,
-    annotation::CONTAINERD_NAME,
-    annotation::COSIGN_KIND,
-    annotation::DOCKER_REFERENCE_TYPE,
-    annotation::DOCKER_REFERENCE_DIGEST,
-];
-
 fn draft(request: &Attach) -> Result<Draft> {
     check_media_type(&request.artifact_type, "--type")?;
     let mut annotations: BTreeMap<String, String> = BTreeMap::new();
     for (key, text) in &request.annotations {
-        if NOT_ON_REFERRERS.contains(&key.as_str()) {
+        if OF_ENTRIES.contains(&key.as_str()) {
             return Err(Error::new(Code::UsageArgument, "that annotation has another meaning on what is attached")
                 .found(Fact::new(key, "-a"))
                 .expected(Fact::new("a key that does not name images", "airbase")));

@@ -25,6 +25,8 @@ pub(super) struct Entries<'a> {
     pub(super) all: Vec<Entry<'a>>,
     /// Only the names that some edit speaks of.
     by_name: HashMap<String, Vec<usize>>,
+    /// Of entries that only containerd's annotation names. Whoever takes such a name away means these too.
+    by_full_name: HashMap<String, Vec<usize>>,
     /// Only the digests that some edit removes.
     by_digest: HashMap<String, Vec<usize>>,
     listed: HashMap<Cow<'a, str>, usize>,
@@ -38,6 +40,7 @@ impl<'a> Entries<'a> {
         let mut entries = Self {
             all: Vec::new(),
             by_name: HashMap::new(),
+            by_full_name: HashMap::new(),
             by_digest: edits.iter().filter_map(removed).map(|digest| (digest.to_string(), Vec::new())).collect(),
             listed: HashMap::new(),
             style: Style::default(),
@@ -53,9 +56,11 @@ impl<'a> Entries<'a> {
                     positions.push(entries.all.len());
                 }
             }
-            let name = piece.value.get("annotations").and_then(|annotations| annotations.get(REF_NAME)).and_then(Node::as_str);
+            let annotation = |key| piece.value.get("annotations").and_then(|annotations| annotations.get(key)).and_then(Node::as_str);
+            let (name, full) = (annotation(REF_NAME), annotation(CONTAINERD_NAME));
+            let (map, name) = if name.is_some() { (&mut entries.by_name, name) } else { (&mut entries.by_full_name, full) };
             if let Some(name) = name.filter(|name| names.contains(name.as_ref())) {
-                entries.by_name.entry(name.into_owned()).or_default().push(entries.all.len());
+                map.entry(name.into_owned()).or_default().push(entries.all.len());
             }
             entries.all.push(Entry {
                 before: piece.before,
@@ -128,13 +133,13 @@ impl<'a> Entries<'a> {
     }
 
     pub(super) fn replace(&mut self, name: &str, descriptor: Option<&str>, limits: &Limits) -> Result<()> {
-        let holders = self.by_name.remove(name).unwrap_or_default();
         let Some(descriptor) = descriptor else {
-            for at in holders {
+            for at in self.holders(name) {
                 self.drop_entry(at);
             }
             return Ok(());
         };
+        let holders = self.by_name.remove(name).unwrap_or_default();
         let node = Document::parse(descriptor.as_bytes(), limits)?.root().expect(Kind::Object, "the descriptor")?;
         let digest = digest_of(node)?;
         let [first, rest @ ..] = holders.as_slice() else { return self.append(node, digest, Some(name), limits) };
@@ -169,6 +174,13 @@ impl<'a> Entries<'a> {
         }
     }
 
+    /// The entries of a name, which nobody has any more.
+    fn holders(&mut self, name: &str) -> Vec<usize> {
+        let mut holders = self.by_name.remove(name).unwrap_or_default();
+        holders.extend(self.by_full_name.remove(name).unwrap_or_default());
+        holders
+    }
+
     fn drop_entry(&mut self, at: usize) {
         let Some(entry) = self.all.get_mut(at).filter(|entry| entry.alive) else { return };
         entry.alive = false;
@@ -179,7 +191,7 @@ impl<'a> Entries<'a> {
     }
 
     pub(super) fn untag(&mut self, name: &str, limits: &Limits) -> Result<()> {
-        for at in self.by_name.remove(name).unwrap_or_default() {
+        for at in self.holders(name) {
             let Some(entry) = self.all.get_mut(at) else { continue };
             self.changed = true;
             let count = entry.digest.as_ref().and_then(|digest| self.listed.get_mut(digest));

@@ -14,6 +14,7 @@ mod style;
 
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
 use crate::format::json::{Document, Kind};
+use crate::oci::Descriptor;
 use entries::Entries;
 
 /// The index of a layout that holds nothing.
@@ -56,6 +57,14 @@ pub enum IndexEdit {
 }
 
 impl IndexEdit {
+    /// Removes an entry: by its name, which leaves other entries of its digest; without a name by its digest.
+    pub fn removal(entry: &Descriptor) -> Self {
+        match entry.name() {
+            Some(name) => Self::Replace { name: name.to_owned(), descriptor: None },
+            None => Self::Remove { digest: entry.digest.clone() },
+        }
+    }
+
     fn name(&self) -> Option<&str> {
         match self {
             Self::Put { name, .. } => name.as_deref(),

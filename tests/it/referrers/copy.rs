@@ -73,6 +73,9 @@ fn they_can_be_chosen() {
     // The signature of the SBOM goes where the SBOM goes.
     assert_eq!(count(&["--type", "application/spdx+json"], "typed"), 11);
     assert_eq!(count(&["--type", "application/x-nothing"], "nothing"), 1);
+    for choice in [&["--depth", "1"][..], &["--type", "application/spdx+json"]] {
+        environment.refused(&[&["copy", "in:app:1", "none2", "--referrers", "none"], choice].concat(), "usage.argument", 2);
+    }
     // One platform: its SBOM.
     environment.ok(&["copy", "in:app:1", "amd", "--platform", "linux/amd64"]);
     assert_eq!(tree(&environment, "amd")[0]["digest"], json!(app().digest()));

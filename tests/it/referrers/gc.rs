@@ -179,6 +179,59 @@ fn what_is_not_understood_loses_nothing() {
     assert!(blobs.contains_key("notes.txt") && blobs.contains_key("blobs/sha256/not-a-digest"));
 }
 
+/// What a damaged manifest names cannot be known, and may be all that is left to mend it.
+#[test]
+fn beside_a_damaged_document_nothing_is_deleted() {
+    let environment = sample();
+    let path = environment.join("in/blobs").join(tool().digest().replace(':', "/"));
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[20] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    environment.ok(&["rm", "in:app:1", "--referrers"]);
+    let before = snapshot(environment.path());
+    for arguments in [&["gc", "in", "--grace", "0"][..], &["gc", "in", "--grace", "0", "--apply"]] {
+        let outcome = environment.refused(arguments, "blob.digest_mismatch", 3);
+        assert!(outcome.err.contains("nothing was deleted"), "{}", outcome.err);
+    }
+    assert!(before == snapshot(environment.path()));
+}
+
+#[test]
+fn what_stands_on_a_list_is_kept_whether_it_belongs_there_or_not() {
+    let mut layout = Layout::new().image("tool:1", &tool());
+    let stranger = referrer(&mut layout, &json!({"mediaType": MANIFEST, "digest": digest(b"elsewhere"), "size": 9}), json!({}));
+    let list = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [stranger.child()]})).unwrap();
+    let list_digest = layout.blob(&list);
+    layout.entry(&tool().digest().replace(':', "-"), json!({"mediaType": INDEX, "digest": list_digest, "size": list.len()}));
+    let environment = Environment::new();
+    layout.write(&environment.join("in"));
+    environment.ok(&["gc", "in", "--grace", "0", "--apply"]);
+    let contents = Contents::of(&environment.join("in"));
+    assert_eq!(contents.blobs(), layout.blobs);
+    assert_eq!(contents.entries(), layout.entries);
+}
+
+/// containerd files images under a full name that no other client looks at.
+#[test]
+fn a_name_that_only_containerd_gave_can_be_taken_away() {
+    for verb in ["rm", "untag"] {
+        let mut layout = Layout::new().image("app:1", &app());
+        let mut entry = layout.store(&tool());
+        entry["annotations"] = json!({"io.containerd.image.name": "registry.site/tool:1", "keep": "me"});
+        layout.entries.push(entry);
+        let environment = Environment::new();
+        layout.write(&environment.join("in"));
+        environment.ok(&[verb, "in:registry.site/tool:1"]);
+        let entries = Contents::of(&environment.join("in")).entries();
+        let left: Vec<&Value> = entries.iter().filter(|entry| entry["digest"] == json!(tool().digest())).collect();
+        match verb {
+            "rm" => assert!(left.is_empty(), "{left:#?}"),
+            _ => assert_eq!(left[0]["annotations"], json!({"keep": "me"})),
+        }
+        assert_eq!(entries[0], layout.entries[0]);
+    }
+}
+
 #[test]
 fn a_collection_keeps_its_members() {
     let environment = sample();
