@@ -42,6 +42,18 @@ const TRANSPORTS: &[(&str, Transport)] = &[
 ];
 
 impl Reference {
+    /// The manifest, index or artifact of a digest in a source, listed or not.
+    pub fn of_digest(path: &Path, digest: &Digest) -> Self {
+        Self {
+            text: format!("{}@{digest}", path.display()),
+            transport: None,
+            path: path.to_owned(),
+            name: None,
+            digest: Some(digest.clone()),
+            other_splits: Vec::new(),
+        }
+    }
+
     /// Takes the reference to something that exists apart: the longest prefix that is a path wins.
     ///
     /// # Errors

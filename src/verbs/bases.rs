@@ -165,14 +165,7 @@ impl Bases {
         let places = self.listed().with_digest(digest).filter_map(|place| self.entry(place));
         let listed = places.filter(|(_, entry)| entry.digest == *digest).map(|(source, _)| source).next();
         for source in listed.into_iter().chain(self.all_sources()) {
-            let reference = Reference {
-                text: String::new(),
-                transport: None,
-                path: source.path.clone(),
-                name: None,
-                digest: Some(digest.clone()),
-                other_splits: Vec::new(),
-            };
+            let reference = Reference::of_digest(&source.path, digest);
             if listed.is_none() && source.container().blob(digest)?.is_none() {
                 continue;
             }

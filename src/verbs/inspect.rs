@@ -9,6 +9,7 @@ use super::bases::Bases;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::format::json::Node;
 use crate::oci::{Descriptor, annotation, collection};
+use crate::plan::lifecycle::convention::is_statement;
 use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Child, Image, ImageIndex, Reference, Source, Stored, Tree, discover, is_referrer_tag, load, locate};
 use crate::report::collection::Member;
@@ -126,14 +127,7 @@ fn unlisted(source: &Arc<Source>, bases: Option<&Bases>, context: Context<'_>) -
         if listed.contains(&digest) {
             continue;
         }
-        let reference = Reference {
-            text: String::new(),
-            transport: None,
-            path: source.path.clone(),
-            name: None,
-            digest: Some(digest),
-            other_splits: Vec::new(),
-        };
+        let reference = Reference::of_digest(&source.path, &digest);
         if let Ok(located) = locate(&reference, context.limits)
             && (located.descriptor.is_index() || located.descriptor.is_manifest())
         {
@@ -149,7 +143,7 @@ fn referrers(subject: &Descriptor, known: &Lookup<'_>, report: &mut EntryReport)
     report.findings.extend(found.findings);
     for referrer in found.referrers {
         report.referrers.push(Referrer {
-            lifecycle: referrer.is_lifecycle(),
+            lifecycle: is_statement(referrer.artifact_type()),
             artifact_type: referrer.artifact_type().to_owned(),
             found_by: referrer.found_by(),
             digest: referrer.descriptor.digest,

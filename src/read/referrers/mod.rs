@@ -77,8 +77,6 @@ pub struct Referrer {
     pub findings: Vec<Finding>,
 }
 
-/// Words in an artifact type that make it a statement on the life cycle.
-const LIFECYCLE: &[&str] = &["lifecycle", "end-of-life"];
 /// Words in an artifact type that make it a signature: Notary Project, cosign's bundle and its older form.
 const SIGNATURE: &[&str] = &["signature", "sigstore.bundle", "dev.cosign.simplesigning"];
 
@@ -98,11 +96,6 @@ impl Referrer {
             Listed { index: true, .. } => FoundBy::Index,
             _ => FoundBy::Blob,
         }
-    }
-
-    /// Whether it speaks of the life cycle of the image.
-    pub fn is_lifecycle(&self) -> bool {
-        LIFECYCLE.iter().any(|word| self.artifact_type().contains(word))
     }
 
     /// Whether it is a signature. It is not verified.

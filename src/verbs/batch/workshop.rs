@@ -128,14 +128,7 @@ impl<'a> Workshop<'a> {
     }
 
     fn unlisted(&self, source: &Arc<Source>, digest: &Digest) -> Result<Option<Descriptor>> {
-        let reference = crate::read::Reference {
-            text: String::new(),
-            transport: None,
-            path: source.path.clone(),
-            name: None,
-            digest: Some(digest.clone()),
-            other_splits: Vec::new(),
-        };
+        let reference = crate::read::Reference::of_digest(&source.path, digest);
         match crate::read::locate_among(&reference, std::slice::from_ref(source), self.context.limits) {
             Ok(located) => Ok(Some(located.descriptor)),
             Err(error) if error.code() == Code::RefNotFound => Ok(None),

@@ -6,6 +6,7 @@ use super::Plan;
 use crate::core::fsys::shown;
 use crate::core::{Code, Digest, Error, Fact, Result};
 use crate::oci::Descriptor;
+use crate::plan::lifecycle::convention::is_statement;
 use crate::plan::lifecycle::field::{Field, Record, Value};
 use crate::plan::lifecycle::time::Moment;
 use crate::read::SourceKind;
@@ -74,7 +75,7 @@ fn left_behind(plan: &Plan, opened: &Opened, context: Context<'_>) -> Option<Str
         left.extend(
             found
                 .iter()
-                .filter(|referrer| !referrer.is_lifecycle())
+                .filter(|referrer| !is_statement(referrer.artifact_type()))
                 .map(|referrer| format!("{} {}", referrer.artifact_type(), referrer.descriptor.digest)),
         );
     }
