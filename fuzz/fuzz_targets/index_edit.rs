@@ -5,7 +5,7 @@
 //! Everything behind an empty line is the index.
 #![no_main]
 
-use airbase::core::{Code, Digest, Limits};
+use airbase::core::{Code, Digest, Error, Limits};
 use airbase::format::json::{Document, Node};
 use airbase::oci::RootIndex;
 use airbase::oci::annotation::REF_NAME;
@@ -19,7 +19,16 @@ fuzz_target!(|data: &[u8]| {
     let (edits, index) = text.split_once("\n\n").unwrap_or(("", text));
     let edits: Vec<IndexEdit> = edits.lines().take(8).filter_map(edit).collect();
     let before = Document::parse(index.as_bytes(), &LIMITS).map(Document::root);
-    let changed = match index_edit::apply(index, &edits, &LIMITS) {
+    let result = index_edit::apply(index, &edits, &LIMITS);
+    // Who has read the index gets the same.
+    let read = RootIndex::parse(index.as_bytes().to_vec(), &LIMITS);
+    if let Ok(read) = &read {
+        match (&result, index_edit::apply_to(read, &edits, &LIMITS)) {
+            (Ok(one), Ok(other)) => assert_eq!(*one, other),
+            (one, other) => assert_eq!(one.as_ref().err().map(Error::code), other.err().map(|error| error.code()), "{index}"),
+        }
+    }
+    let changed = match result {
         Err(error) => return assert!(error.code() != Code::Bug, "{error:?}"),
         Ok(changed) => changed,
     };
@@ -51,8 +60,8 @@ fuzz_target!(|data: &[u8]| {
         fulfilled(root, last, &after);
     }
     // An index that could be read can be read.
-    if RootIndex::parse(index.as_bytes(), &LIMITS).is_ok() {
-        assert!(RootIndex::parse(after.as_bytes(), &LIMITS).is_ok(), "{after}");
+    if read.is_ok() {
+        assert!(RootIndex::parse(after.clone().into_bytes(), &LIMITS).is_ok(), "{after}");
     }
     // What was done once is done.
     if let [only] = edits.as_slice() {

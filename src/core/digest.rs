@@ -61,7 +61,8 @@ impl Algorithm {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest {
     algorithm: Algorithm,
-    hex: Box<str>,
+    /// In full. Texts of one algorithm sort as their digits do.
+    text: Box<str>,
 }
 
 impl Digest {
@@ -79,23 +80,28 @@ impl Digest {
 
     /// The hexadecimal digits alone, which are also the name of the file under `blobs/<algorithm>/`.
     pub fn hex(&self) -> &str {
-        &self.hex
+        &self.text[self.algorithm.name().len() + 1..]
+    }
+
+    /// The whole text.
+    pub fn as_str(&self) -> &str {
+        &self.text
     }
 
     /// The first twelve digits with the algorithm, for people.
     pub fn short(&self) -> String {
-        format!("{}:{}", self.algorithm.name(), &self.hex[..12])
+        format!("{}:{}", self.algorithm.name(), &self.hex()[..12])
     }
 
     /// The path of the blob inside a layout, `blobs/<algorithm>/<hex>` (image-spec, image-layout.md, "Blobs").
     pub fn blob_path(&self) -> String {
-        format!("blobs/{}/{}", self.algorithm.name(), self.hex)
+        format!("blobs/{}/{}", self.algorithm.name(), self.hex())
     }
 
     /// The tag under which clients of registries without the referrers API look for referrers (distribution-spec,
     /// "Referrers Tag Schema").
     pub fn fallback_tag(&self) -> String {
-        format!("{}-{}", self.algorithm.name(), &self.hex[..64])
+        format!("{}-{}", self.algorithm.name(), &self.hex()[..64])
     }
 }
 
@@ -108,6 +114,10 @@ impl FromStr for Digest {
                 .found(Fact::new(text, "the document"))
                 .expected(Fact::new("sha256: and 64, or sha512: and 128, lower-case hexadecimal digits", "image-spec, descriptor.md"))
         };
+        // Nearly all are of this kind, and an index may have hundreds of thousands.
+        if text.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && is_lower_hex(hex)) {
+            return Ok(Self { algorithm: Algorithm::Sha256, text: text.into() });
+        }
         let (name, encoded) = text.split_once(':').ok_or_else(syntax)?;
         let well_formed_rest =
             !encoded.is_empty() && encoded.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'=' | b'_' | b'-'));
@@ -118,17 +128,16 @@ impl FromStr for Digest {
             return Err(Error::new(Code::DigestAlgorithmUnknown, format!("the digest algorithm {name} cannot be verified here"))
                 .found(Fact::new(text, "the document")));
         };
-        let lower_hex = encoded.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if encoded.len() != algorithm.hex_length() || !lower_hex {
+        if encoded.len() != algorithm.hex_length() || !is_lower_hex(encoded) {
             return Err(syntax());
         }
-        Ok(Self { algorithm, hex: encoded.into() })
+        Ok(Self { algorithm, text: text.into() })
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}", self.algorithm.name(), self.hex)
+        formatter.write_str(&self.text)
     }
 }
 
@@ -182,8 +191,8 @@ impl Hasher {
     /// The digest of everything added.
     pub fn finish(self) -> Digest {
         match self.state {
-            State::Sha256(state) => Digest { algorithm: Algorithm::Sha256, hex: hex(&state.finalize()) },
-            State::Sha512(state) => Digest { algorithm: Algorithm::Sha512, hex: hex(&state.finalize()) },
+            State::Sha256(state) => Digest { algorithm: Algorithm::Sha256, text: text(Algorithm::Sha256, &state.finalize()) },
+            State::Sha512(state) => Digest { algorithm: Algorithm::Sha512, text: text(Algorithm::Sha512, &state.finalize()) },
         }
     }
 }
@@ -194,9 +203,16 @@ impl fmt::Debug for Hasher {
     }
 }
 
-fn hex(bytes: &[u8]) -> Box<str> {
+/// Without a way out in the middle, so that many digits are looked at at once.
+fn is_lower_hex(text: &str) -> bool {
+    text.bytes().fold(true, |all, byte| all & (byte.is_ascii_digit() | matches!(byte, b'a'..=b'f')))
+}
+
+fn text(algorithm: Algorithm, bytes: &[u8]) -> Box<str> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
+    let mut text = String::with_capacity(algorithm.name().len() + 1 + algorithm.hex_length());
+    text.push_str(algorithm.name());
+    text.push(':');
     for byte in bytes {
         text.push(char::from(DIGITS[usize::from(byte >> 4)]));
         text.push(char::from(DIGITS[usize::from(byte & 15)]));

@@ -1,15 +1,20 @@
 //! Annotation keys: those of the specification (image-spec, annotations.md), those of others that must be recognised,
 //! and our own.
 
+use std::borrow::Cow;
+
 /// The annotations of a descriptor, sorted by key. A list, because an index may have a million of these, with three keys each: the
 /// smallest tree of the standard library takes half a kilobyte.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Annotations(Box<[(String, String)]>);
+pub struct Annotations(Box<[(Key, String)]>);
+
+/// Most keys of an index are the same few, and are not kept again for each entry.
+type Key = Cow<'static, str>;
 
 impl Annotations {
     /// The value of `key`.
     pub fn get(&self, key: &str) -> Option<&String> {
-        let position = self.0.binary_search_by(|(own, _)| own.as_str().cmp(key)).ok()?;
+        let position = self.0.binary_search_by(|(own, _)| own.as_ref().cmp(key)).ok()?;
         self.0.get(position).map(|(_, value)| value)
     }
 
@@ -19,19 +24,25 @@ impl Annotations {
     }
 
     /// Keys and values, sorted.
-    pub fn iter(&self) -> impl Iterator<Item = (&String, &String)> {
-        self.0.iter().map(|(key, value)| (key, value))
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &String)> {
+        self.0.iter().map(|(key, value)| (key.as_ref(), value))
     }
 
     /// As a map, such as documents have.
     pub fn to_map(&self) -> std::collections::BTreeMap<String, String> {
-        self.0.iter().cloned().collect()
+        self.0.iter().map(|(key, value)| (key.to_string(), value.clone())).collect()
     }
 }
 
 /// Keys stand once in a document that was read, so none is lost.
-impl From<Vec<(String, String)>> for Annotations {
-    fn from(mut pairs: Vec<(String, String)>) -> Self {
+impl<'a> FromIterator<(Cow<'a, str>, String)> for Annotations {
+    fn from_iter<T: IntoIterator<Item = (Cow<'a, str>, String)>>(pairs: T) -> Self {
+        const FREQUENT: [&str; 4] = [REF_NAME, CREATED, CONTAINERD_NAME, CONTAINERD_SUBJECT];
+        let own = |key: Cow<'a, str>| match FREQUENT.iter().find(|frequent| **frequent == key) {
+            Some(frequent) => Cow::Borrowed(*frequent),
+            None => Cow::Owned(key.into_owned()),
+        };
+        let mut pairs: Vec<(Key, String)> = pairs.into_iter().map(|(key, value)| (own(key), value)).collect();
         pairs.sort_unstable();
         Self(pairs.into())
     }
@@ -39,7 +50,7 @@ impl From<Vec<(String, String)>> for Annotations {
 
 impl PartialEq<std::collections::BTreeMap<String, String>> for Annotations {
     fn eq(&self, other: &std::collections::BTreeMap<String, String>) -> bool {
-        self.0.len() == other.len() && self.iter().eq(other.iter())
+        self.0.len() == other.len() && self.iter().eq(other.iter().map(|(key, value)| (key.as_str(), value)))
     }
 }
 

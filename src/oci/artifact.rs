@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::{Descriptor, Index, Manifest, Verified, document, media_type};
 use crate::core::{Code, Error, Fact, Limits, Result};
-use crate::format::json::{Kind, Text};
+use crate::format::json::Text;
 
 /// A document as one that refers to something.
 #[derive(Debug, Clone)]
@@ -66,19 +66,19 @@ impl Artifact {
                 .at(blob.digest())
                 .found(Fact::new(media_type, "the descriptor")));
         }
-        let text = Text::parse(blob.bytes(), limits)?;
-        let root = text.root().expect(Kind::Object, "the artifact manifest")?;
-        document::check_media_type(root, media_type)?;
+        let text = Text::parse(blob.bytes().to_vec(), limits)?;
+        let root = text.root().object("the artifact manifest")?;
+        document::check_media_type(&root, media_type)?;
         let mut findings = Vec::new();
         let word = |name: &str| root.get(name).and_then(crate::format::json::Node::as_str).map(std::borrow::Cow::into_owned);
         let content = match root.get("blobs") {
-            Some(_) => document::descriptors(root, "blobs", limits.layers, limits, &mut findings)?,
+            Some(_) => document::descriptors(&root, "blobs", limits.layers, limits, &mut findings)?,
             None => Vec::new(),
         };
         Ok(Self {
             media_type: media_type.to_owned(),
             artifact_type: word("artifactType"),
-            annotations: document::annotations(root, &mut findings)?,
+            annotations: document::annotations(&root, &mut findings)?,
             subject: root.get("subject").map(|node| Descriptor::parse(node, limits)).transpose()?,
             config: None,
             content,

@@ -4,7 +4,7 @@
 
 use super::annotation;
 use crate::core::{Code, Digest, Error, Limits, Result};
-use crate::format::json::{Document, Kind, Node, Value};
+use crate::format::json::{Document, Node, Value};
 
 /// The run image as the label describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,9 +88,8 @@ fn is_id(name: &str) -> bool {
 }
 
 fn object<'a>(node: Node<'a>, field: &str, known: &[&str]) -> Result<Node<'a>> {
-    let node = node.expect(Kind::Object, field)?;
     // The lifecycle is written in Go, and reads a variant as the key.
-    node.refuse_case_variants(known)?;
+    node.object(field)?.refuse_case_variants(known)?;
     Ok(node)
 }
 

@@ -51,14 +51,15 @@ impl Config {
     /// # Errors
     /// `json.*`, `digest.syntax`.
     pub fn parse(blob: &Verified, limits: &Limits) -> Result<Self> {
-        let text = Text::parse(blob.bytes(), limits)?;
-        let root = text.root().expect(Kind::Object, "the config")?;
+        let text = Text::parse(blob.bytes().to_vec(), limits)?;
+        let root = text.root().object("the config")?;
         root.refuse_case_variants(KNOWN)?;
         let mut findings = Vec::new();
         let mut labels = BTreeMap::new();
         if let Some(config) = root.get("config") {
-            config.expect(Kind::Object, "config")?.refuse_case_variants(KNOWN_CONFIG)?;
-            labels = document::string_map(config, "Labels", &mut findings)?;
+            let config = config.object("config")?;
+            config.refuse_case_variants(KNOWN_CONFIG)?;
+            labels = document::string_map(&config, "Labels", &mut findings)?;
         }
         let run_image = labels
             .get(annotation::BUILDPACKS_METADATA)
@@ -66,8 +67,9 @@ impl Config {
             .and_then(|label| RunImage::parse(label, limits).map_err(|error| error.finding().message.clone()).transpose());
         let mut diff_ids = Vec::new();
         if let Some(rootfs) = root.get("rootfs") {
-            rootfs.expect(Kind::Object, "rootfs")?.refuse_case_variants(&["type", "diff_ids"])?;
-            for node in document::list(rootfs, "diff_ids", &mut findings)? {
+            let rootfs = rootfs.object("rootfs")?;
+            rootfs.refuse_case_variants(&["type", "diff_ids"])?;
+            for node in document::list(&rootfs, "diff_ids", &mut findings)? {
                 let text = node.expect(Kind::String, "a diffID")?.as_str().unwrap_or_default();
                 if diff_ids.len() >= limits.layers {
                     return Err(too_many_layers("the config has too many diffIDs", limits));
@@ -81,7 +83,7 @@ impl Config {
             }
         }
         Ok(Self {
-            platform: Platform::of(root),
+            platform: Platform::of(text.root()),
             created: root.get("created").and_then(Node::as_str).map(Into::into),
             diff_ids,
             labels,

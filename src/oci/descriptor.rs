@@ -91,9 +91,7 @@ impl Descriptor {
             for (key, value) in map.expect(Kind::Object, "annotations")?.members() {
                 // A value that is not text is ignored here and reported by fsck.
                 match value.as_str() {
-                    Some(value) => {
-                        annotations.push((key.into_owned(), value.into_owned()));
-                    }
+                    Some(value) => annotations.push((key, value.into_owned())),
                     None => odd_annotations = true,
                 }
             }
@@ -122,7 +120,7 @@ impl Descriptor {
             size,
             platform: member("platform").and_then(Platform::of),
             artifact_type: text("artifactType")?,
-            annotations: annotations.into(),
+            annotations: annotations.into_iter().collect(),
             odd_annotations,
             urls: member("urls").map(|list| list.items().filter_map(Node::as_str).map(Into::into).collect()).unwrap_or_default(),
             data,

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::Descriptor;
 use crate::core::{Code, Error, Fact, Finding, Limits, Result};
-use crate::format::json::{Kind, Node};
+use crate::format::json::{Kind, Node, Object};
 
 /// Refuses a document whose own `mediaType` is not the one that the descriptor promised (CVE-2021-41190).
-pub(super) fn check_media_type(root: Node<'_>, promised: &str) -> Result<()> {
+pub(super) fn check_media_type(root: &Object<'_>, promised: &str) -> Result<()> {
     match root.get("mediaType") {
         None => Ok(()),
         Some(node) => {
@@ -23,7 +23,7 @@ pub(super) fn check_media_type(root: Node<'_>, promised: &str) -> Result<()> {
 }
 
 /// Reports a `schemaVersion` that is not 2.
-pub(super) fn check_schema_version(root: Node<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn check_schema_version(root: &Object<'_>, findings: &mut Vec<Finding>) {
     let version = root.get("schemaVersion");
     if version.map(Node::raw) != Some("2") {
         findings.push(
@@ -35,12 +35,12 @@ pub(super) fn check_schema_version(root: Node<'_>, findings: &mut Vec<Finding>) 
 }
 
 /// The text annotations of `root`; a value that is not text is reported.
-pub(super) fn annotations(root: Node<'_>, findings: &mut Vec<Finding>) -> Result<BTreeMap<String, String>> {
+pub(super) fn annotations(root: &Object<'_>, findings: &mut Vec<Finding>) -> Result<BTreeMap<String, String>> {
     string_map(root, "annotations", findings)
 }
 
 /// The member `name` of `root` as a map of texts; a value that is not text is reported.
-pub(super) fn string_map(root: Node<'_>, name: &str, findings: &mut Vec<Finding>) -> Result<BTreeMap<String, String>> {
+pub(super) fn string_map(root: &Object<'_>, name: &str, findings: &mut Vec<Finding>) -> Result<BTreeMap<String, String>> {
     let mut map = BTreeMap::new();
     if let Some(node) = root.get(name) {
         for (key, value) in node.expect(Kind::Object, name)?.members() {
@@ -60,24 +60,24 @@ pub(super) fn string_map(root: Node<'_>, name: &str, findings: &mut Vec<Finding>
 
 /// The list `name` of `root`, which the specification requires: null and absent are empty, and reported. An `index.json` whose
 /// list of manifests has lost its name is as empty as one that lost its bytes.
-pub(super) fn list<'a>(root: Node<'a>, name: &str, findings: &mut Vec<Finding>) -> Result<impl Iterator<Item = Node<'a>> + use<'a>> {
-    match root.get_or_null(name) {
+pub(super) fn list<'a>(root: &Object<'a>, name: &str, findings: &mut Vec<Finding>) -> Result<impl Iterator<Item = Node<'a>> + use<'a>> {
+    let list = match root.get_or_null(name) {
         Some(node) if node.kind() == Kind::Null => {
             findings.push(Finding::new(Code::DocNullArray, format!("{name} is null")));
-            Ok(node.items())
+            None
         }
-        Some(node) => Ok(node.expect(Kind::Array, name)?.items()),
+        Some(node) => Some(node.expect(Kind::Array, name)?),
         None => {
             findings.push(Finding::new(Code::DocNullArray, format!("{name} is missing")));
-            // An iterator over nothing: items of a value that is no list.
-            Ok(root.items())
+            None
         }
-    }
+    };
+    Ok(list.into_iter().flat_map(Node::items))
 }
 
 /// The descriptors of the list `name`, no more than `most`.
 pub(super) fn descriptors(
-    root: Node<'_>,
+    root: &Object<'_>,
     name: &str,
     most: usize,
     limits: &Limits,

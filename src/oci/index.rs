@@ -1,10 +1,11 @@
 //! Image indexes (image-spec, image-index.md), and the root of a layout, `index.json` (image-layout.md).
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::{Descriptor, Verified, document, manifest::ambiguous, media_type};
 use crate::core::{Code, Error, Fact, Finding, Limits, Result};
-use crate::format::json::{Kind, Node, Text};
+use crate::format::json::{Node, Text};
 
 const KNOWN: &[&str] = &["schemaVersion", "mediaType", "artifactType", "manifests", "subject", "annotations", "config", "layers"];
 
@@ -32,20 +33,20 @@ impl Index {
     /// # Errors
     /// `json.*`, `doc.ambiguous`, `doc.media_type_mismatch`, `descriptor.*`, `graph.too_many`.
     pub fn parse(blob: &Verified, media_type: &str, limits: &Limits) -> Result<Self> {
-        let text = Text::parse(blob.bytes(), limits)?;
-        let root = text.root().expect(Kind::Object, "the index")?;
+        let text = Text::parse(blob.bytes().to_vec(), limits)?;
+        let root = text.root().object("the index")?;
         root.refuse_case_variants(KNOWN)?;
         if let Some(field) = ["layers", "config"].into_iter().find(|field| root.get_or_null(field).is_some()) {
             return Err(ambiguous("an index", field));
         }
-        document::check_media_type(root, media_type)?;
+        document::check_media_type(&root, media_type)?;
         let mut findings = Vec::new();
-        document::check_schema_version(root, &mut findings);
+        document::check_schema_version(&root, &mut findings);
         Ok(Self {
-            manifests: document::descriptors(root, "manifests", limits.index_entries, limits, &mut findings)?,
+            manifests: document::descriptors(&root, "manifests", limits.index_entries, limits, &mut findings)?,
             subject: root.get("subject").map(|node| Descriptor::parse(node, limits)).transpose()?,
             artifact_type: root.get("artifactType").and_then(Node::as_str).map(Into::into),
-            annotations: document::annotations(root, &mut findings)?,
+            annotations: document::annotations(&root, &mut findings)?,
             findings,
             media_type: media_type.to_owned(),
             text,
@@ -66,6 +67,8 @@ pub struct RootIndex {
     /// What is odd about it.
     pub findings: Vec<Finding>,
     text: Text,
+    /// Where in the text the list of entries stands, if it does and all of them can be read.
+    list: Option<Range<usize>>,
 }
 
 impl RootIndex {
@@ -73,16 +76,17 @@ impl RootIndex {
     ///
     /// # Errors
     /// `layout.index.truncated`, `json.*`, `doc.ambiguous`, `doc.media_type_mismatch`, `graph.too_many`.
-    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self> {
+    pub fn parse(bytes: Vec<u8>, limits: &Limits) -> Result<Self> {
+        let length = bytes.len();
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Err(truncated(Fact::new("nothing", "index.json")));
         }
         let text = Text::parse(bytes, limits).map_err(|error| {
             let at_the_end =
                 error.code() == Code::JsonSyntax && error.finding().found.as_ref().is_some_and(|fact| fact.value.starts_with("the end"));
-            if at_the_end { truncated(Fact::new(format!("{} bytes that stop in the middle", bytes.len()), "index.json")) } else { error }
+            if at_the_end { truncated(Fact::new(format!("{length} bytes that stop in the middle"), "index.json")) } else { error }
         })?;
-        let root = text.root().expect(Kind::Object, "index.json")?;
+        let root = text.root().object("index.json")?;
         root.refuse_case_variants(KNOWN)?;
         if let Some(field) = ["layers", "config"].into_iter().find(|field| root.get_or_null(field).is_some()) {
             return Err(ambiguous("an index", field));
@@ -95,10 +99,11 @@ impl RootIndex {
                 .found(Fact::new(own, "mediaType inside index.json")));
         }
         let mut findings = Vec::new();
-        document::check_schema_version(root, &mut findings);
-        document::annotations(root, &mut findings)?;
+        document::check_schema_version(&root, &mut findings);
+        document::annotations(&root, &mut findings)?;
         let mut manifests = Vec::new();
-        for (number, node) in document::list(root, "manifests", &mut findings)?.enumerate() {
+        let mut whole = true;
+        for (number, node) in document::list(&root, "manifests", &mut findings)?.enumerate() {
             if number >= limits.index_entries {
                 return Err(Error::new(Code::GraphTooMany, "index.json has too many entries")
                     .expected(Fact::new(format!("at most {}", limits.index_entries), "the limits")));
@@ -107,17 +112,31 @@ impl RootIndex {
                 Ok(descriptor) => manifests.push(descriptor),
                 // Unregistered algorithms are legal; such an entry is kept and cannot be verified.
                 Err(error) if error.code() == Code::DigestAlgorithmUnknown => {
+                    whole = false;
                     findings.push(error.at(format!("index.json, entry {number}")).into());
                 }
                 Err(error) => return Err(error.at(format!("index.json, entry {number}"))),
             }
         }
-        Ok(Self { manifests, findings, text })
+        let list = root.get("manifests").filter(|_| whole).map(|list| text.place(list));
+        Ok(Self { manifests, findings, text, list })
+    }
+
+    /// Where in the text the list of entries stands, with its brackets; `None` if there is none, or an entry in it is not among
+    /// [`RootIndex::manifests`].
+    pub fn list(&self) -> Option<Range<usize>> {
+        self.list.clone()
     }
 
     /// The document.
     pub fn root(&self) -> Node<'_> {
         self.text.root()
+    }
+
+    /// Whether it was read from just this.
+    pub fn says(&self, bytes: &[u8]) -> bool {
+        // Mostly it is its own text that is asked for, which need not be compared.
+        std::ptr::eq(self.text().as_bytes(), bytes) || self.text().as_bytes() == bytes
     }
 
     /// The whole text.

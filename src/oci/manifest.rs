@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Descriptor, Verified, document, media_type};
 use crate::core::{Code, Error, ExitClass, Fact, Finding, Limits, Result, Severity};
-use crate::format::json::{Kind, Node, Text};
+use crate::format::json::{Node, Text};
 
 const KNOWN: &[&str] = &["schemaVersion", "mediaType", "artifactType", "config", "layers", "subject", "annotations", "manifests"];
 
@@ -34,17 +34,17 @@ impl Manifest {
     /// # Errors
     /// `json.*`, `doc.ambiguous`, `doc.media_type_mismatch`, `descriptor.*`, `image.layer_count`.
     pub fn parse(blob: &Verified, media_type: &str, limits: &Limits) -> Result<Self> {
-        let text = Text::parse(blob.bytes(), limits)?;
-        let root = text.root().expect(Kind::Object, "the manifest")?;
+        let text = Text::parse(blob.bytes().to_vec(), limits)?;
+        let root = text.root().object("the manifest")?;
         root.refuse_case_variants(KNOWN)?;
         if root.get_or_null("manifests").is_some() {
             return Err(ambiguous("a manifest", "manifests"));
         }
-        document::check_media_type(root, media_type)?;
+        document::check_media_type(&root, media_type)?;
         let mut findings = Vec::new();
-        document::check_schema_version(root, &mut findings);
+        document::check_schema_version(&root, &mut findings);
         let config = root.get("config").ok_or_else(|| Error::new(Code::DescriptorIncomplete, "the manifest names no config"))?;
-        let layers = document::descriptors(root, "layers", limits.layers, limits, &mut findings).map_err(|error| {
+        let layers = document::descriptors(&root, "layers", limits.layers, limits, &mut findings).map_err(|error| {
             if error.code() == Code::GraphTooMany { too_many_layers("the image has too many layers", limits) } else { error }
         })?;
         Ok(Self {
@@ -52,7 +52,7 @@ impl Manifest {
             layers,
             subject: root.get("subject").map(|node| Descriptor::parse(node, limits)).transpose()?,
             artifact_type: root.get("artifactType").and_then(Node::as_str).map(Into::into),
-            annotations: document::annotations(root, &mut findings)?,
+            annotations: document::annotations(&root, &mut findings)?,
             findings,
             media_type: media_type.to_owned(),
             text,

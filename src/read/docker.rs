@@ -43,13 +43,8 @@ fn items(members: &Members, limits: &Limits) -> Result<Vec<Item>> {
     }
     let mut items = Vec::new();
     for node in document.root().items() {
-        node.expect(Kind::Object, "an item of manifest.json")?.refuse_case_variants(&[
-            "Config",
-            "RepoTags",
-            "Layers",
-            "LayerSources",
-            "Parent",
-        ])?;
+        let node = node.object("an item of manifest.json")?;
+        node.refuse_case_variants(&["Config", "RepoTags", "Layers", "LayerSources", "Parent"])?;
         let texts = |name: &str| -> Result<Vec<String>> {
             let Some(list) = node.get(name) else { return Ok(Vec::new()) };
             let texts = list.expect(Kind::Array, name)?.items().map(|item| item.expect(Kind::String, name));
@@ -162,7 +157,7 @@ fn stored_layer(region: &Region, diff_id: &Digest, blobs: &mut HashMap<Digest, R
 /// # Errors
 /// `archive.views_disagree`, and what a document is refused for.
 pub(super) fn compare(members: &Members, archive: &dyn Container, limits: &Limits) -> Result<()> {
-    let index = RootIndex::parse(&archive.index()?, limits)?;
+    let index = RootIndex::parse(archive.index()?, limits)?;
     for item in items(members, limits)? {
         // A sparse hybrid may lack the config; then docker cannot load it either.
         let Ok((config, _)) = read_config(members, &item.config, limits) else { continue };

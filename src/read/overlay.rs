@@ -32,7 +32,7 @@ impl Overlay {
     /// # Errors
     /// None that a caller can cause.
     pub fn into_source(self, path: &Path, limits: &Limits) -> Result<Arc<Source>> {
-        let index = RootIndex::parse(EMPTY, limits)?;
+        let index = RootIndex::parse(EMPTY.to_vec(), limits)?;
         Ok(Arc::new(Source::of(path, index, Box::new(self))))
     }
 }

@@ -7,7 +7,7 @@ use crate::core::fsys::{Directory, File, ReadAt, Region, shown};
 use crate::core::{Code, Digest, Error, Fact, Result};
 use crate::oci::media_type::Compression;
 use crate::oci::{Descriptor, Verified};
-use crate::read::{Reference, Source, Transport};
+use crate::read::{Reference, Source, SourceKind, Transport};
 use crate::write::{Committed, Content, IndexEdit, Payload};
 
 use super::Context;
@@ -215,7 +215,10 @@ pub(super) fn write(
     match output {
         Output::Layout(path) => {
             payloads.append(&mut layers);
-            let layout = crate::write::Layout::open_or_create(path, layout_options(context))?;
+            let mut layout = crate::write::Layout::open_or_create(path, layout_options(context))?;
+            if let Some(input) = cargo.inputs.iter().find(|input| input.path == *path && input.kind() == SourceKind::Layout) {
+                layout = layout.knowing(&input.index);
+            }
             let edits: Vec<IndexEdit> =
                 entries.iter().map(|(name, descriptor)| IndexEdit::Put { name: name.clone(), descriptor: descriptor.clone() }).collect();
             if cargo.wishes.is_empty() {

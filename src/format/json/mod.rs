@@ -34,12 +34,11 @@ impl<'a> Document<'a> {
     /// # Errors
     /// `json.encoding`, `json.syntax`, `json.duplicate_key`, `json.trailing`, `json.depth`.
     pub fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self> {
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            Error::new(Code::JsonEncoding, "the document is not UTF-8")
-                .found(Fact::new(format!("an invalid byte at offset {}", error.valid_up_to()), "the document"))
-        })?;
-        let root = scan::validate(text, limits.json_depth)?;
-        Ok(Self { root: Node { text: root } })
+        Self::of(std::str::from_utf8(bytes).map_err(encoding)?, limits)
+    }
+
+    fn of(text: &'a str, limits: &Limits) -> Result<Self> {
+        Ok(Self { root: Node { text: scan::validate(text, limits.json_depth)? } })
     }
 
     /// The value.
@@ -48,21 +47,27 @@ impl<'a> Document<'a> {
     }
 }
 
+fn encoding(error: std::str::Utf8Error) -> Error {
+    Error::new(Code::JsonEncoding, "the document is not UTF-8")
+        .found(Fact::new(format!("an invalid byte at offset {}", error.valid_up_to()), "the document"))
+}
+
 /// A validated document that owns its text, for values that outlive the bytes they came from.
 #[derive(Debug, Clone)]
 pub struct Text {
-    text: Arc<str>,
+    // Not an `Arc<str>`, which would be made by copying hundreds of megabytes.
+    text: Arc<String>,
     root: Range<usize>,
 }
 
 impl Text {
     /// Validates and keeps `bytes`; see [`Document::parse`].
-    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self> {
-        let document = Document::parse(bytes, limits)?;
-        // Validation proved that the bytes are UTF-8.
-        let text = std::str::from_utf8(bytes).unwrap_or_default();
-        let start = document.root().offset_in(text);
-        Ok(Self { text: text.into(), root: start..start + document.root().raw().len() })
+    pub fn parse(bytes: Vec<u8>, limits: &Limits) -> Result<Self> {
+        let text = String::from_utf8(bytes).map_err(|error| encoding(error.utf8_error()))?;
+        let root = Document::of(&text, limits)?.root();
+        let start = root.offset_in(&text);
+        let root = start..start + root.raw().len();
+        Ok(Self { text: Arc::new(text), root })
     }
 
     /// The value.
@@ -77,15 +82,20 @@ impl Text {
 
     /// The text of a value of this document, without a copy of it.
     pub fn excerpt(&self, node: Node<'_>) -> Excerpt {
+        Excerpt { text: Arc::clone(&self.text), range: self.place(node) }
+    }
+
+    /// Where in the whole text a value of this document stands.
+    pub fn place(&self, node: Node<'_>) -> Range<usize> {
         let from = node.offset_in(&self.text);
-        Excerpt { text: Arc::clone(&self.text), range: from..from + node.raw().len() }
+        from..from + node.raw().len()
     }
 }
 
 /// A part of a text that others share: an index has tens of thousands of entries, and each keeps its own words.
 #[derive(Clone)]
 pub struct Excerpt {
-    text: Arc<str>,
+    text: Arc<String>,
     range: Range<usize>,
 }
 
@@ -99,7 +109,7 @@ impl std::ops::Deref for Excerpt {
 
 impl From<String> for Excerpt {
     fn from(text: String) -> Self {
-        Self { range: 0..text.len(), text: text.into() }
+        Self { range: 0..text.len(), text: Arc::new(text) }
     }
 }
 
@@ -224,22 +234,53 @@ impl<'a> Node<'a> {
             .found(Fact::new(self.kind().name(), "the document")))
     }
 
-    /// Refuses an object that has a key which differs from one of `known` only in case.
+    /// The members of an object, found in one walk; `field` names it in the error.
     ///
     /// # Errors
-    /// `json.case_variant`.
-    pub fn refuse_case_variants(self, known: &[&str]) -> Result<()> {
-        for (key, _) in self.members() {
-            if let Some(name) = known.iter().find(|name| **name != key && name.eq_ignore_ascii_case(&key)) {
-                return Err(case_variant(&key, name));
-            }
-        }
-        Ok(())
+    /// `json.type`.
+    pub fn object(self, field: &str) -> Result<Object<'a>> {
+        Ok(Object { members: self.expect(Kind::Object, field)?.members().collect() })
     }
 
     /// Where the text of this value begins inside `document`, which must be the text that it was parsed from.
     pub fn offset_in(self, document: &str) -> usize {
         (self.text.as_ptr() as usize).saturating_sub(document.as_ptr() as usize)
+    }
+}
+
+/// The members of an object. Each question to a [`Node`] walks over its text, and that of an index may have hundreds of megabytes.
+#[derive(Debug, Clone)]
+pub struct Object<'a> {
+    members: Vec<(Cow<'a, str>, Node<'a>)>,
+}
+
+impl<'a> Object<'a> {
+    /// The members in their order.
+    pub fn members(&self) -> impl Iterator<Item = (&str, Node<'a>)> {
+        self.members.iter().map(|(key, value)| (&**key, *value))
+    }
+
+    /// The member called `name`, unless it is absent or null.
+    pub fn get(&self, name: &str) -> Option<Node<'a>> {
+        self.get_or_null(name).filter(|node| node.kind() != Kind::Null)
+    }
+
+    /// The member called `name`, null included.
+    pub fn get_or_null(&self, name: &str) -> Option<Node<'a>> {
+        self.members.iter().find(|(key, _)| key == name).map(|(_, value)| *value)
+    }
+
+    /// Refuses a key that differs from one of `known` only in case.
+    ///
+    /// # Errors
+    /// `json.case_variant`.
+    pub fn refuse_case_variants(&self, known: &[&str]) -> Result<()> {
+        for (key, _) in &self.members {
+            if let Some(name) = known.iter().find(|name| **name != key && name.eq_ignore_ascii_case(key)) {
+                return Err(case_variant(key, name));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ const MEMBERS_COMPARED_PAIRWISE: usize = 16;
 
 /// Validates `text` and gives the text of its one value.
 pub(super) fn validate(text: &str, depth: usize) -> Result<&str> {
-    let mut scanner = Scanner { text, at: 0, depth };
+    let mut scanner = Scanner { text, at: 0, depth, keys: Vec::new() };
     if text.starts_with('\u{feff}') {
         return Err(Error::new(Code::JsonEncoding, "the document starts with a byte order mark"));
     }
@@ -31,6 +31,9 @@ struct Scanner<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+    /// The keys of all objects that are open, those of the innermost one last: an index has a hundred thousand objects, and a list
+    /// for each would cost as much as reading them.
+    keys: Vec<Cow<'a, str>>,
 }
 
 impl<'a> Scanner<'a> {
@@ -85,7 +88,7 @@ impl<'a> Scanner<'a> {
     fn object(&mut self) -> Result<()> {
         self.advance(1);
         self.whitespace();
-        let mut keys = Keys::default();
+        let mut keys = Keys { first: self.keys.len(), many: None };
         if self.peek() == Some(b'}') {
             self.advance(1);
             return Ok(());
@@ -96,7 +99,7 @@ impl<'a> Scanner<'a> {
             }
             let at = self.at;
             let key = self.string()?;
-            if let Some(key) = keys.add(unescape(key)) {
+            if let Some(key) = keys.add(unescape(key), &mut self.keys) {
                 return Err(Error::new(Code::JsonDuplicateKey, format!("the key {key:?} stands twice in one object"))
                     .found(Fact::new(format!("the second one at offset {at}"), "the document")));
             }
@@ -112,6 +115,7 @@ impl<'a> Scanner<'a> {
                 Some(b',') => self.advance(1),
                 Some(b'}') => {
                     self.advance(1);
+                    self.keys.truncate(keys.first);
                     return Ok(());
                 }
                 _ => return Err(self.syntax("a comma or }")),
@@ -189,6 +193,7 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         self.advance(1);
         loop {
+            self.at = plain(self.text.as_bytes(), self.at);
             match self.peek() {
                 None => return Err(self.syntax("the end of a string")),
                 Some(b'"') => {
@@ -196,8 +201,7 @@ impl<'a> Scanner<'a> {
                     return Ok(self.text.get(start..self.at).unwrap_or_default());
                 }
                 Some(b'\\') => self.escape()?,
-                Some(byte) if byte < 0x20 => return Err(self.syntax("no control character in a string")),
-                Some(_) => self.advance(1),
+                Some(_) => return Err(self.syntax("no control character in a string")),
             }
         }
     }
@@ -248,26 +252,28 @@ impl<'a> Scanner<'a> {
 }
 
 /// The keys of one object; most objects are too small to be worth a set.
-#[derive(Default)]
 struct Keys<'a> {
-    few: Vec<Cow<'a, str>>,
-    many: HashSet<Cow<'a, str>>,
+    /// Where its keys begin among those of all open objects.
+    first: usize,
+    many: Option<HashSet<Cow<'a, str>>>,
 }
 
 impl<'a> Keys<'a> {
     /// Adds a key; gives it back if it was there already.
-    fn add(&mut self, key: Cow<'a, str>) -> Option<String> {
-        if self.many.is_empty() && self.few.len() < MEMBERS_COMPARED_PAIRWISE {
-            if self.few.contains(&key) {
-                return Some(key.into_owned());
-            }
-            self.few.push(key);
-            return None;
+    fn add(&mut self, key: Cow<'a, str>, open: &mut Vec<Cow<'a, str>>) -> Option<String> {
+        if let Some(many) = &mut self.many {
+            return many.replace(key).map(Cow::into_owned);
         }
-        if self.many.is_empty() {
-            self.many.extend(self.few.drain(..));
+        let own = open.get(self.first..).unwrap_or_default();
+        if own.contains(&key) {
+            return Some(key.into_owned());
         }
-        self.many.replace(key).map(std::borrow::Cow::into_owned)
+        let several = own.len() >= MEMBERS_COMPARED_PAIRWISE;
+        open.push(key);
+        if several {
+            self.many = Some(open.drain(self.first..).collect());
+        }
+        None
     }
 }
 
@@ -346,17 +352,34 @@ fn value_end(text: &str, at: usize) -> usize {
     }
 }
 
-/// Most of a document is strings, and most of those have no escapes.
 fn string_end(bytes: &[u8], at: usize) -> usize {
-    let mut position = at.saturating_add(1);
-    while let Some(found) = bytes.get(position..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
-        position = position.saturating_add(found);
-        if bytes.get(position) == Some(&b'"') {
-            return position.saturating_add(1);
-        }
-        position = position.saturating_add(2);
+    let mut position = plain(bytes, at.saturating_add(1));
+    while bytes.get(position) == Some(&b'\\') {
+        position = plain(bytes, position.saturating_add(2));
     }
-    bytes.len()
+    position.saturating_add(1).min(bytes.len())
+}
+
+/// Where, from `at` on, the first byte of a string is that is not just itself: a quote, a backslash, a control character. Most of a
+/// document is strings of a few dozen bytes, so eight are looked at at once.
+fn plain(bytes: &[u8], at: usize) -> usize {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * EACH;
+    // Of each byte of `word`, whether it is less than `bound`, which is at most 128. Above a byte that is, a bit may be set in error.
+    let less = |word: u64, bound: u64| word.wrapping_sub(EACH.wrapping_mul(bound)) & !word & HIGH;
+    let is = |word: u64, byte: u8| less(word ^ EACH.wrapping_mul(u64::from(byte)), 1);
+    let rest = bytes.get(at..).unwrap_or_default();
+    let (words, tail) = rest.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = less(word, 0x20) | is(word, b'"') | is(word, b'\\');
+        if found != 0 {
+            return at.saturating_add(number.saturating_mul(8)).saturating_add((found.trailing_zeros() / 8) as usize);
+        }
+    }
+    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    let before = tail.iter().position(special).unwrap_or(tail.len());
+    bytes.len().saturating_sub(tail.len()).saturating_add(before)
 }
 
 fn skip(text: &str, mut at: usize) -> usize {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use super::candidates::Candidates;
 use super::{Fallback, Found, Listed, Referrer, Tag};
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::json::{Node, Text};
-use crate::oci::{Artifact, Descriptor, Index, annotation, artifact, media_type};
+use crate::oci::{Artifact, Descriptor, Index, artifact, media_type};
 use crate::read::Source;
 
 /// How thoroughly is looked.
@@ -20,55 +21,20 @@ pub enum Scope {
     Thorough,
 }
 
-/// The entries of a source by what they may refer to.
+/// Finds the referrers of one subject after another.
 #[derive(Debug)]
 pub struct Lookup<'a> {
     source: Arc<Source>,
     limits: &'a Limits,
-    hinted: BTreeMap<Digest, Vec<usize>>,
-    tags: BTreeMap<String, Vec<usize>>,
-    responses: BTreeMap<Digest, Vec<usize>>,
-    /// Entries that must be read to know; they are, when the first question is asked.
-    unread: Vec<usize>,
+    candidates: Arc<Candidates>,
+    /// What the entries refer to that must be read to know; they are, when the first question is asked.
     read: OnceLock<BTreeMap<Digest, Vec<usize>>>,
 }
 
 impl<'a> Lookup<'a> {
     /// Gets ready; nothing is read yet.
     pub fn new(source: &Arc<Source>, scope: Scope, limits: &'a Limits) -> Self {
-        let mut lookup = Self {
-            source: Arc::clone(source),
-            limits,
-            hinted: BTreeMap::new(),
-            tags: BTreeMap::new(),
-            responses: BTreeMap::new(),
-            unread: Vec::new(),
-            read: OnceLock::new(),
-        };
-        for (position, entry) in source.index.manifests.iter().enumerate() {
-            if let Some(tag) = entry.names().find_map(Tag::parse) {
-                lookup.tags.entry(tag.tag.to_owned()).or_default().push(position);
-                continue;
-            }
-            if !artifact::may_refer(&entry.media_type) {
-                continue;
-            }
-            if let Some(subject) = entry.lists_referrers_of() {
-                lookup.responses.entry(subject).or_default().push(position);
-                continue;
-            }
-            if scope == Scope::Quick {
-                if let Some(subject) = hint(entry) {
-                    lookup.hinted.entry(subject).or_default().push(position);
-                    continue;
-                }
-                if !entry.is_artifact() && (entry.name().is_some() || entry.platform.is_some()) {
-                    continue;
-                }
-            }
-            lookup.unread.push(position);
-        }
-        lookup
+        Self { source: Arc::clone(source), limits, candidates: source.candidates(scope), read: OnceLock::new() }
     }
 
     /// Reads a manifest that nothing lists, if it refers to anything.
@@ -77,7 +43,7 @@ impl<'a> Lookup<'a> {
     /// Those of reading the document.
     pub fn unlisted(&self, digest: &Digest) -> Result<Option<Referrer>> {
         let Some(document) = self.source.document_by_digest(digest, self.limits)? else { return Ok(None) };
-        let text = Text::parse(document.bytes(), self.limits)?;
+        let text = Text::parse(document.bytes().to_vec(), self.limits)?;
         let media_type = text.root().get("mediaType").and_then(Node::as_str).unwrap_or_else(|| media_type::OCI_MANIFEST.into());
         if text.root().get("subject").is_none() || !artifact::may_refer(&media_type) {
             return Ok(None);
@@ -88,10 +54,13 @@ impl<'a> Lookup<'a> {
 
     /// Every digest that an entry of its own refers to, and every fallback tag: what may have referrers.
     pub fn subjects(&self) -> (Vec<Digest>, Vec<String>) {
-        let mut digests: Vec<Digest> = self.hinted.keys().chain(self.read().keys()).chain(self.responses.keys()).cloned().collect();
+        let Candidates { hinted, tags, responses, .. } = &*self.candidates;
+        let mut digests: Vec<Digest> = hinted.keys().chain(self.read().keys()).chain(responses.keys()).cloned().collect();
         digests.sort();
         digests.dedup();
-        (digests, self.tags.keys().cloned().collect())
+        let mut tags: Vec<String> = tags.keys().map(ToString::to_string).collect();
+        tags.sort();
+        (digests, tags)
     }
 
     /// Who refers to `subject`, each once. What cannot be read or is not so is a finding, and so is a subject that is described
@@ -107,12 +76,12 @@ impl<'a> Lookup<'a> {
     /// As [`Lookup::of`], where only the digest of the subject is known.
     pub fn of_digest(&self, subject: &Digest) -> Found {
         let mut found = Found::default();
-        let own = self.hinted.get(subject).into_iter().chain(self.read().get(subject)).flatten();
+        let own = self.candidates.hinted.get(subject).into_iter().chain(self.read().get(subject)).flatten();
         for entry in own.filter_map(|position| self.entry(*position)) {
             let names = entry.names().map(str::to_owned).collect();
             self.add(subject, entry, Listed { entry: true, names, ..Listed::default() }, &mut found);
         }
-        for entry in self.responses.get(subject).into_iter().flatten().filter_map(|position| self.entry(*position)) {
+        for entry in self.candidates.responses.get(subject).into_iter().flatten().filter_map(|position| self.entry(*position)) {
             let index = self.source.document(entry, self.limits).and_then(|blob| Index::parse(&blob, &entry.media_type, self.limits));
             match index {
                 Err(error) => found.findings.push(error.into_finding().at(&entry.digest)),
@@ -123,7 +92,7 @@ impl<'a> Lookup<'a> {
                 }
             }
         }
-        for position in self.tags.get(&subject.fallback_tag()).into_iter().flatten() {
+        for position in self.candidates.tags.get(subject.fallback_tag().as_str()).into_iter().flatten() {
             let Some((entry, name)) = self.entry(*position).and_then(|entry| Some((entry, entry.name()?))) else { continue };
             match Tag::parse(name).and_then(|tag| tag.ending) {
                 Some(ending) => self.tagged(entry, name, ending, &mut found),
@@ -140,7 +109,7 @@ impl<'a> Lookup<'a> {
     fn read(&self) -> &BTreeMap<Digest, Vec<usize>> {
         self.read.get_or_init(|| {
             let mut subjects: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
-            for position in &self.unread {
+            for position in &self.candidates.unread {
                 // What cannot be read refers to nothing that anybody could know; `fsck` reports it.
                 let Some(Ok(referrer)) = self.entry(*position).map(|entry| read(&self.source, entry, self.limits)) else { continue };
                 if let Some(subject) = referrer.artifact.subject {
@@ -231,11 +200,6 @@ impl<'a> Lookup<'a> {
         referrer.listed = Listed { mirrored: listed.fallback && mirrors(entry, &referrer), ..listed };
         found.referrers.push(referrer);
     }
-}
-
-/// What an entry says that it refers to.
-fn hint(entry: &Descriptor) -> Option<Digest> {
-    entry.annotations.get(annotation::CONTAINERD_SUBJECT)?.parse().ok()
 }
 
 /// Reads what an entry leads to, whatever the entry says of its size and media type.

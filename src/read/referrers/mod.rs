@@ -13,14 +13,16 @@
 //!
 //! A list proves nothing: whether a manifest refers to an image stands in the manifest, which is read and hashed each time.
 //!
-//! [`Lookup`] finds them, [`Referrer`] is one of them.
+//! `candidates` sorts the entries of an index, [`Lookup`] finds them, [`Referrer`] is one of them.
 
+mod candidates;
 mod lookup;
 mod tag;
 
 use crate::core::Finding;
 use crate::oci::{Artifact, Descriptor, Verified};
 
+pub(super) use candidates::Candidates;
 pub use lookup::{Lookup, Scope};
 pub use tag::{Tag, is_referrer_tag};
 

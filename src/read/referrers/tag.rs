@@ -15,7 +15,7 @@ pub struct Tag<'a> {
 impl<'a> Tag<'a> {
     /// Reads a name of `index.json`, in full or a tag alone.
     pub fn parse(name: &'a str) -> Option<Self> {
-        let last = name.rsplit(['/', ':']).next()?;
+        let last = name.as_bytes().iter().rposition(|byte| matches!(byte, b'/' | b':')).map_or(Some(name), |at| name.get(at + 1..))?;
         let prefix = ["sha256-", "sha512-"].into_iter().find(|prefix| last.starts_with(prefix))?;
         let (tag, rest) = last.split_at_checked(prefix.len() + DIGITS)?;
         let digits = tag.strip_prefix(prefix)?;

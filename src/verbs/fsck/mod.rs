@@ -139,7 +139,7 @@ impl Checker<'_> {
 
     /// Walks from `index.json` through everything that is named.
     fn structure(&mut self) {
-        let index = self.container.index().and_then(|bytes| RootIndex::parse(&bytes, self.context.limits));
+        let index = self.container.index().and_then(|bytes| RootIndex::parse(bytes, self.context.limits));
         let index = match index {
             Ok(index) => index,
             Err(error) => return self.add(error, "index.json"),

@@ -3,12 +3,73 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::IndexEdit;
-use super::pieces::{join, pieces, slice, without};
+use super::pieces::{blanks, join, slice, without};
 use super::style::Style;
+use super::{Place, Step};
 use crate::core::{Code, Digest, Error, Limits, Result};
 use crate::format::json::{Document, Kind, Node, Value};
+use crate::oci::Descriptor;
 use crate::oci::annotation::{CONTAINERD_NAME, REF_NAME};
+
+/// An entry as it stands in the text, and what decides whether an edit means it.
+pub(super) struct Listed<'a> {
+    body: &'a str,
+    digest: Option<Cow<'a, str>>,
+    name: Option<Cow<'a, str>>,
+    /// The name that only containerd reads.
+    full_name: Option<Cow<'a, str>>,
+}
+
+impl<'a> Listed<'a> {
+    pub(super) fn of(node: Node<'a>) -> Self {
+        let mut listed = Self { body: node.raw(), digest: None, name: None, full_name: None };
+        for (key, value) in node.members() {
+            match &*key {
+                "digest" => listed.digest = value.as_str(),
+                "annotations" => {
+                    for (key, value) in value.members() {
+                        match &*key {
+                            REF_NAME => listed.name = value.as_str(),
+                            CONTAINERD_NAME => listed.full_name = value.as_str(),
+                            _ => {}
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        listed
+    }
+}
+
+impl<'a> From<&'a Descriptor> for Listed<'a> {
+    fn from(descriptor: &'a Descriptor) -> Self {
+        let annotation = |key| descriptor.annotations.get(key).map(|name| Cow::Borrowed(name.as_str()));
+        Self {
+            body: &descriptor.raw,
+            digest: Some(Cow::Borrowed(descriptor.digest.as_str())),
+            name: annotation(REF_NAME),
+            full_name: annotation(CONTAINERD_NAME),
+        }
+    }
+}
+
+/// A descriptor that an edit brings.
+pub(super) struct New<'e> {
+    node: Node<'e>,
+    pub(super) digest: Digest,
+}
+
+impl<'e> New<'e> {
+    pub(super) fn read(descriptor: &'e str, limits: &Limits) -> Result<Self> {
+        let node = Document::parse(descriptor.as_bytes(), limits)?.root().expect(Kind::Object, "the descriptor")?;
+        let text = node
+            .get("digest")
+            .and_then(Node::as_str)
+            .ok_or_else(|| Error::new(Code::DescriptorIncomplete, "the descriptor of a new index entry has no digest"))?;
+        Ok(Self { node, digest: text.parse()? })
+    }
+}
 
 pub(super) struct Entry<'a> {
     pub(super) before: &'a str,
@@ -20,6 +81,15 @@ pub(super) struct Entry<'a> {
     alive: bool,
 }
 
+/// The entries that list one digest.
+#[derive(Default)]
+struct Holders {
+    /// How many there are.
+    count: usize,
+    /// Which they were; an entry that was replaced meanwhile lists something else.
+    positions: Vec<usize>,
+}
+
 /// The entries of an index, with what is needed to edit each in constant time: an index may have hundreds of thousands.
 pub(super) struct Entries<'a> {
     pub(super) all: Vec<Entry<'a>>,
@@ -27,63 +97,58 @@ pub(super) struct Entries<'a> {
     by_name: HashMap<String, Vec<usize>>,
     /// Of entries that only containerd's annotation names. Whoever takes such a name away means these too.
     by_full_name: HashMap<String, Vec<usize>>,
-    /// Only the digests that some edit removes.
-    by_digest: HashMap<String, Vec<usize>>,
-    listed: HashMap<Cow<'a, str>, usize>,
+    /// Only the digests that some edit speaks of, and those of the entries that it names.
+    by_digest: HashMap<String, Holders>,
     style: Style<'a>,
     pub(super) changed: bool,
 }
 
 impl<'a> Entries<'a> {
-    pub(super) fn read(root: Node<'a>, list: Option<Node<'a>>, edits: &[IndexEdit]) -> Self {
-        let names: HashSet<&str> = edits.iter().filter_map(IndexEdit::name).collect();
+    pub(super) fn read(place: &Place<'a>, listed: impl Iterator<Item = Listed<'a>>, steps: &[Step<'_>], limits: &Limits) -> Result<Self> {
+        let names: HashSet<&str> = steps.iter().filter_map(Step::name).collect();
         let mut entries = Self {
-            all: Vec::new(),
+            all: Vec::with_capacity(listed.size_hint().0),
             by_name: HashMap::new(),
             by_full_name: HashMap::new(),
-            by_digest: edits.iter().filter_map(removed).map(|digest| (digest.to_string(), Vec::new())).collect(),
-            listed: HashMap::new(),
+            by_digest: steps.iter().filter_map(Step::digest).map(|digest| (digest.to_string(), Holders::default())).collect(),
             style: Style::default(),
             changed: false,
         };
-        let mut last = None;
-        for piece in list.into_iter().flat_map(pieces) {
-            last = Some(piece.value);
-            let digest = piece.value.get("digest").and_then(Node::as_str);
-            if let Some(digest) = &digest {
-                *entries.listed.entry(digest.clone()).or_default() += 1;
-                if let Some(positions) = entries.by_digest.get_mut(digest.as_ref()) {
-                    positions.push(entries.all.len());
-                }
-            }
-            let annotation = |key| piece.value.get("annotations").and_then(|annotations| annotations.get(key)).and_then(Node::as_str);
-            let (name, full) = (annotation(REF_NAME), annotation(CONTAINERD_NAME));
-            let (map, name) = if name.is_some() { (&mut entries.by_name, name) } else { (&mut entries.by_full_name, full) };
+        let text = place.text;
+        // After the bracket that opens the list, then after each comma.
+        let mut at = place.list.as_ref().map_or(0, |list| list.start + 1);
+        for Listed { body, digest, name, full_name } in listed {
+            let start = blanks(text, at);
+            let end = start + body.len();
+            let after = blanks(text, end);
+            let (map, name) = if name.is_some() { (&mut entries.by_name, name) } else { (&mut entries.by_full_name, full_name) };
             if let Some(name) = name.filter(|name| names.contains(name.as_ref())) {
                 map.entry(name.into_owned()).or_default().push(entries.all.len());
+                if let Some(digest) = &digest {
+                    entries.by_digest.entry(digest.to_string()).or_default();
+                }
             }
-            entries.all.push(Entry {
-                before: piece.before,
-                body: Cow::Borrowed(piece.body),
-                after: piece.after,
-                digest,
-                old: true,
-                alive: true,
-            });
+            let (before, after_it) = (slice(text, at, start), slice(text, end, after));
+            entries.all.push(Entry { before, body: Cow::Borrowed(body), after: after_it, digest, old: true, alive: true });
+            at = after + 1;
         }
-        entries.style = Style::of(root, &entries.all, last);
+        for (position, entry) in entries.all.iter().enumerate() {
+            if let Some(holders) = entry.digest.as_deref().and_then(|digest| entries.by_digest.get_mut(digest)) {
+                holders.count += 1;
+                holders.positions.push(position);
+            }
+        }
+        entries.style = Style::of(place.root, &entries.all, limits)?;
         if let Some(last) = entries.all.last_mut() {
             // These blanks belong to the end of the list, not to the entry.
             last.after = "";
         }
-        entries
+        Ok(entries)
     }
 
-    pub(super) fn put(&mut self, name: Option<&str>, descriptor: &str, limits: &Limits) -> Result<()> {
-        let node = Document::parse(descriptor.as_bytes(), limits)?.root().expect(Kind::Object, "the descriptor")?;
-        let digest = digest_of(node)?;
+    pub(super) fn put(&mut self, name: Option<&str>, new: &New<'_>, limits: &Limits) -> Result<()> {
         match name {
-            None if self.listed.get(digest.as_str()).is_some_and(|count| *count > 0) => return Ok(()),
+            None if self.by_digest.get(new.digest.as_str()).is_some_and(|holders| holders.count > 0) => return Ok(()),
             None => {}
             Some(name) => {
                 let holders = self.by_name.get(name).cloned().unwrap_or_default();
@@ -93,7 +158,7 @@ impl<'a> Entries<'a> {
                 digests.dedup();
                 match digests.as_slice() {
                     [] => {}
-                    [Some(only)] if *only == digest => return Ok(()),
+                    [Some(only)] if *only == new.digest.as_str() => return Ok(()),
                     [_] => self.untag(name, limits)?,
                     several => {
                         return Err(Error::new(Code::RefAmbiguous, "the name to be replaced stands on several images")
@@ -103,21 +168,21 @@ impl<'a> Entries<'a> {
                 }
             }
         }
-        self.append(node, digest, name, limits)
+        self.append(new, name, limits)
     }
 
-    fn append(&mut self, descriptor: Node<'_>, digest: String, name: Option<&str>, limits: &Limits) -> Result<()> {
-        let body = self.style.entry(&named(descriptor, name), limits)?;
+    fn append(&mut self, new: &New<'_>, name: Option<&str>, limits: &Limits) -> Result<()> {
+        let body = self.style.entry(&named(new.node, name), limits)?;
         let at = self.all.len();
         self.all.push(Entry {
             before: "",
             body: Cow::Owned(body),
             after: "",
-            digest: Some(Cow::Owned(digest.clone())),
+            digest: Some(Cow::Owned(new.digest.to_string())),
             old: false,
             alive: true,
         });
-        self.count(digest, at);
+        self.count(&new.digest, at);
         if let Some(name) = name {
             self.by_name.insert(name.to_owned(), vec![at]);
         }
@@ -125,50 +190,50 @@ impl<'a> Entries<'a> {
         Ok(())
     }
 
-    fn count(&mut self, digest: String, at: usize) {
-        if let Some(positions) = self.by_digest.get_mut(&digest) {
-            positions.push(at);
-        }
-        *self.listed.entry(Cow::Owned(digest)).or_default() += 1;
+    fn count(&mut self, digest: &Digest, at: usize) {
+        let holders = self.by_digest.entry(digest.to_string()).or_default();
+        holders.count += 1;
+        holders.positions.push(at);
     }
 
-    pub(super) fn replace(&mut self, name: &str, descriptor: Option<&str>, limits: &Limits) -> Result<()> {
-        let Some(descriptor) = descriptor else {
+    /// One entry less lists a digest.
+    fn discount(&mut self, digest: Option<&str>) {
+        if let Some(holders) = digest.and_then(|digest| self.by_digest.get_mut(digest)) {
+            holders.count = holders.count.saturating_sub(1);
+        }
+    }
+
+    pub(super) fn replace(&mut self, name: &str, new: Option<&New<'_>>, limits: &Limits) -> Result<()> {
+        let Some(new) = new else {
             for at in self.holders(name) {
                 self.drop_entry(at);
             }
             return Ok(());
         };
         let holders = self.by_name.remove(name).unwrap_or_default();
-        let node = Document::parse(descriptor.as_bytes(), limits)?.root().expect(Kind::Object, "the descriptor")?;
-        let digest = digest_of(node)?;
-        let [first, rest @ ..] = holders.as_slice() else { return self.append(node, digest, Some(name), limits) };
+        let [first, rest @ ..] = holders.as_slice() else { return self.append(new, Some(name), limits) };
         for at in rest {
             self.drop_entry(*at);
         }
         self.by_name.insert(name.to_owned(), vec![*first]);
         let Some(old) = self.all.get(*first).map(|entry| entry.digest.clone()) else { return Ok(()) };
-        if old.as_deref() == Some(&digest) {
+        if old.as_deref() == Some(new.digest.as_str()) {
             return Ok(());
         }
-        let body = self.style.entry(&named(node, Some(name)), limits)?;
-        if let Some(count) = old.and_then(|old| self.listed.get_mut(&old)) {
-            *count = count.saturating_sub(1);
-        }
+        let body = self.style.entry(&named(new.node, Some(name)), limits)?;
+        self.discount(old.as_deref());
         if let Some(entry) = self.all.get_mut(*first) {
             entry.body = Cow::Owned(body);
-            entry.digest = Some(Cow::Owned(digest.clone()));
+            entry.digest = Some(Cow::Owned(new.digest.to_string()));
         }
-        self.count(digest, *first);
+        self.count(&new.digest, *first);
         self.changed = true;
         Ok(())
     }
 
     pub(super) fn remove(&mut self, digest: &Digest) {
-        let digest = digest.to_string();
-        for at in self.by_digest.get(&digest).cloned().unwrap_or_default() {
-            // An entry that was replaced meanwhile lists something else.
-            if self.all.get(at).is_some_and(|entry| entry.digest.as_deref() == Some(&digest)) {
+        for at in self.by_digest.get(digest.as_str()).map(|holders| holders.positions.clone()).unwrap_or_default() {
+            if self.all.get(at).is_some_and(|entry| entry.digest.as_deref() == Some(digest.as_str())) {
                 self.drop_entry(at);
             }
         }
@@ -185,19 +250,17 @@ impl<'a> Entries<'a> {
         let Some(entry) = self.all.get_mut(at).filter(|entry| entry.alive) else { return };
         entry.alive = false;
         self.changed = true;
-        if let Some(count) = entry.digest.as_ref().and_then(|digest| self.listed.get_mut(digest)) {
-            *count = count.saturating_sub(1);
-        }
+        let digest = entry.digest.clone();
+        self.discount(digest.as_deref());
     }
 
     pub(super) fn untag(&mut self, name: &str, limits: &Limits) -> Result<()> {
         for at in self.holders(name) {
             let Some(entry) = self.all.get_mut(at) else { continue };
             self.changed = true;
-            let count = entry.digest.as_ref().and_then(|digest| self.listed.get_mut(digest));
-            match count {
-                Some(count) if *count > 1 => {
-                    *count -= 1;
+            match entry.digest.as_deref().and_then(|digest| self.by_digest.get_mut(digest)) {
+                Some(holders) if holders.count > 1 => {
+                    holders.count -= 1;
                     entry.alive = false;
                 }
                 _ => entry.body = Cow::Owned(nameless(&entry.body, limits)?),
@@ -206,14 +269,14 @@ impl<'a> Entries<'a> {
         Ok(())
     }
 
-    pub(super) fn splice(&self, index_text: &str, root: Node<'_>, list: Option<Node<'_>>) -> String {
+    pub(super) fn splice(&self, place: &Place<'_>) -> String {
+        let Place { text: index_text, root, list } = place;
         let style = &self.style;
         // As long as it will be, or nearly so: an index may have hundreds of megabytes, and growing would hold it twice.
         let new: usize = self.all.iter().filter(|entry| !entry.old).map(|entry| entry.body.len() + style.next.len() + 1).sum();
         let mut inner = String::with_capacity(index_text.len() + new + 1024);
         let (open, rest) = if let Some(list) = list {
-            let start = list.offset_in(index_text);
-            (slice(index_text, 0, start), slice(index_text, start + list.raw().len(), index_text.len()))
+            (slice(index_text, 0, list.start), slice(index_text, list.end, index_text.len()))
         } else {
             // At the end of the object, before the blanks that stand in front of its brace.
             let end = root.offset_in(index_text) + root.raw().len() - 1;
@@ -239,21 +302,6 @@ impl<'a> Entries<'a> {
         inner.push(']');
         inner.push_str(rest);
         inner
-    }
-}
-
-fn digest_of(descriptor: Node<'_>) -> Result<String> {
-    let text = descriptor
-        .get("digest")
-        .and_then(Node::as_str)
-        .ok_or_else(|| Error::new(Code::DescriptorIncomplete, "the descriptor of a new index entry has no digest"))?;
-    Ok(text.parse::<Digest>()?.to_string())
-}
-
-fn removed(edit: &IndexEdit) -> Option<&Digest> {
-    match edit {
-        IndexEdit::Remove { digest } => Some(digest),
-        _ => None,
     }
 }
 

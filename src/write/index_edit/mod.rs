@@ -12,10 +12,12 @@ mod entries;
 mod pieces;
 mod style;
 
+use std::ops::Range;
+
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
-use crate::format::json::{Document, Kind};
-use crate::oci::Descriptor;
-use entries::Entries;
+use crate::format::json::{Document, Kind, Node};
+use crate::oci::{Descriptor, RootIndex};
+use entries::{Entries, Listed, New};
 
 /// The index of a layout that holds nothing.
 pub const EMPTY_INDEX: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
@@ -65,11 +67,41 @@ impl IndexEdit {
         }
     }
 
+    fn read<'e>(&'e self, limits: &Limits) -> Result<Step<'e>> {
+        Ok(match self {
+            Self::Put { name, descriptor } => Step::Put { name: name.as_deref(), new: New::read(descriptor, limits)? },
+            Self::Untag { name } => Step::Untag { name },
+            Self::Replace { name, descriptor } => {
+                Step::Replace { name, new: descriptor.as_deref().map(|text| New::read(text, limits)).transpose()? }
+            }
+            Self::Remove { digest } => Step::Remove { digest },
+        })
+    }
+}
+
+/// An edit whose descriptor was read.
+enum Step<'e> {
+    Put { name: Option<&'e str>, new: New<'e> },
+    Untag { name: &'e str },
+    Replace { name: &'e str, new: Option<New<'e>> },
+    Remove { digest: &'e Digest },
+}
+
+impl Step<'_> {
     fn name(&self) -> Option<&str> {
         match self {
-            Self::Put { name, .. } => name.as_deref(),
+            Self::Put { name, .. } => *name,
             Self::Untag { name } | Self::Replace { name, .. } => Some(name),
             Self::Remove { .. } => None,
+        }
+    }
+
+    /// What it lists or removes.
+    fn digest(&self) -> Option<&Digest> {
+        match self {
+            Self::Put { new, .. } | Self::Replace { new: Some(new), .. } => Some(&new.digest),
+            Self::Remove { digest } => Some(digest),
+            Self::Untag { .. } | Self::Replace { new: None, .. } => None,
         }
     }
 }
@@ -80,31 +112,59 @@ impl IndexEdit {
 /// What is wrong with the text (`json.*`), `ref.ambiguous` if a name to be replaced stands on several digests,
 /// `descriptor.incomplete` and `digest.*` if an edit brings no descriptor.
 pub fn apply(index_text: &str, edits: &[IndexEdit], limits: &Limits) -> Result<Option<String>> {
-    let root = Document::parse(index_text.as_bytes(), limits)?.root().expect(Kind::Object, "the index")?;
+    let document = Document::parse(index_text.as_bytes(), limits)?.root();
+    let root = document.object("the index")?;
     root.refuse_case_variants(&FIELDS)?;
     let list = root.get_or_null("manifests");
     if let Some(list) = list.filter(|list| list.kind() != Kind::Null) {
         list.expect(Kind::Array, "manifests")?;
     }
-    let mut entries = Entries::read(root, list, edits);
+    let place = list.map(|list| {
+        let from = list.offset_in(index_text);
+        from..from + list.raw().len()
+    });
+    edit(&Place { text: index_text, root: document, list: place }, list.into_iter().flat_map(Node::items).map(Listed::of), edits, limits)
+}
+
+/// As [`apply`], of an index that was read: its hundred thousand entries need not be found again.
+///
+/// # Errors
+/// As [`apply`].
+pub fn apply_to(index: &RootIndex, edits: &[IndexEdit], limits: &Limits) -> Result<Option<String>> {
+    if index.list().is_none() {
+        return apply(index.text(), edits, limits);
+    }
+    edit(&Place { text: index.text(), root: index.root(), list: index.list() }, index.manifests.iter().map(Listed::from), edits, limits)
+}
+
+/// The text of an index, and where in it the list of entries stands, with its brackets. The list may be null, or absent.
+struct Place<'a> {
+    text: &'a str,
+    root: Node<'a>,
+    list: Option<Range<usize>>,
+}
+
+fn edit<'a>(place: &Place<'a>, listed: impl Iterator<Item = Listed<'a>>, edits: &[IndexEdit], limits: &Limits) -> Result<Option<String>> {
+    let steps: Vec<Step<'_>> = edits.iter().map(|edit| edit.read(limits)).collect::<Result<_>>()?;
+    let mut entries = Entries::read(place, listed, &steps, limits)?;
     if entries.all.len() > limits.index_entries {
         return Err(Error::new(Code::GraphTooMany, "the index has more entries than the limit")
             .expected(Fact::new(limits.index_entries, "the limit"))
             .found(Fact::new(entries.all.len(), "index.json")));
     }
-    for edit in edits {
-        match edit {
-            IndexEdit::Put { name, descriptor } => entries.put(name.as_deref(), descriptor, limits)?,
-            IndexEdit::Untag { name } => entries.untag(name, limits)?,
-            IndexEdit::Replace { name, descriptor } => entries.replace(name, descriptor.as_deref(), limits)?,
-            IndexEdit::Remove { digest } => entries.remove(digest),
+    for step in &steps {
+        match step {
+            Step::Put { name, new } => entries.put(*name, new, limits)?,
+            Step::Untag { name } => entries.untag(name, limits)?,
+            Step::Replace { name, new } => entries.replace(name, new.as_ref(), limits)?,
+            Step::Remove { digest } => entries.remove(digest),
         }
     }
     if !entries.changed {
         return Ok(None);
     }
-    let text = entries.splice(index_text, root, list);
-    Ok((text != index_text).then_some(text))
+    let text = entries.splice(place);
+    Ok((text != place.text).then_some(text))
 }
 
 #[cfg(test)]

@@ -38,6 +38,15 @@ pub(super) fn pieces(container: Node<'_>) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
+/// The blanks before whatever follows on a piece of `container`; nothing if it is the last one.
+pub(super) fn blanks_behind<'a>(container: &'a str, piece: &Piece<'a>) -> &'a str {
+    let comma = piece.value.offset_in(container) + piece.value.raw().len() + piece.after.len();
+    if container.as_bytes().get(comma) != Some(&b',') {
+        return "";
+    }
+    slice(container, comma + 1, blanks(container, comma + 1))
+}
+
 /// Puts pieces together again: `first` stands before the first one, whatever stood there.
 pub(super) fn join<'a>(out: &mut String, pieces: impl Iterator<Item = (&'a str, &'a str, &'a str)>, first: &str, last: &str) {
     let mut pieces = pieces.peekable();

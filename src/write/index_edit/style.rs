@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::entries::Entry;
-use super::pieces::{blanks, pieces, slice};
+use super::pieces::{blanks, blanks_behind, pieces, slice};
 use crate::core::{Limits, Result};
 use crate::format::json::{Document, Kind, Node, quote};
 
@@ -26,11 +26,11 @@ pub(super) struct Style<'a> {
 }
 
 impl<'a> Style<'a> {
-    pub(super) fn of(root: Node<'a>, entries: &[Entry<'a>], last_entry: Option<Node<'a>>) -> Self {
-        let mut members = pieces(root);
-        let head = members.next();
+    pub(super) fn of(root: Node<'a>, entries: &[Entry<'a>], limits: &Limits) -> Result<Self> {
+        let head = pieces(root).next();
         let indent = head.as_ref().map_or("", |piece| piece.before);
-        let second = members.next().map_or("", |piece| piece.before);
+        // The second member may be the list, which need not be walked over for the blanks before it.
+        let second = head.as_ref().map_or("", |piece| blanks_behind(root.raw(), piece));
         let sample = |body: &'a str, key: usize| -> &'a str {
             // What stands between a key's colon and its value.
             let colon = slice(body, key, body.len()).find(':').map_or(body.len(), |at| key + at + 1);
@@ -51,8 +51,11 @@ impl<'a> Style<'a> {
             style.next =
                 if entries.len() > 1 || first.before.contains('\n') { Cow::Borrowed(last.before) } else { Cow::Borrowed(style.comma) };
             // What the last entry looks like, new ones will.
-            let body = last_entry.and_then(|node| pieces(node).next()).map(|piece| (piece.before, sample(piece.body, piece.key.len())));
-            if let Some((inner, colon)) = body {
+            let body = match last.body {
+                Cow::Borrowed(body) => pieces(Document::parse(body.as_bytes(), limits)?.root()).next(),
+                Cow::Owned(_) => None,
+            };
+            if let Some((inner, colon)) = body.map(|piece| (piece.before, sample(piece.body, piece.key.len()))) {
                 style.colon = colon;
                 if inner.contains('\n') {
                     let outer = if last.before.contains('\n') { last.before } else { "" };
@@ -70,7 +73,7 @@ impl<'a> Style<'a> {
         } else {
             style.next = Cow::Borrowed(style.comma);
         }
-        style
+        Ok(style)
     }
 
     /// An entry in this style.

@@ -1,5 +1,7 @@
 //! The index of a layout, exchanged in one step.
 
+use std::sync::Arc;
+
 use super::{Change, INDEX, Layout, MERGES, TORN_PAUSE, TORN_READS};
 use crate::core::clock::Stopwatch;
 use crate::core::event::Silent;
@@ -7,7 +9,7 @@ use crate::core::fsys::{IndexLock, ReadAt, Staged, WriteDirectory, shown};
 use crate::core::limits::CHUNK_BYTES;
 use crate::core::{Code, Digest, Error, Fact, Result, Severity, clock};
 use crate::format::json::Document;
-use crate::oci::Verified;
+use crate::oci::{RootIndex, Verified};
 use crate::write::{Committed, Payload, index_edit};
 
 impl Layout {
@@ -27,24 +29,36 @@ impl Layout {
     }
 
     fn try_plan(&self, root: &WriteDirectory, name: &str, change: Change<'_>) -> Result<Plan, Unready> {
-        let bytes = self.read_index(root, name)?;
+        let read = self.read_or_known(root, name)?;
         let limits = &self.options.limits;
         // Edits bring JSON too; only what is wrong with the index itself can heal by waiting. Who is asked for edits may trip over
         // it first, so whatever the error, the index is looked at.
-        let decided = change.of(&bytes).and_then(|revision| {
-            let text = std::str::from_utf8(&bytes).map_or_else(|_| Document::parse(&bytes, limits).map(|_| ""), Ok)?;
-            index_edit::apply(text, &revision.edits, limits).map(|text| (revision, text))
+        let decided = change.of(read.bytes()).and_then(|revision| {
+            let text = match &read {
+                Read::Known(index) => index_edit::apply_to(index, &revision.edits, limits),
+                Read::Bytes(bytes) => {
+                    let text = std::str::from_utf8(bytes).map_or_else(|_| Document::parse(bytes, limits).map(|_| ""), Ok)?;
+                    index_edit::apply(text, &revision.edits, limits)
+                }
+            };
+            Ok((revision.documents, text?))
         });
-        let (revision, text) = match decided {
-            Ok(decided) => decided,
-            Err(error) => {
-                return Err(match Document::parse(&bytes, limits) {
-                    Ok(_) => Unready::Refused(error),
-                    Err(error) => self.unreadable(&bytes, error),
-                });
-            }
-        };
-        Ok(Plan { bytes, text, documents: revision.documents })
+        match decided {
+            Ok((documents, text)) => Ok(Plan { read, text, documents }),
+            Err(error) => Err(match Document::parse(read.bytes(), limits) {
+                Ok(_) => Unready::Refused(error),
+                Err(error) => self.unreadable(read.bytes(), error),
+            }),
+        }
+    }
+
+    fn read_or_known(&self, root: &WriteDirectory, name: &str) -> Result<Read, Unready> {
+        if let Some(known) = &self.read
+            && self.says(root, name, known.text().as_bytes()).map_err(Unready::Refused)?
+        {
+            return Ok(Read::Known(Arc::clone(known)));
+        }
+        self.read_index(root, name).map(Read::Bytes)
     }
 
     /// Writes what a new index will name. What is there already costs nothing.
@@ -56,7 +70,7 @@ impl Layout {
 
     /// Whether the index still says what the plan was made for.
     pub(super) fn is_unchanged(&self, root: &WriteDirectory, plan: &Plan) -> Result<bool> {
-        self.says(root, INDEX, &plan.bytes)
+        self.says(root, INDEX, plan.read.bytes())
     }
 
     /// Whether a file has just this content. It is compared piece by piece: an index of a hundred thousand images need not be in
@@ -117,7 +131,7 @@ impl Layout {
     pub(super) fn commit_index(&self, root: &WriteDirectory, first: Plan, change: Change<'_>, committed: &mut Committed) -> Result<bool> {
         let _lock = IndexLock::take(root, self.options.lock_timeout)?;
         // Mostly nobody wrote since the edits were tried, and a large index need not be parsed twice.
-        let mut plan = if self.says(root, INDEX, &first.bytes).is_ok_and(|same| same) { first } else { self.plan(root, change)? };
+        let mut plan = if self.says(root, INDEX, first.read.bytes()).is_ok_and(|same| same) { first } else { self.plan(root, change)? };
         for _ in 0..MERGES {
             let Some(text) = &plan.text else { return Ok(false) };
             self.write_documents(root, &plan.documents, committed)?;
@@ -130,7 +144,7 @@ impl Layout {
                 return Ok(true);
             }
             // A file system that cannot exchange: the last look is as late as it can be.
-            if self.says(root, INDEX, &plan.bytes).is_ok_and(|same| same) {
+            if self.says(root, INDEX, plan.read.bytes()).is_ok_and(|same| same) {
                 staged.replace(root, INDEX)?;
                 committed.flushing(|| root.sync()).map_err(|error| self.after_publication(&error))?;
                 return Ok(true);
@@ -150,12 +164,12 @@ impl Layout {
 
     /// After the exchange: makes sure that what came out is what was read, and if it is not, that nothing of it is lost.
     fn settle(&self, root: &WriteDirectory, mut out: String, plan: Plan, change: Change<'_>, committed: &mut Committed) -> Result<()> {
-        let mut expected = plan.bytes;
+        let mut expected = plan.read;
         let mut published = plan.text.unwrap_or_default().into_bytes();
         // Another program's version that is part of `published`, and goes once that is certain.
         let mut merged: Option<String> = None;
         for _ in 0..MERGES {
-            if self.says(root, &out, &expected).map_err(|error| self.after_publication(&error))? {
+            if self.says(root, &out, expected.bytes()).map_err(|error| self.after_publication(&error))? {
                 let removed = merged.iter().chain([&out]).try_for_each(|name| root.unlink(name));
                 let flushed = committed.flushing(|| root.sync());
                 return removed.and(flushed).map_err(|error| self.after_publication(&error));
@@ -175,7 +189,7 @@ impl Layout {
                     return Err(error);
                 }
             };
-            let text = plan.text.map_or(plan.bytes, String::into_bytes);
+            let text = plan.text.map_or_else(|| plan.read.bytes().to_vec(), String::into_bytes);
             let mut step = || -> Result<Option<String>> {
                 self.write_documents(root, &plan.documents, committed)?;
                 let mut staged = Self::stage_index(root, &text, committed)?;
@@ -192,7 +206,7 @@ impl Layout {
                 let kept = self.keep(root, &older).into_finding();
                 committed.findings.push(kept.severity(Severity::Warning));
             }
-            expected = std::mem::replace(&mut published, text);
+            expected = Read::Bytes(std::mem::replace(&mut published, text));
         }
         Err(self.keep(root, &out))
     }
@@ -227,10 +241,26 @@ impl Layout {
 
 /// An index as it was read, and what it shall become; `None` if it is that already.
 pub(super) struct Plan {
-    bytes: Vec<u8>,
+    read: Read,
     pub(super) text: Option<String>,
     /// What the new index names and the payloads do not bring.
     pub(super) documents: Vec<Verified>,
+}
+
+/// What an index says.
+enum Read {
+    Bytes(Vec<u8>),
+    /// What is known already, and neither kept twice nor parsed twice.
+    Known(Arc<RootIndex>),
+}
+
+impl Read {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Known(index) => index.text().as_bytes(),
+        }
+    }
 }
 
 /// Why an index could not be edited.

@@ -38,7 +38,7 @@ use crate::core::event::Events;
 use crate::core::fsys::{EntryKind, Faults, INDEX_LOCK, Stamp, StoreLock, WriteDirectory, is_temporary, shown, temporary_sibling};
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
 use crate::format::json::{Document, Node};
-use crate::oci::Verified;
+use crate::oci::{RootIndex, Verified};
 use crate::write::index_edit::{EMPTY_INDEX, IndexEdit};
 use crate::write::journal::JOURNALS;
 use crate::write::payload::{Payload, distinct};
@@ -46,7 +46,7 @@ use crate::write::{Committed, MARKER, index_edit};
 use rustix::io::Errno;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 const INDEX: &str = "index.json";
@@ -98,6 +98,8 @@ pub struct Layout {
     /// Blobs that this handle verified or wrote: while the file is the same one, it is not hashed again. A batch of
     /// hundreds of images on one base would otherwise hash that base hundreds of times.
     known: Mutex<HashMap<Digest, Stamp>>,
+    /// The index as somebody read it.
+    read: Option<Arc<RootIndex>>,
 }
 
 /// A change of the index that depends on what it says.
@@ -148,7 +150,7 @@ impl Layout {
     /// # Errors
     /// `layout.*` if there is something at `path` that is no sound layout, `usage.output`, `path.*`, `io`.
     pub fn open_or_create(path: &Path, options: LayoutOptions) -> Result<Self> {
-        let layout = Self { path: path.to_owned(), options, root: OnceLock::new(), known: Mutex::new(HashMap::new()) };
+        let layout = Self { path: path.to_owned(), options, root: OnceLock::new(), known: Mutex::default(), read: None };
         match layout.open()? {
             Some(root) => {
                 layout.check(root)?;
@@ -158,6 +160,12 @@ impl Layout {
             }
         }
         Ok(layout)
+    }
+
+    /// Says how the index was read a moment ago. While the file still says so, it is edited as it was parsed then.
+    #[must_use]
+    pub fn knowing(self, index: &Arc<RootIndex>) -> Self {
+        Self { read: Some(Arc::clone(index)), ..self }
     }
 
     /// Where it is.
