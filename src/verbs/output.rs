@@ -8,7 +8,7 @@ use crate::core::{Code, Digest, Error, Fact, Result};
 use crate::oci::media_type::Compression;
 use crate::oci::{Descriptor, Verified};
 use crate::read::{Reference, Source, SourceKind, Transport};
-use crate::write::{Committed, Content, IndexEdit, Payload};
+use crate::write::{ArchiveOptions, Committed, Content, IndexEdit, Payload};
 
 use super::Context;
 use super::referrers::{listed, revision};
@@ -188,33 +188,10 @@ pub(super) fn write(
     mtime: u64,
     context: Context<'_>,
 ) -> Result<Committed> {
-    if let Output::Archive { path, .. } = output {
-        refuse_input_as_output(path, cargo)?;
-    }
-    let regions: Vec<(Region, &Descriptor)> =
-        cargo.blobs.iter().map(|(source, descriptor)| Ok((source.region(descriptor)?, descriptor))).collect::<Result<_>>()?;
-    let mut payloads: Vec<Payload<'_>> = cargo
-        .documents
-        .iter()
-        .map(|document| Payload { digest: document.digest().clone(), size: document.size(), content: Content::Bytes(document.bytes()) })
-        .collect();
-    let mut layers: Vec<Payload<'_>> = regions
-        .iter()
-        .map(|(region, descriptor)| Payload {
-            digest: descriptor.digest.clone(),
-            size: descriptor.size,
-            content: Content::Source(region as &dyn ReadAt),
-        })
-        .collect();
-    layers.extend(cargo.files.iter().map(|(region, digest)| Payload {
-        digest: digest.clone(),
-        size: region.length(),
-        content: Content::Source(region as &dyn ReadAt),
-    }));
-    let fresh;
     match output {
         Output::Layout(path) => {
-            payloads.append(&mut layers);
+            let regions = regions(cargo)?;
+            let payloads: Vec<Payload<'_>> = documents(cargo).chain(layers(cargo, &regions)).collect();
             let mut layout = crate::write::Layout::open_or_create(path, layout_options(context))?;
             if let Some(input) = cargo.inputs.iter().find(|input| input.path == *path && input.kind() == SourceKind::Layout) {
                 layout = layout.knowing(&input.index);
@@ -227,33 +204,64 @@ pub(super) fn write(
             layout.revise(&payloads, &|text| revision(path, text, &cargo.inputs, &edits, &cargo.wishes, context.limits), context.events)
         }
         Output::Archive { path, form, compression, overwrite } => {
+            refuse_input_as_output(path, cargo)?;
             let docker_manifest = match form {
                 Form::Oci => None,
                 Form::Docker => Some(crate::plan::docker::manifest(entries, &cargo.documents, context.limits)?),
             };
-            // Documents come first, so that a reader of a stream can decide early; layers by digest, so that the order is nobody's accident.
-            layers.sort_by(|one, other| one.digest.cmp(&other.digest));
-            fresh = listed(&cargo.wishes)?;
-            payloads.extend(fresh.documents.iter().map(Payload::of));
-            payloads.append(&mut layers);
-            let mut entries = entries.to_vec();
-            entries.extend(fresh.entries.iter().cloned());
-            crate::write::write_archive(
-                path,
-                &payloads,
-                entries,
-                &crate::write::ArchiveOptions {
-                    overwrite: *overwrite,
-                    mtime,
-                    docker_manifest,
-                    compression: *compression,
-                    jobs: context.jobs,
-                    faults: context.faults.clone(),
-                    limits: context.limits.clone(),
-                },
-                context.events,
-            )
+            let options = ArchiveOptions { docker_manifest, compression: *compression, ..archive_options(*overwrite, mtime, context) };
+            packed(cargo, entries, |payloads, entries| crate::write::write_archive(path, payloads, entries, &options, context.events))
         }
+    }
+}
+
+/// Where the blobs lie that are copied from sources.
+fn regions<'c>(cargo: &'c Cargo<'_>) -> Result<Vec<(Region, &'c Descriptor)>> {
+    cargo.blobs.iter().map(|(source, descriptor)| Ok((source.region(descriptor)?, descriptor))).collect()
+}
+
+fn documents<'c>(cargo: &'c Cargo<'_>) -> impl Iterator<Item = Payload<'c>> {
+    cargo.documents.iter().map(Payload::of)
+}
+
+fn layers<'c>(cargo: &'c Cargo<'_>, regions: &'c [(Region, &Descriptor)]) -> impl Iterator<Item = Payload<'c>> {
+    let payload = |region: &'c Region, digest: &Digest, size: u64| Payload {
+        digest: digest.clone(),
+        size,
+        content: Content::Source(region as &dyn ReadAt),
+    };
+    let blobs = regions.iter().map(move |(region, descriptor)| payload(region, &descriptor.digest, descriptor.size));
+    blobs.chain(cargo.files.iter().map(move |(region, digest)| payload(region, digest, region.length())))
+}
+
+/// Hands over what an archive holds, in its order, and what its index lists.
+///
+/// # Errors
+/// Those of blobs that are not there, and of `write`.
+pub(super) fn packed<T>(
+    cargo: &Cargo<'_>,
+    entries: &[(Option<String>, String)],
+    write: impl FnOnce(&[Payload<'_>], Vec<(Option<String>, String)>) -> Result<T>,
+) -> Result<T> {
+    let fresh = listed(&cargo.wishes)?;
+    let regions = regions(cargo)?;
+    // Documents come first, so that a reader of a stream can decide early; layers by digest, so that the order is nobody's accident.
+    let mut layers: Vec<Payload<'_>> = layers(cargo, &regions).collect();
+    layers.sort_by(|one, other| one.digest.cmp(&other.digest));
+    let payloads: Vec<Payload<'_>> = documents(cargo).chain(fresh.documents.iter().map(Payload::of)).chain(layers).collect();
+    write(&payloads, entries.iter().chain(&fresh.entries).cloned().collect())
+}
+
+/// How an archive for readers of image layouts is written, without compression.
+pub(super) fn archive_options(overwrite: bool, mtime: u64, context: Context<'_>) -> ArchiveOptions {
+    ArchiveOptions {
+        overwrite,
+        mtime,
+        docker_manifest: None,
+        compression: Compression::None,
+        jobs: context.jobs,
+        faults: context.faults.clone(),
+        limits: context.limits.clone(),
     }
 }
 
@@ -267,7 +275,10 @@ pub(super) fn layout_options(context: Context<'_>) -> crate::write::LayoutOption
 }
 
 /// Refuses an archive that is read and written at once, by whatever names.
-fn refuse_input_as_output(path: &Path, cargo: &Cargo<'_>) -> Result<()> {
+///
+/// # Errors
+/// `usage.output`.
+pub(super) fn refuse_input_as_output(path: &Path, cargo: &Cargo<'_>) -> Result<()> {
     let Ok(target) = File::open(path) else { return Ok(()) };
     let target = target.identity()?;
     let blobs = cargo.blobs.iter().map(|(source, _)| *source);

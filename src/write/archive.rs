@@ -81,44 +81,92 @@ pub fn write_archive(
         _ => Path::new("."),
     };
     let parent = WriteDirectory::open(parent, &options.faults)?;
-    let exists = || Error::new(Code::OutputExists, format!("{} exists already", shown(path)));
-    // An early look, so that nothing is copied in vain; the link decides.
-    match parent.directory().kind(name)? {
-        Some(EntryKind::Directory) => return Err(unusable("is a directory")),
-        Some(EntryKind::Special) => return Err(unusable("is a FIFO, socket or device")),
-        Some(_) if !options.overwrite => return Err(exists()),
-        _ => {}
-    }
-
-    let edits: Vec<IndexEdit> = entries.into_iter().map(|(name, descriptor)| IndexEdit::Put { name, descriptor }).collect();
-    let index = index_edit::apply(EMPTY_INDEX, &edits, &options.limits)?;
-    let mut control = vec![("oci-layout", MARKER), ("index.json", index.as_deref().unwrap_or(EMPTY_INDEX).as_bytes())];
-    control.extend(options.docker_manifest.as_ref().map(|manifest| ("manifest.json", manifest.as_bytes())));
-    let plan = Plan::of(payloads, &control, options.mtime)?;
-
-    let mut staged = parent.stage()?;
-    match options.compression {
-        Compression::None => fill(&staged, &plan, options.jobs, events)?,
-        compression => compressed::fill(&staged, &parent, &plan, compression, options.jobs, events)?,
-    }
-    let mut committed = Committed {
-        index_changed: true,
-        blobs_written: plan.blobs.len() as u64,
-        bytes_written: total(plan.blobs.iter().map(|blob| blob.payload)),
-        ..Committed::default()
-    };
-    committed.flushing(|| staged.sync())?;
-    if options.overwrite {
-        staged.name()?;
-        staged.replace(&parent, name)?;
-    } else if let Published::Exists(_) = staged.publish(&parent, name)? {
-        return Err(exists());
-    }
+    let archive = Unnamed::write(&parent, name, payloads, entries, options, events)?;
+    let mut flushed = Committed::default();
+    flushed.flushing(|| archive.sync())?;
+    let mut committed = archive.publish()?;
+    committed.add(flushed);
     committed.flushing(|| parent.sync()).map_err(|error| {
         Error::new(Code::IoAfterPublication, format!("{} was published, but a last step failed", shown(path))).detail(error)
     })?;
     events.end();
     Ok(committed)
+}
+
+/// An archive that is complete, and neither flushed nor called anything.
+#[derive(Debug)]
+pub(super) struct Unnamed<'d> {
+    parent: &'d WriteDirectory,
+    staged: Staged<'d>,
+    pub(super) name: String,
+    overwrite: bool,
+    committed: Committed,
+}
+
+impl<'d> Unnamed<'d> {
+    /// Writes the archive that will be called `name` in `parent`; see [`write_archive`].
+    ///
+    /// # Errors
+    /// As [`write_archive`], but `io.after_publication`.
+    pub(super) fn write(
+        parent: &'d WriteDirectory,
+        name: &str,
+        payloads: &[Payload<'_>],
+        entries: Vec<(Option<String>, String)>,
+        options: &ArchiveOptions,
+        events: &dyn Events,
+    ) -> Result<Self> {
+        let unusable = |what: &str| Error::new(Code::UsageOutput, format!("{} {what}", shown(&parent.path_of(name))));
+        // An early look, so that nothing is copied in vain; the link decides.
+        match parent.directory().kind(name)? {
+            Some(EntryKind::Directory) => return Err(unusable("is a directory")),
+            Some(EntryKind::Special) => return Err(unusable("is a FIFO, socket or device")),
+            Some(_) if !options.overwrite => return Err(exists(parent, name)),
+            _ => {}
+        }
+
+        let edits: Vec<IndexEdit> = entries.into_iter().map(|(name, descriptor)| IndexEdit::Put { name, descriptor }).collect();
+        let index = index_edit::apply(EMPTY_INDEX, &edits, &options.limits)?;
+        let mut control = vec![("oci-layout", MARKER), ("index.json", index.as_deref().unwrap_or(EMPTY_INDEX).as_bytes())];
+        control.extend(options.docker_manifest.as_ref().map(|manifest| ("manifest.json", manifest.as_bytes())));
+        let plan = Plan::of(payloads, &control, options.mtime)?;
+
+        let staged = parent.stage()?;
+        match options.compression {
+            Compression::None => fill(&staged, &plan, options.jobs, events)?,
+            compression => compressed::fill(&staged, parent, &plan, compression, options.jobs, events)?,
+        }
+        let committed = Committed {
+            index_changed: true,
+            blobs_written: plan.blobs.len() as u64,
+            bytes_written: total(plan.blobs.iter().map(|blob| blob.payload)),
+            ..Committed::default()
+        };
+        Ok(Self { parent, staged, name: name.to_owned(), overwrite: options.overwrite, committed })
+    }
+
+    /// Makes its content durable.
+    pub(super) fn sync(&self) -> Result<()> {
+        self.staged.sync()
+    }
+
+    /// Gives it its name. It must have been flushed, and the directory must be afterwards.
+    ///
+    /// # Errors
+    /// `output.exists`, `io`.
+    pub(super) fn publish(mut self) -> Result<Committed> {
+        if self.overwrite {
+            self.staged.name()?;
+            self.staged.replace(self.parent, &self.name)?;
+        } else if let Published::Exists(_) = self.staged.publish(self.parent, &self.name)? {
+            return Err(exists(self.parent, &self.name));
+        }
+        Ok(self.committed)
+    }
+}
+
+fn exists(parent: &WriteDirectory, name: &str) -> Error {
+    Error::new(Code::OutputExists, format!("{} exists already", shown(&parent.path_of(name))))
 }
 
 /// Writes the archive by position, several blobs at once.

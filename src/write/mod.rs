@@ -6,6 +6,7 @@
 //! * [`Intake`]: blobs of many images, flushed together.
 //! * [`journal`]: what a batch has done, in the layout that it writes.
 //! * [`write_archive`]: a new archive, compressed or not.
+//! * [`Archives`]: many of them, flushed together.
 //!
 //! What holds after a kill, a full disk or a failed write, at any point: a reader sees the old index or the new one,
 //! whole, and everything it names; no blob has a name that its bytes do not deserve; nothing else lies around but
@@ -13,6 +14,7 @@
 //! which anybody needs.
 
 mod archive;
+mod archives;
 mod compressed;
 pub mod index_edit;
 pub mod journal;
@@ -24,6 +26,7 @@ use std::time::Duration;
 use crate::core::Finding;
 
 pub use archive::{ArchiveOptions, write_archive};
+pub use archives::{Archives, Named};
 pub use index_edit::IndexEdit;
 pub use layout::{Done, Intake, Layout, LayoutOptions, Revise, Revision, Sweep, Swept, Trouble};
 pub use payload::{Content, Payload};

@@ -170,7 +170,8 @@ impl WriteDirectory {
         (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then(|| Stamp::of(&stat))
     }
 
-    fn path_of(&self, relative: &str) -> std::path::PathBuf {
+    /// The path of something in it, for messages.
+    pub fn path_of(&self, relative: &str) -> std::path::PathBuf {
         self.directory.path().join(relative)
     }
 

@@ -53,7 +53,7 @@ const INDEX: &str = "index.json";
 const MARKER_FILE: &str = "oci-layout";
 
 /// Above this many blobs one flush of the file system is faster than a flush of each.
-const FLUSHED_SINGLY: usize = 8;
+pub(super) const FLUSHED_SINGLY: usize = 8;
 
 /// How many blobs are staged at once: each holds an open file, and 1024 is a usual limit of those.
 const WAVE: usize = 128;
