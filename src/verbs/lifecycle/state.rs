@@ -95,15 +95,15 @@ fn images(index: &ImageIndex) -> Vec<&Image> {
 
 /// Reads statements out of one source. Made once for all images of it.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
+pub(in crate::verbs) struct Reader<'a> {
     source: Arc<Source>,
     lookup: Lookup<'a>,
     context: Context<'a>,
-    now: Moment,
+    pub(super) now: Moment,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(source: &Arc<Source>, now: Moment, context: Context<'a>) -> Self {
+    pub(in crate::verbs) fn new(source: &Arc<Source>, now: Moment, context: Context<'a>) -> Self {
         Self { source: Arc::clone(source), lookup: Lookup::new(source, Scope::Quick, context.limits), context, now }
     }
 
