@@ -107,6 +107,11 @@ impl<'a> Reader<'a> {
         Self { source: Arc::clone(source), lookup: Lookup::new(source, Scope::Quick, context.limits), context, now }
     }
 
+    /// Who refers to what in this source.
+    pub(in crate::verbs) fn lookup(&self) -> &Lookup<'a> {
+        &self.lookup
+    }
+
     /// What is said of the tree: of its top first, then of everything below it that runs. Without an own statement a platform is
     /// what the index is said to be.
     pub(super) fn subjects<'t>(&self, tree: &'t Tree) -> Vec<Subject<'t>> {
