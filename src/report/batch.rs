@@ -97,6 +97,17 @@ pub struct Failure {
     pub findings: Vec<Finding>,
 }
 
+/// An image that was moved, and whose old form could not be marked as superseded.
+#[derive(Debug, Clone, Serialize)]
+pub struct Unmarked {
+    /// The key of its item.
+    pub key: String,
+    /// The old image.
+    pub image: String,
+    /// Why.
+    pub findings: Vec<Finding>,
+}
+
 /// What `apply` did.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -122,6 +133,8 @@ pub struct ApplyReport {
     pub held: usize,
     /// How many were not taken, because the run was stopped.
     pub left: usize,
+    /// How many old images were marked as superseded; of those that were marked before nothing is said again.
+    pub superseded: usize,
     /// Blobs that were not there before.
     pub blobs: u64,
     /// Bytes of them.
@@ -144,6 +157,8 @@ pub struct ApplyReport {
     pub signal: usize,
     /// Items that were not done, and why.
     pub failures: Vec<Failure>,
+    /// Items that were done, and whose old images could not be marked.
+    pub unmarked: Vec<Unmarked>,
     /// What else should be known.
     pub findings: Vec<Finding>,
     #[serde(skip)]
@@ -159,6 +174,12 @@ impl ApplyReport {
     /// Notes how the process should end for one item.
     pub fn worst(&mut self, class: ExitClass) {
         self.worst = Some(self.worst.map_or(class, |worst| worse(worst, class)));
+    }
+
+    /// Notes an image that was moved and whose old form could not be marked.
+    pub fn unmarked(&mut self, unmarked: Unmarked) {
+        self.worst(unmarked.findings.first().map_or(ExitClass::Findings, |finding| finding.code.exit_class()));
+        self.unmarked.push(unmarked);
     }
 
     /// Takes the figures of the writing side.
@@ -216,6 +237,7 @@ impl Report for ApplyReport {
         if self.failures.len() > SHOWN {
             page.line(0, &format!("and {} more: `airbase batch report` lists them", self.failures.len() - SHOWN));
         }
+        marked(page, self.superseded, &self.unmarked);
         page.field(0, "output", &format!("{} ({})", self.output.path, self.output.kind));
         let mut words =
             format!("{} written ({})", text::count(usize::try_from(self.blobs).unwrap_or(usize::MAX), "blob"), text::bytes(self.bytes));
@@ -226,7 +248,7 @@ impl Report for ApplyReport {
             words.push_str(&format!(", {} saved by sharing", text::bytes(self.apparent_bytes - self.bytes - self.linked_bytes)));
         }
         page.trusted_field(0, "written", &words);
-        page.findings(0, &self.findings);
+        listed(page, &self.findings);
         if self.shard.is_some() && self.left == 0 {
             page.line(0, "The index waits for `airbase batch merge`.");
         }
@@ -238,6 +260,32 @@ impl Report for ApplyReport {
             0 => self.worst,
             _ => Some(ExitClass::Terminated),
         }
+    }
+}
+
+/// What was said of old images.
+fn marked(page: &mut Page, superseded: usize, unmarked: &[Unmarked]) {
+    if superseded > 0 {
+        page.line(0, &format!("{} marked as superseded", text::count(superseded, "old image")));
+    }
+    if !unmarked.is_empty() {
+        page.line_toned(0, Tone::Bad, &format!("{} moved, and could not be marked as superseded", text::count(unmarked.len(), "image")));
+    }
+    for unmarked in unmarked.iter().take(SHOWN) {
+        page.gap();
+        page.line_toned(0, Tone::Strong, &text::escape(&unmarked.image));
+        page.findings(1, &unmarked.findings);
+    }
+    if unmarked.len() > SHOWN {
+        page.line(0, &format!("and {} more: --format json lists them", unmarked.len() - SHOWN));
+    }
+}
+
+/// The first findings; the images of a batch may all have the same.
+fn listed(page: &mut Page, findings: &[Finding]) {
+    page.findings(0, findings.get(..SHOWN).unwrap_or(findings));
+    if findings.len() > SHOWN {
+        page.line(0, &format!("and {} more findings: --format json lists them", findings.len() - SHOWN));
     }
 }
 
@@ -253,8 +301,14 @@ pub struct MergeReport {
     pub failed: usize,
     /// How many wait for one that failed.
     pub held: usize,
+    /// How many old images were marked as superseded.
+    pub superseded: usize,
     /// Whether there is a new index.
     pub changed: bool,
+    /// Images that are listed, and whose old forms could not be marked.
+    pub unmarked: Vec<Unmarked>,
+    /// What else should be known.
+    pub findings: Vec<Finding>,
 }
 
 impl Report for MergeReport {
@@ -266,10 +320,12 @@ impl Report for MergeReport {
         if !self.changed {
             page.line(0, "The index lists them already; nothing was changed.");
         }
+        marked(page, self.superseded, &self.unmarked);
+        listed(page, &self.findings);
     }
 
     fn exit(&self) -> Option<ExitClass> {
-        (self.failed + self.held > 0).then_some(ExitClass::Findings)
+        (self.failed + self.held + self.unmarked.len() > 0).then_some(ExitClass::Findings)
     }
 }
 

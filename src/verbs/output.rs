@@ -164,6 +164,11 @@ impl<'a> Cargo<'a> {
         other.wishes.iter().for_each(|wish| self.refer(wish.clone()));
     }
 
+    /// The documents, and what it says of referrers, for who writes them otherwise.
+    pub(super) fn into_documents(self) -> (Vec<Verified>, Vec<Wish>) {
+        (self.documents, self.wishes)
+    }
+
     /// Names a source that was read, so that it is not written over.
     pub(super) fn input(&mut self, source: &'a Arc<Source>) {
         self.inputs.push(source);

@@ -13,6 +13,11 @@
 //! ```
 //! While that file is not there, `gc` takes what the journals name for needed.
 //!
+//! ```text
+//! OUT/airbase-batch/PLAN/supersede               empty: whoever lists what is done marks the old images as superseded
+//! ```
+//! Shards write no index and therefore no statements, which stand on its lists; so they note that somebody asked for them.
+//!
 //! A line is written after what it speaks of is on the disk, and flushed before the index is. Lines come last: what stands behind a
 //! line that cannot be read was not finished when the process was killed, and is done again.
 
@@ -30,6 +35,9 @@ pub const PLAN: &str = "plan.jsonl";
 
 /// Says that the index lists everything.
 const LISTED: &str = "listed";
+
+/// Says that the old images are to be marked.
+const SUPERSEDE: &str = "supersede";
 
 /// How an item ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -150,6 +158,14 @@ pub fn read(root: &Directory, plan: &str) -> Result<Past> {
     Ok(past)
 }
 
+/// Whether the old images of a plan are to be marked as superseded.
+///
+/// # Errors
+/// `io`, `path.symlink`.
+pub fn supersedes(root: &Directory, plan: &str) -> Result<bool> {
+    Ok(root.kind(&format!("{JOURNALS}/{plan}/{SUPERSEDE}"))?.is_some())
+}
+
 /// The entries of what was done and may not be listed yet, as JSON.
 ///
 /// # Errors
@@ -268,9 +284,22 @@ impl Journal {
     /// # Errors
     /// `io`, `io.space`.
     pub fn listed(&self) -> Result<()> {
-        if self.folder.directory().kind(LISTED)?.is_none() {
+        self.flag(LISTED)
+    }
+
+    /// Notes that the old images are to be marked as superseded when the results are listed.
+    ///
+    /// # Errors
+    /// `io`, `io.space`.
+    pub fn supersede(&self) -> Result<()> {
+        self.flag(SUPERSEDE)
+    }
+
+    /// Makes an empty file, whose name says it all.
+    fn flag(&self, name: &str) -> Result<()> {
+        if self.folder.directory().kind(name)?.is_none() {
             let staged = self.folder.stage()?;
-            let _ = staged.publish(&self.folder, LISTED)?;
+            let _ = staged.publish(&self.folder, name)?;
             self.folder.sync()?;
         }
         Ok(())

@@ -94,6 +94,9 @@ pub struct Apply {
     /// Let names that stand on other images move, and replace archives
     #[arg(long)]
     overwrite: bool,
+    /// Mark the old images as superseded by the results, in the same exchange of the index; where the old images lie in OUT
+    #[arg(long)]
+    supersede: bool,
     /// Whether the layers of images that are finished are hashed again
     #[arg(long, value_enum, value_name = "HOW", default_value_t = Verify::Digest)]
     verify: Verify,
@@ -135,7 +138,7 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
         Command::Plan(arguments) => plan(arguments, terminal),
         Command::Apply(arguments) => apply(arguments, terminal),
         Command::Merge(arguments) => {
-            let report = batch::merge(&arguments.output, arguments.plan.as_deref(), terminal.context())?;
+            let report = batch::merge(&arguments.output, arguments.plan.as_deref(), present()?, terminal.context())?;
             terminal.answer(&report)
         }
         Command::Report(arguments) => {
@@ -180,6 +183,11 @@ fn plan(arguments: &Plan, terminal: &mut Terminal) -> Result<u8> {
     Ok(0)
 }
 
+/// When something is said that is said now.
+fn present() -> Result<Moment> {
+    Ok(Terminal::epoch()?.unwrap_or_else(Time::now).into())
+}
+
 fn apply(arguments: &Apply, terminal: &mut Terminal) -> Result<u8> {
     let shard = match arguments.shard.as_deref() {
         None => None,
@@ -197,6 +205,7 @@ fn apply(arguments: &Apply, terminal: &mut Terminal) -> Result<u8> {
         shard,
         max_failures: if arguments.fail_fast { Some(1) } else { arguments.max_failures.map(std::num::NonZeroUsize::get) },
         overwrite: arguments.overwrite,
+        supersede: if arguments.supersede { Some(present()?) } else { None },
         verify: arguments.verify.into(),
         root: arguments.root.clone(),
         mtime: Terminal::mtime()?,

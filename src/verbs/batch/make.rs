@@ -1,12 +1,10 @@
 //! One item and what comes out of it.
 
 use crate::core::{Code, Digest, Error, Result};
-use crate::oci::Descriptor;
 use crate::plan::base::Candidate;
 use crate::plan::batch::{BaseItem, Expected, Item, LayerItem, Origin, Placed, Standing};
 use crate::plan::rebase::image::Origin as LayerOrigin;
-use crate::read::{Image, Located, Overlay, Tree, load};
-use crate::verbs::Context;
+use crate::read::{Image, Located};
 use crate::verbs::rebase::Plan;
 use crate::verbs::rebase::decide::Platformed;
 
@@ -94,25 +92,4 @@ fn base_item(base: &Candidate, wire: Option<&String>) -> Result<BaseItem> {
         digest: base.top.clone(),
         manifest: (*manifest != base.top).then(|| manifest.clone()),
     })
-}
-
-/// The image that a rebase gives, as if it had been written and read again: what others of the batch are put onto.
-///
-/// # Errors
-/// Those of documents that cannot be read again, which is a bug.
-pub(super) fn virtual_image(plan: &Plan, from: &Located, context: Context<'_>) -> Result<(Located, Tree)> {
-    let result = plan.report.result.as_ref().ok_or_else(|| Error::new(Code::Bug, "a rebase gives nothing"))?;
-    let mut overlay = Overlay::default();
-    for document in plan.kept.iter().chain(plan.documents.iter().map(|document| &document.blob)) {
-        overlay.document(document);
-    }
-    for (source, layer) in &plan.blobs {
-        overlay.layer(source, layer);
-    }
-    let source = overlay.into_source(&from.source.path, context.limits)?;
-    let top = plan.documents.iter().find(|document| *document.blob.digest() == result.digest);
-    let top = top.ok_or_else(|| Error::new(Code::Bug, "the result of a rebase is not among its documents"))?;
-    let descriptor = Descriptor::authored(&top.media_type, &top.blob);
-    let tree = load(&source, &descriptor, context.limits)?;
-    Ok((Located { source, descriptor, name: result.names.first().cloned() }, tree))
 }

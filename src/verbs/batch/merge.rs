@@ -3,22 +3,25 @@
 use std::path::Path;
 
 use super::pass::{Pass, key};
+use super::supersede::{Finished, Marking};
 use crate::core::event::Silent;
 use crate::core::fsys::shown;
 use crate::core::{Code, Error, Fact, Result};
 use crate::plan::batch::Standing;
+use crate::plan::lifecycle::time::Moment;
 use crate::report::batch::MergeReport;
 use crate::verbs::Context;
 use crate::verbs::output::layout_options;
 use crate::write::journal::{self, Final, JOURNALS, Journal, PLAN};
 use crate::write::{IndexEdit, Layout};
 
-/// Exchanges the index of a layout for one that lists everything that the shards of a plan finished.
+/// Exchanges the index of a layout for one that lists everything that the shards of a plan finished. If they were asked to, the old
+/// images are marked as superseded in the same exchange; `now` is when that is said.
 ///
 /// # Errors
 /// `batch.incomplete` if an item has no end yet, `ref.not_found` and `ref.ambiguous` if it is not clear which plan is meant, and those of
 /// the layout.
-pub fn merge(output: &Path, plan: Option<&str>, context: Context<'_>) -> Result<MergeReport> {
+pub fn merge(output: &Path, plan: Option<&str>, now: Moment, context: Context<'_>) -> Result<MergeReport> {
     let layout = Layout::open_or_create(output, layout_options(context))?;
     let root = layout.prepare()?;
     let mut plans = journal::plans(root.directory())?;
@@ -44,7 +47,7 @@ pub fn merge(output: &Path, plan: Option<&str>, context: Context<'_>) -> Result<
     let pass = Pass::of(file, context.limits, &mut |_| Ok(()))?;
     let past = journal::read(root.directory(), &plan)?;
     let mut report = MergeReport { plan, ..MergeReport::default() };
-    let mut edits = Vec::new();
+    let mut finished = Vec::new();
     let mut missing = Vec::new();
     for entry in pass.entries.iter().filter(|entry| entry.standing == Standing::Move) {
         let key = key(entry.key);
@@ -53,7 +56,7 @@ pub fn merge(output: &Path, plan: Option<&str>, context: Context<'_>) -> Result<
             Some(record) => match (record.status, record.entry) {
                 (Final::Done, Some(descriptor)) => {
                     report.moved += 1;
-                    edits.push(IndexEdit::Put { name: record.name, descriptor });
+                    finished.push(Finished { key: entry.key, name: record.name, descriptor });
                 }
                 // Archives are complete without an index.
                 (Final::Done, None) => report.moved += 1,
@@ -73,9 +76,19 @@ pub fn merge(output: &Path, plan: Option<&str>, context: Context<'_>) -> Result<
         }
         return Err(error);
     }
-    if !edits.is_empty() {
+    if journal::supersedes(root.directory(), &report.plan)? && !finished.is_empty() {
+        let intake = layout.intake()?;
+        let marked = Marking::new(&pass, now, context).list(&layout, &intake, &finished)?;
+        report.changed = marked.committed.index_changed;
+        report.superseded = marked.superseded;
+        report.unmarked = marked.unmarked;
+        report.findings = marked.findings;
+        report.findings.extend(marked.committed.findings);
+    } else if !finished.is_empty() {
+        let edits: Vec<IndexEdit> = finished.iter().map(Finished::put).collect();
         let committed = layout.commit(&[], &edits, &Silent)?;
         report.changed = committed.index_changed;
+        report.findings = committed.findings;
     }
     Journal::open(root, &report.plan, "merge", &|take| pass.copy(take))?.listed()?;
     Ok(report)

@@ -2,11 +2,13 @@
 //!
 //! `survey` says which images there are, `target` what each should stand on, `plan` decides them all in the order of their chains and
 //! writes the file. `pass` reads such a file, `workshop` makes what an item gives once more, `layout` and `archives` are the two places
-//! where results go, and `apply` runs them all; `merge` lists what shards wrote, `report` tells how far everything is. One item is moved
+//! where results go, and `apply` does it all: `check` looks before anything is written, `run` goes through the items,
+//! `supersede` marks the old images. `merge` lists what shards wrote, `report` tells how far everything is. One item is moved
 //! by what moves one image (`verbs::rebase`), so both give the same bytes.
 
 mod apply;
 mod archives;
+mod check;
 mod layout;
 mod lines;
 mod make;
@@ -14,6 +16,8 @@ mod merge;
 mod pass;
 mod plan;
 mod report;
+mod run;
+mod supersede;
 mod survey;
 mod target;
 mod workshop;

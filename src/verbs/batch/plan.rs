@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::lines::{Line, Lines};
-use super::make::{Made, item_of, virtual_image};
+use super::make::{Made, item_of};
 use super::survey::Survey;
 use super::target::{Target, Targets};
 use crate::core::event::Silent;
@@ -23,7 +23,7 @@ use crate::verbs::bases::Bases;
 use crate::verbs::lifecycle::Ended;
 use crate::verbs::rebase::compose::compose;
 use crate::verbs::rebase::decide::{Platformed, settle, stand};
-use crate::verbs::rebase::{self, TrustPlatform, trusted};
+use crate::verbs::rebase::{self, TrustPlatform, trusted, virtual_image};
 use crate::verbs::{Context, Opened};
 
 /// What is asked for.

@@ -5,7 +5,6 @@ use std::hash::Hash;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::make::virtual_image;
 use super::pass::{Pass, number};
 use super::survey::beginning;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
@@ -15,7 +14,7 @@ use crate::plan::batch::{BaseItem, Item, Placed, Standing};
 use crate::read::{Image, Located, Source, Tree, load};
 use crate::verbs::rebase::compose::compose;
 use crate::verbs::rebase::decide::Platformed;
-use crate::verbs::rebase::{self, Plan, TrustPlatform, trusted};
+use crate::verbs::rebase::{self, Plan, TrustPlatform, trusted, virtual_image};
 use crate::verbs::{Context, Opened};
 
 /// Values that are made once, by whoever asks first; who asks meanwhile waits.

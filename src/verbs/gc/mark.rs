@@ -24,6 +24,9 @@ pub(super) enum Keeper {
     Unnamed,
     /// A document that names it.
     Part,
+    /// A document that is not understood and spells it, such as a statement that says what an image is superseded by. That keeps the
+    /// blob, and says nothing of what it leads to.
+    Spelled,
     /// It refers to something that is kept.
     Subject,
     /// It is the list of referrers of something that is kept.
@@ -69,8 +72,11 @@ pub(super) fn marks(
         walk.mark(entry, Keeper::Unnamed)?;
     }
     for entry in &others {
-        if !walk.marks.kept.contains_key(&entry.digest) && is_young(&entry.digest) {
-            walk.mark(entry, Keeper::Grace)?;
+        match walk.marks.kept.get(&entry.digest) {
+            // Its entry stays, and so does all that it leads to.
+            Some(Keeper::Spelled) => walk.mark(entry, Keeper::Part)?,
+            None if is_young(&entry.digest) => walk.mark(entry, Keeper::Grace)?,
+            _ => {}
         }
     }
     let mut marks = walk.marks;
@@ -112,7 +118,7 @@ impl<'a> Walk<'a> {
     fn mark(&mut self, root: &Descriptor, keeper: Keeper) -> Result<()> {
         let mut waiting = vec![(root.clone(), keeper)];
         while let Some((descriptor, keeper)) = waiting.pop() {
-            if self.marks.kept.contains_key(&descriptor.digest) {
+            if self.marks.kept.get(&descriptor.digest).is_some_and(|keeper| *keeper != Keeper::Spelled) {
                 continue;
             }
             self.marks.kept.insert(descriptor.digest.clone(), keeper);
@@ -123,7 +129,7 @@ impl<'a> Walk<'a> {
                 Parts::Known(parts) => waiting.extend(parts.into_iter().map(|part| (part, Keeper::Part))),
                 Parts::Spelled(digests) => {
                     for digest in digests {
-                        self.marks.kept.entry(digest).or_insert(Keeper::Part);
+                        self.marks.kept.entry(digest).or_insert(Keeper::Spelled);
                     }
                 }
             }

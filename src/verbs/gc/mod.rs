@@ -116,7 +116,7 @@ fn kept(marks: &Marks) -> Kept {
     Kept {
         named: count(|keeper| matches!(keeper, Keeper::Named)),
         unnamed: count(|keeper| matches!(keeper, Keeper::Unnamed)),
-        parts: count(|keeper| matches!(keeper, Keeper::Part)),
+        parts: count(|keeper| matches!(keeper, Keeper::Part | Keeper::Spelled)),
         referrers: count(|keeper| matches!(keeper, Keeper::Subject)),
         lists: count(|keeper| matches!(keeper, Keeper::List)),
         dangling: count(|keeper| matches!(keeper, Keeper::Grace)),

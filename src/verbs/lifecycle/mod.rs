@@ -20,6 +20,7 @@ pub use import::{Import, import};
 pub(super) use inherited::Ended;
 pub use set::{Set, set};
 pub use show::{Show, history, show};
+pub(super) use state::Reader;
 pub(super) use supersede::{Successor, superseding};
 pub use supersede::{Supersede, supersede};
 pub use trace::trace;

@@ -95,16 +95,21 @@ fn images(index: &ImageIndex) -> Vec<&Image> {
 
 /// Reads statements out of one source. Made once for all images of it.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
+pub(in crate::verbs) struct Reader<'a> {
     source: Arc<Source>,
     lookup: Lookup<'a>,
     context: Context<'a>,
-    now: Moment,
+    pub(super) now: Moment,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(source: &Arc<Source>, now: Moment, context: Context<'a>) -> Self {
+    pub(in crate::verbs) fn new(source: &Arc<Source>, now: Moment, context: Context<'a>) -> Self {
         Self { source: Arc::clone(source), lookup: Lookup::new(source, Scope::Quick, context.limits), context, now }
+    }
+
+    /// Who refers to what in this source.
+    pub(in crate::verbs) fn lookup(&self) -> &Lookup<'a> {
+        &self.lookup
     }
 
     /// What is said of the tree: of its top first, then of everything below it that runs. Without an own statement a platform is

@@ -7,14 +7,15 @@ use super::set::{Making, refuse_archive};
 use super::state::{Reader, Subject};
 use super::trace::member;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
-use crate::oci::{Descriptor, Platform};
+use crate::oci::Platform;
 use crate::plan::lifecycle::change::Change;
-use crate::plan::lifecycle::field::{Field, Record, Status, Value};
+use crate::plan::lifecycle::field::{self, Field, Record, Status, Value};
 use crate::plan::lifecycle::lineage::compare;
-use crate::plan::lifecycle::profile::{Draft, Profile};
+use crate::plan::lifecycle::profile::Profile;
 use crate::plan::lifecycle::time::Moment;
+use crate::read::Tree;
 use crate::report::lifecycle::set::SetReport;
-use crate::verbs::{Context, Opened, open};
+use crate::verbs::{Context, open};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -114,36 +115,32 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
     making.finish(&old, context)
 }
 
-/// An image that is about to be there, and what follows what.
+/// An image that was made of another one, and what follows what. It may not be there yet.
 #[derive(Debug)]
-pub(in crate::verbs) struct Successor {
+pub(in crate::verbs) struct Successor<'t> {
     /// The new image.
-    pub(in crate::verbs) digest: Digest,
+    pub(in crate::verbs) tree: &'t Tree,
     /// Its name.
     pub(in crate::verbs) name: Option<String>,
     /// Which new manifest follows which old one; a platform that stays or goes is not there.
     pub(in crate::verbs) by_manifest: BTreeMap<Digest, Digest>,
     /// The new manifest of each platform.
     pub(in crate::verbs) by_platform: BTreeMap<String, Digest>,
+    /// What the old index lists beside its images, and the new one does not.
+    pub(in crate::verbs) left_behind: &'t [Digest],
 }
 
-/// The statements that an image and its platforms are superseded by one that was made of them, and the one on `new` of what it
-/// says itself.
+/// The statements that an image and its platforms are superseded by one that was made of them, and the one on the new image: that it
+/// supersedes the old one, and what stayed behind. What is said already is not said again.
 ///
 /// # Errors
 /// Those of making statements.
-pub(in crate::verbs) fn superseding<'a>(
-    old: &Opened,
-    successor: &Successor,
-    new: &Descriptor,
-    says: Record,
-    now: Moment,
-    context: Context<'_>,
-) -> Result<Making<'a>> {
-    let reader = Reader::new(&old.located.source, now, context);
-    let mut making = Making::new(now, None, None);
-    for subject in &reader.subjects(&old.tree) {
-        let by = if subject.child { successor.by_manifest.get(&subject.descriptor.digest) } else { Some(&successor.digest) };
+pub(in crate::verbs) fn superseding<'a>(reader: &Reader<'_>, old: &Tree, successor: &Successor<'_>) -> Result<Making<'a>> {
+    let mut making = Making::new(reader.now, None, None);
+    let new = successor.tree.descriptor();
+    let subjects = reader.subjects(old);
+    for subject in &subjects {
+        let by = if subject.child { successor.by_manifest.get(&subject.descriptor.digest) } else { Some(&new.digest) };
         // A platform that was kept is still what it was, and one that was left out has no successor.
         let Some(by) = by.filter(|by| **by != subject.descriptor.digest) else { continue };
         let mut change = Change::of(Field::Status, Value::Status(Status::Superseded));
@@ -156,9 +153,33 @@ pub(in crate::verbs) fn superseding<'a>(
         }
         making.state(subject, &change)?;
     }
-    let draft = Draft { says, made: now.to_the_second(), sequence: 1, replaces: Vec::new(), issuer: None, subject_created: None };
-    making.write(&draft, new, false, Vec::new())?;
+    let Some(top) = reader.subjects(successor.tree).into_iter().next() else { return Ok(making) };
+    let old = &old.descriptor().digest;
+    let holds = top.resolution.kept();
+    if field::digest(&holds, Field::Supersedes) == Some(old) {
+        making.findings.extend(top.findings);
+        return Ok(making);
+    }
+    let mut change = Change::of(Field::Supersedes, Value::Digest(old.clone()));
+    if let Some(left) = left_behind(reader, &subjects, successor.left_behind).filter(|_| !holds.contains_key(&Field::Reason)) {
+        change.set.insert(Field::Reason, Value::Text(left));
+    }
+    making.state(&top, &change)?;
+    // They are listed for those who ask what is superseded, and this one is not.
+    making.subjects.pop();
     Ok(making)
+}
+
+/// What speaks of the bytes of the old image and therefore stays with it, for people.
+fn left_behind(reader: &Reader<'_>, old: &[Subject<'_>], attestations: &[Digest]) -> Option<String> {
+    let mut left: Vec<String> = attestations.iter().map(|digest| format!("attestation {digest}")).collect();
+    let mut seen = BTreeSet::new();
+    // An index within the index is no platform of the image.
+    let subjects = old.iter().filter(|subject| !subject.child || subject.image.is_some());
+    for subject in subjects.filter(|subject| seen.insert(&subject.descriptor.digest)) {
+        left.extend(reader.others(&subject.descriptor));
+    }
+    (!left.is_empty()).then(|| format!("what speaks of the bytes of the old image stays with it: {}", left.join(", ")))
 }
 
 /// What says that the new image is the older one of the two.

@@ -1,12 +1,13 @@
 //! Moves an image from its old base onto a new one.
 //!
 //! `decide` settles one platform, `compose` puts the platforms together, `describe` tells what was decided, and `refuse` says why it
-//! could not be. What is written, and in which order, is in [`Plan::apply`].
+//! could not be. `result` is what comes out, before it is written. What is written, and in which order, is in [`Plan::apply`].
 
 pub(super) mod compose;
 pub(super) mod decide;
 mod describe;
 mod refuse;
+mod result;
 mod supersede;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::report::rebase::{RebaseReport, Status};
 
 use compose::compose;
 use decide::{Platformed, decide};
+pub(super) use result::virtual_image;
 use supersede::supersede;
 
 /// What to do with a platform that the new base lacks.

@@ -14,7 +14,7 @@ pub use detach::detach;
 pub use list::{Query, referrers};
 
 pub(super) use carry::{Carried, carry};
-pub(super) use revise::{listed, revision};
+pub(super) use revise::{changes, listed, revision};
 
 use crate::oci::Descriptor;
 use crate::read::{Child, ImageIndex, Tree};

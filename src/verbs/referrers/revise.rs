@@ -26,15 +26,23 @@ pub(in crate::verbs) fn revision(
     // A layout that holds nothing may not even be there yet.
     let source = if text == EMPTY_INDEX.as_bytes() { None } else { Some(Source::with_index(path, text, known, limits)?) };
     let lookup = source.as_ref().map(|source| Lookup::new(source, Scope::Quick, limits));
-    let decided = decide(wishes, &|wish| lookup.as_ref().map_or_else(Found::default, |lookup| lookup.of(&wish.subject)))?;
-    let mut revision = Revision { edits: edits.to_vec(), documents: Vec::new() };
-    revision.edits.extend(in_order(&decided).map(|listing| match listing.clone() {
+    let asked = changes(wishes, lookup.as_ref())?;
+    Ok(Revision { edits: edits.iter().cloned().chain(asked.edits).collect(), documents: asked.documents })
+}
+
+/// What the wishes ask for in a layout of which `lookup` knows who refers to what; without it, in one that lists nothing.
+///
+/// # Errors
+/// `referrer.fallback_tag`.
+pub(in crate::verbs) fn changes(wishes: &[Wish], lookup: Option<&Lookup<'_>>) -> Result<Revision> {
+    let decided = decide(wishes, &|wish| lookup.map_or_else(Found::default, |lookup| lookup.of(&wish.subject)))?;
+    let edits = in_order(&decided).map(|listing| match listing.clone() {
         Listing::Put(descriptor) => IndexEdit::Put { name: None, descriptor },
         Listing::Tag(name, descriptor) => IndexEdit::Replace { name, descriptor },
         Listing::Remove(digest) => IndexEdit::Remove { digest },
-    }));
-    revision.documents.extend(decided.into_iter().filter_map(|lists| lists.index));
-    Ok(revision)
+    });
+    let edits = edits.collect();
+    Ok(Revision { edits, documents: decided.into_iter().filter_map(|lists| lists.index).collect() })
 }
 
 /// Entries and documents of an archive, which lists nothing before.

@@ -6,6 +6,7 @@ mod real;
 mod refusals;
 mod resume;
 mod shards;
+mod supersede;
 
 use serde_json::{Value, json};
 

@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use airbase::core::fsys::{Faults, is_temporary};
 use airbase::core::{Code, Result};
+use airbase::plan::lifecycle::time::Moment;
 use airbase::verbs::batch::{ApplyRequest, As, Stop, apply, merge};
 use airbase::verbs::{Context, Verify};
 use rustix::io::Errno;
@@ -22,6 +23,7 @@ fn request(environment: &Environment, out: PathBuf, form: As, shard: Option<&str
         shard: shard.map(|text| airbase::plan::batch::shard::Shard::parse(text).unwrap()),
         max_failures: None,
         overwrite: false,
+        supersede: None,
         verify: Verify::Digest,
         root: Some(environment.path().to_owned()),
         mtime: 0,
@@ -89,7 +91,7 @@ fn shards_and_their_merge_survive_every_fault() {
         for shard in ["1/2", "2/2"] {
             apply(&request(inputs, out.clone(), As::Layout, Some(shard)), context)?;
         }
-        merge(&out, None, context).map(drop)
+        merge(&out, None, Moment::strict("2026-11-21").unwrap(), context).map(drop)
     });
 }
 

@@ -62,6 +62,24 @@ fn nothing_goes_that_anything_needs() {
     environment.ok(&["doctor", "in"]);
 }
 
+/// What is attached to one image may spell the digest of another one: a statement who follows it, an SBOM what it was made of. That
+/// one is whole all the same.
+#[test]
+fn what_a_referrer_spells_is_as_whole_as_before() {
+    let environment = sample();
+    environment.ok(&["lifecycle", "supersede", "in:app:1", "--by", "in:tool:1", "--force"]);
+    std::fs::write(environment.join("sbom.json"), json!({"madeOf": [app().digest(), tool().digest()]}).to_string()).unwrap();
+    environment.ok(&["attach", "in:app:1", "sbom.json", "--type", "application/x-sbom"]);
+    environment.ok(&["attach", "in:tool:1", "sbom.json", "--type", "application/x-sbom"]);
+    environment.ok(&["gc", "in", "--grace", "0", "--apply"]);
+    let kept = reachable(&environment);
+    assert_eq!(kept, Contents::of(&environment.join("in")).blobs().into_keys().collect());
+    let (_, named) = environment.json(&["gc", "in"]);
+    assert_eq!(named["kept"]["named"], 2, "{named:#}");
+    environment.ok(&["fsck", "in"]);
+    environment.ok(&["doctor", "in"]);
+}
+
 #[test]
 fn what_is_young_stays_and_nothing_goes_without_apply() {
     let environment = sample();

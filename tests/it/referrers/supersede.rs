@@ -102,3 +102,35 @@ fn where_the_old_image_is_not_it_cannot_be_marked() {
     }
     assert!(before == snapshot(environment.path()));
 }
+
+#[test]
+fn what_the_new_image_says_of_itself_is_said_by_the_statement_on_it() {
+    let (old, new) = (Image::of(&[&layer(&["os=old"])]), Image::of(&[&layer(&["os=new"])]));
+    let app = old.and(&[&layer(&["app=1"])]).annotated("org.opencontainers.image.support.end-of-life", "2027-03-01");
+    let environment = Environment::new();
+    let layout = Layout::new().image("os:old", &old).image("os:new", &new).image("app:1", &app);
+    layout.write(&environment.join("in"));
+    at(&environment, &[REBASE, &["--tag", "app:2"]].concat());
+    // A statement hides what the image declares: it has to repeat it.
+    let (_, shown) = environment.json(&["lifecycle", "show", "in:app:2", "--at", "2026-11-21"]);
+    let values = shown["subjects"][0]["values"].as_array().unwrap();
+    let value = |field: &str| values.iter().find(|value| value["field"] == field).map(|value| value["value"].clone());
+    assert!(value("endOfLife").is_some_and(|end| end.as_str().unwrap().starts_with("2027-03-01")), "{shown:#}");
+    assert_eq!(value("supersedes"), Some(json!(layout.digest_of("app:1"))), "{shown:#}");
+}
+
+#[test]
+fn what_was_said_of_the_new_image_meanwhile_still_holds() {
+    let (environment, layout) = sample();
+    let unmarked = &REBASE[..REBASE.len() - 1];
+    environment.ok(&[unmarked, &["--tag", "app:2"]].concat());
+    environment.ok(&["lifecycle", "set", "in:app:2", "--eol", "2027-03-01", "--at", "2026-01-01"]);
+    at(&environment, &[REBASE, &["--tag", "app:2"]].concat());
+    let (_, shown) = environment.json(&["lifecycle", "show", "in:app:2", "--at", "2026-11-21"]);
+    let text = shown["subjects"][0]["values"].to_string();
+    assert!(text.contains("2027-03-01") && text.contains(&layout.digest_of("app:1")), "{shown:#}");
+    // And once it is said, it is not said again.
+    let before = snapshot(&environment.join("in"));
+    at(&environment, &[REBASE, &["--tag", "app:2"]].concat());
+    assert!(before == snapshot(&environment.join("in")));
+}

@@ -1,0 +1,161 @@
+//! What is looked at before `batch apply` writes anything: the names that are taken, the old images that are to be marked, and the
+//! room on the disk.
+
+use std::collections::{HashMap, HashSet};
+
+use super::apply::{As, Request};
+use super::archives::file_name;
+use super::pass::Pass;
+use crate::core::fsys::{Directory, WriteDirectory, shown};
+use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::format::json::{Document, Node};
+use crate::plan::batch::{Item, Standing};
+use crate::verbs::Context;
+use crate::write::journal::Past;
+
+/// How many names or images an error lists.
+const SHOWN: usize = 12;
+
+/// What is looked at before anything is written.
+pub(super) struct Check {
+    /// The names of the output's index.
+    names: HashMap<String, Digest>,
+    /// What that index lists, if old images are to be marked in it.
+    listed: Option<HashSet<Digest>>,
+    /// The first old images that are not there, and how many there are.
+    elsewhere: (Vec<String>, usize),
+    taken: Vec<String>,
+    files: HashSet<String>,
+    collision: Option<String>,
+    form: As,
+    /// Layers by digest, with their sizes.
+    layers: HashMap<Digest, u64>,
+    documents: u64,
+}
+
+impl Check {
+    pub(super) fn new(request: &Request, context: Context<'_>) -> Result<Self> {
+        let (names, digests) = match (request.form, Directory::open(&request.output)) {
+            (As::Layout, Ok(directory)) => listed(&directory, request.supersede.is_some(), context)?,
+            _ => (HashMap::new(), HashSet::new()),
+        };
+        let listed = request.supersede.map(|_| digests);
+        let (taken, files, layers) = (Vec::new(), HashSet::new(), HashMap::new());
+        Ok(Self { names, listed, elsewhere: (Vec::new(), 0), taken, files, collision: None, form: request.form, layers, documents: 0 })
+    }
+
+    /// Looks at an item of the plan.
+    pub(super) fn see(&mut self, item: &Item) {
+        if item.status != Standing::Move {
+            return;
+        }
+        if let Some(listed) = &self.listed {
+            if !listed.contains(&item.digest) {
+                if self.elsewhere.0.len() < SHOWN {
+                    self.elsewhere.0.push(format!("{}  {}", item.image, item.digest));
+                }
+                self.elsewhere.1 += 1;
+            }
+            // A statement on each old subject and on the new image: a document, a manifest and a list each.
+            self.documents += 3 * (item.platforms.len() as u64 + 2);
+        }
+        let stands = item.output.as_ref().and_then(|name| self.names.get(name));
+        let expected = item.result.as_ref().map(|result| &result.digest);
+        if let Some(stands) = stands.filter(|stands| Some(*stands) != expected && **stands != item.digest) {
+            self.taken.push(format!("{}  {stands}", item.output.as_deref().unwrap_or_default()));
+        }
+        if self.form == As::Archives && !self.files.insert(file_name(item)) {
+            self.collision = Some(file_name(item));
+        }
+        for layer in &item.layers {
+            self.layers.insert(layer.digest.clone(), layer.size);
+        }
+        self.documents += 2 * item.platforms.len() as u64 + 1;
+    }
+
+    /// Refuses what cannot be done as a whole.
+    ///
+    /// # Errors
+    /// `usage.output`, `batch.collision`, `batch.output_taken`.
+    pub(super) fn judge(&self, request: &Request) -> Result<()> {
+        let (first, count) = &self.elsewhere;
+        if *count > 0 {
+            let error = Error::new(
+                Code::UsageOutput,
+                format!("--supersede marks old images where the results go, and {} not there", are(*count)),
+            )
+            .at(shown(&request.output))
+            .details(first.iter().cloned())
+            .hint("Copy them there first with `airbase copy`, or leave --supersede away and mark them afterwards: `airbase lifecycle supersede OLD --by NEW`.");
+            let more = count - first.len();
+            return Err(if more > 0 { error.detail(format!("and {more} more")) } else { error });
+        }
+        if let Some(name) = &self.collision {
+            return Err(Error::new(Code::BatchCollision, format!("several archives would be called {name}"))
+                .hint("Make the plan with --name so that the names differ in letters, digits, `.`, `_` and `-`."));
+        }
+        if self.taken.is_empty() || request.overwrite {
+            return Ok(());
+        }
+        let more = self.taken.len().saturating_sub(SHOWN);
+        let error = Error::new(Code::BatchOutputTaken, "the output holds other images under names that the batch wants to give")
+            .at(shown(&request.output))
+            .details(self.taken.iter().take(SHOWN).cloned());
+        Err(if more > 0 { error.detail(format!("and {more} more")) } else { error })
+    }
+
+    /// Says how much room is missing, if it is certain that some is.
+    ///
+    /// # Errors
+    /// `io.space`, `io`.
+    pub(super) fn room(&mut self, request: &Request, pass: &Pass, past: &Past, context: Context<'_>) -> Result<()> {
+        let space = crate::core::fsys::space(&request.output)?;
+        let done = past.done() as u64;
+        let all = pass.entries.iter().filter(|entry| entry.standing == Standing::Move).count() as u64;
+        if self.form == As::Archives || request.link || done >= all {
+            // Archives reserve their room themselves, and links need none.
+            return Ok(());
+        }
+        let root = WriteDirectory::open(&request.output, context.faults)?;
+        let layers = self.layers.drain().filter(|(digest, _)| root.stamp(&digest.blob_path()).is_none());
+        let layers: u64 = layers.map(|(_, size)| space.taken_by(size)).sum();
+        let share = request.shard.map_or(1, |shard| shard.count);
+        let documents = self.documents.saturating_mul(all - done) / all.max(1);
+        let wanted = layers.saturating_add(documents.saturating_mul(space.block)) / share;
+        if wanted <= space.available {
+            return Ok(());
+        }
+        let missing = crate::core::text::bytes(wanted - space.available);
+        Err(Error::new(Code::IoSpace, format!("the results do not fit: {missing} are missing"))
+            .at(shown(&request.output))
+            .expected(Fact::new(format!("{wanted} bytes"), "the layers and documents that are not there yet"))
+            .found(Fact::new(format!("{} bytes", space.available), "the file system"))
+            .hint(
+                "Free some space, write elsewhere, or give layers a second name instead of copying them with --link. Nothing was changed.",
+            ))
+    }
+}
+
+fn are(count: usize) -> String {
+    if count == 1 { "one of them is".to_owned() } else { format!("{count} of them are") }
+}
+
+/// The names in an index that is there, and with `digests` everything that it lists.
+fn listed(directory: &Directory, digests: bool, context: Context<'_>) -> Result<(HashMap<String, Digest>, HashSet<Digest>)> {
+    let (mut names, mut all) = (HashMap::new(), HashSet::new());
+    let Some(file) = directory.file("index.json")? else { return Ok((names, all)) };
+    // What is wrong with it is told when it is written to.
+    let Some(bytes) = file.read_all(context.limits.index_bytes)? else { return Ok((names, all)) };
+    let Ok(document) = Document::parse(&bytes, context.limits) else { return Ok((names, all)) };
+    for entry in document.root().get("manifests").into_iter().flat_map(Node::items) {
+        let name = entry.get("annotations").and_then(|map| map.get(crate::oci::annotation::REF_NAME)).and_then(Node::as_str);
+        let Some(digest) = entry.get("digest").and_then(Node::as_str).and_then(|text| text.parse::<Digest>().ok()) else { continue };
+        if digests {
+            all.insert(digest.clone());
+        }
+        if let Some(name) = name {
+            names.insert(name.into_owned(), digest);
+        }
+    }
+    Ok((names, all))
+}

@@ -1,0 +1,354 @@
+//! A plan while it is carried out: the items of one process, in portions.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::apply::Request;
+use super::archives::ArchiveTarget;
+use super::layout::LayoutTarget;
+use super::pass::{Entry, Pass, key};
+use super::supersede::{Finished, Marking};
+use super::workshop::Workshop;
+use crate::core::clock::Stopwatch;
+use crate::core::event::Silent;
+use crate::core::fsys::{WriteDirectory, shown};
+use crate::core::{Code, Error, ExitClass, Fact, Finding, Result, workers};
+use crate::plan::batch::Standing;
+use crate::report::batch::{ApplyReport, Failure};
+use crate::report::rebase::OutputReport;
+use crate::verbs::Context;
+use crate::write::journal::{Final, ItemRecord, Journal, Past};
+use crate::write::{Committed, IndexEdit, Intake, Layout, Trouble};
+
+/// The most items of a portion, and the most bytes of their own layers: what is lost by a kill, and what must be flushed before the
+/// process can end.
+const PORTION: usize = 2048;
+const PORTION_BYTES: u64 = 512 << 20;
+/// How long finished items wait for the index.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// How many entries the index takes at once.
+const EDITS: usize = 25_000;
+
+/// How an item ended.
+enum Ended {
+    Done(ItemRecord),
+    /// It was done before.
+    Unchanged(ItemRecord),
+    Failed(Box<Finding>, ExitClass, String),
+    Held(Box<Finding>, String),
+    /// It was not taken, or dropped half-way.
+    Left,
+}
+
+pub(super) enum Target<'a, 'l> {
+    Layout(LayoutTarget<'a, 'l>),
+    Archives(ArchiveTarget<'a>),
+}
+
+/// The run.
+pub(super) struct Run<'a, 'l> {
+    request: &'a Request,
+    pass: &'a Pass,
+    past: &'a Past,
+    workshop: Workshop<'a>,
+    target: Target<'a, 'l>,
+    journal: Journal,
+    /// How items ended for which others wait.
+    ends: HashMap<u64, Final>,
+    report: ApplyReport,
+    pending: Vec<Finished>,
+    /// Marks the old images, if that is asked for and the index is written here.
+    marking: Option<Marking<'a>>,
+    committed: Committed,
+    /// Set when no more items are to be taken.
+    halt: AtomicBool,
+    failures: AtomicUsize,
+    broken: Mutex<Option<Error>>,
+    context: Context<'a>,
+}
+
+impl<'a, 'l> Run<'a, 'l> {
+    pub(super) fn new(
+        request: &'a Request,
+        pass: &'a Pass,
+        past: &'a Past,
+        target: Target<'a, 'l>,
+        root: &WriteDirectory,
+        context: Context<'a>,
+    ) -> Result<Self> {
+        let label = request.shard.map_or_else(|| "all".to_owned(), |shard| format!("{}of{}", shard.index + 1, shard.count));
+        let journal = Journal::open(root, &pass.id, &label, &|take| pass.copy(take))?;
+        if request.supersede.is_some() {
+            journal.supersede()?;
+        }
+        let marking = request.supersede.filter(|_| request.shard.is_none()).map(|now| Marking::new(pass, now, context));
+        // Items are done on several threads, each of which does one.
+        let one = Context { jobs: 1, events: &Silent, ..context };
+        let kind = if matches!(target, Target::Layout(_)) { "oci-layout" } else { "oci-archives" };
+        let output = OutputReport { kind: kind.to_owned(), path: shown(&request.output) };
+        let report = ApplyReport::of(pass.id.clone(), request.shard.map(|shard| shard.to_string()), output);
+        Ok(Self {
+            request,
+            pass,
+            past,
+            workshop: Workshop::new(pass, request.root.as_deref(), one),
+            target,
+            journal,
+            ends: HashMap::new(),
+            report,
+            pending: Vec::new(),
+            marking,
+            committed: Committed::default(),
+            halt: AtomicBool::new(false),
+            failures: AtomicUsize::new(0),
+            broken: Mutex::new(None),
+            context,
+        })
+    }
+
+    /// Does all items of the shard.
+    pub(super) fn all(mut self, layout: Option<(&Layout, &Intake<'_>)>) -> Result<ApplyReport> {
+        let mut todo: Vec<Entry> = Vec::new();
+        for entry in &self.pass.entries {
+            self.report.plan_counts.count(entry.standing);
+            let ours = self.request.shard.is_none_or(|shard| shard.holds(&key(entry.key)));
+            if entry.standing == Standing::Move && ours {
+                todo.push(entry.clone());
+            }
+        }
+        self.report.items = todo.len();
+        let bytes = todo.iter().fold(0_u64, |sum, entry| sum.saturating_add(entry.bytes));
+        self.context.events.begin("apply", todo.len() as u64, bytes);
+        let (mut watch, mut interval) = (Stopwatch::start(), INTERVAL);
+        let mut rest = todo.as_slice();
+        while !rest.is_empty() {
+            let (portion, after) = rest.split_at(portion(rest));
+            rest = after;
+            self.portion(portion, layout.map(|(_, intake)| intake))?;
+            let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(error) = broken {
+                return Err(error);
+            }
+            if self.stopping() {
+                break;
+            }
+            if let Some((layout, intake)) = layout.filter(|_| watch.elapsed() > interval || self.pending.len() >= EDITS) {
+                let writing = Stopwatch::start();
+                self.list(layout, intake)?;
+                // However large the index is, most of the time goes to the images.
+                interval = INTERVAL.max(writing.elapsed() * 20);
+                watch = Stopwatch::start();
+            }
+        }
+        // An index of a hundred thousand entries is edited in memory, and so are the indexes of the inputs held: not both at once.
+        self.workshop.close();
+        if let Some((layout, intake)) = layout {
+            self.list(layout, intake)?;
+            // With shards, that is for who merges to say.
+            if self.request.shard.is_none() {
+                self.journal.listed()?;
+            }
+        }
+        self.context.events.end();
+        self.report.left += rest.len();
+        self.report.signal = self.request.stop.signal.load(Ordering::Relaxed);
+        match &self.target {
+            Target::Layout(target) => self.report.apparent_bytes = target.apparent.load(Ordering::Relaxed),
+            Target::Archives(target) => {
+                self.report.apparent_bytes = target.apparent.load(Ordering::Relaxed);
+                self.committed.add(std::mem::take(&mut *target.committed.lock().unwrap_or_else(PoisonError::into_inner)));
+            }
+        }
+        self.report.written(&self.committed);
+        if self.past.torn > 0 {
+            self.report.torn = self.past.torn;
+        }
+        Ok(self.report)
+    }
+
+    fn stopping(&self) -> bool {
+        self.halt.load(Ordering::Relaxed) || self.request.stop.asked.load(Ordering::Relaxed)
+    }
+
+    /// One portion: the work, the flush, the names, the journal.
+    fn portion(&mut self, portion: &[Entry], intake: Option<&Intake<'_>>) -> Result<()> {
+        let ended = workers::run(self.context.jobs, portion.len(), |number, buffer, _| {
+            let ended = match portion.get(number) {
+                Some(entry) if !self.stopping() => self.item(entry, buffer),
+                _ => Ended::Left,
+            };
+            self.context.events.item();
+            Ok(ended)
+        })?;
+        if self.broken.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return Ok(());
+        }
+        if let Some(intake) = intake {
+            intake.publish()?;
+            let done = intake.done();
+            for (digest, stamp) in &done.stamps {
+                self.journal.blob(digest, stamp)?;
+            }
+            self.report.linked += done.linked.0;
+            self.report.linked_bytes += done.linked.1;
+            self.committed.add(done.committed);
+        }
+        for (entry, ended) in portion.iter().zip(ended) {
+            self.note(entry, ended)?;
+        }
+        self.journal.commit()
+    }
+
+    /// One item. What is wrong with it stays with it; what is wrong with the target stops all.
+    fn item(&self, entry: &Entry, buffer: &mut [u8]) -> Ended {
+        let item = match self.pass.item(entry) {
+            Ok(item) => item,
+            Err(error) => return self.break_off(error),
+        };
+        let past = self.past.item(&item.key).filter(|record| record.status == Final::Done);
+        let before = match &self.target {
+            Target::Layout(target) => past.map_or(Ok(None), |record| Ok(target.is_whole(&item, &record)?.then_some(record))),
+            Target::Archives(target) => target.is_whole(&item, past.as_ref()),
+        };
+        match before {
+            Ok(Some(record)) => return Ended::Unchanged(record),
+            Ok(None) => {}
+            Err(error) => return self.break_off(error),
+        }
+        let waits = self.pass.waits.get(&entry.key);
+        if let Some(other) = waits.into_iter().flatten().find(|other| self.ends.get(other).is_some_and(|end| *end != Final::Done)) {
+            let finding = Finding::new(Code::BatchHeld, "its new base would be the result of an item that was not done")
+                .found(Fact::new(key(*other), "the plan"));
+            return Ended::Held(Box::new(finding), item.image);
+        }
+        let made = match self.workshop.make(&item) {
+            Ok((plan, _)) => plan,
+            Err(error) => return self.failed(error, item.image),
+        };
+        let written = match &self.target {
+            Target::Layout(target) => target.write(&item, &made, buffer, &self.request.stop.asked),
+            Target::Archives(target) => target.write(&item, &made),
+        };
+        match written {
+            Ok(record) => Ended::Done(record),
+            Err(Trouble::Output(error)) => self.break_off(error),
+            Err(Trouble::Input(_)) if self.request.stop.asked.load(Ordering::Relaxed) => Ended::Left,
+            Err(Trouble::Input(error)) => self.failed(error, item.image),
+        }
+    }
+
+    fn break_off(&self, error: Error) -> Ended {
+        self.halt.store(true, Ordering::Relaxed);
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        Ended::Left
+    }
+
+    fn failed(&self, error: Error, image: String) -> Ended {
+        if error.code() == Code::BatchHeld {
+            return Ended::Held(Box::new(error.into_finding()), image);
+        }
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.request.max_failures.is_some_and(|most| failures >= most) {
+            self.halt.store(true, Ordering::Relaxed);
+        }
+        let class = error.exit_class();
+        Ended::Failed(Box::new(error.into_finding()), class, image)
+    }
+
+    /// Writes down how an item ended.
+    fn note(&mut self, entry: &Entry, ended: Ended) -> Result<()> {
+        let end = match ended {
+            Ended::Left => {
+                self.report.left += 1;
+                return Ok(());
+            }
+            Ended::Done(record) => {
+                self.report.moved += 1;
+                self.journal.item(&record)?;
+                self.edit(entry, record);
+                Final::Done
+            }
+            Ended::Unchanged(record) => {
+                self.report.unchanged += 1;
+                // An archive that was found whole without a line of its own gets one.
+                if self.past.item(&record.item).as_ref() != Some(&record) {
+                    self.journal.item(&record)?;
+                }
+                self.edit(entry, record);
+                Final::Done
+            }
+            Ended::Failed(finding, class, image) => {
+                self.report.failed += 1;
+                self.stopped(entry, Final::Failed, &finding, image, Some(class))?;
+                Final::Failed
+            }
+            Ended::Held(finding, image) => {
+                self.report.held += 1;
+                self.stopped(entry, Final::Held, &finding, image, None)?;
+                Final::Held
+            }
+        };
+        if self.pass.awaited.contains(&entry.key) {
+            self.ends.insert(entry.key, end);
+        }
+        Ok(())
+    }
+
+    fn stopped(&mut self, entry: &Entry, status: Final, finding: &Finding, image: String, class: Option<ExitClass>) -> Result<()> {
+        self.report.worst(class.unwrap_or(ExitClass::Precondition));
+        let record = ItemRecord {
+            item: key(entry.key),
+            status,
+            digest: None,
+            name: None,
+            entry: None,
+            archive: None,
+            code: Some(finding.code.slug().to_owned()),
+            message: Some(finding.message.clone()),
+        };
+        if self.past.item(&record.item).as_ref() != Some(&record) {
+            self.journal.item(&record)?;
+        }
+        self.report.failures.push(Failure { key: record.item, image, outcome: status.into(), findings: vec![finding.clone()] });
+        Ok(())
+    }
+
+    fn edit(&mut self, entry: &Entry, record: ItemRecord) {
+        if let Some(descriptor) = record.entry.filter(|_| self.request.shard.is_none()) {
+            self.pending.push(Finished { key: entry.key, name: record.name, descriptor });
+        }
+    }
+
+    /// Lists what is finished in the index.
+    fn list(&mut self, layout: &Layout, intake: &Intake<'_>) -> Result<()> {
+        let pending = std::mem::take(&mut self.pending);
+        // New entries are held several times while an index is edited, old ones are not: so not too many at once.
+        for finished in pending.chunks(EDITS) {
+            let Some(marking) = &mut self.marking else {
+                let edits: Vec<IndexEdit> = finished.iter().map(Finished::put).collect();
+                self.committed.add(layout.commit(&[], &edits, &Silent)?);
+                continue;
+            };
+            let marked = marking.list(layout, intake, finished)?;
+            self.committed.add(marked.committed);
+            self.report.superseded += marked.superseded;
+            self.report.findings.extend(marked.findings);
+            marked.unmarked.into_iter().for_each(|unmarked| self.report.unmarked(unmarked));
+        }
+        Ok(())
+    }
+}
+
+/// How many items make a portion. Those that wait for others come in a later one.
+fn portion(rest: &[Entry]) -> usize {
+    let level = rest.first().map(|entry| entry.level);
+    let mut bytes = 0_u64;
+    let fits = |entry: &&Entry| {
+        bytes = bytes.saturating_add(entry.bytes);
+        Some(entry.level) == level && bytes <= PORTION_BYTES
+    };
+    rest.iter().take(PORTION).take_while(fits).count().max(1)
+}
