@@ -197,9 +197,9 @@ pub(super) fn write(
         Output::Layout(path) => {
             let regions = regions(cargo)?;
             let payloads: Vec<Payload<'_>> = documents(cargo).chain(layers(cargo, &regions)).collect();
-            let mut layout = crate::write::Layout::open_or_create(path, layout_options(context))?;
+            let layout = crate::write::Layout::open_or_create(path, layout_options(context))?;
             if let Some(input) = cargo.inputs.iter().find(|input| input.path == *path && input.kind() == SourceKind::Layout) {
-                layout = layout.knowing(&input.index);
+                layout.remember(&input.index);
             }
             let edits: Vec<IndexEdit> =
                 entries.iter().map(|(name, descriptor)| IndexEdit::Put { name: name.clone(), descriptor: descriptor.clone() }).collect();
@@ -267,6 +267,7 @@ pub(super) fn archive_options(overwrite: bool, mtime: u64, context: Context<'_>)
         jobs: context.jobs,
         faults: context.faults.clone(),
         limits: context.limits.clone(),
+        stop: None,
     }
 }
 

@@ -44,7 +44,8 @@ pub fn rm(reference: &str, referrers: bool, context: Context<'_>) -> Result<RmRe
         (report.entries, report.findings) = (removal.entries, removal.findings);
         Ok(Revision { edits: removal.edits, documents: Vec::new() })
     };
-    let layout = Layout::open_or_create(path, layout_options(context))?.knowing(&located.source.index);
+    let layout = Layout::open_or_create(path, layout_options(context))?;
+    layout.remember(&located.source.index);
     let committed = layout.revise(&[], &revise, context.events)?;
     let mut report = report.into_inner();
     report.findings.extend(committed.findings);

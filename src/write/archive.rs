@@ -14,9 +14,11 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::index_edit::{self, EMPTY_INDEX, IndexEdit};
-use super::payload::{Payload, distinct, total};
+use super::payload::{Payload, distinct, stopped, total};
 use super::{Committed, MARKER, compressed};
 use crate::core::event::Events;
 use crate::core::fsys::{EntryKind, Faults, Published, Staged, WriteDirectory, schedule, shown};
@@ -42,6 +44,8 @@ pub struct ArchiveOptions {
     pub limits: Limits,
     /// The gate of all changes.
     pub faults: Faults,
+    /// Set when the writing shall be given up. One that is compressed is written to its end.
+    pub stop: Option<Arc<AtomicBool>>,
 }
 
 impl Default for ArchiveOptions {
@@ -54,6 +58,7 @@ impl Default for ArchiveOptions {
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             limits: Limits::STANDARD,
             faults: Faults::none(),
+            stop: None,
         }
     }
 }
@@ -100,7 +105,7 @@ pub(super) struct Unnamed<'d> {
     staged: Staged<'d>,
     pub(super) name: String,
     overwrite: bool,
-    committed: Committed,
+    pub(super) committed: Committed,
 }
 
 impl<'d> Unnamed<'d> {
@@ -133,7 +138,7 @@ impl<'d> Unnamed<'d> {
 
         let staged = parent.stage()?;
         match options.compression {
-            Compression::None => fill(&staged, &plan, options.jobs, events)?,
+            Compression::None => fill(&staged, &plan, options, events)?,
             compression => compressed::fill(&staged, parent, &plan, compression, options.jobs, events)?,
         }
         let committed = Committed {
@@ -170,18 +175,21 @@ fn exists(parent: &WriteDirectory, name: &str) -> Error {
 }
 
 /// Writes the archive by position, several blobs at once.
-fn fill(staged: &Staged<'_>, plan: &Plan<'_, '_>, jobs: usize, events: &dyn Events) -> Result<()> {
+fn fill(staged: &Staged<'_>, plan: &Plan<'_, '_>, options: &ArchiveOptions, events: &dyn Events) -> Result<()> {
     events.begin("write", plan.blobs.len() as u64, total(plan.blobs.iter().map(|blob| blob.payload)));
     // Measured: no slower than a file with holes, and a full disk is found before the work instead of after it.
     staged.reserve(plan.length)?;
     staged.resize(plan.length)?;
     staged.write_at(&plan.head, 0)?;
     let groups = schedule(plan.blobs.iter().map(|blob| blob.payload.place()));
-    workers::run(jobs, groups.len(), |number, buffer, stop| {
+    workers::run(options.jobs, groups.len(), |number, buffer, stop| {
         for blob in groups.get(number).into_iter().flatten().filter_map(|position| plan.blobs.get(*position)) {
             staged.write_at(&blob.header, blob.at)?;
             let start = blob.at.saturating_add(blob.header.len() as u64);
-            blob.payload.copy(buffer, stop, events, |bytes, offset| staged.write_at(bytes, start.saturating_add(offset)))?;
+            let asked = || options.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed));
+            blob.payload.copy(buffer, stop, events, |bytes, offset| {
+                if asked() { Err(stopped()) } else { staged.write_at(bytes, start.saturating_add(offset)) }
+            })?;
             events.item();
         }
         Ok(())

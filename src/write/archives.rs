@@ -46,7 +46,8 @@ impl<'d> Archives<'d> {
         self.folder
     }
 
-    /// Writes the archive that will be called `name`, as [`super::write_archive`] does. It has its name when it was published.
+    /// Writes the archive that will be called `name`, as [`super::write_archive`] does, and gives how many bytes its blobs have. It
+    /// has its name when it was published.
     ///
     /// # Errors
     /// [`Trouble`].
@@ -57,7 +58,7 @@ impl<'d> Archives<'d> {
         entries: Vec<(Option<String>, String)>,
         options: &ArchiveOptions,
         events: &dyn Events,
-    ) -> Result<(), Trouble> {
+    ) -> Result<u64, Trouble> {
         let archive = Unnamed::write(self.folder, name, payloads, entries, options, events).map_err(|error| {
             let reading = error.code() == Code::Io && error.finding().message.contains("read the content of");
             match error.code() {
@@ -65,13 +66,17 @@ impl<'d> Archives<'d> {
                 _ => Trouble::Input(error),
             }
         })?;
+        let bytes = archive.committed.bytes_written;
         let full = {
             let mut waiting = locked(&self.waiting);
             waiting.push(archive);
             waiting.len() >= self.most
         };
         // Each holds an open file, and those are not endless.
-        if full { self.publish().map_err(Trouble::Output) } else { Ok(()) }
+        if full {
+            self.publish().map_err(Trouble::Output)?;
+        }
+        Ok(bytes)
     }
 
     /// Flushes the archives that wait, gives them their names, and flushes those.

@@ -167,7 +167,7 @@ impl fmt::Debug for Content<'_> {
 }
 
 /// Ends a worker because another one failed; never shown, since the other one's error is.
-fn stopped() -> Error {
+pub(super) fn stopped() -> Error {
     Error::new(Code::Bug, "the work was stopped")
 }
 

@@ -5,8 +5,8 @@
 //! images is not written a hundred thousand times. What was killed is taken up where the journal ends.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Arc, Mutex};
 
 use super::archives::ArchiveTarget;
 use super::check::Check;
@@ -20,7 +20,7 @@ use crate::plan::lifecycle::time::Moment;
 use crate::report::batch::ApplyReport;
 use crate::verbs::output::layout_options;
 use crate::verbs::{Context, Verify};
-use crate::write::{Layout, journal};
+use crate::write::{Archives, Layout, journal};
 
 /// What results become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,11 +99,11 @@ pub fn apply(request: &Request, context: Context<'_>) -> Result<ApplyReport> {
             check.room(request, &pass, &past, context)?;
             let target = ArchiveTarget {
                 folder: request.output.clone(),
-                root: &root,
+                archives: Archives::new(&root),
                 overwrite: request.overwrite,
                 verify: request.verify,
                 mtime: request.mtime,
-                committed: Mutex::default(),
+                stop: &request.stop.asked,
                 apparent: 0.into(),
                 context,
             };

@@ -1,29 +1,28 @@
 //! Results into archives, one for each, in one directory.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::core::event::Silent;
-use crate::core::fsys::WriteDirectory;
 use crate::core::{Code, Result};
-use crate::oci::media_type::Compression;
 use crate::plan::batch::Item;
 use crate::read::{Source, load};
-use crate::verbs::output::{Form, Output, write};
+use crate::verbs::output::{archive_options, packed, refuse_input_as_output};
 use crate::verbs::rebase::Plan;
 use crate::verbs::{Context, Verify};
 use crate::write::journal::{FileRecord, Final, ItemRecord};
-use crate::write::{Committed, Trouble};
+use crate::write::{ArchiveOptions, Archives, Payload, Trouble};
 
 /// A directory that takes archives.
 pub(super) struct ArchiveTarget<'a> {
     pub(super) folder: PathBuf,
-    pub(super) root: &'a WriteDirectory,
+    pub(super) archives: Archives<'a>,
     pub(super) overwrite: bool,
     pub(super) verify: Verify,
     pub(super) mtime: u64,
-    pub(super) committed: Mutex<Committed>,
+    /// Set when what is being written shall be given up.
+    pub(super) stop: &'a Arc<AtomicBool>,
     pub(super) apparent: AtomicU64,
     pub(super) context: Context<'a>,
 }
@@ -39,40 +38,41 @@ pub(super) fn file_name(item: &Item) -> String {
     format!("{name}.tar")
 }
 
+/// The record of an item that is done, without what identifies its archive.
+fn done(item: &Item) -> ItemRecord {
+    ItemRecord {
+        item: item.key.clone(),
+        status: Final::Done,
+        digest: item.result.as_ref().map(|result| result.digest.clone()),
+        name: item.output.clone(),
+        entry: None,
+        archive: None,
+        code: None,
+        message: None,
+    }
+}
+
 impl ArchiveTarget<'_> {
-    /// Writes the archive of an item, whole or not at all.
-    pub(super) fn write(&self, item: &Item, plan: &Plan) -> Result<ItemRecord, Trouble> {
+    /// Writes the archive of an item, and gives the name that it has when the archives are published.
+    pub(super) fn write(&self, item: &Item, plan: &Plan) -> Result<(ItemRecord, String), Trouble> {
         let name = file_name(item);
         let cargo = plan.cargo().map_err(Trouble::Input)?;
-        let output =
-            Output::Archive { path: self.folder.join(&name), form: Form::Oci, compression: Compression::None, overwrite: self.overwrite };
+        refuse_input_as_output(&self.folder.join(&name), &cargo).map_err(Trouble::Input)?;
         // Items are written at the same time, so each has one thread.
-        let context = Context { jobs: 1, events: &Silent, ..self.context };
-        let written = write(&output, &cargo, &plan.entries, self.mtime, context).map_err(|error| {
-            let reading = error.code() == Code::Io && error.finding().message.contains("read the content of");
-            match error.code() {
-                Code::Io | Code::IoSpace | Code::IoAfterPublication if !reading => Trouble::Output(error),
-                _ => Trouble::Input(error),
-            }
-        })?;
-        self.apparent.fetch_add(written.bytes_written, Ordering::Relaxed);
-        self.context.events.bytes(written.bytes_written);
-        self.committed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).add(written);
-        Ok(self.record(item, name))
+        let options = ArchiveOptions {
+            stop: Some(Arc::clone(self.stop)),
+            ..archive_options(self.overwrite, self.mtime, Context { jobs: 1, ..self.context })
+        };
+        let add = |payloads: &[Payload<'_>], entries| Ok(self.archives.add(&name, payloads, entries, &options, &Silent));
+        let bytes = packed(&cargo, &plan.entries, add).map_err(Trouble::Input)??;
+        self.apparent.fetch_add(bytes, Ordering::Relaxed);
+        self.context.events.bytes(bytes);
+        Ok((done(item), name))
     }
 
-    fn record(&self, item: &Item, name: String) -> ItemRecord {
-        let archive = self.root.stamp(&name).map(|stamp| FileRecord::of(&stamp, Some(name)));
-        ItemRecord {
-            item: item.key.clone(),
-            status: Final::Done,
-            digest: item.result.as_ref().map(|result| result.digest.clone()),
-            name: item.output.clone(),
-            entry: None,
-            archive,
-            code: None,
-            message: None,
-        }
+    /// What identifies the archive of that name.
+    pub(super) fn file(&self, name: String) -> Option<FileRecord> {
+        self.archives.folder().stamp(&name).map(|stamp| FileRecord::of(&stamp, Some(name)))
     }
 
     /// Whether the archive of an item is there, whole: the file that the journal knows, or one whose every blob is what it should be.
@@ -83,11 +83,11 @@ impl ArchiveTarget<'_> {
     pub(super) fn is_whole(&self, item: &Item, past: Option<&ItemRecord>) -> Result<Option<ItemRecord>> {
         let Some(expected) = &item.result else { return Ok(None) };
         let name = file_name(item);
-        let Some(stamp) = self.root.stamp(&name) else { return Ok(None) };
+        let Some(stamp) = self.archives.folder().stamp(&name) else { return Ok(None) };
         let known = past.filter(|record| record.digest.as_ref() == Some(&expected.digest)).and_then(|record| record.archive.as_ref());
         let same = known.is_some_and(|file| file.name.as_deref() == Some(&name) && file.fits(&stamp));
         let sound = (same && self.verify == Verify::Digest) || self.is_sound(&self.folder.join(&name), item)?;
-        Ok(sound.then(|| self.record(item, name)))
+        Ok(sound.then(|| ItemRecord { archive: self.file(name), ..done(item) }))
     }
 
     fn is_sound(&self, path: &Path, item: &Item) -> Result<bool> {

@@ -35,6 +35,8 @@ const EDITS: usize = 25_000;
 /// How an item ended.
 enum Ended {
     Done(ItemRecord),
+    /// It is written, and has this name when the archives are published.
+    Unnamed(ItemRecord, String),
     /// It was done before.
     Unchanged(ItemRecord),
     Failed(Box<Finding>, ExitClass, String),
@@ -157,10 +159,7 @@ impl<'a, 'l> Run<'a, 'l> {
         self.report.signal = self.request.stop.signal.load(Ordering::Relaxed);
         match &self.target {
             Target::Layout(target) => self.report.apparent_bytes = target.apparent.load(Ordering::Relaxed),
-            Target::Archives(target) => {
-                self.report.apparent_bytes = target.apparent.load(Ordering::Relaxed);
-                self.committed.add(std::mem::take(&mut *target.committed.lock().unwrap_or_else(PoisonError::into_inner)));
-            }
+            Target::Archives(target) => self.report.apparent_bytes = target.apparent.load(Ordering::Relaxed),
         }
         self.report.written(&self.committed);
         if self.past.torn > 0 {
@@ -175,7 +174,7 @@ impl<'a, 'l> Run<'a, 'l> {
 
     /// One portion: the work, the flush, the names, the journal.
     fn portion(&mut self, portion: &[Entry], intake: Option<&Intake<'_>>) -> Result<()> {
-        let ended = workers::run(self.context.jobs, portion.len(), |number, buffer, _| {
+        let mut ended = workers::run(self.context.jobs, portion.len(), |number, buffer, _| {
             let ended = match portion.get(number) {
                 Some(entry) if !self.stopping() => self.item(entry, buffer),
                 _ => Ended::Left,
@@ -195,6 +194,20 @@ impl<'a, 'l> Run<'a, 'l> {
             self.report.linked += done.linked.0;
             self.report.linked_bytes += done.linked.1;
             self.committed.add(done.committed);
+        }
+        if let Target::Archives(target) = &self.target {
+            target.archives.publish()?;
+            let mut named = target.archives.named();
+            self.committed.add(std::mem::take(&mut named.committed));
+            let mut refused: HashMap<String, Error> = named.refused.into_iter().collect();
+            for (entry, ended) in portion.iter().zip(&mut ended) {
+                if let Ended::Unnamed(record, name) = ended {
+                    *ended = match refused.remove(name) {
+                        None => Ended::Done(ItemRecord { archive: target.file(std::mem::take(name)), ..record.clone() }),
+                        Some(error) => self.failed(error, self.pass.item(entry)?.image),
+                    };
+                }
+            }
         }
         for (entry, ended) in portion.iter().zip(ended) {
             self.note(entry, ended)?;
@@ -229,11 +242,11 @@ impl<'a, 'l> Run<'a, 'l> {
             Err(error) => return self.failed(error, item.image),
         };
         let written = match &self.target {
-            Target::Layout(target) => target.write(&item, &made, buffer, &self.request.stop.asked),
-            Target::Archives(target) => target.write(&item, &made),
+            Target::Layout(target) => target.write(&item, &made, buffer, &self.request.stop.asked).map(Ended::Done),
+            Target::Archives(target) => target.write(&item, &made).map(|(record, name)| Ended::Unnamed(record, name)),
         };
         match written {
-            Ok(record) => Ended::Done(record),
+            Ok(ended) => ended,
             Err(Trouble::Output(error)) => self.break_off(error),
             Err(Trouble::Input(_)) if self.request.stop.asked.load(Ordering::Relaxed) => Ended::Left,
             Err(Trouble::Input(error)) => self.failed(error, item.image),
@@ -265,6 +278,7 @@ impl<'a, 'l> Run<'a, 'l> {
                 self.report.left += 1;
                 return Ok(());
             }
+            Ended::Unnamed(..) => return Err(Error::new(Code::Bug, "an archive was written and has no name")),
             Ended::Done(record) => {
                 self.report.moved += 1;
                 self.journal.item(&record)?;

@@ -154,7 +154,7 @@ impl<'a> Marking<'a> {
         let late: RefCell<Vec<(usize, Finding)>> = RefCell::default();
         let revise = |text: &[u8]| {
             late.borrow_mut().clear();
-            if source.index.text().as_bytes().trim_ascii() == text.trim_ascii() {
+            if source.index.says(text) {
                 // The lists are written, as the statements are.
                 return Ok(Revision { edits: edits.clone(), documents: Vec::new() });
             }
@@ -173,6 +173,7 @@ impl<'a> Marking<'a> {
             }
             Ok(revision)
         };
+        layout.remember(&source.index);
         let committed = layout.revise(&[], &revise, &Silent)?;
         for (number, finding) in late.into_inner() {
             let (Some(finished), Some(step)) = (finished.get(number), steps.get(number)) else { continue };

@@ -50,7 +50,8 @@ pub fn gc(request: &Request, context: Context<'_>) -> Result<GcReport> {
         return plan(&source, request, context).map(|(report, _)| report);
     }
     let last = RefCell::new(None);
-    let layout = Layout::open_or_create(&request.path, layout_options(context))?.knowing(&source.index);
+    let layout = Layout::open_or_create(&request.path, layout_options(context))?;
+    layout.remember(&source.index);
     let swept = layout.sweep(&|text| {
         let source = Source::with_index(&request.path, text, &[&source], context.limits)?;
         let (report, sweep) = plan(&source, request, context)?;

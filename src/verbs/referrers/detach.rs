@@ -46,7 +46,8 @@ pub fn detach(image: &str, digest: &Digest, context: Context<'_>) -> Result<Deta
             .found(Fact::new(digest, "the command line"))
             .hint("`airbase referrers REF` lists who does."));
     }
-    let layout = Layout::open_or_create(&source.path, layout_options(context))?.knowing(&source.index);
+    let layout = Layout::open_or_create(&source.path, layout_options(context))?;
+    layout.remember(&source.index);
     let swept = layout.sweep(&|text| {
         let now = Source::with_index(&source.path, text, &[source], context.limits)?;
         let delete = if is_part(&now, digest, context) { Vec::new() } else { vec![digest.clone()] };

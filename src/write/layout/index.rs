@@ -1,6 +1,6 @@
 //! The index of a layout, exchanged in one step.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use super::{Change, INDEX, Layout, MERGES, TORN_PAUSE, TORN_READS};
 use crate::core::clock::Stopwatch;
@@ -53,7 +53,8 @@ impl Layout {
     }
 
     fn read_or_known(&self, root: &WriteDirectory, name: &str) -> Result<Read, Unready> {
-        if let Some(known) = &self.read
+        let known = self.read.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(known) = &known
             && self.says(root, name, known.text().as_bytes()).map_err(Unready::Refused)?
         {
             return Ok(Read::Known(Arc::clone(known)));
@@ -130,6 +131,8 @@ impl Layout {
     /// Replaces the index; `false` if the edits turned out to be there already.
     pub(super) fn commit_index(&self, root: &WriteDirectory, first: Plan, change: Change<'_>, committed: &mut Committed) -> Result<bool> {
         let _lock = IndexLock::take(root, self.options.lock_timeout)?;
+        // What was read before says nothing of what will be there, and may be large.
+        drop(self.read.lock().unwrap_or_else(PoisonError::into_inner).take());
         // Mostly nobody wrote since the edits were tried, and a large index need not be parsed twice.
         let mut plan = if self.says(root, INDEX, first.read.bytes()).is_ok_and(|same| same) { first } else { self.plan(root, change)? };
         for _ in 0..MERGES {

@@ -46,7 +46,7 @@ use crate::write::{Committed, MARKER, index_edit};
 use rustix::io::Errno;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 const INDEX: &str = "index.json";
@@ -99,7 +99,7 @@ pub struct Layout {
     /// hundreds of images on one base would otherwise hash that base hundreds of times.
     known: Mutex<HashMap<Digest, Stamp>>,
     /// The index as somebody read it.
-    read: Option<Arc<RootIndex>>,
+    read: Mutex<Option<Arc<RootIndex>>>,
 }
 
 /// A change of the index that depends on what it says.
@@ -150,7 +150,7 @@ impl Layout {
     /// # Errors
     /// `layout.*` if there is something at `path` that is no sound layout, `usage.output`, `path.*`, `io`.
     pub fn open_or_create(path: &Path, options: LayoutOptions) -> Result<Self> {
-        let layout = Self { path: path.to_owned(), options, root: OnceLock::new(), known: Mutex::default(), read: None };
+        let layout = Self { path: path.to_owned(), options, root: OnceLock::new(), known: Mutex::default(), read: Mutex::default() };
         match layout.open()? {
             Some(root) => {
                 layout.check(root)?;
@@ -163,9 +163,8 @@ impl Layout {
     }
 
     /// Says how the index was read a moment ago. While the file still says so, it is edited as it was parsed then.
-    #[must_use]
-    pub fn knowing(self, index: &Arc<RootIndex>) -> Self {
-        Self { read: Some(Arc::clone(index)), ..self }
+    pub fn remember(&self, index: &Arc<RootIndex>) {
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(index));
     }
 
     /// Where it is.

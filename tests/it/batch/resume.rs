@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use airbase::core::fsys::{Faults, is_temporary};
+use airbase::core::fsys::{Faults, Operation, is_temporary};
 use airbase::core::{Code, Result};
 use airbase::plan::lifecycle::time::Moment;
 use airbase::verbs::batch::{ApplyRequest, As, Stop, apply, merge};
@@ -98,6 +98,27 @@ fn shards_and_their_merge_survive_every_fault() {
 #[test]
 fn a_batch_into_archives_survives_every_fault() {
     sweep(As::Archives, &|inputs, out, context| apply(&request(inputs, out, As::Archives, None), context).map(drop));
+}
+
+#[test]
+fn an_archive_whose_name_is_taken_meanwhile_fails_alone() {
+    let inputs = Environment::in_memory();
+    World::new(12).write(&inputs);
+    plan(&inputs, &["apps", "old", "--bases", "bases"]);
+    let out = inputs.join("out");
+    let theirs = out.join("registry.example_app-3_1.0.tar");
+    // More than a few are flushed together, and get their names after that.
+    let late = theirs.clone();
+    let faults = Faults::count().meanwhile(Operation::SyncAll, move || std::fs::write(&late, "theirs").unwrap());
+    let report = apply(&request(&inputs, out.clone(), As::Archives, None), Context { faults: &faults, ..Context::standard() }).unwrap();
+    assert_eq!((report.moved, report.failed, report.unchanged), (11, 1, 0));
+    assert_eq!(report.failures[0].findings[0].code, Code::OutputExists);
+    assert!(report.failures[0].image.contains("app-3"), "{}", report.failures[0].image);
+    assert_eq!(std::fs::read(&theirs).unwrap(), b"theirs");
+    let again = ApplyRequest { overwrite: true, ..request(&inputs, out, As::Archives, None) };
+    let report = apply(&again, Context::standard()).unwrap();
+    assert_eq!((report.moved, report.failed, report.unchanged), (1, 0, 11));
+    Contents::of(&theirs).whole();
 }
 
 #[test]
