@@ -19,9 +19,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::index_edit::{self, EMPTY_INDEX, IndexEdit};
 use super::payload::{Payload, distinct, stopped, total};
-use super::{Committed, MARKER, compressed};
+use super::{Archives, Committed, MARKER, compressed};
 use crate::core::event::Events;
-use crate::core::fsys::{EntryKind, Faults, Published, Staged, WriteDirectory, schedule, shown};
+use crate::core::fsys::{EntryKind, Faults, Published, ReadAt as _, Staged, WriteDirectory, schedule, shown};
 use crate::core::workers;
 use crate::core::{Code, Error, Limits, Result};
 use crate::format::tar::writer;
@@ -86,7 +86,7 @@ pub fn write_archive(
         _ => Path::new("."),
     };
     let parent = WriteDirectory::open(parent, &options.faults)?;
-    let archive = Unnamed::write(&parent, name, payloads, entries, options, events)?;
+    let archive = Unnamed::write(&parent, name, payloads, entries, options, None, events)?;
     let mut flushed = Committed::default();
     flushed.flushing(|| archive.sync())?;
     let mut committed = archive.publish()?;
@@ -109,7 +109,7 @@ pub(super) struct Unnamed<'d> {
 }
 
 impl<'d> Unnamed<'d> {
-    /// Writes the archive that will be called `name` in `parent`; see [`write_archive`].
+    /// Writes the archive that will be called `name` in `parent`; see [`write_archive`]. What `others` hold too is copied from there.
     ///
     /// # Errors
     /// As [`write_archive`], but `io.after_publication`.
@@ -119,6 +119,7 @@ impl<'d> Unnamed<'d> {
         payloads: &[Payload<'_>],
         entries: Vec<(Option<String>, String)>,
         options: &ArchiveOptions,
+        others: Option<&Archives<'_>>,
         events: &dyn Events,
     ) -> Result<Self> {
         let unusable = |what: &str| Error::new(Code::UsageOutput, format!("{} {what}", shown(&parent.path_of(name))));
@@ -138,7 +139,7 @@ impl<'d> Unnamed<'d> {
 
         let staged = parent.stage()?;
         match options.compression {
-            Compression::None => fill(&staged, &plan, options, events)?,
+            Compression::None => fill(&staged, &plan, options, others, events)?,
             compression => compressed::fill(&staged, parent, &plan, compression, options.jobs, events)?,
         }
         let committed = Committed {
@@ -175,7 +176,13 @@ fn exists(parent: &WriteDirectory, name: &str) -> Error {
 }
 
 /// Writes the archive by position, several blobs at once.
-fn fill(staged: &Staged<'_>, plan: &Plan<'_, '_>, options: &ArchiveOptions, events: &dyn Events) -> Result<()> {
+fn fill(
+    staged: &Staged<'_>,
+    plan: &Plan<'_, '_>,
+    options: &ArchiveOptions,
+    others: Option<&Archives<'_>>,
+    events: &dyn Events,
+) -> Result<()> {
     events.begin("write", plan.blobs.len() as u64, total(plan.blobs.iter().map(|blob| blob.payload)));
     // Measured: no slower than a file with holes, and a full disk is found before the work instead of after it.
     staged.reserve(plan.length)?;
@@ -186,6 +193,16 @@ fn fill(staged: &Staged<'_>, plan: &Plan<'_, '_>, options: &ArchiveOptions, even
         for blob in groups.get(number).into_iter().flatten().filter_map(|position| plan.blobs.get(*position)) {
             staged.write_at(&blob.header, blob.at)?;
             let start = blob.at.saturating_add(blob.header.len() as u64);
+            if let Some(others) = others
+                && let Some(spool) = others.spool(blob.payload, buffer, stop)?
+                && let Some(Some(file)) = spool.get()
+                && file.length() == blob.payload.size
+                && staged.copy_from(file, 0, file.length(), start)?
+            {
+                events.bytes(blob.payload.size);
+                events.item();
+                continue;
+            }
             let asked = || options.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed));
             blob.payload.copy(buffer, stop, events, |bytes, offset| {
                 if asked() { Err(stopped()) } else { staged.write_at(bytes, start.saturating_add(offset)) }

@@ -2,16 +2,23 @@
 //!
 //! A flush of each would take most of the time of a batch of small archives, and for each the disk is waited for while nothing is
 //! read. So those that are complete wait without a name; one flush makes all of them durable, and then they get their names.
+//!
+//! Most archives of a batch hold the layers of the same few bases. What comes a second time is hashed once more into a file without
+//! a name, which nobody else can change, and from then on the system copies it from there.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::archive::{ArchiveOptions, Unnamed};
 use super::layout::FLUSHED_SINGLY;
 use super::payload::Payload;
 use super::{Committed, Trouble};
 use crate::core::event::Events;
-use crate::core::fsys::{WriteDirectory, many_open_files};
-use crate::core::{Code, Error, Result};
+use crate::core::event::Silent;
+use crate::core::fsys::{File, WriteDirectory, many_open_files};
+use crate::core::{Code, Digest, Error, Result};
 
 /// Takes archives for a directory.
 #[derive(Debug)]
@@ -19,7 +26,21 @@ pub struct Archives<'d> {
     folder: &'d WriteDirectory,
     waiting: Mutex<Vec<Unnamed<'d>>>,
     named: Mutex<Named>,
+    /// Large blobs that were written, those that came again with a copy.
+    seen: Mutex<HashMap<Digest, Seen>>,
     most: usize,
+}
+
+/// A blob of at least this many bytes is worth an open file.
+const LARGE: u64 = 1 << 20;
+
+/// A verified copy of a blob; none if making it failed. Who asks for it meanwhile waits.
+pub(super) type Spool = Arc<OnceLock<Option<File>>>;
+
+#[derive(Debug)]
+enum Seen {
+    Once,
+    Again(Spool),
 }
 
 /// What has a name since somebody last asked.
@@ -38,7 +59,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl<'d> Archives<'d> {
     /// Gets ready to write into `folder`.
     pub fn new(folder: &'d WriteDirectory) -> Self {
-        Self { folder, waiting: Mutex::default(), named: Mutex::default(), most: many_open_files() }
+        Self { folder, waiting: Mutex::default(), named: Mutex::default(), seen: Mutex::default(), most: many_open_files() }
     }
 
     /// The directory.
@@ -59,7 +80,7 @@ impl<'d> Archives<'d> {
         options: &ArchiveOptions,
         events: &dyn Events,
     ) -> Result<u64, Trouble> {
-        let archive = Unnamed::write(self.folder, name, payloads, entries, options, events).map_err(|error| {
+        let archive = Unnamed::write(self.folder, name, payloads, entries, options, Some(self), events).map_err(|error| {
             let reading = error.code() == Code::Io && error.finding().message.contains("read the content of");
             match error.code() {
                 Code::Io | Code::IoSpace if !reading => Trouble::Output(error),
@@ -77,6 +98,47 @@ impl<'d> Archives<'d> {
             self.publish().map_err(Trouble::Output)?;
         }
         Ok(bytes)
+    }
+
+    /// A copy of the blob, if it was written before.
+    ///
+    /// # Errors
+    /// Those of reading and writing it.
+    pub(super) fn spool(&self, payload: &Payload<'_>, buffer: &mut [u8], stop: &AtomicBool) -> Result<Option<Spool>> {
+        if payload.size < LARGE {
+            return Ok(None);
+        }
+        let place = match locked(&self.seen).entry(payload.digest.clone()) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(Seen::Once);
+                return Ok(None);
+            }
+            Entry::Occupied(mut seen) => match seen.get() {
+                Seen::Again(place) => Arc::clone(place),
+                Seen::Once => {
+                    let place = Spool::default();
+                    seen.insert(Seen::Again(Arc::clone(&place)));
+                    place
+                }
+            },
+        };
+        let mut failure = None;
+        place.get_or_init(|| {
+            let mut copied = || {
+                let staged = self.folder.stage()?;
+                payload.copy(buffer, stop, &Silent, |bytes, offset| staged.write_at(bytes, offset))?;
+                staged.into_file()
+            };
+            copied().map_err(|error| failure = Some(error)).ok()
+        });
+        match failure {
+            None => Ok(Some(place)),
+            Some(error) => {
+                // Another source may have it, whole.
+                locked(&self.seen).remove(&payload.digest);
+                Err(error)
+            }
+        }
     }
 
     /// Flushes the archives that wait, gives them their names, and flushes those.

@@ -14,6 +14,7 @@ mod lock;
 mod read;
 mod schedule;
 mod space;
+mod staged;
 mod write;
 
 pub use append::Appender;
@@ -23,4 +24,5 @@ pub(crate) use read::shown;
 pub use read::{Directory, Entry, EntryKind, File, ReadAt, Region};
 pub use schedule::schedule;
 pub use space::{Space, many_open_files, space};
-pub use write::{Published, Staged, Stamp, WriteDirectory, create_directories, is_temporary, temporary_sibling};
+pub use staged::{Published, Staged};
+pub use write::{Stamp, WriteDirectory, create_directories, is_temporary, temporary_sibling};
