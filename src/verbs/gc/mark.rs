@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::core::{Digest, Result};
 use crate::oci::{Artifact, Descriptor, artifact, media_type};
+use crate::plan::lifecycle::convention::OWN_TYPE;
 use crate::read::Source;
 use crate::read::referrers::Tag;
 use crate::verbs::Context;
@@ -121,10 +122,9 @@ impl<'a> Walk<'a> {
             }
             match self.parts(&descriptor, keeper)? {
                 Parts::Known(parts) => waiting.extend(parts.into_iter().map(|part| (part, Keeper::Part))),
+                // With all that they name in turn: a manifest without its layers would be no help to anybody.
                 Parts::Spelled(digests) => {
-                    for digest in digests {
-                        self.marks.kept.entry(digest).or_insert(Keeper::Part);
-                    }
+                    waiting.extend(digests.into_iter().map(|digest| (Descriptor::plain("", &digest, 0), Keeper::Part)))
                 }
             }
             // With everything that it lists: what cannot be confirmed as a referrer is still somebody's.
@@ -171,9 +171,10 @@ enum Parts {
     Spelled(Vec<Digest>),
 }
 
-/// Configs and layers are named by manifests, and name no blobs.
+/// Configs and layers are named by manifests, and name no blobs. Our own statements spell digests, of their subject, its successor
+/// and what they replace: facts, of which none is a part of them.
 fn is_content(kind: &str) -> bool {
-    media_type::is_image_config(kind) || kind == media_type::OCI_EMPTY || media_type::layer(kind).is_some()
+    media_type::is_image_config(kind) || [media_type::OCI_EMPTY, OWN_TYPE].contains(&kind) || media_type::layer(kind).is_some()
 }
 
 /// Everything in `bytes` that reads as a digest.
