@@ -2,26 +2,29 @@
 //! one, whole.
 //!
 //! The verbs run in this process with a gate that refuses the n-th change, for n = 1, 2, … until nothing was refused. After
-//! each run the disk is looked at with other means, and the same command is run again without faults.
+//! each run the disk is looked at with other means, and the same command is run again without faults. Every verb that writes
+//! goes through the one [`sweep`]: images in `images`, what refers to them in `referrers` and `lifecycle`, and what takes away
+//! in `removing`.
+
+mod images;
+mod lifecycle;
+mod referrers;
+mod removing;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use airbase::core::clock::Time;
 use airbase::core::fsys::{Faults, is_temporary};
-use airbase::core::{Code, Result};
+use airbase::core::{Code, Digest, Result};
 use airbase::oci::media_type::Compression;
-use airbase::plan::lifecycle::change::Change;
-use airbase::plan::lifecycle::field::{Field, Record, Value};
-use airbase::plan::lifecycle::time::{Moment, Span, When};
+use airbase::plan::lifecycle::time::Moment;
 use airbase::plan::rebase::created::CreatedPolicy;
-use airbase::verbs::lifecycle;
 use airbase::verbs::rebase::{MissingPlatform, TrustPlatform};
-use airbase::verbs::referrers::{self, Attach};
-use airbase::verbs::{Context, Form, Output, collection, copy, gc, prepare, rebase, rm, tag};
+use airbase::verbs::referrers::Carry;
+use airbase::verbs::{Context, Form, Output, copy, rebase, rm, tag};
 use rustix::io::Errno;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::environment::snapshot;
 use crate::support::image::gzip;
@@ -36,25 +39,56 @@ enum Before {
     Empty,
     /// The layout that holds the app.
     App,
+    /// The same with reports on the app, its platforms and the tool, and two statements on the app.
+    Referred,
+    /// The same with a collection of the two.
+    Collected,
+    /// What is referred to, after a visit of a client that keeps no lists of referrers.
+    Unlisted,
+    /// What is referred to, after the app was removed.
+    Orphaned,
     /// A layout with another image, which shares a layer with the result.
     Other,
     /// An archive of something else, which may be replaced.
     Archive,
 }
 
+/// A command.
+type Run = fn(&Place<'_>, Context<'_>) -> Result<()>;
+
+/// What a command does with what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// It adds, and deletes no blob. Done again it changes nothing.
+    Adds,
+    /// It takes something away, so there may be nothing left to take away when it is done again.
+    Removes,
+}
+
 /// One command and its target.
 struct Case {
     name: &'static str,
+    effect: Effect,
     before: Before,
     /// The name of the target.
     target: &'static str,
-    run: fn(&Place<'_>, Context<'_>) -> Result<()>,
+    run: Run,
+}
+
+fn adds(name: &'static str, before: Before, target: &'static str, run: Run) {
+    sweep(&Case { name, effect: Effect::Adds, before, target, run });
+}
+
+fn removes(name: &'static str, before: Before, run: Run) {
+    sweep(&Case { name, effect: Effect::Removes, before, target: "target", run });
 }
 
 /// Where a command runs: inputs that nobody may change, and the target.
 struct Place<'a> {
     inputs: &'a Path,
     target: PathBuf,
+    /// The report on the app, where there is one.
+    report: &'a Digest,
     overwrite: bool,
 }
 
@@ -109,8 +143,8 @@ impl Place<'_> {
         rebase::plan(&request, Context::standard())?.apply(context).map(drop)
     }
 
-    fn copy(&self, source: String, all: bool, context: Context<'_>) -> Result<()> {
-        copy::copy(&copy::Request { source, all, platform: None, output: self.output(), name: None, referrers: None, mtime: 0 }, context)
+    fn copy(&self, source: String, all: bool, referrers: Option<Carry>, context: Context<'_>) -> Result<()> {
+        copy::copy(&copy::Request { source, all, platform: None, output: self.output(), name: None, referrers, mtime: 0 }, context)
             .map(drop)
     }
 
@@ -142,6 +176,7 @@ impl World {
         }
     }
 
+    /// Writes what lies at `target` before the command runs.
     fn prepare(&self, before: Before, target: &Path) {
         match before {
             Before::Nothing => {}
@@ -149,7 +184,49 @@ impl World {
             Before::App => self.app.write(target),
             Before::Other => self.other.write(target),
             Before::Archive => self.other.write_archive(target),
+            Before::Referred | Before::Collected | Before::Unlisted | Before::Orphaned => {
+                self.app.write(target);
+                let (app, tool) = (format!("{}:app:1", target.display()), format!("{}:tool", target.display()));
+                for image in [&app, &tool] {
+                    referrers::attach(image.clone(), None, quiet()).unwrap();
+                }
+                for end in ["2026-12-01", "2027-01-01"] {
+                    lifecycle::set(app.clone(), end, quiet()).unwrap();
+                }
+                match before {
+                    Before::Collected => referrers::collect(Output::Layout(target.to_owned()), app, tool, quiet()).unwrap(),
+                    Before::Unlisted => {
+                        let mut index = Contents::of(target).index();
+                        let named = |entry: &Value| entry["annotations"]["org.opencontainers.image.ref.name"].as_str().map(str::to_owned);
+                        let is_list = |entry: &Value| named(entry).is_some_and(|name| name.starts_with("sha256-"));
+                        index["manifests"].as_array_mut().unwrap().retain(|entry| !is_list(entry));
+                        std::fs::write(target.join("index.json"), serde_json::to_vec(&index).unwrap()).unwrap();
+                    }
+                    Before::Orphaned => rm::rm(&app, false, quiet()).map(drop).unwrap(),
+                    _ => {}
+                }
+            }
         }
+    }
+}
+
+/// One command at a time, and no fault.
+fn quiet() -> Context<'static> {
+    Context { jobs: 1, ..Context::standard() }
+}
+
+/// Writes what [`state`] has read.
+fn restore(state: Option<&BTreeMap<PathBuf, Vec<u8>>>, target: &Path) {
+    let Some(files) = state else { return };
+    if let Some(archive) = files.get(Path::new("")) {
+        std::fs::write(target, archive).unwrap();
+        return;
+    }
+    std::fs::create_dir(target).unwrap();
+    for (path, bytes) in files {
+        let path = target.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
     }
 }
 
@@ -201,25 +278,32 @@ fn sweep(case: &Case) {
     let listed =
         json!({"EolDate": "2026-12-01", "EolDigests": [{"Digest": world.app.digest_of("app:1")}, {"Digest": world.app.digest_of("tool")}]});
     std::fs::write(inputs.join("list.json"), serde_json::to_vec(&listed).unwrap()).unwrap();
+    world.prepare(Before::Referred, &inputs.join("referred"));
+    let report = referrers::report_on(&inputs.join("referred"), &world.app.digest_of("app:1"));
     let untouched = snapshot(inputs.path());
-    let prepared = |directory: &Environment| {
-        let target = directory.join(case.target);
-        world.prepare(case.before, &target);
-        Place { inputs: inputs.path(), target, overwrite: case.before == Before::Archive }
-    };
     let undisturbed = Environment::in_memory();
-    let place = prepared(&undisturbed);
-    let old = state(&place.target);
-    (case.run)(&place, Context { jobs: 1, ..Context::standard() }).unwrap();
+    let target = undisturbed.join(case.target);
+    world.prepare(case.before, &target);
+    let old = state(&target);
+    let at = |target: PathBuf| Place { inputs: inputs.path(), target, report: &report, overwrite: case.before == Before::Archive };
+    let place = at(target);
+    (case.run)(&place, quiet()).unwrap();
     let new = state(&place.target);
     assert!(old != new, "{} does nothing", case.name);
     Contents::of(&place.target).whole();
+    let is_kept = |path: &Path, bytes: &[u8], state: &BTreeMap<PathBuf, Vec<u8>>| {
+        path.ends_with("index.json") || path.as_os_str().is_empty() || state.get(path).is_some_and(|there| there == bytes)
+    };
+    // What the command itself takes away is no loss, and what only adds takes nothing away.
+    let mut lasting = old.clone().unwrap_or_default();
+    lasting.retain(|path, bytes| case.effect == Effect::Adds || is_kept(path, bytes, new.as_ref().unwrap()));
 
     for kind in KINDS {
         for n in 1.. {
             let what = format!("{}, {kind} at {n}", case.name);
             let directory = Environment::in_memory();
-            let mut place = prepared(&directory);
+            let mut place = at(directory.join(case.target));
+            restore(old.as_ref(), &place.target);
             let faults = gate(kind, n);
             let context = Context { jobs: 1, faults: &faults, ..Context::standard() };
             let code = (case.run)(&place, context).err().map(|error| error.code());
@@ -242,10 +326,11 @@ fn sweep(case: &Case) {
                 contents.blobs();
             }
             if let (Some(old), Some(now)) = (&old, &now) {
-                let kept = |(path, bytes): (&PathBuf, &Vec<u8>)| {
-                    path.ends_with("index.json") || path.as_os_str().is_empty() || now[path] == *bytes
-                };
-                assert!(old.iter().all(kept), "{what}: something that was there is lost");
+                assert!(lasting.iter().all(|(path, bytes)| is_kept(path, bytes, now)), "{what}: something that was there is lost");
+                // What goes is deleted only when nothing names it any more.
+                if seen_now == seen_old && seen_old != seen_new {
+                    assert!(old.iter().all(|(path, bytes)| is_kept(path, bytes, now)), "{what}: a blob went before its entry");
+                }
             }
             // A process that lives clears its temporary files away, and a killed one leaves them under names that are known.
             let tidy = kind.contains("once") && matches!(code, Some(Code::Io | Code::IoSpace));
@@ -260,319 +345,23 @@ fn sweep(case: &Case) {
 
             // Again, and nobody can tell that anything went wrong before.
             if case.before == Before::Nothing && place.target.is_file() {
-                let code = (case.run)(&place, Context { jobs: 1, ..Context::standard() }).unwrap_err().code();
+                let code = (case.run)(&place, quiet()).unwrap_err().code();
                 assert_eq!(code, Code::OutputExists, "{what}");
                 place.overwrite = true;
             }
-            (case.run)(&place, Context { jobs: 1, ..Context::standard() }).unwrap_or_else(|error| panic!("{what}, again: {error}"));
+            match (case.run)(&place, quiet()) {
+                Ok(()) => {}
+                // It is gone already.
+                Err(error) if case.effect == Effect::Removes && error.code() == Code::RefNotFound => {
+                    assert!(seen_now == seen_new, "{what}, again: {error}");
+                }
+                Err(error) => panic!("{what}, again: {error}"),
+            }
             assert!(state(&place.target) == new, "{what}: the second run gives something else");
 
             if faults.refused() == 0 {
                 assert_eq!(code, None);
                 assert!(n > 4, "{what}: that is all");
-                break;
-            }
-        }
-    }
-}
-
-#[test]
-fn a_rebase_into_its_own_layout() {
-    sweep(&Case {
-        name: "rebase in place",
-        before: Before::App,
-        target: "target",
-        run: |place, context| place.rebase(place.in_target("app:1"), &["app:2", "app:latest"], context),
-    });
-    sweep(&Case {
-        name: "rebase in place under its own name",
-        before: Before::App,
-        target: "target",
-        run: |place, context| place.rebase(place.in_target("app:1"), &["app:1"], context),
-    });
-}
-
-#[test]
-fn a_rebase_that_marks_the_old_image() {
-    sweep(&Case {
-        name: "rebase in place, and the old image is marked",
-        before: Before::App,
-        target: "target",
-        run: |place, context| {
-            let now = Moment::strict("2026-01-02T03:04:05Z").unwrap();
-            place.rebase_and_mark(place.in_target("app:1"), &["app:2"], Some(now), context)
-        },
-    });
-}
-
-#[test]
-fn a_rebase_into_another_layout() {
-    let run = |place: &Place<'_>, context: Context<'_>| place.rebase(place.input("app:app:1"), &[], context);
-    sweep(&Case { name: "rebase into another layout", before: Before::Other, target: "target", run });
-    sweep(&Case { name: "rebase into an empty directory", before: Before::Empty, target: "target", run });
-}
-
-#[test]
-fn a_rebase_into_a_new_layout() {
-    let run = |place: &Place<'_>, context: Context<'_>| place.rebase(place.input("app.tar:app:1"), &[], context);
-    sweep(&Case { name: "rebase into a new layout", before: Before::Nothing, target: "target", run });
-}
-
-#[test]
-fn a_rebase_into_an_archive() {
-    let run = |place: &Place<'_>, context: Context<'_>| place.rebase(place.input("app.tar:app:1"), &["app:2"], context);
-    sweep(&Case { name: "rebase into a new archive", before: Before::Nothing, target: "target.tar", run });
-    sweep(&Case { name: "rebase over an archive", before: Before::Archive, target: "target.tar", run });
-}
-
-#[test]
-fn a_rebase_into_a_compressed_archive() {
-    let run = |place: &Place<'_>, context: Context<'_>| place.rebase(place.input("app.tar:app:1"), &["app:2"], context);
-    sweep(&Case { name: "rebase into a new archive in gzip", before: Before::Nothing, target: "target.tgz", run });
-    sweep(&Case { name: "rebase over an archive, into zstd", before: Before::Archive, target: "target.tar.zst", run });
-    // Blobs of a compressed input are copied aside first.
-    let run = |place: &Place<'_>, context: Context<'_>| place.rebase(place.input("app.tar.gz:app:1"), &["app:2"], context);
-    sweep(&Case { name: "rebase from gzip over an archive, into gzip", before: Before::Archive, target: "target.tgz", run });
-    sweep(&Case { name: "rebase from gzip into a new archive in zstd", before: Before::Nothing, target: "target.tar.zst", run });
-}
-
-#[test]
-fn a_copy() {
-    let run = |place: &Place<'_>, context: Context<'_>| place.copy(place.input("app.tar"), true, context);
-    sweep(&Case { name: "copy into a layout", before: Before::Other, target: "target", run });
-    sweep(&Case { name: "copy into a new layout", before: Before::Nothing, target: "target", run });
-    sweep(&Case { name: "copy over an archive", before: Before::Archive, target: "target.tar", run });
-    let run = |place: &Place<'_>, context: Context<'_>| place.copy(place.input("app:tool"), false, context);
-    sweep(&Case { name: "copy for docker over an archive", before: Before::Archive, target: "docker.tar", run });
-    sweep(&Case { name: "copy into a new archive", before: Before::Nothing, target: "target.tar", run });
-}
-
-#[test]
-fn names_and_annotations() {
-    sweep(&Case {
-        name: "tag",
-        before: Before::App,
-        target: "target",
-        run: |place, context| tag::tag(&place.in_target("app:1"), &["tool".to_owned(), "new".to_owned()], context).map(drop),
-    });
-    sweep(&Case {
-        name: "annotate in place",
-        before: Before::App,
-        target: "target",
-        run: |place, context| place.annotate(&place.in_target("app:1"), true, "app:red", context),
-    });
-    sweep(&Case {
-        name: "annotate into a new layout",
-        before: Before::Nothing,
-        target: "target",
-        run: |place, context| place.annotate(&place.input("app:app:1"), false, "app:red", context),
-    });
-    sweep(&Case {
-        name: "annotate into an archive",
-        before: Before::Nothing,
-        target: "target.tar",
-        run: |place, context| place.annotate(&place.input("app.tar:tool"), false, "tool:red", context),
-    });
-}
-
-/// Attaches a report to an image and its platforms.
-fn attach(image: String, output: Option<Output>, context: Context<'_>) -> Result<()> {
-    let request = Attach {
-        image,
-        files: Vec::new(),
-        artifact_type: "application/x-report".to_owned(),
-        annotations: Vec::new(),
-        created: Time::parse("2026-01-02T03:04:05Z").unwrap(),
-        all: true,
-        members: false,
-        platform: None,
-        missing: None,
-        output,
-        names: Vec::new(),
-        mtime: 0,
-    };
-    referrers::attach(&request, context).map(drop)
-}
-
-#[test]
-fn something_is_attached() {
-    sweep(&Case {
-        name: "attach in place",
-        before: Before::App,
-        target: "target",
-        run: |place, context| attach(place.in_target("app:1"), None, context),
-    });
-    let run = |place: &Place<'_>, context: Context<'_>| attach(place.input("app:app:1"), Some(place.output()), context);
-    sweep(&Case { name: "attach into another layout", before: Before::Other, target: "target", run });
-    sweep(&Case { name: "attach into a new layout", before: Before::Nothing, target: "target", run });
-    sweep(&Case { name: "attach over an archive", before: Before::Archive, target: "target.tar", run });
-}
-
-/// Makes a collection where its members lie and elsewhere, and writes what a registry wants.
-#[test]
-fn something_is_collected_and_prepared() {
-    fn collect(place: &Place<'_>, app: String, tool: String, context: Context<'_>) -> Result<()> {
-        let depends = vec!["app:1=tool".to_owned()];
-        let (name, members) = ("suite:1".to_owned(), vec![app, tool]);
-        let request = collection::Create { name, members, depends, annotations: Vec::new(), output: place.output(), mtime: 0 };
-        collection::create(&request, context).map(drop)
-    }
-    sweep(&Case {
-        name: "collection create in place",
-        before: Before::App,
-        target: "target",
-        run: |place, context| collect(place, place.in_target("app:1"), place.in_target("tool"), context),
-    });
-    let run = |place: &Place<'_>, context: Context<'_>| collect(place, place.input("app:app:1"), place.input("app:tool"), context);
-    sweep(&Case { name: "collection create into another layout", before: Before::Other, target: "target", run });
-    sweep(&Case { name: "collection create over an archive", before: Before::Archive, target: "target.tar", run });
-    let run = |place: &Place<'_>, context: Context<'_>| {
-        let request = prepare::Request {
-            path: place.input("app"),
-            registry: "registry.site/team".to_owned(),
-            profile: airbase::plan::prepare::Profile::Registry,
-            platform: None,
-            output: Some(place.output()),
-            mtime: 0,
-        };
-        prepare::prepare(&request, context).map(drop)
-    };
-    sweep(&Case { name: "prepare into a new layout", before: Before::Nothing, target: "target", run });
-    sweep(&Case { name: "prepare over an archive", before: Before::Archive, target: "target.tar", run });
-}
-
-/// States an end of life, a successor, and what a list asks for: on an index and its platforms at once.
-#[test]
-fn something_is_stated() {
-    fn now() -> Moment {
-        Moment::strict("2026-11-21").unwrap()
-    }
-    sweep(&Case {
-        name: "lifecycle set",
-        before: Before::App,
-        target: "target",
-        run: |place, context| {
-            let end = Value::Time(When::At(Moment::strict("2026-12-01").unwrap()));
-            let request = lifecycle::Set {
-                image: place.in_target("app:1"),
-                change: Change::of(Field::EndOfLife, end),
-                profile: None,
-                issuer: None,
-                platform: None,
-                index_only: false,
-                now: now(),
-            };
-            lifecycle::set(&request, context).map(drop)
-        },
-    });
-    sweep(&Case {
-        name: "lifecycle supersede",
-        before: Before::App,
-        target: "target",
-        run: |place, context| {
-            let request = lifecycle::Supersede {
-                old: place.in_target("app:1"),
-                by: place.input("bases:os:new"),
-                more: Record::new(),
-                profile: None,
-                issuer: None,
-                force: false,
-                now: now(),
-            };
-            lifecycle::supersede(&request, context).map(drop)
-        },
-    });
-    sweep(&Case {
-        name: "lifecycle import",
-        before: Before::App,
-        target: "target",
-        run: |place, context| {
-            let request = lifecycle::Import {
-                file: place.input("list.json").into(),
-                paths: vec![place.target.to_str().unwrap().to_owned()],
-                product: None,
-                profile: None,
-                issuer: None,
-                dry_run: false,
-                now: now(),
-            };
-            lifecycle::import(&request, context).map(drop)
-        },
-    });
-}
-
-/// What is removed cannot be removed twice, so these are told apart from the others: whatever happened, the index is the old or
-/// the new one, all that it names is whole, and running it again ends as if nothing had happened.
-#[test]
-fn what_goes_is_gone_or_whole() {
-    let world = World::new();
-    let created = Context { jobs: 1, ..Context::standard() };
-    let collect = |place: &Path, context: Context<'_>| {
-        let request = gc::Request { path: place.to_owned(), apply: true, grace: Span::NONE, now: Time::now() };
-        gc::gc(&request, context).map(drop)
-    };
-    let prepared = |directory: &Environment| {
-        let target = directory.join("target");
-        world.app.write(&target);
-        attach(format!("{}:app:1", target.display()), None, created).unwrap();
-        attach(format!("{}:tool", target.display()), None, created).unwrap();
-        rm::rm(&format!("{}:app:1", target.display()), false, created).unwrap();
-        target
-    };
-    let undisturbed = Environment::in_memory();
-    let target = prepared(&undisturbed);
-    let old = Contents::of(&target).index();
-    collect(&target, created).unwrap();
-    let new = Contents::of(&target);
-    assert_eq!(new.whole(), new.blobs().into_keys().collect());
-    assert_ne!(new.index(), old);
-    for kind in KINDS {
-        for n in 1.. {
-            let what = format!("gc, {kind} at {n}");
-            let directory = Environment::in_memory();
-            let target = prepared(&directory);
-            let faults = gate(kind, n);
-            let code = collect(&target, Context { jobs: 1, faults: &faults, ..Context::standard() }).err().map(|error| error.code());
-            let now = Contents::of(&target);
-            now.whole();
-            assert!(now.index() == old || now.index() == new.index(), "{what}");
-            if !matches!(code, None | Some(Code::IoAfterPublication)) && kind != "kill" {
-                // Deleting may have begun, and only of what the new index does not name.
-                assert!(now.index() == new.index() || now.blobs().len() > new.blobs().len(), "{what}: {code:?}");
-            }
-            collect(&target, created).unwrap_or_else(|error| panic!("{what}, again: {error}"));
-            assert!(state(&target) == state(&undisturbed.join("target")), "{what}: the second run gives something else");
-            if faults.refused() == 0 {
-                assert_eq!(code, None, "{what}");
-                assert!(n > 4, "{what}: that is all");
-                break;
-            }
-        }
-    }
-}
-
-#[test]
-fn a_name_is_removed_or_not() {
-    // The second run is refused, because the name is gone: so this one is told apart from the others.
-    let world = World::new();
-    for kind in KINDS {
-        for n in 1.. {
-            let directory = Environment::in_memory();
-            let target = directory.join("target");
-            world.app.write(&target);
-            let old = Contents::of(&target).index();
-            let faults = gate(kind, n);
-            let context = Context { jobs: 1, faults: &faults, ..Context::standard() };
-            let code = tag::untag(&format!("{}:tool", target.display()), context).err().map(|error| error.code());
-            let contents = Contents::of(&target);
-            contents.whole();
-            let removed = contents.named("tool").is_none();
-            assert!(removed || contents.index() == old);
-            match code {
-                None | Some(Code::IoAfterPublication) => assert!(removed, "{kind} at {n}"),
-                Some(_) => assert!(!removed || kind == "kill", "{kind} at {n}: {code:?}"),
-            }
-            if faults.refused() == 0 {
                 break;
             }
         }
