@@ -149,7 +149,7 @@ impl Report for CompactReport {
         }
         let word = match (self.dry_run, self.changed) {
             (true, _) => "Nothing was written: this is what would be done.",
-            (false, true) => "Their blobs are still there: `airbase gc` shows what nobody needs.",
+            (false, true) => "They are on no list any more, and still among the blobs: `airbase detach REF DIGEST` deletes one.",
             (false, false) => "Nothing had to be done.",
         };
         page.line_toned(0, Tone::Dim, word);

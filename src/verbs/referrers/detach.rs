@@ -12,7 +12,8 @@ use crate::verbs::{Context, open};
 use crate::write::{Layout, Sweep};
 
 /// Takes `digest` off all lists of referrers of an image and its platforms, and deletes its manifest: among the blobs it would
-/// still refer to the image, and nobody could tell it from one that was never listed. Its content stays until it is collected.
+/// still refer to the image, and nobody could tell it from one that was never listed. One that no list names is deleted too. Its
+/// content stays until it is collected.
 ///
 /// # Errors
 /// `ref.not_found` if it refers to nothing of this image, `usage.output` for archives, `referrer.fallback_tag`, and those of
@@ -30,7 +31,7 @@ pub fn detach(image: &str, digest: &Digest, context: Context<'_>) -> Result<Deta
     let unlisted = match lookup.unlisted(digest) {
         // What is no document refers to nothing.
         Err(error) if error.raw_os_error().is_none() => None,
-        other => other?,
+        other => other?.filter(|_| !is_part(source, digest, context)),
     };
     let mut detached = Vec::new();
     let mut wishes = Vec::new();
