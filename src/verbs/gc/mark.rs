@@ -124,7 +124,7 @@ impl<'a> Walk<'a> {
                 Parts::Known(parts) => waiting.extend(parts.into_iter().map(|part| (part, Keeper::Part))),
                 // With all that they name in turn: a manifest without its layers would be no help to anybody.
                 Parts::Spelled(digests) => {
-                    waiting.extend(digests.into_iter().map(|digest| (Descriptor::plain("", &digest, 0), Keeper::Part)))
+                    waiting.extend(digests.into_iter().map(|digest| (Descriptor::plain("", &digest, 0), Keeper::Part)));
                 }
             }
             // With everything that it lists: what cannot be confirmed as a referrer is still somebody's.
