@@ -225,6 +225,7 @@ impl<'a> Making<'a> {
 
     pub(super) fn finish(mut self, opened: &Opened, context: Context<'_>) -> Result<SetReport> {
         let changed = self.commit(&opened.located.source, context)?;
-        Ok(SetReport { image: opened.located.shown(), at: self.now, subjects: self.subjects, changed, findings: self.findings })
+        let (image, at) = (opened.located.shown(), self.now);
+        Ok(SetReport { image, at, subjects: self.subjects, successor: None, changed, findings: self.findings })
     }
 }

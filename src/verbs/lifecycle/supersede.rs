@@ -6,14 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::set::{Making, refuse_archive};
 use super::state::{Reader, Subject};
 use super::trace::member;
+use crate::core::fsys::File;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{Descriptor, Platform};
 use crate::plan::lifecycle::change::Change;
 use crate::plan::lifecycle::field::{Field, Record, Status, Value};
 use crate::plan::lifecycle::lineage::compare;
 use crate::plan::lifecycle::profile::{Draft, Profile};
+use crate::plan::lifecycle::resolve::{next_sequence, replaced_by_next, resolve};
+use crate::plan::lifecycle::succession::of_new;
 use crate::plan::lifecycle::time::Moment;
-use crate::report::lifecycle::set::SetReport;
+use crate::read::{Child, ImageIndex, Source, Tree};
+use crate::report::lifecycle::set::{SetReport, SuccessorReport};
 use crate::verbs::{Context, Opened, open};
 
 /// What is asked for.
@@ -35,7 +39,8 @@ pub struct Supersede {
     pub now: Moment,
 }
 
-/// States it on the old image and on each of its platforms. The way back stands in the rebase record of the new one.
+/// States it on the old image and on each of its platforms, and on the new image, if it lies in the same layout, whom it stands in
+/// for and what stays with that one.
 ///
 /// # Errors
 /// `lifecycle.supersede` for an image by itself, or by an older one without `force`; `lifecycle.profile`, `usage.output`, and those
@@ -67,7 +72,6 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
             .hint("Exchange the two, or say --force if the older image is to be used again."));
     }
     let mut making = Making::new(request.now, request.profile.clone(), request.issuer.clone());
-    let mut left = Vec::new();
     let by_platform: BTreeMap<String, &Subject<'_>> =
         new_subjects.iter().filter_map(|subject| Some((subject.platform()?.to_string(), subject))).collect();
     for subject in &old_subjects {
@@ -102,7 +106,16 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
             change.set.entry(Field::Reason).or_insert_with(|| Value::Text(format!("on purpose: {fact}")));
         }
         making.state(subject, &change)?;
-        left.extend(old_reader.others(&subject.descriptor));
+    }
+    let carried: BTreeSet<Digest> = below(&new.tree).into_iter().map(|descriptor| descriptor.digest.clone()).collect();
+    let left = left_behind(&old_reader, &old.tree, &carried);
+    let mut successor = SuccessorReport { image: new.located.shown(), digest: new_top.descriptor.digest.clone(), stated: None };
+    if is_same(&old.located.source, &new.located.source) {
+        let change = of_new(&new_top.resolution.kept(), &old_top.descriptor.digest, &left);
+        let of_old = std::mem::take(&mut making.subjects);
+        making.state(new_top, &change)?;
+        successor.stated = making.subjects.pop();
+        making.subjects = of_old;
     }
     if !left.is_empty() {
         let mut finding =
@@ -111,7 +124,62 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
         finding.details = left;
         making.findings.push(finding);
     }
-    making.finish(&old, context)
+    Ok(SetReport { successor: Some(successor), ..making.finish(&old, context)? })
+}
+
+/// Whether two sources are one layout, under whatever paths.
+fn is_same(one: &Source, other: &Source) -> bool {
+    let identity = |source: &Source| File::open(&source.path.join("index.json")).and_then(|file| file.identity()).ok();
+    one.path == other.path || identity(one).is_some_and(|one| identity(other) == Some(one))
+}
+
+/// Everything that a tree leads to and that something may speak of, the top first.
+fn below(tree: &Tree) -> Vec<&Descriptor> {
+    fn children<'t>(index: &'t ImageIndex, found: &mut Vec<&'t Descriptor>) {
+        for child in &index.children {
+            match child {
+                Child::Image(image) => found.push(&image.descriptor),
+                Child::Index(inner) => {
+                    found.push(&inner.descriptor);
+                    children(inner, found);
+                }
+                Child::Attestation(descriptor) | Child::Other(descriptor) | Child::Missing(descriptor) => found.push(descriptor),
+            }
+        }
+    }
+    let mut found = vec![tree.descriptor()];
+    if let Some(index) = tree.index() {
+        children(index, &mut found);
+    }
+    found
+}
+
+/// What speaks of the bytes of an old image and does not come along: attestations in its index, and what refers to it or to a
+/// platform, for people. `carried` is what the new image consists of; what speaks of that is not left behind.
+fn left_behind(reader: &Reader<'_>, old: &Tree, carried: &BTreeSet<Digest>) -> Vec<String> {
+    fn attestations(index: &ImageIndex, found: &mut Vec<Digest>) {
+        for child in &index.children {
+            match child {
+                Child::Attestation(descriptor) => found.push(descriptor.digest.clone()),
+                Child::Index(inner) => attestations(inner, found),
+                Child::Image(_) | Child::Other(_) | Child::Missing(_) => {}
+            }
+        }
+    }
+    let mut embedded = Vec::new();
+    if let Some(index) = old.index() {
+        attestations(index, &mut embedded);
+    }
+    let mut left: Vec<String> =
+        embedded.iter().filter(|digest| !carried.contains(digest)).map(|digest| format!("attestation {digest}")).collect();
+    let mut seen = carried.clone();
+    seen.extend(embedded);
+    for descriptor in below(old) {
+        if seen.insert(descriptor.digest.clone()) {
+            left.extend(reader.others(descriptor));
+        }
+    }
+    left
 }
 
 /// An image that is about to be there, and what follows what.
@@ -127,8 +195,8 @@ pub(in crate::verbs) struct Successor {
     pub(in crate::verbs) by_platform: BTreeMap<String, Digest>,
 }
 
-/// The statements that an image and its platforms are superseded by one that was made of them, and the one on `new` of what it
-/// says itself.
+/// The statements that an image and its platforms are superseded by one that was made of them, and the one on `new`, the descriptor
+/// of that one, of whom it stands in for and what stayed behind.
 ///
 /// # Errors
 /// Those of making statements.
@@ -136,7 +204,6 @@ pub(in crate::verbs) fn superseding<'a>(
     old: &Opened,
     successor: &Successor,
     new: &Descriptor,
-    says: Record,
     now: Moment,
     context: Context<'_>,
 ) -> Result<Making<'a>> {
@@ -156,8 +223,16 @@ pub(in crate::verbs) fn superseding<'a>(
         }
         making.state(subject, &change)?;
     }
-    let draft = Draft { says, made: now.to_the_second(), sequence: 1, replaces: Vec::new(), issuer: None, subject_created: None };
-    making.write(&draft, new, false, Vec::new())?;
+    let carried = successor.by_platform.values().chain([&successor.digest]).cloned().collect();
+    let left = left_behind(&reader, &old.tree, &carried);
+    // The same rebase done again makes the same image, which may be there and say so.
+    let (statements, _) = reader.statements(new, &[], &mut making.findings);
+    let holds = resolve(&statements, &[], now).kept();
+    if let Some(says) = of_new(&holds, &old.located.descriptor.digest, &left).next(&holds, now) {
+        let (sequence, replaces) = (next_sequence(&statements, None), replaced_by_next(&statements));
+        let draft = Draft { says, made: now.to_the_second(), sequence, replaces, issuer: None, subject_created: None };
+        making.write(&draft, new, false, Vec::new())?;
+    }
     Ok(making)
 }
 
