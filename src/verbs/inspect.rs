@@ -8,7 +8,7 @@ use super::base::show_image;
 use super::bases::Bases;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::format::json::Node;
-use crate::oci::{Descriptor, annotation, collection};
+use crate::oci::{Descriptor, annotation, collection, cosign};
 use crate::plan::lifecycle::convention::is_statement;
 use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Child, Image, ImageIndex, Reference, Source, Stored, Tree, discover, is_referrer_tag, load, locate};
@@ -215,7 +215,10 @@ fn entry(
         }
         Tree::Artifact { manifest, .. } => {
             report.kind = EntryKind::Artifact;
-            report.artifact_type = Some(manifest.effective_artifact_type().to_owned());
+            // The config of cosign's older form is an image's, which says nothing of what it is.
+            let statement = manifest.layers.first().filter(|_| cosign::are_statements(&manifest.layers));
+            let artifact_type = statement.map_or_else(|| manifest.effective_artifact_type(), |layer| &layer.media_type);
+            report.artifact_type = Some(artifact_type.to_owned());
             report.subject = manifest.subject.as_ref().map(|subject| subject.digest.clone());
             report.annotations.clone_from(&manifest.annotations);
             report.findings.extend(manifest.findings.iter().cloned());

@@ -8,6 +8,7 @@
 //! index.json, sha256-<hex>.E  a tag made of the digest and an ending: sig, att, sbom (cosign 2)
 //! index.json, an annotation   an index that says in `org.opencontainers.image.referrer.subject` of whom it lists them (olareg)
 //! an index of images          a child that names a sibling as its subject (BuildKit's attestations)
+//! index.json, `kind`          signatures and attestations that say in their content of what they are (`cosign save`)
 //! blobs/                      a manifest that nothing lists (cosign 3); found only where that is asked for
 //! ```
 //!
@@ -16,12 +17,14 @@
 //! [`Lookup`] finds them, [`Referrer`] is one of them.
 
 mod lookup;
+mod marked;
 mod tag;
 
 use crate::core::Finding;
 use crate::oci::{Artifact, Descriptor, Verified};
 
 pub use lookup::{Lookup, Scope};
+pub use marked::{Marked, marked};
 pub use tag::{Tag, is_referrer_tag};
 
 /// How a referrer was found first.

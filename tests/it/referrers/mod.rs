@@ -6,5 +6,6 @@ mod gc;
 mod made;
 mod questions;
 mod reading;
+mod saved;
 mod supersede;
 mod vector;
