@@ -10,7 +10,7 @@ use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::format::json::Node;
 use crate::oci::{Descriptor, annotation, collection, cosign};
 use crate::plan::lifecycle::convention::is_statement;
-use crate::read::referrers::{Lookup, Scope};
+use crate::read::referrers::{Lookup, Scope, lists_referrers_of};
 use crate::read::{Child, Image, ImageIndex, Reference, Source, Stored, Tree, discover, is_referrer_tag, load, locate};
 use crate::report::collection::Member;
 use crate::report::inspect::{
@@ -224,7 +224,7 @@ fn entry(
             report.findings.extend(manifest.findings.iter().cloned());
         }
     }
-    if descriptor.name().is_some_and(is_referrer_tag) {
+    if descriptor.name().is_some_and(is_referrer_tag) || lists_referrers_of(source, descriptor, context.limits).is_some() {
         report.kind = EntryKind::ReferrerTag;
     }
     let own;

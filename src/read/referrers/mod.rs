@@ -18,6 +18,7 @@
 
 mod lookup;
 mod marked;
+mod nameless;
 mod tag;
 
 use crate::core::Finding;
@@ -25,6 +26,7 @@ use crate::oci::{Artifact, Descriptor, Verified};
 
 pub use lookup::{Lookup, Scope};
 pub use marked::{Marked, marked};
+pub use nameless::lists_referrers_of;
 pub use tag::{Tag, is_referrer_tag};
 
 /// How a referrer was found first.

@@ -12,7 +12,7 @@ use crate::core::{Digest, Result};
 use crate::oci::{Artifact, Descriptor, artifact, media_type};
 use crate::plan::lifecycle::convention::OWN_TYPE;
 use crate::read::Source;
-use crate::read::referrers::Tag;
+use crate::read::referrers::{Tag, lists_referrers_of};
 use crate::verbs::Context;
 use crate::verbs::doctor::Survey;
 
@@ -58,7 +58,7 @@ pub(super) fn marks(
         .collect();
     let mut others = Vec::new();
     for entry in &source.index.manifests {
-        let is_list = entry.names().any(|name| Tag::parse(name).is_some()) || entry.lists_referrers_of().is_some();
+        let is_list = entry.names().any(|name| Tag::parse(name).is_some()) || walk.listed_by(entry).is_some();
         if is_list || entry.name().is_none() && referrers.contains(&entry.digest) {
             others.push(entry);
         } else {
@@ -80,7 +80,7 @@ pub(super) fn marks(
         let why = match list {
             Some(Tag { ending: None, .. }) => "a list of referrers of something that is not here",
             Some(_) => "by its name it belongs to something that is not here",
-            None if entry.lists_referrers_of().is_some() => "a list of referrers of something that is not here",
+            None if entry.is_index() && !referrers.contains(&entry.digest) => "a list of referrers of something that is not here",
             None => "it refers to something that is not here",
         };
         marks.gone.push((entry.clone(), why));
@@ -92,6 +92,7 @@ struct Walk<'a> {
     source: &'a Source,
     surveys: HashMap<&'a Digest, &'a Survey>,
     lists: HashMap<String, Vec<&'a Descriptor>>,
+    listed_by: HashMap<&'a Digest, Digest>,
     context: Context<'a>,
     marks: Marks,
 }
@@ -99,14 +100,22 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     fn new(source: &'a Source, surveys: &'a [Survey], context: Context<'a>) -> Self {
         let mut lists: HashMap<String, Vec<&Descriptor>> = HashMap::new();
+        let mut listed_by = HashMap::new();
         for entry in &source.index.manifests {
+            let subject = entry.lists_referrers_of().or_else(|| lists_referrers_of(source, entry, context.limits));
+            listed_by.extend(subject.clone().map(|subject| (&entry.digest, subject)));
             let tags = entry.names().filter_map(Tag::parse).filter(|tag| tag.ending.is_none()).map(|tag| tag.tag.to_owned());
-            for tag in tags.chain(entry.lists_referrers_of().map(|subject| subject.fallback_tag())) {
+            for tag in tags.chain(subject.map(|subject| subject.fallback_tag())) {
                 lists.entry(tag).or_default().push(entry);
             }
         }
         let surveys = surveys.iter().map(|survey| (&survey.subject.digest, survey)).collect();
-        Self { source, surveys, lists, context, marks: Marks::default() }
+        Self { source, surveys, lists, listed_by, context, marks: Marks::default() }
+    }
+
+    /// Of whom an entry lists the referrers, by what it says or by what it lists.
+    fn listed_by(&self, entry: &Descriptor) -> Option<&Digest> {
+        self.listed_by.get(&entry.digest)
     }
 
     /// Marks a document and everything that it leads to.

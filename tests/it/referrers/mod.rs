@@ -4,6 +4,7 @@ mod attach;
 mod copy;
 mod gc;
 mod made;
+mod nameless;
 mod questions;
 mod reading;
 mod saved;

@@ -83,6 +83,8 @@ fn signatures_are_no_images_and_go_where_their_image_goes() {
     let entries = inspected["sources"][0]["entries"].as_array().unwrap();
     let kinds: Vec<_> = entries.iter().map(|entry| (entry["kind"].as_str().unwrap(), entry["artifactType"].as_str())).collect();
     assert_eq!(kinds, [("image", None), ("artifact", Some(SIGNATURE)), ("artifact", Some(ATTESTATION))]);
+    let (_, report) = environment.json(&["lifecycle", "report", "in"]);
+    assert_eq!(report["items"].as_array().unwrap().len(), 1, "{report:#}");
     for (arguments, out) in [(&["copy", "in", "one"][..], "one"), (&["copy", "--all", "in", "all"], "all")] {
         let (status, copied) = environment.json(arguments);
         assert_eq!((status, copied["images"].as_array().unwrap().len()), (0, 1), "{copied:#}");
