@@ -97,7 +97,8 @@ fn they_list_nothing_any_more() {
 fn what_may_be_something_else_is_an_image_still() {
     let other = Image::of(&[&layer(&["other=1"])]);
     let of = |layout: &mut Layout, image: &Image| referrer(layout, &descriptor(image), json!({}));
-    let cases: [(&str, fn(&mut Layout, Made, Made) -> Vec<Value>, Value); 5] = [
+    type Children = fn(&mut Layout, Made, Made) -> Vec<Value>;
+    let cases: [(&str, Children, Value); 5] = [
         ("nothing at all", |_, _, _| Vec::new(), json!({})),
         ("referrers of two images", |_, one, two| vec![one.child(), two.child()], json!({})),
         ("an image beside a referrer", |layout, one, _| vec![layout.store(&app()), one.child()], json!({})),
