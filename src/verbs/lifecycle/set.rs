@@ -211,6 +211,7 @@ impl<'a> Making<'a> {
             return Ok(false);
         }
         let mut cargo = std::mem::take(&mut self.cargo);
+        cargo.enlist(source)?;
         // It was read just now, and need not be parsed again to be changed.
         cargo.input(source);
         let committed = write(&Output::Layout(source.path.clone()), &cargo, &[], 0, context)?;
