@@ -206,7 +206,7 @@ fn shorten(text: &str) -> String {
 }
 
 /// Standard base64 with padding (RFC 4648, section 4), which is what `data` holds.
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
+pub(super) fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let bytes = text.as_bytes();
     if !bytes.len().is_multiple_of(4) {
         return None;

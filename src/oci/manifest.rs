@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Descriptor, Verified, document, media_type};
+use super::{Descriptor, Verified, cosign, document, media_type};
 use crate::core::{Code, Error, ExitClass, Fact, Finding, Limits, Result, Severity};
 use crate::format::json::{Node, Text};
 
@@ -65,11 +65,12 @@ impl Manifest {
     }
 
     /// Whether this is a runnable image rather than an artifact: its config is an image config, it does not refer to
-    /// something else, and it calls itself nothing else.
+    /// something else, it calls itself nothing else, and its layers are no signatures.
     pub fn is_image(&self) -> bool {
         self.subject.is_none()
             && media_type::is_image_config(&self.config.media_type)
             && self.artifact_type.as_deref().is_none_or(media_type::is_image_config)
+            && !cosign::are_statements(&self.layers)
     }
 
     /// What kind of artifact it is: the specification lets the config's media type say so.

@@ -9,6 +9,7 @@ pub mod artifact;
 pub mod buildpacks;
 pub mod collection;
 mod config;
+pub mod cosign;
 mod descriptor;
 mod document;
 mod index;

@@ -102,7 +102,9 @@ pub(super) fn view(members: &Members, limits: &Limits) -> Result<View> {
         }
         let mut layers = Vec::with_capacity(item.layers.len());
         for (name, diff_id) in item.layers.iter().zip(&parsed.diff_ids) {
-            layers.push(stored_layer(&member(members, name)?, diff_id, &mut view.blobs)?);
+            let region = member(members, name)?;
+            refuse_foreign(&region, diff_id, name)?;
+            layers.push(stored_layer(&region, diff_id, &mut view.blobs)?);
         }
         let mut manifest = Value::object();
         manifest.set("schemaVersion", Value::size(2));
@@ -133,6 +135,29 @@ pub(super) fn view(members: &Members, limits: &Limits) -> Result<View> {
     index.set("manifests", Value::Array(entries));
     view.index = index.render().into_bytes();
     Ok(view)
+}
+
+/// What docker and skopeo inflate and no media type of a layer stands for, by its first bytes.
+const FOREIGN: [(&[u8], &str); 3] = [(b"\xfd7zXZ\0", "xz"), (b"BZh", "bzip2"), (b"\x04\x22\x4d\x18", "lz4")];
+
+/// Refuses a layer in a compression that is not read here. Taken as it is, it would seem to be damaged.
+///
+/// # Errors
+/// `source.unsupported`, `io`.
+fn refuse_foreign(region: &Region, diff_id: &Digest, name: &str) -> Result<()> {
+    let mut start = [0; 6];
+    let count = region.read_at(&mut start, 0).map_err(|error| Error::io(format!("read {name}"), error))?;
+    let start = start.get(..count).unwrap_or_default();
+    let Some((_, compression)) = FOREIGN.iter().find(|(magic, _)| start.starts_with(magic)) else { return Ok(()) };
+    // The first member of a tar archive may have a name that begins so.
+    if inflate::blob_digest(region, diff_id.algorithm())? == *diff_id {
+        return Ok(());
+    }
+    Err(Error::new(Code::SourceUnsupported, format!("a layer is compressed with {compression}"))
+        .at(name)
+        .expected(Fact::new("a layer as it is, or in gzip or zstd", "airbase"))
+        .found(Fact::new(compression, "its first bytes"))
+        .hint("Convert it where skopeo is: `skopeo copy docker-archive:FILE oci-archive:NEW`."))
 }
 
 /// The descriptor of a layer as it lies in the archive.

@@ -31,5 +31,7 @@ pub use image::{Child, Image, ImageIndex, Tree, load};
 pub use overlay::Overlay;
 pub use reference::{Reference, Transport};
 pub use referrers::is_referrer_tag;
-pub use resolve::{Located, candidates, collections, is_alone, is_candidate, locate, locate_all, locate_among, open_reference, platforms};
+pub use resolve::{
+    Located, candidates, collections, is_alone, is_candidate, locate, locate_all, locate_among, open_path, open_reference, platforms,
+};
 pub use source::{Container, Source, SourceKind, Stored, discover, discover_among, paths};

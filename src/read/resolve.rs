@@ -1,8 +1,10 @@
 //! From a reference to the descriptor that it means.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
+use super::referrers::lists_referrers_of;
 use super::{Reference, Source, SourceKind, Transport, is_referrer_tag};
 use crate::core::{Code, Digest, Error, Fact, Limits, Result, text};
 use crate::format::json::{Document, Node};
@@ -35,6 +37,21 @@ impl Located {
 /// What opening the source gives; `ref.two_splits`; `usage.argument` if the transport is another than the source's.
 pub fn open_reference(reference: &Reference, limits: &Limits) -> Result<Arc<Source>> {
     open_among(reference, &[], limits)
+}
+
+/// Opens a whole source for those who take no name of an image behind its path.
+///
+/// # Errors
+/// `usage.argument` for a reference to something inside; `ref.*` as for references, and what opening the source gives.
+pub fn open_path(path: &Path, limits: &Limits) -> Result<Arc<Source>> {
+    // What is no text names a path and nothing else.
+    let Some(text) = path.to_str() else { return Source::open(path, limits) };
+    if Reference::existing(text)?.path == path {
+        return Source::open(path, limits);
+    }
+    Err(Error::new(Code::UsageArgument, "all of a layout or an archive is meant here, and nothing else can be named")
+        .expected(Fact::new("PATH", "the command line"))
+        .found(Fact::new(text, "the command line")))
 }
 
 /// As [`open_reference`]; a source that is open already is not read again. That is one state of the layout for all that one
@@ -182,7 +199,7 @@ fn is_image_entry(source: &Source, entry: &Descriptor, limits: &Limits) -> Resul
         return Ok(false);
     }
     if entry.is_index() {
-        return Ok(!is_collection(source, entry, limits));
+        return Ok(!is_collection(source, entry, limits) && lists_referrers_of(source, entry, limits).is_none());
     }
     if !entry.is_manifest() {
         return Ok(false);

@@ -138,7 +138,7 @@ pub enum EntryKind {
     Collection,
     /// An artifact, referrer or not.
     Artifact,
-    /// A tag under which referrers are kept.
+    /// A tag under which referrers are kept, or a list of them that lost its name.
     ReferrerTag,
     /// Neither a manifest nor an index; kept as it is.
     Other,

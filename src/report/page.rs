@@ -120,7 +120,9 @@ impl Page {
         }
         for (label, fact) in [("expected", &finding.expected), ("found", &finding.found)] {
             if let Some(fact) = fact {
-                self.field(depth, label, &format!("{}  ({})", fact.value, fact.from));
+                // A blank looks as if something had not been printed.
+                let value = if fact.value.is_empty() { "an empty text" } else { &fact.value };
+                self.field(depth, label, &format!("{value}  ({})", fact.from));
             }
         }
         for detail in &finding.details {

@@ -8,7 +8,7 @@ use super::{Context, Opened, Verify, open};
 use crate::core::{Code, Fact, Finding, Result, text};
 use crate::oci::Platform;
 use crate::plan::base::{self, Candidate, Clue, Decision, Evidence, Prefix, Verdict};
-use crate::read::referrers::{Lookup, Scope};
+use crate::read::referrers::{Lookup, Scope, lists_referrers_of};
 use crate::read::{Image, ImageIndex, Tree, candidates, load, locate_all};
 use crate::report::base::{Dependent, DependentsReport, Difference, EvidenceReport, Outcome, PlatformBase, ShowReport, VerifyReport};
 
@@ -265,6 +265,13 @@ pub fn dependents(base_text: &str, paths: &[String], context: Context<'_>) -> Re
     Ok(report)
 }
 
+/// Whether an entry that has no name of its own, and only its documents tell from an image, is something that refers to images, or
+/// a list of such.
+fn belongs_to_another(located: &crate::read::Located, tree: &Tree, context: Context<'_>) -> bool {
+    let is_list = || lists_referrers_of(&located.source, &located.descriptor, context.limits).is_some();
+    located.name.is_none() && (matches!(tree, Tree::Artifact { .. }) || tree.index().is_some() && tree.images().is_empty() && is_list())
+}
+
 /// Calls `visit` for every image below `paths`; what cannot be read becomes a finding.
 pub(super) fn each_image(
     paths: &[String],
@@ -275,7 +282,8 @@ pub(super) fn each_image(
     for path in paths {
         let reference = crate::read::Reference::existing(path)?;
         let mut located = Vec::new();
-        if reference.name.is_some() || reference.digest.is_some() {
+        let is_named = reference.name.is_some() || reference.digest.is_some();
+        if is_named {
             located.extend(locate_all(&reference, context.limits)?);
         } else {
             let (sources, unreadable) = crate::read::discover(&reference.path, context.limits)?;
@@ -295,6 +303,9 @@ pub(super) fn each_image(
                 continue;
             }
             let visited = load(&located.source, &located.descriptor, context.limits).and_then(|tree| {
+                if !is_named && belongs_to_another(&located, &tree, context) {
+                    return Ok(Vec::new());
+                }
                 met.extend(tree.images().iter().map(|image| (located.source.path.clone(), image.descriptor.digest.clone())));
                 visit(&located, &tree)
             });

@@ -7,7 +7,7 @@ use super::output::{Cargo, Form, Output, check_name, write};
 use super::referrers::{Carry, Subject, carry};
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, text};
 use crate::oci::{Descriptor, Index, Platform, collection};
-use crate::read::referrers::{Lookup, Scope};
+use crate::read::referrers::{Lookup, Scope, marked};
 use crate::read::{Located, Reference, Source, Walk, collections, load, locate, locate_all, open_reference, walk};
 use crate::report::copy::{Copied, CopyReport};
 use crate::report::rebase::{OutputReport, WrittenReport};
@@ -212,7 +212,15 @@ fn along<'a>(
     let scope = if request.all { Scope::Thorough } else { Scope::Quick };
     let lookup = Lookup::new(source, scope, context.limits);
     if runtime {
+        let marked = marked(source, context.limits);
         for subject in &subjects {
+            for marked in marked.iter().filter(|marked| marked.subject == subject.descriptor.digest) {
+                findings.push(
+                    Finding::new(Code::ReferrerLeft, "an archive for docker has no place for referrers; one was left out")
+                        .at(&marked.entry.digest)
+                        .found(Fact::new(marked.artifact_type(), "the source")),
+                );
+            }
             for referrer in lookup.of(&subject.descriptor).referrers {
                 findings.push(
                     Finding::new(Code::ReferrerLeft, "an archive for docker has no place for referrers; one was left out")

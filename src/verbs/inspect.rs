@@ -8,9 +8,9 @@ use super::base::show_image;
 use super::bases::Bases;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::format::json::Node;
-use crate::oci::{Descriptor, annotation, collection};
+use crate::oci::{Descriptor, annotation, collection, cosign};
 use crate::plan::lifecycle::convention::is_statement;
-use crate::read::referrers::{Lookup, Scope};
+use crate::read::referrers::{Lookup, Scope, lists_referrers_of};
 use crate::read::{Child, Image, ImageIndex, Reference, Source, Stored, Tree, discover, is_referrer_tag, load, locate};
 use crate::report::collection::Member;
 use crate::report::inspect::{
@@ -215,13 +215,16 @@ fn entry(
         }
         Tree::Artifact { manifest, .. } => {
             report.kind = EntryKind::Artifact;
-            report.artifact_type = Some(manifest.effective_artifact_type().to_owned());
+            // The config of cosign's older form is an image's, which says nothing of what it is.
+            let statement = manifest.layers.first().filter(|_| cosign::are_statements(&manifest.layers));
+            let artifact_type = statement.map_or_else(|| manifest.effective_artifact_type(), |layer| &layer.media_type);
+            report.artifact_type = Some(artifact_type.to_owned());
             report.subject = manifest.subject.as_ref().map(|subject| subject.digest.clone());
             report.annotations.clone_from(&manifest.annotations);
             report.findings.extend(manifest.findings.iter().cloned());
         }
     }
-    if descriptor.name().is_some_and(is_referrer_tag) {
+    if descriptor.name().is_some_and(is_referrer_tag) || lists_referrers_of(source, descriptor, context.limits).is_some() {
         report.kind = EntryKind::ReferrerTag;
     }
     let own;

@@ -1,5 +1,6 @@
 //! Where a result goes.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -156,6 +157,17 @@ impl<'a> Cargo<'a> {
                 known.child &= wish.child;
             }
         }
+    }
+
+    /// Gives every subject that `source` holds and its `index.json` does not list an entry: a platform may be named by its digest,
+    /// and then no index stands above it that would tell it for one.
+    pub(super) fn enlist(&mut self, source: &Source) -> Result<()> {
+        let listed: HashSet<&Digest> = source.index.manifests.iter().map(|entry| &entry.digest).collect();
+        for wish in &mut self.wishes {
+            let digest = &wish.subject.digest;
+            wish.child |= !listed.contains(digest) && source.container().blob(digest)?.is_some();
+        }
+        Ok(())
     }
 
     /// Adds the documents of another one and what it says of referrers.

@@ -28,6 +28,49 @@ fn docker_save(images: &[(&[&str], &Image)]) -> Vec<(String, Vec<u8>)> {
     files
 }
 
+/// A small tar archive as `xz -0 --check=crc32` compresses it, in hexadecimal.
+const XZ: &str = "fd377a585a0000016922de36020021010c0000008f98419ce007ff00385d003080335018688982eda78069fada6df2b6a6df1c9efd21ca258e1adea0\
+                  37760a20928173d366f0615df40e9e6e2f9ec70b4d8fc4aba2de0000eb0cc9f60001508010000000273b242e3e300d8b020000000001595a";
+
+/// The diffID of the layer in [`XZ`], a tar archive of one small file, as `xz -dc | sha256sum` prints it.
+const XZ_DIFF_ID: &str = "sha256:3baaf467ee03b06c82e030cf6fd917473dcd4bbf5c94ae6d317e31f7ed64482d";
+
+/// docker and skopeo take layers in other compressions. They are refused by name, and not called damaged.
+#[test]
+fn a_layer_of_docker_in_xz_is_refused_by_name() {
+    let environment = Environment::new();
+    let xz: Vec<u8> = (0..XZ.len() / 2).map(|at| u8::from_str_radix(&XZ[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let saved = |layer: Vec<u8>, diff_id: &str| {
+        let rootfs = json!({"type": "layers", "diff_ids": [diff_id]});
+        let config = json!({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": rootfs});
+        let manifest = json!([{"Config": "config.json", "RepoTags": ["app:1"], "Layers": ["1/layer.tar"]}]);
+        archive(&[
+            ("1/layer.tar".into(), layer),
+            ("config.json".into(), serde_json::to_vec(&config).unwrap()),
+            ("manifest.json".into(), serde_json::to_vec(&manifest).unwrap()),
+        ])
+    };
+    write(&environment.join("app.tar"), &saved(xz, XZ_DIFF_ID));
+    Layout::new().image("os:1", &family().old).write(&environment.join("bases"));
+    let commands: [&[&str]; 4] = [
+        &["inspect", "app.tar"],
+        &["copy", "app.tar", "out"],
+        &["ls", "app.tar"],
+        &["rebase", "app.tar", "--seam-layers", "0", "--onto", "bases", "-o", "out"],
+    ];
+    for arguments in commands {
+        let outcome = environment.refused(arguments, "source.unsupported", 3);
+        assert!(outcome.err.contains("a layer is compressed with xz") && outcome.err.contains("1/layer.tar"), "{}", outcome.err);
+    }
+    let (status, examined) = environment.json(&["fsck", "app.tar"]);
+    assert_eq!((status, &examined["sources"][0]["findings"][0]["code"]), (3, &json!("source.unsupported")), "{examined:#}");
+    assert!(!environment.join("out").exists());
+    // A layer whose first member is only called so is an ordinary one.
+    let ordinary = layer(&["BZh9=1"]);
+    write(&environment.join("ordinary.tar"), &saved(ordinary.tar.clone(), &ordinary.diff_id()));
+    assert_eq!(environment.ok(&["cat", "ordinary.tar", "BZh9"]).out, "1");
+}
+
 fn write(path: &Path, bytes: &[u8]) {
     std::fs::write(path, bytes).unwrap();
 }

@@ -18,6 +18,7 @@ mod compressed;
 mod concurrency;
 mod contract;
 mod conversions;
+mod crowd;
 mod deep;
 mod demo;
 mod determinism;

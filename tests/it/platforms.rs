@@ -207,6 +207,19 @@ fn the_version_of_windows_follows_the_base() {
     assert_eq!(entry["platform"], json!({"architecture": "amd64", "os": "windows", "os.version": "10.0.17763.9"}));
     assert_eq!(out.config(&out.json(entry["digest"].as_str().unwrap()))["os.version"], "10.0.17763.9");
     let _ = rebase(&windows(base("2", "amd64"), "10.0.20348.1")).refused(&REBASE, "platform.missing", 4);
+    // Where no index leads to the image, its entry in index.json may say the version, and says the new one then (image-index.md,
+    // "platform": os.version; image-layout.md, index.json is an index). What the entry says more stays.
+    let environment = rebase(&patched);
+    let mut layout = Layout::new();
+    let mut entry = layout.store(&mine);
+    entry["platform"] = json!({"architecture": "amd64", "os": "windows", "os.version": "10.0.17763.1", "os.features": ["win32k"]});
+    layout.entry("app:1", entry);
+    std::fs::remove_dir_all(environment.join("apps")).unwrap();
+    layout.write(&environment.join("apps"));
+    environment.ok(&REBASE);
+    let index = ReadBack::open(&environment.join("out")).index_json();
+    let platform = json!({"architecture": "amd64", "os": "windows", "os.version": "10.0.17763.9", "os.features": ["win32k"]});
+    assert_eq!(index["manifests"][0]["platform"], platform, "{index:#}");
 }
 
 // A platform that the new base lacks.

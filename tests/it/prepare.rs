@@ -241,6 +241,8 @@ fn names_that_no_registry_takes_are_told_and_not_pushed() {
     for registry in ["https://registry.site", "registry.site/", "", "registry.site/app:1"] {
         environment.refused(&["prepare", "in", "--registry", registry], "usage.argument", 2);
     }
+    let outcome = environment.refused(&["prepare", "in", "--registry", ""], "usage.argument", 2);
+    assert!(outcome.err.contains("found        an empty text  (--registry)"), "{}", outcome.err);
     environment.refused(&["prepare", "in", "--registry", "r.site", "-o", "out:name"], "usage.output", 2);
     environment.refused(&["prepare", "-", "--registry", "r.site"], "ref.stdin", 2);
     assert!(!environment.join("out").exists());

@@ -230,7 +230,19 @@ fn what_is_no_reference_says_what_to_do() {
             let outcome = environment.refused(arguments, code, 2);
             assert!(outcome.err.contains("hint: "), "{}", outcome.err);
         }
+        // The parser of arguments takes no empty path.
+        for verb in ["doctor", "gc"].into_iter().filter(|_| !reference.is_empty()) {
+            environment.refused(&[verb, reference], code, 2);
+        }
         assert!(!environment.join("out").exists());
+    }
+    // Those that take a whole layout take nothing inside it.
+    Layout::new().image("app:1", &Image::of(&[&layer(&["a=1"])])).write(&environment.join("in"));
+    for verb in ["doctor", "gc"] {
+        let outcome = environment.refused(&[verb, "in:app:1"], "usage.argument", 2);
+        assert!(outcome.err.contains("found        in:app:1  (the command line)"), "{}", outcome.err);
+        environment.ok(&[verb, "in"]);
+        environment.ok(&[verb, "./in/"]);
     }
     // A directory that is no layout, and a file that is no archive.
     fs::create_dir(environment.join("plain")).unwrap();

@@ -168,6 +168,7 @@ const JSON: &[(&str, &str)] = &[
     ("same", r#"{"a":1,"\u0061":2}"#),
 ];
 
+/// What is called `1` or `2` in an edit is the digest of that digit.
 const INDEX_EDIT: &[(&str, &str)] = &[
     ("empty", "+a 1\n\n{\"schemaVersion\":2,\"manifests\":[]}"),
     ("none", "*1\n\n{}"),
@@ -179,6 +180,34 @@ const INDEX_EDIT: &[(&str, &str)] = &[
     (
         "indented",
         "-b\n\n{\n  \"manifests\": [\n    {\n      \"digest\": \"sha256:1\",\n      \"annotations\": {\n        \"org.opencontainers.image.ref.name\": \"b\",\n        \"io.containerd.image.name\": \"x/b\"\n      }\n    },\n    {\n      \"digest\": \"sha256:2\"\n    }\n  ],\n  \"annotations\": {}\n}\n",
+    ),
+    (
+        "replaced",
+        "=a 2\n\n{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b\",\"size\":1,\"annotations\":{\"org.opencontainers.image.ref.name\":\"a\"}},{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b\",\"size\":1,\"x\":1}]}",
+    ),
+    (
+        "replaced-twice-named",
+        "=a 2a\n\n{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b\",\"size\":1,\"annotations\":{\"org.opencontainers.image.ref.name\":\"a\"}},{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35\",\"size\":1},{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35\",\"size\":1,\"annotations\":{\"org.opencontainers.image.ref.name\":\"a\"}}]}",
+    ),
+    (
+        "replaced-new",
+        "=a 1\n\n{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35\",\"size\":1,\"annotations\":{\"org.opencontainers.image.ref.name\":\"b\"}}]}",
+    ),
+    (
+        "emptied",
+        "~a\n\n{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b\",\"size\":1,\"annotations\":{\"org.opencontainers.image.ref.name\":\"b\"}},{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35\",\"size\":1,\"annotations\":{\"org.opencontainers.image.ref.name\":\"a\"}},{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35\",\"size\":1}]}",
+    ),
+    (
+        "removed",
+        "!1\n\n{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b\",\"size\":1,\"annotations\":{\"org.opencontainers.image.ref.name\":\"a\"}},{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35\",\"size\":1,\"annotations\":{\"org.opencontainers.image.ref.name\":\"b\"}},{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b\",\"size\":1}]}",
+    ),
+    (
+        "removed-last",
+        "!1\n\n{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b\",\"size\":1}]}",
+    ),
+    (
+        "in-turn",
+        "+a 1\n=a 2\n*1\n!2\n~b\n-a\n\n{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35\",\"size\":1,\"annotations\":{\"org.opencontainers.image.ref.name\":\"b\"}},{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b\",\"size\":1}]}",
     ),
 ];
 

@@ -15,4 +15,5 @@ pub mod policy;
 pub mod profile;
 pub mod resolve;
 pub mod statement;
+pub mod succession;
 pub mod time;

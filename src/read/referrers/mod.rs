@@ -8,6 +8,7 @@
 //! index.json, sha256-<hex>.E  a tag made of the digest and an ending: sig, att, sbom (cosign 2)
 //! index.json, an annotation   an index that says in `org.opencontainers.image.referrer.subject` of whom it lists them (olareg)
 //! an index of images          a child that names a sibling as its subject (BuildKit's attestations)
+//! index.json, `kind`          signatures and attestations that say in their content of what they are (`cosign save`)
 //! blobs/                      a manifest that nothing lists (cosign 3); found only where that is asked for
 //! ```
 //!
@@ -17,6 +18,8 @@
 
 mod candidates;
 mod lookup;
+mod marked;
+mod nameless;
 mod tag;
 
 use crate::core::Finding;
@@ -24,6 +27,8 @@ use crate::oci::{Artifact, Descriptor, Verified};
 
 pub(super) use candidates::Candidates;
 pub use lookup::{Lookup, Scope};
+pub use marked::{Marked, marked};
+pub use nameless::lists_referrers_of;
 pub use tag::{Tag, is_referrer_tag};
 
 /// How a referrer was found first.

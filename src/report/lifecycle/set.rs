@@ -29,6 +29,19 @@ pub struct Stated {
     pub older: usize,
 }
 
+/// The image that stands in for another one.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SuccessorReport {
+    /// The image, as a reference.
+    pub image: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// What became of it; absent if it lies elsewhere, where nothing was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stated: Option<Stated>,
+}
+
 /// The report of `set` and `supersede`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,6 +52,9 @@ pub struct SetReport {
     pub at: Moment,
     /// The index or manifest, then each platform.
     pub subjects: Vec<Stated>,
+    /// The image that stands in its place, of `supersede`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub successor: Option<SuccessorReport>,
     /// Whether anything changed.
     pub changed: bool,
     /// What should be known.
@@ -50,6 +66,14 @@ impl Report for SetReport {
 
     fn render(&self, page: &mut Page) {
         stated(page, &self.image, &self.subjects);
+        match &self.successor {
+            Some(SuccessorReport { image, stated: Some(of_new), .. }) => stated(page, image, std::slice::from_ref(of_new)),
+            Some(SuccessorReport { image, stated: None, .. }) => {
+                let line = format!("nothing was stated on {}, which lies elsewhere", text::escape(image));
+                page.line_toned(0, Tone::Dim, &line);
+            }
+            None => {}
+        }
         page.findings(0, &self.findings);
     }
 }
@@ -149,7 +173,7 @@ impl Report for CompactReport {
         }
         let word = match (self.dry_run, self.changed) {
             (true, _) => "Nothing was written: this is what would be done.",
-            (false, true) => "Their blobs are still there: `airbase gc` shows what nobody needs.",
+            (false, true) => "They are on no list any more, and still among the blobs: `airbase detach REF DIGEST` deletes one.",
             (false, false) => "Nothing had to be done.",
         };
         page.line_toned(0, Tone::Dim, word);

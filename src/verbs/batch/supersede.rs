@@ -17,7 +17,7 @@ use crate::plan::batch::Item;
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::referrers::{EMPTY, Wish};
 use crate::read::referrers::{Lookup, Scope};
-use crate::read::{Child, Image, ImageIndex, Source, Tree, load};
+use crate::read::{Image, Source, load};
 use crate::report::batch::Unmarked;
 use crate::verbs::Context;
 use crate::verbs::lifecycle::{Reader, Successor, superseding};
@@ -234,11 +234,7 @@ impl<'a> Marking<'a> {
         }
         let follower = |image: &Image| Some((image.platform()?.to_string(), by_manifest.get(&image.descriptor.digest)?.clone()));
         let by_platform = old.images().into_iter().filter_map(follower).collect();
-        let left = match &old {
-            Tree::Index(index) => left_behind(index),
-            _ => Vec::new(),
-        };
-        let successor = Successor { tree: &new, name: finished.name.clone(), by_manifest, by_platform, left_behind: &left };
+        let successor = Successor { tree: &new, name: finished.name.clone(), by_manifest, by_platform };
         let making = superseding(reader, &old, &successor)?;
         let mut follows: Vec<(Digest, Digest)> = Vec::with_capacity(making.subjects.len() + 1);
         for stated in &making.subjects {
@@ -297,19 +293,6 @@ fn words(documents: Vec<Verified>, wishes: Vec<Wish>, lookup: &Lookup<'_>) -> Re
         words.push(Word { wish, documents, edits: asked.edits });
     }
     Ok(words)
-}
-
-/// What an index lists beside its images: it speaks of the old bytes, and does not come along.
-fn left_behind(index: &ImageIndex) -> Vec<Digest> {
-    let mut left = Vec::new();
-    for child in &index.children {
-        match child {
-            Child::Attestation(descriptor) | Child::Other(descriptor) => left.push(descriptor.digest.clone()),
-            Child::Index(inner) => left.extend(left_behind(inner)),
-            Child::Image(_) | Child::Missing(_) => {}
-        }
-    }
-    left
 }
 
 /// Takes documents into the layout; they have names when the intake is published.

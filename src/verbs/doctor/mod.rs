@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::core::fsys::shown;
 use crate::core::{Code, Error, Finding, Result, Severity};
 use crate::plan::referrers::{diagnose, seen};
-use crate::read::{Source, SourceKind};
+use crate::read::{SourceKind, open_path};
 use crate::report::doctor::{Diagnosed, DoctorReport};
 use crate::verbs::Context;
 
@@ -31,7 +31,7 @@ pub enum Mend {
 /// # Errors
 /// `usage.output` if an archive is to be mended, those of opening it and of writing.
 pub fn doctor(path: &Path, mend: Mend, context: Context<'_>) -> Result<DoctorReport> {
-    let source = Source::open(path, context.limits)?;
+    let source = open_path(path, context.limits)?;
     if mend != Mend::Nothing && source.kind() != SourceKind::Layout {
         return Err(Error::new(Code::UsageOutput, "--fix would change an archive, and archives are never changed")
             .at(shown(path))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::core::{Digest, Finding, Result};
 use crate::oci::{Descriptor, Index};
 use crate::plan::referrers::{Standing, is_mended};
-use crate::read::referrers::{Found, Listed, Lookup, Referrer, Scope, Tag};
+use crate::read::referrers::{Found, Listed, Lookup, Referrer, Scope, Tag, lists_referrers_of};
 use crate::read::{Source, Stored, is_referrer_tag};
 use crate::verbs::Context;
 
@@ -85,7 +85,8 @@ impl Reach {
         let mut reach = Self { known: BTreeMap::new(), children: HashSet::new(), tags: BTreeMap::new() };
         let mut waiting = Vec::new();
         for entry in &source.index.manifests {
-            if entry.name().is_some_and(is_referrer_tag) || entry.lists_referrers_of().is_some() {
+            let is_list = entry.lists_referrers_of().is_some() || lists_referrers_of(source, entry, context.limits).is_some();
+            if is_list || entry.name().is_some_and(is_referrer_tag) {
                 continue;
             }
             reach.known.insert(entry.digest.clone(), (entry.clone(), Standing::Entry));

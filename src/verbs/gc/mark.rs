@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use crate::core::{Digest, Result};
 use crate::oci::{Artifact, Descriptor, artifact, media_type};
+use crate::plan::lifecycle::convention::OWN_TYPE;
 use crate::read::Source;
-use crate::read::referrers::Tag;
+use crate::read::referrers::{Tag, lists_referrers_of};
 use crate::verbs::Context;
 use crate::verbs::doctor::Survey;
 
@@ -24,9 +25,6 @@ pub(super) enum Keeper {
     Unnamed,
     /// A document that names it.
     Part,
-    /// A document that is not understood and spells it, such as a statement that says what an image is superseded by. That keeps the
-    /// blob, and says nothing of what it leads to.
-    Spelled,
     /// It refers to something that is kept.
     Subject,
     /// It is the list of referrers of something that is kept.
@@ -60,7 +58,7 @@ pub(super) fn marks(
         .collect();
     let mut others = Vec::new();
     for entry in &source.index.manifests {
-        let is_list = entry.names().any(|name| Tag::parse(name).is_some()) || entry.lists_referrers_of().is_some();
+        let is_list = entry.names().any(|name| Tag::parse(name).is_some()) || walk.listed_by(entry).is_some();
         if is_list || entry.name().is_none() && referrers.contains(&entry.digest) {
             others.push(entry);
         } else {
@@ -72,11 +70,8 @@ pub(super) fn marks(
         walk.mark(entry, Keeper::Unnamed)?;
     }
     for entry in &others {
-        match walk.marks.kept.get(&entry.digest) {
-            // Its entry stays, and so does all that it leads to.
-            Some(Keeper::Spelled) => walk.mark(entry, Keeper::Part)?,
-            None if is_young(&entry.digest) => walk.mark(entry, Keeper::Grace)?,
-            _ => {}
+        if !walk.marks.kept.contains_key(&entry.digest) && is_young(&entry.digest) {
+            walk.mark(entry, Keeper::Grace)?;
         }
     }
     let mut marks = walk.marks;
@@ -85,7 +80,7 @@ pub(super) fn marks(
         let why = match list {
             Some(Tag { ending: None, .. }) => "a list of referrers of something that is not here",
             Some(_) => "by its name it belongs to something that is not here",
-            None if entry.lists_referrers_of().is_some() => "a list of referrers of something that is not here",
+            None if entry.is_index() && !referrers.contains(&entry.digest) => "a list of referrers of something that is not here",
             None => "it refers to something that is not here",
         };
         marks.gone.push((entry.clone(), why));
@@ -97,6 +92,7 @@ struct Walk<'a> {
     source: &'a Source,
     surveys: HashMap<&'a Digest, &'a Survey>,
     lists: HashMap<String, Vec<&'a Descriptor>>,
+    listed_by: HashMap<&'a Digest, Digest>,
     context: Context<'a>,
     marks: Marks,
 }
@@ -104,21 +100,29 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     fn new(source: &'a Source, surveys: &'a [Survey], context: Context<'a>) -> Self {
         let mut lists: HashMap<String, Vec<&Descriptor>> = HashMap::new();
+        let mut listed_by = HashMap::new();
         for entry in &source.index.manifests {
+            let subject = entry.lists_referrers_of().or_else(|| lists_referrers_of(source, entry, context.limits));
+            listed_by.extend(subject.clone().map(|subject| (&entry.digest, subject)));
             let tags = entry.names().filter_map(Tag::parse).filter(|tag| tag.ending.is_none()).map(|tag| tag.tag.to_owned());
-            for tag in tags.chain(entry.lists_referrers_of().map(|subject| subject.fallback_tag())) {
+            for tag in tags.chain(subject.map(|subject| subject.fallback_tag())) {
                 lists.entry(tag).or_default().push(entry);
             }
         }
         let surveys = surveys.iter().map(|survey| (&survey.subject.digest, survey)).collect();
-        Self { source, surveys, lists, context, marks: Marks::default() }
+        Self { source, surveys, lists, listed_by, context, marks: Marks::default() }
+    }
+
+    /// Of whom an entry lists the referrers, by what it says or by what it lists.
+    fn listed_by(&self, entry: &Descriptor) -> Option<&Digest> {
+        self.listed_by.get(&entry.digest)
     }
 
     /// Marks a document and everything that it leads to.
     fn mark(&mut self, root: &Descriptor, keeper: Keeper) -> Result<()> {
         let mut waiting = vec![(root.clone(), keeper)];
         while let Some((descriptor, keeper)) = waiting.pop() {
-            if self.marks.kept.get(&descriptor.digest).is_some_and(|keeper| *keeper != Keeper::Spelled) {
+            if self.marks.kept.contains_key(&descriptor.digest) {
                 continue;
             }
             self.marks.kept.insert(descriptor.digest.clone(), keeper);
@@ -127,10 +131,9 @@ impl<'a> Walk<'a> {
             }
             match self.parts(&descriptor, keeper)? {
                 Parts::Known(parts) => waiting.extend(parts.into_iter().map(|part| (part, Keeper::Part))),
+                // With all that they name in turn: a manifest without its layers would be no help to anybody.
                 Parts::Spelled(digests) => {
-                    for digest in digests {
-                        self.marks.kept.entry(digest).or_insert(Keeper::Spelled);
-                    }
+                    waiting.extend(digests.into_iter().map(|digest| (Descriptor::plain("", &digest, 0), Keeper::Part)));
                 }
             }
             // With everything that it lists: what cannot be confirmed as a referrer is still somebody's.
@@ -177,9 +180,10 @@ enum Parts {
     Spelled(Vec<Digest>),
 }
 
-/// Configs and layers are named by manifests, and name no blobs.
+/// Configs and layers are named by manifests, and name no blobs. Our own statements spell digests, of their subject, its successor
+/// and what they replace: facts, of which none is a part of them.
 fn is_content(kind: &str) -> bool {
-    media_type::is_image_config(kind) || kind == media_type::OCI_EMPTY || media_type::layer(kind).is_some()
+    media_type::is_image_config(kind) || [media_type::OCI_EMPTY, OWN_TYPE].contains(&kind) || media_type::layer(kind).is_some()
 }
 
 /// Everything in `bytes` that reads as a digest.

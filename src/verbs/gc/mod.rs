@@ -16,7 +16,7 @@ use crate::core::{Code, Digest, Error, Result};
 use crate::format::json::Document;
 use crate::oci::Descriptor;
 use crate::plan::lifecycle::time::Span;
-use crate::read::{Source, SourceKind, Stored};
+use crate::read::{Source, SourceKind, Stored, open_path};
 use crate::report::gc::{Collected, GcReport, Gone, Kept};
 use crate::verbs::doctor::survey;
 use crate::write::journal;
@@ -40,7 +40,7 @@ pub struct Request {
 /// # Errors
 /// `usage.output` for archives, `write.busy` while somebody writes, and those of reading and writing.
 pub fn gc(request: &Request, context: Context<'_>) -> Result<GcReport> {
-    let source = Source::open(&request.path, context.limits)?;
+    let source = open_path(&request.path, context.limits)?;
     if source.kind() != SourceKind::Layout {
         return Err(
             Error::new(Code::UsageOutput, "archives are never changed, so there is nothing to collect in one").at(shown(&request.path))
@@ -117,7 +117,7 @@ fn kept(marks: &Marks) -> Kept {
     Kept {
         named: count(|keeper| matches!(keeper, Keeper::Named)),
         unnamed: count(|keeper| matches!(keeper, Keeper::Unnamed)),
-        parts: count(|keeper| matches!(keeper, Keeper::Part | Keeper::Spelled)),
+        parts: count(|keeper| matches!(keeper, Keeper::Part)),
         referrers: count(|keeper| matches!(keeper, Keeper::Subject)),
         lists: count(|keeper| matches!(keeper, Keeper::List)),
         dangling: count(|keeper| matches!(keeper, Keeper::Grace)),

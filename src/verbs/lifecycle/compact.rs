@@ -24,7 +24,8 @@ pub struct Compact {
     pub now: Moment,
 }
 
-/// Takes statements that do not count off the lists of an image and its platforms. Their blobs stay until they are collected.
+/// Takes statements that do not count off the lists of an image and its platforms. They stay among the blobs, where
+/// no client looks, until `detach` names them.
 ///
 /// # Errors
 /// As [`super::set`].

@@ -38,7 +38,8 @@ pub struct Import {
 }
 
 /// Reads the list and states what it says on every image that it speaks of. By digest that is exact. By product it is decided by
-/// the name of the image, and by its tag or version: an image called `debian:12.5` belongs to cycle 12 of debian.
+/// the name of the image, and by its tag or version: an image called `debian:12.5` belongs to cycle 12 of debian. What `os-release` in
+/// a layer says is not asked, because manifests and configs are all that is read here, and every layer would have to be inflated.
 ///
 /// # Errors
 /// `lifecycle.import`, `json.*`, `usage.output` for archives, those of paths and of writing. Each layout is changed at once; a layout

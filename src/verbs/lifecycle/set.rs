@@ -211,6 +211,7 @@ impl<'a> Making<'a> {
             return Ok(false);
         }
         let mut cargo = std::mem::take(&mut self.cargo);
+        cargo.enlist(source)?;
         // It was read just now, and need not be parsed again to be changed.
         cargo.input(source);
         let committed = write(&Output::Layout(source.path.clone()), &cargo, &[], 0, context)?;
@@ -225,6 +226,7 @@ impl<'a> Making<'a> {
 
     pub(super) fn finish(mut self, opened: &Opened, context: Context<'_>) -> Result<SetReport> {
         let changed = self.commit(&opened.located.source, context)?;
-        Ok(SetReport { image: opened.located.shown(), at: self.now, subjects: self.subjects, changed, findings: self.findings })
+        let (image, at) = (opened.located.shown(), self.now);
+        Ok(SetReport { image, at, subjects: self.subjects, successor: None, changed, findings: self.findings })
     }
 }

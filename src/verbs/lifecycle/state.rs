@@ -10,7 +10,7 @@ use crate::plan::lifecycle::field::{Field, Value};
 use crate::plan::lifecycle::resolve::{Resolution, resolve};
 use crate::plan::lifecycle::statement::{self, Statement};
 use crate::plan::lifecycle::time::Moment;
-use crate::read::referrers::{Lookup, Scope};
+use crate::read::referrers::{Lookup, Scope, marked};
 use crate::read::{Child, Image, ImageIndex, Source, Tree};
 use crate::verbs::Context;
 
@@ -209,7 +209,9 @@ impl<'a> Reader<'a> {
     pub(super) fn others(&self, descriptor: &Descriptor) -> Vec<String> {
         let found = self.lookup.of(descriptor).referrers;
         let others = found.iter().filter(|referrer| !is_statement(referrer.artifact_type()));
-        others.map(|referrer| format!("{} {}", referrer.artifact_type(), referrer.descriptor.digest)).collect()
+        let marked = marked(&self.source, self.context.limits).into_iter().filter(|marked| marked.subject == descriptor.digest);
+        let marked = marked.map(|marked| format!("{} {}", marked.artifact_type(), marked.entry.digest));
+        others.map(|referrer| format!("{} {}", referrer.artifact_type(), referrer.descriptor.digest)).chain(marked).collect()
     }
 
     /// The content of a statement, where it can be a document: one layer that is not empty. One that is not here leaves the

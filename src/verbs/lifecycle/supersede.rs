@@ -6,15 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::set::{Making, refuse_archive};
 use super::state::{Reader, Subject};
 use super::trace::member;
+use crate::core::fsys::File;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
-use crate::oci::Platform;
+use crate::oci::{Descriptor, Platform};
 use crate::plan::lifecycle::change::Change;
-use crate::plan::lifecycle::field::{self, Field, Record, Status, Value};
+use crate::plan::lifecycle::field::{Field, Record, Status, Value};
 use crate::plan::lifecycle::lineage::compare;
 use crate::plan::lifecycle::profile::Profile;
+use crate::plan::lifecycle::succession::of_new;
 use crate::plan::lifecycle::time::Moment;
-use crate::read::Tree;
-use crate::report::lifecycle::set::SetReport;
+use crate::read::{Child, ImageIndex, Source, Tree};
+use crate::report::lifecycle::set::{SetReport, SuccessorReport};
 use crate::verbs::{Context, open};
 
 /// What is asked for.
@@ -36,7 +38,8 @@ pub struct Supersede {
     pub now: Moment,
 }
 
-/// States it on the old image and on each of its platforms. The way back stands in the rebase record of the new one.
+/// States it on the old image and on each of its platforms, and on the new image, if it lies in the same layout, whom it stands in
+/// for and what stays with that one.
 ///
 /// # Errors
 /// `lifecycle.supersede` for an image by itself, or by an older one without `force`; `lifecycle.profile`, `usage.output`, and those
@@ -68,7 +71,6 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
             .hint("Exchange the two, or say --force if the older image is to be used again."));
     }
     let mut making = Making::new(request.now, request.profile.clone(), request.issuer.clone());
-    let mut left = Vec::new();
     let by_platform: BTreeMap<String, &Subject<'_>> =
         new_subjects.iter().filter_map(|subject| Some((subject.platform()?.to_string(), subject))).collect();
     for subject in &old_subjects {
@@ -103,7 +105,15 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
             change.set.entry(Field::Reason).or_insert_with(|| Value::Text(format!("on purpose: {fact}")));
         }
         making.state(subject, &change)?;
-        left.extend(old_reader.others(&subject.descriptor));
+    }
+    let left = left_behind(&old_reader, &old.tree, &new.tree);
+    let mut successor = SuccessorReport { image: new.located.shown(), digest: new_top.descriptor.digest.clone(), stated: None };
+    if is_same(&old.located.source, &new.located.source) {
+        let change = of_new(&new_top.resolution.kept(), &old_top.descriptor.digest, &left);
+        let of_old = std::mem::take(&mut making.subjects);
+        making.state(new_top, &change)?;
+        successor.stated = making.subjects.pop();
+        making.subjects = of_old;
     }
     if !left.is_empty() {
         let mut finding =
@@ -112,7 +122,64 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
         finding.details = left;
         making.findings.push(finding);
     }
-    making.finish(&old, context)
+    Ok(SetReport { successor: Some(successor), ..making.finish(&old, context)? })
+}
+
+/// Whether two sources are one layout, under whatever paths.
+fn is_same(one: &Source, other: &Source) -> bool {
+    let identity = |source: &Source| File::open(&source.path.join("index.json")).and_then(|file| file.identity()).ok();
+    one.path == other.path || identity(one).is_some_and(|one| identity(other) == Some(one))
+}
+
+/// Everything that a tree leads to and that something may speak of, the top first.
+fn below(tree: &Tree) -> Vec<&Descriptor> {
+    fn children<'t>(index: &'t ImageIndex, found: &mut Vec<&'t Descriptor>) {
+        for child in &index.children {
+            match child {
+                Child::Image(image) => found.push(&image.descriptor),
+                Child::Index(inner) => {
+                    found.push(&inner.descriptor);
+                    children(inner, found);
+                }
+                Child::Attestation(descriptor) | Child::Other(descriptor) | Child::Missing(descriptor) => found.push(descriptor),
+            }
+        }
+    }
+    let mut found = vec![tree.descriptor()];
+    if let Some(index) = tree.index() {
+        children(index, &mut found);
+    }
+    found
+}
+
+/// What speaks of the bytes of an old image and does not come along: attestations in its index, and what refers to it or to a
+/// platform, for people. What speaks of something that the new image consists of too is not left behind.
+fn left_behind(reader: &Reader<'_>, old: &Tree, new: &Tree) -> Vec<String> {
+    fn beside(index: &ImageIndex, found: &mut Vec<(Digest, &'static str)>) {
+        for child in &index.children {
+            match child {
+                Child::Attestation(descriptor) => found.push((descriptor.digest.clone(), "attestation")),
+                Child::Other(descriptor) => found.push((descriptor.digest.clone(), "no runnable image")),
+                Child::Index(inner) => beside(inner, found),
+                Child::Image(_) | Child::Missing(_) => {}
+            }
+        }
+    }
+    let carried: BTreeSet<Digest> = below(new).into_iter().map(|descriptor| descriptor.digest.clone()).collect();
+    let mut embedded = Vec::new();
+    if let Some(index) = old.index() {
+        beside(index, &mut embedded);
+    }
+    let mut left: Vec<String> =
+        embedded.iter().filter(|(digest, _)| !carried.contains(digest)).map(|(digest, what)| format!("{what} {digest}")).collect();
+    let mut seen = carried;
+    seen.extend(embedded.into_iter().map(|(digest, _)| digest));
+    for descriptor in below(old) {
+        if seen.insert(descriptor.digest.clone()) {
+            left.extend(reader.others(descriptor));
+        }
+    }
+    left
 }
 
 /// An image that was made of another one, and what follows what. It may not be there yet.
@@ -126,20 +193,17 @@ pub(in crate::verbs) struct Successor<'t> {
     pub(in crate::verbs) by_manifest: BTreeMap<Digest, Digest>,
     /// The new manifest of each platform.
     pub(in crate::verbs) by_platform: BTreeMap<String, Digest>,
-    /// What the old index lists beside its images, and the new one does not.
-    pub(in crate::verbs) left_behind: &'t [Digest],
 }
 
-/// The statements that an image and its platforms are superseded by one that was made of them, and the one on the new image: that it
-/// supersedes the old one, and what stayed behind. What is said already is not said again.
+/// The statements that an image and its platforms are superseded by one that was made of them, and the one on the new image: of whom
+/// it stands in for, and what stayed behind. What is said already is not said again.
 ///
 /// # Errors
 /// Those of making statements.
 pub(in crate::verbs) fn superseding<'a>(reader: &Reader<'_>, old: &Tree, successor: &Successor<'_>) -> Result<Making<'a>> {
     let mut making = Making::new(reader.now, None, None);
     let new = successor.tree.descriptor();
-    let subjects = reader.subjects(old);
-    for subject in &subjects {
+    for subject in &reader.subjects(old) {
         let by = if subject.child { successor.by_manifest.get(&subject.descriptor.digest) } else { Some(&new.digest) };
         // A platform that was kept is still what it was, and one that was left out has no successor.
         let Some(by) = by.filter(|by| **by != subject.descriptor.digest) else { continue };
@@ -154,32 +218,11 @@ pub(in crate::verbs) fn superseding<'a>(reader: &Reader<'_>, old: &Tree, success
         making.state(subject, &change)?;
     }
     let Some(top) = reader.subjects(successor.tree).into_iter().next() else { return Ok(making) };
-    let old = &old.descriptor().digest;
-    let holds = top.resolution.kept();
-    if field::digest(&holds, Field::Supersedes) == Some(old) {
-        making.findings.extend(top.findings);
-        return Ok(making);
-    }
-    let mut change = Change::of(Field::Supersedes, Value::Digest(old.clone()));
-    if let Some(left) = left_behind(reader, &subjects, successor.left_behind).filter(|_| !holds.contains_key(&Field::Reason)) {
-        change.set.insert(Field::Reason, Value::Text(left));
-    }
-    making.state(&top, &change)?;
+    let left = left_behind(reader, old, successor.tree);
+    making.state(&top, &of_new(&top.resolution.kept(), &old.descriptor().digest, &left))?;
     // They are listed for those who ask what is superseded, and this one is not.
     making.subjects.pop();
     Ok(making)
-}
-
-/// What speaks of the bytes of the old image and therefore stays with it, for people.
-fn left_behind(reader: &Reader<'_>, old: &[Subject<'_>], attestations: &[Digest]) -> Option<String> {
-    let mut left: Vec<String> = attestations.iter().map(|digest| format!("attestation {digest}")).collect();
-    let mut seen = BTreeSet::new();
-    // An index within the index is no platform of the image.
-    let subjects = old.iter().filter(|subject| !subject.child || subject.image.is_some());
-    for subject in subjects.filter(|subject| seen.insert(&subject.descriptor.digest)) {
-        left.extend(reader.others(&subject.descriptor));
-    }
-    (!left.is_empty()).then(|| format!("what speaks of the bytes of the old image stays with it: {}", left.join(", ")))
 }
 
 /// What says that the new image is the older one of the two.

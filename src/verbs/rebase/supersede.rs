@@ -44,7 +44,7 @@ pub(super) fn supersede(plan: &mut Plan, opened: &Opened, now: Moment, context: 
     let (_, tree) = virtual_image(plan, &opened.located, context)?;
     let name = result.names.first().cloned();
     let reader = Reader::new(source, now, context);
-    let successor = Successor { tree: &tree, name, by_manifest, by_platform, left_behind: &plan.report.left_behind };
+    let successor = Successor { tree: &tree, name, by_manifest, by_platform };
     let making = superseding(&reader, &opened.tree, &successor)?;
     plan.report.superseded = making
         .subjects

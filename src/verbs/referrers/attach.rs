@@ -122,6 +122,9 @@ pub fn attach(request: &Attach, context: Context<'_>) -> Result<AttachReport> {
     for wish in wishes {
         cargo.refer(wish);
     }
+    if let (None, Some(opened)) = (&request.output, &opened) {
+        cargo.enlist(&opened.located.source)?;
+    }
     let committed = write(&output, &cargo, &entries, request.mtime, context)?;
     findings.extend(committed.findings.iter().cloned());
     Ok(AttachReport {

@@ -6,7 +6,7 @@ use super::Subject;
 use crate::core::{Digest, Finding, Result};
 use crate::oci::Descriptor;
 use crate::plan::referrers::{Item, Wish};
-use crate::read::referrers::{Lookup, Referrer};
+use crate::read::referrers::{Lookup, Referrer, marked};
 use crate::read::{Source, Walk, walk};
 use crate::verbs::Context;
 use crate::verbs::output::Cargo;
@@ -81,6 +81,18 @@ pub(in crate::verbs) fn carry<'a>(
         }
         if !add.is_empty() {
             cargo.refer(Wish { subject: subject.descriptor, child: subject.child, add, remove: Vec::new(), clean: false });
+        }
+    }
+    // What has neither a name nor a subject goes along as it stands there.
+    if carry.depth > 0 {
+        for marked in marked(source, context.limits) {
+            let is_wanted = carry.types.is_empty() || carry.types.iter().any(|wanted| wanted == marked.artifact_type());
+            if is_wanted && seen.contains(&marked.subject) {
+                carried.digests.push(marked.entry.digest.clone());
+                carried.entries.push((None, marked.entry.raw.to_string()));
+                marked.layers.iter().chain([&marked.config]).for_each(|blob| cargo.blob(source, blob));
+                cargo.document(&marked.document);
+            }
         }
     }
     Ok(carried)

@@ -4,7 +4,7 @@ use super::{revision, subjects};
 use crate::core::{Code, Digest, Error, Fact, Result};
 use crate::oci::Index;
 use crate::plan::referrers::Wish;
-use crate::read::referrers::{Lookup, Scope};
+use crate::read::referrers::{Lookup, Referrer, Scope};
 use crate::read::{Source, SourceKind, is_referrer_tag};
 use crate::report::attach::{Attached, DetachReport};
 use crate::verbs::output::layout_options;
@@ -12,7 +12,8 @@ use crate::verbs::{Context, open};
 use crate::write::{Layout, Sweep};
 
 /// Takes `digest` off all lists of referrers of an image and its platforms, and deletes its manifest: among the blobs it would
-/// still refer to the image, and nobody could tell it from one that was never listed. Its content stays until it is collected.
+/// still refer to the image, and nobody could tell it from one that was never listed. One that no list names is deleted too. Its
+/// content stays until it is collected.
 ///
 /// # Errors
 /// `ref.not_found` if it refers to nothing of this image, `usage.output` for archives, `referrer.fallback_tag`, and those of
@@ -26,13 +27,21 @@ pub fn detach(image: &str, digest: &Digest, context: Context<'_>) -> Result<Deta
             .hint("Copy it into a layout first: `airbase copy ARCHIVE DIR`."));
     }
     let lookup = Lookup::new(source, Scope::Quick, context.limits);
+    // Who was stopped after the lists were written and before the manifest was deleted comes again and finds it on no list.
+    let unlisted = match lookup.unlisted(digest) {
+        // What is no document refers to nothing.
+        Err(error) if error.raw_os_error().is_none() => None,
+        other => other?.filter(|_| !is_part(source, digest, context)),
+    };
     let mut detached = Vec::new();
     let mut wishes = Vec::new();
     let mut findings = Vec::new();
     for subject in subjects(&opened.tree) {
         let found = lookup.of(&subject.descriptor);
         findings.extend(found.findings.iter().cloned());
-        let Some(referrer) = found.referrers.iter().find(|referrer| referrer.descriptor.digest == *digest) else { continue };
+        let unlisted = unlisted.as_ref().filter(|referrer| refers_to(referrer, &subject.descriptor.digest));
+        let listed = found.referrers.iter().find(|referrer| referrer.descriptor.digest == *digest);
+        let Some(referrer) = listed.or(unlisted) else { continue };
         detached.push(Attached {
             subject: subject.descriptor.digest.clone(),
             platform: subject.descriptor.platform.clone(),
@@ -53,7 +62,11 @@ pub fn detach(image: &str, digest: &Digest, context: Context<'_>) -> Result<Deta
         let delete = if is_part(&now, digest, context) { Vec::new() } else { vec![digest.clone()] };
         Ok(Sweep { revision: revision(&source.path, text, &[source], &[], &wishes, context.limits)?, delete })
     })?;
-    Ok(DetachReport { image: opened.located.shown(), detached, changed: swept.committed.index_changed, findings })
+    Ok(DetachReport { image: opened.located.shown(), detached, changed: swept.committed.index_changed || swept.blobs > 0, findings })
+}
+
+fn refers_to(referrer: &Referrer, subject: &Digest) -> bool {
+    referrer.artifact.subject.as_ref().is_some_and(|own| own.digest == *subject)
 }
 
 /// Whether an index of images or a collection lists `digest`: then it belongs to that too.

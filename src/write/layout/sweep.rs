@@ -7,8 +7,8 @@
 use std::cell::RefCell;
 
 use super::{Change, INDEX, Layout, MERGES, Revision};
-use crate::core::fsys::{IndexLock, StoreLock};
-use crate::core::{Algorithm, Digest, Error, Result};
+use crate::core::fsys::{IndexLock, StoreLock, WriteDirectory};
+use crate::core::{Algorithm, Code, Digest, Error, Result};
 use crate::write::Committed;
 
 /// What is to go.
@@ -36,12 +36,24 @@ impl Layout {
     /// index was exchanged, and deletes only what it names then.
     ///
     /// # Errors
-    /// `write.busy` while somebody writes, those of [`Layout::commit`] and of `decide`, `io`.
+    /// `write.busy` while somebody writes, those of [`Layout::commit`] and of `decide`; `io` and `io.space` where nothing happened
+    /// yet, `io.after_publication` where the index was exchanged or something was deleted.
     pub fn sweep(&self, decide: &dyn Fn(&[u8]) -> Result<Sweep>) -> Result<Swept> {
         let Some(root) = self.open()? else { return Err(self.unusable()) };
         let _alone = StoreLock::exclusive(root, self.options.lock_timeout)?;
         self.check(root)?;
         let mut swept = Swept::default();
+        match self.exchange_and_delete(root, decide, &mut swept) {
+            Ok(()) => Ok(swept),
+            Err(error) if matches!(error.code(), Code::Io | Code::IoSpace) && (swept.committed.index_changed || swept.blobs > 0) => {
+                Err(self.after_publication(&error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `swept` is what has happened, also where this ends with an error.
+    fn exchange_and_delete(&self, root: &WriteDirectory, decide: &dyn Fn(&[u8]) -> Result<Sweep>, swept: &mut Swept) -> Result<()> {
         let delete = RefCell::new(Vec::new());
         let revise = |text: &[u8]| {
             let sweep = decide(text)?;
@@ -64,7 +76,7 @@ impl Layout {
             for digest in delete.borrow().iter() {
                 let path = digest.blob_path();
                 let Some(stamp) = root.stamp(&path) else { continue };
-                root.unlink(&path).map_err(|error| if swept.blobs == 0 { error } else { self.after_publication(&error) })?;
+                root.unlink(&path)?;
                 swept.blobs += 1;
                 swept.bytes = swept.bytes.saturating_add(stamp.size());
             }
@@ -73,8 +85,8 @@ impl Layout {
                     swept.committed.flushing(|| shelf.sync())?;
                 }
             }
-            return Ok(swept);
+            return Ok(());
         }
-        Err(Error::new(crate::core::Code::WriteConflict, format!("another program keeps writing {INDEX}")))
+        Err(Error::new(Code::WriteConflict, format!("another program keeps writing {INDEX}")))
     }
 }

@@ -94,6 +94,25 @@ fn every_platform_gets_its_own_and_an_entry() {
     assert_eq!(layout.digest_of("app:1"), contents.named("app:1").unwrap());
 }
 
+/// Named by its digest a platform is one still: without an entry of its own oras cannot be asked for what refers to it.
+#[test]
+fn a_platform_that_is_named_by_its_digest_gets_an_entry_too() {
+    let platform = format!("in@{}", app().digest());
+    let said: [&[&str]; 3] = [
+        &attach(&platform, &[]),
+        &["lifecycle", "set", &platform, "--eol", "2026-12-01", "--at", "2026-11-21"],
+        &["lifecycle", "supersede", "in:tool", "--by", &platform, "--force", "--at", "2026-11-21"],
+    ];
+    for arguments in said {
+        let (environment, _) = sample();
+        environment.ok(arguments);
+        assert!(Contents::of(&environment.join("in")).unnamed().contains(&app().digest()), "{arguments:?}");
+        environment.ok(&["doctor", "in"]);
+        // It is no image more.
+        assert_eq!(environment.json(&["copy", "--all", "in", "out"]).1["images"].as_array().unwrap().len(), 2);
+    }
+}
+
 #[test]
 fn referrers_have_referrers_three_deep() {
     let (environment, layout) = sample();

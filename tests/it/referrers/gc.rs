@@ -197,6 +197,49 @@ fn what_is_not_understood_loses_nothing() {
     assert!(blobs.contains_key("notes.txt") && blobs.contains_key("blobs/sha256/not-a-digest"));
 }
 
+/// What something unknown spells may be spelled before a manifest names it too, and then all that the manifest needs is there still.
+#[test]
+fn what_is_spelled_is_kept_with_all_that_it_needs() {
+    let environment = Environment::new();
+    let mut layout = Layout::new();
+    let spelled = tool().digest();
+    layout.store(&tool());
+    let unknown = serde_json::to_vec(&json!({"uses": spelled})).unwrap();
+    let unknown_digest = layout.blob(&unknown);
+    layout.entry("new:1", json!({"mediaType": "application/x-new", "digest": unknown_digest, "size": unknown.len()}));
+    layout.write(&environment.join("in"));
+    let before = snapshot(environment.path());
+    environment.ok(&["gc", "in", "--grace", "0", "--apply"]);
+    assert!(before == snapshot(environment.path()));
+}
+
+/// The document of a statement says which statements it replaces; those are on the list still, with documents of their own.
+#[test]
+fn statements_keep_their_documents() {
+    let environment = sample();
+    for end in ["2026-12-01", "2027-01-01", "2027-02-01"] {
+        environment.ok(&["lifecycle", "set", "in:app:1", "--eol", end, "--at", "2026-11-21"]);
+    }
+    environment.ok(&["gc", "in", "--grace", "0", "--apply"]);
+    let (_, history) = environment.json(&["lifecycle", "history", "in:app:1", "--at", "2026-11-21"]);
+    for subject in history["subjects"].as_array().unwrap() {
+        assert_eq!(subject["statements"].as_array().unwrap().len(), 3, "{history:#}");
+    }
+    let all: BTreeSet<String> = Contents::of(&environment.join("in")).blobs().into_keys().collect();
+    assert_eq!(reachable(&environment), all);
+    // One that left the lists goes when it is named, and what it said with the next collection.
+    let compacted = environment.json(&["lifecycle", "compact", "in:app:1", "--at", "2026-11-21"]).1;
+    for subject in compacted["subjects"].as_array().unwrap() {
+        for removed in subject["removed"].as_array().unwrap() {
+            environment.ok(&["detach", "in:app:1", removed["digest"].as_str().unwrap()]);
+        }
+    }
+    environment.ok(&["gc", "in", "--grace", "0", "--apply"]);
+    let left: BTreeSet<String> = Contents::of(&environment.join("in")).blobs().into_keys().collect();
+    assert_eq!(reachable(&environment), left);
+    assert!(left.len() < all.len());
+}
+
 /// What a damaged manifest names cannot be known, and may be all that is left to mend it.
 #[test]
 fn beside_a_damaged_document_nothing_is_deleted() {

@@ -1,0 +1,36 @@
+//! What takes away: names, entries, referrers, blobs.
+
+use airbase::core::clock::Time;
+use airbase::plan::lifecycle::time::Span;
+use airbase::verbs::{gc, referrers, rm, tag};
+
+use super::{Before, removes};
+
+#[test]
+fn a_name_is_removed_or_not() {
+    removes("untag", Before::App, |place, context| tag::untag(&place.in_target("tool"), context).map(drop));
+}
+
+#[test]
+fn an_image_is_removed_or_not() {
+    removes("rm", Before::Referred, |place, context| rm::rm(&place.in_target("app:1"), false, context).map(drop));
+    removes("rm with what refers to it", Before::Referred, |place, context| rm::rm(&place.in_target("app:1"), true, context).map(drop));
+}
+
+#[test]
+fn a_referrer_is_taken_away_or_not() {
+    removes("detach", Before::Referred, |place, context| referrers::detach(&place.in_target("app:1"), place.report, context).map(drop));
+}
+
+/// Blobs go after the index that named them, and whatever is left is found by the next run.
+#[test]
+fn what_goes_is_gone_or_whole() {
+    removes("gc", Before::Orphaned, |place, context| {
+        let request = gc::Request { path: place.target.clone(), apply: true, grace: Span::NONE, now: Time::now() };
+        gc::gc(&request, context).map(drop)
+    });
+    removes("gc of old lists", Before::Referred, |place, context| {
+        let request = gc::Request { path: place.target.clone(), apply: true, grace: Span::NONE, now: Time::now() };
+        gc::gc(&request, context).map(drop)
+    });
+}
