@@ -29,8 +29,9 @@ const PORTION_BYTES: u64 = 512 << 20;
 /// How long finished items wait for the index.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// How many entries the index takes at once.
+/// How many entries the index takes at once; with marks on the old images, each comes with four others and more.
 const EDITS: usize = 25_000;
+const MARKED: usize = 8192;
 
 /// How an item ended.
 enum Ended {
@@ -135,7 +136,7 @@ impl<'a, 'l> Run<'a, 'l> {
             if self.stopping() {
                 break;
             }
-            if let Some((layout, intake)) = layout.filter(|_| watch.elapsed() > interval || self.pending.len() >= EDITS) {
+            if let Some((layout, intake)) = layout.filter(|_| watch.elapsed() > interval || self.pending.len() >= self.most()) {
                 let writing = Stopwatch::start();
                 self.list(layout, intake)?;
                 // However large the index is, most of the time goes to the images.
@@ -322,11 +323,16 @@ impl<'a, 'l> Run<'a, 'l> {
         }
     }
 
+    /// How many items an exchange of the index takes.
+    fn most(&self) -> usize {
+        if self.marking.is_some() { MARKED } else { EDITS }
+    }
+
     /// Lists what is finished in the index.
     fn list(&mut self, layout: &Layout, intake: &Intake<'_>) -> Result<()> {
         let pending = std::mem::take(&mut self.pending);
         // New entries are held several times while an index is edited, old ones are not: so not too many at once.
-        for finished in pending.chunks(EDITS) {
+        for finished in pending.chunks(self.most()) {
             let Some(marking) = &mut self.marking else {
                 let edits: Vec<IndexEdit> = finished.iter().map(Finished::put).collect();
                 self.committed.add(layout.commit(&[], &edits, &Silent)?);

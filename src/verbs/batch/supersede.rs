@@ -15,7 +15,7 @@ use crate::format::json::Document;
 use crate::oci::{Descriptor, Verified, annotation};
 use crate::plan::batch::Item;
 use crate::plan::lifecycle::time::Moment;
-use crate::plan::referrers::{EMPTY, Wish};
+use crate::plan::referrers::{EMPTY, Item as Listed, Wish};
 use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Child, Image, ImageIndex, Source, Tree, load};
 use crate::report::batch::Unmarked;
@@ -86,12 +86,26 @@ struct Mark {
     findings: Vec<Finding>,
 }
 
-/// What one item adds to the index.
+/// What one item adds to the index, in short: it is needed again only if somebody else changes the index meanwhile.
 struct Step {
     image: String,
-    wishes: Vec<Wish>,
+    /// Each subject, and the statement on it.
+    said: Vec<(Wish, Digest)>,
     /// Whether the old image is among what it speaks of.
     marks: bool,
+}
+
+impl Step {
+    /// What it asks for in a layout where somebody may have said something else meanwhile.
+    fn again(&self, lookup: &Lookup<'_>) -> Result<Revision> {
+        let wish = |(wish, statement): &(Wish, Digest)| {
+            let gone = || Error::new(Code::InputChanged, "a statement that was just written is not there").at(statement);
+            let referrer = lookup.unlisted(statement)?.ok_or_else(gone)?;
+            Ok(Wish { add: vec![Listed::from(&referrer)], ..wish.clone() })
+        };
+        let wishes = self.said.iter().map(wish).collect::<Result<Vec<Wish>>>()?;
+        changes(&wishes, Some(lookup))
+    }
 }
 
 impl<'a> Marking<'a> {
@@ -130,19 +144,20 @@ impl<'a> Marking<'a> {
                         let marks = mark.words.iter().any(|word| word.wish.subject.digest == mark.old);
                         marked.superseded += usize::from(marks);
                         let mut own = Vec::new();
-                        let mut wishes = Vec::with_capacity(mark.words.len());
-                        for word in mark.words {
+                        let mut said = Vec::with_capacity(mark.words.len());
+                        for mut word in mark.words {
                             own.extend(word.edits);
                             documents.extend(word.documents);
-                            wishes.push(word.wish);
+                            let statement = std::mem::take(&mut word.wish.add).pop().map(|item| item.descriptor.digest);
+                            said.extend(statement.map(|statement| (word.wish, statement)));
                         }
                         // As everywhere, lists stand before the entries without names.
                         own.sort_by_key(|edit| !matches!(edit, IndexEdit::Replace { .. }));
                         edits.append(&mut own);
-                        steps.push(Step { image: mark.image, wishes, marks });
+                        steps.push(Step { image: mark.image, said, marks });
                     }
                     Err(unmarked) => {
-                        steps.push(Step { image: unmarked.image.clone(), wishes: Vec::new(), marks: false });
+                        steps.push(Step { image: unmarked.image.clone(), said: Vec::new(), marks: false });
                         marked.unmarked.push(unmarked);
                     }
                 }
@@ -150,20 +165,24 @@ impl<'a> Marking<'a> {
             write(intake, &documents, self.context.jobs)?;
             intake.publish()?;
         }
-        drop(places);
+        drop((places, reader));
         let late: RefCell<Vec<(usize, Finding)>> = RefCell::default();
+        // They are as large as what they add to the index, so there is one copy of them.
+        let edits = RefCell::new(Some(edits));
         let revise = |text: &[u8]| {
             late.borrow_mut().clear();
-            if source.index.text().as_bytes().trim_ascii() == text.trim_ascii() {
+            if source.index.text().as_bytes().trim_ascii() == text.trim_ascii()
+                && let Some(edits) = edits.take()
+            {
                 // The lists are written, as the statements are.
-                return Ok(Revision { edits: edits.clone(), documents: Vec::new() });
+                return Ok(Revision { edits, documents: Vec::new() });
             }
             let source = Source::with_index(layout.path(), text, &[], limits)?;
             let lookup = Lookup::new(&source, Scope::Quick, limits);
             let mut revision = Revision::default();
             for (number, (finished, step)) in finished.iter().zip(&steps).enumerate() {
                 revision.edits.push(finished.put());
-                match changes(&step.wishes, Some(&lookup)) {
+                match step.again(&lookup) {
                     Ok(asked) => {
                         revision.edits.extend(asked.edits);
                         revision.documents.extend(asked.documents);
