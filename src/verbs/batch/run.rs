@@ -29,7 +29,7 @@ const PORTION_BYTES: u64 = 512 << 20;
 /// How long finished items wait for the index.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// How many entries the index takes at once; with marks on the old images, each comes with four others and more.
+/// How many entries the index takes at once, and how many that come with marks on old images, which are four others and more.
 const EDITS: usize = 25_000;
 const MARKED: usize = 8192;
 
@@ -61,6 +61,8 @@ pub(super) struct Run<'a, 'l> {
     ends: HashMap<u64, Final>,
     report: ApplyReport,
     pending: Vec<Finished>,
+    /// How many of them were not there before, and bring marks.
+    fresh: usize,
     /// Marks the old images, if that is asked for and the index is written here.
     marking: Option<Marking<'a>>,
     committed: Committed,
@@ -101,6 +103,7 @@ impl<'a, 'l> Run<'a, 'l> {
             ends: HashMap::new(),
             report,
             pending: Vec::new(),
+            fresh: 0,
             marking,
             committed: Committed::default(),
             halt: AtomicBool::new(false),
@@ -136,7 +139,9 @@ impl<'a, 'l> Run<'a, 'l> {
             if self.stopping() {
                 break;
             }
-            if let Some((layout, intake)) = layout.filter(|_| watch.elapsed() > interval || self.pending.len() >= self.most()) {
+            if let Some((layout, intake)) =
+                layout.filter(|_| watch.elapsed() > interval || self.pending.len() >= EDITS || self.fresh >= MARKED)
+            {
                 let writing = Stopwatch::start();
                 self.list(layout, intake)?;
                 // However large the index is, most of the time goes to the images.
@@ -268,6 +273,7 @@ impl<'a, 'l> Run<'a, 'l> {
             }
             Ended::Done(record) => {
                 self.report.moved += 1;
+                self.fresh += usize::from(self.marking.is_some());
                 self.journal.item(&record)?;
                 self.edit(entry, record);
                 Final::Done
@@ -323,26 +329,30 @@ impl<'a, 'l> Run<'a, 'l> {
         }
     }
 
-    /// How many items an exchange of the index takes.
-    fn most(&self) -> usize {
-        if self.marking.is_some() { MARKED } else { EDITS }
-    }
-
     /// Lists what is finished in the index.
     fn list(&mut self, layout: &Layout, intake: &Intake<'_>) -> Result<()> {
         let pending = std::mem::take(&mut self.pending);
+        self.fresh = 0;
+        let mut rest = pending.as_slice();
         // New entries are held several times while an index is edited, old ones are not: so not too many at once.
-        for finished in pending.chunks(self.most()) {
-            let Some(marking) = &mut self.marking else {
-                let edits: Vec<IndexEdit> = finished.iter().map(Finished::put).collect();
-                self.committed.add(layout.commit(&[], &edits, &Silent)?);
-                continue;
+        while !rest.is_empty() {
+            let finished = rest.get(..EDITS).unwrap_or(rest);
+            let taken = match &mut self.marking {
+                None => {
+                    let edits: Vec<IndexEdit> = finished.iter().map(Finished::put).collect();
+                    self.committed.add(layout.commit(&[], &edits, &Silent)?);
+                    finished.len()
+                }
+                Some(marking) => {
+                    let (marked, taken) = marking.list(layout, intake, finished, MARKED)?;
+                    self.committed.add(marked.committed);
+                    self.report.superseded += marked.superseded;
+                    self.report.findings.extend(marked.findings);
+                    marked.unmarked.into_iter().for_each(|unmarked| self.report.unmarked(unmarked));
+                    taken
+                }
             };
-            let marked = marking.list(layout, intake, finished)?;
-            self.committed.add(marked.committed);
-            self.report.superseded += marked.superseded;
-            self.report.findings.extend(marked.findings);
-            marked.unmarked.into_iter().for_each(|unmarked| self.report.unmarked(unmarked));
+            rest = rest.get(taken..).unwrap_or_default();
         }
         Ok(())
     }

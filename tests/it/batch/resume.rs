@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use airbase::core::fsys::{Faults, is_temporary};
+use airbase::core::fsys::{Faults, Operation, is_temporary};
 use airbase::core::{Code, Result};
 use airbase::plan::lifecycle::time::Moment;
 use airbase::verbs::batch::{ApplyRequest, As, Stop, apply, merge};
@@ -143,6 +144,55 @@ fn marks_that_shards_ask_for_survive_every_fault() {
         }
         merge(&out, None, now(), context).map(drop)
     });
+}
+
+/// Files of one layout into another, over what is there.
+fn overlay(from: &Path, to: &Path) {
+    for (path, bytes) in snapshot(from) {
+        let place = to.join(path.strip_prefix(from).unwrap());
+        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::fs::write(place, bytes).unwrap();
+    }
+}
+
+/// A program that knows no lock writes the index at the worst moment: when the marks are made and their lists are written.
+#[test]
+fn marks_give_way_to_what_another_program_wrote_meanwhile() {
+    let environment = Environment::in_memory();
+    let world = World::new(3);
+    world.write(&environment);
+    plan(&environment, &["apps", "old", "--bases", "bases"]);
+    let out = environment.join("out");
+    world.apps.write(&out);
+    // Its version: an SBOM on the first image, and a name that keeps the second one from having a list.
+    let theirs = environment.join("theirs");
+    world.apps.write(&theirs);
+    let old = |number: usize| world.apps.digest_of(&format!("registry.example/app-{number}:1.0"));
+    let (_, attached) = environment.json(&["attach", "theirs:app-0:1.0", "--type", "application/spdx+json"]);
+    let sbom = attached["attached"][0]["digest"].as_str().unwrap();
+    environment.ok(&["tag", "theirs:app-2:1.0", &old(1).replace(':', "-")]);
+    let once = AtomicBool::new(false);
+    let target = out.clone();
+    let faults = Faults::count().meanwhile(Operation::Exchange, move || {
+        if !once.swap(true, Ordering::SeqCst) {
+            overlay(&theirs, &target);
+        }
+    });
+    let report = apply(&marking(&environment, out.clone(), None), Context { faults: &faults, ..Context::standard() }).unwrap();
+    assert_eq!((report.moved, report.superseded, report.unmarked.len()), (3, 2, 1), "{report:#?}");
+    assert!(report.unmarked[0].image.ends_with("app-1:1.0"), "{report:#?}");
+    assert_eq!(report.unmarked[0].findings[0].code, Code::ReferrerFallbackTag);
+    let contents = seen(&environment, "out");
+    contents.whole();
+    for (number, marked) in [(0, true), (1, false), (2, true)] {
+        let new = contents.named(&format!("registry.example/app-{number}:1.0")).unwrap();
+        assert_ne!(new, old(number), "every name moved");
+        if marked {
+            assert_eq!(follower(&contents, &old(number)), Some(new));
+        }
+    }
+    let list = contents.json(&contents.named(&old(0).replace(':', "-")).unwrap());
+    assert!(list["manifests"].as_array().unwrap().iter().any(|child| child["digest"] == sbom), "theirs is on the list: {list:#}");
 }
 
 #[test]
