@@ -454,6 +454,14 @@ fn batches(seen: &mut Seen) {
     seen.run(&environment, &["batch", "apply", "plan.jsonl", "-o", "sharded", "--shard", "1/1"], 0);
     seen.run(&environment, &["batch", "merge", "sharded"], 0);
     seen.run(&environment, &["batch", "merge", "sharded"], 0);
+    // Old images are marked, but one, whose list of referrers is something else; on another list stands something that is gone.
+    let (_, attached) = environment.json(&["attach", "many/apps:site/runtime:1", "--type", "application/x-note"]);
+    let gone = attached["attached"][0]["digest"].as_str().unwrap().replace(':', "/");
+    fs::remove_file(environment.join("many/apps/blobs").join(gone)).unwrap();
+    environment.ok(&["tag", "many/apps:site/app:1", &apps.digest_of("site/two:1").replace(':', "-")]);
+    seen.run(&environment, &["batch", "apply", "plan.jsonl", "-o", "many/apps", "--supersede", "--shard", "1/1"], 0);
+    seen.run(&environment, &["batch", "merge", "many/apps"], 1);
+    seen.run(&environment, &["batch", "apply", "plan.jsonl", "-o", "many/apps", "--supersede"], 4);
 }
 
 /// Referrers of an index and its platforms, with and without names, listed in every way, and one that was removed.

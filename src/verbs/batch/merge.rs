@@ -78,7 +78,7 @@ pub fn merge(output: &Path, plan: Option<&str>, now: Moment, context: Context<'_
     }
     if journal::supersedes(root.directory(), &report.plan)? && !finished.is_empty() {
         let intake = layout.intake()?;
-        let marked = Marking::new(&pass, now, context).list(&layout, &intake, &finished)?;
+        let (marked, _) = Marking::new(&pass, now, context).list(&layout, &intake, &finished, usize::MAX)?;
         report.changed = marked.committed.index_changed;
         report.superseded = marked.superseded;
         report.unmarked = marked.unmarked;

@@ -2,9 +2,9 @@
 //!
 //! `survey` says which images there are, `target` what each should stand on, `plan` decides them all in the order of their chains and
 //! writes the file. `pass` reads such a file, `workshop` makes what an item gives once more, `layout` and `archives` are the two places
-//! where results go, and `apply` does it all: `check` looks before anything is written, `run` goes through the items,
-//! `supersede` marks the old images. `merge` lists what shards wrote, `report` tells how far everything is. One item is moved
-//! by what moves one image (`verbs::rebase`), so both give the same bytes.
+//! where results go, and `apply` does it all: `check` looks before anything is written, `run` goes through the items, `supersede` marks
+//! the old images, as `mark` says for each. `merge` lists what shards wrote, `report` tells how far everything is. One item is moved by
+//! what moves one image (`verbs::rebase`), so both give the same bytes.
 
 mod apply;
 mod archives;
@@ -12,6 +12,7 @@ mod check;
 mod layout;
 mod lines;
 mod make;
+mod mark;
 mod merge;
 mod pass;
 mod plan;

@@ -29,8 +29,9 @@ const PORTION_BYTES: u64 = 512 << 20;
 /// How long finished items wait for the index.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// How many entries the index takes at once.
+/// How many entries the index takes at once, and how many that come with marks on old images, which are four others and more.
 const EDITS: usize = 25_000;
+const MARKED: usize = 8192;
 
 /// How an item ended.
 enum Ended {
@@ -62,6 +63,8 @@ pub(super) struct Run<'a, 'l> {
     ends: HashMap<u64, Final>,
     report: ApplyReport,
     pending: Vec<Finished>,
+    /// How many of them were not there before, and bring marks.
+    fresh: usize,
     /// Marks the old images, if that is asked for and the index is written here.
     marking: Option<Marking<'a>>,
     committed: Committed,
@@ -102,6 +105,7 @@ impl<'a, 'l> Run<'a, 'l> {
             ends: HashMap::new(),
             report,
             pending: Vec::new(),
+            fresh: 0,
             marking,
             committed: Committed::default(),
             halt: AtomicBool::new(false),
@@ -137,7 +141,9 @@ impl<'a, 'l> Run<'a, 'l> {
             if self.stopping() {
                 break;
             }
-            if let Some((layout, intake)) = layout.filter(|_| watch.elapsed() > interval || self.pending.len() >= EDITS) {
+            if let Some((layout, intake)) =
+                layout.filter(|_| watch.elapsed() > interval || self.pending.len() >= EDITS || self.fresh >= MARKED)
+            {
                 let writing = Stopwatch::start();
                 self.list(layout, intake)?;
                 // However large the index is, most of the time goes to the images.
@@ -281,6 +287,7 @@ impl<'a, 'l> Run<'a, 'l> {
             Ended::Unnamed(..) => return Err(Error::new(Code::Bug, "an archive was written and has no name")),
             Ended::Done(record) => {
                 self.report.moved += 1;
+                self.fresh += usize::from(self.marking.is_some());
                 self.journal.item(&record)?;
                 self.edit(entry, record);
                 Final::Done
@@ -339,18 +346,27 @@ impl<'a, 'l> Run<'a, 'l> {
     /// Lists what is finished in the index.
     fn list(&mut self, layout: &Layout, intake: &Intake<'_>) -> Result<()> {
         let pending = std::mem::take(&mut self.pending);
+        self.fresh = 0;
+        let mut rest = pending.as_slice();
         // New entries are held several times while an index is edited, old ones are not: so not too many at once.
-        for finished in pending.chunks(EDITS) {
-            let Some(marking) = &mut self.marking else {
-                let edits: Vec<IndexEdit> = finished.iter().map(Finished::put).collect();
-                self.committed.add(layout.commit(&[], &edits, &Silent)?);
-                continue;
+        while !rest.is_empty() {
+            let finished = rest.get(..EDITS).unwrap_or(rest);
+            let taken = match &mut self.marking {
+                None => {
+                    let edits: Vec<IndexEdit> = finished.iter().map(Finished::put).collect();
+                    self.committed.add(layout.commit(&[], &edits, &Silent)?);
+                    finished.len()
+                }
+                Some(marking) => {
+                    let (marked, taken) = marking.list(layout, intake, finished, MARKED)?;
+                    self.committed.add(marked.committed);
+                    self.report.superseded += marked.superseded;
+                    self.report.findings.extend(marked.findings);
+                    marked.unmarked.into_iter().for_each(|unmarked| self.report.unmarked(unmarked));
+                    taken
+                }
             };
-            let marked = marking.list(layout, intake, finished)?;
-            self.committed.add(marked.committed);
-            self.report.superseded += marked.superseded;
-            self.report.findings.extend(marked.findings);
-            marked.unmarked.into_iter().for_each(|unmarked| self.report.unmarked(unmarked));
+            rest = rest.get(taken..).unwrap_or_default();
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! A kill, a full disk or a failing disk at every single change of the file system, signals, and what a second run does about it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use airbase::core::fsys::{Faults, Operation, is_temporary};
 use airbase::core::{Code, Result};
@@ -10,6 +11,7 @@ use airbase::verbs::batch::{ApplyRequest, As, Stop, apply, merge};
 use airbase::verbs::{Context, Verify};
 use rustix::io::Errno;
 
+use super::supersede::follower;
 use super::{World, items, plan, seen};
 use crate::support::environment::snapshot;
 use crate::support::{Contents, Environment};
@@ -36,11 +38,22 @@ type Gate = fn(u64) -> Faults;
 
 /// Refuses the n-th change for every n, in every way; after each run the output is whole, and another run completes it.
 fn sweep(form: As, run: &dyn Fn(&Environment, PathBuf, Context<'_>) -> Result<()>) {
+    sweep_after(&|_| (), &|_| (), form, run);
+}
+
+/// The same into an output that `before` makes; `holds` is asked about whatever is there after a run that was disturbed.
+fn sweep_after(
+    before: &dyn Fn(&Path),
+    holds: &dyn Fn(&Contents),
+    form: As,
+    run: &dyn Fn(&Environment, PathBuf, Context<'_>) -> Result<()>,
+) {
     let inputs = Environment::in_memory();
     World::new(3).write(&inputs);
     plan(&inputs, &["apps", "old", "--bases", "bases"]);
     let untouched = snapshot(inputs.path());
     let undisturbed = Environment::in_memory();
+    before(&undisturbed.join("out"));
     run(&inputs, undisturbed.join("out"), Context { jobs: 1, ..Context::standard() }).unwrap();
     let complete = seen(&undisturbed, "out").files;
     let gates: [(&str, Gate); 4] = [
@@ -54,13 +67,16 @@ fn sweep(form: As, run: &dyn Fn(&Environment, PathBuf, Context<'_>) -> Result<()
             let what = format!("{kind} at {n}");
             let directory = Environment::in_memory();
             let out = directory.join("out");
+            before(&out);
             let faults = gate(n);
             let code =
                 run(&inputs, out.clone(), Context { jobs: 1, faults: &faults, ..Context::standard() }).err().map(|error| error.code());
             assert!(matches!(code, None | Some(Code::Io | Code::IoSpace | Code::IoAfterPublication)), "{what}: {code:?}");
             assert!(!kind.contains("space") || code != Some(Code::Io), "{what}: a full disk is told as such");
             if out.join("index.json").exists() && out.join("oci-layout").exists() {
-                Contents::of(&out).whole();
+                let contents = Contents::of(&out);
+                contents.whole();
+                holds(&contents);
             }
             if form == As::Layout && out.join("blobs").exists() {
                 let contents = Contents::of(&out);
@@ -91,8 +107,92 @@ fn shards_and_their_merge_survive_every_fault() {
         for shard in ["1/2", "2/2"] {
             apply(&request(inputs, out.clone(), As::Layout, Some(shard)), context)?;
         }
-        merge(&out, None, Moment::strict("2026-11-21").unwrap(), context).map(drop)
+        merge(&out, None, now(), context).map(drop)
     });
+}
+
+/// A name and the marks that belong to it come together or not at all.
+fn marked_as_moved(contents: &Contents) {
+    let apps = World::new(3).apps;
+    for number in 0..3 {
+        let name = format!("registry.example/app-{number}:1.0");
+        let (old, now) = (apps.digest_of(&name), contents.named(&name).unwrap());
+        assert_eq!(follower(contents, &old), (now != old).then_some(now), "{name}");
+    }
+}
+
+fn marking(inputs: &Environment, out: PathBuf, shard: Option<&str>) -> ApplyRequest {
+    ApplyRequest { supersede: Some(now()), ..request(inputs, out, As::Layout, shard) }
+}
+
+fn now() -> Moment {
+    Moment::strict("2026-11-21").unwrap()
+}
+
+#[test]
+fn marks_on_old_images_survive_every_fault() {
+    sweep_after(&|out| World::new(3).apps.write(out), &marked_as_moved, As::Layout, &|inputs, out, context| {
+        apply(&marking(inputs, out, None), context).map(drop)
+    });
+}
+
+#[test]
+fn marks_that_shards_ask_for_survive_every_fault() {
+    sweep_after(&|out| World::new(3).apps.write(out), &marked_as_moved, As::Layout, &|inputs, out, context| {
+        for shard in ["1/2", "2/2"] {
+            apply(&marking(inputs, out.clone(), Some(shard)), context)?;
+        }
+        merge(&out, None, now(), context).map(drop)
+    });
+}
+
+/// Files of one layout into another, over what is there.
+fn overlay(from: &Path, to: &Path) {
+    for (path, bytes) in snapshot(from) {
+        let place = to.join(path.strip_prefix(from).unwrap());
+        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::fs::write(place, bytes).unwrap();
+    }
+}
+
+/// A program that knows no lock writes the index at the worst moment: when the marks are made and their lists are written.
+#[test]
+fn marks_give_way_to_what_another_program_wrote_meanwhile() {
+    let environment = Environment::in_memory();
+    let world = World::new(3);
+    world.write(&environment);
+    plan(&environment, &["apps", "old", "--bases", "bases"]);
+    let out = environment.join("out");
+    world.apps.write(&out);
+    // Its version: an SBOM on the first image, and a name that keeps the second one from having a list.
+    let theirs = environment.join("theirs");
+    world.apps.write(&theirs);
+    let old = |number: usize| world.apps.digest_of(&format!("registry.example/app-{number}:1.0"));
+    let (_, attached) = environment.json(&["attach", "theirs:app-0:1.0", "--type", "application/spdx+json"]);
+    let sbom = attached["attached"][0]["digest"].as_str().unwrap();
+    environment.ok(&["tag", "theirs:app-2:1.0", &old(1).replace(':', "-")]);
+    let once = AtomicBool::new(false);
+    let target = out.clone();
+    let faults = Faults::count().meanwhile(Operation::Exchange, move || {
+        if !once.swap(true, Ordering::SeqCst) {
+            overlay(&theirs, &target);
+        }
+    });
+    let report = apply(&marking(&environment, out.clone(), None), Context { faults: &faults, ..Context::standard() }).unwrap();
+    assert_eq!((report.moved, report.superseded, report.unmarked.len()), (3, 2, 1), "{report:#?}");
+    assert!(report.unmarked[0].image.ends_with("app-1:1.0"), "{report:#?}");
+    assert_eq!(report.unmarked[0].findings[0].code, Code::ReferrerFallbackTag);
+    let contents = seen(&environment, "out");
+    contents.whole();
+    for (number, marked) in [(0, true), (1, false), (2, true)] {
+        let new = contents.named(&format!("registry.example/app-{number}:1.0")).unwrap();
+        assert_ne!(new, old(number), "every name moved");
+        if marked {
+            assert_eq!(follower(&contents, &old(number)), Some(new));
+        }
+    }
+    let list = contents.json(&contents.named(&old(0).replace(':', "-")).unwrap());
+    assert!(list["manifests"].as_array().unwrap().iter().any(|child| child["digest"] == sbom), "theirs is on the list: {list:#}");
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn statement(contents: &Contents, subject: &str, key: &str) -> Option<Value> {
 }
 
 /// Who follows `subject`, by the statement on it.
-fn follower(contents: &Contents, subject: &str) -> Option<String> {
+pub fn follower(contents: &Contents, subject: &str) -> Option<String> {
     statement(contents, subject, BY).map(|says| says[BY].as_str().unwrap().to_owned())
 }
 

@@ -1,0 +1,97 @@
+//! What is to be said for one item of a batch: who follows the old image and its platforms, and what the new one stands in for.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::supersede::Finished;
+use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result, Severity};
+use crate::format::json::Document;
+use crate::oci::{Descriptor, Verified, annotation};
+use crate::plan::batch::Item;
+use crate::plan::referrers::{EMPTY, Wish};
+use crate::read::referrers::Lookup;
+use crate::read::{Image, Source, load};
+use crate::verbs::lifecycle::{Reader, Successor, superseding};
+use crate::verbs::referrers::changes;
+use crate::write::IndexEdit;
+
+/// A statement on one subject.
+pub(super) struct Word {
+    pub(super) wish: Wish,
+    /// The statement, and the list that it comes to stand on.
+    pub(super) documents: Vec<Verified>,
+    pub(super) edits: Vec<IndexEdit>,
+}
+
+/// What is to be said for one item.
+pub(super) struct Mark {
+    pub(super) image: String,
+    pub(super) old: Digest,
+    /// Every subject and what follows it, those included of which it is said already.
+    pub(super) follows: Vec<(Digest, Digest)>,
+    pub(super) words: Vec<Word>,
+    pub(super) findings: Vec<Finding>,
+}
+
+impl Mark {
+    /// Makes it.
+    ///
+    /// # Errors
+    /// `ref.not_found` if the old image is not listed any more, and those of reading both images and of making statements.
+    pub(super) fn of(
+        item: &Item,
+        finished: &Finished,
+        source: &Arc<Source>,
+        places: &HashMap<&Digest, &Descriptor>,
+        reader: &Reader<'_>,
+        limits: &Limits,
+    ) -> Result<Self> {
+        let place = places.get(&item.digest).ok_or_else(|| {
+            Error::new(Code::RefNotFound, "the old image is not in the output any more")
+                .expected(Fact::new(&item.digest, "the plan"))
+                .found(Fact::new("no such entry", "index.json"))
+        })?;
+        let old = load(source, place, limits)?;
+        let entry = Document::parse(finished.descriptor.as_bytes(), limits)?;
+        let new = load(source, &Descriptor::parse(entry.root(), limits)?, limits)?;
+        let mut by_manifest: BTreeMap<Digest, Digest> = BTreeMap::new();
+        for image in new.images() {
+            let from = image.manifest.annotations.get(annotation::REBASED_FROM).and_then(|text| text.parse().ok());
+            let from =
+                from.ok_or_else(|| Error::new(Code::Bug, "the result does not say of what it was made").at(&image.descriptor.digest))?;
+            by_manifest.insert(from, image.descriptor.digest.clone());
+        }
+        let follower = |image: &Image| Some((image.platform()?.to_string(), by_manifest.get(&image.descriptor.digest)?.clone()));
+        let by_platform = old.images().into_iter().filter_map(follower).collect();
+        let successor = Successor { tree: &new, name: finished.name.clone(), by_manifest, by_platform };
+        let making = superseding(reader, &old, &successor)?;
+        let mut follows: Vec<(Digest, Digest)> = Vec::with_capacity(making.subjects.len() + 1);
+        for stated in &making.subjects {
+            let by = successor.by_manifest.get(&stated.digest).filter(|_| stated.digest != item.digest);
+            follows.push((stated.digest.clone(), by.unwrap_or(&new.descriptor().digest).clone()));
+        }
+        follows.push((new.descriptor().digest.clone(), new.descriptor().digest.clone()));
+        let findings: Vec<Finding> = making.findings.iter().filter(|finding| finding.severity >= Severity::Warning).cloned().collect();
+        let (documents, wishes) = making.into_cargo().into_documents();
+        let words = words(documents, wishes, reader.lookup())?;
+        Ok(Self { image: item.image.clone(), old: item.digest.clone(), follows, words, findings })
+    }
+}
+
+/// Puts the documents of statements beside the wishes that ask for them, and decides what the lists say.
+fn words(documents: Vec<Verified>, wishes: Vec<Wish>, lookup: &Lookup<'_>) -> Result<Vec<Word>> {
+    // What a statement needs stands before its manifest; the empty config of all of them is written once.
+    let mut rest = documents.into_iter().filter(|document| document.bytes() != EMPTY);
+    let mut words = Vec::with_capacity(wishes.len());
+    for wish in wishes {
+        let manifest = wish.add.last().map(|item| item.descriptor.digest.clone());
+        let mut documents = Vec::new();
+        while documents.last().map(Verified::digest) != manifest.as_ref() {
+            documents.push(rest.next().ok_or_else(|| Error::new(Code::Bug, "a statement is listed and was not made"))?);
+        }
+        let asked = changes(std::slice::from_ref(&wish), Some(lookup))?;
+        documents.extend(asked.documents);
+        words.push(Word { wish, documents, edits: asked.edits });
+    }
+    Ok(words)
+}
