@@ -122,7 +122,11 @@ impl<'a> Walk<'a> {
     fn mark(&mut self, root: &Descriptor, keeper: Keeper) -> Result<()> {
         let mut waiting = vec![(root.clone(), keeper)];
         while let Some((descriptor, keeper)) = waiting.pop() {
-            if self.marks.kept.contains_key(&descriptor.digest) {
+            if let Some(known) = self.marks.kept.get_mut(&descriptor.digest) {
+                // What has a name stays because of that, whatever else spells it.
+                if *known == Keeper::Part && keeper == Keeper::Named {
+                    *known = keeper;
+                }
                 continue;
             }
             self.marks.kept.insert(descriptor.digest.clone(), keeper);
