@@ -99,6 +99,12 @@ fn every_image_of_a_chain_is_superseded_by_its_own_result_platform_by_platform()
     let figures = (&report["unchanged"], &report["superseded"], &report["indexChanged"], &report["blobs"]);
     assert_eq!((status, figures), (0, (&2.into(), &0.into(), &false.into(), &0.into())), "{report:#}");
     assert!(snapshot(&environment.join("in")) == before);
+    // Planned again, neither the old images nor what is said of them is anything to be moved.
+    let again = items(&plan(&environment, &["in", "--bases", "bases"]));
+    let statuses: Vec<(&str, &str)> =
+        again.iter().map(|item| (item["output"].as_str().unwrap_or_default(), item["status"].as_str().unwrap())).collect();
+    let expected = [("site/app:1", "current"), ("site/os:12", "base"), ("site/runtime:17", "current")];
+    assert_eq!(statuses.into_iter().collect::<std::collections::BTreeSet<_>>(), expected.into_iter().collect());
 }
 
 #[test]
