@@ -157,6 +157,7 @@ pub(in crate::verbs) fn superseding<'a>(reader: &Reader<'_>, old: &Tree, success
     let old = &old.descriptor().digest;
     let holds = top.resolution.kept();
     if field::digest(&holds, Field::Supersedes) == Some(old) {
+        making.unread |= top.unread;
         making.findings.extend(top.findings);
         return Ok(making);
     }

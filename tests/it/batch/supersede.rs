@@ -314,6 +314,22 @@ fn a_statement_that_cannot_be_read_leaves_its_image_unmarked_and_says_so() {
     }
 }
 
+/// Words of the image's builder are no statement, whatever they are.
+#[test]
+fn what_an_image_says_of_itself_and_nobody_understands_keeps_nobody_from_marking_it() {
+    let environment = Environment::new();
+    let old = Image::of(&[&layer(&["os=old"])]);
+    let app = old.and(&[&layer(&["app=1"])]).annotated("org.opencontainers.image.support.end-of-life", "some day");
+    Layout::new().image("site/os:12", &old).image("site/app:1", &app).write(&environment.join("in"));
+    let new = Image::of(&[&layer(&["os=new"])]).with_top("created", json!("2024-06-01T00:00:00Z"));
+    Layout::new().image("site/os:12", &new).write(&environment.join("bases"));
+    plan(&environment, &["in", "--bases", "bases"]);
+    let (status, report) = apply(&environment, "in", &[]);
+    assert_eq!((status, &report["superseded"]), (0, &1.into()), "{report:#}");
+    assert!(report["findings"].as_array().unwrap().iter().any(|finding| finding["code"] == "lifecycle.unreadable"), "{report:#}");
+    assert!(follower(&seen(&environment, "in"), &app.digest()).is_some());
+}
+
 #[test]
 fn an_image_of_several_names_and_indexes_is_spoken_of_once() {
     let environment = Environment::new();
