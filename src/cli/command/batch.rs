@@ -21,7 +21,7 @@ pub enum Command {
     Plan(Plan),
     /// Do what a plan says; run it again to go on where it was stopped
     Apply(Apply),
-    /// List in the index what shards wrote, in one step
+    /// List in the index what shards wrote, and mark the old images if they were asked to, in one step
     Merge(Merge),
     /// Tell what became of each image of a plan
     Report(Report),

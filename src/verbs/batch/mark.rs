@@ -31,6 +31,8 @@ pub(super) struct Mark {
     pub(super) follows: Vec<(Digest, Digest)>,
     pub(super) words: Vec<Word>,
     pub(super) findings: Vec<Finding>,
+    /// Whether a statement that is there could not be read.
+    pub(super) unread: bool,
 }
 
 impl Mark {
@@ -71,10 +73,11 @@ impl Mark {
             follows.push((stated.digest.clone(), by.unwrap_or(&new.descriptor().digest).clone()));
         }
         follows.push((new.descriptor().digest.clone(), new.descriptor().digest.clone()));
+        let unread = making.unread;
         let findings: Vec<Finding> = making.findings.iter().filter(|finding| finding.severity >= Severity::Warning).cloned().collect();
         let (documents, wishes) = making.into_cargo().into_documents();
         let words = words(documents, wishes, reader.lookup())?;
-        Ok(Self { image: item.image.clone(), old: item.digest.clone(), follows, words, findings })
+        Ok(Self { image: item.image.clone(), old: item.digest.clone(), follows, words, findings, unread })
     }
 }
 

@@ -225,9 +225,10 @@ impl<'a> Marking<'a> {
             Err(error) => return Ok(Err(unmarked(finished.key, item.image, vec![error.into_finding()]))),
             Ok(mark) => mark,
         };
-        // A statement that cannot be read may say what the new one would hide.
-        if mark.findings.iter().any(|finding| finding.severity >= Severity::Damage) {
-            return Ok(Err(unmarked(finished.key, mark.image, mark.findings)));
+        if mark.unread {
+            let mut findings = mark.findings;
+            findings.retain(|finding| finding.severity >= Severity::Damage);
+            return Ok(Err(unmarked(finished.key, mark.image, findings)));
         }
         Ok(Ok(mark))
     }

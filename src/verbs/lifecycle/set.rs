@@ -89,17 +89,20 @@ pub(in crate::verbs) struct Making<'a> {
     issuer: Option<String>,
     pub(in crate::verbs) subjects: Vec<Stated>,
     pub(in crate::verbs) findings: Vec<Finding>,
+    /// Whether a statement that is there could not be read.
+    pub(in crate::verbs) unread: bool,
     any: bool,
 }
 
 impl<'a> Making<'a> {
     pub(super) fn new(now: Moment, profile: Option<Profile>, issuer: Option<String>) -> Self {
-        Self { cargo: Cargo::default(), now, profile, issuer, subjects: Vec::new(), findings: Vec::new(), any: false }
+        Self { cargo: Cargo::default(), now, profile, issuer, subjects: Vec::new(), findings: Vec::new(), unread: false, any: false }
     }
 
     /// States `change` on a subject, unless it is so.
     pub(super) fn state(&mut self, subject: &Subject<'_>, change: &Change) -> Result<()> {
         self.findings.extend(subject.findings.iter().cloned());
+        self.unread |= subject.unread;
         // What holds by a statement on the index, and what the image says of itself, goes into the first statement of its own,
         // which would otherwise hide it.
         let holds = subject.resolution.kept();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::core::{Code, Digest, Finding};
+use crate::core::{Code, Digest, Finding, Severity};
 use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
 use crate::plan::lifecycle::convention::is_statement;
 use crate::plan::lifecycle::declared::{Declaration, Places, declared};
@@ -37,6 +37,8 @@ pub(super) struct Subject<'a> {
     pub(super) signed: usize,
     /// What is odd.
     pub(super) findings: Vec<Finding>,
+    /// Whether some of that is a statement, or a list of them, that could not be read: a new statement may hide what it says.
+    pub(super) unread: bool,
 }
 
 impl Subject<'_> {
@@ -165,6 +167,7 @@ impl<'a> Reader<'a> {
         places: Places<'_>,
     ) -> Subject<'t> {
         let (declared, mut findings) = declared(places, None);
+        let own = findings.len();
         let created = match (image, index) {
             (Some(image), _) => created(image),
             (None, Some(index)) => {
@@ -177,9 +180,11 @@ impl<'a> Reader<'a> {
         let resolution = resolve(&statements, &declared, self.now);
         findings.extend(statements.iter().flat_map(|statement| statement.findings.iter().cloned()));
         findings.extend(resolution.findings.iter().cloned());
+        let unread = findings.iter().skip(own).any(|finding| finding.severity >= Severity::Damage);
         let place = format!("{}@{}", self.source.shown(), descriptor.digest);
         let findings = findings.into_iter().map(|finding| finding.at(&place)).collect();
-        Subject { descriptor: descriptor.clone(), child, image, index, statements, declared, resolution, through: None, signed, findings }
+        let descriptor = descriptor.clone();
+        Subject { descriptor, child, image, index, statements, declared, resolution, through: None, signed, findings, unread }
     }
 
     /// The statements on what `descriptor` names, and how many of them something signs.

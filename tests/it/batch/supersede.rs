@@ -99,6 +99,12 @@ fn every_image_of_a_chain_is_superseded_by_its_own_result_platform_by_platform()
     let figures = (&report["unchanged"], &report["superseded"], &report["indexChanged"], &report["blobs"]);
     assert_eq!((status, figures), (0, (&2.into(), &0.into(), &false.into(), &0.into())), "{report:#}");
     assert!(snapshot(&environment.join("in")) == before);
+    // Planned again, neither the old images nor what is said of them is anything to be moved.
+    let again = items(&plan(&environment, &["in", "--bases", "bases"]));
+    let statuses: Vec<(&str, &str)> =
+        again.iter().map(|item| (item["output"].as_str().unwrap_or_default(), item["status"].as_str().unwrap())).collect();
+    let expected = [("site/app:1", "current"), ("site/os:12", "base"), ("site/runtime:17", "current")];
+    assert_eq!(statuses.into_iter().collect::<std::collections::BTreeSet<_>>(), expected.into_iter().collect());
 }
 
 #[test]
@@ -306,6 +312,22 @@ fn a_statement_that_cannot_be_read_leaves_its_image_unmarked_and_says_so() {
             shown.out
         );
     }
+}
+
+/// Words of the image's builder are no statement, whatever they are.
+#[test]
+fn what_an_image_says_of_itself_and_nobody_understands_keeps_nobody_from_marking_it() {
+    let environment = Environment::new();
+    let old = Image::of(&[&layer(&["os=old"])]);
+    let app = old.and(&[&layer(&["app=1"])]).annotated("org.opencontainers.image.support.end-of-life", "some day");
+    Layout::new().image("site/os:12", &old).image("site/app:1", &app).write(&environment.join("in"));
+    let new = Image::of(&[&layer(&["os=new"])]).with_top("created", json!("2024-06-01T00:00:00Z"));
+    Layout::new().image("site/os:12", &new).write(&environment.join("bases"));
+    plan(&environment, &["in", "--bases", "bases"]);
+    let (status, report) = apply(&environment, "in", &[]);
+    assert_eq!((status, &report["superseded"]), (0, &1.into()), "{report:#}");
+    assert!(report["findings"].as_array().unwrap().iter().any(|finding| finding["code"] == "lifecycle.unreadable"), "{report:#}");
+    assert!(follower(&seen(&environment, "in"), &app.digest()).is_some());
 }
 
 #[test]
