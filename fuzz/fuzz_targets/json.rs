@@ -16,6 +16,14 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(&text[root.offset_in(text)..root.offset_in(text) + root.raw().len()], root.raw());
     assert_eq!(text.trim_matches([' ', '\t', '\n', '\r']), root.raw());
     assert_eq!(Text::parse(data.to_vec(), &Limits::STANDARD).expect("it was accepted").root().raw(), root.raw());
+    // What was found on the way is what is found by walking.
+    let (whole, outline) = Text::outlined(data.to_vec(), &Limits::STANDARD).expect("it was accepted");
+    if let Ok(found) = whole.object(&outline, "the document") {
+        assert!(found.members().map(|(key, value)| (key, value.raw())).eq(root.members().map(|(key, value)| (key, value.raw()))));
+        for (key, value) in root.members() {
+            assert!(found.items(&key).map(Node::raw).eq(value.items().map(Node::raw)), "{key}");
+        }
+    }
     check(root, &theirs);
     // Opened as far as it goes and written again, it means the same to both.
     let rendered = opened(root).render();

@@ -17,8 +17,8 @@ pub struct Descriptor {
     pub digest: Digest,
     /// Its size in bytes.
     pub size: u64,
-    /// The platform, in an index.
-    pub platform: Option<Platform>,
+    /// The platform, in an index. Few entries of a large one have any, and it is larger than all the rest.
+    pub platform: Option<Box<Platform>>,
     /// The type of an artifact, where the descriptor repeats it.
     pub artifact_type: Option<String>,
     /// The annotations of this entry that are text.
@@ -118,7 +118,7 @@ impl Descriptor {
             media_type,
             digest,
             size,
-            platform: member("platform").and_then(Platform::of),
+            platform: member("platform").and_then(Platform::of).map(Box::new),
             artifact_type: text("artifactType")?,
             annotations: annotations.into_iter().collect(),
             odd_annotations,
@@ -176,7 +176,7 @@ impl Descriptor {
 
     /// Whether BuildKit marked this child of an index as an attestation, in its old or its new form.
     pub fn is_attestation(&self) -> bool {
-        self.annotations.contains_key(annotation::DOCKER_REFERENCE_TYPE) || self.platform.as_ref().is_some_and(Platform::is_unknown)
+        self.annotations.contains_key(annotation::DOCKER_REFERENCE_TYPE) || self.platform.as_deref().is_some_and(Platform::is_unknown)
     }
 
     /// Of whom it lists the referrers, if it says so: an entry as olareg writes it (image-spec#1171).

@@ -61,18 +61,12 @@ pub(super) fn string_map(root: &Object<'_>, name: &str, findings: &mut Vec<Findi
 /// The list `name` of `root`, which the specification requires: null and absent are empty, and reported. An `index.json` whose
 /// list of manifests has lost its name is as empty as one that lost its bytes.
 pub(super) fn list<'a>(root: &Object<'a>, name: &str, findings: &mut Vec<Finding>) -> Result<impl Iterator<Item = Node<'a>> + use<'a>> {
-    let list = match root.get_or_null(name) {
-        Some(node) if node.kind() == Kind::Null => {
-            findings.push(Finding::new(Code::DocNullArray, format!("{name} is null")));
-            None
-        }
-        Some(node) => Some(node.expect(Kind::Array, name)?),
-        None => {
-            findings.push(Finding::new(Code::DocNullArray, format!("{name} is missing")));
-            None
-        }
-    };
-    Ok(list.into_iter().flat_map(Node::items))
+    match root.get_or_null(name) {
+        Some(node) if node.kind() == Kind::Null => findings.push(Finding::new(Code::DocNullArray, format!("{name} is null"))),
+        Some(node) => drop(node.expect(Kind::Array, name)?),
+        None => findings.push(Finding::new(Code::DocNullArray, format!("{name} is missing"))),
+    }
+    Ok(root.items(name))
 }
 
 /// The descriptors of the list `name`, no more than `most`.

@@ -81,12 +81,12 @@ impl RootIndex {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Err(truncated(Fact::new("nothing", "index.json")));
         }
-        let text = Text::parse(bytes, limits).map_err(|error| {
+        let (text, outline) = Text::outlined(bytes, limits).map_err(|error| {
             let at_the_end =
                 error.code() == Code::JsonSyntax && error.finding().found.as_ref().is_some_and(|fact| fact.value.starts_with("the end"));
             if at_the_end { truncated(Fact::new(format!("{length} bytes that stop in the middle"), "index.json")) } else { error }
         })?;
-        let root = text.root().object("index.json")?;
+        let root = text.object(&outline, "index.json")?;
         root.refuse_case_variants(KNOWN)?;
         if let Some(field) = ["layers", "config"].into_iter().find(|field| root.get_or_null(field).is_some()) {
             return Err(ambiguous("an index", field));

@@ -26,7 +26,7 @@ pub struct Image {
 impl Image {
     /// The platform: the config's, because that is what runs; the descriptor's, if the config has none.
     pub fn platform(&self) -> Option<&Platform> {
-        self.config.platform.as_ref().or(self.descriptor.platform.as_ref())
+        self.config.platform.as_ref().or(self.descriptor.platform.as_deref())
     }
 
     /// What contradicts itself in the image: the platforms of descriptor and config, and the numbers of layers and diffIDs.

@@ -13,6 +13,7 @@
 mod scan;
 mod value;
 
+pub use scan::Outline;
 pub use value::Value;
 
 use std::borrow::Cow;
@@ -68,6 +69,33 @@ impl Text {
         let start = root.offset_in(&text);
         let root = start..start + root.raw().len();
         Ok(Self { text: Arc::new(text), root })
+    }
+
+    /// As [`Text::parse`], with the places of what stands in the root: for documents of many megabytes.
+    ///
+    /// # Errors
+    /// As [`Document::parse`].
+    pub fn outlined(bytes: Vec<u8>, limits: &Limits) -> Result<(Self, Outline)> {
+        let text = String::from_utf8(bytes).map_err(|error| encoding(error.utf8_error()))?;
+        let (root, outline) = scan::outline(&text, limits.json_depth)?;
+        let start = Node { text: root }.offset_in(&text);
+        let root = start..start + root.len();
+        Ok((Self { text: Arc::new(text), root }, outline))
+    }
+
+    /// The members of the root object, which `outline` must be of; `field` names it in the error.
+    ///
+    /// # Errors
+    /// `json.type`.
+    pub fn object<'a>(&'a self, outline: &'a Outline, field: &str) -> Result<Object<'a>> {
+        self.root().expect(Kind::Object, field)?;
+        let text = |range: &Range<usize>| self.text.get(range.clone()).unwrap_or_default();
+        let member = |part: &'a scan::Part| Member {
+            key: scan::unescape(text(&part.key)),
+            value: Node { text: text(&part.value) },
+            items: outline.items.get(part.items.clone()),
+        };
+        Ok(Object { text: &self.text, members: outline.members.iter().map(member).collect() })
     }
 
     /// The value.
@@ -239,7 +267,8 @@ impl<'a> Node<'a> {
     /// # Errors
     /// `json.type`.
     pub fn object(self, field: &str) -> Result<Object<'a>> {
-        Ok(Object { members: self.expect(Kind::Object, field)?.members().collect() })
+        let members = self.expect(Kind::Object, field)?.members();
+        Ok(Object { text: self.text, members: members.map(|(key, value)| Member { key, value, items: None }).collect() })
     }
 
     /// Where the text of this value begins inside `document`, which must be the text that it was parsed from.
@@ -251,13 +280,22 @@ impl<'a> Node<'a> {
 /// The members of an object. Each question to a [`Node`] walks over its text, and that of an index may have hundreds of megabytes.
 #[derive(Debug, Clone)]
 pub struct Object<'a> {
-    members: Vec<(Cow<'a, str>, Node<'a>)>,
+    text: &'a str,
+    members: Vec<Member<'a>>,
+}
+
+#[derive(Debug, Clone)]
+struct Member<'a> {
+    key: Cow<'a, str>,
+    value: Node<'a>,
+    /// Where in the text its items stand, if that is known.
+    items: Option<&'a [Range<usize>]>,
 }
 
 impl<'a> Object<'a> {
     /// The members in their order.
     pub fn members(&self) -> impl Iterator<Item = (&str, Node<'a>)> {
-        self.members.iter().map(|(key, value)| (&**key, *value))
+        self.members.iter().map(|member| (&*member.key, member.value))
     }
 
     /// The member called `name`, unless it is absent or null.
@@ -267,7 +305,17 @@ impl<'a> Object<'a> {
 
     /// The member called `name`, null included.
     pub fn get_or_null(&self, name: &str) -> Option<Node<'a>> {
-        self.members.iter().find(|(key, _)| key == name).map(|(_, value)| *value)
+        self.members.iter().find(|member| member.key == name).map(|member| member.value)
+    }
+
+    /// The items of the list called `name`; nothing if it is something else, or absent.
+    pub fn items(&self, name: &str) -> impl Iterator<Item = Node<'a>> + use<'a> {
+        let text = self.text;
+        let member = self.members.iter().find(|member| member.key == name);
+        let known = member.and_then(|member| member.items).unwrap_or_default();
+        let found = member.filter(|member| member.items.is_none()).map(|member| member.value);
+        let known = known.iter().map(move |range| Node { text: text.get(range.clone()).unwrap_or_default() });
+        known.chain(found.into_iter().flat_map(Node::items))
     }
 
     /// Refuses a key that differs from one of `known` only in case.
@@ -275,7 +323,7 @@ impl<'a> Object<'a> {
     /// # Errors
     /// `json.case_variant`.
     pub fn refuse_case_variants(&self, known: &[&str]) -> Result<()> {
-        for (key, _) in &self.members {
+        for Member { key, .. } in &self.members {
             if let Some(name) = known.iter().find(|name| **name != key && name.eq_ignore_ascii_case(key)) {
                 return Err(case_variant(key, name));
             }

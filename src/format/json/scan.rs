@@ -3,15 +3,44 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::ops::Range;
 
 use crate::core::{Code, Error, Fact, Result};
 
 /// Above this many members, keys are compared through a set instead of one by one.
 const MEMBERS_COMPARED_PAIRWISE: usize = 16;
 
+/// Where the members of the root object stand, and the items of those that are lists: found while the document is validated, so that
+/// nobody has to walk over a large one again.
+#[derive(Debug, Clone, Default)]
+pub struct Outline {
+    pub(super) members: Vec<Part>,
+    /// The items of all lists that are members of the root.
+    pub(super) items: Vec<Range<usize>>,
+}
+
+/// A member of the root.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    pub(super) key: Range<usize>,
+    pub(super) value: Range<usize>,
+    /// Which of the items are its.
+    pub(super) items: Range<usize>,
+}
+
 /// Validates `text` and gives the text of its one value.
 pub(super) fn validate(text: &str, depth: usize) -> Result<&str> {
-    let mut scanner = Scanner { text, at: 0, depth, keys: Vec::new() };
+    scan(Scanner { text, at: 0, depth, keys: Vec::new(), level: 0, outline: None }).map(|(root, _)| root)
+}
+
+/// As [`validate`], with the places of what stands in the root.
+pub(super) fn outline(text: &str, depth: usize) -> Result<(&str, Outline)> {
+    let scanner = Scanner { text, at: 0, depth, keys: Vec::new(), level: 0, outline: Some(Outline::default()) };
+    scan(scanner).map(|(root, outline)| (root, outline.unwrap_or_default()))
+}
+
+fn scan(mut scanner: Scanner<'_>) -> Result<(&str, Option<Outline>)> {
+    let text = scanner.text;
     if text.starts_with('\u{feff}') {
         return Err(Error::new(Code::JsonEncoding, "the document starts with a byte order mark"));
     }
@@ -24,7 +53,7 @@ pub(super) fn validate(text: &str, depth: usize) -> Result<&str> {
         return Err(Error::new(Code::JsonTrailing, "the document goes on after its value")
             .found(Fact::new(format!("{} more bytes at offset {}", text.len().saturating_sub(scanner.at), scanner.at), "the document")));
     }
-    Ok(text.get(start..end).unwrap_or_default())
+    Ok((text.get(start..end).unwrap_or_default(), scanner.outline))
 }
 
 struct Scanner<'a> {
@@ -34,6 +63,9 @@ struct Scanner<'a> {
     /// The keys of all objects that are open, those of the innermost one last: an index has a hundred thousand objects, and a list
     /// for each would cost as much as reading them.
     keys: Vec<Cow<'a, str>>,
+    /// How many objects and lists are open.
+    level: usize,
+    outline: Option<Outline>,
 }
 
 impl<'a> Scanner<'a> {
@@ -80,7 +112,9 @@ impl<'a> Scanner<'a> {
             Error::new(Code::JsonDepth, "the document is nested too deeply")
                 .found(Fact::new(format!("one level more at offset {}", self.at), "the document"))
         })?;
+        self.level = self.level.saturating_add(1);
         inner(self)?;
+        self.level = self.level.saturating_sub(1);
         self.depth = self.depth.saturating_add(1);
         Ok(())
     }
@@ -109,7 +143,12 @@ impl<'a> Scanner<'a> {
             }
             self.advance(1);
             self.whitespace();
+            let (key, value, items) = (at..at.saturating_add(key.len()), self.at, self.items());
             self.value()?;
+            let (end, last) = (self.at, self.items());
+            if let Some(outline) = self.outline.as_mut().filter(|_| self.level == 1) {
+                outline.members.push(Part { key, value: value..end, items: items..last });
+            }
             self.whitespace();
             match self.peek() {
                 Some(b',') => self.advance(1),
@@ -124,6 +163,11 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// How many items of lists in the root were found.
+    fn items(&self) -> usize {
+        self.outline.as_ref().map_or(0, |outline| outline.items.len())
+    }
+
     fn array(&mut self) -> Result<()> {
         self.advance(1);
         self.whitespace();
@@ -132,7 +176,12 @@ impl<'a> Scanner<'a> {
             return Ok(());
         }
         loop {
+            let start = self.at;
             self.value()?;
+            let end = self.at;
+            if let Some(outline) = self.outline.as_mut().filter(|_| self.level == 2) {
+                outline.items.push(start..end);
+            }
             self.whitespace();
             match self.peek() {
                 Some(b',') => self.advance(1),

@@ -77,6 +77,33 @@ fn a_change_leaves_the_rest_as_it_was() {
     assert_eq!(value.render(), r#"{"n":7,"big":9007199254740993,"vendor":{ "x" : [1, 2] },"old":"a\/b","new":["a\"b"]}"#);
 }
 
+/// What was found while the document was validated is what a walk over it finds.
+fn same_when_outlined(text: &str) -> usize {
+    let (whole, outline) = Text::outlined(text.as_bytes().to_vec(), &Limits::STANDARD).unwrap();
+    let (Ok(found), Ok(walked)) = (whole.object(&outline, "x"), whole.root().object("x")) else { return 0 };
+    let members = |object: &Object<'_>| -> Vec<(String, String)> {
+        object.members().map(|(key, value)| (key.to_owned(), value.raw().to_owned())).collect()
+    };
+    assert_eq!(members(&found), members(&walked), "{text}");
+    let mut items = 0;
+    for (key, value) in walked.members() {
+        let one: Vec<&str> = found.items(key).map(Node::raw).collect();
+        let other: Vec<&str> = value.items().map(Node::raw).collect();
+        assert_eq!(one, other, "{key} of {text}");
+        items += one.len();
+    }
+    assert_eq!(found.items("absent").count(), 0);
+    items
+}
+
+#[test]
+fn what_stands_in_the_root_is_found_while_it_is_validated() {
+    assert_eq!(same_when_outlined(" {\"a\": [ 1, [2, 3] ,{\"b\":[4]}], \"\\u0063\":{\"d\":[5]},\"e\":[],\"f\":null,\"g\":[\"]\"]}\n"), 4);
+    for text in ["[[1],[2]]", "[]", "7", "{}"] {
+        assert_eq!(same_when_outlined(text), 0, "{text}");
+    }
+}
+
 proptest::proptest! {
     /// An independent parser agrees on every document that we accept.
     #[test]
@@ -90,6 +117,7 @@ proptest::proptest! {
             };
             let again: serde_json::Value = serde_json::from_str(&reopen(document.root()).render()).unwrap();
             proptest::prop_assert_eq!(theirs, again);
+            same_when_outlined(&text);
         }
     }
 }

@@ -241,7 +241,7 @@ fn item(piece: &Piece, target: &Target, reference: &str, top: &Digest) -> Item {
         media_type: piece.descriptor.media_type.clone(),
         size: piece.descriptor.size,
         kind: piece.kind,
-        platform: piece.descriptor.platform.clone(),
+        platform: piece.descriptor.platform.as_deref().cloned(),
         artifact_type: piece.artifact_type.clone(),
         subject: piece.subject.clone(),
         required: piece.kind != Kind::List,

@@ -44,7 +44,7 @@ pub(super) struct Subject<'a> {
 impl Subject<'_> {
     /// The platform, if it is one's.
     pub(super) fn platform(&self) -> Option<&Platform> {
-        self.image.and_then(Image::platform).or(self.descriptor.platform.as_ref())
+        self.image.and_then(Image::platform).or(self.descriptor.platform.as_deref())
     }
 
     /// A value that the image gives itself, of the annotation `key`. A label of that name may be its base's.

@@ -184,7 +184,7 @@ fn assemble(
                 return Err(Error::new(Code::BlobMissing, "a platform of the image is not there")
                     .at(format!("{}@{}", index.source.shown(), descriptor.digest))
                     .expected(Fact::new(
-                        descriptor.platform.as_ref().map_or_else(|| descriptor.digest.to_string(), Platform::to_string),
+                        descriptor.platform.as_deref().map_or_else(|| descriptor.digest.to_string(), Platform::to_string),
                         "the index",
                     ))
                     .found(Fact::new("no manifest", "the source"))

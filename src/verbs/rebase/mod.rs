@@ -184,7 +184,7 @@ pub(super) fn trusted(mut opened: Opened, trust: TrustPlatform) -> Result<Opened
         match (contradiction, trust) {
             (None, _) | (Some(_), TrustPlatform::Config) => Ok(()),
             (Some(_), TrustPlatform::Descriptor) => {
-                image.config.platform.clone_from(&image.descriptor.platform);
+                image.config.platform = image.descriptor.platform.as_deref().cloned();
                 Ok(())
             }
             (Some(finding), TrustPlatform::Refuse) => {

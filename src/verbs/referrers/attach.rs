@@ -90,7 +90,7 @@ pub fn attach(request: &Attach, context: Context<'_>) -> Result<AttachReport> {
         cargo.document(&authored.blob);
         attached.push(Attached {
             subject: subject.descriptor.digest.clone(),
-            platform: subject.descriptor.platform.clone(),
+            platform: subject.descriptor.platform.as_deref().cloned(),
             digest: authored.blob.digest().clone(),
         });
         wishes.push(Wish {

@@ -44,7 +44,7 @@ pub fn detach(image: &str, digest: &Digest, context: Context<'_>) -> Result<Deta
         let Some(referrer) = listed.or(unlisted) else { continue };
         detached.push(Attached {
             subject: subject.descriptor.digest.clone(),
-            platform: subject.descriptor.platform.clone(),
+            platform: subject.descriptor.platform.as_deref().cloned(),
             digest: referrer.descriptor.digest.clone(),
         });
         wishes.push(Wish { subject: subject.descriptor, child: false, add: Vec::new(), remove: vec![digest.clone()], clean: false });

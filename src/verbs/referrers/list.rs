@@ -46,7 +46,11 @@ pub fn referrers(query: &Query, context: Context<'_>) -> Result<ReferrersReport>
         let mut nodes = below(&subject.descriptor, &lookup, &mut path, &mut report);
         nodes.extend(embedded(&opened, &subject.descriptor.digest, context));
         nodes.retain(|node| query.types.is_empty() || query.types.contains(&node.artifact_type));
-        report.subjects.push(Of { digest: subject.descriptor.digest, platform: subject.descriptor.platform, referrers: nodes });
+        report.subjects.push(Of {
+            digest: subject.descriptor.digest,
+            platform: subject.descriptor.platform.map(|platform| *platform),
+            referrers: nodes,
+        });
     }
     Ok(report)
 }
