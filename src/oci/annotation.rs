@@ -37,7 +37,7 @@ impl Annotations {
 /// Keys stand once in a document that was read, so none is lost.
 impl<'a> FromIterator<(Cow<'a, str>, String)> for Annotations {
     fn from_iter<T: IntoIterator<Item = (Cow<'a, str>, String)>>(pairs: T) -> Self {
-        const FREQUENT: [&str; 4] = [REF_NAME, CREATED, CONTAINERD_NAME, CONTAINERD_SUBJECT];
+        const FREQUENT: [&str; 5] = [REF_NAME, CREATED, CONTAINERD_NAME, CONTAINERD_SUBJECT, MICROSOFT_END_OF_LIFE];
         let own = |key: Cow<'a, str>| match FREQUENT.iter().find(|frequent| **frequent == key) {
             Some(frequent) => Cow::Borrowed(*frequent),
             None => Cow::Owned(key.into_owned()),
@@ -97,6 +97,9 @@ pub const REFERRER_SUBJECT: &str = "org.opencontainers.image.referrer.subject";
 pub const REFERRER_CONVERT: &str = "org.opencontainers.image.referrer.convert";
 /// What cosign takes an entry of `index.json` for.
 pub const COSIGN_KIND: &str = "kind";
+
+/// The day on which an image reaches its end of life, in Microsoft's lifecycle artifacts.
+pub const MICROSOFT_END_OF_LIFE: &str = "vnd.microsoft.artifact.lifecycle.end-of-life.date";
 
 /// All keys that airbase writes for its own use begin so.
 pub const OWN_PREFIX: &str = "dev.airbase.";

@@ -22,7 +22,7 @@ pub const ATTESTATION: &str = "application/vnd.dsse.envelope.v1+json";
 
 /// Whether `layers` are signatures or attestations, which no runtime can run.
 pub fn are_statements(layers: &[Descriptor]) -> bool {
-    !layers.is_empty() && layers.iter().all(|layer| [SIGNATURE, ATTESTATION].contains(&layer.media_type.as_str()))
+    !layers.is_empty() && layers.iter().all(|layer| [SIGNATURE, ATTESTATION].contains(&&*layer.media_type))
 }
 
 /// Whether an entry of `index.json` says that it leads to signatures or attestations.

@@ -1,5 +1,7 @@
 //! Descriptors (image-spec, descriptor.md).
 
+use std::borrow::Cow;
+
 use super::annotation::Annotations;
 use super::{Platform, Verified, annotation, media_type};
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
@@ -11,8 +13,8 @@ const KNOWN: &[&str] = &["mediaType", "digest", "size", "urls", "annotations", "
 /// A reference to a blob: what it is, how large, and what it hashes to.
 #[derive(Debug, Clone)]
 pub struct Descriptor {
-    /// The media type of the blob.
-    pub media_type: String,
+    /// The media type of the blob. Those of the specification are not kept again for each descriptor.
+    pub media_type: Cow<'static, str>,
     /// Its digest.
     pub digest: Digest,
     /// Its size in bytes.
@@ -70,8 +72,8 @@ impl Descriptor {
         }
         let member =
             |name: &str| KNOWN.iter().position(|known| *known == name).and_then(|position| members.get(position).copied().flatten());
-        let text = |name: &str| -> Result<Option<String>> {
-            member(name).map(|value| Ok(value.expect(Kind::String, name)?.as_str().unwrap_or_default().into_owned())).transpose()
+        let text = |name: &str| -> Result<Option<Cow<'_, str>>> {
+            member(name).map(|value| Ok(value.expect(Kind::String, name)?.as_str().unwrap_or_default())).transpose()
         };
         let required = |name: &str| {
             Error::new(Code::DescriptorIncomplete, format!("a descriptor has no {name}"))
@@ -115,11 +117,11 @@ impl Descriptor {
             }
         };
         Ok(Self {
-            media_type,
+            media_type: media_type::kept(media_type),
             digest,
             size,
             platform: member("platform").and_then(Platform::of).map(Box::new),
-            artifact_type: text("artifactType")?,
+            artifact_type: text("artifactType")?.map(Cow::into_owned),
             annotations: annotations.into_iter().collect(),
             odd_annotations,
             urls: member("urls").map(|list| list.items().filter_map(Node::as_str).map(Into::into).collect()).unwrap_or_default(),
@@ -137,7 +139,7 @@ impl Descriptor {
     pub fn plain(media_type: &str, digest: &Digest, size: u64) -> Self {
         let raw = format!("{{\"mediaType\":{},\"digest\":\"{digest}\",\"size\":{size}}}", quote(media_type));
         Self {
-            media_type: media_type.to_owned(),
+            media_type: media_type::kept(media_type.into()),
             digest: digest.clone(),
             size,
             platform: None,

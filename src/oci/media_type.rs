@@ -1,5 +1,7 @@
 //! Media types (image-spec, media-types.md) and their Docker equivalents.
 
+use std::borrow::Cow;
+
 /// An OCI image index.
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// An OCI image manifest.
@@ -35,6 +37,15 @@ pub fn is_index(media_type: &str) -> bool {
 /// Whether `media_type` is an image manifest.
 pub fn is_manifest(media_type: &str) -> bool {
     matches!(media_type, OCI_MANIFEST | DOCKER_MANIFEST)
+}
+
+/// A media type to keep: an index has the same few a hundred thousand times.
+pub fn kept(media_type: Cow<'_, str>) -> Cow<'static, str> {
+    const FREQUENT: [&str; 6] = [OCI_MANIFEST, OCI_INDEX, OCI_LAYER_GZIP, OCI_CONFIG, DOCKER_MANIFEST, DOCKER_LIST];
+    match FREQUENT.iter().find(|frequent| **frequent == media_type) {
+        Some(frequent) => Cow::Borrowed(frequent),
+        None => Cow::Owned(media_type.into_owned()),
+    }
 }
 
 /// Whether `text` is a media type: `type/subtype` of RFC 6838, section 4.2, without parameters.

@@ -23,7 +23,12 @@ pub struct Member {
 
 impl From<collection::Member> for Member {
     fn from(member: collection::Member) -> Self {
-        Self { name: member.name, digest: member.descriptor.digest, media_type: member.descriptor.media_type, depends: member.depends }
+        Self {
+            name: member.name,
+            digest: member.descriptor.digest,
+            media_type: member.descriptor.media_type.into_owned(),
+            depends: member.depends,
+        }
     }
 }
 

@@ -164,7 +164,7 @@ fn entry(
     let mut report = EntryReport {
         names: descriptor.names().map(str::to_owned).collect(),
         digest: descriptor.digest.clone(),
-        media_type: descriptor.media_type.clone(),
+        media_type: descriptor.media_type.to_string(),
         size: descriptor.size,
         kind: EntryKind::Unreadable,
         listed,
@@ -290,7 +290,7 @@ fn inspect_image(image: &Image, index: Option<&ImageIndex>, bases: Option<&Bases
         layers.push(Layer {
             digest: layer.digest.clone(),
             size: layer.size,
-            media_type: layer.media_type.clone(),
+            media_type: layer.media_type.to_string(),
             diff_id: image.config.diff_ids.get(position).cloned(),
             present: matches!(image.source.container().blob(&layer.digest), Ok(Some(_))),
         });

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::field::{Field, KEY_PREFIX};
+use crate::oci::annotation;
 
 /// The artifact type of our own statements, and the media type of the document in them.
 pub const OWN_TYPE: &str = "application/vnd.airbase.lifecycle.v1+json";
@@ -11,7 +12,7 @@ pub const OWN_SCHEMA: &str = "airbase.lifecycle/v1";
 /// Microsoft's artifact type, which scanners and clean-up jobs of registries look for.
 pub const MICROSOFT_TYPE: &str = "application/vnd.microsoft.artifact.lifecycle";
 /// Microsoft's only key.
-pub const MICROSOFT_KEY: &str = "vnd.microsoft.artifact.lifecycle.end-of-life.date";
+pub const MICROSOFT_KEY: &str = annotation::MICROSOFT_END_OF_LIFE;
 /// What every type of a statement has in it.
 const PATTERN: &str = "lifecycle";
 

@@ -238,7 +238,7 @@ fn item(piece: &Piece, target: &Target, reference: &str, top: &Digest) -> Item {
         reference,
         repository: target.repository.clone(),
         digest: digest.clone(),
-        media_type: piece.descriptor.media_type.clone(),
+        media_type: piece.descriptor.media_type.to_string(),
         size: piece.descriptor.size,
         kind: piece.kind,
         platform: piece.descriptor.platform.as_deref().cloned(),

@@ -62,7 +62,7 @@ fn migrated(referrer: &Referrer, cargo: &mut Cargo<'_>) -> Item {
             .content
             .iter()
             .map(|blob| Content {
-                media_type: blob.media_type.clone(),
+                media_type: blob.media_type.to_string(),
                 digest: blob.digest.clone(),
                 size: blob.size,
                 annotations: blob.annotations.to_map(),

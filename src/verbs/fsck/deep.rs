@@ -55,7 +55,7 @@ impl Checker<'_> {
 
     fn task(&mut self, layer: &Descriptor, diff_id: Option<(Digest, Digest)>) -> Option<usize> {
         let Some((_, compression)) = media_type::layer(&layer.media_type) else {
-            self.deep.opaque.insert(layer.digest.clone(), layer.media_type.clone());
+            self.deep.opaque.insert(layer.digest.clone(), layer.media_type.to_string());
             return None;
         };
         let algorithm = diff_id.as_ref().map_or(Algorithm::Sha256, |(diff_id, _)| diff_id.algorithm());

@@ -111,7 +111,7 @@ pub(in crate::verbs) fn compose<'a>(
     plan.entries = names.iter().map(|name| (name.clone(), entry.clone())).collect();
     plan.report.result = Some(ResultReport {
         digest: descriptor.digest.clone(),
-        media_type: descriptor.media_type.clone(),
+        media_type: descriptor.media_type.to_string(),
         size: descriptor.size,
         names: names.into_iter().flatten().collect(),
     });
@@ -204,7 +204,7 @@ fn keep(plan: &mut Plan, image: &Image) {
 }
 
 fn left_behind(plan: &mut Plan, descriptor: &Descriptor, why: &str) {
-    let kind = descriptor.annotations.get(annotation::DOCKER_REFERENCE_TYPE).cloned().unwrap_or_else(|| descriptor.media_type.clone());
+    let kind = descriptor.annotations.get(annotation::DOCKER_REFERENCE_TYPE).cloned().unwrap_or_else(|| descriptor.media_type.to_string());
     plan.report.left_behind.push(descriptor.digest.clone());
     plan.report.findings.push(
         Finding::new(Code::AttestationLeft, format!("{why} stays with it")).at(&descriptor.digest).found(Fact::new(kind, "the index")),

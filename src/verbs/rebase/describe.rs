@@ -61,7 +61,7 @@ pub(super) fn reported(platformed: &Platformed<'_>, moved: &Moved, options: &Opt
                 origin: *origin,
                 digest: layer.digest.clone(),
                 size: layer.size,
-                media_type: layer.media_type.clone(),
+                media_type: layer.media_type.to_string(),
                 diff_id: diff_id.clone(),
                 claimed: *origin == Origin::App && !platformed.inflated.contains(&layer.digest),
             })

@@ -90,6 +90,31 @@ struct Holders {
     positions: Vec<usize>,
 }
 
+/// The last two characters of some digests. Of a hundred thousand digests that are looked for among a few, most are told apart by
+/// these, and need not be hashed.
+struct Ends(Vec<bool>);
+
+impl Ends {
+    fn of<'d>(digests: impl Iterator<Item = &'d String>) -> Self {
+        let mut ends = vec![false; 1 << 14];
+        for digest in digests {
+            if let Some(place) = ends.get_mut(Self::place(digest)) {
+                *place = true;
+            }
+        }
+        Self(ends)
+    }
+
+    fn place(digest: &str) -> usize {
+        digest.bytes().rev().take(2).fold(0, |place, byte| (place << 7) | usize::from(byte & 0x7f))
+    }
+
+    /// Whether it may be one of them.
+    fn may_hold(&self, digest: &str) -> bool {
+        self.0.get(Self::place(digest)) == Some(&true)
+    }
+}
+
 /// The entries of an index, with what is needed to edit each in constant time: an index may have hundreds of thousands.
 pub(super) struct Entries<'a> {
     pub(super) all: Vec<Entry<'a>>,
@@ -132,7 +157,11 @@ impl<'a> Entries<'a> {
             entries.all.push(Entry { before, body: Cow::Borrowed(body), after: after_it, digest, old: true, alive: true });
             at = after + 1;
         }
+        let sought = Ends::of(entries.by_digest.keys());
         for (position, entry) in entries.all.iter().enumerate() {
+            if !entry.digest.as_deref().is_some_and(|digest| sought.may_hold(digest)) {
+                continue;
+            }
             if let Some(holders) = entry.digest.as_deref().and_then(|digest| entries.by_digest.get_mut(digest)) {
                 holders.count += 1;
                 holders.positions.push(position);
