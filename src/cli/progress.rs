@@ -88,7 +88,8 @@ impl Meter {
             Style::Bar if elapsed < PATIENCE => return,
             Style::Bar => {
                 stage.drawn = true;
-                let percent = (bytes.saturating_mul(100)).checked_div(stage.bytes).unwrap_or(0);
+                // A batch copies bases too, which nobody counted beforehand.
+                let percent = (bytes.saturating_mul(100)).checked_div(stage.bytes).unwrap_or(0).min(100);
                 format!(
                     "\r\u{1b}[K{} {percent:>3}%  {} of {}  {} of {}  {}/s  {left} s left",
                     stage.name,

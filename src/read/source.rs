@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::archive::Archive;
 use super::directory::LayoutDirectory;
-use super::referrers::{Candidates, Scope};
+use super::referrers::{Candidates, Marked, Scope};
 use crate::core::fsys::{Directory, EntryKind, File, ReadAt, Region, shown};
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::oci::media_type::Compression;
@@ -75,6 +75,8 @@ pub struct Source {
     /// Its entries by what they may refer to: several questions are asked of one source, and sorting a hundred thousand entries is
     /// half the work of reading them.
     quick: OnceLock<Arc<Candidates>>,
+    /// See [`super::referrers::marked`].
+    pub(super) marked: OnceLock<Vec<Marked>>,
 }
 
 impl Source {
@@ -105,7 +107,7 @@ impl Source {
 
     /// A source that was put together.
     pub(super) fn of(path: &Path, index: RootIndex, container: Box<dyn Container>) -> Self {
-        Self { path: path.to_owned(), index: Arc::new(index), container, quick: OnceLock::new() }
+        Self { path: path.to_owned(), index: Arc::new(index), container, quick: OnceLock::new(), marked: OnceLock::new() }
     }
 
     /// Opens the blobs of a layout that may have no index yet: one that is being written.

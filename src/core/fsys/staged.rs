@@ -95,10 +95,9 @@ impl<'a> Staged<'a> {
                 .home
                 .change(Operation::Write, || rustix::fs::copy_file_range(from.fd(), Some(&mut source), &self.fd, Some(&mut target), rest));
             match copied {
-                // Some file systems answer so instead of refusing.
-                Ok(0) => return Ok(false),
+                // Some file systems copy nothing instead of refusing.
+                Ok(0) | Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => return Ok(false),
                 Ok(_) => {}
-                Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => return Ok(false),
                 Err(errno) => return Err(self.failed("write", errno)),
             }
         }

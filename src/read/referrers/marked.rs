@@ -27,10 +27,12 @@ impl Marked {
 }
 
 /// The marked entries of a source. The mark is not believed: what is no such manifest, and what does not speak of one image in all
-/// of its content, is not among them.
-pub fn marked(source: &Source, limits: &Limits) -> Vec<Marked> {
-    let entries = source.index.manifests.iter().filter(|entry| cosign::is_marked(entry) && entry.is_manifest());
-    entries.filter_map(|entry| read(source, entry, limits)).collect()
+/// of its content, is not among them. They are looked for once: a batch asks for each of ten thousand images.
+pub fn marked<'s>(source: &'s Source, limits: &Limits) -> &'s [Marked] {
+    source.marked.get_or_init(|| {
+        let entries = source.index.manifests.iter().filter(|entry| cosign::is_marked(entry) && entry.is_manifest());
+        entries.filter_map(|entry| read(source, entry, limits)).collect()
+    })
 }
 
 fn read(source: &Source, entry: &Descriptor, limits: &Limits) -> Option<Marked> {

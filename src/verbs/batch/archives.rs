@@ -66,7 +66,8 @@ impl ArchiveTarget<'_> {
         let add = |payloads: &[Payload<'_>], entries| Ok(self.archives.add(&name, payloads, entries, &options, &Silent));
         let bytes = packed(&cargo, &plan.entries, add).map_err(Trouble::Input)??;
         self.apparent.fetch_add(bytes, Ordering::Relaxed);
-        self.context.events.bytes(bytes);
+        // Of the layers that the run was announced with; those of the bases come on top.
+        self.context.events.bytes(item.layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.size)));
         Ok((done(item), name))
     }
 

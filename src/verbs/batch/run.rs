@@ -154,9 +154,9 @@ impl<'a, 'l> Run<'a, 'l> {
         // An index of a hundred thousand entries is edited in memory, and so are the indexes of the inputs held: not both at once.
         self.workshop.close();
         if let Some((layout, intake)) = layout {
-            self.list(layout, intake)?;
+            let whole = self.list(layout, intake)?;
             // With shards, that is for who merges to say.
-            if self.request.shard.is_none() {
+            if whole && self.request.shard.is_none() {
                 self.journal.listed()?;
             }
         }
@@ -233,7 +233,11 @@ impl<'a, 'l> Run<'a, 'l> {
             Target::Archives(target) => target.is_whole(&item, past.as_ref()),
         };
         match before {
-            Ok(Some(record)) => return Ended::Unchanged(record),
+            Ok(Some(record)) => {
+                // Done is done: the time that is left depends on it.
+                self.context.events.bytes(entry.bytes);
+                return Ended::Unchanged(record);
+            }
             Ok(None) => {}
             Err(error) => return self.break_off(error),
         }
@@ -343,8 +347,12 @@ impl<'a, 'l> Run<'a, 'l> {
         }
     }
 
-    /// Lists what is finished in the index.
-    fn list(&mut self, layout: &Layout, intake: &Intake<'_>) -> Result<()> {
+    /// Lists what is finished in the index; `false` if that is left to the next run: to mark thousands of images takes longer than
+    /// somebody who sent a signal waits.
+    fn list(&mut self, layout: &Layout, intake: &Intake<'_>) -> Result<bool> {
+        if self.marking.is_some() && !self.pending.is_empty() && self.request.stop.asked.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
         let pending = std::mem::take(&mut self.pending);
         self.fresh = 0;
         let mut rest = pending.as_slice();
@@ -368,7 +376,7 @@ impl<'a, 'l> Run<'a, 'l> {
             };
             rest = rest.get(taken..).unwrap_or_default();
         }
-        Ok(())
+        Ok(true)
     }
 }
 

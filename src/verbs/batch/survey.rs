@@ -8,6 +8,7 @@ use crate::core::{Code, Digest, Error, Finding, Result};
 use crate::oci::Descriptor;
 use crate::plan::batch::document::key;
 use crate::plan::batch::name::{Pattern, glob};
+use crate::read::referrers::lists_referrers_of;
 use crate::read::{Located, Reference, Source, discover_among, is_candidate, locate_among, platforms};
 use crate::verbs::Context;
 use crate::verbs::output::check_name;
@@ -65,8 +66,12 @@ impl Survey {
                 let number = survey.source(&source);
                 // A platform with an entry of its own moves with its index.
                 let platforms = platforms(&source, context.limits);
-                for (position, entry) in source.index.manifests.iter().enumerate() {
-                    if entry.name().is_none() && platforms.contains(&entry.digest) {
+                let all = &source.index.manifests;
+                let named: HashSet<&Digest> = all.iter().filter(|entry| entry.name().is_some()).map(|entry| &entry.digest).collect();
+                for (position, entry) in all.iter().enumerate() {
+                    // The same image under a name as well is that one.
+                    let is_another = || platforms.contains(&entry.digest) || named.contains(&entry.digest);
+                    if entry.name().is_none() && (is_another() || lists_referrers_of(&source, entry, context.limits).is_some()) {
                         continue;
                     }
                     survey.add(number, position, only, pattern, &mut seen)?;
@@ -92,10 +97,6 @@ impl Survey {
             self.unreadable.push(finding);
             return Ok(());
         };
-        // The same image under a name as well is that one.
-        if entry.name().is_none() && source.index.manifests.iter().any(|other| other.digest == entry.digest && other.name().is_some()) {
-            return Ok(());
-        }
         let shown = located(source, entry).shown();
         if !only.is_empty() && !only.iter().any(|pattern| entry.name().is_some_and(|name| glob(pattern, name)) || glob(pattern, &shown)) {
             self.not_chosen += 1;

@@ -214,7 +214,7 @@ impl<'a> Reader<'a> {
     pub(super) fn others(&self, descriptor: &Descriptor) -> Vec<String> {
         let found = self.lookup.of(descriptor).referrers;
         let others = found.iter().filter(|referrer| !is_statement(referrer.artifact_type()));
-        let marked = marked(&self.source, self.context.limits).into_iter().filter(|marked| marked.subject == descriptor.digest);
+        let marked = marked(&self.source, self.context.limits).iter().filter(|marked| marked.subject == descriptor.digest);
         let marked = marked.map(|marked| format!("{} {}", marked.artifact_type(), marked.entry.digest));
         others.map(|referrer| format!("{} {}", referrer.artifact_type(), referrer.descriptor.digest)).chain(marked).collect()
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use airbase::core::fsys::{Faults, Operation, is_temporary};
@@ -193,6 +194,31 @@ fn marks_give_way_to_what_another_program_wrote_meanwhile() {
     }
     let list = contents.json(&contents.named(&old(0).replace(':', "-")).unwrap());
     assert!(list["manifests"].as_array().unwrap().iter().any(|child| child["digest"] == sbom), "theirs is on the list: {list:#}");
+}
+
+/// To mark thousands of images takes longer than somebody who sent a signal waits.
+#[test]
+fn after_a_signal_the_next_run_lists_and_marks() {
+    let environment = Environment::in_memory();
+    let world = World::new(3);
+    world.write(&environment);
+    plan(&environment, &["apps", "old", "--bases", "bases"]);
+    let out = environment.join("out");
+    world.apps.write(&out);
+    let stopped = marking(&environment, out.clone(), None);
+    // When the results are made durable.
+    let asked = Arc::clone(&stopped.stop.asked);
+    let faults = Faults::count().meanwhile(Operation::SyncAll, move || asked.store(true, Ordering::SeqCst));
+    let report = apply(&stopped, Context { faults: &faults, ..Context::standard() }).unwrap();
+    assert_eq!((report.moved, report.superseded, report.index_changed), (3, 0, false), "{report:#?}");
+    assert_eq!(seen(&environment, "out").entries().len(), world.apps.entries.len());
+    // Whoever collects meanwhile takes nothing away.
+    environment.ok(&["gc", "out", "--apply", "--grace", "0"]);
+    let report = apply(&marking(&environment, out, None), Context::standard()).unwrap();
+    assert_eq!((report.unchanged, report.superseded, report.index_changed), (3, 3, true), "{report:#?}");
+    let contents = seen(&environment, "out");
+    contents.whole();
+    marked_as_moved(&contents);
 }
 
 #[test]

@@ -50,6 +50,9 @@ fn they_are_no_images() {
     let (_, inspected) = environment.json(&["inspect", "in", "--all"]);
     let entries = inspected["sources"][0]["entries"].as_array().unwrap();
     assert_eq!(entries.iter().find(|entry| entry["digest"] == json!(old)).unwrap()["kind"], "referrer-tag");
+    let plan = environment.ok(&["batch", "plan", "in", "--bases", "in"]).out;
+    let items: Vec<&str> = plan.lines().filter(|line| line.contains("\"key\"")).collect();
+    assert!(items.len() == 1 && items[0].contains(&app().digest()), "{plan}");
 }
 
 #[test]
