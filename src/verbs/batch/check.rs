@@ -5,13 +5,13 @@ use std::collections::{HashMap, HashSet};
 
 use super::apply::{As, Request};
 use super::archives::file_name;
-use super::pass::Pass;
+use super::pass::{Entry, Pass, key};
 use crate::core::fsys::{Directory, WriteDirectory, shown};
 use crate::core::{Code, Digest, Error, Fact, Result};
 use crate::format::json::{Document, Node};
 use crate::plan::batch::{Item, Standing};
 use crate::verbs::Context;
-use crate::write::journal::Past;
+use crate::write::journal::{Final, Past};
 
 /// How many names or images an error lists.
 const SHOWN: usize = 12;
@@ -78,15 +78,23 @@ impl Check {
     /// # Errors
     /// `usage.output`, `batch.collision`, `batch.output_taken`.
     pub(super) fn judge(&self, request: &Request) -> Result<()> {
+        const AFTERWARDS: &str = "leave --supersede away and mark them afterwards: `airbase lifecycle supersede OLD --by NEW`.";
+        if self.form == As::Archives && request.supersede.is_some() {
+            return Err(Error::new(
+                Code::UsageOutput,
+                "--supersede marks old images where the results go, and archives hold the results alone",
+            )
+            .expected(Fact::new("the layout that holds the old images", "-o"))
+            .found(Fact::new("archives", "--as"))
+            .hint(format!("Write into that layout, or {AFTERWARDS}")));
+        }
         let (first, count) = &self.elsewhere;
         if *count > 0 {
-            let error = Error::new(
-                Code::UsageOutput,
-                format!("--supersede marks old images where the results go, and {} not there", are(*count)),
-            )
-            .at(shown(&request.output))
-            .details(first.iter().cloned())
-            .hint("Copy them there first with `airbase copy`, or leave --supersede away and mark them afterwards: `airbase lifecycle supersede OLD --by NEW`.");
+            let error =
+                Error::new(Code::UsageOutput, format!("--supersede marks old images where the results go, and {} not there", are(*count)))
+                    .at(shown(&request.output))
+                    .details(first.iter().cloned())
+                    .hint(format!("Copy them there first with `airbase copy`, or {AFTERWARDS}"));
             let more = count - first.len();
             return Err(if more > 0 { error.detail(format!("and {more} more")) } else { error });
         }
@@ -112,27 +120,48 @@ impl Check {
         let space = crate::core::fsys::space(&request.output)?;
         let done = past.done() as u64;
         let all = pass.entries.iter().filter(|entry| entry.standing == Standing::Move).count() as u64;
-        if self.form == As::Archives || request.link || done >= all {
-            // Archives reserve their room themselves, and links need none.
+        if done >= all {
             return Ok(());
         }
-        let root = WriteDirectory::open(&request.output, context.faults)?;
-        let layers = self.layers.drain().filter(|(digest, _)| root.stamp(&digest.blob_path()).is_none());
-        let layers: u64 = layers.map(|(_, size)| space.taken_by(size)).sum();
-        let share = request.shard.map_or(1, |shard| shard.count);
-        let documents = self.documents.saturating_mul(all - done) / all.max(1);
-        let wanted = layers.saturating_add(documents.saturating_mul(space.block)) / share;
+        let (wanted, what, hint) = match self.form {
+            // Each holds the layers of its own image; those of the bases come on top.
+            As::Archives => {
+                let ours = |entry: &&Entry| {
+                    let key = key(entry.key);
+                    let whole = || past.item(&key).is_some_and(|record| record.status == Final::Done);
+                    entry.standing == Standing::Move && request.shard.is_none_or(|shard| shard.holds(&key)) && !whole()
+                };
+                let sizes = pass.entries.iter().filter(ours).map(|entry| space.taken_by(entry.bytes));
+                (
+                    sizes.fold(0, u64::saturating_add),
+                    "the images' own layers in archives that are not there yet",
+                    "Free some space, or write elsewhere.",
+                )
+            }
+            // Layers that are linked need none.
+            As::Layout if request.link => return Ok(()),
+            As::Layout => {
+                let root = WriteDirectory::open(&request.output, context.faults)?;
+                let layers = self.layers.drain().filter(|(digest, _)| root.stamp(&digest.blob_path()).is_none());
+                let layers = layers.map(|(_, size)| space.taken_by(size)).fold(0, u64::saturating_add);
+                let share = request.shard.map_or(1, |shard| shard.count);
+                let documents = self.documents.saturating_mul(all - done) / all.max(1);
+                (
+                    layers.saturating_add(documents.saturating_mul(space.block)) / share,
+                    "the layers and documents that are not there yet",
+                    "Free some space, write elsewhere, or give layers a second name instead of copying them with --link.",
+                )
+            }
+        };
         if wanted <= space.available {
             return Ok(());
         }
         let missing = crate::core::text::bytes(wanted - space.available);
         Err(Error::new(Code::IoSpace, format!("the results do not fit: {missing} are missing"))
             .at(shown(&request.output))
-            .expected(Fact::new(format!("{wanted} bytes"), "the layers and documents that are not there yet"))
+            .expected(Fact::new(format!("{wanted} bytes"), what))
             .found(Fact::new(format!("{} bytes", space.available), "the file system"))
-            .hint(
-                "Free some space, write elsewhere, or give layers a second name instead of copying them with --link. Nothing was changed.",
-            ))
+            .hint(format!("{hint} Nothing was changed.")))
     }
 }
 

@@ -181,6 +181,7 @@ impl<'a> Entries<'a> {
             None => {}
             Some(name) => {
                 let holders = self.by_name.get(name).cloned().unwrap_or_default();
+                let holders = self.alive(holders);
                 let mut digests: Vec<Option<&str>> =
                     holders.iter().filter_map(|at| self.all.get(*at)).map(|entry| entry.digest.as_deref()).collect();
                 digests.sort_unstable();
@@ -240,6 +241,7 @@ impl<'a> Entries<'a> {
             return Ok(());
         };
         let holders = self.by_name.remove(name).unwrap_or_default();
+        let holders = self.alive(holders);
         let [first, rest @ ..] = holders.as_slice() else { return self.append(new, Some(name), limits) };
         for at in rest {
             self.drop_entry(*at);
@@ -272,7 +274,13 @@ impl<'a> Entries<'a> {
     fn holders(&mut self, name: &str) -> Vec<usize> {
         let mut holders = self.by_name.remove(name).unwrap_or_default();
         holders.extend(self.by_full_name.remove(name).unwrap_or_default());
-        holders
+        self.alive(holders)
+    }
+
+    /// Those that an earlier edit did not take away.
+    fn alive(&self, mut positions: Vec<usize>) -> Vec<usize> {
+        positions.retain(|at| self.all.get(*at).is_some_and(|entry| entry.alive));
+        positions
     }
 
     fn drop_entry(&mut self, at: usize) {

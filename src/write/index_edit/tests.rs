@@ -108,6 +108,13 @@ fn tags_that_stand_for_lists_are_replaced_in_their_place() {
     check(&of(&[&other]), &[remove(A)], None);
     check(&of(&[&old]), &[set(Some(B)), remove(A)], Some(&of(&[&new])));
     check(&of(&[&other]), &[add(A), remove(A)], None);
+    // What went can come back under the same name.
+    check(&of(&[&old, &other]), &[remove(A), set(Some(A))], Some(&of(&[&other, &old])));
+    check(
+        &of(&[&old, &other]),
+        &[remove(A), IndexEdit::Put { name: Some("t".to_owned()), descriptor: descriptor(A) }],
+        Some(&of(&[&other, &old])),
+    );
 }
 
 #[test]

@@ -36,6 +36,21 @@ fn a_plan_that_names_another_result_is_refused_for_that_image_alone() {
     seen(&environment, "out").whole();
 }
 
+/// A plan says how large the layers are, so that a disk that is too small for them is told before anything is written.
+#[test]
+fn what_cannot_fit_is_not_begun() {
+    let environment = world(3);
+    let mut edited = lines(&plan(&environment, &PLAN));
+    // Four exabytes.
+    edited[1]["layers"][0]["size"] = json!(4_000_000_000_000_000_000_u64);
+    write(&environment, &edited);
+    for more in [&[][..], &["--as", "archives"]] {
+        let outcome = environment.refused(&[&APPLY, more].concat(), "io.space", 6);
+        assert!(outcome.err.contains("PiB are missing"), "{}", outcome.err);
+        assert_eq!(std::fs::read_dir(environment.join("out")).unwrap().count(), 0);
+    }
+}
+
 #[test]
 fn a_plan_that_names_another_input_is_no_plan() {
     let environment = world(1);
