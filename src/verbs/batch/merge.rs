@@ -9,6 +9,7 @@ use crate::core::fsys::shown;
 use crate::core::{Code, Error, Fact, Result};
 use crate::plan::batch::Standing;
 use crate::plan::lifecycle::time::Moment;
+use crate::read::Reference;
 use crate::report::batch::MergeReport;
 use crate::verbs::Context;
 use crate::verbs::output::layout_options;
@@ -19,9 +20,11 @@ use crate::write::{IndexEdit, Layout};
 /// images are marked as superseded in the same exchange; `now` is when that is said.
 ///
 /// # Errors
-/// `batch.incomplete` if an item has no end yet, `ref.not_found` and `ref.ambiguous` if it is not clear which plan is meant, and those of
+/// `ref.path_missing`, `batch.incomplete` if an item has no end yet, `ref.not_found` and `ref.ambiguous` if it is not clear which plan is meant, and those of
 /// the layout.
 pub fn merge(output: &Path, plan: Option<&str>, now: Moment, context: Context<'_>) -> Result<MergeReport> {
+    // Where nothing is, nothing is made either: it is a path that was mistyped.
+    output.to_str().map(Reference::existing).transpose()?;
     let layout = Layout::open_or_create(output, layout_options(context))?;
     let root = layout.prepare()?;
     let mut plans = journal::plans(root.directory())?;

@@ -278,6 +278,8 @@ fn a_merge_waits_for_every_shard() {
     environment.ok(&["batch", "merge", "out"]);
     Contents { files: seen(&environment, "out").files }.whole();
     environment.refused(&["batch", "merge", "bases"], "ref.not_found", 4);
+    environment.refused(&["batch", "merge", "nowhere"], "ref.path_missing", 2);
+    assert!(!environment.join("nowhere").exists(), "a path that was mistyped stays nothing");
     environment.refused(&[&APPLY[..], &["--shard", "3/2"]].concat(), "usage.argument", 2);
     environment.refused(&[&APPLY[..], &["--shard", "auto"]].concat(), "usage.argument", 2);
     environment.refused(&["ls", "bases:os:12", "--format", "csv"], "usage.argument", 2);
