@@ -19,9 +19,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::index_edit::{self, EMPTY_INDEX, IndexEdit};
 use super::payload::{Payload, distinct, stopped, total};
-use super::{Archives, Committed, MARKER, compressed};
+use super::{Archives, Committed, MARKER, Trouble, compressed};
 use crate::core::event::Events;
-use crate::core::fsys::{EntryKind, Faults, Published, ReadAt as _, Staged, WriteDirectory, schedule, shown};
+use crate::core::fsys::{EntryKind, Faults, Published, Staged, WriteDirectory, schedule, shown};
 use crate::core::workers;
 use crate::core::{Code, Error, Limits, Result};
 use crate::format::tar::writer;
@@ -86,7 +86,7 @@ pub fn write_archive(
         _ => Path::new("."),
     };
     let parent = WriteDirectory::open(parent, &options.faults)?;
-    let archive = Unnamed::write(&parent, name, payloads, entries, options, None, events)?;
+    let archive = Unnamed::write(&parent, name, payloads, entries, options, None, events).map_err(Trouble::into_error)?;
     let mut flushed = Committed::default();
     flushed.flushing(|| archive.sync())?;
     let mut committed = archive.publish()?;
@@ -121,26 +121,27 @@ impl<'d> Unnamed<'d> {
         options: &ArchiveOptions,
         others: Option<&Archives<'_>>,
         events: &dyn Events,
-    ) -> Result<Self> {
-        let unusable = |what: &str| Error::new(Code::UsageOutput, format!("{} {what}", shown(&parent.path_of(name))));
+    ) -> Result<Self, Trouble> {
+        let unusable = |what: &str| Trouble::Input(Error::new(Code::UsageOutput, format!("{} {what}", shown(&parent.path_of(name)))));
         // An early look, so that nothing is copied in vain; the link decides.
-        match parent.directory().kind(name)? {
+        match parent.directory().kind(name).map_err(Trouble::Output)? {
             Some(EntryKind::Directory) => return Err(unusable("is a directory")),
             Some(EntryKind::Special) => return Err(unusable("is a FIFO, socket or device")),
-            Some(_) if !options.overwrite => return Err(exists(parent, name)),
+            Some(_) if !options.overwrite => return Err(Trouble::Input(exists(parent, name))),
             _ => {}
         }
 
         let edits: Vec<IndexEdit> = entries.into_iter().map(|(name, descriptor)| IndexEdit::Put { name, descriptor }).collect();
-        let index = index_edit::apply(EMPTY_INDEX, &edits, &options.limits)?;
+        let index = index_edit::apply(EMPTY_INDEX, &edits, &options.limits).map_err(Trouble::Input)?;
         let mut control = vec![("oci-layout", MARKER), ("index.json", index.as_deref().unwrap_or(EMPTY_INDEX).as_bytes())];
         control.extend(options.docker_manifest.as_ref().map(|manifest| ("manifest.json", manifest.as_bytes())));
-        let plan = Plan::of(payloads, &control, options.mtime)?;
+        let plan = Plan::of(payloads, &control, options.mtime).map_err(Trouble::Input)?;
 
-        let staged = parent.stage()?;
+        let staged = parent.stage().map_err(Trouble::Output)?;
         match options.compression {
             Compression::None => fill(&staged, &plan, options, others, events)?,
-            compression => compressed::fill(&staged, parent, &plan, compression, options.jobs, events)?,
+            // Whose fault it is nobody asks who writes one archive.
+            compression => compressed::fill(&staged, parent, &plan, compression, options.jobs, events).map_err(Trouble::Input)?,
         }
         let committed = Committed {
             index_changed: true,
@@ -182,36 +183,45 @@ fn fill(
     options: &ArchiveOptions,
     others: Option<&Archives<'_>>,
     events: &dyn Events,
-) -> Result<()> {
+) -> Result<(), Trouble> {
     events.begin("write", plan.blobs.len() as u64, total(plan.blobs.iter().map(|blob| blob.payload)));
     // Measured: no slower than a file with holes, and a full disk is found before the work instead of after it.
-    staged.reserve(plan.length)?;
-    staged.resize(plan.length)?;
-    staged.write_at(&plan.head, 0)?;
+    staged.reserve(plan.length).map_err(Trouble::Output)?;
+    staged.resize(plan.length).map_err(Trouble::Output)?;
+    staged.write_at(&plan.head, 0).map_err(Trouble::Output)?;
+    let asked = || options.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed));
     let groups = schedule(plan.blobs.iter().map(|blob| blob.payload.place()));
-    workers::run(options.jobs, groups.len(), |number, buffer, stop| {
+    // Whether it was the archive that could not be written, of the first failure where there is one thread.
+    let broken = AtomicBool::new(false);
+    let write = |bytes: &[u8], offset: u64| staged.write_at(bytes, offset).inspect_err(|_| broken.store(true, Ordering::Relaxed));
+    let filled = workers::run(options.jobs, groups.len(), |number, buffer, stop| {
         for blob in groups.get(number).into_iter().flatten().filter_map(|position| plan.blobs.get(*position)) {
-            staged.write_at(&blob.header, blob.at)?;
+            write(&blob.header, blob.at)?;
             let start = blob.at.saturating_add(blob.header.len() as u64);
-            if let Some(others) = others
-                && let Some(spool) = others.spool(blob.payload, buffer, stop)?
-                && let Some(Some(file)) = spool.get()
-                && file.length() == blob.payload.size
-                && staged.copy_from(file, 0, file.length(), start)?
-            {
+            let copied = match others.map(|others| others.copy(blob.payload, staged, start, buffer, stop, &asked)) {
+                None => false,
+                Some(Ok(copied)) => copied,
+                Some(Err(trouble)) => {
+                    broken.fetch_or(matches!(trouble, Trouble::Output(_)), Ordering::Relaxed);
+                    return Err(trouble.into_error());
+                }
+            };
+            if copied {
                 events.bytes(blob.payload.size);
-                events.item();
-                continue;
+            } else {
+                blob.payload.copy(buffer, stop, events, |bytes, offset| {
+                    if asked() { Err(stopped()) } else { write(bytes, start.saturating_add(offset)) }
+                })?;
             }
-            let asked = || options.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed));
-            blob.payload.copy(buffer, stop, events, |bytes, offset| {
-                if asked() { Err(stopped()) } else { staged.write_at(bytes, start.saturating_add(offset)) }
-            })?;
             events.item();
         }
         Ok(())
-    })?;
-    Ok(())
+    });
+    match filled {
+        Ok(_) => Ok(()),
+        Err(error) if broken.load(Ordering::Relaxed) => Err(Trouble::Output(error)),
+        Err(error) => Err(Trouble::Input(error)),
+    }
 }
 
 /// Where everything goes.

@@ -21,6 +21,7 @@ pub mod journal;
 mod layout;
 mod payload;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::core::Finding;
@@ -33,6 +34,11 @@ pub use payload::{Content, Payload};
 
 /// What `oci-layout` says (image-spec, image-layout.md). Written into new layouts and archives, never over an old one.
 const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+
+/// What a mutex guards. Who panicked with it has failed as a whole, and what they left is not asked for.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What was written.
 #[derive(Debug, Clone, Default)]

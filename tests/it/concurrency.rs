@@ -65,6 +65,28 @@ pub fn quiet(command: &mut Command) -> &mut Command {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped())
 }
 
+/// Kills processes in the middle of their work, one after the other in no order; `done` is told of those that were faster. How many
+/// were killed in time.
+pub fn strike(mut running: Vec<(String, Child)>, dice: &mut Dice, usual: u64, done: &mut dyn FnMut(String)) -> usize {
+    let mut killed = 0;
+    while !running.is_empty() {
+        std::thread::sleep(Duration::from_micros(dice.below(usual)));
+        let victim = usize::try_from(dice.below(running.len() as u64)).unwrap();
+        let (what, mut child) = running.swap_remove(victim);
+        child.kill().unwrap();
+        let status = child.wait().unwrap();
+        if status.success() {
+            done(what);
+        } else {
+            let mut text = String::new();
+            std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut text).unwrap();
+            assert_eq!(status.code(), None, "{what} failed by itself: {text}");
+            killed += 1;
+        }
+    }
+    killed
+}
+
 #[test]
 fn processes_that_tag_at_the_same_time_lose_no_name() {
     let environment = Environment::in_memory();
@@ -224,7 +246,7 @@ fn writers_that_are_killed_leave_the_layout_whole() {
     while killed < 60 && round < 200 {
         round += 1;
         large(round);
-        let mut running: Vec<(String, Child)> = (0..5)
+        let running: Vec<(String, Child)> = (0..5)
             .map(|number| {
                 let name = format!("r{round}-{number}");
                 let arguments: Vec<String> = match number % 3 {
@@ -240,21 +262,7 @@ fn writers_that_are_killed_leave_the_layout_whole() {
                 (name, child)
             })
             .collect();
-        while !running.is_empty() {
-            std::thread::sleep(Duration::from_micros(dice.below(usual)));
-            let victim = usize::try_from(dice.below(running.len() as u64)).unwrap();
-            let (name, mut child) = running.swap_remove(victim);
-            child.kill().unwrap();
-            let status = child.wait().unwrap();
-            if status.success() {
-                kept.push(name);
-            } else {
-                let mut text = String::new();
-                std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut text).unwrap();
-                assert_eq!(status.code(), None, "{name} failed by itself: {text}");
-                killed += 1;
-            }
-        }
+        killed += strike(running, &mut dice, usual, &mut |name| kept.push(name));
         // Whoever looks now sees a whole layout, with every blob under its right name.
         let contents = Contents::of(&path);
         contents.whole();

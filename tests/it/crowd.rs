@@ -5,11 +5,11 @@
 
 use std::collections::BTreeSet;
 use std::process::Child;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::concurrency::{Dice, quiet};
+use crate::concurrency::{Dice, quiet, strike};
 use crate::support::{Contents, Environment, Image, Layout, layer};
 
 const WRITERS: usize = 6;
@@ -185,27 +185,12 @@ fn whoever_is_killed_leaves_what_others_wrote() {
     while killed < 60 && round < 60 {
         round += 1;
         environment.ok(&["lifecycle", "set", "layout:app:1", "--reason", &format!("r{round}"), "--at", "2026-11-21"]);
-        let mut running = started(&environment, round);
-        while !running.is_empty() {
-            std::thread::sleep(Duration::from_micros(dice.below(usual)));
-            let victim = usize::try_from(dice.below(running.len() as u64)).unwrap();
-            let (what, mut child) = running.swap_remove(victim);
-            child.kill().unwrap();
-            let status = child.wait().unwrap();
-            if status.success() {
-                match what.split(' ').next() {
-                    Some("attach") => drop(attached.insert(format!("r{round}"))),
-                    Some("rebase") => drop(named.insert(format!("new-r{round}"))),
-                    Some("collection") => drop(named.insert(format!("suite-r{round}"))),
-                    _ => {}
-                }
-            } else {
-                let mut text = String::new();
-                std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut text).unwrap();
-                assert_eq!(status.code(), None, "{what} failed by itself: {text}");
-                killed += 1;
-            }
-        }
+        killed += strike(started(&environment, round), &mut dice, usual, &mut |what| match what.split(' ').next() {
+            Some("attach") => drop(attached.insert(format!("r{round}"))),
+            Some("rebase") => drop(named.insert(format!("new-r{round}"))),
+            Some("collection") => drop(named.insert(format!("suite-r{round}"))),
+            _ => {}
+        });
         // Whoever looks now sees a whole layout, with every blob under its right name.
         let contents = Contents::of(&path);
         contents.whole();

@@ -15,9 +15,6 @@ use super::read::shown;
 use super::write::{NAME_ATTEMPTS, WriteDirectory, failed, temporary};
 use crate::core::{Error, Result};
 
-/// The most bytes that the kernel copies at once, so that it can be interrupted.
-const PIECE: usize = 16 << 20;
-
 /// What [`Staged::publish`] did.
 #[derive(Debug)]
 pub enum Published<'a> {
@@ -90,7 +87,7 @@ impl<'a> Staged<'a> {
         let (mut source, mut target) = (at, offset);
         let end = at.saturating_add(length);
         while source < end {
-            let rest = usize::try_from(end - source).unwrap_or(usize::MAX).min(PIECE);
+            let rest = usize::try_from(end - source).unwrap_or(usize::MAX);
             let copied = self
                 .home
                 .change(Operation::Write, || rustix::fs::copy_file_range(from.fd(), Some(&mut source), &self.fd, Some(&mut target), rest));

@@ -14,7 +14,7 @@ use super::workshop::Workshop;
 use crate::core::clock::Stopwatch;
 use crate::core::event::Silent;
 use crate::core::fsys::{WriteDirectory, shown};
-use crate::core::{Code, Error, ExitClass, Fact, Finding, Result, workers};
+use crate::core::{Code, Error, ExitClass, Fact, Finding, Result, Severity, workers};
 use crate::plan::batch::Standing;
 use crate::report::batch::{ApplyReport, Failure};
 use crate::report::rebase::OutputReport;
@@ -351,6 +351,12 @@ impl<'a, 'l> Run<'a, 'l> {
     /// somebody who sent a signal waits.
     fn list(&mut self, layout: &Layout, intake: &Intake<'_>) -> Result<bool> {
         if self.marking.is_some() && !self.pending.is_empty() && self.request.stop.asked.load(Ordering::Relaxed) {
+            let left = crate::core::text::count(self.pending.len(), "result");
+            self.report.findings.push(
+                Finding::new(Code::BatchIncomplete, format!("{left} written, and neither listed nor marked yet"))
+                    .severity(Severity::Warning)
+                    .hint("Run the same command again: it lists and marks them. Until then `gc` keeps them."),
+            );
             return Ok(false);
         }
         let pending = std::mem::take(&mut self.pending);

@@ -266,10 +266,7 @@ fn unmarked(key: u64, image: String, findings: Vec<Finding>) -> Unmarked {
 fn write(intake: &Intake<'_>, documents: &[Verified], jobs: usize) -> Result<()> {
     workers::run(jobs, documents.len(), |number, buffer, stop| {
         let Some(document) = documents.get(number) else { return Ok(()) };
-        let taken = intake.document(&Payload::of(document), buffer, stop, &Silent);
-        taken.map_err(|trouble| match trouble {
-            Trouble::Input(error) | Trouble::Output(error) => error,
-        })
+        intake.document(&Payload::of(document), buffer, stop, &Silent).map_err(Trouble::into_error)
     })?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The index of a layout, exchanged in one step.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::{Change, INDEX, Layout, MERGES, TORN_PAUSE, TORN_READS};
 use crate::core::clock::Stopwatch;
@@ -10,7 +10,7 @@ use crate::core::limits::CHUNK_BYTES;
 use crate::core::{Code, Digest, Error, Fact, Result, Severity, clock};
 use crate::format::json::Document;
 use crate::oci::{RootIndex, Verified};
-use crate::write::{Committed, Payload, index_edit};
+use crate::write::{Committed, Payload, index_edit, locked};
 
 impl Layout {
     /// Reads the index and applies the edits. A file that cannot be read may be in the middle of being written in place
@@ -53,7 +53,7 @@ impl Layout {
     }
 
     fn read_or_known(&self, root: &WriteDirectory, name: &str) -> Result<Read, Unready> {
-        let known = self.read.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = locked(&self.read).clone();
         if let Some(known) = &known
             && self.says(root, name, known.text().as_bytes()).map_err(Unready::Refused)?
         {
@@ -132,7 +132,7 @@ impl Layout {
     pub(super) fn commit_index(&self, root: &WriteDirectory, first: Plan, change: Change<'_>, committed: &mut Committed) -> Result<bool> {
         let _lock = IndexLock::take(root, self.options.lock_timeout)?;
         // What was read before says nothing of what will be there, and may be large.
-        drop(self.read.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(locked(&self.read).take());
         // Mostly nobody wrote since the edits were tried, and a large index need not be parsed twice.
         let mut plan = if self.says(root, INDEX, first.read.bytes()).is_ok_and(|same| same) { first } else { self.plan(root, change)? };
         for _ in 0..MERGES {

@@ -7,15 +7,15 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::blobs::{Outcome, Stored, shelf};
 use super::{FLUSHED_SINGLY, Layout};
 use crate::core::event::Events;
 use crate::core::fsys::{File, Stamp, StoreLock, WriteDirectory, many_open_files};
 use crate::core::{Algorithm, Code, Digest, Error, Result};
-use crate::write::Committed;
 use crate::write::payload::Payload;
+use crate::write::{Committed, locked};
 
 /// Whose fault it is that a blob could not be taken.
 #[derive(Debug)]
@@ -24,6 +24,15 @@ pub enum Trouble {
     Input(Error),
     /// The target's: nothing more can be written.
     Output(Error),
+}
+
+impl Trouble {
+    /// What is wrong, for who does not ask whose fault it is.
+    pub fn into_error(self) -> Error {
+        match self {
+            Self::Input(error) | Self::Output(error) => error,
+        }
+    }
 }
 
 /// Takes blobs for a layout.
@@ -64,10 +73,6 @@ pub struct Done {
     pub linked: (u64, u64),
     /// Layers with what identifies each file.
     pub stamps: Vec<(Digest, Stamp)>,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Layout {

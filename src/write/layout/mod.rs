@@ -42,11 +42,11 @@ use crate::oci::{RootIndex, Verified};
 use crate::write::index_edit::{EMPTY_INDEX, IndexEdit};
 use crate::write::journal::JOURNALS;
 use crate::write::payload::{Payload, distinct};
-use crate::write::{Committed, MARKER, index_edit};
+use crate::write::{Committed, MARKER, index_edit, locked};
 use rustix::io::Errno;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 const INDEX: &str = "index.json";
@@ -164,7 +164,7 @@ impl Layout {
 
     /// Says how the index was read a moment ago. While the file still says so, it is edited as it was parsed then.
     pub fn remember(&self, index: &Arc<RootIndex>) {
-        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(index));
+        *locked(&self.read) = Some(Arc::clone(index));
     }
 
     /// Where it is.

@@ -156,15 +156,21 @@ fn overlay(from: &Path, to: &Path) {
     }
 }
 
+/// Three apps, the plan for them, and an output that holds them already: the place of it.
+fn in_place(environment: &Environment) -> (World, PathBuf) {
+    let world = World::new(3);
+    world.write(environment);
+    plan(environment, &["apps", "old", "--bases", "bases"]);
+    let out = environment.join("out");
+    world.apps.write(&out);
+    (world, out)
+}
+
 /// A program that knows no lock writes the index at the worst moment: when the marks are made and their lists are written.
 #[test]
 fn marks_give_way_to_what_another_program_wrote_meanwhile() {
     let environment = Environment::in_memory();
-    let world = World::new(3);
-    world.write(&environment);
-    plan(&environment, &["apps", "old", "--bases", "bases"]);
-    let out = environment.join("out");
-    world.apps.write(&out);
+    let (world, out) = in_place(&environment);
     // Its version: an SBOM on the first image, and a name that keeps the second one from having a list.
     let theirs = environment.join("theirs");
     world.apps.write(&theirs);
@@ -200,17 +206,15 @@ fn marks_give_way_to_what_another_program_wrote_meanwhile() {
 #[test]
 fn after_a_signal_the_next_run_lists_and_marks() {
     let environment = Environment::in_memory();
-    let world = World::new(3);
-    world.write(&environment);
-    plan(&environment, &["apps", "old", "--bases", "bases"]);
-    let out = environment.join("out");
-    world.apps.write(&out);
+    let (world, out) = in_place(&environment);
     let stopped = marking(&environment, out.clone(), None);
     // When the results are made durable.
     let asked = Arc::clone(&stopped.stop.asked);
     let faults = Faults::count().meanwhile(Operation::SyncAll, move || asked.store(true, Ordering::SeqCst));
     let report = apply(&stopped, Context { faults: &faults, ..Context::standard() }).unwrap();
     assert_eq!((report.moved, report.superseded, report.index_changed), (3, 0, false), "{report:#?}");
+    assert_eq!(report.findings[0].code, Code::BatchIncomplete);
+    assert!(report.findings[0].message.starts_with("3 results") && report.findings[0].hints[0].contains("again"), "{report:#?}");
     assert_eq!(seen(&environment, "out").entries().len(), world.apps.entries.len());
     // Whoever collects meanwhile takes nothing away.
     environment.ok(&["gc", "out", "--apply", "--grace", "0"]);

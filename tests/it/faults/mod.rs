@@ -19,8 +19,6 @@ use airbase::core::fsys::{Faults, is_temporary};
 use airbase::core::{Code, Digest, Result};
 use airbase::oci::media_type::Compression;
 use airbase::plan::lifecycle::time::Moment;
-use airbase::plan::rebase::created::CreatedPolicy;
-use airbase::verbs::rebase::{MissingPlatform, TrustPlatform};
 use airbase::verbs::referrers::Carry;
 use airbase::verbs::{Context, Form, Output, copy, rebase, rm, tag};
 use rustix::io::Errno;
@@ -121,24 +119,12 @@ impl Place<'_> {
 
     fn rebase_and_mark(&self, image: String, names: &[&str], supersede: Option<Moment>, context: Context<'_>) -> Result<()> {
         let request = rebase::Request {
-            image,
             onto: Some(self.input("bases:os:new")),
             bases: vec![self.input("bases")],
-            from: None,
-            seam_layers: None,
-            map: Vec::new(),
-            platform: None,
-            on_missing_platform: MissingPlatform::Fail,
-            trust_platform: TrustPlatform::Refuse,
-            verify: airbase::verbs::Verify::Digest,
-            prefer: Vec::new(),
-            created: CreatedPolicy::Newest,
-            annotations: Vec::new(),
-            base_name: None,
             supersede,
             output: Some(self.output()),
             names: names.iter().map(|name| (*name).to_owned()).collect(),
-            mtime: 0,
+            ..rebase::Request::of(&image)
         };
         rebase::plan(&request, Context::standard())?.apply(context).map(drop)
     }
