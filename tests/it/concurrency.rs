@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Contents, Environment, Image, Layout, layer};
+use crate::support::{Contents, Dice, Environment, Image, Layout, layer};
 
 const PROCESSES: usize = 32;
 const TAGS: usize = 100;
@@ -19,18 +19,6 @@ const TAGS: usize = 100;
 /// How many names one process adds. Without optimisation reading an index of thousands of entries takes a tenth of a second,
 /// so in debug builds there are fewer processes with more names each; always 32 at a time, always 3 200 names.
 const NAMES_EACH: usize = if cfg!(debug_assertions) { 20 } else { 1 };
-
-/// Numbers that look random and are the same in every run (xorshift64*).
-pub struct Dice(pub u64);
-
-impl Dice {
-    pub fn below(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % sides
-    }
-}
 
 fn names(index: &Value) -> Vec<&str> {
     let entries = index["manifests"].as_array().unwrap();
@@ -226,7 +214,7 @@ fn writers_that_are_killed_leave_the_layout_whole() {
     Layout::new().image("os:old", &old).image("os:new", &new).write(&environment.join("bases"));
     Layout::new().image("app", &old.and(&[&work])).write(&path);
     // Large enough to be killed in the middle of a blob, and another one each time.
-    let mut letters = Dice(0x1e77_e125);
+    let mut letters = Dice::new(0x1e77_e125);
     let text: String = (0..400_000).map(|_| char::from(b'!' + u8::try_from(letters.below(90)).unwrap())).collect();
     let large = |round: usize| {
         let image = Image::of(&[&layer(&[&format!("large={round}{text}")])]);
@@ -240,7 +228,7 @@ fn writers_that_are_killed_leave_the_layout_whole() {
     environment.ok(&["copy", "large.tar", "layout:first"]);
     let usual = u64::try_from(watch.elapsed().as_micros()).unwrap();
 
-    let mut dice = Dice(0x5eed_0001);
+    let mut dice = Dice::new(0x5eed_0001);
     let (mut killed, mut round) = (0, 0);
     let mut kept = Vec::new();
     while killed < 60 && round < 200 {

@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::concurrency::{Dice, quiet, strike};
-use crate::support::{Contents, Environment, Image, Layout, layer};
+use crate::concurrency::{quiet, strike};
+use crate::support::{Contents, Dice, Environment, Image, Layout, layer};
 
 const WRITERS: usize = 6;
 
@@ -178,7 +178,7 @@ fn whoever_is_killed_leaves_what_others_wrote() {
     let watch = Instant::now();
     environment.ok(&["lifecycle", "set", "layout:app:1", "--eol", "2026-12-01"]);
     let usual = u64::try_from(watch.elapsed().as_micros()).unwrap();
-    let mut dice = Dice(0x5eed_0002);
+    let mut dice = Dice::new(0x5eed_0002);
     let (mut killed, mut round) = (0, 0);
     let mut attached = BTreeSet::new();
     let mut named = BTreeSet::new();

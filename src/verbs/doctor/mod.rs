@@ -5,12 +5,13 @@ mod survey;
 
 pub(super) use survey::{Survey, survey};
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use crate::core::fsys::shown;
 use crate::core::{Code, Error, Finding, Result, Severity};
 use crate::plan::referrers::{diagnose, seen};
-use crate::read::{SourceKind, open_path};
+use crate::read::{Source, SourceKind, open_path};
 use crate::report::doctor::{Diagnosed, DoctorReport};
 use crate::verbs::Context;
 
@@ -38,19 +39,37 @@ pub fn doctor(path: &Path, mend: Mend, context: Context<'_>) -> Result<DoctorRep
             .hint("Copy it into a layout first: `airbase copy --all ARCHIVE DIR`."));
     }
     let surveys = survey(&source, context)?;
+    let mut report = examined(&source, &surveys);
+    if mend == Mend::Nothing {
+        return Ok(report);
+    }
+    let committed = fix::fix(&source, &surveys, mend == Mend::Adopt, context)?;
+    report.changed = committed.index_changed || committed.blobs_written > 0;
+    // What was mended is what is not found any more: what was meant to be written proves nothing.
+    if report.changed {
+        let source = open_path(path, context.limits)?;
+        let after = examined(&source, &survey(&source, context)?);
+        let left: HashSet<_> = after.all_findings().map(same).collect();
+        report.mended = report.all_findings().filter(|finding| !left.contains(&same(finding))).count();
+        report.left = after.left;
+    }
+    report.findings.extend(committed.findings);
+    Ok(report)
+}
+
+/// What makes a finding the same before and after.
+fn same(finding: &Finding) -> (Code, Option<String>) {
+    (finding.code, finding.place.clone())
+}
+
+/// What the layout is like.
+fn examined(source: &Source, surveys: &[Survey]) -> DoctorReport {
     let mut report = DoctorReport { path: source.shown(), referrers: Vec::new(), findings: Vec::new(), changed: false, mended: 0, left: 0 };
-    let adopt = mend == Mend::Adopt;
-    let mut mended = Vec::new();
-    for survey in &surveys {
-        let mut mends = |findings: &[Finding]| {
-            mended.extend(findings.iter().filter(|finding| survey.mends(finding, adopt)).map(|finding| finding.severity));
-        };
-        mends(&survey.found.findings);
+    for survey in surveys {
         report.findings.extend(survey.found.findings.iter().cloned());
         for referrer in &survey.found.referrers {
             let mut findings = diagnose(referrer, survey.standing);
             findings.extend(referrer.findings.iter().cloned());
-            mends(&findings);
             report.referrers.push(Diagnosed {
                 digest: referrer.descriptor.digest.clone(),
                 artifact_type: referrer.artifact_type().to_owned(),
@@ -62,14 +81,6 @@ pub fn doctor(path: &Path, mend: Mend, context: Context<'_>) -> Result<DoctorRep
             });
         }
     }
-    let wrong = report.all_findings().filter(|finding| finding.severity > Severity::Note).count();
-    report.left = wrong;
-    if mend != Mend::Nothing {
-        let committed = fix::fix(&source, &surveys, adopt, context)?;
-        report.changed = committed.index_changed;
-        report.findings.extend(committed.findings);
-        let wrongs = mended.iter().filter(|severity| **severity > Severity::Note).count();
-        (report.mended, report.left) = (mended.len(), wrong.saturating_sub(wrongs));
-    }
-    Ok(report)
+    report.left = report.all_findings().filter(|finding| finding.severity > Severity::Note).count();
+    report
 }

@@ -1,44 +1,13 @@
 //! However the work is divided, whoever is killed, and in whatever order: the same layout.
 
-use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use super::{World, apply, plan, seen};
-use crate::support::{Contents, Environment};
-
-/// A small generator, so that a run can be repeated from the number that it prints.
-struct Numbers(u64);
-
-impl Numbers {
-    /// From the environment, or from the process and the place of its stack.
-    fn new() -> Self {
-        let given = std::env::var("AIRBASE_TEST_SEED").ok().and_then(|text| text.parse().ok());
-        let here = 0_u8;
-        let seed = given.unwrap_or_else(|| u64::from(std::process::id()) << 20 ^ std::ptr::from_ref(&here).addr() as u64 ^ 0x9E37_79B9);
-        // Not println: the harness keeps what a passing test prints to itself.
-        std::io::stderr().write_all(format!("AIRBASE_TEST_SEED={seed}\n").as_bytes()).unwrap();
-        Self(seed | 1)
-    }
-
-    /// Xorshift (Marsaglia 2003).
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-
-    fn shuffle<T>(&mut self, items: &mut [T]) {
-        for last in (1..items.len()).rev() {
-            let other = usize::try_from(self.below(last as u64 + 1)).unwrap();
-            items.swap(last, other);
-        }
-    }
-}
+use crate::support::{Contents, Dice, Environment};
 
 #[test]
 fn one_four_or_thirty_seven_shards_with_kills_give_the_same_layout() {
-    let mut numbers = Numbers::new();
+    let mut numbers = Dice::new(0x9e37_79b9);
     let environment = Environment::in_memory();
     World::new(120).write(&environment);
     plan(&environment, &["apps", "old", "--bases", "bases"]);

@@ -321,3 +321,24 @@ fn a_platform_with_referrers_gets_an_entry() {
     assert!(Contents::of(&environment.join("in")).unnamed().contains(&image().digest()));
     environment.ok(&["doctor", "in"]);
 }
+
+/// A killed writer leaves it so: the subject is a platform without an entry, and the referrer is a blob that nothing lists.
+#[test]
+fn what_nothing_lists_asks_for_no_entry_of_its_subject() {
+    let mut layout = Layout::new().index("app:1", &[&image(), &image().platform("arm64")], json!({}));
+    let subject = json!({"mediaType": MANIFEST, "digest": image().digest(), "size": image().manifest_bytes().len()});
+    referrer(&mut layout, &subject, json!({}));
+    let environment = Environment::new();
+    layout.write(&environment.join("in"));
+    let unlisted = (0, vec![(seen(false, false, false), vec!["referrer.blob_only".to_owned()])], vec![]);
+    assert_eq!(examined(&environment, &["in"]), unlisted);
+    let before = snapshot(environment.path());
+    let (status, report) = environment.json(&["doctor", "in", "--fix"]);
+    assert_eq!((status, &report["changed"], &report["mended"], &report["left"]), (0, &json!(false), &json!(0), &json!(0)), "{report:#}");
+    assert!(before == snapshot(environment.path()), "something was written");
+    // Whoever lists it gives the platform its entry at the same time.
+    let (status, report) = environment.json(&["doctor", "in", "--fix", "--adopt"]);
+    assert_eq!((status, &report["mended"], &report["left"]), (0, &json!(1), &json!(0)), "{report:#}");
+    assert!(Contents::of(&environment.join("in")).unnamed().contains(&image().digest()));
+    environment.ok(&["doctor", "in"]);
+}

@@ -1,11 +1,13 @@
 //! What the tests share.
 
 pub mod contents;
+pub mod dice;
 pub mod environment;
 pub mod image;
 pub mod real;
 pub mod story;
 
 pub use contents::Contents;
+pub use dice::Dice;
 pub use environment::Environment;
 pub use image::{Image, Layer, Layout, layer};
