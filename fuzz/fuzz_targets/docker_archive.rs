@@ -4,7 +4,9 @@
 #![no_main]
 
 use airbase::core::Limits;
-use airbase::read::{Source, layer, load};
+use airbase::core::event::Silent;
+use airbase::read::layer::Keep;
+use airbase::read::{Rootfs, Source, load};
 use airbase::verbs::{Context, fsck};
 use airbase_fuzz::{MemoryFile, describe, gzip, is_compressed, view, zstd};
 use libfuzzer_sys::fuzz_target;
@@ -34,7 +36,7 @@ fuzz_target!(|text: &[u8]| {
         match load(&source, entry, &LIMITS) {
             Ok(tree) => {
                 for image in tree.images() {
-                    let files = layer::files(image, &LIMITS);
+                    let files = Rootfs::read(image, &mut Keep::nothing(), &LIMITS, &Silent);
                     assert!(files.is_ok() || !found.is_empty(), "fsck found nothing, and yet: {files:?}");
                 }
             }

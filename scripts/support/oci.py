@@ -110,8 +110,13 @@ def layer(files, executable=()):
             member.size = len(content)
             member.mode = 0o755 if name in executable else 0o644
             archive.addfile(member, io.BytesIO(content))
-    blob = gzip.compress(inner.getvalue(), mtime=0)
-    return Layer(sha256(blob), len(blob), sha256(inner.getvalue()), blob)
+    return layer_of_tar(inner.getvalue())
+
+
+def layer_of_tar(content):
+    """A layer of this archive."""
+    blob = gzip.compress(content, mtime=0)
+    return Layer(sha256(blob), len(blob), sha256(content), blob)
 
 
 def layer_of_file(path):

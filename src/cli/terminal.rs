@@ -1,6 +1,6 @@
 //! Standard output, standard error and the environment.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 
 use super::options::{Format, Global, Progress, When};
 use super::progress::Meter;
@@ -24,6 +24,25 @@ pub(super) struct Terminal {
     meter: Meter,
     colour_out: bool,
     colour_err: bool,
+}
+
+/// Standard output. A reader that went away is no error.
+pub(super) struct Out;
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match io::stdout().lock().write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            other => other,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match io::stdout().lock().flush() {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The environment, read in one place.
@@ -90,20 +109,21 @@ impl Terminal {
     /// # Errors
     /// `io` if standard output cannot take it.
     pub(super) fn answer<R: Report>(&mut self, report: &R) -> Result<u8> {
-        let text = match self.global.format {
-            Format::Json => {
-                report.to_json().map_err(|error| Error::new(Code::Bug, format!("the report has no JSON form: {error}")))? + "\n"
-            }
+        let written = match self.global.format {
+            Format::Json => report.write_json(&mut Out),
             // Which commands have this form was checked before anything was done.
-            Format::Csv => report.to_csv().ok_or_else(|| Error::new(Code::Bug, "the report has no form for spreadsheets"))?,
-            Format::Human if self.global.quiet => String::new(),
+            Format::Csv => {
+                let text = report.to_csv().ok_or_else(|| Error::new(Code::Bug, "the report has no form for spreadsheets"))?;
+                Out.write_all(text.as_bytes())
+            }
+            Format::Human if self.global.quiet => Ok(()),
             Format::Human => {
-                let mut page = Page::new(self.colour_out, self.global.verbose);
+                let mut page = Page::new(self.colour_out, self.global.verbose).write_to(Box::new(Out));
                 report.render(&mut page);
-                page.into_text()
+                page.finish()
             }
         };
-        Self::print(text.as_bytes())?;
+        written.and_then(|()| Out.flush()).map_err(|error| Error::io("write to standard output", error))?;
         Ok(report.exit().map_or(0, ExitClass::status))
     }
 
@@ -122,11 +142,7 @@ impl Terminal {
     /// # Errors
     /// `io`.
     pub(super) fn print(bytes: &[u8]) -> Result<()> {
-        let mut out = std::io::stdout().lock();
-        match out.write_all(bytes).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::io("write to standard output", error)),
-            _ => Ok(()),
-        }
+        Out.write_all(bytes).and_then(|()| Out.flush()).map_err(|error| Error::io("write to standard output", error))
     }
 
     /// Prints an error; gives the exit status that belongs to it.

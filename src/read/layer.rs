@@ -1,10 +1,10 @@
-//! The content of layers: what they inflate to, and the merged view of all layers of an image.
+//! The content of layers: what they inflate to, and the members of what comes out.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
+use super::Source;
 use super::inflate::{Inflate, RegionReader, is_window};
-use super::{Image, Source};
 use crate::core::event::{Events, Silent};
 use crate::core::fsys::{ReadAt as _, Region};
 use crate::core::limits::CHUNK_BYTES;
@@ -50,13 +50,8 @@ impl Read for Inflated<'_> {
 
 impl<'a> Inflated<'a> {
     fn open(source: &Source, layer: &Descriptor, limits: &Limits) -> Result<Inflated<'static>> {
-        let compression = compression_of(layer)?;
-        let mut reader = RegionReader::new(source.region(layer)?, layer.digest.algorithm());
-        let found = reader.compression().map_err(|error| blame(stream_error(error), source, layer))?;
-        if found != compression {
-            return Err(blame(other_compression(layer, compression, found), source, layer));
-        }
-        Inflated::over(reader, compression, Algorithm::Sha256, limits, &Silent)
+        let reader = RegionReader::new(source.region(layer)?, layer.digest.algorithm());
+        Inflated::over(reader, compression_of(layer)?, Algorithm::Sha256, limits, &Silent)
     }
 
     /// Inflates what `reader` gives and hashes it with `algorithm`.
@@ -77,12 +72,6 @@ impl<'a> Inflated<'a> {
         let mut buffer = vec![0; CHUNK_BYTES];
         while self.read(&mut buffer)? > 0 {}
         Ok(())
-    }
-
-    /// Reads to the end and gives the digest of what lies there.
-    fn finish(mut self) -> io::Result<Option<Digest>> {
-        self.drain()?;
-        Ok(self.inflate.finish()?.0)
     }
 }
 
@@ -115,15 +104,6 @@ fn stream_error(error: io::Error) -> Error {
     error.downcast::<Error>().unwrap_or_else(damage)
 }
 
-/// Says where a layer failed. If its blob is not what its digest says, that is the reason for everything else.
-fn blame(error: Error, source: &Source, layer: &Descriptor) -> Error {
-    let error = match check_content(source, layer, &Silent) {
-        Err(reason) if reason.code() == Code::BlobDigestMismatch => reason,
-        _ => error,
-    };
-    error.at(format!("{}@{}", source.shown(), layer.digest))
-}
-
 /// What one pass over a layer found.
 #[derive(Debug)]
 pub struct Examined {
@@ -138,8 +118,8 @@ pub struct Examined {
     pub archive: Result<Vec<Finding>>,
 }
 
-/// Who looks at the members of a layer.
-pub type Visit<'a> = &'a mut dyn FnMut(Member);
+/// Who looks at the members of a layer: it is given the number of each, its header, and its content to read.
+pub type Visit<'a> = &'a mut dyn FnMut(u32, &Member, &mut dyn Read) -> Result<()>;
 
 /// Reads a layer once: hashes the blob, inflates it, hashes what comes out with `algorithm`, and gives the members to `visit`.
 /// What is wrong with the layer is in the result.
@@ -167,12 +147,17 @@ pub fn examine(
     let mut archive = Ok(Vec::new());
     if let Some(visit) = visit {
         let mut reader = LayerReader::over(inflated, limits, Profile::Layer);
+        let mut ordinal = 0;
         archive = loop {
-            match reader.next_member() {
-                Ok(Some(member)) => visit(member),
+            let visited = match reader.next_member() {
+                Ok(Some(member)) => visit(ordinal, &member, &mut reader),
                 Ok(None) => break Ok(reader.warnings().to_vec()),
-                Err(error) => break Err(error),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = visited {
+                break Err(error);
             }
+            ordinal = ordinal.saturating_add(1);
         };
         inflated = reader.into_inner();
     }
@@ -220,106 +205,86 @@ pub fn check_content(source: &Source, descriptor: &Descriptor, events: &dyn Even
     check_blob(blob, source, descriptor)
 }
 
-/// One file of an image, after all layers were applied.
-#[derive(Debug, Clone)]
-pub struct FileEntry {
-    /// Header of the member that won.
-    pub member: Member,
-    /// The number of the layer that it came from, the lowest being 0.
-    pub layer: usize,
-}
-
-/// The files of an image: layers applied from the bottom up, whiteouts obeyed (image-spec, layer.md, "Whiteouts").
-///
-/// Every layer is checked against its digest before this returns.
+/// Reads a layer once: checks the blob against its digest and gives every member with its content to `visit`. What `visit` was
+/// given counts only if this ends well.
 ///
 /// # Errors
-/// Those of [`content_digest`], and `tar.*` for layers that are no tar archives.
-pub fn files(image: &Image, limits: &Limits) -> Result<BTreeMap<Vec<u8>, FileEntry>> {
-    let mut files = BTreeMap::new();
-    for (number, layer) in image.manifest.layers.iter().enumerate() {
-        let mut reader = LayerReader::over(Inflated::open(&image.source, layer, limits)?, limits, Profile::Layer);
-        let mut removed: Vec<(Vec<u8>, bool)> = Vec::new();
-        let mut added = Vec::new();
-        while let Some(member) = reader.next_member().map_err(|error| blame(error, &image.source, layer))? {
-            let path = inner_path(&member.name);
-            let (parent, name) = split(&path);
-            if name == b".wh..wh..opq" {
-                removed.push((parent.to_vec(), true));
-            } else if let Some(hidden) = name.strip_prefix(b".wh.") {
-                removed.push((join(parent, hidden), false));
-            } else if !path.is_empty() {
-                added.push((path, member));
-            }
-        }
-        let blob = reader.into_inner().finish().map_err(|error| blame(stream_error(error), &image.source, layer))?;
-        check_blob(blob, &image.source, layer)?;
-        // Whiteouts hide what lower layers brought, never what their own layer brings, wherever they stand in it.
-        for (path, opaque) in removed {
-            remove(&mut files, &path, !opaque);
-        }
-        for (path, member) in added {
-            // A file in the place of a directory hides what was in it.
-            if member.kind != Kind::Directory {
-                remove(&mut files, &path, false);
-            }
-            files.insert(path, FileEntry { member, layer: number });
-        }
-    }
-    Ok(files)
+/// Those of [`content_digest`] and of `visit`, and `tar.*` for layers that are no tar archives.
+pub fn scan(source: &Source, layer: &Descriptor, limits: &Limits, events: &dyn Events, visit: Visit<'_>) -> Result<()> {
+    let place = |error: Error| error.at(format!("{}@{}", source.shown(), layer.digest));
+    let examined = examine(source.region(layer)?, layer, Algorithm::Sha256, Some(visit), limits, events).map_err(place)?;
+    // If the blob is not what its digest says, that is the reason for everything else.
+    check_blob(Some(examined.blob), source, layer)?;
+    examined.content.map_err(place)?;
+    examined.archive.map_err(place)?;
+    Ok(())
 }
 
-/// Writes the content of one regular file of an image to `out`; the layer is checked before the first byte is written.
+/// Contents of files that are kept in memory while layers are read.
+pub struct Keep<'a> {
+    wanted: &'a dyn Fn(&Member) -> bool,
+    /// How many bytes may still be kept.
+    left: u64,
+    contents: BTreeMap<(usize, u32), Vec<u8>>,
+}
+
+impl<'a> Keep<'a> {
+    /// Keeps the contents of files that `wanted` chooses, up to `most` bytes in all; beyond it nothing.
+    pub fn up_to(most: u64, wanted: &'a dyn Fn(&Member) -> bool) -> Self {
+        Self { wanted, left: most, contents: BTreeMap::new() }
+    }
+
+    /// Keeps nothing.
+    pub fn nothing() -> Keep<'static> {
+        Keep::up_to(0, &|_| false)
+    }
+
+    /// Takes the content of a member, if it is wanted and there is room.
+    ///
+    /// # Errors
+    /// Those of reading the layer.
+    pub(super) fn take(&mut self, layer: usize, ordinal: u32, member: &Member, content: &mut dyn Read) -> Result<()> {
+        if member.kind != Kind::File || member.size > self.left || !(self.wanted)(member) {
+            return Ok(());
+        }
+        self.left -= member.size;
+        let mut bytes = Vec::new();
+        content.read_to_end(&mut bytes).map_err(stream_error)?;
+        self.contents.insert((layer, ordinal), bytes);
+        Ok(())
+    }
+
+    /// The content of a member, if it was kept.
+    pub fn content(&self, layer: usize, ordinal: u32) -> Option<&[u8]> {
+        self.contents.get(&(layer, ordinal)).map(Vec::as_slice)
+    }
+}
+
+impl std::fmt::Debug for Keep<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Keep({} contents)", self.contents.len())
+    }
+}
+
+/// Writes the content of one member of a layer to `out`. The layer must have been read as a whole before, so that it is known
+/// to be what its digest says.
 ///
 /// # Errors
-/// As [`files`]; `ref.not_found` if there is no such file.
-pub fn file_content(image: &Image, entry: &FileEntry, limits: &Limits, out: &mut dyn io::Write) -> Result<()> {
-    let Some(layer) = image.manifest.layers.get(entry.layer) else {
-        return Err(Error::new(Code::Bug, "a file came from a layer that does not exist"));
-    };
-    let mut reader = LayerReader::over(Inflated::open(&image.source, layer, limits)?, limits, Profile::Layer);
-    while let Some(member) = reader.next_member()? {
-        if member.header_offset == entry.member.header_offset {
-            let mut buffer = vec![0; CHUNK_BYTES];
-            loop {
-                let count = reader.read(&mut buffer).map_err(|error| blame(stream_error(error), &image.source, layer))?;
-                if count == 0 {
-                    return Ok(());
-                }
-                out.write_all(buffer.get(..count).unwrap_or_default()).map_err(|error| Error::io("write the file", error))?;
-            }
+/// As [`scan`]; `input.changed` if there is no such member any more.
+pub fn member_content(source: &Source, layer: &Descriptor, ordinal: u32, limits: &Limits, out: &mut dyn io::Write) -> Result<()> {
+    let mut reader = LayerReader::over(Inflated::open(source, layer, limits)?, limits, Profile::Layer);
+    for _ in 0..ordinal {
+        reader.next_member()?;
+    }
+    if reader.next_member()?.is_none() {
+        return Err(Error::new(Code::InputChanged, "the layer changed while it was read").at(source.shown()));
+    }
+    let mut buffer = vec![0; CHUNK_BYTES];
+    loop {
+        let count = reader.read_content(&mut buffer)?;
+        if count == 0 {
+            return Ok(());
         }
-    }
-    Err(Error::new(Code::InputChanged, "the layer changed while it was read").at(image.source.shown()))
-}
-
-/// A member name as a path inside the image: no leading `./` or `/`, no trailing `/`.
-pub fn inner_path(name: &[u8]) -> Vec<u8> {
-    let parts: Vec<&[u8]> = name.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").collect();
-    parts.join(&b'/')
-}
-
-/// A path as its parent and its last part.
-pub fn split(path: &[u8]) -> (&[u8], &[u8]) {
-    match path.iter().rposition(|byte| *byte == b'/') {
-        Some(slash) => (path.get(..slash).unwrap_or_default(), path.get(slash + 1..).unwrap_or_default()),
-        None => (b"", path),
-    }
-}
-
-fn join(parent: &[u8], name: &[u8]) -> Vec<u8> {
-    if parent.is_empty() { name.to_vec() } else { [parent, name].join(&b'/') }
-}
-
-/// Removes everything below `path`, and with `itself` the path too.
-fn remove(files: &mut BTreeMap<Vec<u8>, FileEntry>, path: &[u8], itself: bool) {
-    let below = if path.is_empty() { Vec::new() } else { [path, b"/"].concat() };
-    let names: Vec<Vec<u8>> =
-        files.range(below.clone()..).take_while(|(name, _)| name.starts_with(&below)).map(|(name, _)| name.clone()).collect();
-    for name in names {
-        files.remove(&name);
-    }
-    if itself {
-        files.remove(path);
+        out.write_all(buffer.get(..count).unwrap_or_default()).map_err(|error| Error::io("write the file", error))?;
     }
 }

@@ -21,6 +21,7 @@ pub mod provenance;
 mod reference;
 pub mod referrers;
 mod resolve;
+pub mod rootfs;
 mod source;
 mod stream;
 pub mod verify;
@@ -34,4 +35,5 @@ pub use referrers::is_referrer_tag;
 pub use resolve::{
     Located, candidates, collections, is_alone, is_candidate, locate, locate_all, locate_among, open_path, open_reference, platforms,
 };
+pub use rootfs::Rootfs;
 pub use source::{Container, Source, SourceKind, Stored, discover, discover_among, paths};

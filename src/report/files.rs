@@ -1,10 +1,14 @@
 //! `airbase.ls/v1`: the files of an image.
 
-use serde::Serialize;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
 
 use super::{Page, Report, Tone};
 use crate::core::{Digest, text};
 use crate::oci::Platform;
+use crate::read::Rootfs;
+use crate::read::rootfs::Entry;
 
 /// One file.
 #[derive(Debug, Clone, Serialize)]
@@ -29,6 +33,51 @@ pub struct Listed {
     pub layer: usize,
 }
 
+impl Listed {
+    fn of(entry: Entry<'_>) -> Self {
+        let link = entry.member_link();
+        let (uid, gid) = entry.member_owner();
+        Self {
+            path: String::from_utf8_lossy(&entry.path()).into_owned(),
+            kind: entry.member_kind().slug().to_owned(),
+            mode: format!("{:o}", entry.member_mode()),
+            uid,
+            gid,
+            size: entry.member_size(),
+            link: (!link.is_empty()).then(|| String::from_utf8_lossy(link).into_owned()),
+            layer: entry.layer(),
+        }
+    }
+}
+
+/// Files by path. An image may have millions of them, so each is made when it is shown.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    rootfs: Arc<Rootfs>,
+    /// The path that was asked for; empty for all.
+    at: Vec<u8>,
+}
+
+impl Listing {
+    /// The files at and below `at`, which is a path of `rootfs`; none if there is no such file.
+    pub fn of(rootfs: Rootfs, at: &[u8]) -> Option<Self> {
+        let at = rootfs.lookup(at)?.path();
+        let listing = Self { rootfs: Arc::new(rootfs), at };
+        (listing.at.is_empty() || listing.iter().next().is_some()).then_some(listing)
+    }
+
+    /// The files, one after another.
+    pub fn iter(&self) -> impl Iterator<Item = Listed> {
+        self.rootfs.lookup(&self.at).into_iter().flat_map(|entry| self.rootfs.files(entry)).map(Listed::of)
+    }
+}
+
+impl Serialize for Listing {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
 /// The report.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -41,14 +90,14 @@ pub struct LsReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// The files, by path.
-    pub files: Vec<Listed>,
+    pub files: Listing,
 }
 
 impl Report for LsReport {
     const SCHEMA: &'static str = "airbase.ls/v1";
 
     fn render(&self, page: &mut Page) {
-        for file in &self.files {
+        for file in self.files.iter() {
             let link = file.link.as_deref().map(|link| format!(" -> {}", text::escape(link))).unwrap_or_default();
             let layer = page.toned(Tone::Dim, &format!("{:>2}", file.layer));
             // The letters of `ls -l`, and h for a hard link, as tar lists them.

@@ -31,6 +31,8 @@ pub mod tag;
 
 pub use page::{Page, Tone};
 
+use std::io::{self, Write as _};
+
 use serde::Serialize;
 
 use crate::core::{ExitClass, Finding, Severity};
@@ -53,11 +55,11 @@ pub trait Report: Serialize {
         None
     }
 
-    /// The JSON form.
+    /// Writes the JSON form and a newline.
     ///
     /// # Errors
-    /// None that a report of this crate can cause.
-    fn to_json(&self) -> serde_json::Result<String>
+    /// Those of `out`.
+    fn write_json(&self, out: &mut dyn io::Write) -> io::Result<()>
     where
         Self: Sized,
     {
@@ -67,7 +69,10 @@ pub trait Report: Serialize {
             #[serde(flatten)]
             report: &'a R,
         }
-        serde_json::to_string_pretty(&Envelope { schema: Self::SCHEMA, report: self })
+        let mut out = io::BufWriter::new(out);
+        serde_json::to_writer_pretty(&mut out, &Envelope { schema: Self::SCHEMA, report: self })?;
+        out.write_all(b"\n")?;
+        out.flush()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Text for people.
 
+use std::io;
+
 use crate::core::{Digest, Finding, Severity, text};
 
 /// The longest value that is shown whole, in characters. Annotations may hold megabytes.
@@ -35,19 +37,52 @@ impl Tone {
     }
 }
 
-/// Lines of text, with or without colour.
-#[derive(Debug)]
+/// How much text is held back before it is written.
+const HELD_BYTES: usize = 64 << 10;
+
+/// Lines of text, with or without colour. A long page is written while it is made.
 pub struct Page {
     text: String,
     colour: bool,
     /// Whether digests are written in full.
     pub full: bool,
+    out: Option<Box<dyn io::Write>>,
+    failed: Option<io::Error>,
+}
+
+impl std::fmt::Debug for Page {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Page({} bytes)", self.text.len())
+    }
 }
 
 impl Page {
     /// An empty page.
     pub fn new(colour: bool, full: bool) -> Self {
-        Self { text: String::new(), colour, full }
+        Self { text: String::new(), colour, full, out: None, failed: None }
+    }
+
+    /// Writes the lines to `out`; [`Page::finish`] writes what is left.
+    pub fn write_to(self, out: Box<dyn io::Write>) -> Self {
+        Self { out: Some(out), ..self }
+    }
+
+    /// Writes what is left.
+    ///
+    /// # Errors
+    /// The first failure of writing.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.flush();
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    fn flush(&mut self) {
+        if self.failed.is_none()
+            && let Some(out) = &mut self.out
+        {
+            self.failed = out.write_all(self.text.as_bytes()).and_then(|()| out.flush()).err();
+        }
+        self.text.clear();
     }
 
     /// The text.
@@ -65,6 +100,9 @@ impl Page {
         self.text.push_str(&"  ".repeat(depth));
         self.text.push_str(words);
         self.text.push('\n');
+        if self.out.is_some() && self.text.len() > HELD_BYTES {
+            self.flush();
+        }
     }
 
     /// A line in a tone.

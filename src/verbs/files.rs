@@ -4,13 +4,14 @@ use std::io::Write;
 
 use super::{Context, open};
 use crate::core::fsys::ReadAt;
-use crate::core::limits::CHUNK_BYTES;
+use crate::core::limits::{CHUNK_BYTES, MIB};
 use crate::core::{Code, Error, Fact, Result, text};
-use crate::format::tar::Kind;
+use crate::format::tar::Member;
 use crate::oci::{Descriptor, Platform};
-use crate::read::layer::{FileEntry, file_content, files, inner_path};
-use crate::read::{Image, Reference, layer, locate, open_reference};
-use crate::report::files::{Listed, LsReport};
+use crate::read::layer::Keep;
+use crate::read::rootfs::{climbs, inner_path, split, write_content};
+use crate::read::{Image, Reference, Rootfs, layer, locate, open_reference};
+use crate::report::files::{Listing, LsReport};
 
 /// Lists the files of an image, all or those at and below `inner`.
 ///
@@ -19,37 +20,11 @@ use crate::report::files::{Listed, LsReport};
 pub fn ls(reference: &str, inner: Option<&str>, platform: Option<&Platform>, context: Context<'_>) -> Result<LsReport> {
     let opened = open(reference, context)?;
     let image = opened.image(platform)?;
-    let found = files(image, context.limits)?;
-    let wanted = inner.map(|inner| inner_path(inner.as_bytes())).filter(|path| !path.is_empty());
-    let listed: Vec<Listed> = found
-        .iter()
-        .filter(|(path, _)| {
-            wanted
-                .as_ref()
-                .is_none_or(|wanted| *path == wanted || path.strip_prefix(wanted.as_slice()).is_some_and(|rest| rest.starts_with(b"/")))
-        })
-        .map(|(path, entry)| Listed {
-            path: String::from_utf8_lossy(path).into_owned(),
-            kind: entry.member.kind.slug().to_owned(),
-            mode: format!("{:o}", entry.member.mode & 0o7777),
-            uid: entry.member.uid,
-            gid: entry.member.gid,
-            size: entry.member.size,
-            link: (!entry.member.link.is_empty()).then(|| String::from_utf8_lossy(&entry.member.link).into_owned()),
-            layer: entry.layer,
-        })
-        .collect();
-    if listed.is_empty()
-        && let Some(inner) = inner
-    {
-        return Err(no_such_file(inner, image));
-    }
-    Ok(LsReport {
-        image: opened.located.shown(),
-        manifest: image.descriptor.digest.clone(),
-        platform: image.platform().cloned(),
-        files: listed,
-    })
+    let rootfs = Rootfs::read(image, &mut Keep::nothing(), context.limits, context.events)?;
+    let inner = inner.unwrap_or("/");
+    let found = if climbs(inner.as_bytes()) { None } else { Listing::of(rootfs, inner.as_bytes()) };
+    let files = found.ok_or_else(|| no_such_file(inner, image))?;
+    Ok(LsReport { image: opened.located.shown(), manifest: image.descriptor.digest.clone(), platform: image.platform().cloned(), files })
 }
 
 fn no_such_file(inner: &str, image: &Image) -> Error {
@@ -80,13 +55,7 @@ pub fn cat(reference: &str, wanted: &Wanted, platform: Option<&Platform>, out: &
         Wanted::File(inner) => {
             let opened = open(reference, context)?;
             let image = opened.image(platform)?;
-            let found = files(image, context.limits)?;
-            let entry = follow(&found, inner_path(inner.as_bytes())).ok_or_else(|| no_such_file(inner, image))?;
-            if entry.member.kind != Kind::File {
-                return Err(Error::new(Code::UsageArgument, format!("{} is no regular file", text::escape(inner)))
-                    .found(Fact::new(entry.member.kind.name(), "the layer")));
-            }
-            file_content(image, entry, context.limits, out)
+            file(image, inner, out, context)
         }
         Wanted::Document => {
             let parsed = Reference::existing(reference)?;
@@ -120,53 +89,24 @@ pub fn cat(reference: &str, wanted: &Wanted, platform: Option<&Platform>, out: &
     }
 }
 
-/// The most links that are followed, as in the kernel.
-const LINKS: usize = 40;
+/// Contents that are kept on the first pass over the layers, in case that one of them is asked for.
+const KEPT_BYTES: u64 = 16 * MIB;
 
-/// The file at a path, links followed inside the image.
-fn follow(files: &std::collections::BTreeMap<Vec<u8>, FileEntry>, path: Vec<u8>) -> Option<&FileEntry> {
-    let mut path = path;
-    for _ in 0..LINKS {
-        match files.get(&path) {
-            Some(entry) => match entry.member.kind {
-                Kind::Symlink if entry.member.link.starts_with(b"/") => path = inner_path(&entry.member.link),
-                Kind::Symlink => path = relative(&path, &entry.member.link),
-                Kind::Hardlink => path = inner_path(&entry.member.link),
-                _ => return Some(entry),
-            },
-            // A directory on the way may be a link: /bin is one on most distributions.
-            None => path = through_directory(files, &path)?,
-        }
+/// Writes a file of an image.
+fn file(image: &Image, inner: &str, out: &mut dyn Write, context: Context<'_>) -> Result<()> {
+    let path = inner_path(inner.as_bytes());
+    let name = split(&path).1;
+    let same_name = |member: &Member| split(&inner_path(&member.name)).1 == name;
+    let mut keep = Keep::up_to(KEPT_BYTES, &same_name);
+    let rootfs = Rootfs::read(image, &mut keep, context.limits, context.events)?;
+    let found = if climbs(inner.as_bytes()) { None } else { rootfs.resolve(inner.as_bytes()) };
+    let entry = found.ok_or_else(|| no_such_file(inner, image))?;
+    let content = entry.content().ok_or_else(|| {
+        Error::new(Code::UsageArgument, format!("{} is no regular file", text::escape(inner)))
+            .found(Fact::new(entry.kind().name(), "the layer"))
+    })?;
+    match keep.content(content.layer, content.ordinal) {
+        Some(bytes) => out.write_all(bytes).map_err(|error| Error::io("write the result", error)),
+        None => write_content(image, content, context.limits, out),
     }
-    None
-}
-
-fn through_directory(files: &std::collections::BTreeMap<Vec<u8>, FileEntry>, path: &[u8]) -> Option<Vec<u8>> {
-    for (slash, _) in path.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
-        let (parent, rest) = (path.get(..slash)?, path.get(slash + 1..)?);
-        if let Some(entry) = files.get(parent)
-            && entry.member.kind == Kind::Symlink
-        {
-            let target =
-                if entry.member.link.starts_with(b"/") { inner_path(&entry.member.link) } else { relative(parent, &entry.member.link) };
-            return Some(if target.is_empty() { rest.to_vec() } else { [target.as_slice(), rest].join(&b'/') });
-        }
-    }
-    None
-}
-
-/// Where a relative link at `from` leads; climbing above the root stays at the root, as in a chroot.
-fn relative(from: &[u8], link: &[u8]) -> Vec<u8> {
-    let mut parts: Vec<&[u8]> = from.split(|byte| *byte == b'/').collect();
-    parts.pop();
-    for part in link.split(|byte| *byte == b'/') {
-        match part {
-            b"" | b"." => {}
-            b".." => {
-                parts.pop();
-            }
-            name => parts.push(name),
-        }
-    }
-    parts.join(&b'/')
 }

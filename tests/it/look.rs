@@ -67,6 +67,106 @@ fn layers_are_applied_as_the_specification_says() {
     }
 }
 
+/// Docker's, containerd's and podman's overlay unpack a layer into an empty directory and merge directories by name: a link is
+/// followed if the layer itself has it, and becomes a directory where a lower layer has it. (Measured with buildah.)
+#[test]
+fn links_in_the_names_of_members_are_followed_as_overlays_do() {
+    type Case<'a> = (&'a str, &'a [&'a [&'a str]], &'a [(&'a str, u64)]);
+    let cases: &[Case<'_>] = &[
+        (
+            "a link of the same layer",
+            &[&["usr/", "usr/lib/", "lib->usr/lib", "lib/a=1"]],
+            &[("lib", 0), ("usr", 0), ("usr/lib", 0), ("usr/lib/a", 0)],
+        ),
+        (
+            "an absolute link of the same layer",
+            &[&["usr/lib/", "lib->/usr/lib", "lib/a=1"]],
+            &[("lib", 0), ("usr/lib", 0), ("usr/lib/a", 0)],
+        ),
+        ("a chain of links", &[&["d/", "a->b", "b->d", "a/x=1"]], &[("a", 0), ("b", 0), ("d", 0), ("d/x", 0)]),
+        ("a link that climbs out stays inside", &[&["d/", "a->../../d", "a/x=1"]], &[("a", 0), ("d", 0), ("d/x", 0)]),
+        (
+            "a link of a lower layer",
+            &[&["usr/", "usr/lib/", "usr/lib/a=1", "lib->usr/lib"], &["lib/b=2"]],
+            &[("lib/b", 1), ("usr", 0), ("usr/lib", 0), ("usr/lib/a", 0)],
+        ),
+        (
+            "a directory in the place of a link",
+            &[&["usr/lib/", "usr/lib/a=1", "lib->usr/lib"], &["lib/", "lib/b=2"]],
+            &[("lib", 1), ("lib/b", 1), ("usr/lib", 0), ("usr/lib/a", 0)],
+        ),
+        ("a whiteout below a link", &[&["usr/lib/a=1", "lib->usr/lib"], &["lib/.wh.a="]], &[("usr/lib/a", 0)]),
+        ("an opaque directory that is a link below", &[&["usr/lib/a=1", "lib->usr/lib"], &["lib/.wh..wh..opq="]], &[("usr/lib/a", 0)]),
+        ("below a file", &[&["f=1"], &["f/q=2"]], &[("f/q", 1)]),
+        ("a whiteout of a directory that is made again", &[&["d/", "d/x=1"], &[".wh.d=", "d/", "d/new=2"]], &[("d", 1), ("d/new", 1)]),
+        (
+            "a hidden directory with a new file further down",
+            &[&["d/", "d/e/", "d/e/x=1", "d/y=1"], &["d/e/new=2", "d/.wh..wh..opq="]],
+            &[("d", 0), ("d/e/new", 1)],
+        ),
+        ("files that come and go", &[&["d/a=1", "d/b=1"], &[".wh.d="], &["d/a=3"], &["d/.wh.a=", "d/b=4"]], &[("d/b", 3)]),
+    ];
+    for (what, layers, expected) in cases {
+        let environment = environment_with(&stack(layers));
+        let found = listed(&environment, &["app"]);
+        let found: Vec<(&str, u64)> = found.iter().map(|(path, layer)| (path.as_str(), *layer)).collect();
+        assert_eq!(found, *expected, "{what}");
+    }
+}
+
+/// Names that every runtime finds, through links in their directories.
+#[test]
+fn ls_follows_links_to_directories() {
+    let environment = environment_with(&stack(&[
+        &["usr/", "usr/bin/", "usr/bin/sh=shell", "bin->usr/bin"],
+        &["opt/", "opt/it->../bin", "deep->/opt/it", "round->round", "a-b=1", "a/b=1"],
+    ]));
+    for (asked, expected) in [
+        ("bin/sh", &["usr/bin/sh"][..]),
+        ("/opt/it/sh", &["usr/bin/sh"]),
+        ("deep/sh", &["usr/bin/sh"]),
+        ("deep/../sh", &[]),
+        ("deep/../bin/sh", &["usr/bin/sh"]),
+        ("bin", &["bin"]),
+        ("bin/", &["usr/bin", "usr/bin/sh"]),
+        ("deep/", &["usr/bin", "usr/bin/sh"]),
+        ("bin/.", &["usr/bin", "usr/bin/sh"]),
+        ("../usr/bin/sh", &[]),
+        ("a", &["a/b"]),
+        ("usr/bin/sh/", &[]),
+        ("usr/bin/sh/x", &[]),
+        ("round/x", &[]),
+    ] {
+        if expected.is_empty() {
+            let _ = environment.refused(&["ls", "app", asked], "ref.not_found", 4);
+        } else {
+            assert_eq!(paths(&environment, &["app", asked]), expected, "{asked}");
+        }
+    }
+}
+
+/// A hard link shares the file as it was when the link was made.
+#[test]
+fn a_hard_link_keeps_what_it_shares() {
+    let link = |name: &str, target: &str| {
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::Link);
+        header.set_size(0);
+        header.set_mtime(0);
+        builder.append_link(&mut header, name, target).unwrap();
+        let tar = builder.into_inner().unwrap();
+        Layer { media_type: crate::support::image::LAYER.into(), blob: tar.clone(), tar }
+    };
+    let below = layer(&["usr/lib/a=old", "lib->usr/lib", "s->lib/a"]);
+    let image = Image::of(&[&below, &link("h", "lib/a"), &layer(&["usr/lib/a=new"]), &link("t", "s"), &link("again", "h")]);
+    let environment = environment_with(&image);
+    for (path, expected) in [("h", "old"), ("usr/lib/a", "new"), ("lib/a", "new"), ("t", "new"), ("again", "old")] {
+        assert_eq!(environment.ok(&["cat", "app", path]).out, expected, "{path}");
+    }
+    assert_eq!(environment.run(&["fsck", "app", "--level", "4"]).status, 0);
+}
+
 #[test]
 fn ls_shows_a_part_of_the_tree() {
     let environment = environment_with(&stack(&[&["etc/", "etc/os-release=x", "etcetera=1", "usr/", "usr/lib/", "usr/lib/z=1"]]));

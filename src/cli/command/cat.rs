@@ -1,6 +1,6 @@
 //! `airbase cat`
 
-use crate::cli::terminal::Terminal;
+use crate::cli::terminal::{Out, Terminal};
 use crate::core::Result;
 use crate::verbs::files::{Wanted, cat};
 
@@ -18,25 +18,6 @@ pub struct Arguments {
     /// The platform, where the image has several: OS/ARCHITECTURE[/VARIANT]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
-}
-
-/// Passes bytes to standard output; a reader that went away is no error.
-struct Out;
-
-impl std::io::Write for Out {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        match std::io::stdout().lock().write(bytes) {
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(bytes.len()),
-            other => other,
-        }
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        match std::io::stdout().lock().flush() {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error),
-            _ => Ok(()),
-        }
-    }
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {

@@ -1,13 +1,16 @@
 //! Levels 3 and 4: what layers inflate to, and whether that is a tar archive that every runtime unpacks alike.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 
 use super::Checker;
-use super::names::{Names, broken_links, climbs};
+use super::names::{Names, broken_links};
 use crate::core::fsys::{ReadAt as _, Region};
 use crate::core::{Algorithm, Code, Digest, Fact, Finding, Result, Severity};
+use crate::format::tar::Member;
 use crate::oci::{Config, Descriptor, Manifest, digest_mismatch, media_type};
-use crate::read::layer::{Examined, examine, inner_path};
+use crate::read::layer::{Examined, Visit, examine};
+use crate::read::rootfs::{BrokenLink, Builder, Unpacker, inner_path};
 use crate::read::verify;
 use crate::verbs::Context;
 
@@ -163,72 +166,65 @@ impl Checker<'_> {
         }
     }
 
-    /// Looks for the targets of hard links in the layers below. Hardly any layer has such links, so the names of the others are
-    /// not kept but read again.
+    /// Looks for the targets of hard links in the layers below, as a runtime would find them. Hardly any layer has such links, so
+    /// the names of the others are not kept but read again.
     fn links(&mut self, deep: &Deep, outward: &[Option<Links>]) {
-        let links = |layer: &Option<usize>| layer.and_then(|task| outward.get(task)?.as_ref()).filter(|links| !links.is_empty());
-        let mut wanted: BTreeMap<usize, BTreeSet<&[u8]>> = BTreeMap::new();
+        let mut searched: BTreeSet<Vec<usize>> = BTreeSet::new();
         for image in &deep.images {
-            for (position, layer) in image.iter().enumerate() {
-                for below in links(layer).into_iter().flat_map(|_| image.iter().take(position).flatten()) {
-                    wanted.entry(*below).or_default().extend(links(layer).into_iter().flat_map(BTreeMap::keys).map(Vec::as_slice));
-                }
-            }
+            // Where a layer could not be read, nobody knows what the links above it lead to.
+            let known: Vec<usize> = image.iter().map_while(|task| task.filter(|task| links_of(outward, *task).is_some())).collect();
+            let last = known.iter().rposition(|task| links_of(outward, *task).is_some_and(|links| !links.is_empty()));
+            searched.extend(last.and_then(|last| known.get(..=last)).map(<[usize]>::to_vec));
+        }
+        if searched.is_empty() {
+            return;
         }
         let context = self.context;
-        let searched: Vec<(usize, &Task, BTreeSet<&[u8]>)> =
-            wanted.into_iter().filter_map(|(task, targets)| Some((task, deep.tasks.get(task)?, targets))).collect();
-        let place = |(_, task, _): &(usize, &Task, _)| (task.region.length(), task.region.sequence());
-        let results = if searched.is_empty() {
-            Ok(Vec::new())
-        } else {
-            verify::each(&searched, place, context.jobs, context.events, "inflate", |(_, task, targets)| find(task, targets, context))
+        let searched: Vec<Vec<&Task>> =
+            searched.iter().map(|image| image.iter().filter_map(|task| deep.tasks.get(*task)).collect()).collect();
+        let place = |image: &Vec<&Task>| {
+            (image.iter().map(|task| task.region.length()).sum(), image.first().and_then(|task| task.region.sequence()))
         };
+        let results = verify::each(&searched, place, context.jobs, context.events, "inflate", |image| merged(image, context));
         let results = match results.and_then(|results| results.into_iter().collect::<Result<Vec<_>>>()) {
             Ok(results) => results,
             Err(error) => return self.add(error, "blobs"),
         };
-        let found: BTreeMap<usize, BTreeSet<Vec<u8>>> = searched.iter().map(|(task, ..)| *task).zip(results).collect();
-        let mut broken: BTreeMap<usize, Links> = BTreeMap::new();
-        for image in &deep.images {
-            for (position, layer) in image.iter().enumerate() {
-                let (Some(task), Some(links)) = (layer, links(layer)) else { continue };
-                let below = image.get(..position).unwrap_or_default();
-                // Where a layer below could not be read, nobody knows what is in it.
-                if below.iter().any(|below| below.is_none_or(|task| outward.get(task).is_none_or(Option::is_none))) {
-                    continue;
-                }
-                let there =
-                    |target: &Vec<u8>| below.iter().flatten().any(|task| found.get(task).is_some_and(|found| found.contains(target)));
-                let missing = links.iter().filter(|(target, _)| climbs(target) || !there(target));
-                broken.entry(*task).or_default().extend(missing.map(|(target, name)| (target.clone(), name.clone())));
+        let mut broken: BTreeMap<&Digest, Links> = BTreeMap::new();
+        for (image, rootfs) in searched.iter().zip(&results) {
+            for link in rootfs {
+                let Some(task) = image.get(link.layer) else { continue };
+                broken.entry(&task.layer.digest).or_default().entry(inner_path(&link.target)).or_insert_with(|| link.name.clone());
             }
         }
-        for (task, links) in broken {
-            if let (Some(task), Some(finding)) = (deep.tasks.get(task), broken_links(&links)) {
-                self.findings.push(finding.at(&task.layer.digest));
-            }
+        for (layer, links) in broken {
+            self.findings.extend(broken_links(&links).map(|finding| finding.at(layer)));
         }
     }
 }
 
+fn links_of(outward: &[Option<Links>], task: usize) -> Option<&Links> {
+    outward.get(task)?.as_ref()
+}
+
 fn look(task: &Task, members: bool, context: Context<'_>) -> Result<Seen> {
     let mut names = Names::default();
-    let mut visit = |member| names.visit(&member);
-    let visit: Option<crate::read::layer::Visit<'_>> = if members { Some(&mut visit) } else { None };
+    let mut visit = |_: u32, member: &Member, _: &mut dyn Read| {
+        names.visit(member);
+        Ok(())
+    };
+    let visit: Option<Visit<'_>> = if members { Some(&mut visit) } else { None };
     let examined = examine(task.region.clone(), &task.layer, task.algorithm, visit, context.limits, context.events)?;
     Ok(Seen { examined, names })
 }
 
-/// Which of `targets` a layer has.
-fn find(task: &Task, targets: &BTreeSet<&[u8]>, context: Context<'_>) -> Result<BTreeSet<Vec<u8>>> {
-    let mut found = BTreeSet::new();
-    let mut visit = |member: crate::format::tar::Member| {
-        let path = inner_path(&member.name);
-        if targets.contains(path.as_slice()) {
-            found.insert(path);
-        }
-    };
-    examine(task.region.clone(), &task.layer, task.algorithm, Some(&mut visit), context.limits, context.events)?;
-    Ok(found)
+/// The hard links that lead to nothing where these layers are applied.
+fn merged(image: &[&Task], context: Context<'_>) -> Result<Vec<BrokenLink>> {
+    let mut builder = Builder::new(Unpacker::Overlay);
+    for task in image {
+        let mut visit = |_: u32, member: &Member, _: &mut dyn Read| builder.member(member);
+        examine(task.region.clone(), &task.layer, task.algorithm, Some(&mut visit), context.limits, context.events)?;
+        builder.end_layer();
+    }
+    Ok(builder.finish().broken_links().to_vec())
 }
