@@ -14,6 +14,9 @@ pub struct Header {
     pub version: String,
     /// What was asked for.
     pub settings: Settings,
+    /// The beginning of a digest of the rest of the line, by which an edit is found.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub seal: String,
 }
 
 /// What was asked for.
@@ -114,6 +117,9 @@ pub struct Item {
     /// What it was built from, so that somebody can build it again.
     #[serde(default, skip_serializing_if = "Origin::is_empty")]
     pub origin: Origin,
+    /// The beginning of a digest of the rest of the line, by which an edit is found.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub seal: String,
 }
 
 /// One platform of an image.
@@ -254,9 +260,18 @@ pub struct End {
     /// What could not be read, and is not among the items.
     #[serde(default)]
     pub unreadable: Vec<Reason>,
+    /// The beginning of a digest of the rest of the line, by which an edit is found.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub seal: String,
 }
 
 impl End {
+    /// Whether `whole` has as many images of each standing, or more: lines may have been deleted.
+    pub fn is_part_of(&self, whole: &Self) -> bool {
+        let counts = |end: &Self| [end.moves, end.current, end.base, end.refused, end.held];
+        counts(self).into_iter().zip(counts(whole)).all(|(own, all)| own <= all)
+    }
+
     /// Counts an item.
     pub fn count(&mut self, standing: Standing) {
         *match standing {

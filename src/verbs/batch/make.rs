@@ -34,6 +34,7 @@ pub(super) fn item_of(located: &Located, key: &str, output: Option<String>, stat
         reason: None,
         warnings: Vec::new(),
         origin: Origin::default(),
+        seal: String::new(),
     })
 }
 

@@ -67,7 +67,8 @@ impl Pass {
 
     /// As [`Pass::open`], of a file that is open.
     pub(super) fn of(file: File, limits: &Limits, visit: &mut dyn FnMut(&Item) -> Result<()>) -> Result<Self> {
-        let mut header = None;
+        let mut header: Option<Header> = None;
+        let mut counts = End::default();
         let mut end = None;
         let mut entries: Vec<Entry> = Vec::new();
         let mut positions = HashMap::new();
@@ -78,17 +79,18 @@ impl Pass {
         each_line(&file, &mut |line, at, count| {
             hasher.update(line.as_bytes());
             let text = line.trim_end_matches(['\n', '\r']);
-            if header.is_none() {
+            let Some(head) = header.as_ref().map(|header| &header.seal) else {
                 header = Some(document::header(text, limits)?);
                 return Ok(());
-            }
+            };
             if end.is_some() {
                 return Err(invalid("something stands behind the last line of the plan"));
             }
-            match document::read(text, count, limits)? {
-                Line::End(counts) => end = Some(counts),
+            match document::read(text, count, head, limits)? {
+                Line::End(promised) => end = Some(promised),
                 Line::Item(item) => {
                     visit(&item)?;
+                    counts.count(item.status);
                     let key = number(&item.key)?;
                     if positions.insert(key, entries.len()).is_some() {
                         return Err(invalid("the plan has an item twice").at(&item.image));
@@ -126,6 +128,9 @@ impl Pass {
             invalid("the plan is cut off: its last line is missing")
                 .hint("Make the plan again, or copy it again; the last line begins {\"end\":.")
         })?;
+        if !counts.is_part_of(&end) {
+            return Err(invalid("the plan has more items than its last line says"));
+        }
         let awaited = waits.values().flatten().copied().collect();
         let id = hasher.finish().hex().get(..16).unwrap_or_default().to_owned();
         let mut pass = Self { file, header, end, id, entries, positions, waits, awaited, limits: limits.clone() };
@@ -160,7 +165,7 @@ impl Pass {
         self.file.read_exact_at(&mut bytes, entry.at).map_err(|error| Error::io(format!("read {}", shown(self.file.path())), error))?;
         let changed = || Error::new(Code::InputChanged, "the plan was changed while it was carried out").at(shown(self.file.path()));
         let text = String::from_utf8(bytes).map_err(|_| changed())?;
-        match document::read(&text, usize::try_from(entry.number).unwrap_or(0), &self.limits)? {
+        match document::read(&text, usize::try_from(entry.number).unwrap_or(0), &self.header.seal, &self.limits)? {
             Line::Item(item) if number(&item.key)? == entry.key => Ok(*item),
             _ => Err(changed()),
         }

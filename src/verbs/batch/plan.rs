@@ -190,9 +190,13 @@ pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str)
     planner.name_bases(&mut decided)?;
     context.events.end();
 
-    let header =
-        Header { schema: document::SCHEMA.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), settings: request.settings() };
-    write(&document::line(&header)?)?;
+    let mut header = Header {
+        schema: document::SCHEMA.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        settings: request.settings(),
+        seal: String::new(),
+    };
+    write(&document::first(&mut header)?)?;
     let mut order: Vec<(usize, usize)> = levels.iter().map(|level| level.unwrap_or(0)).zip(0..count).collect();
     order.sort_unstable();
     let mut report = PlanReport::default();
@@ -201,14 +205,14 @@ pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str)
         if let Some(Decision::Ready(ready)) = decided.get(number) {
             end.count(ready.standing);
             report.count(ready.standing, ready.code);
-            write(lines.text(&ready.line)?)?;
+            write(&document::sealed(lines.text(&ready.line)?, &header.seal)?)?;
         }
     }
     let unread = bases.catalogue_findings().iter().chain(&survey.unreadable);
     report.findings.extend(unread.cloned());
     end.unreadable = report.findings.iter().map(Reason::of).collect();
     report.not_chosen = survey.not_chosen;
-    write(&document::line(&document::Last { end })?)?;
+    write(&document::last(document::Last { end }, &header.seal)?)?;
     Ok(report)
 }
 

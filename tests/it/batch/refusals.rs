@@ -1,5 +1,6 @@
 //! What is refused, with which code, and that nothing is lost by it.
 
+use airbase::plan::batch::{Item, document};
 use serde_json::{Value, json};
 
 use super::{World, apply, item, items, lines, plan, seen};
@@ -27,6 +28,7 @@ fn a_plan_that_names_another_result_is_refused_for_that_image_alone() {
     let environment = world(3);
     let mut edited = lines(&plan(&environment, &PLAN));
     edited[1]["result"]["digest"] = json!(format!("sha256:{}", "0".repeat(64)));
+    reseal(&mut edited);
     write(&environment, &edited);
     let (status, report) = apply(&environment, "out", &[]);
     assert_eq!((status, &report["moved"], &report["failed"]), (4, &2.into(), &1.into()), "{report:#}");
@@ -36,6 +38,60 @@ fn a_plan_that_names_another_result_is_refused_for_that_image_alone() {
     seen(&environment, "out").whole();
 }
 
+/// Makes the seals of items right again, as somebody does who wants to deceive.
+fn reseal(lines: &mut [Value]) {
+    let head = lines[0]["seal"].as_str().unwrap().to_owned();
+    for line in lines.iter_mut().filter(|line| line.get("key").is_some()) {
+        let mut item: Item = serde_json::from_value(line.clone()).unwrap();
+        item.seal = String::new();
+        *line = serde_json::from_str(&document::sealed(&document::line(&item).unwrap(), &head).unwrap()).unwrap();
+    }
+}
+
+/// Whatever `apply` goes by is in the plan, so whatever is edited by hand is found, in any line.
+#[test]
+fn every_edit_is_found() {
+    let environment = world(2);
+    let original = lines(&plan(&environment, &PLAN));
+    let last = original.len() - 1;
+    let edits: [(usize, &str, Value); 14] = [
+        (0, "/version", json!("0.0.9")),
+        (0, "/settings/prefer", json!(["Env=base"])),
+        (0, "/settings/allowDowngrade", json!(true)),
+        (1, "/status", json!("current")),
+        (1, "/source", json!("bases")),
+        (1, "/level", json!(7)),
+        (1, "/layers/0/size", json!(1)),
+        (1, "/layers", json!([])),
+        (1, "/warnings", json!(["base.older"])),
+        (1, "/platforms/0/old", json!(null)),
+        (1, "/platforms/0/new/name", json!("site/other:1")),
+        (1, "/result/size", json!(1)),
+        (1, "/seal", json!("")),
+        (last, "/end/move", json!(1)),
+    ];
+    for (line, pointer, value) in edits {
+        let mut edited = original.clone();
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        let parent = edited[line].pointer_mut(parent).unwrap();
+        if value.is_null() {
+            drop(parent.as_object_mut().unwrap().remove(name));
+        } else {
+            parent[name] = value;
+        }
+        write(&environment, &edited);
+        environment.refused(&APPLY, "batch.plan_invalid", 3);
+        assert!(!environment.join("out").exists(), "{pointer}");
+    }
+    // A line of another plan is none of this one.
+    let other = lines(&environment.ok(&["batch", "plan", "apps", "--bases", "bases", "old", "--allow-downgrade"]).out);
+    write(&environment, &[original[0].clone(), other[1].clone(), original[last].clone()]);
+    environment.refused(&APPLY, "batch.plan_invalid", 3);
+    // The same plan in other words.
+    write(&environment, &original);
+    assert_eq!(apply(&environment, "out", &[]).0, 0);
+}
+
 /// A plan says how large the layers are, so that a disk that is too small for them is told before anything is written.
 #[test]
 fn what_cannot_fit_is_not_begun() {
@@ -43,6 +99,7 @@ fn what_cannot_fit_is_not_begun() {
     let mut edited = lines(&plan(&environment, &PLAN));
     // Four exabytes.
     edited[1]["layers"][0]["size"] = json!(4_000_000_000_000_000_000_u64);
+    reseal(&mut edited);
     write(&environment, &edited);
     for more in [&[][..], &["--as", "archives"]] {
         let outcome = environment.refused(&[&APPLY, more].concat(), "io.space", 6);
@@ -67,6 +124,9 @@ fn a_plan_that_names_another_input_is_no_plan() {
     for (pointer, value) in [("seam", json!(0)), ("baseName", json!("site/other:1"))] {
         let mut edited = original.clone();
         edited[1]["platforms"][0][pointer] = value;
+        write(&environment, &edited);
+        environment.refused(&APPLY, "batch.plan_invalid", 3);
+        reseal(&mut edited);
         write(&environment, &edited);
         let (status, report) = apply(&environment, "out", &[]);
         assert_eq!((status, &report["failed"]), (4, &1.into()), "{report:#}");
