@@ -508,6 +508,9 @@ codes! {
     CollectionNameKept, "collection.name_kept", Precondition, Warning,
         "A member was copied, and its name was not set, because in the output that name stands for another image.",
         "Name the member by its digest, or move the name with `airbase tag`.";
+    CopyLeftOut, "copy.left_out", Precondition, Warning,
+        "`copy --all` copies images with what refers to them. This entry is neither, or it cannot be read, so it stayed behind.",
+        "Copy it by its name or its digest: `airbase copy PATH:NAME OUT`.";
 
     // Registries.
     PrepareName, "prepare.name", Precondition, Warning,

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::Source;
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
+use crate::format::json::Document;
 use crate::oci::{Config, Descriptor, Index, Manifest, Verified};
 
 /// What hangs below some descriptors: enough to copy it.
@@ -15,7 +16,25 @@ pub struct Walk {
     pub blobs: Vec<Descriptor>,
     /// Blobs with addresses to get them from elsewhere that are not in the source.
     pub external: Vec<Descriptor>,
+    /// Documents of unknown types.
+    pub opaque: Vec<Opaque>,
 }
+
+/// A document of an unknown type. What it visibly names goes along, because it may be its content.
+#[derive(Debug)]
+pub struct Opaque {
+    /// The document.
+    pub descriptor: Descriptor,
+    /// What it names that is here.
+    pub named: Vec<Digest>,
+    /// What it names that is not.
+    pub missing: Vec<Digest>,
+    /// Whether it is too large to be looked into.
+    pub closed: bool,
+}
+
+/// Most descriptors that are taken from a document of an unknown type.
+const VISIBLE: usize = 10_000;
 
 /// Walks from `root` through indexes and manifests. Attestations inside an index belong to it and are walked too; referrers
 /// name their subject and are not named by it, so they are not.
@@ -84,8 +103,52 @@ pub fn walk<S: std::hash::BuildHasher>(
             }
             into.documents.push((*descriptor, blob));
         } else {
-            into.blobs.push(*descriptor);
+            let mut opaque = Opaque { descriptor: *descriptor, named: Vec::new(), missing: Vec::new(), closed: false };
+            for named in visible(source, &mut opaque, limits)? {
+                if source.container().blob(&named.digest)?.is_none() {
+                    opaque.missing.push(named.digest);
+                    continue;
+                }
+                opaque.named.push(named.digest.clone());
+                if named.is_index() || named.is_manifest() {
+                    steps.push(Step::Enter(Box::new(named), depth + 1));
+                } else if seen.insert(named.digest.clone()) {
+                    into.blobs.push(named);
+                }
+            }
+            into.blobs.push(opaque.descriptor.clone());
+            into.opaque.push(opaque);
         }
     }
     Ok(())
+}
+
+/// The descriptors that stand in a document of an unknown type: objects with `mediaType`, `digest` and `size`. Its `subject` is
+/// something else's, and is not its content.
+///
+/// # Errors
+/// `graph.too_many`, and what a document is refused for that is not what its digest says.
+fn visible(source: &Source, opaque: &mut Opaque, limits: &Limits) -> Result<Vec<Descriptor>> {
+    if opaque.descriptor.size > limits.document_bytes {
+        opaque.closed = true;
+        return Ok(Vec::new());
+    }
+    let blob = source.document(&opaque.descriptor, limits)?;
+    // What is no JSON names nothing visibly.
+    let Ok(document) = Document::parse(blob.bytes(), limits) else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    let mut waiting = vec![document.root()];
+    while let Some(node) = waiting.pop() {
+        if ["mediaType", "digest", "size"].iter().all(|field| node.get(field).is_some()) {
+            found.extend(Descriptor::parse(node, limits).ok());
+        }
+        if found.len() > VISIBLE {
+            return Err(Error::new(Code::GraphTooMany, "a document of an unknown type names too many blobs")
+                .at(&opaque.descriptor.digest)
+                .expected(Fact::new(format!("at most {VISIBLE}"), "the limits")));
+        }
+        waiting.extend(node.items());
+        waiting.extend(node.members().filter(|(name, _)| name != "subject").map(|(_, value)| value));
+    }
+    Ok(found)
 }

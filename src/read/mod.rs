@@ -27,7 +27,8 @@ mod stream;
 pub mod verify;
 
 pub use catalogue::{Catalogue, CatalogueEntry, ChainId};
-pub use graph::{Walk, walk};
+pub use discover::{Discovered, Found, Passed, discover, discover_among, find, nothing};
+pub use graph::{Opaque, Walk, walk};
 pub use image::{Child, Image, ImageIndex, Tree, load};
 pub use overlay::Overlay;
 pub use reference::{Reference, Transport};

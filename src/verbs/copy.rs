@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use super::Context;
 use super::output::{Cargo, Form, Output, check_name, write};
 use super::referrers::{Carry, Subject, carry};
-use crate::core::{Code, Digest, Error, Fact, Finding, Result, text};
+use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity, text};
 use crate::oci::{Descriptor, Index, Platform, collection};
 use crate::read::referrers::{Lookup, Scope, marked};
-use crate::read::{Located, Reference, Source, Walk, collections, load, locate, locate_all, open_reference, walk};
+use crate::read::{Located, Opaque, Reference, Source, Walk, collections, is_referrer_tag, load, locate, locate_all, open_reference, walk};
 use crate::report::copy::{Copied, CopyReport};
 use crate::report::rebase::{OutputReport, WrittenReport};
 
@@ -90,6 +90,11 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
     findings.extend(found.external.iter().map(|layer| {
         Finding::new(Code::BlobExternal, "a layer that is kept elsewhere was not there and was not copied").at(&layer.digest)
     }));
+    if request.all && reference.name.is_none() && reference.digest.is_none() {
+        findings.extend(left_out(&source, &seen, &referrers));
+        findings.extend(source.index.findings.iter().cloned().map(|finding| finding.at(source.shown())));
+    }
+    findings.extend(found.opaque.iter().map(not_understood));
     findings.extend(source.container().findings());
     findings.extend(committed.findings.iter().cloned());
     Ok(CopyReport {
@@ -99,6 +104,33 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
         written: WrittenReport::of(&committed, found.blobs.len(), 0),
         findings,
     })
+}
+
+/// The entries of the source that `--all` does not mean. Lists of referrers are made anew.
+fn left_out(source: &Source, seen: &HashSet<Digest>, referrers: &[Digest]) -> Vec<Finding> {
+    let carried: HashSet<&Digest> = referrers.iter().collect();
+    let is_left = |entry: &&Descriptor| {
+        let is_list = entry.lists_referrers_of().is_some() || entry.name().is_some_and(is_referrer_tag);
+        !is_list && !seen.contains(&entry.digest) && !carried.contains(&entry.digest)
+    };
+    let finding = |entry: &Descriptor| {
+        Finding::new(Code::CopyLeftOut, "an entry is no image and was not copied")
+            .at(entry.name().map_or_else(|| entry.digest.to_string(), text::escape))
+            .found(Fact::new(&entry.media_type, "index.json"))
+    };
+    source.index.manifests.iter().filter(is_left).map(finding).collect()
+}
+
+/// What went along of a document of an unknown type, and what may be missing.
+fn not_understood(opaque: &Opaque) -> Finding {
+    let is_whole = opaque.missing.is_empty() && !opaque.closed;
+    let finding = Finding::new(Code::DocMediaTypeUnknown, "copied, not understood")
+        .severity(if is_whole { Severity::Note } else { Severity::Warning })
+        .at(&opaque.descriptor.digest)
+        .found(Fact::new(&opaque.descriptor.media_type, "the descriptor"));
+    let finding = opaque.named.iter().fold(finding, |finding, digest| finding.detail(format!("with {digest}")));
+    let finding = opaque.missing.iter().fold(finding, |finding, digest| finding.detail(format!("without {digest}, which is not here")));
+    if opaque.closed { finding.detail("it is too large to be looked into; what it names did not go along") } else { finding }
 }
 
 /// A name can lead to one image. Of two that claim it, one would lose it without a word.

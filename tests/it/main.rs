@@ -45,3 +45,5 @@ mod referrers;
 mod shapes;
 mod support;
 mod writing;
+mod unknown;
+mod views;
