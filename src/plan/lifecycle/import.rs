@@ -7,9 +7,11 @@
 //! Of endoflife.date only the end of life is taken. What it calls active support ends long before security fixes do, and a gate
 //! on our end of support would stop images that are cared for.
 
+use std::collections::HashMap;
+
 use super::change::Change;
-use super::field::{Field, Status, Value};
-use super::time::{self, When};
+use super::field::{self, Field, Status, Value};
+use super::time::{self, Moment, When};
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::json::{Document, Kind, Node};
 
@@ -109,6 +111,7 @@ pub fn import(bytes: &[u8], product: Option<&str>, limits: &Limits) -> Result<Im
 impl Import {
     fn microsoft(&mut self, root: Node<'_>, digests: Node<'_>) -> Result<()> {
         let common = root.get("EolDate").and_then(Node::as_str);
+        let mut seen = HashMap::new();
         for (number, item) in digests.expect(Kind::Array, "EolDigests")?.items().enumerate() {
             let place = format!("EolDigests[{number}]");
             let Some(text) = item.get("Digest").and_then(Node::as_str) else {
@@ -126,12 +129,35 @@ impl Import {
                 continue;
             };
             match end_of_life(&date) {
-                Ok(Some(change)) => self.by_digest.push((digest, change)),
+                Ok(Some(change)) => self.keep(&mut seen, digest, change, place),
                 Ok(None) => {}
                 Err(error) => self.findings.push(error.into_finding().at(place)),
             }
         }
         Ok(())
+    }
+
+    /// Notes what one entry asks for. Of two dates for one digest the earlier holds: whoever is told too early can ask.
+    fn keep(&mut self, seen: &mut HashMap<Digest, usize>, digest: Digest, change: Change, place: String) {
+        let Some((_, known)) = seen.get(&digest).and_then(|position| self.by_digest.get_mut(*position)) else {
+            seen.insert(digest.clone(), self.by_digest.len());
+            return self.by_digest.push((digest, change));
+        };
+        if *known == change {
+            return;
+        }
+        let is_earlier = ends(&change) < ends(known);
+        let (held, other) = if is_earlier { (change, std::mem::take(known)) } else { (std::mem::take(known), change) };
+        let word = |change: &Change| change.set.values().next().map(ToString::to_string).unwrap_or_default();
+        let finding =
+            Finding::new(Code::LifecycleContradiction, "the list gives one digest two ends of life, and the earlier one is taken");
+        self.findings.push(
+            finding
+                .at(format!("{place}: {digest}"))
+                .expected(Fact::new(word(&held), "the earlier entry"))
+                .found(Fact::new(word(&other), "the other entry")),
+        );
+        *known = held;
     }
 
     /// A product of API v1.
@@ -168,6 +194,14 @@ impl Import {
     }
 }
 
+/// When a wish says that the life of an image ends; one that has ended on a day that nobody names ended before all others.
+fn ends(change: &Change) -> Option<Moment> {
+    match field::when(&change.set, Field::EndOfLife) {
+        Some(When::At(moment)) => Some(moment),
+        _ => None,
+    }
+}
+
 /// The wish for an image whose life ends at `text`. A truth value that says that it has not ended says it of the day of the
 /// list, and is no statement for later.
 fn end_of_life(text: &str) -> Result<Option<Change>> {
@@ -194,7 +228,7 @@ mod tests {
         import(text.as_bytes(), product, &Limits::STANDARD).unwrap()
     }
 
-    fn ends(change: Option<&Change>) -> Option<String> {
+    fn shown(change: Option<&Change>) -> Option<String> {
         change.and_then(|change| change.set.values().next()).map(ToString::to_string)
     }
 
@@ -206,10 +240,19 @@ mod tests {
                {{"Digest":"8.0"}},{{"Tag":"x"}},{{"Digest":"{ONE}","EolDate":"soon"}}]}}"#
         );
         let list = read(&text, None);
-        let found: Vec<_> = list.by_digest.iter().map(|(digest, change)| (digest.to_string(), ends(Some(change)).unwrap())).collect();
+        let found: Vec<_> = list.by_digest.iter().map(|(digest, change)| (digest.to_string(), shown(Some(change)).unwrap())).collect();
         assert_eq!(found, [(ONE.to_owned(), "2024-11-12T00:00:00Z".to_owned()), (TWO.to_owned(), "2025-01-01T00:00:00Z".to_owned())]);
         let codes: Vec<_> = list.findings.iter().map(|finding| finding.code).collect();
         assert_eq!(codes, [Code::LifecycleUnreadable, Code::LifecycleUnreadable, Code::LifecycleDate]);
+        let twice = read(
+            &format!(
+                r#"{{"EolDate":"2025-01-01","EolDigests":[{{"Digest":"{ONE}"}},{{"Digest":"{ONE}","EolDate":"2024-01-01"}},{{"Digest":"{ONE}","EolDate":"2026-01-01"}},{{"Digest":"{ONE}","EolDate":"2024-01-01"}}]}}"#
+            ),
+            None,
+        );
+        assert_eq!(twice.by_digest.iter().map(|(_, change)| shown(Some(change)).unwrap()).collect::<Vec<_>>(), ["2024-01-01T00:00:00Z"]);
+        let codes: Vec<_> = twice.findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, [Code::LifecycleContradiction, Code::LifecycleContradiction]);
         let undated = read(&format!(r#"{{"EolDigests":[{{"Digest":"{ONE}"}}]}}"#), None);
         assert_eq!((undated.by_digest.len(), undated.findings.len()), (0, 1));
     }
@@ -226,7 +269,7 @@ mod tests {
         let older =
             r#"[{"cycle":"13","codename":"Trixie","eol":"2028-08-09","lts":false},{"cycle":"3.1","eol":true},{"cycle":14,"eol":false}]"#;
         let list = read(v1, None);
-        let found: Vec<_> = list.products[0].cycles.iter().map(|cycle| (cycle.name.as_str(), ends(cycle.change.as_ref()))).collect();
+        let found: Vec<_> = list.products[0].cycles.iter().map(|cycle| (cycle.name.as_str(), shown(cycle.change.as_ref()))).collect();
         let date = |text: &str| Some(text.to_owned());
         assert_eq!(
             found,
@@ -234,7 +277,7 @@ mod tests {
         );
         assert_eq!(read(one, None).products[0].cycles[0].change, list.products[0].cycles[0].change);
         let found: Vec<_> =
-            read(older, Some("debian")).products[0].cycles.iter().map(|cycle| (cycle.name.clone(), ends(cycle.change.as_ref()))).collect();
+            read(older, Some("debian")).products[0].cycles.iter().map(|cycle| (cycle.name.clone(), shown(cycle.change.as_ref()))).collect();
         assert_eq!(
             found,
             [("13".to_owned(), date("2028-08-09T00:00:00Z")), ("3.1".to_owned(), date("end-of-life")), ("14".to_owned(), None)]

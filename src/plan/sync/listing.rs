@@ -24,6 +24,8 @@ use crate::format::json::{Document, Kind, Node};
 pub struct Told {
     /// What each name or `REPOSITORY@DIGEST` stands for; nothing, where it was asked for and is not there.
     pub by_reference: BTreeMap<String, BTreeSet<Digest>>,
+    /// The names of which some line says that they are not there.
+    pub missing: BTreeSet<String>,
     /// The digests that are in each repository.
     pub by_repository: BTreeMap<String, BTreeSet<Digest>>,
 }
@@ -66,7 +68,8 @@ impl Told {
             (Some(tag), None) => format!("{}:{tag}", named.repository),
             (None, None) => return,
         };
-        self.by_reference.entry(reference).or_default();
+        self.by_reference.entry(reference.clone()).or_default();
+        self.missing.insert(reference);
     }
 }
 

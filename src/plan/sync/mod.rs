@@ -96,4 +96,6 @@ pub fn verify(promises: &[Promise], told: &Told) -> Vec<(Standing, Vec<Digest>)>
             }
         })
         .collect()
+                // Whatever another line says: who asked last is not known.
+                _ if told.missing.contains(&promise.reference) => (Standing::Missing, known.into_iter().flatten().cloned().collect()),
 }

@@ -121,7 +121,6 @@ struct Wanted<'l> {
 
 impl<'l> Wanted<'l> {
     fn new(list: &'l List) -> Self {
-        // Of several entries for one digest the last counts, as in the tool that reads these lists.
         Self { digests: list.by_digest.iter().map(|(digest, change)| (digest.clone(), change)).collect(), list }
     }
 
