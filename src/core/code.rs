@@ -237,6 +237,9 @@ codes! {
     LayerCompression, "layer.compression_mismatch", Corrupt, Damage,
         "The bytes of a layer are not compressed as its media type says.",
         "Make the image again with another tool.";
+    ImageSparse, "image.sparse", Precondition, Damage,
+        "An index lists more platforms than are here. Docker with the containerd store and `ctr image export --platform` write such archives: the whole index, and the blobs of one platform.",
+        "Get the other platforms from where the image came from, or run fsck with --allow-sparse if one is all that is wanted.";
     LayerTooLarge, "layer.too_large", Corrupt, Refusal,
         "A layer inflates to more bytes than the limit.",
         "If you trust it, raise the limit with --max-layer-bytes.";

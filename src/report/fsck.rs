@@ -53,7 +53,10 @@ impl Report for FsckReport {
         for source in &self.sources {
             let bad = source.findings.iter().filter(|finding| finding.severity >= Severity::Damage).count();
             // "Clean" is said only where everything was looked at.
-            let sparse = source.findings.iter().any(|finding| finding.code == Code::BlobMissing);
+            let is_sparse = |finding: &Finding| matches!(finding.code, Code::BlobMissing | Code::ImageSparse);
+            let sparse = source.findings.iter().any(is_sparse);
+            let is_damage = |finding: &Finding| finding.severity >= Severity::Damage && finding.code != Code::ImageSparse;
+            let only_sparse = !source.findings.iter().any(is_damage);
             let word = match (bad, self.level, sparse) {
                 (0, 2.., false) => page.toned(Tone::Good, "clean"),
                 (0, 2.., true) => page.toned(Tone::Caution, "clean but sparse"),

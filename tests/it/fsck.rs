@@ -347,3 +347,25 @@ fn the_answer_does_not_depend_on_the_number_of_threads() {
     assert_eq!(answers[0], answers[1]);
     assert_eq!(answers[0], answers[2]);
 }
+
+/// Docker with the containerd store and `ctr image export --platform` write the whole index and the blobs of one platform.
+#[test]
+fn an_index_of_which_one_platform_is_here_is_told_once() {
+    let environment = Environment::new();
+    let images: Vec<Image> =
+        (0..8).map(|number| Image::of(&[&layer(&[&format!("a={number}")])]).platform(&format!("arch{number}"))).collect();
+    let mut layout = Layout::new().index("app:1", &images.iter().collect::<Vec<_>>(), json!({}));
+    for image in &images[1..] {
+        layout.blobs.remove(&image.digest());
+        layout.blobs.remove(&crate::support::image::digest(&image.config_bytes()));
+        layout.blobs.remove(&image.layers[0].digest());
+    }
+    layout.write_archive(&environment.join("app.tar"));
+    let (status, report) = environment.json(&["fsck", "app.tar"]);
+    let findings = report["sources"][0]["findings"].as_array().unwrap();
+    assert_eq!((status, findings.len(), &findings[0]["code"]), (1, 1, &json!("image.sparse")), "{report:#}");
+    assert_eq!((&findings[0]["message"], findings[0]["details"].as_array().unwrap().len()), (&json!("1 of 8 platforms is here"), 7));
+    let shown = environment.run(&["fsck", "app.tar"]);
+    assert!(shown.out.contains("incomplete app.tar") && !shown.out.contains("damaged"), "{}", shown.out);
+    environment.ok(&["fsck", "app.tar", "--allow-sparse"]);
+}

@@ -16,7 +16,7 @@ use deep::Deep;
 use super::Context;
 use crate::core::fsys::{ReadAt, Region, shown};
 use crate::core::limits::CHUNK_BYTES;
-use crate::core::{Code, Digest, Error, Fact, Finding, Hasher, Result, Severity};
+use crate::core::{Code, Digest, Error, Fact, Finding, Hasher, Result, Severity, text};
 use crate::format::json::{Document, Node};
 use crate::oci::{Config, Descriptor, Index, Manifest, RootIndex, Verified, digest_mismatch, media_type, size_mismatch};
 use crate::read::{Container, Source, SourceKind, Stored, verify};
@@ -273,6 +273,28 @@ impl Checker<'_> {
 
     fn document(&mut self, descriptor: &Descriptor, region: &Region) -> Result<Verified> {
         let most = self.context.limits.document_bytes;
+    /// The children of an index that are to be looked at. Where some platforms are here and the manifests of others are not, that is
+    /// one finding; where none is, each that is missing is one.
+    fn present(&mut self, children: Vec<Descriptor>, place: &str) -> Vec<Descriptor> {
+        let is_gone = |child: &Descriptor| {
+            child.is_manifest() && child.data.is_none() && child.urls.is_empty() && matches!(self.container.blob(&child.digest), Ok(None))
+        };
+        let (gone, here): (Vec<Descriptor>, Vec<Descriptor>) = children.into_iter().partition(is_gone);
+        let platforms = |list: &[Descriptor]| list.iter().filter(|child| !child.is_attestation()).count();
+        let (found, all) = (platforms(&here), platforms(&here) + platforms(&gone));
+        if found == 0 || gone.is_empty() {
+            return here.into_iter().chain(gone).collect();
+        }
+        let severity = if self.allow_sparse { Severity::Note } else { Severity::Damage };
+        let verb = if found == 1 { "is" } else { "are" };
+        let finding = Finding::new(Code::ImageSparse, format!("{found} of {} {verb} here", text::count(all, "platform")));
+        let name =
+            |child: &Descriptor| child.platform.as_ref().map_or_else(|| child.media_type.to_string(), |platform| platform.to_string());
+        let finding = gone.iter().fold(finding, |finding, child| finding.detail(format!("{} is not here: {}", name(child), child.digest)));
+        self.findings.push(finding.at(place).severity(severity));
+        here
+    }
+
         if descriptor.size > most {
             return Err(Error::new(Code::DocTooLarge, "a document is too large")
                 .expected(Fact::new(format!("at most {most} bytes"), "the limits"))
@@ -294,7 +316,8 @@ impl Checker<'_> {
                 Ok(index) => {
                     self.findings.extend(index.findings.iter().cloned().map(|finding| finding.at(&place)));
                     self.subject(index.subject.as_ref(), &place);
-                    queue.extend(index.manifests.into_iter().map(|child| (child, depth + 1)));
+                    let children = self.present(index.manifests, &place);
+                    queue.extend(children.into_iter().map(|child| (child, depth + 1)));
                 }
             }
             return;
