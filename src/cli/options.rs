@@ -123,6 +123,14 @@ impl From<Verify> for crate::verbs::Verify {
     }
 }
 
+/// What an answer about nothing is.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Emptiness {
+    /// End with 0 where no image was looked at; without it, that is 4
+    #[arg(long)]
+    pub allow_empty: bool,
+}
+
 /// Where a changed image goes.
 #[derive(Debug, Clone, Args)]
 pub struct Destination {

@@ -82,6 +82,7 @@ impl Terminal {
             limits: &self.limits,
             events: &self.meter,
             jobs: self.global.jobs.map_or(available, std::num::NonZeroUsize::get),
+            allow_empty: false,
             lock_timeout: self.global.lock_timeout(),
             faults: &NO_FAULTS,
         }

@@ -60,6 +60,21 @@ impl ExitClass {
             Self::Terminated => 143,
         }
     }
+
+    /// The worse of two ends, which is that of all: 70 > 7 > 6 > 5 > 3 > 4 > 1.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        let rank = |class: Self| match class {
+            Self::Bug => 7,
+            Self::IoAfterPublication => 6,
+            Self::Io => 5,
+            Self::Busy => 4,
+            Self::Corrupt => 3,
+            Self::Precondition => 2,
+            _ => 1,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
 }
 
 macro_rules! codes {
@@ -131,6 +146,9 @@ codes! {
     PathNotRegular, "path.not_regular", Corrupt, Refusal,
         "A file of the layout is a FIFO, socket, device or directory where a regular file belongs.",
         "Copy the layout again from where it came from, and ask how this came to be.";
+    PathNothing, "path.nothing", Precondition, Refusal,
+        "No image was looked at: the folder is empty, holds other things than images, or its layouts list none. An answer about nothing would look like a good one.",
+        "Check the path, and whether what should be there is mounted. Where nothing is expected, give --allow-empty.";
     PathWritableByOthers, "path.writable_by_others", Corrupt, Warning,
         "A blob can be changed by other users after it was verified.",
         "Remove the write permission for others: `chmod -R o-w DIR`.";
@@ -219,6 +237,9 @@ codes! {
     ImagePlatformMismatch, "image.platform_mismatch", Precondition, Damage,
         "The index and the config give the image different platforms, so it is unknown which base it needs.",
         "Say which one is right with --trust-platform descriptor or --trust-platform config.";
+    ImageSparse, "image.sparse", Precondition, Damage,
+        "An index lists more platforms than are here. Docker with the containerd store and `ctr image export --platform` write such archives: the whole index, and the blobs of one platform.",
+        "Get the other platforms from where the image came from, or run fsck with --allow-sparse if one is all that is wanted.";
     ImageLayerCount, "image.layer_count", Precondition, Warning,
         "The image has more layers than runtimes accept (127), or more than the limit.",
         "Build the image with fewer layers.";
@@ -237,9 +258,6 @@ codes! {
     LayerCompression, "layer.compression_mismatch", Corrupt, Damage,
         "The bytes of a layer are not compressed as its media type says.",
         "Make the image again with another tool.";
-    ImageSparse, "image.sparse", Precondition, Damage,
-        "An index lists more platforms than are here. Docker with the containerd store and `ctr image export --platform` write such archives: the whole index, and the blobs of one platform.",
-        "Get the other platforms from where the image came from, or run fsck with --allow-sparse if one is all that is wanted.";
     LayerTooLarge, "layer.too_large", Corrupt, Refusal,
         "A layer inflates to more bytes than the limit.",
         "If you trust it, raise the limit with --max-layer-bytes.";
@@ -490,6 +508,9 @@ codes! {
     ReferrerChildEntry, "referrer.child_entry", Precondition, Warning,
         "A platform of an image has referrers and no entry of its own in index.json. oras cannot be asked for them by digest, and zot may delete them.",
         "`airbase doctor PATH --fix` adds the entry.";
+    CopyLeftOut, "copy.left_out", Precondition, Warning,
+        "`copy --all` copies images with what refers to them. This entry is neither, or it cannot be read, so it stayed behind.",
+        "Copy it by its name or its digest: `airbase copy PATH:NAME OUT`.";
     ReferrerLeft, "referrer.left_out", Precondition, Note,
         "A referrer was not copied, because the output has no place for it.",
         "Copy the image into a layout or an oci-archive to take it along.";
@@ -511,9 +532,6 @@ codes! {
     CollectionNameKept, "collection.name_kept", Precondition, Warning,
         "A member was copied, and its name was not set, because in the output that name stands for another image.",
         "Name the member by its digest, or move the name with `airbase tag`.";
-    CopyLeftOut, "copy.left_out", Precondition, Warning,
-        "`copy --all` copies images with what refers to them. This entry is neither, or it cannot be read, so it stayed behind.",
-        "Copy it by its name or its digest: `airbase copy PATH:NAME OUT`.";
 
     // Registries.
     PrepareName, "prepare.name", Precondition, Warning,
@@ -531,6 +549,9 @@ codes! {
     SyncPlan, "sync.plan", Usage, Refusal,
         "The file is no plan of `airbase prepare`.",
         "Save one: `airbase prepare PATH --registry R --format json > plan.json`.";
+    SyncShort, "sync.short_plan", Precondition, Damage,
+        "`airbase prepare` had findings when it made the plan: something that was to be pushed may not be in it, so a registry that has all of the plan may lack it.",
+        "Settle what `airbase prepare` said, and make the plan again.";
     SyncListing, "sync.listing", Usage, Refusal,
         "A listing cannot be understood, or it names no digests, or it does not say of which repository it is.",
         "Write lines `DIGEST NAME`, with - for the digest of what is not there. A listing that does not say its name is given as NAME=FILE.";

@@ -1,5 +1,6 @@
 //! Formats: bytes in, values out. No paths, no files; imports `core` only.
 
+pub mod codec;
 pub mod gzip;
 pub mod json;
 pub mod tar;

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+pub use crate::format::codec::Compression;
+
 /// An OCI image index.
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// An OCI image manifest.
@@ -65,33 +67,6 @@ pub fn is_image_config(media_type: &str) -> bool {
 /// Whether `media_type` belongs to Docker's family.
 pub fn is_docker(media_type: &str) -> bool {
     media_type.starts_with("application/vnd.docker.")
-}
-
-/// How the content of a layer is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// gzip.
-    Gzip,
-    /// zstd.
-    Zstd,
-}
-
-impl Compression {
-    /// How many bytes tell how something is compressed.
-    pub const TELLING_BYTES: usize = 4;
-
-    /// How something is compressed, by its first bytes (RFC 1952, section 2.3.1; RFC 8878, section 3.1).
-    pub fn by_first_bytes(start: &[u8]) -> Self {
-        match start {
-            [0x1f, 0x8b, ..] => Self::Gzip,
-            // A zstd stream may begin with a skippable frame.
-            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
-            _ => Self::None,
-        }
-    }
 }
 
 /// What a layer's media type says: the OCI spelling of it, and its compression. `None` if it is no filesystem layer.

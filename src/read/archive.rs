@@ -4,15 +4,16 @@
 //! The archive is read in place: a blob is a region of the archive file (see `members`), and the order of members does not
 //! matter.
 //!
-//! An archive with both views is read as a layout, after the two were compared: a scanner that reads one and a runtime that
-//! reads the other must not see two images.
+//! An archive with both views is read as a layout, after the two were compared (see `views`): a scanner that reads one and a
+//! runtime that reads the other must not see two images.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::directory::check_marker;
 use super::members::Members;
-use super::{Container, SourceKind, Stored, docker};
+use super::views::reconcile;
+use super::{Container, SourceKind, Stored, View, docker};
 use crate::core::fsys::{File, Region};
 use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result};
 
@@ -27,14 +28,21 @@ pub(super) struct Archive {
 }
 
 impl Archive {
-    pub(super) fn open(file: File, limits: &Limits) -> Result<Self> {
+    pub(super) fn open(file: File, view: View, limits: &Limits) -> Result<Self> {
         let mut findings = Vec::new();
         let members = Members::read(&Arc::new(file), limits, &mut findings)?;
-        // Some writers leave oci-layout out (ocipkg does), and nothing is ambiguous without it.
-        if members.has("index.json") && (members.has("oci-layout") || !members.has("manifest.json")) {
-            return Self::layout(&members, findings, limits);
+        let (is_layout, is_docker) = (members.has("index.json"), members.has("manifest.json"));
+        if is_layout && (view != View::Docker || !is_docker) {
+            let mut archive = Self::layout(&members, findings, limits)?;
+            if is_docker && view == View::Whole {
+                let mut made = reconcile(&members, &archive, limits)?;
+                archive.blobs.extend(std::mem::take(&mut made.blobs));
+                archive.findings.append(&mut made.findings);
+                archive.index = made.behind(&archive.index, limits)?.unwrap_or(archive.index);
+            }
+            return Ok(archive);
         }
-        if members.has("manifest.json") {
+        if is_docker {
             let view = docker::view(&members, limits)?;
             findings.extend(view.findings);
             return Ok(Self { index: view.index, blobs: view.blobs, odd: Vec::new(), findings, kind: SourceKind::DockerArchive });
@@ -79,11 +87,7 @@ impl Archive {
             }
         }
         odd.dedup();
-        let archive = Self { index, blobs, odd, findings, kind: SourceKind::Archive };
-        if members.has("manifest.json") {
-            docker::compare(members, &archive, limits)?;
-        }
-        Ok(archive)
+        Ok(Self { index, blobs, odd, findings, kind: SourceKind::Archive })
     }
 }
 

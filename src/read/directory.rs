@@ -7,12 +7,14 @@
 //! ```
 //! Any other file is allowed and ignored.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use super::discover::no_layout;
 use super::{Container, SourceKind, Stored};
 use crate::core::fsys::{Directory, EntryKind, Region, shown};
 use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result, text};
-use crate::format::json::{Document, Node};
+use crate::format::json::{Document, Kind, Node};
 
 /// The only version of the layout that exists.
 const VERSION: &str = "1.0.0";
@@ -27,17 +29,15 @@ pub(super) struct LayoutDirectory {
 }
 
 impl LayoutDirectory {
-    /// Whether a directory claims to be a layout, well-formed or not.
-    pub(super) fn looks_like_one(directory: &Directory) -> Result<bool> {
-        Ok(directory.kind("index.json")?.is_some() || directory.kind("oci-layout")?.is_some())
-    }
-
     /// A layout that is being written: only its blobs can be asked for.
     pub(super) fn unfinished(directory: Directory, limits: &Limits) -> Self {
         Self { directory, findings: Vec::new(), index_bytes: limits.index_bytes }
     }
 
     pub(super) fn open(directory: Directory, limits: &Limits) -> Result<Self> {
+        if kind_of(&directory, limits)? != DirectoryKind::Layout {
+            return Err(no_layout(&directory, limits)?);
+        }
         let mut findings = Vec::new();
         match directory.file("oci-layout")? {
             None => findings.push(Finding::new(Code::LayoutMarkerMissing, "the file oci-layout is missing").at(shown(directory.path()))),
@@ -61,6 +61,68 @@ impl LayoutDirectory {
         }
         Ok(Self { directory, findings, index_bytes: limits.index_bytes })
     }
+}
+
+/// What a directory is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DirectoryKind {
+    /// It claims to be a layout, whole or not.
+    Layout,
+    /// What `skopeo copy … dir:` writes.
+    Skopeo,
+    /// What `docker save` writes, taken out of its archive.
+    UnpackedDocker,
+    /// Nothing of its own.
+    Folder,
+}
+
+impl DirectoryKind {
+    /// Why an image in a directory is not read, if it is one.
+    pub(super) fn unsupported(self, path: &Path) -> Option<Error> {
+        let (what, hint) = match self {
+            Self::Layout | Self::Folder => return None,
+            Self::Skopeo => {
+                ("an image as skopeo's dir: has it", format!("Convert it where skopeo is: `skopeo copy dir:{0} oci:{0}-oci`.", shown(path)))
+            }
+            Self::UnpackedDocker => {
+                ("an unpacked docker-archive", format!("Pack it again: `tar -C {0} -cf {0}.tar $(ls {0})`.", shown(path)))
+            }
+        };
+        let error = Error::new(Code::SourceUnsupported, format!("the directory is {what}"))
+            .expected(Fact::new("an OCI layout directory", "airbase"))
+            .found(Fact::new(what, "its manifest.json"));
+        Some(error.hint(hint).at(shown(path)))
+    }
+}
+
+/// What a directory is, by the names in it, and by its `manifest.json` where it is no layout. A layout that lost its index still has
+/// the folder of its blobs.
+pub(super) fn kind_of(directory: &Directory, limits: &Limits) -> Result<DirectoryKind> {
+    for name in ["index.json", "oci-layout"] {
+        // A directory of such a name is one more folder.
+        if directory.kind(name)?.is_some_and(|kind| kind != EntryKind::Directory) {
+            return Ok(DirectoryKind::Layout);
+        }
+    }
+    for algorithm in ["sha256", "sha512"] {
+        if directory.kind(&format!("blobs/{algorithm}"))? == Some(EntryKind::Directory) {
+            return Ok(DirectoryKind::Layout);
+        }
+    }
+    if directory.kind("manifest.json")? != Some(EntryKind::File) {
+        return Ok(DirectoryKind::Folder);
+    }
+    let Some(bytes) = directory.file("manifest.json")?.map(|file| file.read_all(limits.document_bytes)).transpose()?.flatten() else {
+        return Ok(DirectoryKind::Folder);
+    };
+    // Many programs call a file so; what is no JSON is none of these.
+    let Ok(document) = Document::parse(&bytes, limits) else { return Ok(DirectoryKind::Folder) };
+    let is_docker = |item: Node<'_>| item.get("Config").is_some() && item.get("Layers").is_some();
+    Ok(match document.root().kind() {
+        Kind::Object if document.root().get("schemaVersion").is_some() => DirectoryKind::Skopeo,
+        Kind::Array if document.root().items().next().is_some_and(is_docker) => DirectoryKind::UnpackedDocker,
+        _ => DirectoryKind::Folder,
+    })
 }
 
 /// Checks the content of `oci-layout`; `None` is a file that is too large.

@@ -13,12 +13,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::inflate;
 use super::members::{Members, bytes};
-use super::{Container, inflate};
 use crate::core::fsys::{ReadAt, Region};
-use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result};
+use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result, Severity};
+use crate::format::codec::{Codec, Compression};
 use crate::format::json::{Document, Kind, Node, Value, quote};
-use crate::oci::{Config, Descriptor, ImageName, Index, Manifest, RootIndex, Verified, annotation, media_type};
+use crate::oci::{Config, Descriptor, Verified, annotation, media_type};
 
 /// The layout that a docker-archive amounts to.
 pub(super) struct View {
@@ -28,13 +29,17 @@ pub(super) struct View {
 }
 
 /// One item of `manifest.json`.
-struct Item {
-    config: String,
-    tags: Vec<String>,
-    layers: Vec<String>,
+pub(super) struct Item {
+    pub(super) config: String,
+    pub(super) tags: Vec<String>,
+    pub(super) layers: Vec<String>,
 }
 
-fn items(members: &Members, limits: &Limits) -> Result<Vec<Item>> {
+/// The items of `manifest.json`.
+///
+/// # Errors
+/// `docker.manifest`, `json.*`.
+pub(super) fn items(members: &Members, limits: &Limits) -> Result<Vec<Item>> {
     let bytes = members.control("manifest.json", limits.document_bytes)?.unwrap_or_default();
     let document = Document::parse(&bytes, limits).map_err(|error| error.at("manifest.json"))?;
     let refused = |what: &str| Error::new(Code::DockerManifest, format!("manifest.json {what}")).at("manifest.json");
@@ -70,13 +75,17 @@ fn member(members: &Members, name: &str) -> Result<Region> {
 }
 
 /// The digest that the name of a config promises, where it promises one: `<hex>.json`, `blobs/sha256/<hex>`.
-fn promised(name: &str) -> Option<Digest> {
+pub(super) fn promised(name: &str) -> Option<Digest> {
     let last = name.rsplit('/').next()?;
     let hex = last.strip_suffix(".json").unwrap_or(last);
     format!("sha256:{hex}").parse().ok()
 }
 
-fn read_config(members: &Members, name: &str, limits: &Limits) -> Result<(Verified, Config)> {
+/// The config of an item.
+///
+/// # Errors
+/// `docker.missing_entry`, `docker.config_mismatch`, `json.*`.
+pub(super) fn read_config(members: &Members, name: &str, limits: &Limits) -> Result<(Verified, Config)> {
     let config = Verified::authored(bytes(&member(members, name)?, limits.document_bytes, name)?);
     if let Some(digest) = promised(name).filter(|digest| digest != config.digest()) {
         return Err(Error::new(Code::DockerConfigMismatch, "a config is not what its name says")
@@ -89,11 +98,30 @@ fn read_config(members: &Members, name: &str, limits: &Limits) -> Result<(Verifi
 
 /// Reads a docker-archive as if it were a layout.
 pub(super) fn view(members: &Members, limits: &Limits) -> Result<View> {
-    let mut view = View { index: Vec::new(), blobs: HashMap::new(), findings: Vec::new() };
-    let mut entries = Vec::new();
-    let mut seen = BTreeSet::new();
+    let mut made = Made::default();
     for item in items(members, limits)? {
         let (config, parsed) = read_config(members, &item.config, limits)?;
+        made.add(members, &item, &config, &parsed, limits)?;
+    }
+    let mut index = Value::object();
+    index.set("schemaVersion", Value::size(2));
+    index.set("mediaType", Value::string(media_type::OCI_INDEX));
+    index.set("manifests", Value::Array(made.entries));
+    Ok(View { index: index.render().into_bytes(), blobs: made.blobs, findings: made.findings })
+}
+
+/// Image manifests that were made for items of `manifest.json`.
+#[derive(Default)]
+pub(super) struct Made {
+    entries: Vec<Value>,
+    seen: BTreeSet<Digest>,
+    pub(super) blobs: HashMap<Digest, Region>,
+    pub(super) findings: Vec<Finding>,
+}
+
+impl Made {
+    /// Makes one, and an entry for each of its names.
+    pub(super) fn add(&mut self, members: &Members, item: &Item, config: &Verified, parsed: &Config, limits: &Limits) -> Result<()> {
         if parsed.diff_ids.len() != item.layers.len() {
             return Err(Error::new(Code::DockerManifest, "manifest.json and the config disagree on the number of layers")
                 .at(&item.config)
@@ -104,41 +132,45 @@ pub(super) fn view(members: &Members, limits: &Limits) -> Result<View> {
         for (name, diff_id) in item.layers.iter().zip(&parsed.diff_ids) {
             let region = member(members, name)?;
             refuse_foreign(&region, diff_id, name)?;
-            layers.push(stored_layer(&region, diff_id, &mut view.blobs)?);
+            layers.push(stored_layer(&region, diff_id, name, &mut self.blobs, limits)?);
         }
         let mut manifest = Value::object();
         manifest.set("schemaVersion", Value::size(2));
         manifest.set("mediaType", Value::string(media_type::OCI_MANIFEST));
-        manifest.set("config", Value::Raw(Descriptor::authored(media_type::OCI_CONFIG, &config).raw.to_string()));
+        manifest.set("config", Value::Raw(Descriptor::authored(media_type::OCI_CONFIG, config).raw.to_string()));
         manifest.set("layers", Value::Array(layers));
         let manifest = Verified::authored(manifest.render().into_bytes());
         let descriptor = Descriptor::authored(media_type::OCI_MANIFEST, &manifest);
-        for document in [&config, &manifest] {
-            view.blobs.insert(document.digest().clone(), Region::memory(document.bytes().into()));
+        for document in [config, &manifest] {
+            self.blobs.insert(document.digest().clone(), Region::memory(document.bytes().into()));
         }
-        if item.tags.is_empty() && seen.insert(descriptor.digest.clone()) {
-            entries.push(Value::Raw(descriptor.raw.to_string()));
+        let is_new = self.seen.insert(descriptor.digest.clone());
+        if item.tags.is_empty() && is_new {
+            self.entries.push(Value::Raw(descriptor.raw.to_string()));
         }
         for tag in &item.tags {
             let document = Document::parse(descriptor.raw.as_bytes(), limits)?;
             let mut entry = Value::open(document.root());
             entry.set("annotations", Value::string_map([(annotation::REF_NAME, tag)]));
-            entries.push(entry);
-            seen.insert(descriptor.digest.clone());
+            self.entries.push(entry);
         }
-        let made = Finding::new(Code::DockerManifestMade, "an image manifest was made for a docker-archive, which has none");
-        view.findings.push(made.at(&descriptor.digest).found(Fact::new(item.tags.join(", "), "manifest.json")));
+        let made = Finding::new(Code::DockerManifestMade, "an image manifest was made for an image of a docker-archive, which has none");
+        self.findings.push(made.at(&descriptor.digest).found(Fact::new(item.tags.join(", "), "manifest.json")));
+        Ok(())
     }
-    let mut index = Value::object();
-    index.set("schemaVersion", Value::size(2));
-    index.set("mediaType", Value::string(media_type::OCI_INDEX));
-    index.set("manifests", Value::Array(entries));
-    view.index = index.render().into_bytes();
-    Ok(view)
-}
 
-/// What docker and skopeo inflate and no media type of a layer stands for, by its first bytes.
-const FOREIGN: [(&[u8], &str); 3] = [(b"\xfd7zXZ\0", "xz"), (b"BZh", "bzip2"), (b"\x04\x22\x4d\x18", "lz4")];
+    /// `index.json` with the entries behind its own; `None` if there are none.
+    pub(super) fn behind(self, index: &[u8], limits: &Limits) -> Result<Option<Vec<u8>>> {
+        if self.entries.is_empty() {
+            return Ok(None);
+        }
+        let document = Document::parse(index, limits)?;
+        let mut own = Value::open(document.root());
+        let listed = document.root().get("manifests").into_iter().flat_map(Node::items).map(Value::of);
+        own.set("manifests", Value::Array(listed.chain(self.entries).collect()));
+        Ok(Some(own.render().into_bytes()))
+    }
+}
 
 /// Refuses a layer in a compression that is not read here. Taken as it is, it would seem to be damaged.
 ///
@@ -148,7 +180,7 @@ fn refuse_foreign(region: &Region, diff_id: &Digest, name: &str) -> Result<()> {
     let mut start = [0; 6];
     let count = region.read_at(&mut start, 0).map_err(|error| Error::io(format!("read {name}"), error))?;
     let start = start.get(..count).unwrap_or_default();
-    let Some((_, compression)) = FOREIGN.iter().find(|(magic, _)| start.starts_with(magic)) else { return Ok(()) };
+    let Some(Codec { name: compression, .. }) = Codec::by_first_bytes(start).filter(|codec| codec.reads.is_none()) else { return Ok(()) };
     // The first member of a tar archive may have a name that begins so.
     if inflate::blob_digest(region, diff_id.algorithm())? == *diff_id {
         return Ok(());
@@ -160,64 +192,32 @@ fn refuse_foreign(region: &Region, diff_id: &Digest, name: &str) -> Result<()> {
         .hint("Convert it where skopeo is: `skopeo copy docker-archive:FILE oci-archive:NEW`."))
 }
 
-/// The descriptor of a layer as it lies in the archive.
-fn stored_layer(region: &Region, diff_id: &Digest, blobs: &mut HashMap<Digest, Region>) -> Result<Value> {
+/// The descriptor of a layer as it lies in the archive. Docker knows a layer by its diffID alone, so one that inflates to something
+/// else is none of the image.
+fn stored_layer(region: &Region, diff_id: &Digest, name: &str, blobs: &mut HashMap<Digest, Region>, limits: &Limits) -> Result<Value> {
     let compression = inflate::sniff(region);
-    let media_type = match compression {
-        media_type::Compression::None => media_type::OCI_LAYER,
-        media_type::Compression::Gzip => media_type::OCI_LAYER_GZIP,
-        media_type::Compression::Zstd => media_type::OCI_LAYER_ZSTD,
-    };
-    let digest = match compression {
-        media_type::Compression::None => diff_id.clone(),
-        _ => inflate::blob_digest(region, Algorithm::Sha256)?,
+    let (media_type, digest) = match compression {
+        media_type::Compression::None => (media_type::OCI_LAYER, diff_id.clone()),
+        media_type::Compression::Gzip => (media_type::OCI_LAYER_GZIP, inflated(region, compression, diff_id, name, limits)?),
+        media_type::Compression::Zstd => (media_type::OCI_LAYER_ZSTD, inflated(region, compression, diff_id, name, limits)?),
     };
     let descriptor = Value::Raw(format!("{{\"mediaType\":{},\"digest\":\"{digest}\",\"size\":{}}}", quote(media_type), region.length()));
     blobs.insert(digest, region.clone());
     Ok(descriptor)
 }
 
-/// Compares the two views of an archive that has both. They disagree when a name present in both has another config.
+/// The digest of a compressed layer, which inflates to what the config says.
 ///
 /// # Errors
-/// `archive.views_disagree`, and what a document is refused for.
-pub(super) fn compare(members: &Members, archive: &dyn Container, limits: &Limits) -> Result<()> {
-    let index = RootIndex::parse(archive.index()?, limits)?;
-    for item in items(members, limits)? {
-        // A sparse hybrid may lack the config; then docker cannot load it either.
-        let Ok((config, _)) = read_config(members, &item.config, limits) else { continue };
-        for tag in &item.tags {
-            let wanted = ImageName::parse(tag).canonical();
-            let same_name = |name: &str| name == tag || ImageName::parse(name.split('@').next().unwrap_or(name)).canonical() == wanted;
-            for entry in index.manifests.iter().filter(|entry| entry.names().any(same_name)) {
-                let configs = configs(archive, entry, limits)?;
-                if !configs.is_empty() && !configs.contains(config.digest()) {
-                    return Err(Error::new(Code::ArchiveViewsDisagree, format!("the name {tag} means two images in one archive"))
-                        .expected(Fact::new(
-                            configs.iter().map(Digest::to_string).collect::<Vec<_>>().join(", "),
-                            "index.json, for OCI readers",
-                        ))
-                        .found(Fact::new(config.digest(), "manifest.json, for docker")));
-                }
-            }
-        }
+/// `layer.diffid_mismatch`, `stream.*`, `io`.
+fn inflated(region: &Region, compression: Compression, diff_id: &Digest, name: &str, limits: &Limits) -> Result<Digest> {
+    let (digest, found) = inflate::digests(region, compression, diff_id.algorithm(), limits).map_err(|error| error.at(name))?;
+    if found == *diff_id {
+        return Ok(digest);
     }
-    Ok(())
-}
-
-/// The configs of an entry: of its manifest, or of all manifests of its index.
-fn configs(archive: &dyn Container, entry: &Descriptor, limits: &Limits) -> Result<Vec<Digest>> {
-    let Some(region) = archive.blob(&entry.digest)? else { return Ok(Vec::new()) };
-    let blob = Verified::check(&entry.digest, entry.size, bytes(&region, limits.document_bytes, "a manifest")?)?;
-    if entry.is_manifest() {
-        return Ok(vec![Manifest::parse(&blob, &entry.media_type, limits)?.config.digest]);
-    }
-    if !entry.is_index() {
-        return Ok(Vec::new());
-    }
-    let mut found = Vec::new();
-    for child in Index::parse(&blob, &entry.media_type, limits)?.manifests.iter().filter(|child| child.is_manifest()) {
-        found.extend(configs(archive, child, limits)?);
-    }
-    Ok(found)
+    Err(Error::new(Code::LayerDiffIdMismatch, "a layer is not what the config says")
+        .severity(Severity::Refusal)
+        .at(name)
+        .expected(Fact::new(diff_id, "the config"))
+        .found(Fact::new(found, "what the layer inflates to")))
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use crate::core::event::{Events, Silent};
 use crate::core::fsys::{ReadAt, Region};
 use crate::core::limits::CHUNK_BYTES;
-use crate::core::{Algorithm, Code, Digest, Error, Hasher, Limits, Result};
+use crate::core::{Algorithm, Code, Digest, Error, Fact, Hasher, Limits, Result};
 use crate::oci::media_type::Compression;
 
 /// A region read from its start to its end, hashed on the way.
@@ -193,6 +193,39 @@ pub(super) fn is_window(said: &str) -> bool {
 pub(super) fn sniff(region: &Region) -> Compression {
     let mut start = [0; Compression::TELLING_BYTES];
     region.read_exact_at(&mut start, 0).map_or(Compression::None, |()| Compression::by_first_bytes(&start))
+}
+
+/// The digest of a blob of which none is known, and that of what it inflates to.
+///
+/// # Errors
+/// `stream.corrupt`, `stream.trailing`, `layer.too_large`, `io`.
+pub(super) fn digests(region: &Region, compression: Compression, algorithm: Algorithm, limits: &Limits) -> Result<(Digest, Digest)> {
+    let damaged = |error: io::Error| {
+        if error.raw_os_error().is_some() {
+            Error::io("read a layer", error)
+        } else {
+            Error::new(Code::StreamCorrupt, format!("a layer cannot be inflated: {error}"))
+        }
+    };
+    let mut inflate = Inflate::open(region.clone(), compression, Algorithm::Sha256, limits)?;
+    let mut hasher = Hasher::new(algorithm);
+    let mut buffer = vec![0; CHUNK_BYTES];
+    let mut length = 0_u64;
+    loop {
+        let count = inflate.read(&mut buffer).map_err(damaged)?;
+        if count == 0 {
+            break;
+        }
+        length += count as u64;
+        if length > limits.layer_bytes {
+            return Err(Error::new(Code::LayerTooLarge, "a layer inflates to more than the limit")
+                .expected(Fact::new(format!("at most {} bytes", limits.layer_bytes), "the limits")));
+        }
+        hasher.update(buffer.get(..count).unwrap_or_default());
+    }
+    let (digest, _) = inflate.finish().map_err(damaged)?;
+    let digest = digest.ok_or_else(|| Error::new(Code::Bug, "a layer was not read to its end"))?;
+    Ok((digest, hasher.finish()))
 }
 
 /// The digest of a blob of which none is known.

@@ -10,6 +10,7 @@
 mod archive;
 mod catalogue;
 mod directory;
+mod discover;
 mod docker;
 mod graph;
 mod image;
@@ -25,6 +26,7 @@ pub mod rootfs;
 mod source;
 mod stream;
 pub mod verify;
+mod views;
 
 pub use catalogue::{Catalogue, CatalogueEntry, ChainId};
 pub use discover::{Discovered, Found, Passed, discover, discover_among, find, nothing};
@@ -34,7 +36,8 @@ pub use overlay::Overlay;
 pub use reference::{Reference, Transport};
 pub use referrers::is_referrer_tag;
 pub use resolve::{
-    Located, candidates, collections, is_alone, is_candidate, locate, locate_all, locate_among, open_path, open_reference, platforms,
+    Located, candidates, check_transport, collections, is_alone, is_candidate, locate, locate_all, locate_among, open_path, open_reference,
+    platforms,
 };
 pub use rootfs::Rootfs;
-pub use source::{Container, Source, SourceKind, Stored, discover, discover_among, paths};
+pub use source::{Container, Source, SourceKind, Stored, View};

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::View;
 use crate::core::fsys::{Directory, File, shown};
 use crate::core::{Code, Digest, Error, Fact, Result, text};
 
@@ -103,6 +104,15 @@ impl Reference {
             return Err(syntax(input));
         }
         Ok(Self { text: input.to_owned(), transport, path: path.into(), name, digest, other_splits: Vec::new() })
+    }
+
+    /// Which description of an archive the transport asks for.
+    pub fn view(&self) -> View {
+        match self.transport {
+            Some(Transport::Archive) => View::Oci,
+            Some(Transport::DockerArchive) => View::Docker,
+            Some(Transport::Layout) | None => View::Whole,
+        }
     }
 
     /// The path for people.

@@ -56,24 +56,12 @@ pub fn open_path(path: &Path, limits: &Limits) -> Result<Arc<Source>> {
 
 /// As [`open_reference`]; a source that is open already is not read again. That is one state of the layout for all that one
 /// command names in it, and among 10 000 images each reading of `index.json` took 20 ms.
-fn open_among(reference: &Reference, open: &[Arc<Source>], limits: &Limits) -> Result<Arc<Source>> {
-    let source = match open.iter().find(|source| source.path == reference.path) {
+pub(super) fn open_among(reference: &Reference, open: &[Arc<Source>], limits: &Limits) -> Result<Arc<Source>> {
+    let source = match open.iter().find(|source| source.path == reference.path && source.view == reference.view()) {
         Some(source) => Arc::clone(source),
-        None => Source::open(&reference.path, limits)?,
+        None => Source::open_as(&reference.path, reference.view(), limits)?,
     };
-    let fits = match reference.transport {
-        None => true,
-        Some(Transport::Layout) => source.kind() == SourceKind::Layout,
-        Some(Transport::Archive) => source.kind() == SourceKind::Archive,
-        // An archive with both views is read as a layout.
-        Some(Transport::DockerArchive) => source.kind() != SourceKind::Layout,
-    };
-    if !fits {
-        return Err(Error::new(Code::UsageArgument, "the transport is another than the file's")
-            .expected(Fact::new(source.kind().name(), source.shown()))
-            .found(Fact::new(&reference.text, "the command line"))
-            .hint("Leave the transport away: airbase sees what a path is."));
-    }
+    check_transport(reference, source.kind())?;
     for (path, name) in &reference.other_splits {
         let also =
             Source::open(path, limits).is_ok_and(|other| other.index.manifests.iter().any(|entry| entry.names().any(|own| own == name)));
@@ -86,6 +74,26 @@ fn open_among(reference: &Reference, open: &[Arc<Source>], limits: &Limits) -> R
         }
     }
     Ok(source)
+}
+
+/// Refuses a transport that is another than the source's.
+///
+/// # Errors
+/// `usage.argument`.
+pub fn check_transport(reference: &Reference, kind: SourceKind) -> Result<()> {
+    let fits = match reference.transport {
+        None => true,
+        Some(Transport::Layout) => kind == SourceKind::Layout,
+        Some(Transport::Archive) => kind == SourceKind::Archive,
+        Some(Transport::DockerArchive) => kind == SourceKind::DockerArchive,
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(Error::new(Code::UsageArgument, "the transport is another than the file's")
+        .expected(Fact::new(kind.name(), reference.shown_path()))
+        .found(Fact::new(&reference.text, "the command line"))
+        .hint("Leave the transport away: airbase sees what a path is."))
 }
 
 /// The one image or other manifest that a reference means.

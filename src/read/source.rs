@@ -9,8 +9,9 @@ use serde::Serialize;
 use super::archive::Archive;
 use super::directory::LayoutDirectory;
 use super::referrers::{Candidates, Marked, Scope};
-use crate::core::fsys::{Directory, EntryKind, File, ReadAt, Region, shown};
+use crate::core::fsys::{Directory, File, ReadAt, Region, shown};
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
+use crate::format::codec::Codec;
 use crate::oci::media_type::Compression;
 use crate::oci::{Descriptor, RootIndex, Verified, size_mismatch};
 
@@ -37,6 +38,18 @@ impl SourceKind {
             Self::DockerArchive => "docker-archive",
         }
     }
+}
+
+/// Which description of an archive with two is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum View {
+    /// Both, which must agree.
+    #[default]
+    Whole,
+    /// `index.json`.
+    Oci,
+    /// `manifest.json`.
+    Docker,
 }
 
 /// A file under `blobs/`.
@@ -69,6 +82,8 @@ pub trait Container: Send + Sync + fmt::Debug {
 pub struct Source {
     /// The path as it was given.
     pub path: PathBuf,
+    /// Which description was asked for.
+    pub view: View,
     /// `index.json`.
     pub index: Arc<RootIndex>,
     container: Box<dyn Container>,
@@ -85,10 +100,18 @@ impl Source {
     /// # Errors
     /// `source.unknown`, `source.unsupported`, `layout.*`, `archive.*`, `tar.*`, `path.*`, `json.*`, `io`.
     pub fn open(path: &Path, limits: &Limits) -> Result<Arc<Self>> {
-        let container = open_container(path, limits).map_err(|error| error.at(shown(path)))?;
+        Self::open_as(path, View::Whole, limits)
+    }
+
+    /// Opens the layout or archive at `path` by one of its descriptions.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    pub fn open_as(path: &Path, view: View, limits: &Limits) -> Result<Arc<Self>> {
+        let container = open_container(path, view, limits).map_err(|error| error.at(shown(path)))?;
         let bytes = container.index().map_err(|error| error.at(shown(path)))?;
         let index = RootIndex::parse(bytes, limits).map_err(|error| error.at(format!("{}: index.json", shown(path))))?;
-        Ok(Arc::new(Self::of(path, index, container)))
+        Ok(Arc::new(Self { view, ..Self::of(path, index, container) }))
     }
 
     /// Opens the layout at `path` with `text` as its `index.json`: for a writer who is about to exchange it. If that is what one of
@@ -100,14 +123,21 @@ impl Source {
         if let Some(known) = known.iter().find(|known| known.path == path && known.index.says(text)) {
             return Ok(Arc::clone(known));
         }
-        let container = open_container(path, limits).map_err(|error| error.at(shown(path)))?;
+        let container = open_container(path, View::Whole, limits).map_err(|error| error.at(shown(path)))?;
         let index = RootIndex::parse(text.to_vec(), limits).map_err(|error| error.at(format!("{}: index.json", shown(path))))?;
         Ok(Arc::new(Self::of(path, index, container)))
     }
 
     /// A source that was put together.
     pub(super) fn of(path: &Path, index: RootIndex, container: Box<dyn Container>) -> Self {
-        Self { path: path.to_owned(), index: Arc::new(index), container, quick: OnceLock::new(), marked: OnceLock::new() }
+        Self {
+            path: path.to_owned(),
+            view: View::Whole,
+            index: Arc::new(index),
+            container,
+            quick: OnceLock::new(),
+            marked: OnceLock::new(),
+        }
     }
 
     /// Opens the blobs of a layout that may have no index yet: one that is being written.
@@ -121,8 +151,8 @@ impl Source {
     }
 
     /// Opens only the container, for a check that reports what is wrong with `index.json` beside everything else.
-    pub fn open_container(path: &Path, limits: &Limits) -> Result<Box<dyn Container>> {
-        open_container(path, limits).map_err(|error| error.at(shown(path)))
+    pub fn open_container(path: &Path, view: View, limits: &Limits) -> Result<Box<dyn Container>> {
+        open_container(path, view, limits).map_err(|error| error.at(shown(path)))
     }
 
     /// The container.
@@ -143,9 +173,14 @@ impl Source {
         }
     }
 
-    /// The path for people.
+    /// The path for people, with the description that was asked for.
     pub fn shown(&self) -> String {
-        shown(&self.path)
+        let transport = match self.view {
+            View::Whole => "",
+            View::Oci => "oci-archive:",
+            View::Docker => "docker-archive:",
+        };
+        format!("{transport}{}", shown(&self.path))
     }
 
     /// Where the bytes of a blob lie; its size is compared with the descriptor's, its content is not.
@@ -211,9 +246,9 @@ fn too_large(digest: &Digest, size: u64, limits: &Limits) -> Error {
         .found(Fact::new(format!("{size} bytes"), "the descriptor or the blob"))
 }
 
-fn open_container(path: &Path, limits: &Limits) -> Result<Box<dyn Container>> {
+fn open_container(path: &Path, view: View, limits: &Limits) -> Result<Box<dyn Container>> {
     match File::open(path) {
-        Ok(file) => open_file(file, limits),
+        Ok(file) => open_file(file, view, limits),
         Err(error) if error.code() == Code::PathNotRegular => match Directory::open(path) {
             Ok(directory) => Ok(Box::new(LayoutDirectory::open(directory, limits)?)),
             Err(_) => Err(error),
@@ -222,29 +257,18 @@ fn open_container(path: &Path, limits: &Limits) -> Result<Box<dyn Container>> {
     }
 }
 
-/// What the first bytes of a file say that it is, where it is something that cannot be read here.
-const FOREIGN: &[(&[u8], &str, &str)] = &[
-    (b"\xfd7zXZ\0", "xz", "Decompress it first: `xz -dk FILE`."),
-    (b"BZh", "bzip2", "Decompress it first: `bzip2 -dk FILE`."),
-    (b"\x04\x22\x4d\x18", "lz4", "Decompress it first: `lz4 -dk FILE`."),
-    (b"PK\x03\x04", "a zip archive", "Unpack it into a directory first: `unzip FILE -d DIR`."),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Unpack it into a directory first."),
-];
-
-fn open_file(file: File, limits: &Limits) -> Result<Box<dyn Container>> {
+fn open_file(file: File, view: View, limits: &Limits) -> Result<Box<dyn Container>> {
     let mut start = [0; 512];
     let length = usize::try_from(file.length()).unwrap_or(usize::MAX).min(start.len());
     let start = start.get_mut(..length).unwrap_or_default();
     file.read_exact_at(start, 0).map_err(|error| Error::io(format!("read {}", shown(file.path())), error))?;
     // The name of a member may begin with such letters too; then the magic of tar stands behind it.
     let is_ustar = start.get(257..262) == Some(b"ustar");
-    for (magic, name, hint) in FOREIGN {
-        if start.starts_with(magic) && !is_ustar {
-            return Err(Error::new(Code::SourceUnsupported, format!("the file is {name}"))
-                .expected(Fact::new("a tar archive, alone or in gzip or zstd", "airbase"))
-                .found(Fact::new(name, "the first bytes of the file"))
-                .hint(hint));
-        }
+    if let Some(codec) = Codec::by_first_bytes(start).filter(|codec| codec.reads.is_none() && !is_ustar) {
+        return Err(Error::new(Code::SourceUnsupported, format!("the file is {}", codec.name))
+            .expected(Fact::new("a tar archive, alone or in gzip or zstd", "airbase"))
+            .found(Fact::new(codec.name, "the first bytes of the file"))
+            .hint(codec.instead));
     }
     let compressed = Compression::by_first_bytes(start) != Compression::None;
     if start.len() < 512 && !compressed {
@@ -253,7 +277,7 @@ fn open_file(file: File, limits: &Limits) -> Result<Box<dyn Container>> {
             .found(Fact::new(format!("{} bytes", file.length()), "the file")));
     }
     let may_be_anything = !compressed && !is_ustar;
-    match Archive::open(file, limits) {
+    match Archive::open(file, view, limits) {
         Ok(archive) => Ok(Box::new(archive)),
         // Old archives have no magic, so the first header decides: a text or a disk image is no damaged archive.
         Err(error)
@@ -266,75 +290,4 @@ fn open_file(file: File, limits: &Limits) -> Result<Box<dyn Container>> {
         }
         Err(error) => Err(error),
     }
-}
-
-/// The paths of all sources at or below `path`: the path itself if it is one, else every layout and archive in the directory
-/// and its subdirectories, in order of their names. Nothing is opened but directories.
-///
-/// # Errors
-/// Those of listing directories.
-pub fn paths(path: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    match Directory::open(path) {
-        Ok(directory) if !LayoutDirectory::looks_like_one(&directory)? => descend(&directory, path, 0, &mut found)?,
-        _ => found.push(path.to_owned()),
-    }
-    Ok(found)
-}
-
-/// All sources at or below `path`, opened. What cannot be read is a finding, not the end.
-///
-/// # Errors
-/// Only if `path` itself cannot be read.
-pub fn discover(path: &Path, limits: &Limits) -> Result<(Vec<Arc<Source>>, Vec<Finding>)> {
-    discover_among(path, &[], limits)
-}
-
-/// As [`discover`]; a source among `open` is not read again.
-///
-/// # Errors
-/// As [`discover`].
-pub fn discover_among(path: &Path, open: &[Arc<Source>], limits: &Limits) -> Result<(Vec<Arc<Source>>, Vec<Finding>)> {
-    let mut sources = Vec::new();
-    let mut findings = Vec::new();
-    for inner in paths(path)? {
-        if let Some(source) = open.iter().find(|source| source.path == inner) {
-            sources.push(Arc::clone(source));
-            continue;
-        }
-        match Source::open(&inner, limits) {
-            Ok(source) => sources.push(source),
-            Err(error) if inner == path => return Err(error),
-            Err(error) => findings.push(error.at(shown(&inner)).into()),
-        }
-    }
-    Ok((sources, findings))
-}
-
-/// How deep a folder of sources is searched. Deeper trees are not meant as one collection.
-const DISCOVER_DEPTH: usize = 8;
-
-fn descend(directory: &Directory, path: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
-    use std::os::unix::ffi::OsStrExt;
-    for entry in directory.entries(".")? {
-        let inner = path.join(std::ffi::OsStr::from_bytes(&entry.name));
-        match entry.kind {
-            EntryKind::File if looks_like_archive(&entry.name) => found.push(inner),
-            EntryKind::Directory if !entry.name.starts_with(b".") => {
-                let directory = Directory::open(&inner)?;
-                if LayoutDirectory::looks_like_one(&directory)? {
-                    found.push(inner);
-                } else if depth < DISCOVER_DEPTH {
-                    descend(&directory, &inner, depth + 1, found)?;
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// In a folder only files that claim to be archives are looked at; a folder of images also holds checksums and notes.
-fn looks_like_archive(name: &[u8]) -> bool {
-    [&b".tar"[..], b".oci", b".tar.gz", b".tgz", b".tar.zst", b".tar.xz"].iter().any(|ending| name.ends_with(ending))
 }

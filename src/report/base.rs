@@ -275,4 +275,8 @@ impl Report for DependentsReport {
         page.line(0, &format!("{} of {} compared", text::count(self.dependents.len(), "image"), self.compared));
         page.findings(0, &self.findings);
     }
+
+    fn exit(&self) -> Option<ExitClass> {
+        super::exit_of(&self.findings)
+    }
 }

@@ -22,19 +22,32 @@ pub struct PlanReport {
     pub not_chosen: usize,
     /// What could not be read.
     pub findings: Vec<Finding>,
+    /// How a run ends in which some image could not be read.
+    unread: Option<ExitClass>,
 }
 
 impl PlanReport {
     /// Counts an image.
     pub fn count(&mut self, standing: Standing, code: Option<Code>) {
         *self.counts.entry(standing.name()).or_default() += 1;
-        if let Some(code) = code {
-            *self.reasons.entry(code.slug()).or_default() += 1;
-        }
+        let Some(code) = code else { return };
+        *self.reasons.entry(code.slug()).or_default() += 1;
+        let unread = match code.exit_class() {
+            class @ (ExitClass::Corrupt | ExitClass::Io) => Some(class),
+            _ if code == Code::BlobMissing => Some(ExitClass::Findings),
+            // It was read, and must not move.
+            _ => None,
+        };
+        self.unread = self.unread.into_iter().chain(unread).reduce(ExitClass::worse);
     }
 }
 
 impl PlanReport {
+    /// How the process ends: what could not be read keeps the plan from being about everything.
+    pub fn exit(&self) -> Option<ExitClass> {
+        super::exit_of(&self.findings).into_iter().chain(self.unread).reduce(ExitClass::worse)
+    }
+
     /// Writes it for people.
     pub fn render(&self, page: &mut Page) {
         let count = |standing: Standing| self.counts.get(standing.name()).copied().unwrap_or(0);
@@ -173,7 +186,7 @@ impl ApplyReport {
 
     /// Notes how the process should end for one item.
     pub fn worst(&mut self, class: ExitClass) {
-        self.worst = Some(self.worst.map_or(class, |worst| worse(worst, class)));
+        self.worst = Some(self.worst.map_or(class, |worst| worst.worse(class)));
     }
 
     /// Notes an image that was moved and whose old form could not be marked.
@@ -191,20 +204,6 @@ impl ApplyReport {
         self.flush_milliseconds = u64::try_from(committed.flush.as_millis()).unwrap_or(u64::MAX);
         self.findings.extend(committed.findings.iter().cloned());
     }
-}
-
-/// A batch ends with the worst: 70 > 7 > 6 > 5 > 3 > 4 > 1.
-fn worse(one: ExitClass, other: ExitClass) -> ExitClass {
-    let rank = |class: ExitClass| match class {
-        ExitClass::Bug => 7,
-        ExitClass::IoAfterPublication => 6,
-        ExitClass::Io => 5,
-        ExitClass::Busy => 4,
-        ExitClass::Corrupt => 3,
-        ExitClass::Precondition => 2,
-        _ => 1,
-    };
-    if rank(other) > rank(one) { other } else { one }
 }
 
 /// How many failures are shown to people.

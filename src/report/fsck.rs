@@ -15,6 +15,8 @@ pub struct Checked {
     /// What it is; absent if it could not be opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<SourceKind>,
+    /// Entries of `index.json`.
+    pub entries: usize,
     /// Documents that were hashed and read.
     pub documents: usize,
     /// Blobs that were looked at.
@@ -44,6 +46,15 @@ pub struct FsckReport {
     pub clean: bool,
     /// Each source.
     pub sources: Vec<Checked>,
+    /// What is no source that can be checked.
+    pub findings: Vec<Finding>,
+}
+
+impl FsckReport {
+    /// All that was found.
+    pub fn all_findings(&self) -> impl Iterator<Item = &Finding> {
+        self.sources.iter().flat_map(|source| &source.findings).chain(&self.findings)
+    }
 }
 
 impl Report for FsckReport {
@@ -61,6 +72,7 @@ impl Report for FsckReport {
                 (0, 2.., false) => page.toned(Tone::Good, "clean"),
                 (0, 2.., true) => page.toned(Tone::Caution, "clean but sparse"),
                 (0, level, _) => page.toned(Tone::Caution, &format!("nothing wrong at level {level}, which does not hash layers:")),
+                _ if only_sparse => page.toned(Tone::Caution, "incomplete"),
                 _ => page.toned(Tone::Bad, "damaged"),
             };
             let kind = source.kind.map_or("unreadable", SourceKind::name);
@@ -93,9 +105,10 @@ impl Report for FsckReport {
             }
             page.findings(1, &source.findings);
         }
+        page.findings(0, &self.findings);
     }
 
     fn exit(&self) -> Option<ExitClass> {
-        self.sources.iter().filter_map(|source| exit_of(&source.findings)).max()
+        exit_of(self.all_findings())
     }
 }

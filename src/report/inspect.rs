@@ -229,8 +229,7 @@ impl Report for InspectReport {
             .iter()
             .flat_map(|source| &source.entries)
             .flat_map(|entry| entry.findings.iter().chain(entry.images.iter().flat_map(|image| &image.findings)));
-        let all: Vec<Finding> = own.chain(&self.findings).cloned().collect();
-        exit_of(&all)
+        exit_of(own.chain(&self.findings))
     }
 }
 

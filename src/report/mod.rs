@@ -35,7 +35,7 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-use crate::core::{ExitClass, Finding, Severity};
+use crate::core::{Code, ExitClass, Finding, Severity};
 
 /// A report: the answer of one verb.
 pub trait Report: Serialize {
@@ -76,11 +76,15 @@ pub trait Report: Serialize {
     }
 }
 
-/// How findings end the process: a refusal is unsafe input, damage is a finding, the rest is only worth knowing.
-pub fn exit_of(findings: &[Finding]) -> Option<ExitClass> {
-    match findings.iter().map(|finding| finding.severity).max() {
-        Some(Severity::Refusal) => Some(ExitClass::Corrupt),
-        Some(Severity::Damage) => Some(ExitClass::Findings),
+/// How findings end the process, which is as the worst of them does: a refusal is unsafe input, unless it is that nothing was there
+/// or that the system could not read it; damage is a finding; the rest is only worth knowing.
+pub fn exit_of<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> Option<ExitClass> {
+    let class = |finding: &Finding| match (finding.severity, finding.code.exit_class()) {
+        (Severity::Refusal, ExitClass::Io) => Some(ExitClass::Io),
+        (Severity::Refusal, _) if finding.code == Code::PathNothing => Some(ExitClass::Precondition),
+        (Severity::Refusal, _) => Some(ExitClass::Corrupt),
+        (Severity::Damage, _) => Some(ExitClass::Findings),
         _ => None,
-    }
+    };
+    findings.into_iter().filter_map(class).reduce(ExitClass::worse)
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::rebase::{OutputReport, WrittenReport};
-use super::{Page, Report, Tone};
+use super::{Page, Report, Tone, exit_of};
 use crate::core::{ExitClass, Finding, Severity, text};
 use crate::plan::prepare::{Item, LeftOut, Load, Profile, Push};
 
@@ -96,6 +96,7 @@ impl Report for PrepareReport {
     }
 
     fn exit(&self) -> Option<ExitClass> {
-        self.findings.iter().any(|finding| finding.severity > Severity::Note).then_some(ExitClass::Findings)
+        let told = self.findings.iter().any(|finding| finding.severity > Severity::Note).then_some(ExitClass::Findings);
+        exit_of(&self.findings).or(told)
     }
 }

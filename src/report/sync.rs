@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Page, Report, Tone};
-use crate::core::{Digest, ExitClass, Finding, text};
+use super::{Page, Report, Tone, exit_of};
+use crate::core::{Code, Digest, ExitClass, Finding, Severity, text};
 use crate::plan::sync::Standing;
 
 /// One item of the plan.
@@ -66,6 +66,9 @@ impl Report for SyncReport {
         }
         let Self { there, missing, another, not_told, .. } = self;
         page.line(0, &format!("{there} there, {missing} missing, {another} under another digest, {not_told} not told"));
+        for finding in self.findings.iter().filter(|finding| matches!(finding.code, Code::PathNothing | Code::SyncShort)) {
+            page.finding(0, finding);
+        }
         if self.items.iter().any(|item| item.required && item.standing == Standing::NotTold) {
             page.line_toned(
                 0,
@@ -76,6 +79,8 @@ impl Report for SyncReport {
     }
 
     fn exit(&self) -> Option<ExitClass> {
-        (!self.findings.is_empty()).then_some(ExitClass::Findings)
+        // What the listing does not tell is not there, as far as anybody knows.
+        let untold = self.findings.iter().any(|finding| finding.severity > Severity::Note).then_some(ExitClass::Findings);
+        exit_of(&self.findings).or(untold)
     }
 }

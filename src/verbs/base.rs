@@ -9,7 +9,7 @@ use crate::core::{Code, Fact, Finding, Result, text};
 use crate::oci::Platform;
 use crate::plan::base::{self, Candidate, Clue, Decision, Evidence, Prefix, Verdict};
 use crate::read::referrers::{Lookup, Scope, lists_referrers_of};
-use crate::read::{Image, ImageIndex, Tree, candidates, load, locate_all};
+use crate::read::{Child, Image, ImageIndex, Passed, Tree, candidates, load, locate_all};
 use crate::report::base::{Dependent, DependentsReport, Difference, EvidenceReport, Outcome, PlatformBase, ShowReport, VerifyReport};
 
 /// Which base an image stands on, with all the evidence, annotated or not.
@@ -236,7 +236,7 @@ pub fn dependents(base_text: &str, paths: &[String], context: Context<'_>) -> Re
             .push(Finding::new(Code::BaseEmpty, "the base has no layers: everything would stand on it").at(below.located.shown()));
         return Ok(report);
     }
-    each_image(paths, context, &mut report.findings, &mut |located, tree| {
+    each_image(paths, context, &mut report.findings, has_images, &mut |located, tree| {
         for image in tree.images() {
             if image.manifest.layers.len() != image.config.diff_ids.len() {
                 return Ok(image.contradictions());
@@ -272,23 +272,39 @@ fn belongs_to_another(located: &crate::read::Located, tree: &Tree, context: Cont
     located.name.is_none() && (matches!(tree, Tree::Artifact { .. }) || tree.index().is_some() && tree.images().is_empty() && is_list())
 }
 
-/// Calls `visit` for every image below `paths`; what cannot be read becomes a finding.
+/// Whether something in it runs.
+pub(super) fn has_images(tree: &Tree) -> bool {
+    !tree.images().is_empty()
+}
+
+/// Whether the platforms of an index are all in another place.
+fn is_all_elsewhere(tree: &Tree) -> bool {
+    let Tree::Index(index) = tree else { return false };
+    tree.images().is_empty() && index.children.iter().any(|child| matches!(child, Child::Missing(_)))
+}
+
+/// Calls `visit` for every image below `paths`; what cannot be read becomes a finding, and so does a path below which nothing is
+/// that `counts`.
 pub(super) fn each_image(
     paths: &[String],
     context: Context<'_>,
     findings: &mut Vec<Finding>,
+    counts: fn(&Tree) -> bool,
     visit: &mut dyn FnMut(&crate::read::Located, &Tree) -> Result<Vec<Finding>>,
 ) -> Result<()> {
     for path in paths {
         let reference = crate::read::Reference::existing(path)?;
         let mut located = Vec::new();
+        let mut passed = Passed::default();
+        let mut looked = false;
         let is_named = reference.name.is_some() || reference.digest.is_some();
         if is_named {
             located.extend(locate_all(&reference, context.limits)?);
         } else {
-            let (sources, unreadable) = crate::read::discover(&reference.path, context.limits)?;
-            findings.extend(unreadable);
-            for source in sources {
+            let found = crate::read::discover(&reference, context.limits)?;
+            findings.extend(found.findings);
+            passed = found.passed;
+            for source in found.sources {
                 located.extend(candidates(&source).map(|entry| crate::read::Located {
                     source: std::sync::Arc::clone(&source),
                     descriptor: entry.clone(),
@@ -306,13 +322,25 @@ pub(super) fn each_image(
                 if !is_named && belongs_to_another(&located, &tree, context) {
                     return Ok(Vec::new());
                 }
+                looked |= counts(&tree);
+                // It may be an image all the same, so somebody has to know.
+                if !counts(&tree) && is_all_elsewhere(&tree) {
+                    looked = true;
+                    return Ok(vec![Finding::new(Code::ImageSparse, "no platform of the index is here").at(located.shown())]);
+                }
                 met.extend(tree.images().iter().map(|image| (located.source.path.clone(), image.descriptor.digest.clone())));
                 visit(&located, &tree)
             });
             match visited {
                 Ok(more) => findings.extend(more),
-                Err(error) => findings.push(error.at(located.shown()).into()),
+                Err(error) => {
+                    looked = true;
+                    findings.push(error.at(located.shown()).into());
+                }
             }
+        }
+        if !looked {
+            findings.push(context.nothing(passed.nothing(&reference.text)));
         }
     }
     Ok(())

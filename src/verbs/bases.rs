@@ -9,7 +9,9 @@ use crate::oci::{Descriptor, ImageName, Platform};
 use crate::plan::base::{Candidate, Claim, Clue, Evidence, Verdict, claims, judge};
 use crate::plan::mapping::Rule;
 use crate::read::provenance::Provenance;
-use crate::read::{Catalogue, ChainId, Image, ImageIndex, Located, Reference, Source, Tree, discover_among, load, locate_among};
+use crate::read::{
+    Catalogue, ChainId, Discovered, Image, ImageIndex, Located, Reference, Source, Tree, discover_among, load, locate_among,
+};
 
 /// What `--bases` and `--map` name.
 ///
@@ -64,8 +66,11 @@ impl Bases {
             if reference.name.is_some() || reference.digest.is_some() {
                 bases.named.push(locate_among(&reference, open, context.limits)?);
             } else {
-                let (found, findings) = discover_among(&reference.path, open, context.limits)?;
-                bases.sources.extend(found);
+                let Discovered { sources, findings, passed } = discover_among(&reference, open, context.limits)?;
+                if findings.is_empty() && sources.iter().all(|source| source.index.manifests.is_empty()) {
+                    bases.findings.push(context.nothing(passed.nothing(&reference.shown_path())));
+                }
+                bases.sources.extend(sources);
                 bases.findings.extend(findings);
             }
         }

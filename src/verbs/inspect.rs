@@ -11,7 +11,7 @@ use crate::format::json::Node;
 use crate::oci::{Descriptor, annotation, collection, cosign};
 use crate::plan::lifecycle::convention::is_statement;
 use crate::read::referrers::{Lookup, Scope, lists_referrers_of};
-use crate::read::{Child, Image, ImageIndex, Reference, Source, Stored, Tree, discover, is_referrer_tag, load, locate};
+use crate::read::{Child, Discovered, Image, ImageIndex, Reference, Source, Stored, Tree, discover, is_referrer_tag, load, locate};
 use crate::report::collection::Member;
 use crate::report::inspect::{
     EntryKind, EntryReport, Identity, InspectReport, Inspected, InspectedBase, Layer, Owner, Referrer, SourceReport,
@@ -58,10 +58,14 @@ pub fn inspect(request: &Request, context: Context<'_>) -> Result<InspectReport>
                 hidden: 0,
             });
         } else {
-            let (sources, findings) = discover(&reference.path, context.limits)?;
+            let Discovered { sources, findings, passed } = discover(&reference, context.limits)?;
             report.findings.extend(findings);
+            let before = report.sources.len();
             for source in sources {
                 report.sources.push(inspect_source(&source, request, context, &mut report.findings)?);
+            }
+            if report.sources.iter().skip(before).all(|source| source.entries.is_empty()) {
+                report.findings.push(context.nothing(passed.nothing(&reference.shown_path())));
             }
         }
     }

@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use crate::core::event::{Events, Silent};
 use crate::core::fsys::Faults;
-use crate::core::{Limits, Result};
+use crate::core::{Finding, Limits, Result, Severity};
 use crate::oci::Platform;
 use crate::read::{Image, Located, Reference, Source, Tree, load, locate_among};
 
@@ -47,6 +47,8 @@ pub struct Context<'a> {
     pub events: &'a dyn Events,
     /// How many threads may work.
     pub jobs: usize,
+    /// Whether an answer about no image at all is a good one.
+    pub allow_empty: bool,
     /// How long to wait for a lock.
     pub lock_timeout: std::time::Duration,
     /// Injected faults; none outside tests.
@@ -64,7 +66,15 @@ static NO_FAULTS: Faults = Faults::none();
 impl Context<'static> {
     /// The standard bounds, nobody listening, two threads.
     pub fn standard() -> Self {
-        Self { limits: &Limits::STANDARD, events: &Silent, jobs: 2, lock_timeout: std::time::Duration::from_secs(30), faults: &NO_FAULTS }
+        let lock_timeout = std::time::Duration::from_secs(30);
+        Self { limits: &Limits::STANDARD, events: &Silent, jobs: 2, allow_empty: false, lock_timeout, faults: &NO_FAULTS }
+    }
+}
+
+impl Context<'_> {
+    /// That nothing was looked at: it stops the caller's next step, unless nothing is what was expected.
+    fn nothing(&self, finding: Finding) -> Finding {
+        if self.allow_empty { finding.severity(Severity::Note) } else { finding }
     }
 }
 

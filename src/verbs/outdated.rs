@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Context;
-use super::base::{each_image, show_image};
+use super::base::{each_image, has_images, show_image};
 use super::bases::{Bases, Followed, candidate};
 use crate::core::{Code, Digest, Result};
 use crate::plan::base::{Clue, claims};
@@ -20,7 +20,7 @@ pub fn outdated(paths: &[String], bases: &[String], map: &[String], context: Con
     let mut report = OutdatedReport { items: Vec::new(), current: 0, outdated: 0, bases: 0, unknown: 0, findings: known.findings.clone() };
     let mut findings = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
-    each_image(paths, context, &mut findings, &mut |located, tree| {
+    each_image(paths, context, &mut findings, has_images, &mut |located, tree| {
         let index = match tree {
             Tree::Index(index) => Some(&**index),
             _ => None,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::core::fsys::{Directory, File, ReadAt, Region, shown};
 use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::format::codec::Codec;
 use crate::oci::media_type::Compression;
 use crate::oci::{Descriptor, Verified};
 use crate::read::{Reference, Source, SourceKind, Transport};
@@ -105,19 +106,11 @@ enum Ending {
 
 impl Ending {
     fn of(name: &str) -> Self {
-        const ARCHIVES: [(&str, Compression); 5] = [
-            (".tar", Compression::None),
-            (".oci", Compression::None),
-            (".tar.gz", Compression::Gzip),
-            (".tgz", Compression::Gzip),
-            (".tar.zst", Compression::Zstd),
-        ];
-        // Also what is gzip or zstd and does not say that it is an archive: whoever gets the file would have to guess.
-        const REFUSED: [&str; 13] =
-            [".gz", ".zst", ".tzst", ".zstd", ".xz", ".txz", ".bz2", ".tbz", ".tbz2", ".lz4", ".lzma", ".zip", ".7z"];
-        let archive = ARCHIVES.iter().find(|(ending, _)| name.ends_with(ending)).map(|(_, compression)| Self::Archive(*compression));
-        let refused = || REFUSED.iter().find(|ending| name.ends_with(**ending)).map(|ending| Self::Refused(ending));
-        archive.or_else(refused).unwrap_or(Self::Other)
+        match Codec::of_archive(name) {
+            Some((Codec { reads: Some(compression), .. }, _)) => Self::Archive(*compression),
+            // Also what is gzip or zstd and does not say that it is an archive: whoever gets the file would have to guess.
+            _ => Codec::of_file(name).map_or(Self::Other, |(_, ending)| Self::Refused(ending)),
+        }
     }
 }
 

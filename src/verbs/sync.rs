@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::core::fsys::{File, shown};
 use crate::core::{Code, Error, Fact, Finding, Limits, Result};
-use crate::plan::sync::{Promise, Standing, Told, plan, read, verify};
+use crate::plan::sync::{Plan, Promise, Standing, Told, plan, read, verify};
+use crate::read::nothing;
 use crate::report::sync::{Checked, SyncReport};
 use crate::verbs::Context;
 
@@ -42,7 +43,8 @@ impl Listing {
 /// # Errors
 /// `sync.plan`, `sync.listing`, and those of reading files.
 pub fn verify_sync(plan_path: &Path, listings: &[Listing], context: Context<'_>) -> Result<SyncReport> {
-    let promises = plan(&bytes(plan_path, context.limits)?, context.limits).map_err(|error| error.at(shown(plan_path)))?;
+    let Plan { promises, shortcomings } =
+        plan(&bytes(plan_path, context.limits)?, context.limits).map_err(|error| error.at(shown(plan_path)))?;
     let mut told = Told::default();
     for listing in listings {
         let (content, from) = match &listing.content {
@@ -54,6 +56,13 @@ pub fn verify_sync(plan_path: &Path, listings: &[Listing], context: Context<'_>)
     let verdicts = verify(&promises, &told);
     let mut report =
         SyncReport { plan: shown(plan_path), items: Vec::new(), there: 0, missing: 0, another: 0, not_told: 0, findings: Vec::new() };
+    if !shortcomings.is_empty() {
+        let short = Finding::new(Code::SyncShort, "not everything that was to be pushed is in the plan").at(shown(plan_path));
+        report.findings.push(shortcomings.into_iter().fold(short, Finding::detail));
+    }
+    if promises.is_empty() {
+        report.findings.push(context.nothing(nothing(&shown(plan_path))));
+    }
     for (promise, (standing, found)) in promises.into_iter().zip(verdicts) {
         match standing {
             Standing::There => report.there += 1,

@@ -196,7 +196,7 @@ const VERBS: &[(&str, &[&str])] = &[
     ("collection-show", &["collection", "show", "app"]),
     ("collection-check", &["collection", "check", "app"]),
     ("prepare", &["prepare", "app", "--registry", "registry.site/team"]),
-    ("verify-sync", &["verify-sync", "plan.json", "listing"]),
+    ("verify-sync", &["verify-sync", "plan.json", "listing", "--allow-empty"]),
     ("explain", &["explain", "blob.missing"]),
 ];
 

@@ -246,7 +246,9 @@ fn what_is_no_reference_says_what_to_do() {
     }
     // A directory that is no layout, and a file that is no archive.
     fs::create_dir(environment.join("plain")).unwrap();
-    let _ = environment.refused(&["cat", "plain"], "layout.index.missing", 3);
+    let _ = environment.refused(&["cat", "plain"], "path.nothing", 4);
+    let outcome = environment.refused(&["cat", "."], "layout.index.missing", 3);
+    assert!(outcome.err.contains("./in and 0 more") && outcome.err.contains("airbase inspect ."), "{}", outcome.err);
     fs::write(environment.join("note.txt"), "hello").unwrap();
     let _ = environment.refused(&["cat", "note.txt"], "source.unknown", 3);
 }

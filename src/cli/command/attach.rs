@@ -93,7 +93,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
 /// `usage.output`, and those of opening the place.
 pub(super) fn refuse_archive(image: &str, verb: &str) -> Result<()> {
     let reference = Reference::existing(image)?;
-    if Source::open_container(&reference.path, &crate::core::Limits::STANDARD)?.kind() == SourceKind::Layout {
+    if Source::open_container(&reference.path, reference.view(), &crate::core::Limits::STANDARD)?.kind() == SourceKind::Layout {
         return Ok(());
     }
     Err(Error::new(Code::UsageOutput, format!("{verb} would change an archive, and archives are never changed"))

@@ -1,8 +1,9 @@
 //! `airbase base show|verify|set|dependents`
 
-use crate::cli::options::{self, Destination};
+use crate::cli::options::{self, Destination, Emptiness};
 use crate::cli::terminal::Terminal;
 use crate::core::Result;
+use crate::verbs::Context;
 use crate::verbs::base::{dependents, show, verify};
 use crate::verbs::tag::{Target, set_base};
 
@@ -74,6 +75,8 @@ pub struct Dependents {
     /// Where images lie: layouts, archives, folders of them, or references
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<String>,
+    #[command(flatten)]
+    emptiness: Emptiness,
 }
 
 pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<u8> {
@@ -95,7 +98,8 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
             terminal.answer(&report)
         }
         Command::Dependents(arguments) => {
-            let report = dependents(&arguments.base, &arguments.paths, terminal.context())?;
+            let context = Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() };
+            let report = dependents(&arguments.base, &arguments.paths, context)?;
             terminal.answer(&report)
         }
     }

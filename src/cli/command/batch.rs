@@ -6,13 +6,14 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::cli::options::Verify;
+use crate::cli::options::{Emptiness, Verify};
 use crate::cli::terminal::{Terminal, variable};
 use crate::core::clock::Time;
-use crate::core::{Error, Result};
+use crate::core::{Error, ExitClass, Result};
 use crate::plan::batch::jump;
 use crate::plan::batch::shard::Shard;
 use crate::plan::lifecycle::time::Moment;
+use crate::verbs::Context;
 use crate::verbs::batch::{self, ApplyRequest, As, PlanRequest, Stop};
 
 #[derive(Debug, clap::Subcommand)]
@@ -56,6 +57,8 @@ pub struct Plan {
     /// Who wins where app and new base both changed a setting: app, base, or FIELD=app|base (User, Env.JAVA_HOME, Labels.KEY)
     #[arg(long, value_name = "WHO", num_args = 1)]
     prefer: Vec<String>,
+    #[command(flatten)]
+    emptiness: Emptiness,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -170,7 +173,8 @@ fn plan(arguments: &Plan, terminal: &mut Terminal) -> Result<u8> {
     };
     // Lines are small and there are many.
     let mut lines = String::new();
-    let report = batch::plan(&request, terminal.context(), &mut |line| {
+    let context = Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() };
+    let report = batch::plan(&request, context, &mut |line| {
         lines.push_str(line);
         if lines.len() > 1 << 16 {
             Terminal::print(lines.as_bytes())?;
@@ -180,7 +184,7 @@ fn plan(arguments: &Plan, terminal: &mut Terminal) -> Result<u8> {
     })?;
     Terminal::print(lines.as_bytes())?;
     terminal.remark(|page| report.render(page));
-    Ok(0)
+    Ok(report.exit().map_or(0, ExitClass::status))
 }
 
 /// When something is said that is said now.

@@ -1,7 +1,9 @@
 //! `airbase fsck`
 
+use crate::cli::options::Emptiness;
 use crate::cli::terminal::Terminal;
 use crate::core::Result;
+use crate::verbs::Context;
 use crate::verbs::fsck::fsck;
 
 #[derive(Debug, clap::Args)]
@@ -16,9 +18,12 @@ pub struct Arguments {
     /// Blobs may be missing
     #[arg(long)]
     allow_sparse: bool,
+    #[command(flatten)]
+    emptiness: Emptiness,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
-    let report = fsck(&arguments.paths, arguments.level, arguments.allow_sparse, terminal.context())?;
+    let context = Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() };
+    let report = fsck(&arguments.paths, arguments.level, arguments.allow_sparse, context)?;
     terminal.answer(&report)
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use crate::cli::options::Emptiness;
 use crate::cli::terminal::Terminal;
 use crate::core::clock::Time;
 use crate::core::{Code, Error, Fact, Result};
@@ -13,6 +14,7 @@ use crate::plan::lifecycle::field::{Field, Record, Status, Value};
 use crate::plan::lifecycle::policy::{Deny, Policy};
 use crate::plan::lifecycle::profile::Profile;
 use crate::plan::lifecycle::time::{Moment, Span, When};
+use crate::verbs::Context;
 use crate::verbs::lifecycle::{self, Check, Compact, Import, Set, Show, Supersede};
 
 #[derive(Debug, clap::Subcommand)]
@@ -264,6 +266,8 @@ pub struct CheckArguments {
     #[arg(long, value_name = "SPAN", default_value = "0")]
     grace: String,
     #[command(flatten)]
+    emptiness: Emptiness,
+    #[command(flatten)]
     places: Places,
     #[command(flatten)]
     clock: Clock,
@@ -274,6 +278,8 @@ pub struct ReportArguments {
     /// Where images lie: layouts, archives, folders of them, or references
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<String>,
+    #[command(flatten)]
+    emptiness: Emptiness,
     #[command(flatten)]
     places: Places,
     #[command(flatten)]
@@ -368,11 +374,13 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
             let deny = arguments.deny.iter().map(|text| Deny::parse(text)).collect::<Result<Vec<_>>>()?;
             let deny: BTreeSet<Deny> = if deny.is_empty() { Deny::STANDARD.into() } else { deny.into_iter().collect() };
             let policy = Policy { deny: deny.into_iter().collect(), grace: Span::parse(&arguments.grace)? };
-            let report = lifecycle::check(&question(&arguments.paths, &arguments.places, &arguments.clock)?, &policy, terminal.context())?;
+            let context = Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() };
+            let report = lifecycle::check(&question(&arguments.paths, &arguments.places, &arguments.clock)?, &policy, context)?;
             terminal.answer(&report)
         }
         Command::Report(arguments) => {
-            let report = lifecycle::report(&question(&arguments.paths, &arguments.places, &arguments.clock)?, terminal.context())?;
+            let context = Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() };
+            let report = lifecycle::report(&question(&arguments.paths, &arguments.places, &arguments.clock)?, context)?;
             terminal.answer(&report)
         }
         Command::Compact(arguments) => {

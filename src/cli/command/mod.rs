@@ -100,7 +100,7 @@ fn destination(image: &str, destination: &Destination) -> Result<(Output, Vec<St
         return Ok((output, names));
     }
     let reference = Reference::existing(image)?;
-    let kind = crate::read::Source::open_container(&reference.path, &crate::core::Limits::STANDARD)?.kind();
+    let kind = crate::read::Source::open_container(&reference.path, reference.view(), &crate::core::Limits::STANDARD)?.kind();
     match kind {
         SourceKind::Archive | SourceKind::DockerArchive => {
             Err(Error::new(Code::UsageOutput, "the image is in an archive, and archives are never changed")

@@ -1,10 +1,11 @@
 //! `airbase prepare`
 
+use crate::cli::options::Emptiness;
 use crate::cli::terminal::Terminal;
 use crate::core::{Code, Error, Fact, Result};
 use crate::plan::prepare::Profile;
-use crate::verbs::Output;
 use crate::verbs::prepare::{Request, prepare};
+use crate::verbs::{Context, Output};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -26,6 +27,8 @@ pub struct Arguments {
     /// Replace an archive that exists
     #[arg(long)]
     overwrite: bool,
+    #[command(flatten)]
+    emptiness: Emptiness,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -62,6 +65,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         output,
         mtime: Terminal::mtime()?,
     };
-    let report = prepare(&request, terminal.context())?;
+    let context = Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() };
+    let report = prepare(&request, context)?;
     terminal.answer(&report)
 }

@@ -3,8 +3,10 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 
+use crate::cli::options::Emptiness;
 use crate::cli::terminal::Terminal;
 use crate::core::{Code, Error, Fact, Result};
+use crate::verbs::Context;
 use crate::verbs::sync::{Content, Listing, verify_sync};
 
 #[derive(Debug, clap::Args)]
@@ -15,6 +17,8 @@ pub struct Arguments {
     /// Lines `DIGEST NAME`, or the JSON of a client; NAME=FILE where it does not say of what it is; - is standard input
     #[arg(required = true, value_name = "LISTING")]
     listings: Vec<String>,
+    #[command(flatten)]
+    emptiness: Emptiness,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
@@ -26,7 +30,8 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         // A listing is text that is read once from front to back; archives are read by position and cannot come so.
         listings.push(if text == "-" { Listing { name: None, content: Content::Bytes(input(terminal)?) } } else { Listing::parse(text) });
     }
-    let report = verify_sync(&arguments.plan, &listings, terminal.context())?;
+    let context = Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() };
+    let report = verify_sync(&arguments.plan, &listings, context)?;
     terminal.answer(&report)
 }
 

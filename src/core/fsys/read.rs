@@ -444,6 +444,14 @@ fn resolve(from: &str, target: &str) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("/"))
 }
 
+/// The path of what `path` leads to, without links.
+///
+/// # Errors
+/// `io`.
+pub fn real(path: &Path) -> Result<PathBuf> {
+    std::fs::canonicalize(path).map_err(|error| Error::io(format!("follow {}", shown(path)), error))
+}
+
 /// A path for people.
 pub(crate) fn shown(path: &Path) -> String {
     text::escape_bytes(path.as_os_str().as_bytes())

@@ -53,12 +53,19 @@ mod pax;
 mod walk;
 pub mod writer;
 
+/// Whether a file that begins so is a tar archive, damaged or not: it has the magic, or in its place the checksum of a header of
+/// before there was one.
+pub fn is_header(start: &[u8]) -> bool {
+    let block = start.first_chunk::<BLOCK>();
+    block.is_some_and(|block| block.get(257..262) == Some(b"ustar") || header::Header::read(block, 0).is_ok())
+}
+
 pub use layer::LayerReader;
 pub use name::normalise;
 pub use walk::Walk;
 
 /// The unit of everything in an archive.
-const BLOCK: usize = 512;
+pub const BLOCK: usize = 512;
 
 /// [`BLOCK`], where offsets are computed.
 const BLOCK_BYTES: u64 = 512;

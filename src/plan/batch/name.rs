@@ -1,6 +1,7 @@
 //! The names of results, and globs over names.
 
 use crate::core::{Code, Error, Fact, Result};
+use crate::format::codec::Codec;
 use crate::oci::ImageName;
 
 /// What `--name` says.
@@ -42,7 +43,7 @@ impl Pattern {
 /// The name of a file without the ending of an archive.
 fn stem(file: &str) -> &str {
     let name = file.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    [".tar.gz", ".tar.zst", ".tgz", ".tar", ".oci"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
+    Codec::of_archive(name).map_or(name, |(_, stem)| stem)
 }
 
 /// Whether `pattern` stands for all of `text`: `*` is any text, `?` one character.

@@ -41,11 +41,20 @@ pub enum Standing {
 /// The name and version of a plan.
 const SCHEMA: &str = "airbase.prepare/v1";
 
+/// What a plan promises, and what was wrong when it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// What is to be there.
+    pub promises: Vec<Promise>,
+    /// The codes of what stood in the way of promising more.
+    pub shortcomings: Vec<String>,
+}
+
 /// Reads a plan.
 ///
 /// # Errors
 /// `sync.plan`.
-pub fn plan(bytes: &[u8], limits: &Limits) -> Result<Vec<Promise>> {
+pub fn plan(bytes: &[u8], limits: &Limits) -> Result<Plan> {
     let wrong = |what: &str| Error::new(Code::SyncPlan, what.to_owned()).expected(Fact::new(SCHEMA, "airbase prepare --format json"));
     let document =
         Document::parse(bytes, limits).map_err(|error| wrong("the plan is no JSON document").detail(&error.finding().message))?;
@@ -55,7 +64,7 @@ pub fn plan(bytes: &[u8], limits: &Limits) -> Result<Vec<Promise>> {
         return Err(wrong("the file is no plan").found(Fact::new(schema.as_deref().unwrap_or("no schema"), "the file")));
     }
     let items = root.get("items").filter(|items| items.kind() == Kind::Array).ok_or_else(|| wrong("the plan has no items"))?;
-    items
+    let promises = items
         .items()
         .map(|item| {
             let text = |name: &str| item.get(name).and_then(Node::as_str).map(std::borrow::Cow::into_owned);
@@ -70,7 +79,12 @@ pub fn plan(bytes: &[u8], limits: &Limits) -> Result<Vec<Promise>> {
             };
             promise().ok_or_else(|| wrong("an item of the plan lacks something"))
         })
-        .collect()
+        .collect::<Result<_>>()?;
+    let findings = root.get("findings").into_iter().flat_map(Node::items);
+    let is_worse = |finding: &Node<'_>| finding.get("severity").and_then(Node::as_str).as_deref() != Some("note");
+    let code =
+        |finding: Node<'_>| finding.get("code").and_then(Node::as_str).map_or_else(|| "no code".to_owned(), std::borrow::Cow::into_owned);
+    Ok(Plan { promises, shortcomings: findings.filter(is_worse).map(code).collect() })
 }
 
 /// How each promise stands, and what its name stands for where that is something else.
@@ -82,6 +96,8 @@ pub fn verify(promises: &[Promise], told: &Told) -> Vec<(Standing, Vec<Digest>)>
             let known = told.by_reference.get(&promise.reference);
             let in_repository = told.by_repository.get(&promise.repository).is_some_and(|digests| digests.contains(&promise.digest));
             match known {
+                // Whatever another line says: who asked last is not known.
+                _ if told.missing.contains(&promise.reference) => (Standing::Missing, known.into_iter().flatten().cloned().collect()),
                 _ if by_digest && in_repository => (Standing::There, Vec::new()),
                 None => (Standing::NotTold, Vec::new()),
                 // Two answers for one name: whoever asks may get either.
@@ -96,6 +112,4 @@ pub fn verify(promises: &[Promise], told: &Told) -> Vec<(Standing, Vec<Digest>)>
             }
         })
         .collect()
-                // Whatever another line says: who asked last is not known.
-                _ if told.missing.contains(&promise.reference) => (Standing::Missing, known.into_iter().flatten().cloned().collect()),
 }

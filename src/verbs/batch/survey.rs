@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::pass::{key as key_of, number as number_of};
-use crate::core::{Code, Digest, Error, Finding, Result};
+use crate::core::{Code, Digest, Error, Finding, Result, text};
 use crate::oci::Descriptor;
 use crate::plan::batch::document::key;
 use crate::plan::batch::name::{Pattern, glob};
 use crate::read::referrers::lists_referrers_of;
-use crate::read::{Located, Reference, Source, discover_among, is_candidate, locate_among, platforms};
+use crate::read::{Discovered, Located, Reference, Source, discover_among, is_candidate, locate_among, nothing, platforms};
 use crate::verbs::Context;
 use crate::verbs::output::check_name;
 
@@ -60,8 +60,11 @@ impl Survey {
                 survey.add(source, position, only, pattern, &mut seen)?;
                 continue;
             }
-            let (sources, unreadable) = discover_among(&reference.path, &survey.sources, context.limits)?;
-            survey.unreadable.extend(unreadable);
+            let Discovered { sources, findings, passed } = discover_among(&reference, &survey.sources, context.limits)?;
+            if !sources.iter().any(|source| source.index.manifests.iter().any(is_candidate)) {
+                survey.unreadable.push(context.nothing(passed.nothing(&reference.shown_path())));
+            }
+            survey.unreadable.extend(findings);
             for source in sources {
                 let number = survey.source(&source);
                 // A platform with an entry of its own moves with its index.
@@ -77,6 +80,10 @@ impl Survey {
                     survey.add(number, position, only, pattern, &mut seen)?;
                 }
             }
+        }
+        if survey.subjects.is_empty() && survey.not_chosen > 0 {
+            let left_out = format!("--only left out {}", text::count(survey.not_chosen, "image"));
+            survey.unreadable.push(context.nothing(nothing(&inputs.join(" ")).detail(left_out)));
         }
         survey.by_digest.sort_unstable();
         Ok(survey)

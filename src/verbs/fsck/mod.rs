@@ -19,7 +19,8 @@ use crate::core::limits::CHUNK_BYTES;
 use crate::core::{Code, Digest, Error, Fact, Finding, Hasher, Result, Severity, text};
 use crate::format::json::{Document, Node};
 use crate::oci::{Config, Descriptor, Index, Manifest, RootIndex, Verified, digest_mismatch, media_type, size_mismatch};
-use crate::read::{Container, Source, SourceKind, Stored, verify};
+use crate::read::{Container, Found, Reference, Source, SourceKind, Stored, View, check_transport, find, verify};
+use crate::report::exit_of;
 use crate::report::fsck::{Checked, FsckReport};
 
 /// Runtimes stop here; an image may still be stored.
@@ -41,22 +42,34 @@ pub fn fsck(paths: &[String], level: u8, allow_sparse: bool, context: Context<'_
             ))
             .found(Fact::new(level, "--level")));
     }
-    let mut sources = Vec::new();
+    let mut report = FsckReport { level, clean: true, sources: Vec::new(), findings: Vec::new() };
     for path in paths {
-        let reference = crate::read::Reference::existing(path)?;
+        let reference = Reference::existing(path)?;
         if reference.name.is_some() || reference.digest.is_some() {
             return Err(Error::new(Code::UsageArgument, "fsck checks whole sources")
                 .expected(Fact::new("the path of a layout, an archive or a folder of them", "fsck"))
                 .found(Fact::new(&reference.text, "the command line"))
                 .hint(format!("Give the path alone: {}", reference.shown_path())));
         }
-        let path = reference.path;
-        for path in crate::read::paths(&path)? {
-            sources.push(check(&path, level, allow_sparse, context));
+        let Found { paths, findings, passed } = find(&reference.path, context.limits)?;
+        report.findings.extend(findings);
+        let before = report.sources.len();
+        for path in &paths {
+            let view = if *path == reference.path { reference.view() } else { View::Whole };
+            let checked = check(path, view, level, allow_sparse, context);
+            if *path == reference.path {
+                checked.kind.map_or(Ok(()), |kind| check_transport(&reference, kind))?;
+            }
+            report.sources.push(checked);
+        }
+        // What could not be read was looked at; it is told what was wrong with it.
+        let has_something = |source: &Checked| source.entries > 0 || exit_of(&source.findings).is_some();
+        if !report.sources.iter().skip(before).any(has_something) {
+            report.findings.push(context.nothing(passed.nothing(&reference.shown_path())));
         }
     }
-    let clean = sources.iter().all(|source| source.findings.iter().all(|finding| finding.severity < Severity::Damage));
-    Ok(FsckReport { level, clean, sources })
+    report.clean = exit_of(report.all_findings()).is_none();
+    Ok(report)
 }
 
 struct Checker<'a> {
@@ -66,6 +79,7 @@ struct Checker<'a> {
     context: Context<'a>,
     findings: Vec<Finding>,
     seen: BTreeMap<Digest, (u64, bool)>,
+    entries: usize,
     documents: usize,
     hashed: BTreeSet<Digest>,
     hashed_bytes: u64,
@@ -74,10 +88,11 @@ struct Checker<'a> {
     inflated: usize,
 }
 
-fn check(path: &Path, level: u8, allow_sparse: bool, context: Context<'_>) -> Checked {
+fn check(path: &Path, view: View, level: u8, allow_sparse: bool, context: Context<'_>) -> Checked {
     let mut checked = Checked {
         path: shown(path),
         kind: None,
+        entries: 0,
         documents: 0,
         blobs: 0,
         hashed: 0,
@@ -87,7 +102,7 @@ fn check(path: &Path, level: u8, allow_sparse: bool, context: Context<'_>) -> Ch
         unreferenced_bytes: 0,
         findings: Vec::new(),
     };
-    let container = match Source::open_container(path, context.limits) {
+    let container = match Source::open_container(path, view, context.limits) {
         Ok(container) => container,
         Err(error) => {
             // Nothing of it was checked, whatever the reason.
@@ -103,6 +118,7 @@ fn check(path: &Path, level: u8, allow_sparse: bool, context: Context<'_>) -> Ch
         context,
         findings: Vec::new(),
         seen: BTreeMap::new(),
+        entries: 0,
         documents: 0,
         hashed: BTreeSet::new(),
         hashed_bytes: 0,
@@ -114,6 +130,7 @@ fn check(path: &Path, level: u8, allow_sparse: bool, context: Context<'_>) -> Ch
     checker.structure();
     checker.layers();
     checker.stored(&mut checked);
+    checked.entries = checker.entries;
     checked.documents = checker.documents;
     checked.hashed = checker.hashed.len();
     checked.hashed_bytes = checker.hashed_bytes;
@@ -144,6 +161,7 @@ impl Checker<'_> {
             Ok(index) => index,
             Err(error) => return self.add(error, "index.json"),
         };
+        self.entries = index.manifests.len();
         for finding in index.findings.iter().cloned() {
             // Reading goes on around an entry that cannot be verified; a check that could not be made is not clean. One
             // flipped bit makes an unknown algorithm of a known one.
@@ -255,24 +273,6 @@ impl Checker<'_> {
         );
     }
 
-    fn missing(&mut self, descriptor: &Descriptor) {
-        let place = descriptor.digest.to_string();
-        if !descriptor.urls.is_empty() {
-            self.findings.push(
-                Finding::new(Code::BlobExternal, "a layer is kept elsewhere")
-                    .at(place)
-                    .found(Fact::new(descriptor.urls.join(", "), "urls")),
-            );
-        } else if descriptor.data.is_none() {
-            let severity = if self.allow_sparse { Severity::Note } else { Severity::Damage };
-            let finding =
-                Finding::new(Code::BlobMissing, format!("a {} is not there", text_of(&descriptor.media_type))).at(place).severity(severity);
-            self.findings.push(finding.found(Fact::new("nothing", descriptor.digest.blob_path())));
-        }
-    }
-
-    fn document(&mut self, descriptor: &Descriptor, region: &Region) -> Result<Verified> {
-        let most = self.context.limits.document_bytes;
     /// The children of an index that are to be looked at. Where some platforms are here and the manifests of others are not, that is
     /// one finding; where none is, each that is missing is one.
     fn present(&mut self, children: Vec<Descriptor>, place: &str) -> Vec<Descriptor> {
@@ -295,6 +295,24 @@ impl Checker<'_> {
         here
     }
 
+    fn missing(&mut self, descriptor: &Descriptor) {
+        let place = descriptor.digest.to_string();
+        if !descriptor.urls.is_empty() {
+            self.findings.push(
+                Finding::new(Code::BlobExternal, "a layer is kept elsewhere")
+                    .at(place)
+                    .found(Fact::new(descriptor.urls.join(", "), "urls")),
+            );
+        } else if descriptor.data.is_none() {
+            let severity = if self.allow_sparse { Severity::Note } else { Severity::Damage };
+            let finding =
+                Finding::new(Code::BlobMissing, format!("a {} is not there", text_of(&descriptor.media_type))).at(place).severity(severity);
+            self.findings.push(finding.found(Fact::new("nothing", descriptor.digest.blob_path())));
+        }
+    }
+
+    fn document(&mut self, descriptor: &Descriptor, region: &Region) -> Result<Verified> {
+        let most = self.context.limits.document_bytes;
         if descriptor.size > most {
             return Err(Error::new(Code::DocTooLarge, "a document is too large")
                 .expected(Fact::new(format!("at most {most} bytes"), "the limits"))

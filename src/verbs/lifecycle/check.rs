@@ -82,7 +82,7 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
     let mut inheritance = Inheritance::new(&query.bases, &query.map, query.now, context)?;
     let mut seen = BTreeSet::new();
     let mut spoken = Vec::new();
-    each_image(&query.paths, context, &mut findings, &mut |located, tree| {
+    each_image(&query.paths, context, &mut findings, |_| true, &mut |located, tree| {
         let source = &located.source;
         let reader = readers.entry(source.path.clone()).or_insert_with(|| Reader::new(source, query.now, context));
         let index = match tree {
@@ -101,5 +101,6 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
         Ok(Vec::new())
     })?;
     findings.extend(spoken);
+    findings.extend(inheritance.findings()?);
     Ok(findings)
 }

@@ -67,7 +67,7 @@ pub fn import(request: &Import, context: Context<'_>) -> Result<ImportReport> {
     let mut met: BTreeSet<Digest> = BTreeSet::new();
     let mut done: BTreeSet<(PathBuf, Digest)> = BTreeSet::new();
     let mut findings = Vec::new();
-    each_image(&request.paths, context, &mut findings, &mut |located, tree| {
+    each_image(&request.paths, context, &mut findings, |_| true, &mut |located, tree| {
         let source = &located.source;
         if !done.insert((source.path.clone(), located.descriptor.digest.clone())) {
             return Ok(Vec::new());

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use super::state::{Reader, Subject, places};
-use crate::core::{Digest, Result};
+use crate::core::{Digest, Finding, Result};
 use crate::oci::Descriptor;
 use crate::plan::base::{Candidate, Decision, decide};
 use crate::plan::lifecycle::declared::declared;
@@ -56,6 +56,12 @@ impl<'a> Inheritance<'a> {
     pub(super) fn new(paths: &[String], map: &[String], now: Moment, context: Context<'a>) -> Result<Self> {
         let bases = Bases::open(paths, map, context)?;
         Ok(Self { bases, by_layers: !paths.is_empty(), readers: HashMap::new(), now, context })
+    }
+
+    /// What could not be read of the places in which bases are looked for: a base that is not seen says nothing.
+    pub(super) fn findings(&self) -> Result<Vec<Finding>> {
+        let unread = if self.by_layers { self.bases.catalogue()?.findings.as_slice() } else { &[] };
+        Ok(self.bases.findings.iter().chain(unread).cloned().collect())
     }
 
     /// The bases below the image, the nearest first; marks in `subject` what it has from the first of them.

@@ -42,6 +42,7 @@ pub fn show(query: &Show, context: Context<'_>) -> Result<ShowReport> {
         report.findings.append(&mut subject.findings);
         report.subjects.push(subject_report(&subject, &bases, query.now));
     }
+    report.findings.extend(inheritance.findings()?);
     Ok(report)
 }
 

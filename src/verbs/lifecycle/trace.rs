@@ -24,7 +24,7 @@ pub fn trace(digest: &Digest, paths: &[String], now: Moment, context: Context<'_
     let mut findings = Vec::new();
     let mut readers: HashMap<PathBuf, Reader<'_>> = HashMap::new();
     let mut spoken = Vec::new();
-    each_image(paths, context, &mut findings, &mut |located, tree| {
+    each_image(paths, context, &mut findings, |_| true, &mut |located, tree| {
         let source = &located.source;
         let reader = readers.entry(source.path.clone()).or_insert_with(|| Reader::new(source, now, context));
         for (number, subject) in reader.subjects(tree).into_iter().enumerate() {

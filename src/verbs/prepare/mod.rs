@@ -9,10 +9,11 @@ use gather::{Gathered, Top, gather, tops};
 use hand_over::hand_over;
 
 use crate::core::fsys::shown;
-use crate::core::{Code, Error, Fact, Finding, Result};
+use crate::core::{Code, Error, Fact, Finding, Result, Severity};
+use crate::format::codec::{Codec, Compression};
 use crate::oci::Platform;
 use crate::plan::prepare::{Place, PlaceKind, Profile, Registry, loads, prepare as decide};
-use crate::read::{Reference, Source, SourceKind, open_reference};
+use crate::read::{Reference, Source, SourceKind, nothing, open_reference};
 use crate::report::prepare::PrepareReport;
 use crate::report::rebase::{OutputReport, WrittenReport};
 use crate::verbs::Context;
@@ -50,6 +51,15 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
             .hint("Write a layout with -o DIR, and push that."));
     }
     let (chosen, mut left_out, mut findings) = tops(&source, &reference, request, context)?;
+    if chosen.is_empty() {
+        let nothing =
+            left_out.iter().fold(nothing(&source.shown()), |nothing, left| nothing.detail(format!("{}: {}", left.digest, left.why)));
+        let nothing = context.nothing(nothing);
+        if request.output.is_some() && nothing.severity == Severity::Refusal {
+            return Err(Error::of(nothing));
+        }
+        findings.push(nothing);
+    }
     let mut report = PrepareReport {
         path: source.shown(),
         registry: registry.shown(),
@@ -105,6 +115,6 @@ fn place(source: &Source, path: &Path, docker: bool) -> Place {
         SourceKind::Archive | SourceKind::DockerArchive => PlaceKind::Archive,
     };
     let text = path.to_string_lossy();
-    let compressed = [".gz", ".tgz", ".zst"].iter().any(|ending| text.ends_with(ending));
+    let compressed = Codec::of_file(&text).is_some_and(|(codec, _)| codec.reads != Some(Compression::None));
     Place { path: text.into_owned(), kind, compressed, entries: source.index.manifests.len() }
 }

@@ -321,7 +321,8 @@ fn an_unreadable_file_is_told_and_skipped() {
     std::fs::create_dir(environment.join("images")).unwrap();
     std::fs::rename(environment.join("apps"), environment.join("images/apps")).unwrap();
     std::fs::write(environment.join("images/broken.tar"), vec![b'x'; 2000]).unwrap();
-    let outcome = environment.ok(&["batch", "plan", "images", "old", "--bases", "bases"]);
+    let outcome = environment.run(&["batch", "plan", "images", "old", "--bases", "bases"]);
+    assert_eq!(outcome.status, 3, "{}", outcome.err);
     let end = lines(&outcome.out).pop().unwrap();
     assert_eq!((&end["end"]["move"], &end["end"]["unreadable"][0]["code"]), (&json!(2), &json!("source.unknown")), "{end:#}");
     assert!(outcome.err.contains("source.unknown") && outcome.err.contains("2 to move"), "{}", outcome.err);
