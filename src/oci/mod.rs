@@ -25,6 +25,6 @@ pub use config::Config;
 pub use descriptor::Descriptor;
 pub use index::{Index, RootIndex};
 pub use manifest::Manifest;
-pub use name::ImageName;
+pub use name::{ImageName, Name, is_path_component, is_tag};
 pub use platform::Platform;
 pub use verified::{Verified, digest_mismatch, size_mismatch};

@@ -33,6 +33,8 @@ mod lifecycle;
 mod look;
 mod manners;
 mod merge;
+mod names;
+mod names_model;
 #[cfg(feature = "ocipkg")]
 mod ocipkg;
 mod offline;
