@@ -140,6 +140,9 @@ codes! {
     LayoutStray, "layout.stray", Corrupt, Warning,
         "Under blobs lies something that cannot be a blob: its name is not a digest, or it is a directory. It is ignored and never deleted.",
         "Nothing, unless you want the space: a leftover of a killed writer can be removed by hand.";
+    LayoutLeftover, "layout.leftover", Corrupt, Note,
+        "A file has a name that airbase gives to what it is still writing. Either somebody is writing now, or a writer was killed. Nobody reads it.",
+        "`airbase gc PATH --apply` removes it when it is old enough and nobody writes.";
     PathSymlink, "path.symlink", Corrupt, Refusal,
         "A symbolic link leads out of the layout, to another link, or to nothing. A blob may be a link to a regular file inside the same layout (official busybox and Debian layouts have those); everything else could make a reader open a file that the layout does not own.",
         "Copy the layout with `cp -rL` if you trust it, so that links become files, and check it with `airbase fsck`.";
@@ -403,6 +406,15 @@ codes! {
     TarType, "tar.type", Corrupt, Refusal,
         "The archive holds a member of a type that does not belong into an image archive.",
         "Pack the archive again with regular files and directories only.";
+    LimitNames, "limit.names", Corrupt, Refusal,
+        "The names of the members of an archive or of a layer are longer, all together, than the limit.",
+        "No builder makes such names. Pack it again from its content, if you trust that.";
+    LimitRatio, "limit.ratio", Corrupt, Refusal,
+        "A compressed archive holds a document, or a number of members, that is out of proportion to its own size: a bomb.",
+        "If you trust it, decompress it first (`gunzip`, `zstd -d`) and give the plain archive.";
+    JsonMembers, "json.members", Corrupt, Refusal,
+        "An object of a document has more members than the limit.",
+        "Real documents have a few hundred. Ask the producer.";
     TarTooMany, "tar.too_many", Corrupt, Refusal,
         "The archive has more members than the limit.",
         "If you trust it, raise the limit with --max-entries.";
@@ -664,6 +676,18 @@ codes! {
     IoAfterPublication, "io.after_publication", IoAfterPublication, Warning,
         "The result was published, but the last flush failed, so it may not survive a power cut.",
         "Run `sync`, and check the result with `airbase fsck`.";
+    IoUntold, "io.untold", IoAfterPublication, Warning,
+        "What was asked for is done, and standard output could not take the report of it.",
+        "Look at the result with `airbase inspect` or `airbase fsck` before you run the command again, which may do it twice.";
+    OutputName, "output.name", Precondition, Refusal,
+        "The file of a result would have a longer name than file systems take.",
+        "Give the results shorter names: `airbase batch plan --name PATTERN`.";
+    OutputLimit, "output.limit", Precondition, Refusal,
+        "What would be written is over a limit of the reader, so nobody could read it again. Nothing was written.",
+        "Make it smaller: fewer or shorter annotations, fewer layers. The option that raises the limit (`--max-document-bytes`, `--max-index-bytes`, `--max-entries`) raises it for the reader too, and other clients have their own.";
+    ReferrerListFull, "referrer.list_full", Precondition, Warning,
+        "The list of the referrers of an image would be larger than a document may be. Annotations of the largest entries, and where that was not enough the oldest entries, were left out of it; statements on the life cycle come last. Their own entries in index.json are complete.",
+        "Detach what nobody needs any more: `airbase referrers PATH` lists it.";
     InputChanged, "input.changed", Busy, Refusal,
         "An input changed while it was read.",
         "Wait until its writer is done and run again.";

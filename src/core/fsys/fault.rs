@@ -9,7 +9,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rustix::io::Errno;
 
@@ -69,6 +69,8 @@ struct Plan {
     meanwhile: Vec<(Operation, Hook)>,
     operations: AtomicU64,
     refused: AtomicU64,
+    /// Whether a name was given, moved or taken away.
+    changed: AtomicBool,
 }
 
 /// The gate. Cloning gives another handle on the same gate.
@@ -97,6 +99,7 @@ impl Faults {
             meanwhile: Vec::new(),
             operations: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            changed: AtomicBool::new(false),
         })))
     }
 
@@ -146,6 +149,23 @@ impl Faults {
     /// How many of them the rule refused.
     pub fn refused(&self) -> u64 {
         self.0.as_ref().map_or(0, |plan| plan.refused.load(Ordering::SeqCst))
+    }
+
+    /// Whether something was changed that another process sees: a name was given, moved or taken away. Only a gate that counts
+    /// knows it.
+    pub fn changed(&self) -> bool {
+        self.0.as_ref().is_some_and(|plan| plan.changed.load(Ordering::SeqCst))
+    }
+
+    /// Notes that a change was made.
+    #[inline]
+    pub(super) fn done(&self, operation: Operation) {
+        use Operation::{Exchange, Link, MakeDirectory, Rename, Unlink};
+        if let Some(plan) = &self.0
+            && matches!(operation, Link | Rename | Exchange | MakeDirectory | Unlink)
+        {
+            plan.changed.store(true, Ordering::SeqCst);
+        }
     }
 
     /// Lets a change through, or says how it fails.

@@ -125,8 +125,8 @@ impl<'a> IndexLock<'a> {
 
 impl Drop for IndexLock<'_> {
     fn drop(&mut self) {
-        // While it is held, so that nobody else's file is removed. A file that stays does no harm.
-        let _ = self.directory.unlink(INDEX_LOCK);
+        // While it is held, so that nobody else's file is removed.
+        self.directory.remove_lock_file(INDEX_LOCK);
     }
 }
 

@@ -9,8 +9,10 @@
 //! apart.
 
 mod append;
+mod beneath;
 mod fault;
 mod lock;
+mod open;
 mod read;
 mod schedule;
 mod space;

@@ -8,9 +8,12 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::beneath;
+use super::open::{Handle, Way};
+use super::write::is_temporary;
 use crate::core::{Code, Error, Fact, Result, text};
 
 /// Bytes that can be read by position, from several threads at once.
@@ -56,9 +59,9 @@ impl ReadAt for [u8] {
     }
 }
 
-/// A regular file that was opened for reading.
+/// A regular file that was opened for reading. Where many are in use it may be closed and opened again meanwhile.
 pub struct File {
-    handle: std::fs::File,
+    handle: Handle,
     length: u64,
     path: PathBuf,
 }
@@ -69,21 +72,23 @@ impl File {
     /// # Errors
     /// `path.not_regular`, `io`.
     pub fn open(path: &Path) -> Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-        let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| Error::io(format!("open {}", shown(path)), errno.into()))?;
-        Self::check(fd, path.to_owned())
+        let way = Way::Path(path.to_owned());
+        let fd = way.open().map_err(|errno| Error::io(format!("open {}", shown(path)), errno.into()))?;
+        Self::check(fd, path.to_owned(), way)
     }
 
-    pub(super) fn check(fd: OwnedFd, path: PathBuf) -> Result<Self> {
+    /// Takes what was opened at `path`, in a way in which it can be opened again.
+    pub(super) fn check(fd: OwnedFd, path: PathBuf, way: Way) -> Result<Self> {
+        let failed = |error| Error::io(format!("examine {}", shown(&path)), error);
         let file = std::fs::File::from(fd);
-        let metadata = file.metadata().map_err(|error| Error::io(format!("examine {}", shown(&path)), error))?;
+        let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() {
             let kind = EntryKind::from(FileType::from_raw_mode(metadata.mode()));
             return Err(Error::new(Code::PathNotRegular, format!("{} is not a regular file", shown(&path)))
                 .expected(Fact::new("a regular file", "image-spec, image-layout.md"))
                 .found(Fact::new(kind.name(), "the file system")));
         }
-        Ok(Self { length: metadata.len(), handle: file, path })
+        Ok(Self { length: metadata.len(), handle: Handle::new(file, way).map_err(failed)?, path })
     }
 
     /// Where it was opened.
@@ -92,8 +97,13 @@ impl File {
     }
 
     /// The open file, for flushing.
-    pub(super) fn fd(&self) -> rustix::fd::BorrowedFd<'_> {
-        self.handle.as_fd()
+    pub(super) fn opened(&self) -> io::Result<Arc<std::fs::File>> {
+        self.handle.get()
+    }
+
+    fn metadata(&self) -> Result<std::fs::Metadata> {
+        let metadata = self.opened().and_then(|file| file.metadata());
+        metadata.map_err(|error| Error::io(format!("examine {}", shown(&self.path)), error))
     }
 
     /// Refuses a file whose size changed since it was opened.
@@ -101,7 +111,7 @@ impl File {
     /// # Errors
     /// `blob.changed_during_read`.
     pub fn check_unchanged(&self) -> Result<()> {
-        let now = self.handle.metadata().map_err(|error| Error::io(format!("examine {}", shown(&self.path)), error))?.len();
+        let now = self.metadata()?.len();
         if now == self.length {
             return Ok(());
         }
@@ -112,13 +122,13 @@ impl File {
 
     /// Device and inode, which say whether two names are one file.
     pub fn identity(&self) -> Result<(u64, u64)> {
-        let metadata = self.handle.metadata().map_err(|error| Error::io(format!("examine {}", shown(&self.path)), error))?;
+        let metadata = self.metadata()?;
         Ok((metadata.dev(), metadata.ino()))
     }
 
     /// Whether users other than the owner and the group may write to it.
     pub fn writable_by_others(&self) -> bool {
-        self.handle.metadata().is_ok_and(|metadata| metadata.mode() & 0o002 != 0)
+        self.metadata().is_ok_and(|metadata| metadata.mode() & 0o002 != 0)
     }
 
     /// All bytes, if there are no more than `most`; `Ok(None)` if there are.
@@ -150,7 +160,7 @@ impl ReadAt for File {
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         loop {
-            match self.handle.read_at(buffer, offset) {
+            match self.opened()?.read_at(buffer, offset) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => return other,
             }
@@ -292,7 +302,7 @@ pub struct Entry {
 
 /// A directory that was opened once. Names given to it are relative and stay beneath it.
 pub struct Directory {
-    fd: OwnedFd,
+    fd: Arc<OwnedFd>,
     path: PathBuf,
 }
 
@@ -305,17 +315,35 @@ impl Directory {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(path, flags, Mode::empty())
             .map_err(|errno| Error::io(format!("open the directory {}", shown(path)), errno.into()))?;
-        Ok(Self { fd, path: path.to_owned() })
+        Ok(Self { fd: Arc::new(fd), path: path.to_owned() })
     }
 
     /// A directory that is open already.
     pub(super) fn opened(fd: OwnedFd, path: PathBuf) -> Self {
-        Self { fd, path }
+        Self { fd: Arc::new(fd), path }
     }
 
     /// The path it was opened by.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Names in it that writers of ours give to what is not complete, sorted: of one that is writing, or was killed.
+    ///
+    /// # Errors
+    /// `io`.
+    pub fn leftovers(&self) -> Result<Vec<String>> {
+        let ours = self.entries(".")?.into_iter().filter(|entry| is_temporary(&entry.name));
+        Ok(ours.filter_map(|entry| String::from_utf8(entry.name).ok()).collect())
+    }
+
+    /// Device and inode, which say whether two names are one directory.
+    ///
+    /// # Errors
+    /// `io`.
+    pub fn identity(&self) -> Result<(u64, u64)> {
+        let stat = rustix::fs::fstat(&self.fd).map_err(|errno| Error::io(format!("examine {}", shown(&self.path)), errno.into()))?;
+        Ok((stat.st_dev, stat.st_ino))
     }
 
     /// The open directory, for locks and for writing.
@@ -328,7 +356,19 @@ impl Directory {
     /// # Errors
     /// `path.symlink`, `path.not_regular`, `io`.
     pub fn file(&self, relative: &str) -> Result<Option<File>> {
-        self.open_beneath(relative, ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS)
+        let way = Way::Beneath(Arc::clone(&self.fd), relative.to_owned());
+        match way.open() {
+            Ok(fd) => File::check(fd, self.path.join(relative), way).map(Some),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(Errno::LOOP | Errno::XDEV) => Err(self.symlink(relative)),
+            // Sockets and some devices refuse to be opened at all.
+            Err(Errno::NXIO | Errno::NODEV) => {
+                Err(Error::new(Code::PathNotRegular, format!("{} is not a regular file", shown(&self.path.join(relative))))
+                    .expected(Fact::new("a regular file", "image-spec, image-layout.md"))
+                    .found(Fact::new(EntryKind::Special.name(), "the file system")))
+            }
+            Err(errno) => Err(Error::io(format!("open {}", shown(&self.path.join(relative))), errno.into())),
+        }
     }
 
     /// Opens a blob. It may be a symbolic link if one hop leads to a regular file beneath this directory: official
@@ -348,22 +388,6 @@ impl Directory {
         match self.file(&resolved) {
             Ok(Some(file)) => Ok(Some(file)),
             _ => Err(self.symlink(relative).found(Fact::new(target, "the link"))),
-        }
-    }
-
-    fn open_beneath(&self, relative: &str, resolve: ResolveFlags) -> Result<Option<File>> {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NOFOLLOW;
-        match rustix::fs::openat2(&self.fd, relative, flags, Mode::empty(), resolve) {
-            Ok(fd) => File::check(fd, self.path.join(relative)).map(Some),
-            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
-            Err(Errno::LOOP | Errno::XDEV) => Err(self.symlink(relative)),
-            // Sockets and some devices refuse to be opened at all.
-            Err(Errno::NXIO | Errno::NODEV) => {
-                Err(Error::new(Code::PathNotRegular, format!("{} is not a regular file", shown(&self.path.join(relative))))
-                    .expected(Fact::new("a regular file", "image-spec, image-layout.md"))
-                    .found(Fact::new(EntryKind::Special.name(), "the file system")))
-            }
-            Err(errno) => Err(Error::io(format!("open {}", shown(&self.path.join(relative))), errno.into())),
         }
     }
 
@@ -387,9 +411,7 @@ impl Directory {
     /// `path.symlink` if it is a link, `io`.
     pub fn entries(&self, relative: &str) -> Result<Vec<Entry>> {
         let path = self.path.join(relative);
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        let fd = match rustix::fs::openat2(&self.fd, relative, flags, Mode::empty(), beneath) {
+        let fd = match beneath::open(self.fd(), relative, OFlags::RDONLY | OFlags::DIRECTORY) {
             Ok(fd) => fd,
             Err(Errno::NOENT) => return Ok(Vec::new()),
             Err(Errno::LOOP | Errno::XDEV) => return Err(self.symlink(relative)),

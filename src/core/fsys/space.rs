@@ -35,11 +35,13 @@ pub fn space(path: &Path) -> Result<Space> {
 
 /// What the process may need for itself: standard streams, inputs, directories, locks.
 const RESERVED: u64 = 256;
+/// What always works: with the files that are read it is less than 64 in all.
+const LEAST: u64 = 24;
 /// More open files than this make nothing faster.
 const ENOUGH: u64 = 8192;
 
 /// Asks the system for as many open files as it may give, within reason, and says how many may be used for files that wait for a
-/// flush. Whatever the limits are, it is at least 64.
+/// flush. Whatever the limits are, it is at least 24.
 pub fn many_open_files() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.unwrap_or(u64::MAX).min(ENOUGH + RESERVED);
@@ -48,5 +50,5 @@ pub fn many_open_files() -> usize {
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum });
     }
     let now = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    usize::try_from(now.saturating_sub(RESERVED).clamp(64, ENOUGH)).unwrap_or(64)
+    usize::try_from(now.saturating_sub(RESERVED).clamp(LEAST, ENOUGH)).unwrap_or(24)
 }

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::File;
 use super::fault::Operation;
+use super::open::Way;
 use super::read::shown;
 use super::write::{NAME_ATTEMPTS, WriteDirectory, failed, temporary};
 use crate::core::{Error, Result};
@@ -86,11 +87,12 @@ impl<'a> Staged<'a> {
     pub fn copy_from(&self, from: &File, at: u64, length: u64, offset: u64) -> Result<bool> {
         let (mut source, mut target) = (at, offset);
         let end = at.saturating_add(length);
+        let opened = from.opened().map_err(|error| Error::io(format!("read {}", shown(from.path())), error))?;
         while source < end {
             let rest = usize::try_from(end - source).unwrap_or(usize::MAX);
             let copied = self
                 .home
-                .change(Operation::Write, || rustix::fs::copy_file_range(from.fd(), Some(&mut source), &self.fd, Some(&mut target), rest));
+                .change(Operation::Write, || rustix::fs::copy_file_range(&opened, Some(&mut source), &self.fd, Some(&mut target), rest));
             match copied {
                 // Some file systems copy nothing instead of refusing.
                 Ok(0) | Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => return Ok(false),
@@ -236,7 +238,7 @@ impl<'a> Staged<'a> {
         }
         let fd =
             self.fd.try_clone().map_err(|error| Error::io(format!("keep a new file in {}", shown(self.home.directory().path())), error))?;
-        super::File::check(fd, self.home.directory().path().to_owned())
+        super::File::check(fd, self.home.directory().path().to_owned(), Way::Never)
     }
 
     /// Leaves the temporary name to the caller, who moved something else under it.

@@ -12,7 +12,7 @@ use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, ResolveFlags, Stat, Uid};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Stat, Uid};
 use rustix::io::Errno;
 
 use super::fault::{Faults, Operation};
@@ -143,9 +143,7 @@ impl WriteDirectory {
     /// `path.symlink`, `path.not_regular` if it is no directory, `io`.
     pub fn beneath(&self, relative: &str) -> Result<Option<Self>> {
         let path = self.directory.path().join(relative);
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        match rustix::fs::openat2(self.directory.fd(), relative, flags, Mode::empty(), resolve) {
+        match super::beneath::open(self.directory.fd(), relative, OFlags::RDONLY | OFlags::DIRECTORY) {
             Ok(fd) => Ok(Some(Self { directory: Directory::opened(fd, path), faults: self.faults.clone(), owner: self.owner })),
             Err(Errno::NOENT) => Ok(None),
             Err(Errno::LOOP | Errno::XDEV) => {
@@ -181,7 +179,7 @@ impl WriteDirectory {
         loop {
             match self.faults.gate(operation).map_err(|fault| fault.errno).and_then(|()| change()) {
                 Err(Errno::INTR) => {}
-                other => return other,
+                other => return other.inspect(|_| self.faults.done(operation)),
             }
         }
     }
@@ -231,6 +229,13 @@ impl WriteDirectory {
     pub(super) fn lock_file(&self, relative: &str) -> rustix::io::Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         self.change(Operation::Create, || rustix::fs::openat(self.directory.fd(), relative, flags, Mode::from_raw_mode(0o666)))
+    }
+
+    /// Removes such a file, which is no change that anybody asked for. One that stays does no harm.
+    pub(super) fn remove_lock_file(&self, relative: &str) {
+        if self.faults.gate(Operation::Unlink).is_ok() {
+            let _ = rustix::fs::unlinkat(self.directory.fd(), relative, AtFlags::empty());
+        }
     }
 
     /// Creates a directory; `false` if something of that name is there already.
@@ -316,7 +321,8 @@ impl WriteDirectory {
     /// # Errors
     /// `io`, `io.space`.
     pub fn link(&self, file: &super::File, name: &str) -> Result<Option<bool>> {
-        let through = format!("/proc/self/fd/{}", file.fd().as_raw_fd());
+        let opened = file.opened().map_err(|error| Error::io(format!("open {}", shown(file.path())), error))?;
+        let through = format!("/proc/self/fd/{}", opened.as_raw_fd());
         let done =
             self.change(Operation::Link, || rustix::fs::linkat(CWD, through.as_str(), self.directory.fd(), name, AtFlags::SYMLINK_FOLLOW));
         match done {
@@ -342,7 +348,8 @@ impl WriteDirectory {
 
     /// Makes the content of a file beneath this directory durable that somebody else may have written without doing so.
     pub fn sync_file(&self, file: &super::File) -> Result<()> {
-        self.change(Operation::SyncFile, || rustix::fs::fdatasync(file.fd())).map_err(|errno| failed("flush", file.path(), errno))
+        let opened = file.opened().map_err(|error| Error::io(format!("open {}", shown(file.path())), error))?;
+        self.change(Operation::SyncFile, || rustix::fs::fdatasync(&opened)).map_err(|errno| failed("flush", file.path(), errno))
     }
 }
 

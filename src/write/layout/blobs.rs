@@ -2,7 +2,7 @@
 
 use super::{FLUSHED_SINGLY, Layout, WAVE};
 use crate::core::event::Events;
-use crate::core::fsys::{EntryKind, File, Published, Staged, WriteDirectory, schedule};
+use crate::core::fsys::{EntryKind, File, Published, Staged, WriteDirectory, many_open_files, schedule};
 use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Result, workers};
 use crate::write::Committed;
 use crate::write::payload::{Payload, total};
@@ -38,7 +38,7 @@ impl Layout {
             (sequence.is_none(), sequence, std::cmp::Reverse(size))
         });
         let mut shelves = BTreeMap::new();
-        for wave in order.chunks(WAVE) {
+        for wave in order.chunks(WAVE.min(many_open_files())) {
             self.write_wave(root, wave, events, committed, &mut shelves)?;
         }
         for shelf in shelves.values() {
