@@ -12,11 +12,12 @@ pub mod options;
 mod progress;
 mod terminal;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::core::{Code, Error};
+use crate::core::{Code, Error, text};
 use arguments::Line;
 use terminal::Terminal;
 
@@ -27,11 +28,19 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version are no errors; clap knows which is which.
             let status = if error.use_stderr() { 2 } else { 0 };
-            return if error.print().is_ok() { status.into() } else { 6.into() };
+            return if print(&error).is_ok() { status.into() } else { 6.into() };
         }
     };
     let mut terminal = Terminal::new(&line.global);
     run(&line, &mut terminal).into()
+}
+
+/// Prints help, or what is wrong with the command line. Words of the command line may be names of files that somebody else chose.
+fn print(error: &clap::Error) -> std::io::Result<()> {
+    let line_end = |character| character == '\n';
+    let words = error.render().to_string();
+    let safe = text::escape_unless(&words, line_end);
+    if words == safe { error.print() } else { std::io::stderr().lock().write_all(safe.as_bytes()) }
 }
 
 /// Runs one command; gives the exit status.

@@ -75,10 +75,11 @@ impl Meter {
         let left = stage.bytes.saturating_sub(bytes).checked_div(rate).unwrap_or(0);
         let line = match self.style {
             Style::Silent => return,
-            Style::Json => format!(
+            Style::Json => text::json(&format!(
                 "{}\n",
                 serde_json::json!({ "stage": stage.name, "items": stage.items, "itemsDone": items, "bytes": stage.bytes, "bytesDone": bytes, "bytesPerSecond": rate, "secondsLeft": left })
-            ),
+            ))
+            .into_owned(),
             Style::Bar if last => {
                 if !stage.drawn {
                     return;

@@ -5,7 +5,8 @@ use std::io::{self, IsTerminal, Write};
 use super::options::{Format, Global, Progress, When};
 use super::progress::Meter;
 use crate::core::clock::Time;
-use crate::core::{Code, Error, ExitClass, Finding, Limits, Result};
+use crate::core::fsys::Faults;
+use crate::core::{Code, Error, ExitClass, Finding, Limits, Result, text};
 use crate::report::{Page, Report, Tone};
 use crate::verbs::Context;
 
@@ -22,6 +23,8 @@ pub(super) struct Terminal {
     pub(super) global: Global,
     limits: Limits,
     meter: Meter,
+    /// Every change passes here, so this tells whether there was one.
+    changes: Faults,
     colour_out: bool,
     colour_err: bool,
 }
@@ -51,8 +54,6 @@ pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-static NO_FAULTS: crate::core::fsys::Faults = crate::core::fsys::Faults::none();
-
 impl Terminal {
     pub(super) fn new(global: &Global) -> Self {
         let colour = |terminal: bool| match global.color {
@@ -69,6 +70,7 @@ impl Terminal {
         Self {
             limits: global.limits(),
             meter,
+            changes: Faults::count(),
             colour_out: colour(std::io::stdout().is_terminal()),
             colour_err: colour(error_is_terminal),
             global: global.clone(),
@@ -84,7 +86,7 @@ impl Terminal {
             jobs: self.global.jobs.map_or(available, std::num::NonZeroUsize::get),
             allow_empty: false,
             lock_timeout: self.global.lock_timeout(),
-            faults: &NO_FAULTS,
+            faults: &self.changes,
         }
     }
 
@@ -124,7 +126,10 @@ impl Terminal {
                 page.finish()
             }
         };
-        written.and_then(|()| Out.flush()).map_err(|error| Error::io("write to standard output", error))?;
+        written.and_then(|()| Out.flush()).map_err(|error| {
+            let error = Error::io("write to standard output", error);
+            if self.changes.changed() { untold(error) } else { error }
+        })?;
         Ok(report.exit().map_or(0, ExitClass::status))
     }
 
@@ -152,7 +157,7 @@ impl Terminal {
         let mut page = Page::new(self.colour_err, true);
         let head = page.toned(Tone::Bad, "error");
         let finding = error.finding();
-        page.line(0, &format!("{head} [{}] {}", finding.code.slug(), crate::core::text::escape(&finding.message)));
+        page.line(0, &format!("{head} [{}] {}", finding.code.slug(), text::escape(&finding.message)));
         page.particulars(1, finding);
         if finding.hints.is_empty() {
             let label = page.toned(Tone::Strong, "hint");
@@ -163,9 +168,18 @@ impl Terminal {
         if self.global.format == Format::Json {
             let document = Failure { schema: "airbase.error/v1", exit: class.status(), error: finding };
             if let Ok(text) = serde_json::to_string_pretty(&document) {
-                let _ = Self::print((text + "\n").as_bytes());
+                let _ = Self::print((text::json(&text).into_owned() + "\n").as_bytes());
             }
         }
         class.status()
+    }
+}
+
+/// Standard output failed after a change was made.
+pub(super) fn untold(error: Error) -> Error {
+    let told = Error::new(Code::IoUntold, "it is done, and the report could not be written to standard output");
+    match error.into_finding().found {
+        Some(fact) => told.found(fact),
+        None => told,
     }
 }

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::rebase::{OutputReport, taken};
+use super::rebase::OutputReport;
 use super::{Page, Report, Tone};
 use crate::core::{Code, Digest, ExitClass, Finding, text};
 use crate::plan::batch::{Origin, Reason, Standing};
 use crate::write::Committed;
-use crate::write::Taken;
 use crate::write::journal::Final;
 
 /// What a plan holds. The plan itself is the answer; this is for the person who waits for it.
@@ -169,8 +168,6 @@ pub struct ApplyReport {
     pub torn: usize,
     /// The signal that stopped the run; 0 if none did.
     pub signal: usize,
-    /// The names that were to move from images that have nothing to do with the batch, which stay.
-    pub taken: Vec<Taken>,
     /// Items that were not done, and why.
     pub failures: Vec<Failure>,
     /// Items that were done, and whose old images could not be marked.
@@ -250,7 +247,6 @@ impl Report for ApplyReport {
             words.push_str(&format!(", {} saved by sharing", text::bytes(self.apparent_bytes - self.bytes - self.linked_bytes)));
         }
         page.trusted_field(0, "written", &words);
-        taken(page, &self.taken);
         listed(page, &self.findings);
         if self.shard.is_some() && self.left == 0 {
             page.line(0, "The index waits for `airbase batch merge`.");
@@ -532,15 +528,9 @@ impl Report for BatchReport {
                 item.origin.revision.as_deref(),
                 item.origin.version.as_deref(),
             ];
-            out.push_str(&cells.map(|cell| quoted(cell.unwrap_or_default())).join(","));
+            out.push_str(&cells.map(|cell| text::cell(cell.unwrap_or_default())).join(","));
             out.push_str("\r\n");
         }
         Some(out)
     }
-}
-
-/// A cell of RFC 4180. What a spreadsheet would take for a formula gets an apostrophe: names come from images.
-fn quoted(cell: &str) -> String {
-    let guarded = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() };
-    if guarded.contains([',', '"', '\n', '\r']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
 }

@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
-use super::rebase::{OutputReport, WrittenReport, taken};
+use super::rebase::{OutputReport, WrittenReport};
 use super::{Page, Report, Tone};
 use crate::core::{Digest, Finding, text};
-use crate::write::Taken;
 
 /// One copied image.
 #[derive(Debug, Clone, Serialize)]
@@ -30,8 +29,6 @@ pub struct CopyReport {
     pub referrers: Vec<Digest>,
     /// Where they went.
     pub output: OutputReport,
-    /// The names that moved from other images, which stay.
-    pub taken: Vec<Taken>,
     /// What was written.
     pub written: WrittenReport,
     /// What should be known.
@@ -62,7 +59,6 @@ impl Report for CopyReport {
                 self.written.reused
             ),
         );
-        taken(page, &self.taken);
         page.findings(0, &self.findings);
     }
 }

@@ -21,7 +21,7 @@ pub struct Gone {
 impl Gone {
     /// An entry, and why it goes.
     pub fn of(entry: &Descriptor, why: &str) -> Self {
-        Self { digest: entry.digest.clone(), names: entry.name().map(str::to_owned).into_iter().collect(), why: why.to_owned() }
+        Self { digest: entry.digest.clone(), names: entry.names().map(str::to_owned).collect(), why: why.to_owned() }
     }
 
     /// For people.
@@ -76,6 +76,8 @@ pub struct GcReport {
     pub blobs: Vec<Digest>,
     /// Their bytes.
     pub bytes: u64,
+    /// Files that writers left behind when they were killed, and that go: their names in the layout.
+    pub leftovers: Vec<String>,
     /// What stays.
     pub kept: Kept,
     /// What was deleted.
@@ -102,6 +104,9 @@ impl Report for GcReport {
         if self.blobs.len() > most {
             page.line(1, &format!("and {} more blobs; --verbose lists them", self.blobs.len() - most));
         }
+        for name in &self.leftovers {
+            page.line(1, &format!("file   {}  a writer that was killed left it behind", text::escape(name)));
+        }
         let Kept { named, unnamed, parts, referrers, lists, dangling, young } = &self.kept;
         page.line(1, &format!("kept   {named} by a name, {unnamed} by an entry without one, {parts} as parts of those, {referrers} as their referrers, {lists} lists"));
         if *dangling + *young > 0 {
@@ -123,7 +128,7 @@ impl Report for GcReport {
                     text::bytes(deleted.bytes)
                 ),
             );
-        } else if self.entries.is_empty() && self.blobs.is_empty() {
+        } else if self.entries.is_empty() && self.blobs.is_empty() && self.leftovers.is_empty() {
             page.line(0, "nothing to delete");
         } else {
             page.line(0, &format!("{what} would be deleted with --apply"));

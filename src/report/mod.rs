@@ -35,7 +35,7 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-use crate::core::{Code, ExitClass, Finding, Severity};
+use crate::core::{Code, ExitClass, Finding, Severity, text};
 
 /// A report: the answer of one verb.
 pub trait Report: Serialize {
@@ -50,12 +50,12 @@ pub trait Report: Serialize {
         None
     }
 
-    /// The form for spreadsheets, where there is one.
+    /// The form for spreadsheets, where there is one. Its cells come from [`text::cell`].
     fn to_csv(&self) -> Option<String> {
         None
     }
 
-    /// Writes the JSON form and a newline.
+    /// Writes the JSON form, in which no character is hidden, and a newline.
     ///
     /// # Errors
     /// Those of `out`.
@@ -69,10 +69,27 @@ pub trait Report: Serialize {
             #[serde(flatten)]
             report: &'a R,
         }
-        let mut out = io::BufWriter::new(out);
+        let mut out = Shown(io::BufWriter::new(out));
         serde_json::to_writer_pretty(&mut out, &Envelope { schema: Self::SCHEMA, report: self })?;
         out.write_all(b"\n")?;
         out.flush()
+    }
+}
+
+/// Writes JSON as [`text::json`] spells it. The serialiser hands over whole characters.
+struct Shown<W: io::Write>(W);
+
+impl<W: io::Write> io::Write for Shown<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match std::str::from_utf8(bytes) {
+            Ok(piece) => self.0.write_all(text::json(piece).as_bytes())?,
+            Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 

@@ -24,7 +24,12 @@ pub enum Tone {
     Dim,
 }
 
+/// Ends a tone.
+const RESET: &str = "\u{1b}[0m";
+
 impl Tone {
+    const ALL: [Self; 6] = [Self::Plain, Self::Strong, Self::Good, Self::Caution, Self::Bad, Self::Dim];
+
     fn code(self) -> &'static str {
         match self {
             Self::Plain => "",
@@ -92,17 +97,41 @@ impl Page {
 
     /// `words` in a tone; untrusted text must have gone through [`text::escape`].
     pub fn toned(&self, tone: Tone, words: &str) -> String {
-        if self.colour && tone != Tone::Plain { format!("{}{words}\u{1b}[0m", tone.code()) } else { words.to_owned() }
+        if self.colour && tone != Tone::Plain { format!("{}{words}{RESET}", tone.code()) } else { words.to_owned() }
     }
 
-    /// A line, indented by `depth` steps.
+    /// A line, indented by `depth` steps. What is hidden in it is escaped here once more, whatever its writer did.
     pub fn line(&mut self, depth: usize, words: &str) {
         self.text.push_str(&"  ".repeat(depth));
-        self.text.push_str(words);
+        if words.chars().any(text::hidden) {
+            self.push_escaped(words);
+        } else {
+            self.text.push_str(words);
+        }
         self.text.push('\n');
         if self.out.is_some() && self.text.len() > HELD_BYTES {
             self.flush();
         }
+    }
+
+    /// Adds `words`, of which only our own tones are taken as they are.
+    fn push_escaped(&mut self, words: &str) {
+        let mut rest = words;
+        while let Some(at) = rest.find('\u{1b}').filter(|_| self.colour) {
+            let (before, sequence) = rest.split_at(at);
+            let tone = Tone::ALL.iter().map(|tone| tone.code()).chain([RESET]).find(|code| !code.is_empty() && sequence.starts_with(code));
+            let code = tone.unwrap_or_default();
+            self.text.push_str(&text::escape(before));
+            self.text.push_str(code);
+            let skipped = if code.is_empty() {
+                self.text.push_str("\\u{1b}");
+                1
+            } else {
+                code.len()
+            };
+            rest = sequence.get(skipped..).unwrap_or_default();
+        }
+        self.text.push_str(&text::escape(rest));
     }
 
     /// A line in a tone.
@@ -179,5 +208,24 @@ impl Page {
         for finding in sorted {
             self.finding(depth, finding);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Also where a verb forgot to escape: only the tones that the page itself set get through, and none where there is no colour.
+    #[test]
+    fn a_line_holds_nothing_hidden() {
+        let evil = "a\u{1b}[2Jb\u{1b}]0;t\u{7}\n\u{ad}";
+        let safe = "a\\u{1b}[2Jb\\u{1b}]0;t\\u{7}\\n\\u{ad}";
+        let mut plain = Page::new(false, false);
+        plain.line_toned(1, Tone::Bad, evil);
+        plain.line(0, "\u{1b}[31m");
+        assert_eq!(plain.into_text(), format!("  {safe}\n\\u{{1b}}[31m\n"));
+        let mut coloured = Page::new(true, false);
+        coloured.line_toned(0, Tone::Bad, evil);
+        assert_eq!(coloured.into_text(), format!("\u{1b}[31m{safe}\u{1b}[0m\n"));
     }
 }

@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
-use super::rebase::{OutputReport, taken};
+use super::rebase::OutputReport;
 use super::{Page, Report, Tone};
 use crate::core::{Digest, Finding, text};
-use crate::write::Taken;
 
 /// What happened to a name or to annotations.
 #[derive(Debug, Clone, Serialize)]
@@ -23,8 +22,6 @@ pub struct Change {
     pub output: OutputReport,
     /// Whether anything changed.
     pub changed: bool,
-    /// The names that moved from other images, which stay.
-    pub taken: Vec<Taken>,
     /// What should be known.
     pub findings: Vec<Finding>,
 }
@@ -41,7 +38,6 @@ impl Change {
             page.trusted_field(1, "was", &self.digest.to_string());
         }
         page.field(1, "output", &format!("{} ({})", self.output.path, self.output.kind));
-        taken(page, &self.taken);
         page.findings(0, &self.findings);
     }
 }

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use crate::support::environment::snapshot;
 use crate::support::{Environment, Image, Layout, layer};
 
-/// Text that clears the screen, forges a line, rings, writes backwards, and hides.
-const EVIL: &str = "x\u{1b}[2J\u{1b}]0;t\u{7}\nFORGED\r\u{9b}31m\u{202e}gnp\u{200b}\u{2066}\u{feff}";
+/// Text that clears the screen, forges a line, rings, writes backwards, hides, and is a formula in a spreadsheet.
+const EVIL: &str =
+    "=x\u{1b}[2J\u{1b}]0;t\u{7}\nFORGED\r\u{9b}31m\u{7f}\u{85}\u{ad}\u{61c}\u{202e}gnp\u{200b}\u{2028}\u{2066}\u{feff}\u{e0041}";
 
 /// A place in which bases and an application exist, and every text that a document can hold is [`EVIL`].
 fn hostile_place() -> Environment {
@@ -68,18 +69,33 @@ fn hostile_place() -> Environment {
 fn assert_harmless(text: &str, told: &str) {
     let bad = text.chars().find(|character| {
         (character.is_control() && *character != '\n')
-            || matches!(*character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+            || matches!(*character, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+            || matches!(*character, '\u{e0000}'..='\u{e007f}')
     });
     assert_eq!(bad, None, "{told}: {text:?}");
     assert!(!text.lines().any(|line| line.trim_start().starts_with("FORGED")), "{told}: {text}");
 }
 
+/// The same of a table: a record for each line, and no cell that a spreadsheet takes for a formula.
+fn assert_harmless_table(text: &str, told: &str) {
+    assert_harmless(&text.replace("\r\n", "\n"), told);
+    for record in text.split_terminator("\r\n") {
+        assert!(!record.contains('\n'), "{told}: {record:?}");
+        for cell in record.split([',', ';']) {
+            assert!(!cell.trim_start_matches('"').starts_with(['=', '+', '-', '@']), "{told}: {record:?}");
+        }
+    }
+}
+
 #[test]
-fn nothing_that_a_document_says_reaches_the_terminal_as_it_is() {
+fn nothing_that_a_document_says_reaches_the_user_as_it_is() {
     let environment = hostile_place();
     let (dir, file, name) = (format!("dir{EVIL}"), format!("file{EVIL}.tar"), format!("app:app:{EVIL}"));
     let two = format!("app:two{EVIL}");
     let base = format!("bases:os:2{EVIL}");
+    let pair = format!("{EVIL}={EVIL}");
+    let plan = environment.run(&["batch", "plan", "app", &dir, "--bases", "bases"]).out;
+    fs::write(environment.join("evil.plan"), plan).unwrap();
     let rebase = ["rebase", "app:app:1", "--bases", "bases", "--from", "bases:os:1", "--onto", &base, "-o", "out:x"];
     let commands: Vec<Vec<&str>> = vec![
         vec!["inspect", "app"],
@@ -123,7 +139,28 @@ fn nothing_that_a_document_says_reaches_the_terminal_as_it_is() {
         vec!["lifecycle", "history", "app:app:1"],
         vec!["lifecycle", "check", "app", "--deny", EVIL],
         vec!["lifecycle", "report", "app"],
+        vec!["lifecycle", "supersede", "app:app:1", "--by", &base, "--reason", EVIL, "--at", "2026-11-22"],
+        vec!["lifecycle", "compact", "app:app:1", "--at", "2026-11-22"],
+        vec!["lifecycle", "import", "evil.json", "app"],
         vec!["lifecycle", "trace", EVIL, "app"],
+        vec!["lifecycle", "trace", "app:app:1", "app"],
+        vec!["attach", "app:app:1", "--type", EVIL],
+        vec!["attach", "app:app:1", "--type", "application/x-report", "-a", &pair],
+        vec!["referrers", "app:app:1"],
+        vec!["detach", "app:app:1", EVIL],
+        vec!["index", "app:app:1", &name, "-o", "indexed:1"],
+        vec!["doctor", "app"],
+        vec!["doctor", "app", "--fix"],
+        vec!["gc", "app", "--orphans", "--grace", "0s"],
+        vec!["rm", &two],
+        vec!["rm", EVIL],
+        vec!["batch", "plan", "app", &dir, &file, "--bases", "bases"],
+        vec!["batch", "plan", "app", "--bases", "bases", "--map", EVIL],
+        vec!["batch", "apply", "evil.plan", "-o", "batched"],
+        vec!["batch", "apply", "evil.plan", "-o", "batched2", "--as", "archives"],
+        vec!["batch", "apply", "evil.json", "-o", "batched"],
+        vec!["batch", "report", "evil.plan", "batched"],
+        vec!["batch", "merge", &dir],
         vec!["collection", "create", "evil:1", "app:app:1"],
         vec!["collection", "create", "evil:1", &name],
         vec!["collection", "create", "evil:1", "app:app:1", "--depends", EVIL],
@@ -141,11 +178,23 @@ fn nothing_that_a_document_says_reaches_the_terminal_as_it_is() {
         vec!["inspect", "app", "--progress", "json"],
     ];
     for command in &commands {
-        let outcome = environment.run(command);
-        assert_ne!(outcome.status, 70, "{command:?}: {}", outcome.err);
-        assert_harmless(&outcome.out, &format!("{command:?}"));
-        assert_harmless(&outcome.err, &format!("{command:?}"));
+        for format in [&[][..], &["--format", "json", "--progress", "json"], &["--format", "csv"]] {
+            let told = format!("{command:?} {format:?}");
+            let outcome = environment.run(&[command, format].concat());
+            assert!(outcome.status < 8, "{told}: {} {}", outcome.status, outcome.err);
+            if format.contains(&"csv") {
+                assert_harmless_table(&outcome.out, &told);
+            } else {
+                assert_harmless(&outcome.out, &told);
+            }
+            assert_harmless(&outcome.err, &told);
+            for line in outcome.err.lines().filter(|line| format.contains(&"json") && line.starts_with('{')) {
+                assert!(serde_json::from_str::<Value>(line).is_ok(), "{told}: {line}");
+            }
+        }
     }
+    let table = environment.ok(&["lifecycle", "report", "app", "--format", "csv"]).out;
+    assert!(table.contains("'=x\\u{1b}[2J"), "{table}");
     // JSON gives the text as it is, escaped as JSON wants it.
     let (_, report) = environment.json(&["inspect", "app", "--all"]);
     assert!(report.to_string().contains("FORGED"));
@@ -329,11 +378,19 @@ fn a_full_disk_behind_standard_output_is_an_error() {
         ("version", &["--version"]),
         ("json", &["fsck", "app", "--format", "json"]),
     ];
+    let mut kinds = BTreeSet::new();
     for (what, arguments) in VERBS.iter().chain(more) {
+        let before = snapshot(environment.path());
         let full = fs::File::options().write(true).open("/dev/full").unwrap();
         let output = environment.command(arguments).stdout(full).output().unwrap();
-        assert_eq!(output.status.code(), Some(6), "{what}: {}", String::from_utf8_lossy(&output.stderr));
+        let changed = snapshot(environment.path()) != before;
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(if changed { 7 } else { 6 }), "{what}: {told}");
+        assert_eq!(told.contains("[io.untold]"), changed, "{what}: {told}");
+        assert!(!changed || !told.contains("othing was changed"), "{what}: {told}");
+        kinds.insert(changed);
     }
+    assert_eq!(kinds.len(), 2);
 }
 
 /// `airbase … | head -1`: who stops reading knows why.

@@ -139,7 +139,7 @@ fn tell(step: &Step, terminal: &mut Terminal) -> Result<()> {
     let silent = terminal.global.format == Format::Json || terminal.global.quiet;
     if !silent {
         let text = format!("\n# {}\n$ airbase {}\n", step.why, step.command.join(" "));
-        Terminal::print(text.as_bytes())?;
+        Terminal::print(text.as_bytes()).map_err(crate::cli::terminal::untold)?;
     }
     let mut line = Line::try_parse_from(["airbase"].iter().chain(step.command))
         .map_err(|error| Error::new(Code::Bug, format!("the demonstration has a wrong command: {error}")))?;

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::item::{End, Header, Item};
-use crate::core::{Code, Digest, Error, Fact, Limits, Result};
+use crate::core::{Code, Digest, Error, Fact, Limits, Result, text};
 use crate::format::json::Document;
 
 /// What the first line calls itself.
@@ -15,7 +15,9 @@ pub const SCHEMA: &str = "airbase.batch-plan/v1";
 /// # Errors
 /// `bug`; a line of our own always has a JSON form.
 pub fn line<T: Serialize>(value: &T) -> Result<String> {
-    let mut line = serde_json::to_string(value).map_err(|error| Error::new(Code::Bug, format!("a line has no JSON form: {error}")))?;
+    let line = serde_json::to_string(value).map_err(|error| Error::new(Code::Bug, format!("a line has no JSON form: {error}")))?;
+    // A plan is looked at on terminals.
+    let mut line = text::json(&line).into_owned();
     line.push('\n');
     Ok(line)
 }

@@ -170,12 +170,6 @@ impl InventoryReport {
     }
 }
 
-/// A cell: quoted where it must be. A spreadsheet takes a text that begins with certain signs for a formula and runs it.
-fn csv(text: &str) -> String {
-    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-}
-
 impl Report for InventoryReport {
     const SCHEMA: &'static str = "airbase.lifecycle-report/v1";
 
@@ -232,7 +226,7 @@ impl Report for InventoryReport {
                 base_end.to_owned(),
                 subject.statements.to_string(),
             ];
-            let cells: Vec<String> = cells.iter().map(|cell| csv(cell)).collect();
+            let cells: Vec<String> = cells.iter().map(|cell| text::cell(cell)).collect();
             out.push_str(&cells.join(","));
             out.push_str("\r\n");
         }
@@ -241,24 +235,5 @@ impl Report for InventoryReport {
 
     fn exit(&self) -> Option<ExitClass> {
         super::super::exit_of(&self.findings)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cells_are_quoted_and_are_no_formulas() {
-        for (text, cell) in [
-            ("plain", "plain"),
-            ("a,b", "\"a,b\""),
-            ("say \"no\"", "\"say \"\"no\"\"\""),
-            ("two\nlines", "\"two\nlines\""),
-            ("=1+1", "'=1+1"),
-            ("@SUM(A1,A2)", "\"'@SUM(A1,A2)\""),
-        ] {
-            assert_eq!(csv(text), cell);
-        }
     }
 }
