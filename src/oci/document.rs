@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Descriptor;
 use crate::core::{Code, Error, Fact, Finding, Limits, Result};
-use crate::format::json::{Kind, Node, Object};
+use crate::format::json::{Document, Kind, Node, Object};
 
 /// Refuses a document whose own `mediaType` is not the one that the descriptor promised (CVE-2021-41190).
 pub(super) fn check_media_type(root: &Object<'_>, promised: &str) -> Result<()> {
@@ -87,4 +87,34 @@ pub(super) fn descriptors(
         descriptors.push(Descriptor::parse(node, limits)?);
     }
     Ok(descriptors)
+}
+
+/// From this size on a document may have more entries than a reader takes: an entry has a media type and a digest.
+const MAY_BE_MANY: usize = 512 << 10;
+
+/// Refuses a document that is to be written and that a reader with these limits would refuse.
+///
+/// # Errors
+/// `output.limit`.
+pub fn check_readable(bytes: &[u8], limits: &Limits) -> Result<()> {
+    let refuse = |what: &str, most: String, found: String| {
+        Err(Error::new(Code::OutputLimit, format!("the result would be {what} than a reader takes"))
+            .expected(Fact::new(format!("at most {most}"), "the limits"))
+            .found(Fact::new(found, "the document that would be written")))
+    };
+    if bytes.len() as u64 > limits.document_bytes {
+        return refuse("a larger document", format!("{} bytes", limits.document_bytes), format!("{} bytes", bytes.len()));
+    }
+    if bytes.len() < MAY_BE_MANY {
+        return Ok(());
+    }
+    // What is no document of this kind has no such lists.
+    let Ok(document) = Document::parse(bytes, limits) else { return Ok(()) };
+    for (name, most) in [("layers", limits.layers), ("manifests", limits.tree_documents)] {
+        let count = document.root().get(name).map_or(0, |list| list.items().count());
+        if count > most {
+            return refuse("a longer list", format!("{most} {name}"), format!("{count} {name}"));
+        }
+    }
+    Ok(())
 }

@@ -59,6 +59,9 @@ impl Index {
     }
 }
 
+/// How many entries of `index.json` may have digests that cannot be computed here: each is told, which takes more than the entry.
+const TOLD: usize = 10_000;
+
 /// The `index.json` of a layout. Nothing vouches for its digest: it is where trust in a layout begins.
 #[derive(Debug, Clone)]
 pub struct RootIndex {
@@ -103,6 +106,7 @@ impl RootIndex {
         document::annotations(&root, &mut findings)?;
         let mut manifests = Vec::new();
         let mut whole = true;
+        let mut unverifiable = 0;
         for (number, node) in document::list(&root, "manifests", &mut findings)?.enumerate() {
             if number >= limits.index_entries {
                 return Err(Error::new(Code::GraphTooMany, "index.json has too many entries")
@@ -113,6 +117,11 @@ impl RootIndex {
                 // Unregistered algorithms are legal; such an entry is kept and cannot be verified.
                 Err(error) if error.code() == Code::DigestAlgorithmUnknown => {
                     whole = false;
+                    unverifiable += 1;
+                    if unverifiable > TOLD {
+                        return Err(Error::new(Code::GraphTooMany, "index.json has too many entries that cannot be verified here")
+                            .expected(Fact::new(format!("at most {TOLD}"), "the limits")));
+                    }
                     findings.push(error.at(format!("index.json, entry {number}")).into());
                 }
                 Err(error) => return Err(error.at(format!("index.json, entry {number}"))),

@@ -2,8 +2,7 @@
 
 use crate::core::{Limits, Result};
 use crate::format::json::{Document, Value};
-use crate::oci::annotation::FORMER_NAMES;
-use crate::oci::{Descriptor, Verified, media_type};
+use crate::oci::{Descriptor, Verified, check_readable, media_type};
 use crate::read::{Child, Image, ImageIndex, Tree};
 
 /// A document of the result: what it is, and its bytes.
@@ -16,6 +15,16 @@ pub struct Authored {
 }
 
 impl Authored {
+    /// A document of the result, which must be one that can be read again.
+    ///
+    /// # Errors
+    /// `output.limit`.
+    pub fn new(media_type: &str, value: &Value, limits: &Limits) -> Result<Self> {
+        let bytes = value.render().into_bytes();
+        check_readable(&bytes, limits)?;
+        Ok(Self { media_type: media_type.to_owned(), blob: Verified::authored(bytes) })
+    }
+
     /// Its descriptor.
     pub fn descriptor(&self) -> Descriptor {
         Descriptor::authored(&self.media_type, &self.blob)
@@ -43,7 +52,7 @@ pub enum Scope {
 /// Docker's documents have no annotations; such a document becomes its OCI equivalent, with the same config and layers.
 ///
 /// # Errors
-/// Only those of documents that cannot be read again, which is a bug.
+/// `output.limit` if a result could not be read again.
 pub fn annotate(
     tree: &Tree,
     scope: Scope,
@@ -100,22 +109,15 @@ fn index(
     value.set("mediaType", Value::string(media_type::OCI_INDEX));
     value.set("manifests", Value::Array(entries));
     set_annotations(&mut value, node.index.root().get("annotations").map(crate::format::json::Node::raw), top, limits)?;
-    Ok(Authored { media_type: media_type::OCI_INDEX.into(), blob: Verified::authored(value.render().into_bytes()) })
+    Authored::new(media_type::OCI_INDEX, &value, limits)
 }
 
-/// The entry of an index for a document that took the place of another: all it said stays but type, digest and size, and what the
-/// other one was called once.
+/// The entry of an index for a document that took the place of another: all it said stays but type, digest and size.
 pub(crate) fn replaced(descriptor: &Descriptor, authored: &Authored, limits: &Limits) -> Result<Value> {
     let mut entry = descriptor.to_value(limits)?;
     entry.set("mediaType", Value::string(&authored.media_type));
     entry.set("digest", Value::string(&authored.blob.digest().to_string()));
     entry.set("size", Value::size(authored.blob.size()));
-    if descriptor.annotations.contains_key(FORMER_NAMES) {
-        let document = Document::parse(descriptor.raw.as_bytes(), limits)?;
-        let mut annotations = document.root().get("annotations").map_or_else(Value::object, Value::open);
-        annotations.remove(FORMER_NAMES);
-        entry.set("annotations", annotations);
-    }
     Ok(entry)
 }
 
@@ -125,7 +127,7 @@ fn manifest(raw: &str, pairs: &[(String, String)], limits: &Limits) -> Result<Au
     value.set("mediaType", Value::string(media_type::OCI_MANIFEST));
     to_oci(&mut value, document.root(), limits)?;
     set_annotations(&mut value, document.root().get("annotations").map(crate::format::json::Node::raw), pairs, limits)?;
-    Ok(Authored { media_type: media_type::OCI_MANIFEST.into(), blob: Verified::authored(value.render().into_bytes()) })
+    Authored::new(media_type::OCI_MANIFEST, &value, limits)
 }
 
 /// Renames Docker's media types of config and layers; the bytes they name are the same.

@@ -2,14 +2,14 @@
 
 use crate::core::{Code, Error, Fact, Limits, Result};
 use crate::format::json::Value;
-use crate::oci::{Platform, Verified, media_type};
+use crate::oci::{Platform, media_type};
 use crate::plan::annotate::Authored;
 use crate::read::Image;
 
 /// Makes an index of `images`, in this order, each with the platform of its config.
 ///
 /// # Errors
-/// `ref.platform` if an image has no platform, or two have the same one.
+/// `ref.platform` if an image has no platform, or two have the same one; `output.limit` for too many.
 pub fn assemble(images: &[&Image], annotations: &[(String, String)], limits: &Limits) -> Result<Authored> {
     let mut entries = Vec::with_capacity(images.len());
     let mut seen: Vec<(&Platform, &Image)> = Vec::new();
@@ -42,7 +42,7 @@ pub fn assemble(images: &[&Image], annotations: &[(String, String)], limits: &Li
     if !annotations.is_empty() {
         document.set("annotations", Value::string_map(annotations.iter().map(|(key, value)| (key, value))));
     }
-    Ok(Authored { media_type: media_type::OCI_INDEX.into(), blob: Verified::authored(document.render().into_bytes()) })
+    Authored::new(media_type::OCI_INDEX, &document, limits)
 }
 
 /// A platform as a descriptor has it (image-spec, image-index.md).

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::{inflate, stream};
 use crate::core::fsys::{File, ReadAt, Region};
+use crate::core::limits::{EXPANSION, SMALL_BYTES};
 use crate::core::{Code, Error, Fact, Finding, Limits, Result, text};
 use crate::format::tar::{Kind, Member, Profile, Walk, normalise};
 use crate::oci::media_type::Compression;
@@ -19,6 +20,8 @@ const CONTROL: &[&str] = &["oci-layout", "index.json", "manifest.json", "reposit
 #[derive(Debug, Default)]
 pub(super) struct Members {
     names: BTreeMap<String, Content>,
+    /// The size of the archive, if it is compressed.
+    compressed: Option<u64>,
 }
 
 /// What lies under one name.
@@ -41,6 +44,7 @@ impl Members {
             }
             findings.extend(walk.warnings().iter().cloned());
         } else {
+            members.compressed = Some(file.length());
             let inflated = stream::inflate(file, compression, limits)?;
             for member in &inflated.members {
                 let region = match inflated.kept.get(&member.data_offset) {
@@ -119,8 +123,22 @@ impl Members {
             Some(Content::Link { target }) => Err(Error::new(Code::TarLink, format!("{name} is a link"))
                 .expected(Fact::new("a regular file", "image-spec, image-layout.md"))
                 .found(Fact::new(target, "the archive"))),
-            Some(Content::Bytes(region)) => bytes(region, most, name).map(Some),
+            Some(Content::Bytes(region)) => {
+                self.refuse_bomb(region, name)?;
+                bytes(region, most, name).map(Some)
+            }
         }
+    }
+
+    /// Refuses a large document that was compressed out of all proportion, before there is memory for it.
+    fn refuse_bomb(&self, region: &Region, name: &str) -> Result<()> {
+        let Some(compressed) = self.compressed else { return Ok(()) };
+        if region.length() <= SMALL_BYTES || region.length() <= compressed.saturating_mul(EXPANSION) {
+            return Ok(());
+        }
+        Err(Error::new(Code::LimitRatio, format!("{name} is out of proportion to the compressed archive that it comes from"))
+            .expected(Fact::new(format!("at most {SMALL_BYTES} bytes, or {EXPANSION} times the archive"), "the limits"))
+            .found(Fact::new(format!("{} bytes in an archive of {compressed}", region.length()), "the archive")))
     }
 
     /// All names, sorted.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::inflate::{Inflate, is_window};
 use crate::core::fsys::{File, ReadAt, Region, shown};
-use crate::core::limits::{CHUNK_BYTES, MIB};
+use crate::core::limits::{CHUNK_BYTES, FEW_MEMBERS, MEMBER_BYTES, MIB};
 use crate::core::{Algorithm, Code, Error, Fact, Limits, Result};
 use crate::format::tar::{Kind, LayerReader, Member, Profile};
 use crate::oci::media_type::Compression;
@@ -140,6 +140,14 @@ pub(super) fn inflate(file: &Arc<File>, compression: Compression, limits: &Limit
             kept.insert(member.data_offset, bytes.into());
         }
         members.push(member);
+        let count = members.len() as u64;
+        if count > FEW_MEMBERS && count > file.length() / MEMBER_BYTES {
+            return Err(place(
+                Error::new(Code::LimitRatio, "a compressed archive has more members than its size allows")
+                    .expected(Fact::new(format!("at most {FEW_MEMBERS}, or one for {MEMBER_BYTES} bytes"), "the limits"))
+                    .found(Fact::new(format!("more than {count} in {} bytes", file.length()), "the archive")),
+            ));
+        }
     }
     let warnings = reader.warnings().to_vec();
     let counted = reader.into_inner();

@@ -1,15 +1,14 @@
 //! Where a result goes.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::core::fsys::{Directory, File, ReadAt, Region, shown};
-use crate::core::{Code, Digest, Error, Fact, Limits, Result};
+use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::codec::Codec;
-use crate::format::json::{Document, Value};
 use crate::oci::media_type::Compression;
-use crate::oci::{Descriptor, Verified, annotation};
+use crate::oci::{Descriptor, Verified};
 use crate::read::{Reference, Source, SourceKind, Transport};
 use crate::write::{ArchiveOptions, Committed, Content, IndexEdit, Payload};
 
@@ -216,16 +215,15 @@ pub(super) fn write(
         }
         Output::Archive { path, form, compression, overwrite } => {
             refuse_input_as_output(path, cargo)?;
-            let (docker_manifest, named) = match form {
-                Form::Oci => (None, None),
-                Form::Docker => {
-                    let manifest = crate::plan::docker::manifest(entries, &cargo.documents, context.limits)?;
-                    (Some(manifest), Some(crate::plan::docker::for_containerd(entries, context.limits)?))
-                }
+            let docker_manifest = match form {
+                Form::Oci => None,
+                Form::Docker => Some(crate::plan::docker::manifest(entries, &cargo.documents, context.limits)?),
             };
-            let entries = named.as_deref().unwrap_or(entries);
             let options = ArchiveOptions { docker_manifest, compression: *compression, ..archive_options(*overwrite, mtime, context) };
-            packed(cargo, entries, |payloads, entries| crate::write::write_archive(path, payloads, entries, &options, context.events))
+            let pack = |payloads: &[Payload<'_>], entries| crate::write::write_archive(path, payloads, entries, &options, context.events);
+            let (mut committed, findings) = packed(cargo, entries, context.limits, pack)?;
+            committed.findings.extend(findings);
+            Ok(committed)
         }
     }
 }
@@ -249,22 +247,24 @@ fn layers<'c>(cargo: &'c Cargo<'_>, regions: &'c [(Region, &Descriptor)]) -> imp
     blobs.chain(cargo.files.iter().map(move |(region, digest)| payload(region, digest, region.length())))
 }
 
-/// Hands over what an archive holds, in its order, and what its index lists.
+/// Hands over what an archive holds, in its order, and what its index lists. What is to be known of that comes with what `write` gives.
 ///
 /// # Errors
 /// Those of blobs that are not there, and of `write`.
 pub(super) fn packed<T>(
     cargo: &Cargo<'_>,
     entries: &[(Option<String>, String)],
+    limits: &Limits,
     write: impl FnOnce(&[Payload<'_>], Vec<(Option<String>, String)>) -> Result<T>,
-) -> Result<T> {
-    let fresh = listed(&cargo.wishes)?;
+) -> Result<(T, Vec<Finding>)> {
+    let fresh = listed(&cargo.wishes, limits)?;
     let regions = regions(cargo)?;
     // Documents come first, so that a reader of a stream can decide early; layers by digest, so that the order is nobody's accident.
     let mut layers: Vec<Payload<'_>> = layers(cargo, &regions).collect();
     layers.sort_by(|one, other| one.digest.cmp(&other.digest));
     let payloads: Vec<Payload<'_>> = documents(cargo).chain(fresh.documents.iter().map(Payload::of)).chain(layers).collect();
-    write(&payloads, entries.iter().chain(&fresh.entries).cloned().collect())
+    let written = write(&payloads, entries.iter().chain(&fresh.entries).cloned().collect())?;
+    Ok((written, fresh.findings))
 }
 
 /// How an archive for readers of image layouts is written, without compression.
@@ -290,34 +290,39 @@ pub(super) fn layout_options(context: Context<'_>) -> crate::write::LayoutOption
     }
 }
 
-/// A descriptor below an entry of `index.json`, as it stands there in place of that entry: under the same names.
-pub(super) fn under_names_of(descriptor: &Descriptor, entry: &Descriptor, limits: &Limits) -> Result<Descriptor> {
-    let mut annotations = descriptor.annotations.to_map();
-    for key in [annotation::REF_NAME, annotation::CONTAINERD_NAME] {
-        annotations.extend(entry.annotations.get(key).map(|name| (key.to_owned(), name.clone())));
-    }
-    let mut value = descriptor.to_value(limits)?;
-    if !annotations.is_empty() {
-        value.set("annotations", Value::string_map(&annotations));
-    }
-    let text = value.render();
-    Descriptor::parse(Document::parse(text.as_bytes(), limits)?.root(), limits)
-}
-
-/// Refuses an archive that is read and written at once, by whatever names.
+/// Refuses an archive that would take the place of something that is read, by whatever name: an input, a file that is attached, or what
+/// a layout consists of, all its blobs included.
 ///
 /// # Errors
 /// `usage.output`.
 pub(super) fn refuse_input_as_output(path: &Path, cargo: &Cargo<'_>) -> Result<()> {
-    let Ok(target) = File::open(path) else { return Ok(()) };
-    let target = target.identity()?;
+    let refused = || {
+        Error::new(Code::UsageOutput, "the output is one of the inputs")
+            .found(Fact::new(shown(path), "-o"))
+            .hint("Write to another file, and rename it afterwards.")
+    };
     let blobs = cargo.blobs.iter().map(|(source, _)| *source);
-    for source in blobs.chain(cargo.inputs.iter().map(|source| &***source)) {
-        if File::open(&source.path).and_then(|file| file.identity()).is_ok_and(|identity| identity == target) {
-            return Err(Error::new(Code::UsageOutput, "the output is one of the inputs")
-                .found(Fact::new(shown(path), "-o"))
-                .hint("Write to another file, and rename it afterwards."));
+    let sources: Vec<&Source> = blobs.chain(cargo.inputs.iter().map(|source| &***source)).collect();
+    let paths: BTreeSet<&Path> = sources.iter().map(|source| source.path.as_path()).collect();
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = Directory::open(folder).and_then(|folder| folder.identity()).ok();
+    let target = File::open(path).ok().map(|target| target.identity()).transpose()?;
+    let is_target = |file: Result<File>| target.is_some() && file.and_then(|file| file.identity()).ok() == target;
+    for input in paths {
+        // Nothing but blobs has a place among blobs.
+        let shelves = [Algorithm::Sha256, Algorithm::Sha512].map(|algorithm| input.join("blobs").join(algorithm.name()));
+        let holds = |shelf: PathBuf| folder.is_some() && Directory::open(&shelf).and_then(|shelf| shelf.identity()).ok() == folder;
+        let own = ["", "index.json", "oci-layout"].map(|name| if name.is_empty() { input.to_owned() } else { input.join(name) });
+        if own.iter().any(|own| is_target(File::open(own))) || shelves.into_iter().chain([input.join("blobs")]).any(holds) {
+            return Err(refused());
         }
+    }
+    // A blob may be a link to a file elsewhere in its layout.
+    let blobs = regions(cargo)?;
+    let read = blobs.iter().map(|(region, _)| region).chain(cargo.files.iter().map(|(region, _)| region));
+    let read = read.filter_map(Region::file).filter_map(|file| file.identity().ok());
+    if target.is_some() && read.into_iter().any(|identity| Some(identity) == target) {
+        return Err(refused());
     }
     Ok(())
 }

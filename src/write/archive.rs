@@ -132,10 +132,10 @@ impl<'d> Unnamed<'d> {
         }
 
         let edits: Vec<IndexEdit> = entries.into_iter().map(|(name, descriptor)| IndexEdit::Put { name, descriptor }).collect();
-        let index = index_edit::apply(EMPTY_INDEX, &edits, &options.limits).map_err(Trouble::Input)?.text;
+        let index = index_edit::apply(EMPTY_INDEX, &edits, &options.limits).map_err(Trouble::Input)?;
         let mut control = vec![("oci-layout", MARKER), ("index.json", index.as_deref().unwrap_or(EMPTY_INDEX).as_bytes())];
         control.extend(options.docker_manifest.as_ref().map(|manifest| ("manifest.json", manifest.as_bytes())));
-        let plan = Plan::of(payloads, &control, options.mtime).map_err(Trouble::Input)?;
+        let plan = Plan::of(payloads, &control, options).map_err(Trouble::Input)?;
 
         let staged = parent.stage().map_err(Trouble::Output)?;
         match options.compression {
@@ -240,8 +240,9 @@ pub(super) struct Blob<'p, 'a> {
 }
 
 impl<'p, 'a> Plan<'p, 'a> {
-    fn of(payloads: &'p [Payload<'a>], control: &[(&str, &[u8])], mtime: u64) -> Result<Self> {
-        let payloads = distinct(payloads)?;
+    fn of(payloads: &'p [Payload<'a>], control: &[(&str, &[u8])], options: &ArchiveOptions) -> Result<Self> {
+        let mtime = options.mtime;
+        let payloads = distinct(payloads, &options.limits)?;
         let mut head = Vec::new();
         for (name, content) in control {
             head.extend(writer::file_header(name, content.len() as u64, mtime)?);

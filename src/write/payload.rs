@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::core::event::Events;
 use crate::core::fsys::ReadAt;
-use crate::core::{Code, Digest, Error, Fact, Hasher, Result};
-use crate::oci::Verified;
+use crate::core::{Code, Digest, Error, Fact, Hasher, Limits, Result};
+use crate::oci::{self, Verified};
 
 /// Where the bytes of a blob come from.
 #[derive(Clone, Copy)]
@@ -111,6 +111,17 @@ impl<'a> Payload<'a> {
             .found(Fact::new(found, "the bytes")))
     }
 
+    /// Refuses a document, which is what is in memory, that a reader with these limits would refuse.
+    ///
+    /// # Errors
+    /// `output.limit`.
+    pub(super) fn check_readable(&self, limits: &Limits) -> Result<()> {
+        match self.content {
+            Content::Bytes(bytes) => oci::check_readable(bytes, limits).map_err(|error| error.at(&self.digest)),
+            Content::Source(_) => Ok(()),
+        }
+    }
+
     /// Refuses a source that says itself that it has another size, before anything is written or reserved for it.
     pub(super) fn check_length(&self) -> Result<()> {
         let length = match self.content {
@@ -174,11 +185,12 @@ pub(super) fn stopped() -> Error {
 /// The payloads with each digest once, in their order.
 ///
 /// # Errors
-/// `descriptor.conflict` if one digest is said to have two sizes.
-pub(super) fn distinct<'p, 'a>(payloads: &'p [Payload<'a>]) -> Result<Vec<&'p Payload<'a>>> {
+/// `descriptor.conflict` if one digest is said to have two sizes; `output.limit` for a document that could not be read again.
+pub(super) fn distinct<'p, 'a>(payloads: &'p [Payload<'a>], limits: &Limits) -> Result<Vec<&'p Payload<'a>>> {
     let mut sizes = std::collections::HashMap::new();
     let mut distinct = Vec::with_capacity(payloads.len());
     for payload in payloads {
+        payload.check_readable(limits)?;
         match sizes.insert(&payload.digest, payload.size) {
             None => distinct.push(payload),
             Some(size) if size == payload.size => {}

@@ -39,7 +39,7 @@ impl<'a> Document<'a> {
     }
 
     fn of(text: &'a str, limits: &Limits) -> Result<Self> {
-        Ok(Self { root: Node { text: scan::validate(text, limits.json_depth)? } })
+        Ok(Self { root: Node { text: scan::validate(text, limits)? } })
     }
 
     /// The value.
@@ -71,13 +71,14 @@ impl Text {
         Ok(Self { text: Arc::new(text), root })
     }
 
-    /// As [`Text::parse`], with the places of what stands in the root: for documents of many megabytes.
+    /// As [`Text::parse`], with the places of what stands in the root: for documents of many megabytes. Of the lists only the items of
+    /// `manifests` are noted, one more than an index may have at most.
     ///
     /// # Errors
     /// As [`Document::parse`].
     pub fn outlined(bytes: Vec<u8>, limits: &Limits) -> Result<(Self, Outline)> {
         let text = String::from_utf8(bytes).map_err(|error| encoding(error.utf8_error()))?;
-        let (root, outline) = scan::outline(&text, limits.json_depth)?;
+        let (root, outline) = scan::outline(&text, limits)?;
         let start = Node { text: root }.offset_in(&text);
         let root = start..start + root.len();
         Ok((Self { text: Arc::new(text), root }, outline))
@@ -93,7 +94,7 @@ impl Text {
         let member = |part: &'a scan::Part| Member {
             key: scan::unescape(text(&part.key)),
             value: Node { text: text(&part.value) },
-            items: outline.items.get(part.items.clone()),
+            items: outline.items.get(part.items.clone()).filter(|items| !items.is_empty()),
         };
         Ok(Object { text: &self.text, members: outline.members.iter().map(member).collect() })
     }

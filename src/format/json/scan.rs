@@ -5,17 +5,18 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 
-use crate::core::{Code, Error, Fact, Result};
+use crate::core::{Code, Error, Fact, Limits, Result};
 
 /// Above this many members, keys are compared through a set instead of one by one.
 const MEMBERS_COMPARED_PAIRWISE: usize = 16;
 
-/// Where the members of the root object stand, and the items of those that are lists: found while the document is validated, so that
-/// nobody has to walk over a large one again.
+/// Where the members of the root object stand, and the items of its list of manifests: found while the document is validated, so that
+/// nobody has to walk over a large one again. Items of other lists are not noted, since a list that nobody reads may have a hundred
+/// million.
 #[derive(Debug, Clone, Default)]
 pub struct Outline {
     pub(super) members: Vec<Part>,
-    /// The items of all lists that are members of the root.
+    /// The items of the list of manifests.
     pub(super) items: Vec<Range<usize>>,
 }
 
@@ -29,14 +30,13 @@ pub(super) struct Part {
 }
 
 /// Validates `text` and gives the text of its one value.
-pub(super) fn validate(text: &str, depth: usize) -> Result<&str> {
-    scan(Scanner { text, at: 0, depth, keys: Vec::new(), level: 0, outline: None }).map(|(root, _)| root)
+pub(super) fn validate<'a>(text: &'a str, limits: &Limits) -> Result<&'a str> {
+    scan(Scanner::new(text, limits, None)).map(|(root, _)| root)
 }
 
 /// As [`validate`], with the places of what stands in the root.
-pub(super) fn outline(text: &str, depth: usize) -> Result<(&str, Outline)> {
-    let scanner = Scanner { text, at: 0, depth, keys: Vec::new(), level: 0, outline: Some(Outline::default()) };
-    scan(scanner).map(|(root, outline)| (root, outline.unwrap_or_default()))
+pub(super) fn outline<'a>(text: &'a str, limits: &Limits) -> Result<(&'a str, Outline)> {
+    scan(Scanner::new(text, limits, Some(Outline::default()))).map(|(root, outline)| (root, outline.unwrap_or_default()))
 }
 
 fn scan(mut scanner: Scanner<'_>) -> Result<(&str, Option<Outline>)> {
@@ -60,15 +60,25 @@ struct Scanner<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+    /// Most members of an object, and most items that are noted.
+    members: usize,
+    most: usize,
     /// The keys of all objects that are open, those of the innermost one last: an index has a hundred thousand objects, and a list
     /// for each would cost as much as reading them.
     keys: Vec<Cow<'a, str>>,
     /// How many objects and lists are open.
     level: usize,
     outline: Option<Outline>,
+    /// Whether the items of the list that is read are noted.
+    noted: bool,
 }
 
 impl<'a> Scanner<'a> {
+    fn new(text: &'a str, limits: &Limits, outline: Option<Outline>) -> Self {
+        let (depth, members, most) = (limits.json_depth, limits.json_members, limits.index_entries.saturating_add(1));
+        Self { text, at: 0, depth, members, most, keys: Vec::new(), level: 0, outline, noted: false }
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -123,6 +133,7 @@ impl<'a> Scanner<'a> {
         self.advance(1);
         self.whitespace();
         let mut keys = Keys { first: self.keys.len(), many: None };
+        let mut count: usize = 0;
         if self.peek() == Some(b'}') {
             self.advance(1);
             return Ok(());
@@ -133,6 +144,15 @@ impl<'a> Scanner<'a> {
             }
             let at = self.at;
             let key = self.string()?;
+            count = count.saturating_add(1);
+            if count > self.members {
+                return Err(Error::new(Code::JsonMembers, "an object has too many members")
+                    .expected(Fact::new(format!("at most {}", self.members), "the limits"))
+                    .found(Fact::new(format!("one more at offset {at}"), "the document")));
+            }
+            if self.level == 1 {
+                self.noted = key_is(key, "manifests");
+            }
             if let Some(key) = keys.add(unescape(key), &mut self.keys) {
                 return Err(Error::new(Code::JsonDuplicateKey, format!("the key {key:?} stands twice in one object"))
                     .found(Fact::new(format!("the second one at offset {at}"), "the document")));
@@ -179,7 +199,8 @@ impl<'a> Scanner<'a> {
             let start = self.at;
             self.value()?;
             let end = self.at;
-            if let Some(outline) = self.outline.as_mut().filter(|_| self.level == 2) {
+            let noted = self.noted && self.level == 2;
+            if let Some(outline) = self.outline.as_mut().filter(|outline| noted && outline.items.len() < self.most) {
                 outline.items.push(start..end);
             }
             self.whitespace();

@@ -99,6 +99,7 @@ fn same_when_outlined(text: &str) -> usize {
 #[test]
 fn what_stands_in_the_root_is_found_while_it_is_validated() {
     assert_eq!(same_when_outlined(" {\"a\": [ 1, [2, 3] ,{\"b\":[4]}], \"\\u0063\":{\"d\":[5]},\"e\":[],\"f\":null,\"g\":[\"]\"]}\n"), 4);
+    assert_eq!(same_when_outlined(r#"{"manifests":[1,[2],{"manifests":[3]}],"b":[4],"c":{"manifests":[5]},"d":{"e":[6]}}"#), 4);
     for text in ["[[1],[2]]", "[]", "7", "{}"] {
         assert_eq!(same_when_outlined(text), 0, "{text}");
     }

@@ -4,6 +4,7 @@
 use super::header::{Header, place, until_nul};
 use super::pax::{self, Extension};
 use super::{BLOCK, BLOCK_BYTES, Kind, Member, Profile};
+use crate::core::limits::USUAL_NAME;
 use crate::core::{Code, Error, Fact, Finding, Limits, Result, Severity, text};
 
 /// The largest size that eleven octal digits hold, which is what the size field has room for.
@@ -49,6 +50,8 @@ pub(super) struct Framer {
     long_name_bytes: u64,
     most: usize,
     count: usize,
+    /// How many bytes the names may still have.
+    name_bytes: u64,
     pending: Pending,
     /// Where the last header stands, if it is a global one.
     global: Option<u64>,
@@ -64,6 +67,7 @@ impl Framer {
             pax_bytes: limits.pax_bytes,
             long_name_bytes: limits.long_name_bytes,
             most: limits.archive_entries,
+            name_bytes: limits.name_bytes,
             count: 0,
             pending: Pending::default(),
             global: None,
@@ -252,6 +256,7 @@ impl Framer {
             Kind::Symlink | Kind::Hardlink => pax.link.or(pending.link).unwrap_or_else(|| header.link().to_vec()),
             _ => Vec::new(),
         };
+        self.take_names(&name, &link, at)?;
         Ok(Step::Member(Member {
             name,
             kind,
@@ -264,6 +269,19 @@ impl Framer {
             gid: pax.gid.map_or_else(|| header.gid(), Ok)?,
             mtime: pax.mtime.map_or_else(|| header.mtime(), Ok)?,
         }))
+    }
+
+    /// Refuses names that are too long all together.
+    fn take_names(&mut self, name: &[u8], link: &[u8], at: u64) -> Result<()> {
+        let beyond = [name, link].map(|name| name.len().saturating_sub(USUAL_NAME) as u64);
+        for length in beyond {
+            self.name_bytes = self.name_bytes.checked_sub(length).ok_or_else(|| {
+                Error::new(Code::LimitNames, "the names of the members are too long, all together")
+                    .expected(Fact::new(format!("names of at most {USUAL_NAME} bytes, and a limited sum of longer ones"), "the limits"))
+                    .found(Fact::new(format!("a name of {} bytes", name.len()), place(at)))
+            })?;
+        }
+        Ok(())
     }
 
     fn kind(&self, header: &Header<'_>, at: u64, name: &[u8]) -> Result<Kind> {

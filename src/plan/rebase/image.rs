@@ -7,7 +7,7 @@ use super::{Decision, Kind, Preferences, annotations, config, history};
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::json::{Document, Value};
 use crate::oci::buildpacks::RunImage;
-use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
+use crate::oci::{Descriptor, Platform, annotation, media_type};
 use crate::plan::annotate::{Authored, oci_name, replaced};
 use crate::read::{Image, ImageIndex};
 
@@ -160,7 +160,7 @@ pub fn rebase_image(input: &Input<'_>, options: &Options, limits: &Limits) -> Re
     }
     decisions.retain(|decision| !lineage_labels.iter().any(|(key, _)| decision.field == format!("Labels.{key}")));
     set_labels(&mut document, &lineage_labels, limits)?;
-    let config = Authored { media_type: media_type::OCI_CONFIG.into(), blob: Verified::authored(document.render().into_bytes()) };
+    let config = Authored::new(media_type::OCI_CONFIG, &document, limits)?;
 
     let inherited = annotations::merge(
         old.map(|old| &old.manifest.annotations),
@@ -178,7 +178,7 @@ pub fn rebase_image(input: &Input<'_>, options: &Options, limits: &Limits) -> Re
     value.set("config", config_entry);
     value.set("layers", Value::Array(layers.iter().map(|(_, layer)| layer_entry(layer, limits)).collect::<Result<_>>()?));
     value.set("annotations", annotation_value(app, &inherited.annotations, &lineage(app, new, options)));
-    let manifest = Authored { media_type: media_type::OCI_MANIFEST.into(), blob: Verified::authored(value.render().into_bytes()) };
+    let manifest = Authored::new(media_type::OCI_MANIFEST, &value, limits)?;
 
     if media_type::is_docker(&app.manifest.media_type) || layers.iter().any(|(_, layer)| media_type::is_docker(&layer.media_type)) {
         findings.push(Finding::new(Code::MediaTypesUnified, "Docker media types became OCI media types").at(&app.descriptor.digest));
@@ -383,5 +383,5 @@ pub fn rebase_index(index: &ImageIndex, entries: &[Entry], options: &Options, li
         }
     }
     value.set("annotations", annotations);
-    Ok(Authored { media_type: media_type::OCI_INDEX.into(), blob: Verified::authored(value.render().into_bytes()) })
+    Authored::new(media_type::OCI_INDEX, &value, limits)
 }

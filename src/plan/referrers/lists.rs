@@ -1,14 +1,15 @@
 //! The lists of a layout that name the referrers of one subject.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::manifest::triple;
 use crate::core::clock::Time;
-use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::json::Value;
 use crate::oci::{Descriptor, Verified, annotation, media_type};
 use crate::plan::annotate::Authored;
+use crate::plan::lifecycle::convention::is_statement;
 use crate::read::referrers::{Fallback, Found, Referrer};
 
 /// What lists say of a referrer.
@@ -66,39 +67,50 @@ pub struct Lists {
     pub listings: Vec<Listing>,
     /// The index under the fallback tag, if there is one.
     pub index: Option<Verified>,
+    /// What a user should know of the lists.
+    pub findings: Vec<Finding>,
 }
 
 /// Decides what the lists say, given what they say now.
 ///
+/// Nobody keeps a statement on the life cycle from an image by what they put under its fallback tag: then the tag stays as it is, the
+/// statement has its own entry, and a finding says so.
+///
 /// # Errors
-/// `referrer.fallback_tag` if the tag stands for something that is no index.
-pub fn lists(wish: &Wish, found: &Found) -> Result<Lists> {
+/// `referrer.fallback_tag` if the tag stands for something that is no index, unless a statement is to be made.
+pub fn lists(wish: &Wish, found: &Found, limits: &Limits) -> Result<Lists> {
     let unusable = |fallback: &&Fallback| fallback.children.is_none() && !(wish.clean && fallback.is_list);
-    if let Some(fallback) = found.fallback.as_ref().filter(unusable) {
-        return Err(Error::new(
-            Code::ReferrerFallbackTag,
-            "the fallback tag of the image stands for something that is no list of referrers",
-        )
-        .at(&fallback.name)
-        .expected(Fact::new("an image index that can be read", "distribution-spec, Referrers Tag Schema")));
+    let mut lists = Lists::default();
+    let unusable = found.fallback.as_ref().filter(unusable);
+    if let Some(fallback) = unusable {
+        let error =
+            Error::new(Code::ReferrerFallbackTag, "the fallback tag of the image stands for something that is no list of referrers")
+                .at(&fallback.name)
+                .expected(Fact::new("an image index that can be read", "distribution-spec, Referrers Tag Schema"));
+        if !wish.add.iter().any(states) {
+            return Err(error);
+        }
+        lists.findings.push(error.into_finding().detail("it was left as it is, so clients that look there do not see the statement"));
     }
     let removed: HashSet<&Digest> = wish.remove.iter().collect();
     let mut items: Vec<Item> = Vec::new();
+    let mut known: HashSet<Digest> = HashSet::new();
     let present = found.referrers.iter().filter(|referrer| referrer.ending.is_none()).map(Item::from);
     for item in present.chain(wish.add.iter().cloned()) {
-        let known = items.iter().any(|known| known.descriptor.digest == item.descriptor.digest);
-        if !known && !removed.contains(&item.descriptor.digest) {
+        if !removed.contains(&item.descriptor.digest) && known.insert(item.descriptor.digest.clone()) {
             items.push(item);
         }
     }
     sort(&mut items);
-    let mut lists = Lists::default();
     if wish.child && !items.is_empty() {
         lists.listings.push(Listing::Put(plain(&wish.subject)));
     }
-    fallback(wish, found, &items, &removed, &mut lists);
+    if unusable.is_none() {
+        fallback(wish, found, &items, &removed, limits, &mut lists);
+    }
+    let listed: HashMap<&Digest, &Referrer> = found.referrers.iter().map(|referrer| (&referrer.descriptor.digest, referrer)).collect();
     for item in &items {
-        let listed = found.referrers.iter().find(|referrer| referrer.descriptor.digest == item.descriptor.digest);
+        let listed = listed.get(&item.descriptor.digest);
         // An entry that misdescribes a referrer makes oras refuse the whole layout.
         let misdescribed = listed.is_some_and(|referrer| referrer.findings.iter().any(|finding| finding.code == Code::ReferrerSize));
         if wish.clean && misdescribed && listed.is_some_and(|referrer| referrer.listed.names.is_empty()) {
@@ -118,34 +130,112 @@ fn sort(items: &mut [Item]) {
     });
 }
 
+/// Whether it is a statement on the life cycle.
+fn states(item: &Item) -> bool {
+    item.artifact_type.as_deref().is_some_and(is_statement)
+}
+
 /// The index under the fallback tag.
-fn fallback(wish: &Wish, found: &Found, items: &[Item], removed: &HashSet<&Digest>, lists: &mut Lists) {
+fn fallback(wish: &Wish, found: &Found, items: &[Item], removed: &HashSet<&Digest>, limits: &Limits, lists: &mut Lists) {
     let tag = found.fallback.as_ref().map_or_else(|| wish.subject.digest.fallback_tag(), |fallback| fallback.name.clone());
-    let mut children: Vec<Value> = items.iter().map(child).collect();
+    let mut entries: Vec<Listable> = items.iter().map(Listable::from).collect();
     // What another program put there and cannot be confirmed stays until somebody asks for it to be cleaned.
     let listed: HashSet<&Digest> = items.iter().map(|item| &item.descriptor.digest).collect();
     let unconfirmed = found.fallback.iter().flat_map(|fallback| fallback.children.iter().flatten());
     let unconfirmed = unconfirmed.filter(|child| !wish.clean && !listed.contains(&child.digest) && !removed.contains(&child.digest));
-    children.extend(unconfirmed.map(|child| Value::Raw(child.raw.to_string())));
-    if children.is_empty() {
+    entries.extend(unconfirmed.map(|child| Listable { text: child.raw.to_string(), bare: bare(child, limits), states: false }));
+    if entries.is_empty() {
         if found.fallback.is_some() {
             lists.listings.push(Listing::Tag(tag, None));
         }
         return;
     }
-    let mut value = Value::object();
-    value.set("schemaVersion", Value::size(2));
-    value.set("mediaType", Value::string(media_type::OCI_INDEX));
-    value.set("manifests", Value::Array(children));
-    let index = Authored { media_type: media_type::OCI_INDEX.into(), blob: Verified::authored(value.render().into_bytes()) };
+    let index = |entries: Vec<Value>| {
+        let mut value = Value::object();
+        value.set("schemaVersion", Value::size(2));
+        value.set("mediaType", Value::string(media_type::OCI_INDEX));
+        value.set("manifests", Value::Array(entries));
+        value.render().into_bytes()
+    };
+    let room = usize::try_from(limits.document_bytes).unwrap_or(usize::MAX).saturating_sub(index(Vec::new()).len());
+    lists.findings.extend(shorten(&mut entries, room).map(|finding| finding.at(&tag)));
+    let bytes = index(entries.into_iter().map(|entry| Value::Raw(entry.text)).collect());
+    let index = Authored { media_type: media_type::OCI_INDEX.into(), blob: Verified::authored(bytes) };
     lists.listings.push(Listing::Tag(tag, Some(index.descriptor().raw.to_string())));
     lists.index = Some(index.blob);
 }
 
+/// An entry of a list of referrers.
+struct Listable {
+    text: String,
+    /// The same without annotations, if it has any that can be left out.
+    bare: Option<String>,
+    /// Whether it is a statement on the life cycle.
+    states: bool,
+}
+
+impl From<&Item> for Listable {
+    fn from(item: &Item) -> Self {
+        let states = states(item);
+        let bare = (!states && !item.annotations.is_empty()).then(|| child(item, false).render());
+        Self { text: child(item, true).render(), bare, states }
+    }
+}
+
+/// An entry of somebody else without its annotations.
+fn bare(child: &Descriptor, limits: &Limits) -> Option<String> {
+    let mut value = child.to_value(limits).ok()?;
+    value.remove("annotations");
+    Some(value.render())
+}
+
+/// Makes entries fit into so many bytes: leaves out the annotations of the largest, and where that is not enough the oldest entries.
+fn shorten(entries: &mut Vec<Listable>, room: usize) -> Option<Finding> {
+    // Each but the last has a comma behind it.
+    let mut length: usize = entries.iter().map(|entry| entry.text.len() + 1).sum();
+    if length <= room {
+        return None;
+    }
+    let mut largest: Vec<&mut Listable> = entries.iter_mut().filter(|entry| entry.bare.is_some()).collect();
+    largest.sort_by_key(|entry| Reverse(entry.text.len()));
+    let mut bared = 0;
+    for entry in largest {
+        if length <= room {
+            break;
+        }
+        if let Some(bare) = entry.bare.take() {
+            length -= entry.text.len() - bare.len().min(entry.text.len());
+            entry.text = bare;
+            bared += 1;
+        }
+    }
+    // The newest stand first, and what cannot be confirmed last.
+    let all = entries.len();
+    for states in [false, true] {
+        let mut kept: Vec<Listable> = Vec::with_capacity(entries.len());
+        for entry in entries.drain(..).rev() {
+            if length > room && entry.states == states {
+                length -= entry.text.len() + 1;
+            } else {
+                kept.push(entry);
+            }
+        }
+        kept.reverse();
+        *entries = kept;
+    }
+    let mut finding = Finding::new(Code::ReferrerListFull, "the list of the referrers of an image would be larger than a document may be")
+        .expected(Fact::new(format!("at most {room} bytes of entries"), "the limits"))
+        .detail(format!("the annotations of {bared} of {all} entries were left out of it"));
+    if entries.len() < all {
+        finding = finding.detail(format!("{} entries were left out of it; index.json has them", all - entries.len()));
+    }
+    Some(finding)
+}
+
 /// What a list of referrers says of one: just what the specification asks for, since olareg takes nothing else.
-fn child(item: &Item) -> Value {
+fn child(item: &Item, annotated: bool) -> Value {
     let mut value = triple(&item.descriptor.media_type, &item.descriptor.digest, item.descriptor.size);
-    if !item.annotations.is_empty() {
+    if annotated && !item.annotations.is_empty() {
         value.set("annotations", Value::string_map(&item.annotations));
     }
     if let Some(artifact_type) = &item.artifact_type {

@@ -78,7 +78,7 @@ impl<'a> Lookup<'a> {
         let mut found = Found::default();
         let own = self.candidates.hinted.get(subject).into_iter().chain(self.read().get(subject)).flatten();
         for entry in own.filter_map(|position| self.entry(*position)) {
-            let names = entry.name().map(str::to_owned).into_iter().collect();
+            let names = entry.names().map(str::to_owned).collect();
             self.add(subject, entry, Listed { entry: true, names, ..Listed::default() }, &mut found);
         }
         for entry in self.candidates.responses.get(subject).into_iter().flatten().filter_map(|position| self.entry(*position)) {
@@ -141,8 +141,31 @@ impl<'a> Lookup<'a> {
                 for child in &index.manifests {
                     self.add(subject, child, Listed { fallback: true, ..Listed::default() }, found);
                 }
+                self.excuse(entry.size, &index.manifests, found);
                 found.fallback = Some(Fallback { name: name.to_owned(), is_list: true, children: Some(index.manifests) });
             }
+        }
+    }
+
+    /// Where the annotations that a list leaves out would have made it larger than a document may be, it says as much as it can.
+    fn excuse(&self, size: u64, listed: &[Descriptor], found: &mut Found) {
+        let mut bare = Vec::new();
+        let mut missing: u64 = 0;
+        for entry in listed.iter().filter(|entry| entry.annotations.iter().next().is_none() && !entry.odd_annotations) {
+            let Some(known) = found.known(&entry.digest).filter(|known| !known.listed.mirrored) else { continue };
+            let annotations = &known.artifact.annotations;
+            if entry.artifact_type == known.artifact.artifact_type {
+                // Quotes, a colon and a comma stand around each.
+                missing += annotations.iter().map(|(key, text)| (key.len() + text.len() + 6) as u64).sum::<u64>();
+                bare.push(&entry.digest);
+            }
+        }
+        if size.saturating_add(missing) > self.limits.document_bytes {
+            bare.into_iter().for_each(|digest| {
+                if let Some(known) = found.known(digest) {
+                    known.listed.mirrored = true;
+                }
+            });
         }
     }
 
@@ -151,20 +174,20 @@ impl<'a> Lookup<'a> {
         match read(&self.source, entry, self.limits) {
             Err(error) => found.findings.push(error.into_finding().at(name)),
             Ok(mut referrer) => {
-                if let Some(known) = found.referrers.iter_mut().find(|known| known.descriptor.digest == referrer.descriptor.digest) {
+                if let Some(known) = found.known(&referrer.descriptor.digest) {
                     known.listed.names.push(name.to_owned());
                     return;
                 }
                 referrer.listed.names.push(name.to_owned());
                 referrer.ending = Some(ending.to_owned());
-                found.referrers.push(referrer);
+                found.push(referrer);
             }
         }
     }
 
     /// Adds what an entry leads to, if it refers to `subject`.
     fn add(&self, subject: &Digest, entry: &Descriptor, listed: Listed, found: &mut Found) {
-        if let Some(known) = found.referrers.iter_mut().find(|known| known.descriptor.digest == entry.digest) {
+        if let Some(known) = found.known(&entry.digest) {
             known.listed.entry |= listed.entry;
             known.listed.fallback |= listed.fallback;
             known.listed.response |= listed.response;
@@ -198,7 +221,7 @@ impl<'a> Lookup<'a> {
             return;
         }
         referrer.listed = Listed { mirrored: listed.fallback && mirrors(entry, &referrer), ..listed };
-        found.referrers.push(referrer);
+        found.push(referrer);
     }
 }
 

@@ -22,7 +22,9 @@ mod marked;
 mod nameless;
 mod tag;
 
-use crate::core::Finding;
+use std::collections::HashMap;
+
+use crate::core::{Digest, Finding};
 use crate::oci::{Artifact, Descriptor, Verified};
 
 pub(super) use candidates::Candidates;
@@ -120,6 +122,21 @@ pub struct Found {
     pub findings: Vec<Finding>,
     /// What the fallback tag stands for, if the layout has it.
     pub fallback: Option<Fallback>,
+    /// Where each referrer stands: one image may have tens of thousands.
+    pub(super) positions: HashMap<Digest, usize>,
+}
+
+impl Found {
+    /// The referrer of this digest, if it was found already.
+    pub(super) fn known(&mut self, digest: &Digest) -> Option<&mut Referrer> {
+        self.positions.get(digest).and_then(|position| self.referrers.get_mut(*position))
+    }
+
+    /// Adds one that was not.
+    pub(super) fn push(&mut self, referrer: Referrer) {
+        self.positions.insert(referrer.descriptor.digest.clone(), self.referrers.len());
+        self.referrers.push(referrer);
+    }
 }
 
 /// An entry under a fallback tag.

@@ -81,8 +81,7 @@ pub fn apply(request: &Request, context: Context<'_>) -> Result<ApplyReport> {
         Ok(())
     })?;
     check.judge(request)?;
-    let taken = check.taken();
-    let report = match request.form {
+    match request.form {
         As::Layout => {
             let layout = Layout::open_or_create(&request.output, layout_options(context))?;
             let intake = layout.intake()?;
@@ -110,9 +109,5 @@ pub fn apply(request: &Request, context: Context<'_>) -> Result<ApplyReport> {
             };
             Run::new(request, &pass, &past, Target::Archives(target), &root, context)?.all(None)
         }
-    };
-    report.map(|mut report| {
-        report.taken = taken;
-        report
-    })
+    }
 }

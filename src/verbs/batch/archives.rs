@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::core::event::Silent;
-use crate::core::{Code, Result};
-use crate::oci::Name;
+use crate::core::{Code, Error, Fact, Result};
 use crate::plan::batch::Item;
 use crate::read::{Source, load};
 use crate::verbs::output::{archive_options, packed, refuse_input_as_output};
@@ -39,6 +38,23 @@ pub(super) fn file_name(item: &Item) -> String {
     format!("{name}.tar")
 }
 
+/// What file systems take for a name, in bytes.
+const LONGEST: usize = 255;
+
+/// Refuses a name that no file can have.
+///
+/// # Errors
+/// `output.name`.
+fn check_length(name: &str) -> Result<()> {
+    if name.len() <= LONGEST {
+        return Ok(());
+    }
+    Err(Error::new(Code::OutputName, "the name of the archive would be longer than a file's name may be")
+        .expected(Fact::new(format!("at most {LONGEST} bytes"), "the file system"))
+        .found(Fact::new(format!("{} bytes", name.len()), name))
+        .hint("Give the results shorter names: `airbase batch plan --name PATTERN`."))
+}
+
 /// The record of an item that is done, without what identifies its archive.
 fn done(item: &Item) -> ItemRecord {
     ItemRecord {
@@ -57,6 +73,7 @@ impl ArchiveTarget<'_> {
     /// Writes the archive of an item, and gives the name that it has when the archives are published.
     pub(super) fn write(&self, item: &Item, plan: &Plan) -> Result<(ItemRecord, String), Trouble> {
         let name = file_name(item);
+        check_length(&name).map_err(Trouble::Input)?;
         let cargo = plan.cargo().map_err(Trouble::Input)?;
         refuse_input_as_output(&self.folder.join(&name), &cargo).map_err(Trouble::Input)?;
         // Items are written at the same time, so each has one thread.
@@ -65,7 +82,8 @@ impl ArchiveTarget<'_> {
             ..archive_options(self.overwrite, self.mtime, Context { jobs: 1, ..self.context })
         };
         let add = |payloads: &[Payload<'_>], entries| Ok(self.archives.add(&name, payloads, entries, &options, &Silent));
-        let bytes = packed(&cargo, &plan.entries, add).map_err(Trouble::Input)??;
+        let (bytes, _) = packed(&cargo, &plan.entries, self.context.limits, add).map_err(Trouble::Input)?;
+        let bytes = bytes?;
         self.apparent.fetch_add(bytes, Ordering::Relaxed);
         // Of the layers that the run was announced with; those of the bases come on top.
         self.context.events.bytes(item.layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.size)));
@@ -97,7 +115,7 @@ impl ArchiveTarget<'_> {
             let source = Source::open(path, self.context.limits)?;
             let [entry] = source.index.manifests.as_slice() else { return Ok(false) };
             let expected = item.result.as_ref().is_some_and(|result| result.digest == entry.digest);
-            if !expected || entry.full_name() != item.output.as_deref().map(Name::parse) {
+            if !expected || entry.name() != item.output.as_deref() {
                 return Ok(false);
             }
             let tree = load(&source, entry, self.context.limits)?;

@@ -74,15 +74,21 @@ impl Mark {
         }
         follows.push((new.descriptor().digest.clone(), new.descriptor().digest.clone()));
         let unread = making.unread;
-        let findings: Vec<Finding> = making.findings.iter().filter(|finding| finding.severity >= Severity::Warning).cloned().collect();
+        let mut findings: Vec<Finding> = making.findings.iter().filter(|finding| finding.severity >= Severity::Warning).cloned().collect();
         let (documents, wishes) = making.into_cargo().into_documents();
-        let words = words(documents, wishes, reader.lookup())?;
+        let words = words(documents, wishes, reader.lookup(), limits, &mut findings)?;
         Ok(Self { image: item.image.clone(), old: item.digest.clone(), follows, words, findings, unread })
     }
 }
 
 /// Puts the documents of statements beside the wishes that ask for them, and decides what the lists say.
-fn words(documents: Vec<Verified>, wishes: Vec<Wish>, lookup: &Lookup<'_>) -> Result<Vec<Word>> {
+fn words(
+    documents: Vec<Verified>,
+    wishes: Vec<Wish>,
+    lookup: &Lookup<'_>,
+    limits: &Limits,
+    findings: &mut Vec<Finding>,
+) -> Result<Vec<Word>> {
     // What a statement needs stands before its manifest; the empty config of all of them is written once.
     let mut rest = documents.into_iter().filter(|document| document.bytes() != EMPTY);
     let mut words = Vec::with_capacity(wishes.len());
@@ -92,7 +98,8 @@ fn words(documents: Vec<Verified>, wishes: Vec<Wish>, lookup: &Lookup<'_>) -> Re
         while documents.last().map(Verified::digest) != manifest.as_ref() {
             documents.push(rest.next().ok_or_else(|| Error::new(Code::Bug, "a statement is listed and was not made"))?);
         }
-        let asked = changes(std::slice::from_ref(&wish), Some(lookup))?;
+        let asked = changes(std::slice::from_ref(&wish), Some(lookup), limits)?;
+        findings.extend(asked.findings);
         documents.extend(asked.documents);
         words.push(Word { wish, documents, edits: asked.edits });
     }

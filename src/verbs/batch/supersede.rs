@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::mark::Mark;
 use super::pass::Pass;
 use crate::core::event::Silent;
-use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity, workers};
+use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result, Severity, workers};
 use crate::oci::{Descriptor, Verified};
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::referrers::{EMPTY, Item as Listed, Wish};
@@ -79,14 +79,14 @@ struct Step {
 
 impl Step {
     /// What it asks for in a layout where somebody may have said something else meanwhile.
-    fn again(&self, lookup: &Lookup<'_>) -> Result<Revision> {
+    fn again(&self, lookup: &Lookup<'_>, limits: &Limits) -> Result<Revision> {
         let wish = |(wish, statement): &(Wish, Digest)| {
             let gone = || Error::new(Code::InputChanged, "a statement that was just written is not there").at(statement);
             let referrer = lookup.unlisted(statement)?.ok_or_else(gone)?;
             Ok(Wish { add: vec![Listed::from(&referrer)], ..wish.clone() })
         };
         let wishes = self.said.iter().map(wish).collect::<Result<Vec<Wish>>>()?;
-        changes(&wishes, Some(lookup))
+        changes(&wishes, Some(lookup), limits)
     }
 }
 
@@ -142,17 +142,18 @@ impl<'a> Marking<'a> {
                 && let Some(edits) = edits.take()
             {
                 // The lists are written, as the statements are.
-                return Ok(Revision { edits, documents: Vec::new() });
+                return Ok(Revision { edits, ..Revision::default() });
             }
             let source = Source::with_index(layout.path(), text, &[], limits)?;
             let lookup = Lookup::new(&source, Scope::Quick, limits);
             let mut revision = Revision::default();
             for (number, (finished, step)) in finished.iter().zip(&steps).enumerate() {
                 revision.edits.push(finished.put());
-                match step.again(&lookup) {
+                match step.again(&lookup, limits) {
                     Ok(asked) => {
                         revision.edits.extend(asked.edits);
                         revision.documents.extend(asked.documents);
+                        revision.findings.extend(asked.findings);
                     }
                     Err(error) if error.code() == Code::Io => return Err(error),
                     Err(error) => late.borrow_mut().push((number, error.into_finding())),

@@ -1,6 +1,7 @@
 //! Makes a collection of images, which go where it goes with everything that refers to them.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::collection::{ARTIFACT_TYPE, Member};
@@ -11,7 +12,7 @@ use crate::report::collection::CreateReport;
 use crate::report::rebase::{OutputReport, WrittenReport};
 use crate::verbs::output::{Cargo, Form, Output, check_name, write};
 use crate::verbs::referrers::{Carry, carry, subjects};
-use crate::verbs::{Context, Opened, open};
+use crate::verbs::{Context, Opened, open_among};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -39,7 +40,16 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
     if matches!(request.output, Output::Archive { form: Form::Docker, .. }) {
         return Err(Error::new(Code::UsageOutput, "a docker-archive holds no collections").hint("Write a layout or an oci-archive."));
     }
-    let opened = request.members.iter().map(|text| open(text, context)).collect::<Result<Vec<_>>>()?;
+    let mut sources: Vec<Arc<Source>> = Vec::new();
+    let mut opened: Vec<Opened> = Vec::with_capacity(request.members.len());
+    for text in &request.members {
+        let one = open_among(text, &sources, context)?;
+        if !sources.iter().any(|known| Arc::ptr_eq(known, &one.located.source)) {
+            sources.push(Arc::clone(&one.located.source));
+        }
+        opened.push(one);
+    }
+    let lookups: Vec<Lookup<'_>> = sources.iter().map(|source| Lookup::new(source, Scope::Quick, context.limits)).collect();
     let mut members = opened.iter().map(member).collect::<Result<Vec<_>>>()?;
     depend(&mut members, &request.depends)?;
     let authored = compose(&members, &request.annotations, context.limits)?;
@@ -50,14 +60,15 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
     let mut blobs = 0;
     for (one, member) in opened.iter().zip(&members) {
         let source = &one.located.source;
+        let lookup = sources.iter().zip(&lookups).find(|(known, _)| Arc::ptr_eq(known, source)).map(|(_, lookup)| lookup);
+        let lookup = lookup.ok_or_else(|| Error::new(Code::Bug, "a source was opened and is not known"))?;
         // What lies in the layout already is not read again.
         if request.output == Output::Layout(source.path.clone()) {
             continue;
         }
         cargo.input(source);
         blobs += copied(source, one, &mut cargo, context)?;
-        let lookup = Lookup::new(source, Scope::Quick, context.limits);
-        let carried = carry(source, &lookup, subjects(&one.tree), &Carry::default(), &mut cargo, context)?;
+        let carried = carry(source, lookup, subjects(&one.tree), &Carry::default(), &mut cargo, context)?;
         entries.push((Some(member.name.clone()), one.located.descriptor.raw.to_string()));
         entries.extend(carried.entries);
         findings.extend(carried.findings);

@@ -8,17 +8,17 @@
 mod deep;
 mod names;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::path::Path;
 
 use deep::Deep;
 
 use super::Context;
-use crate::core::fsys::{ReadAt, Region, shown};
+use crate::core::fsys::{Directory, ReadAt, Region, shown};
 use crate::core::limits::CHUNK_BYTES;
 use crate::core::{Code, Digest, Error, Fact, Finding, Hasher, Result, Severity, text};
 use crate::format::json::{Document, Node};
-use crate::oci::{Config, Descriptor, Index, Manifest, Name, RootIndex, Verified, digest_mismatch, media_type, size_mismatch};
+use crate::oci::{Config, Descriptor, Index, Manifest, RootIndex, Verified, digest_mismatch, media_type, size_mismatch};
 use crate::read::{Container, Found, Reference, Source, SourceKind, Stored, View, check_transport, find, verify};
 use crate::report::exit_of;
 use crate::report::fsck::{Checked, FsckReport};
@@ -127,6 +127,7 @@ fn check(path: &Path, view: View, level: u8, allow_sparse: bool, context: Contex
         inflated: 0,
     };
     checker.findings.extend(checker.container.findings());
+    checker.leftovers(path);
     checker.structure();
     checker.layers();
     checker.stored(&mut checked);
@@ -154,6 +155,20 @@ impl Checker<'_> {
         self.findings.push(finding);
     }
 
+    /// Names what a killed writer may have left behind.
+    fn leftovers(&mut self, path: &Path) {
+        if self.container.kind() != SourceKind::Layout {
+            return;
+        }
+        match Directory::open(path).and_then(|directory| directory.leftovers()) {
+            Ok(names) => {
+                let finding = |name| Finding::new(Code::LayoutLeftover, "a writer left a file behind, or is writing now").at(name);
+                self.findings.extend(names.into_iter().map(finding));
+            }
+            Err(error) => self.add(error, &shown(path)),
+        }
+    }
+
     /// Walks from `index.json` through everything that is named.
     fn structure(&mut self) {
         let index = self.container.index().and_then(|bytes| RootIndex::parse(bytes, self.context.limits));
@@ -169,13 +184,12 @@ impl Checker<'_> {
             let finding = if unverifiable { finding.severity(Severity::Damage) } else { finding };
             self.findings.push(finding.at("index.json"));
         }
-        let mut names: BTreeMap<Name<'_>, &Digest> = BTreeMap::new();
+        let mut names: BTreeMap<&str, &Digest> = BTreeMap::new();
         for entry in &index.manifests {
-            if let Some(name) = entry.full_name()
+            if let Some(name) = entry.name()
                 && let Some(other) = names.insert(name, &entry.digest)
                 && *other != entry.digest
             {
-                let name = entry.name().unwrap_or_default();
                 self.findings.push(
                     Finding::new(Code::RefAmbiguous, format!("the name {name:?} stands on two images"))
                         .at("index.json")
@@ -489,15 +503,14 @@ impl Checker<'_> {
             Ok(results) => results,
             Err(error) => return self.add(error, "blobs"),
         };
+        let is_size = |finding: &&Finding| finding.code == Code::DescriptorSizeMismatch;
+        let wrong_sizes: HashSet<String> = self.findings.iter().filter(is_size).filter_map(|finding| finding.place.clone()).collect();
         for ((digest, region), result) in blobs.iter().zip(results) {
             self.hashed.insert(digest.clone());
             self.hashed_bytes += region.length();
             // A blob whose size is wrong was reported as such; its digest is wrong too, which says nothing new.
             if let Err(error) = result
-                && !self
-                    .findings
-                    .iter()
-                    .any(|finding| finding.code == Code::DescriptorSizeMismatch && finding.place.as_deref() == Some(&digest.to_string()))
+                && !wrong_sizes.contains(&digest.to_string())
             {
                 self.add(error, &digest.to_string());
             }

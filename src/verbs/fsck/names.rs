@@ -1,6 +1,7 @@
 //! The names in one layer: where they lead, what they hide, and what they link to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 
 use crate::core::{Code, Fact, Finding, text};
 use crate::format::tar::{Kind, Member};
@@ -12,11 +13,36 @@ const SHOWN: usize = 200;
 /// What the names of a layer were found to be.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    seen: BTreeSet<Vec<u8>>,
+    seen: Seen,
     /// The first case of each, and how many there are: a layer may have millions of members.
     wrong: BTreeMap<(Code, &'static str), (String, usize)>,
     /// The targets of hard links that are not earlier in the layer, each with the name of the first link to it.
     outward: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+/// Paths that were met: of each only a fingerprint, since a layer may have millions. The keys are new in each run, so nobody can make
+/// two paths that are taken for one.
+#[derive(Debug, Default)]
+struct Seen {
+    keys: [RandomState; 2],
+    prints: HashSet<(u64, u64)>,
+}
+
+impl Seen {
+    fn print(&self, path: &[u8]) -> (u64, u64) {
+        let [one, two] = &self.keys;
+        (one.hash_one(path), two.hash_one(path))
+    }
+
+    fn has(&self, path: &[u8]) -> bool {
+        self.prints.contains(&self.print(path))
+    }
+
+    /// Whether it is new.
+    fn add(&mut self, path: &[u8]) -> bool {
+        let print = self.print(path);
+        self.prints.insert(print)
+    }
 }
 
 impl Names {
@@ -35,12 +61,12 @@ impl Names {
         }
         if member.kind == Kind::Hardlink {
             let target = inner_path(&member.link);
-            if !self.seen.contains(&target) {
+            if !self.seen.has(&target) {
                 self.outward.entry(target).or_insert_with(|| member.name.clone());
             }
         }
         // The directory that was packed is the root of the image: it may come again.
-        if !path.is_empty() && !self.seen.insert(path) {
+        if !path.is_empty() && !self.seen.add(&path) {
             self.wrong(Code::LayerDuplicatePath, "a layer has the same path twice", &member.name);
         }
     }

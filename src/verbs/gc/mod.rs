@@ -71,10 +71,10 @@ fn plan(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result
     let surveys = survey(source, context)?;
     let directory = WriteDirectory::open(&request.path, context.faults)?;
     let grace = i64::try_from(request.grace.seconds()).unwrap_or(i64::MAX);
-    let is_young = |digest: &Digest| {
-        // A file from the future is young, whatever its clock says.
-        directory.stamp(&digest.blob_path()).is_some_and(|stamp| request.now.seconds().saturating_sub(stamp.modified()) < grace)
-    };
+    // A file from the future is young, whatever its clock says.
+    let is_young_file =
+        |name: &str| directory.stamp(name).is_some_and(|stamp| request.now.seconds().saturating_sub(stamp.modified()) < grace);
+    let is_young = |digest: &Digest| is_young_file(&digest.blob_path());
     let mut batched = Vec::new();
     for entry in journal::unlisted(directory.directory())? {
         batched.push(Descriptor::parse(Document::parse(entry.as_bytes(), context.limits)?.root(), context.limits)?);
@@ -86,6 +86,7 @@ fn plan(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result
         entries: Vec::new(),
         blobs: Vec::new(),
         bytes: 0,
+        leftovers: Vec::new(),
         kept: kept(&marks),
         deleted: None,
     };
@@ -108,6 +109,12 @@ fn plan(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result
         report.bytes = report.bytes.saturating_add(stamp.size());
         report.blobs.push(digest.clone());
         sweep.delete.push(digest);
+    }
+    for name in directory.directory().leftovers()? {
+        if directory.stamp(&name).is_some() && !is_young_file(&name) {
+            report.leftovers.push(name.clone());
+            sweep.leftovers.push(name);
+        }
     }
     Ok((report, sweep))
 }

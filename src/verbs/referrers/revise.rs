@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::core::{Limits, Result};
+use crate::core::{Finding, Limits, Result};
 use crate::oci::Verified;
 use crate::plan::referrers::{Listing, Lists, Wish, lists};
 use crate::read::Source;
@@ -26,23 +26,24 @@ pub(in crate::verbs) fn revision(
     // A layout that holds nothing may not even be there yet.
     let source = if text == EMPTY_INDEX.as_bytes() { None } else { Some(Source::with_index(path, text, known, limits)?) };
     let lookup = source.as_ref().map(|source| Lookup::new(source, Scope::Quick, limits));
-    let asked = changes(wishes, lookup.as_ref())?;
-    Ok(Revision { edits: edits.iter().cloned().chain(asked.edits).collect(), documents: asked.documents })
+    let asked = changes(wishes, lookup.as_ref(), limits)?;
+    Ok(Revision { edits: edits.iter().cloned().chain(asked.edits).collect(), ..asked })
 }
 
 /// What the wishes ask for in a layout of which `lookup` knows who refers to what; without it, in one that lists nothing.
 ///
 /// # Errors
 /// `referrer.fallback_tag`.
-pub(in crate::verbs) fn changes(wishes: &[Wish], lookup: Option<&Lookup<'_>>) -> Result<Revision> {
-    let decided = decide(wishes, &|wish| lookup.map_or_else(Found::default, |lookup| lookup.of(&wish.subject)))?;
+pub(in crate::verbs) fn changes(wishes: &[Wish], lookup: Option<&Lookup<'_>>, limits: &Limits) -> Result<Revision> {
+    let mut decided = decide(wishes, &|wish| lookup.map_or_else(Found::default, |lookup| lookup.of(&wish.subject)), limits)?;
     let edits = in_order(&decided).map(|listing| match listing.clone() {
         Listing::Put(descriptor) => IndexEdit::Put { name: None, descriptor },
         Listing::Tag(name, descriptor) => IndexEdit::Replace { name, descriptor },
         Listing::Remove(digest) => IndexEdit::Remove { digest },
     });
     let edits = edits.collect();
-    Ok(Revision { edits, documents: decided.into_iter().filter_map(|lists| lists.index).collect() })
+    let findings = findings(&mut decided);
+    Ok(Revision { edits, documents: decided.into_iter().filter_map(|lists| lists.index).collect(), findings })
 }
 
 /// Entries and documents of an archive, which lists nothing before.
@@ -52,14 +53,16 @@ pub(in crate::verbs) struct Listed {
     pub(in crate::verbs) entries: Vec<(Option<String>, String)>,
     /// The indexes under fallback tags.
     pub(in crate::verbs) documents: Vec<Verified>,
+    /// What a user should know of them.
+    pub(in crate::verbs) findings: Vec<Finding>,
 }
 
 /// The lists of a new layout.
 ///
 /// # Errors
 /// None; nothing is there that could contradict.
-pub(in crate::verbs) fn listed(wishes: &[Wish]) -> Result<Listed> {
-    let decided = decide(wishes, &|_| Found::default())?;
+pub(in crate::verbs) fn listed(wishes: &[Wish], limits: &Limits) -> Result<Listed> {
+    let mut decided = decide(wishes, &|_| Found::default(), limits)?;
     let entries = in_order(&decided)
         .filter_map(|listing| match listing {
             Listing::Put(descriptor) => Some((None, descriptor.clone())),
@@ -67,11 +70,16 @@ pub(in crate::verbs) fn listed(wishes: &[Wish]) -> Result<Listed> {
             Listing::Remove(_) => None,
         })
         .collect();
-    Ok(Listed { entries, documents: decided.into_iter().filter_map(|lists| lists.index).collect() })
+    let findings = findings(&mut decided);
+    Ok(Listed { entries, documents: decided.into_iter().filter_map(|lists| lists.index).collect(), findings })
 }
 
-fn decide(wishes: &[Wish], found: &dyn Fn(&Wish) -> Found) -> Result<Vec<Lists>> {
-    wishes.iter().map(|wish| lists(wish, &found(wish))).collect()
+fn decide(wishes: &[Wish], found: &dyn Fn(&Wish) -> Found, limits: &Limits) -> Result<Vec<Lists>> {
+    wishes.iter().map(|wish| lists(wish, &found(wish), limits)).collect()
+}
+
+fn findings(decided: &mut [Lists]) -> Vec<Finding> {
+    decided.iter_mut().flat_map(|lists| std::mem::take(&mut lists.findings)).collect()
 }
 
 /// Fallback tags stand before the entries without names, since those who take the first entry look for a name.

@@ -123,8 +123,9 @@ impl<'l> Intake<'l> {
     /// Takes a document, which exists in memory and is written once for each image.
     ///
     /// # Errors
-    /// [`Trouble::Output`].
+    /// [`Trouble`]; of the input only `output.limit`.
     pub fn document(&self, payload: &Payload<'_>, buffer: &mut [u8], stop: &AtomicBool, events: &dyn Events) -> Result<(), Trouble> {
+        payload.check_readable(&self.layout.options.limits).map_err(Trouble::Input)?;
         self.take(payload, None, false, buffer, stop, events)
     }
 

@@ -36,7 +36,7 @@ pub use sweep::{Sweep, Swept};
 
 use crate::core::event::Events;
 use crate::core::fsys::{EntryKind, Faults, INDEX_LOCK, Stamp, StoreLock, WriteDirectory, is_temporary, shown, temporary_sibling};
-use crate::core::{Code, Digest, Error, Fact, Limits, Result};
+use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::json::{Document, Node};
 use crate::oci::{RootIndex, Verified};
 use crate::write::index_edit::{EMPTY_INDEX, IndexEdit};
@@ -55,7 +55,7 @@ const MARKER_FILE: &str = "oci-layout";
 /// Above this many blobs one flush of the file system is faster than a flush of each.
 pub(super) const FLUSHED_SINGLY: usize = 8;
 
-/// How many blobs are staged at once: each holds an open file, and 1024 is a usual limit of those.
+/// How many blobs are staged at once where so many files may be open.
 const WAVE: usize = 128;
 
 /// How often an index that another program is just writing is read again, and how long to wait before.
@@ -110,6 +110,8 @@ pub struct Revision {
     /// Documents that the new index names and that depend on the old one, such as a list of referrers that grew. They are
     /// written before the index speaks of them.
     pub documents: Vec<Verified>,
+    /// What a user should know of it.
+    pub findings: Vec<Finding>,
 }
 
 /// Says how the index changes, given the text of what it says now, which nobody has parsed yet: mostly it is what the caller read
@@ -128,7 +130,7 @@ impl Change<'_> {
     /// The edits of an index with this text.
     fn of(self, text: &[u8]) -> Result<Revision> {
         match self {
-            Self::Edits(edits) => Ok(Revision { edits: edits.to_vec(), documents: Vec::new() }),
+            Self::Edits(edits) => Ok(Revision { edits: edits.to_vec(), ..Revision::default() }),
             Self::Revise(revise) => revise(text),
         }
     }
@@ -194,7 +196,7 @@ impl Layout {
     }
 
     fn change(&self, payloads: &[Payload<'_>], change: Change<'_>, events: &dyn Events) -> Result<Committed> {
-        let payloads = distinct(payloads)?;
+        let payloads = distinct(payloads, &self.options.limits)?;
         if self.open()?.is_none()
             && let Some(committed) = self.create(&payloads, change, events)?
         {
@@ -239,7 +241,7 @@ impl Layout {
     /// Builds the layout beside its place and moves it there. `None` if somebody else made one meanwhile.
     fn create(&self, payloads: &[&Payload<'_>], change: Change<'_>, events: &dyn Events) -> Result<Option<Committed>> {
         let revision = change.of(EMPTY_INDEX.as_bytes())?;
-        let index = index_edit::apply(EMPTY_INDEX, &revision.edits, &self.options.limits)?.text;
+        let index = index_edit::apply(EMPTY_INDEX, &revision.edits, &self.options.limits)?;
         let (parent, name) = self.place()?;
         let site = Site::new(&parent, temporary_sibling(name))?;
         let root =
@@ -256,6 +258,7 @@ impl Layout {
             return Ok(None);
         }
         site.finished();
+        committed.findings.extend(revision.findings);
         committed.flushing(|| parent.sync()).map_err(|error| self.after_publication(&error))?;
         Ok(Some(committed))
     }
@@ -272,6 +275,7 @@ impl Layout {
         // The lock of the index is held the shorter, the less is left to write under it.
         let mut all = payloads.to_vec();
         let documents: Vec<Payload<'_>> = plan.documents.iter().map(Payload::of).collect();
+        documents.iter().try_for_each(|document| document.check_readable(&self.options.limits))?;
         let given: HashSet<&Digest> = payloads.iter().map(|payload| &payload.digest).collect();
         all.extend(documents.iter().filter(|document| !given.contains(&document.digest)));
         self.write_blobs(root, &all, events, &mut committed)?;

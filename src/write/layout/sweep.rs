@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 
 use super::{Change, INDEX, Layout, MERGES, Revision};
-use crate::core::fsys::{IndexLock, StoreLock, WriteDirectory};
+use crate::core::fsys::{IndexLock, StoreLock, WriteDirectory, is_temporary};
 use crate::core::{Algorithm, Code, Digest, Error, Result};
 use crate::write::Committed;
 
@@ -18,6 +18,8 @@ pub struct Sweep {
     pub revision: Revision,
     /// The blobs that nobody needs when that has happened.
     pub delete: Vec<Digest>,
+    /// Temporary files in the directory that nobody holds.
+    pub leftovers: Vec<String>,
 }
 
 /// What went.
@@ -54,10 +56,10 @@ impl Layout {
 
     /// `swept` is what has happened, also where this ends with an error.
     fn exchange_and_delete(&self, root: &WriteDirectory, decide: &dyn Fn(&[u8]) -> Result<Sweep>, swept: &mut Swept) -> Result<()> {
-        let delete = RefCell::new(Vec::new());
+        let delete = RefCell::new((Vec::new(), Vec::new()));
         let revise = |text: &[u8]| {
             let sweep = decide(text)?;
-            *delete.borrow_mut() = sweep.delete;
+            *delete.borrow_mut() = (sweep.delete, sweep.leftovers);
             Ok(sweep.revision)
         };
         for _ in 0..MERGES {
@@ -73,12 +75,17 @@ impl Layout {
             if !self.is_unchanged(root, &plan)? {
                 continue;
             }
-            for digest in delete.borrow().iter() {
+            let (blobs, leftovers) = &*delete.borrow();
+            for digest in blobs {
                 let path = digest.blob_path();
                 let Some(stamp) = root.stamp(&path) else { continue };
                 root.unlink(&path)?;
                 swept.blobs += 1;
                 swept.bytes = swept.bytes.saturating_add(stamp.size());
+            }
+            leftovers.iter().filter(|name| is_temporary(name.as_bytes())).try_for_each(|name| root.unlink(name))?;
+            if !leftovers.is_empty() {
+                swept.committed.flushing(|| root.sync())?;
             }
             for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
                 if let Some(shelf) = root.beneath(&format!("blobs/{}", algorithm.name()))? {

@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::{CREATED, MICROSOFT, MICROSOFT_KEY, OWN, app, listed, statement, two_platforms, value};
 use crate::support::environment::snapshot;
-use crate::support::image::INDEX;
 use crate::support::{Contents, Environment, Layout};
 
 const AT: &str = "2026-11-21T10:00:00Z";
@@ -173,9 +172,6 @@ fn one_platform_or_the_index_alone() {
 fn bad_wishes_are_refused_and_nothing_is_written() {
     let (environment, layout) = two_platforms();
     layout.write_archive(&environment.join("in.tar"));
-    // The fallback tag of the image is the name of something else.
-    let taken = layout.digest_of("app:1").replace(':', "-");
-    layout.clone().image(&taken, &app().annotated("x", "y")).write(&environment.join("taken"));
     let before = snapshot(environment.path());
     for (arguments, code, status) in [
         (&["set", "in:app:1"][..], "usage.argument", 2),
@@ -191,7 +187,6 @@ fn bad_wishes_are_refused_and_nothing_is_written() {
         (&["set", "in:app:2", "--eol", "2026-12-01"], "ref.not_found", 4),
         (&["set", "in.tar:app:1", "--eol", "2026-12-01"], "usage.output", 2),
         (&["set", "in:app:1", "--eol", "2026-12-01", "--platform", "linux/s390x"], "ref.platform", 4),
-        (&["set", "taken:app:1", "--eol", "2026-12-01"], "referrer.fallback_tag", 4),
         (&["check", "in", "--deny", "old"], "usage.argument", 2),
         (&["check", "in", "--grace", "6m"], "usage.argument", 2),
         (&["trace", "app:1", "in"], "usage.argument", 2),
@@ -202,6 +197,4 @@ fn bad_wishes_are_refused_and_nothing_is_written() {
         assert_eq!(outcome.status, status, "{arguments:?}\n{}", outcome.err);
     }
     assert!(before == snapshot(environment.path()));
-    let contents = Contents::of(&environment.join("taken"));
-    assert_eq!(contents.entries()[0]["mediaType"], INDEX);
 }
