@@ -144,6 +144,14 @@ impl Made {
         for document in [config, &manifest] {
             self.blobs.insert(document.digest().clone(), Region::memory(document.bytes().into()));
         }
+        self.list(&descriptor, item, limits)?;
+        let made = Finding::new(Code::DockerManifestMade, "an image manifest was made for an image of a docker-archive, which has none");
+        self.findings.push(made.at(&descriptor.digest).found(Fact::new(item.tags.join(", "), "manifest.json")));
+        Ok(())
+    }
+
+    /// Adds an entry for each name of an item that a manifest describes; one without a name, if it has none.
+    pub(super) fn list(&mut self, descriptor: &Descriptor, item: &Item, limits: &Limits) -> Result<()> {
         let is_new = self.seen.insert(descriptor.digest.clone());
         if item.tags.is_empty() && is_new {
             self.entries.push(Value::Raw(descriptor.raw.to_string()));
@@ -154,8 +162,6 @@ impl Made {
             entry.set("annotations", Value::string_map([(annotation::REF_NAME, tag)]));
             self.entries.push(entry);
         }
-        let made = Finding::new(Code::DockerManifestMade, "an image manifest was made for an image of a docker-archive, which has none");
-        self.findings.push(made.at(&descriptor.digest).found(Fact::new(item.tags.join(", "), "manifest.json")));
         Ok(())
     }
 

@@ -10,10 +10,10 @@ use std::collections::HashMap;
 use super::docker::{self, Item, Made, promised, read_config};
 use super::inflate;
 use super::members::{Members, bytes};
-use super::{Container, is_candidate};
+use super::{Container, Stored, is_candidate};
 use crate::core::fsys::{ReadAt, Region};
 use crate::core::{Code, Digest, Error, Fact, Limits, Result, text};
-use crate::oci::{Config, Descriptor, ImageName, Index, Manifest, RootIndex, Verified};
+use crate::oci::{Config, Descriptor, ImageName, Index, Manifest, RootIndex, Verified, media_type};
 
 /// An image of `index.json`.
 struct Listed {
@@ -76,10 +76,36 @@ pub(super) fn reconcile(members: &Members, archive: &dyn Container, limits: &Lim
         return Err(disagree(&left, &more));
     }
     let mut made = Made::default();
+    let unlisted = if more.is_empty() { HashMap::new() } else { unlisted(archive, limits)? };
     for (item, config, parsed) in &more {
-        made.add(members, item, config, parsed, limits)?;
+        match unlisted.get(config.digest()) {
+            Some((descriptor, image)) if same_layers(members, archive, item, image, parsed, limits).is_ok() => {
+                made.list(descriptor, item, limits)?;
+            }
+            _ => made.add(members, item, config, parsed, limits)?,
+        }
     }
     Ok(made)
+}
+
+/// The largest blob that is looked at for a manifest. Those of images are some kilobytes.
+const MANIFEST_BYTES: u64 = 256 << 10;
+
+/// Manifests of images that lie in the archive, by their configs: docker packs that of an image without a name and lists it nowhere.
+fn unlisted(archive: &dyn Container, limits: &Limits) -> Result<HashMap<Digest, (Descriptor, Listed)>> {
+    let mut found = HashMap::new();
+    for stored in archive.stored()? {
+        let Stored::Blob(digest) = stored else { continue };
+        let Some(region) = archive.blob(&digest)?.filter(|region| region.length() <= MANIFEST_BYTES) else { continue };
+        // Most blobs are something else.
+        let Ok(blob) = Verified::check_digest(&digest, bytes(&region, MANIFEST_BYTES, "a blob")?) else { continue };
+        let Ok(manifest) = Manifest::parse(&blob, media_type::OCI_MANIFEST, limits) else { continue };
+        if manifest.is_image() {
+            let image = Listed { config: manifest.config.digest, layers: manifest.layers };
+            found.entry(image.config.clone()).or_insert((Descriptor::authored(media_type::OCI_MANIFEST, &blob), image));
+        }
+    }
+    Ok(found)
 }
 
 /// The images of an entry: itself, or those of its index that are here.

@@ -67,7 +67,7 @@ impl Bases {
                 bases.named.push(locate_among(&reference, open, context.limits)?);
             } else {
                 let Discovered { sources, findings, passed } = discover_among(&reference, open, context.limits)?;
-                if findings.is_empty() && sources.iter().all(|source| source.index.manifests.is_empty()) {
+                if sources.iter().all(|source| source.index.manifests.is_empty()) {
                     bases.findings.push(context.nothing(passed.nothing(&reference.shown_path())));
                 }
                 bases.sources.extend(sources);

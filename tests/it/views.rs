@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::image::{archive, digest, gzip};
+use crate::support::image::{ReadBack, archive, digest, gzip};
 use crate::support::{Environment, Image, Layout, layer};
 
 /// An archive of both kinds.
@@ -184,6 +184,19 @@ fn images_of_one_view_alone_are_images_of_their_own() {
         environment.ok(&["copy", "--all", "good.tar", "out"]);
         assert_eq!(configs(&environment, "out"), of(&images), "{what}");
     }
+    // docker packs the manifest of an image that it does not list; then that is the one.
+    let environment = Environment::new();
+    let mut saved = Hybrid::of(&[("app:1", &a)]).saved(json!(["app:1"]), &a).saved(json!(null), &b);
+    saved.layout.blob(&b.manifest_bytes());
+    saved.write(&environment, "saved.tar", "");
+    environment.ok(&["copy", &format!("saved.tar@{}", b.digest()), "one"]);
+    environment.ok(&["copy", "--all", "saved.tar", "all"]);
+    let entries = ReadBack::open(&environment.join("all")).index_json();
+    assert_eq!(
+        (&entries["manifests"][1]["digest"], entries["manifests"].as_array().unwrap().len()),
+        (&json!(b.digest()), 2),
+        "{entries:#}"
+    );
     // docker 25.0 writes null where nothing is tagged. (The builder writes an index of its own, which this one replaces.)
     let environment = Environment::new();
     let mut files = null.layout.files();

@@ -303,8 +303,7 @@ impl Checker<'_> {
         let severity = if self.allow_sparse { Severity::Note } else { Severity::Damage };
         let verb = if found == 1 { "is" } else { "are" };
         let finding = Finding::new(Code::ImageSparse, format!("{found} of {} {verb} here", text::count(all, "platform")));
-        let name =
-            |child: &Descriptor| child.platform.as_ref().map_or_else(|| child.media_type.to_string(), |platform| platform.to_string());
+        let name = |child: &Descriptor| child.platform.as_ref().map_or_else(|| child.media_type.to_string(), ToString::to_string);
         let finding = gone.iter().fold(finding, |finding, child| finding.detail(format!("{} is not here: {}", name(child), child.digest)));
         self.findings.push(finding.at(place).severity(severity));
         here
