@@ -1,9 +1,12 @@
 """Clients that are witnesses where they are installed and able to work; nobody fails for lack of them."""
 
+import json
 import shutil
 from pathlib import Path
 
 from .checks import Unavailable, airbase, run, same, sha256, sound, text
+
+from support.oci import Image, Layout, layer
 
 
 def check(report, inputs, messages):
@@ -59,6 +62,26 @@ def podman(place, layout, archive, digest):
         run("podman", *storage, "save", "-q", "--format", form, "-o", saved, "airbase.example/moved:1")
         sound(saved)
         same("diffIDs", diff_ids(saved), diff_ids(layout))
+    keeps_healthcheck(place, storage)
+
+
+def keeps_healthcheck(place, storage):
+    """Docker's format alone has HEALTHCHECK, and podman reads it of a Docker manifest alone: an archive for docker has one then."""
+    healthcheck = {"Test": ["CMD-SHELL", "check"], "Interval": 30000000000}
+    old, new = (Image([layer({"etc/release": name})], {}) for name in (b"1", b"2"))
+    app = old.and_layers(layer({"app": b"1"}), settings={"Healthcheck": healthcheck, "Shell": ["/bin/ash", "-c"]})
+    source = place / "healthy"
+    made = Layout(source)
+    for name, image in (("old", old), ("new", new), ("app", app)):
+        made.image(name, image)
+    made.write()
+    archives = {name: f"docker-archive:{place / name}.tar:airbase.example/healthy:{name}" for name in ("copied", "rebased")}
+    airbase("copy", f"{source}:app", archives["copied"])
+    airbase("rebase", f"{source}:app", "--from", f"{source}:old", "--onto", f"{source}:new", "-o", archives["rebased"])
+    for name in archives:
+        run("podman", *storage, "load", "-q", "-i", place / f"{name}.tar")
+        kept = text("podman", *storage, "image", "inspect", "--format", "{{json .HealthCheck}}", f"airbase.example/healthy:{name}")
+        same(f"HEALTHCHECK of the image that was {name}", json.loads(kept), healthcheck)
 
 
 def diff_ids(source):

@@ -249,6 +249,15 @@ codes! {
     ImageDiffIdCount, "image.diffid_count", Corrupt, Damage,
         "The config lists another number of diffIDs than the manifest has layers.",
         "The image is broken. Get it again, or make it again with another tool.";
+    NotForDocker, "image.not_for_docker", Precondition, Refusal,
+        "A layer of the image cannot stand in a docker-archive: it is no tar (squashfs, encrypted), or it is kept elsewhere and is not there. No reader of such archives loads the image.",
+        "Write a layout or an oci-archive instead.";
+    ConfigType, "config.type", Corrupt, Refusal,
+        "A field of the image config has another JSON type than the specification gives it. Docker, podman, containerd and skopeo cannot read such an image.",
+        "Get the image again from where it came from; its builder is at fault. `airbase cat --config IMAGE` prints the config.";
+    ConfigEnv, "config.env", Corrupt, Warning,
+        "An entry of Env has no equals sign, so it sets no variable. The specification asks for NAME=VALUE.",
+        "Nothing need be done: runtimes pass over it.";
     ImageHistory, "image.history", Corrupt, Note,
         "The history does not fit the layers. History never decides which layers are kept; entries that cannot be matched are left out of the result.",
         "Nothing. The layers are right whatever the history says.";
@@ -470,12 +479,24 @@ codes! {
     AttestationLeft, "attestation.left_behind", Precondition, Note,
         "An attestation describes the old bytes and stays with the old image.",
         "Make a new one for the new image.";
+    MediaTypesDocker, "media_types.docker", Precondition, Note,
+        "The image sets HEALTHCHECK, ONBUILD or SHELL and goes into a docker-archive, so its manifest was written with Docker's media types: podman takes these settings of no OCI manifest. Its digest is another one; config and layers are the same.",
+        "Nothing need be done. An oci-archive or a layout keeps the OCI manifest, and podman runs it without its health check.";
     MediaTypesUnified, "media_types.unified", Precondition, Note,
         "Docker media types were changed to the equivalent OCI types, so that the result is of one kind. The layers are the same bytes.",
         "Nothing.";
     LayerNotConvertible, "layer.not_convertible", Precondition, Damage,
         "A layer has a media type that is no filesystem layer.",
         "Name an image, not an artifact.";
+    ConfigOnBuild, "config.onbuild", Precondition, Warning,
+        "The old or the new base has ONBUILD triggers. A build on the base would have run them; a rebase runs nothing and hands none down.",
+        "Look at the triggers that the finding lists. Where they matter, build the image again on the new base.";
+    ConfigDerived, "config.derived", Precondition, Warning,
+        "A setting of the image contains a value of the old base that the new base has changed. A Dockerfile may have taken it from there (ENV LIB=$JAVA_HOME/lib), or have said it literally.",
+        "Look at the setting. Where it came from the base, build the image again, or set it in the image.";
+    ImageDeep, "image.deep", Precondition, Warning,
+        "The image has more than 125 layers. Docker refuses to load such an image; containerd and podman may take more.",
+        "Use a base with fewer layers, or build the image again with fewer.";
     RebaseTwoWay, "rebase.two_way", Precondition, Warning,
         "The config of the old base is not there, so settings that the app inherited cannot be told from its own. The app's settings were kept and the new base's were added where the app has none.",
         "Put the old base beside the others and run again, if you can get it.";

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::buildpacks::RunImage;
-use super::{Platform, Verified, annotation, document, manifest::too_many_layers};
-use crate::core::{Digest, Finding, Limits, Result};
+use super::{Platform, Verified, annotation, config_type, document, manifest::too_many_layers};
+use crate::core::{Code, Digest, Error, Finding, Limits, Result};
 use crate::format::json::{Kind, Node, Text};
 
 const KNOWN: &[&str] = &["created", "author", "architecture", "os", "os.version", "os.features", "variant", "config", "rootfs", "history"];
@@ -59,7 +59,8 @@ impl Config {
         if let Some(config) = root.get("config") {
             let config = config.object("config")?;
             config.refuse_case_variants(KNOWN_CONFIG)?;
-            labels = document::string_map(&config, "Labels", &mut findings)?;
+            // A label that is not text is told below, with the other types.
+            labels = document::string_map(&config, "Labels", &mut Vec::new())?;
         }
         let run_image = labels
             .get(annotation::BUILDPACKS_METADATA)
@@ -76,6 +77,10 @@ impl Config {
                 }
                 diff_ids.push(text.parse()?);
             }
+        }
+        // What borrows the media type and describes no file system has fields of its own.
+        if root.get("rootfs").is_some() {
+            findings.extend(config_type::findings(text.root()));
         }
         if let Some(history) = root.get("history") {
             for entry in history.expect(Kind::Array, "history")?.items() {
@@ -96,6 +101,14 @@ impl Config {
     /// The document.
     pub fn root(&self) -> Node<'_> {
         self.text.root()
+    }
+
+    /// Refuses a config that no runtime can read: what it means cannot be said.
+    ///
+    /// # Errors
+    /// `config.type`
+    pub fn check_types(&self) -> Result<()> {
+        self.findings.iter().find(|finding| finding.code == Code::ConfigType).map_or(Ok(()), |finding| Err(Error::of(finding.clone())))
     }
 
     /// The entries of the history in their order.

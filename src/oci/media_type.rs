@@ -90,6 +90,17 @@ pub fn layer(media_type: &str) -> Option<(&'static str, Compression)> {
     })
 }
 
+/// What Docker calls a layer. `None` if it has no such layers.
+pub fn docker_layer(media_type: &str) -> Option<&'static str> {
+    Some(match layer(media_type)?.0 {
+        OCI_LAYER => "application/vnd.docker.image.rootfs.diff.tar",
+        OCI_LAYER_GZIP => "application/vnd.docker.image.rootfs.diff.tar.gzip",
+        OCI_LAYER_ZSTD => "application/vnd.docker.image.rootfs.diff.tar.zstd",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip" => "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::is_media_type;

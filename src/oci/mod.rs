@@ -9,6 +9,7 @@ pub mod artifact;
 pub mod buildpacks;
 pub mod collection;
 mod config;
+mod config_type;
 pub mod cosign;
 mod descriptor;
 mod document;

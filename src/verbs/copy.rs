@@ -6,7 +6,9 @@ use super::Context;
 use super::output::{Cargo, Form, Output, check_name, write};
 use super::referrers::{Carry, Subject, carry};
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity, text};
-use crate::oci::{Descriptor, Index, Platform, collection};
+use crate::oci::{Config, Descriptor, Index, Manifest, Platform, collection};
+use crate::plan::annotate::{Authored, replaced};
+use crate::plan::docker;
 use crate::read::referrers::{Lookup, Scope, marked};
 use crate::read::{Located, Opaque, Reference, Source, Walk, collections, is_referrer_tag, load, locate, locate_all, open_reference, walk};
 use crate::report::copy::{Copied, CopyReport};
@@ -69,9 +71,14 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
     };
     let mut cargo = Cargo::default();
     cargo.input(&source);
-    for (_, document) in &found.documents {
-        cargo.document(document);
+    let typed = typed(&located, &found, &request.output, context)?;
+    let has_index = found.documents.iter().any(|(descriptor, _)| descriptor.is_index());
+    for (descriptor, document) in &found.documents {
+        if has_index || !typed.contains_key(&descriptor.digest) {
+            cargo.document(document);
+        }
     }
+    typed.values().for_each(|manifest| cargo.document(&manifest.blob));
     for blob in &found.blobs {
         cargo.blob(&source, blob);
     }
@@ -80,8 +87,14 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
     let mut images = Vec::new();
     for image in &named(&located, &reference, request) {
         let name = request.name.clone().or_else(|| image.name.clone());
-        entries.push((name.clone(), image.descriptor.raw.to_string()));
-        images.push(Copied { image: image.shown(), digest: image.descriptor.digest.clone(), name });
+        let (mut entry, mut digest) = (image.descriptor.raw.to_string(), image.descriptor.digest.clone());
+        if let Some(manifest) = typed.get(&digest) {
+            findings.push(docker::typed_finding().at(image.shown()).expected(Fact::new(&digest, "the source")));
+            entry = replaced(&image.descriptor, manifest, context.limits)?.render();
+            digest = manifest.blob.digest().clone();
+        }
+        entries.push((name.clone(), entry));
+        images.push(Copied { image: image.shown(), digest, name });
     }
     refuse_one_name_for_two(&images)?;
     findings.extend(name_members(&located, &found, &request.output, &mut entries, context)?);
@@ -131,6 +144,26 @@ fn not_understood(opaque: &Opaque) -> Finding {
     let finding = opaque.named.iter().fold(finding, |finding, digest| finding.detail(format!("with {digest}")));
     let finding = opaque.missing.iter().fold(finding, |finding, digest| finding.detail(format!("without {digest}, which is not here")));
     if opaque.closed { finding.detail("it is too large to be looked into; what it names did not go along") } else { finding }
+}
+
+/// The manifests that are written with Docker's media types, by the digests that they have in the source.
+fn typed(located: &[Located], found: &Walk, output: &Output, context: Context<'_>) -> Result<HashMap<Digest, Authored>> {
+    let mut typed = HashMap::new();
+    if !matches!(output, Output::Archive { form: Form::Docker, .. }) {
+        return Ok(typed);
+    }
+    let document =
+        |digest: &Digest| found.documents.iter().find(|(descriptor, _)| descriptor.digest == *digest).map(|(_, document)| document);
+    for descriptor in located.iter().map(|image| &image.descriptor).filter(|descriptor| descriptor.is_manifest()) {
+        let Some(blob) = document(&descriptor.digest) else { continue };
+        let manifest = Manifest::parse(blob, &descriptor.media_type, context.limits)?;
+        let Some(config) = document(&manifest.config.digest).filter(|_| manifest.is_image()) else { continue };
+        let config = Config::parse(config, context.limits)?;
+        if let Some(manifest) = docker::typed(blob, &config, context.limits)? {
+            typed.insert(descriptor.digest.clone(), manifest);
+        }
+    }
+    Ok(typed)
 }
 
 /// A name can lead to one image. Of two that claim it, one would lose it without a word.

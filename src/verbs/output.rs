@@ -174,6 +174,14 @@ impl<'a> Cargo<'a> {
         (self.documents, self.wishes)
     }
 
+    /// The `manifest.json` of an archive for docker.
+    ///
+    /// # Errors
+    /// Those of [`crate::plan::docker::manifest`].
+    pub(super) fn docker_manifest(&self, entries: &[(Option<String>, String)], limits: &crate::core::Limits) -> Result<String> {
+        crate::plan::docker::manifest(entries, &self.documents, &|digest| self.seen.contains(digest), limits)
+    }
+
     /// Names a source that was read, so that it is not written over.
     pub(super) fn input(&mut self, source: &'a Arc<Source>) {
         self.inputs.push(source);
@@ -217,7 +225,7 @@ pub(super) fn write(
             refuse_input_as_output(path, cargo)?;
             let docker_manifest = match form {
                 Form::Oci => None,
-                Form::Docker => Some(crate::plan::docker::manifest(entries, &cargo.documents, context.limits)?),
+                Form::Docker => Some(cargo.docker_manifest(entries, context.limits)?),
             };
             let options = ArchiveOptions { docker_manifest, compression: *compression, ..archive_options(*overwrite, mtime, context) };
             let pack = |payloads: &[Payload<'_>], entries| crate::write::write_archive(path, payloads, entries, &options, context.events);

@@ -55,14 +55,14 @@ fn a_variable_that_the_app_removed_stays_removed() {
 }
 
 #[test]
-fn a_path_is_merged_segment_by_segment() {
+fn a_path_that_the_app_extended_is_extended_again() {
     let result = merged(
         json!({"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"]}),
         json!({"Env": ["PATH=/app/bin:/usr/local/bin:/usr/bin:/bin:/app/tools"]}),
         json!({"Env": ["PATH=/usr/local/bin:/usr/bin:/opt/java/bin"]}),
         &[],
     );
-    // The base moved from /bin to /opt/java/bin; what the app put in front stays in front, what it put behind stays behind.
+    // ENV PATH=/app/bin:$PATH:/app/tools. The base moved from /bin to /opt/java/bin; what the app put in front stays in front, what it put behind stays behind.
     let path = "/app/bin:/usr/local/bin:/usr/bin:/opt/java/bin:/app/tools";
     assert_eq!(texts(&result.config["config"]["Env"]), [format!("PATH={path}")]);
     assert_eq!(result.decision("Env.PATH")["kind"], "merged");
@@ -98,7 +98,7 @@ fn ports_and_volumes_are_sets() {
 // Entrypoint and command.
 
 #[test]
-fn the_command_of_one_side_never_runs_under_the_entrypoint_of_the_other() {
+fn entrypoint_and_command_are_inherited_as_a_builder_does() {
     let cases = [
         // The app set nothing: both follow the base.
         (
@@ -107,8 +107,20 @@ fn the_command_of_one_side_never_runs_under_the_entrypoint_of_the_other() {
             json!({"Entrypoint": ["tini"], "Cmd": ["bash"]}),
             json!({"Entrypoint": ["tini"], "Cmd": ["bash"]}),
         ),
-        // The app set its command only, and the base begins to have an entrypoint: the app's stays as it was, alone.
-        (json!({"Cmd": ["sh"]}), json!({"Cmd": ["serve"]}), json!({"Entrypoint": ["tini"], "Cmd": ["sh"]}), json!({"Cmd": ["serve"]})),
+        // The app set its command only: it runs under the entrypoint that it inherits, which is the new base's.
+        (
+            json!({"Entrypoint": ["/old-entry.sh"], "Cmd": ["sh"]}),
+            json!({"Entrypoint": ["/old-entry.sh"], "Cmd": ["serve"]}),
+            json!({"Entrypoint": ["/usr/bin/new-entry.sh"], "Cmd": ["sh"]}),
+            json!({"Entrypoint": ["/usr/bin/new-entry.sh"], "Cmd": ["serve"]}),
+        ),
+        (
+            json!({"Cmd": ["sh"]}),
+            json!({"Cmd": ["serve"]}),
+            json!({"Entrypoint": ["tini"], "Cmd": ["sh"]}),
+            json!({"Entrypoint": ["tini"], "Cmd": ["serve"]}),
+        ),
+        (json!({"Entrypoint": ["e"]}), json!({"Entrypoint": ["e"], "Cmd": ["serve"]}), json!({}), json!({"Cmd": ["serve"]})),
         // The app set its entrypoint, which resets the command: the base's new command does not come back.
         (json!({"Cmd": ["sh"]}), json!({"Entrypoint": ["/app"]}), json!({"Cmd": ["bash"]}), json!({"Entrypoint": ["/app"]})),
         // Neither changed anything.
@@ -123,15 +135,23 @@ fn the_command_of_one_side_never_runs_under_the_entrypoint_of_the_other() {
         let result = merged(old, app.clone(), new.clone(), &[]);
         assert_eq!(result.config["config"], expected, "{app} onto {new}");
     }
-    // The other way round, if the person says so.
-    let result = merged(
-        json!({"Cmd": ["sh"]}),
-        json!({"Entrypoint": ["/app"]}),
-        json!({"Entrypoint": ["tini"], "Cmd": ["bash"]}),
-        &["--prefer", "Cmd=base"],
-    );
-    assert_eq!(result.config["config"], json!({"Entrypoint": ["tini"], "Cmd": ["bash"]}));
-    assert_eq!(result.decision("Entrypoint")["chosen"], "base");
+}
+
+/// A preference for one of the two says nothing of the other.
+#[test]
+fn entrypoint_and_command_are_preferred_one_by_one() {
+    let settings = |entrypoint: &str, command: &str| json!({"Entrypoint": [entrypoint], "Cmd": [command]});
+    for (app, prefer, expected) in [
+        (settings("/old", "serve"), "Cmd=app", settings("/new", "serve")),
+        (settings("/old", "serve"), "Cmd=base", settings("/new", "b")),
+        (settings("/app", "serve"), "Cmd=app", settings("/app", "serve")),
+        (settings("/app", "serve"), "Cmd=base", settings("/app", "b")),
+        (settings("/app", "serve"), "Entrypoint=base", settings("/new", "serve")),
+        (settings("/app", "serve"), "base", settings("/new", "b")),
+    ] {
+        let result = merged(settings("/old", "a"), app.clone(), settings("/new", "b"), &["--prefer", prefer]);
+        assert_eq!(result.config["config"], expected, "{app} --prefer {prefer}");
+    }
 }
 
 // Fields that are one value.
@@ -145,11 +165,10 @@ fn single_values_follow_the_same_rule() {
         json!({"User": "0", "WorkingDir": "/root", "StopSignal": "SIGQUIT", "Healthcheck": healthcheck(5), "OnBuild": ["RUN x"]}),
         &[],
     );
-    assert_eq!(
-        result.config["config"],
-        json!({"User": "7", "WorkingDir": "/root", "StopSignal": "SIGINT", "Healthcheck": healthcheck(5), "OnBuild": ["RUN x"]})
-    );
+    assert_eq!(result.config["config"], json!({"User": "7", "WorkingDir": "/root", "StopSignal": "SIGINT", "Healthcheck": healthcheck(5)}));
     assert_eq!(result.decision("StopSignal")["kind"], "conflict");
+    // Triggers are for the image that is built on the base; they go no further.
+    assert_eq!(result.codes(), ["config.onbuild"]);
 }
 
 // --prefer.
@@ -187,7 +206,7 @@ fn a_preference_decides_conflicts_and_nothing_else() {
 fn a_preference_for_nothing_is_refused() {
     let (old, app, new) = three(json!({}), json!({}), json!({}));
     let environment = place(&old, &app, &new);
-    for wrong in ["new", "Usr=app", "User=new"] {
+    for wrong in ["new", "Usr=app", "User=new", "OnBuild=base"] {
         let outcome = environment.refused(&[&ONTO_NEW[..], &["--prefer", wrong]].concat(), "usage.argument", 2);
         assert!(outcome.err.contains(wrong), "{}", outcome.err);
     }

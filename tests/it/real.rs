@@ -261,7 +261,7 @@ fn graph_staging() {
         assert_eq!((&config["config"]["User"], &config["config"]["Cmd"]), (&json!("2000"), &json!(["ls -la"])));
         let report = &result.report["platforms"][number];
         let decisions = report["decisions"].as_array().unwrap();
-        assert!(decisions.iter().any(|decision| decision["field"] == "Entrypoint" && decision["kind"] == "conflict"), "{decisions:#?}");
+        assert!(decisions.iter().any(|decision| decision["field"] == "Cmd" && decision["kind"] == "conflict"), "{decisions:#?}");
         assert_eq!(report["clue"], "catalogue", "empty annotations are no claim");
         // buildah copies the annotations of the base into the image, so they follow the base.
         let annotations = &manifest["annotations"];

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::decision::Decision;
 use super::preference::{Preferences, Side};
-use super::rule::{Old, Sides};
+use super::rule::{Old, Sides, Weight};
 
 /// What the merge gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub fn merge(
     let keys: BTreeSet<&String> = app.keys().chain(new.keys()).filter(|key| !is_lineage(key)).collect();
     for key in keys {
         let sides = Sides { old: Old::Known(old.get(key)), app: app.get(key), new: new.get(key) };
-        let choice = sides.choose(|left, right| left == right, preferences.for_key("annotations", key));
+        let choice = sides.choose(|left, right| left == right, Weight::of(preferences.for_key("annotations", key)));
         if choice.side() == Side::Base {
             match sides.new {
                 Some(value) => merged.annotations.insert(key.clone(), value.clone()),

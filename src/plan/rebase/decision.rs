@@ -28,8 +28,8 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decision {
-    /// The field as `--prefer` takes it: `User`, `Env.PATH`, `annotations.KEY`. `Entrypoint` stands for entrypoint and
-    /// command together. The platform fields (`os.version`) take no preference.
+    /// The field as `--prefer` takes it: `User`, `Env.PATH`, `annotations.KEY`. The platform fields (`os.version`) take no
+    /// preference.
     pub field: String,
     /// How the result came about.
     #[serde(flatten)]

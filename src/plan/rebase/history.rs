@@ -38,6 +38,12 @@ pub struct Aligned {
     pub notes: Vec<Finding>,
 }
 
+/// The entries of the app that are its own, where the history fits the layers. One that does not fit is evidence of nothing.
+pub fn own<'a>(input: &Input<'a>) -> &'a [Node<'a>] {
+    let part = app_part(input, input.app_layers.saturating_sub(input.old_layers));
+    if part.fits { part.entries } else { &[] }
+}
+
 /// Fits the histories to the layers.
 pub fn align(input: &Input<'_>) -> Aligned {
     let tail = input.app_layers.saturating_sub(input.old_layers);

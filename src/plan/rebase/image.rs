@@ -3,12 +3,14 @@
 use serde::Serialize;
 
 use super::created::{CreatedPolicy, created};
-use super::{Decision, Kind, Preferences, annotations, config, history};
+use super::instructions::Instructions;
+use super::{Decision, Kind, Preferences, annotations, config, history, triggers};
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::json::{Document, Value};
 use crate::oci::buildpacks::RunImage;
-use crate::oci::{Descriptor, Platform, annotation, media_type};
+use crate::oci::{Config, Descriptor, Platform, annotation, media_type};
 use crate::plan::annotate::{Authored, oci_name, replaced};
+use crate::plan::docker;
 use crate::read::{Image, ImageIndex};
 
 /// Where BuildKit keeps its inline cache in a config.
@@ -30,6 +32,8 @@ pub struct Options {
     pub base_digest: Option<Digest>,
     /// The digest of the old base, as it was recorded or found.
     pub old_base_digest: Option<Digest>,
+    /// Whether the result goes into an archive for docker.
+    pub for_docker: bool,
 }
 
 impl Options {
@@ -89,11 +93,14 @@ pub struct Moved {
 /// The layers are split by position before anything else is looked at; the history is fitted to them afterwards.
 ///
 /// # Errors
-/// `platform.changed`, `image.diffid_count`, `base.empty`, `base.mismatch` if the seam lies above the app's layers.
+/// `config.type`, `platform.changed`, `image.diffid_count`, `base.empty`, `base.mismatch` if the seam lies above the app's layers.
 pub fn rebase_image(input: &Input<'_>, options: &Options, limits: &Limits) -> Result<Moved> {
     let Input { app, old, new, seam } = *input;
     app.check_layers()?;
     new.check_layers()?;
+    for image in [Some(app), old, Some(new)].into_iter().flatten() {
+        image.config.check_types().map_err(|error| error.at(format!("{}@{}", image.source.shown(), image.manifest.config.digest)))?;
+    }
     check_platform(app, new)?;
     let (Some(tail), Some(tail_diff_ids)) = (app.manifest.layers.get(seam..), app.config.diff_ids.get(seam..)) else {
         return Err(Error::new(Code::BaseMismatch, "the image has fewer layers than its base should have")
@@ -113,19 +120,23 @@ pub fn rebase_image(input: &Input<'_>, options: &Options, limits: &Limits) -> Re
         .collect();
     let diff_ids: Vec<Digest> = new.config.diff_ids.iter().chain(tail_diff_ids).cloned().collect();
 
-    let merged = config::merge(old.map(|old| old.config.root()), app.config.root(), new.config.root(), &options.preferences);
-    let mut decisions = merged.decisions;
-    let mut findings = Vec::new();
-    let mut document = merged.document;
     let (old_history, app_history, new_history) = (old.map(|old| old.config.history()), app.config.history(), new.config.history());
-    let aligned = history::align(&history::Input {
+    let histories = history::Input {
         old: old_history.as_deref(),
         app: &app_history,
         new: &new_history,
         old_layers: seam,
         app_layers: app.manifest.layers.len(),
         new_layers: new.manifest.layers.len(),
-    });
+    };
+    let own = Instructions::of(history::own(&histories).iter().copied());
+    let merged = config::merge(old.map(|old| old.config.root()), app.config.root(), new.config.root(), &own, &options.preferences);
+    let mut decisions = merged.decisions;
+    let mut findings: Vec<Finding> = merged.findings.into_iter().map(|finding| finding.at(&app.descriptor.digest)).collect();
+    findings.extend(triggers::finding(old, new).map(|finding| finding.at(&app.descriptor.digest)));
+    findings.extend(too_deep(layers.len()).map(|finding| finding.at(&app.descriptor.digest)));
+    let mut document = merged.document;
+    let aligned = history::align(&histories);
     findings.extend(aligned.notes);
     let mut rootfs = app.config.root().get("rootfs").map_or_else(Value::object, Value::open);
     rootfs.set("type", Value::string("layers"));
@@ -179,11 +190,25 @@ pub fn rebase_image(input: &Input<'_>, options: &Options, limits: &Limits) -> Re
     value.set("layers", Value::Array(layers.iter().map(|(_, layer)| layer_entry(layer, limits)).collect::<Result<_>>()?));
     value.set("annotations", annotation_value(app, &inherited.annotations, &lineage(app, new, options)));
     let manifest = Authored::new(media_type::OCI_MANIFEST, &value, limits)?;
+    if options.for_docker
+        && let Some(typed) = docker::typed(&manifest.blob, &Config::parse(&config.blob, limits)?, limits)?
+    {
+        findings.push(docker::typed_finding().at(&app.descriptor.digest));
+        return Ok(Moved {
+            config: Authored { media_type: media_type::DOCKER_CONFIG.into(), ..config },
+            manifest: typed,
+            layers,
+            diff_ids,
+            os_version: os_version(new),
+            decisions,
+            findings,
+        });
+    }
 
     if media_type::is_docker(&app.manifest.media_type) || layers.iter().any(|(_, layer)| media_type::is_docker(&layer.media_type)) {
         findings.push(Finding::new(Code::MediaTypesUnified, "Docker media types became OCI media types").at(&app.descriptor.digest));
     }
-    let os_version = new.config.platform.as_ref().map(|platform| platform.os_version.clone()).filter(|version| !version.is_empty());
+    let os_version = os_version(new);
     Ok(Moved { config, manifest, layers, diff_ids, os_version, decisions, findings })
 }
 
@@ -248,6 +273,23 @@ fn set_labels(document: &mut Value, labels: &[(&str, Option<String>)], limits: &
     settings.set("Labels", map);
     document.set("config", settings);
     Ok(())
+}
+
+/// The version of the operating system that the new base says.
+fn os_version(new: &Image) -> Option<String> {
+    new.config.platform.as_ref().map(|platform| platform.os_version.clone()).filter(|version| !version.is_empty())
+}
+
+/// The most layers that docker mounts over each other.
+const DOCKER_LAYERS: usize = 125;
+
+/// A warning, if docker will not load the result.
+fn too_deep(layers: usize) -> Option<Finding> {
+    (layers > DOCKER_LAYERS).then(|| {
+        Finding::new(Code::ImageDeep, "the result has more layers than docker loads")
+            .expected(Fact::new(format!("at most {DOCKER_LAYERS} layers"), "docker"))
+            .found(Fact::new(format!("{layers} layers"), "the new base and the app together"))
+    })
 }
 
 /// Refuses a base for another platform: the architecture of an image never changes silently.

@@ -8,8 +8,10 @@ pub mod created;
 pub mod decision;
 pub mod history;
 pub mod image;
+pub mod instructions;
 pub mod preference;
 mod rule;
+mod triggers;
 
 pub use decision::{Decision, Kind};
 pub use preference::{Preferences, Side};

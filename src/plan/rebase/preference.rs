@@ -15,7 +15,7 @@ pub enum Side {
 }
 
 /// Fields that a preference names as a whole.
-const WHOLE: [&str; 9] = ["Entrypoint", "Cmd", "User", "WorkingDir", "StopSignal", "Shell", "Healthcheck", "ArgsEscaped", "OnBuild"];
+const WHOLE: [&str; 8] = ["Entrypoint", "Cmd", "User", "WorkingDir", "StopSignal", "Shell", "Healthcheck", "ArgsEscaped"];
 /// Fields that a preference names as a whole or by key.
 const KEYED: [&str; 5] = ["Env", "Labels", "ExposedPorts", "Volumes", "annotations"];
 /// Where the fields live that the specification does not know. They take a key only: `config=base` would read as if it
@@ -59,6 +59,7 @@ impl Preferences {
                             .detail(format!("whole fields: {}", WHOLE.join(", ")))
                             .detail(format!("whole or one key (FIELD.KEY): {}", KEYED.join(", ")))
                             .detail("fields that the specification does not know: config.KEY, document.KEY")
+                            .detail("OnBuild is never in question: no image hands its triggers down")
                     })?;
                     preferences.rules.push(Rule { field, key, side });
                 }
@@ -69,8 +70,12 @@ impl Preferences {
 
     /// Who wins in `field` as a whole.
     pub fn for_field(&self, field: &str) -> Side {
-        let field = unit(field);
-        self.find(|rule| rule.field == field && rule.key.is_none()).unwrap_or(self.overall)
+        self.for_field_alone(field).unwrap_or(self.overall)
+    }
+
+    /// Who wins in `field` as a whole, if a preference names it.
+    pub fn for_field_alone(&self, field: &str) -> Option<Side> {
+        self.find(|rule| rule.field == field && rule.key.is_none())
     }
 
     /// Who wins in the part of `field` called `key`.
@@ -81,11 +86,6 @@ impl Preferences {
     fn find(&self, fits: impl Fn(&Rule) -> bool) -> Option<Side> {
         self.rules.iter().rev().find(|rule| fits(rule)).map(|rule| rule.side)
     }
-}
-
-/// Entrypoint and command are one thing, whichever name is used for it.
-fn unit(field: &str) -> &str {
-    if field == "Cmd" { "Entrypoint" } else { field }
 }
 
 fn side(text: &str, argument: &str) -> Result<Side> {
@@ -99,7 +99,7 @@ fn side(text: &str, argument: &str) -> Result<Side> {
 fn field(name: &str) -> Option<(&'static str, Option<String>)> {
     let known = |names: &[&'static str], name: &str| names.iter().copied().find(|known| known.eq_ignore_ascii_case(name));
     if let Some(field) = known(&WHOLE, name).or_else(|| known(&KEYED, name)) {
-        return Some((unit(field), None));
+        return Some((field, None));
     }
     let (field, key) = name.split_once('.').filter(|(_, key)| !key.is_empty())?;
     match known(&UNKNOWN, field) {
@@ -130,8 +130,10 @@ mod tests {
         assert_eq!(preferences.for_key("Env", "path"), Side::App);
         assert_eq!(preferences.for_key("Labels", "a=b.c"), Side::App);
         assert_eq!(preferences.for_key("Labels", "a"), Side::Base);
-        assert_eq!(preferences.for_field("Entrypoint"), Side::App);
+        assert_eq!(preferences.for_field("Entrypoint"), Side::Base);
+        assert_eq!(preferences.for_field_alone("Entrypoint"), None);
         assert_eq!(preferences.for_field("Cmd"), Side::App);
+        assert_eq!(preferences.for_field_alone("Cmd"), Some(Side::App));
         assert_eq!(preferences.for_key("annotations", "x.y"), Side::App);
         assert_eq!(Preferences::parse(["app", "base"]).unwrap().for_field("User"), Side::Base);
         assert_eq!(Preferences::parse::<&str>([]).unwrap(), Preferences::STANDARD);
@@ -149,9 +151,20 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused_with_the_fields_there_are() {
-        for text in
-            ["", "App", "user", "User=new", "=app", "Usr=app", "User.x=app", "Env.=app", "config=app", "document=base", "rootfs=base"]
-        {
+        for text in [
+            "",
+            "App",
+            "user",
+            "User=new",
+            "=app",
+            "Usr=app",
+            "User.x=app",
+            "Env.=app",
+            "config=app",
+            "document=base",
+            "rootfs=base",
+            "OnBuild=base",
+        ] {
             let error = Preferences::parse([text]).expect_err(text);
             assert_eq!(error.code(), Code::UsageArgument, "{text}");
         }

@@ -53,6 +53,22 @@ impl Choice {
     }
 }
 
+/// What beside the three values has a say in a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Weight {
+    /// Who wins a conflict.
+    pub(super) prefer: Side,
+    /// The history of the app says that its builder set the value itself, whatever the old base has.
+    pub(super) own: bool,
+}
+
+impl Weight {
+    /// Nothing is known but who wins a conflict.
+    pub(super) fn of(prefer: Side) -> Self {
+        Self { prefer, own: false }
+    }
+}
+
 impl<T> Sides<T> {
     /// Something that every side derives from its value.
     pub(super) fn map<U>(self, part: impl Fn(T) -> Option<U>) -> Sides<U> {
@@ -67,8 +83,8 @@ impl<T> Sides<T> {
     }
 
     /// The rule. An absent value is a value like any other while the old base is known, so that deletions count; when it
-    /// is not, an absent value could mean anything and gives way.
-    pub(super) fn choose(&self, same: impl Fn(&T, &T) -> bool, prefer: Side) -> Choice {
+    /// is not, an absent value could mean anything and gives way, and a value that only the app has may be the old base's.
+    pub(super) fn choose(&self, same: impl Fn(&T, &T) -> bool, weight: Weight) -> Choice {
         let equal = |left: &Option<T>, right: &Option<T>| match (left, right) {
             (Some(left), Some(right)) => same(left, right),
             (None, None) => true,
@@ -78,13 +94,15 @@ impl<T> Sides<T> {
             return Choice::Keep;
         }
         match &self.old {
-            Old::Known(old) if equal(&self.app, old) => Choice::Base,
+            Old::Known(old) if equal(&self.app, old) && !weight.own => Choice::Base,
             Old::Known(old) if equal(&self.new, old) => Choice::Keep,
-            Old::Known(_) => Choice::Conflict(prefer),
+            Old::Known(_) => Choice::Conflict(weight.prefer),
             Old::Unknown => match (&self.app, &self.new) {
+                (Some(_), None) if weight.own => Choice::Keep,
+                (Some(_), Some(_)) if weight.own => Choice::Conflict(weight.prefer),
                 (None, _) => Choice::TwoWay(Side::Base),
-                (Some(_), None) => Choice::Keep,
-                (Some(_), Some(_)) => Choice::TwoWay(prefer),
+                (Some(_), None) => Choice::TwoWay(Side::App),
+                (Some(_), Some(_)) => Choice::TwoWay(weight.prefer),
             },
         }
     }
@@ -96,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_rule_is_the_table() {
-        let known = |old, app, new| Sides { old: Old::Known(old), app, new }.choose(|a: &u8, b| a == b, Side::App);
+        let known = |old, app, new| Sides { old: Old::Known(old), app, new }.choose(|a: &u8, b| a == b, Weight::of(Side::App));
         assert_eq!(known(Some(1), Some(1), Some(2)), Choice::Base);
         assert_eq!(known(Some(1), Some(1), None), Choice::Base);
         assert_eq!(known(Some(1), Some(2), Some(1)), Choice::Keep);
@@ -107,10 +125,23 @@ mod tests {
         assert_eq!(known(Some(1), Some(2), None), Choice::Conflict(Side::App));
         assert_eq!(known(None, None, Some(3)), Choice::Base);
 
-        let unknown = |app, new, prefer| Sides { old: Old::Unknown, app, new }.choose(|a: &u8, b| a == b, prefer);
+        let unknown = |app, new, prefer| Sides { old: Old::Unknown, app, new }.choose(|a: &u8, b| a == b, Weight::of(prefer));
         assert_eq!(unknown(None, Some(1), Side::App), Choice::TwoWay(Side::Base));
-        assert_eq!(unknown(Some(1), None, Side::Base), Choice::Keep);
+        assert_eq!(unknown(Some(1), None, Side::Base), Choice::TwoWay(Side::App));
         assert_eq!(unknown(Some(1), Some(2), Side::App), Choice::TwoWay(Side::App));
         assert_eq!(unknown(Some(1), Some(2), Side::Base), Choice::TwoWay(Side::Base));
+    }
+
+    /// The app's builder set the value: the new base's never replaces it unasked.
+    #[test]
+    fn what_the_app_set_itself_is_not_inherited() {
+        let own = |old, app, new, prefer| Sides { old, app, new }.choose(|a: &u8, b| a == b, Weight { prefer, own: true });
+        assert_eq!(own(Old::Known(Some(1)), Some(1), Some(2), Side::App), Choice::Conflict(Side::App));
+        assert_eq!(own(Old::Known(Some(1)), Some(1), Some(2), Side::Base), Choice::Conflict(Side::Base));
+        assert_eq!(own(Old::Known(Some(1)), Some(1), None, Side::App), Choice::Conflict(Side::App));
+        assert_eq!(own(Old::Known(Some(1)), Some(1), Some(1), Side::Base), Choice::Keep);
+        assert_eq!(own(Old::Known(Some(1)), Some(2), Some(1), Side::Base), Choice::Keep);
+        assert_eq!(own(Old::Unknown, Some(1), None, Side::Base), Choice::Keep);
+        assert_eq!(own(Old::Unknown, Some(1), Some(2), Side::App), Choice::Conflict(Side::App));
     }
 }

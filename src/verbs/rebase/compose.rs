@@ -13,7 +13,7 @@ use crate::plan::rebase::Preferences;
 use crate::plan::rebase::image::{Entry, Input, Moved, Options, moved_entry, rebase_image, rebase_index};
 use crate::read::{Child, Image, ImageIndex};
 use crate::report::rebase::{OutputReport, RebaseReport, ResultReport, Status};
-use crate::verbs::output::Cargo;
+use crate::verbs::output::{Cargo, Form, Output};
 use crate::verbs::{Context, Opened};
 
 /// Puts the decided platforms together.
@@ -132,6 +132,7 @@ fn options(request: &Request, preferences: &Preferences, platformed: &Platformed
         base_name: platformed.base_name.clone(),
         base_digest: Some(platformed.new.top.clone()),
         old_base_digest,
+        for_docker: matches!(request.output, Some(Output::Archive { form: Form::Docker, .. })),
     }
 }
 

@@ -13,7 +13,7 @@ mod supersede;
 use std::sync::Arc;
 
 use super::bases::Bases;
-use super::output::{Cargo, Output, check_name, write};
+use super::output::{Cargo, Form, Output, check_name, write};
 use super::{Context, Opened, Verify, open, open_among};
 use crate::core::{Code, Digest, Error, Result};
 use crate::oci::{Descriptor, Platform};
@@ -173,6 +173,10 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     let mut plan = compose(request, &opened, narrowed, index, decided, bases.findings.clone(), context)?;
     if let Some(now) = request.supersede.filter(|_| plan.report.result.is_some()) {
         supersede(&mut plan, &opened, now, context)?;
+    }
+    if matches!(plan.output, Some(Output::Archive { form: Form::Docker, .. })) {
+        // What no reader of the archive would load is refused before anything is written.
+        plan.cargo()?.docker_manifest(&plan.entries, context.limits)?;
     }
     Ok(plan)
 }

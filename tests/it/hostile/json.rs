@@ -214,8 +214,8 @@ fn j_documents_that_are_wrong_but_clear() {
             "J17 a label that is a list",
             At::Config,
             &|text| with(&text, r#""config":{"#, r#""config":{"Labels":{"a":[]}"#),
-            "annotations.type",
-            [1, 1, 0, 0],
+            "config.type",
+            [3, 3, 0, 3],
         ),
         (
             "J17 an annotation of index.json",

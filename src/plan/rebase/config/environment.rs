@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::map::replaced;
-use super::{Choice, Decision, Edit, Kind, Merger, Node, Old, Side, Sides, Value, is, paths};
+use super::{Decision, Edit, Kind, Merger, Node, Old, Side, Sides, Value, is, paths};
 use crate::plan::rebase::decision;
 
 /// What makes two entries the same variable: its name, and whether the entry has a value at all. An entry without an
@@ -50,10 +49,16 @@ impl<'a> Environment<'a> {
         }
         Some(environment)
     }
+
+    fn value(&self, identity: &Identity) -> Option<&str> {
+        self.variables.get(identity).map(|variable| variable.value.as_str())
+    }
 }
 
 impl Merger<'_> {
-    /// Merges per variable. The variables of the new base come first, in its order; then the app's own in theirs.
+    /// Merges per variable. The variables of the new base come first, in its order; then the app's own in theirs. One of the new
+    /// base's that the app set stands among the app's own if it does so in the app: some builders append it, others replace it in
+    /// its place.
     pub(super) fn environment(&mut self, sides: Sides<Node<'_>>) -> Edit {
         let read = |node| Environment::of(node, self.windows);
         let (Some(old), Some(app), Some(new), true) = (read(sides.old.value()), read(sides.app), read(sides.new), is(Kind::Array, sides))
@@ -63,8 +68,12 @@ impl Merger<'_> {
         let known = matches!(sides.old, Old::Known(_));
         let mut values = Vec::new();
         let mut changed = false;
-        let own = app.order.iter().filter(|identity| !new.variables.contains_key(*identity));
-        for identity in new.order.iter().chain(own) {
+        let inherited = |identity: &&Identity| old.value(identity).is_some() && old.value(identity) == app.value(identity);
+        let last_inherited = app.order.iter().rposition(|identity| inherited(&identity));
+        let appended = app.order.get(last_inherited.map_or(0, |at| at + 1)..).unwrap_or_default();
+        let own = |identity: &&Identity| !new.variables.contains_key(*identity) || (known && appended.contains(identity));
+        let of_base = new.order.iter().filter(|identity| !(known && appended.contains(identity)));
+        for identity in of_base.chain(app.order.iter().filter(own)) {
             let part = Sides {
                 old: if known { Old::Known(old.variables.get(identity)) } else { Old::Unknown },
                 app: app.variables.get(identity),
@@ -77,36 +86,36 @@ impl Merger<'_> {
             };
             values.extend(value);
         }
-        replaced(sides, Value::Array(values), changed)
+        self.replaced("Env", sides, Value::Array(values), changed)
     }
 
     /// The entry of the result for one variable.
     fn variable(&mut self, part: &Sides<&Variable<'_>>) -> Option<Value> {
         let name = part.app.or(part.new).map(|variable| variable.name.as_str()).unwrap_or_default();
         let field = format!("Env.{name}");
-        let prefer = self.preferences.for_key("Env", name);
-        let choice = part.choose(|left, right| left.value == right.value, prefer);
         let texts = part.map(|variable| Some(variable.value.clone()));
-        if let (Choice::Conflict(_), Some(app), Some(new)) = (choice, part.app, part.new) {
-            let old = part.old.value().map_or("", |old| old.value.as_str());
-            let separator = if self.windows { ';' } else { ':' };
-            if app.identity.1 && paths::is_list(name, [old, &app.value, &new.value], separator) {
-                let merged = paths::merge(old, &app.value, &new.value, separator, prefer);
-                if merged == app.value {
-                    return Some(Value::of(app.node));
-                }
-                let value = Value::string(&format!("{name}={merged}"));
-                let Sides { old, app, new } = texts;
-                let kind = decision::Kind::Merged;
-                self.decisions.push(Decision { field, kind, old: old.value(), app, new, result: Some(merged) });
-                return Some(value);
-            }
+        if let Some(merged) = self.extended(name, part) {
+            let value = Value::string(&format!("{name}={merged}"));
+            let Sides { old, app, new } = texts;
+            let kind = decision::Kind::Merged;
+            self.decisions.push(Decision { field, kind, old: old.value(), app, new, result: Some(merged) });
+            return Some(value);
         }
+        let choice = part.choose(|left, right| left.value == right.value, self.weight_of_key("Env", name));
         self.decisions.extend(Decision::of(field, choice, texts));
         let chosen = match choice.side() {
             Side::App => part.app,
             Side::Base => part.new,
         };
         chosen.map(|variable| Value::of(variable.node))
+    }
+
+    /// The value of a list that the app extended, on a new base that changed it.
+    fn extended(&self, name: &str, part: &Sides<&Variable<'_>>) -> Option<String> {
+        let (old, app, new) = (part.old.value()?, part.app?, part.new?);
+        let separator = if self.windows { ';' } else { ':' };
+        let changed = old.value != new.value && old.value != app.value && app.identity.1;
+        let list = changed && paths::is_list(name, [&old.value, &app.value, &new.value], separator);
+        list.then(|| paths::extended(&old.value, &app.value, &new.value, separator)).flatten()
     }
 }

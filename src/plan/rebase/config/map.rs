@@ -36,24 +36,24 @@ impl Merger<'_> {
             return self.whole(field, sides);
         }
         let (members, changed) = walk(sides, |key, part| {
-            let choice = part.choose(|left, right| equal(*left, *right), self.preferences.for_key(field, key));
+            let choice = part.choose(|left, right| equal(*left, *right), self.weight_of_key(field, key));
             self.decisions.extend(Decision::of(format!("{field}.{key}"), choice, part.map(text)));
             Edit::chosen(choice, part)
         });
-        replaced(sides, Value::Object(members), changed)
+        self.replaced(field, sides, Value::Object(members), changed)
     }
-}
 
-/// The edit for a field whose parts were merged to `value`. Where it can, it takes a value that somebody wrote: the
-/// app's if nothing changed in it, the new base's if the app had inherited all of it.
-pub(super) fn replaced(sides: Sides<Node<'_>>, value: Value, changed: bool) -> Edit {
-    if !changed {
-        return Edit::Keep;
+    /// The edit for a field whose parts were merged to `value`. Where it can, it takes a value that somebody wrote: the
+    /// app's if nothing changed in it, the new base's if the app had inherited all of it.
+    pub(super) fn replaced(&self, field: &str, sides: Sides<Node<'_>>, value: Value, changed: bool) -> Edit {
+        if !changed {
+            return Edit::Keep;
+        }
+        let known = sides.map(filled);
+        let inherited = matches!((known.old, known.app), (Old::Known(Some(old)), Some(app)) if same(&old, &app)) && !self.own.set(field);
+        if inherited || (value.is_empty() && known.new.is_none()) {
+            return Edit::base(sides);
+        }
+        Edit::Set(value)
     }
-    let known = sides.map(filled);
-    let inherited = matches!((known.old, known.app), (Old::Known(Some(old)), Some(app)) if same(&old, &app));
-    if inherited || (value.is_empty() && known.new.is_none()) {
-        return Edit::base(sides);
-    }
-    Edit::Set(value)
 }

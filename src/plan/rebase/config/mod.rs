@@ -1,10 +1,11 @@
 //! The config of a rebased image (image-spec, config.md): old base, app and new base merged three ways.
 //!
 //! The result is the app's document. Only what has to change is changed in it, so unknown fields, number spellings and
-//! the order of keys survive. What a unit of the merge is depends on the field: one variable of `Env`, one segment of
-//! `PATH`, one label, entrypoint and command together. Each unit follows the same rule:
-//! what the app inherited follows the base, what it changed stays, and where both changed it a preference decides.
+//! the order of keys survive. What a unit of the merge is depends on the field: one variable of `Env`, one label, the
+//! entrypoint. Each unit follows the same rule: what the app inherited follows the base, what it changed stays, and where both
+//! changed it a preference decides. The aim is what a build of the same Dockerfile on the new base would give.
 
+mod derived;
 mod environment;
 mod launch;
 mod map;
@@ -12,8 +13,10 @@ mod paths;
 mod platform;
 
 use super::decision::Decision;
+use super::instructions::Instructions;
 use super::preference::{Preferences, Side};
-use super::rule::{Choice, Old, Sides};
+use super::rule::{Choice, Old, Sides, Weight};
+use crate::core::Finding;
 use crate::format::json::{Kind, Node, Value};
 
 /// Top-level fields about how the app was built. They stay the app's: the new base was not built that way.
@@ -46,22 +49,24 @@ pub struct Merged {
     pub document: Value,
     /// Where it is not what the app had, or where that was in question; in the order of the document.
     pub decisions: Vec<Decision>,
+    /// What a rebuild might give another value, though the merge cannot know.
+    pub findings: Vec<Finding>,
 }
 
 /// Merges the config documents of the old base (if it is known), the app and the new base.
 ///
 /// A field of the wrong JSON type is merged as a whole, as if its content were unknown. `os` and `architecture` come
 /// from the new base with the other platform fields; that they are the app's is for the caller to check.
-pub fn merge(old: Option<Node<'_>>, app: Node<'_>, new: Node<'_>, preferences: &Preferences) -> Merged {
+pub fn merge(old: Option<Node<'_>>, app: Node<'_>, new: Node<'_>, own: &Instructions, preferences: &Preferences) -> Merged {
     let sides = Sides { old: old.map_or(Old::Unknown, |old| Old::Known(Some(old))), app: Some(app), new: Some(new) };
-    let mut merger = Merger { preferences, windows: is_windows(app), decisions: Vec::new() };
+    let mut merger = Merger { preferences, own, windows: is_windows(app), decisions: Vec::new() };
     let (members, _) = map::walk(sides, |key, sides| match key {
         "config" => merger.config(sides),
         _ if platform::FIELDS.contains(&key) => merger.platform(key, sides, app, new),
         _ if BUILD.contains(&key) || LAYERS.contains(&key) || key.starts_with(BUILDKIT) => Edit::Keep,
         _ => merger.unknown("document", key, sides),
     });
-    Merged { document: Value::Object(members), decisions: merger.decisions }
+    Merged { document: Value::Object(members), decisions: merger.decisions, findings: derived::findings(sides, own) }
 }
 
 fn is_windows(document: Node<'_>) -> bool {
@@ -92,11 +97,20 @@ impl Edit {
 
 struct Merger<'a> {
     preferences: &'a Preferences,
+    own: &'a Instructions,
     windows: bool,
     decisions: Vec<Decision>,
 }
 
 impl Merger<'_> {
+    fn weight(&self, field: &str) -> Weight {
+        Weight { prefer: self.preferences.for_field(field), own: self.own.set(field) }
+    }
+
+    fn weight_of_key(&self, field: &str, key: &str) -> Weight {
+        Weight { prefer: self.preferences.for_key(field, key), own: self.own.set_key(field, key) }
+    }
+
     fn record(&mut self, field: impl Into<String>, choice: Choice, sides: Sides<Node<'_>>) {
         self.decisions.extend(Decision::of(field, choice, sides.map(text)));
     }
@@ -108,13 +122,16 @@ impl Merger<'_> {
         }
         let launch = self.launch(sides);
         let (members, changed) = map::walk(sides, |key, sides| match key {
-            "Entrypoint" | "Cmd" => Edit::chosen(launch.choice, sides),
+            "Entrypoint" => Edit::chosen(launch.entrypoint, sides),
+            "Cmd" => Edit::chosen(launch.cmd, sides),
             "ArgsEscaped" => self.args_escaped(launch, sides),
             "Env" => self.environment(sides),
             "Labels" => self.map(key, sides, Value::same),
             // The specification makes them sets: the values say nothing.
             "ExposedPorts" | "Volumes" => self.map(key, sides, |_, _| true),
-            "User" | "WorkingDir" | "StopSignal" | "Shell" | "Healthcheck" | "OnBuild" => self.whole(key, sides),
+            "User" | "WorkingDir" | "StopSignal" | "Shell" | "Healthcheck" => self.whole(key, sides),
+            // Triggers are for the image that is built on this one. No build hands them down, so the new base's are not the app's.
+            "OnBuild" => Edit::Keep,
             _ => self.unknown("config", key, sides),
         });
         if changed { Edit::Set(Value::Object(members)) } else { Edit::Keep }
@@ -123,14 +140,14 @@ impl Merger<'_> {
     /// A field that is merged as a whole, whose emptiness is its absence.
     fn whole(&mut self, field: &str, sides: Sides<Node<'_>>) -> Edit {
         let filled = sides.map(filled);
-        let choice = filled.choose(same, self.preferences.for_field(field));
+        let choice = filled.choose(same, self.weight(field));
         self.record(field, choice, filled);
         Edit::chosen(choice, sides)
     }
 
     /// A field that the specification does not know: it is compared as it stands.
     fn unknown(&mut self, place: &str, key: &str, sides: Sides<Node<'_>>) -> Edit {
-        let choice = sides.choose(same, self.preferences.for_key(place, key));
+        let choice = sides.choose(same, Weight::of(self.preferences.for_key(place, key)));
         let build_id = place == "config" && BUILD_IDS.contains(&key);
         if build_id && choice != Choice::Base {
             return Edit::Keep;

@@ -13,6 +13,7 @@ fn parse(text: &str) -> Node<'_> {
 struct Outcome {
     text: String,
     decisions: Vec<Decision>,
+    findings: Vec<Finding>,
 }
 
 impl Outcome {
@@ -30,8 +31,18 @@ impl Outcome {
 }
 
 fn run(old: Option<&str>, app: &str, new: &str, prefer: &[&str]) -> Outcome {
-    let merged = merge(old.map(parse), parse(app), parse(new), &Preferences::parse(prefer).unwrap());
-    Outcome { text: merged.document.render(), decisions: merged.decisions }
+    run_with(old, app, new, &Instructions::default(), prefer)
+}
+
+fn run_with(old: Option<&str>, app: &str, new: &str, own: &Instructions, prefer: &[&str]) -> Outcome {
+    let merged = merge(old.map(parse), parse(app), parse(new), own, &Preferences::parse(prefer).unwrap());
+    Outcome { text: merged.document.render(), decisions: merged.decisions, findings: merged.findings }
+}
+
+/// What a history of these instructions says.
+fn history(texts: &[&str]) -> Instructions {
+    let entries = texts.iter().map(|text| format!(r#"{{"created_by":{}}}"#, crate::format::json::quote(text)));
+    Instructions::of(parse(&format!("[{}]", entries.collect::<Vec<_>>().join(","))).items())
 }
 
 /// Merges documents of which only `config` is interesting.
@@ -58,7 +69,7 @@ fn each_field_follows_the_rule() {
     check(
         r#"{"User":"app","WorkingDir":"/","StopSignal":"SIGTERM","Shell":["/bin/sh"],"OnBuild":["RUN a"]}"#,
         r#"{"User":"app","WorkingDir":"/srv","StopSignal":"SIGINT","Shell":["/bin/sh"],"OnBuild":null}"#,
-        r#"{"User":"1000","WorkingDir":"/","StopSignal":"SIGQUIT","Healthcheck":{"Test":["NONE"]},"OnBuild":["RUN a"]}"#,
+        r#"{"User":"1000","WorkingDir":"/","StopSignal":"SIGQUIT","Healthcheck":{"Test":["NONE"]},"OnBuild":["RUN b"]}"#,
         r#"{"User":"1000","WorkingDir":"/srv","StopSignal":"SIGINT","OnBuild":null,"Healthcheck":{"Test":["NONE"]}}"#,
         &["User from base", "StopSignal conflict, app", "Shell from base", "Healthcheck from base"],
     );
@@ -92,7 +103,7 @@ fn a_decision_tells_all_four_values() {
     assert_eq!(
         serde_json::to_string(&outcome.decisions).unwrap(),
         concat!(
-            r#"[{"field":"Entrypoint","kind":"from-base","new":"{\"Cmd\":[\"x\"]}","result":"{\"Cmd\":[\"x\"]}"},"#,
+            r#"[{"field":"Cmd","kind":"from-base","new":"[\"x\"]","result":"[\"x\"]"},"#,
             r#"{"field":"Env.A","kind":"from-base","old":"1","app":"1","new":"2","result":"2"},"#,
             r#"{"field":"Labels.n","kind":"from-base","new":"1","result":"1"}]"#
         )
@@ -126,20 +137,72 @@ fn windows_reads_names_without_case_and_lists_with_semicolons() {
     assert_eq!(outcome.text, windows(r#""PATH=C:\\app;C:\\Windows;C:\\new""#));
 }
 
+const BASE: &str = r#"{"Entrypoint":["/old"],"Cmd":["-a"]}"#;
+const NEW: &str = r#"{"Entrypoint":["/new"],"Cmd":["-b"]}"#;
+
+/// As `docker build` does it: a command follows the entrypoint that it inherits, an entrypoint clears the command.
 #[test]
-fn entrypoint_and_command_go_together() {
-    let base = r#"{"Entrypoint":["/old"],"Cmd":["-a"]}"#;
-    check(base, base, r#"{"Cmd":["/new"]}"#, r#"{"Cmd":["/new"]}"#, &["Entrypoint from base"]);
-    check(base, r#"{"Entrypoint":["/app"]}"#, base, r#"{"Entrypoint":["/app"]}"#, &[]);
-    // The app's arguments under the new base's entrypoint would be a program that nobody wrote.
-    let app = r#"{"Entrypoint":["/old"],"Cmd":["--app"],"ArgsEscaped":true}"#;
-    let new = r#"{"Entrypoint":["/new"],"Cmd":["-a"]}"#;
-    check(base, app, new, app, &["Entrypoint conflict, app"]);
-    for field in ["Entrypoint=base", "cmd=base", "base"] {
-        let outcome = run(Some(&document(base)), &document(app), &document(new), &[field]);
-        assert_eq!(outcome.text, document(new));
-        assert_eq!(outcome.decided(), ["Entrypoint conflict, base", "ArgsEscaped conflict, base"]);
+fn entrypoint_and_command_are_inherited_as_a_builder_does() {
+    // The app set neither.
+    check(BASE, BASE, NEW, NEW, &["Entrypoint from base", "Cmd from base"]);
+    check(BASE, BASE, r#"{"Cmd":["/new"]}"#, r#"{"Cmd":["/new"]}"#, &["Entrypoint from base", "Cmd from base"]);
+    // Only a command.
+    let app = r#"{"Entrypoint":["/old"],"Cmd":["serve"]}"#;
+    let moved = r#"{"Entrypoint":["/new"],"Cmd":["serve"]}"#;
+    check(BASE, app, r#"{"Entrypoint":["/new"],"Cmd":["-a"]}"#, moved, &["Entrypoint from base"]);
+    check(BASE, app, NEW, moved, &["Entrypoint from base", "Cmd conflict, app"]);
+    check(BASE, app, r#"{"Cmd":["-a"]}"#, r#"{"Cmd":["serve"]}"#, &["Entrypoint from base"]);
+    check(
+        r#"{"Cmd":["-a"]}"#,
+        r#"{"Cmd":["serve"]}"#,
+        NEW,
+        r#"{"Cmd":["serve"],"Entrypoint":["/new"]}"#,
+        &["Entrypoint from base", "Cmd conflict, app"],
+    );
+    // Its own entrypoint, with and without a command.
+    for app in [r#"{"Entrypoint":["/app"]}"#, r#"{"Entrypoint":["/app"],"Cmd":["-a"]}"#, r#"{"Entrypoint":["/app"],"Cmd":["x"]}"#] {
+        check(BASE, app, BASE, app, &[]);
+        check(BASE, app, NEW, app, &["Entrypoint conflict, app", "Cmd conflict, app"]);
     }
+    let app = r#"{"Entrypoint":["/app"]}"#;
+    check("{}", app, r#"{"Cmd":["-b"]}"#, app, &["Cmd conflict, app"]);
+    // The old base's command is gone, so an entrypoint was set, be it the old base's.
+    check(BASE, r#"{"Entrypoint":["/old"]}"#, NEW, r#"{"Entrypoint":["/old"]}"#, &["Entrypoint conflict, app", "Cmd conflict, app"]);
+}
+
+#[test]
+fn entrypoint_and_command_are_preferred_one_by_one() {
+    let preferred = |app: &str, prefer: &[&str]| run(Some(&document(BASE)), &document(app), &document(NEW), prefer).text;
+    let only_command = r#"{"Entrypoint":["/old"],"Cmd":["serve"]}"#;
+    let both = r#"{"Entrypoint":["/app"],"Cmd":["serve"]}"#;
+    let only_entrypoint = r#"{"Entrypoint":["/app"]}"#;
+    for (app, prefer, result) in [
+        (only_command, &["Cmd=app"][..], r#"{"Entrypoint":["/new"],"Cmd":["serve"]}"#),
+        (only_command, &["Cmd=base"], NEW),
+        (only_command, &["base"], NEW),
+        (both, &["Cmd=app"], both),
+        (both, &["base"], NEW),
+        (both, &["Entrypoint=base"], r#"{"Entrypoint":["/new"],"Cmd":["serve"]}"#),
+        (both, &["Cmd=base"], r#"{"Entrypoint":["/app"],"Cmd":["-b"]}"#),
+        (only_entrypoint, &["Entrypoint=base"], NEW),
+        (only_entrypoint, &["Entrypoint=base", "Cmd=app"], r#"{"Entrypoint":["/new"]}"#),
+        (only_entrypoint, &["base"], NEW),
+    ] {
+        assert_eq!(preferred(app, prefer), document(result), "{app} {prefer:?}");
+    }
+    // The app's entrypoint stays because only the app changed it; an overall preference does not give it the base's command.
+    let app = document(r#"{"Entrypoint":["/app"]}"#);
+    let outcome = run(Some(&document(r#"{"Cmd":["-a"]}"#)), &app, &document(r#"{"Cmd":["-b"]}"#), &["base"]);
+    assert_eq!(outcome.text, app);
+}
+
+#[test]
+fn the_flag_for_windows_goes_with_the_command() {
+    let app = r#"{"Entrypoint":["/app"],"Cmd":["--app"],"ArgsEscaped":true}"#;
+    check(BASE, app, NEW, app, &["Entrypoint conflict, app", "Cmd conflict, app"]);
+    let outcome = run(Some(&document(BASE)), &document(app), &document(NEW), &["base"]);
+    assert_eq!(outcome.text, document(NEW));
+    assert_eq!(outcome.decided(), ["Entrypoint conflict, base", "Cmd conflict, base", "ArgsEscaped conflict, base"]);
     // The same program: then the flag is a field like any other.
     check(
         r#"{"Cmd":["x"],"ArgsEscaped":true}"#,
@@ -148,6 +211,120 @@ fn entrypoint_and_command_go_together() {
         r#"{"Cmd":["x"]}"#,
         &["ArgsEscaped from base"],
     );
+}
+
+/// Equal to the old base's, and yet not inherited: the Dockerfile says `USER root` again.
+#[test]
+fn what_the_history_sets_is_the_apps() {
+    let base = r#"{"User":"root","Entrypoint":["/old"],"Cmd":["-a"],"Env":["A=1","B=1"],"Labels":{"v":"1"},"ExposedPorts":{"80/tcp":{}}}"#;
+    let new = r#"{"User":"1000","Entrypoint":["/new"],"Cmd":["-b"],"Env":["A=2","B=2"],"Labels":{"v":"2"}}"#;
+    let own = history(&["USER root", "/bin/sh -c #(nop) ENV A=1", "LABEL v=1", "EXPOSE map[80/tcp:{}]", "CMD [\"-a\"]"]);
+    let outcome = run_with(Some(&document(base)), &document(base), &document(new), &own, &[]);
+    let result =
+        r#"{"User":"root","Entrypoint":["/new"],"Cmd":["-a"],"Env":["A=1","B=2"],"Labels":{"v":"1"},"ExposedPorts":{"80/tcp":{}}}"#;
+    assert_eq!(outcome.text, document(result));
+    assert_eq!(
+        outcome.decided(),
+        [
+            "Entrypoint from base",
+            "Cmd conflict, app",
+            "User conflict, app",
+            "Env.A conflict, app",
+            "Env.B from base",
+            "Labels.v conflict, app",
+            "ExposedPorts.80/tcp conflict, app",
+        ]
+    );
+    // An entrypoint set again clears the command, or the command was set again too.
+    let own = history(&["ENTRYPOINT [\"/old\"]"]);
+    let outcome = run_with(Some(&document(BASE)), &document(BASE), &document(NEW), &own, &[]);
+    assert_eq!(outcome.text, document(BASE));
+    // Without the old base it is known for these at least.
+    let outcome =
+        run_with(None, &document(r#"{"User":"app","Env":["A=1","B=1"]}"#), &document("{}"), &history(&["USER app", "ENV A=1"]), &[]);
+    assert_eq!(outcome.decided(), ["Env.B two-way"]);
+}
+
+/// Builders that append what they set have it behind what they inherit, others replace it where it stands.
+#[test]
+fn a_variable_that_the_app_set_stays_where_its_builder_put_it() {
+    let (old, new) = (r#"{"Env":["PATH=/bin","A=1","L=C"]}"#, r#"{"Env":["PATH=/sbin:/bin","A=1","L=C","B=2"]}"#);
+    check(
+        old,
+        r#"{"Env":["A=1","L=C","PATH=/app:/bin","P=1"]}"#,
+        new,
+        r#"{"Env":["A=1","L=C","B=2","PATH=/app:/sbin:/bin","P=1"]}"#,
+        &["Env.B from base", "Env.PATH merged"],
+    );
+    check(
+        old,
+        r#"{"Env":["PATH=/app:/bin","A=1","L=C","P=1"]}"#,
+        new,
+        r#"{"Env":["PATH=/app:/sbin:/bin","A=1","L=C","B=2","P=1"]}"#,
+        &["Env.PATH merged", "Env.B from base"],
+    );
+}
+
+#[test]
+fn a_path_that_the_app_replaced_is_its_own() {
+    check(
+        r#"{"Env":["PATH=/usr/bin:/bin"]}"#,
+        r#"{"Env":["PATH=/opt/app/bin"]}"#,
+        r#"{"Env":["PATH=/usr/local/bin:/usr/bin:/bin"]}"#,
+        r#"{"Env":["PATH=/opt/app/bin"]}"#,
+        &["Env.PATH conflict, app"],
+    );
+}
+
+/// Triggers run in the build on the image that has them, and go no further.
+#[test]
+fn triggers_are_not_handed_down() {
+    for old in ["{}", r#"{"OnBuild":["RUN x"]}"#] {
+        for new in ["{}", r#"{"OnBuild":["RUN x"]}"#, r#"{"OnBuild":["RUN y"]}"#] {
+            for app in ["{}", r#"{"OnBuild":["RUN app"]}"#, r#"{"OnBuild":["RUN x"]}"#, r#"{"OnBuild":[]}"#] {
+                check(old, app, new, app, &[]);
+                check_two_way(app, new, app, &[]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_setting_made_of_the_bases_is_pointed_out() {
+    let found = |old: &str, app: &str, new: &str, own: &[&str]| {
+        let outcome = run_with(Some(&document(old)), &document(app), &document(new), &history(own), &[]);
+        outcome.findings.iter().map(|finding| finding.message.clone()).collect::<Vec<_>>()
+    };
+    let (old, new) = (r#"{"Env":["JAVA_HOME=/jdk8","V=1"]}"#, r#"{"Env":["JAVA_HOME=/jdk11","V=2"]}"#);
+    for (app, expected) in [
+        (
+            r#"{"Env":["JAVA_HOME=/jdk8","V=1","LIB=/jdk8/lib"]}"#,
+            &["Env.LIB contains the JAVA_HOME of the old base, which the new base has changed"][..],
+        ),
+        (
+            r#"{"Env":["JAVA_HOME=/jdk8","V=1"],"Labels":{"v":"1"}}"#,
+            &["Labels.v contains the V of the old base, which the new base has changed"],
+        ),
+        (
+            r#"{"Env":["JAVA_HOME=/jdk8","V=1"],"WorkingDir":"/jdk8"}"#,
+            &["WorkingDir contains the JAVA_HOME of the old base, which the new base has changed"],
+        ),
+        (
+            r#"{"Env":["JAVA_HOME=/jdk8","V=1"],"Volumes":{"/jdk8/x":{}}}"#,
+            &["Volumes./jdk8/x contains the JAVA_HOME of the old base, which the new base has changed"],
+        ),
+        (r#"{"Env":["JAVA_HOME=/jdk8","V=1","PORT=8100","W=x1"]}"#, &[]),
+        (r#"{"Env":["JAVA_HOME=/jdk9","V=1"]}"#, &[]),
+    ] {
+        assert_eq!(found(old, app, new, &[]), expected, "{app}");
+    }
+    let (old, new) = (r#"{"Shell":["/bin/sh","-e","-c"]}"#, r#"{"Shell":["/bin/bash","-c"]}"#);
+    let shell = ["Cmd begins with the SHELL of the old base, and the new base has another"];
+    assert_eq!(found(old, r#"{"Shell":["/bin/sh","-e","-c"],"Cmd":["/bin/sh","-e","-c","run"]}"#, new, &[]), shell);
+    assert_eq!(found("{}", r#"{"Cmd":["/bin/sh","-c","run"]}"#, new, &[]), shell);
+    assert!(found("{}", r#"{"Cmd":["/bin/sh","-c","run"]}"#, new, &["SHELL [/bin/sh -c]"]).is_empty());
+    assert!(found(old, r#"{"Shell":["/bin/sh","-e","-c"],"Cmd":["run"]}"#, new, &[]).is_empty());
+    assert!(found("{}", r#"{"Cmd":["/bin/sh","-c","run"]}"#, "{}", &[]).is_empty());
 }
 
 #[test]
@@ -237,17 +414,25 @@ fn without_the_old_base_the_apps_values_win() {
         r#"{"Env":["B=2","PATH=/app:/bin","A=1"],"Cmd":["x"],"User":"1000","Labels":{"v":"1","a":"1","b":"2"},"X":1,"Y":1,"WorkingDir":"/w"}"#,
         &[
             "Entrypoint two-way",
+            "Cmd two-way",
             "Env.B two-way",
             "Env.PATH two-way",
+            "Env.A two-way",
             "User two-way",
             "Labels.v two-way",
+            "Labels.a two-way",
             "Labels.b two-way",
             "config.X two-way",
             "config.Y two-way",
             "WorkingDir two-way",
         ],
     );
-    check_two_way("{}", r#"{"Entrypoint":["/e"],"Cmd":["x"]}"#, r#"{"Entrypoint":["/e"],"Cmd":["x"]}"#, &["Entrypoint two-way"]);
+    check_two_way(
+        "{}",
+        r#"{"Entrypoint":["/e"],"Cmd":["x"]}"#,
+        r#"{"Entrypoint":["/e"],"Cmd":["x"]}"#,
+        &["Entrypoint two-way", "Cmd two-way"],
+    );
     let outcome =
         run(None, &document(r#"{"User":"a","WorkingDir":"/a"}"#), &document(r#"{"User":"b"}"#), &["User=base", "WorkingDir=base"]);
     assert_eq!(outcome.text, document(r#"{"User":"b","WorkingDir":"/a"}"#));
@@ -348,6 +533,14 @@ fn meaning(text: &str) -> Tree {
     tree
 }
 
+/// Without the triggers, which nobody inherits.
+fn inheritable(mut document: Tree) -> Tree {
+    if let Some(config) = document["config"].as_object_mut() {
+        config.remove("OnBuild");
+    }
+    document
+}
+
 proptest! {
     #[test]
     fn a_base_that_did_not_change_changes_nothing(base in image(), app in image(), prefer in prop::sample::select(vec!["app", "base"])) {
@@ -359,13 +552,15 @@ proptest! {
     #[test]
     fn an_app_that_changed_nothing_follows_the_base(app in image(), new in image(), prefer in prop::sample::select(vec!["app", "base"])) {
         let outcome = run(Some(&app), &app, &new, &[prefer]);
-        prop_assert_eq!(meaning(&outcome.text), meaning(&new));
+        prop_assert_eq!(inheritable(meaning(&outcome.text)), inheritable(meaning(&new)));
         prop_assert!(outcome.decisions.iter().all(|decision| decision.kind == decision::Kind::FromBase));
     }
 
     #[test]
     fn what_both_agree_on_stays(old in proptest::option::of(image()), app in image()) {
         let outcome = run(old.as_deref(), &app, &app, &[]);
+        // Unless the app extended a list, as the new base did: a rebuild would extend it twice.
+        prop_assume!(outcome.decisions.iter().all(|decision| decision.kind != decision::Kind::Merged));
         prop_assert_eq!(&outcome.text, &app);
         prop_assert_eq!(outcome.decided(), Vec::<String>::new());
     }
