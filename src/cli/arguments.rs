@@ -85,7 +85,12 @@ pub enum Command {
     Demo(demo::Arguments),
     /// Say what a code means and what to do
     Explain(explain::Arguments),
+    /// Print completions for a shell: bash, zsh, fish, elvish, powershell
+    #[command(alias = "completion")]
+    Completions(generate::Completions),
+    /// Print the man page, or write one of each command into a folder
+    Man(generate::Man),
     /// Completions and man pages
-    #[command(hide = true)]
-    Generate(generate::Arguments),
+    #[command(hide = true, subcommand)]
+    Generate(generate::Generate),
 }

@@ -8,6 +8,7 @@
 
 pub mod arguments;
 mod command;
+mod examples;
 pub mod options;
 mod progress;
 mod terminal;
@@ -15,7 +16,7 @@ mod terminal;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 
 use crate::core::{Code, Error, text};
 use arguments::Line;
@@ -23,7 +24,8 @@ use terminal::Terminal;
 
 /// Runs the program with the arguments and the environment of the process.
 pub fn main() -> ExitCode {
-    let line = match Line::try_parse() {
+    let parsed = definition().try_get_matches();
+    let line = match parsed.and_then(|matches| Line::from_arg_matches(&matches)) {
         Ok(line) => line,
         Err(error) => {
             // Help and version are no errors; clap knows which is which.
@@ -55,5 +57,5 @@ fn run(line: &Line, terminal: &mut Terminal) -> u8 {
 
 /// The definition of the command line, for completions and man pages.
 pub fn definition() -> clap::Command {
-    <Line as clap::CommandFactory>::command()
+    examples::with_examples(<Line as clap::CommandFactory>::command())
 }

@@ -21,7 +21,7 @@ use super::index_edit::{self, EMPTY_INDEX, IndexEdit};
 use super::payload::{Payload, distinct, stopped, total};
 use super::{Archives, Committed, MARKER, Trouble, compressed};
 use crate::core::event::Events;
-use crate::core::fsys::{EntryKind, Faults, Published, Staged, WriteDirectory, schedule, shown};
+use crate::core::fsys::{EntryKind, Faults, Published, Staged, WriteDirectory, create_directories, schedule, shown};
 use crate::core::workers;
 use crate::core::{Code, Error, Limits, Result};
 use crate::format::tar::writer;
@@ -85,6 +85,8 @@ pub fn write_archive(
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    // A folder that is not there yet is made, as for a layout.
+    create_directories(parent)?;
     let parent = WriteDirectory::open(parent, &options.faults)?;
     let archive = Unnamed::write(&parent, name, payloads, entries, options, None, events).map_err(Trouble::into_error)?;
     let mut flushed = Committed::default();

@@ -25,6 +25,7 @@ mod determinism;
 mod docker_archive;
 mod emptiness;
 mod evidence;
+mod examples;
 mod faults;
 mod forms;
 mod fsck;

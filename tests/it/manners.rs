@@ -373,7 +373,8 @@ fn a_full_disk_behind_standard_output_is_an_error() {
         ("cat a file", &["cat", "app:app:1", "app"]),
         ("cat a config", &["cat", "app:app:1", "--config"]),
         ("explain", &["explain"]),
-        ("completions", &["generate", "completions", "bash"]),
+        ("completions", &["completions", "bash"]),
+        ("man", &["man"]),
         ("help", &["--help"]),
         ("version", &["--version"]),
         ("json", &["fsck", "app", "--format", "json"]),
@@ -476,7 +477,7 @@ fn hidden_aliases_do_the_same() {
     let inner = |path: &str| snapshot(&environment.join(path)).into_values().collect::<Vec<_>>();
     assert_eq!(inner("one"), inner("other"));
     let help = environment.ok(&["--help"]).out;
-    for hidden in ["validate", "generate"] {
+    for hidden in ["validate", "generate "] {
         assert!(!help.contains(hidden), "{hidden} is hidden");
     }
 }
@@ -605,7 +606,7 @@ fn help_of_every_command_works() {
     for words in VERBS
         .iter()
         .map(|(_, arguments)| words(arguments))
-        .chain([vec![], vec!["base"], vec!["lifecycle"], vec!["generate"]])
+        .chain([vec![], vec!["base"], vec!["lifecycle"], vec!["completions"], vec!["man"]])
         .chain(OTHERS.iter().map(|words| words.to_vec()))
     {
         for flag in ["--help", "-h"] {
@@ -629,15 +630,22 @@ fn help_of_every_command_works() {
 fn completions_and_man_pages_are_made() {
     let environment = Environment::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let text = environment.ok(&["generate", "completions", shell]).out;
+        let text = environment.ok(&["completions", shell]).out;
+        for other in [&["completion", shell][..], &["generate", "completions", shell]] {
+            assert_eq!(environment.ok(other).out, text, "{other:?}");
+        }
         for word in ["airbase", "rebase", "seam-layers"] {
             assert!(text.contains(word), "{shell}: {word}");
         }
     }
     fs::create_dir(environment.join("man")).unwrap();
-    let _ = environment.ok(&["generate", "man", "man"]);
+    let _ = environment.ok(&["man", "man"]);
     for page in ["airbase.1", "airbase-rebase.1", "airbase-base-verify.1", "airbase-fsck.1"] {
         assert!(fs::read_to_string(environment.join("man").join(page)).unwrap().contains(".TH"), "{page}");
     }
-    assert_eq!(environment.run(&["generate", "man", "nowhere"]).status, 6);
+    assert_eq!(environment.run(&["man", "nowhere"]).status, 6);
+    let page = environment.ok(&["man"]).out;
+    assert!(page.contains(".TH airbase") && page.contains("rebase"), "{page}");
+    let help = environment.ok(&["--help"]).out;
+    assert!(help.contains("  completions ") && help.contains("  man "), "{help}");
 }

@@ -624,17 +624,24 @@ fn a_directory_that_is_no_layout_is_no_output() {
 }
 
 #[test]
-fn a_missing_parent_directory_is_an_error_that_leaves_nothing() {
+fn a_folder_that_is_not_there_is_made() {
     let sample = Sample::new();
     let environment = Environment::new();
     sample.layout().write(&environment.join("in"));
-    let before = snapshot(environment.path());
-    for output in ["no/out", "no/out.tar", "no/such/out:a:1", "no/such/out.tar:registry.site/a:1"] {
-        environment.refused(&["copy", "in:os:1", output], "io", 6);
-        environment.refused(&["rebase", "in:app:1", "--onto", "in:multi:1", "--from", "in:os:1", "-o", output], "io", 6);
+    for (number, output) in
+        ["OUT/out", "OUT/out.tar", "OUT/such/deep/out:a:1", "OUT/such/out.tar:registry.site/a:1"].into_iter().enumerate()
+    {
+        let copy = output.replace("OUT", &format!("copy{number}"));
+        environment.ok(&["copy", "in:os:1", &copy]);
+        let moved = output.replace("OUT", &format!("moved{number}"));
+        environment.ok(&["rebase", "in:app:1", "--onto", "in:multi:1", "--from", "in:os:1", "-o", &moved]);
+        environment.ok(&["fsck", &format!("copy{number}"), &format!("moved{number}")]);
     }
-    assert!(before == snapshot(environment.path()));
-    assert_eq!(fs::read_dir(environment.path()).unwrap().count(), 1);
+    // What is refused makes none, and a file is no folder.
+    environment.refused(&["copy", "in:nothing:1", "new/out.tar"], "ref.not_found", 4);
+    environment.refused(&["copy", "in:os:1", "docker-archive:new/out.tar.bz2"], "usage.output", 2);
+    assert!(!environment.join("new").exists());
+    environment.refused(&["copy", "in:os:1", "in/index.json/out.tar"], "io", 6);
 }
 
 #[test]

@@ -35,7 +35,9 @@ pub use intake::{Done, Intake, Trouble};
 pub use sweep::{Sweep, Swept};
 
 use crate::core::event::Events;
-use crate::core::fsys::{EntryKind, Faults, INDEX_LOCK, Stamp, StoreLock, WriteDirectory, is_temporary, shown, temporary_sibling};
+use crate::core::fsys::{
+    EntryKind, Faults, INDEX_LOCK, Stamp, StoreLock, WriteDirectory, create_directories, is_temporary, shown, temporary_sibling,
+};
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::json::{Document, Node};
 use crate::oci::{RootIndex, Verified};
@@ -235,6 +237,7 @@ impl Layout {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
+        create_directories(parent)?;
         Ok((WriteDirectory::open(parent, &self.options.faults)?, name))
     }
 
