@@ -9,11 +9,13 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use crate::core::fsys::shown;
-use crate::core::{Code, Error, Finding, Result, Severity};
+use crate::core::{Code, Error, ExitClass, Finding, Result, Severity};
 use crate::plan::referrers::{diagnose, seen};
 use crate::read::{Source, SourceKind, open_path};
 use crate::report::doctor::{Diagnosed, DoctorReport};
 use crate::verbs::Context;
+use crate::verbs::output::layout_options;
+use crate::write::Layout;
 
 /// What is to be mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,15 +48,27 @@ pub fn doctor(path: &Path, mend: Mend, context: Context<'_>) -> Result<DoctorRep
     let committed = fix::fix(&source, &surveys, mend == Mend::Adopt, context)?;
     report.changed = committed.index_changed || committed.blobs_written > 0;
     // What was mended is what is not found any more: what was meant to be written proves nothing.
-    if report.changed {
-        let source = open_path(path, context.limits)?;
-        let after = examined(&source, &survey(&source, context)?);
+    if report.changed || report.left > 0 {
+        let after = alone(path, context, &|| {
+            let source = open_path(path, context.limits)?;
+            Ok(examined(&source, &survey(&source, context)?))
+        })?;
         let left: HashSet<_> = after.all_findings().map(same).collect();
         report.mended = report.all_findings().filter(|finding| !left.contains(&same(finding))).count();
         report.left = after.left;
     }
     report.findings.extend(committed.findings);
     Ok(report)
+}
+
+/// Looks while nobody of ours writes, since whoever reads an index that is exchanged meanwhile finds blobs gone; where others write
+/// all the time, it is looked at nevertheless.
+fn alone<T>(path: &Path, context: Context<'_>, look: &dyn Fn() -> Result<T>) -> Result<T> {
+    let layout = Layout::open_or_create(path, layout_options(context))?;
+    match layout.alone(look) {
+        Err(error) if error.exit_class() == ExitClass::Busy => look(),
+        other => other,
+    }
 }
 
 /// What makes a finding the same before and after.

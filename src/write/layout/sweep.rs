@@ -54,6 +54,16 @@ impl Layout {
         }
     }
 
+    /// Calls `look` while no other writer of ours is at work.
+    ///
+    /// # Errors
+    /// `write.busy` while somebody writes, and those of `look`.
+    pub fn alone<T>(&self, look: &dyn Fn() -> Result<T>) -> Result<T> {
+        let Some(root) = self.open()? else { return Err(self.unusable()) };
+        let _alone = StoreLock::exclusive(root, self.options.lock_timeout)?;
+        look()
+    }
+
     /// `swept` is what has happened, also where this ends with an error.
     fn exchange_and_delete(&self, root: &WriteDirectory, decide: &dyn Fn(&[u8]) -> Result<Sweep>, swept: &mut Swept) -> Result<()> {
         let delete = RefCell::new((Vec::new(), Vec::new()));
