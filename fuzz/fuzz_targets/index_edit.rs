@@ -1,14 +1,14 @@
 //! Edits of `index.json`: what an edit does not touch keeps its bytes, and what it asks for is there afterwards.
 //!
-//! The first lines are edits: `+NAME DIGIT` puts a manifest under a name, `*DIGIT` one without a name, `-NAME` removes a name,
-//! `=NAME DIGIT` makes a name list something else, `~NAME` removes its entry, `!DIGIT` removes every entry of a digest.
+//! The first lines are edits: `+NAME DIGIT` puts a manifest under a name, `*DIGIT` one without a name, `-NAME DIGIT` removes a name
+//! of it, `=NAME DIGIT` makes a name list something else, `~NAME DIGIT` removes its entry, `!DIGIT` removes every entry of a digest.
 //! Everything behind an empty line is the index.
 #![no_main]
 
 use airbase::core::{Code, Digest, Error, Limits};
 use airbase::format::json::{Document, Node};
-use airbase::oci::RootIndex;
-use airbase::oci::annotation::REF_NAME;
+use airbase::oci::annotation::{CONTAINERD_NAME, REF_NAME};
+use airbase::oci::{Name, RootIndex};
 use airbase::write::{IndexEdit, index_edit};
 use libfuzzer_sys::fuzz_target;
 
@@ -30,7 +30,7 @@ fuzz_target!(|data: &[u8]| {
     }
     let changed = match result {
         Err(error) => return assert!(error.code() != Code::Bug, "{error:?}"),
-        Ok(changed) => changed,
+        Ok(edited) => edited.text,
     };
     let before = before.expect("what was edited is JSON");
     let Some(after) = changed else {
@@ -45,13 +45,14 @@ fuzz_target!(|data: &[u8]| {
     };
     assert_eq!(others(before), others(root), "{after}");
     // An entry that no edit names keeps its text, and its place among the others.
-    let touched: Vec<&str> = edits.iter().filter_map(name).collect();
+    let touched: Vec<Name<'_>> = edits.iter().filter_map(name).collect();
+    // An entry without a name, and one that keeps what its image was called, may be edited for the sake of another.
     let removed: Vec<String> = edits.iter().filter_map(removed).collect();
+    let losers: Vec<String> = root_entries(before).filter(|entry| named(*entry).is_some_and(|name| touched.contains(&name))).filter_map(digest_of).collect();
     let kept = |root: Node<'_>| -> Vec<String> {
-        let entries = root.get("manifests").into_iter().flat_map(Node::items);
-        entries
-            .filter(|entry| named(*entry).is_some_and(|name| !touched.contains(&name.as_str())))
-            .filter(|entry| !entry.get("digest").and_then(Node::as_str).is_some_and(|digest| removed.iter().any(|gone| *gone == digest)))
+        root_entries(root)
+            .filter(|entry| named(*entry).is_some_and(|name| !touched.contains(&name)))
+            .filter(|entry| !digest_of(*entry).is_some_and(|digest| removed.contains(&digest) || losers.contains(&digest)))
             .map(|entry| entry.raw().to_owned())
             .collect()
     };
@@ -65,7 +66,7 @@ fuzz_target!(|data: &[u8]| {
     }
     // What was done once is done.
     if let [only] = edits.as_slice() {
-        assert_eq!(index_edit::apply(&after, std::slice::from_ref(only), &LIMITS).expect("it was accepted once"), None, "{after}");
+        assert_eq!(index_edit::apply(&after, std::slice::from_ref(only), &LIMITS).expect("it was accepted once").text, None, "{after}");
     }
 });
 
@@ -77,12 +78,18 @@ fn edit(line: &str) -> Option<IndexEdit> {
             Some(IndexEdit::Put { name: Some(name.to_owned()), descriptor: descriptor(which) })
         }
         b'*' => Some(IndexEdit::Put { name: None, descriptor: descriptor(rest) }),
-        b'-' => Some(IndexEdit::Untag { name: rest.to_owned() }),
+        b'-' => {
+            let (name, which) = rest.rsplit_once(' ')?;
+            Some(IndexEdit::Untag { name: Name::parse(name).into_owned(), digest: digest(which) })
+        }
         b'=' => {
             let (name, which) = rest.rsplit_once(' ')?;
             Some(IndexEdit::Replace { name: name.to_owned(), descriptor: Some(descriptor(which)) })
         }
-        b'~' => Some(IndexEdit::Replace { name: rest.to_owned(), descriptor: None }),
+        b'~' => {
+            let (name, which) = rest.rsplit_once(' ')?;
+            Some(IndexEdit::RemoveEntry { name: Some(Name::parse(name).into_owned()), digest: digest(which) })
+        }
         b'!' => Some(IndexEdit::Remove { digest: digest(rest) }),
         _ => None,
     }
@@ -98,12 +105,22 @@ fn digest(which: &str) -> Digest {
     Digest::sha256(which.as_bytes())
 }
 
-fn name(edit: &IndexEdit) -> Option<&str> {
+fn name(edit: &IndexEdit) -> Option<Name<'_>> {
     match edit {
-        IndexEdit::Put { name, .. } => name.as_deref(),
-        IndexEdit::Untag { name } | IndexEdit::Replace { name, .. } => Some(name),
+        IndexEdit::Put { name, .. } => name.as_deref().map(Name::parse),
+        IndexEdit::Replace { name, .. } => Some(Name::parse(name)),
+        IndexEdit::Untag { name, .. } => Some(name.clone()),
+        IndexEdit::RemoveEntry { name, .. } => name.clone(),
         IndexEdit::Remove { .. } => None,
     }
+}
+
+fn root_entries(root: Node<'_>) -> impl Iterator<Item = Node<'_>> {
+    root.get("manifests").into_iter().flat_map(Node::items)
+}
+
+fn digest_of(entry: Node<'_>) -> Option<String> {
+    Some(entry.get("digest")?.as_str()?.into_owned())
 }
 
 fn removed(edit: &IndexEdit) -> Option<String> {
@@ -113,15 +130,17 @@ fn removed(edit: &IndexEdit) -> Option<String> {
     }
 }
 
-fn named(entry: Node<'_>) -> Option<String> {
-    Some(entry.get("annotations")?.get(REF_NAME)?.as_str()?.into_owned())
+fn named(entry: Node<'_>) -> Option<Name<'static>> {
+    let text = |key| Some(entry.get("annotations")?.get(key)?.as_str()?.into_owned()).filter(|text| !text.is_empty());
+    let full = text(CONTAINERD_NAME).map(|name| Name::full(&name).into_owned());
+    full.or_else(|| text(REF_NAME).map(|name| Name::parse(&name).into_owned()))
 }
 
 /// The last edit holds.
 fn fulfilled(root: Node<'_>, edit: &IndexEdit, text: &str) {
     let entries = || root.get("manifests").into_iter().flat_map(Node::items);
     let holders: Vec<Node<'_>> = match name(edit) {
-        Some(name) => entries().filter(|entry| named(*entry).as_deref() == Some(name)).collect(),
+        Some(name) => entries().filter(|entry| named(*entry).as_ref() == Some(&name)).collect(),
         None => Vec::new(),
     };
     let (descriptor, name) = match edit {
@@ -135,7 +154,11 @@ fn fulfilled(root: Node<'_>, edit: &IndexEdit, text: &str) {
             let listed = entries().any(|entry| entry.get("digest").and_then(Node::as_str).is_some_and(|own| own == digest));
             return assert!(!listed, "the digest is still listed\n{text}");
         }
-        IndexEdit::Untag { .. } | IndexEdit::Replace { .. } => return assert!(holders.is_empty(), "the name is still there\n{text}"),
+        IndexEdit::Untag { digest, .. } | IndexEdit::RemoveEntry { digest, .. } => {
+            let stays = holders.iter().any(|entry| digest_of(*entry).is_some_and(|own| own == digest.to_string()));
+            return assert!(!stays, "the name is still there\n{text}");
+        }
+        IndexEdit::Replace { .. } => return assert!(holders.is_empty(), "the name is still there\n{text}"),
     };
     let wanted = Document::parse(descriptor.as_bytes(), &LIMITS).expect("a descriptor").root();
     let wanted = wanted.get("digest").and_then(Node::as_str);

@@ -111,7 +111,25 @@ pub const OLD_BASE_DIGEST: &str = "dev.airbase.rebase.old-base.digest";
 pub const BASE_MANIFEST_DIGEST: &str = "dev.airbase.base.manifest.digest";
 /// How many layers of the image belong to its base, so that it can be split again when the base is gone.
 pub const BASE_LAYERS: &str = "dev.airbase.base.layers";
+/// On an entry of `index.json`: the full names that the image had and lost, the newest first, with commas between them.
+pub const FORMER_NAMES: &str = "dev.airbase.former-names";
 /// On an entry of a collection: the name of the member.
 pub const COLLECTION_MEMBER: &str = "dev.airbase.collection.member";
 /// On an entry of a collection: the names of the members that it needs, with commas between them.
 pub const COLLECTION_DEPENDS: &str = "dev.airbase.collection.depends";
+
+/// How many former names are kept.
+const FORMER: usize = 8;
+
+/// The names in the text of [`FORMER_NAMES`].
+pub fn former_names(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').filter(|name| !name.is_empty()).take(FORMER)
+}
+
+/// The text of [`FORMER_NAMES`] for these names, the newest first; each stands once. Empty if there are none. A name with a comma
+/// would become two others, and no registry takes it.
+pub fn join_former_names<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let mut seen = std::collections::HashSet::new();
+    let kept = names.filter(|name| !name.contains(',') && seen.insert(super::Name::parse(name)));
+    kept.take(FORMER).collect::<Vec<_>>().join(",")
+}

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::annotation::Annotations;
-use super::{Platform, Verified, annotation, media_type};
+use super::{ImageName, Name, Platform, Verified, annotation, media_type};
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
 use crate::format::json::{Excerpt, Kind, Node, Text, Value, case_variant, quote};
 
@@ -160,20 +160,47 @@ impl Descriptor {
         Ok(value)
     }
 
-    /// The name of an entry of `index.json`: the full one of containerd, or the one of the specification.
+    /// The name of an entry of `index.json` as it is written: the full one of containerd where it is there, else the one of the
+    /// specification, which may be a tag alone. The tag that stands beside a full name is no name of its own.
     pub fn name(&self) -> Option<&str> {
-        self.annotations
-            .get(annotation::REF_NAME)
-            .or_else(|| self.annotations.get(annotation::CONTAINERD_NAME))
-            .map(String::as_str)
-            .filter(|name| !name.is_empty())
+        self.containerd_name().or_else(|| self.ref_name())
     }
 
-    /// All names of an entry of `index.json`.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        let first = self.annotations.get(annotation::REF_NAME);
-        let second = self.annotations.get(annotation::CONTAINERD_NAME).filter(|name| Some(*name) != first);
-        first.into_iter().chain(second).map(String::as_str).filter(|name| !name.is_empty())
+    /// The name of an entry of `index.json`, to be compared with others.
+    pub fn full_name(&self) -> Option<Name<'_>> {
+        self.containerd_name().map(Name::full).or_else(|| self.ref_name().map(Name::parse))
+    }
+
+    /// Whether `tag` is the tag of this entry, with or without a repository.
+    pub fn has_tag(&self, tag: &str) -> bool {
+        self.ref_name() == Some(tag)
+            || self.full_name().is_some_and(|name| name.is_full() && ImageName::parse(name.as_str()).tag == Some(tag))
+    }
+
+    /// The name of what is made of this image. A digest in the name is that of this one; without a tag beside it there is none.
+    pub fn name_of_result(&self) -> Option<&str> {
+        let name = self.name()?;
+        let parsed = ImageName::parse(name);
+        match (parsed.digest, parsed.tag) {
+            (Some(_), Some(_)) if parsed.is_full() => name.split('@').next(),
+            (Some(_), None) => None,
+            _ => Some(name),
+        }
+    }
+
+    fn containerd_name(&self) -> Option<&str> {
+        self.annotations.get(annotation::CONTAINERD_NAME).map(String::as_str).filter(|name| !name.is_empty())
+    }
+
+    /// What the specification calls an entry of `index.json`, for readers that know nothing else: perhaps a tag beside a full name.
+    pub fn ref_name(&self) -> Option<&str> {
+        self.annotations.get(annotation::REF_NAME).map(String::as_str).filter(|name| !name.is_empty())
+    }
+
+    /// The full names that its image had here and lost, the newest first. They never say which image a name means; they say
+    /// what this one was called.
+    pub fn former_names(&self) -> impl Iterator<Item = &str> {
+        annotation::former_names(self.annotations.get(annotation::FORMER_NAMES).map_or("", String::as_str))
     }
 
     /// Whether BuildKit marked this child of an index as an attestation, in its old or its new form.

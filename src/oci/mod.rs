@@ -27,6 +27,6 @@ pub use descriptor::Descriptor;
 pub use document::check_readable;
 pub use index::{Index, RootIndex};
 pub use manifest::Manifest;
-pub use name::ImageName;
+pub use name::{ImageName, Name, is_path_component, is_tag};
 pub use platform::Platform;
 pub use verified::{Verified, digest_mismatch, size_mismatch};

@@ -2,6 +2,7 @@
 
 use crate::core::{Limits, Result};
 use crate::format::json::{Document, Value};
+use crate::oci::annotation::FORMER_NAMES;
 use crate::oci::{Descriptor, Verified, check_readable, media_type};
 use crate::read::{Child, Image, ImageIndex, Tree};
 
@@ -112,12 +113,19 @@ fn index(
     Authored::new(media_type::OCI_INDEX, &value, limits)
 }
 
-/// The entry of an index for a document that took the place of another: all it said stays but type, digest and size.
+/// The entry of an index for a document that took the place of another: all it said stays but type, digest and size, and what the
+/// other one was called once.
 pub(crate) fn replaced(descriptor: &Descriptor, authored: &Authored, limits: &Limits) -> Result<Value> {
     let mut entry = descriptor.to_value(limits)?;
     entry.set("mediaType", Value::string(&authored.media_type));
     entry.set("digest", Value::string(&authored.blob.digest().to_string()));
     entry.set("size", Value::size(authored.blob.size()));
+    if descriptor.annotations.contains_key(FORMER_NAMES) {
+        let document = Document::parse(descriptor.raw.as_bytes(), limits)?;
+        let mut annotations = document.root().get("annotations").map_or_else(Value::object, Value::open);
+        annotations.remove(FORMER_NAMES);
+        entry.set("annotations", annotations);
+    }
     Ok(entry)
 }
 

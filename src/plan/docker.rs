@@ -10,7 +10,8 @@
 
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::json::{Document, Node, Value};
-use crate::oci::{Config, Descriptor, ImageName, Index, Manifest, Verified, media_type};
+use crate::oci::annotation::{CONTAINERD_NAME, REF_NAME};
+use crate::oci::{Config, Descriptor, ImageName, Index, Manifest, Name, Verified, media_type};
 use crate::plan::annotate::Authored;
 
 /// Makes `manifest.json` for the entries of an archive, from the documents that go into it; `is_there` tells which blobs do.
@@ -27,10 +28,8 @@ pub fn manifest(
     let mut items: Vec<(Descriptor, Vec<String>)> = Vec::new();
     for (name, raw) in entries {
         let descriptor = Descriptor::parse(Document::parse(raw.as_bytes(), limits)?.root(), limits)?;
+        let tag = name.as_deref().and_then(|name| repo_tag(name, &descriptor));
         let image = only_platform(descriptor, documents, limits)?;
-        // Docker takes full names only; a bare tag says nothing about the repository, and it would refuse the archive.
-        let tag =
-            name.as_deref().filter(|name| ImageName::parse(name).is_full()).map(|name| name.split('@').next().unwrap_or(name).to_owned());
         match items.iter_mut().find(|(known, _)| known.digest == image.digest) {
             Some((_, tags)) => tags.extend(tag),
             None => items.push((image, tag.into_iter().collect())),
@@ -50,6 +49,48 @@ pub fn manifest(
         list.push(item);
     }
     Ok(Value::Array(list).render())
+}
+
+/// What docker calls an image. It takes full names with a tag only: a tag alone says nothing about the repository, and it would refuse
+/// the archive.
+fn repo_tag(name: &str, descriptor: &Descriptor) -> Option<String> {
+    let full = full(name, descriptor)?;
+    let parsed = ImageName::parse(&full);
+    parsed.tag?;
+    let own = ImageName::parse(name);
+    // As it was written, where that is enough.
+    if own.is_full() && own.tag.is_some() { name.split('@').next().map(str::to_owned) } else { parsed.without_digest().canonical() }
+}
+
+/// The full name of an entry that is called `name`, in Docker's spelling.
+fn full(name: &str, descriptor: &Descriptor) -> Option<String> {
+    let is_own = descriptor.name() == Some(name);
+    let name = descriptor.full_name().filter(|_| is_own).unwrap_or_else(|| Name::parse(name));
+    ImageName::parse(name.as_str()).canonical().filter(|_| name.is_full())
+}
+
+/// The entries with the full name under the key of containerd, which files images under that.
+///
+/// # Errors
+/// Those of an entry that is no descriptor.
+pub fn for_containerd(entries: &[(Option<String>, String)], limits: &Limits) -> Result<Vec<(Option<String>, String)>> {
+    let named = |(name, raw): &(Option<String>, String)| {
+        let document = Document::parse(raw.as_bytes(), limits)?;
+        let descriptor = Descriptor::parse(document.root(), limits)?;
+        let Some((name, full)) = name.as_deref().and_then(|name| Some((name, full(name, &descriptor)?))) else {
+            return Ok((name.clone(), raw.clone()));
+        };
+        if descriptor.annotations.contains_key(CONTAINERD_NAME) {
+            return Ok((Some(name.to_owned()), raw.clone()));
+        }
+        let mut annotations = document.root().get("annotations").map_or_else(Value::object, Value::open);
+        annotations.set(CONTAINERD_NAME, Value::string(&full));
+        annotations.set(REF_NAME, Value::string(name));
+        let mut entry = Value::open(document.root());
+        entry.set("annotations", annotations);
+        Ok((Some(name.to_owned()), entry.render()))
+    };
+    entries.iter().map(named).collect()
 }
 
 fn only_platform(descriptor: Descriptor, documents: &[Verified], limits: &Limits) -> Result<Descriptor> {

@@ -39,7 +39,7 @@ impl Rule {
 
     /// The reference that the rule gives for `name`, if it applies: to the name as written, or to Docker's full spelling.
     pub fn apply(&self, name: &str) -> Option<String> {
-        let canonical = ImageName::parse(name).canonical();
+        let canonical = ImageName::parse(name).without_digest().canonical();
         let matched = self.matches(name).or_else(|| canonical.as_deref().and_then(|name| self.matches(name)))?;
         let parts = ImageName::parse(name);
         Some(

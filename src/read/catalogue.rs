@@ -83,7 +83,7 @@ impl CatalogueEntry {
     /// The names of the entry.
     pub fn names(&self) -> Vec<String> {
         match &self.top {
-            Top::Listed(_) => self.top().into_iter().flat_map(Descriptor::names).map(str::to_owned).collect(),
+            Top::Listed(_) => self.top().and_then(Descriptor::name).map(str::to_owned).into_iter().collect(),
             Top::Named(_, name) => name.iter().cloned().collect(),
         }
     }

@@ -8,7 +8,7 @@ use super::referrers::lists_referrers_of;
 use super::{Reference, Source, SourceKind, Transport, is_referrer_tag};
 use crate::core::{Code, Digest, Error, Fact, Limits, Result, text};
 use crate::format::json::{Document, Node};
-use crate::oci::{Descriptor, Index, Manifest, Verified, collection, media_type};
+use crate::oci::{Descriptor, ImageName, Index, Manifest, Name, Verified, collection, media_type};
 
 /// What a reference means.
 #[derive(Debug, Clone)]
@@ -22,6 +22,14 @@ pub struct Located {
 }
 
 impl Located {
+    /// The name of what is made of it, unless it gets another one.
+    pub fn result_name(&self) -> Option<String> {
+        match self.descriptor.name() {
+            Some(_) => self.descriptor.name_of_result().map(str::to_owned),
+            None => self.name.clone(),
+        }
+    }
+
     /// The reference for people: `PATH:NAME` or `PATH@DIGEST`.
     pub fn shown(&self) -> String {
         match &self.name {
@@ -29,6 +37,32 @@ impl Located {
             None => format!("{}@{}", self.source.shown(), self.descriptor.digest),
         }
     }
+}
+
+/// As [`locate`], for who changes the entry: of two names of one image only one can be meant, and where a name and a digest are
+/// given, the entry with both.
+///
+/// # Errors
+/// As [`locate`].
+pub fn locate_entry(reference: &Reference, limits: &Limits) -> Result<Located> {
+    let located = locate(reference, limits)?;
+    if let (Some(name), None) = (&reference.name, &reference.digest) {
+        let fitting = Fitting::of(&located.source, name);
+        if fitting.entries().iter().any(|entry| entry.full_name() != located.descriptor.full_name()) {
+            return Err(ambiguous(&located.source, name, fitting.entries()).at(located.source.shown()));
+        }
+    }
+    if let (Some(name), Some(digest)) = (&reference.name, &reference.digest) {
+        let is_called = |typed: &str| !Fitting::among(std::iter::once(&located.descriptor), typed).entries().is_empty();
+        if !is_called(name) && !is_called(&format!("{name}@{digest}")) {
+            return Err(Error::new(Code::RefNotFound, "no entry has both this name and this digest")
+                .at(located.source.shown())
+                .expected(Fact::new(&reference.text, "the command line"))
+                .found(Fact::new(located.descriptor.name().unwrap_or("no name"), "the entry of that digest"))
+                .hint("Leave the name or the digest away."));
+        }
+    }
+    Ok(located)
 }
 
 /// Opens the source of a reference and checks its transport.
@@ -63,8 +97,7 @@ pub(super) fn open_among(reference: &Reference, open: &[Arc<Source>], limits: &L
     };
     check_transport(reference, source.kind())?;
     for (path, name) in &reference.other_splits {
-        let also =
-            Source::open(path, limits).is_ok_and(|other| other.index.manifests.iter().any(|entry| entry.names().any(|own| own == name)));
+        let also = Source::open(path, limits).is_ok_and(|other| !Fitting::of(&other, name).entries().is_empty());
         if also {
             return Err(Error::new(Code::RefTwoSplits, "the reference means two different images")
                 .found(Fact::new(&reference.text, "the command line"))
@@ -240,7 +273,12 @@ pub fn collections(source: &Arc<Source>, limits: &Limits) -> Vec<Located> {
 }
 
 fn by_digest(source: &Arc<Source>, digest: &Digest, name: Option<&str>, limits: &Limits) -> Result<Located> {
-    if let Some(entry) = source.index.manifests.iter().find(|entry| entry.digest == *digest) {
+    let listed: Vec<&Descriptor> = source.index.manifests.iter().filter(|entry| entry.digest == *digest).collect();
+    let pinned = name.map(|name| format!("{name}@{digest}"));
+    // The digest decides; of the entries that list it, the name chooses one.
+    let meant = |typed: &String| Fitting::among(listed.iter().copied(), typed).entries().first().copied();
+    let chosen = pinned.as_ref().and_then(meant).or_else(|| name.map(str::to_owned).as_ref().and_then(meant));
+    if let Some(entry) = chosen.or_else(|| listed.first().copied()) {
         let name = entry.name().or(name).map(str::to_owned);
         return Ok(Located { source: Arc::clone(source), descriptor: entry.clone(), name });
     }
@@ -264,25 +302,62 @@ fn document_type(blob: &Verified, limits: &Limits) -> Result<String> {
     }
 }
 
+/// The entries that a typed name may mean, by how well it fits. Only those that fit best are meant.
+#[derive(Debug, Default)]
+struct Fitting<'a>([Vec<&'a Descriptor>; 4]);
+
+impl<'a> Fitting<'a> {
+    fn of(source: &'a Source, typed: &str) -> Self {
+        Self::among(source.index.manifests.iter(), typed)
+    }
+
+    fn among(entries: impl Iterator<Item = &'a Descriptor>, typed: &str) -> Self {
+        let wanted = Name::parse(typed);
+        let untagged = ImageName::parse(typed).tag.is_none() || !wanted.is_full();
+        let with_latest = untagged.then(|| format!("{typed}:latest"));
+        let mut fitting = Self::default();
+        for entry in entries {
+            let (Some(text), Some(own)) = (entry.name(), entry.full_name()) else { continue };
+            let ends = |name: &str| own.is_full() && (ends_with(text, name) || ends_with(own.as_str(), name));
+            let [equal, suffix, tag, latest] = &mut fitting.0;
+            if own.is_full() && (own == wanted || text == typed) {
+                equal.push(entry);
+            } else if ends(typed) {
+                suffix.push(entry);
+            } else if entry.has_tag(typed) {
+                tag.push(entry);
+            } else if with_latest.as_deref().is_some_and(ends) {
+                latest.push(entry);
+            }
+        }
+        fitting
+    }
+
+    /// The full name, else the end of one, else a tag, else the end of one where no tag means `latest`.
+    fn entries(&self) -> &[&'a Descriptor] {
+        self.0.iter().find(|entries| !entries.is_empty()).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Whether `end` is all that follows on some `/` of a name.
+fn ends_with(name: &str, end: &str) -> bool {
+    name.strip_suffix(end).is_some_and(|before| before.ends_with('/'))
+}
+
 fn by_name(source: &Arc<Source>, name: &str) -> Result<Located> {
-    let exact: Vec<&Descriptor> = source.index.manifests.iter().filter(|entry| entry.names().any(|own| own == name)).collect();
-    let matching = if exact.is_empty() {
-        let is_suffix = |own: &str| own.strip_suffix(name).is_some_and(|before| before.ends_with(['/', ':']));
-        source.index.manifests.iter().filter(|entry| entry.names().any(is_suffix)).collect()
-    } else {
-        exact
-    };
+    let fitting = Fitting::of(source, name);
+    let matching = fitting.entries();
     let Some(first) = matching.first() else { return Err(not_found(source, name)) };
     if matching.iter().any(|entry| entry.digest != first.digest) {
-        return Err(Error::new(Code::RefAmbiguous, format!("several images fit the name {}", text::escape(name)))
-            .details(matching.iter().map(|entry| candidate(source, entry)))
-            .hint("Name one of them in full, or give its digest: PATH@DIGEST."));
+        return Err(ambiguous(source, name, matching));
     }
-    Ok(Located {
-        source: Arc::clone(source),
-        descriptor: (*first).clone(),
-        name: first.names().find(|own| *own == name).or_else(|| first.name()).map(str::to_owned),
-    })
+    Ok(Located { source: Arc::clone(source), descriptor: (*first).clone(), name: first.name().map(str::to_owned) })
+}
+
+fn ambiguous(source: &Source, name: &str, matching: &[&Descriptor]) -> Error {
+    Error::new(Code::RefAmbiguous, format!("several images fit the name {}", text::escape(name)))
+        .details(listed(matching.iter().map(|entry| candidate(source, entry))))
+        .hint("Name one of them in full, or give its digest: PATH@DIGEST.")
 }
 
 fn only_image(source: &Arc<Source>, limits: &Limits) -> Result<Located> {

@@ -44,7 +44,7 @@ pub(super) fn reconcile(members: &Members, archive: &dyn Container, limits: &Lim
     let mut by_name: HashMap<String, Vec<&Entry<'_>>> = HashMap::new();
     for (number, entry) in entries.iter().enumerate() {
         entry.images.iter().for_each(|image| by_config.entry(&image.config).or_default().push((number, image)));
-        entry.descriptor.names().for_each(|name| by_name.entry(spelled(name)).or_default().push(entry));
+        entry.descriptor.name().into_iter().for_each(|name| by_name.entry(spelled(name)).or_default().push(entry));
     }
     let mut found = vec![false; entries.len()];
     let mut more: Vec<(Item, Verified, Config)> = Vec::new();
@@ -189,7 +189,7 @@ fn is_same(region: &Region, layer: &Descriptor, listed: Option<&Region>, diff_id
 fn disagree(left: &[&Entry<'_>], more: &[(Item, Verified, Config)]) -> Error {
     let names = |names: Vec<&str>| if names.is_empty() { "no name".to_owned() } else { text::escape(&names.join(", ")) };
     let listed = left.iter().flat_map(|entry| {
-        let name = names(entry.descriptor.names().collect());
+        let name = names(entry.descriptor.name().into_iter().collect());
         entry.images.iter().map(move |image| format!("index.json alone: {name}, config {}", image.config))
     });
     let saved = more.iter().map(|(item, config, _)| {

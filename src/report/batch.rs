@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::rebase::OutputReport;
+use super::rebase::{OutputReport, taken};
 use super::{Page, Report, Tone};
 use crate::core::{Code, Digest, ExitClass, Finding, text};
 use crate::plan::batch::{Origin, Reason, Standing};
 use crate::write::Committed;
+use crate::write::Taken;
 use crate::write::journal::Final;
 
 /// What a plan holds. The plan itself is the answer; this is for the person who waits for it.
@@ -168,6 +169,8 @@ pub struct ApplyReport {
     pub torn: usize,
     /// The signal that stopped the run; 0 if none did.
     pub signal: usize,
+    /// The names that were to move from images that have nothing to do with the batch, which stay.
+    pub taken: Vec<Taken>,
     /// Items that were not done, and why.
     pub failures: Vec<Failure>,
     /// Items that were done, and whose old images could not be marked.
@@ -247,6 +250,7 @@ impl Report for ApplyReport {
             words.push_str(&format!(", {} saved by sharing", text::bytes(self.apparent_bytes - self.bytes - self.linked_bytes)));
         }
         page.trusted_field(0, "written", &words);
+        taken(page, &self.taken);
         listed(page, &self.findings);
         if self.shard.is_some() && self.left == 0 {
             page.line(0, "The index waits for `airbase batch merge`.");

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::rebase::{OutputReport, WrittenReport};
+use super::rebase::{OutputReport, WrittenReport, taken};
 use super::{Page, Report, Tone};
 use crate::core::{Digest, Finding, text};
+use crate::write::Taken;
 
 /// One copied image.
 #[derive(Debug, Clone, Serialize)]
@@ -29,6 +30,8 @@ pub struct CopyReport {
     pub referrers: Vec<Digest>,
     /// Where they went.
     pub output: OutputReport,
+    /// The names that moved from other images, which stay.
+    pub taken: Vec<Taken>,
     /// What was written.
     pub written: WrittenReport,
     /// What should be known.
@@ -59,6 +62,7 @@ impl Report for CopyReport {
                 self.written.reused
             ),
         );
+        taken(page, &self.taken);
         page.findings(0, &self.findings);
     }
 }

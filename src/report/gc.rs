@@ -21,7 +21,7 @@ pub struct Gone {
 impl Gone {
     /// An entry, and why it goes.
     pub fn of(entry: &Descriptor, why: &str) -> Self {
-        Self { digest: entry.digest.clone(), names: entry.names().map(str::to_owned).collect(), why: why.to_owned() }
+        Self { digest: entry.digest.clone(), names: entry.name().map(str::to_owned).into_iter().collect(), why: why.to_owned() }
     }
 
     /// For people.

@@ -8,7 +8,7 @@ use crate::oci::Platform;
 use crate::plan::base::{Clue, Proof};
 use crate::plan::rebase::image::Origin;
 use crate::plan::rebase::{Decision, Kind, Side};
-use crate::write::Committed;
+use crate::write::{Committed, Taken};
 
 /// How far it went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -46,6 +46,8 @@ pub struct RebaseReport {
     pub left_behind: Vec<Digest>,
     /// What is marked as superseded by the result: the old image, then its platforms.
     pub superseded: Vec<Superseded>,
+    /// The names that moved from other images, which stay.
+    pub taken: Vec<Taken>,
     /// What was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written: Option<WrittenReport>,
@@ -189,6 +191,19 @@ impl WrittenReport {
     }
 }
 
+/// How many names are told to people.
+const TOLD: usize = 12;
+
+/// Whose names were taken.
+pub(super) fn taken(page: &mut Page, taken: &[Taken]) {
+    for one in taken.iter().take(TOLD) {
+        page.field(0, "moved", &format!("{}, from {}, which stays by its digest", one.name, one.digest));
+    }
+    if taken.len() > TOLD {
+        page.trusted_field(0, "", &format!("and {} more names", taken.len() - TOLD));
+    }
+}
+
 impl Report for RebaseReport {
     const SCHEMA: &'static str = "airbase.rebase/v1";
 
@@ -227,6 +242,7 @@ impl Report for RebaseReport {
             );
             page.trusted_field(0, "written", &words);
         }
+        taken(page, &self.taken);
         page.findings(0, &self.findings);
         match self.status {
             Status::Current => page.line(0, "It stands on this base already; nothing was written."),

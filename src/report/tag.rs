@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::rebase::OutputReport;
+use super::rebase::{OutputReport, taken};
 use super::{Page, Report, Tone};
 use crate::core::{Digest, Finding, text};
+use crate::write::Taken;
 
 /// What happened to a name or to annotations.
 #[derive(Debug, Clone, Serialize)]
@@ -22,6 +23,8 @@ pub struct Change {
     pub output: OutputReport,
     /// Whether anything changed.
     pub changed: bool,
+    /// The names that moved from other images, which stay.
+    pub taken: Vec<Taken>,
     /// What should be known.
     pub findings: Vec<Finding>,
 }
@@ -38,6 +41,7 @@ impl Change {
             page.trusted_field(1, "was", &self.digest.to_string());
         }
         page.field(1, "output", &format!("{} ({})", self.output.path, self.output.kind));
+        taken(page, &self.taken);
         page.findings(0, &self.findings);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::Context;
 use crate::core::{Code, Digest, Error, Finding, Limits, Result, text};
-use crate::oci::{Descriptor, ImageName, Platform};
+use crate::oci::{Descriptor, ImageName, Name, Platform};
 use crate::plan::base::{Candidate, Claim, Clue, Evidence, Verdict, claims, judge};
 use crate::plan::mapping::Rule;
 use crate::read::provenance::Provenance;
@@ -114,7 +114,7 @@ impl Bases {
     pub(super) fn names(&self) -> &[String] {
         self.names.get_or_init(|| {
             let entries = self.all_sources().flat_map(|source| &source.index.manifests);
-            let mut names: Vec<String> = entries.flat_map(Descriptor::names).map(str::to_owned).collect();
+            let mut names: Vec<String> = entries.filter_map(Descriptor::name).map(str::to_owned).collect();
             names.sort_unstable();
             names.dedup();
             names
@@ -209,25 +209,22 @@ impl Bases {
             let tree = load(&located.source, &located.descriptor, &self.limits)?;
             return Ok(Some((located, tree)));
         }
-        let canonical = ImageName::parse(name).canonical();
+        // What the name means now does not depend on the digest that it had.
         let wanted = name.split('@').next().unwrap_or(name);
-        let fits = |own: &str| own == wanted || (canonical.is_some() && ImageName::parse(own).canonical() == canonical);
+        let sought = Name::parse(wanted);
+        let fits = |entry: &Descriptor| entry.full_name().as_ref() == Some(&sought);
         let (first_named, first_beside) = (self.sources.len(), self.sources.len() + self.named.len());
-        let mut places: Vec<(usize, usize)> = Vec::new();
-        for spelling in [Some(wanted), canonical.as_deref()].into_iter().flatten() {
-            places.extend(self.listed().with_name(spelling));
-        }
+        let mut places: Vec<(usize, usize)> = self.listed().with_name(&sought).collect();
         places.sort_unstable();
-        places.dedup();
         let within = |from: usize, to: usize| {
             places.iter().filter(move |(number, _)| (from..to).contains(number)).filter_map(|place| {
                 let (source, entry) = self.entry(*place)?;
-                let own = entry.names().find(|own| fits(own))?.to_owned();
-                Some(Located { source: Arc::clone(source), descriptor: entry.clone(), name: Some(own) })
+                let name = entry.name().filter(|_| fits(entry))?.to_owned();
+                Some(Located { source: Arc::clone(source), descriptor: entry.clone(), name: Some(name) })
             })
         };
         let mut found: Vec<Located> = within(0, first_named).collect();
-        found.extend(self.named.iter().filter(|located| located.descriptor.names().any(fits)).cloned());
+        found.extend(self.named.iter().filter(|located| fits(&located.descriptor)).cloned());
         if found.is_empty() {
             found.extend(within(first_beside, usize::MAX));
         }
@@ -257,7 +254,7 @@ impl Bases {
         let beside = old.filter(|old| !old.names.is_empty() && old.names.iter().all(|name| !ImageName::parse(name).is_full()));
         if let (Some(old), Some(tag)) = (beside, ImageName::parse(name).tag) {
             let source = &old.image.source;
-            if let Some(entry) = source.index.manifests.iter().find(|entry| entry.names().any(|own| own == tag)) {
+            if let Some(entry) = source.index.manifests.iter().find(|entry| entry.name() == Some(tag)) {
                 let located = Located { source: Arc::clone(source), descriptor: entry.clone(), name: Some(tag.to_owned()) };
                 let tree = load(source, entry, &self.limits)?;
                 return Ok(Followed::Found { name: name.to_owned(), located: Box::new(located), tree: Box::new(tree) });
@@ -403,7 +400,7 @@ fn keep<K: std::hash::Hash + Eq>(kept: &Mutex<HashMap<K, Found>>, key: K, found:
 }
 
 /// Where the entries of all `index.json` stand: the number of the source, and the position in its index, found by the hash of a digest
-/// or of a name, both as written and in Docker's full spelling. What is found is compared; only room is saved by the hash.
+/// or of a name. What is found is compared; only room is saved by the hash.
 #[derive(Debug, Default)]
 struct Listed {
     by_digest: Vec<(u64, u32, u32)>,
@@ -416,12 +413,7 @@ impl Listed {
         for (number, source) in (0..).zip(sources) {
             for (position, entry) in (0..).zip(&source.index.manifests) {
                 listed.by_digest.push((hash(&entry.digest), number, position));
-                for name in entry.names() {
-                    listed.by_name.push((hash(name), number, position));
-                    if let Some(canonical) = ImageName::parse(name).canonical().filter(|canonical| canonical != name) {
-                        listed.by_name.push((hash(canonical.as_str()), number, position));
-                    }
-                }
+                listed.by_name.extend(entry.full_name().map(|name| (hash(&name), number, position)));
             }
         }
         listed.by_digest.sort_unstable();
@@ -433,7 +425,7 @@ impl Listed {
         places(&self.by_digest, hash(digest))
     }
 
-    fn with_name(&self, name: &str) -> impl Iterator<Item = (usize, usize)> {
+    fn with_name(&self, name: &Name<'_>) -> impl Iterator<Item = (usize, usize)> {
         places(&self.by_name, hash(name))
     }
 }
@@ -480,12 +472,7 @@ pub(super) fn candidate(image: &Image, located: &Located, tree: &Tree) -> Option
     Some(Candidate {
         image: found.clone(),
         reference: located.shown(),
-        names: located
-            .name
-            .iter()
-            .cloned()
-            .chain(located.descriptor.names().filter(|name| Some(*name) != located.name.as_deref()).map(str::to_owned))
-            .collect(),
+        names: located.name.as_deref().or_else(|| located.descriptor.name()).map(str::to_owned).into_iter().collect(),
         top: tree.descriptor().digest.clone(),
     })
 }

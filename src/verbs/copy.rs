@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Context;
-use super::output::{Cargo, Form, Output, check_name, write};
+use super::output::{Cargo, Form, Output, check_name, under_names_of, write};
 use super::referrers::{Carry, Subject, carry};
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity, text};
-use crate::oci::{Config, Descriptor, Index, Manifest, Platform, collection};
+use crate::oci::{Config, Descriptor, Index, Manifest, Name, Platform, collection};
 use crate::plan::annotate::{Authored, replaced};
 use crate::plan::docker;
 use crate::read::referrers::{Lookup, Scope, marked};
@@ -51,7 +51,8 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
     }
     if let (Some(platform), [one]) = (&request.platform, located.as_mut_slice()) {
         let tree = load(&one.source, &one.descriptor, context.limits)?;
-        one.descriptor = tree.only_image(Some(platform)).map_err(|error| error.at(one.shown()))?.descriptor.clone();
+        let image = tree.only_image(Some(platform)).map_err(|error| error.at(one.shown()))?;
+        one.descriptor = under_names_of(&image.descriptor, &one.descriptor, context.limits)?;
     }
     if located.len() > 1
         && let Some(name) = &request.name
@@ -115,6 +116,7 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
         referrers,
         output: OutputReport { kind: request.output.kind().to_owned(), path: crate::core::fsys::shown(request.output.path()) },
         written: WrittenReport::of(&committed, found.blobs.len(), 0),
+        taken: committed.taken,
         findings,
     })
 }
@@ -168,10 +170,10 @@ fn typed(located: &[Located], found: &Walk, output: &Output, context: Context<'_
 
 /// A name can lead to one image. Of two that claim it, one would lose it without a word.
 fn refuse_one_name_for_two(images: &[Copied]) -> Result<()> {
-    let mut names: HashMap<&str, &Digest> = HashMap::new();
+    let mut names: HashMap<Name<'_>, &Digest> = HashMap::new();
     for image in images {
         let Some(name) = image.name.as_deref() else { continue };
-        if let Some(other) = names.insert(name, &image.digest).filter(|other| *other != &image.digest) {
+        if let Some(other) = names.insert(Name::parse(name), &image.digest).filter(|other| *other != &image.digest) {
             return Err(Error::new(Code::RefAmbiguous, format!("two images of the source are called {}", text::escape(name)))
                 .at(&image.image)
                 .detail(other)
@@ -202,7 +204,7 @@ fn name_members(
     context: Context<'_>,
 ) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    let mut taken: Option<HashMap<String, Digest>> = None;
+    let mut taken: Option<HashMap<Name<'static>, Digest>> = None;
     for one in located.iter().filter(|one| one.descriptor.is_index()) {
         let Some((_, document)) = found.documents.iter().find(|(descriptor, _)| descriptor.digest == one.descriptor.digest) else {
             continue;
@@ -220,7 +222,7 @@ fn name_members(
         for member in collection::members(&index) {
             let mut entry = member.descriptor.to_value(context.limits)?;
             entry.remove("annotations");
-            match taken.get(&member.name) {
+            match taken.get(&Name::parse(&member.name).into_owned()) {
                 Some(digest) if *digest == member.descriptor.digest => {}
                 Some(digest) => {
                     entries.push((None, entry.render()));
@@ -234,7 +236,7 @@ fn name_members(
                 None => {
                     let name = member.name.parse::<Digest>().is_err().then(|| member.name.clone());
                     entries.push((name, entry.render()));
-                    taken.insert(member.name, member.descriptor.digest);
+                    taken.insert(Name::parse(&member.name).into_owned(), member.descriptor.digest);
                 }
             }
         }
@@ -243,20 +245,20 @@ fn name_members(
 }
 
 /// What the names of an output stand for: those that are there, and those that are about to be.
-fn names_in(output: &Output, entries: &[(Option<String>, String)], context: Context<'_>) -> HashMap<String, Digest> {
+fn names_in(output: &Output, entries: &[(Option<String>, String)], context: Context<'_>) -> HashMap<Name<'static>, Digest> {
     let mut names = HashMap::new();
     if let Output::Layout(path) = output
         && let Ok(there) = Source::open(path, context.limits)
     {
         // Of two entries with one name the first counts, as for whoever asks for that name.
-        let all = there.index.manifests.iter().rev().flat_map(|entry| entry.names().map(move |name| (name, entry)));
-        names.extend(all.map(|(name, entry)| (name.to_owned(), entry.digest.clone())));
+        let all = there.index.manifests.iter().rev().filter_map(|entry| Some((entry.full_name()?, entry)));
+        names.extend(all.map(|(name, entry)| (name.into_owned(), entry.digest.clone())));
     }
     for (name, raw) in entries {
         let document = crate::format::json::Document::parse(raw.as_bytes(), context.limits);
         let descriptor = document.and_then(|document| Descriptor::parse(document.root(), context.limits));
         if let (Some(name), Ok(descriptor)) = (name, descriptor) {
-            names.insert(name.clone(), descriptor.digest);
+            names.insert(Name::parse(name).into_owned(), descriptor.digest);
         }
     }
     names

@@ -92,7 +92,7 @@ fn inspect_source(source: &Arc<Source>, request: &Request, context: Context<'_>,
     let mut positions: BTreeMap<Digest, usize> = BTreeMap::new();
     for descriptor in &source.index.manifests {
         if let Some(known) = positions.get(&descriptor.digest).and_then(|position| entries.get_mut(*position)) {
-            known.names.extend(descriptor.names().map(str::to_owned));
+            known.names.extend(descriptor.name().map(str::to_owned));
             continue;
         }
         let entry = entry(source, descriptor, true, Some(&known), bases.as_ref(), context)?;
@@ -166,7 +166,7 @@ fn entry(
     context: Context<'_>,
 ) -> Result<EntryReport> {
     let mut report = EntryReport {
-        names: descriptor.names().map(str::to_owned).collect(),
+        names: descriptor.name().map(str::to_owned).into_iter().collect(),
         digest: descriptor.digest.clone(),
         media_type: descriptor.media_type.to_string(),
         size: descriptor.size,

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use crate::core::fsys::{Directory, File, ReadAt, Region, shown};
 use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::codec::Codec;
+use crate::format::json::{Document, Value};
 use crate::oci::media_type::Compression;
-use crate::oci::{Descriptor, Verified};
+use crate::oci::{Descriptor, Verified, annotation};
 use crate::read::{Reference, Source, SourceKind, Transport};
 use crate::write::{ArchiveOptions, Committed, Content, IndexEdit, Payload};
 
@@ -223,10 +224,14 @@ pub(super) fn write(
         }
         Output::Archive { path, form, compression, overwrite } => {
             refuse_input_as_output(path, cargo)?;
-            let docker_manifest = match form {
-                Form::Oci => None,
-                Form::Docker => Some(cargo.docker_manifest(entries, context.limits)?),
+            let (docker_manifest, named) = match form {
+                Form::Oci => (None, None),
+                Form::Docker => {
+                    let manifest = cargo.docker_manifest(entries, context.limits)?;
+                    (Some(manifest), Some(crate::plan::docker::for_containerd(entries, context.limits)?))
+                }
             };
+            let entries = named.as_deref().unwrap_or(entries);
             let options = ArchiveOptions { docker_manifest, compression: *compression, ..archive_options(*overwrite, mtime, context) };
             let pack = |payloads: &[Payload<'_>], entries| crate::write::write_archive(path, payloads, entries, &options, context.events);
             let (mut committed, findings) = packed(cargo, entries, context.limits, pack)?;
@@ -296,6 +301,20 @@ pub(super) fn layout_options(context: Context<'_>) -> crate::write::LayoutOption
         faults: context.faults.clone(),
         limits: context.limits.clone(),
     }
+}
+
+/// A descriptor below an entry of `index.json`, as it stands there in place of that entry: under the same names.
+pub(super) fn under_names_of(descriptor: &Descriptor, entry: &Descriptor, limits: &Limits) -> Result<Descriptor> {
+    let mut annotations = descriptor.annotations.to_map();
+    for key in [annotation::REF_NAME, annotation::CONTAINERD_NAME] {
+        annotations.extend(entry.annotations.get(key).map(|name| (key.to_owned(), name.clone())));
+    }
+    let mut value = descriptor.to_value(limits)?;
+    if !annotations.is_empty() {
+        value.set("annotations", Value::string_map(&annotations));
+    }
+    let text = value.render();
+    Descriptor::parse(Document::parse(text.as_bytes(), limits)?.root(), limits)
 }
 
 /// Refuses an archive that would take the place of something that is read, by whatever name: an input, a file that is attached, or what

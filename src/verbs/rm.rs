@@ -7,21 +7,21 @@ use std::sync::Arc;
 use super::Context;
 use super::output::layout_options;
 use crate::core::{Code, Digest, Error, Finding, Result, Severity};
-use crate::oci::{Descriptor, Index};
+use crate::oci::{Descriptor, Index, Name};
 use crate::read::referrers::{Lookup, Scope, Tag};
-use crate::read::{Reference, Source, SourceKind, load, locate};
+use crate::read::{Reference, Source, SourceKind, load, locate_entry};
 use crate::report::gc::Gone;
 use crate::report::rm::RmReport;
 use crate::write::{IndexEdit, Layout, Revision};
 
-/// Removes the entry that `reference` names, or by digest every entry of that digest. When no other name is left, the entries of
+/// Removes the entry that `reference` names and no other one with its tag, or by digest every entry of that digest. When no other name is left, the entries of
 /// its platforms go too; with `referrers`, those of everything that refers to them.
 ///
 /// # Errors
 /// `usage.output` for archives, `ref.*`, and those of writing.
 pub fn rm(reference: &str, referrers: bool, context: Context<'_>) -> Result<RmReport> {
     let parsed = Reference::existing(reference)?;
-    let located = locate(&parsed, context.limits)?;
+    let located = locate_entry(&parsed, context.limits)?;
     let path = &located.source.path;
     if located.source.kind() != SourceKind::Layout {
         return Err(Error::new(Code::UsageOutput, "rm would change an archive, and archives are never changed")
@@ -34,12 +34,13 @@ pub fn rm(reference: &str, referrers: bool, context: Context<'_>) -> Result<RmRe
             .at(located.shown())
             .hint("Remove the image that it belongs to."));
     }
-    let name = located.name.clone().filter(|_| parsed.name.is_some() || parsed.digest.is_none());
+    let is_one = parsed.name.is_some() || parsed.digest.is_none();
+    let name = located.descriptor.full_name().map(Name::into_owned).filter(|_| is_one);
     let report = RefCell::new(RmReport { image: located.shown(), digest: digest.clone(), entries: Vec::new(), findings: Vec::new() });
     let revise = |text: &[u8]| {
         let source = Source::with_index(path, text, &[&located.source], context.limits)?;
         let mut removal = Removal { source: &source, context, edits: Vec::new(), entries: Vec::new(), findings: Vec::new() };
-        removal.decide(&located.descriptor, name.as_deref(), referrers);
+        removal.decide(&located.descriptor, name.as_ref(), referrers);
         let mut report = report.borrow_mut();
         (report.entries, report.findings) = (removal.entries, removal.findings);
         Ok(Revision { edits: removal.edits, ..Revision::default() })
@@ -61,10 +62,9 @@ struct Removal<'a> {
 }
 
 impl Removal<'_> {
-    fn decide(&mut self, top: &Descriptor, name: Option<&str>, referrers: bool) {
+    fn decide(&mut self, top: &Descriptor, name: Option<&Name<'static>>, referrers: bool) {
         let all: Vec<Descriptor> = self.source.index.manifests.iter().filter(|entry| entry.digest == top.digest).cloned().collect();
-        // A name that stands in two annotations of one entry is one entry.
-        let is_meant = |entry: &&Descriptor| name.is_none_or(|name| entry.names().any(|own| own == name));
+        let is_meant = |entry: &&Descriptor| name.is_none_or(|name| entry.full_name().as_ref() == Some(name));
         let (meant, others): (Vec<_>, Vec<_>) = all.iter().partition(is_meant);
         for entry in meant {
             self.remove(entry, "it was named");
@@ -80,7 +80,7 @@ impl Removal<'_> {
             }
             return;
         }
-        if all.iter().any(|entry| entry.names().any(|name| Tag::parse(name).is_some())) {
+        if all.iter().any(|entry| entry.name().and_then(Tag::parse).is_some()) {
             // A list of referrers goes alone: they are still what they refer to, and `doctor` can list them again.
             return;
         }
@@ -124,7 +124,7 @@ impl Removal<'_> {
                 let entries: Vec<Descriptor> =
                     self.source.index.manifests.iter().filter(|entry| entry.digest == *digest).cloned().collect();
                 // What has a name of its own is somebody's, unless the name only says to whom it belongs.
-                let is_own = |entry: &Descriptor| entry.names().any(|name| Tag::parse(name).is_none());
+                let is_own = |entry: &Descriptor| entry.name().is_some_and(|name| Tag::parse(name).is_none());
                 if entries.iter().any(is_own) {
                     continue;
                 }
@@ -135,7 +135,7 @@ impl Removal<'_> {
             }
             for entry in self.source.index.manifests.iter().filter(|entry| entry.is_index()) {
                 let is_list = |name: &str| Tag::parse(name).is_some_and(|tag| tag.tag == subject.fallback_tag() && tag.ending.is_none());
-                if entry.names().any(is_list) || entry.lists_referrers_of().as_ref() == Some(&subject) {
+                if entry.name().is_some_and(is_list) || entry.lists_referrers_of().as_ref() == Some(&subject) {
                     let entry = entry.clone();
                     self.remove(&entry, "it is the list of its referrers");
                 }

@@ -11,7 +11,7 @@ use crate::read::referrers::{Lookup, Scope::Quick, Tag};
 use crate::read::{Image, Located, SourceKind, Tree, Walk, walk};
 use crate::report::rebase::OutputReport;
 use crate::report::tag::{AnnotateReport, BaseSetReport, Change, TagReport, UntagReport};
-use crate::write::{IndexEdit, Layout};
+use crate::write::{Committed, IndexEdit, Layout};
 
 /// Gives an image of a layout one more name. A name that another image had moves; that image stays, without a name.
 ///
@@ -26,7 +26,7 @@ pub fn tag(reference: &str, names: &[String], context: Context<'_>) -> Result<Ta
         .map(|name| IndexEdit::Put { name: Some(name.clone()), descriptor: opened.located.descriptor.raw.to_string() })
         .collect();
     let committed = Layout::open_or_create(&opened.located.source.path, layout_options(context))?.commit(&[], &edits, context.events)?;
-    Ok(TagReport(change(&opened, &opened.located.descriptor, names.to_vec(), committed.index_changed, committed.findings)))
+    Ok(TagReport(change(&opened, &opened.located.descriptor, names.to_vec(), committed)))
 }
 
 /// Removes a name. The image stays, without a name; a list of referrers under a fallback tag is no image, and loses its entry.
@@ -35,7 +35,7 @@ pub fn tag(reference: &str, names: &[String], context: Context<'_>) -> Result<Ta
 /// `ref.not_found`, `usage.output` for archives and for references without a name, and those of writing.
 pub fn untag(reference: &str, context: Context<'_>) -> Result<UntagReport> {
     let parsed = crate::read::Reference::existing(reference)?;
-    let located = crate::read::locate(&parsed, context.limits)?;
+    let located = crate::read::locate_entry(&parsed, context.limits)?;
     let opened_name = located.name.clone().filter(|_| parsed.name.is_some());
     let Some(name) = opened_name else {
         return Err(Error::new(Code::UsageArgument, "untag needs the name that is to be removed")
@@ -45,10 +45,11 @@ pub fn untag(reference: &str, context: Context<'_>) -> Result<UntagReport> {
     if located.source.kind() != SourceKind::Layout {
         return Err(immutable("untag", &located.source.shown()));
     }
-    let edit = if is_list(&located, &name, context) {
-        IndexEdit::Replace { name: name.clone(), descriptor: None }
-    } else {
-        IndexEdit::Untag { name: name.clone() }
+    let edit = match located.descriptor.full_name() {
+        Some(own) if !is_list(&located, &name, context) => {
+            IndexEdit::Untag { name: own.into_owned(), digest: located.descriptor.digest.clone() }
+        }
+        _ => IndexEdit::removal(&located.descriptor),
     };
     let committed = Layout::open_or_create(&located.source.path, layout_options(context))?.commit(&[], &[edit], context.events)?;
     Ok(UntagReport(Change {
@@ -58,6 +59,7 @@ pub fn untag(reference: &str, context: Context<'_>) -> Result<UntagReport> {
         names: vec![name],
         output: OutputReport { kind: "oci-layout".into(), path: located.source.shown() },
         changed: committed.index_changed,
+        taken: committed.taken,
         findings: committed.findings,
     }))
 }
@@ -116,7 +118,7 @@ pub fn set_base(reference: &str, base_text: &str, base_name: Option<&str>, targe
     }
     let opened = open(reference, context)?;
     let below = open(base_text, context)?;
-    let names: Vec<String> = below.located.descriptor.names().map(str::to_owned).collect();
+    let names: Vec<String> = below.located.descriptor.name().map(str::to_owned).into_iter().collect();
     let name = base_name.map(str::to_owned).or_else(|| crate::plan::base::base_name(&names, None, false));
     let mut pairs = vec![(annotation::BASE_DIGEST.to_owned(), below.located.descriptor.digest.to_string())];
     pairs.extend(name.map(|name| (annotation::BASE_NAME.to_owned(), name)));
@@ -163,7 +165,7 @@ fn annotated(
     }
     let descriptor = top.descriptor();
     let names: Vec<Option<String>> =
-        if target.names.is_empty() { vec![opened.located.name.clone()] } else { target.names.iter().cloned().map(Some).collect() };
+        if target.names.is_empty() { vec![opened.located.result_name()] } else { target.names.iter().cloned().map(Some).collect() };
     // What the entry of index.json says beside type, digest and size still holds.
     let entry = replaced(&opened.located.descriptor, top, context.limits)?.render();
     let entries: Vec<(Option<String>, String)> = names.iter().map(|name| (name.clone(), entry.clone())).collect();
@@ -175,6 +177,7 @@ fn annotated(
         names: names.into_iter().flatten().collect(),
         output: OutputReport { kind: target.output.kind().to_owned(), path: crate::core::fsys::shown(target.output.path()) },
         changed: committed.index_changed,
+        taken: committed.taken,
         findings: committed.findings,
     })
 }
@@ -188,15 +191,16 @@ fn replaced_digests(tree: &Tree, scope: Scope) -> HashSet<crate::core::Digest> {
     replaced
 }
 
-fn change(opened: &Opened, result: &Descriptor, names: Vec<String>, changed: bool, findings: Vec<crate::core::Finding>) -> Change {
+fn change(opened: &Opened, result: &Descriptor, names: Vec<String>, committed: Committed) -> Change {
     Change {
         image: opened.located.shown(),
         digest: opened.located.descriptor.digest.clone(),
         result: result.digest.clone(),
         names,
         output: OutputReport { kind: "oci-layout".into(), path: opened.located.source.shown() },
-        changed,
-        findings,
+        changed: committed.index_changed,
+        taken: committed.taken,
+        findings: committed.findings,
     }
 }
 

@@ -134,7 +134,7 @@ impl<'d> Unnamed<'d> {
         }
 
         let edits: Vec<IndexEdit> = entries.into_iter().map(|(name, descriptor)| IndexEdit::Put { name, descriptor }).collect();
-        let index = index_edit::apply(EMPTY_INDEX, &edits, &options.limits).map_err(Trouble::Input)?;
+        let index = index_edit::apply(EMPTY_INDEX, &edits, &options.limits).map_err(Trouble::Input)?.text;
         let mut control = vec![("oci-layout", MARKER), ("index.json", index.as_deref().unwrap_or(EMPTY_INDEX).as_bytes())];
         control.extend(options.docker_manifest.as_ref().map(|manifest| ("manifest.json", manifest.as_bytes())));
         let plan = Plan::of(payloads, &control, options).map_err(Trouble::Input)?;

@@ -28,7 +28,7 @@ use crate::core::Finding;
 
 pub use archive::{ArchiveOptions, write_archive};
 pub use archives::{Archives, Named};
-pub use index_edit::IndexEdit;
+pub use index_edit::{IndexEdit, Taken};
 pub use layout::{Done, Intake, Layout, LayoutOptions, Revise, Revision, Sweep, Swept, Trouble};
 pub use payload::{Content, Payload};
 
@@ -55,6 +55,8 @@ pub struct Committed {
     pub findings: Vec<Finding>,
     /// Whether there is a new index.
     pub index_changed: bool,
+    /// The names that moved from one image to another. Who commits many times over knows them beforehand.
+    pub taken: Vec<Taken>,
 }
 
 impl Committed {

@@ -45,7 +45,14 @@ fn every_verb_writes_them() {
             let path = environment.join(output.rsplit(':').next().unwrap());
             let mut written = Contents::of(&path);
             assert_eq!(written.files.remove("manifest.json").is_some(), output.starts_with("docker"));
-            assert!(written.files == Contents::of(&environment.join("layout")).files, "{verb:?} {output}");
+            let mut layout = Contents::of(&environment.join("layout"));
+            // An archive for docker has the full name in the annotation of containerd as well.
+            if output.starts_with("docker") {
+                for contents in [&mut written, &mut layout] {
+                    contents.files.remove("index.json");
+                }
+            }
+            assert!(written.files == layout.files, "{verb:?} {output}");
             // And they are read like any other.
             environment.ok(&["fsck", "--level", "4", path.to_str().unwrap()]);
         }

@@ -358,6 +358,8 @@ fn moving(seen: &mut Seen, environment: &Environment) {
     seen.run(environment, &[&many[..], &["--on-missing-platform", "keep-old"]].concat(), 0);
     let onto = ["--onto", "bases:registry.example/os:12", "-o", "docker-archive:seam.tar:seam:1"];
     seen.run(environment, &[&["rebase", "apps:stranger:1", "--seam-layers", "0"][..], &onto].concat(), 0);
+    environment.ok(&["copy", "apps:bare:1", "moved:taken:1"]);
+    seen.run(environment, &[&os[..], &["-o", "moved:taken:1"]].concat(), 0);
 }
 
 fn writing(seen: &mut Seen, environment: &Environment) {
@@ -380,6 +382,8 @@ fn writing(seen: &mut Seen, environment: &Environment) {
         &["untag", "copied:stale:2"],
         &["annotate", "copied:stale:3", "-a", "k=v", "-t", "stale:4"],
         &["base", "set", "copied:stale:3", "--base", "bases:registry.example/os:11", "-o", "set.tar"],
+        &["tag", "copied:stale:1", "again:1"],
+        &["copy", "bases:registry.example/os:12", "copied:again:1"],
     ] {
         seen.run(environment, arguments, 0);
     }
@@ -458,6 +462,9 @@ fn batches(seen: &mut Seen) {
     seen.run(&environment, &["batch", "apply", "plan.jsonl", "-o", "sharded", "--shard", "1/1"], 0);
     seen.run(&environment, &["batch", "merge", "sharded"], 0);
     seen.run(&environment, &["batch", "merge", "sharded"], 0);
+    // A name of the batch stands on something else.
+    environment.ok(&["copy", "many/apps:site/two:1", "forced:site/app:1"]);
+    seen.run(&environment, &["batch", "apply", "plan.jsonl", "-o", "forced", "--overwrite"], 0);
     // Old images are marked, but one, on which a statement is damaged; on another list stands something that is gone.
     let (_, attached) = environment.json(&["attach", "many/apps:site/runtime:1", "--type", "application/x-note"]);
     let gone = attached["attached"][0]["digest"].as_str().unwrap().replace(':', "/");

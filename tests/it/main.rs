@@ -36,6 +36,8 @@ mod limits;
 mod look;
 mod manners;
 mod merge;
+mod names;
+mod names_model;
 #[cfg(feature = "ocipkg")]
 mod ocipkg;
 mod offline;

@@ -155,7 +155,7 @@ fn the_layout_for_a_registry_has_everything() {
     // Of a place with more in it: its members under their own names, then the collection.
     environment.ok(&["copy", "in:tool:2", "in:other:1"]);
     let (_, plan) = environment.json(&["prepare", "in:suite:1", "--registry", "r.site", "-o", "suite"]);
-    assert_eq!(each(&plan["pushes"], "reference"), ["r.site/team/app:1", "r.site/team/tool:2", "r.site/suite:1"], "{plan:#}");
+    assert_eq!(each(&plan["pushes"], "reference"), ["r.site/team/app:1", "r.site/team/tool:2", "r.site/library/suite:1"], "{plan:#}");
     assert!(Contents::of(&environment.join("suite")).named("team/tool:2").is_some());
     let run = ["--profile", "runtime", "-o", "run"];
     let (_, plan) = environment.json(&[&["prepare", "in:suite:1", "--registry", "r.site"][..], &run].concat());
@@ -227,7 +227,7 @@ fn names_that_no_registry_takes_are_told_and_not_pushed() {
     assert_eq!(codes.iter().filter(|code| **code == "prepare.name").count(), 3, "{codes:?}");
     // Two of one name in the layout, and with that in the registry; and two whose names fall together there.
     assert_eq!(codes.iter().filter(|code| **code == "prepare.twice").count(), 3, "{codes:?}");
-    assert_eq!(each(&plan["pushes"], "reference"), ["registry.site/a/app:1", "registry.site/two:1"]);
+    assert_eq!(each(&plan["pushes"], "reference"), ["registry.site/a/app:1", "registry.site/library/two:1"]);
     // What is written has each name once.
     environment.json(&["prepare", "in:two:1", "--registry", "registry.site", "-o", "once.tar"]);
     environment.json(&["prepare", "in", "--registry", "registry.site", "-o", "all.tar"]);

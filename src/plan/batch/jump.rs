@@ -97,22 +97,27 @@ impl<'a> Version<'a> {
 /// The name with the highest tag among `names` to which `current` may jump. Names are compared in Docker's full spelling.
 pub fn highest<'n>(current: &str, names: impl Iterator<Item = &'n str>, allow: Allow) -> Option<&'n str> {
     let own = ImageName::parse(current);
-    let (repository, version) = (repository(&own), Version::parse(own.tag?)?);
+    // The repository of a tag alone is not known, so neither is which other tags are of the same one.
+    let (repository, version) = (repository(&own)?, Version::parse(own.tag?)?);
     let mut best: Option<(Version<'n>, &'n str)> = None;
     for name in names {
         let other = ImageName::parse(name);
         let Some(candidate) = other.tag.and_then(Version::parse) else { continue };
         let higher = best.as_ref().is_none_or(|(best, _)| best.numbers < candidate.numbers);
-        if higher && self::repository(&other) == repository && version.may_become(&candidate, allow) {
+        if higher && self::repository(&other).as_ref() == Some(&repository) && version.may_become(&candidate, allow) {
             best = Some((candidate, name));
         }
     }
     best.map(|(_, name)| name)
 }
 
-fn repository(name: &ImageName<'_>) -> String {
-    let canonical = name.canonical().unwrap_or_default();
-    ImageName::parse(&canonical).repository.to_owned()
+/// The repository in Docker's full spelling.
+fn repository(name: &ImageName<'_>) -> Option<String> {
+    if !name.is_full() {
+        return None;
+    }
+    let canonical = name.canonical();
+    Some(canonical.as_deref().map_or(name.repository, |canonical| ImageName::parse(canonical).repository).to_owned())
 }
 
 #[cfg(test)]

@@ -27,10 +27,10 @@ impl Pattern {
     }
 
     /// The name of the result of an image called `name` in the file or directory `file`. An image without a name has no repository,
-    /// and its tag is `latest`.
+    /// and its tag is `latest`; where a name has a digest instead of a tag, the beginning of that stands for it.
     pub fn apply(&self, file: &str, name: Option<&str>, digest: &str) -> String {
         let parts = ImageName::parse(name.unwrap_or_default());
-        let tag = parts.tag.filter(|tag| !tag.is_empty()).unwrap_or("latest");
+        let tag = parts.tag.filter(|tag| !tag.is_empty()).unwrap_or(if parts.digest.is_some() { digest } else { "latest" });
         self.0
             .replace("{file}", stem(file))
             .replace("{repository}", parts.repository)
@@ -84,6 +84,7 @@ mod tests {
         let name = |pattern: &str, image| Pattern::parse(pattern).unwrap().apply("in/shop-1.tar.gz", image, "abc");
         assert_eq!(name("{file}:{tag}", Some("registry.example/a/b:7")), "shop-1:7");
         assert_eq!(name("{file}:{tag}", None), "shop-1:latest");
+        assert_eq!(name("{repository}:{tag}", Some("q.io/a@sha256:00")), "q.io/a:abc");
         assert_eq!(name("site/{name}:{tag}-{digest}", Some("registry.example/a/b:7")), "site/b:7-abc");
         assert_eq!(name("{repository}:new", Some("registry.example/a/b:7")), "registry.example/a/b:new");
         for wrong in ["", "{files}:{tag}", "{tag", "}"] {

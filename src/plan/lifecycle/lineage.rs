@@ -24,6 +24,8 @@ pub struct Member {
     pub reference: String,
     /// Its names, and the channel that statements give it.
     pub names: Vec<String>,
+    /// The names that it had: what has one of them now may be newer.
+    pub former: Vec<String>,
     /// When it was created.
     pub created: Option<Moment>,
     /// The version of what is in it.
@@ -278,7 +280,7 @@ impl Lineage {
             let others = found.into_iter().flatten().filter_map(|digest| self.members.get(digest));
             others.filter(|other| compare(member, other) == Some(Ordering::Less)).map(|other| other.digest.clone()).collect()
         };
-        for name in &member.names {
+        for name in member.names.iter().chain(&member.former) {
             match self.newest(newer(self.named.get(&full_name(name)))) {
                 Next::To(_, newest) => return Next::To(Evidence::SameName, newest),
                 Next::None => {}
@@ -374,6 +376,8 @@ impl Member {
         self.names.extend(other.names);
         self.names.sort();
         self.names.dedup();
+        self.former.extend(other.former);
+        self.former.retain(|name| !self.names.contains(name));
         self.superseded_by = self.superseded_by.take().or(other.superseded_by);
         self.supersedes = self.supersedes.take().or(other.supersedes);
         self.standing = self.standing.into_iter().chain(other.standing).min();
@@ -400,7 +404,7 @@ pub fn compare(one: &Member, other: &Member) -> Option<Ordering> {
 
 /// A name in one spelling; a bare tag of a layout stays one.
 fn full_name(name: &str) -> String {
-    ImageName::parse(name).canonical().unwrap_or_else(|| name.to_owned())
+    ImageName::parse(name).without_digest().canonical().unwrap_or_else(|| name.to_owned())
 }
 
 /// Whether `long` is a version that begins with `short`.

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::core::{Code, Digest, Fact, Finding};
-use crate::oci::{Descriptor, Platform};
+use crate::oci::{Descriptor, ImageName, Platform};
 use crate::plan::referrers::Seen;
 
 /// For whom it is.
@@ -88,6 +88,8 @@ pub struct Shipment {
     pub listed: bool,
     /// Whether its name there stands for it; a collection may mean an image whose name has moved on.
     pub named: bool,
+    /// Whether it is one platform of what had the name.
+    pub narrowed: bool,
 }
 
 /// Something that must be found in the registry afterwards.
@@ -179,7 +181,12 @@ pub fn prepare(registry: &Registry, profile: Profile, place: &Place, shipments: 
                 continue;
             }
         };
-        let reference = target.reference();
+        if let Err(finding) = fits_its_name(shipment) {
+            prepared.findings.push(finding);
+            prepared.left_out.push(leave("its name says another digest"));
+            continue;
+        }
+        let reference = target.reference(top);
         match taken.get(&reference) {
             Some((_, digest)) if *digest == top => continue,
             Some((name, digest)) => {
@@ -220,6 +227,19 @@ pub fn prepare(registry: &Registry, profile: Profile, place: &Place, shipments: 
         );
     }
     prepared
+}
+
+/// A name with a digest is of what has that digest.
+fn fits_its_name(shipment: &Shipment) -> Result<(), Finding> {
+    let digest = ImageName::parse(&shipment.name).digest;
+    match digest.filter(|digest| !shipment.narrowed && *digest != shipment.descriptor.digest.as_str()) {
+        None => Ok(()),
+        Some(digest) => Err(Finding::new(Code::PrepareName, "the digest in the name of the image is another than its own")
+            .at(&shipment.name)
+            .expected(Fact::new(digest, "its name in index.json"))
+            .found(Fact::new(&shipment.descriptor.digest, "index.json"))
+            .hint("Give it another name with `airbase tag PATH@DIGEST NAME`.")),
+    }
 }
 
 /// Whether the top itself counts as an index.

@@ -1,14 +1,17 @@
 //! From the name of an image in a layout to its name in a registry.
 //!
 //! ```text
-//! registry.example/team/app:1   R/team/app:1    the registry of the name is left away
+//! registry.example/team/app:1   R/team/app:1         the registry of the name is left away
 //! team/app:1                    R/team/app:1
-//! app                           R:app           a name without / and : is a tag (as everywhere in a layout)
+//! nginx:1, docker.io/nginx:1    R/library/nginx:1    as docker.io/library/nginx:1: what a mirror of Docker's registry is asked for
+//! app                           R:app                a name without / and : is a tag (as everywhere in a layout)
 //! team/app                      R/team/app:latest
+//! team/app@sha256:…             R/team/app@sha256:…  a name with a digest gets no tag
+//! team/app:1@sha256:…           R/team/app:1         if the digest is that of the image
 //! ```
 
-use crate::core::{Code, Error, Fact, Result};
-use crate::oci::ImageName;
+use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::oci::{ImageName, is_path_component, is_tag};
 
 /// Where images go: `registry.site[:5000][/path]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,14 +25,17 @@ pub struct Registry {
 pub struct Target {
     /// The registry and the repository.
     pub repository: String,
-    /// The tag.
-    pub tag: String,
+    /// The tag; none if it is pushed by its digest.
+    pub tag: Option<String>,
 }
 
 impl Target {
-    /// `registry.site/team/app:1`
-    pub fn reference(&self) -> String {
-        format!("{}:{}", self.repository, self.tag)
+    /// `registry.site/team/app:1`, or `registry.site/team/app@sha256:…`
+    pub fn reference(&self, digest: &Digest) -> String {
+        match &self.tag {
+            Some(tag) => format!("{}:{tag}", self.repository),
+            None => format!("{}@{digest}", self.repository),
+        }
     }
 }
 
@@ -67,14 +73,15 @@ impl Registry {
     /// # Errors
     /// `prepare.name` for what the specification lets no registry take.
     pub fn target(&self, name: &str) -> Result<Target> {
-        let parsed = ImageName::parse(name);
+        let canonical = ImageName::parse(name).canonical();
+        let parsed = ImageName::parse(canonical.as_deref().unwrap_or(name));
         let own = parsed.repository;
         let own = match own.split_once('/') {
             Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => rest,
             _ => own,
         };
         let repository = [self.path.as_str(), own].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
-        let tag = parsed.tag.unwrap_or("latest");
+        let tag = parsed.tag.or_else(|| parsed.digest.is_none().then_some("latest"));
         let refused = |what: &str, expected: &str, from: &str| {
             Error::new(Code::PrepareName, what).at(name).expected(Fact::new(expected, from)).found(Fact::new(name, "index.json"))
         };
@@ -89,33 +96,20 @@ impl Registry {
                 "distribution-spec, Pulling manifests",
             ));
         }
-        if !is_tag(tag) {
+        if tag.is_some_and(|tag| !is_tag(tag)) {
             return Err(refused(
                 "no registry takes the tag of that name",
                 "letters, digits and . _ -, beginning with none of . and -, at most 128 characters",
                 "distribution-spec, Pulling manifests",
             ));
         }
-        Ok(Target { repository: format!("{}/{repository}", self.host), tag: tag.to_owned() })
+        Ok(Target { repository: format!("{}/{repository}", self.host), tag: tag.map(str::to_owned) })
     }
 }
 
-/// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`, with slashes between several of them.
+/// Path components with slashes between them.
 fn is_repository(text: &str) -> bool {
-    text.split('/').all(|component| {
-        let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let ends = [component.bytes().next(), component.bytes().next_back()];
-        let between =
-            component.split(|letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit()).filter(|part| !part.is_empty());
-        let separators = |part: &str| matches!(part, "." | "_" | "__") || part.bytes().all(|byte| byte == b'-');
-        ends.iter().all(|end| end.is_some_and(word)) && between.into_iter().all(separators)
-    })
-}
-
-/// `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`
-fn is_tag(text: &str) -> bool {
-    let follows = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
-    (1..=128).contains(&text.len()) && !text.starts_with(['.', '-']) && text.bytes().all(follows)
+    text.split('/').all(is_path_component)
 }
 
 #[cfg(test)]
@@ -124,6 +118,7 @@ mod tests {
 
     #[test]
     fn names_are_mapped() {
+        let digest = Digest::sha256(b"x");
         for (registry, name, expected) in [
             ("registry.site", "registry.example/team/app:1", "registry.site/team/app:1"),
             ("registry.site:5000/prefix", "registry.example:443/team/app:1", "registry.site:5000/prefix/team/app:1"),
@@ -132,8 +127,27 @@ mod tests {
             ("registry.site/team/app", "v2", "registry.site/team/app:v2"),
             ("registry.site", "team/app", "registry.site/team/app:latest"),
             ("registry.site", "localhost/a_b/c__d/e--f:X_.-", "registry.site/a_b/c__d/e--f:X_.-"),
+            // One image has one place, however it is spelled.
+            ("r.site/m", "nginx:latest", "r.site/m/library/nginx:latest"),
+            ("r.site/m", "docker.io/nginx", "r.site/m/library/nginx:latest"),
+            ("r.site/m", "docker.io/library/nginx", "r.site/m/library/nginx:latest"),
+            ("r.site/m", "index.docker.io/nginx:1", "r.site/m/library/nginx:1"),
+            ("r.site/m", "quay.io/nginx:1", "r.site/m/nginx:1"),
         ] {
-            assert_eq!(Registry::parse(registry).unwrap().target(name).unwrap().reference(), expected);
+            assert_eq!(Registry::parse(registry).unwrap().target(name).unwrap().reference(&digest), expected);
+        }
+    }
+
+    #[test]
+    fn a_name_with_a_digest_gets_no_tag() {
+        let digest = Digest::sha256(b"x");
+        for (name, expected) in [
+            (format!("docker.io/library/x@{digest}"), format!("r.site/library/x@{digest}")),
+            (format!("x@{digest}"), format!("r.site/library/x@{digest}")),
+            (format!("quay.io/team/x@{digest}"), format!("r.site/team/x@{digest}")),
+            (format!("team/x:1@{digest}"), "r.site/team/x:1".to_owned()),
+        ] {
+            assert_eq!(Registry::parse("r.site").unwrap().target(&name).unwrap().reference(&digest), expected);
         }
     }
 

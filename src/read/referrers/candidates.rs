@@ -24,7 +24,7 @@ impl Candidates {
     pub(in crate::read) fn of(index: &RootIndex, scope: Scope) -> Self {
         let mut candidates = Self::default();
         for (position, entry) in index.manifests.iter().enumerate() {
-            if let Some(tag) = entry.names().find_map(Tag::parse) {
+            if let Some(tag) = entry.name().and_then(Tag::parse) {
                 match candidates.tags.get_mut(tag.tag) {
                     Some(positions) => positions.push(position),
                     None => drop(candidates.tags.insert(tag.tag.into(), vec![position])),

@@ -78,7 +78,7 @@ impl<'a> Lookup<'a> {
         let mut found = Found::default();
         let own = self.candidates.hinted.get(subject).into_iter().chain(self.read().get(subject)).flatten();
         for entry in own.filter_map(|position| self.entry(*position)) {
-            let names = entry.names().map(str::to_owned).collect();
+            let names = entry.name().map(str::to_owned).into_iter().collect();
             self.add(subject, entry, Listed { entry: true, names, ..Listed::default() }, &mut found);
         }
         for entry in self.candidates.responses.get(subject).into_iter().flatten().filter_map(|position| self.entry(*position)) {

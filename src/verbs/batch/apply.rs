@@ -81,7 +81,8 @@ pub fn apply(request: &Request, context: Context<'_>) -> Result<ApplyReport> {
         Ok(())
     })?;
     check.judge(request)?;
-    match request.form {
+    let taken = check.taken();
+    let report = match request.form {
         As::Layout => {
             let layout = Layout::open_or_create(&request.output, layout_options(context))?;
             let intake = layout.intake()?;
@@ -109,5 +110,9 @@ pub fn apply(request: &Request, context: Context<'_>) -> Result<ApplyReport> {
             };
             Run::new(request, &pass, &past, Target::Archives(target), &root, context)?.all(None)
         }
-    }
+    };
+    report.map(|mut report| {
+        report.taken = taken;
+        report
+    })
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::core::event::Silent;
 use crate::core::{Code, Error, Fact, Result};
+use crate::oci::Name;
 use crate::plan::batch::Item;
 use crate::read::{Source, load};
 use crate::verbs::output::{archive_options, packed, refuse_input_as_output};
@@ -115,7 +116,7 @@ impl ArchiveTarget<'_> {
             let source = Source::open(path, self.context.limits)?;
             let [entry] = source.index.manifests.as_slice() else { return Ok(false) };
             let expected = item.result.as_ref().is_some_and(|result| result.digest == entry.digest);
-            if !expected || entry.name() != item.output.as_deref() {
+            if !expected || entry.full_name() != item.output.as_deref().map(Name::parse) {
                 return Ok(false);
             }
             let tree = load(&source, entry, self.context.limits)?;

@@ -9,8 +9,10 @@ use super::pass::{Entry, Pass, key};
 use crate::core::fsys::{Directory, WriteDirectory, shown};
 use crate::core::{Code, Digest, Error, Fact, Result};
 use crate::format::json::{Document, Node};
+use crate::oci::{Name, annotation};
 use crate::plan::batch::{Item, Standing};
 use crate::verbs::Context;
+use crate::write::Taken;
 use crate::write::journal::{Final, Past};
 
 /// How many names or images an error lists.
@@ -19,12 +21,12 @@ const SHOWN: usize = 12;
 /// What is looked at before anything is written.
 pub(super) struct Check {
     /// The names of the output's index.
-    names: HashMap<String, Digest>,
+    names: HashMap<Name<'static>, Digest>,
     /// What that index lists, if old images are to be marked in it.
     listed: Option<HashSet<Digest>>,
     /// The first old images that are not there, and how many there are.
     elsewhere: (Vec<String>, usize),
-    taken: Vec<String>,
+    taken: Vec<Taken>,
     files: HashSet<String>,
     collision: Option<String>,
     form: As,
@@ -59,10 +61,10 @@ impl Check {
             // A statement on each old subject and on the new image: a document, a manifest and a list each.
             self.documents += 3 * (item.platforms.len() as u64 + 2);
         }
-        let stands = item.output.as_ref().and_then(|name| self.names.get(name));
+        let stands = item.output.as_ref().and_then(|name| self.names.get(&Name::parse(name).into_owned()));
         let expected = item.result.as_ref().map(|result| &result.digest);
         if let Some(stands) = stands.filter(|stands| Some(*stands) != expected && **stands != item.digest) {
-            self.taken.push(format!("{}  {stands}", item.output.as_deref().unwrap_or_default()));
+            self.taken.push(Taken { name: item.output.clone().unwrap_or_default(), digest: stands.clone() });
         }
         if self.form == As::Archives && !self.files.insert(file_name(item)) {
             self.collision = Some(file_name(item));
@@ -71,6 +73,11 @@ impl Check {
             self.layers.insert(layer.digest.clone(), layer.size);
         }
         self.documents += 2 * item.platforms.len() as u64 + 1;
+    }
+
+    /// The names that other images have, and that they lose.
+    pub(super) fn taken(&mut self) -> Vec<Taken> {
+        std::mem::take(&mut self.taken)
     }
 
     /// Refuses what cannot be done as a whole.
@@ -108,7 +115,7 @@ impl Check {
         let more = self.taken.len().saturating_sub(SHOWN);
         let error = Error::new(Code::BatchOutputTaken, "the output holds other images under names that the batch wants to give")
             .at(shown(&request.output))
-            .details(self.taken.iter().take(SHOWN).cloned());
+            .details(self.taken.iter().take(SHOWN).map(|taken| format!("{}  {}", taken.name, taken.digest)));
         Err(if more > 0 { error.detail(format!("and {more} more")) } else { error })
     }
 
@@ -170,14 +177,19 @@ fn are(count: usize) -> String {
 }
 
 /// The names in an index that is there, and with `digests` everything that it lists.
-fn listed(directory: &Directory, digests: bool, context: Context<'_>) -> Result<(HashMap<String, Digest>, HashSet<Digest>)> {
+fn listed(directory: &Directory, digests: bool, context: Context<'_>) -> Result<(HashMap<Name<'static>, Digest>, HashSet<Digest>)> {
     let (mut names, mut all) = (HashMap::new(), HashSet::new());
     let Some(file) = directory.file("index.json")? else { return Ok((names, all)) };
     // What is wrong with it is told when it is written to.
     let Some(bytes) = file.read_all(context.limits.index_bytes)? else { return Ok((names, all)) };
     let Ok(document) = Document::parse(&bytes, context.limits) else { return Ok((names, all)) };
     for entry in document.root().get("manifests").into_iter().flat_map(Node::items) {
-        let name = entry.get("annotations").and_then(|map| map.get(crate::oci::annotation::REF_NAME)).and_then(Node::as_str);
+        let text = |key: &str| {
+            let text = entry.get("annotations").and_then(|map| map.get(key)).and_then(Node::as_str);
+            text.filter(|text| !text.is_empty())
+        };
+        let (full, own) = (text(annotation::CONTAINERD_NAME), text(annotation::REF_NAME));
+        let name = full.as_deref().map(Name::full).or_else(|| own.as_deref().map(Name::parse));
         let Some(digest) = entry.get("digest").and_then(Node::as_str).and_then(|text| text.parse::<Digest>().ok()) else { continue };
         if digests {
             all.insert(digest.clone());

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::core::fsys::{File, ReadAt as _, shown};
 use crate::core::{Algorithm, Code, Error, Fact, Hasher, Limits, Result};
+use crate::oci::Name;
 use crate::plan::batch::document::{self, Line};
 use crate::plan::batch::{End, Header, Item, Standing, order};
 
@@ -99,7 +100,7 @@ impl Pass {
                         if item.result.is_none() || item.platforms.is_empty() {
                             return Err(invalid("an item is to be moved and does not say how").at(&item.image));
                         }
-                        if item.output.as_ref().is_some_and(|name| !names.insert(name.clone())) {
+                        if item.output.as_ref().is_some_and(|name| !names.insert(Name::parse(name).into_owned())) {
                             let name = item.output.as_deref().unwrap_or_default();
                             return Err(Error::new(Code::BatchCollision, format!("several items of the plan would be called {name}")));
                         }

@@ -9,7 +9,7 @@ use super::survey::Survey;
 use super::target::{Target, Targets};
 use crate::core::event::Silent;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, workers};
-use crate::oci::annotation;
+use crate::oci::{Name, annotation};
 use crate::plan::base;
 use crate::plan::batch::jump::Allow;
 use crate::plan::batch::name::Pattern;
@@ -224,7 +224,7 @@ fn replace(decided: &mut [Decision], number: usize, decision: Decision) {
 
 /// Refuses images that would all have the same name afterwards.
 fn refuse_collisions(survey: &Survey, decided: &mut [Decision]) -> Result<()> {
-    let mut named: HashMap<String, Vec<usize>> = HashMap::new();
+    let mut named: HashMap<Name<'static>, Vec<usize>> = HashMap::new();
     for (number, decision) in decided.iter().enumerate() {
         let moves = match decision {
             Decision::Ready(ready) => ready.standing == Standing::Move,
@@ -232,13 +232,13 @@ fn refuse_collisions(survey: &Survey, decided: &mut [Decision]) -> Result<()> {
             Decision::Nothing => false,
         };
         if let Some(name) = survey.output(number).filter(|_| moves) {
-            named.entry(name).or_default().push(number);
+            named.entry(Name::parse(&name).into_owned()).or_default().push(number);
         }
     }
     for (name, numbers) in named.into_iter().filter(|(_, numbers)| numbers.len() > 1) {
         let shown = numbers.iter().map(|number| survey.located(*number)).collect::<Result<Vec<_>>>()?;
         for number in numbers {
-            let error = Error::new(Code::BatchCollision, format!("several images would be called {name}"))
+            let error = Error::new(Code::BatchCollision, format!("several images would be called {}", name.as_str()))
                 .details(shown.iter().map(|located| format!("{}  {}", located.shown(), located.descriptor.digest)))
                 .hint("Tell them apart with --name '{file}:{tag}', or leave all but one out.");
             replace(decided, number, Decision::Ready(refused(survey, number, &error, Origin::default(), false)?));

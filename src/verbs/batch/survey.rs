@@ -111,7 +111,7 @@ impl Survey {
         }
         let output = match pattern {
             Some(pattern) => Some(pattern.apply(path, entry.name(), entry.digest.hex().get(..12).unwrap_or_default())),
-            None => entry.name().map(str::to_owned),
+            None => entry.name_of_result().map(str::to_owned),
         };
         if pattern.is_some() {
             output.as_deref().map(check_name).transpose().map_err(|error| error.at(&shown))?;
@@ -141,7 +141,7 @@ impl Survey {
     /// The name of its result.
     pub(super) fn output(&self, number: usize) -> Option<String> {
         let subject = self.subjects.get(number)?;
-        let own = || self.entry(subject).and_then(|(_, entry)| entry.name()).map(str::to_owned);
+        let own = || self.entry(subject).and_then(|(_, entry)| entry.name_of_result()).map(str::to_owned);
         subject.output.as_deref().map(str::to_owned).or_else(own)
     }
 

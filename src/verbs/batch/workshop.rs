@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::pass::{Pass, number};
 use super::survey::beginning;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
-use crate::oci::Descriptor;
+use crate::oci::{Descriptor, Name};
 use crate::plan::base::{Candidate, Prefix, prefix};
 use crate::plan::batch::{BaseItem, Item, Placed, Standing};
 use crate::read::{Image, Located, Source, Tree, load};
@@ -115,7 +115,7 @@ impl<'a> Workshop<'a> {
             None => self.unlisted(&indexed.source, digest)?,
         };
         let Some(descriptor) = entry else {
-            let now = name.and_then(|name| entries.iter().find(|entry| entry.names().any(|own| own == name)));
+            let now = name.and_then(|name| entries.iter().find(|entry| entry.full_name() == Some(Name::parse(name))));
             let found = now.map_or_else(|| "no such image".to_owned(), |entry| entry.digest.to_string());
             return Err(Error::new(Code::BatchInputChanged, "an image is no longer what it was when the plan was made")
                 .at(name.map_or_else(|| path.to_owned(), |name| format!("{path}:{name}")))

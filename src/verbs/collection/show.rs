@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::members;
 use crate::core::{Code, Digest, Error, Finding, Result};
-use crate::oci::Descriptor;
+use crate::oci::{Descriptor, Name};
 use crate::plan::collection::order;
 use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Child, ImageIndex, Source, Tree};
@@ -54,7 +54,9 @@ pub fn show(reference: &str, context: Context<'_>) -> Result<ShowReport> {
 
 /// What a name stands for in a source, given the digest that it stood for.
 pub(super) fn standing(source: &Source, name: &str, digest: &Digest) -> (Standing, Option<Digest>) {
-    let mut named = source.index.manifests.iter().filter(|entry| entry.names().any(|own| own == name)).map(|entry| &entry.digest);
+    let wanted = Name::parse(name);
+    let mut named =
+        source.index.manifests.iter().filter(|entry| entry.full_name().is_some_and(|own| own == wanted)).map(|entry| &entry.digest);
     match named.clone().next() {
         None => (Standing::Unnamed, None),
         Some(_) if named.any(|own| own == digest) => (Standing::Current, None),

@@ -18,7 +18,7 @@ use crate::core::fsys::{Directory, ReadAt, Region, shown};
 use crate::core::limits::CHUNK_BYTES;
 use crate::core::{Code, Digest, Error, Fact, Finding, Hasher, Result, Severity, text};
 use crate::format::json::{Document, Node};
-use crate::oci::{Config, Descriptor, Index, Manifest, RootIndex, Verified, digest_mismatch, media_type, size_mismatch};
+use crate::oci::{Config, Descriptor, Index, Manifest, Name, RootIndex, Verified, digest_mismatch, media_type, size_mismatch};
 use crate::read::{Container, Found, Reference, Source, SourceKind, Stored, View, check_transport, find, verify};
 use crate::report::exit_of;
 use crate::report::fsck::{Checked, FsckReport};
@@ -184,12 +184,13 @@ impl Checker<'_> {
             let finding = if unverifiable { finding.severity(Severity::Damage) } else { finding };
             self.findings.push(finding.at("index.json"));
         }
-        let mut names: BTreeMap<&str, &Digest> = BTreeMap::new();
+        let mut names: BTreeMap<Name<'_>, &Digest> = BTreeMap::new();
         for entry in &index.manifests {
-            if let Some(name) = entry.name()
+            if let Some(name) = entry.full_name()
                 && let Some(other) = names.insert(name, &entry.digest)
                 && *other != entry.digest
             {
+                let name = entry.name().unwrap_or_default();
                 self.findings.push(
                     Finding::new(Code::RefAmbiguous, format!("the name {name:?} stands on two images"))
                         .at("index.json")

@@ -58,7 +58,7 @@ pub(super) fn marks(
         .collect();
     let mut others = Vec::new();
     for entry in &source.index.manifests {
-        let is_list = entry.names().any(|name| Tag::parse(name).is_some()) || walk.listed_by(entry).is_some();
+        let is_list = entry.name().and_then(Tag::parse).is_some() || walk.listed_by(entry).is_some();
         if is_list || entry.name().is_none() && referrers.contains(&entry.digest) {
             others.push(entry);
         } else {
@@ -76,7 +76,7 @@ pub(super) fn marks(
     }
     let mut marks = walk.marks;
     for entry in others.into_iter().filter(|entry| !marks.kept.contains_key(&entry.digest)) {
-        let list = entry.names().find_map(Tag::parse);
+        let list = entry.name().and_then(Tag::parse);
         let why = match list {
             Some(Tag { ending: None, .. }) => "a list of referrers of something that is not here",
             Some(_) => "by its name it belongs to something that is not here",
@@ -104,8 +104,8 @@ impl<'a> Walk<'a> {
         for entry in &source.index.manifests {
             let subject = entry.lists_referrers_of().or_else(|| lists_referrers_of(source, entry, context.limits));
             listed_by.extend(subject.clone().map(|subject| (&entry.digest, subject)));
-            let tags = entry.names().filter_map(Tag::parse).filter(|tag| tag.ending.is_none()).map(|tag| tag.tag.to_owned());
-            for tag in tags.chain(subject.map(|subject| subject.fallback_tag())) {
+            let tag = entry.name().and_then(Tag::parse).filter(|tag| tag.ending.is_none()).map(|tag| tag.tag.to_owned());
+            for tag in tag.into_iter().chain(subject.map(|subject| subject.fallback_tag())) {
                 lists.entry(tag).or_default().push(entry);
             }
         }

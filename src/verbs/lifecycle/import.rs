@@ -127,7 +127,7 @@ impl<'l> Wanted<'l> {
     /// What the list says of an image by its names.
     fn by_product(&self, located: &Located, top: &Subject<'_>) -> Option<(&'l Change, String)> {
         let version = top.own(annotation::VERSION);
-        for name in located.descriptor.names() {
+        if let Some(name) = located.descriptor.name() {
             let name = ImageName::parse(name);
             for product in self.list.products.iter().filter(|product| product.name.eq_ignore_ascii_case(name.short_repository())) {
                 let cycle =

@@ -28,10 +28,14 @@ pub fn trace(digest: &Digest, paths: &[String], now: Moment, context: Context<'_
         let source = &located.source;
         let reader = readers.entry(source.path.clone()).or_insert_with(|| Reader::new(source, now, context));
         for (number, subject) in reader.subjects(tree).into_iter().enumerate() {
-            let names: Vec<String> =
-                if number == 0 { located.descriptor.names().map(|name| full(name, &source.shown())).collect() } else { Vec::new() };
+            let names: Vec<String> = if number == 0 {
+                located.descriptor.name().map(|name| full(name, &source.shown())).into_iter().collect()
+            } else {
+                Vec::new()
+            };
             let reference = if number == 0 { located.shown() } else { format!("{}@{}", source.shown(), subject.descriptor.digest) };
-            members.push(member(&subject, &reference, &names));
+            let former = if number == 0 { located.descriptor.former_names().map(str::to_owned).collect() } else { Vec::new() };
+            members.push(Member { former, ..member(&subject, &reference, &names) });
             spoken.extend(subject.findings);
         }
         Ok(Vec::new())
@@ -85,6 +89,7 @@ pub(super) fn member(subject: &Subject<'_>, reference: &str, names: &[String]) -
         digest: subject.descriptor.digest.clone(),
         reference: reference.to_owned(),
         names: names.iter().cloned().chain(channel).collect(),
+        former: Vec::new(),
         created: subject.created().and_then(|text| time::read(&text).ok()).and_then(|reading| reading.value.moment()),
         version: text(Field::Version, annotation::VERSION),
         revision: text(Field::Revision, annotation::REVISION),

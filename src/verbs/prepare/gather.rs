@@ -5,25 +5,50 @@ use std::sync::Arc;
 
 use super::Request;
 use crate::core::{Code, Digest, Fact, Finding, Result};
-use crate::oci::{Descriptor, Index, collection};
+use crate::oci::{Descriptor, ImageName, Index, Name, collection};
 use crate::plan::prepare::{Kind, LeftOut, Piece, Profile, Shipment};
 use crate::plan::referrers::{Standing, diagnose, seen};
 use crate::read::referrers::{Lookup, Referrer, Scope, Tag};
-use crate::read::{Reference, Source, Tree, Walk, load, locate, walk};
+use crate::read::{Reference, Source, Tree, Walk, is_candidate, load, locate, walk};
 use crate::verbs::Context;
+use crate::verbs::output::under_names_of;
 
 /// An entry that is shipped.
 #[derive(Debug, Clone)]
 pub(super) struct Top {
     /// Its name where it came from, which decides where it goes.
     pub(super) name: String,
-    /// Its name in the place that is pushed.
+    /// Its name in the place that is pushed, for who reads nothing but the annotation of the specification.
     pub(super) local: String,
     pub(super) descriptor: Descriptor,
+    /// Whether it is one platform of what had the name.
+    pub(super) narrowed: bool,
+    /// Whether it lost that name, and goes by its digest.
+    pub(super) former: bool,
+}
+
+impl Top {
+    fn new(name: String, descriptor: Descriptor, former: bool) -> Self {
+        let local = descriptor.ref_name().map_or_else(|| name.clone(), str::to_owned);
+        Self { name, local, descriptor, narrowed: false, former }
+    }
 }
 
 /// A descriptor and the name that leads to it.
 type Entry = (Option<String>, Descriptor);
+
+/// The name of an entry in full: in the annotation of containerd, a repository may stand alone.
+fn name_of(entry: &Descriptor) -> Option<String> {
+    let (text, name) = (entry.name()?, entry.full_name()?);
+    Some(if name.is_full() && !ImageName::parse(text).is_full() { name.as_str().to_owned() } else { text.to_owned() })
+}
+
+/// Where an image goes that lost its name: to the repository of that, by its digest. Who deployed it by digest finds it there, and
+/// what says that it is superseded goes along.
+fn by_digest(entry: &Descriptor) -> Option<String> {
+    let former = ImageName::parse(entry.former_names().next()?);
+    Some(format!("{}@{}", former.repository, entry.digest)).filter(|_| entry.name().is_none() && former.is_full())
+}
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -34,7 +59,7 @@ pub(super) struct Gathered {
 }
 
 fn left(entry: &Descriptor, why: &str) -> LeftOut {
-    LeftOut { digest: entry.digest.clone(), names: entry.names().map(str::to_owned).collect(), why: why.to_owned() }
+    LeftOut { digest: entry.digest.clone(), names: entry.name().map(str::to_owned).into_iter().collect(), why: why.to_owned() }
 }
 
 /// Which entries are shipped: those with names, or the one that is meant. Tags that keep referrers go with their subjects.
@@ -50,14 +75,21 @@ pub(super) fn tops(
         let members = if request.profile == Profile::Scanner { None } else { members(source, &located.descriptor, context)? };
         one = members.is_none();
         let mut entries = members.unwrap_or_default();
-        entries.push((located.name, located.descriptor));
+        let name = if located.descriptor.name().is_some() { name_of(&located.descriptor) } else { located.name };
+        entries.push((name, located.descriptor));
         entries
     } else {
         let named = |entry: &&Descriptor| entry.name().is_some_and(|name| Tag::parse(name).is_none());
-        source.index.manifests.iter().filter(named).map(|entry| (entry.name().map(str::to_owned), entry.clone())).collect()
+        source.index.manifests.iter().filter(named).map(|entry| (name_of(entry), entry.clone())).collect()
+    };
+    let formers: Vec<Entry> = if one || request.profile != Profile::Registry || request.platform.is_some() {
+        Vec::new()
+    } else {
+        let former = |entry: &Descriptor| Some((Some(by_digest(entry).filter(|_| is_candidate(entry))?), entry.clone()));
+        source.index.manifests.iter().filter_map(former).collect()
     };
     let (mut tops, mut left_out, mut findings): (Vec<Top>, Vec<LeftOut>, Vec<Finding>) = Default::default();
-    let mut first: HashMap<String, Digest> = HashMap::new();
+    let mut first: HashMap<Name<'static>, Digest> = HashMap::new();
     for (name, mut descriptor) in entries {
         let Some(name) = name else {
             left_out.push(left(&descriptor, "it has no name"));
@@ -73,7 +105,7 @@ pub(super) fn tops(
             continue;
         }
         // Two entries of one name: oras takes the last, regctl and skopeo the first.
-        let first = first.entry(name.clone()).or_insert_with(|| descriptor.digest.clone());
+        let first = first.entry(Name::parse(&name).into_owned()).or_insert_with(|| descriptor.digest.clone());
         if *first != descriptor.digest {
             findings.push(
                 Finding::new(Code::PrepareTwice, "two entries of the layout have one name, and clients take one or the other")
@@ -100,11 +132,16 @@ pub(super) fn tops(
                 continue;
             }
             if request.platform.is_some() {
-                descriptor = tree.only_image(request.platform.as_ref())?.descriptor.clone();
+                let image = tree.only_image(request.platform.as_ref())?;
+                let narrowed = image.descriptor.digest != descriptor.digest;
+                descriptor = under_names_of(&image.descriptor, &descriptor, context.limits)?;
+                tops.push(Top { narrowed, ..Top::new(name, descriptor, false) });
+                continue;
             }
         }
-        tops.push(Top { local: name.clone(), name, descriptor });
+        tops.push(Top::new(name, descriptor, false));
     }
+    tops.extend(formers.into_iter().filter_map(|(name, descriptor)| Some(Top::new(name?, descriptor, true))));
     Ok((tops, left_out, findings))
 }
 
@@ -134,7 +171,8 @@ pub(super) fn gather(
     let mut gather = Gather {
         source,
         lookup: Lookup::new(source, scope, context.limits),
-        names: source.index.manifests.iter().rev().flat_map(|entry| entry.names().map(move |name| (name, entry))).collect(),
+        names: source.index.manifests.iter().rev().filter_map(|entry| Some((entry.name()?, entry))).collect(),
+        found: source.index.manifests.iter().rev().filter_map(|entry| Some((entry.ref_name()?, entry))).collect(),
         listed,
         context,
         went: HashSet::new(),
@@ -152,8 +190,9 @@ pub(super) fn gather(
 struct Gather<'a> {
     source: &'a Arc<Source>,
     lookup: Lookup<'a>,
-    /// What names stand for; of two entries with one name the first, as skopeo and regctl take it.
     names: HashMap<&'a str, &'a Descriptor>,
+    /// What is found under the annotation of the specification alone: of two entries the first, as skopeo and regctl take it.
+    found: HashMap<&'a str, &'a Descriptor>,
     listed: HashSet<&'a Digest>,
     context: Context<'a>,
     /// Everything that goes along or is told to stay.
@@ -182,7 +221,8 @@ impl Gather<'_> {
             pieces: Vec::new(),
             nested: false,
             listed: self.listed.contains(&top.descriptor.digest),
-            named: self.names.get(top.local.as_str()).is_some_and(|entry| entry.digest == top.descriptor.digest),
+            named: self.found.get(top.local.as_str()).is_some_and(|entry| entry.digest == top.descriptor.digest),
+            narrowed: top.narrowed,
         };
         let mut subjects = VecDeque::new();
         // A walk gives what is named before what names it, so the top is the last.
@@ -286,7 +326,7 @@ impl Gather<'_> {
             if !self.went.insert(entry.digest.clone()) {
                 continue;
             }
-            let why = match entry.names().find_map(Tag::parse) {
+            let why = match entry.name().and_then(Tag::parse) {
                 Some(_) => "by its name it belongs to something that is not pushed",
                 None if entry.name().is_some() => continue,
                 None if entry.annotations.contains_key(crate::oci::annotation::CONTAINERD_SUBJECT) => {

@@ -7,7 +7,7 @@ use super::{Request, Top};
 use crate::core::fsys::shown;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::format::json::Value;
-use crate::oci::{Descriptor, annotation};
+use crate::oci::{Descriptor, Name, annotation};
 use crate::plan::prepare::{Profile, Registry};
 use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Source, Walk, walk};
@@ -36,7 +36,7 @@ pub(super) fn hand_over(
     cargo.input(source);
     let mut seen = HashSet::new();
     let mut entries: Vec<(Option<String>, String)> = Vec::new();
-    let mut names: HashMap<String, Digest> = HashMap::new();
+    let mut names: HashMap<Name<'static>, Digest> = HashMap::new();
     let mut twice: Vec<Finding> = Vec::new();
     let mut written = Vec::new();
     let mut found = Walk::default();
@@ -49,16 +49,24 @@ pub(super) fn hand_over(
                     written.push(top);
                     continue;
                 };
-                top.local = target.reference();
+                top.local = target.reference(&top.descriptor.digest);
                 named(&top.descriptor, &top.local, context)?
             }
         };
+        if top.former {
+            walk(source, &top.descriptor, context.limits, &mut found, &mut seen)?;
+            entries.push((None, entry));
+            written.push(top);
+            continue;
+        }
+        let own = if request.profile == Profile::Runtime { top.local.clone() } else { top.name.clone() };
+        let key = Name::parse(&own).into_owned();
         // Two entries of one name are read differently by each client, so the first keeps it.
-        if let Some(first) = names.get(&top.local) {
+        if let Some(first) = names.get(&key) {
             if *first != top.descriptor.digest {
                 twice.push(
                     Finding::new(Code::PrepareTwice, "two images would have one name, so a later one does not get it")
-                        .at(&top.local)
+                        .at(&own)
                         .expected(Fact::new(first, "the first"))
                         .found(Fact::new(&top.descriptor.digest, &top.name)),
                 );
@@ -70,9 +78,9 @@ pub(super) fn hand_over(
             }
             continue;
         }
-        names.insert(top.local.clone(), top.descriptor.digest.clone());
+        names.insert(key, top.descriptor.digest.clone());
         walk(source, &top.descriptor, context.limits, &mut found, &mut seen)?;
-        entries.push((Some(top.local.clone()), entry));
+        entries.push((Some(own), entry));
         written.push(top);
     }
     for (_, document) in &found.documents {

@@ -13,7 +13,7 @@ use crate::plan::rebase::Preferences;
 use crate::plan::rebase::image::{Entry, Input, Moved, Options, moved_entry, rebase_image, rebase_index};
 use crate::read::{Child, Image, ImageIndex};
 use crate::report::rebase::{OutputReport, RebaseReport, ResultReport, Status};
-use crate::verbs::output::{Cargo, Form, Output};
+use crate::verbs::output::{Cargo, Form, Output, under_names_of};
 use crate::verbs::{Context, Opened};
 
 /// Puts the decided platforms together.
@@ -39,6 +39,7 @@ pub(in crate::verbs) fn compose<'a>(
             findings: findings.into_iter().chain(opened.located.source.container().findings()).collect(),
             left_behind: Vec::new(),
             superseded: Vec::new(),
+            taken: Vec::new(),
             written: None,
         },
         documents: Vec::new(),
@@ -98,10 +99,10 @@ pub(in crate::verbs) fn compose<'a>(
     };
     let descriptor = top.descriptor();
     let names: Vec<Option<String>> =
-        if request.names.is_empty() { vec![opened.located.name.clone()] } else { request.names.iter().cloned().map(Some).collect() };
+        if request.names.is_empty() { vec![opened.located.result_name()] } else { request.names.iter().cloned().map(Some).collect() };
     // What the entry of index.json says beside type, digest and size still holds, unless it was of another document.
     let entry = match (index, narrowed) {
-        (Some(_), Some(_)) => descriptor.raw.to_string(),
+        (Some(_), Some(_)) => under_names_of(&descriptor, &opened.located.descriptor, limits)?.raw.to_string(),
         (Some(_), None) => replaced(&opened.located.descriptor, &top, limits)?.render(),
         (None, _) => {
             let os_version = moved.iter().find_map(|(_, moved)| moved.as_ref()).and_then(|moved| moved.os_version.as_deref());

@@ -145,7 +145,7 @@ fn recorded_name(old: Option<&Candidate>, new: &Candidate, claimed: Option<&str>
     let old_tag = claimed.and_then(|name| ImageName::parse(name).tag);
     // The old name's tag stands in the new base's own layout, or the old base does: then that layout is the repository.
     let same_repository = old.is_some_and(|old| old.image.source.path == new.image.source.path)
-        && new.image.source.index.manifests.iter().any(|entry| entry.names().any(|name| Some(name) == old_tag));
+        && new.image.source.index.manifests.iter().any(|entry| entry.name().is_some() && entry.name() == old_tag);
     base::base_name(&new.names, claimed, same_repository)
 }
 

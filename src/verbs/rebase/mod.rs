@@ -239,6 +239,7 @@ impl Plan {
         let committed = write(output, &cargo, &self.entries, self.mtime, context)?;
         self.report.status = Status::Written;
         self.report.findings.extend(committed.findings.iter().cloned());
+        self.report.taken.clone_from(&committed.taken);
         self.report.written = Some(crate::report::rebase::WrittenReport::of(&committed, rest.len() + self.blobs.len(), hashed));
         Ok(self.report)
     }

@@ -3,34 +3,35 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::pieces::{blanks, join, slice, without};
+use super::naming::{Meant, annotation, known_names, named, nameless, with_former, with_former_alone};
+use super::pieces::{blanks, join, slice};
 use super::style::Style;
-use super::{Place, Step};
+use super::{Place, Step, Taken};
 use crate::core::{Code, Digest, Error, Limits, Result};
-use crate::format::json::{Document, Kind, Node, Value};
-use crate::oci::Descriptor;
-use crate::oci::annotation::{CONTAINERD_NAME, REF_NAME};
+use crate::format::json::{Document, Kind, Node};
+use crate::oci::annotation::{CONTAINERD_NAME, FORMER_NAMES, REF_NAME};
+use crate::oci::{Descriptor, Name};
 
 /// An entry as it stands in the text, and what decides whether an edit means it.
 pub(super) struct Listed<'a> {
     body: &'a str,
     digest: Option<Cow<'a, str>>,
-    name: Option<Cow<'a, str>>,
-    /// The name that only containerd reads.
-    full_name: Option<Cow<'a, str>>,
+    /// What the specification and containerd call it.
+    short: Option<Cow<'a, str>>,
+    full: Option<Cow<'a, str>>,
 }
 
 impl<'a> Listed<'a> {
     pub(super) fn of(node: Node<'a>) -> Self {
-        let mut listed = Self { body: node.raw(), digest: None, name: None, full_name: None };
+        let mut listed = Self { body: node.raw(), digest: None, short: None, full: None };
         for (key, value) in node.members() {
             match &*key {
                 "digest" => listed.digest = value.as_str(),
                 "annotations" => {
                     for (key, value) in value.members() {
                         match &*key {
-                            REF_NAME => listed.name = value.as_str(),
-                            CONTAINERD_NAME => listed.full_name = value.as_str(),
+                            REF_NAME => listed.short = value.as_str().filter(|name| !name.is_empty()),
+                            CONTAINERD_NAME => listed.full = value.as_str().filter(|name| !name.is_empty()),
                             _ => {}
                         }
                     }
@@ -40,16 +41,23 @@ impl<'a> Listed<'a> {
         }
         listed
     }
+
+    fn name(&self) -> Option<Name<'_>> {
+        self.full.as_deref().map(Name::full).or_else(|| self.short.as_deref().map(Name::parse))
+    }
 }
 
 impl<'a> From<&'a Descriptor> for Listed<'a> {
     fn from(descriptor: &'a Descriptor) -> Self {
-        let annotation = |key| descriptor.annotations.get(key).map(|name| Cow::Borrowed(name.as_str()));
+        let annotation = |key| {
+            let name = descriptor.annotations.get(key).map(String::as_str);
+            name.filter(|name| !name.is_empty()).map(Cow::Borrowed)
+        };
         Self {
             body: &descriptor.raw,
             digest: Some(Cow::Borrowed(descriptor.digest.as_str())),
-            name: annotation(REF_NAME),
-            full_name: annotation(CONTAINERD_NAME),
+            short: annotation(REF_NAME),
+            full: annotation(CONTAINERD_NAME),
         }
     }
 }
@@ -69,6 +77,12 @@ impl<'e> New<'e> {
             .ok_or_else(|| Error::new(Code::DescriptorIncomplete, "the descriptor of a new index entry has no digest"))?;
         Ok(Self { node, digest: text.parse()? })
     }
+
+    /// The name that it gets: what containerd calls it is a full name, whatever it looks like.
+    pub(super) fn meant<'n>(&self, text: &'n str) -> Meant<'n> {
+        let is_full = annotation(self.node, CONTAINERD_NAME).is_some_and(|own| own == text);
+        if is_full { Meant { text, name: Name::full(text).into_owned() } } else { Meant::of(text) }
+    }
 }
 
 pub(super) struct Entry<'a> {
@@ -76,6 +90,7 @@ pub(super) struct Entry<'a> {
     pub(super) body: Cow<'a, str>,
     pub(super) after: &'a str,
     digest: Option<Cow<'a, str>>,
+    has_name: bool,
     /// Whether it stood in the file. The blanks of new entries are chosen, not kept.
     old: bool,
     alive: bool,
@@ -119,42 +134,45 @@ impl Ends {
 pub(super) struct Entries<'a> {
     pub(super) all: Vec<Entry<'a>>,
     /// Only the names that some edit speaks of.
-    by_name: HashMap<String, Vec<usize>>,
-    /// Of entries that only containerd's annotation names. Whoever takes such a name away means these too.
-    by_full_name: HashMap<String, Vec<usize>>,
+    by_name: HashMap<Name<'static>, Vec<usize>>,
     /// Only the digests that some edit speaks of, and those of the entries that it names.
     by_digest: HashMap<String, Holders>,
     style: Style<'a>,
     pub(super) changed: bool,
+    /// The names that moved from one image to another.
+    pub(super) taken: Vec<Taken>,
 }
 
 impl<'a> Entries<'a> {
     pub(super) fn read(place: &Place<'a>, listed: impl Iterator<Item = Listed<'a>>, steps: &[Step<'_>], limits: &Limits) -> Result<Self> {
-        let names: HashSet<&str> = steps.iter().filter_map(Step::name).collect();
+        let names: HashSet<&Name<'_>> = steps.iter().filter_map(Step::name).collect();
         let mut entries = Self {
             all: Vec::with_capacity(listed.size_hint().0),
             by_name: HashMap::new(),
-            by_full_name: HashMap::new(),
             by_digest: steps.iter().filter_map(Step::digest).map(|digest| (digest.to_string(), Holders::default())).collect(),
             style: Style::default(),
             changed: false,
+            taken: Vec::new(),
         };
         let text = place.text;
         // After the bracket that opens the list, then after each comma.
         let mut at = place.list.as_ref().map_or(0, |list| list.start + 1);
-        for Listed { body, digest, name, full_name } in listed {
+        for listed in listed {
+            let body = listed.body;
             let start = blanks(text, at);
             let end = start + body.len();
             let after = blanks(text, end);
-            let (map, name) = if name.is_some() { (&mut entries.by_name, name) } else { (&mut entries.by_full_name, full_name) };
-            if let Some(name) = name.filter(|name| names.contains(name.as_ref())) {
-                map.entry(name.into_owned()).or_default().push(entries.all.len());
-                if let Some(digest) = &digest {
+            let name = listed.name();
+            let has_name = name.is_some();
+            if let Some(name) = name.filter(|name| names.contains(name)) {
+                entries.by_name.entry(name.into_owned()).or_default().push(entries.all.len());
+                if let Some(digest) = &listed.digest {
                     entries.by_digest.entry(digest.to_string()).or_default();
                 }
             }
             let (before, after_it) = (slice(text, at, start), slice(text, end, after));
-            entries.all.push(Entry { before, body: Cow::Borrowed(body), after: after_it, digest, old: true, alive: true });
+            let body = Cow::Borrowed(body);
+            entries.all.push(Entry { before, body, after: after_it, digest: listed.digest, has_name, old: true, alive: true });
             at = after + 1;
         }
         let sought = Ends::of(entries.by_digest.keys());
@@ -175,49 +193,81 @@ impl<'a> Entries<'a> {
         Ok(entries)
     }
 
-    pub(super) fn put(&mut self, name: Option<&str>, new: &New<'_>, limits: &Limits) -> Result<()> {
-        match name {
-            None if self.by_digest.get(new.digest.as_str()).is_some_and(|holders| holders.count > 0) => return Ok(()),
-            None => {}
-            Some(name) => {
-                let holders = self.by_name.get(name).cloned().unwrap_or_default();
-                let holders = self.alive(holders);
-                let mut digests: Vec<Option<&str>> =
-                    holders.iter().filter_map(|at| self.all.get(*at)).map(|entry| entry.digest.as_deref()).collect();
-                digests.sort_unstable();
-                digests.dedup();
-                match digests.as_slice() {
-                    [] => {}
-                    [Some(only)] if *only == new.digest.as_str() => return Ok(()),
-                    [_] => self.untag(name, limits)?,
-                    several => {
-                        return Err(Error::new(Code::RefAmbiguous, "the name to be replaced stands on several images")
-                            .at(name)
-                            .details(several.iter().map(|digest| digest.unwrap_or("an entry without a digest").to_owned())));
-                    }
+    pub(super) fn put(&mut self, meant: Option<&Meant<'_>>, new: &New<'_>, limits: &Limits) -> Result<()> {
+        let Some(meant) = meant else {
+            let is_listed = self.by_digest.get(new.digest.as_str()).is_some_and(|holders| holders.count > 0);
+            return if is_listed { Ok(()) } else { self.append(new, None, limits) };
+        };
+        let holders = self.holders(&meant.name);
+        let mut digests: Vec<Option<&str>> =
+            holders.iter().filter_map(|at| self.all.get(*at)).map(|entry| entry.digest.as_deref()).collect();
+        digests.sort_unstable();
+        digests.dedup();
+        match digests.as_slice() {
+            [] => {}
+            [Some(only)] if *only == new.digest.as_str() => return Ok(()),
+            [only] => {
+                let taken = only.and_then(|digest| digest.parse().ok()).map(|digest| Taken { name: meant.text.to_owned(), digest });
+                self.taken.extend(taken);
+                self.by_name.remove(&meant.name);
+                for at in holders {
+                    self.lose_name(at, true, limits)?;
                 }
             }
+            several => {
+                return Err(Error::new(Code::RefAmbiguous, "the name to be replaced stands on several images")
+                    .at(meant.text)
+                    .details(several.iter().map(|digest| digest.unwrap_or("an entry without a digest").to_owned())));
+            }
         }
-        self.append(new, name, limits)
+        match self.former_entry(&new.digest) {
+            Some(at) => self.name_again(at, new, meant, limits),
+            None => self.append(new, Some(meant), limits),
+        }
     }
 
-    fn append(&mut self, new: &New<'_>, name: Option<&str>, limits: &Limits) -> Result<()> {
-        let body = self.style.entry(&named(new.node, name), limits)?;
+    fn append(&mut self, new: &New<'_>, meant: Option<&Meant<'_>>, limits: &Limits) -> Result<()> {
+        let body = self.style.entry(&named(new.node, None, meant), limits)?;
         let at = self.all.len();
         self.all.push(Entry {
             before: "",
             body: Cow::Owned(body),
             after: "",
             digest: Some(Cow::Owned(new.digest.to_string())),
+            has_name: meant.is_some(),
             old: false,
             alive: true,
         });
         self.count(&new.digest, at);
-        if let Some(name) = name {
-            self.by_name.insert(name.to_owned(), vec![at]);
+        if let Some(meant) = meant {
+            self.by_name.insert(meant.name.clone(), vec![at]);
         }
         self.changed = true;
         Ok(())
+    }
+
+    /// The entry of an image that lost its name.
+    fn former_entry(&self, digest: &Digest) -> Option<usize> {
+        let mut listing = self.listing(digest.as_str());
+        listing.find(|at| self.all.get(*at).is_some_and(|entry| !entry.has_name && entry.body.contains(FORMER_NAMES)))
+    }
+
+    fn name_again(&mut self, at: usize, new: &New<'_>, meant: &Meant<'_>, limits: &Limits) -> Result<()> {
+        let Some(entry) = self.all.get_mut(at) else { return Ok(()) };
+        let also = Document::parse(entry.body.as_bytes(), limits)?.root();
+        let body = self.style.entry(&named(new.node, Some(also), Some(meant)), limits)?;
+        entry.body = Cow::Owned(body);
+        entry.has_name = true;
+        self.by_name.insert(meant.name.clone(), vec![at]);
+        self.changed = true;
+        Ok(())
+    }
+
+    /// The entries that list a digest now.
+    fn listing<'s>(&'s self, digest: &'s str) -> impl Iterator<Item = usize> + 's {
+        let positions = self.by_digest.get(digest).map_or(&[][..], |holders| holders.positions.as_slice());
+        let lists = move |at: &usize| self.all.get(*at).is_some_and(|entry| entry.alive && entry.digest.as_deref() == Some(digest));
+        positions.iter().copied().filter(lists)
     }
 
     fn count(&mut self, digest: &Digest, at: usize) {
@@ -233,25 +283,25 @@ impl<'a> Entries<'a> {
         }
     }
 
-    pub(super) fn replace(&mut self, name: &str, new: Option<&New<'_>>, limits: &Limits) -> Result<()> {
+    pub(super) fn replace(&mut self, meant: &Meant<'_>, new: Option<&New<'_>>, limits: &Limits) -> Result<()> {
+        let holders = self.holders(&meant.name);
+        self.by_name.remove(&meant.name);
         let Some(new) = new else {
-            for at in self.holders(name) {
+            for at in holders {
                 self.drop_entry(at);
             }
             return Ok(());
         };
-        let holders = self.by_name.remove(name).unwrap_or_default();
-        let holders = self.alive(holders);
-        let [first, rest @ ..] = holders.as_slice() else { return self.append(new, Some(name), limits) };
+        let [first, rest @ ..] = holders.as_slice() else { return self.append(new, Some(meant), limits) };
         for at in rest {
             self.drop_entry(*at);
         }
-        self.by_name.insert(name.to_owned(), vec![*first]);
+        self.by_name.insert(meant.name.clone(), vec![*first]);
         let Some(old) = self.all.get(*first).map(|entry| entry.digest.clone()) else { return Ok(()) };
         if old.as_deref() == Some(new.digest.as_str()) {
             return Ok(());
         }
-        let body = self.style.entry(&named(new.node, Some(name)), limits)?;
+        let body = self.style.entry(&named(new.node, None, Some(meant)), limits)?;
         self.discount(old.as_deref());
         if let Some(entry) = self.all.get_mut(*first) {
             entry.body = Cow::Owned(body);
@@ -263,24 +313,36 @@ impl<'a> Entries<'a> {
     }
 
     pub(super) fn remove(&mut self, digest: &Digest) {
-        for at in self.by_digest.get(digest.as_str()).map(|holders| holders.positions.clone()).unwrap_or_default() {
-            if self.all.get(at).is_some_and(|entry| entry.digest.as_deref() == Some(digest.as_str())) {
-                self.drop_entry(at);
-            }
+        for at in self.listing(digest.as_str()).collect::<Vec<_>>() {
+            self.drop_entry(at);
         }
     }
 
-    /// The entries of a name, which nobody has any more.
-    fn holders(&mut self, name: &str) -> Vec<usize> {
-        let mut holders = self.by_name.remove(name).unwrap_or_default();
-        holders.extend(self.by_full_name.remove(name).unwrap_or_default());
-        self.alive(holders)
+    pub(super) fn remove_entry(&mut self, digest: &Digest, name: Option<&Name<'static>>) {
+        let meant: Vec<usize> = match name {
+            Some(name) => self.holders_of(name, digest),
+            None => self.listing(digest.as_str()).filter(|at| self.all.get(*at).is_some_and(|entry| !entry.has_name)).collect(),
+        };
+        for at in meant {
+            self.drop_entry(at);
+        }
     }
 
-    /// Those that an earlier edit did not take away.
-    fn alive(&self, mut positions: Vec<usize>) -> Vec<usize> {
-        positions.retain(|at| self.all.get(*at).is_some_and(|entry| entry.alive));
-        positions
+    pub(super) fn untag(&mut self, name: &Name<'static>, digest: &Digest, limits: &Limits) -> Result<()> {
+        self.holders_of(name, digest).into_iter().try_for_each(|at| self.lose_name(at, false, limits))
+    }
+
+    /// The entries of a name that an earlier edit did not take away.
+    fn holders(&self, name: &Name<'static>) -> Vec<usize> {
+        let all = self.by_name.get(name).into_iter().flatten().copied();
+        all.filter(|at| self.all.get(*at).is_some_and(|entry| entry.alive && entry.has_name)).collect()
+    }
+
+    /// Those of them that list this digest.
+    fn holders_of(&self, name: &Name<'static>, digest: &Digest) -> Vec<usize> {
+        let mut holders = self.holders(name);
+        holders.retain(|at| self.all.get(*at).is_some_and(|entry| entry.digest.as_deref() == Some(digest.as_str())));
+        holders
     }
 
     fn drop_entry(&mut self, at: usize) {
@@ -291,19 +353,39 @@ impl<'a> Entries<'a> {
         self.discount(digest.as_deref());
     }
 
-    pub(super) fn untag(&mut self, name: &str, limits: &Limits) -> Result<()> {
-        for at in self.holders(name) {
-            let Some(entry) = self.all.get_mut(at) else { continue };
-            self.changed = true;
-            match entry.digest.as_deref().and_then(|digest| self.by_digest.get_mut(digest)) {
-                Some(holders) if holders.count > 1 => {
-                    holders.count -= 1;
-                    entry.alive = false;
-                }
-                _ => entry.body = Cow::Owned(nameless(&entry.body, limits)?),
-            }
+    /// Takes the name of an entry away. It stays without one, unless another entry lists the same digest; then that one keeps what
+    /// the image was called before, and the name too if it `moved` to another image.
+    fn lose_name(&mut self, at: usize, moved: bool, limits: &Limits) -> Result<()> {
+        let Some(entry) = self.all.get(at) else { return Ok(()) };
+        self.changed = true;
+        let (name, former) = known_names(&entry.body, limits)?;
+        let other = self.other(at, entry.digest.as_deref());
+        let lost: Vec<String> = name.filter(|_| moved || other.is_none()).into_iter().chain(former).collect();
+        if let Some(other) = other {
+            self.drop_entry(at);
+            return self.remember(other, &lost, limits);
         }
+        self.remember(at, &lost, limits)?;
+        let Some(entry) = self.all.get_mut(at) else { return Ok(()) };
+        entry.body = Cow::Owned(nameless(&entry.body, limits)?);
+        entry.has_name = false;
         Ok(())
+    }
+
+    /// Writes down what the image of an entry was called.
+    fn remember(&mut self, at: usize, lost: &[String], limits: &Limits) -> Result<()> {
+        let Some(entry) = self.all.get_mut(at).filter(|_| !lost.is_empty()) else { return Ok(()) };
+        entry.body = Cow::Owned(match with_former(&entry.body, lost, limits)? {
+            Some(body) => body,
+            None => self.style.entry(&with_former_alone(&entry.body, lost, limits)?, limits)?,
+        });
+        Ok(())
+    }
+
+    /// Another entry of the same digest, rather one without a name.
+    fn other(&self, at: usize, digest: Option<&str>) -> Option<usize> {
+        let others: Vec<usize> = self.listing(digest?).filter(|other| *other != at).collect();
+        others.iter().copied().find(|other| self.all.get(*other).is_some_and(|entry| !entry.has_name)).or_else(|| others.first().copied())
     }
 
     /// How many there are.
@@ -344,45 +426,5 @@ impl<'a> Entries<'a> {
         inner.push(']');
         inner.push_str(rest);
         inner
-    }
-}
-
-/// The descriptor with its name, in the place where sorted annotations have it. Another name than it had takes containerd's
-/// with it: two images must not claim one full name when the old one moves on.
-fn named(descriptor: Node<'_>, name: Option<&str>) -> String {
-    let own = |key| descriptor.get("annotations").and_then(|annotations| annotations.get(key)).and_then(Node::as_str);
-    let (short, full) = (own(REF_NAME), own(CONTAINERD_NAME));
-    let same = name.is_some() && (name == short.as_deref() || name == full.as_deref());
-    let mut annotations: Vec<(String, Value)> = descriptor
-        .get("annotations")
-        .into_iter()
-        .flat_map(Node::members)
-        .filter(|(key, _)| key != REF_NAME && (same || key != CONTAINERD_NAME))
-        .map(|(key, value)| (key.into_owned(), Value::of(value)))
-        .collect();
-    if let Some(name) = name {
-        let at = annotations.iter().position(|(key, _)| key.as_str() > REF_NAME).unwrap_or(annotations.len());
-        annotations.insert(at, (REF_NAME.to_owned(), Value::string(name)));
-    }
-    let mut value = Value::open(descriptor);
-    if annotations.is_empty() {
-        value.remove("annotations");
-    } else {
-        value.set("annotations", Value::Object(annotations));
-    }
-    value.render()
-}
-
-/// The text of an entry without its names. Everything else in it keeps its bytes.
-fn nameless(entry: &str, limits: &Limits) -> Result<String> {
-    let entry = Document::parse(entry.as_bytes(), limits)?.root();
-    let Some(annotations) = entry.get("annotations") else { return Ok(entry.raw().to_owned()) };
-    match without(annotations, &[REF_NAME, CONTAINERD_NAME]) {
-        None => Ok(without(entry, &["annotations"]).unwrap_or_else(|| "{}".to_owned())),
-        Some(rest) => {
-            let start = annotations.offset_in(entry.raw());
-            let end = start + annotations.raw().len();
-            Ok(format!("{}{rest}{}", slice(entry.raw(), 0, start), slice(entry.raw(), end, entry.raw().len())))
-        }
     }
 }

@@ -6,9 +6,14 @@
 //! indented as the file is.
 //!
 //! A name that moves leaves its old manifest as an entry without a name, so that the old image can still be named by
-//! digest, superseded and restored. That entry is not kept when another one lists the same digest anyway.
+//! digest, superseded and restored. That entry is not kept when another one lists the same digest anyway. A full name that an
+//! image lost stays known as a former name of its entry.
+//!
+//! An edit means one entry, by its digest and its name. Names are compared as [`crate::oci::Name`] does: two images with the tag
+//! `latest` have different names as long as their full names differ.
 
 mod entries;
+mod naming;
 mod pieces;
 mod style;
 
@@ -16,8 +21,10 @@ use std::ops::Range;
 
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
 use crate::format::json::{Document, Kind, Node};
-use crate::oci::{Descriptor, RootIndex};
+use crate::oci::{Descriptor, Name, RootIndex};
 use entries::{Entries, Listed, New};
+use naming::Meant;
+use serde::Serialize;
 
 /// The index of a layout that holds nothing.
 pub const EMPTY_INDEX: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
@@ -30,18 +37,20 @@ const FIELDS: [&str; 6] = ["schemaVersion", "mediaType", "artifactType", "manife
 pub enum IndexEdit {
     /// Lists a manifest.
     ///
-    /// With a name: the entry of exactly that name, if it has another digest, loses the name; if it has the same
-    /// digest, nothing happens. Without a name: an entry is added unless the digest is listed already.
+    /// With a name: the entry of that name, if it has another digest, loses the name; if it has the same digest, nothing
+    /// happens. Without a name: an entry is added unless the digest is listed already.
     Put {
-        /// The name, which becomes the annotation `org.opencontainers.image.ref.name`.
+        /// The name, which goes into the annotations where the descriptor had one.
         name: Option<String>,
         /// The descriptor as a JSON object, other annotations included.
         descriptor: String,
     },
-    /// Removes a name. Its entry stays without a name, unless the digest is listed by another entry.
+    /// Removes the name of an entry. It stays without a name, unless the digest is listed by another entry.
     Untag {
         /// The name.
-        name: String,
+        name: Name<'static>,
+        /// What the entry lists.
+        digest: Digest,
     },
     /// Makes the entry of a name list something else, in its place; what it listed before is not kept. For tags that stand for
     /// a list rather than for an image: an older list of referrers would contradict the newer one.
@@ -51,6 +60,13 @@ pub enum IndexEdit {
         /// The descriptor as a JSON object; without it the entry goes.
         descriptor: Option<String>,
     },
+    /// Removes the entries that list a digest under one name, or without a name.
+    RemoveEntry {
+        /// The digest.
+        digest: Digest,
+        /// The name.
+        name: Option<Name<'static>>,
+    },
     /// Removes every entry that lists a digest, named or not.
     Remove {
         /// The digest.
@@ -59,21 +75,22 @@ pub enum IndexEdit {
 }
 
 impl IndexEdit {
-    /// Removes an entry: by its name, which leaves other entries of its digest; without a name by its digest.
+    /// Removes an entry, and no other one of its digest or of its name.
     pub fn removal(entry: &Descriptor) -> Self {
-        match entry.name() {
-            Some(name) => Self::Replace { name: name.to_owned(), descriptor: None },
-            None => Self::Remove { digest: entry.digest.clone() },
-        }
+        Self::RemoveEntry { digest: entry.digest.clone(), name: entry.full_name().map(Name::into_owned) }
     }
 
     fn read<'e>(&'e self, limits: &Limits) -> Result<Step<'e>> {
         Ok(match self {
-            Self::Put { name, descriptor } => Step::Put { name: name.as_deref(), new: New::read(descriptor, limits)? },
-            Self::Untag { name } => Step::Untag { name },
-            Self::Replace { name, descriptor } => {
-                Step::Replace { name, new: descriptor.as_deref().map(|text| New::read(text, limits)).transpose()? }
+            Self::Put { name, descriptor } => {
+                let new = New::read(descriptor, limits)?;
+                Step::Put { name: name.as_deref().map(|text| new.meant(text)), new }
             }
+            Self::Untag { name, digest } => Step::Untag { name, digest },
+            Self::Replace { name, descriptor } => {
+                Step::Replace { name: Meant::of(name), new: descriptor.as_deref().map(|text| New::read(text, limits)).transpose()? }
+            }
+            Self::RemoveEntry { digest, name } => Step::RemoveEntry { digest, name: name.as_ref() },
             Self::Remove { digest } => Step::Remove { digest },
         })
     }
@@ -81,17 +98,20 @@ impl IndexEdit {
 
 /// An edit whose descriptor was read.
 enum Step<'e> {
-    Put { name: Option<&'e str>, new: New<'e> },
-    Untag { name: &'e str },
-    Replace { name: &'e str, new: Option<New<'e>> },
+    Put { name: Option<Meant<'e>>, new: New<'e> },
+    Untag { name: &'e Name<'static>, digest: &'e Digest },
+    Replace { name: Meant<'e>, new: Option<New<'e>> },
+    RemoveEntry { digest: &'e Digest, name: Option<&'e Name<'static>> },
     Remove { digest: &'e Digest },
 }
 
 impl Step<'_> {
-    fn name(&self) -> Option<&str> {
+    fn name(&self) -> Option<&Name<'static>> {
         match self {
-            Self::Put { name, .. } => *name,
-            Self::Untag { name } | Self::Replace { name, .. } => Some(name),
+            Self::Put { name, .. } => name.as_ref().map(|meant| &meant.name),
+            Self::Replace { name, .. } => Some(&name.name),
+            Self::Untag { name, .. } => Some(name),
+            Self::RemoveEntry { name, .. } => *name,
             Self::Remove { .. } => None,
         }
     }
@@ -100,18 +120,36 @@ impl Step<'_> {
     fn digest(&self) -> Option<&Digest> {
         match self {
             Self::Put { new, .. } | Self::Replace { new: Some(new), .. } => Some(&new.digest),
-            Self::Remove { digest } => Some(digest),
-            Self::Untag { .. } | Self::Replace { new: None, .. } => None,
+            Self::Remove { digest } | Self::RemoveEntry { digest, .. } | Self::Untag { digest, .. } => Some(digest),
+            Self::Replace { new: None, .. } => None,
         }
     }
 }
 
-/// Applies `edits` in their order to the text of an index. `None` if they change nothing.
+/// A name that an image lost to another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Taken {
+    /// The name.
+    pub name: String,
+    /// The image that had it.
+    pub digest: Digest,
+}
+
+/// What edits make of an index.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Edited {
+    /// The new text; `None` if it is the old one.
+    pub text: Option<String>,
+    /// The names that moved from one image to another.
+    pub taken: Vec<Taken>,
+}
+
+/// Applies `edits` in their order to the text of an index.
 ///
 /// # Errors
 /// What is wrong with the text (`json.*`), `ref.ambiguous` if a name to be replaced stands on several digests,
 /// `descriptor.incomplete` and `digest.*` if an edit brings no descriptor.
-pub fn apply(index_text: &str, edits: &[IndexEdit], limits: &Limits) -> Result<Option<String>> {
+pub fn apply(index_text: &str, edits: &[IndexEdit], limits: &Limits) -> Result<Edited> {
     let document = Document::parse(index_text.as_bytes(), limits)?.root();
     let root = document.object("the index")?;
     root.refuse_case_variants(&FIELDS)?;
@@ -130,7 +168,7 @@ pub fn apply(index_text: &str, edits: &[IndexEdit], limits: &Limits) -> Result<O
 ///
 /// # Errors
 /// As [`apply`].
-pub fn apply_to(index: &RootIndex, edits: &[IndexEdit], limits: &Limits) -> Result<Option<String>> {
+pub fn apply_to(index: &RootIndex, edits: &[IndexEdit], limits: &Limits) -> Result<Edited> {
     if index.list().is_none() {
         return apply(index.text(), edits, limits);
     }
@@ -144,7 +182,7 @@ struct Place<'a> {
     list: Option<Range<usize>>,
 }
 
-fn edit<'a>(place: &Place<'a>, listed: impl Iterator<Item = Listed<'a>>, edits: &[IndexEdit], limits: &Limits) -> Result<Option<String>> {
+fn edit<'a>(place: &Place<'a>, listed: impl Iterator<Item = Listed<'a>>, edits: &[IndexEdit], limits: &Limits) -> Result<Edited> {
     let steps: Vec<Step<'_>> = edits.iter().map(|edit| edit.read(limits)).collect::<Result<_>>()?;
     let mut entries = Entries::read(place, listed, &steps, limits)?;
     if entries.all.len() > limits.index_entries {
@@ -154,14 +192,15 @@ fn edit<'a>(place: &Place<'a>, listed: impl Iterator<Item = Listed<'a>>, edits: 
     }
     for step in &steps {
         match step {
-            Step::Put { name, new } => entries.put(*name, new, limits)?,
-            Step::Untag { name } => entries.untag(name, limits)?,
+            Step::Put { name, new } => entries.put(name.as_ref(), new, limits)?,
+            Step::Untag { name, digest } => entries.untag(name, digest, limits)?,
             Step::Replace { name, new } => entries.replace(name, new.as_ref(), limits)?,
+            Step::RemoveEntry { digest, name } => entries.remove_entry(digest, *name),
             Step::Remove { digest } => entries.remove(digest),
         }
     }
     if !entries.changed {
-        return Ok(None);
+        return Ok(Edited::default());
     }
     let count = entries.length();
     if count > limits.index_entries {
@@ -171,7 +210,7 @@ fn edit<'a>(place: &Place<'a>, listed: impl Iterator<Item = Listed<'a>>, edits: 
     if text.len() as u64 > limits.index_bytes && text.len() > place.text.len() {
         return Err(full(format!("{} bytes", limits.index_bytes), format!("{} bytes", text.len())));
     }
-    Ok((text != place.text).then_some(text))
+    Ok(Edited { text: (text != place.text).then_some(text), taken: entries.taken })
 }
 
 /// The new index could not be read again.

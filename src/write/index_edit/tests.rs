@@ -20,15 +20,19 @@ fn add(digest: &str) -> IndexEdit {
     IndexEdit::Put { name: None, descriptor: descriptor(digest) }
 }
 
-fn untag(name: &str) -> IndexEdit {
-    IndexEdit::Untag { name: name.to_owned() }
+fn untag(name: &str, digest: &str) -> IndexEdit {
+    IndexEdit::Untag { name: Name::parse(name).into_owned(), digest: digest.parse().unwrap() }
+}
+
+fn text_of(before: &str, edits: &[IndexEdit]) -> Option<String> {
+    apply(before, edits, &Limits::STANDARD).unwrap().text
 }
 
 /// Whoever read the index gets the same: `false` if it cannot be read.
 fn same_when_read(before: &str, edits: &[IndexEdit], result: Option<&str>) -> bool {
     let read = RootIndex::parse(before.as_bytes().to_vec(), &Limits::STANDARD);
     if let Ok(index) = &read {
-        assert_eq!(apply_to(index, edits, &Limits::STANDARD).unwrap().as_deref(), result, "{edits:?} on {before}");
+        assert_eq!(apply_to(index, edits, &Limits::STANDARD).unwrap().text.as_deref(), result, "{edits:?} on {before}");
     }
     read.is_ok()
 }
@@ -37,11 +41,11 @@ fn same_when_read(before: &str, edits: &[IndexEdit], result: Option<&str>) -> bo
 fn check(before: &str, edits: &[IndexEdit], after: Option<&str>) {
     let long = |text: &str| text.replace("\"A\"", &format!("\"{A}\"")).replace("\"B\"", &format!("\"{B}\""));
     let before = long(before);
-    let result = apply(&before, edits, &Limits::STANDARD).unwrap();
+    let result = text_of(&before, edits);
     assert_eq!(result, after.map(long), "{edits:?} on {before}");
     same_when_read(&before, edits, result.as_deref());
     if let Some(result) = result {
-        assert_eq!(apply(&result, edits, &Limits::STANDARD).unwrap(), None, "{edits:?} twice on {before}");
+        assert_eq!(text_of(&result, edits), None, "{edits:?} twice on {before}");
     }
 }
 
@@ -62,14 +66,14 @@ fn entries_are_put_and_removed_as_text() {
     check(&of(&[named, &other]), &[put("x", B)], Some(&of(&[&other, named_b])));
     check(&of(&[named]), &[add(A)], None);
     check(&of(&[]), &[add(A), add(A)], Some(&of(&[plain])));
-    check(&of(&[named]), &[untag("x")], Some(&of(&[plain])));
-    check(&of(&[plain, named]), &[untag("x")], Some(&of(&[plain])));
-    check(&of(&[plain]), &[untag("x")], None);
-    check(&of(&[named]), &[untag("no")], None);
+    check(&of(&[named]), &[untag("x", A)], Some(&of(&[plain])));
+    check(&of(&[plain, named]), &[untag("x", A)], Some(&of(&[plain])));
+    check(&of(&[plain]), &[untag("x", A)], None);
+    check(&of(&[named]), &[untag("no", A)], None);
     // One name after the other in one go.
     check(
         &of(&[]),
-        &[put("x", A), put("x", B), untag("x"), put("x", B)],
+        &[put("x", A), put("x", B), untag("x", B), put("x", B)],
         Some(&of(&[plain, r#"{"mediaType":"m","digest":"B","size":7}"#, named_b])),
     );
     // Both names go; what else the entry says stays.
@@ -77,8 +81,8 @@ fn entries_are_put_and_removed_as_text() {
         &of(&[
             r#"{"digest":"A","annotations":{"a":"1","io.containerd.image.name":"h/x:x","org.opencontainers.image.ref.name":"x","z":"2"},"n":1e3}"#,
         ]),
-        &[untag("x")],
-        Some(&of(&[r#"{"digest":"A","annotations":{"a":"1","z":"2"},"n":1e3}"#])),
+        &[untag("h/x:x", A)],
+        Some(&of(&[r#"{"digest":"A","annotations":{"a":"1","dev.airbase.former-names":"h/x:x","z":"2"},"n":1e3}"#])),
     );
     // Twice the same name on the same image is not ambiguous.
     check(&of(&[named, named]), &[put("x", A)], None);
@@ -130,7 +134,7 @@ fn lists_that_are_null_or_missing_are_empty_ones() {
             "{\n  \"x\": 1,\n  \"manifests\": [\n    {\n      \"mediaType\": \"m\",\n      \"digest\": \"A\",\n      \"size\": 7\n    }\n  ]\n}\n",
         ),
     );
-    check(r#"{"manifests":null}"#, &[untag("x")], None);
+    check(r#"{"manifests":null}"#, &[untag("x", A)], None);
 }
 
 #[test]
@@ -154,7 +158,7 @@ fn the_style_of_the_file_is_kept() {
     // The last one goes, and the end of the list stays where it was.
     check(
         "{\n \"manifests\": [\n  {\"digest\": \"A\"},\n  {\"digest\": \"A\", \"annotations\": {\"org.opencontainers.image.ref.name\": \"x\"}}\n ]\n}\n",
-        &[untag("x")],
+        &[untag("x", A)],
         Some("{\n \"manifests\": [\n  {\"digest\": \"A\"}\n ]\n}\n"),
     );
     // One entry a line.
@@ -176,7 +180,7 @@ fn the_name_stands_in_its_place_among_other_annotations() {
     let descriptor = format!(
         r#"{{"digest":"{A}","annotations":{{"a":"1","org.opencontainers.image.ref.name":"old","z":"2"}},"platform":{{"os":"linux"}}}}"#
     );
-    let text = apply(EMPTY_INDEX, &[IndexEdit::Put { name: Some("n\"".to_owned()), descriptor }], &Limits::STANDARD).unwrap().unwrap();
+    let text = text_of(EMPTY_INDEX, &[IndexEdit::Put { name: Some("n\"".to_owned()), descriptor }]).unwrap();
     assert!(
         text.ends_with(r#""annotations":{"a":"1","org.opencontainers.image.ref.name":"n\"","z":"2"},"platform":{"os":"linux"}}]}"#),
         "{text}"
@@ -206,7 +210,7 @@ fn many_edits_of_a_large_index_take_no_quadratic_time() {
     let text = format!(r#"{{"manifests":[{}]}}"#, entries.join(","));
     let edits: Vec<IndexEdit> =
         (0..20_000).map(|number| put(&number.to_string(), &format!("sha256:{:064x}", number + 1_000_000))).collect();
-    let result = apply(&text, &edits, &Limits::STANDARD).unwrap().unwrap();
+    let result = text_of(&text, &edits).unwrap();
     assert_eq!(result.matches("\"digest\"").count(), 40_000);
 }
 
@@ -234,17 +238,17 @@ proptest! {
             .map(|(kind, name, digest)| match kind {
                 0 => put(&format!("n{name}"), &format!("sha256:{digest:064x}")),
                 1 => add(&format!("sha256:{digest:064x}")),
-                _ => untag(&format!("n{name}")),
+                _ => untag(&format!("n{name}"), &format!("sha256:{:064x}", digest % 6)),
             })
             .collect();
-        let result = apply(&text, &edits, &Limits::STANDARD).unwrap();
+        let result = text_of(&text, &edits);
         prop_assert!(same_when_read(&text, &edits, result.as_deref()));
         let result = result.unwrap_or_else(|| text.clone());
         let touched: HashSet<&str> = edits
             .iter()
             .filter_map(|edit| match edit {
                 IndexEdit::Put { name, .. } => name.as_deref(),
-                IndexEdit::Untag { name } => Some(name),
+                IndexEdit::Untag { name, .. } => Some(name.as_str()),
                 _ => None,
             })
             .collect();
@@ -265,4 +269,112 @@ proptest! {
             prop_assert!(result.contains(&hex), "{} is lost in {}", hex, result);
         }
     }
+}
+
+/// An entry as `docker save` writes it.
+fn saved(digest: &str, name: &str) -> String {
+    let tag = name.rsplit(':').next().unwrap();
+    format!(
+        r#"{{"mediaType":"m","digest":"{digest}","size":7,"annotations":{{"io.containerd.image.name":"{name}","org.opencontainers.image.ref.name":"{tag}"}}}}"#
+    )
+}
+
+fn formerly(digest: &str, names: &str) -> String {
+    format!(r#"{{"mediaType":"m","digest":"{digest}","size":7,"annotations":{{"dev.airbase.former-names":"{names}"}}}}"#)
+}
+
+fn index(entries: &[String]) -> String {
+    format!(r#"{{"manifests":[{}]}}"#, entries.join(","))
+}
+
+#[test]
+fn of_two_entries_with_one_tag_the_one_that_was_meant_is_edited() {
+    let (nginx, redis) = ("docker.io/library/nginx:latest", "docker.io/library/redis:latest");
+    let before = index(&[saved("A", nginx), saved("B", redis)]);
+    let remove = |digest: &str, name: Option<&str>| IndexEdit::RemoveEntry {
+        digest: digest.parse().unwrap(),
+        name: name.map(|name| Name::parse(name).into_owned()),
+    };
+    check(&before, &[untag("nginx:latest", A)], Some(&index(&[formerly("A", nginx), saved("B", redis)])));
+    check(&before, &[remove(A, Some(nginx))], Some(&index(&[saved("B", redis)])));
+    // The name of one with the digest of the other is neither, and neither is the tag that both have.
+    check(&before, &[untag(redis, A)], None);
+    check(&before, &[remove(A, Some(redis)), remove(A, Some("latest")), remove(A, None)], None);
+    // Two images with one tag alone, which is not sound, and still two entries.
+    let tagged = |digest: &str| saved(digest, "1").replace(r#""io.containerd.image.name":"1","#, "");
+    check(&index(&[tagged("A"), tagged("B")]), &[remove(A, Some("1"))], Some(&index(&[tagged("B")])));
+    // A tag alone takes no full name away.
+    let result = text_of(&before.replace("\"A\"", &format!("\"{A}\"")), &[put("latest", A)]).unwrap();
+    assert!(result.contains(nginx), "{result}");
+}
+
+#[test]
+fn a_name_in_another_spelling_is_the_same_name() {
+    let before = index(&[saved("A", "docker.io/library/nginx:latest")]);
+    check(&before, &[put("nginx:latest", A), put("docker.io/nginx", A)], None);
+    let after = index(&[
+        formerly("A", "docker.io/library/nginx:latest"),
+        r#"{"mediaType":"m","digest":"B","size":7,"annotations":{"org.opencontainers.image.ref.name":"library/nginx"}}"#.to_owned(),
+    ]);
+    check(&before, &[put("library/nginx", B)], Some(&after));
+    let edited = apply(&before.replace("\"A\"", &format!("\"{A}\"")), &[put("library/nginx", B)], &Limits::STANDARD).unwrap();
+    assert_eq!(edited.taken, [Taken { name: "library/nginx".to_owned(), digest: A.parse().unwrap() }]);
+}
+
+#[test]
+fn a_name_stands_where_one_stood() {
+    let put = |name: &str, from: &str| IndexEdit::Put {
+        name: Some(name.to_owned()),
+        descriptor: from.replace("\"A\"", &format!("\"{A}\"")).replace("\"B\"", &format!("\"{B}\"")),
+    };
+    let from = saved("A", "registry.site/os:1");
+    check(&index(&[]), &[put("os:2", &from)], Some(&index(&[saved("A", "docker.io/library/os:2").replace("\"os:2\"", "\"2\"")])));
+    check(&index(&[]), &[put("registry.site/os:1", &from)], Some(&index(&[from.clone()])));
+    // Both in full, as it is done for a runtime.
+    let both = from.replace(r#"ref.name":"1""#, r#"ref.name":"registry.site/os:1""#);
+    check(&index(&[]), &[put("q.io/os:2", &both)], Some(&index(&[both.replace("registry.site/os:1", "q.io/os:2")])));
+    // A tag alone says no repository, and containerd takes none.
+    let alone = r#"{"mediaType":"m","digest":"A","size":7,"annotations":{"org.opencontainers.image.ref.name":"9"}}"#;
+    check(&index(&[]), &[put("9", &from)], Some(&index(&[alone.to_owned()])));
+    // A name with a digest is kept as it is.
+    let pinned = format!("docker.io/library/x@{A}");
+    let entry = format!(r#"{{"mediaType":"m","digest":"A","size":7,"annotations":{{"io.containerd.image.name":"{pinned}"}}}}"#);
+    check(&index(&[]), &[put(&pinned, &entry)], Some(&index(&[entry.clone()])));
+}
+
+#[test]
+fn an_image_is_known_by_the_names_that_it_lost() {
+    let named = |digest: &str, name: &str| {
+        format!(r#"{{"mediaType":"m","digest":"{digest}","size":7,"annotations":{{"org.opencontainers.image.ref.name":"{name}"}}}}"#)
+    };
+    let (one, two) = ("r.site/os:1", "r.site/os:2");
+    // Another entry keeps it, where there is one.
+    check(
+        &index(&[named("A", one), named("A", two)]),
+        &[put(one, B)],
+        Some(&index(&[named("A", two).replace(r#""org"#, &format!(r#""dev.airbase.former-names":"{one}","org"#)), named("B", one)])),
+    );
+    // The newest stands first, each once, and eight at most.
+    let before = index(&[named("A", one), formerly("B", "n:1,n:2,n:3,n:4,n:5,n:6,n:7,n:8")]);
+    check(&before, &[put("n:9", B), untag("n:9", B)], Some(&index(&[named("A", one), formerly("B", "n:9")])));
+    let (first, second) = (named("A", two), formerly("A", "docker.io/library/n:7,n:2,n:3,n:4,n:5,n:6,n:1,n:8"));
+    let newer = second.replace("docker", "r.site/os:2,docker").replace(",n:8", "");
+    check(&index(&[first.clone(), second.clone()]), &[put(two, B)], Some(&index(&[newer, named("B", two)])));
+    let again = second.replace("docker", "n:2,docker").replace("7,n:2", "7");
+    check(&index(&[named("A", "n:2"), second.clone()]), &[put("n:2", B)], Some(&index(&[again, named("B", "n:2")])));
+    // A name that was only taken away from an image that is listed otherwise is not remembered.
+    check(&index(&[first, second.clone()]), &[untag(two, A)], Some(&index(&[second])));
+    check(&index(&[named("A", one), named("A", two)]), &[untag(two, A)], Some(&index(&[named("A", one)])));
+    // It gets a name again, and what else the entry says stays.
+    let kept = formerly("A", one).replace(r#"os:1""#, r#"os:1","keep":"me""#);
+    check(&index(&[kept]), &[put(two, A)], Some(&index(&[named("A", two).replace(r#""org"#, r#""keep":"me","org"#)])));
+    // A tag alone is no full name.
+    check(&index(&[named("A", "1")]), &[untag("1", A)], Some(&index(&[r#"{"mediaType":"m","digest":"A","size":7}"#.to_owned()])));
+    // Copied without a name it is still known by what it was called, with one it is not.
+    let put_back = |name: Option<&str>| IndexEdit::Put {
+        name: name.map(str::to_owned),
+        descriptor: formerly("A", one).replace("\"A\"", &format!("\"{A}\"")),
+    };
+    check(&index(&[]), &[put_back(None)], Some(&index(&[formerly("A", one)])));
+    check(&index(&[]), &[put_back(Some(two))], Some(&index(&[named("A", two)])));
 }

@@ -10,7 +10,8 @@ use crate::core::limits::CHUNK_BYTES;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity, clock};
 use crate::format::json::Document;
 use crate::oci::{RootIndex, Verified};
-use crate::write::{Committed, Payload, index_edit, locked};
+use crate::write::index_edit::{self, Edited, Taken};
+use crate::write::{Committed, Payload, locked};
 
 impl Layout {
     /// Reads the index and applies the edits. A file that cannot be read may be in the middle of being written in place
@@ -34,17 +35,17 @@ impl Layout {
         // Edits bring JSON too; only what is wrong with the index itself can heal by waiting. Who is asked for edits may trip over
         // it first, so whatever the error, the index is looked at.
         let decided = change.of(read.bytes()).and_then(|revision| {
-            let text = match &read {
+            let edited = match &read {
                 Read::Known(index) => index_edit::apply_to(index, &revision.edits, limits),
                 Read::Bytes(bytes) => {
                     let text = std::str::from_utf8(bytes).map_or_else(|_| Document::parse(bytes, limits).map(|_| ""), Ok)?;
                     index_edit::apply(text, &revision.edits, limits)
                 }
             };
-            Ok((revision.documents, revision.findings, text?))
+            Ok((revision.documents, revision.findings, edited?))
         });
         match decided {
-            Ok((documents, findings, text)) => Ok(Plan { read, text, documents, findings }),
+            Ok((documents, findings, Edited { text, taken })) => Ok(Plan { read, text, taken, documents, findings }),
             Err(error) => Err(match Document::parse(read.bytes(), limits) {
                 Ok(_) => Unready::Refused(error),
                 Err(error) => self.unreadable(read.bytes(), error),
@@ -141,6 +142,7 @@ impl Layout {
             committed.findings.append(&mut plan.findings);
             let mut staged = Self::stage_index(root, text.as_bytes(), committed)?;
             let name = staged.name()?.to_owned();
+            committed.taken.clone_from(&plan.taken);
             if root.exchange(&name, INDEX)? {
                 // What has this name now is the old index, or another program's.
                 staged.forget();
@@ -205,6 +207,7 @@ impl Layout {
                 Ok(exchanged.then_some(name))
             };
             let Some(name) = step().map_err(|error| self.after_publication(&error))? else { return Err(self.keep(root, &out)) };
+            committed.taken.extend(plan.taken);
             if let Some(older) = merged.replace(std::mem::replace(&mut out, name)) {
                 // Two programs in a row: the newer version need not contain the older one, so that one is kept.
                 let kept = self.keep(root, &older).into_finding();
@@ -247,6 +250,7 @@ impl Layout {
 pub(super) struct Plan {
     read: Read,
     pub(super) text: Option<String>,
+    taken: Vec<Taken>,
     /// What the new index names and the payloads do not bring.
     pub(super) documents: Vec<Verified>,
     /// What a user should know of it.

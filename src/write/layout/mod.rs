@@ -244,7 +244,7 @@ impl Layout {
     /// Builds the layout beside its place and moves it there. `None` if somebody else made one meanwhile.
     fn create(&self, payloads: &[&Payload<'_>], change: Change<'_>, events: &dyn Events) -> Result<Option<Committed>> {
         let revision = change.of(EMPTY_INDEX.as_bytes())?;
-        let index = index_edit::apply(EMPTY_INDEX, &revision.edits, &self.options.limits)?;
+        let index = index_edit::apply(EMPTY_INDEX, &revision.edits, &self.options.limits)?.text;
         let (parent, name) = self.place()?;
         let site = Site::new(&parent, temporary_sibling(name))?;
         let root =

@@ -30,7 +30,7 @@ fn old_index() -> String {
 }
 
 fn new_index() -> String {
-    index_edit::apply(&old_index(), &[put("x", NEW)], &Limits::STANDARD).unwrap().unwrap()
+    index_edit::apply(&old_index(), &[put("x", NEW)], &Limits::STANDARD).unwrap().text.unwrap()
 }
 
 /// A layout with one image, made by hand.
@@ -136,7 +136,7 @@ fn any_fault_leaves_the_old_index_or_the_new_one() {
 
 #[test]
 fn any_fault_while_a_layout_is_made_leaves_none_or_all_of_it() {
-    let expected = index_edit::apply(EMPTY_INDEX, &[put("x", NEW)], &Limits::STANDARD).unwrap().unwrap();
+    let expected = index_edit::apply(EMPTY_INDEX, &[put("x", NEW)], &Limits::STANDARD).unwrap().text.unwrap();
     sweep(
         commit,
         |_| (),
@@ -301,7 +301,7 @@ fn meddling(root: &Path, times: usize, text: impl Fn(usize) -> String + Send + S
 }
 
 fn with_other(number: usize) -> String {
-    index_edit::apply(&old_index(), &[put(&format!("other{number}"), OLD)], &Limits::STANDARD).unwrap().unwrap()
+    index_edit::apply(&old_index(), &[put(&format!("other{number}"), OLD)], &Limits::STANDARD).unwrap().text.unwrap()
 }
 
 #[test]
@@ -311,7 +311,7 @@ fn a_program_that_knows_no_lock_loses_nothing() {
     make(root);
     assert!(commit(root, &meddling(root, 1, with_other)).unwrap().index_changed);
     let index = whole(root, None);
-    assert_eq!(index, index_edit::apply(&with_other(0), &[put("x", NEW)], &Limits::STANDARD).unwrap().unwrap());
+    assert_eq!(index, index_edit::apply(&with_other(0), &[put("x", NEW)], &Limits::STANDARD).unwrap().text.unwrap());
     assert_eq!(names(root), ["blobs", "index.json", "oci-layout"]);
 }
 

@@ -287,7 +287,7 @@ fn a_name_that_only_containerd_gave_can_be_taken_away() {
         let left: Vec<&Value> = entries.iter().filter(|entry| entry["digest"] == json!(tool().digest())).collect();
         match verb {
             "rm" => assert!(left.is_empty(), "{left:#?}"),
-            _ => assert_eq!(left[0]["annotations"], json!({"keep": "me"})),
+            _ => assert_eq!(left[0]["annotations"], json!({"dev.airbase.former-names": "registry.site/tool:1", "keep": "me"})),
         }
         assert_eq!(entries[0], layout.entries[0]);
     }

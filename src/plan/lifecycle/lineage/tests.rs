@@ -11,6 +11,7 @@ fn member(name: &str, created: &str) -> Member {
         digest: digest(name),
         reference: format!("layout@{}", digest(name)),
         names: Vec::new(),
+        former: Vec::new(),
         created: Moment::strict(created).ok(),
         version: None,
         revision: None,
@@ -42,6 +43,17 @@ fn evidence(trace: &Trace) -> Vec<Evidence> {
 
 fn newest(name: &str) -> End {
     End::Newest { digest: digest(name) }
+}
+
+#[test]
+fn a_former_name_leads_to_what_has_it_now_if_that_is_newer() {
+    let formerly = |name: &str, created: &str| Member { former: vec!["os:1".to_owned()], ..member(name, created) };
+    let now = named("new", "2026-02-01", "docker.io/library/os:1");
+    let trace = Lineage::new([formerly("old", "2026-01-01"), now.clone()]).trace(&digest("old"));
+    assert_eq!((evidence(&trace), trace.end), (vec![Evidence::SameName], newest("new")));
+    for others in [vec![formerly("old", "2026-03-01"), now], vec![formerly("old", "2026-01-01"), formerly("new", "2026-02-01")]] {
+        assert_eq!(Lineage::new(others).trace(&digest("old")).end, newest("old"));
+    }
 }
 
 #[test]

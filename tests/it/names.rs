@@ -1,0 +1,398 @@
+//! One image has one full name, and an operation touches the entry that was meant.
+//!
+//! The layouts are as `docker save` (25 and later), `ctr image export`, BuildKit and nerdctl write them: the tag in the annotation of
+//! the specification, the full name in the one of containerd.
+
+use serde_json::{Value, json};
+
+use crate::support::image::{Image, Layout, layer};
+use crate::support::{Contents, Environment};
+
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+const CONTAINERD_NAME: &str = "io.containerd.image.name";
+const FORMER: &str = "dev.airbase.former-names";
+const NGINX: &str = "docker.io/library/nginx:latest";
+const REDIS: &str = "docker.io/library/redis:latest";
+
+fn image(what: &str) -> Image {
+    Image::of(&[&layer(&["etc/", "etc/os-release=ID=base\n"]), &layer(&["app/", &format!("app/{what}={what}")])])
+}
+
+/// Adds an image as `docker save` does.
+fn save(layout: &mut Layout, name: &str, image: &Image) -> String {
+    let mut entry = layout.store(image);
+    entry.as_object_mut().unwrap().remove("platform");
+    let tag = name.split('@').next().unwrap().rsplit('/').next().unwrap().split_once(':').map(|(_, tag)| tag);
+    entry["annotations"] = json!({CONTAINERD_NAME: name});
+    layout.entry(tag.unwrap_or_default(), entry.clone());
+    entry["digest"].as_str().unwrap().to_owned()
+}
+
+/// nginx and redis, both with the tag `latest`: as a layout `two` and an archive `two.tar`.
+fn two() -> (Environment, String, String) {
+    let mut layout = Layout::new();
+    let (nginx, redis) = (save(&mut layout, NGINX, &image("nginx")), save(&mut layout, REDIS, &image("redis")));
+    let environment = Environment::in_memory();
+    layout.write(&environment.join("two"));
+    layout.write_archive(&environment.join("two.tar"));
+    (environment, nginx, redis)
+}
+
+fn entries(environment: &Environment, path: &str) -> Vec<Value> {
+    Contents::of(&environment.join(path)).entries()
+}
+
+fn names(entry: &Value) -> (Option<&str>, Option<&str>) {
+    (entry["annotations"][CONTAINERD_NAME].as_str(), entry["annotations"][REF_NAME].as_str())
+}
+
+/// Full name and digest of every entry, the nameless with what they were called.
+fn listed(environment: &Environment, path: &str) -> Vec<(String, String)> {
+    let name = |entry: &Value| {
+        let former = entry["annotations"][FORMER].as_str().map(|name| format!("formerly {name}"));
+        names(entry).0.or(names(entry).1).map(str::to_owned).or(former).unwrap_or_default()
+    };
+    let mut all: Vec<_> =
+        entries(environment, path).iter().map(|entry| (name(entry), entry["digest"].as_str().unwrap().to_owned())).collect();
+    all.sort();
+    all
+}
+
+fn pair(name: &str, digest: &str) -> (String, String) {
+    (name.to_owned(), digest.to_owned())
+}
+
+#[test]
+fn removing_one_leaves_the_other_with_the_same_tag() {
+    for name in [NGINX, "nginx:latest", "docker.io/nginx", "library/nginx"] {
+        let (environment, _, redis) = two();
+        environment.ok(&["rm", &format!("two:{name}")]);
+        environment.ok(&["gc", "two", "--grace", "0", "--apply"]);
+        assert_eq!(listed(&environment, "two"), [pair(REDIS, &redis)], "{name}");
+        environment.ok(&["fsck", "two"]);
+    }
+    let (environment, nginx, _) = two();
+    environment.ok(&["rm", &format!("two:{REDIS}")]);
+    assert_eq!(listed(&environment, "two"), [pair(NGINX, &nginx)]);
+    // By digest, in a layout of tags alone where two stand on one tag.
+    for (wanted, left) in [(0, 1), (1, 0)] {
+        let images = [image("x"), image("y")];
+        Layout::new().image("1", &images[0]).image("1", &images[1]).write(&environment.join(&format!("tags{wanted}")));
+        environment.ok(&["rm", &format!("tags{wanted}@{}", images[wanted].digest())]);
+        assert_eq!(listed(&environment, &format!("tags{wanted}")), [pair("1", &images[left].digest())]);
+    }
+}
+
+#[test]
+fn a_tag_that_several_have_means_none_of_them() {
+    let (environment, nginx, redis) = two();
+    for verb in ["inspect", "rm", "untag"] {
+        let refused = environment.refused(&[verb, "two:latest"], "ref.ambiguous", 4);
+        assert!([NGINX, REDIS, &nginx, &redis].iter().all(|one| refused.err.contains(*one)), "{}", refused.err);
+    }
+    assert_eq!(entries(&environment, "two").len(), 2);
+    // A tag alone is no full name, and it is the only one that is called so.
+    let mut layout = Layout::new().image("stable", &image("plain"));
+    let full = save(&mut layout, NGINX, &image("nginx"));
+    layout.write(&environment.join("mixed"));
+    for (name, digest) in [("stable", image("plain").digest()), ("latest", full.clone()), ("nginx", full)] {
+        let (_, report) = environment.json(&["inspect", &format!("mixed:{name}")]);
+        assert!(report.to_string().contains(&digest), "{name}: {report:#}");
+    }
+}
+
+#[test]
+fn a_name_that_is_removed_is_removed_from_one_image_and_is_known_as_its_former_one() {
+    for name in ["nginx:latest", NGINX] {
+        let (environment, nginx, redis) = two();
+        environment.ok(&["untag", &format!("two:{name}")]);
+        assert_eq!(listed(&environment, "two"), [pair(REDIS, &redis), pair(&format!("formerly {NGINX}"), &nginx)]);
+        // It means no image any more; given back, it is its name again.
+        environment.refused(&["inspect", &format!("two:{name}")], "ref.not_found", 4);
+        environment.ok(&["tag", &format!("two@{nginx}"), NGINX]);
+        assert_eq!(listed(&environment, "two"), [pair(NGINX, &nginx), pair(REDIS, &redis)]);
+        assert!(entries(&environment, "two").iter().all(|entry| entry["annotations"][FORMER].is_null()));
+    }
+}
+
+#[test]
+fn copies_take_no_name_from_an_image_that_has_another() {
+    let (environment, nginx, redis) = two();
+    environment.ok(&["copy", "two:redis:latest", "c"]);
+    environment.ok(&["copy", "two:nginx:latest", "c"]);
+    assert_eq!(listed(&environment, "c"), [pair(NGINX, &nginx), pair(REDIS, &redis)]);
+    environment.ok(&["copy", "--all", "two.tar", "all"]);
+    assert_eq!(entries(&environment, "all"), entries(&environment, "two"));
+    for path in ["two", "two.tar", "all"] {
+        environment.ok(&["fsck", path]);
+    }
+    // The same name takes it, in whatever spelling, and says from whom.
+    let other = image("other");
+    Layout::new().image("nginx:latest", &other).write(&environment.join("other"));
+    let (status, report) = environment.json(&["copy", "other", "c"]);
+    assert_eq!((status, &report["taken"]), (0, &json!([{"name": "nginx:latest", "digest": nginx}])), "{report:#}");
+    assert_eq!(
+        listed(&environment, "c"),
+        [pair(REDIS, &redis), pair(&format!("formerly {NGINX}"), &nginx), pair("nginx:latest", &other.digest())]
+    );
+    let (_, report) = environment.json(&["tag", "c:redis:latest", "docker.io/nginx"]);
+    assert_eq!(report["taken"], json!([{"name": "docker.io/nginx", "digest": other.digest()}]), "{report:#}");
+}
+
+#[test]
+fn names_stand_in_both_annotations_where_both_were() {
+    let (environment, ..) = two();
+    environment.ok(&["tag", "two:nginx:latest", "quay.io/web/nginx:1.27"]);
+    environment.ok(&["copy", "two:redis:latest", "copy:redis:7"]);
+    assert_eq!(names(&entries(&environment, "two")[2]), (Some("quay.io/web/nginx:1.27"), Some("1.27")));
+    assert_eq!(names(&entries(&environment, "copy")[0]), (Some("docker.io/library/redis:7"), Some("7")));
+    // One platform of an image is that image.
+    let mut layout = Layout::new().index("1.25", &[&image("web"), &image("web").platform("arm64")], json!({}));
+    layout.entries[0]["annotations"][CONTAINERD_NAME] = json!("docker.io/library/web:1.25");
+    layout.write_archive(&environment.join("multi.tar"));
+    environment.ok(&["copy", "multi.tar", "--platform", "linux/amd64", "one.tar"]);
+    assert_eq!(names(&entries(&environment, "one.tar")[0]), (Some("docker.io/library/web:1.25"), Some("1.25")));
+}
+
+#[test]
+fn archives_for_docker_carry_the_full_name() {
+    let (environment, ..) = two();
+    let tags = |path: &str| -> Value {
+        let manifest: Value = serde_json::from_slice(&Contents::of(&environment.join(path)).files["manifest.json"]).unwrap();
+        manifest[0]["RepoTags"].clone()
+    };
+    environment.ok(&["copy", "two.tar:nginx:latest", "docker-archive:d.tar"]);
+    assert_eq!(tags("d.tar"), json!([NGINX]));
+    assert_eq!(names(&entries(&environment, "d.tar")[0]), (Some(NGINX), Some("latest")));
+    // A plain layout has no annotation for containerd, and gets one; a tag alone says no repository.
+    Layout::new().image("team/shop", &image("shop")).write(&environment.join("plain"));
+    environment.ok(&["copy", "plain", "docker-archive:plain.tar"]);
+    assert_eq!(
+        (tags("plain.tar"), names(&entries(&environment, "plain.tar")[0]).0.map(str::to_owned)),
+        (json!(["docker.io/team/shop:latest"]), Some("docker.io/team/shop:latest".to_owned()))
+    );
+    environment.ok(&["copy", "plain", "docker-archive:alone.tar:v1"]);
+    assert_eq!((tags("alone.tar"), names(&entries(&environment, "alone.tar")[0])), (json!([]), (None, Some("v1"))));
+    // A digest is no tag.
+    let mut layout = Layout::new();
+    let pinned = image("pinned");
+    save(&mut layout, &format!("docker.io/library/x@{}", pinned.digest()), &pinned);
+    layout.write(&environment.join("pinned"));
+    environment.ok(&["copy", "pinned", "docker-archive:pinned.tar"]);
+    assert_eq!(tags("pinned.tar"), json!([]));
+    // The result of a rebase too.
+    let (os, new) = (Image::of(&[&layer(&["etc/", "etc/os=1"])]), Image::of(&[&layer(&["etc/", "etc/os=2"])]));
+    for (path, name, image) in [("old", "os:12", &os), ("new", "os:13", &new), ("app", "shop:1", &os.and(&[&layer(&["app=x"])]))] {
+        let mut layout = Layout::new();
+        save(&mut layout, &format!("docker.io/library/{name}"), image);
+        layout.write(&environment.join(path));
+    }
+    environment.ok(&["rebase", "app", "--from", "old", "--onto", "new", "-o", "docker-archive:moved.tar"]);
+    assert_eq!(tags("moved.tar"), json!(["docker.io/library/shop:1"]));
+    assert_eq!(names(&entries(&environment, "moved.tar")[0]), (Some("docker.io/library/shop:1"), Some("1")));
+}
+
+/// Reference, digest and the commands of what is pushed.
+fn pushes(report: &Value) -> Vec<(String, String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let pushes = report["pushes"].as_array().unwrap().iter();
+    let mut all: Vec<_> = pushes.map(|push| (text(&push["reference"]), text(&push["digest"]), push["clients"].to_string())).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn every_image_is_pushed_to_its_own_repository() {
+    let (environment, nginx, redis) = two();
+    let (status, report) = environment.json(&["prepare", "two", "--registry", "r.example/t"]);
+    let found = pushes(&report);
+    assert_eq!(status, 0, "{report:#}");
+    assert_eq!((&found[0].0[..], &found[0].1), ("r.example/t/library/nginx:latest", &nginx), "{report:#}");
+    assert_eq!((&found[1].0[..], &found[1].1), ("r.example/t/library/redis:latest", &redis), "{report:#}");
+    // skopeo knows the tag alone, which leads to nginx.
+    assert!(found[0].2.contains(r#""oci:two:latest""#) && !found[1].2.contains("oci:two"), "{report:#}");
+    environment.ok(&["prepare", "two.tar", "--registry", "r.example/t", "--profile", "runtime", "-o", "p.tar"]);
+    let names: Vec<String> = entries(&environment, "p.tar").iter().map(|entry| names(entry).0.unwrap().to_owned()).collect();
+    assert_eq!(names, ["r.example/t/library/nginx:latest", "r.example/t/library/redis:latest"]);
+    // A mirror of Docker's registry is asked for one name, however it is spelled here.
+    for spelling in ["nginx:latest", "docker.io/nginx", "docker.io/library/nginx", "index.docker.io/library/nginx:latest"] {
+        Layout::new().image(spelling, &image("nginx")).write(&environment.join("spelled"));
+        let (_, report) = environment.json(&["prepare", "spelled", "--registry", "r.example"]);
+        assert_eq!(pushes(&report)[0].0, "r.example/library/nginx:latest", "{spelling}");
+        std::fs::remove_dir_all(environment.join("spelled")).unwrap();
+    }
+}
+
+#[test]
+fn a_name_with_a_digest_gets_no_tag() {
+    let environment = Environment::in_memory();
+    let (old, current) = (image("old"), image("current"));
+    let mut layout = Layout::new();
+    save(&mut layout, &format!("docker.io/library/x@{}", old.digest()), &old);
+    save(&mut layout, "docker.io/library/x:latest", &current);
+    save(&mut layout, &format!("quay.io/team/y:1@{}", current.digest()), &current);
+    save(&mut layout, &format!("quay.io/team/z@{}", old.digest()), &current);
+    save(&mut layout, &format!("quay.io/team/z:1@{}", old.digest()), &current);
+    layout.write(&environment.join("in"));
+    let (_, report) = environment.json(&["prepare", "in", "--registry", "r.example/t"]);
+    let found: Vec<(String, String)> = pushes(&report).into_iter().map(|(reference, digest, _)| (reference, digest)).collect();
+    assert_eq!(
+        found,
+        [
+            ("r.example/t/library/x:latest".to_owned(), current.digest()),
+            (format!("r.example/t/library/x@{}", old.digest()), old.digest()),
+            ("r.example/t/team/y:1".to_owned(), current.digest()),
+        ]
+    );
+    // What does not have the digest of its name is not pushed under it.
+    assert_eq!(report["leftOut"].as_array().unwrap().len(), 2, "{report:#}");
+    assert_eq!(report["findings"].to_string().matches("prepare.name").count(), 2, "{report:#}");
+}
+
+#[test]
+fn an_image_that_lost_its_name_is_pushed_by_its_digest() {
+    let (environment, nginx, redis) = two();
+    environment.ok(&["tag", "two:redis:latest", "nginx:latest"]);
+    let (_, report) = environment.json(&["prepare", "two", "--registry", "r.example"]);
+    let found: Vec<(String, String)> = pushes(&report).into_iter().map(|(reference, digest, _)| (reference, digest)).collect();
+    let expected = [
+        ("r.example/library/nginx:latest".to_owned(), redis.clone()),
+        (format!("r.example/library/nginx@{nginx}"), nginx.clone()),
+        ("r.example/library/redis:latest".to_owned(), redis),
+    ];
+    assert_eq!(found, expected, "{report:#}");
+    // What is written for it can be pushed as well.
+    environment.ok(&["prepare", "two", "--registry", "r.example", "-o", "out"]);
+    assert!(listed(&environment, "out").contains(&pair(&format!("formerly {NGINX}"), &nginx)));
+}
+
+/// Two apps with the tag `latest` on an old base, and the new one under the name that they give.
+fn apps() -> Environment {
+    let environment = Environment::in_memory();
+    let (os, new) = (Image::of(&[&layer(&["etc/", "etc/os=1"])]), Image::of(&[&layer(&["etc/", "etc/os=2"])]));
+    for name in ["shop", "db"] {
+        let app = os
+            .and(&[&layer(&[&format!("{name}=x")])])
+            .annotated("org.opencontainers.image.base.name", "docker.io/library/os:12")
+            .annotated("org.opencontainers.image.base.digest", &os.digest());
+        let mut layout = Layout::new();
+        save(&mut layout, &format!("registry.example/{name}:latest"), &app);
+        std::fs::create_dir_all(environment.join("apps")).unwrap();
+        layout.write_archive(&environment.join(&format!("apps/{name}.tar")));
+    }
+    let mut layout = Layout::new();
+    save(&mut layout, "docker.io/library/os:12", &new);
+    layout.write(&environment.join("bases/new"));
+    Layout::new().image("old", &os).write(&environment.join("bases/old"));
+    environment
+}
+
+#[test]
+fn results_keep_their_full_names() {
+    let environment = apps();
+    for name in ["shop", "db"] {
+        environment.ok(&["rebase", &format!("apps/{name}.tar"), "--bases", "bases", "-o", "store"]);
+    }
+    let all = entries(&environment, "store");
+    assert_eq!(
+        all.iter().map(names).collect::<Vec<_>>(),
+        [(Some("registry.example/shop:latest"), Some("latest")), (Some("registry.example/db:latest"), Some("latest")),]
+    );
+    let plan = environment.run(&["batch", "plan", "apps", "--bases", "bases"]);
+    assert!(plan.status == 0 && !plan.out.contains("batch.collision"), "{}{}", plan.out, plan.err);
+    std::fs::write(environment.join("plan"), plan.out).unwrap();
+    environment.ok(&["batch", "apply", "plan", "-o", "batch"]);
+    let mut found: Vec<String> = entries(&environment, "batch").iter().map(|entry| names(entry).0.unwrap().to_owned()).collect();
+    found.sort();
+    assert_eq!(found, ["registry.example/db:latest", "registry.example/shop:latest"]);
+    // The rule sees the repository, and what it knows it by is the name and not the tag.
+    let mapped = ["batch", "plan", "apps", "--bases", "bases/old", "--map", "docker.io/library/*=bases/new:{repository}:{tag}"];
+    let plan = environment.ok(&mapped);
+    assert!(plan.out.contains(r#""status":"move""#), "{}", plan.out);
+}
+
+#[test]
+fn a_base_jumps_within_its_own_repository() {
+    let environment = Environment::in_memory();
+    let (java, python) = (Image::of(&[&layer(&["java=1"])]), Image::of(&[&layer(&["python=13"])]));
+    let app = java.and(&[&layer(&["app=x"])]);
+    for (names, moves) in [
+        (["docker.io/library/java:12", "docker.io/library/python:13"], false),
+        (["docker.io/library/java:12", "docker.io/library/java:13"], true),
+        (["quay.io/java:12", "docker.io/library/java:13"], false),
+        (["12", "13"], false),
+    ] {
+        let mut bases = Layout::new();
+        for (name, image) in names.iter().zip([&java, &python]) {
+            if name.contains('/') { drop(save(&mut bases, name, image)) } else { bases = bases.image(name, image) }
+        }
+        bases.write(&environment.join("bases"));
+        let mut layout = Layout::new();
+        save(&mut layout, "docker.io/library/app:1", &app);
+        layout.write(&environment.join("app"));
+        let plan = environment.run(&["batch", "plan", "app", "--bases", "bases", "--allow", "major"]);
+        assert_eq!(plan.out.contains(r#""status":"move""#), moves, "{names:?}\n{}", plan.out);
+        std::fs::remove_dir_all(environment.join("bases")).unwrap();
+        std::fs::remove_dir_all(environment.join("app")).unwrap();
+    }
+}
+
+#[test]
+fn an_image_of_the_result_does_not_inherit_what_the_old_one_was_called() {
+    let environment = apps();
+    environment.ok(&["copy", "apps/shop.tar", "store"]);
+    environment.ok(&["untag", "store:registry.example/shop:latest"]);
+    let old = entries(&environment, "store")[0]["digest"].as_str().unwrap().to_owned();
+    environment.ok(&["rebase", &format!("store@{old}"), "--bases", "bases", "-o", "moved"]);
+    assert!(entries(&environment, "moved")[0]["annotations"][FORMER].is_null());
+    // Removed, it leaves nothing behind.
+    environment.ok(&["rm", &format!("store@{old}")]);
+    assert_eq!(entries(&environment, "store"), Vec::<Value>::new());
+}
+
+#[test]
+fn a_name_and_a_digest_that_do_not_go_together_change_nothing() {
+    let (environment, nginx, redis) = two();
+    for verb in ["rm", "untag"] {
+        environment.refused(&[verb, &format!("two:redis:latest@{nginx}")], "ref.not_found", 4);
+    }
+    assert_eq!(entries(&environment, "two").len(), 2);
+    environment.ok(&["rm", &format!("two:redis:latest@{redis}")]);
+    assert_eq!(listed(&environment, "two"), [pair(NGINX, &nginx)]);
+}
+
+#[test]
+fn what_is_made_of_an_image_does_not_have_its_digest_in_its_name() {
+    let environment = Environment::in_memory();
+    let image = image("x");
+    for (name, expected) in [
+        (format!("quay.io/team/x:1@{}", image.digest()), (Some("quay.io/team/x:1"), Some("1"))),
+        (format!("quay.io/team/x@{}", image.digest()), (None, None)),
+        ("quay.io/team/x:1".to_owned(), (Some("quay.io/team/x:1"), Some("1"))),
+    ] {
+        let mut layout = Layout::new();
+        let mut entry = layout.store(&image);
+        entry["annotations"] = json!({CONTAINERD_NAME: name});
+        layout.entry("1", entry);
+        layout.write(&environment.join("in"));
+        environment.ok(&["annotate", "in", "-a", "k=v", "-o", "out"]);
+        assert_eq!(names(&entries(&environment, "out")[0]), expected, "{name}");
+        std::fs::remove_dir_all(environment.join("in")).unwrap();
+        std::fs::remove_dir_all(environment.join("out")).unwrap();
+    }
+}
+
+#[test]
+fn of_two_names_of_one_image_one_is_taken_away() {
+    let environment = Environment::in_memory();
+    let one = image("one");
+    let layout = Layout::new().image("quay.io/x:1", &one).image("ghcr.io/x:1", &one);
+    layout.write(&environment.join("in"));
+    environment.ok(&["ls", "in:x:1"]);
+    for verb in ["rm", "untag"] {
+        environment.refused(&[verb, "in:x:1"], "ref.ambiguous", 4);
+    }
+    assert_eq!(entries(&environment, "in"), layout.entries);
+    environment.ok(&["rm", "in:ghcr.io/x:1"]);
+    assert_eq!(entries(&environment, "in"), layout.entries[..1]);
+}
