@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use crate::core::fsys::shown;
-use crate::core::{Code, Error, ExitClass, Finding, Result, Severity};
+use crate::core::{Code, Error, Finding, Result, Severity};
 use crate::plan::referrers::{diagnose, seen};
 use crate::read::{Source, SourceKind, open_path};
 use crate::report::doctor::{Diagnosed, DoctorReport};
@@ -65,10 +65,8 @@ pub fn doctor(path: &Path, mend: Mend, context: Context<'_>) -> Result<DoctorRep
 /// all the time, it is looked at nevertheless.
 fn alone<T>(path: &Path, context: Context<'_>, look: &dyn Fn() -> Result<T>) -> Result<T> {
     let layout = Layout::open_or_create(path, layout_options(context))?;
-    match layout.alone(look) {
-        Err(error) if error.exit_class() == ExitClass::Busy => look(),
-        other => other,
-    }
+    // What was written is written, whether or not the lock can be had once more.
+    layout.alone(look).or_else(|_| look())
 }
 
 /// What makes a finding the same before and after.
