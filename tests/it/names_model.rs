@@ -242,7 +242,7 @@ impl Run<'_> {
             }
             _ => {
                 let request = gc::Request { path: self.target.clone(), apply: true, grace: Span::NONE, now: Time::now() };
-                return gc::gc(&request, context).map(drop).unwrap_or_else(|error| self.fail(&format!("{error:?}")));
+                return gc::gc(&request, context).map_or_else(|error| self.fail(&format!("{error:?}")), drop);
             }
         };
         match (done, &meant) {
@@ -299,7 +299,7 @@ impl Run<'_> {
         let base = |number: usize| self.stock.environment.join(&format!("base{number}")).to_str().unwrap().to_owned();
         let onto = self.dice.below(2);
         let name = self.dice.one(NAMES).0;
-        let names = if self.dice.0 % 3 == 0 { vec![name.to_owned()] } else { Vec::new() };
+        let names = if self.dice.0.is_multiple_of(3) { vec![name.to_owned()] } else { Vec::new() };
         let request = rebase::Request {
             onto: Some(base(onto)),
             from: Some(base(1 - onto)),
@@ -310,7 +310,7 @@ impl Run<'_> {
         let context = Context { jobs: 1, ..Context::standard() };
         let report = rebase::plan(&request, context).and_then(|plan| plan.apply(context));
         let result = report.map(|report| report.result.map(|result| result.digest.to_string()));
-        self.log.push(format!("  onto {onto} as {names:?}: {:?}", result.as_ref().map_err(|error| error.code())));
+        self.log.push(format!("  onto {onto} as {names:?}: {:?}", result.as_ref().map_err(airbase::core::Error::code)));
         // An image on the other base is refused, and nothing changes.
         let (Ok(Some(digest)), Ok((at, old))) = (result, meant) else { return };
         self.rebased += 1;
@@ -412,7 +412,7 @@ fn names_are_where_the_model_has_them() {
     };
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     std::thread::scope(|scope| {
-        (0..threads).map(|_| scope.spawn(work)).collect::<Vec<_>>().into_iter().for_each(|thread| thread.join().unwrap())
+        (0..threads).map(|_| scope.spawn(work)).collect::<Vec<_>>().into_iter().for_each(|thread| thread.join().unwrap());
     });
     // Images were moved, and not only refused.
     assert!(rebased.into_inner() >= sequences, "too few images were rebased");

@@ -139,7 +139,10 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
     pushes.push(if place.path.contains(':') {
         cannot(Client::Skopeo, "skopeo cannot be given a path with a colon")
     } else if !shipment.named {
-        cannot(Client::Skopeo, "skopeo finds by name only, and the name stands for something else")
+        cannot(
+            Client::Skopeo,
+            "skopeo finds by org.opencontainers.image.ref.name only, which is missing or the name of another entry first",
+        )
     } else if shipment.nested {
         cannot(Client::Skopeo, "skopeo 1.9 copies no index within an index")
     } else {

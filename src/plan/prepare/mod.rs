@@ -181,7 +181,7 @@ pub fn prepare(registry: &Registry, profile: Profile, place: &Place, shipments: 
                 continue;
             }
         };
-        if let Err(finding) = fits_its_name(shipment) {
+        if let Some(finding) = another_digest(shipment) {
             prepared.findings.push(finding);
             prepared.left_out.push(leave("its name says another digest"));
             continue;
@@ -230,16 +230,16 @@ pub fn prepare(registry: &Registry, profile: Profile, place: &Place, shipments: 
 }
 
 /// A name with a digest is of what has that digest.
-fn fits_its_name(shipment: &Shipment) -> Result<(), Finding> {
-    let digest = ImageName::parse(&shipment.name).digest;
-    match digest.filter(|digest| !shipment.narrowed && *digest != shipment.descriptor.digest.as_str()) {
-        None => Ok(()),
-        Some(digest) => Err(Finding::new(Code::PrepareName, "the digest in the name of the image is another than its own")
+fn another_digest(shipment: &Shipment) -> Option<Finding> {
+    let own = &shipment.descriptor.digest;
+    let digest = ImageName::parse(&shipment.name).digest.filter(|digest| !shipment.narrowed && *digest != own.as_str())?;
+    Some(
+        Finding::new(Code::PrepareName, "the digest in the name of the image is another than its own")
             .at(&shipment.name)
             .expected(Fact::new(digest, "its name in index.json"))
-            .found(Fact::new(&shipment.descriptor.digest, "index.json"))
-            .hint("Give it another name with `airbase tag PATH@DIGEST NAME`.")),
-    }
+            .found(Fact::new(own, "index.json"))
+            .hint("Give it another name with `airbase tag PATH@DIGEST NAME`."),
+    )
 }
 
 /// Whether the top itself counts as an index.

@@ -329,7 +329,7 @@ fn a_name_stands_where_one_stood() {
     };
     let from = saved("A", "registry.site/os:1");
     check(&index(&[]), &[put("os:2", &from)], Some(&index(&[saved("A", "docker.io/library/os:2").replace("\"os:2\"", "\"2\"")])));
-    check(&index(&[]), &[put("registry.site/os:1", &from)], Some(&index(&[from.clone()])));
+    check(&index(&[]), &[put("registry.site/os:1", &from)], Some(&index(std::slice::from_ref(&from))));
     // Both in full, as it is done for a runtime.
     let both = from.replace(r#"ref.name":"1""#, r#"ref.name":"registry.site/os:1""#);
     check(&index(&[]), &[put("q.io/os:2", &both)], Some(&index(&[both.replace("registry.site/os:1", "q.io/os:2")])));
@@ -339,7 +339,7 @@ fn a_name_stands_where_one_stood() {
     // A name with a digest is kept as it is.
     let pinned = format!("docker.io/library/x@{A}");
     let entry = format!(r#"{{"mediaType":"m","digest":"A","size":7,"annotations":{{"io.containerd.image.name":"{pinned}"}}}}"#);
-    check(&index(&[]), &[put(&pinned, &entry)], Some(&index(&[entry.clone()])));
+    check(&index(&[]), &[put(&pinned, &entry)], Some(&index(std::slice::from_ref(&entry))));
 }
 
 #[test]
