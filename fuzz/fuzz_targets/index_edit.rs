@@ -48,7 +48,8 @@ fuzz_target!(|data: &[u8]| {
     let touched: Vec<Name<'_>> = edits.iter().filter_map(name).collect();
     // An entry without a name, and one that keeps what its image was called, may be edited for the sake of another.
     let removed: Vec<String> = edits.iter().filter_map(removed).collect();
-    let losers: Vec<String> = root_entries(before).filter(|entry| named(*entry).is_some_and(|name| touched.contains(&name))).filter_map(digest_of).collect();
+    let losers: Vec<String> =
+        root_entries(before).filter(|entry| named(*entry).is_some_and(|name| touched.contains(&name))).filter_map(digest_of).collect();
     let kept = |root: Node<'_>| -> Vec<String> {
         root_entries(root)
             .filter(|entry| named(*entry).is_some_and(|name| !touched.contains(&name)))
