@@ -40,7 +40,7 @@ fn what_no_reader_loads_is_refused() {
         refused(&layout, "image.not_an_image");
     }
     // A signature borrows the media type of an image config.
-    refused(&Layout::new().image("it", &Image::of(&[&typed("application/vnd.dev.cosign.simplesigning.v1+json")])), "image.not_for_docker");
+    refused(&Layout::new().image("it", &Image::of(&[&typed("application/vnd.dev.cosign.simplesigning.v1+json")])), "image.not_an_image");
     for media_type in [
         "application/vnd.sylabs.sif.layer.v1.squashfs",
         "application/vnd.stacker.image.layer.squashfs",

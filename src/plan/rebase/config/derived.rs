@@ -75,9 +75,13 @@ fn own_texts(old: Node<'_>, app: Node<'_>) -> Vec<(String, String)> {
     texts
 }
 
-/// Whether `value` stands in `text`: anywhere if it is long enough to mean something, else as a word of its own.
+/// Whether `value` stands in `text`: anywhere if it is long enough to mean something, else as a word of its own. A document in a
+/// label is written by a tool, and has numbers of its own.
 fn contains(text: &str, value: &str) -> bool {
     const LONG: usize = 3;
+    if text.starts_with(['{', '[']) {
+        return false;
+    }
     let bounded = |character: Option<char>| !character.is_some_and(char::is_alphanumeric);
     value.contains(char::is_alphanumeric)
         && text.match_indices(value).any(|(at, _)| {
