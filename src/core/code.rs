@@ -548,6 +548,9 @@ codes! {
         "A referrer was not copied, because the output has no place for it.",
         "Copy the image into a layout or an oci-archive to take it along.";
 
+    RmOrphans, "rm.orphans", Precondition, Note,
+        "An image was removed, and what refers to it was not: statements on it are still found by its digest, and `lifecycle trace` follows them.",
+        "Keep it, or take it away too: `airbase detach PATH@DIGEST REFERRER`; with `airbase rm PATH@DIGEST --referrers` both go at once.";
     RmStillNamed, "rm.still_named", Precondition, Note,
         "An image was removed under one name and has another one, so what refers to it was kept.",
         "Remove the other names too, or the digest: `airbase rm PATH@DIGEST --referrers`.";
@@ -612,18 +615,24 @@ codes! {
         "A statement on the life cycle of an image says one thing in one place and another in another. Our own key goes before the document, the document before the keys of others.",
         "Make a new statement with `airbase lifecycle set`.";
     LifecycleCreatedCopied, "lifecycle.created_copied", Precondition, Warning,
-        "The creation time of a statement is that of the image, so it is not known when the statement was made. It counts as older than all others.",
+        "The creation time of a statement is that of the image, so it is not known when the statement was made. It counts as neither the oldest nor the latest: the strictest of such statements holds.",
         "Make a new statement with `airbase lifecycle set`, which carries its own time.";
     LifecycleProfile, "lifecycle.profile", Usage, Refusal,
         "The profile has no place for something that the statement is to say. Nothing was written.",
         "Use --profile combined or native, or leave that out.";
     LifecycleFuture, "lifecycle.future", Precondition, Warning,
-        "A statement says that it was made more than a day after now. Either a clock is wrong, or somebody wants it to be the newest for a long time. It counts only if there is no other.",
-        "Check the clock of this machine, or give the time with --now. If the clock is right, make a new statement with `airbase lifecycle set`.";
+        "A statement was made later than the time that is asked about. With --at it does not count. By the clock, its date cannot be right, so it counts as if it had none: it lifts nothing.",
+        "Check the clock of this machine, or give the time with --at. If the clock is right, make a new statement with `airbase lifecycle set`.";
     LifecycleAmbiguous, "lifecycle.ambiguous", Precondition, Warning,
-        "Two statements on one image differ, and neither time nor sequence nor a list of replaced statements says which one holds. The stricter one is taken.",
-        "Say what holds with `airbase lifecycle set`; the new statement replaces both.";
+        "Statements on one image differ, and nothing says which one holds: they are of several issuers, or neither is later. The stricter one is taken.",
+        "Of one issuer, say what holds with `airbase lifecycle set`. Of several, say whom to believe with --issuer, or override others with `airbase lifecycle set --override`.";
 
+    LifecycleStopped, "lifecycle.stopped", Precondition, Warning,
+        "Something new is made of an image that is withdrawn or at the end of its life. A new base does not make it better: what was wrong with the image itself is in the new one too.",
+        "Ask who says so: `airbase lifecycle show IMAGE`.";
+    LifecycleWithdrawn, "lifecycle.withdrawn", Precondition, Refusal,
+        "The image is withdrawn: it must not be used, and a batch makes nothing new of it.",
+        "Ask who says so with `airbase lifecycle show IMAGE`. If it may be used again, that issuer says `airbase lifecycle set IMAGE --status active`.";
     LifecycleSupersede, "lifecycle.supersede", Precondition, Refusal,
         "An image cannot be superseded by itself, by an index of itself, or by an older one.",
         "Exchange the two, or say --force if an older image is to be used again.";

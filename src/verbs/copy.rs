@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Context;
+use super::lifecycle::brought_down;
 use super::output::{Cargo, Form, Output, check_name, under_names_of, write};
 use super::referrers::{Carry, Subject, carry};
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity, text};
@@ -49,9 +50,13 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
     if request.all && located.is_empty() {
         return Err(Error::new(Code::RefNotFound, "the source holds no image").at(reference.shown_path()));
     }
+    let mut brought = (Vec::new(), Vec::new());
     if let (Some(platform), [one]) = (&request.platform, located.as_mut_slice()) {
         let tree = load(&one.source, &one.descriptor, context.limits)?;
         let image = tree.only_image(Some(platform)).map_err(|error| error.at(one.shown()))?;
+        if request.referrers.is_some() && !matches!(request.output, Output::Archive { form: Form::Docker, .. }) {
+            brought = brought_down(&one.source, &tree, image, context)?;
+        }
         one.descriptor = under_names_of(&image.descriptor, &one.descriptor, context.limits)?;
     }
     if located.len() > 1
@@ -83,6 +88,9 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
     for blob in &found.blobs {
         cargo.blob(&source, blob);
     }
+    // What is said of the index holds for the platform that goes without it.
+    brought.0.iter().for_each(|document| cargo.document(document));
+    brought.1.into_iter().for_each(|wish| cargo.refer(wish));
     let mut findings: Vec<Finding> = Vec::new();
     let mut entries = Vec::new();
     let mut images = Vec::new();

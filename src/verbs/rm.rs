@@ -107,6 +107,21 @@ impl Removal<'_> {
         }
         if referrers {
             self.referrers(subjects);
+        } else {
+            self.orphans(&subjects);
+        }
+    }
+
+    /// Tells what refers to `subjects` and stays behind without them.
+    fn orphans(&mut self, subjects: &[Digest]) {
+        let lookup = Lookup::new(self.source, Scope::Quick, self.context.limits);
+        let of = |subject: &Digest| lookup.of_digest(subject).referrers;
+        let orphans = subjects.iter().flat_map(of).map(|referrer| format!("{} {}", referrer.artifact_type(), referrer.descriptor.digest));
+        let orphans: Vec<String> = orphans.collect();
+        if let Some(top) = subjects.first().filter(|_| !orphans.is_empty()) {
+            let mut finding = Finding::new(Code::RmOrphans, "what refers to the image stays behind without it").at(top);
+            finding.details = orphans;
+            self.findings.push(finding);
         }
     }
 

@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
+use super::lifecycle::stopped;
 use super::output::{Cargo, Output, check_name, layout_options, write};
 use super::{Context, Opened, Verify, base, open};
 use crate::core::{Code, Error, Fact, Result};
 use crate::oci::{Descriptor, Index, annotation};
 use crate::plan::annotate::{Scope, annotate as rewrite, replaced};
+use crate::plan::lifecycle::time::Moment;
 use crate::read::referrers::{Lookup, Scope::Quick, Tag};
 use crate::read::{Image, Located, SourceKind, Tree, Walk, walk};
 use crate::report::rebase::OutputReport;
@@ -85,6 +87,8 @@ pub struct Target {
     pub names: Vec<String>,
     /// The date of the members of an archive.
     pub mtime: u64,
+    /// As of when it is told that the image must not be used any more; without it that is not looked at.
+    pub now: Option<Moment>,
 }
 
 /// Sets annotations on the top document of an image; with `all`, on every platform's manifest too.
@@ -169,7 +173,10 @@ fn annotated(
     // What the entry of index.json says beside type, digest and size still holds.
     let entry = replaced(&opened.located.descriptor, top, context.limits)?.render();
     let entries: Vec<(Option<String>, String)> = names.iter().map(|name| (name.clone(), entry.clone())).collect();
-    let committed = write(&target.output, &cargo, &entries, target.mtime, context)?;
+    let mut committed = write(&target.output, &cargo, &entries, target.mtime, context)?;
+    if let Some(now) = target.now {
+        committed.findings.extend(stopped(&opened.located.source, &opened.tree, now, context));
+    }
     Ok(Change {
         image: opened.located.shown(),
         digest: opened.located.descriptor.digest.clone(),

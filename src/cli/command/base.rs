@@ -93,7 +93,7 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
         }
         Command::Set(arguments) => {
             let (output, names) = super::destination(&arguments.image, &arguments.destination)?;
-            let target = Target { output, names, mtime: Terminal::mtime()? };
+            let target = Target { output, names, mtime: Terminal::mtime()?, now: Some(super::now()?) };
             let report = set_base(&arguments.image, &arguments.base, arguments.base_name.as_deref(), &target, terminal.context())?;
             terminal.answer(&report)
         }

@@ -100,6 +100,12 @@ pub struct Apply {
     /// Mark the old images as superseded by the results, in the same exchange of the index; where the old images lie in OUT
     #[arg(long)]
     supersede: bool,
+    /// With --supersede: when the life of the old images ends, or now
+    #[arg(long, visible_alias = "end-of-life", value_name = "TIME", requires = "supersede", conflicts_with = "shard")]
+    eol: Option<String>,
+    /// With --supersede: why
+    #[arg(long, value_name = "TEXT", requires = "supersede", conflicts_with = "shard")]
+    reason: Option<String>,
     /// Whether the layers of images that are finished are hashed again
     #[arg(long, value_enum, value_name = "HOW", default_value_t = Verify::Digest)]
     verify: Verify,
@@ -210,6 +216,7 @@ fn apply(arguments: &Apply, terminal: &mut Terminal) -> Result<u8> {
         max_failures: if arguments.fail_fast { Some(1) } else { arguments.max_failures.map(std::num::NonZeroUsize::get) },
         overwrite: arguments.overwrite,
         supersede: if arguments.supersede { Some(present()?) } else { None },
+        words: super::lifecycle::words(arguments.eol.as_deref(), arguments.reason.as_deref())?,
         verify: arguments.verify.into(),
         root: arguments.root.clone(),
         mtime: Terminal::mtime()?,

@@ -1,6 +1,5 @@
 //! `airbase lifecycle set|supersede|show|history|trace|check|report|compact|import`
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -8,12 +7,14 @@ use clap::ValueEnum;
 use crate::cli::options::Emptiness;
 use crate::cli::terminal::Terminal;
 use crate::core::clock::Time;
-use crate::core::{Code, Error, Fact, Result};
+use crate::core::{Code, Error, Result};
 use crate::plan::lifecycle::change::Change;
 use crate::plan::lifecycle::field::{Field, Record, Status, Value};
 use crate::plan::lifecycle::policy::{Deny, Policy};
 use crate::plan::lifecycle::profile::Profile;
+use crate::plan::lifecycle::resolve::Question;
 use crate::plan::lifecycle::time::{Moment, Span, When};
+use crate::report::lifecycle::set::SetAllReport;
 use crate::verbs::Context;
 use crate::verbs::lifecycle::{self, Check, Compact, Import, Set, Show, Supersede};
 
@@ -48,6 +49,11 @@ struct Clock {
 }
 
 impl Clock {
+    fn question(&self, issuers: &[String]) -> Result<Question> {
+        let question = Question { issuers: issuers.to_vec(), ..Question::from(self.now()?) };
+        Ok(Question { exact: self.at.is_some(), ..question })
+    }
+
     fn now(&self) -> Result<Moment> {
         match &self.at {
             Some(text) => Moment::strict(text),
@@ -76,7 +82,7 @@ impl Form {
 /// What can be said with any status.
 #[derive(Debug, clap::Args)]
 struct Words {
-    /// When its life ends: YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ
+    /// When its life ends: YYYY-MM-DD, YYYY-MM-DDThh:mm:ssZ, or now
     #[arg(long, visible_alias = "end-of-life", value_name = "TIME")]
     eol: Option<String>,
     /// Why
@@ -87,10 +93,20 @@ struct Words {
     url: Option<String>,
 }
 
+/// What is said beside a successor: when the life of an image ends, or `now`, and why.
+pub(in crate::cli) fn words(eol: Option<&str>, reason: Option<&str>) -> Result<Record> {
+    let mut record = Record::new();
+    let now = if eol == Some("now") { Some(super::now()?.to_string()) } else { None };
+    date(&mut record, Field::EndOfLife, now.as_deref().or(eol), "--eol")?;
+    text(&mut record, Field::Reason, reason, "--reason")?;
+    Ok(record)
+}
+
 impl Words {
-    fn record(&self) -> Result<Record> {
+    fn record(&self, now: Moment) -> Result<Record> {
         let mut record = Record::new();
-        date(&mut record, Field::EndOfLife, self.eol.as_deref(), "--eol")?;
+        let at = (self.eol.as_deref() == Some("now")).then(|| now.to_string());
+        date(&mut record, Field::EndOfLife, at.as_deref().or(self.eol.as_deref()), "--eol")?;
         text(&mut record, Field::Reason, self.reason.as_deref(), "--reason")?;
         text(&mut record, Field::Url, self.url.as_deref(), "--url")?;
         Ok(record)
@@ -153,9 +169,12 @@ impl Clear {
 
 #[derive(Debug, clap::Args)]
 pub struct SetArguments {
-    /// The image
-    #[arg(value_name = "REF")]
-    image: String,
+    /// The image, or several
+    #[arg(required = true, value_name = "REF")]
+    images: Vec<String>,
+    /// Only tell what would be done
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     words: Words,
     /// active, deprecated, superseded, end-of-life or withdrawn
@@ -179,6 +198,9 @@ pub struct SetArguments {
     /// Only on what REF names, not on the platforms below it
     #[arg(long)]
     index_only: bool,
+    /// What other issuers say of it so far does not hold any longer; a withdrawal does
+    #[arg(long)]
+    r#override: bool,
     #[command(flatten)]
     form: Form,
     #[command(flatten)]
@@ -225,6 +247,9 @@ pub struct ShowArguments {
     /// One platform only: OS/ARCHITECTURE[/VARIANT]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
+    /// Whose statements count: the name of an issuer, as often as there are; without it everybody's
+    #[arg(long, value_name = "NAME")]
+    issuer: Vec<String>,
     #[command(flatten)]
     clock: Clock,
 }
@@ -243,12 +268,15 @@ pub struct HistoryArguments {
 
 #[derive(Debug, clap::Args)]
 pub struct TraceArguments {
-    /// The digest that somebody pinned
+    /// The digest that somebody pinned, or the beginning of it
     #[arg(value_name = "DIGEST")]
     digest: String,
     /// Where images lie: layouts, archives, folders of them, or references
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<String>,
+    /// Whose statements count: the name of an issuer, as often as there are; without it everybody's
+    #[arg(long, value_name = "NAME")]
+    issuer: Vec<String>,
     #[command(flatten)]
     clock: Clock,
 }
@@ -258,10 +286,19 @@ pub struct CheckArguments {
     /// Where images lie: layouts, archives, folders of them, or references
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<String>,
-    /// What must not be used: withdrawn, end-of-life, end-of-support, superseded, deprecated, base-end-of-life, unknown,
-    /// ambiguous; without it, withdrawn and end-of-life
+    /// What must not be used beside withdrawn and end-of-life: end-of-support, superseded, deprecated, base-end-of-life, unknown,
+    /// ambiguous
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     deny: Vec<String>,
+    /// What must not be used, instead of withdrawn and end-of-life
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', conflicts_with = "deny")]
+    deny_only: Vec<String>,
+    /// For how long a word holds: an image of which nothing was said for longer is unknown
+    #[arg(long, value_name = "SPAN")]
+    max_age: Option<String>,
+    /// Deny images for which there is no list of referrers, so that nobody knows whether something was said
+    #[arg(long)]
+    require_lists: bool,
     /// For how long it may be used nevertheless: 30d, 12h
     #[arg(long, value_name = "SPAN", default_value = "0")]
     grace: String,
@@ -269,6 +306,9 @@ pub struct CheckArguments {
     emptiness: Emptiness,
     #[command(flatten)]
     places: Places,
+    /// Whose statements count: the name of an issuer, as often as there are; without it everybody's
+    #[arg(long, value_name = "NAME")]
+    issuer: Vec<String>,
     #[command(flatten)]
     clock: Clock,
 }
@@ -282,6 +322,9 @@ pub struct ReportArguments {
     emptiness: Emptiness,
     #[command(flatten)]
     places: Places,
+    /// Whose statements count: the name of an issuer, as often as there are; without it everybody's
+    #[arg(long, value_name = "NAME")]
+    issuer: Vec<String>,
     #[command(flatten)]
     clock: Clock,
 }
@@ -327,7 +370,7 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
             let request = Supersede {
                 old: arguments.old.clone(),
                 by: arguments.by.clone(),
-                more: arguments.words.record()?,
+                more: arguments.words.record(arguments.clock.now()?)?,
                 profile: arguments.form.profile()?,
                 issuer: arguments.form.issuer.clone(),
                 force: arguments.force,
@@ -342,7 +385,7 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
                 bases: arguments.places.bases.clone(),
                 map: arguments.places.map.clone(),
                 platform: super::platform(arguments.platform.as_deref())?,
-                now: arguments.clock.now()?,
+                question: arguments.clock.question(&arguments.issuer)?,
             };
             let report = lifecycle::show(&query, terminal.context())?;
             terminal.answer(&report)
@@ -353,34 +396,35 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
                 bases: Vec::new(),
                 map: Vec::new(),
                 platform: super::platform(arguments.platform.as_deref())?,
-                now: arguments.clock.now()?,
+                question: arguments.clock.question(&[])?,
             };
             let report = lifecycle::history(&query, terminal.context())?;
             terminal.answer(&report)
         }
         Command::Trace(arguments) => {
             // A whole reference leads to its digest.
-            let text = arguments.digest.rsplit_once('@').map_or(arguments.digest.as_str(), |(_, digest)| digest);
-            let digest = text.parse().map_err(|error: Error| {
-                Error::new(Code::UsageArgument, "this is not a digest")
-                    .expected(Fact::new("sha256: and 64 lower-case hexadecimal digits, or a reference that ends so", "DIGEST"))
-                    .found(Fact::new(&arguments.digest, "the command line"))
-                    .detail(error.finding().message.clone())
-            })?;
-            let report = lifecycle::trace(&digest, &arguments.paths, arguments.clock.now()?, terminal.context())?;
+            let digest = arguments.digest.rsplit_once('@').map_or(arguments.digest.as_str(), |(_, digest)| digest);
+            let report = lifecycle::trace(digest, &arguments.paths, &arguments.clock.question(&arguments.issuer)?, terminal.context())?;
             terminal.answer(&report)
         }
         Command::Check(arguments) => {
-            let deny = arguments.deny.iter().map(|text| Deny::parse(text)).collect::<Result<Vec<_>>>()?;
-            let deny: BTreeSet<Deny> = if deny.is_empty() { Deny::STANDARD.into() } else { deny.into_iter().collect() };
-            let policy = Policy { deny: deny.into_iter().collect(), grace: Span::parse(&arguments.grace)? };
-            let context = Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() };
-            let report = lifecycle::check(&question(&arguments.paths, &arguments.places, &arguments.clock)?, &policy, context)?;
+            let parse = |texts: &[String]| texts.iter().map(|text| Deny::parse(text)).collect::<Result<Vec<_>>>();
+            let standard = if arguments.deny_only.is_empty() { Deny::STANDARD.to_vec() } else { parse(&arguments.deny_only)? };
+            let lists = arguments.require_lists.then_some(Deny::Unlisted);
+            let mut policy = Policy::new(standard.into_iter().chain(parse(&arguments.deny)?).chain(lists), Span::parse(&arguments.grace)?);
+            policy.max_age = arguments.max_age.as_deref().map(Span::parse).transpose()?;
+            let report = lifecycle::check(
+                &question(&arguments.paths, &arguments.places, &arguments.clock, &arguments.issuer)?,
+                &policy,
+                Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() },
+            )?;
             terminal.answer(&report)
         }
         Command::Report(arguments) => {
-            let context = Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() };
-            let report = lifecycle::report(&question(&arguments.paths, &arguments.places, &arguments.clock)?, context)?;
+            let report = lifecycle::report(
+                &question(&arguments.paths, &arguments.places, &arguments.clock, &arguments.issuer)?,
+                Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() },
+            )?;
             terminal.answer(&report)
         }
         Command::Compact(arguments) => {
@@ -410,12 +454,12 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
     }
 }
 
-fn question(paths: &[String], places: &Places, clock: &Clock) -> Result<Check> {
-    Ok(Check { paths: paths.to_vec(), bases: places.bases.clone(), map: places.map.clone(), now: clock.now()? })
+fn question(paths: &[String], places: &Places, clock: &Clock, issuers: &[String]) -> Result<Check> {
+    Ok(Check { paths: paths.to_vec(), bases: places.bases.clone(), map: places.map.clone(), question: clock.question(issuers)? })
 }
 
 fn set(arguments: &SetArguments, terminal: &mut Terminal) -> Result<u8> {
-    let mut record = arguments.words.record()?;
+    let mut record = arguments.words.record(arguments.clock.now()?)?;
     if let Some(status) = &arguments.status {
         record.insert(Field::Status, Value::Status(Status::parse(status).map_err(|error| error.at("--status"))?));
     }
@@ -423,14 +467,19 @@ fn set(arguments: &SetArguments, terminal: &mut Terminal) -> Result<u8> {
     date(&mut record, Field::GeneralAvailability, arguments.general_availability.as_deref(), "--general-availability")?;
     text(&mut record, Field::Channel, arguments.channel.as_deref(), "--channel")?;
     let request = Set {
-        image: arguments.image.clone(),
-        change: Change { set: record, clear: arguments.clear.iter().flat_map(|clear| clear.fields()).collect() },
+        image: arguments.images.first().cloned().unwrap_or_default(),
+        change: Change { set: record, clear: arguments.clear.iter().flat_map(|clear| clear.fields()).collect(), explicit: true },
         profile: arguments.form.profile()?,
         issuer: arguments.form.issuer.clone(),
         platform: super::platform(arguments.platform.as_deref())?,
         index_only: arguments.index_only,
+        overrides: arguments.r#override,
+        dry_run: arguments.dry_run,
         now: arguments.clock.now()?,
     };
-    let report = lifecycle::set(&request, terminal.context())?;
-    terminal.answer(&report)
+    let mut reports = lifecycle::set_all(&request, &arguments.images, terminal.context())?;
+    match (reports.len(), reports.pop()) {
+        (1, Some(report)) => terminal.answer(&report),
+        (_, last) => terminal.answer(&SetAllReport { images: reports.into_iter().chain(last).collect() }),
+    }
 }

@@ -30,8 +30,10 @@ pub(super) mod verify_sync;
 use super::arguments::{Command, Line};
 use super::options::{Destination, Format};
 use super::terminal::Terminal;
+use crate::core::clock::Time;
 use crate::core::{Code, Error, Fact, Result};
 use crate::oci::Platform;
+use crate::plan::lifecycle::time::Moment;
 use crate::read::{Reference, SourceKind};
 use crate::verbs::Output;
 
@@ -72,6 +74,11 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Man(arguments) => generate::man(arguments),
         Command::Generate(arguments) => generate::run(arguments),
     }
+}
+
+/// The time by the clock, or by `SOURCE_DATE_EPOCH`.
+fn now() -> Result<Moment> {
+    Ok(Moment::from(Terminal::epoch()?.unwrap_or_else(Time::now)).to_the_second())
 }
 
 /// A platform from the command line.

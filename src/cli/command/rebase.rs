@@ -137,6 +137,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         output,
         names,
         mtime: Terminal::mtime()?,
+        now: Some(Terminal::epoch()?.unwrap_or_else(Time::now).into()),
     };
     let plan = plan(&request, terminal.context())?;
     let report = if arguments.dry_run { plan.report } else { plan.apply(terminal.context())? };

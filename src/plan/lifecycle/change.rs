@@ -5,30 +5,47 @@ use std::collections::BTreeSet;
 use super::field::{self, Field, Record, Status, Value};
 use super::time::{Moment, When};
 
-/// What a person wants to be so.
+/// What a user wants to be so.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Change {
     /// The values that shall hold.
     pub set: Record,
     /// The fields about which nothing shall be said any more.
     pub clear: BTreeSet<Field>,
+    /// Whether the status was asked for as such. Only then it ends a withdrawal; one that follows from something else, such as a
+    /// successor or a published list, does not.
+    pub explicit: bool,
+}
+
+/// What the next statement says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Next {
+    /// All that shall hold.
+    pub says: Record,
+    /// What is taken back.
+    pub cleared: BTreeSet<Field>,
 }
 
 impl Change {
-    /// A change to one value.
+    /// A change to one value, which ends no withdrawal.
     pub fn of(field: Field, value: Value) -> Self {
-        Self { set: Record::from([(field, value)]), clear: BTreeSet::new() }
+        Self { set: Record::from([(field, value)]), ..Self::default() }
     }
 
     /// All that the next statement says: a statement of ours says everything, so it repeats what is `stated` and stays. `None` if
     /// it is so already, to the second.
     ///
     /// An image that is active again has not come to its end and is not superseded, unless the wish says so too. One whose life
-    /// has ended without a date has ended now.
-    pub fn next(&self, stated: &Record, now: Moment) -> Option<Record> {
+    /// has ended without a date has ended now. A withdrawal stays, unless the status is set or cleared as such.
+    pub fn next(&self, stated: &Record, now: Moment) -> Option<Next> {
+        let withdrawn = field::status(stated) == Some(Status::Withdrawn);
+        let mut set = self.set.clone();
+        if withdrawn && !self.explicit {
+            set.remove(&Field::Status);
+        }
         let mut next = stated.clone();
         next.retain(|field, _| !self.clear.contains(field));
-        if field::status(&self.set) == Some(Status::Active) {
+        if field::status(&set) == Some(Status::Active) {
             let ended = field::when(&next, Field::EndOfLife).is_some_and(|end| end.has_come(now));
             next.retain(|field, _| match field {
                 Field::EndOfLife => !ended,
@@ -37,15 +54,22 @@ impl Change {
             });
         }
         // Where to go instead is one thing in three parts.
-        if self.set.contains_key(&Field::SupersededBy) && self.set.get(&Field::SupersededBy) != stated.get(&Field::SupersededBy) {
+        if set.contains_key(&Field::SupersededBy) && set.get(&Field::SupersededBy) != stated.get(&Field::SupersededBy) {
             next.retain(|field, _| !matches!(field, Field::SupersededByName | Field::SupersededByPlatforms));
         }
-        next.extend(self.set.iter().map(|(field, value)| (*field, value.clone())));
+        next.extend(set);
+        if next != *stated {
+            to_be_written(&mut next, now);
+        }
         if next == *stated {
             return None;
         }
-        to_be_written(&mut next, now);
-        (next != *stated).then_some(next)
+        let mut cleared: BTreeSet<Field> = stated.keys().filter(|field| self.clear.contains(field)).copied().collect();
+        cleared.retain(|field| !next.contains_key(field));
+        if withdrawn && field::status(&next) != Some(Status::Withdrawn) {
+            cleared.insert(Field::Status);
+        }
+        Some(Next { says: next, cleared })
     }
 }
 
@@ -93,8 +117,8 @@ mod tests {
     }
 
     fn next(stated: &[(Field, Value)], set: &[(Field, Value)]) -> Option<Record> {
-        let change = Change { set: set.iter().cloned().collect(), clear: BTreeSet::new() };
-        change.next(&stated.iter().cloned().collect(), moment("2026-06-01"))
+        let change = Change { set: set.iter().cloned().collect(), explicit: true, ..Change::default() };
+        change.next(&stated.iter().cloned().collect(), moment("2026-06-01")).map(|next| next.says)
     }
 
     fn record(pairs: &[(Field, Value)]) -> Record {
@@ -151,9 +175,32 @@ mod tests {
 
     #[test]
     fn a_field_can_be_taken_back() {
-        let change = Change { set: Record::new(), clear: BTreeSet::from([Field::Reason]) };
+        let change = Change { clear: BTreeSet::from([Field::Reason]), ..Change::default() };
         let stated: Record = [end("2026-12-01"), reason("x")].into_iter().collect();
-        assert_eq!(change.next(&stated, moment("2026-06-01")), Some(record(&[end("2026-12-01")])));
+        let next = Next { says: record(&[end("2026-12-01")]), cleared: BTreeSet::from([Field::Reason]) };
+        assert_eq!(change.next(&stated, moment("2026-06-01")), Some(next));
         assert_eq!(change.next(&record(&[end("2026-12-01")]), moment("2026-06-01")), None);
+    }
+    /// Rule 3 of `docs/lifecycle.md`, the writer's part.
+    #[test]
+    fn a_withdrawal_ends_only_where_the_status_is_meant() {
+        let withdrawn = [status(Status::Withdrawn), reason("backdoor")];
+        let successor = (Field::SupersededBy, Value::Digest(Digest::sha256(b"new")));
+        let wish = |set: &[(Field, Value)], clear: &[Field], explicit| {
+            let change = Change { set: record(set), clear: clear.iter().copied().collect(), explicit };
+            change.next(&record(&withdrawn), moment("2026-06-01"))
+        };
+        let superseded = wish(&[status(Status::Superseded), successor.clone()], &[], false).unwrap();
+        assert_eq!(superseded.says, record(&[status(Status::Withdrawn), reason("backdoor"), successor]));
+        assert_eq!(superseded.cleared, BTreeSet::new());
+        assert_eq!(wish(&[status(Status::Active)], &[], false), None);
+        let dated = wish(&[end("2026-12-01")], &[], false).unwrap();
+        assert_eq!(field::status(&dated.says), Some(Status::Withdrawn));
+        for status_set in [Status::Active, Status::Deprecated, Status::Superseded, Status::EndOfLife] {
+            let next = wish(&[status(status_set)], &[], true).unwrap();
+            assert_eq!((field::status(&next.says), next.cleared), (Some(status_set), BTreeSet::from([Field::Status])));
+        }
+        let cleared = wish(&[], &[Field::Status], false).unwrap();
+        assert_eq!(cleared, Next { says: record(&[reason("backdoor")]), cleared: BTreeSet::from([Field::Status]) });
     }
 }

@@ -1,14 +1,16 @@
 //! Which statements can go, so that readers who take the first one of a type take the right one.
 //!
-//! After it, each artifact type has one statement at most, and none of them contradicts what holds. What was not understood and
-//! what comes from the future stays. A new statement is made only where none that is there says alone what all say together.
+//! It is decided for each issuer alone, because nobody speaks for another one. After it, of each issuer each artifact type has one
+//! statement at most, and none of them contradicts what it says. What was not understood, what comes from the future, and
+//! what another issuer overrides stays. A new statement is made only where none that is there says alone what all say together, and
+//! only in the name of the issuer who asks; a withdrawal that holds is repeated in it before anything goes.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::convention::{MICROSOFT_TYPE, OWN_TYPE};
 use super::field::Record;
-use super::resolve::{Resolution, Role, replaced_by_next, resolve};
+use super::resolve::{Resolution, Role, Said, replaced_by_next, resolve};
 use super::statement::Statement;
 use super::time::Moment;
 use crate::core::Digest;
@@ -24,9 +26,32 @@ pub struct Compaction {
     pub write: Option<(Record, Vec<Digest>)>,
 }
 
-/// Decides for the statements on one image.
-pub fn compact(statements: &[Statement], now: Moment) -> Compaction {
-    let resolution = resolve(statements, &[], now);
+/// Decides for the statements on one image; a new one would be made by `issuer`.
+pub fn compact(statements: &[Statement], issuer: Option<&str>, now: Moment) -> Compaction {
+    let overridden: BTreeSet<&Digest> = statements.iter().flat_map(|statement| &statement.overrides).collect();
+    let mut issuers: BTreeMap<Option<&str>, Vec<Statement>> = BTreeMap::new();
+    for statement in statements {
+        issuers.entry(statement.issuer.as_deref()).or_default().push(statement.clone());
+    }
+    let mut done = Compaction { keep: Vec::new(), remove: Vec::new(), write: None };
+    for (of, own) in issuers {
+        let mut one = of_issuer(&own, now);
+        if one.write.is_some() && of != issuer {
+            one = Compaction { keep: own.iter().map(|statement| statement.digest.clone()).collect(), remove: Vec::new(), write: None };
+        }
+        let (stay, go): (Vec<_>, Vec<_>) = one.remove.into_iter().partition(|(digest, _)| overridden.contains(digest));
+        done.keep.extend(one.keep.into_iter().chain(stay.into_iter().map(|(digest, _)| digest)));
+        done.remove.extend(go);
+        done.write = done.write.or(one.write);
+    }
+    done.keep.sort();
+    done.keep.dedup();
+    done.remove.sort();
+    done
+}
+
+fn of_issuer(statements: &[Statement], now: Moment) -> Compaction {
+    let resolution = resolve(Said::of(statements), &now.into());
     let holds = resolution.stated();
     let set: BTreeMap<&Digest, &Statement> = statements.iter().map(|statement| (&statement.digest, statement)).collect();
     let speaker = resolution.speaker().and_then(|digest| set.get(digest)).copied();
@@ -34,7 +59,7 @@ pub fn compact(statements: &[Statement], now: Moment) -> Compaction {
         let done = choose(&set, &resolution, Some(speaker));
         // What goes may have held back something that stays; then only a new statement is safe.
         let left: Vec<Statement> = done.keep.iter().filter_map(|digest| set.get(digest)).copied().cloned().collect();
-        let after = resolve(&left, &[], now);
+        let after = resolve(Said::of(&left), &now.into());
         if after.stated() == holds && !after.ambiguous {
             return done;
         }
@@ -42,7 +67,8 @@ pub fn compact(statements: &[Statement], now: Moment) -> Compaction {
     let mut done = choose(&set, &resolution, None);
     if speaker.is_some() {
         // Those of other types that stay for their readers are replaced too: for us, the new one says it all.
-        done.write = Some((holds, replaced_by_next(statements)));
+        let issuer = statements.first().and_then(|statement| statement.issuer.as_deref());
+        done.write = Some((holds, replaced_by_next(statements, issuer)));
     }
     done
 }
@@ -63,7 +89,7 @@ fn choose(set: &BTreeMap<&Digest, &Statement>, resolution: &Resolution, speaker:
     for statement in others {
         let agrees = statement.record().iter().all(|(field, value)| holds.get(field) == Some(value));
         let why = match resolution.roles.get(&statement.digest) {
-            Some(Role::SaysNothing | Role::Future) | None => None,
+            Some(Role::SaysNothing | Role::Future | Role::NotAsked) | None => None,
             Some(Role::Replaced { by }) => Some(format!("replaced by {by}")),
             Some(_) if !agrees => Some("it says something else than what holds".to_owned()),
             Some(_) if types.insert(&statement.artifact_type) => None,

@@ -13,8 +13,8 @@ pub const OWN_SCHEMA: &str = "airbase.lifecycle/v1";
 pub const MICROSOFT_TYPE: &str = "application/vnd.microsoft.artifact.lifecycle";
 /// Microsoft's only key.
 pub const MICROSOFT_KEY: &str = annotation::MICROSOFT_END_OF_LIFE;
-/// What every type of a statement has in it.
-const PATTERN: &str = "lifecycle";
+/// Words of which the type of a statement has one.
+const WORDS: &[&str] = &["lifecycle", "end-of-life", "endoflife", "eol"];
 
 /// The convention of a statement.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -77,7 +77,9 @@ impl Convention {
 
 /// Whether a referrer of this type makes a statement on the life cycle.
 pub fn is_statement(artifact_type: &str) -> bool {
-    artifact_type.contains(PATTERN)
+    let stands_alone = |word: &str| artifact_type.split(|byte: char| !byte.is_ascii_alphanumeric()).any(|part| part == word);
+    // A short word may be a part of another one.
+    WORDS.iter().any(|word| if word.len() > 3 { artifact_type.contains(word) } else { stands_alone(word) })
 }
 
 /// `ORG` of `application/vnd.ORG.image.lifecycle.metadata`.
@@ -102,6 +104,11 @@ pub fn vendor_key(name: &str) -> String {
 const ENDINGS: &[(&str, Field)] = &[
     (".end-of-life", Field::EndOfLife),
     (".end-of-life.date", Field::EndOfLife),
+    (".end-of-life-date", Field::EndOfLife),
+    (".endoflife", Field::EndOfLife),
+    (".eol", Field::EndOfLife),
+    (".eol.date", Field::EndOfLife),
+    (".eol-date", Field::EndOfLife),
     (".end-of-support", Field::EndOfSupport),
     (".end-of-support.date", Field::EndOfSupport),
     (".general-availability", Field::GeneralAvailability),
@@ -133,6 +140,11 @@ mod tests {
             (MICROSOFT_TYPE, &[MICROSOFT_KEY][..], Some(Convention::Microsoft)),
             ("application/vnd.myorganization.image.lifecycle.metadata", &none[..], Some(Convention::Vendor("myorganization".to_owned()))),
             ("application/vnd.example.lifecycle.v1", &none[..], Some(Convention::Other)),
+            ("application/vnd.example.eol", &none[..], Some(Convention::Other)),
+            ("application/vnd.example.eol.v1+json", &none[..], Some(Convention::Other)),
+            ("application/vnd.example.end-of-life", &none[..], Some(Convention::Other)),
+            ("application/vnd.example.geology", &none[..], None),
+            ("application/vnd.geol.map", &none[..], None),
             ("application/vnd.cncf.notary.signature", &own[..], None),
         ] {
             assert_eq!(Convention::of(artifact_type, keys.iter().copied(), false), expected, "{artifact_type}");
@@ -147,6 +159,8 @@ mod tests {
             ("dev.airbase.lifecycle.unknown.end-of-life", None),
             (MICROSOFT_KEY, Some(Field::EndOfLife)),
             ("vnd.myorganization.image.end-of-life", Some(Field::EndOfLife)),
+            ("com.example.image.eol", Some(Field::EndOfLife)),
+            ("com.example.geol", None),
             ("org.opencontainers.image.version", Some(Field::Version)),
             ("org.opencontainers.image.support.end-of-life", None),
             ("com.example.note", None),

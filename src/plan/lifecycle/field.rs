@@ -164,6 +164,34 @@ impl Field {
         }
     }
 
+    /// Whether the standing of an image, or what to use instead of it, depends on it.
+    pub fn decides(self) -> bool {
+        matches!(self, Self::Status | Self::EndOfLife | Self::EndOfSupport | Self::SupersededBy | Self::SupersededByPlatforms)
+    }
+
+    /// The fields that are taken back under one name: where to go instead is one thing in three parts.
+    pub fn cleared(name: &str) -> Option<Vec<Self>> {
+        Some(match name {
+            "status" => vec![Self::Status],
+            "end-of-life" => vec![Self::EndOfLife],
+            "end-of-support" => vec![Self::EndOfSupport],
+            "general-availability" => vec![Self::GeneralAvailability],
+            "superseded-by" => vec![Self::SupersededBy, Self::SupersededByName, Self::SupersededByPlatforms],
+            "supersedes" => vec![Self::Supersedes],
+            "reason" => vec![Self::Reason],
+            "url" => vec![Self::Url],
+            "channel" => vec![Self::Channel],
+            _ => return None,
+        })
+    }
+
+    /// The name under which it is taken back.
+    pub fn clear_name(self) -> Option<&'static str> {
+        let names =
+            ["status", "end-of-life", "end-of-support", "general-availability", "superseded-by", "supersedes", "reason", "url", "channel"];
+        names.into_iter().find(|name| Self::cleared(name).is_some_and(|fields| fields.contains(&self)))
+    }
+
     /// Whether it holds a date.
     pub fn is_time(self) -> bool {
         matches!(self, Self::EndOfLife | Self::EndOfSupport | Self::GeneralAvailability)

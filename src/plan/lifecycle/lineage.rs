@@ -20,8 +20,8 @@ use crate::oci::ImageName;
 pub struct Member {
     /// Its digest.
     pub digest: Digest,
-    /// Where it lies, as a reference.
-    pub reference: String,
+    /// Where it lies, as a reference; nothing if it is gone and statements on it are here.
+    pub reference: Option<String>,
     /// Its names, and the channel that statements give it.
     pub names: Vec<String>,
     /// The names that it had: what has one of them now may be newer.
@@ -36,12 +36,16 @@ pub struct Member {
     pub origin: Option<String>,
     /// The image that a rebase made it from.
     pub rebased_from: Option<Digest>,
-    /// The image that replaces it, by a statement.
-    pub superseded_by: Option<Digest>,
+    /// The image that replaces it, by a statement, and when that was said.
+    pub superseded_by: Option<(Digest, Option<Moment>)>,
     /// The image that it replaces, by a statement.
     pub supersedes: Option<Digest>,
     /// Where it stands.
     pub standing: Option<Status>,
+    /// Whether something may be said of it that cannot be read.
+    pub unreadable: bool,
+    /// Its platform, if it is one's.
+    pub platform: Option<String>,
     /// Of an index, the manifests by platform.
     pub platforms: BTreeMap<String, Digest>,
 }
@@ -52,6 +56,8 @@ pub struct Member {
 pub enum Evidence {
     /// A statement on the old image names the new one.
     SupersededBy,
+    /// The name of the old image went to the new one.
+    NameMoved,
     /// The new image records that it was made from the old one by a rebase.
     Rebase,
     /// A statement on the new image names the old one.
@@ -67,6 +73,7 @@ impl Evidence {
     pub fn name(self) -> &'static str {
         match self {
             Self::SupersededBy => "a statement says that it is superseded",
+            Self::NameMoved => "its name went to this one",
             Self::Rebase => "it was rebased",
             Self::Supersedes => "a statement on the newer one says so",
             Self::SameName => "a newer image has its name",
@@ -91,8 +98,16 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "end", rename_all = "kebab-case")]
 pub enum End {
-    /// Nothing newer is known than this image.
+    /// Nothing newer is known than this image, which may itself not be fit for use.
     Newest {
+        /// It.
+        digest: Digest,
+        /// Where it stands.
+        standing: Option<Status>,
+    },
+    /// Nothing leads on from this image, and it is not known to which line of images it belongs, or something said of it cannot be
+    /// read: a newer one may be here.
+    Untold {
         /// It.
         digest: Digest,
     },
@@ -137,6 +152,8 @@ pub struct Lineage {
     named: BTreeMap<String, BTreeSet<Digest>>,
     /// By origin and version.
     built: BTreeMap<(String, String), BTreeSet<Digest>>,
+    /// By a name that they had and lost.
+    formerly: BTreeMap<Digest, BTreeSet<String>>,
     /// The indexes that a manifest is in, with its platform there.
     within: BTreeMap<Digest, BTreeSet<(Digest, String)>>,
 }
@@ -165,8 +182,11 @@ impl Lineage {
             for name in &member.names {
                 lineage.named.entry(full_name(name)).or_default().insert(digest.clone());
             }
-            if let (Some(origin), Some(version)) = (&member.origin, &member.version) {
-                lineage.built.entry((origin.clone(), version.clone())).or_default().insert(digest.clone());
+            let names: BTreeSet<String> = member.names.iter().map(|name| full_name(name)).collect();
+            let former = member.former.iter().map(|name| full_name(name)).filter(|name| !names.contains(name));
+            lineage.formerly.entry(digest.clone()).or_default().extend(former);
+            for line in lines(member) {
+                lineage.built.entry(line).or_default().insert(digest.clone());
             }
             for (platform, child) in &member.platforms {
                 lineage.within.entry(child.clone()).or_default().insert((digest.clone(), platform.clone()));
@@ -190,10 +210,17 @@ impl Lineage {
         self.members.get(digest)
     }
 
+    /// The digests that begin with `text`, which may leave the algorithm out.
+    pub fn that_begin_with(&self, text: &str) -> Vec<&Digest> {
+        let begins = |digest: &&Digest| digest.to_string().starts_with(text) || digest.hex().starts_with(text);
+        let known: BTreeSet<&Digest> = self.members.keys().chain(self.after.keys()).chain(self.within.keys()).collect();
+        known.into_iter().filter(begins).collect()
+    }
+
     /// The way from `digest` to the newest image of its line.
     pub fn trace(&self, digest: &Digest) -> Trace {
         let mut steps: Vec<Step> = Vec::new();
-        let mut seen = BTreeSet::from([digest.clone()]);
+        let mut times: Vec<Option<Moment>> = Vec::new();
         let mut at = digest.clone();
         if !self.members.contains_key(digest) && !self.after.contains_key(digest) && !self.within.contains_key(digest) {
             return Trace { steps, end: End::Unknown };
@@ -201,17 +228,72 @@ impl Lineage {
         loop {
             let next = match self.next(&at) {
                 Next::To(evidence, to) => Step { from: at.clone(), to, evidence },
-                Next::None if self.members.contains_key(&at) => return Trace { steps, end: End::Newest { digest: at } },
-                Next::None => return Trace { steps, end: End::Gap { digest: at, platform: None } },
+                Next::None => {
+                    let end = self.end(&at, !steps.is_empty());
+                    return Trace { steps, end };
+                }
                 Next::NoPlatform(digest, platform) => return Trace { steps, end: End::Gap { digest, platform: Some(platform) } },
                 Next::Several(candidates) => return Trace { steps, end: End::Ambiguous { candidates } },
             };
+            times.push(self.time(&next));
+            let closes = next.to == *digest || steps.iter().any(|step| step.to == next.to);
             at = next.to.clone();
             steps.push(next);
-            if !seen.insert(at.clone()) {
-                return Trace { steps, end: End::Circle { digest: at } };
+            if closes {
+                return self.closed(steps, &times, at);
             }
         }
+    }
+
+    /// How a way ends at an image from which nothing leads on.
+    fn end(&self, at: &Digest, was_led: bool) -> End {
+        let Some(member) = self.members.get(at).filter(|member| member.reference.is_some()) else {
+            return End::Gap { digest: at.clone(), platform: None };
+        };
+        let above = || self.within.get(at).into_iter().flatten().filter_map(|(index, _)| self.members.get(index));
+        let has_line = was_led || has_line(member) || above().any(has_line);
+        // What stops it is known, whatever else is not.
+        let is_stopped = matches!(member.standing, Some(Status::Withdrawn | Status::EndOfLife));
+        if !is_stopped && (member.unreadable || !has_line) {
+            return End::Untold { digest: at.clone() };
+        }
+        End::Newest { digest: at.clone(), standing: member.standing }
+    }
+
+    /// When a step was said to be one; a name is where it is now, which is later than anything that was said.
+    fn time(&self, step: &Step) -> Option<Moment> {
+        let said = |digest: &Digest| {
+            let (by, made) = self.members.get(digest)?.superseded_by.as_ref()?;
+            (*by == step.to || self.within.get(&step.to).into_iter().flatten().any(|(index, _)| index == by)).then_some(*made)?
+        };
+        match step.evidence {
+            Evidence::NameMoved => Some(Moment::LAST),
+            Evidence::SupersededBy => {
+                said(&step.from).or_else(|| self.within.get(&step.from).into_iter().flatten().filter_map(|(index, _)| said(index)).max())
+            }
+            // These follow from the images themselves, which were there before anybody went back.
+            Evidence::Rebase | Evidence::Supersedes | Evidence::SameName | Evidence::Revision => self.members.get(&step.to)?.created,
+        }
+    }
+
+    /// A way that comes back to where it was: somebody went back to an older image. The latest word says where.
+    fn closed(&self, mut steps: Vec<Step>, times: &[Option<Moment>], at: Digest) -> Trace {
+        let begin = steps.iter().position(|step| step.from == at).unwrap_or(0);
+        let circle = times.get(begin..).unwrap_or_default();
+        let latest = circle.iter().max().copied().flatten();
+        let is_alone = latest.is_some() && circle.iter().filter(|time| **time == latest).count() == 1 && !circle.contains(&None);
+        let Some(position) = circle.iter().position(|time| *time == latest).filter(|_| is_alone) else {
+            return Trace { steps, end: End::Circle { digest: at } };
+        };
+        let Some(back) = steps.get(begin + position).map(|step| step.to.clone()) else {
+            return Trace { steps, end: End::Circle { digest: at } };
+        };
+        // The way as far as that image is met first.
+        let first = steps.first().map(|step| step.from.clone());
+        let length = if first.as_ref() == Some(&back) { 0 } else { steps.iter().position(|step| step.to == back).map_or(0, |met| met + 1) };
+        steps.truncate(length);
+        let end = self.end(&back, true);
+        Trace { steps, end }
     }
 
     fn next(&self, digest: &Digest) -> Next {
@@ -263,38 +345,95 @@ impl Lineage {
     /// What follows this very image.
     fn next_of(&self, digest: &Digest) -> Next {
         let member = self.members.get(digest);
-        if let Some(successor) = member.and_then(|member| member.superseded_by.as_ref()) {
+        if let Some((successor, _)) = member.and_then(|member| member.superseded_by.as_ref()) {
             return Next::To(Evidence::SupersededBy, successor.clone());
+        }
+        // Who holds a name now that this image had. An image that has a name of its own is not in need of that.
+        let holders = |name: &String| self.named.get(name).into_iter().flatten().filter(|holder| *holder != digest).cloned();
+        if let Some(member) = member.filter(|member| member.names.is_empty()) {
+            // One that is older by date or revision took it back, which says nothing of what is newer.
+            let is_older =
+                |holder: &Digest| self.members.get(holder).is_some_and(|holder| compare(member, holder) == Some(Ordering::Greater));
+            let holders = self.formerly.get(digest).into_iter().flatten().flat_map(holders).filter(|holder| !is_older(holder));
+            let holders: BTreeSet<Digest> = holders.collect();
+            match self.newest(holders) {
+                Next::To(_, newest) => return Next::To(Evidence::NameMoved, newest),
+                Next::None => {}
+                several => return several,
+            }
         }
         for evidence in [Evidence::Rebase, Evidence::Supersedes] {
             let followers = self.after.get(digest).into_iter().flatten().filter(|(kind, _)| *kind == evidence);
-            let followers: BTreeSet<Digest> = followers.map(|(_, digest)| digest.clone()).collect();
-            match self.newest(followers) {
+            let followers = followers.map(|(_, digest)| digest.clone()).filter(|follower| !self.went_back(member, follower));
+            match self.newest(followers.collect()) {
                 Next::To(_, newest) => return Next::To(evidence, newest),
                 Next::None => {}
                 several => return several,
             }
         }
         let Some(member) = member else { return Next::None };
-        let newer = |found: Option<&BTreeSet<Digest>>| -> BTreeSet<Digest> {
-            let others = found.into_iter().flatten().filter_map(|digest| self.members.get(digest));
-            others.filter(|other| compare(member, other) == Some(Ordering::Less)).map(|other| other.digest.clone()).collect()
-        };
-        for name in member.names.iter().chain(&member.former) {
-            match self.newest(newer(self.named.get(&full_name(name)))) {
-                Next::To(_, newest) => return Next::To(Evidence::SameName, newest),
+        for name in &member.names {
+            match self.in_line(member, self.named.get(&full_name(name)), Evidence::SameName) {
                 Next::None => {}
-                several => return several,
+                found => return found,
             }
         }
-        if let (Some(origin), Some(version)) = (&member.origin, &member.version) {
-            match self.newest(newer(self.built.get(&(origin.clone(), version.clone())))) {
-                Next::To(_, newest) => return Next::To(Evidence::Revision, newest),
+        for line in lines(member) {
+            match self.in_line(member, self.built.get(&line), Evidence::Revision) {
                 Next::None => {}
-                several => return several,
+                found => return found,
             }
         }
         Next::None
+    }
+
+    /// Whether somebody says that the old image is in use although a newer one was made of it, which lost the name again or must not be
+    /// used.
+    fn went_back(&self, old: Option<&Member>, follower: &Digest) -> bool {
+        let Some((old, new)) = old.zip(self.members.get(follower)) else { return false };
+        let names: BTreeSet<String> = old.names.iter().map(|name| full_name(name)).collect();
+        let took_back = new.names.is_empty() && self.formerly.get(follower).into_iter().flatten().any(|name| names.contains(name));
+        let is_stopped = matches!(new.standing, Some(Status::Withdrawn | Status::EndOfLife));
+        took_back || (is_stopped && old.standing == Some(Status::Active))
+    }
+
+    /// What follows in a line of images. Others of which nobody can tell whether they are newer are told.
+    fn in_line(&self, member: &Member, line: Option<&BTreeSet<Digest>>, evidence: Evidence) -> Next {
+        let others = line.into_iter().flatten().filter(|digest| **digest != member.digest).filter_map(|digest| self.members.get(digest));
+        let (mut newer, mut untold) = (BTreeSet::new(), BTreeSet::new());
+        for other in others.filter(|other| !self.went_back(Some(member), &other.digest) && !self.is_beside(member, other)) {
+            match compare(member, other) {
+                Some(Ordering::Less) => drop(newer.insert(other.digest.clone())),
+                None => drop(untold.insert(other.digest.clone())),
+                Some(_) => {}
+            }
+        }
+        self.of_one_kind(member, &mut newer);
+        self.of_one_kind(member, &mut untold);
+        match self.newest(newer) {
+            Next::To(_, newest) => Next::To(evidence, newest),
+            Next::None if !untold.is_empty() => Next::Several(untold.into_iter().collect()),
+            found => found,
+        }
+    }
+
+    /// Whether two are of one image, or for different platforms: neither follows the other.
+    fn is_beside(&self, one: &Member, other: &Member) -> bool {
+        let holds = |index: &Member, digest: &Digest| index.platforms.values().any(|child| child == digest);
+        let above = |member: &Member| self.within.get(&member.digest).into_iter().flatten().map(|(index, _)| index);
+        let siblings = above(one).any(|index| above(other).any(|theirs| theirs == index));
+        let platforms = matches!((&one.platform, &other.platform), (Some(one), Some(other)) if one != other);
+        holds(one, &other.digest) || holds(other, &one.digest) || siblings || platforms
+    }
+
+    /// Of an index and its platforms, what follows an image of the same kind: a platform a platform, an image that stands alone an index.
+    fn of_one_kind(&self, member: &Member, digests: &mut BTreeSet<Digest>) {
+        let is_child = self.within.contains_key(&member.digest);
+        let all = digests.clone();
+        let has_child =
+            |index: &Digest| self.members.get(index).is_some_and(|index| index.platforms.values().any(|child| all.contains(child)));
+        let has_index = |child: &Digest| self.within.get(child).into_iter().flatten().any(|(index, _)| all.contains(index));
+        digests.retain(|digest| if is_child { !has_child(digest) } else { !has_index(digest) });
     }
 
     /// The newest of several images; several, if that cannot be told.
@@ -371,12 +510,35 @@ enum Next {
 }
 
 impl Member {
+    /// An image that is not here.
+    pub fn gone(digest: Digest) -> Self {
+        Self {
+            digest,
+            reference: None,
+            names: Vec::new(),
+            former: Vec::new(),
+            created: None,
+            version: None,
+            revision: None,
+            origin: None,
+            rebased_from: None,
+            superseded_by: None,
+            supersedes: None,
+            standing: None,
+            unreadable: false,
+            platform: None,
+            platforms: BTreeMap::new(),
+        }
+    }
+
     /// The same image, found again elsewhere.
     fn join(&mut self, other: Self) {
         self.names.extend(other.names);
         self.names.sort();
         self.names.dedup();
         self.former.extend(other.former);
+        self.reference = self.reference.take().or(other.reference);
+        self.unreadable |= other.unreadable;
         self.former.retain(|name| !self.names.contains(name));
         self.superseded_by = self.superseded_by.take().or(other.superseded_by);
         self.supersedes = self.supersedes.take().or(other.supersedes);
@@ -384,12 +546,77 @@ impl Member {
     }
 }
 
-/// Which of two images is newer: by revision, if both have one that is a number and they are of one version; else by date. `None`
+/// The lines that an image belongs to by what it is: its origin, or the repository of a name that is the version, or the version and a
+/// revision; each with the version. `1.0-alpine` and `1.0-debian` are two lines.
+fn lines(member: &Member) -> Vec<(String, String)> {
+    let Some(version) = &member.version else { return Vec::new() };
+    let mut lines: Vec<(String, String)> = member.origin.iter().map(|origin| (origin.clone(), version.clone())).collect();
+    for text in member.names.iter().chain(&member.former) {
+        let full = full_name(text);
+        let name = ImageName::parse(&full);
+        let rest =
+            name.tag.and_then(|tag| tag.strip_prefix(version.as_str()).or_else(|| tag.strip_prefix('v')?.strip_prefix(version.as_str())));
+        let is_revision = |rest: &str| {
+            let numbers = rest.strip_prefix(['-', '.', '_', '+']).map(|rest| rest.strip_prefix(['r', 'v']).unwrap_or(rest));
+            rest.is_empty() || numbers.is_some_and(|numbers| Revision::parse(numbers).is_some())
+        };
+        if name.is_full() && rest.is_some_and(is_revision) {
+            lines.push((format!("name {}", name.repository), version.clone()));
+        }
+    }
+    lines.sort();
+    lines.dedup();
+    lines
+}
+
+/// Whether it is known to which line of images it belongs.
+fn has_line(member: &Member) -> bool {
+    !member.names.is_empty() || !member.former.is_empty() || !lines(member).is_empty()
+}
+
+/// A revision that counts: a number, a date, dotted numbers, or those with a pre-release as semver has it.
+#[derive(Debug, PartialEq, Eq)]
+struct Revision {
+    numbers: Vec<u64>,
+    /// Pre-releases come before the release.
+    before: Option<Vec<Result<u64, String>>>,
+}
+
+impl Revision {
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().strip_prefix(['v', 'r']).unwrap_or(text.trim());
+        let text = text.split_once('+').map_or(text, |(text, _)| text);
+        let number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse::<u64>().ok()).flatten();
+        // A date with hyphens is numbers throughout.
+        if let Some(numbers) = text.split(['.', '-']).map(number).collect::<Option<Vec<u64>>>() {
+            return Some(Self { numbers, before: None });
+        }
+        let (main, before) = text.split_once('-').map_or((text, None), |(main, before)| (main, Some(before)));
+        let numbers = main.split('.').map(number).collect::<Option<Vec<u64>>>()?;
+        let before = before?.split('.').map(|part| number(part).ok_or_else(|| part.to_owned())).collect();
+        Some(Self { numbers, before: Some(before) })
+    }
+
+    fn compare(&self, other: &Self) -> Ordering {
+        let at = |numbers: &[u64], place: usize| numbers.get(place).copied().unwrap_or(0);
+        let length = self.numbers.len().max(other.numbers.len());
+        let by_numbers = (0..length).map(|place| at(&self.numbers, place).cmp(&at(&other.numbers, place)));
+        by_numbers.into_iter().find(|order| order.is_ne()).unwrap_or_else(|| match (&self.before, &other.before) {
+            (None, None) => Ordering::Equal,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(_), None) => Ordering::Less,
+            // semver, item 11: numbers come before words.
+            (Some(one), Some(other)) => one.cmp(other),
+        })
+    }
+}
+
+/// Which of two images is newer: by revision, if both have one that counts and they are of one version; else by date. `None`
 /// if that cannot be told, or if revision and date say the opposite of each other.
 pub fn compare(one: &Member, other: &Member) -> Option<Ordering> {
-    let number = |member: &Member| member.revision.as_deref().and_then(|text| text.parse::<u64>().ok());
-    let by_revision = match (number(one), number(other)) {
-        (Some(left), Some(right)) if one.version == other.version => Some(left.cmp(&right)).filter(|order| order.is_ne()),
+    let revision = |member: &Member| member.revision.as_deref().and_then(Revision::parse);
+    let by_revision = match (revision(one), revision(other)) {
+        (Some(left), Some(right)) if one.version == other.version => Some(left.compare(&right)).filter(|order| order.is_ne()),
         _ => None,
     };
     let by_date = match (one.created, other.created) {

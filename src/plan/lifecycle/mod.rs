@@ -10,6 +10,8 @@ pub mod convention;
 pub mod declared;
 pub mod field;
 pub mod import;
+mod issuer;
+pub mod level;
 pub mod lineage;
 pub mod policy;
 pub mod profile;

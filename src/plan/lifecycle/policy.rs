@@ -27,11 +27,15 @@ pub enum Deny {
     Unknown,
     /// Images of which statements say different things.
     Ambiguous,
+    /// Images for which there is no list of referrers, so that nobody knows whether something was said.
+    Unlisted,
+    /// Images of which something may be said that cannot be read. They are always stopped.
+    Unreadable,
 }
 
 impl Deny {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Withdrawn,
         Self::EndOfLife,
         Self::EndOfSupport,
@@ -40,6 +44,8 @@ impl Deny {
         Self::BaseEndOfLife,
         Self::Unknown,
         Self::Ambiguous,
+        Self::Unlisted,
+        Self::Unreadable,
     ];
     /// What a gate stops when nobody says what.
     pub const STANDARD: [Self; 2] = [Self::Withdrawn, Self::EndOfLife];
@@ -55,6 +61,8 @@ impl Deny {
             Self::BaseEndOfLife => "base-end-of-life",
             Self::Unknown => "unknown",
             Self::Ambiguous => "ambiguous",
+            Self::Unlisted => "unlisted",
+            Self::Unreadable => "unreadable",
         }
     }
 
@@ -78,6 +86,16 @@ pub struct Policy {
     pub deny: Vec<Deny>,
     /// How long after its beginning something is let through nevertheless. What is withdrawn has none.
     pub grace: Span,
+    /// For how long a word holds: of an image of which nothing was said for longer, nothing is known.
+    pub max_age: Option<Span>,
+}
+
+impl Policy {
+    /// A gate that stops this, and always what cannot be read.
+    pub fn new(deny: impl IntoIterator<Item = Deny>, grace: Span) -> Self {
+        let deny: std::collections::BTreeSet<Deny> = deny.into_iter().chain([Deny::Unreadable]).collect();
+        Self { deny: deny.into_iter().collect(), grace, max_age: None }
+    }
 }
 
 /// Why an image is not let through, or will soon not be.
@@ -101,10 +119,26 @@ pub struct Verdict {
     pub denied: Vec<Reason>,
     /// What would stop it, were there no grace.
     pub in_grace: Vec<Reason>,
+    /// Whether nothing is known of it.
+    pub unknown: bool,
 }
 
-/// Asks the gate at `now`. `base_end` is the end of life of the verified base and those below it, the earliest.
-pub fn evaluate(policy: &Policy, resolution: &Resolution, base_end: Option<When>, now: Moment) -> Verdict {
+/// What is asked about one image.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// What holds of it.
+    pub resolution: &'a Resolution,
+    /// The end of life of the verified base and those below it, the earliest.
+    pub base_end: Option<When>,
+    /// Whether it has a list of referrers.
+    pub listed: bool,
+    /// As of when.
+    pub now: Moment,
+}
+
+/// Asks the gate.
+pub fn evaluate(policy: &Policy, asked: Asked<'_>) -> Verdict {
+    let Asked { resolution, base_end, listed, now } = asked;
     let record = resolution.record();
     let made = |field: Field| match resolution.fields.get(&field).map(|held| &held.source) {
         Some(Source::Statement { made, .. }) => *made,
@@ -114,7 +148,8 @@ pub fn evaluate(policy: &Policy, resolution: &Resolution, base_end: Option<When>
     let date = |field: Field| field::when(&record, field).filter(|end| end.has_come(now)).map(When::moment);
     let word = |status: Status| (field::status(&record) == Some(status)).then(|| made(Field::Status));
     let by_successor = [Field::SupersededBy, Field::SupersededByName].into_iter().find(|field| record.contains_key(field));
-    let mut verdict = Verdict::default();
+    let silent = policy.max_age.is_some_and(|age| resolution.last.is_none_or(|last| last.plus(age) < now));
+    let mut verdict = Verdict { unknown: silent || resolution.standing.is_none(), ..Verdict::default() };
     for deny in &policy.deny {
         let since = match deny {
             Deny::Withdrawn => word(Status::Withdrawn),
@@ -123,7 +158,9 @@ pub fn evaluate(policy: &Policy, resolution: &Resolution, base_end: Option<When>
             Deny::Superseded => word(Status::Superseded).or_else(|| by_successor.map(made)),
             Deny::Deprecated => word(Status::Deprecated),
             Deny::BaseEndOfLife => base_end.filter(|end| end.has_come(now)).map(When::moment),
-            Deny::Unknown => resolution.standing.is_none().then_some(None),
+            Deny::Unknown => verdict.unknown.then_some(None),
+            Deny::Unlisted => (!listed).then_some(None),
+            Deny::Unreadable => (resolution.unreadable > 0).then_some(None),
             Deny::Ambiguous => resolution.ambiguous.then_some(None),
         };
         let Some(since) = since else { continue };
@@ -136,17 +173,18 @@ pub fn evaluate(policy: &Policy, resolution: &Resolution, base_end: Option<When>
 
 #[cfg(test)]
 mod tests {
-    use super::super::resolve::resolve;
     use super::super::resolve::tests::{end, microsoft, own, status};
+    use super::super::resolve::{Said, resolve};
     use super::*;
     use crate::plan::lifecycle::field::Value;
     use crate::plan::lifecycle::statement::Statement;
 
     fn verdict(deny: &[Deny], grace: &str, statements: &[Statement], base: Option<&str>, now: &str) -> (Vec<Deny>, Vec<Deny>) {
         let now = Moment::strict(now).unwrap();
-        let policy = Policy { deny: deny.to_vec(), grace: Span::parse(grace).unwrap() };
+        let policy = Policy { deny: deny.to_vec(), grace: Span::parse(grace).unwrap(), max_age: None };
         let base = base.map(|text| When::At(Moment::strict(text).unwrap()));
-        let verdict = evaluate(&policy, &resolve(statements, &[], now), base, now);
+        let resolution = resolve(Said::of(statements), &now.into());
+        let verdict = evaluate(&policy, Asked { resolution: &resolution, base_end: base, listed: true, now });
         let rules = |reasons: Vec<Reason>| reasons.into_iter().map(|reason| reason.deny).collect();
         (rules(verdict.denied), rules(verdict.in_grace))
     }

@@ -4,12 +4,12 @@
 //! of registries look for, and beside them stand our annotations and a JSON document in the one layer, which Kyverno reads. What
 //! has no date of the end of life cannot be said in Microsoft's type, and is of our own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::convention::{self, MICROSOFT_KEY, MICROSOFT_TYPE, OWN_SCHEMA, OWN_TYPE};
 use super::field::{self, Field, Record, Status, Value};
-use super::statement::{ISSUER, RECORDED, REPLACES, SEQUENCE, SUBJECT_CREATED};
+use super::statement::{CLEARED, ISSUER, OVERRIDES, RECORDED, REPLACES, SEQUENCE, SUBJECT_CREATED};
 use super::time::Moment;
 use crate::core::{Code, Digest, Error, Fact, Result};
 use crate::format::json::Value as Json;
@@ -85,6 +85,10 @@ pub struct Draft {
     pub sequence: u64,
     /// The statements that it stands in for.
     pub replaces: Vec<Digest>,
+    /// What it takes back.
+    pub cleared: BTreeSet<Field>,
+    /// The statements of others that do not hold because of it.
+    pub overrides: Vec<Digest>,
     /// Who says so.
     pub issuer: Option<String>,
     /// When the image itself was created, as it spells it.
@@ -138,6 +142,10 @@ pub fn write(draft: &Draft, subject: &Descriptor, profile: &Profile) -> Result<A
 
 /// Refuses what a profile of one date cannot say. A half-written statement would be believed.
 fn refuse_lossy(draft: &Draft, end: Option<Moment>, profile: &Profile) -> Result<()> {
+    if !draft.cleared.is_empty() || !draft.overrides.is_empty() {
+        let message = format!("the profile {profile} cannot take anything back or override anything");
+        return Err(Error::new(Code::LifecycleProfile, message).hint("Use --profile combined."));
+    }
     let status = field::status(&draft.says);
     let ended = end.is_some_and(|end| end.has_come(draft.made));
     let fits = |field: Field| match (field, status) {
@@ -165,12 +173,18 @@ fn annotate(draft: &Draft, annotations: &mut BTreeMap<String, String>) {
     if draft.sequence > 0 {
         annotations.insert(SEQUENCE.to_owned(), draft.sequence.to_string());
     }
-    if !draft.replaces.is_empty() {
-        let replaces: Vec<String> = draft.replaces.iter().map(Digest::to_string).collect();
-        annotations.insert(REPLACES.to_owned(), replaces.join(","));
-    }
+    let digests = |digests: &[Digest]| digests.iter().map(Digest::to_string).collect::<Vec<_>>();
+    let lists = [(REPLACES, digests(&draft.replaces)), (OVERRIDES, digests(&draft.overrides)), (CLEARED, cleared(draft))];
+    let lists = lists.into_iter().filter(|(_, items)| !items.is_empty());
+    annotations.extend(lists.map(|(key, items)| (key.to_owned(), items.join(","))));
     let optional = [(ISSUER, &draft.issuer), (SUBJECT_CREATED, &draft.subject_created)];
     annotations.extend(optional.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.clone()?))));
+}
+
+/// The names of what is taken back.
+fn cleared(draft: &Draft) -> Vec<String> {
+    let names: BTreeSet<&str> = draft.cleared.iter().filter_map(|field| field.clear_name()).collect();
+    names.into_iter().map(str::to_owned).collect()
 }
 
 /// The document: `docs/lifecycle-v1.schema.json`. No whitespace and a fixed order, so that the same statement has the same digest.
@@ -201,6 +215,12 @@ fn document(draft: &Draft, subject: &Descriptor) -> String {
     root.set("recorded", Json::string(&draft.made.to_string()));
     root.set("sequence", Json::size(draft.sequence));
     root.set("replaces", Json::strings(draft.replaces.iter().map(Digest::to_string)));
+    if !draft.cleared.is_empty() {
+        root.set("cleared", Json::strings(cleared(draft)));
+    }
+    if !draft.overrides.is_empty() {
+        root.set("overrides", Json::strings(draft.overrides.iter().map(Digest::to_string)));
+    }
     if let Some(issuer) = &draft.issuer {
         root.set("issuer", Json::string(issuer));
     }

@@ -1,50 +1,68 @@
-//! What several statements on one image say together.
+//! What several statements on one image say together, by the six rules of `docs/lifecycle.md`.
 //!
 //! Clients take the first statement that a list happens to give them. Here the result is a function of the set: no order of the
-//! statements, no clock but `now`, and no store changes it. In this order:
-//!
-//! 1. A statement from the future does not count, unless there are only such: its clock was wrong, or somebody wants to have
-//!    the last word for years.
-//! 2. A statement that another one says it replaces does not count. That needs no clock.
-//! 3. Of one issuer and one convention, the highest sequence, then the latest time speaks.
-//! 4. Of those, the latest speaks. An unknown time is the oldest.
-//! 5. Of those, the most restrictive speaks; then the one with the smallest digest. If they differ, the result is ambiguous.
-//! 6. If the one that speaks says everything, nothing else holds. If it says one thing (Microsoft's date), the others hold for
-//!    what it leaves out, down to the next one that says everything.
-//!
-//! Any statement goes before what the image says of itself.
+//! statements, no clock but the one in the question, and no store changes it. `issuer` decides what each issuer says; here
+//! several issuers, and what the image says of itself, come together.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::convention::{Convention, Extent};
 use super::declared::{Declaration, Inherited};
-use super::field::{self, Field, Place, Record, Stated, Status};
+use super::field::{self, Field, Place, Record, Stated, Status, Value};
+use super::issuer::{Candidate, Fields, Word, differing, record, strictest, strictness, word};
 use super::statement::Statement;
-use super::time::{Moment, Span, When};
+use super::time::{Moment, When};
 use crate::core::{Code, Digest, Fact, Finding};
 
 /// What became of one statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "role", rename_all = "kebab-case")]
 pub enum Role {
-    /// It speaks.
+    /// The standing follows from it.
     Speaks,
-    /// It adds what the one that speaks leaves out.
+    /// Another value that holds comes from it.
     Adds,
-    /// A later one of its kind, or a later one of another kind, speaks.
+    /// It says nothing else than those that hold.
+    Agrees,
+    /// It says something else than what holds, and what holds is stricter.
+    Differs,
+    /// A later word of its issuer holds.
     Older,
-    /// Another statement says that it replaces this one.
+    /// Another statement of its issuer says that it replaces this one.
     Replaced {
         /// That statement.
         by: Digest,
     },
-    /// It comes from the future.
+    /// Another issuer overrides it.
+    Overridden {
+        /// The statement that says so.
+        by: Digest,
+    },
+    /// It was made later than the time that is asked about.
     Future,
+    /// Its issuer is not among those whose word is asked for.
+    NotAsked,
     /// It says nothing on the life cycle that is understood.
     SaysNothing,
+}
+
+impl Role {
+    /// As reports have it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Speaks => "speaks",
+            Self::Adds => "adds",
+            Self::Agrees => "agrees",
+            Self::Differs => "differs",
+            Self::Older => "older",
+            Self::Replaced { .. } => "replaced",
+            Self::Overridden { .. } => "overridden",
+            Self::Future => "future",
+            Self::NotAsked => "not-asked",
+            Self::SaysNothing => "says-nothing",
+        }
+    }
 }
 
 /// Who says what holds.
@@ -57,9 +75,23 @@ pub enum Source {
         statement: Digest,
         /// When it was made, if that is known.
         made: Option<Moment>,
+        /// Who says so.
+        issuer: Option<String>,
+        /// The subject of the statement: the image itself, or an index above it.
+        on: Digest,
     },
     /// The image itself.
     Image,
+}
+
+impl Source {
+    /// The statement, if it is one.
+    pub fn statement(&self) -> Option<&Digest> {
+        match self {
+            Self::Statement { statement, .. } => Some(statement),
+            Self::Image => None,
+        }
+    }
 }
 
 /// A value that holds.
@@ -74,6 +106,58 @@ pub struct Held {
     pub source: Source,
 }
 
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// As of when.
+    pub now: Moment,
+    /// Whether that time was given. Then what was said later does not count; against the clock, a later date cannot be right.
+    pub exact: bool,
+    /// Whose word counts; without any, everybody's.
+    pub issuers: Vec<String>,
+}
+
+impl Question {
+    /// As of a time that somebody gave.
+    pub fn at(now: Moment) -> Self {
+        Self { now, exact: true, issuers: Vec::new() }
+    }
+}
+
+impl From<Moment> for Question {
+    /// By the clock.
+    fn from(now: Moment) -> Self {
+        Self { now, exact: false, issuers: Vec::new() }
+    }
+}
+
+/// What is said of an image.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Said<'a> {
+    /// The statements on it, and those on the indexes above it as [`super::level::down`] gives them.
+    pub statements: &'a [Statement],
+    /// What it says itself.
+    pub declared: &'a [Declaration],
+    /// How many entries may be statements on it and cannot be read.
+    pub unreadable: usize,
+}
+
+impl<'a> Said<'a> {
+    /// Statements, and nothing else.
+    pub fn of(statements: &'a [Statement]) -> Self {
+        Self { statements, ..Self::default() }
+    }
+}
+
+/// What one issuer says, whatever others say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Own {
+    /// The values.
+    pub says: Record,
+    /// The statements of others that it overrides.
+    pub overrides: Vec<Digest>,
+}
+
 /// What holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolution {
@@ -83,18 +167,31 @@ pub struct Resolution {
     pub fields: BTreeMap<Field, Held>,
     /// Where the image stands. `None` is unknown, and never means that all is well.
     pub standing: Option<Status>,
-    /// Whether statements differ and nothing but strictness or their digests decided.
+    /// Whether statements differ and strictness decided.
     pub ambiguous: bool,
-    /// Whether what holds comes from the future, for want of anything else.
-    pub future: bool,
+    /// How many entries may be statements and cannot be read or understood.
+    pub unreadable: usize,
+    /// When the last of the statements that count was made, if one has a date.
+    pub last: Option<Moment>,
+    /// What each issuer says.
+    pub by_issuer: BTreeMap<Option<String>, Own>,
     /// What a person should know.
     pub findings: Vec<Finding>,
 }
 
 impl Resolution {
-    /// The statement that speaks.
+    /// The statement that the standing follows from.
     pub fn speaker(&self) -> Option<&Digest> {
         self.roles.iter().find(|(_, role)| **role == Role::Speaks).map(|(digest, _)| digest)
+    }
+
+    /// Who says where the image stands: the issuer of the statement, or nobody by name.
+    pub fn issuer(&self) -> Option<&str> {
+        let speaker = self.speaker()?;
+        self.fields.values().find_map(|held| match &held.source {
+            Source::Statement { statement, issuer, .. } if statement == speaker => issuer.as_deref(),
+            _ => None,
+        })
     }
 
     /// What statements say: what the image says of itself is not among it.
@@ -109,190 +206,281 @@ impl Resolution {
         (end > now).then(|| end.days_since(now))
     }
 
-    /// What a new statement repeats so that it still holds: what statements say, and what the image says in annotations. A label
-    /// may be its base's.
-    pub fn kept(&self) -> Record {
-        let own = self.fields.iter().filter(|(_, held)| held.source != Source::Image || held.stated.place != Place::Label);
+    /// What a new statement of `issuer` repeats so that it still holds: what that issuer says; while nobody says anything, what the
+    /// image says in annotations. A label may be its base's.
+    pub fn kept(&self, issuer: Option<&str>) -> Record {
+        if let Some(said) = self.by_issuer.get(&issuer.map(str::to_owned)) {
+            return said.says.clone();
+        }
+        let own = self.fields.iter().filter(|(_, held)| held.source == Source::Image && held.stated.place != Place::Label);
         own.map(|(field, held)| (*field, held.stated.value.clone())).collect()
     }
 
     /// All that holds.
     pub fn record(&self) -> Record {
-        self.fields.iter().map(|(field, held)| (*field, held.stated.value.clone())).collect()
+        record(&self.fields)
     }
 }
 
-/// What holds of an image at `now`, by `statements` on it and by what it declares itself.
-pub fn resolve(statements: &[Statement], declared: &[Declaration], now: Moment) -> Resolution {
+/// What holds of an image, by what is said of it.
+pub fn resolve(said: Said<'_>, question: &Question) -> Resolution {
+    let now = question.now;
     // By digest: the same statement found in two ways is one, and nothing below depends on an order.
-    let set: BTreeMap<&Digest, &Statement> = statements.iter().map(|statement| (&statement.digest, statement)).collect();
+    let set: BTreeMap<&Digest, &Statement> = said.statements.iter().map(|statement| (&statement.digest, statement)).collect();
     let mut roles: BTreeMap<Digest, Role> = BTreeMap::new();
     let mut findings = Vec::new();
-
-    let (valid, silent): (Vec<&Statement>, Vec<&Statement>) = set.into_values().partition(|statement| statement.is_valid());
-    roles.extend(silent.into_iter().map(|statement| (statement.digest.clone(), Role::SaysNothing)));
-
-    let latest = now.plus(Span::CLOCK_SKEW);
-    let (future, present): (Vec<&Statement>, Vec<&Statement>) =
-        valid.into_iter().partition(|statement| statement.made.time().is_some_and(|time| time > latest));
-    for statement in &future {
-        findings.push(from_the_future(statement, now, present.is_empty()));
+    let counted = counted(set.values().copied(), question, &mut roles, &mut findings);
+    let unreadable = said.unreadable + counted.iter().filter(|statement| statement.unreadable).count();
+    let set: BTreeMap<&Digest, &Statement> = counted.iter().map(|statement| (&statement.digest, *statement)).collect();
+    let mut issuers: BTreeMap<Option<&str>, Vec<&Statement>> = BTreeMap::new();
+    for statement in counted.into_iter().filter(|statement| statement.is_valid()) {
+        roles.insert(statement.digest.clone(), Role::Older);
+        issuers.entry(statement.issuer.as_deref()).or_default().push(statement);
     }
-    let from_future = present.is_empty() && !future.is_empty();
-    let candidates = if present.is_empty() {
-        future
-    } else {
-        roles.extend(future.into_iter().map(|statement| (statement.digest.clone(), Role::Future)));
-        present
+    let mut words: BTreeMap<Option<&str>, Word<'_>> =
+        issuers.into_iter().map(|(issuer, statements)| (issuer, word(&statements, now, &mut roles))).collect();
+    let by_issuer = words.iter().map(|(issuer, word)| (issuer.map(str::to_owned), own(word, now))).collect();
+    let last = words.values().flat_map(|word| &word.in_force).filter_map(|statement| statement.made.time()).max();
+    override_all(&mut words, &set, &mut roles);
+
+    // Of one issuer first: words of which none is later. Then between issuers.
+    let within = words.values().find_map(|word| {
+        let says: Vec<Fields> = word.candidates.iter().map(|candidate| candidate.fields.clone()).collect();
+        differing(&says, now)
+            .and_then(|(one, other)| Some((word.candidates.get(one)?.last, word.candidates.get(other)?.last)))
+            .or(word.torn)
+    });
+    let mut several: Vec<(Fields, &Statement)> = words.values().filter_map(|word| Some((word.together(now), word.last()?))).collect();
+    several.sort_by_cached_key(|(fields, last)| (strictness(&record(fields), now), last.digest.clone()));
+    let says: Vec<Fields> = several.iter().map(|(fields, _)| fields.clone()).collect();
+    let between = differing(&says, now).and_then(|(one, other)| Some((several.get(one)?.1, several.get(other)?.1)));
+    let torn = within.or(between);
+    findings.extend(torn.map(|(one, other)| undecided(one, other)));
+    let mut fields = strictest(says);
+    let speaker = speaker(&fields, several.first().map(|(_, last)| *last), now).cloned();
+    let candidates: Vec<Candidate<'_>> = words.into_values().flat_map(|word| word.candidates).collect();
+    assign(&mut roles, &candidates, &fields, speaker.as_ref(), now);
+    if fields.is_empty() {
+        declare(&mut fields, said.declared, &candidates);
+    }
+    let standing = field::standing(&record(&fields), now);
+    Resolution {
+        roles,
+        // What cannot be read may be stricter than all that is weaker than these two.
+        standing: standing.filter(|standing| unreadable == 0 || matches!(standing, Status::Withdrawn | Status::EndOfLife)),
+        fields,
+        ambiguous: torn.is_some(),
+        unreadable,
+        last,
+        by_issuer,
+        findings,
+    }
+}
+
+/// Leaves out what was made later than is asked about, and whose word is not asked for.
+fn counted<'a>(
+    set: impl Iterator<Item = &'a Statement>,
+    question: &Question,
+    roles: &mut BTreeMap<Digest, Role>,
+    findings: &mut Vec<Finding>,
+) -> Vec<&'a Statement> {
+    let mut counted = Vec::new();
+    for statement in set {
+        let is_asked = |issuer: &str| question.issuers.iter().any(|asked| asked == issuer);
+        let later = statement.made.time().is_some_and(|time| time > question.now);
+        if !question.issuers.is_empty() && !statement.issuer.as_deref().is_some_and(is_asked) {
+            roles.insert(statement.digest.clone(), Role::NotAsked);
+            continue;
+        }
+        if later && statement.is_valid() {
+            findings.push(from_the_future(statement, question));
+        }
+        if later && question.exact {
+            roles.insert(statement.digest.clone(), Role::Future);
+            continue;
+        }
+        roles.insert(statement.digest.clone(), Role::SaysNothing);
+        counted.push(statement);
+    }
+    counted
+}
+
+/// What one issuer says.
+fn own(word: &Word<'_>, now: Moment) -> Own {
+    let overrides: BTreeSet<Digest> = word.in_force.iter().flat_map(|statement| statement.overrides.iter().cloned()).collect();
+    Own { says: record(&word.together(now)), overrides: overrides.into_iter().collect() }
+}
+
+/// What is said in a field, and who says so.
+type Claim = (Option<String>, Field, String);
+
+/// Takes away what other issuers override. A withdrawal stays, and issuers who override each other override nothing.
+fn override_all(words: &mut BTreeMap<Option<&str>, Word<'_>>, set: &BTreeMap<&Digest, &Statement>, roles: &mut BTreeMap<Digest, Role>) {
+    // Which issuer overrides which, and which values of it.
+    let mut claims: Vec<(Option<String>, Claim, Digest)> = Vec::new();
+    for (issuer, word) in &*words {
+        for statement in &word.in_force {
+            let others = statement.overrides.iter().filter_map(|digest| set.get(digest)).filter(|other| other.issuer.as_deref() != *issuer);
+            for other in others {
+                let says = other.says.iter().filter(|(_, stated)| stated.value != Value::Status(Status::Withdrawn));
+                claims.extend(says.map(|(field, stated)| {
+                    (issuer.map(str::to_owned), (other.issuer.clone(), *field, stated.value.to_string()), statement.digest.clone())
+                }));
+            }
+        }
+    }
+    let edges: BTreeSet<(Option<String>, Option<String>)> = claims.iter().map(|(by, claim, _)| (by.clone(), claim.0.clone())).collect();
+    let reaches = |from: &Option<String>, to: &Option<String>| {
+        let mut seen: BTreeSet<&Option<String>> = BTreeSet::from([from]);
+        let mut ahead = vec![from];
+        while let Some(at) = ahead.pop() {
+            ahead.extend(edges.iter().filter(|(by, _)| by == at).map(|(_, of)| of).filter(|of| seen.insert(of)));
+        }
+        seen.contains(to)
     };
-
-    let heads_and_rest = order(without_replaced(candidates, &mut roles), now);
-    let mut fields = BTreeMap::new();
-    let mut ambiguous = false;
-    if let Some(speaker) = heads_and_rest.first() {
-        let rivals: Vec<&Statement> = heads_and_rest.iter().skip(1).copied().filter(|other| ties(speaker, other)).collect();
-        if let Some(rival) = rivals.iter().find(|rival| differ(speaker, rival)) {
-            ambiguous = true;
-            findings.push(undecided(speaker, rival));
-        }
-        roles.extend(heads_and_rest.iter().map(|statement| (statement.digest.clone(), Role::Older)));
-        roles.insert(speaker.digest.clone(), Role::Speaks);
-        for statement in &heads_and_rest {
-            for (field, stated) in &statement.says {
-                if let std::collections::btree_map::Entry::Vacant(place) = fields.entry(*field) {
-                    let source = Source::Statement { statement: statement.digest.clone(), made: statement.made.time() };
-                    place.insert(Held { stated: stated.clone(), source });
-                    if statement.digest != speaker.digest {
-                        roles.insert(statement.digest.clone(), Role::Adds);
-                    }
-                }
-            }
-            if statement.extent() == Extent::Everything {
-                break;
+    claims.retain(|(by, claim, _)| !reaches(&claim.0, by));
+    for (issuer, word) in words {
+        for candidate in &mut word.candidates {
+            let mut by = None;
+            candidate.fields.retain(|field, held| {
+                let claim = (issuer.map(str::to_owned), *field, held.stated.value.to_string());
+                let overriding = claims.iter().find(|(_, other, _)| *other == claim);
+                by = by.take().or_else(|| overriding.map(|(_, _, statement)| statement.clone()));
+                overriding.is_none()
+            });
+            if let Some(by) = by {
+                roles.insert(candidate.last.digest.clone(), Role::Overridden { by });
             }
         }
-    } else {
-        // The nearest place first; what was inherited is the base's, not the image's.
-        for declaration in declared.iter().filter(|declaration| declaration.inherited != Inherited::Yes) {
-            fields.entry(declaration.field).or_insert_with(|| Held { stated: declaration.stated.clone(), source: Source::Image });
-        }
+        word.candidates.retain(|candidate| {
+            !candidate.fields.is_empty() || !matches!(roles.get(&candidate.last.digest), Some(Role::Overridden { .. }))
+        });
     }
-    let record: Record = fields.iter().map(|(field, held): (&Field, &Held)| (*field, held.stated.value.clone())).collect();
-    Resolution { roles, standing: field::standing(&record, now), fields, ambiguous, future: from_future, findings }
 }
 
-/// Leaves out what another candidate replaces. A statement cannot be in the list of one that it lists itself, because it would
-/// have to contain its own digest; should all be replaced nevertheless, none is.
-fn without_replaced<'a>(candidates: Vec<&'a Statement>, roles: &mut BTreeMap<Digest, Role>) -> Vec<&'a Statement> {
-    let mut replaced: BTreeMap<&Digest, &Digest> = BTreeMap::new();
-    for statement in &candidates {
-        for old in statement.replaces.iter().filter(|old| **old != statement.digest) {
-            replaced.entry(old).or_insert(&statement.digest);
-        }
-    }
-    if candidates.iter().all(|statement| replaced.contains_key(&statement.digest)) {
-        return candidates;
-    }
-    let mut left = Vec::with_capacity(candidates.len());
-    for statement in &candidates {
-        match replaced.get(&statement.digest) {
-            Some(by) => {
-                roles.insert(statement.digest.clone(), Role::Replaced { by: (*by).clone() });
-            }
-            None => left.push(*statement),
-        }
-    }
-    left
-}
-
-/// The kind of a statement: sequences count within one.
-fn kind(statement: &Statement) -> (&Convention, Option<&str>) {
-    (&statement.convention, statement.issuer.as_deref())
-}
-
-/// The first of each kind, the one that speaks before all; then the others.
-fn order(statements: Vec<&Statement>, now: Moment) -> Vec<&Statement> {
-    let by_time = |statement: &Statement| (Reverse(statement.made.time()), strictness(statement, now), statement.digest.clone());
-    let mut kinds: BTreeMap<(&Convention, Option<&str>), Vec<&Statement>> = BTreeMap::new();
-    for statement in statements {
-        kinds.entry(kind(statement)).or_default().push(statement);
-    }
-    let mut heads = Vec::new();
-    let mut rest = Vec::new();
-    for mut members in kinds.into_values() {
-        members.sort_by_cached_key(|statement| (Reverse(statement.sequence), by_time(statement)));
-        let mut members = members.into_iter();
-        heads.extend(members.next());
-        rest.extend(members);
-    }
-    heads.sort_by_cached_key(|statement| by_time(statement));
-    rest.sort_by_cached_key(|statement| by_time(statement));
-    heads.extend(rest);
-    heads
-}
-
-/// How strict a statement is, the strictest first: where it leaves the image, and from when on.
-fn strictness(statement: &Statement, now: Moment) -> (u8, Option<Moment>, bool) {
-    let record = statement.record();
+/// The statement that the standing follows from.
+fn speaker<'a>(fields: &'a Fields, first: Option<&'a Statement>, now: Moment) -> Option<&'a Digest> {
+    let record = record(fields);
     let standing = field::standing(&record, now);
-    let rank = standing.and_then(|standing| Status::ALL.iter().position(|status| *status == standing));
-    let rank = rank.and_then(|rank| u8::try_from(rank).ok()).unwrap_or(u8::MAX);
-    match field::when(&record, Field::EndOfLife) {
-        // An end that has come at a time that nobody knows is before every time.
-        Some(When::Already) => (rank, None, false),
-        Some(When::At(end)) => (rank, Some(end), false),
-        _ => (rank, Some(Moment::LAST), true),
+    let alone = |field: Field| {
+        let value = record.get(&field)?;
+        (field::standing(&Record::from([(field, value.clone())]), now) == standing).then_some(field)
+    };
+    let deciding = [Field::Status, Field::EndOfLife, Field::SupersededBy, Field::SupersededByName].into_iter().find_map(alone);
+    let held = deciding.filter(|_| standing.is_some()).and_then(|field| fields.get(&field));
+    held.and_then(|held| held.source.statement()).or(first.map(|first| &first.digest))
+}
+
+/// Says what became of those that count.
+fn assign(roles: &mut BTreeMap<Digest, Role>, candidates: &[Candidate<'_>], fields: &Fields, speaker: Option<&Digest>, now: Moment) {
+    for candidate in candidates {
+        if !matches!(roles.get(&candidate.last.digest), Some(Role::Overridden { .. })) {
+            let differs = differing(&[candidate.fields.clone(), fields.clone()], now).is_some();
+            let role = if differs { Role::Differs } else { Role::Agrees };
+            roles.insert(candidate.last.digest.clone(), role);
+        }
+    }
+    roles.extend(fields.values().filter_map(|held| held.source.statement()).map(|source| (source.clone(), Role::Adds)));
+    roles.extend(speaker.map(|speaker| (speaker.clone(), Role::Speaks)));
+}
+
+/// What the image says of itself holds while no statement says anything; the nearest place first. What was inherited is the base's,
+/// not the image's, and what was taken back is not said again by it.
+fn declare(fields: &mut Fields, declared: &[Declaration], candidates: &[Candidate<'_>]) {
+    let cleared: BTreeSet<Field> = candidates.iter().flat_map(|candidate| &candidate.last.cleared).copied().collect();
+    for declaration in declared.iter().filter(|one| one.inherited != Inherited::Yes && !cleared.contains(&one.field)) {
+        fields.entry(declaration.field).or_insert_with(|| Held { stated: declaration.stated.clone(), source: Source::Image });
     }
 }
 
-/// Whether neither sequence nor time puts one before the other.
-fn ties(one: &Statement, other: &Statement) -> bool {
-    one.made.time() == other.made.time() && (kind(one) != kind(other) || one.sequence == other.sequence)
-}
-
-/// Whether two statements cannot both hold.
-fn differ(one: &Statement, other: &Statement) -> bool {
-    let everything = one.extent() == Extent::Everything && other.extent() == Extent::Everything;
-    let (one, other) = (one.record(), other.record());
-    if everything { one != other } else { one.iter().any(|(field, value)| other.get(field).is_some_and(|theirs| theirs != value)) }
-}
-
-fn from_the_future(statement: &Statement, now: Moment, counts: bool) -> Finding {
-    let message = if counts {
-        "a statement comes from the future, and there is no other, so it counts"
+fn from_the_future(statement: &Statement, question: &Question) -> Finding {
+    let message = if question.exact {
+        "a statement was made later than the time that is asked about and does not count"
     } else {
-        "a statement comes from the future and does not count"
+        "the date of a statement is later than the clock, so it counts as if it had none"
     };
     let time = statement.made.time().map_or_else(|| "no time".to_owned(), |time| time.to_string());
     Finding::new(Code::LifecycleFuture, message)
         .at(format!("statement {}", statement.digest))
-        .expected(Fact::new(format!("at most {}", now.plus(Span::CLOCK_SKEW)), "now and a day"))
+        .expected(Fact::new(format!("at most {}", question.now), if question.exact { "the time that is asked about" } else { "the clock" }))
         .found(Fact::new(time, "the statement"))
 }
 
-fn undecided(speaker: &Statement, rival: &Statement) -> Finding {
+fn undecided(one: &Statement, other: &Statement) -> Finding {
     let says = |statement: &Statement| {
         let listed: Vec<String> = statement.says.iter().map(|(field, stated)| format!("{} {}", field.name(), stated.value)).collect();
         listed.join(", ")
     };
-    Finding::new(Code::LifecycleAmbiguous, "statements differ, and neither is later; the stricter one is taken")
-        .at(format!("image {}", speaker.subject))
-        .expected(Fact::new(says(speaker), format!("statement {}, which is taken", speaker.digest)))
-        .found(Fact::new(says(rival), format!("statement {}", rival.digest)))
+    let by = |statement: &Statement| {
+        let issuer = statement.issuer.as_ref().map(|issuer| format!(" of {issuer}")).unwrap_or_default();
+        let date = statement.made.time().map_or_else(|| " without a date".to_owned(), |made| format!(", {made}"));
+        format!("statement {}{issuer}{date}", statement.digest)
+    };
+    let (message, hint) = if one.issuer == other.issuer {
+        (
+            "statements differ, and neither is later; the stricter holds",
+            "Say what holds with `airbase lifecycle set`; the new statement replaces both.",
+        )
+    } else {
+        (
+            "issuers differ; the stricter holds",
+            "Say whom to believe with --issuer, or override the statements of others with `airbase lifecycle set --override`.",
+        )
+    };
+    Finding::new(Code::LifecycleAmbiguous, message)
+        .at(format!("image {}", one.subject))
+        .expected(Fact::new(says(one), by(one)))
+        .found(Fact::new(says(other), by(other)))
+        .hint(hint)
 }
 
-/// The digests of all statements that a new one takes the place of: those that count and those that they replaced, so that one
-/// that was removed and comes back with the next synchronisation stays replaced. What was not understood is not replaced.
-pub fn replaced_by_next(statements: &[Statement]) -> Vec<Digest> {
-    let valid = statements.iter().filter(|statement| statement.is_valid());
-    let all: BTreeSet<&Digest> = valid.flat_map(|statement| statement.replaces.iter().chain([&statement.digest])).collect();
+/// The digests of all statements that a new one of `issuer` takes the place of: those that count and those that they replaced, so that
+/// one that was removed and comes back with the next synchronisation stays replaced. What was not understood is not replaced.
+pub fn replaced_by_next(statements: &[Statement], issuer: Option<&str>) -> Vec<Digest> {
+    let own = statements.iter().filter(|statement| statement.is_valid() && statement.issuer.as_deref() == issuer);
+    let all: BTreeSet<&Digest> = own.flat_map(|statement| statement.replaces.iter().chain([&statement.digest])).collect();
     all.into_iter().cloned().collect()
 }
 
-/// The sequence of the next statement of `issuer` in our convention.
-pub fn next_sequence(statements: &[Statement], issuer: Option<&str>) -> u64 {
-    let own = statements.iter().filter(|statement| kind(statement) == (&Convention::Own, issuer));
+/// The sequence of the next statement of `issuer` on `subject`.
+pub fn next_sequence(statements: &[Statement], subject: &Digest, issuer: Option<&str>) -> u64 {
+    let own = statements.iter().filter(|statement| statement.subject == *subject && statement.issuer.as_deref() == issuer);
     own.map(|statement| statement.sequence).max().unwrap_or(0).saturating_add(1)
+}
+
+/// Where an image stands, for who decides what is to be used: `None` is unknown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stand {
+    /// Where it stands.
+    pub standing: Option<Status>,
+    /// Why, as the statements have it.
+    pub reason: Option<String>,
+    /// Since when or from when on its life has ended, if a date is known.
+    pub end_of_life: Option<When>,
+    /// The image to use instead.
+    pub superseded_by: Option<Digest>,
+    /// Whether something that may be a statement cannot be read, so that it may be worse.
+    pub unreadable: bool,
+}
+
+impl From<&Resolution> for Stand {
+    fn from(resolution: &Resolution) -> Self {
+        let record = resolution.record();
+        Self {
+            standing: resolution.standing,
+            reason: field::text(&record, Field::Reason).map(str::to_owned),
+            end_of_life: field::when(&record, Field::EndOfLife),
+            superseded_by: field::digest(&record, Field::SupersededBy).cloned(),
+            unreadable: resolution.unreadable > 0,
+        }
+    }
+}
+
+impl Stand {
+    /// Whether it must not be used.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.standing, Some(Status::Withdrawn | Status::EndOfLife))
+    }
 }
 
 #[cfg(test)]

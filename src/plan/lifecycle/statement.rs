@@ -4,7 +4,7 @@
 //! layer, which admission controllers read (`docs/lifecycle-v1.schema.json`). The annotation goes before the document, because
 //! it is what others see; where the two differ, that is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -21,6 +21,10 @@ pub const RECORDED: &str = "dev.airbase.lifecycle.recorded";
 pub const SEQUENCE: &str = "dev.airbase.lifecycle.sequence";
 /// The annotation with the digests of earlier statements that it stands in for, separated by commas.
 pub const REPLACES: &str = "dev.airbase.lifecycle.replaces";
+/// The annotation with what is taken back, separated by commas.
+pub const CLEARED: &str = "dev.airbase.lifecycle.cleared";
+/// The annotation with the digests of statements of others that do not hold because of this one, separated by commas.
+pub const OVERRIDES: &str = "dev.airbase.lifecycle.overrides";
 /// The annotation with who says so.
 pub const ISSUER: &str = "dev.airbase.lifecycle.issuer";
 /// The annotation with the creation time of the image itself.
@@ -54,7 +58,7 @@ pub enum Made {
         /// The annotation or member that says so.
         key: String,
     },
-    /// Nobody knows; it counts as older than all others.
+    /// Nobody knows; it is neither the oldest nor the latest.
     Unknown {
         /// Why.
         why: String,
@@ -92,6 +96,12 @@ pub struct Statement {
     pub issuer: Option<String>,
     /// What it says.
     pub says: BTreeMap<Field, Stated>,
+    /// What it takes back.
+    pub cleared: BTreeSet<Field>,
+    /// The statements of others that do not hold because of it.
+    pub overrides: Vec<Digest>,
+    /// Whether it says something of the standing that cannot be understood.
+    pub unreadable: bool,
     /// What is odd about it.
     pub findings: Vec<Finding>,
 }
@@ -105,7 +115,7 @@ impl Statement {
         let root = document.map(Document::root);
         let keys = referrer.annotations.keys().map(String::as_str);
         let convention = Convention::of(referrer.artifact_type, keys, root.is_some())?;
-        let mut reader = Reader { referrer, root, findings: &mut findings };
+        let mut reader = Reader { referrer, root, unreadable: false, findings: &mut findings };
         let mut says = reader.annotations();
         reader.document(&mut says);
         let made = reader.made(subject_created);
@@ -115,7 +125,9 @@ impl Statement {
                 0
             })
         });
-        let replaces = reader.replaces();
+        let replaces = reader.digests(REPLACES, "replaces");
+        let overrides = reader.digests(OVERRIDES, "overrides");
+        let cleared = reader.cleared();
         let issuer = reader.meta(ISSUER, "issuer").filter(|issuer| !issuer.trim().is_empty());
         let mut statement = Self {
             digest: referrer.digest.clone(),
@@ -127,9 +139,15 @@ impl Statement {
             replaces,
             issuer,
             says,
+            cleared,
+            overrides,
+            unreadable: reader.unreadable,
             findings,
         };
-        if statement.says.is_empty() && statement.findings.iter().all(|finding| finding.code != Code::LifecycleUnreadable) {
+        if statement.says.is_empty()
+            && statement.cleared.is_empty()
+            && statement.findings.iter().all(|finding| finding.code != Code::LifecycleUnreadable)
+        {
             let finding = Finding::new(Code::LifecycleUnreadable, "a statement on the life cycle says nothing that is understood");
             statement.findings.push(finding.severity(Severity::Note).found(Fact::new(referrer.artifact_type, "its artifact type")));
         }
@@ -139,9 +157,9 @@ impl Statement {
         Some(statement)
     }
 
-    /// Whether it says anything on the life cycle: only then does it count. A version alone does not.
+    /// Whether it says anything on the life cycle, or takes it back: only then does it count. A version alone does not.
     pub fn is_valid(&self) -> bool {
-        self.says.keys().any(|field| !matches!(field, Field::Version | Field::Revision | Field::Channel))
+        !self.cleared.is_empty() || self.says.keys().any(|field| !matches!(field, Field::Version | Field::Revision | Field::Channel))
     }
 
     /// What it says, without where.
@@ -166,6 +184,7 @@ fn own_document<'a>(blob: &'a Verified, limits: &Limits) -> Option<Document<'a>>
 struct Reader<'a, 'f> {
     referrer: Referrer<'a>,
     root: Option<Node<'a>>,
+    unreadable: bool,
     findings: &'f mut Vec<Finding>,
 }
 
@@ -190,6 +209,7 @@ impl Reader<'_, '_> {
             Err(error) => {
                 let expected =
                     error.finding().expected.as_ref().map_or_else(|| "a date, such as 2026-12-01".to_owned(), |fact| fact.value.clone());
+                self.unreadable |= field.decides();
                 self.unreadable(key, text, &expected);
                 None
             }
@@ -232,6 +252,7 @@ impl Reader<'_, '_> {
             } else if let Some(text) = node.as_str() {
                 self.value(field, Place::Document, &key, &text)
             } else {
+                self.unreadable |= field.decides();
                 self.unreadable(&key, node.raw(), "text");
                 None
             };
@@ -263,7 +284,10 @@ impl Reader<'_, '_> {
                 Some(digest) => {
                     platforms.insert(platform.into_owned(), digest);
                 }
-                None => self.unreadable(&format!("{key}.{platform}"), digest.raw(), "a digest"),
+                None => {
+                    self.unreadable = true;
+                    self.unreadable(&format!("{key}.{platform}"), digest.raw(), "a digest");
+                }
             }
         }
         (!platforms.is_empty()).then(|| Stated {
@@ -290,27 +314,38 @@ impl Reader<'_, '_> {
         })
     }
 
-    fn replaces(&mut self) -> Vec<Digest> {
-        let mut texts: Vec<String> = self
-            .referrer
-            .annotations
-            .get(REPLACES)
-            .into_iter()
-            .flat_map(|list| list.split(','))
-            .map(|text| text.trim().to_owned())
-            .collect();
-        let listed = self.root.and_then(|root| root.get("replaces"));
-        texts.extend(listed.into_iter().flat_map(Node::items).filter_map(|node| Some(node.as_str()?.into_owned())));
-        let mut replaces: Vec<Digest> = Vec::new();
-        for text in texts.iter().filter(|text| !text.is_empty()) {
+    /// The items of a list, in the annotation `key` and in the document.
+    fn list(&self, key: &str, member: &str) -> BTreeSet<String> {
+        let annotated = self.referrer.annotations.get(key).into_iter().flat_map(|list| list.split(',')).map(str::to_owned);
+        let listed = self.root.and_then(|root| root.get(member)).into_iter().flat_map(Node::items);
+        let listed = listed.map(|node| node.as_str().map_or_else(|| node.raw().to_owned(), std::borrow::Cow::into_owned));
+        annotated.chain(listed).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()).collect()
+    }
+
+    fn digests(&mut self, key: &str, member: &str) -> Vec<Digest> {
+        let mut digests: Vec<Digest> = Vec::new();
+        for text in self.list(key, member) {
             match text.parse() {
-                Ok(digest) => replaces.push(digest),
-                Err(_) => self.unreadable(REPLACES, text, "a digest"),
+                Ok(digest) => digests.push(digest),
+                Err(_) => self.unreadable(key, &text, "a digest"),
             }
         }
-        replaces.sort();
-        replaces.dedup();
-        replaces
+        digests.sort();
+        digests
+    }
+
+    fn cleared(&mut self) -> BTreeSet<Field> {
+        let mut cleared = BTreeSet::new();
+        for text in self.list(CLEARED, "cleared") {
+            match Field::cleared(&text) {
+                Some(fields) => cleared.extend(fields),
+                None => {
+                    self.unreadable = true;
+                    self.unreadable(CLEARED, &text, "the name of a field");
+                }
+            }
+        }
+        cleared
     }
 
     /// When the statement was made: our own key, else `created`. A widespread recipe copies the `created` of the image into the
@@ -365,7 +400,7 @@ impl Reader<'_, '_> {
 }
 
 /// Whether two values are the same; Microsoft's key knows no more than the day.
-fn agree(one: &Stated, other: &Stated) -> bool {
+pub(super) fn agree(one: &Stated, other: &Stated) -> bool {
     let day = |stated: &Stated| match &stated.value {
         Value::Time(When::At(moment)) => Some(moment.date()),
         _ => None,

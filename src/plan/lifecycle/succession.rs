@@ -3,8 +3,6 @@
 //! Signatures and SBOMs speak of bytes, so they stay with the old image, and whoever looks at the new one and misses them should
 //! find out why. Its statement says in the reason, for people, what stayed where.
 
-use std::collections::BTreeSet;
-
 use super::change::Change;
 use super::field::{self, Field, Record, Value};
 use crate::core::Digest;
@@ -15,7 +13,7 @@ const OPENING: &str = "what speaks of the bytes of ";
 /// What is to hold of the new image, of which `holds` holds already: that it stands in for `old`, unless it says so of another
 /// image, and that `left` stays behind. Applied to what comes of it, the same change changes nothing.
 pub fn of_new(holds: &Record, old: &Digest, left: &[String]) -> Change {
-    let mut change = Change { set: Record::new(), clear: BTreeSet::new() };
+    let mut change = Change::default();
     if !holds.contains_key(&Field::Supersedes) {
         change.set.insert(Field::Supersedes, Value::Digest(old.clone()));
     }
@@ -46,7 +44,7 @@ mod tests {
 
     fn applied(holds: &Record, old: &Digest, left: &[&str]) -> Option<Record> {
         let left: Vec<String> = left.iter().map(|text| (*text).to_owned()).collect();
-        of_new(holds, old, &left).next(holds, Moment::strict("2026-11-21").unwrap())
+        of_new(holds, old, &left).next(holds, Moment::strict("2026-11-21").unwrap()).map(|next| next.says)
     }
 
     fn reason(record: &Record) -> Option<&str> {

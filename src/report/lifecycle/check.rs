@@ -89,8 +89,12 @@ impl Report for CheckReport {
             if !reasons.is_empty() {
                 page.line(5, &reasons.join("; "));
             }
+            if let Some(by) = item.subject.spoken() {
+                page.line_toned(5, Tone::Dim, &by);
+            }
             if let Some(successor) = find(&item.subject.values, Field::SupersededBy) {
-                page.line(5, &format!("use {} instead", text::escape(successor)));
+                let name = find(&item.subject.values, Field::SupersededByName).map(|name| format!("{} ", text::escape(name)));
+                page.line(5, &format!("use {}{} instead", name.unwrap_or_default(), text::escape(successor)));
             }
             if let Some(why) = find(&item.subject.values, Field::Reason) {
                 page.field(5, "reason", why);
@@ -145,7 +149,7 @@ pub struct Item {
 
 impl InventoryReport {
     /// The columns of the CSV form.
-    const COLUMNS: [&'static str; 12] = [
+    const COLUMNS: [&'static str; 16] = [
         "image",
         "digest",
         "platform",
@@ -158,6 +162,10 @@ impl InventoryReport {
         "revision",
         "baseEndOfLife",
         "statements",
+        "issuer",
+        "daysLeft",
+        "supersededByName",
+        "signed",
     ];
 
     /// How many stand where.
@@ -225,6 +233,10 @@ impl Report for InventoryReport {
                 value(Field::Revision),
                 base_end.to_owned(),
                 subject.statements.to_string(),
+                subject.issuer.clone().unwrap_or_default(),
+                subject.days_left.map(|days| days.to_string()).unwrap_or_default(),
+                value(Field::SupersededByName),
+                subject.speaker.as_ref().map(|_| subject.speaker_signed.to_string()).unwrap_or_default(),
             ];
             let cells: Vec<String> = cells.iter().map(|cell| text::cell(cell)).collect();
             out.push_str(&cells.join(","));

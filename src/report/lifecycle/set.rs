@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{FieldReport, shown};
 use crate::core::{Digest, ExitClass, Finding, text};
 use crate::oci::Platform;
+use crate::plan::lifecycle::field::Field;
 use crate::plan::lifecycle::time::Moment;
 use crate::report::{Page, Report, Tone};
 
@@ -23,8 +24,11 @@ pub struct Stated {
     /// Its artifact type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
-    /// All that holds of it now.
+    /// All that its issuer says of it now.
     pub says: Vec<FieldReport>,
+    /// What is taken back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cleared: Vec<Field>,
     /// The older statements that are still there.
     pub older: usize,
 }
@@ -55,10 +59,30 @@ pub struct SetReport {
     /// The image that stands in its place, of `supersede`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub successor: Option<SuccessorReport>,
+    /// Whether it is only a plan.
+    pub dry_run: bool,
     /// Whether anything changed.
     pub changed: bool,
     /// What should be known.
     pub findings: Vec<Finding>,
+}
+
+/// The report of `set` on several images.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SetAllReport {
+    /// What became of each.
+    pub images: Vec<SetReport>,
+}
+
+impl Report for SetAllReport {
+    const SCHEMA: &'static str = "airbase.lifecycle-set-all/v1";
+
+    fn render(&self, page: &mut Page) {
+        for image in &self.images {
+            image.render(page);
+        }
+    }
 }
 
 impl Report for SetReport {
@@ -73,6 +97,9 @@ impl Report for SetReport {
                 page.line_toned(0, Tone::Dim, &line);
             }
             None => {}
+        }
+        if self.dry_run {
+            page.line_toned(0, Tone::Dim, "Nothing was written: this is what would be done.");
         }
         page.findings(0, &self.findings);
     }
@@ -96,6 +123,9 @@ fn stated(page: &mut Page, image: &str, subjects: &[Stated]) {
             }
             for field in &subject.says {
                 page.field(2, field.field.name(), &shown(&field.value));
+            }
+            for field in &subject.cleared {
+                page.field(2, "taken back", field.name());
             }
         }
     }

@@ -41,9 +41,17 @@ pub struct SubjectReport {
     pub standing: Standing,
     /// Whether statements differ and nothing but strictness decided.
     pub ambiguous: bool,
-    /// Whether what holds comes from the future, for want of anything else.
-    pub future: bool,
-    /// The index whose statements hold here too.
+    /// How many entries may be statements and cannot be read or understood.
+    pub unreadable: usize,
+    /// Who says where it stands; absent if the statement has no issuer, or none says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// The statement that the standing follows from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speaker: Option<Digest>,
+    /// Whether something signs that statement. No signature is verified.
+    pub speaker_signed: bool,
+    /// The index that the standing follows from, if not from a statement on this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub through: Option<Digest>,
     /// Whole days until the end of life, while that is to come.
@@ -89,10 +97,20 @@ impl SubjectReport {
         if self.ambiguous {
             words.push_str(", and statements differ");
         }
-        if self.future {
-            words.push_str(", by a statement from the future");
+        if self.unreadable > 0 {
+            words.push_str(&format!("; {} cannot be read", text::count(self.unreadable, "entry")));
         }
         words
+    }
+}
+
+impl SubjectReport {
+    /// Who says where it stands, and whether something signs that.
+    pub(super) fn spoken(&self) -> Option<String> {
+        self.speaker.as_ref()?;
+        let issuer =
+            self.issuer.as_ref().map_or_else(|| "said without an issuer".to_owned(), |issuer| format!("said by {}", text::escape(issuer)));
+        Some(format!("{issuer}, {}", if self.speaker_signed { "signed (not verified)" } else { "not signed" }))
     }
 }
 
@@ -108,6 +126,9 @@ impl Report for ShowReport {
             let what = subject.platform.as_ref().map_or_else(|| "index".to_owned(), |platform| text::escape(&platform.to_string()));
             let words = page.toned(subject.standing.tone(), &text::escape(&subject.summary()));
             page.line(1, &format!("{what}  {}  {words}", page.digest(&subject.digest)));
+            if let Some(by) = subject.spoken() {
+                page.line_toned(2, Tone::Dim, &by);
+            }
             let says =
                 |subject: &SubjectReport| -> Vec<_> { subject.values.iter().map(|value| (value.field, value.value.clone())).collect() };
             let statement = subject.values.iter().find_map(|value| value.statement.as_ref());
@@ -125,8 +146,10 @@ impl Report for ShowReport {
             }
             for declared in &subject.declared {
                 // What holds was told above; here is what does not.
+                // Where both agree there is nothing to tell either.
+                let agrees = |value: &ValueReport| value.field == declared.field && value.value == declared.value;
                 let holds = declared.inherited != Inherited::Yes
-                    && subject.values.iter().any(|value| value.statement.is_none() && value.key == declared.key);
+                    && subject.values.iter().any(|value| (value.statement.is_none() && value.key == declared.key) || agrees(value));
                 if holds {
                     continue;
                 }
@@ -189,11 +212,17 @@ pub struct StatementReport {
     pub replaces: Vec<Digest>,
     /// What it says.
     pub says: Vec<FieldReport>,
+    /// What it takes back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cleared: Vec<Field>,
     /// What became of it.
     pub role: &'static str,
     /// The statement that replaces it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replaced_by: Option<Digest>,
+    /// The statement of another issuer that overrides it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overridden_by: Option<Digest>,
 }
 
 impl StatementReport {
@@ -203,13 +232,10 @@ impl StatementReport {
             Made::At { time, key } => (Some(*time), key.clone()),
             Made::Unknown { why } => (None, why.clone()),
         };
-        let (role, replaced_by) = match role {
-            Some(Role::Speaks) => ("speaks", None),
-            Some(Role::Adds) => ("adds", None),
-            Some(Role::Older) => ("older", None),
-            Some(Role::Replaced { by }) => ("replaced", Some(by.clone())),
-            Some(Role::Future) => ("future", None),
-            Some(Role::SaysNothing) | None => ("says-nothing", None),
+        let (replaced_by, overridden_by) = match role {
+            Some(Role::Replaced { by }) => (Some(by.clone()), None),
+            Some(Role::Overridden { by }) => (None, Some(by.clone())),
+            _ => (None, None),
         };
         Self {
             digest: statement.digest.clone(),
@@ -221,8 +247,10 @@ impl StatementReport {
             issuer: statement.issuer.clone(),
             replaces: statement.replaces.clone(),
             says: super::texts(&statement.record()),
-            role,
+            cleared: statement.cleared.iter().copied().collect(),
+            role: role.unwrap_or(&Role::SaysNothing).name(),
             replaced_by,
+            overridden_by,
         }
     }
 }
@@ -278,7 +306,11 @@ impl Report for HistoryReport {
                     ("speaks", _) => page.toned(Tone::Good, "holds"),
                     ("adds", _) => page.toned(Tone::Good, "holds for the rest"),
                     ("replaced", Some(by)) => page.toned(Tone::Dim, &format!("replaced by {}", page.digest(by))),
-                    ("future", _) => page.toned(Tone::Caution, "from the future, does not count"),
+                    ("agrees", _) => page.toned(Tone::Good, "says the same"),
+                    ("differs", _) => page.toned(Tone::Caution, "differs, the stricter holds"),
+                    ("overridden", _) => page.toned(Tone::Dim, "overridden by another issuer"),
+                    ("future", _) => page.toned(Tone::Caution, "made later than is asked about, does not count"),
+                    ("not-asked", _) => page.toned(Tone::Dim, "of an issuer whose word is not asked for"),
                     ("says-nothing", _) => page.toned(Tone::Dim, "says nothing that is understood"),
                     _ => page.toned(Tone::Dim, "an older word"),
                 };
@@ -289,6 +321,9 @@ impl Report for HistoryReport {
                 );
                 for field in &statement.says {
                     page.field(3, field.field.name(), &shown(&field.value));
+                }
+                for field in &statement.cleared {
+                    page.field(3, "takes back", field.name());
                 }
             }
         }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Standing;
 use crate::core::{Digest, ExitClass, Finding, text};
+use crate::plan::lifecycle::field::Status;
 use crate::plan::lifecycle::lineage::{End, Step, Tagging};
 use crate::plan::lifecycle::time::Moment;
 use crate::report::{Page, Report, Tone};
@@ -28,6 +29,8 @@ pub struct Stop {
     pub revision: Option<String>,
     /// Where it stands.
     pub standing: Standing,
+    /// Whether something may be said of it that cannot be read.
+    pub unreadable: bool,
     /// Its names, and which of them move on.
     pub names: Vec<Tagging>,
 }
@@ -52,6 +55,21 @@ pub struct TraceReport {
     pub findings: Vec<Finding>,
 }
 
+impl TraceReport {
+    /// The names of the last image.
+    fn names(&self) -> String {
+        let names = self.stops.last().map(|stop| stop.names.iter().map(|name| text::escape(&name.name)).collect::<Vec<_>>());
+        names.unwrap_or_default().join(", ")
+    }
+
+    /// The last image, by its names and its digest.
+    fn last(&self, page: &Page) -> String {
+        let digest = self.stops.last().map(|stop| page.digest(&stop.digest)).unwrap_or_default();
+        let names = self.names();
+        if names.is_empty() { digest } else { format!("{names} ({digest})") }
+    }
+}
+
 impl Report for TraceReport {
     const SCHEMA: &'static str = "airbase.lifecycle-trace/v1";
 
@@ -73,13 +91,29 @@ impl Report for TraceReport {
             }
         }
         match &self.result {
-            End::Newest { digest } if self.steps.is_empty() => {
-                let line = format!("Nothing newer than {} is known here.", page.digest(digest));
+            End::Newest { standing: Some(standing @ (Status::Withdrawn | Status::EndOfLife)), .. } => {
+                let word = Standing::from(Some(*standing)).name();
+                let line = format!("The way ends at {}, which must not be used: {word}.", self.last(page));
+                page.line_toned(0, Tone::Bad, &line);
+            }
+            End::Newest { .. } if self.steps.is_empty() => {
+                let line = format!("Nothing newer than {} is known here.", self.last(page));
                 page.line_toned(0, Tone::Good, &line);
             }
-            End::Newest { digest } => {
-                let line = format!("Use {digest}.");
+            End::Newest { digest, .. } => {
+                let names = self.names();
+                let line = if names.is_empty() { format!("Use {digest}.") } else { format!("Use {digest}: {names}.") };
                 page.line_toned(0, Tone::Good, &line);
+            }
+            End::Untold { .. } => {
+                let line = format!(
+                    "Whether there is a newer one than {} cannot be told: nothing says to which line of images it belongs.",
+                    self.last(page)
+                );
+                let unreadable = self.stops.last().is_some_and(|stop| stop.unreadable);
+                let other =
+                    format!("Whether {} may be used cannot be told: something that may be said of it cannot be read.", self.last(page));
+                page.line_toned(0, Tone::Caution, if unreadable { &other } else { &line });
             }
             End::Gap { digest, platform: None } => {
                 let line = format!("The way leads to {digest}, which is not here.");
@@ -94,7 +128,7 @@ impl Report for TraceReport {
                 page.line_toned(0, Tone::Bad, &line);
             }
             End::Ambiguous { candidates } => {
-                page.line_toned(0, Tone::Caution, "Several images follow, and nothing says which:");
+                page.line_toned(0, Tone::Caution, "Several images are of the same line, and nothing says which follows:");
                 for candidate in candidates {
                     page.line(1, &candidate.to_string());
                 }
@@ -110,9 +144,10 @@ impl Report for TraceReport {
 
     fn exit(&self) -> Option<ExitClass> {
         super::super::exit_of(&self.findings).or(match self.result {
+            End::Newest { standing: Some(Status::Withdrawn | Status::EndOfLife), .. } => Some(ExitClass::Findings),
             End::Newest { .. } => None,
             End::Gap { .. } | End::Circle { .. } | End::Unknown => Some(ExitClass::Findings),
-            End::Ambiguous { .. } => Some(ExitClass::Precondition),
+            End::Ambiguous { .. } | End::Untold { .. } => Some(ExitClass::Precondition),
         })
     }
 }

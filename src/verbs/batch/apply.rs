@@ -16,6 +16,7 @@ use super::run::{Run, Target};
 use crate::core::Result;
 use crate::core::fsys::{WriteDirectory, create_directories};
 use crate::plan::batch::shard::Shard;
+use crate::plan::lifecycle::field::Record;
 use crate::plan::lifecycle::time::Moment;
 use crate::report::batch::ApplyReport;
 use crate::verbs::output::layout_options;
@@ -59,6 +60,8 @@ pub struct Request {
     pub overwrite: bool,
     /// Whether old images are marked as superseded by what became of them, and when that is said.
     pub supersede: Option<Moment>,
+    /// What else is said of the old images, such as a date or a reason.
+    pub words: Record,
     /// Whether the layers of finished items are hashed again.
     pub verify: Verify,
     /// Where relative paths of the plan begin.

@@ -8,6 +8,7 @@ use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result, Severity};
 use crate::format::json::Document;
 use crate::oci::{Descriptor, Verified, annotation};
 use crate::plan::batch::Item;
+use crate::plan::lifecycle::field::Record;
 use crate::plan::referrers::{EMPTY, Wish};
 use crate::read::referrers::Lookup;
 use crate::read::{Image, Source, load};
@@ -46,6 +47,7 @@ impl Mark {
         source: &Arc<Source>,
         places: &HashMap<&Digest, &Descriptor>,
         reader: &Reader<'_>,
+        more: &Record,
         limits: &Limits,
     ) -> Result<Self> {
         let place = places.get(&item.digest).ok_or_else(|| {
@@ -63,9 +65,15 @@ impl Mark {
                 from.ok_or_else(|| Error::new(Code::Bug, "the result does not say of what it was made").at(&image.descriptor.digest))?;
             by_manifest.insert(from, image.descriptor.digest.clone());
         }
-        let follower = |image: &Image| Some((image.platform()?.to_string(), by_manifest.get(&image.descriptor.digest)?.clone()));
+        // A platform that stays is what it was: it is its own successor.
+        let stays = |digest: &Digest| new.images().into_iter().any(|image| image.descriptor.digest == *digest);
+        let follower = |image: &Image| {
+            let own = &image.descriptor.digest;
+            let by = by_manifest.get(own).cloned().or_else(|| stays(own).then(|| own.clone()))?;
+            Some((image.platform()?.to_string(), by))
+        };
         let by_platform = old.images().into_iter().filter_map(follower).collect();
-        let successor = Successor { tree: &new, name: finished.name.clone(), by_manifest, by_platform };
+        let successor = Successor { tree: &new, name: finished.name.clone(), by_manifest, by_platform, more: more.clone() };
         let making = superseding(reader, &old, &successor)?;
         let mut follows: Vec<(Digest, Digest)> = Vec::with_capacity(making.subjects.len() + 1);
         for stated in &making.subjects {

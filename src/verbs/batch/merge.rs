@@ -8,6 +8,7 @@ use crate::core::event::Silent;
 use crate::core::fsys::shown;
 use crate::core::{Code, Error, Fact, Result};
 use crate::plan::batch::Standing;
+use crate::plan::lifecycle::field::Record;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::Reference;
 use crate::report::batch::MergeReport;
@@ -81,7 +82,7 @@ pub fn merge(output: &Path, plan: Option<&str>, now: Moment, context: Context<'_
     }
     if journal::supersedes(root.directory(), &report.plan)? && !finished.is_empty() {
         let intake = layout.intake()?;
-        let (marked, _) = Marking::new(&pass, now, context).list(&layout, &intake, &finished, usize::MAX)?;
+        let (marked, _) = Marking::new(&pass, now, Record::new(), context).list(&layout, &intake, &finished, usize::MAX)?;
         report.changed = marked.committed.index_changed;
         report.superseded = marked.superseded;
         report.unmarked = marked.unmarked;

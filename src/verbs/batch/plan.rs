@@ -306,6 +306,9 @@ impl Planner<'_> {
             let index = if let Tree::Index(index) = &tree { Some(&**index) } else { None };
             base::claims(image, index).is_empty() && base::recorded_layers(image).is_none()
         });
+        if let Some(error) = self.withdrawn(&located, &tree) {
+            return Ok(Decision::Ready(refused(self.survey, number, &error, origin, claimless)?));
+        }
         let decided = trusted(Opened { located, tree }, TrustPlatform::Refuse).and_then(|opened| self.made(number, &opened));
         match decided {
             Ok(Err(waits)) => Ok(Decision::Waits(waits)),
@@ -317,6 +320,12 @@ impl Planner<'_> {
             }
             Err(error) => Ok(Decision::Ready(refused(self.survey, number, &error, origin, claimless)?)),
         }
+    }
+
+    /// Refuses an image that must not be used. Nothing new is made of it.
+    fn withdrawn(&self, located: &Located, tree: &Tree) -> Option<Error> {
+        let ended = self.ended.as_ref()?;
+        ended.refuse_withdrawn(located, tree)
     }
 
     /// The item of an image and what it comes out as, or what it waits for.

@@ -89,7 +89,8 @@ impl<'a, 'l> Run<'a, 'l> {
         if request.supersede.is_some() {
             journal.supersede()?;
         }
-        let marking = request.supersede.filter(|_| request.shard.is_none()).map(|now| Marking::new(pass, now, context));
+        let marking =
+            request.supersede.filter(|_| request.shard.is_none()).map(|now| Marking::new(pass, now, request.words.clone(), context));
         // Items are done on several threads, each of which does one.
         let one = Context { jobs: 1, events: &Silent, ..context };
         let kind = if matches!(target, Target::Layout(_)) { "oci-layout" } else { "oci-archives" };

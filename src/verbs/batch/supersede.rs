@@ -14,6 +14,7 @@ use super::pass::Pass;
 use crate::core::event::Silent;
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result, Severity, workers};
 use crate::oci::{Descriptor, Verified};
+use crate::plan::lifecycle::field::Record;
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::referrers::{EMPTY, Item as Listed, Wish};
 use crate::read::Source;
@@ -62,6 +63,8 @@ pub(super) struct Marked {
 pub(super) struct Marking<'a> {
     pass: &'a Pass,
     now: Moment,
+    /// What else is said of the old images.
+    words: Record,
     context: Context<'a>,
     /// What follows what, as it was said in this run. One image may have several names and be a platform of several indexes: it is
     /// spoken of once.
@@ -71,8 +74,8 @@ pub(super) struct Marking<'a> {
 /// What one item adds to the index, in short: it is needed again only if somebody else changes the index meanwhile.
 struct Step {
     image: String,
-    /// Each subject, and the statement on it.
-    said: Vec<(Wish, Digest)>,
+    /// Each subject, and the statements on it.
+    said: Vec<(Wish, Vec<Digest>)>,
     /// Whether the old image is among what it speaks of.
     marks: bool,
 }
@@ -80,10 +83,12 @@ struct Step {
 impl Step {
     /// What it asks for in a layout where somebody may have said something else meanwhile.
     fn again(&self, lookup: &Lookup<'_>, limits: &Limits) -> Result<Revision> {
-        let wish = |(wish, statement): &(Wish, Digest)| {
-            let gone = || Error::new(Code::InputChanged, "a statement that was just written is not there").at(statement);
-            let referrer = lookup.unlisted(statement)?.ok_or_else(gone)?;
-            Ok(Wish { add: vec![Listed::from(&referrer)], ..wish.clone() })
+        let wish = |(wish, statements): &(Wish, Vec<Digest>)| {
+            let add = statements.iter().map(|statement| {
+                let gone = || Error::new(Code::InputChanged, "a statement that was just written is not there").at(statement);
+                Ok(Listed::from(&lookup.unlisted(statement)?.ok_or_else(gone)?))
+            });
+            Ok(Wish { add: add.collect::<Result<Vec<Listed>>>()?, ..wish.clone() })
         };
         let wishes = self.said.iter().map(wish).collect::<Result<Vec<Wish>>>()?;
         changes(&wishes, Some(lookup), limits)
@@ -109,8 +114,8 @@ impl Exchange {
         for mut word in mark.words {
             edits.extend(word.edits);
             documents.extend(word.documents);
-            let statement = std::mem::take(&mut word.wish.add).pop().map(|item| item.descriptor.digest);
-            said.extend(statement.map(|statement| (word.wish, statement)));
+            let statements = std::mem::take(&mut word.wish.add).into_iter().map(|item| item.descriptor.digest).collect();
+            said.push((word.wish, statements));
         }
         // As everywhere, lists stand before the entries without names.
         edits.sort_by_key(|edit| !matches!(edit, IndexEdit::Replace { .. }));
@@ -120,8 +125,8 @@ impl Exchange {
 }
 
 impl<'a> Marking<'a> {
-    pub(super) fn new(pass: &'a Pass, now: Moment, context: Context<'a>) -> Self {
-        Self { pass, now, context: Context { events: &Silent, ..context }, said: HashMap::new() }
+    pub(super) fn new(pass: &'a Pass, now: Moment, words: Record, context: Context<'a>) -> Self {
+        Self { pass, now, words, context: Context { events: &Silent, ..context }, said: HashMap::new() }
     }
 
     /// Lists what is finished, and marks what it was made of, in one exchange of the index. Once `most` items are to be marked it takes
@@ -221,7 +226,7 @@ impl<'a> Marking<'a> {
         let entry =
             self.pass.with_key(finished.key).ok_or_else(|| Error::new(Code::Bug, "an item was done that the plan does not have"))?;
         let item = self.pass.item(entry)?;
-        let mark = match Mark::of(&item, finished, source, places, reader, self.context.limits) {
+        let mark = match Mark::of(&item, finished, source, places, reader, &self.words, self.context.limits) {
             Err(error) if error.code() == Code::Io => return Err(error),
             Err(error) => return Ok(Err(unmarked(finished.key, item.image, vec![error.into_finding()]))),
             Ok(mark) => mark,

@@ -7,8 +7,8 @@ use super::inherited::{Base, Inheritance, earliest_end};
 use super::show::subject_report;
 use super::state::{Reader, Subject};
 use crate::core::{Finding, Result};
-use crate::plan::lifecycle::policy::{Policy, Verdict, evaluate};
-use crate::plan::lifecycle::time::Moment;
+use crate::plan::lifecycle::policy::{Asked, Deny, Policy, Verdict, evaluate};
+use crate::plan::lifecycle::resolve::Question;
 use crate::read::{Located, Tree};
 use crate::report::lifecycle::check::{CheckReport, InventoryReport, Item, Judged};
 use crate::verbs::Context;
@@ -23,8 +23,8 @@ pub struct Check {
     pub bases: Vec<String>,
     /// Rules from names of bases to places.
     pub map: Vec<String>,
-    /// As of when.
-    pub now: Moment,
+    /// As of when, and whose word counts.
+    pub question: Question,
 }
 
 /// Asks the gate about every image below the paths and about each of its platforms.
@@ -33,7 +33,7 @@ pub struct Check {
 /// Those of paths that cannot be opened; an image that cannot be read is a finding.
 pub fn check(query: &Check, policy: &Policy, context: Context<'_>) -> Result<CheckReport> {
     let mut report = CheckReport {
-        at: query.now,
+        at: query.question.now,
         deny: policy.deny.clone(),
         grace: policy.grace.seconds(),
         items: Vec::new(),
@@ -45,16 +45,24 @@ pub fn check(query: &Check, policy: &Policy, context: Context<'_>) -> Result<Che
         findings: Vec::new(),
     };
     let findings = each_subject(query, context, &mut |located, subject, bases| {
-        let Verdict { denied, in_grace } = evaluate(policy, &subject.resolution, earliest_end(bases), query.now);
-        // An index of which nobody speaks is what its platforms are.
-        let unknown = subject.resolution.standing.is_none() && subject.index.is_none();
-        let denied = if subject.index.is_some() && subject.resolution.standing.is_none() { Vec::new() } else { denied };
+        let asked =
+            Asked { resolution: &subject.resolution, base_end: earliest_end(bases), listed: subject.listed, now: query.question.now };
+        let Verdict { mut denied, in_grace, unknown } = evaluate(policy, asked);
+        // An index of which nobody speaks is what its platforms are, and a collection what its members are.
+        let is_silent = subject.index.is_some() && subject.resolution.speaker().is_none() && subject.resolution.standing.is_none();
+        denied.retain(|reason| !is_silent || !matches!(reason.deny, Deny::Unknown | Deny::Unlisted));
+        let unknown = unknown && !is_silent;
         report.checked += 1;
         report.denied += usize::from(!denied.is_empty());
         report.in_grace += usize::from(denied.is_empty() && !in_grace.is_empty());
         report.unknown += usize::from(unknown);
         if unknown || !denied.is_empty() || !in_grace.is_empty() {
-            report.items.push(Judged { image: located.shown(), subject: subject_report(subject, bases, query.now), denied, in_grace });
+            report.items.push(Judged {
+                image: located.shown(),
+                subject: subject_report(subject, bases, query.question.now),
+                denied,
+                in_grace,
+            });
         }
     })?;
     report.findings = findings;
@@ -66,9 +74,9 @@ pub fn check(query: &Check, policy: &Policy, context: Context<'_>) -> Result<Che
 /// # Errors
 /// Those of paths that cannot be opened; an image that cannot be read is a finding.
 pub fn report(query: &Check, context: Context<'_>) -> Result<InventoryReport> {
-    let mut report = InventoryReport { at: query.now, items: Vec::new(), findings: Vec::new() };
+    let mut report = InventoryReport { at: query.question.now, items: Vec::new(), findings: Vec::new() };
     report.findings = each_subject(query, context, &mut |located, subject, bases| {
-        report.items.push(Item { image: located.shown(), subject: subject_report(subject, bases, query.now) });
+        report.items.push(Item { image: located.shown(), subject: subject_report(subject, bases, query.question.now) });
     })?;
     Ok(report)
 }
@@ -79,17 +87,17 @@ type Visit<'v> = dyn FnMut(&Located, &Subject<'_>, &[Base]) + 'v;
 fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let mut readers: HashMap<PathBuf, Reader<'_>> = HashMap::new();
-    let mut inheritance = Inheritance::new(&query.bases, &query.map, query.now, context)?;
+    let mut inheritance = Inheritance::new(&query.bases, &query.map, query.question.clone(), context)?;
     let mut seen = BTreeSet::new();
     let mut spoken = Vec::new();
     each_image(&query.paths, context, &mut findings, |_| true, &mut |located, tree| {
         let source = &located.source;
-        let reader = readers.entry(source.path.clone()).or_insert_with(|| Reader::new(source, query.now, context));
+        let reader = readers.entry(source.path.clone()).or_insert_with(|| Reader::everywhere(source, query.question.clone(), context));
         let index = match tree {
             Tree::Index(index) => Some(&**index),
             _ => None,
         };
-        for mut subject in reader.subjects(tree) {
+        for mut subject in reader.with_members(tree) {
             // An image that several names lead to is asked about once.
             if !seen.insert((source.path.clone(), subject.descriptor.digest.clone())) {
                 continue;

@@ -3,6 +3,7 @@
 use super::set::{Making, refuse_archive};
 use super::state::Reader;
 use crate::core::Result;
+use crate::plan::lifecycle::change::Next;
 use crate::plan::lifecycle::compact::compact as decide;
 use crate::plan::lifecycle::profile::Profile;
 use crate::plan::lifecycle::time::Moment;
@@ -38,10 +39,10 @@ pub fn compact(request: &Compact, context: Context<'_>) -> Result<CompactReport>
     let mut findings = Vec::new();
     for mut subject in reader.subjects(&opened.tree) {
         findings.append(&mut subject.findings);
-        let done = decide(&subject.statements, request.now);
+        let done = decide(&subject.statements, request.issuer.as_deref(), request.now);
         let remove: Vec<_> = done.remove.iter().map(|(digest, _)| digest.clone()).collect();
         let statement = if let Some((says, _)) = done.write {
-            Some(making.make(&subject, says, remove)?.0)
+            Some(making.make(&subject, Next { says, ..Next::default() }, remove)?.0)
         } else {
             if !remove.is_empty() {
                 making.refer(&subject, Vec::new(), remove);

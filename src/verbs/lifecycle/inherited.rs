@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::state::{Reader, Subject, places};
-use crate::core::{Digest, Finding, Result};
-use crate::oci::Descriptor;
+use super::state::{Reader, Subject, places_of};
+use super::stopped::refuse_withdrawn;
+use crate::core::{Digest, Error, Finding, Result};
 use crate::plan::base::{Candidate, Decision, decide};
 use crate::plan::lifecycle::declared::declared;
 use crate::plan::lifecycle::field::{Field, Status, when};
-use crate::plan::lifecycle::resolve::{Resolution, resolve};
+use crate::plan::lifecycle::resolve::{Question, Resolution};
 use crate::plan::lifecycle::time::{Moment, When};
-use crate::read::{Image, ImageIndex};
+use crate::read::{Image, ImageIndex, Located, Source, Tree};
 use crate::verbs::Context;
 use crate::verbs::base::show_image;
 use crate::verbs::bases::Bases;
@@ -41,7 +41,7 @@ pub(super) struct Inheritance<'a> {
     /// image of a large layout takes longer than all the rest.
     by_layers: bool,
     readers: HashMap<PathBuf, Reader<'a>>,
-    now: Moment,
+    question: Question,
     context: Context<'a>,
 }
 
@@ -53,9 +53,9 @@ impl std::fmt::Debug for Inheritance<'_> {
 
 impl<'a> Inheritance<'a> {
     /// Looks in `paths`, and beside the image itself for what it names.
-    pub(super) fn new(paths: &[String], map: &[String], now: Moment, context: Context<'a>) -> Result<Self> {
+    pub(super) fn new(paths: &[String], map: &[String], question: Question, context: Context<'a>) -> Result<Self> {
         let bases = Bases::open(paths, map, context)?;
-        Ok(Self { bases, by_layers: !paths.is_empty(), readers: HashMap::new(), now, context })
+        Ok(Self { bases, by_layers: !paths.is_empty(), readers: HashMap::new(), question, context })
     }
 
     /// What could not be read of the places in which bases are looked for: a base that is not seen says nothing.
@@ -82,7 +82,7 @@ impl<'a> Inheritance<'a> {
             chain.push(candidate);
         }
         if let Some(nearest) = chain.first() {
-            mark(subject, &nearest.image, self.now);
+            mark(subject, &nearest.image, &self.question);
         }
         // A base has labels from the one below it, as the image has them from the base.
         let below = chain.iter().skip(1).map(|candidate| Some(&candidate.image)).chain([None]);
@@ -102,28 +102,18 @@ impl<'a> Inheritance<'a> {
 
     fn said(&mut self, candidate: &Candidate, below: Option<&Image>, depth: usize) -> Base {
         let source = &candidate.image.source;
-        let (now, context) = (self.now, self.context);
-        let reader = self.readers.entry(source.path.clone()).or_insert_with(|| Reader::new(source, now, context));
-        let resolution = said(reader, candidate, below, now);
+        let (question, context) = (self.question.clone(), self.context);
+        let reader = self.readers.entry(source.path.clone()).or_insert_with(|| Reader::everywhere(source, question, context));
+        let resolution = said(reader, candidate, below);
         Base { reference: candidate.reference.clone(), digest: candidate.image.descriptor.digest.clone(), depth, resolution }
     }
 }
 
-/// What holds of a base: by statements on its manifest, else by those on the index that it was found under, else by itself.
-fn said(reader: &Reader<'_>, candidate: &Candidate, below: Option<&Image>, now: Moment) -> Resolution {
+/// What holds of a base: by statements on its manifest and on the indexes above it, else by itself.
+fn said(reader: &Reader<'_>, candidate: &Candidate, below: Option<&Image>) -> Resolution {
     let mut own = reader.image(&candidate.image, true);
     if let Some(below) = below {
-        mark(&mut own, below, now);
-    }
-    if own.resolution.speaker().is_none() && candidate.top != candidate.image.descriptor.digest {
-        let entries = &candidate.image.source.index.manifests;
-        let top = entries.iter().find(|entry| entry.digest == candidate.top);
-        let mut findings = Vec::new();
-        let statements = top.map(|top: &Descriptor| reader.statements(top, &[], &mut findings).0).unwrap_or_default();
-        let through = resolve(&statements, &[], now);
-        if through.speaker().is_some() {
-            return through;
-        }
+        mark(&mut own, below, &reader.question);
     }
     own.resolution
 }
@@ -132,7 +122,7 @@ fn said(reader: &Reader<'_>, candidate: &Candidate, below: Option<&Image>, now: 
 #[derive(Debug)]
 pub(in crate::verbs) struct Ended<'a> {
     known: Mutex<HashMap<Digest, bool>>,
-    readers: Mutex<HashMap<PathBuf, Reader<'a>>>,
+    readers: Mutex<HashMap<PathBuf, Arc<Reader<'a>>>>,
     now: Moment,
     context: Context<'a>,
 }
@@ -142,29 +132,36 @@ impl<'a> Ended<'a> {
         Self { known: Mutex::default(), readers: Mutex::default(), now, context }
     }
 
+    /// Refuses an image that is withdrawn.
+    pub(in crate::verbs) fn refuse_withdrawn(&self, located: &Located, tree: &Tree) -> Option<Error> {
+        refuse_withdrawn(&self.reader(&located.source), tree)
+    }
+
+    fn reader(&self, source: &Arc<Source>) -> Arc<Reader<'a>> {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let reader = readers.entry(source.path.clone()).or_insert_with(|| Arc::new(Reader::everywhere(source, self.now, self.context)));
+        Arc::clone(reader)
+    }
+
     /// Whether it is said of `base`, where it lies, that its life has ended.
     pub(in crate::verbs) fn has(&self, base: &Candidate) -> bool {
         let digest = &base.image.descriptor.digest;
         if let Some(known) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
             return *known;
         }
-        let source = &base.image.source;
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        let reader = readers.entry(source.path.clone()).or_insert_with(|| Reader::new(source, self.now, self.context));
-        let ended = said(reader, base, None, self.now).standing == Some(Status::EndOfLife);
+        let reader = self.reader(&base.image.source);
+        let ended = said(&reader, base, None).standing == Some(Status::EndOfLife);
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone(), ended);
         ended
     }
 }
 
 /// Marks what the image says because its base says it, and resolves again without it.
-fn mark(subject: &mut Subject<'_>, base: &Image, now: Moment) {
+fn mark(subject: &mut Subject<'_>, base: &Image, question: &Question) {
     let Some(image) = subject.image else { return };
-    let (declared, _) = declared(places(image), Some(places(base)));
+    let (declared, _) = declared(places_of(image), Some(places_of(base)));
     subject.declared = declared;
-    if subject.through.is_none() {
-        subject.resolution = resolve(&subject.statements, &subject.declared, now);
-    }
+    subject.resolve(question);
 }
 
 /// The earliest end of life among the bases; one that has come without a date is the earliest.

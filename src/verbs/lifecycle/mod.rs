@@ -4,6 +4,8 @@
 //! `state` reads what is said of an image and of each of its platforms; what that means is decided in `plan::lifecycle`. The
 //! time is always an argument, so that a question can be asked again as of another day.
 
+mod above;
+mod brought;
 mod check;
 mod compact;
 mod import;
@@ -11,16 +13,19 @@ mod inherited;
 mod set;
 mod show;
 mod state;
+mod stopped;
 mod supersede;
 mod trace;
 
+pub(super) use brought::brought_down;
 pub use check::{Check, check, report};
 pub use compact::{Compact, compact};
 pub use import::{Import, import};
 pub(super) use inherited::Ended;
-pub use set::{Set, set};
+pub use set::{Set, set, set_all};
 pub use show::{Show, history, show};
 pub(super) use state::Reader;
+pub(super) use stopped::stopped;
 pub(super) use supersede::{Successor, superseding};
 pub use supersede::{Supersede, supersede};
 pub use trace::trace;

@@ -1,21 +1,24 @@
 //! Makes statements on an image.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::state::{Reader, Subject};
 use crate::core::{Code, Digest, Error, Finding, Result};
 use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
-use crate::plan::lifecycle::change::Change;
-use crate::plan::lifecycle::field::{Field, Record, Value};
-use crate::plan::lifecycle::profile::{Draft, Profile, write as author};
-use crate::plan::lifecycle::resolve::{Role, next_sequence, replaced_by_next};
+use crate::plan::lifecycle::change::{Change, Next};
+use crate::plan::lifecycle::convention::{Convention, OWN_TYPE};
+use crate::plan::lifecycle::field::{Field, Place, Record, Stated as Said, Status, Value, status};
+use crate::plan::lifecycle::profile::{Authored, Draft, Profile, write as author};
+use crate::plan::lifecycle::resolve::{self, Role, next_sequence, replaced_by_next, resolve};
+use crate::plan::lifecycle::statement::{Made, Statement};
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::referrers::{Content, Draft as Manifest, EMPTY, Item, Wish, manifest};
 use crate::read::{Source, SourceKind};
 use crate::report::lifecycle::set::{SetReport, Stated};
 use crate::report::lifecycle::texts;
 use crate::verbs::output::{Cargo, Output, write};
-use crate::verbs::{Context, Opened, open};
+use crate::verbs::{Context, Opened, open_among};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -32,6 +35,10 @@ pub struct Set {
     pub platform: Option<Platform>,
     /// Only on what the reference names, not on the platforms below it.
     pub index_only: bool,
+    /// Even where other issuers say something else: what they say does not hold any longer.
+    pub overrides: bool,
+    /// Only tell.
+    pub dry_run: bool,
     /// When.
     pub now: Moment,
 }
@@ -42,18 +49,53 @@ pub struct Set {
 /// `usage.argument` if nothing is asked for, `lifecycle.profile`, `usage.output` for archives, `referrer.fallback_tag`, and those
 /// of references and of writing. With an error nothing was written.
 pub fn set(request: &Set, context: Context<'_>) -> Result<SetReport> {
-    if request.change.set.is_empty() && request.change.clear.is_empty() {
+    let mut reports = set_all(request, std::slice::from_ref(&request.image), context)?;
+    reports.pop().ok_or_else(|| Error::new(Code::Bug, "nothing was stated and nothing was wrong"))
+}
+
+/// States the same of several images. All is decided before anything is written, and each layout is changed at once.
+///
+/// # Errors
+/// As [`set`].
+pub fn set_all(request: &Set, images: &[String], context: Context<'_>) -> Result<Vec<SetReport>> {
+    if request.change.set.is_empty() && request.change.clear.is_empty() && !request.overrides {
         return Err(Error::new(Code::UsageArgument, "nothing is to be stated")
             .hint("Give what shall hold, such as --eol 2026-12-01 or --status deprecated."));
     }
-    let opened = open(&request.image, context)?;
-    refuse_archive(&opened.located.source, "lifecycle set")?;
-    let reader = Reader::new(&opened.located.source, request.now, context);
-    let mut making = Making::new(request.now, request.profile.clone(), request.issuer.clone());
-    for subject in chosen(&opened, &reader, request)? {
-        making.state(&subject, &request.change)?;
+    let mut open_already: Vec<Arc<Source>> = Vec::new();
+    let mut makings: Vec<(Arc<Source>, Making<'_>, BTreeSet<Digest>)> = Vec::new();
+    let mut reports: Vec<(usize, SetReport)> = Vec::new();
+    for image in images {
+        let opened = open_among(image, &open_already, context)?;
+        let source = Arc::clone(&opened.located.source);
+        open_already.push(Arc::clone(&source));
+        refuse_archive(&source, "lifecycle set")?;
+        let number = makings.iter().position(|(known, ..)| known.path == source.path).unwrap_or_else(|| {
+            let making = Making::new(request.now, request.profile.clone(), request.issuer.clone()).overriding(request.overrides);
+            makings.push((Arc::clone(&source), making, BTreeSet::new()));
+            makings.len() - 1
+        });
+        let Some((_, making, stated)) = makings.get_mut(number) else { continue };
+        let reader = Reader::new(&source, request.now, context);
+        for subject in chosen(&opened, &reader, request)? {
+            // Two names of one image ask for one statement.
+            if stated.insert(subject.descriptor.digest.clone()) {
+                making.state(&subject, &request.change)?;
+            }
+        }
+        let (subjects, findings) = (std::mem::take(&mut making.subjects), std::mem::take(&mut making.findings));
+        let (image, at) = (opened.located.shown(), request.now);
+        reports.push((number, SetReport { image, at, subjects, successor: None, dry_run: request.dry_run, changed: false, findings }));
     }
-    making.finish(&opened, context)
+    for (number, (source, making, _)) in makings.iter_mut().enumerate() {
+        let changed = if request.dry_run { false } else { making.commit(source, context)? };
+        let mut findings = std::mem::take(&mut making.findings);
+        for (_, report) in reports.iter_mut().filter(|(of, _)| *of == number) {
+            report.changed = changed && report.subjects.iter().any(|subject| subject.statement.is_some());
+            report.findings.append(&mut findings);
+        }
+    }
+    Ok(reports.into_iter().map(|(_, report)| report).collect())
 }
 
 fn chosen<'t>(opened: &'t Opened, reader: &Reader<'_>, request: &Set) -> Result<Vec<Subject<'t>>> {
@@ -87,6 +129,8 @@ pub(in crate::verbs) struct Making<'a> {
     now: Moment,
     profile: Option<Profile>,
     issuer: Option<String>,
+    /// Whether what others say is overridden.
+    overrides: bool,
     pub(in crate::verbs) subjects: Vec<Stated>,
     pub(in crate::verbs) findings: Vec<Finding>,
     /// Whether a statement that is there could not be read.
@@ -96,28 +140,43 @@ pub(in crate::verbs) struct Making<'a> {
 
 impl<'a> Making<'a> {
     pub(super) fn new(now: Moment, profile: Option<Profile>, issuer: Option<String>) -> Self {
-        Self { cargo: Cargo::default(), now, profile, issuer, subjects: Vec::new(), findings: Vec::new(), unread: false, any: false }
+        Self {
+            cargo: Cargo::default(),
+            now,
+            profile,
+            issuer,
+            overrides: false,
+            subjects: Vec::new(),
+            findings: Vec::new(),
+            unread: false,
+            any: false,
+        }
+    }
+
+    /// Overrides what other issuers say.
+    pub(super) fn overriding(self, overrides: bool) -> Self {
+        Self { overrides, ..self }
     }
 
     /// States `change` on a subject, unless it is so.
     pub(super) fn state(&mut self, subject: &Subject<'_>, change: &Change) -> Result<()> {
         self.findings.extend(subject.findings.iter().cloned());
         self.unread |= subject.unread;
-        // What holds by a statement on the index, and what the image says of itself, goes into the first statement of its own,
-        // which would otherwise hide it.
-        let holds = subject.resolution.kept();
-        let older = subject
-            .resolution
-            .roles
-            .iter()
-            .filter(|(digest, role)| **role != Role::SaysNothing && subject.statements.iter().any(|one| one.digest == **digest))
-            .count();
+        // What this issuer says on the index, and what the image says of itself while nobody else says anything, goes into the first
+        // statement of its own, which would otherwise hide it.
+        let holds = subject.resolution.kept(self.issuer.as_deref());
+        let own = |statement: &&Statement| statement.is_valid() && statement.issuer == self.issuer;
+        let is_own = subject.statements.iter().any(|statement| own(&statement));
+        let older = subject.statements.iter().filter(own).count();
         let next = match change.next(&holds, self.now) {
             Some(next) => next,
             // It is so by the index; a node that pins the platform is told by nothing but its own statement.
-            None if subject.through.is_some() => holds.clone(),
+            None if !is_own && subject.above.iter().any(|statement| own(&statement)) => Next { says: holds.clone(), ..Next::default() },
             // Asked for in a form that is not there yet.
-            None if self.profile.is_some() && !self.has_form(subject, &holds)? => holds.clone(),
+            None if self.profile.is_some() && !self.has_form(subject, &holds)? => Next { says: holds.clone(), ..Next::default() },
+            None if self.overrides && self.others(subject).iter().any(|digest| !self.overridden(subject).contains(digest)) => {
+                Next { says: holds.clone(), ..Next::default() }
+            }
             None => {
                 self.subjects.push(Stated {
                     digest: subject.descriptor.digest.clone(),
@@ -125,18 +184,22 @@ impl<'a> Making<'a> {
                     statement: None,
                     artifact_type: None,
                     says: texts(&holds),
+                    cleared: Vec::new(),
                     older: older.saturating_sub(1),
                 });
                 return Ok(());
             }
         };
-        let (digest, artifact_type) = self.make(subject, next.clone(), Vec::new())?;
+        let cleared = next.cleared.iter().copied().collect();
+        let says = texts(&next.says);
+        let (digest, artifact_type) = self.make(subject, next, Vec::new())?;
         self.subjects.push(Stated {
             digest: subject.descriptor.digest.clone(),
             platform: subject.platform().cloned(),
             statement: Some(digest),
             artifact_type: Some(artifact_type),
-            says: texts(&next),
+            says,
+            cleared,
             older,
         });
         Ok(())
@@ -144,41 +207,114 @@ impl<'a> Making<'a> {
 
     /// Whether a statement of the type that the profile would write says so already.
     fn has_form(&self, subject: &Subject<'_>, holds: &Record) -> Result<bool> {
-        let draft = self.draft(subject, holds.clone());
+        let draft = self.draft(subject, Next { says: holds.clone(), ..Next::default() });
         let wanted = author(&draft, &subject.descriptor, &self.profile.clone().unwrap_or_default())?.artifact_type;
-        let speaks = |role: Option<&Role>| matches!(role, Some(Role::Speaks | Role::Adds | Role::Older));
+        let counts = |role: Option<&Role>| !matches!(role, Some(Role::Replaced { .. } | Role::Future | Role::NotAsked) | None);
         Ok(subject.statements.iter().any(|statement| {
             statement.artifact_type == wanted
-                && speaks(subject.resolution.roles.get(&statement.digest))
+                && statement.issuer == self.issuer
+                && counts(subject.resolution.roles.get(&statement.digest))
                 && statement.record().iter().all(|(field, value)| holds.get(field) == Some(value))
         }))
     }
 
-    fn draft(&self, subject: &Subject<'_>, says: Record) -> Draft {
+    fn draft(&self, subject: &Subject<'_>, next: Next) -> Draft {
+        let all = subject.all();
+        let issuer = self.issuer.as_deref();
+        let mut cleared = next.cleared;
+        // A withdrawal that was ended may come back with the next synchronisation, after the statement that ended it.
+        let was_withdrawn = all.iter().any(|one| one.issuer == self.issuer && status(&one.record()) == Some(Status::Withdrawn));
+        if was_withdrawn && matches!(status(&next.says), None | Some(Status::Superseded)) {
+            cleared.insert(Field::Status);
+        }
+        let mut overrides = self.overridden(subject);
+        if self.overrides {
+            overrides.extend(self.others(subject));
+        }
         Draft {
-            says,
+            says: next.says,
             made: self.now.to_the_second(),
-            sequence: next_sequence(&subject.statements, self.issuer.as_deref()),
-            replaces: replaced_by_next(&subject.statements),
+            sequence: next_sequence(&subject.statements, &subject.descriptor.digest, issuer),
+            replaces: replaced_by_next(&all, issuer),
+            cleared,
+            overrides: overrides.into_iter().collect(),
             issuer: self.issuer.clone(),
             subject_created: subject.created(),
         }
     }
 
-    /// Makes one statement, which says `says` and takes the place of all that are there; those in `remove` leave the lists.
-    pub(super) fn make(&mut self, subject: &Subject<'_>, mut says: Record, remove: Vec<Digest>) -> Result<(Digest, String)> {
-        for (field, key) in [(Field::Version, annotation::VERSION), (Field::Revision, annotation::REVISION)] {
-            if let Some(own) = subject.own(key) {
-                says.entry(field).or_insert_with(|| Value::Text(own.to_owned()));
-            }
-        }
-        let draft = self.draft(subject, says);
-        self.write(&draft, &subject.descriptor, subject.child, remove)
+    /// The statements of others that this issuer overrides already.
+    fn overridden(&self, subject: &Subject<'_>) -> BTreeSet<Digest> {
+        subject.resolution.by_issuer.get(&self.issuer).into_iter().flat_map(|own| own.overrides.iter().cloned()).collect()
     }
 
-    /// Makes the statement of a draft on a subject that may not be there yet.
-    pub(super) fn write(&mut self, draft: &Draft, subject: &Descriptor, child: bool, remove: Vec<Digest>) -> Result<(Digest, String)> {
-        let parts = author(draft, subject, &self.profile.clone().unwrap_or_default())?;
+    /// The statements of others that say something.
+    fn others(&self, subject: &Subject<'_>) -> BTreeSet<Digest> {
+        let others = subject.statements.iter().chain(&subject.above).filter(|one| one.issuer != self.issuer && one.is_valid());
+        others.map(|statement| statement.digest.clone()).collect()
+    }
+
+    /// Makes one statement, which says `next` and takes the place of all of its issuer that are there; those in `remove` leave the
+    /// lists.
+    pub(super) fn make(&mut self, subject: &Subject<'_>, mut next: Next, remove: Vec<Digest>) -> Result<(Digest, String)> {
+        for (field, key) in [(Field::Version, annotation::VERSION), (Field::Revision, annotation::REVISION)] {
+            if let Some(own) = subject.own(key) {
+                next.says.entry(field).or_insert_with(|| Value::Text(own.to_owned()));
+            }
+        }
+        let mut draft = self.draft(subject, next);
+        let mut also = Vec::new();
+        if self.profile.is_none() {
+            for other in forms(subject, self.issuer.as_ref(), &draft) {
+                let (digest, item) = self.author(&other.0, &subject.descriptor, &other.1)?;
+                draft.replaces.push(digest);
+                also.push(item);
+            }
+            draft.replaces.sort();
+        }
+        let profile = self.profile.clone().unwrap_or_else(|| usual(subject, self.issuer.as_ref()));
+        let (digest, item) = self.author(&draft, &subject.descriptor, &profile)?;
+        let artifact_type = item.artifact_type.clone().unwrap_or_default();
+        also.push(item);
+        self.tell(subject, &draft, &digest);
+        self.refer(subject, also, remove);
+        Ok((digest, artifact_type))
+    }
+
+    /// Tells if it holds only together with something stricter.
+    fn tell(&mut self, subject: &Subject<'_>, draft: &Draft, digest: &Digest) {
+        let stated = |value: &Value| Said { value: value.clone(), place: Place::Annotation, key: String::new(), dialect: None };
+        let mut all = subject.all();
+        all.push(Statement {
+            digest: digest.clone(),
+            subject: subject.descriptor.digest.clone(),
+            artifact_type: String::new(),
+            convention: Convention::Own,
+            made: Made::At { time: draft.made, key: String::new() },
+            sequence: draft.sequence,
+            replaces: draft.replaces.clone(),
+            issuer: draft.issuer.clone(),
+            says: draft.says.iter().map(|(field, value)| (*field, stated(value))).collect(),
+            cleared: draft.cleared.clone(),
+            overrides: draft.overrides.clone(),
+            unreadable: false,
+            findings: Vec::new(),
+        });
+        let after = resolve(resolve::Said::of(&all), &draft.made.into());
+        let place = &subject.descriptor.digest;
+        self.findings.retain(|finding| {
+            finding.code != Code::LifecycleAmbiguous || finding.place.as_ref().is_none_or(|at| !at.contains(place.hex()))
+        });
+        self.findings.extend(after.findings.into_iter().filter(|finding| finding.code == Code::LifecycleAmbiguous));
+    }
+
+    /// Makes the statement of a draft; nothing lists it yet.
+    fn author(&mut self, draft: &Draft, subject: &Descriptor, profile: &Profile) -> Result<(Digest, Item)> {
+        Ok(self.list(author(draft, subject, profile)?, subject))
+    }
+
+    /// Takes the parts of a statement; nothing lists it yet.
+    pub(super) fn list(&mut self, parts: Authored, subject: &Descriptor) -> (Digest, Item) {
         let mut draft = Manifest { artifact_type: parts.artifact_type, annotations: parts.annotations, content: Vec::new() };
         for (layer_type, bytes) in parts.layers {
             let document = Verified::authored(bytes);
@@ -197,9 +333,7 @@ impl<'a> Making<'a> {
         self.cargo.document(&authored.blob);
         let item =
             Item { descriptor: authored.descriptor(), artifact_type: Some(draft.artifact_type.clone()), annotations: draft.annotations };
-        self.any = true;
-        self.cargo.refer(Wish { subject: subject.clone(), child, add: vec![item], remove, clean: false });
-        Ok((authored.blob.digest().clone(), draft.artifact_type))
+        (authored.blob.digest().clone(), item)
     }
 
     /// Changes the lists of a subject.
@@ -230,6 +364,42 @@ impl<'a> Making<'a> {
     pub(super) fn finish(mut self, opened: &Opened, context: Context<'_>) -> Result<SetReport> {
         let changed = self.commit(&opened.located.source, context)?;
         let (image, at) = (opened.located.shown(), self.now);
-        Ok(SetReport { image, at, subjects: self.subjects, successor: None, changed, findings: self.findings })
+        Ok(SetReport { image, at, subjects: self.subjects, successor: None, dry_run: false, changed, findings: self.findings })
     }
+}
+
+/// The form in which an issuer speaks of a subject: natively, if it never spoke otherwise.
+fn usual(subject: &Subject<'_>, issuer: Option<&String>) -> Profile {
+    let mut own =
+        subject.statements.iter().filter(|statement| statement.issuer.as_ref() == issuer && statement.convention == Convention::Own);
+    let has_date = |statement: &Statement| statement.says.contains_key(&Field::EndOfLife);
+    let native = own.clone().any(|statement| has_date(statement)) && own.all(|statement| statement.artifact_type == OWN_TYPE);
+    if native { Profile::Native } else { Profile::Combined }
+}
+
+/// What is said besides, for the readers of the types of articles in which this issuer spoke before: they would go on with a date that
+/// does not hold any longer. Of a date that is taken back nothing can be said in those types.
+fn forms(subject: &Subject<'_>, issuer: Option<&String>, draft: &Draft) -> Vec<(Draft, Profile)> {
+    let Some(end) = draft.says.get(&Field::EndOfLife) else { return Vec::new() };
+    let mut latest: std::collections::BTreeMap<&str, &Statement> = std::collections::BTreeMap::new();
+    for statement in subject.statements.iter().filter(|statement| statement.issuer.as_ref() == issuer) {
+        if let Convention::Vendor(name) = &statement.convention {
+            let known = latest.entry(name).or_insert(statement);
+            if (statement.made.time(), &statement.digest) > (known.made.time(), &known.digest) {
+                *known = statement;
+            }
+        }
+    }
+    let stale = latest.into_iter().filter(|(_, statement)| statement.record().get(&Field::EndOfLife) != Some(end));
+    let says: Record = draft
+        .says
+        .iter()
+        .filter(|(field, _)| matches!(field, Field::EndOfLife | Field::Version | Field::Revision))
+        .map(|(field, value)| (*field, value.clone()))
+        .collect();
+    let form = |(name, _): (&str, &Statement)| {
+        let plain = Draft { says: says.clone(), replaces: Vec::new(), cleared: BTreeSet::new(), overrides: Vec::new(), ..draft.clone() };
+        (plain, Profile::Vendor(name.to_owned()))
+    };
+    stale.map(form).collect()
 }

@@ -4,6 +4,7 @@ use super::inherited::{Base, Inheritance};
 use super::state::{Reader, Subject};
 use crate::core::Result;
 use crate::oci::Platform;
+use crate::plan::lifecycle::resolve::Question;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::Tree;
 use crate::report::lifecycle::show::{HistoryReport, InheritedReport, ShowReport, StatementReport, SubjectHistory, SubjectReport};
@@ -20,8 +21,8 @@ pub struct Show {
     pub map: Vec<String>,
     /// One platform only.
     pub platform: Option<Platform>,
-    /// As of when.
-    pub now: Moment,
+    /// As of when, and whose word counts.
+    pub question: Question,
 }
 
 /// What holds of an image and of each of its platforms, each value with who says it, and what its bases say.
@@ -30,9 +31,9 @@ pub struct Show {
 /// Those of references and documents, and of places of bases.
 pub fn show(query: &Show, context: Context<'_>) -> Result<ShowReport> {
     let opened = open(&query.image, context)?;
-    let reader = Reader::new(&opened.located.source, query.now, context);
-    let mut inheritance = Inheritance::new(&query.bases, &query.map, query.now, context)?;
-    let mut report = ShowReport { image: opened.located.shown(), at: query.now, subjects: Vec::new(), findings: Vec::new() };
+    let reader = Reader::everywhere(&opened.located.source, query.question.clone(), context);
+    let mut inheritance = Inheritance::new(&query.bases, &query.map, query.question.clone(), context)?;
+    let mut report = ShowReport { image: opened.located.shown(), at: query.question.now, subjects: Vec::new(), findings: Vec::new() };
     let index = match &opened.tree {
         Tree::Index(index) => Some(&**index),
         _ => None,
@@ -40,7 +41,7 @@ pub fn show(query: &Show, context: Context<'_>) -> Result<ShowReport> {
     for mut subject in chosen(&opened, &reader, query.platform.as_ref())? {
         let bases = inheritance.below(&mut subject, index)?;
         report.findings.append(&mut subject.findings);
-        report.subjects.push(subject_report(&subject, &bases, query.now));
+        report.subjects.push(subject_report(&subject, &bases, query.question.now));
     }
     report.findings.extend(inheritance.findings()?);
     Ok(report)
@@ -52,8 +53,8 @@ pub fn show(query: &Show, context: Context<'_>) -> Result<ShowReport> {
 /// Those of references and documents.
 pub fn history(query: &Show, context: Context<'_>) -> Result<HistoryReport> {
     let opened = open(&query.image, context)?;
-    let reader = Reader::new(&opened.located.source, query.now, context);
-    let mut report = HistoryReport { image: opened.located.shown(), at: query.now, subjects: Vec::new(), findings: Vec::new() };
+    let reader = Reader::everywhere(&opened.located.source, query.question.clone(), context);
+    let mut report = HistoryReport { image: opened.located.shown(), at: query.question.now, subjects: Vec::new(), findings: Vec::new() };
     for mut subject in chosen(&opened, &reader, query.platform.as_ref())? {
         report.findings.append(&mut subject.findings);
         let mut statements: Vec<StatementReport> = subject
@@ -90,7 +91,8 @@ pub(super) fn subject_report(subject: &Subject<'_>, bases: &[Base], now: Moment)
         platform: subject.platform().cloned(),
         standing: subject.resolution.standing.into(),
         ambiguous: subject.resolution.ambiguous,
-        future: subject.resolution.future,
+        unreadable: subject.resolution.unreadable,
+        issuer: subject.resolution.issuer().map(str::to_owned),
         through: subject.through.clone(),
         values: subject.resolution.fields.iter().map(|(field, held)| (*field, held).into()).collect(),
         declared: subject.declared.iter().map(Into::into).collect(),
@@ -105,7 +107,9 @@ pub(super) fn subject_report(subject: &Subject<'_>, bases: &[Base], now: Moment)
             })
             .collect(),
         statements: subject.statements.len(),
-        signed: subject.signed,
+        signed: subject.statements.iter().filter(|statement| subject.signed.contains(&statement.digest)).count(),
+        speaker: subject.resolution.speaker().cloned(),
+        speaker_signed: subject.speaker_is_signed(),
         days_left: subject.resolution.days_left(now),
     }
 }

@@ -1,17 +1,22 @@
-//! What is said of an image: the statements on it and on its platforms, and what it says itself.
+//! What is said of an image: the statements on it, on the indexes above it and on its platforms, and what it says itself.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
+
+use super::above::Above;
 
 use crate::core::{Code, Digest, Finding, Severity};
 use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
 use crate::plan::lifecycle::convention::is_statement;
 use crate::plan::lifecycle::declared::{Declaration, Places, declared};
 use crate::plan::lifecycle::field::{Field, Value};
-use crate::plan::lifecycle::resolve::{Resolution, resolve};
+use crate::plan::lifecycle::level::down;
+use crate::plan::lifecycle::lineage::Member;
+use crate::plan::lifecycle::resolve::{self, Question, Resolution, Said};
 use crate::plan::lifecycle::statement::{self, Statement};
 use crate::plan::lifecycle::time::Moment;
 use crate::read::referrers::{Lookup, Scope, marked};
-use crate::read::{Child, Image, ImageIndex, Source, Tree};
+use crate::read::{Child, Image, ImageIndex, Source, Tree, load};
 use crate::verbs::Context;
 
 /// An index, or the manifest of one platform, and what is said of it.
@@ -27,14 +32,20 @@ pub(super) struct Subject<'a> {
     pub(super) index: Option<&'a ImageIndex>,
     /// The statements on it, those that say nothing included.
     pub(super) statements: Vec<Statement>,
+    /// Those on the indexes above it, as they hold for it.
+    pub(super) above: Vec<Statement>,
+    /// Whether there is a list of referrers of it, or of an index above it.
+    pub(super) listed: bool,
+    /// How many entries may be statements on it, or on an index above it, and cannot be read.
+    pub(super) unreadable: usize,
     /// What it says itself.
     pub(super) declared: Vec<Declaration>,
     /// What holds of it.
     pub(super) resolution: Resolution,
-    /// The index whose statements hold for it, because it has none of its own.
+    /// The index that the standing follows from, if it does not follow from a statement on this.
     pub(super) through: Option<Digest>,
-    /// How many of the statements are signed. No signature is verified here.
-    pub(super) signed: usize,
+    /// The statements that something signs. No signature is verified here.
+    pub(super) signed: BTreeSet<Digest>,
     /// What is odd.
     pub(super) findings: Vec<Finding>,
     /// Whether some of that is a statement, or a list of them, that could not be read: a new statement may hide what it says.
@@ -65,21 +76,63 @@ impl Subject<'_> {
         }
     }
 
-    /// The image to use instead, by statements. Those on an index name one for each platform; where they name the index only,
-    /// a platform does not follow it by itself: the lineage looks into the new index.
-    pub(super) fn successor(&self) -> Option<Digest> {
-        let platform = self.platform().map(Platform::to_string);
-        let value = |field: Field| self.resolution.fields.get(&field).map(|held| &held.stated.value);
-        if let (Some(Value::Platforms(platforms)), Some(platform)) = (value(Field::SupersededByPlatforms), platform)
-            && let Some(digest) = platforms.get(&platform)
-        {
-            return Some(digest.clone());
-        }
-        match value(Field::SupersededBy) {
-            Some(Value::Digest(digest)) if self.through.is_none() => Some(digest.clone()),
-            _ => None,
-        }
+    /// The image to use instead, by statements. Where those on an index name the new index only, a platform does not follow it by
+    /// itself: the lineage looks into the new index.
+    pub(super) fn successor(&self) -> Option<(Digest, Option<Moment>)> {
+        successor(&self.resolution, &self.descriptor.digest)
     }
+
+    /// All that is said of it.
+    pub(super) fn all(&self) -> Vec<Statement> {
+        self.statements.iter().chain(&self.above).cloned().collect()
+    }
+
+    /// Puts together again what is said, after what the image says itself was looked at again.
+    pub(super) fn resolve(&mut self, question: &Question) {
+        let all = self.all();
+        let said = Said { statements: &all, declared: &self.declared, unreadable: self.unreadable };
+        self.resolution = resolve::resolve(said, question);
+        let speaker = self.resolution.speaker();
+        let from = self.above.iter().find(|statement| Some(&statement.digest) == speaker);
+        self.through = from.filter(|from| !self.statements.contains(from)).map(|from| from.subject.clone());
+    }
+
+    /// Whether something signs the statement that the standing follows from.
+    pub(super) fn speaker_is_signed(&self) -> bool {
+        self.resolution.speaker().is_some_and(|speaker| self.signed.contains(speaker))
+    }
+}
+
+fn successor(resolution: &Resolution, of: &Digest) -> Option<(Digest, Option<Moment>)> {
+    let held = resolution.fields.get(&Field::SupersededBy)?;
+    let (own, made) = match &held.source {
+        resolve::Source::Statement { on, made, .. } => (on == of, *made),
+        resolve::Source::Image => (true, None),
+    };
+    match &held.stated.value {
+        Value::Digest(digest) if own || held.stated.key.starts_with(BY_PLATFORM) => Some((digest.clone(), made)),
+        _ => None,
+    }
+}
+
+/// How the key of a successor begins that the statement on an index gives to a platform.
+const BY_PLATFORM: &str = "supersededBy.platforms.";
+
+/// What is said of one document by referrers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Level {
+    /// The index or manifest.
+    pub(super) digest: Option<Digest>,
+    /// The statements.
+    pub(super) statements: Vec<Statement>,
+    /// Those that something signs.
+    pub(super) signed: BTreeSet<Digest>,
+    /// Whether there is a list of its referrers.
+    pub(super) listed: bool,
+    /// How many entries may be statements and cannot be read.
+    pub(super) unreadable: usize,
+    /// What is odd.
+    pub(super) findings: Vec<Finding>,
 }
 
 /// All images below an index.
@@ -101,12 +154,21 @@ pub(in crate::verbs) struct Reader<'a> {
     source: Arc<Source>,
     lookup: Lookup<'a>,
     context: Context<'a>,
-    pub(super) now: Moment,
+    pub(super) question: Question,
+    /// The indexes of this source that something is said of, by what lies below them.
+    everywhere: Option<OnceLock<Above>>,
 }
 
 impl<'a> Reader<'a> {
-    pub(in crate::verbs) fn new(source: &Arc<Source>, now: Moment, context: Context<'a>) -> Self {
-        Self { source: Arc::clone(source), lookup: Lookup::new(source, Scope::Quick, context.limits), context, now }
+    /// Of the indexes above a platform it knows those that lead to it: enough for who says something more.
+    pub(in crate::verbs) fn new(source: &Arc<Source>, question: impl Into<Question>, context: Context<'a>) -> Self {
+        let lookup = Lookup::new(source, Scope::Quick, context.limits);
+        Self { source: Arc::clone(source), lookup, context, question: question.into(), everywhere: None }
+    }
+
+    /// Knows of every index above a platform, whether it leads to it or not: for who asks where the platform stands.
+    pub(in crate::verbs) fn everywhere(source: &Arc<Source>, question: impl Into<Question>, context: Context<'a>) -> Self {
+        Self { everywhere: Some(OnceLock::new()), ..Self::new(source, question, context) }
     }
 
     /// Who refers to what in this source.
@@ -114,48 +176,57 @@ impl<'a> Reader<'a> {
         &self.lookup
     }
 
-    /// What is said of the tree: of its top first, then of everything below it that runs. Without an own statement a platform is
-    /// what the index is said to be.
+    /// What is said of the tree: of its top first, then of everything below it that runs.
     pub(super) fn subjects<'t>(&self, tree: &'t Tree) -> Vec<Subject<'t>> {
         let mut subjects = Vec::new();
         match tree {
             Tree::Image(image) => subjects.push(self.image(image, false)),
-            Tree::Index(index) => self.index(index, false, &mut subjects),
+            Tree::Index(index) => self.index(index, false, &[], &mut subjects),
             // What is said of a collection is said of it alone: its members are images of their own.
             Tree::Collection(index) => {
                 let places = Places { index: Some(&index.index.annotations), ..Places::default() };
-                subjects.push(self.subject(&index.descriptor, false, None, Some(index), places));
+                subjects.push(self.subject(&index.descriptor, false, None, Some(index), places, &[]).0);
             }
-            Tree::Artifact { descriptor, .. } => subjects.push(self.subject(descriptor, false, None, None, Places::default())),
+            Tree::Artifact { descriptor, .. } => {
+                subjects.push(self.subject(descriptor, false, None, None, Places::default(), &[]).0);
+            }
         }
         subjects
     }
 
-    fn index<'t>(&self, index: &'t ImageIndex, child: bool, subjects: &mut Vec<Subject<'t>>) {
+    /// As [`Self::subjects`], and of a collection its members too.
+    pub(super) fn with_members<'t>(&self, tree: &'t Tree) -> Vec<Subject<'t>> {
+        let mut subjects = self.subjects(tree);
+        if let Tree::Collection(collection) = tree {
+            for member in &collection.children {
+                match member {
+                    Child::Image(image) => subjects.push(self.image(image, true)),
+                    Child::Index(index) => self.index(index, true, &[], &mut subjects),
+                    Child::Attestation(_) | Child::Other(_) | Child::Missing(_) => {}
+                }
+            }
+        }
+        subjects
+    }
+
+    fn index<'t>(&self, index: &'t ImageIndex, child: bool, above: &[Level], subjects: &mut Vec<Subject<'t>>) {
         let places = Places { index: Some(&index.index.annotations), ..Places::default() };
-        let own = self.subject(&index.descriptor, child, None, Some(index), places);
-        let speaks = own.resolution.speaker().is_some().then(|| own.resolution.clone());
+        let (own, level) = self.subject(&index.descriptor, child, None, Some(index), places, above);
         subjects.push(own);
+        let mut levels = above.to_vec();
+        levels.push(level);
         for below in &index.children {
             match below {
-                Child::Image(image) => {
-                    let mut subject = self.image(image, true);
-                    if let Some(resolution) = speaks.as_ref().filter(|_| subject.resolution.speaker().is_none()) {
-                        subject.resolution = resolution.clone();
-                        subject.through = Some(index.descriptor.digest.clone());
-                    }
-                    subjects.push(subject);
-                }
-                Child::Index(inner) => self.index(inner, true, subjects),
+                Child::Image(image) => subjects.push(self.subject(&image.descriptor, true, Some(image), None, places_of(image), &levels).0),
+                Child::Index(inner) => self.index(inner, true, &levels, subjects),
                 Child::Attestation(_) | Child::Other(_) | Child::Missing(_) => {}
             }
         }
     }
 
-    /// One image, as if no index led to it.
+    /// One image, of which no index is known that leads to it.
     pub(super) fn image<'t>(&self, image: &'t Image, child: bool) -> Subject<'t> {
-        let places = places(image);
-        self.subject(&image.descriptor, child, Some(image), None, places)
+        self.subject(&image.descriptor, child, Some(image), None, places_of(image), &[]).0
     }
 
     fn subject<'t>(
@@ -165,37 +236,77 @@ impl<'a> Reader<'a> {
         image: Option<&'t Image>,
         index: Option<&'t ImageIndex>,
         places: Places<'_>,
-    ) -> Subject<'t> {
+        above: &[Level],
+    ) -> (Subject<'t>, Level) {
         let (declared, mut findings) = declared(places, None);
-        let own = findings.len();
         let created = match (image, index) {
             (Some(image), _) => created(image),
-            (None, Some(index)) => {
-                let own = index.index.annotations.get(annotation::CREATED).cloned();
-                own.into_iter().chain(images(index).into_iter().flat_map(created)).collect()
-            }
+            (None, Some(index)) => created_of_index(index),
             (None, None) => Vec::new(),
         };
-        let (statements, signed) = self.statements(descriptor, &created, &mut findings);
-        let resolution = resolve(&statements, &declared, self.now);
-        findings.extend(statements.iter().flat_map(|statement| statement.findings.iter().cloned()));
-        findings.extend(resolution.findings.iter().cloned());
-        let unread = findings.iter().skip(own).any(|finding| finding.severity >= Severity::Damage);
+        let own = self.level(descriptor, &created);
+        let mut levels = own.findings.clone();
+        let others = self.elsewhere(&descriptor.digest, above);
+        levels.extend(others.iter().flat_map(|level| level.findings.iter().cloned()));
+        let unread = levels.iter().any(|finding| finding.severity >= Severity::Damage);
+        findings.append(&mut levels);
+        let mut subject = Subject {
+            descriptor: descriptor.clone(),
+            child,
+            image,
+            index,
+            statements: own.statements.clone(),
+            above: Vec::new(),
+            listed: own.listed || above.iter().any(|level| level.listed),
+            unreadable: own.unreadable,
+            declared,
+            resolution: resolve::resolve(Said::default(), &self.question),
+            through: None,
+            signed: own.signed.clone(),
+            findings,
+            unread,
+        };
+        let platform = subject.platform().map(Platform::to_string);
+        for level in above.iter().chain(&others) {
+            subject.unreadable += level.unreadable;
+            subject.signed.extend(level.signed.iter().cloned());
+            subject.above.extend(level.statements.iter().map(|statement| down(statement, platform.as_deref(), &descriptor.digest)));
+        }
+        subject.resolve(&self.question);
+        subject.findings.extend(subject.resolution.findings.iter().cloned());
         let place = format!("{}@{}", self.source.shown(), descriptor.digest);
-        let findings = findings.into_iter().map(|finding| finding.at(&place)).collect();
-        let descriptor = descriptor.clone();
-        Subject { descriptor, child, image, index, statements, declared, resolution, through: None, signed, findings, unread }
+        subject.findings = std::mem::take(&mut subject.findings).into_iter().map(|finding| finding.at(&place)).collect();
+        (subject, own)
     }
 
-    /// The statements on what `descriptor` names, and how many of them something signs.
-    pub(super) fn statements(&self, descriptor: &Descriptor, created: &[String], findings: &mut Vec<Finding>) -> (Vec<Statement>, usize) {
-        let mut statements = Vec::new();
-        let mut signed = 0;
+    /// What is said of the indexes above `digest` that are not among `known`.
+    fn elsewhere(&self, digest: &Digest, known: &[Level]) -> Vec<Level> {
+        let Some(everywhere) = &self.everywhere else { return Vec::new() };
+        let above = everywhere.get_or_init(|| Above::of(&self.source, &self.lookup, self.context.limits));
+        let others =
+            above.of_digest(digest).into_iter().filter(|index| known.iter().all(|level| level.digest.as_ref() != Some(&index.digest)));
+        let mut levels: Vec<Level> = others
+            .map(|index| {
+                let created = match load(&self.source, index, self.context.limits) {
+                    Ok(Tree::Index(index)) => created_of_index(&index),
+                    _ => Vec::new(),
+                };
+                self.level(index, &created)
+            })
+            .collect();
+        levels.extend(above.unreadable().map(|finding| Level { findings: vec![finding.clone()], ..Level::default() }));
+        levels
+    }
+
+    /// What is said of what `descriptor` names; `created` are the creation times that it gives itself.
+    pub(super) fn level(&self, descriptor: &Descriptor, created: &[String]) -> Level {
+        let mut level = Level { digest: Some(descriptor.digest.clone()), ..Level::default() };
         let found = self.lookup.of(descriptor);
         // What is odd about other referrers is told by `doctor`; a list that cannot be read may hide a statement.
-        findings.extend(found.findings);
+        level.listed = found.fallback.is_some_and(|list| list.children.is_some());
+        level.findings.extend(found.findings);
         for referrer in found.referrers.iter().filter(|referrer| referrer.ending.is_none() && is_statement(referrer.artifact_type())) {
-            let document = self.document(&referrer.artifact.content, findings);
+            let document = self.document(&referrer.artifact.content, &mut level.findings);
             let read = statement::Referrer {
                 digest: &referrer.descriptor.digest,
                 artifact_type: referrer.artifact_type(),
@@ -203,11 +314,35 @@ impl<'a> Reader<'a> {
                 subject: descriptor,
                 document: document.as_ref(),
             };
-            statements.extend(Statement::read(read, created, self.context.limits));
+            level.statements.extend(Statement::read(read, created, self.context.limits));
             let on_it = self.lookup.of_digest(&referrer.descriptor.digest);
-            signed += usize::from(on_it.referrers.iter().any(crate::read::referrers::Referrer::is_signature));
+            if on_it.referrers.iter().any(crate::read::referrers::Referrer::is_signature) {
+                level.signed.insert(referrer.descriptor.digest.clone());
+            }
         }
-        (statements, signed)
+        level.unreadable = level.findings.iter().filter(|finding| finding.severity >= Severity::Damage).count();
+        level.findings.extend(level.statements.iter().flat_map(|statement| statement.findings.iter().cloned()));
+        level
+    }
+
+    /// What is said of images that are not among `here`: they are gone, and the statements on them are not.
+    pub(super) fn gone(&self, here: &BTreeSet<Digest>) -> Vec<Member> {
+        let (digests, tags) = self.lookup.subjects();
+        let tags = tags.iter().filter_map(|tag| tag.replacen('-', ":", 1).parse().ok());
+        let all: BTreeSet<Digest> = digests.into_iter().chain(tags).filter(|digest| !here.contains(digest)).collect();
+        let member = |digest: Digest| {
+            let level = self.level(&Descriptor::plain("", &digest, 0), &[]);
+            let resolution =
+                resolve::resolve(Said { statements: &level.statements, declared: &[], unreadable: level.unreadable }, &self.question);
+            resolution.speaker()?;
+            Some(Member {
+                superseded_by: successor(&resolution, &digest),
+                standing: resolution.standing,
+                unreadable: resolution.unreadable > 0,
+                ..Member::gone(digest)
+            })
+        };
+        all.into_iter().filter_map(member).collect()
     }
 
     /// What else refers to `descriptor`: its signatures, SBOMs and the like.
@@ -238,11 +373,16 @@ impl<'a> Reader<'a> {
 }
 
 /// Where an image says something itself.
-pub(super) fn places(image: &Image) -> Places<'_> {
+pub(super) fn places_of(image: &Image) -> Places<'_> {
     Places { manifest: Some(&image.manifest.annotations), index: None, labels: Some(&image.config.labels) }
 }
 
 /// The creation times that an image gives itself.
 fn created(image: &Image) -> Vec<String> {
     image.manifest.annotations.get(annotation::CREATED).into_iter().chain(&image.config.created).cloned().collect()
+}
+
+fn created_of_index(index: &ImageIndex) -> Vec<String> {
+    let own = index.index.annotations.get(annotation::CREATED).cloned();
+    own.into_iter().chain(images(index).into_iter().flat_map(created)).collect()
 }

@@ -10,7 +10,7 @@ use crate::core::fsys::File;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{Descriptor, Platform};
 use crate::plan::lifecycle::change::Change;
-use crate::plan::lifecycle::field::{Field, Record, Status, Value};
+use crate::plan::lifecycle::field::{self, Field, Record, Status, Value};
 use crate::plan::lifecycle::lineage::compare;
 use crate::plan::lifecycle::profile::Profile;
 use crate::plan::lifecycle::succession::of_new;
@@ -91,7 +91,7 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
                 *same
             }
         };
-        let mut change = Change { set: request.more.clone(), clear: BTreeSet::new() };
+        let mut change = Change { set: request.more.clone(), ..Change::default() };
         change.set.insert(Field::Status, Value::Status(Status::Superseded));
         change.set.insert(Field::SupersededBy, Value::Digest(successor.descriptor.digest.clone()));
         if let Some(name) = &new.located.name {
@@ -109,8 +109,16 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
     let left = left_behind(&old_reader, &old.tree, &new.tree);
     let mut successor = SuccessorReport { image: new.located.shown(), digest: new_top.descriptor.digest.clone(), stated: None };
     if is_same(&old.located.source, &new.located.source) {
-        let change = of_new(&new_top.resolution.kept(), &old_top.descriptor.digest, &left);
+        let mut change = of_new(&new_top.resolution.kept(request.issuer.as_deref()), &old_top.descriptor.digest, &left);
         let of_old = std::mem::take(&mut making.subjects);
+        // Whoever goes back to an image does not say any longer that it is superseded by the one that it replaces now.
+        let back = |subject: &Subject<'_>| subject.successor().is_some_and(|(digest, _)| ours.contains(&digest));
+        for subject in new_subjects.iter().skip(1).filter(|subject| back(subject)) {
+            making.state(subject, &Change { clear: taken_back(subject), ..Change::default() })?;
+        }
+        if back(new_top) {
+            change.clear = taken_back(new_top);
+        }
         making.state(new_top, &change)?;
         successor.stated = making.subjects.pop();
         making.subjects = of_old;
@@ -123,6 +131,13 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
         making.findings.push(finding);
     }
     Ok(SetReport { successor: Some(successor), ..making.finish(&old, context)? })
+}
+
+/// What is not said any longer of an image that is used again.
+fn taken_back(subject: &Subject<'_>) -> BTreeSet<Field> {
+    let superseded = field::status(&subject.resolution.record()) == Some(Status::Superseded);
+    let successor = [Field::SupersededBy, Field::SupersededByName, Field::SupersededByPlatforms];
+    successor.into_iter().chain(superseded.then_some(Field::Status)).collect()
 }
 
 /// Whether two sources are one layout, under whatever paths.
@@ -193,6 +208,8 @@ pub(in crate::verbs) struct Successor<'t> {
     pub(in crate::verbs) by_manifest: BTreeMap<Digest, Digest>,
     /// The new manifest of each platform.
     pub(in crate::verbs) by_platform: BTreeMap<String, Digest>,
+    /// What else is said of the old image, such as a date or a reason.
+    pub(in crate::verbs) more: Record,
 }
 
 /// The statements that an image and its platforms are superseded by one that was made of them, and the one on the new image: of whom
@@ -201,13 +218,14 @@ pub(in crate::verbs) struct Successor<'t> {
 /// # Errors
 /// Those of making statements.
 pub(in crate::verbs) fn superseding<'a>(reader: &Reader<'_>, old: &Tree, successor: &Successor<'_>) -> Result<Making<'a>> {
-    let mut making = Making::new(reader.now, None, None);
+    let mut making = Making::new(reader.question.now, None, None);
     let new = successor.tree.descriptor();
     for subject in &reader.subjects(old) {
         let by = if subject.child { successor.by_manifest.get(&subject.descriptor.digest) } else { Some(&new.digest) };
         // A platform that was kept is still what it was, and one that was left out has no successor.
         let Some(by) = by.filter(|by| **by != subject.descriptor.digest) else { continue };
-        let mut change = Change::of(Field::Status, Value::Status(Status::Superseded));
+        let mut change = Change { set: successor.more.clone(), ..Change::default() };
+        change.set.insert(Field::Status, Value::Status(Status::Superseded));
         change.set.insert(Field::SupersededBy, Value::Digest(by.clone()));
         if let Some(name) = &successor.name {
             change.set.insert(Field::SupersededByName, Value::Text(name.clone()));
@@ -219,7 +237,7 @@ pub(in crate::verbs) fn superseding<'a>(reader: &Reader<'_>, old: &Tree, success
     }
     let Some(top) = reader.subjects(successor.tree).into_iter().next() else { return Ok(making) };
     let left = left_behind(reader, old, successor.tree);
-    making.state(&top, &of_new(&top.resolution.kept(), &old.descriptor().digest, &left))?;
+    making.state(&top, &of_new(&top.resolution.kept(None), &old.descriptor().digest, &left))?;
     // They are listed for those who ask what is superseded, and this one is not.
     making.subjects.pop();
     Ok(making)
@@ -227,7 +245,7 @@ pub(in crate::verbs) fn superseding<'a>(reader: &Reader<'_>, old: &Tree, success
 
 /// What says that the new image is the older one of the two.
 fn backwards(old: &Subject<'_>, new: &Subject<'_>, ours: &BTreeSet<&Digest>) -> Option<String> {
-    if let Some(digest) = new.successor().filter(|digest| ours.contains(digest)) {
+    if let Some((digest, _)) = new.successor().filter(|(digest, _)| ours.contains(digest)) {
         return Some(format!("the new image is itself superseded by {digest}"));
     }
     let (older, newer) = (member(old, "", &[]), member(new, "", &[]));

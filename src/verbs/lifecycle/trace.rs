@@ -1,32 +1,35 @@
 //! From a pinned digest to the newest image of its line.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::state::{Reader, Subject};
-use crate::core::{Digest, Result};
+use crate::core::{Code, Digest, Error, Fact, Result};
 use crate::oci::{ImageName, Platform, annotation};
 use crate::plan::lifecycle::field;
 use crate::plan::lifecycle::field::Field;
 use crate::plan::lifecycle::lineage::{End, Lineage, Member};
-use crate::plan::lifecycle::time::{self, Moment};
+use crate::plan::lifecycle::resolve::{Question, Source};
+use crate::plan::lifecycle::time;
 use crate::read::Child;
 use crate::report::lifecycle::trace::{Stop, TraceReport};
 use crate::verbs::Context;
 use crate::verbs::base::each_image;
 
-/// Follows `digest` through all images below `paths`.
+/// Follows a digest through all images below `paths`. `text` may be the beginning of one, as reports shorten it.
 ///
 /// # Errors
-/// Those of paths that cannot be opened; an image that cannot be read is a finding.
-pub fn trace(digest: &Digest, paths: &[String], now: Moment, context: Context<'_>) -> Result<TraceReport> {
+/// `usage.argument` for a text that begins no digest here or several; those of paths that cannot be opened. An image that cannot be
+/// read is a finding.
+pub fn trace(text: &str, paths: &[String], question: &Question, context: Context<'_>) -> Result<TraceReport> {
     let mut members = Vec::new();
     let mut findings = Vec::new();
-    let mut readers: HashMap<PathBuf, Reader<'_>> = HashMap::new();
+    let mut readers: BTreeMap<PathBuf, Reader<'_>> = BTreeMap::new();
     let mut spoken = Vec::new();
+    let mut here: BTreeSet<Digest> = BTreeSet::new();
     each_image(paths, context, &mut findings, |_| true, &mut |located, tree| {
         let source = &located.source;
-        let reader = readers.entry(source.path.clone()).or_insert_with(|| Reader::new(source, now, context));
+        let reader = readers.entry(source.path.clone()).or_insert_with(|| Reader::everywhere(source, question.clone(), context));
         for (number, subject) in reader.subjects(tree).into_iter().enumerate() {
             let names: Vec<String> = if number == 0 {
                 located.descriptor.name().map(|name| full(name, &source.shown())).into_iter().collect()
@@ -35,32 +38,65 @@ pub fn trace(digest: &Digest, paths: &[String], now: Moment, context: Context<'_
             };
             let reference = if number == 0 { located.shown() } else { format!("{}@{}", source.shown(), subject.descriptor.digest) };
             let former = if number == 0 { located.descriptor.former_names().map(str::to_owned).collect() } else { Vec::new() };
+            here.insert(subject.descriptor.digest.clone());
             members.push(Member { former, ..member(&subject, &reference, &names) });
             spoken.extend(subject.findings);
         }
         Ok(Vec::new())
     })?;
     findings.extend(spoken);
+    let searched = here.len();
+    // What is said of images that are gone.
+    for reader in readers.values() {
+        members.extend(reader.gone(&here));
+    }
     let lineage = Lineage::new(members);
-    let traced = lineage.trace(digest);
+    let digest = meant(text, &lineage)?;
+    let traced = lineage.trace(&digest);
     let mut way = vec![digest.clone()];
     way.extend(traced.steps.iter().map(|step| step.to.clone()));
     if let End::Gap { digest, platform: Some(_) } = &traced.end {
         way.push(digest.clone());
     }
     let stops = way.iter().map(|digest| stop(&lineage, digest)).collect();
-    Ok(TraceReport { digest: digest.clone(), at: now, stops, steps: traced.steps, result: traced.end, searched: lineage.len(), findings })
+    Ok(TraceReport { digest, at: question.now, stops, steps: traced.steps, result: traced.end, searched, findings })
+}
+
+/// The digest that is asked for: the whole of it, or the beginning of one that is known here.
+fn meant(text: &str, lineage: &Lineage) -> Result<Digest> {
+    const FEWEST: usize = 7;
+    if let Ok(digest) = text.parse() {
+        return Ok(digest);
+    }
+    let refused = |message: &str| {
+        Error::new(Code::UsageArgument, message)
+            .expected(Fact::new(
+                "sha256: and 64 lower-case hexadecimal digits, the beginning of those, or a reference that ends so",
+                "DIGEST",
+            ))
+            .found(Fact::new(text, "the command line"))
+    };
+    let digits = text.strip_prefix("sha256:").or_else(|| text.strip_prefix("sha512:")).unwrap_or(text);
+    if digits.len() < FEWEST || !digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        return Err(refused("this is not a digest"));
+    }
+    match lineage.that_begin_with(text).as_slice() {
+        [digest] => Ok((*digest).clone()),
+        [] => Err(refused("no digest here begins so")),
+        several => Err(refused("several digests here begin so").details(several.iter().map(|digest| digest.to_string()))),
+    }
 }
 
 fn stop(lineage: &Lineage, digest: &Digest) -> Stop {
     let member = lineage.member(digest);
     Stop {
         digest: digest.clone(),
-        reference: member.map(|member| member.reference.clone()),
+        reference: member.and_then(|member| member.reference.clone()),
         created: member.and_then(|member| member.created),
         version: member.and_then(|member| member.version.clone()),
         revision: member.and_then(|member| member.revision.clone()),
         standing: member.and_then(|member| member.standing).into(),
+        unreadable: member.is_some_and(|member| member.unreadable),
         names: lineage.names(digest),
     }
 }
@@ -84,10 +120,15 @@ pub(super) fn member(subject: &Subject<'_>, reference: &str, names: &[String]) -
             _ => None,
         })
         .collect();
-    let channel = field::text(&record, Field::Channel).map(str::to_owned);
+    // The channel of an index is not that of each of its platforms.
+    let own_word = |field: Field| match subject.resolution.fields.get(&field).map(|held| &held.source) {
+        Some(Source::Statement { on, .. }) => *on == subject.descriptor.digest,
+        _ => true,
+    };
+    let channel = field::text(&record, Field::Channel).filter(|_| own_word(Field::Channel)).map(str::to_owned);
     Member {
         digest: subject.descriptor.digest.clone(),
-        reference: reference.to_owned(),
+        reference: Some(reference.to_owned()),
         names: names.iter().cloned().chain(channel).collect(),
         former: Vec::new(),
         created: subject.created().and_then(|text| time::read(&text).ok()).and_then(|reading| reading.value.moment()),
@@ -97,7 +138,9 @@ pub(super) fn member(subject: &Subject<'_>, reference: &str, names: &[String]) -
         rebased_from: own(annotation::REBASED_FROM).and_then(|text| text.parse().ok()),
         // What is said of its index says to which platform of the successor this one goes; the lineage knows that too.
         superseded_by: subject.successor(),
-        supersedes: field::digest(&record, Field::Supersedes).filter(|_| subject.through.is_none()).cloned(),
+        unreadable: subject.resolution.unreadable > 0,
+        platform: subject.platform().map(Platform::to_string),
+        supersedes: field::digest(&record, Field::Supersedes).cloned(),
         standing: subject.resolution.standing,
         platforms,
     }

@@ -13,6 +13,7 @@ mod supersede;
 use std::sync::Arc;
 
 use super::bases::Bases;
+use super::lifecycle::stopped;
 use super::output::{Cargo, Form, Output, check_name, write};
 use super::{Context, Opened, Verify, open, open_among};
 use crate::core::{Code, Digest, Error, Result};
@@ -89,6 +90,8 @@ pub struct Request {
     pub names: Vec<String>,
     /// The date of the members of an archive.
     pub mtime: u64,
+    /// As of when it is told that the image must not be used any more; without it that is not looked at.
+    pub now: Option<Moment>,
 }
 
 impl Request {
@@ -113,6 +116,7 @@ impl Request {
             output: None,
             names: Vec::new(),
             mtime: 0,
+            now: None,
         }
     }
 }
@@ -171,6 +175,9 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
         decided.push((image, decide(image, index, &opened, &bases, from.as_ref(), onto.as_ref(), request, context)?));
     }
     let mut plan = compose(request, &opened, narrowed, index, decided, bases.findings.clone(), context)?;
+    if let Some(now) = request.now.or(request.supersede) {
+        plan.report.findings.extend(stopped(&opened.located.source, &opened.tree, now, context));
+    }
     if let Some(now) = request.supersede.filter(|_| plan.report.result.is_some()) {
         supersede(&mut plan, &opened, now, context)?;
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Plan, virtual_image};
 use crate::core::fsys::shown;
 use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::plan::lifecycle::field::Record;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::SourceKind;
 use crate::report::rebase::Superseded;
@@ -44,7 +45,7 @@ pub(super) fn supersede(plan: &mut Plan, opened: &Opened, now: Moment, context: 
     let (_, tree) = virtual_image(plan, &opened.located, context)?;
     let name = result.names.first().cloned();
     let reader = Reader::new(source, now, context);
-    let successor = Successor { tree: &tree, name, by_manifest, by_platform };
+    let successor = Successor { tree: &tree, name, by_manifest, by_platform, more: Record::new() };
     let making = superseding(&reader, &opened.tree, &successor)?;
     plan.report.superseded = making
         .subjects

@@ -27,6 +27,7 @@ fn request(environment: &Environment, out: PathBuf, form: As, shard: Option<&str
         max_failures: None,
         overwrite: false,
         supersede: None,
+        words: airbase::plan::lifecycle::field::Record::new(),
         verify: Verify::Digest,
         root: Some(environment.path().to_owned()),
         mtime: 0,

@@ -21,6 +21,8 @@ pub(super) fn set(image: String, end: &str, context: Context<'_>) -> Result<()> 
         issuer: None,
         platform: None,
         index_only: false,
+        overrides: false,
+        dry_run: false,
         now: now(),
     };
     lifecycle::set(&request, context).map(drop)

@@ -135,7 +135,7 @@ impl Place<'_> {
     }
 
     fn annotate(&self, image: &str, all: bool, name: &str, context: Context<'_>) -> Result<()> {
-        let target = tag::Target { output: self.output(), names: vec![name.to_owned()], mtime: 0 };
+        let target = tag::Target { output: self.output(), names: vec![name.to_owned()], mtime: 0, now: None };
         tag::annotate(image, &[("team".to_owned(), "red".to_owned())], all, &target, context).map(drop)
     }
 }

@@ -58,9 +58,19 @@ fn grace_counts_for_platforms_too() {
 fn each_rule_stops_its_own_and_unknown_is_never_fine() {
     let environment = place();
     for (deny, stopped) in [
-        (&["--deny", "deprecated"][..], &["in:app:deprecated"][..]),
-        (&["--deny", "unknown"], &["in:app:unknown"]),
-        (&["--deny", "end-of-life,deprecated", "--deny", "unknown"], &["in:app:ended", "in:app:deprecated", "in:app:unknown"]),
+        (&["--deny-only", "deprecated"][..], &["in:app:deprecated"][..]),
+        (&["--deny-only", "unknown"], &["in:app:unknown"]),
+        // To deny more does not open the gate for what is denied anyway.
+        (&["--deny", "deprecated"], &["in:app:ended", "in:app:deprecated"]),
+        (&["--deny", "unknown"], &["in:app:ended", "in:app:unknown"]),
+        (&["--deny", "deprecated", "--deny", "unknown"], &["in:app:ended", "in:app:deprecated", "in:app:unknown"]),
+        (&["--max-age", "40d", "--deny", "unknown"], &["in:app:ended", "in:app:deprecated", "in:app:active", "in:app:unknown"]),
+        (&["--max-age", "51d", "--deny", "unknown"], &["in:app:ended", "in:app:unknown"]),
+        (&["--require-lists"], &["in:app:ended", "in:app:unknown"]),
+        (
+            &["--issuer", "somebody else", "--deny-only", "unknown"],
+            &["in:app:ended", "in:app:deprecated", "in:app:active", "in:app:unknown"],
+        ),
         (&[], &["in:app:ended"]),
     ] {
         let (status, report) = environment.json(&[&["lifecycle", "check", "in", "--at", "2026-11-21"], deny].concat());
@@ -86,7 +96,7 @@ fn the_inventory_is_a_table_a_document_and_a_sheet() {
     assert_eq!(lines.len(), 6, "{sheet}");
     assert!(lines[0].starts_with("image,digest,platform,standing,endOfLife,"));
     let ended = app().annotated("name", "ended").digest();
-    assert_eq!(lines[1], format!("in:app:ended,{ended},linux/amd64,end-of-life,2026-11-01T00:00:00Z,,,\"use, \"\"2\"\"\",,,,1"));
+    assert_eq!(lines[1], format!("in:app:ended,{ended},linux/amd64,end-of-life,2026-11-01T00:00:00Z,,,\"use, \"\"2\"\"\",,,,1,,,,false"));
 }
 
 #[test]

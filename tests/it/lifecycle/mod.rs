@@ -5,6 +5,8 @@ mod check;
 mod compact;
 mod import;
 mod inherited;
+mod oracle;
+mod rules;
 mod set;
 mod show;
 mod supersede;

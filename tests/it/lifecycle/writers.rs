@@ -35,12 +35,17 @@ fn no_statement_is_lost_and_what_holds_is_the_same_for_all() {
     }
     let show = || environment.json(&["lifecycle", "show", "in:app:1", "--at", "2026-11-21"]).1;
     assert_eq!(show(), show());
-    // The next one has the last word over all of them, and one is left.
-    environment.ok(&["lifecycle", "set", "in:app:1", "--eol", "2027-01-01", "--at", "2026-11-22"]);
+    // Nobody overrules another one by being later; the earliest end holds, and that is told.
+    for subject in show()["subjects"].as_array().unwrap() {
+        assert_eq!((&subject["ambiguous"], super::value(subject, "endOfLife")), (&json!(true), Some("2026-12-01T00:00:00Z")));
+    }
+    // Who overrides all of them has the last word; theirs stay, and do not count again.
+    environment.ok(&["lifecycle", "set", "in:app:1", "--eol", "2027-01-01", "--override", "--at", "2026-11-22"]);
     environment.ok(&["lifecycle", "compact", "in:app:1", "--at", "2026-11-22"]);
     let contents = Contents::of(&environment.join("in"));
-    assert_eq!(listed(&contents, &app().digest()).len(), 1);
-    for subject in show()["subjects"].as_array().unwrap() {
+    assert_eq!(listed(&contents, &app().digest()).len(), WRITERS + 1);
+    let (_, shown) = environment.json(&["lifecycle", "show", "in:app:1", "--at", "2026-11-22"]);
+    for subject in shown["subjects"].as_array().unwrap() {
         assert_eq!((&subject["ambiguous"], super::value(subject, "endOfLife")), (&json!(false), Some("2027-01-01T00:00:00Z")));
     }
 }

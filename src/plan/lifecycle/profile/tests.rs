@@ -27,6 +27,8 @@ fn draft(says: &[(Field, Value)]) -> Draft {
         made: moment(NOW),
         sequence: 0,
         replaces: Vec::new(),
+        cleared: std::collections::BTreeSet::new(),
+        overrides: vec![],
         issuer: None,
         subject_created: None,
     }
@@ -38,6 +40,8 @@ fn full() -> Draft {
     Draft {
         sequence: 3,
         replaces: vec![digest("first"), digest("second")],
+        cleared: std::collections::BTreeSet::from([Field::Channel]),
+        overrides: vec![digest("theirs")],
         issuer: Some("platform team".to_owned()),
         subject_created: Some("2025-01-01T00:00:00Z".to_owned()),
         ..draft(&[

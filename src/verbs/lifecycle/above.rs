@@ -1,0 +1,110 @@
+//! The indexes of a source that something is said of, by what lies below them.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::core::{Code, Digest, Finding, Limits};
+use crate::oci::{Descriptor, Index, collection, media_type};
+use crate::read::Source;
+use crate::read::referrers::Lookup;
+
+/// Which indexes lie above a digest.
+#[derive(Debug, Default)]
+pub(super) struct Above {
+    indexes: Vec<Descriptor>,
+    below: HashMap<Digest, Vec<usize>>,
+    unreadable: Vec<Finding>,
+}
+
+impl Above {
+    /// Looks through every index that is listed and through those that are not and that something refers to. Where nothing refers
+    /// to anything, nothing is read.
+    pub(super) fn of(source: &Source, lookup: &Lookup<'_>, limits: &Limits) -> Self {
+        let (digests, tags) = lookup.subjects();
+        let mut above = Self::default();
+        if digests.is_empty() && tags.is_empty() {
+            return above;
+        }
+        let spoken_of: HashSet<&Digest> = digests.iter().collect();
+        let tags: HashSet<&str> = tags.iter().map(String::as_str).collect();
+        let is_spoken_of = |digest: &Digest| spoken_of.contains(digest) || tags.contains(digest.fallback_tag().as_str());
+        let mut seen = Seen::default();
+        let listed = source.index.manifests.iter().filter(|entry| entry.is_index() && entry.lists_referrers_of().is_none());
+        for entry in listed.filter(|entry| !entry.name().is_some_and(crate::read::referrers::is_referrer_tag)) {
+            above.take(source, entry, &is_spoken_of, &mut seen, limits);
+        }
+        let entries: HashSet<&Digest> = source.index.manifests.iter().map(|entry| &entry.digest).collect();
+        for digest in digests.iter().filter(|digest| !entries.contains(digest)) {
+            if seen.indexes.contains(digest) || seen.below.contains(digest) {
+                continue;
+            }
+            let Some(document) = source.document_by_digest(digest, limits).ok().flatten() else { continue };
+            let types = [media_type::OCI_INDEX, media_type::DOCKER_LIST];
+            let is_index = |media_type: &&str| Index::parse(&document, media_type, limits).is_ok();
+            let Some(media_type) = types.into_iter().find(is_index) else { continue };
+            above.take(source, &Descriptor::authored(media_type, &document), &is_spoken_of, &mut seen, limits);
+        }
+        above
+    }
+
+    /// The indexes above `digest` that something is said of.
+    pub(super) fn of_digest(&self, digest: &Digest) -> Vec<&Descriptor> {
+        let mut indexes: Vec<&Descriptor> =
+            self.below.get(digest).into_iter().flatten().filter_map(|position| self.indexes.get(*position)).collect();
+        indexes.sort_by(|one, other| one.digest.cmp(&other.digest));
+        indexes.dedup_by(|one, other| one.digest == other.digest);
+        indexes
+    }
+
+    /// The indexes that something is said of and that cannot be read: nobody knows what lies below them.
+    pub(super) fn unreadable(&self) -> impl Iterator<Item = &Finding> {
+        self.unreadable.iter()
+    }
+
+    fn take(&mut self, source: &Source, top: &Descriptor, is_spoken_of: &dyn Fn(&Digest) -> bool, seen: &mut Seen, limits: &Limits) {
+        // The way down to an index, as positions of those of them that something is said of.
+        let mut ahead: Vec<(Descriptor, Vec<usize>, usize)> = vec![(top.clone(), Vec::new(), 0)];
+        let mut documents = limits.tree_documents;
+        while let Some((descriptor, mut way, depth)) = ahead.pop() {
+            let is_new = seen.indexes.insert(descriptor.digest.clone());
+            if depth > limits.graph_depth || (way.is_empty() && !is_new) || documents == 0 {
+                continue;
+            }
+            documents -= 1;
+            let index = source.document(&descriptor, limits).and_then(|blob| Index::parse(&blob, &descriptor.media_type, limits));
+            let index = match index {
+                Ok(index) => index,
+                Err(error) => {
+                    if error.code() != Code::BlobMissing && is_spoken_of(&descriptor.digest) {
+                        self.unreadable.push(error.into_finding().at(&descriptor.digest));
+                    }
+                    continue;
+                }
+            };
+            // A collection is no image of several platforms.
+            if collection::is_collection(&index) {
+                continue;
+            }
+            if is_spoken_of(&descriptor.digest) {
+                way.push(self.indexes.len());
+                self.indexes.push(descriptor);
+            }
+            for child in &index.manifests {
+                if !way.is_empty() {
+                    self.below.entry(child.digest.clone()).or_default().extend(&way);
+                }
+                if child.is_index() {
+                    ahead.push((child.clone(), way.clone(), depth + 1));
+                } else {
+                    seen.below.insert(child.digest.clone());
+                }
+            }
+        }
+    }
+}
+
+/// What was met.
+#[derive(Default)]
+struct Seen {
+    indexes: HashSet<Digest>,
+    below: HashSet<Digest>,
+}

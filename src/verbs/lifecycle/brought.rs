@@ -1,0 +1,81 @@
+//! What is said of the indexes above a platform, said of the platform itself: for a copy that leaves those indexes behind.
+
+use std::sync::Arc;
+
+use super::set::Making;
+use super::state::Reader;
+use crate::core::Result;
+use crate::oci::{Verified, annotation, media_type};
+use crate::plan::lifecycle::convention::Convention;
+use crate::plan::lifecycle::profile::{Authored, Draft, Profile, write as author};
+use crate::plan::lifecycle::resolve::{Question, Role, Said, resolve};
+use crate::plan::lifecycle::statement::{RECORDED, Statement};
+use crate::plan::lifecycle::time::Moment;
+use crate::plan::referrers::Wish;
+use crate::read::{Image, Source, Tree};
+use crate::verbs::Context;
+
+/// The statements to make on `image`, a platform of `tree`, and the documents of them: each with the date and the issuer of
+/// the statement on the index that it repeats. Nothing, if all of it is said of the platform anyway.
+///
+/// # Errors
+/// Those of making statements.
+pub(in crate::verbs) fn brought_down(
+    source: &Arc<Source>,
+    tree: &Tree,
+    image: &Image,
+    context: Context<'_>,
+) -> Result<(Vec<Verified>, Vec<Wish>)> {
+    // Whatever the clock says: what was said is brought along.
+    let question = Question::from(Moment::LAST);
+    let reader = Reader::everywhere(source, question.clone(), context);
+    let mut subjects = reader.subjects(tree);
+    let Some(position) = subjects.iter().position(|subject| subject.descriptor.digest == image.descriptor.digest) else {
+        return Ok((Vec::new(), Vec::new()));
+    };
+    let mut subject = subjects.swap_remove(position);
+    let own = resolve(Said { statements: &subject.statements, declared: &subject.declared, unreadable: 0 }, &question);
+    if own.by_issuer == subject.resolution.by_issuer && own.ambiguous == subject.resolution.ambiguous {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    // In the copy no index leads to it.
+    subject.child = false;
+    let mut making = Making::new(question.now, None, None);
+    let mut items = Vec::new();
+    for statement in &subject.above {
+        let role = subject.resolution.roles.get(&statement.digest);
+        if matches!(role, Some(Role::Speaks | Role::Adds | Role::Agrees | Role::Differs)) {
+            let parts = repeated(statement, &subject)?;
+            items.push(making.list(parts, &subject.descriptor).1);
+        }
+    }
+    making.refer(&subject, items, Vec::new());
+    Ok(making.into_cargo().into_documents())
+}
+
+/// The same statement on the platform.
+fn repeated(statement: &Statement, subject: &super::state::Subject<'_>) -> Result<Authored> {
+    let draft = Draft {
+        says: statement.record(),
+        made: statement.made.time().unwrap_or(Moment::LAST).to_the_second(),
+        sequence: 0,
+        replaces: Vec::new(),
+        cleared: statement.cleared.clone(),
+        overrides: Vec::new(),
+        issuer: statement.issuer.clone(),
+        subject_created: subject.created(),
+    };
+    let profile = match &statement.convention {
+        Convention::Microsoft => Profile::Microsoft,
+        Convention::Vendor(name) => Profile::Vendor(name.clone()),
+        Convention::Own | Convention::Other => Profile::Combined,
+    };
+    let mut parts = author(&draft, &subject.descriptor, &profile).or_else(|_| author(&draft, &subject.descriptor, &Profile::Combined))?;
+    if statement.made.time().is_none() {
+        // What has no date gets none.
+        parts.annotations.remove(RECORDED);
+        parts.annotations.remove(annotation::CREATED);
+        parts.layers = vec![(media_type::OCI_EMPTY.to_owned(), b"{}".to_vec())];
+    }
+    Ok(parts)
+}

@@ -1,0 +1,44 @@
+//! What must be known before something new is made of an image: that it must not be used any more.
+
+use std::sync::Arc;
+
+use super::state::Reader;
+use crate::core::{Code, Error, Fact, Finding};
+use crate::plan::lifecycle::field::Status;
+use crate::plan::lifecycle::resolve::Stand;
+use crate::plan::lifecycle::time::Moment;
+use crate::read::{Source, Tree};
+use crate::verbs::Context;
+
+/// Says of an image that it, or a platform of it, is withdrawn or at the end of its life.
+pub(in crate::verbs) fn stopped(source: &Arc<Source>, tree: &Tree, now: Moment, context: Context<'_>) -> Option<Finding> {
+    // Of an index that leads to the platforms it is known; other indexes are looked for where none does.
+    let reader = if tree.index().is_some() { Reader::new(source, now, context) } else { Reader::everywhere(source, now, context) };
+    let (status, facts) = standing(&reader, tree)?;
+    let what = if status == Status::Withdrawn { "is withdrawn" } else { "is at the end of its life" };
+    let mut finding = Finding::new(Code::LifecycleStopped, format!("the image that something new is made of {what}"));
+    finding.details = facts;
+    Some(finding.at(&tree.descriptor().digest))
+}
+
+/// Refuses an image that is withdrawn.
+pub(in crate::verbs) fn refuse_withdrawn(reader: &Reader<'_>, tree: &Tree) -> Option<Error> {
+    let (_, facts) = standing(reader, tree).filter(|(status, _)| *status == Status::Withdrawn)?;
+    let error = Error::new(Code::LifecycleWithdrawn, "the image is withdrawn").at(&tree.descriptor().digest);
+    Some(error.details(facts).found(Fact::new("withdrawn", "the statements on it")))
+}
+
+/// The worst of an image and its platforms, if that stops it.
+fn standing(reader: &Reader<'_>, tree: &Tree) -> Option<(Status, Vec<String>)> {
+    let mut worst: Option<Status> = None;
+    let mut facts = Vec::new();
+    for subject in reader.subjects(tree) {
+        let stand = Stand::from(&subject.resolution);
+        let Some(status) = stand.standing.filter(|_| stand.is_stopped()) else { continue };
+        worst = worst.into_iter().chain([status]).min();
+        let platform = subject.platform().map(|platform| format!(" for {platform}")).unwrap_or_default();
+        let reason = stand.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        facts.push(format!("{}{platform} is {}{reason}", subject.descriptor.digest, status.name()));
+    }
+    worst.map(|status| (status, facts))
+}
