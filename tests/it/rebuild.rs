@@ -206,8 +206,8 @@ fn without_the_old_base_the_report_says_what_is_unknown() {
             ("Env.BOTH", "two-way"),
             ("Env.NEW", "two-way"),
             ("Env.ONLY", "two-way"),
-            ("User", "two-way"),
             ("ExposedPorts.80/tcp", "two-way"),
+            ("User", "two-way"),
         ]
     );
     assert_eq!(result.config["config"]["Cmd"], json!(["serve"]));
