@@ -70,6 +70,15 @@ impl Committed {
         self.index_changed |= other.index_changed;
     }
 
+    /// Adds findings of a plan. One that is made again for what another program wrote finds most of it again.
+    fn tell(&mut self, findings: Vec<Finding>) {
+        for finding in findings {
+            if !self.findings.contains(&finding) {
+                self.findings.push(finding);
+            }
+        }
+    }
+
     /// Runs a flush and adds the time it took.
     fn flushing<T>(&mut self, flush: impl FnOnce() -> crate::core::Result<T>) -> crate::core::Result<T> {
         let watch = crate::core::clock::Stopwatch::start();

@@ -139,7 +139,7 @@ impl Layout {
         for _ in 0..MERGES {
             let Some(text) = &plan.text else { return Ok(false) };
             self.write_documents(root, &plan.documents, committed)?;
-            committed.findings.append(&mut plan.findings);
+            committed.tell(std::mem::take(&mut plan.findings));
             let mut staged = Self::stage_index(root, text.as_bytes(), committed)?;
             let name = staged.name()?.to_owned();
             committed.taken.clone_from(&plan.taken);
@@ -208,6 +208,7 @@ impl Layout {
             };
             let Some(name) = step().map_err(|error| self.after_publication(&error))? else { return Err(self.keep(root, &out)) };
             committed.taken.extend(plan.taken);
+            committed.tell(plan.findings);
             if let Some(older) = merged.replace(std::mem::replace(&mut out, name)) {
                 // Two programs in a row: the newer version need not contain the older one, so that one is kept.
                 let kept = self.keep(root, &older).into_finding();
