@@ -8,7 +8,7 @@ use super::command::{
 };
 use super::options::Global;
 
-/// Prove which base a container image stands on, and move it onto a newer one: offline, on layouts and archives.
+/// Prove which base a container image has, and move it onto a newer one: offline, on layouts and archives.
 ///
 /// An image is named by a reference: PATH[:NAME][@DIGEST], where PATH is an OCI layout directory or an oci-archive.
 /// Without NAME and DIGEST the only image of the source is meant.
@@ -45,7 +45,7 @@ pub enum Command {
     Outdated(outdated::Arguments),
     /// Move an image from its old base onto a new one
     Rebase(rebase::Arguments),
-    /// Move many images, in the order in which they stand on each other
+    /// Move many images, in the order in which they are based on each other
     #[command(subcommand)]
     Batch(batch::Command),
     /// Copy an image, byte for byte

@@ -79,7 +79,7 @@ pub enum Format {
     Human,
     /// One JSON document
     Json,
-    /// Rows for a spreadsheet; of `lifecycle report` and `batch report`
+    /// Rows for a spreadsheet; of `outdated`, `lifecycle report` and `batch report`
     Csv,
 }
 
@@ -103,6 +103,27 @@ pub enum Progress {
     Json,
     /// Not at all
     None,
+}
+
+/// How far a base may jump by its version tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Allow {
+    /// 1.2.3 to 1.2.4
+    Patch,
+    /// 3.19 to 3.20
+    Minor,
+    /// 12 to 13
+    Major,
+}
+
+impl From<Allow> for crate::plan::batch::jump::Allow {
+    fn from(allow: Allow) -> Self {
+        match allow {
+            Allow::Patch => Self::Patch,
+            Allow::Minor => Self::Minor,
+            Allow::Major => Self::Major,
+        }
+    }
 }
 
 /// How much is inflated.

@@ -430,20 +430,20 @@ codes! {
 
     // Bases.
     BaseMismatch, "base.mismatch", Precondition, Damage,
-        "The layers of the base are not the first layers of the image: it does not stand on that base.",
-        "`airbase base show IMAGE --bases DIR` searches all local images for the base it really stands on.";
+        "The layers of the base are not the first layers of the image: it is not based on that image.",
+        "`airbase base show IMAGE --bases DIR` searches all local images for the base that it really has.";
     BaseConflict, "base.conflict", Precondition, Damage,
-        "The image says that it stands on one base, its layers prove another.",
-        "Name the old base yourself with --from.";
+        "The image names one base, and its layers prove another. What they prove may be a base of the base that the image names; moved from there, layers of the old base would stay in the image.",
+        "Put the base that the image names beside the others, or name the old base yourself with --from.";
     BaseUnknown, "base.unknown", Precondition, Damage,
         "No local image is a base of this image.",
         "Put the old base beside the others and name it with --bases or --from, or split by position with --seam-layers N.";
     BaseAmbiguous, "base.ambiguous", Precondition, Damage,
-        "Several local images could be the base, and they are not the same.",
-        "Name one with --from (the old base) or --onto (the new one), or decide by name with --map.";
+        "Several local images could be the base, and they are not the same. Of several images of one name the strictly newest is taken, if the old base is one of them or had the name, all have a date that can be true, the newest is not at its end, and its version is not lower.",
+        "Name one with --from (the old base) or --onto (the new one), or decide by name or digest with --map.";
     BaseEmpty, "base.empty", Precondition, Damage,
         "The base has no layers. It would be the base of every image, so it proves nothing.",
-        "Name a base that has layers, or use --seam-layers 0 to put layers under an image that stands on nothing.";
+        "Name a base that has layers, or use --seam-layers 0 to put layers under an image that has no base.";
     BaseNameUnknown, "base.name_unknown", Precondition, Warning,
         "It is not known under which name the base would be found, so no newer one can be looked for.",
         "Give the new base with --onto, or record the base with `airbase base set`.";
@@ -462,6 +462,9 @@ codes! {
     BaseOtherDigest, "base.other_digest", Precondition, Warning,
         "The base was found under its recorded name, with another digest than the recorded one. Its layers are the image's lowest layers; what it sets may be of another edition with the same layers.",
         "Put the base with the recorded digest beside the others, if you can get it.";
+    BaseOtherStack, "base.other_stack", Precondition, Damage,
+        "Cloud Native Buildpacks built the image for one stack, and the new base is of another one (the labels io.buildpacks.stack.id, or name and version of the distribution). What buildpacks put into the app was built for the old stack.",
+        "Build the image again on the new stack, or say with --force that it runs there.";
     BaseOlder, "base.older", Precondition, Warning,
         "The new base was created before the old one.",
         "Check that you gave the right one to --onto.";
@@ -497,6 +500,9 @@ codes! {
     ImageDeep, "image.deep", Precondition, Warning,
         "The image has more than 125 layers. Docker refuses to load such an image; containerd and podman may take more.",
         "Use a base with fewer layers, or build the image again with fewer.";
+    RebaseNoAppLayers, "rebase.no_app_layers", Precondition, Damage,
+        "The seam lies above the highest layer of the image, so nothing of the app would be in the result. A squashed image has one layer that holds base and app, and cannot be split.",
+        "Give fewer layers with --seam-layers, or build the image again on the new base. If the app has only settings and no layer, say so with --force.";
     RebaseTwoWay, "rebase.two_way", Precondition, Warning,
         "The config of the old base is not there, so settings that the app inherited cannot be told from its own. The app's settings were kept and the new base's were added where the app has none.",
         "Put the old base beside the others and run again, if you can get it.";

@@ -52,14 +52,22 @@ impl RunImage {
     /// # Errors
     /// Those of [`RunImage::parse`].
     pub fn moved(label: &str, top: &Digest, name: Option<&str>, digest: Option<&Digest>, limits: &Limits) -> Result<String> {
-        Self::parse(label, limits)?;
+        let old = Self::parse(label, limits)?.and_then(|old| old.name);
         let document = Document::parse(label.as_bytes(), limits)?;
         let root = document.root();
         let name = name.map(|name| name.split('@').next().unwrap_or(name));
-        let rename = |node: Node<'_>, value: &mut Value| match name {
-            Some(name) if node.get("image").is_some() => value.set("image", Value::string(name)),
-            Some(_) => {}
-            None => value.remove("image"),
+        let stays = name.is_some() && name == old.as_deref();
+        let rename = |node: Node<'_>, value: &mut Value| {
+            match name {
+                Some(name) if node.get("image").is_some() => value.set("image", Value::string(name)),
+                Some(_) => {}
+                None => value.remove("image"),
+            }
+            // The mirrors are places of the old run image. Under the same name they have the new one too, or will; else they
+            // would send the next rebase back.
+            if !stays && node.get("mirrors").is_some_and(|mirrors| mirrors.items().next().is_some()) {
+                value.remove("mirrors");
+            }
         };
         let mut result = Value::open(root);
         if let Some(node) = root.get("runImage") {

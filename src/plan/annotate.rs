@@ -3,7 +3,7 @@
 use crate::core::{Limits, Result};
 use crate::format::json::{Document, Value};
 use crate::oci::annotation::FORMER_NAMES;
-use crate::oci::{Descriptor, Verified, check_readable, media_type};
+use crate::oci::{Descriptor, Verified, annotation, check_readable, media_type};
 use crate::read::{Child, Image, ImageIndex, Tree};
 
 /// A document of the result: what it is, and its bytes.
@@ -48,19 +48,17 @@ pub enum Scope {
     All,
 }
 
-/// Sets annotations. `for_image` gives what a platform manifest gets, `top` what the index gets.
+/// An annotation to be set; one without a value is removed.
+pub type Pair = (String, Option<String>);
+
+/// Sets annotations. `for_image` gives what a platform manifest gets, `top` what the index gets. What the descriptors in an index say
+/// of bases is brought up to date.
 ///
 /// Docker's documents have no annotations; such a document becomes its OCI equivalent, with the same config and layers.
 ///
 /// # Errors
 /// `output.limit` if a result could not be read again.
-pub fn annotate(
-    tree: &Tree,
-    scope: Scope,
-    top: &[(String, String)],
-    for_image: &dyn Fn(&Image) -> Vec<(String, String)>,
-    limits: &Limits,
-) -> Result<Rewritten> {
+pub fn annotate(tree: &Tree, scope: Scope, top: &[Pair], for_image: &dyn Fn(&Image) -> Vec<Pair>, limits: &Limits) -> Result<Rewritten> {
     let mut rewritten = Rewritten::default();
     match tree {
         Tree::Image(image) => {
@@ -85,22 +83,26 @@ pub fn annotate(
 fn index(
     node: &ImageIndex,
     scope: Scope,
-    top: &[(String, String)],
-    for_image: &dyn Fn(&Image) -> Vec<(String, String)>,
+    top: &[Pair],
+    for_image: &dyn Fn(&Image) -> Vec<Pair>,
     limits: &Limits,
     into: &mut Rewritten,
 ) -> Result<Authored> {
     let mut entries = Vec::with_capacity(node.children.len());
     for (child, descriptor) in node.children.iter().zip(&node.index.manifests) {
-        let authored = match (scope, child) {
-            (Scope::All, Child::Image(image)) => Some(manifest(image.manifest.root().raw(), &for_image(image), limits)?),
-            (Scope::All, Child::Index(inner)) => Some(index(inner, scope, &[], for_image, limits, into)?),
-            _ => None,
+        let (authored, pairs) = match (scope, child) {
+            (Scope::All, Child::Image(image)) => {
+                let pairs = for_image(image);
+                (Some(manifest(image.manifest.root().raw(), &pairs, limits)?), pairs)
+            }
+            (Scope::All, Child::Index(inner)) => (Some(index(inner, scope, &[], for_image, limits, into)?), Vec::new()),
+            _ => (None, Vec::new()),
         };
         entries.push(match authored {
             None => Value::Raw(descriptor.raw.to_string()),
             Some(authored) => {
-                let entry = replaced(descriptor, &authored, limits)?;
+                let mut entry = replaced(descriptor, &authored, limits)?;
+                update_base(&mut entry, descriptor, &pairs, limits)?;
                 into.documents.push(authored);
                 entry
             }
@@ -129,7 +131,7 @@ pub(crate) fn replaced(descriptor: &Descriptor, authored: &Authored, limits: &Li
     Ok(entry)
 }
 
-fn manifest(raw: &str, pairs: &[(String, String)], limits: &Limits) -> Result<Authored> {
+fn manifest(raw: &str, pairs: &[Pair], limits: &Limits) -> Result<Authored> {
     let document = Document::parse(raw.as_bytes(), limits)?;
     let mut value = Value::open(document.root());
     value.set("mediaType", Value::string(media_type::OCI_MANIFEST));
@@ -170,7 +172,7 @@ pub(super) fn oci_name(docker: &str) -> Option<&'static str> {
 }
 
 /// Sets `pairs` in the member `annotations`, keeping what is there byte for byte.
-pub(super) fn set_annotations(value: &mut Value, old: Option<&str>, pairs: &[(String, String)], limits: &Limits) -> Result<()> {
+pub(super) fn set_annotations(value: &mut Value, old: Option<&str>, pairs: &[Pair], limits: &Limits) -> Result<()> {
     if pairs.is_empty() {
         return Ok(());
     }
@@ -179,8 +181,21 @@ pub(super) fn set_annotations(value: &mut Value, old: Option<&str>, pairs: &[(St
         None => Value::object(),
     };
     for (key, text) in pairs {
-        annotations.set(key, Value::string(text));
+        match text {
+            Some(text) => annotations.set(key, Value::string(text)),
+            None => annotations.remove(key),
+        }
     }
     value.set("annotations", annotations);
     Ok(())
+}
+
+/// Brings up to date what a descriptor in an index says of the base of its image, where it says that: some indexes have it there and
+/// not in the manifests.
+pub(super) fn update_base(entry: &mut Value, descriptor: &Descriptor, pairs: &[Pair], limits: &Limits) -> Result<()> {
+    let is_base = |key: &str| [annotation::BASE_NAME, annotation::BASE_DIGEST].contains(&key);
+    let stale = pairs.iter().filter(|(key, _)| is_base(key) && descriptor.annotations.contains_key(key)).cloned();
+    let stale: Vec<Pair> = stale.collect();
+    let document = Document::parse(descriptor.raw.as_bytes(), limits)?;
+    set_annotations(entry, document.root().get("annotations").map(crate::format::json::Node::raw), &stale, limits)
 }

@@ -1,10 +1,11 @@
 //! Rules from the name of a base to where it lies here: names differ inside the gap.
 //!
-//! `PATTERN=REFERENCE`, where `*` in the pattern stands for any text. In the reference `{match}` is what the `*` stood for,
+//! `PATTERN=REFERENCE`, where `*` in the pattern stands for any text, or `DIGEST=REFERENCE` for an old base that has no name. In the
+//! reference `{match}` is what the `*` stood for,
 //! `{repository}` the name without its tag, `{name}` the last part of the repository, and `{tag}` the tag:
 //! `docker.io/library/*=./bases/{name}-{tag}.tar`.
 
-use crate::core::{Code, Error, Fact, Result};
+use crate::core::{Code, Digest, Error, Fact, Result};
 use crate::oci::ImageName;
 
 /// One rule.
@@ -40,15 +41,25 @@ impl Rule {
     /// The reference that the rule gives for `name`, if it applies: to the name as written, or to Docker's full spelling.
     pub fn apply(&self, name: &str) -> Option<String> {
         let canonical = ImageName::parse(name).without_digest().canonical();
-        let matched = self.matches(name).or_else(|| canonical.as_deref().and_then(|name| self.matches(name)))?;
+        let matched = self.matches(name).or_else(|| canonical.as_deref().and_then(|name| self.matches(name)));
+        let is_same = || self.after.is_none() && canonical.is_some() && ImageName::parse(&self.before).canonical() == canonical;
+        let matched = matched.or_else(|| is_same().then_some(""))?;
+        Some(self.filled(matched, name))
+    }
+
+    /// The reference that the rule gives for a base with this digest, if it is about that. `name` is what the base is called.
+    pub fn for_digest(&self, digest: &Digest, name: Option<&str>) -> Option<String> {
+        let is_it = self.after.is_none() && self.before.parse::<Digest>().is_ok_and(|own| own == *digest);
+        is_it.then(|| self.filled("", name.unwrap_or_default()))
+    }
+
+    fn filled(&self, matched: &str, name: &str) -> String {
         let parts = ImageName::parse(name);
-        Some(
-            self.target
-                .replace("{match}", matched)
-                .replace("{repository}", parts.repository)
-                .replace("{name}", parts.short_repository())
-                .replace("{tag}", parts.tag.unwrap_or("latest")),
-        )
+        self.target
+            .replace("{match}", matched)
+            .replace("{repository}", parts.repository)
+            .replace("{name}", parts.short_repository())
+            .replace("{tag}", parts.tag.unwrap_or("latest"))
     }
 
     fn matches<'a>(&self, name: &'a str) -> Option<&'a str> {
@@ -71,9 +82,14 @@ mod tests {
             ("registry.example/*=oci:mirror:{match}", "registry.example/team/base:7", Some("oci:mirror:team/base:7")),
             ("a/b:1=x.tar", "a/b:1", Some("x.tar")),
             ("a/b:1=x.tar", "a/b:2", None),
+            ("debian:12=x.tar", "docker.io/library/debian:12", Some("x.tar")),
         ] {
             assert_eq!(Rule::parse(rule).unwrap().apply(name).as_deref(), reference, "{rule} {name}");
         }
+        let digest = Digest::sha256(b"base");
+        let by_digest = Rule::parse(&format!("{digest}=bases/{{name}}.tar")).unwrap();
+        assert_eq!(by_digest.for_digest(&digest, Some("site/os:12")).as_deref(), Some("bases/os.tar"));
+        assert_eq!(by_digest.for_digest(&Digest::sha256(b"other"), None), None);
         for rule in ["", "a", "=b", "a=", "*/*=x"] {
             assert_eq!(Rule::parse(rule).unwrap_err().code(), Code::UsageArgument, "{rule}");
         }

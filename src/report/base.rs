@@ -6,7 +6,7 @@ use super::rebase::proof_words;
 use super::{Page, Report, Tone};
 use crate::core::{Digest, ExitClass, Finding, text};
 use crate::oci::Platform;
-use crate::plan::base::{Clue, LayerIdentity, Proof};
+use crate::plan::base::{Clue, Confidence, LayerIdentity, Proof, Rule};
 
 /// What became of a clue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -14,6 +14,8 @@ use crate::plan::base::{Clue, LayerIdentity, Proof};
 pub enum Outcome {
     /// The layers prove it.
     Proven,
+    /// Both configs claim the same content for other blobs, and nobody inflated them.
+    Claimed,
     /// A digest leads to an image with other layers.
     Refuted,
     /// The name leads to an image with other layers.
@@ -88,6 +90,15 @@ pub struct PlatformBase {
     pub base_manifest: Option<Digest>,
     /// How many layers belong to it.
     pub base_layers: usize,
+    /// Whether the image has no base.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub scratch: bool,
+    /// Why the base is the one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Rule>,
+    /// How sure that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Confidence>,
     /// All evidence, the nearest first.
     pub evidence: Vec<EvidenceReport>,
     /// What should be known.
@@ -122,6 +133,8 @@ impl Report for ShowReport {
                 let words = page.toned(Tone::Good, &text::escape(base));
                 page.trusted_field(1, "base", &words);
                 page.trusted_field(1, "", &format!("{}, {} of {} layers", page.digest(manifest), platform.base_layers, platform.layers));
+            } else if platform.scratch {
+                page.trusted_field(1, "base", "none: the image is from scratch");
             } else {
                 let words = page.toned(Tone::Caution, "unknown");
                 page.trusted_field(1, "base", &words);
@@ -133,15 +146,18 @@ impl Report for ShowReport {
         }
         page.findings(0, &self.findings);
         page.gap();
-        page.line_toned(
-            0,
-            Tone::Dim,
-            "Proven from hashed manifests and configs. Layers were not inflated; `airbase rebase` inflates what differs.",
-        );
+        let claimed = self.platforms.iter().any(|platform| platform.proof == Some(Confidence::Claimed));
+        let words = if claimed {
+            "Claimed: both configs say that other blobs inflate to the same. `--verify digest` inflates and compares them."
+        } else {
+            "Proven from hashed manifests and configs."
+        };
+        page.line_toned(0, Tone::Dim, words);
     }
 
     fn exit(&self) -> Option<ExitClass> {
-        self.platforms.iter().any(|platform| platform.base.is_none()).then_some(ExitClass::Findings)
+        let known = |platform: &PlatformBase| platform.scratch || platform.proof == Some(Confidence::Proven);
+        (!self.platforms.iter().all(known)).then_some(ExitClass::Findings)
     }
 }
 
@@ -151,6 +167,7 @@ impl EvidenceReport {
         let claim: Vec<String> = claim.into_iter().flatten().collect();
         let (tone, word) = match self.outcome {
             Outcome::Proven => (Tone::Good, "proven"),
+            Outcome::Claimed => (Tone::Caution, "claimed"),
             Outcome::Refuted => (Tone::Bad, "refuted"),
             Outcome::NameMoved => (Tone::Caution, "name moved"),
             Outcome::Unresolved => (Tone::Caution, "unresolved"),
@@ -161,7 +178,7 @@ impl EvidenceReport {
             page.line(2, &format!("compared with {}", text::escape(reference)));
         }
         match self.outcome {
-            Outcome::Proven => page.line(2, &proof_words(&self.proofs, self.of)),
+            Outcome::Proven | Outcome::Claimed => page.line(2, &proof_words(&self.proofs, self.of)),
             Outcome::Unresolved => page.line(2, &self.reason.as_deref().map(text::escape).unwrap_or_default()),
             Outcome::Refuted | Outcome::NameMoved => page.line(2, &format!("matched {} of {} layers", self.matched, self.of)),
         }
@@ -191,7 +208,7 @@ pub struct VerifyReport {
     pub base: String,
     /// Its digest.
     pub base_digest: Digest,
-    /// Whether every platform stands on it.
+    /// Whether every platform is based on it.
     pub proven: bool,
     /// Each platform.
     pub platforms: Vec<PlatformBase>,
@@ -204,7 +221,7 @@ impl Report for VerifyReport {
 
     fn render(&self, page: &mut Page) {
         let word = if self.proven { page.toned(Tone::Good, "proven:") } else { page.toned(Tone::Bad, "not proven:") };
-        page.line(0, &format!("{word} {} stands on {}", text::escape(&self.image), text::escape(&self.base)));
+        page.line(0, &format!("{word} {} is based on {}", text::escape(&self.image), text::escape(&self.base)));
         for platform in &self.platforms {
             let name = platform.platform.as_ref().map_or_else(|| "no platform".to_owned(), Platform::to_string);
             page.line_toned(0, Tone::Strong, &text::escape(&name));
@@ -221,7 +238,7 @@ impl Report for VerifyReport {
     }
 }
 
-/// One image that stands on a base.
+/// One image that is based on another.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Dependent {
@@ -246,7 +263,7 @@ pub struct DependentsReport {
     pub base: String,
     /// Its digest.
     pub digest: Digest,
-    /// Who stands on it.
+    /// The images that are based on it.
     pub dependents: Vec<Dependent>,
     /// How many images were compared.
     pub compared: usize,

@@ -75,7 +75,7 @@ pub struct Counts {
     /// Images that move.
     #[serde(rename = "move")]
     pub moves: usize,
-    /// Images that stand on that base already.
+    /// Images that are based on that already.
     pub current: usize,
     /// Images that are bases themselves.
     pub base: usize,
@@ -346,7 +346,7 @@ pub enum Outcome {
     Held,
     /// The plan refuses it.
     Refused,
-    /// It stands on that base already.
+    /// It is based on that already.
     Current,
     /// It is a base itself.
     Base,

@@ -1,21 +1,27 @@
-//! `airbase.outdated/v1`: whose base has moved on.
+//! `airbase.outdated/v1`: images whose base is outdated.
 
 use serde::Serialize;
 
 use super::{Page, Report, Tone};
 use crate::core::{Digest, ExitClass, Finding, text};
 use crate::oci::Platform;
+use crate::plan::base::{Confidence, NameRule};
+use crate::plan::lifecycle::time::Moment;
 
 /// The verdict on one image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Standing {
-    /// It stands on what the name of its base means now.
+    /// It is based on what the name of its base means now.
     Current,
-    /// The name of its base means another image now.
+    /// The name of its base means another image now, or its base has come to its end.
     Outdated,
-    /// Others stand on it or should, it names no base, and nothing local is one: the ground.
+    /// Others are based on it or should be, it names no base, and nothing local is one.
     Base,
+    /// It says that it has no base, and nothing local is one.
+    NoBase,
+    /// By a statement another image stands in its place, which was judged too.
+    Superseded,
     /// It is not known.
     Unknown,
 }
@@ -35,10 +41,13 @@ pub struct Item {
     pub platform: Option<Platform>,
     /// The verdict.
     pub standing: Standing,
+    /// How sure that is, where it is current or outdated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Confidence>,
     /// The name of its base.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base_name: Option<String>,
-    /// The digest of the manifest that it stands on.
+    /// The digest of the base's manifest, if it is proven.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base_manifest: Option<Digest>,
     /// The digest of the manifest that the name means now.
@@ -47,27 +56,91 @@ pub struct Item {
     /// Where that lies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newer_reference: Option<String>,
-    /// Why it is unknown.
+    /// Why the name means that.
+    #[serde(flatten)]
+    pub why: Option<NameRule>,
+    /// Why it is not known, or what speaks against its base.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// The report.
-#[derive(Debug, Clone, Serialize)]
+/// The answer.
+#[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OutdatedReport {
+    /// As of when; absent if statements did not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Moment>,
     /// Each image and platform.
     pub items: Vec<Item>,
     /// How many are current.
     pub current: usize,
+    /// How many of those only by what configs claim.
+    pub claimed: usize,
     /// How many are outdated.
     pub outdated: usize,
     /// How many are bases themselves.
     pub bases: usize,
+    /// How many have no base.
+    pub no_base: usize,
+    /// How many have a successor that was judged too.
+    pub superseded: usize,
     /// How many are unknown.
     pub unknown: usize,
+    /// How many were not asked for with `--only`.
+    pub not_chosen: usize,
     /// What could not be read.
     pub findings: Vec<Finding>,
+}
+
+impl Standing {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Outdated => "outdated",
+            Self::Base => "base",
+            Self::NoBase => "no-base",
+            Self::Superseded => "superseded",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    fn tone(self) -> Tone {
+        match self {
+            Self::Current => Tone::Good,
+            Self::Outdated => Tone::Bad,
+            Self::Base | Self::NoBase | Self::Superseded => Tone::Dim,
+            Self::Unknown => Tone::Caution,
+        }
+    }
+}
+
+impl Item {
+    fn detail(&self, page: &Page) -> Option<(Tone, String)> {
+        let digest = |digest: &Option<Digest>| digest.as_ref().map_or_else(|| "nothing".to_owned(), |digest| page.digest(digest));
+        let name = self.base_name.as_deref().map_or_else(|| "no name".to_owned(), text::escape);
+        let why = self.why.and_then(NameRule::words).map(|words| format!(", {words}")).unwrap_or_default();
+        let proof = match self.proof {
+            Some(Confidence::Claimed) => ", claimed: other blobs, and nobody inflated them",
+            Some(Confidence::Recorded) => ", by what the image records",
+            _ => "",
+        };
+        let reason = self.reason.as_deref().map(|reason| format!(": {}", text::escape(reason))).unwrap_or_default();
+        match self.standing {
+            Standing::Current => Some((Tone::Dim, format!("base {name} {}{why}{proof}", digest(&self.base_manifest)))),
+            Standing::Outdated if self.reason.is_some() => {
+                Some((Tone::Plain, format!("base {name} {}{reason}", digest(&self.base_manifest))))
+            }
+            Standing::Outdated => {
+                let newer = self.newer_reference.as_deref().map(text::escape).unwrap_or_default();
+                let was = if self.base_manifest.is_some() { digest(&self.base_manifest) } else { "another image".to_owned() };
+                Some((Tone::Plain, format!("base {name} was {was}, is now {} ({newer}{why}){proof}", digest(&self.newer_manifest))))
+            }
+            Standing::Base | Standing::NoBase => None,
+            Standing::Superseded | Standing::Unknown => Some((Tone::Plain, self.reason.as_deref().map(text::escape).unwrap_or_default())),
+        }
+    }
 }
 
 impl Report for OutdatedReport {
@@ -80,39 +153,52 @@ impl Report for OutdatedReport {
         let items: Vec<&Item> = self.items.iter().collect();
         for group in items.chunk_by(alike) {
             let Some(item) = group.first() else { continue };
-            let (tone, word) = match item.standing {
-                Standing::Current => (Tone::Good, "current "),
-                Standing::Outdated => (Tone::Bad, "outdated"),
-                Standing::Base => (Tone::Dim, "base    "),
-                Standing::Unknown => (Tone::Caution, "unknown "),
-            };
-            let word = page.toned(tone, word);
+            let word = page.toned(item.standing.tone(), &format!("{:8}", item.standing.name()));
             let platforms: Vec<String> =
                 group.iter().filter_map(|item| item.platform.as_ref()).map(|platform| text::escape(&platform.to_string())).collect();
             page.line(0, &format!("{word}  {}  {}", text::escape(&item.image), platforms.join(", ")));
-            let digest = |digest: &Option<Digest>| digest.as_ref().map_or_else(|| "nothing".to_owned(), |digest| page.digest(digest));
-            let name = item.base_name.as_deref().map_or_else(|| "no name".to_owned(), text::escape);
-            match item.standing {
-                Standing::Current => {
-                    let line = format!("base {name} {}", digest(&item.base_manifest));
-                    page.line_toned(5, Tone::Dim, &line);
-                }
-                Standing::Outdated => {
-                    let newer = item.newer_reference.as_deref().map(text::escape).unwrap_or_default();
-                    let line =
-                        format!("base {name} was {}, is now {} ({newer})", digest(&item.base_manifest), digest(&item.newer_manifest));
-                    page.line(5, &line);
-                }
-                Standing::Base => {}
-                Standing::Unknown => page.line(5, &item.reason.as_deref().map(text::escape).unwrap_or_default()),
+            if let Some((tone, line)) = item.detail(page) {
+                page.line_toned(5, tone, &line);
             }
         }
-        let bases = if self.bases > 0 { format!(", {} bases themselves", self.bases) } else { String::new() };
-        page.line(0, &format!("{} current, {} outdated, {} unknown{bases}", self.current, self.outdated, self.unknown));
+        let more = [
+            (self.bases, "bases themselves"),
+            (self.no_base, "without a base"),
+            (self.superseded, "superseded by others of these"),
+            (self.claimed, "only claimed"),
+            (self.not_chosen, "not chosen"),
+        ];
+        let more: String = more.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!(", {count} {words}")).collect();
+        page.line(0, &format!("{} current, {} outdated, {} unknown{more}", self.current, self.outdated, self.unknown));
         page.findings(0, &self.findings);
     }
 
+    fn to_csv(&self) -> Option<String> {
+        let mut out =
+            "standing,proof,image,digest,manifest,platform,base_name,base_manifest,newer_manifest,newer_reference,reason\r\n".to_owned();
+        for item in &self.items {
+            let string = |text: &Option<String>| text.clone().unwrap_or_default();
+            let digest = |digest: &Option<Digest>| digest.as_ref().map(Digest::to_string).unwrap_or_default();
+            let cells = [
+                item.standing.name().to_owned(),
+                item.proof.map(Confidence::name).unwrap_or_default().to_owned(),
+                item.image.clone(),
+                item.digest.to_string(),
+                item.manifest.to_string(),
+                item.platform.as_ref().map(Platform::to_string).unwrap_or_default(),
+                string(&item.base_name),
+                digest(&item.base_manifest),
+                digest(&item.newer_manifest),
+                string(&item.newer_reference),
+                string(&item.reason),
+            ];
+            out.push_str(&cells.map(|cell| text::cell(&cell)).join(","));
+            out.push_str("\r\n");
+        }
+        Some(out)
+    }
+
     fn exit(&self) -> Option<ExitClass> {
-        super::exit_of(&self.findings).or((self.outdated + self.unknown > 0).then_some(ExitClass::Findings))
+        super::exit_of(&self.findings).or((self.outdated + self.unknown + self.claimed > 0).then_some(ExitClass::Findings))
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Page, Report, Tone};
 use crate::core::{Digest, Finding, text};
 use crate::oci::Platform;
-use crate::plan::base::{Clue, Proof};
+use crate::plan::base::{Clue, NameRule, Proof};
 use crate::plan::rebase::image::Origin;
 use crate::plan::rebase::{Decision, Kind, Side};
 use crate::write::{Committed, Taken};
@@ -16,7 +16,7 @@ use crate::write::{Committed, Taken};
 pub enum Status {
     /// Decided; nothing was written.
     Planned,
-    /// The image stands on that base already; nothing was written.
+    /// The image is based on that already; nothing was written.
     Current,
     /// Written.
     Written,
@@ -116,6 +116,9 @@ pub struct BaseReport {
     pub digest: Digest,
     /// The digest of its manifest for the platform.
     pub manifest: Digest,
+    /// Why it is the new base.
+    #[serde(flatten)]
+    pub why: Option<NameRule>,
 }
 
 /// A layer of the result.
@@ -245,7 +248,7 @@ impl Report for RebaseReport {
         taken(page, &self.taken);
         page.findings(0, &self.findings);
         match self.status {
-            Status::Current => page.line(0, "It stands on this base already; nothing was written."),
+            Status::Current => page.line(0, "It is based on this base already; nothing was written."),
             Status::Planned if self.output.is_some() => page.line(0, "Dry run: nothing was written."),
             _ => {}
         }
@@ -267,7 +270,8 @@ impl PlatformReport {
         if let Some(new) = &self.new_base {
             page.field(1, "new base", &new.reference);
             let name = new.name.as_deref().map(|name| format!(", recorded as {}", text::escape(name))).unwrap_or_default();
-            page.trusted_field(1, "", &format!("{}{name}", page.digest(&new.manifest)));
+            let why = new.why.and_then(NameRule::words).map(|words| format!(", {words}")).unwrap_or_default();
+            page.trusted_field(1, "", &format!("{}{name}{why}", page.digest(&new.manifest)));
         }
         if status != Status::Current && self.new_base.is_some() {
             page.trusted_field(1, "proof", &proof_words(&self.proofs, self.seam));

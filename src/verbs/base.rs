@@ -1,126 +1,189 @@
-//! Which base an image stands on: `base show`, `base verify`, `base dependents`.
+//! Which base an image is based on: `base show`, `base verify`, `base dependents`.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use super::bases::{Bases, candidate, shown_platform};
+use super::bases::{Bases, candidate, shown_platform, tree_index};
 use super::proof::prove_content;
 use super::{Context, Opened, Verify, open};
 use crate::core::{Code, Fact, Finding, Result, text};
 use crate::oci::Platform;
-use crate::plan::base::{self, Candidate, Clue, Decision, Evidence, Prefix, Verdict};
+use crate::plan::base::{self, Based, Candidate, Clue, Confidence, Evidence, Outcome, Prefix, SeamRule, Verdict};
+use crate::plan::lifecycle::time::Moment;
 use crate::read::referrers::{Lookup, Scope, lists_referrers_of};
-use crate::read::{Child, Image, ImageIndex, Passed, Tree, candidates, load, locate_all};
-use crate::report::base::{Dependent, DependentsReport, Difference, EvidenceReport, Outcome, PlatformBase, ShowReport, VerifyReport};
+use crate::read::{Child, Image, ImageIndex, Located, Passed, Reference, Source, Tree, candidates, discover_among, load, locate_among};
+use crate::report::base::{
+    Dependent, DependentsReport, Difference, EvidenceReport, Outcome as Found, PlatformBase, ShowReport, VerifyReport,
+};
 
-/// Which base an image stands on, with all the evidence, annotated or not.
+/// What is asked of `base show`.
+#[derive(Debug, Clone, Default)]
+pub struct Show {
+    /// The image.
+    pub image: String,
+    /// Where bases lie.
+    pub bases: Vec<String>,
+    /// Rules from names of bases to places.
+    pub map: Vec<String>,
+    /// One platform only.
+    pub platform: Option<Platform>,
+    /// Which layers are inflated; without it none, so that equal diffIDs of different blobs are only claimed.
+    pub verify: Option<Verify>,
+    /// As of when statements on bases count; without it they do not.
+    pub now: Option<Moment>,
+}
+
+/// What an image is based on, with all the evidence, annotated or not.
 ///
 /// # Errors
-/// Those of documents that cannot be read. An unknown base is a verdict, not an error.
-pub fn show(image: &str, bases: &[String], map: &[String], platform: Option<&Platform>, context: Context<'_>) -> Result<ShowReport> {
-    let opened = open(image, context)?;
-    let mut known = Bases::open(bases, map, context)?;
-    known.also(&opened.located.source);
-    let index = index_of(&opened);
+/// Those of documents that cannot be read, and of layers that are inflated. An unknown base is a verdict, not an error.
+pub fn show(query: &Show, context: Context<'_>) -> Result<ShowReport> {
+    let opened = open(&query.image, context)?;
+    let mut known = Bases::open(&query.bases, &query.map, context)?.at(query.now);
+    known.also([&opened.located.source]);
+    let index = tree_index(&opened.tree);
     let mut platforms = Vec::new();
-    for image in chosen(&opened, platform)? {
-        platforms.push(show_image(image, index, &known)?.0);
+    for image in chosen(&opened, query.platform.as_ref())? {
+        platforms.push(show_image(image, index, &known, query.verify, context)?.0);
     }
     let mut findings = known.findings.clone();
     findings.extend(known.catalogue()?.findings.iter().cloned());
     Ok(ShowReport { image: opened.located.shown(), digest: opened.located.descriptor.digest.clone(), platforms, findings })
 }
 
-/// The evidence for one image, and the base that it amounts to.
-pub(super) fn show_image(image: &Image, index: Option<&ImageIndex>, bases: &Bases) -> Result<(PlatformBase, Option<Candidate>)> {
-    image.check_layers()?;
-    let mut findings = image.contradictions();
-    let mut evidence = bases.judge_claims(image, index)?;
-    evidence.extend(bases.matches(image)?);
-    let decided = match base::decide(image, &evidence) {
-        Decision::Base(chosen) => {
-            findings.extend(base::doubt(image, &evidence, chosen).map(base::Doubt::into_finding));
-            findings.extend(base::other_digest(image, chosen));
-            base::candidate(chosen).cloned()
-        }
-        Decision::Conflict(refuted, proven) => {
-            let code = if proven.is_some() { Code::BaseConflict } else { Code::BaseMismatch };
-            let mut finding = Finding::new(code, "the image names a base that its layers refute").at(&image.descriptor.digest);
-            if let Some(claimed) = base::candidate(refuted) {
-                finding = finding.expected(Fact::new(&claimed.reference, refuted.clue.name()));
-            }
-            if let Some(other) = proven.and_then(base::candidate) {
-                finding = finding.found(Fact::new(&other.reference, "the layers"));
-            }
-            findings.push(finding);
-            None
-        }
-        Decision::Ambiguous(several) => {
-            let mut finding = Finding::new(Code::BaseAmbiguous, "several local images with different settings have the same layers")
-                .at(&image.descriptor.digest);
-            for candidate in several.iter().filter_map(|evidence| base::candidate(evidence)) {
-                finding = finding.detail(&candidate.reference);
-            }
-            findings.push(finding.hint("Record the right one with `airbase base set`."));
-            None
-        }
-        Decision::Unknown => {
-            let reached = evidence.iter().any(|evidence| matches!(evidence.verdict, Verdict::Proven(..)));
-            let message = match base::recorded_layers(image) {
-                Some(recorded) if reached => {
-                    format!("the base of {} that was recorded is not here, only one below it", text::count(recorded, "layer"))
-                }
-                _ => "no local image is a base of this image".to_owned(),
-            };
-            let mut finding = Finding::new(Code::BaseUnknown, message).at(&image.descriptor.digest);
-            if let Some(Ok(seam)) = base::buildpacks_seam(image) {
-                finding = finding.detail(format!("buildpacks metadata puts the seam above layer {seam}"));
-            }
-            if let Some((reference, matched, of)) = bases.nearest(image)? {
-                finding = finding.detail(format!("nearest local image: {reference}, matched {matched} of {of} layers"));
-            }
-            findings.push(finding.hint("Put the base beside the others and name it with --bases."));
-            None
-        }
-    };
-    if let Some(candidate) = &decided {
-        let source = &candidate.image.source;
-        let referrers = Lookup::new(source, Scope::Quick, bases.limits());
-        let mut signatures: Vec<String> = Vec::new();
-        for digest in [&candidate.top, &candidate.image.descriptor.digest] {
-            let found = referrers.of_digest(digest).referrers;
-            signatures
-                .extend(found.iter().filter(|referrer| referrer.is_signature()).map(|referrer| referrer.descriptor.digest.to_string()));
-        }
-        signatures.dedup();
-        if !signatures.is_empty() {
-            findings.push(
-                Finding::new(Code::BaseSignature, "signatures of the base are present and were not verified")
-                    .at(&candidate.reference)
-                    .found(Fact::new(signatures.join(", "), "the source of the base")),
-            );
-        }
+/// What an image is based on; layers of a base that other blobs have are inflated if `verify` says so.
+pub(super) fn based_image(
+    image: &Image,
+    index: Option<&ImageIndex>,
+    bases: &Bases<'_>,
+    verify: Option<Verify>,
+    context: Context<'_>,
+) -> Result<Based> {
+    let mut based = bases.based(image, index)?;
+    if let (Some(verify), Outcome::Base { proven, .. }) = (verify, &based.outcome)
+        && let Some(evidence) = based.evidence.get_mut(*proven)
+        && let Verdict::Proven(base, proofs) = &mut evidence.verdict
+    {
+        *proofs = prove_content(image, &base.image, proofs, verify, context)?;
     }
+    Ok(based)
+}
+
+/// The evidence for one image, and what it amounts to.
+pub(super) fn show_image(
+    image: &Image,
+    index: Option<&ImageIndex>,
+    bases: &Bases<'_>,
+    verify: Option<Verify>,
+    context: Context<'_>,
+) -> Result<(PlatformBase, Based)> {
+    image.check_layers()?;
+    let based = based_image(image, index, bases, verify, context)?;
+    let base = based.base();
+    let mut findings = image.contradictions();
+    findings.extend(based.doubts(image));
+    findings.extend(finding(image, &based, bases)?);
+    findings.extend(base.and_then(|base| signatures(base, bases)));
+    let rule = match based.outcome {
+        Outcome::Base { rule, .. } => Some(rule),
+        _ => None,
+    };
     let shown = PlatformBase {
         platform: image.platform().cloned(),
         manifest: image.descriptor.digest.clone(),
         layers: image.manifest.layers.len(),
-        base: decided.as_ref().map(|candidate| candidate.reference.clone()),
-        base_manifest: decided.as_ref().map(|candidate| candidate.image.descriptor.digest.clone()),
-        base_layers: decided.as_ref().map_or(0, |candidate| candidate.image.manifest.layers.len()),
-        evidence: evidence.iter().map(report).collect(),
+        base: base.map(|candidate| candidate.reference.clone()),
+        base_manifest: base.map(|candidate| candidate.image.descriptor.digest.clone()),
+        base_layers: base.map_or(0, |candidate| candidate.image.manifest.layers.len()),
+        scratch: based.outcome == Outcome::Scratch,
+        rule,
+        proof: based.proof().map(|proof| Confidence::of(proof.proofs())),
+        evidence: based.evidence.iter().map(report).collect(),
         findings,
     };
-    Ok((shown, decided))
+    Ok((shown, based))
+}
+
+/// Why no base is known.
+pub(super) fn finding(image: &Image, based: &Based, bases: &Bases<'_>) -> Result<Option<Finding>> {
+    Ok(match &based.outcome {
+        Outcome::Base { .. } | Outcome::Scratch => None,
+        Outcome::Conflict { claim, proven } => Some(conflict(image, based, *claim, *proven)),
+        Outcome::Ambiguous(several) => {
+            let finding = Finding::new(Code::BaseAmbiguous, "several local images with different settings have the same layers")
+                .at(&image.descriptor.digest);
+            let candidates = several.iter().filter_map(|at| based.evidence.get(*at)).filter_map(base::candidate);
+            let finding = candidates.fold(finding, |finding, candidate| finding.detail(&candidate.reference));
+            Some(finding.hint("Record the right one with `airbase base set`."))
+        }
+        Outcome::Seam { .. } | Outcome::Unknown => Some(unknown(image, based, bases)?),
+    })
+}
+
+fn conflict(image: &Image, based: &Based, claim: usize, proven: Option<usize>) -> Finding {
+    let proven = proven.and_then(|at| based.evidence.get(at)).and_then(base::candidate);
+    let claim = based.evidence.get(claim);
+    let refuted = claim.is_some_and(|claim| matches!(claim.verdict, Verdict::Refuted(..)));
+    let (code, message) = match (refuted, proven) {
+        (true, None) => (Code::BaseMismatch, "the image names a base that its layers refute"),
+        (true, Some(_)) => (Code::BaseConflict, "the image names a base that its layers refute"),
+        (false, _) => (Code::BaseConflict, "the image names a base that is not here; what its layers prove may be a base of that one"),
+    };
+    let mut finding = Finding::new(code, message).at(&image.descriptor.digest);
+    if let Some(claim) = claim {
+        let named = base::candidate(claim).filter(|_| refuted).map(|candidate| candidate.reference.clone());
+        let named = named.or_else(|| claim.name.clone()).or_else(|| claim.digest.as_ref().map(ToString::to_string));
+        finding = finding.expected(Fact::new(named.unwrap_or_default(), claim.clue.name()));
+    }
+    if let Some(other) = proven {
+        finding = finding.found(Fact::new(&other.reference, "the layers"));
+    }
+    finding
+}
+
+fn unknown(image: &Image, based: &Based, bases: &Bases<'_>) -> Result<Finding> {
+    let reached = based.evidence.iter().any(|evidence| evidence.proven().is_some());
+    let message = match based.outcome {
+        Outcome::Seam { layers, rule: SeamRule::Recorded } if reached => {
+            format!("the base of {} that was recorded is not here, only one below it", text::count(layers, "layer"))
+        }
+        _ => "no local image is a base of this image".to_owned(),
+    };
+    let mut finding = Finding::new(Code::BaseUnknown, message).at(&image.descriptor.digest);
+    if let Some(Ok(seam)) = base::buildpacks_seam(image) {
+        finding = finding.detail(format!("buildpacks metadata puts the seam above layer {seam}"));
+    }
+    if let Some((reference, matched, of)) = bases.nearest(image)? {
+        finding = finding.detail(format!("nearest local image: {reference}, matched {matched} of {of} layers"));
+    }
+    Ok(finding.hint("Put the base beside the others and name it with --bases."))
+}
+
+/// Signatures of the base, which nobody verified.
+fn signatures(candidate: &Candidate, bases: &Bases<'_>) -> Option<Finding> {
+    let referrers = Lookup::new(&candidate.image.source, Scope::Quick, bases.limits());
+    let mut signatures: Vec<String> = Vec::new();
+    for digest in [&candidate.top, &candidate.image.descriptor.digest] {
+        let found = referrers.of_digest(digest).referrers;
+        signatures.extend(found.iter().filter(|referrer| referrer.is_signature()).map(|referrer| referrer.descriptor.digest.to_string()));
+    }
+    signatures.dedup();
+    (!signatures.is_empty()).then(|| {
+        Finding::new(Code::BaseSignature, "signatures of the base are present and were not verified")
+            .at(&candidate.reference)
+            .found(Fact::new(signatures.join(", "), "the source of the base"))
+    })
 }
 
 /// A piece of evidence for the report.
 fn report(evidence: &Evidence) -> EvidenceReport {
     let compared = base::candidate(evidence);
     let (outcome, proofs, prefix, reason) = match &evidence.verdict {
-        Verdict::Proven(_, proofs) => (Outcome::Proven, proofs.clone(), None, None),
-        Verdict::Refuted(_, prefix) => (Outcome::Refuted, Vec::new(), Some(prefix), None),
-        Verdict::NameMoved(_, prefix) => (Outcome::NameMoved, Vec::new(), Some(prefix), None),
-        Verdict::Unresolved(reason) => (Outcome::Unresolved, Vec::new(), None, Some(reason.clone())),
+        Verdict::Proven(_, proofs) if Confidence::of(proofs) == Confidence::Proven => (Found::Proven, proofs.clone(), None, None),
+        Verdict::Proven(_, proofs) => (Found::Claimed, proofs.clone(), None, None),
+        Verdict::Refuted(_, prefix) => (Found::Refuted, Vec::new(), Some(prefix), None),
+        Verdict::NameMoved(_, prefix) => (Found::NameMoved, Vec::new(), Some(prefix), None),
+        Verdict::Unresolved(reason) => (Found::Unresolved, Vec::new(), None, Some(reason.clone())),
     };
     let (matched, of, first_difference) = match prefix {
         Some(Prefix::Differs { matched, of, first }) => {
@@ -143,13 +206,6 @@ fn report(evidence: &Evidence) -> EvidenceReport {
     }
 }
 
-fn index_of(opened: &Opened) -> Option<&ImageIndex> {
-    match &opened.tree {
-        Tree::Index(index) => Some(index),
-        _ => None,
-    }
-}
-
 fn chosen<'a>(opened: &'a Opened, platform: Option<&Platform>) -> Result<Vec<&'a Image>> {
     if platform.is_some() {
         opened.image(platform).map(|image| vec![image])
@@ -160,10 +216,10 @@ fn chosen<'a>(opened: &'a Opened, platform: Option<&Platform>) -> Result<Vec<&'a
     }
 }
 
-/// Proves that an image stands on a base, platform by platform.
+/// Proves that an image is based on another one, platform by platform.
 ///
 /// # Errors
-/// Those of documents that cannot be read and of layers that are inflated; `platform.missing`. A base that it does not stand on
+/// Those of documents that cannot be read and of layers that are inflated; `platform.missing`. A base that it does not have
 /// is a verdict; a diffID that lies is `layer.diffid_mismatch`.
 pub fn verify(image: &str, base_text: &str, platform: Option<&Platform>, verify: Verify, context: Context<'_>) -> Result<VerifyReport> {
     let opened = open(image, context)?;
@@ -182,7 +238,7 @@ pub fn verify(image: &str, base_text: &str, platform: Option<&Platform>, verify:
         };
         candidate.image.check_layers()?;
         let digest = Some(below.located.descriptor.digest.clone());
-        let verdict = match base::judge(image, candidate, true) {
+        let verdict = match base::judge(image, Arc::new(candidate), true) {
             Verdict::Proven(candidate, proofs) => {
                 let proofs = prove_content(image, &candidate.image, &proofs, verify, context)?;
                 Verdict::Proven(candidate, proofs)
@@ -202,6 +258,9 @@ pub fn verify(image: &str, base_text: &str, platform: Option<&Platform>, verify:
             base: proven.as_ref().map(|candidate| candidate.reference.clone()),
             base_manifest: proven.as_ref().map(|candidate| candidate.image.descriptor.digest.clone()),
             base_layers: proven.as_ref().map_or(0, |candidate| candidate.image.manifest.layers.len()),
+            scratch: false,
+            rule: None,
+            proof: proven.as_ref().map(|_| Confidence::of(evidence.proofs())),
             evidence: vec![report(&evidence)],
             findings: own,
         });
@@ -217,7 +276,7 @@ pub fn verify(image: &str, base_text: &str, platform: Option<&Platform>, verify:
     })
 }
 
-/// Who stands on a base: every image of `paths` whose lowest layers are the base's.
+/// The images that are based on a base: every image of `paths` whose lowest layers are the base's.
 ///
 /// # Errors
 /// Those of the base and of paths that cannot be opened; an image that cannot be read is a finding.
@@ -233,7 +292,7 @@ pub fn dependents(base_text: &str, paths: &[String], context: Context<'_>) -> Re
     if below.tree.images().iter().all(|image| image.manifest.layers.is_empty()) {
         report
             .findings
-            .push(Finding::new(Code::BaseEmpty, "the base has no layers: everything would stand on it").at(below.located.shown()));
+            .push(Finding::new(Code::BaseEmpty, "the base has no layers: everything would be based on it").at(below.located.shown()));
         return Ok(report);
     }
     each_image(paths, context, &mut report.findings, has_images, &mut |located, tree| {
@@ -247,7 +306,7 @@ pub fn dependents(base_text: &str, paths: &[String], context: Context<'_>) -> Re
                 continue;
             }
             if let Prefix::Proven(proofs) = base::prefix(image, &candidate.image) {
-                // With no layer of its own it may be another edition of the base, and then it does not stand on it.
+                // With no layer of its own it may be another edition of the base, and then it is not based on it.
                 if image.manifest.layers.len() == proofs.len() && !base::adds_settings_only(image, &candidate.image) {
                     continue;
                 }
@@ -267,7 +326,7 @@ pub fn dependents(base_text: &str, paths: &[String], context: Context<'_>) -> Re
 
 /// Whether an entry that has no name of its own, and only its documents tell from an image, is something that refers to images, or
 /// a list of such.
-fn belongs_to_another(located: &crate::read::Located, tree: &Tree, context: Context<'_>) -> bool {
+fn belongs_to_another(located: &Located, tree: &Tree, context: Context<'_>) -> bool {
     let is_list = || lists_referrers_of(&located.source, &located.descriptor, context.limits).is_some();
     located.name.is_none() && (matches!(tree, Tree::Artifact { .. }) || tree.index().is_some() && tree.images().is_empty() && is_list())
 }
@@ -290,58 +349,111 @@ pub(super) fn each_image(
     context: Context<'_>,
     findings: &mut Vec<Finding>,
     counts: fn(&Tree) -> bool,
-    visit: &mut dyn FnMut(&crate::read::Located, &Tree) -> Result<Vec<Finding>>,
+    visit: &mut dyn FnMut(&Located, &Tree) -> Result<Vec<Finding>>,
 ) -> Result<()> {
-    for path in paths {
-        let reference = crate::read::Reference::existing(path)?;
-        let mut located = Vec::new();
-        let mut passed = Passed::default();
-        let mut looked = false;
-        let is_named = reference.name.is_some() || reference.digest.is_some();
-        if is_named {
-            located.extend(locate_all(&reference, context.limits)?);
-        } else {
-            let found = crate::read::discover(&reference, context.limits)?;
-            findings.extend(found.findings);
-            passed = found.passed;
-            for source in found.sources {
-                located.extend(candidates(&source).map(|entry| crate::read::Located {
-                    source: std::sync::Arc::clone(&source),
-                    descriptor: entry.clone(),
-                    name: entry.name().map(str::to_owned),
-                }));
+    Listed::of(paths, context, findings)?.each_image(context, findings, counts, visit)
+}
+
+/// The images below paths.
+pub(super) struct Listed {
+    /// Where they lie, each source once.
+    pub(super) sources: Vec<Arc<Source>>,
+    paths: Vec<Below>,
+}
+
+/// What lies below one path.
+struct Below {
+    /// The path, as given.
+    text: String,
+    /// Whether one image was named.
+    is_named: bool,
+    images: Vec<Located>,
+    /// What is no source of images.
+    passed: Passed,
+}
+
+impl Listed {
+    /// Opens every path: a layout, an archive, a folder of them, or a reference to one image.
+    ///
+    /// # Errors
+    /// Those of a path that cannot be opened itself; inside a folder such a path is a finding.
+    pub(super) fn of(paths: &[String], context: Context<'_>, findings: &mut Vec<Finding>) -> Result<Self> {
+        let mut listed = Self { sources: Vec::new(), paths: Vec::new() };
+        let mut known = HashSet::new();
+        let mut add = |source: &Arc<Source>, sources: &mut Vec<Arc<Source>>| {
+            if known.insert(source.path.clone()) {
+                sources.push(Arc::clone(source));
             }
-        }
-        let mut met = HashSet::new();
-        for located in located {
-            let place = (located.source.path.clone(), located.descriptor.digest.clone());
-            if located.name.is_none() && met.contains(&place) {
-                continue;
-            }
-            let visited = load(&located.source, &located.descriptor, context.limits).and_then(|tree| {
-                if !is_named && belongs_to_another(&located, &tree, context) {
-                    return Ok(Vec::new());
-                }
-                looked |= counts(&tree);
-                // It may be an image all the same, so somebody has to know.
-                if !counts(&tree) && is_all_elsewhere(&tree) {
-                    looked = true;
-                    return Ok(vec![Finding::new(Code::ImageSparse, "no platform of the index is here").at(located.shown())]);
-                }
-                met.extend(tree.images().iter().map(|image| (located.source.path.clone(), image.descriptor.digest.clone())));
-                visit(&located, &tree)
-            });
-            match visited {
-                Ok(more) => findings.extend(more),
-                Err(error) => {
-                    looked = true;
-                    findings.push(error.at(located.shown()).into());
+        };
+        for path in paths {
+            let reference = Reference::existing(path)?;
+            let mut below = Below { text: reference.text.clone(), is_named: true, images: Vec::new(), passed: Passed::default() };
+            if reference.name.is_some() || reference.digest.is_some() {
+                let located = locate_among(&reference, &listed.sources, context.limits)?;
+                add(&located.source, &mut listed.sources);
+                below.images.push(located);
+            } else {
+                let found = discover_among(&reference, &listed.sources, context.limits)?;
+                findings.extend(found.findings);
+                (below.is_named, below.passed) = (false, found.passed);
+                for source in found.sources {
+                    below.images.extend(candidates(&source).map(|entry| Located {
+                        source: Arc::clone(&source),
+                        descriptor: entry.clone(),
+                        name: entry.name().map(str::to_owned),
+                    }));
+                    add(&source, &mut listed.sources);
                 }
             }
+            listed.paths.push(below);
         }
-        if !looked {
-            findings.push(context.nothing(passed.nothing(&reference.text)));
-        }
+        Ok(listed)
     }
-    Ok(())
+
+    /// Calls `visit` for every image; what cannot be read becomes a finding, and so does a path below which nothing is that `counts`.
+    ///
+    /// # Errors
+    /// None: what `visit` gives is a finding too.
+    pub(super) fn each_image(
+        self,
+        context: Context<'_>,
+        findings: &mut Vec<Finding>,
+        counts: fn(&Tree) -> bool,
+        visit: &mut dyn FnMut(&Located, &Tree) -> Result<Vec<Finding>>,
+    ) -> Result<()> {
+        for below in self.paths {
+            let mut met = HashSet::new();
+            let mut looked = false;
+            for located in below.images {
+                let place = (located.source.path.clone(), located.descriptor.digest.clone());
+                if located.name.is_none() && met.contains(&place) {
+                    continue;
+                }
+                let visited = load(&located.source, &located.descriptor, context.limits).and_then(|tree| {
+                    if !below.is_named && belongs_to_another(&located, &tree, context) {
+                        return Ok(Vec::new());
+                    }
+                    looked |= counts(&tree);
+                    // It may be an image all the same, so somebody has to know.
+                    if !counts(&tree) && is_all_elsewhere(&tree) {
+                        looked = true;
+                        return Ok(vec![Finding::new(Code::ImageSparse, "no platform of the index is here").at(located.shown())]);
+                    }
+                    met.extend(tree.images().iter().map(|image| (located.source.path.clone(), image.descriptor.digest.clone())));
+                    visit(&located, &tree)
+                });
+                match visited {
+                    Ok(more) => findings.extend(more),
+                    Err(error) => {
+                        looked = true;
+                        findings.push(error.at(located.shown()).into());
+                    }
+                }
+            }
+            if !looked {
+                findings.push(context.nothing(below.passed.nothing(&below.text)));
+            }
+        }
+        Ok(())
+    }
 }

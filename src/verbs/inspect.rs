@@ -73,12 +73,12 @@ pub fn inspect(request: &Request, context: Context<'_>) -> Result<InspectReport>
 }
 
 /// The bases that were given and the source itself; `None` if none were given. Its catalogue serves all entries of the source.
-fn bases_for(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result<Option<Bases>> {
+fn bases_for<'a>(source: &Arc<Source>, request: &Request, context: Context<'a>) -> Result<Option<Bases<'a>>> {
     if request.bases.is_empty() {
         return Ok(None);
     }
     let mut bases = Bases::open(&request.bases, &[], context)?;
-    bases.also(source);
+    bases.also([source]);
     Ok(Some(bases))
 }
 
@@ -118,7 +118,7 @@ fn inspect_source(source: &Arc<Source>, request: &Request, context: Context<'_>,
 }
 
 /// Manifests and indexes that lie in the source and that no index lists: neither `index.json` nor an index below it.
-fn unlisted(source: &Arc<Source>, bases: Option<&Bases>, context: Context<'_>) -> Result<Vec<EntryReport>> {
+fn unlisted(source: &Arc<Source>, bases: Option<&Bases<'_>>, context: Context<'_>) -> Result<Vec<EntryReport>> {
     let mut listed = std::collections::HashSet::new();
     let mut walked = crate::read::Walk::default();
     for descriptor in &source.index.manifests {
@@ -162,7 +162,7 @@ fn entry(
     descriptor: &Descriptor,
     listed: bool,
     known: Option<&Lookup<'_>>,
-    bases: Option<&Bases>,
+    bases: Option<&Bases<'_>>,
     context: Context<'_>,
 ) -> Result<EntryReport> {
     let mut report = EntryReport {
@@ -274,7 +274,7 @@ fn others(index: &ImageIndex, report: &mut EntryReport) {
     }
 }
 
-fn inspect_image(image: &Image, index: Option<&ImageIndex>, bases: Option<&Bases>, context: Context<'_>) -> Result<Inspected> {
+fn inspect_image(image: &Image, index: Option<&ImageIndex>, bases: Option<&Bases<'_>>, context: Context<'_>) -> Result<Inspected> {
     let config = image.config.root().get("config");
     let words = |name: &str| -> Vec<String> {
         config
@@ -304,21 +304,18 @@ fn inspect_image(image: &Image, index: Option<&ImageIndex>, bases: Option<&Bases
     let mut base = None;
     let mut base_image = None;
     if let Some(bases) = bases.filter(|_| image.manifest.layers.len() == image.config.diff_ids.len()) {
-        let (shown, decided) = show_image(image, index, bases)?;
-        if let Some(decided) = decided {
-            let manifest = decided.image.descriptor.digest.clone();
-            let proofs = shown
-                .evidence
-                .iter()
-                .find(|evidence| evidence.manifest.as_ref() == Some(&manifest))
-                .map(|evidence| evidence.proofs.clone())
-                .unwrap_or_default();
-            base = Some(InspectedBase { reference: decided.reference, manifest, layers: shown.base_layers, proofs });
-            base_image = Some(decided.image);
+        let (shown, based) = show_image(image, index, bases, None, context)?;
+        if let (Some(decided), Some(proof)) = (based.base(), based.proof()) {
+            base = Some(InspectedBase {
+                reference: decided.reference.clone(),
+                manifest: decided.image.descriptor.digest.clone(),
+                layers: shown.base_layers,
+                proofs: proof.proofs().to_vec(),
+            });
+            base_image = Some(decided.image.clone());
         }
         findings.extend(shown.findings.into_iter().filter(|finding| !findings.contains(finding)).collect::<Vec<_>>());
     }
-    let _ = context;
     Ok(Inspected {
         platform: image.platform().cloned(),
         manifest: image.descriptor.digest.clone(),

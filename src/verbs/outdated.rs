@@ -1,126 +1,235 @@
-//! Whose base has moved on.
+//! Images whose base is outdated.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Context;
-use super::base::{each_image, has_images, show_image};
-use super::bases::{Bases, Followed, candidate};
-use crate::core::{Code, Digest, Result};
-use crate::plan::base::{Clue, claims};
+use super::base::{Listed, based_image, has_images};
+use super::bases::{Bases, Lead, tree_index};
+use super::{Context, Verify};
+use crate::core::{Digest, Result, text};
+use crate::plan::base::{self, Based, Confidence, Outcome, Stated, standing};
+use crate::plan::batch::jump::Allow;
+use crate::plan::batch::name::glob;
+use crate::plan::lifecycle::field::Status;
+use crate::plan::lifecycle::time::Moment;
 use crate::read::{Image, ImageIndex, Located, Tree};
-use crate::report::base::EvidenceReport;
 use crate::report::outdated::{Item, OutdatedReport, Standing};
 
-/// Compares every image below `paths` with what the name of its base means now among `bases`.
+/// What is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Where images lie.
+    pub paths: Vec<String>,
+    /// Where bases lie.
+    pub bases: Vec<String>,
+    /// Rules from names of bases to places.
+    pub map: Vec<String>,
+    /// Only images whose name or reference is one of these globs.
+    pub only: Vec<String>,
+    /// How far a base may jump.
+    pub allow: Option<Allow>,
+    /// Which layers are inflated; without it none, so that equal diffIDs of different blobs are only claimed.
+    pub verify: Option<Verify>,
+    /// Whether images whose successor was judged in the same run count as any other.
+    pub all: bool,
+    /// As of when statements count; without it they do not.
+    pub now: Option<Moment>,
+}
+
+/// Compares every image below the paths with what the name of its base means now.
 ///
 /// # Errors
 /// Those of paths that cannot be opened; an image that cannot be read is a finding.
-pub fn outdated(paths: &[String], bases: &[String], map: &[String], context: Context<'_>) -> Result<OutdatedReport> {
-    let known = Bases::open(bases, map, context)?;
-    let mut report = OutdatedReport { items: Vec::new(), current: 0, outdated: 0, bases: 0, unknown: 0, findings: known.findings.clone() };
+pub fn outdated(request: &Request, context: Context<'_>) -> Result<OutdatedReport> {
+    let mut report = OutdatedReport { at: request.now, ..OutdatedReport::default() };
+    let listed = Listed::of(&request.paths, context, &mut report.findings)?;
+    let bases = Bases::open_among(&request.bases, &request.map, &listed.sources, context)?;
+    let mut bases = bases.at(request.now).allow(request.allow);
+    bases.also(&listed.sources);
+    let judge = Judge { bases: &bases, verify: request.verify, context };
     let mut findings = Vec::new();
-    let mut seen = std::collections::BTreeSet::new();
-    each_image(paths, context, &mut findings, has_images, &mut |located, tree| {
-        let index = match tree {
-            Tree::Index(index) => Some(&**index),
-            _ => None,
-        };
+    let mut seen = BTreeSet::new();
+    let mut successors: BTreeMap<Digest, Digest> = BTreeMap::new();
+    listed.each_image(context, &mut findings, has_images, &mut |located, tree| {
+        if !chosen(located, &request.only) {
+            report.not_chosen += 1;
+            return Ok(Vec::new());
+        }
         for image in tree.images() {
             // One image under two names is judged once.
-            if seen.insert((located.source.path.clone(), located.descriptor.digest.clone(), image.descriptor.digest.clone())) {
-                report.items.push(judge(located, image, index, &known)?);
+            if !seen.insert((located.source.path.clone(), located.descriptor.digest.clone(), image.descriptor.digest.clone())) {
+                continue;
+            }
+            report.items.push(judge.item(located, image, tree_index(tree))?);
+            if let Some(successor) = successor(&bases, located, tree, image) {
+                successors.insert(image.descriptor.digest.clone(), successor);
             }
         }
         Ok(Vec::new())
     })?;
-    findings.extend(known.catalogue()?.findings.iter().cloned());
     report.findings.extend(findings);
-    // An image that others stand on, or should stand on, and that itself names no base and has none here, is the ground. One that
-    // nobody stands on may be an app whose base is missing: that stays unknown.
-    let ground: BTreeSet<Digest> =
-        report.items.iter().flat_map(|item| [item.base_manifest.clone(), item.newer_manifest.clone()]).flatten().collect();
+    report.findings.extend(bases.unread()?);
+    name_bases(&mut report.items);
+    follow_outdated_bases(&mut report.items);
+    if !request.all {
+        leave_superseded(&mut report.items, &successors);
+    }
+    report.count();
+    Ok(report)
+}
+
+fn chosen(located: &Located, only: &[String]) -> bool {
+    let shown = located.shown();
+    let fits = |pattern: &String| located.name.as_deref().is_some_and(|name| glob(pattern, name)) || glob(pattern, &shown);
+    only.is_empty() || only.iter().any(fits)
+}
+
+/// The image that stands in the place of this one, by a statement.
+fn successor(bases: &Bases<'_>, located: &Located, tree: &Tree, image: &Image) -> Option<Digest> {
+    let of = |digest: &Digest| bases.stated(&located.source, tree, digest);
+    let superseded = |stated: Stated| stated.successor.filter(|_| stated.status == Some(Status::Superseded));
+    superseded(of(&image.descriptor.digest)).or_else(|| superseded(of(&located.descriptor.digest)))
+}
+
+/// An image that others are based on, or should be, and that itself names no base and has none here, is a base. One on which nothing
+/// is based may be an app whose base is missing: that stays unknown.
+fn name_bases(items: &mut [Item]) {
+    let under: BTreeSet<Digest> =
+        items.iter().flat_map(|item| [item.base_manifest.clone(), item.newer_manifest.clone()]).flatten().collect();
     // Of an index, all platforms count as one: not every app has all of them.
-    let ground: BTreeSet<Digest> =
-        report.items.iter().filter(|item| ground.contains(&item.manifest)).map(|item| item.digest.clone()).collect();
-    for item in &mut report.items {
-        if item.standing == Standing::Unknown && item.base_manifest.is_none() && item.base_name.is_none() && ground.contains(&item.digest) {
+    let under: BTreeSet<Digest> = items.iter().filter(|item| under.contains(&item.manifest)).map(|item| item.digest.clone()).collect();
+    for item in items {
+        let says_nothing = item.base_manifest.is_none() && item.base_name.is_none();
+        if item.standing == Standing::Unknown && says_nothing && under.contains(&item.digest) {
             item.standing = Standing::Base;
             item.reason = None;
         }
     }
-    for item in &report.items {
-        match item.standing {
-            Standing::Current => report.current += 1,
-            Standing::Outdated => report.outdated += 1,
-            Standing::Base => report.bases += 1,
-            Standing::Unknown => report.unknown += 1,
-        }
-    }
-    Ok(report)
 }
 
-fn judge(located: &Located, image: &Image, index: Option<&ImageIndex>, bases: &Bases) -> Result<Item> {
-    let mut item = Item {
-        image: located.shown(),
-        digest: located.descriptor.digest.clone(),
-        manifest: image.descriptor.digest.clone(),
-        platform: image.platform().cloned(),
-        standing: Standing::Unknown,
-        base_name: None,
-        base_manifest: None,
-        newer_manifest: None,
-        newer_reference: None,
-        reason: None,
-    };
-    let (shown, old) = show_image(image, index, bases)?;
-    item.base_manifest.clone_from(&shown.base_manifest);
-    let built_on = || {
-        let proven =
-            |one: &&EvidenceReport| one.clue == Clue::Provenance && one.manifest == item.base_manifest && item.base_manifest.is_some();
-        shown.evidence.iter().find(proven).and_then(|one| one.name.clone())
-    };
-    let claimed = claims(image, index).into_iter().find_map(|claim| claim.name).or_else(built_on);
-    let (name, newer, tree) = match bases.follow(claimed.as_deref(), old.as_ref()) {
-        Ok(Followed::Found { name, located, tree }) => (name, located, tree),
-        Ok(Followed::NotHere(name)) => {
-            item.reason = Some(format!("no local image is called {name}"));
-            item.base_name = Some(name);
-            return Ok(item);
+/// An image whose base is outdated itself is not current: a batch would move both.
+fn follow_outdated_bases(items: &mut [Item]) {
+    let mut outdated: BTreeSet<Digest> =
+        items.iter().filter(|item| item.standing == Standing::Outdated).map(|item| item.manifest.clone()).collect();
+    loop {
+        let on_it = |item: &&mut Item| {
+            item.standing == Standing::Current && item.base_manifest.as_ref().is_some_and(|base| outdated.contains(base))
+        };
+        let found: Vec<Digest> = items
+            .iter_mut()
+            .filter(on_it)
+            .map(|item| {
+                item.standing = Standing::Outdated;
+                item.reason = Some("its base is outdated itself".to_owned());
+                item.manifest.clone()
+            })
+            .collect();
+        if found.is_empty() {
+            return;
         }
-        Ok(Followed::NoName) => {
-            item.reason = Some(
-                if item.base_manifest.is_some() {
-                    "its base has no name to look for"
-                } else {
-                    "no local image is its base, and it names none"
+        outdated.extend(found);
+    }
+}
+
+/// What is left of an image in whose place another one stands, which was judged too, keeps no gate red.
+fn leave_superseded(items: &mut [Item], successors: &BTreeMap<Digest, Digest>) {
+    let judged: BTreeSet<Digest> = items.iter().flat_map(|item| [item.manifest.clone(), item.digest.clone()]).collect();
+    for item in items {
+        let successor = successors.get(&item.manifest).filter(|successor| judged.contains(*successor) && **successor != item.manifest);
+        if let Some(successor) = successor {
+            item.standing = Standing::Superseded;
+            item.reason = Some(format!("{successor} stands in its place"));
+        }
+    }
+}
+
+struct Judge<'j, 'c> {
+    bases: &'j Bases<'c>,
+    verify: Option<Verify>,
+    context: Context<'c>,
+}
+
+impl Judge<'_, '_> {
+    fn item(&self, located: &Located, image: &Image, index: Option<&ImageIndex>) -> Result<Item> {
+        image.check_layers()?;
+        let based = based_image(image, index, self.bases, self.verify, self.context)?;
+        let lead = self.bases.follow(image, index, &based)?;
+        let mut item = Item {
+            image: located.shown(),
+            digest: located.descriptor.digest.clone(),
+            manifest: image.descriptor.digest.clone(),
+            platform: image.platform().cloned(),
+            standing: Standing::Unknown,
+            proof: None,
+            base_name: based.name().map(str::to_owned),
+            base_manifest: based.base().map(|base| base.image.descriptor.digest.clone()),
+            newer_manifest: None,
+            newer_reference: None,
+            why: None,
+            reason: None,
+        };
+        let target = match &lead {
+            Lead::Found(found) => {
+                let target = self.bases.target(image, &based, found);
+                item.base_name = found.name.clone().or(item.base_name);
+                item.newer_manifest.clone_from(&target.manifest);
+                item.newer_reference = target.manifest.is_some().then(|| found.located.shown());
+                item.why = Some(found.rule);
+                match &target.manifest {
+                    None => Err(format!("{} has no such platform", found.located.shown())),
+                    Some(_) => Ok(target),
                 }
-                .to_owned(),
-            );
-            return Ok(item);
+            }
+            Lead::NotHere(name) => Err(format!("no local image is called {}", text::escape(name))),
+            Lead::NoName if item.base_manifest.is_some() => Err("its base has no name to look for".to_owned()),
+            Lead::NoName => Err("no local image is its base, and it names none".to_owned()),
+            Lead::Undecided(error) => {
+                item.newer_manifest = None;
+                let details = error.finding().details.last().map(|why| format!(": {why}")).unwrap_or_default();
+                Err(format!("{}{details}", error.finding().message))
+            }
+        };
+        let judged = standing(&based, target.as_ref().map_err(Clone::clone));
+        self.set(&mut item, image, &based, judged)?;
+        Ok(item)
+    }
+
+    fn set(&self, item: &mut Item, image: &Image, based: &Based, judged: base::Standing) -> Result<()> {
+        use base::Standing as Judged;
+        match judged {
+            Judged::Current(confidence) => (item.standing, item.proof) = (Standing::Current, Some(confidence)),
+            Judged::Outdated { confidence, ended } => {
+                (item.standing, item.proof, item.reason) = (Standing::Outdated, Some(confidence), ended);
+            }
+            Judged::NoBase => item.standing = Standing::NoBase,
+            Judged::Unknown(reason) => item.reason = Some(self.reason(image, based, reason)?),
         }
-        Err(error) if error.code() == Code::BaseAmbiguous => {
-            item.reason = Some(error.finding().message.clone());
-            item.base_name = claimed;
-            return Ok(item);
+        Ok(())
+    }
+
+    /// Why it is not known: what keeps the base from being known goes first.
+    fn reason(&self, image: &Image, based: &Based, reason: String) -> Result<String> {
+        let conflict = matches!(based.outcome, Outcome::Conflict { .. } | Outcome::Ambiguous(_));
+        if !conflict {
+            return Ok(reason);
         }
-        Err(error) => return Err(error),
-    };
-    item.base_name = Some(name);
-    let Some(candidate) = candidate(image, &newer, &tree) else {
-        item.reason = Some(format!("{} has no such platform", newer.shown()));
-        return Ok(item);
-    };
-    item.newer_manifest = Some(candidate.image.descriptor.digest.clone());
-    item.newer_reference = Some(newer.shown());
-    item.standing = match &item.base_manifest {
-        Some(base) if *base == candidate.image.descriptor.digest => Standing::Current,
-        Some(_) => Standing::Outdated,
-        None => {
-            let reason =
-                shown.findings.iter().find(|finding| finding.code != Code::ImagePlatformMismatch).map(|finding| finding.message.clone());
-            item.reason = Some(reason.unwrap_or_else(|| "the base is not proven".to_owned()));
-            Standing::Unknown
+        let finding = super::base::finding(image, based, self.bases)?;
+        Ok(finding.map_or(reason, |finding| finding.message))
+    }
+}
+
+impl OutdatedReport {
+    fn count(&mut self) {
+        for item in &self.items {
+            *match item.standing {
+                Standing::Current => &mut self.current,
+                Standing::Outdated => &mut self.outdated,
+                Standing::Base => &mut self.bases,
+                Standing::NoBase => &mut self.no_base,
+                Standing::Superseded => &mut self.superseded,
+                Standing::Unknown => &mut self.unknown,
+            } += 1;
+            let claimed = item.standing == Standing::Current && item.proof == Some(Confidence::Claimed);
+            self.claimed += usize::from(claimed);
         }
-    };
-    Ok(item)
+    }
 }

@@ -7,7 +7,7 @@ use super::output::{Cargo, Output, check_name, layout_options, write};
 use super::{Context, Opened, Verify, base, open};
 use crate::core::{Code, Error, Fact, Result};
 use crate::oci::{Descriptor, Index, annotation};
-use crate::plan::annotate::{Scope, annotate as rewrite, replaced};
+use crate::plan::annotate::{Pair, Scope, annotate as rewrite, replaced};
 use crate::plan::lifecycle::time::Moment;
 use crate::read::referrers::{Lookup, Scope::Quick, Tag};
 use crate::read::{Image, Located, SourceKind, Tree, Walk, walk};
@@ -98,19 +98,23 @@ pub struct Target {
 pub fn annotate(reference: &str, pairs: &[(String, String)], all: bool, target: &Target, context: Context<'_>) -> Result<AnnotateReport> {
     let opened = open(reference, context)?;
     let scope = if all { Scope::All } else { Scope::Top };
-    let of_image = |_: &Image| if all { pairs.to_vec() } else { Vec::new() };
-    annotated(&opened, scope, pairs, &of_image, None, target, context).map(AnnotateReport)
+    let pairs: Vec<Pair> = pairs.iter().map(|(key, text)| (key.clone(), Some(text.clone()))).collect();
+    let of_image = |_: &Image| if all { pairs.clone() } else { Vec::new() };
+    annotated(&opened, scope, &pairs, &of_image, None, target, context).map(AnnotateReport)
 }
 
-/// Proves that an image stands on a base, then records it in the annotations of the specification.
+/// Proves that an image is based on another one, then records it in the annotations of the specification.
 ///
 /// # Errors
-/// `base.mismatch` and `base.empty` if it does not stand on it; otherwise as [`annotate`].
+/// `base.mismatch` and `base.empty` if it is not based on it; otherwise as [`annotate`].
 pub fn set_base(reference: &str, base_text: &str, base_name: Option<&str>, target: &Target, context: Context<'_>) -> Result<BaseSetReport> {
+    if base_text == "scratch" {
+        return set_scratch(reference, target, context);
+    }
     let verified = base::verify(reference, base_text, None, Verify::Digest, context)?;
     if !verified.proven {
         let refuted = verified.platforms.iter().find(|platform| platform.base.is_none());
-        let mut error = Error::new(Code::BaseMismatch, "the image does not stand on that base, so it was not recorded")
+        let mut error = Error::new(Code::BaseMismatch, "the image is not based on that one, so it was not recorded")
             .at(&verified.image)
             .expected(Fact::new(&verified.base, "--base"));
         if let Some(evidence) = refuted.and_then(|platform| platform.evidence.first()) {
@@ -118,30 +122,44 @@ pub fn set_base(reference: &str, base_text: &str, base_name: Option<&str>, targe
         }
         return Err(error
             .details(verified.findings.iter().map(|finding| finding.message.clone()))
-            .hint("`airbase base show IMAGE --bases PATH` finds the base that it stands on."));
+            .hint("`airbase base show IMAGE --bases PATH` finds the base that it has."));
     }
     let opened = open(reference, context)?;
     let below = open(base_text, context)?;
     let names: Vec<String> = below.located.descriptor.name().map(str::to_owned).into_iter().collect();
     let name = base_name.map(str::to_owned).or_else(|| crate::plan::base::base_name(&names, None, false));
-    let mut pairs = vec![(annotation::BASE_DIGEST.to_owned(), below.located.descriptor.digest.to_string())];
-    pairs.extend(name.map(|name| (annotation::BASE_NAME.to_owned(), name)));
+    let mut pairs = vec![(annotation::BASE_DIGEST.to_owned(), Some(below.located.descriptor.digest.to_string()))];
+    // A name of another base must not stay beside the digest of this one.
+    pairs.push((annotation::BASE_NAME.to_owned(), name));
     let of_image = |image: &Image| {
         let mut pairs = if matches!(opened.tree, Tree::Index(_)) { pairs.clone() } else { Vec::new() };
         if let Some(candidate) = super::bases::candidate(image, &below.located, &below.tree) {
-            pairs.push((annotation::BASE_MANIFEST_DIGEST.to_owned(), candidate.image.descriptor.digest.to_string()));
-            pairs.push((annotation::BASE_LAYERS.to_owned(), candidate.image.manifest.layers.len().to_string()));
+            pairs.push((annotation::BASE_MANIFEST_DIGEST.to_owned(), Some(candidate.image.descriptor.digest.to_string())));
+            pairs.push((annotation::BASE_LAYERS.to_owned(), Some(candidate.image.manifest.layers.len().to_string())));
         }
         pairs
     };
     annotated(&opened, Scope::All, &pairs, &of_image, Some(&below), target, context).map(BaseSetReport)
 }
 
+/// Records that an image has no base.
+fn set_scratch(reference: &str, target: &Target, context: Context<'_>) -> Result<BaseSetReport> {
+    let opened = open(reference, context)?;
+    let pairs = [(annotation::BASE_NAME.to_owned(), Some("scratch".to_owned())), (annotation::BASE_DIGEST.to_owned(), None)];
+    let of_image = |_: &Image| {
+        let mut own = if matches!(opened.tree, Tree::Index(_)) { pairs.to_vec() } else { Vec::new() };
+        own.push((annotation::BASE_MANIFEST_DIGEST.to_owned(), None));
+        own.push((annotation::BASE_LAYERS.to_owned(), Some("0".to_owned())));
+        own
+    };
+    annotated(&opened, Scope::All, &pairs, &of_image, None, target, context).map(BaseSetReport)
+}
+
 fn annotated(
     opened: &Opened,
     scope: Scope,
-    pairs: &[(String, String)],
-    of_image: &dyn Fn(&Image) -> Vec<(String, String)>,
+    pairs: &[Pair],
+    of_image: &dyn Fn(&Image) -> Vec<Pair>,
     read: Option<&Opened>,
     target: &Target,
     context: Context<'_>,

@@ -202,10 +202,12 @@ fn the_longest_prefix_is_the_base() {
 fn a_recompressed_base_is_found_by_its_diff_ids() {
     let recompressed = Image::of(&[&b(1).compressed(Compression::Zstd), &b(2).compressed(Compression::GzipAgain)]);
     let (status, platform) = show(&place(Layout::new().image("os:1", &recompressed), &app()), &[]);
-    assert_eq!((status, &platform["base"]), (0, &json!("bases:os:1")));
-    // Reading verbs inflate nothing, and say so.
+    // Reading verbs inflate nothing, and say so; proven is only what was hashed.
+    assert_eq!((status, &platform["base"], &platform["proof"]), (1, &json!("bases:os:1"), &json!("claimed")));
     assert_eq!(platform["evidence"][0]["proofs"], json!(["same-diff-id-claimed", "same-diff-id-claimed"]));
-    let text = place(Layout::new().image("os:1", &recompressed), &app()).ok(&SHOW).out;
+    let (status, platform) = show(&place(Layout::new().image("os:1", &recompressed), &app()), &["--verify", "digest"]);
+    assert_eq!((status, &platform["proof"]), (0, &json!("proven")));
+    let text = place(Layout::new().image("os:1", &recompressed), &app()).run(&SHOW).out;
     assert!(text.contains("2 of 2 layers match (2 other compression, same diffID claimed)"), "{text}");
 }
 
@@ -254,7 +256,7 @@ fn a_name_that_moved_on_is_no_conflict() {
     let bases = Layout::new().image("os:1", &new()).image("os:1-20240101", &old());
     let environment = place(bases, &app().annotated(NAME, "os:1"));
     let (status, platform) = show(&environment, &[]);
-    assert_eq!((status, &platform["base"]), (0, &json!("bases:os:1-20240101")));
+    assert_eq!((status, &platform["base"], &platform["rule"]), (0, &json!("bases:os:1-20240101"), &json!("edition")));
     assert_eq!(evidence(&platform), [("manifest-annotation", "name-moved"), ("catalogue", "proven")]);
     assert_eq!(codes(&platform["findings"]), [""; 0]);
 }

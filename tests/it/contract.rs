@@ -189,6 +189,7 @@ fn everything() -> Seen {
     moving(&mut seen, &environment);
     writing(&mut seen, &environment);
     batches(&mut seen);
+    editions(&mut seen);
     living(&mut seen, &environment);
     referring(&mut seen, &environment);
     shipping(&mut seen, &environment);
@@ -201,6 +202,25 @@ fn everything() -> Seen {
         seen.walk(PROGRESS, "", &serde_json::from_str(line).unwrap());
     }
     seen
+}
+
+/// Two editions of a base under one name, an app on the old one, and an image from scratch.
+fn editions(seen: &mut Seen) {
+    let environment = Environment::new();
+    let newer = new().with_top("created", json!("2024-06-01T00:00:00Z"));
+    Layout::new().image("registry.example/os:12", &old()).write(&environment.join("bases/old"));
+    Layout::new().image("registry.example/os:12", &newer).write(&environment.join("bases/new"));
+    Layout::new()
+        .image("app:1", &old().and(&[&layer(&["app=1"])]))
+        .image("static:1", &Image::of(&[&layer(&["static=1"])]).annotated(NAME, "scratch"))
+        .write(&environment.join("apps"));
+    seen.run(&environment, &["base", "show", "apps:static:1", "--bases", "bases"], 0);
+    seen.run(&environment, &["outdated", "apps", "--bases", "bases"], 1);
+    seen.run(&environment, &["rebase", "apps:app:1", "--bases", "bases", "--dry-run"], 0);
+    let plan = environment.ok(&["batch", "plan", "apps", "--bases", "bases"]).out;
+    for item in crate::batch::items(&plan) {
+        seen.walk("item of a plan", "", &item);
+    }
 }
 
 const NAME: &str = "org.opencontainers.image.base.name";
@@ -266,7 +286,8 @@ fn place() -> Environment {
     let referrer = artifact(&mut apps, sbom);
     apps.entry("", referrer);
     let mut attestation = artifact(&mut apps, json!({}));
-    let images = [app_on(&old), app_on(&old).platform("arm64"), app_on(&old).platform("s390x")];
+    let on = |platform: &str| app_on(&old).platform(platform).annotated(DIGEST, &old.clone().platform(platform).digest());
+    let images = [on("amd64"), on("arm64"), on("s390x")];
     attestation["platform"] = json!({"os": "unknown", "architecture": "unknown"});
     attestation["annotations"] =
         json!({"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": images[0].digest()});
@@ -400,7 +421,9 @@ fn batches(seen: &mut Seen) {
     });
     let (newer, old) = (new().with_top("created", json!("2024-06-01T00:00:00Z")), old());
     let runtime = old.and(&[&layer(&["runtime=1"])]);
-    let two = [app_on(&old), app_on(&old).platform("arm64")].map(|image| image.annotated(NAME, "registry.example/two:1"));
+    let older = Layout::new().index("registry.example/two:0", &[&old, &old.clone().platform("arm64")], json!({}));
+    let on = |platform: &str| app_on(&old).platform(platform).annotated(DIGEST, &older.digest_of("registry.example/two:0"));
+    let two = [on("amd64"), on("arm64")].map(|image| image.annotated(NAME, "registry.example/two:1"));
     let gone = Image::of(&[&layer(&["gone=1"])]).annotated(NAME, "registry.example/gone:1").with("Labels", labels.clone());
     let bare = old.and(&[&layer(&["z=1"])]).with_top("os", Value::Null).with_top("architecture", Value::Null);
     let seam = Image::of(&[&layer(&["x=1"]), &layer(&["y=1"])])
@@ -424,7 +447,7 @@ fn batches(seen: &mut Seen) {
         json!({}),
     );
     two.write(&environment.join("newer"));
-    Layout::new().index("registry.example/two:0", &[&old, &old.clone().platform("arm64")], json!({})).write(&environment.join("older"));
+    older.write(&environment.join("older"));
     let plan = |more: &[&str]| {
         let arguments = ["batch", "plan", "many", "--bases", "newer", "older"];
         // Among the inputs are some that cannot be read.

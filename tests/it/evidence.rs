@@ -97,6 +97,8 @@ fn buildpacks_metadata_follows_the_rebase() {
         .replace(&b(2).diff_id(), &b(4).diff_id())
         .replace(&format!("registry.example/run@{}", old().digest()), &format!("registry.example/run:2@{}", new().digest()))
         .replace(&format!(r#""image":"{RUN}""#), r#""image":"registry.example/run:2""#)
+        // A mirror of the old run image has the old one.
+        .replace(r#","mirrors":["m.example/run:1"]"#, "")
         // A list that was opened is written without spaces.
         .replace(", ", ",");
     assert_eq!(result.config["config"]["Labels"][METADATA], expected);
@@ -114,7 +116,7 @@ fn buildpacks_metadata_never_names_the_old_base_again() {
     let result =
         run(&environment, &["rebase", "apps:app:1", "--bases", "bases", "--onto", "bases:other", "-o", "out:app:2"], "out", "app:2");
     let label: Value = serde_json::from_str(result.config["config"]["Labels"][METADATA].as_str().unwrap()).unwrap();
-    assert_eq!(label["runImage"], json!({"topLayer": b(4).diff_id(), "mirrors": ["m.example/run:1"]}));
+    assert_eq!(label["runImage"], json!({"topLayer": b(4).diff_id()}));
     assert_eq!(label["stack"], json!({"runImage": {"mirrors": null}}));
     assert_eq!(result.codes(), ["base.name_dropped"]);
 }

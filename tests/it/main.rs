@@ -12,6 +12,7 @@
 
 mod architecture;
 mod base;
+mod bases;
 mod batch;
 mod collection;
 mod compressed;

@@ -41,7 +41,8 @@ proptest! {
         apps.write(&environment.join("apps"));
 
         let text = |name: &str| environment.join(name).into_os_string().into_string().unwrap();
-        let report = base::show(&text("apps"), &[text("bases")], &[], None, Context::standard()).unwrap();
+        let query = base::Show { image: text("apps"), bases: vec![text("bases")], ..base::Show::default() };
+        let report = base::show(&query, Context::standard()).unwrap();
         let found = &report.platforms[0];
 
         // A base without layers proves nothing. One with all layers of the app, and no history that the app's goes on from, is

@@ -22,7 +22,7 @@ pub struct Arguments {
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
     let (output, names) = super::destination(&arguments.image, &arguments.destination)?;
-    let target = Target { output, names, mtime: Terminal::mtime()?, now: Some(super::now()?) };
+    let target = Target { output, names, mtime: Terminal::mtime()?, now: Some(super::now(None)?) };
     let report = annotate(&arguments.image, &super::pairs(&arguments.annotations)?, arguments.all, &target, terminal.context())?;
     terminal.answer(&report)
 }

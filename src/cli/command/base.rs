@@ -4,19 +4,19 @@ use crate::cli::options::{self, Destination, Emptiness};
 use crate::cli::terminal::Terminal;
 use crate::core::Result;
 use crate::verbs::Context;
-use crate::verbs::base::{dependents, show, verify};
+use crate::verbs::base::{self, dependents, verify};
 use crate::verbs::tag::{Target, set_base};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Which base an image stands on, with all the evidence, annotated or not
+    /// Show what an image is based on, with all the evidence, annotated or not
     Show(Show),
-    /// Prove that an image stands on a base
+    /// Prove that an image is based on another one
     #[command(alias = "check")]
     Verify(Verify),
     /// Prove it, then record it in the annotations base.name and base.digest
     Set(Set),
-    /// Who stands on a base
+    /// List the images that are based on an image
     Dependents(Dependents),
 }
 
@@ -28,12 +28,15 @@ pub struct Show {
     /// Where bases lie: layouts, archives, folders of them, or references
     #[arg(long, value_name = "PATH", num_args = 1..)]
     bases: Vec<String>,
-    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}
+    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}; or 'DIGEST=REFERENCE'
     #[arg(long, value_name = "RULE")]
     map: Vec<String>,
     /// One platform only: OS/ARCHITECTURE[/VARIANT]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
+    /// Which layers are inflated; without it none, and a base whose blobs are other ones is only claimed
+    #[arg(long = "verify", value_enum, value_name = "HOW")]
+    how: Option<options::Verify>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -57,7 +60,7 @@ pub struct Set {
     /// The image
     #[arg(value_name = "REF")]
     image: String,
-    /// The base
+    /// The base; scratch if the image has none
     #[arg(long, value_name = "REF")]
     base: String,
     /// The full name of the base, where the base itself has none
@@ -82,9 +85,15 @@ pub struct Dependents {
 pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<u8> {
     match command {
         Command::Show(arguments) => {
-            let platform = super::platform(arguments.platform.as_deref())?;
-            let report = show(&arguments.image, &arguments.bases, &arguments.map, platform.as_ref(), terminal.context())?;
-            terminal.answer(&report)
+            let query = base::Show {
+                image: arguments.image.clone(),
+                bases: arguments.bases.clone(),
+                map: arguments.map.clone(),
+                platform: super::platform(arguments.platform.as_deref())?,
+                verify: arguments.how.map(Into::into),
+                now: Some(super::now(None)?),
+            };
+            terminal.answer(&base::show(&query, terminal.context())?)
         }
         Command::Verify(arguments) => {
             let platform = super::platform(arguments.platform.as_deref())?;
@@ -93,7 +102,7 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
         }
         Command::Set(arguments) => {
             let (output, names) = super::destination(&arguments.image, &arguments.destination)?;
-            let target = Target { output, names, mtime: Terminal::mtime()?, now: Some(super::now()?) };
+            let target = Target { output, names, mtime: Terminal::mtime()?, now: Some(super::now(None)?) };
             let report = set_base(&arguments.image, &arguments.base, arguments.base_name.as_deref(), &target, terminal.context())?;
             terminal.answer(&report)
         }

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::cli::options::{Emptiness, Verify};
+use crate::cli::options::{Allow, Emptiness, Verify};
 use crate::cli::terminal::{Terminal, variable};
 use crate::core::clock::Time;
 use crate::core::{Error, ExitClass, Result};
-use crate::plan::batch::jump;
 use crate::plan::batch::shard::Shard;
 use crate::plan::lifecycle::time::Moment;
 use crate::verbs::Context;
@@ -36,7 +35,7 @@ pub struct Plan {
     /// Where bases lie: layouts, archives, folders of them, or references
     #[arg(long, value_name = "PATH", num_args = 1..)]
     bases: Vec<String>,
-    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}
+    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}; or 'DIGEST=REFERENCE'
     #[arg(long, value_name = "RULE")]
     map: Vec<String>,
     /// Only images whose name or reference is this glob
@@ -59,16 +58,6 @@ pub struct Plan {
     prefer: Vec<String>,
     #[command(flatten)]
     emptiness: Emptiness,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Allow {
-    /// 1.2.3 to 1.2.4
-    Patch,
-    /// 3.19 to 3.20
-    Minor,
-    /// 12 to 13
-    Major,
 }
 
 #[derive(Debug, clap::Args)]
@@ -164,16 +153,9 @@ fn plan(arguments: &Plan, terminal: &mut Terminal) -> Result<u8> {
         bases: arguments.bases.clone(),
         map: arguments.map.clone(),
         only: arguments.only.clone(),
-        allow: arguments.allow.map(|allow| match allow {
-            Allow::Patch => jump::Allow::Patch,
-            Allow::Minor => jump::Allow::Minor,
-            Allow::Major => jump::Allow::Major,
-        }),
+        allow: arguments.allow.map(Into::into),
         allow_downgrade: arguments.allow_downgrade,
-        now: Some(match &arguments.at {
-            Some(text) => Moment::strict(text)?,
-            None => Moment::from(Terminal::epoch()?.unwrap_or_else(Time::now)).to_the_second(),
-        }),
+        now: Some(super::now(arguments.at.as_deref())?),
         name: arguments.name.clone(),
         prefer: arguments.prefer.clone(),
     };

@@ -39,7 +39,7 @@ const STORY: &[Step] = &[
         status: 0,
     },
     Step {
-        why: "A patched base came on a stick. Who still stands on the old one? (1 is the answer \"somebody\")",
+        why: "A patched base came on a stick. Which images are still based on the old one? (1 is the answer \"somebody\")",
         command: &["outdated", "apps", "--bases", "bases"],
         status: 1,
     },

@@ -21,7 +21,7 @@ pub struct Arguments {
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
     let first = arguments.images.first().map_or("", String::as_str);
     let (output, names) = super::destination(first, &arguments.destination)?;
-    let target = Target { output, names, mtime: Terminal::mtime()?, now: Some(super::now()?) };
+    let target = Target { output, names, mtime: Terminal::mtime()?, now: Some(super::now(None)?) };
     let report = index(&arguments.images, &super::pairs(&arguments.annotations)?, &target, terminal.context())?;
     terminal.answer(&report)
 }

@@ -6,7 +6,6 @@ use clap::ValueEnum;
 
 use crate::cli::options::Emptiness;
 use crate::cli::terminal::Terminal;
-use crate::core::clock::Time;
 use crate::core::{Code, Error, Result};
 use crate::plan::lifecycle::change::Change;
 use crate::plan::lifecycle::field::{Field, Record, Status, Value};
@@ -55,10 +54,7 @@ impl Clock {
     }
 
     fn now(&self) -> Result<Moment> {
-        match &self.at {
-            Some(text) => Moment::strict(text),
-            None => Ok(Moment::from(Terminal::epoch()?.unwrap_or_else(Time::now)).to_the_second()),
-        }
+        super::now(self.at.as_deref())
     }
 }
 
@@ -96,7 +92,7 @@ struct Words {
 /// What is said beside a successor: when the life of an image ends, or `now`, and why.
 pub(in crate::cli) fn words(eol: Option<&str>, reason: Option<&str>) -> Result<Record> {
     let mut record = Record::new();
-    let now = if eol == Some("now") { Some(super::now()?.to_string()) } else { None };
+    let now = if eol == Some("now") { Some(super::now(None)?.to_string()) } else { None };
     date(&mut record, Field::EndOfLife, now.as_deref().or(eol), "--eol")?;
     text(&mut record, Field::Reason, reason, "--reason")?;
     Ok(record)
@@ -232,7 +228,7 @@ struct Places {
     /// Where bases lie: layouts, archives, folders of them, or references; they are then found by their layers too
     #[arg(long, value_name = "PATH", num_args = 1..)]
     bases: Vec<String>,
-    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}
+    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}; or 'DIGEST=REFERENCE'
     #[arg(long, value_name = "RULE")]
     map: Vec<String>,
 }

@@ -37,11 +37,22 @@ use crate::plan::lifecycle::time::Moment;
 use crate::read::{Reference, SourceKind};
 use crate::verbs::Output;
 
+/// The time to take for now: as given, else that of `SOURCE_DATE_EPOCH` or the clock.
+fn now(given: Option<&str>) -> Result<Moment> {
+    match given {
+        Some(text) => Moment::strict(text),
+        None => Ok(Moment::from(Terminal::epoch()?.unwrap_or_else(Time::now)).to_the_second()),
+    }
+}
+
 /// Runs one command; gives the exit status.
 pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
-    let has_csv = matches!(line.command, Command::Lifecycle(lifecycle::Command::Report(_)) | Command::Batch(batch::Command::Report(_)));
+    let has_csv = matches!(
+        line.command,
+        Command::Lifecycle(lifecycle::Command::Report(_)) | Command::Batch(batch::Command::Report(_)) | Command::Outdated(_)
+    );
     if line.global.format == Format::Csv && !has_csv {
-        return Err(Error::new(Code::UsageArgument, "only `lifecycle report` and `batch report` have a form for spreadsheets")
+        return Err(Error::new(Code::UsageArgument, "only `outdated`, `lifecycle report` and `batch report` have a form for spreadsheets")
             .found(Fact::new("csv", "--format")));
     }
     match &line.command {
@@ -74,11 +85,6 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Man(arguments) => generate::man(arguments),
         Command::Generate(arguments) => generate::run(arguments),
     }
-}
-
-/// The time by the clock, or by `SOURCE_DATE_EPOCH`.
-fn now() -> Result<Moment> {
-    Ok(Moment::from(Terminal::epoch()?.unwrap_or_else(Time::now)).to_the_second())
 }
 
 /// A platform from the command line.

@@ -1,10 +1,10 @@
 //! `airbase outdated`
 
-use crate::cli::options::Emptiness;
+use crate::cli::options::{Allow, Emptiness, Verify};
 use crate::cli::terminal::Terminal;
 use crate::core::Result;
 use crate::verbs::Context;
-use crate::verbs::outdated::outdated;
+use crate::verbs::outdated::{Request, outdated};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -14,15 +14,40 @@ pub struct Arguments {
     /// Where bases lie: layouts, archives, folders of them, or references
     #[arg(long, required = true, value_name = "PATH", num_args = 1..)]
     bases: Vec<String>,
-    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}
+    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}; or 'DIGEST=REFERENCE'
     #[arg(long, value_name = "RULE")]
     map: Vec<String>,
+    /// Only images whose name or reference is this glob
+    #[arg(long, value_name = "GLOB")]
+    only: Vec<String>,
+    /// How far a base may jump by its version tag; without it, only to what its own name means now
+    #[arg(long, value_enum, value_name = "HOW")]
+    allow: Option<Allow>,
+    /// Which layers are inflated; without it none, and a base whose blobs are other ones is only claimed
+    #[arg(long, value_enum, value_name = "HOW")]
+    verify: Option<Verify>,
+    /// Judge images too in whose place, by a statement, another one of these stands
+    #[arg(long)]
+    all: bool,
+    /// As of when statements on bases count: YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ; without it SOURCE_DATE_EPOCH or the clock
+    #[arg(long, visible_alias = "now", value_name = "TIME")]
+    at: Option<String>,
     #[command(flatten)]
     emptiness: Emptiness,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
+    let request = Request {
+        paths: arguments.paths.clone(),
+        bases: arguments.bases.clone(),
+        map: arguments.map.clone(),
+        only: arguments.only.clone(),
+        allow: arguments.allow.map(Into::into),
+        verify: arguments.verify.map(Into::into),
+        all: arguments.all,
+        now: Some(super::now(arguments.at.as_deref())?),
+    };
     let context = Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() };
-    let report = outdated(&arguments.paths, &arguments.bases, &arguments.map, context)?;
+    let report = outdated(&request, context)?;
     terminal.answer(&report)
 }

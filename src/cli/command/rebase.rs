@@ -20,18 +20,24 @@ pub struct Arguments {
     /// Where bases lie: layouts, archives, folders of them, or references
     #[arg(long, value_name = "PATH", num_args = 1..)]
     bases: Vec<String>,
-    /// The old base, where the image does not say it or says it wrongly
+    /// The old base, where the image does not say it or says it wrongly; scratch if it has none
     #[arg(long, alias = "old-base", value_name = "REF", conflicts_with = "seam_layers")]
     from: Option<String>,
     /// How many of the lowest layers belong to the old base, where the old base is gone
     #[arg(long, value_name = "N")]
     seam_layers: Option<usize>,
+    /// Do it even if --seam-layers leaves no layer of the app, or if the new base is of another stack of buildpacks
+    #[arg(long)]
+    force: bool,
+    /// As of when statements on bases count: YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ; without it SOURCE_DATE_EPOCH or the clock
+    #[arg(long, visible_alias = "now", value_name = "TIME")]
+    at: Option<String>,
     #[command(flatten)]
     destination: Destination,
     /// Set an annotation of the result
     #[arg(long = "annotation", short = 'a', value_name = "K=V")]
     annotations: Vec<String>,
-    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}
+    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}; or 'DIGEST=REFERENCE'
     #[arg(long, value_name = "RULE")]
     map: Vec<String>,
     /// Print the plan and write nothing
@@ -116,6 +122,8 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         bases: arguments.bases.clone(),
         from: arguments.from.clone(),
         seam_layers: arguments.seam_layers,
+        force: arguments.force,
+        now: Some(super::now(arguments.at.as_deref())?),
         map: arguments.map.clone(),
         platform: super::platform(arguments.platform.as_deref())?,
         on_missing_platform: match arguments.on_missing_platform {
@@ -137,7 +145,6 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         output,
         names,
         mtime: Terminal::mtime()?,
-        now: Some(Terminal::epoch()?.unwrap_or_else(Time::now).into()),
     };
     let plan = plan(&request, terminal.context())?;
     let report = if arguments.dry_run { plan.report } else { plan.apply(terminal.context())? };

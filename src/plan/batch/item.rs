@@ -145,6 +145,9 @@ pub struct Placed {
     /// The name of the new base that the result records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_name: Option<String>,
+    /// Why that is the new base, where there was a choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// A base.

@@ -94,6 +94,20 @@ impl<'a> Version<'a> {
     }
 }
 
+/// Whether the version `one` is lower than `other`, as far as their numbers tell: `9.3-beta` is lower than `9.4`, and `17` is not lower
+/// than `17.0.9`.
+pub fn is_lower(one: &str, other: &str) -> bool {
+    let pairs = numbers(one).into_iter().zip(numbers(other));
+    pairs.into_iter().find(|(one, other)| one != other).is_some_and(|(one, other)| one < other)
+}
+
+/// The numbers with which a version begins.
+fn numbers(version: &str) -> Vec<u64> {
+    let version = version.strip_prefix('v').unwrap_or(version);
+    let end = version.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(version.len());
+    version.get(..end).unwrap_or_default().split('.').map_while(|number| number.parse().ok()).collect()
+}
+
 /// The name with the highest tag among `names` to which `current` may jump. Names are compared in Docker's full spelling.
 pub fn highest<'n>(current: &str, names: impl Iterator<Item = &'n str>, allow: Allow) -> Option<&'n str> {
     let own = ImageName::parse(current);
@@ -151,6 +165,23 @@ mod tests {
                 .into_iter()
                 .find(|allow| matches!(&parsed, (Some(from), Some(to)) if from.may_become(to, *allow)));
             assert_eq!(found, farthest, "{from} {to}");
+        }
+    }
+
+    #[test]
+    fn versions_go_down_only_where_their_numbers_say_so() {
+        for (one, other, lower) in [
+            ("12.4", "12.5", true),
+            ("12.5", "12.4", false),
+            ("12.10", "12.9", false),
+            ("v1.2", "1.3", true),
+            ("9.3-beta", "9.4", true),
+            ("17", "17.0.9", false),
+            ("17.0.9", "17", false),
+            ("bookworm", "trixie", false),
+            ("20240101", "20240202", true),
+        ] {
+            assert_eq!(is_lower(one, other), lower, "{one} {other}");
         }
     }
 

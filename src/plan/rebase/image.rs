@@ -8,8 +8,8 @@ use super::{Decision, Kind, Preferences, annotations, config, history, triggers}
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::json::{Document, Value};
 use crate::oci::buildpacks::RunImage;
-use crate::oci::{Config, Descriptor, Platform, annotation, media_type};
-use crate::plan::annotate::{Authored, oci_name, replaced};
+use crate::oci::{Config, Descriptor, Manifest, Platform, Verified, annotation, media_type};
+use crate::plan::annotate::{Authored, Pair, oci_name, replaced, update_base};
 use crate::plan::docker;
 use crate::read::{Image, ImageIndex};
 
@@ -86,6 +86,25 @@ pub struct Moved {
     pub decisions: Vec<Decision>,
     /// What should be known about it.
     pub findings: Vec<Finding>,
+}
+
+/// The old base of an image that has none: no layers, no settings.
+///
+/// # Errors
+/// Only those of documents that cannot be read again, which is a bug.
+pub fn scratch(app: &Image, limits: &Limits) -> Result<Image> {
+    let config_blob = Verified::authored(br#"{"config":{},"rootfs":{"type":"layers","diff_ids":[]},"history":[]}"#.to_vec());
+    let config_entry = Descriptor::authored(media_type::OCI_CONFIG, &config_blob).raw;
+    let manifest = format!(r#"{{"schemaVersion":2,"mediaType":"{}","config":{config_entry},"layers":[]}}"#, media_type::OCI_MANIFEST);
+    let manifest_blob = Verified::authored(manifest.into_bytes());
+    Ok(Image {
+        source: std::sync::Arc::clone(&app.source),
+        descriptor: Descriptor::authored(media_type::OCI_MANIFEST, &manifest_blob),
+        manifest: Manifest::parse(&manifest_blob, media_type::OCI_MANIFEST, limits)?,
+        config: Config::parse(&config_blob, limits)?,
+        manifest_blob,
+        config_blob,
+    })
 }
 
 /// Moves the layers of an app above the seam onto a new base.
@@ -391,6 +410,14 @@ pub fn moved_entry(descriptor: &Descriptor, authored: &Authored, os_version: Opt
     Ok(entry)
 }
 
+/// What the result says of its base.
+fn base_pairs(options: &Options) -> [Pair; 2] {
+    [
+        (annotation::BASE_NAME.to_owned(), options.base_name.clone()),
+        (annotation::BASE_DIGEST.to_owned(), options.base_digest.as_ref().map(Digest::to_string)),
+    ]
+}
+
 /// The new index: the old one's order, unknown fields and platforms, with the entries as decided.
 ///
 /// # Errors
@@ -401,7 +428,9 @@ pub fn rebase_index(index: &ImageIndex, entries: &[Entry], options: &Options, li
         match entry {
             Entry::Replace(authored) => manifests.push(replaced(descriptor, authored, limits)?),
             Entry::Moved(authored, os_version) => {
-                manifests.push(moved_entry(descriptor, authored, os_version.as_deref(), limits)?);
+                let mut entry = moved_entry(descriptor, authored, os_version.as_deref(), limits)?;
+                update_base(&mut entry, descriptor, &base_pairs(options), limits)?;
+                manifests.push(entry);
             }
             Entry::Keep => manifests.push(Value::Raw(descriptor.raw.to_string())),
             Entry::Drop => {}

@@ -1,7 +1,7 @@
 //! One item and what comes out of it.
 
 use crate::core::{Code, Digest, Error, Result};
-use crate::plan::base::Candidate;
+use crate::plan::base::{Candidate, NameRule};
 use crate::plan::batch::{BaseItem, Expected, Item, LayerItem, Origin, Placed, Standing};
 use crate::plan::rebase::image::Origin as LayerOrigin;
 use crate::read::{Image, Located};
@@ -51,10 +51,11 @@ impl Item {
             platform: image.platform().map(ToString::to_string),
             manifest: (own != top).then(|| own.clone()),
             seam: platformed.seam,
-            clue: platformed.evidence.as_ref().map(|evidence| evidence.clue.name().to_owned()),
+            clue: platformed.clue.map(|clue| clue.name().to_owned()),
             old: platformed.old.as_ref().map(|old| base_item(old, None)).transpose()?,
             new: base_item(&platformed.new, wire)?,
             base_name: platformed.base_name.clone(),
+            why: platformed.rule.and_then(NameRule::words),
         });
         Ok(())
     }

@@ -10,19 +10,19 @@ use super::target::{Target, Targets};
 use crate::core::event::Silent;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, workers};
 use crate::oci::{Name, annotation};
-use crate::plan::base;
+use crate::plan::base::{NameRule, Outcome, claims, recorded_layers};
 use crate::plan::batch::jump::Allow;
 use crate::plan::batch::name::Pattern;
 use crate::plan::batch::{End, Header, Item, Origin, Reason, Settings, Standing, document, order};
+use crate::plan::lifecycle::field::Status as Stated;
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::rebase::Preferences;
 use crate::read::{Image, Located, Tree, load};
 use crate::report::batch::PlanReport;
 use crate::report::rebase::Status;
 use crate::verbs::bases::Bases;
-use crate::verbs::lifecycle::Ended;
 use crate::verbs::rebase::compose::compose;
-use crate::verbs::rebase::decide::{Platformed, settle, stand};
+use crate::verbs::rebase::decide::{Job, Platformed};
 use crate::verbs::rebase::{self, TrustPlatform, trusted, virtual_image};
 use crate::verbs::{Context, Opened};
 
@@ -107,12 +107,21 @@ enum State {
     Stopped(Reason),
 }
 
+/// What became of one image, before it is an item.
+enum Making {
+    /// It is decided.
+    Made(Box<Made>),
+    /// It waits for these.
+    Waits(Vec<usize>),
+    /// It has no base, and says so.
+    NoBase,
+}
+
 struct Planner<'a> {
-    targets: Targets<'a>,
+    targets: Targets<'a, 'a>,
     survey: &'a Survey,
     request: rebase::Request,
     context: Context<'a>,
-    ended: Option<Ended<'a>>,
     states: HashMap<usize, State>,
     /// The manifests and indexes on which something stands or should stand.
     ground: Mutex<BTreeSet<Digest>>,
@@ -128,24 +137,17 @@ pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str)
     let pattern = request.name.as_deref().map(Pattern::parse).transpose()?;
     Preferences::parse(&request.prefer)?;
     let mut survey = Survey::of(&request.inputs, &request.only, pattern.as_ref(), context)?;
-    let mut bases = Bases::open_among(&request.bases, &request.map, &survey.sources, context)?;
-    for source in &survey.sources {
-        bases.also_beside(source);
-    }
+    // Images are decided on several threads, each of which does one.
+    let single = Context { jobs: 1, events: &Silent, ..context };
+    let bases = Bases::open_among(&request.bases, &request.map, &survey.sources, context)?;
+    let mut bases = bases.at(request.now).allow(request.allow);
+    bases.also(&survey.sources);
     survey.unreadable.append(&mut bases.findings);
     let mut planner = Planner {
-        targets: Targets {
-            bases: &bases,
-            survey: &survey,
-            allow: request.allow,
-            allow_downgrade: request.allow_downgrade,
-            jumps: Mutex::default(),
-        },
+        targets: Targets { bases: &bases, survey: &survey, allow_downgrade: request.allow_downgrade },
         survey: &survey,
         request: rebase::Request { prefer: request.prefer.clone(), ..rebase::Request::of("") },
-        // Images are decided on several threads, each of which does one.
-        context: Context { jobs: 1, events: &Silent, ..context },
-        ended: request.now.map(|now| Ended::new(now, context)),
+        context: single,
         states: HashMap::new(),
         ground: Mutex::default(),
         rebased: Mutex::default(),
@@ -304,15 +306,16 @@ impl Planner<'_> {
         self.note_origin(&tree);
         let claimless = tree.images().iter().all(|image| {
             let index = if let Tree::Index(index) = &tree { Some(&**index) } else { None };
-            base::claims(image, index).is_empty() && base::recorded_layers(image).is_none()
+            claims(image, index).is_empty() && recorded_layers(image).is_none()
         });
         if let Some(error) = self.withdrawn(&located, &tree) {
             return Ok(Decision::Ready(refused(self.survey, number, &error, origin, claimless)?));
         }
         let decided = trusted(Opened { located, tree }, TrustPlatform::Refuse).and_then(|opened| self.made(number, &opened));
         match decided {
-            Ok(Err(waits)) => Ok(Decision::Waits(waits)),
-            Ok(Ok(mut made)) => {
+            Ok(Making::Waits(waits)) => Ok(Decision::Waits(waits)),
+            Ok(Making::NoBase) => self.base(number).map(Decision::Ready),
+            Ok(Making::Made(mut made)) => {
                 made.item.level = level;
                 made.item.origin = origin;
                 let (standing, digest) = (made.item.status, made.item.digest.clone());
@@ -324,12 +327,11 @@ impl Planner<'_> {
 
     /// Refuses an image that must not be used. Nothing new is made of it.
     fn withdrawn(&self, located: &Located, tree: &Tree) -> Option<Error> {
-        let ended = self.ended.as_ref()?;
-        ended.refuse_withdrawn(located, tree)
+        self.targets.bases.refuse_withdrawn(located, tree)
     }
 
     /// The item of an image and what it comes out as, or what it waits for.
-    fn made(&self, number: usize, opened: &Opened) -> Result<Result<Made, Vec<usize>>> {
+    fn made(&self, number: usize, opened: &Opened) -> Result<Making> {
         let output = self.survey.output(number);
         let index = match &opened.tree {
             Tree::Index(index) => Some(&**index),
@@ -343,45 +345,53 @@ impl Planner<'_> {
         let mut decided: Vec<(&Image, Option<Platformed<'_>>)> = Vec::new();
         let mut wired: Vec<Option<String>> = Vec::new();
         let mut waits = Vec::new();
-        for image in images {
-            let standing = stand(image, index, self.targets.bases, None, &request, self.context)?;
-            self.note_ground(standing.old().map(|old| (&old.top, &old.image.descriptor.digest)));
-            let target = match self.targets.of(image, index, &standing)? {
-                Target::Here(found) => found,
-                Target::Subject(other) => match self.states.get(&other) {
+        let (bases, context) = (self.targets.bases, self.context);
+        let job = Job { opened, index, bases, from: None, onto: None, request: &request, context };
+        let (mut ended, mut without) = (false, 0);
+        for image in &images {
+            let split = job.split(image)?;
+            if split.based.outcome == Outcome::Scratch {
+                without += 1;
+                continue;
+            }
+            self.note_ground(split.old().map(|old| (&old.top, &old.image.descriptor.digest)));
+            let (located, tree, rule, wire) = match self.targets.of(image, index, &split)? {
+                Target::Here(found) => {
+                    ended |= bases.target(image, &split.based, &found).stated.status == Some(Stated::EndOfLife);
+                    (found.located, found.tree, found.rule, None)
+                }
+                Target::Subject(other) => match self.subject(other)? {
+                    Some(((located, tree), wire)) => (located, tree, NameRule::Only, wire),
                     None => {
                         waits.push(other);
                         continue;
                     }
-                    Some(State::Stays) => {
-                        let located = self.survey.located(other)?;
-                        let tree = load(&located.source, &located.descriptor, self.context.limits)?;
-                        Box::new((located, tree))
-                    }
-                    Some(State::Moves(moved)) => {
-                        wired.push(Some(self.survey.key(other)));
-                        Box::new((**moved).clone())
-                    }
-                    Some(State::Stopped(reason)) => return Err(held(&self.survey.located(other)?, reason)),
                 },
             };
-            let (located, tree) = *target;
-            wired.resize(decided.len() + 1, None);
-            let claimed = standing.claimed_name(image, index);
-            let settled = settle(image, index, standing, &located, &tree, opened, &request, self.context)?;
+            wired.push(wire);
+            let name = split.based.name().map(str::to_owned);
+            let settled = job.settle(image, split, &located, &tree, rule)?;
             if let Some(platformed) = &settled {
                 self.note_ground(Some((&platformed.new.top, &platformed.new.image.descriptor.digest)));
                 let same = platformed.old.as_ref().is_some_and(|old| old.image.descriptor.digest == platformed.new.image.descriptor.digest);
                 if !same {
-                    self.targets.refuse_downgrade(claimed.as_deref(), platformed.old.as_ref(), &platformed.new)?;
+                    self.targets.refuse_downgrade(name.as_deref(), platformed.old.as_ref(), &platformed.new)?;
                 }
             }
             decided.push((image, settled));
         }
+        if without == images.len() {
+            return Ok(Making::NoBase);
+        }
+        if without > 0 {
+            return Err(Error::new(Code::BaseNameUnknown, "one platform of the image has no base, and another one has")
+                .at(opened.located.shown())
+                .hint("Move it alone with `airbase rebase --platform OS/ARCHITECTURE`."));
+        }
         if !waits.is_empty() {
             waits.sort_unstable();
             waits.dedup();
-            return Ok(Err(waits));
+            return Ok(Making::Waits(waits));
         }
         let mut item = item_of(&opened.located, &self.survey.key(number), output, Standing::Move)?;
         for ((image, platformed), wire) in decided.iter().zip(&wired) {
@@ -389,11 +399,6 @@ impl Planner<'_> {
                 item.place(image, platformed, wire.as_ref(), &opened.located.descriptor.digest)?;
             }
         }
-        let ended = self.ended.as_ref().is_some_and(|ended| {
-            // What is only about to be made was not yet said to be outdated.
-            let here = decided.iter().zip(&wired).filter(|(_, wire)| wire.is_none());
-            here.filter_map(|((_, platformed), _)| platformed.as_ref()).any(|platformed| ended.has(&platformed.new))
-        });
         let plan = compose(&request, opened, None, index, decided, Vec::new(), self.context)?;
         item.finish(&plan);
         if ended {
@@ -403,7 +408,28 @@ impl Planner<'_> {
         if plan.report.status == Status::Current {
             item.status = Standing::Current;
         }
-        Ok(Ok(Made { item, plan }))
+        Ok(Making::Made(Box::new(Made { item, plan })))
+    }
+
+    /// What a subject is for those that are based on it, and its key if it is only about to be made; `None` while it is not decided.
+    fn subject(&self, other: usize) -> Result<Option<((Located, Tree), Option<String>)>> {
+        Ok(match self.states.get(&other) {
+            None => None,
+            Some(State::Stays) => {
+                let located = self.survey.located(other)?;
+                let tree = load(&located.source, &located.descriptor, self.context.limits)?;
+                Some(((located, tree), None))
+            }
+            Some(State::Moves(moved)) => Some(((**moved).clone(), Some(self.survey.key(other)))),
+            Some(State::Stopped(reason)) => return Err(held(&self.survey.located(other)?, reason)),
+        })
+    }
+
+    /// The item of an image that is based on nothing.
+    fn base(&self, number: usize) -> Result<Ready> {
+        let located = self.survey.located(number)?;
+        let item = item_of(&located, &self.survey.key(number), self.survey.output(number), Standing::Base)?;
+        Ok(Ready { standing: Standing::Base, line: Line::Plain(document::line(&item)?), code: None, claimless: false, digest: item.digest })
     }
 
     fn note_ground(&self, digests: Option<(&Digest, &Digest)>) {
@@ -448,8 +474,8 @@ impl Planner<'_> {
                     let tree = load(&located.source, &located.descriptor, self.context.limits)?;
                     let opened = trusted(Opened { located, tree }, TrustPlatform::Refuse)?;
                     match self.made(number, &opened)? {
-                        Ok(made) => State::Moves(Arc::new(virtual_image(&made.plan, &opened.located, self.context)?)),
-                        Err(_) => return Err(Error::new(Code::Bug, "an image that was decided waits")),
+                        Making::Made(made) => State::Moves(Arc::new(virtual_image(&made.plan, &opened.located, self.context)?)),
+                        Making::Waits(_) | Making::NoBase => return Err(Error::new(Code::Bug, "an image that was decided waits")),
                     }
                 }
                 Standing::Current | Standing::Base => State::Stays,
@@ -477,9 +503,7 @@ impl Planner<'_> {
                 continue;
             }
             if ready.code == Some(Code::BaseUnknown) && ready.claimless && ground.contains(&ready.digest) {
-                let located = self.survey.located(number)?;
-                let item = item_of(&located, &self.survey.key(number), self.survey.output(number), Standing::Base)?;
-                (ready.standing, ready.code, ready.line) = (Standing::Base, None, Line::Plain(document::line(&item)?));
+                *ready = self.base(number)?;
             }
         }
         Ok(())

@@ -222,7 +222,7 @@ impl<'a> Workshop<'a> {
             None => Vec::new(),
             Some(Prefix::Proven(proofs)) if proofs.len() == placed.seam => proofs,
             Some(_) => {
-                return Err(Error::new(Code::BaseMismatch, "the image does not stand on the old base that the plan names")
+                return Err(Error::new(Code::BaseMismatch, "the image is not based on the old base that the plan names")
                     .at(&image.descriptor.digest)
                     .found(Fact::new(old.as_ref().map(|old| old.reference.clone()).unwrap_or_default(), "the plan")));
             }
@@ -230,10 +230,13 @@ impl<'a> Workshop<'a> {
         Ok(Platformed {
             app: image,
             old,
+            scratch: None,
             evidence: None,
+            clue: None,
             proofs,
             seam: placed.seam,
             new,
+            rule: None,
             base_name: placed.base_name.clone(),
             inflated: std::collections::BTreeSet::new(),
             names_its_base: false,
@@ -253,5 +256,12 @@ fn candidate(base: &BaseItem, found: &(Located, Tree)) -> Result<Candidate> {
             .expected(Fact::new(manifest, "the plan"))
             .found(Fact::new(&tree.descriptor().digest, "the source"))
     })?;
-    Ok(Candidate { image: image.clone(), reference: located.shown(), names: base.name.iter().cloned().collect(), top: base.digest.clone() })
+    Ok(Candidate {
+        image: image.clone(),
+        reference: located.shown(),
+        names: base.name.iter().cloned().collect(),
+        former: Vec::new(),
+        top: base.digest.clone(),
+        claims: Vec::new(),
+    })
 }

@@ -12,7 +12,7 @@ use crate::plan::lifecycle::resolve::Question;
 use crate::read::{Located, Tree};
 use crate::report::lifecycle::check::{CheckReport, InventoryReport, Item, Judged};
 use crate::verbs::Context;
-use crate::verbs::base::each_image;
+use crate::verbs::base::Listed;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -87,10 +87,11 @@ type Visit<'v> = dyn FnMut(&Located, &Subject<'_>, &[Base]) + 'v;
 fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let mut readers: HashMap<PathBuf, Reader<'_>> = HashMap::new();
-    let mut inheritance = Inheritance::new(&query.bases, &query.map, query.question.clone(), context)?;
+    let listed = Listed::of(&query.paths, context, &mut findings)?;
+    let mut inheritance = Inheritance::new(&query.bases, &query.map, &listed.sources, query.question.clone(), context)?;
     let mut seen = BTreeSet::new();
     let mut spoken = Vec::new();
-    each_image(&query.paths, context, &mut findings, |_| true, &mut |located, tree| {
+    listed.each_image(context, &mut findings, |_| true, &mut |located, tree| {
         let source = &located.source;
         let reader = readers.entry(source.path.clone()).or_insert_with(|| Reader::everywhere(source, query.question.clone(), context));
         let index = match tree {

@@ -3,19 +3,17 @@
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::state::{Reader, Subject, places_of};
-use super::stopped::refuse_withdrawn;
-use crate::core::{Digest, Error, Finding, Result};
-use crate::plan::base::{Candidate, Decision, decide};
+use crate::core::{Digest, Finding, Result};
+use crate::plan::base::Candidate;
 use crate::plan::lifecycle::declared::declared;
 use crate::plan::lifecycle::field::{Field, Status, when};
 use crate::plan::lifecycle::resolve::{Question, Resolution};
-use crate::plan::lifecycle::time::{Moment, When};
-use crate::read::{Image, ImageIndex, Located, Source, Tree};
+use crate::plan::lifecycle::time::When;
+use crate::read::{Image, ImageIndex, Source};
 use crate::verbs::Context;
-use crate::verbs::base::show_image;
 use crate::verbs::bases::Bases;
 
 /// How many bases below each other are followed. Nobody has more than five.
@@ -36,10 +34,7 @@ pub(super) struct Base {
 
 /// Finds bases, and what is said of them.
 pub(super) struct Inheritance<'a> {
-    bases: Bases,
-    /// Whether bases are looked for by their layers too: only where the caller named places to look in. Comparing with every
-    /// image of a large layout takes longer than all the rest.
-    by_layers: bool,
+    bases: Bases<'a>,
     readers: HashMap<PathBuf, Reader<'a>>,
     question: Question,
     context: Context<'a>,
@@ -52,23 +47,22 @@ impl std::fmt::Debug for Inheritance<'_> {
 }
 
 impl<'a> Inheritance<'a> {
-    /// Looks in `paths`, and beside the image itself for what it names.
-    pub(super) fn new(paths: &[String], map: &[String], question: Question, context: Context<'a>) -> Result<Self> {
-        let bases = Bases::open(paths, map, context)?;
-        Ok(Self { bases, by_layers: !paths.is_empty(), readers: HashMap::new(), question, context })
+    /// Looks in `paths`, and in `sources`, where the images are.
+    pub(super) fn new(paths: &[String], map: &[String], sources: &[Arc<Source>], question: Question, context: Context<'a>) -> Result<Self> {
+        let mut bases = Bases::open_among(paths, map, sources, context)?;
+        bases.also(sources);
+        Ok(Self { bases, readers: HashMap::new(), question, context })
     }
 
     /// What could not be read of the places in which bases are looked for: a base that is not seen says nothing.
     pub(super) fn findings(&self) -> Result<Vec<Finding>> {
-        let unread = if self.by_layers { self.bases.catalogue()?.findings.as_slice() } else { &[] };
-        Ok(self.bases.findings.iter().chain(unread).cloned().collect())
+        self.bases.unread()
     }
 
     /// The bases below the image, the nearest first; marks in `subject` what it has from the first of them.
     pub(super) fn below(&mut self, subject: &mut Subject<'_>, index: Option<&ImageIndex>) -> Result<Vec<Base>> {
         let Some(image) = subject.image else { return Ok(Vec::new()) };
-        self.bases.also(&image.source);
-        let mut chain: Vec<Candidate> = Vec::new();
+        let mut chain: Vec<Arc<Candidate>> = Vec::new();
         let mut seen = BTreeSet::from([image.descriptor.digest.clone()]);
         while chain.len() < MOST {
             let (above, index) = match chain.last() {
@@ -89,15 +83,11 @@ impl<'a> Inheritance<'a> {
         Ok((1..).zip(chain.iter().zip(below)).map(|(depth, (candidate, below))| self.said(candidate, below, depth)).collect())
     }
 
-    fn base(&self, image: &Image, index: Option<&ImageIndex>) -> Result<Option<Candidate>> {
-        if self.by_layers {
-            return show_image(image, index, &self.bases).map(|(_, base)| base);
+    fn base(&self, image: &Image, index: Option<&ImageIndex>) -> Result<Option<Arc<Candidate>>> {
+        if image.manifest.layers.len() != image.config.diff_ids.len() {
+            return Ok(None);
         }
-        let evidence = self.bases.judge_claims(image, index)?;
-        Ok(match decide(image, &evidence) {
-            Decision::Base(chosen) => crate::plan::base::candidate(chosen).cloned(),
-            Decision::Conflict(..) | Decision::Ambiguous(_) | Decision::Unknown => None,
-        })
+        self.bases.based(image, index).map(|based| based.base().cloned())
     }
 
     fn said(&mut self, candidate: &Candidate, below: Option<&Image>, depth: usize) -> Base {
@@ -116,44 +106,6 @@ fn said(reader: &Reader<'_>, candidate: &Candidate, below: Option<&Image>) -> Re
         mark(&mut own, below, &reader.question);
     }
     own.resolution
-}
-
-/// Which bases have come to the end of their life; asked of thousands of images that stand on the same few.
-#[derive(Debug)]
-pub(in crate::verbs) struct Ended<'a> {
-    known: Mutex<HashMap<Digest, bool>>,
-    readers: Mutex<HashMap<PathBuf, Arc<Reader<'a>>>>,
-    now: Moment,
-    context: Context<'a>,
-}
-
-impl<'a> Ended<'a> {
-    pub(in crate::verbs) fn new(now: Moment, context: Context<'a>) -> Self {
-        Self { known: Mutex::default(), readers: Mutex::default(), now, context }
-    }
-
-    /// Refuses an image that is withdrawn.
-    pub(in crate::verbs) fn refuse_withdrawn(&self, located: &Located, tree: &Tree) -> Option<Error> {
-        refuse_withdrawn(&self.reader(&located.source), tree)
-    }
-
-    fn reader(&self, source: &Arc<Source>) -> Arc<Reader<'a>> {
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        let reader = readers.entry(source.path.clone()).or_insert_with(|| Arc::new(Reader::everywhere(source, self.now, self.context)));
-        Arc::clone(reader)
-    }
-
-    /// Whether it is said of `base`, where it lies, that its life has ended.
-    pub(in crate::verbs) fn has(&self, base: &Candidate) -> bool {
-        let digest = &base.image.descriptor.digest;
-        if let Some(known) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
-            return *known;
-        }
-        let reader = self.reader(&base.image.source);
-        let ended = said(&reader, base, None).standing == Some(Status::EndOfLife);
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone(), ended);
-        ended
-    }
 }
 
 /// Marks what the image says because its base says it, and resolves again without it.

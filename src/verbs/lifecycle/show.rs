@@ -32,7 +32,8 @@ pub struct Show {
 pub fn show(query: &Show, context: Context<'_>) -> Result<ShowReport> {
     let opened = open(&query.image, context)?;
     let reader = Reader::everywhere(&opened.located.source, query.question.clone(), context);
-    let mut inheritance = Inheritance::new(&query.bases, &query.map, query.question.clone(), context)?;
+    let mut inheritance =
+        Inheritance::new(&query.bases, &query.map, std::slice::from_ref(&opened.located.source), query.question.clone(), context)?;
     let mut report = ShowReport { image: opened.located.shown(), at: query.question.now, subjects: Vec::new(), findings: Vec::new() };
     let index = match &opened.tree {
         Tree::Index(index) => Some(&**index),

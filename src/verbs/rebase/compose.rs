@@ -67,7 +67,12 @@ pub(in crate::verbs) fn compose<'a>(
         };
         let options = options(request, &preferences, platformed, index);
         let result = rebase_image(
-            &Input { app: image, old: platformed.old.as_ref().map(|old| &old.image), new: &platformed.new.image, seam: platformed.seam },
+            &Input {
+                app: image,
+                old: platformed.old.as_ref().map(|old| &old.image).or(platformed.scratch.as_ref()),
+                new: &platformed.new.image,
+                seam: platformed.seam,
+            },
             &options,
             limits,
         )?;

@@ -3,7 +3,7 @@
 use super::MissingPlatform;
 use super::decide::Platformed;
 use crate::core::{Code, Fact, Finding};
-use crate::plan::base::Candidate;
+use crate::plan::base::{Candidate, NameRule};
 use crate::plan::rebase::image::{Moved, Options, Origin};
 use crate::read::Image;
 use crate::report::rebase::{BaseReport, LayerReport, PlatformReport};
@@ -30,9 +30,10 @@ pub(super) fn skipped(image: &Image, choice: MissingPlatform) -> PlatformReport 
 }
 
 pub(super) fn reported(platformed: &Platformed<'_>, moved: &Moved, options: &Options) -> PlatformReport {
-    let base = |candidate: &Candidate, name: Option<String>| BaseReport {
+    let base = |candidate: &Candidate, name: Option<String>, why: Option<NameRule>| BaseReport {
         reference: candidate.reference.clone(),
         name,
+        why,
         digest: candidate.top.clone(),
         manifest: candidate.image.descriptor.digest.clone(),
     };
@@ -50,8 +51,11 @@ pub(super) fn reported(platformed: &Platformed<'_>, moved: &Moved, options: &Opt
     PlatformReport {
         platform: platformed.app.platform().cloned(),
         from: platformed.app.descriptor.digest.clone(),
-        old_base: platformed.old.as_ref().map(|old| base(old, platformed.evidence.as_ref().and_then(|evidence| evidence.name.clone()))),
-        new_base: Some(base(&platformed.new, options.base_name.clone())),
+        old_base: platformed
+            .old
+            .as_ref()
+            .map(|old| base(old, platformed.evidence.as_ref().and_then(|evidence| evidence.name.clone()), None)),
+        new_base: Some(base(&platformed.new, options.base_name.clone(), platformed.rule)),
         seam: platformed.seam,
         layers: moved
             .layers
@@ -70,7 +74,7 @@ pub(super) fn reported(platformed: &Platformed<'_>, moved: &Moved, options: &Opt
         findings,
         config: Some(moved.config.blob.digest().clone()),
         manifest: Some(moved.manifest.blob.digest().clone()),
-        clue: platformed.evidence.as_ref().map(|evidence| evidence.clue),
+        clue: platformed.clue,
         proofs: platformed.proofs.clone(),
     }
 }

@@ -25,7 +25,7 @@ use crate::read::{Child, Image, ImageIndex, Source, Tree, verify};
 use crate::report::rebase::{RebaseReport, Status};
 
 use compose::compose;
-use decide::{Platformed, decide};
+use decide::{From, Job, Platformed};
 pub(super) use result::virtual_image;
 use supersede::supersede;
 
@@ -60,10 +60,14 @@ pub struct Request {
     pub onto: Option<String>,
     /// Where bases lie.
     pub bases: Vec<String>,
-    /// The old base, if the person names it.
+    /// The old base, if the user names it; `scratch` if there was none.
     pub from: Option<String>,
     /// How many layers belong to the old base, if the person says so.
     pub seam_layers: Option<usize>,
+    /// Whether the user insists on a seam that leaves no layer of the app, and on a base of another stack of buildpacks.
+    pub force: bool,
+    /// As of when statements on bases count; without it they do not.
+    pub now: Option<Moment>,
     /// Rules from base names to references.
     pub map: Vec<String>,
     /// One platform only.
@@ -90,8 +94,6 @@ pub struct Request {
     pub names: Vec<String>,
     /// The date of the members of an archive.
     pub mtime: u64,
-    /// As of when it is told that the image must not be used any more; without it that is not looked at.
-    pub now: Option<Moment>,
 }
 
 impl Request {
@@ -103,6 +105,8 @@ impl Request {
             bases: Vec::new(),
             from: None,
             seam_layers: None,
+            force: false,
+            now: None,
             map: Vec::new(),
             platform: None,
             on_missing_platform: MissingPlatform::Fail,
@@ -116,7 +120,6 @@ impl Request {
             output: None,
             names: Vec::new(),
             mtime: 0,
-            now: None,
         }
     }
 }
@@ -147,19 +150,19 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     request.names.iter().try_for_each(|name| check_name(name))?;
     let opened = trusted(open(&request.image, context)?, request.trust_platform)?;
     if let Tree::Artifact { descriptor, .. } = &opened.tree {
-        return Err(Error::new(Code::NotAnImage, "an artifact stands on no base").at(&descriptor.digest));
+        return Err(Error::new(Code::NotAnImage, "an artifact has no base").at(&descriptor.digest));
     }
     if let Tree::Collection(_) = &opened.tree {
         return Err(opened.tree.not_an_image().at(opened.located.shown()));
     }
     let mut known = vec![Arc::clone(&opened.located.source)];
-    let from = request.from.as_deref().map(|text| open_among(text, &known, context)).transpose()?;
-    known.extend(from.iter().map(|from| Arc::clone(&from.located.source)));
-    let onto = request.onto.as_deref().map(|text| open_among(text, &known, context)).transpose()?;
-    let mut bases = Bases::open_among(&request.bases, &request.map, &known, context)?;
-    for source in &known {
-        bases.also(source);
+    let from = request.from.as_deref().map(|text| old_base(text, &known, context)).transpose()?;
+    if let Some(From::Image(from)) = &from {
+        known.push(Arc::clone(&from.located.source));
     }
+    let onto = request.onto.as_deref().map(|text| open_among(text, &known, context)).transpose()?;
+    let mut bases = Bases::open_among(&request.bases, &request.map, &known, context)?.at(request.now);
+    bases.also(&known);
 
     let narrowed = request.platform.as_ref().map(|platform| opened.image(Some(platform))).transpose()?;
     let index = match &opened.tree {
@@ -170,11 +173,13 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     if images.is_empty() {
         return Err(Error::new(Code::NotAnImage, "the index holds no runnable image").at(opened.located.shown()));
     }
+    let job = Job { opened: &opened, index, bases: &bases, from: from.as_ref(), onto: onto.as_ref(), request, context };
     let mut decided: Vec<(&Image, Option<Platformed<'_>>)> = Vec::new();
     for image in images {
-        decided.push((image, decide(image, index, &opened, &bases, from.as_ref(), onto.as_ref(), request, context)?));
+        decided.push((image, job.decide(image)?));
     }
-    let mut plan = compose(request, &opened, narrowed, index, decided, bases.findings.clone(), context)?;
+    let findings = bases.findings.iter().chain(bases.catalogue_findings()).cloned().collect();
+    let mut plan = compose(request, &opened, narrowed, index, decided, findings, context)?;
     if let Some(now) = request.now.or(request.supersede) {
         plan.report.findings.extend(stopped(&opened.located.source, &opened.tree, now, context));
     }
@@ -186,6 +191,14 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
         plan.cargo()?.docker_manifest(&plan.entries, context.limits)?;
     }
     Ok(plan)
+}
+
+/// The old base that the user names. Docker reserves the word for "none"; a layout of that name is `./scratch`.
+fn old_base(text: &str, known: &[Arc<Source>], context: Context<'_>) -> Result<From> {
+    if text == "scratch" {
+        return Ok(From::Scratch);
+    }
+    Ok(From::Image(Box::new(open_among(text, known, context)?)))
 }
 
 /// Refuses an image whose index and config disagree on the platform, unless the person said whom to believe.

@@ -154,7 +154,10 @@ fn images_that_are_each_others_base_by_name_are_refused() {
         .image("site/right:1", &name(right, "site/left:1"))
         .image("site/own:1", &name(Image::of(&[&ground, &layer(&["own=1"])]), "site/own:1"));
     layout.write(&environment.join("images"));
-    Layout::new().image("other", &Image::of(&[&ground])).write(&environment.join("bases"));
+    // The ground had all three names once.
+    let mut bases = Layout::new().image("", &Image::of(&[&ground]));
+    bases.entries[0]["annotations"]["dev.airbase.former-names"] = json!("site/left:1,site/right:1,site/own:1");
+    bases.write(&environment.join("bases"));
     let planned = items(&plan(&environment, &["images", "--bases", "bases"]));
     for name in ["site/left:1", "site/right:1", "site/own:1"] {
         let item = item(&planned, name);

@@ -1,0 +1,265 @@
+//! What an image says of its base.
+//!
+//! Annotations and labels are hints. `base.digest` means three things in the wild (the index, the platform manifest, the
+//! empty string), and some tools write the image's own name under `base.name`; so a claim only says where to look, and only
+//! layers prove a base.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::core::Digest;
+use crate::oci::{ImageName, Name, annotation};
+use crate::read::{Image, ImageIndex};
+
+/// Where a claim about the base came from, the nearest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Clue {
+    /// The user named the old base.
+    From,
+    /// An annotation of the manifest.
+    ManifestAnnotation,
+    /// An annotation of the descriptor in the index that the image belongs to. The images of Docker's library have it there.
+    DescriptorAnnotation,
+    /// An annotation of the index that the image belongs to.
+    IndexAnnotation,
+    /// A label of the config; some builders write the annotation keys there.
+    Label,
+    /// The label of Cloud Native Buildpacks, which names the run image and its highest layer.
+    Buildpacks,
+    /// Provenance beside the image: what went into its build.
+    Provenance,
+    /// Layers of a local image are the lowest layers of this one.
+    Catalogue,
+}
+
+impl Clue {
+    /// Whether it only says where to look, so that the layers decide alone: it can prove and never refute.
+    pub(super) fn is_lead(self) -> bool {
+        matches!(self, Self::Provenance | Self::Catalogue)
+    }
+
+    /// Whether `other` is the same kind of place: builders hand labels down as labels and annotations as annotations.
+    fn is_like(self, other: Self) -> bool {
+        (self == Self::Label) == (other == Self::Label) && self != Self::Buildpacks && other != Self::Buildpacks
+    }
+
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::From => "named on the command line",
+            Self::ManifestAnnotation => "annotation of the manifest",
+            Self::DescriptorAnnotation => "annotation of the descriptor in the index",
+            Self::IndexAnnotation => "annotation of the index",
+            Self::Label => "label of the config",
+            Self::Buildpacks => "buildpacks metadata",
+            Self::Provenance => "provenance of the build",
+            Self::Catalogue => "layers of a local image",
+        }
+    }
+}
+
+/// What an image says about its base.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Where it says so.
+    pub clue: Clue,
+    /// The name it gives, without a digest.
+    pub name: Option<String>,
+    /// The digest it gives.
+    pub digest: Option<Digest>,
+    /// A digest that is none: reported, never used.
+    pub unreadable_digest: Option<String>,
+    /// How many layers it says belong to the base, or why that cannot be told.
+    pub seam: Option<Result<usize, String>>,
+}
+
+impl Claim {
+    /// What `base.name` and `base.digest` say in one place. Empty values count as absent: buildah writes them for images from scratch.
+    /// A name with another digest than `base.digest` is a claim of its own.
+    fn read<'a>(clue: Clue, get: impl Fn(&str) -> Option<&'a String>) -> Vec<Self> {
+        let text = |key: &str| get(key).map(String::as_str).filter(|value| !value.is_empty());
+        let (name, in_name) = text(annotation::BASE_NAME).map(parted).unzip();
+        let (name, in_name) = (name.filter(|name| !name.is_empty()).map(str::to_owned), in_name.flatten());
+        let recorded = text(annotation::BASE_DIGEST);
+        let digest: Option<Digest> = recorded.and_then(|text| text.parse().ok());
+        let unreadable_digest = recorded.filter(|_| digest.is_none()).map(str::to_owned);
+        let claim = |name, digest, unreadable_digest| Self { clue, name, digest, unreadable_digest, seam: None };
+        let claims = match (in_name, digest) {
+            (Some(own), Some(other)) if own != other => vec![claim(name, Some(own), None), claim(None, Some(other), None)],
+            (own, digest) => vec![claim(name, digest.or(own), unreadable_digest)],
+        };
+        let says = |claim: &Self| claim.name.is_some() || claim.digest.is_some() || claim.unreadable_digest.is_some();
+        claims.into_iter().filter(says).collect()
+    }
+
+    /// Whether one of `others` has the same value in the same kind of place.
+    pub(super) fn is_said_by(&self, others: &[Self], same: impl Fn(&Self, &Self) -> bool) -> bool {
+        others.iter().any(|other| self.clue.is_like(other.clue) && same(self, other))
+    }
+}
+
+/// `NAME@DIGEST` in two parts; what stands behind the `@` and is no digest stays with the name.
+fn parted(name: &str) -> (&str, Option<Digest>) {
+    match name.split_once('@').map(|(name, digest)| (name, digest.parse().ok())) {
+        Some((name, Some(digest))) => (name, Some(digest)),
+        _ => (name, None),
+    }
+}
+
+/// The claims of an image, the nearest first.
+pub fn claims(image: &Image, index: Option<&ImageIndex>) -> Vec<Claim> {
+    let mut claims = Claim::read(Clue::ManifestAnnotation, |key| image.manifest.annotations.get(key));
+    if let Some(index) = index {
+        // The entry of index.json speaks of where the image lies, and some tools write the image's own name there.
+        claims.extend(Claim::read(Clue::DescriptorAnnotation, |key| image.descriptor.annotations.get(key)));
+        claims.extend(Claim::read(Clue::IndexAnnotation, |key| index.index.annotations.get(key)));
+    }
+    claims.extend(Claim::read(Clue::Label, |key| image.config.labels.get(key)));
+    claims.extend(buildpacks(image));
+    claims
+}
+
+fn buildpacks(image: &Image) -> Option<Claim> {
+    let run_image = image.config.run_image.as_ref()?.as_ref().ok();
+    Some(Claim {
+        clue: Clue::Buildpacks,
+        name: run_image.and_then(|run_image| run_image.name.clone()),
+        digest: run_image.and_then(|run_image| run_image.digest.clone()),
+        unreadable_digest: None,
+        seam: buildpacks_seam(image),
+    })
+}
+
+/// How many layers belong to the run image, by buildpacks metadata. Equal layers repeat in real images: a diffID that is there
+/// twice tells nothing.
+pub fn buildpacks_seam(image: &Image) -> Option<Result<usize, String>> {
+    let top = match image.config.run_image.as_ref()? {
+        Ok(run_image) => run_image.top_layer.as_ref()?,
+        Err(why) => return Some(Err(format!("the buildpacks metadata cannot be read: {why}"))),
+    };
+    let mut positions = (0..).zip(&image.config.diff_ids).filter(|(_, own)| *own == top).map(|(position, _)| position);
+    Some(match (positions.next(), positions.count()) {
+        (Some(position), 0) => Ok(position + 1),
+        (Some(_), more) => Err(format!("{} layers are equal to the top layer of the run image, so the seam is unknown", more + 1)),
+        (None, _) => Err("the top layer of the run image is not among the layers".to_owned()),
+    })
+}
+
+/// The number of base layers that an earlier rebase or `base set` recorded.
+pub fn recorded_layers(image: &Image) -> Option<usize> {
+    image
+        .manifest
+        .annotations
+        .get(annotation::BASE_LAYERS)
+        .and_then(|text| text.parse().ok())
+        .filter(|layers| *layers <= image.manifest.layers.len())
+}
+
+/// Whether a name means that there is no base: Docker's reserved word.
+pub fn is_scratch(name: &str) -> bool {
+    name == "scratch" || ImageName::parse(name).canonical().as_deref() == Some("docker.io/library/scratch:latest")
+}
+
+/// Whether two names are one: byte for byte, or in Docker's full spelling. What a claim writes without `/` and `:` is a repository.
+pub fn same_name(claimed: &str, own: &str) -> bool {
+    let own = Name::parse(own);
+    Name::parse(claimed) == own || spelled(claimed).is_some_and(|claimed| Name::parse(&claimed) == own)
+}
+
+/// Whether a name has a date or the number of a build behind the tag of another one: `os:12-20240101` is an edition of `os:12`. Whatever
+/// else stands there may name something else, such as a base of it.
+pub fn is_edition(claimed: &str, own: &str) -> bool {
+    let (Some(claimed), Some(own)) = (spelled(claimed), ImageName::parse(own).canonical()) else { return false };
+    let rest = own.strip_prefix(&claimed).and_then(|rest| rest.strip_prefix(['-', '.', '_']));
+    rest.is_some_and(|rest| {
+        rest.starts_with(|first: char| first.is_ascii_digit()) && rest.bytes().all(|byte| byte.is_ascii_digit() || b"-._".contains(&byte))
+    })
+}
+
+/// Whether a name is the same at another registry, as a mirror inside the gap has it: `site.example/debian:12`, or
+/// `site.example/mirror/library/debian:12`, for `docker.io/library/debian:12`. Another repository of one registry is none.
+pub fn is_mirror(claimed: &str, own: &str) -> bool {
+    fn parts(name: &str) -> Option<(&str, &str)> {
+        let (registry, path) = name.split_once('/')?;
+        Some((registry, path.strip_prefix("library/").filter(|_| registry == "docker.io").unwrap_or(path)))
+    }
+    let (Some(claimed), Some(own)) = (spelled(claimed), ImageName::parse(own).canonical()) else { return false };
+    let (Some((one, claimed)), Some((other, own))) = (parts(&claimed), parts(&own)) else { return false };
+    // The other way round, the claimed one may be made of the one that is here.
+    one != other && own.strip_suffix(claimed).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+}
+
+/// A claimed name in Docker's full spelling.
+pub fn spelled(claimed: &str) -> Option<String> {
+    ImageName::parse(claimed).canonical().or_else(|| ImageName::parse(&format!("{claimed}:latest")).canonical())
+}
+
+/// The labels that every build has from its base unless it writes its own.
+pub(super) fn labels(image: &Image) -> &BTreeMap<String, String> {
+    &image.config.labels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_compared_in_full() {
+        for (claimed, own, same) in [
+            ("debian:12", "docker.io/library/debian:12", true),
+            ("debian", "docker.io/library/debian:latest", true),
+            ("docker.io/library/debian:12", "debian:12", true),
+            ("r.example/debian:12", "s.example/debian:12", false),
+            ("r.example/debian:12", "12", false),
+            ("12", "12", true),
+        ] {
+            assert_eq!(same_name(claimed, own), same, "{claimed} {own}");
+        }
+    }
+
+    #[test]
+    fn an_edition_has_numbers_behind_the_tag() {
+        for (claimed, own, edition) in [
+            ("os:12", "os:12-20240101", true),
+            ("os:12", "docker.io/library/os:12.4-1134", true),
+            ("r.example/os:12", "r.example/os:12.4", true),
+            ("os:12", "os:12", false),
+            ("os:12", "os:120", false),
+            ("os:12", "os:12-slim", false),
+            ("java:21", "java:21-base", false),
+            ("java:21", "java:21-jan", false),
+            ("os:12", "other:12-20240101", false),
+            ("r.example/os:12", "s.example/os:12-20240101", false),
+        ] {
+            assert_eq!(is_edition(claimed, own), edition, "{claimed} {own}");
+        }
+    }
+
+    #[test]
+    fn a_mirror_has_the_same_path_at_another_registry() {
+        for (claimed, own, mirror) in [
+            ("docker.io/library/debian:12", "site.example/debian:12", true),
+            ("debian:12", "site.example/mirror/library/debian:12", true),
+            ("registry.example/os:1", "os:1", true),
+            ("registry.example/team/os:1", "site.example/team/os:1", true),
+            ("registry.example/os:1", "site.example/os:2", false),
+            ("registry.example/os:1", "registry.example/team/os:1", false),
+            ("registry.example/hardened/debian:12", "debian:12", false),
+            ("registry.example/hardened/debian:12", "docker.io/team/debian:12", false),
+            ("registry.example/os:1", "1", false),
+            ("registry.example/bigos:1", "site.example/os:1", false),
+        ] {
+            assert_eq!(is_mirror(claimed, own), mirror, "{claimed} {own}");
+        }
+    }
+
+    #[test]
+    fn a_name_may_carry_its_digest() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        assert_eq!(parted(&format!("os:12@{digest}")), ("os:12", digest.parse().ok()));
+        assert_eq!(parted("os:12@sha256:0"), ("os:12@sha256:0", None));
+        assert!(is_scratch("scratch") && is_scratch("docker.io/library/scratch") && !is_scratch("r.example/scratch:1"));
+    }
+}

@@ -1,0 +1,130 @@
+//! Claims and local images compared.
+
+use std::sync::Arc;
+
+use super::claim::{Claim, Clue, is_edition, is_mirror, same_name};
+use super::layers::{Prefix, Proof, prefix};
+use crate::core::Digest;
+use crate::plan::lifecycle::field::Status;
+use crate::read::Image;
+
+/// An image that could be the base.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The image for the platform.
+    pub image: Image,
+    /// The reference for people.
+    pub reference: String,
+    /// The names under which it is known locally.
+    pub names: Vec<String>,
+    /// The names that it had and that other images have now, the newest first.
+    pub former: Vec<String>,
+    /// The digest of the index it belongs to, or its own.
+    pub top: Digest,
+    /// What it says of its own base.
+    pub claims: Vec<Claim>,
+}
+
+impl Candidate {
+    /// Whether this is the image or the index with this digest.
+    pub fn is(&self, digest: &Digest) -> bool {
+        self.top == *digest || self.image.descriptor.digest == *digest
+    }
+
+    /// Whether it has this name now.
+    pub fn has_name(&self, claimed: &str) -> bool {
+        self.names.iter().any(|own| same_name(claimed, own))
+    }
+
+    /// Whether it has this name with a date or the number of a build behind.
+    pub fn is_edition_of(&self, claimed: &str) -> bool {
+        self.names.iter().any(|own| is_edition(claimed, own))
+    }
+
+    /// Whether it has this name at another registry.
+    pub fn is_mirror_of(&self, claimed: &str) -> bool {
+        self.names.iter().any(|own| is_mirror(claimed, own))
+    }
+
+    /// Whether it had this name.
+    pub fn had_name(&self, claimed: &str) -> bool {
+        self.former.iter().any(|own| same_name(claimed, own))
+    }
+}
+
+/// What statements say of a local image, as far as it decides which image a name means.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stated {
+    /// Its status.
+    pub status: Option<Status>,
+    /// The digest of the image to use instead.
+    pub successor: Option<Digest>,
+}
+
+impl Stated {
+    /// Whether it should not be used any more.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.status, Some(Status::Withdrawn | Status::EndOfLife | Status::Superseded))
+    }
+}
+
+/// What became of one clue.
+#[derive(Debug, Clone)]
+pub enum Verdict {
+    /// The layers of the candidate are the lowest layers of the image.
+    Proven(Arc<Candidate>, Vec<Proof>),
+    /// The digest leads to an image with other layers.
+    Refuted(Arc<Candidate>, Prefix),
+    /// The name leads to an image with other layers: the name moved on, which names do.
+    NameMoved(Arc<Candidate>, Prefix),
+    /// Nothing local to compare with.
+    Unresolved(String),
+}
+
+/// A clue and what became of it.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// The clue.
+    pub clue: Clue,
+    /// The name it gave.
+    pub name: Option<String>,
+    /// The digest it gave.
+    pub digest: Option<Digest>,
+    /// What became of it.
+    pub verdict: Verdict,
+}
+
+impl Evidence {
+    /// The proven base, and how many of the lowest layers are its.
+    pub fn proven(&self) -> Option<(&Arc<Candidate>, usize)> {
+        match &self.verdict {
+            Verdict::Proven(candidate, proofs) => Some((candidate, proofs.len())),
+            _ => None,
+        }
+    }
+
+    /// How each layer of the proven base was proven.
+    pub fn proofs(&self) -> &[Proof] {
+        match &self.verdict {
+            Verdict::Proven(_, proofs) => proofs,
+            _ => &[],
+        }
+    }
+}
+
+/// The candidate of a piece of evidence.
+pub fn candidate(evidence: &Evidence) -> Option<&Arc<Candidate>> {
+    match &evidence.verdict {
+        Verdict::Proven(candidate, _) | Verdict::Refuted(candidate, _) | Verdict::NameMoved(candidate, _) => Some(candidate),
+        Verdict::Unresolved(_) => None,
+    }
+}
+
+/// Compares a candidate with the image. `by_digest` says whether the claim gave a digest: only then can it be refuted.
+pub fn judge(image: &Image, candidate: Arc<Candidate>, by_digest: bool) -> Verdict {
+    match prefix(image, &candidate.image) {
+        Prefix::Proven(proofs) => Verdict::Proven(candidate, proofs),
+        other if by_digest => Verdict::Refuted(candidate, other),
+        other => Verdict::NameMoved(candidate, other),
+    }
+}

@@ -1,0 +1,262 @@
+//! Which of several local images of one name is meant. Patched bases arrive so: last month's stick and this month's hold two images
+//! of one name.
+
+use serde::Serialize;
+
+use super::evidence::{Candidate, Stated};
+use crate::core::Digest;
+use crate::core::clock::Time;
+use crate::oci::Platform;
+use crate::plan::batch::jump::is_lower;
+use crate::plan::lifecycle::field::Status;
+use crate::plan::lifecycle::time::Moment;
+
+/// Why a name means an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "rule")]
+pub enum NameRule {
+    /// No other local image has the name.
+    Only,
+    /// It is the strictly newest of several.
+    Newest {
+        /// How many there are.
+        of: usize,
+    },
+    /// A statement on the one before says that it follows.
+    SupersededBy,
+    /// Only among `--bases`; images that are to be moved have the name too.
+    AmongBases,
+    /// `--map` says so.
+    Map,
+    /// `--onto` says so.
+    Onto,
+    /// `--allow` lets the name jump to its.
+    Jump,
+}
+
+impl NameRule {
+    /// For people, where there was a choice.
+    pub fn words(self) -> Option<String> {
+        match self {
+            Self::Only | Self::Onto => None,
+            Self::Newest { of } => Some(format!("newest of {of}")),
+            Self::SupersededBy => Some("by a statement that it follows".to_owned()),
+            Self::AmongBases => Some("the only one among --bases".to_owned()),
+            Self::Map => Some("by --map".to_owned()),
+            Self::Jump => Some("by --allow".to_owned()),
+        }
+    }
+}
+
+/// One platform of an edition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EditionPlatform {
+    /// What it runs on.
+    pub platform: Option<Platform>,
+    /// The digest of its manifest.
+    pub manifest: Digest,
+    /// When its config says that it was created.
+    pub created: Option<String>,
+    /// The version of what is in it.
+    pub version: Option<String>,
+}
+
+/// A local image that has the name now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edition {
+    /// Its digest: of the index, or of the manifest if there is none.
+    pub digest: Digest,
+    /// Its platforms.
+    pub platforms: Vec<EditionPlatform>,
+    /// What statements say of it.
+    pub stated: Stated,
+    /// Whether it lies where the user said that bases lie, and not only among the images to be moved.
+    pub among_bases: bool,
+}
+
+impl Edition {
+    /// Whether this is the index or one of the manifests with this digest.
+    pub fn is(&self, digest: &Digest) -> bool {
+        self.digest == *digest || self.platforms.iter().any(|own| own.manifest == *digest)
+    }
+
+    fn has(&self, wanted: &Option<Platform>) -> bool {
+        self.platforms.iter().any(|own| same_platform(&own.platform, wanted))
+    }
+}
+
+/// What decides beside the editions.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The name.
+    pub name: &'a str,
+    /// The proven old base, if it is here.
+    pub old: Option<&'a Candidate>,
+    /// Whether the image itself calls its proven base so.
+    pub said: bool,
+    /// The platforms of the image and of the index that it belongs to.
+    pub platforms: &'a [Option<Platform>],
+    /// The time, if it counts.
+    pub now: Option<Moment>,
+}
+
+/// The edition that is meant, by its position, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meant {
+    /// Its position.
+    pub at: usize,
+    /// Why.
+    pub rule: NameRule,
+}
+
+/// Why it cannot be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undecided {
+    /// The reason.
+    pub why: String,
+    /// The positions of the editions that could be meant.
+    pub among: Vec<usize>,
+}
+
+/// Which edition the name means. `None` if there is none for any of the platforms.
+///
+/// # Errors
+/// Why it cannot be told.
+pub fn meaning(editions: &[Edition], question: &Question<'_>) -> Result<Option<Meant>, Undecided> {
+    let fits = |edition: &Edition| question.platforms.iter().any(|wanted| edition.has(wanted));
+    let mut running: Vec<usize> = (0..).zip(editions).filter(|(_, edition)| fits(edition)).map(|(at, _)| at).collect();
+    if running.is_empty() {
+        // Who looks for the platform says that it is missing.
+        running = (0..editions.len()).collect();
+    }
+    match running.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some(Meant { at: *one, rule: NameRule::Only })),
+        several => choose(editions, several, question).map(Some),
+    }
+}
+
+fn choose(editions: &[Edition], among: &[usize], question: &Question<'_>) -> Result<Meant, Undecided> {
+    let left = not_superseded(editions, among);
+    if let ([one], true) = (left.as_slice(), left.len() < among.len()) {
+        return Ok(Meant { at: *one, rule: NameRule::SupersededBy });
+    }
+    match newest(editions, among, question) {
+        Ok(at) => Ok(Meant { at, rule: NameRule::Newest { of: among.len() } }),
+        Err(doubt) => among_bases(editions, among)
+            .filter(|_| doubt.yields_to_bases())
+            .ok_or_else(|| Undecided { why: doubt.into_text(), among: among.to_vec() }),
+    }
+}
+
+/// The only one that lies where the user said that bases lie. That the image lies beside another one of the name decides nothing.
+fn among_bases(editions: &[Edition], among: &[usize]) -> Option<Meant> {
+    let mut named = among.iter().copied().filter(|at| editions.get(*at).is_some_and(|edition| edition.among_bases));
+    let at = named.next().filter(|_| named.next().is_none())?;
+    Some(Meant { at, rule: NameRule::AmongBases })
+}
+
+/// Those of which no statement says that another one of them follows.
+fn not_superseded(editions: &[Edition], among: &[usize]) -> Vec<usize> {
+    let follows = |digest: &Digest| among.iter().filter_map(|at| editions.get(*at)).any(|other| other.is(digest));
+    let superseded = |at: &usize| editions.get(*at).and_then(|edition| edition.stated.successor.as_ref()).is_some_and(follows);
+    among.iter().copied().filter(|at| !superseded(at)).collect()
+}
+
+/// What keeps the newest from being taken.
+enum Doubt {
+    /// The dates do not tell.
+    Dates(String),
+    /// It gets no more fixes, which is told when an image is moved onto it.
+    EndOfLife,
+    /// The old base is not here, so whether it is one of them is not known.
+    NotProven,
+    /// Something else speaks against it.
+    Other(String),
+}
+
+impl Doubt {
+    fn yields_to_bases(&self) -> bool {
+        matches!(self, Self::Dates(_) | Self::EndOfLife | Self::NotProven)
+    }
+
+    fn into_text(self) -> String {
+        match self {
+            Self::Dates(why) | Self::Other(why) => why,
+            Self::EndOfLife => "the newest of them is at the end of its life".to_owned(),
+            Self::NotProven => "the old base is not proven, so whether it is one of them is not known".to_owned(),
+        }
+    }
+}
+
+/// The strictly newest on every platform that two of them share, if nothing speaks against it.
+fn newest(editions: &[Edition], among: &[usize], question: &Question<'_>) -> Result<usize, Doubt> {
+    let each = || among.iter().filter_map(|at| editions.get(*at).map(|edition| (*at, edition)));
+    for (_, edition) in each() {
+        for own in &edition.platforms {
+            credible(own, question.now).map_err(Doubt::Dates)?;
+        }
+    }
+    let beats_all = |one: &Edition| each().all(|(_, other)| other.digest == one.digest || is_newer(one, other));
+    let Some((at, chosen)) = each().find(|(_, edition)| beats_all(edition)) else {
+        return Err(Doubt::Dates("none of them is newer than all others on every platform that they share".to_owned()));
+    };
+    let Some(old) = question.old else {
+        return Err(Doubt::NotProven);
+    };
+    let was = question.said
+        || old.had_name(question.name)
+        || each().any(|(_, edition)| edition.is(&old.top) || edition.is(&old.image.descriptor.digest));
+    if !was {
+        return Err(Doubt::Other(format!("the old base {} is none of them, and never was", old.reference)));
+    }
+    match chosen.stated.status.filter(|_| chosen.stated.has_ended()) {
+        Some(Status::EndOfLife) => return Err(Doubt::EndOfLife),
+        Some(status) => return Err(Doubt::Other(format!("the newest of them is {}", status.name()))),
+        None => {}
+    }
+    if let Some((higher, lower)) = each().find_map(|(_, other)| goes_down(other, chosen)) {
+        return Err(Doubt::Other(format!("the newest of them has the version {lower}, and another one {higher}")));
+    }
+    Ok(at)
+}
+
+/// Before this nobody had images; builders that want the same result twice write 1970 or 1980.
+const FIRST_YEAR: &str = "2013-01-01T00:00:00Z";
+
+/// Whether a date can be one on which somebody built something.
+fn credible(own: &EditionPlatform, now: Option<Moment>) -> Result<(), String> {
+    let Some(text) = &own.created else { return Err("one of them does not say when it was created".to_owned()) };
+    let Some(time) = Time::parse(text) else { return Err(format!("one of them was created at {text:?}, which is no time")) };
+    if Some(time) < Time::parse(FIRST_YEAR) {
+        return Err(format!("one of them was created at {text}, before there were images"));
+    }
+    match now {
+        Some(now) if Moment::from(time) > now => Err(format!("one of them was created at {text}, in the future")),
+        _ => Ok(()),
+    }
+}
+
+fn shared<'a>(one: &'a Edition, other: &'a Edition) -> impl Iterator<Item = (&'a EditionPlatform, &'a EditionPlatform)> {
+    let pairs = one.platforms.iter().flat_map(|own| other.platforms.iter().map(move |theirs| (own, theirs)));
+    pairs.filter(|(own, theirs)| same_platform(&own.platform, &theirs.platform))
+}
+
+fn is_newer(one: &Edition, other: &Edition) -> bool {
+    let time = |own: &EditionPlatform| own.created.as_deref().and_then(Time::parse);
+    shared(one, other).next().is_some() && shared(one, other).all(|(own, theirs)| time(own) > time(theirs))
+}
+
+fn goes_down(other: &Edition, chosen: &Edition) -> Option<(String, String)> {
+    shared(other, chosen).find_map(|(theirs, own)| {
+        let (before, after) = (theirs.version.clone()?, own.version.clone()?);
+        is_lower(&after, &before).then_some((before, after))
+    })
+}
+
+fn same_platform(one: &Option<Platform>, other: &Option<Platform>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.matches(other),
+        _ => true,
+    }
+}

@@ -1,0 +1,184 @@
+//! What an image says of its base, compared with the local images; and the local images whose layers it has.
+
+use std::sync::Arc;
+
+use super::{Bases, Candidate, keep, locked, shown_platform, tree_index};
+use crate::core::{Result, text};
+use crate::plan::base::{Based, Claim, Clue, Evidence, Verdict, adds_settings_only, claims, decide, is_scratch, judge};
+use crate::read::CatalogueEntry;
+use crate::read::provenance::Provenance;
+use crate::read::{ChainId, Image, ImageIndex, Located, Tree, load};
+use crate::verbs::Opened;
+use crate::verbs::bases::lacks_platform;
+
+impl Bases<'_> {
+    /// What an image is based on.
+    ///
+    /// # Errors
+    /// Those of documents that are there and cannot be read.
+    pub fn based(&self, image: &Image, index: Option<&ImageIndex>) -> Result<Based> {
+        let mut evidence = self.judge_claims(image, index)?;
+        evidence.extend(self.matches(image)?);
+        Ok(decide(image, evidence))
+    }
+
+    /// What an image is based on, where the user named its old base.
+    ///
+    /// # Errors
+    /// `platform.missing` if that has no such platform; as [`Bases::based`].
+    pub(in crate::verbs) fn based_on(&self, image: &Image, index: Option<&ImageIndex>, from: &Opened) -> Result<Based> {
+        let candidate = self.candidate(image, &from.located, &from.tree).ok_or_else(|| lacks_platform(image, from))?;
+        let name = candidate.names.first().cloned();
+        let digest = Some(from.located.descriptor.digest.clone());
+        let mut evidence = vec![Evidence { clue: Clue::From, name, digest, verdict: judge(image, Arc::new(candidate), true) }];
+        evidence.extend(self.judge_claims(image, index)?);
+        evidence.extend(self.matches(image)?);
+        Ok(decide(image, evidence))
+    }
+
+    /// What the claims of an image amount to, compared with the local images.
+    fn judge_claims(&self, image: &Image, index: Option<&ImageIndex>) -> Result<Vec<Evidence>> {
+        let mut evidence = claims(image, index).into_iter().map(|claim| self.judge_claim(image, claim)).collect::<Result<Vec<_>>>()?;
+        if let Some(index) = index {
+            evidence.extend(self.judge_provenance(image, index));
+        }
+        Ok(evidence)
+    }
+
+    /// What the provenance beside an image amounts to. A build of several stages names many images, and most are no base: one
+    /// with other layers, or that cannot be read, says nothing against anything.
+    fn judge_provenance(&self, image: &Image, index: &ImageIndex) -> Vec<Evidence> {
+        let provenance = Provenance::read(image, index, self.limits());
+        let clue = Clue::Provenance;
+        let judged = provenance.materials.into_iter().map(|material| {
+            let (name, digest) = (Some(material.name), Some(material.digest));
+            let claim = Claim { clue, name: name.clone(), digest: digest.clone(), unreadable_digest: None, seam: None };
+            let verdict = match self.judge_claim(image, claim).map(|evidence| evidence.verdict) {
+                Ok(Verdict::Refuted(candidate, _) | Verdict::NameMoved(candidate, _)) => Verdict::Unresolved(format!(
+                    "{} has other layers; it may have been for another stage of the build",
+                    candidate.reference
+                )),
+                Ok(verdict) => verdict,
+                Err(error) => Verdict::Unresolved(error.finding().message.clone()),
+            };
+            Evidence { clue, name, digest, verdict }
+        });
+        let unread = provenance.unread.into_iter().map(|(digest, error)| {
+            let verdict = Verdict::Unresolved(format!("{digest} was not read: {}", error.finding().message));
+            Evidence { clue, name: None, digest: None, verdict }
+        });
+        judged.chain(unread).collect()
+    }
+
+    fn judge_claim(&self, image: &Image, claim: Claim) -> Result<Evidence> {
+        let verdict = self.verdict(image, &claim)?;
+        Ok(Evidence { clue: claim.clue, name: claim.name, digest: claim.digest, verdict })
+    }
+
+    fn verdict(&self, image: &Image, claim: &Claim) -> Result<Verdict> {
+        if let Some(Err(why)) = &claim.seam {
+            return Ok(Verdict::Unresolved(why.clone()));
+        }
+        if let Some(found) = claim.digest.as_ref().map(|digest| self.with_digest(digest)).transpose()?.flatten() {
+            return Ok(self.compared(image, claim, &found.0, &found.1, true));
+        }
+        // A base may have another digest here: copied with another compression, or one platform without its index. Then its name
+        // leads to it, and the layers say whether it is the one.
+        let Some(name) = claim.name.as_deref().filter(|name| !is_scratch(name)) else { return Ok(nothing_named(claim)) };
+        let mut first = None;
+        for holder in self.by_rule(name)?.iter().chain(&*self.with_name(name)?) {
+            match self.compared(image, claim, &holder.located, &holder.tree, false) {
+                proven @ Verdict::Proven(..) => return Ok(proven),
+                other => first = first.or(Some(other)),
+            }
+        }
+        Ok(first.unwrap_or_else(|| nothing_named(claim)))
+    }
+
+    fn compared(&self, image: &Image, claim: &Claim, located: &Located, tree: &Tree, by_digest: bool) -> Verdict {
+        let Some(candidate) = self.candidate(image, located, tree) else {
+            return Verdict::Unresolved(format!("{} is here, but not for {}", located.shown(), shown_platform(image)));
+        };
+        match (&claim.seam, judge(image, Arc::new(candidate), by_digest)) {
+            // The name may lead to a base of the base, or to one that is based on it.
+            (Some(Ok(seam)), Verdict::Proven(candidate, proofs)) if proofs.len() != *seam => Verdict::Unresolved(format!(
+                "{} has {}, and the top layer of the run image is number {seam}",
+                candidate.reference,
+                text::count(proofs.len(), "layer")
+            )),
+            (_, verdict) => verdict,
+        }
+    }
+
+    /// Local images whose layers are the lowest layers of `image`, the longest first. The image itself is none of them.
+    fn matches(&self, image: &Image) -> Result<Vec<Evidence>> {
+        let mut evidence = Vec::new();
+        for (_, entry) in self.catalogue()?.prefixes(&ChainId::of(&image.config.diff_ids)) {
+            let Some(candidate) = self.matched(image, entry)? else { continue };
+            let settings_only = candidate.image.manifest.layers.len() == image.manifest.layers.len();
+            if settings_only && !adds_settings_only(image, &candidate.image) {
+                continue;
+            }
+            let (name, digest) = (candidate.names.first().cloned(), Some(candidate.image.descriptor.digest.clone()));
+            evidence.push(Evidence { clue: Clue::Catalogue, name, digest, verdict: judge(image, candidate, false) });
+        }
+        Ok(evidence)
+    }
+
+    /// The image of the catalogue, unless it is the image itself or for another platform.
+    fn matched(&self, image: &Image, entry: &CatalogueEntry) -> Result<Option<Arc<Candidate>>> {
+        let (Some(top), Some(manifest)) = (entry.top(), entry.manifest()) else { return Ok(None) };
+        let same_platform = match (entry.platform.as_deref(), image.platform()) {
+            (Some(own), Some(other)) => own.matches(other),
+            _ => true,
+        };
+        if manifest.digest == image.descriptor.digest || !same_platform {
+            return Ok(None);
+        }
+        let key = (top.digest.clone(), manifest.digest.clone());
+        if let Some(known) = locked(&self.matched).get(&key) {
+            return Ok(known.clone());
+        }
+        let found = self.read_match(entry)?.map(Arc::new);
+        keep(&self.matched, key, &found);
+        Ok(found)
+    }
+
+    fn read_match(&self, entry: &CatalogueEntry) -> Result<Option<Candidate>> {
+        let (Some(top), Some(manifest)) = (entry.top(), entry.manifest()) else { return Ok(None) };
+        let tree = load(&entry.source, top, self.limits())?;
+        let Some(base) = tree.images().into_iter().find(|image| image.descriptor.digest == manifest.digest) else { return Ok(None) };
+        let mut candidate = Candidate {
+            image: base.clone(),
+            reference: entry.shown(),
+            names: entry.names(),
+            former: Vec::new(),
+            top: top.digest.clone(),
+            claims: claims(base, tree_index(&tree)),
+        };
+        self.add_all_names(&mut candidate);
+        Ok(Some(candidate))
+    }
+
+    /// The local image that shares the most of the lowest layers, for a refusal: its reference, and how many of how many.
+    ///
+    /// # Errors
+    /// Those of documents that are there and cannot be read.
+    pub fn nearest(&self, image: &Image) -> Result<Option<(String, usize, usize)>> {
+        let found = self.catalogue()?.nearest(&ChainId::of(&image.config.diff_ids), &image.descriptor.digest);
+        Ok(found.map(|(matched, entry)| (entry.shown(), matched, usize::try_from(entry.layers).unwrap_or(usize::MAX))))
+    }
+}
+
+fn nothing_named(claim: &Claim) -> Verdict {
+    Verdict::Unresolved(
+        match (&claim.digest, &claim.unreadable_digest, &claim.name) {
+            (Some(_), ..) => "no local image has this digest",
+            (None, Some(_), _) => "the recorded digest is not a digest",
+            (None, None, None) => "it gives no name and no digest",
+            (None, None, Some(name)) if is_scratch(name) => "it says that there is no base",
+            (None, None, Some(_)) => "no local image has this name",
+        }
+        .to_owned(),
+    )
+}

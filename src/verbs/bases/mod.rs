@@ -1,0 +1,402 @@
+//! The local images that may be bases.
+//!
+//! `evidence` compares what an image says of its base with them, `target` says what the name of a base means now, and `listed` finds
+//! entries by name and digest. What is decided from it is decided in `plan::base`.
+
+mod evidence;
+mod listed;
+mod target;
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::lifecycle::Statements;
+use super::{Context, Opened};
+use crate::core::{Code, Digest, Error, Finding, Limits, Result};
+use crate::oci::{Descriptor, Name, Platform};
+use crate::plan::base::{Candidate, Edition, EditionPlatform, Stated, claims, same_name, spelled};
+use crate::plan::batch::jump::Allow;
+use crate::plan::lifecycle::time::Moment;
+use crate::plan::mapping::Rule;
+use crate::read::{Catalogue, Discovered, Image, ImageIndex, Located, Reference, Source, Tree, discover_among, load, locate_among};
+
+use listed::Listed;
+pub(super) use target::{Found, Lead, nowhere};
+
+/// What `--bases` and `--map` name.
+///
+/// What was found is kept, because thousands of images are based on few; several threads may ask at once.
+#[derive(Debug)]
+pub struct Bases<'a> {
+    sources: Vec<Arc<Source>>,
+    /// Sources of the images themselves: a base among them is found too.
+    beside: Vec<Arc<Source>>,
+    named: Vec<Located>,
+    rules: Vec<Rule>,
+    allow: Option<Allow>,
+    context: Context<'a>,
+    statements: Option<Statements<'a>>,
+    catalogue: OnceLock<Catalogue>,
+    /// How many findings of the catalogue are of `--bases`.
+    unread: OnceLock<usize>,
+    listed: OnceLock<Listed>,
+    names: OnceLock<Vec<String>>,
+    by_name: Mutex<HashMap<String, Arc<Vec<Holder>>>>,
+    /// What digests lead to; many images name one that is not here.
+    by_digest: Mutex<HashMap<Digest, Option<Arc<(Located, Tree)>>>>,
+    /// What the targets of rules are.
+    mapped: Mutex<HashMap<String, Holder>>,
+    /// Images of the catalogue that were read, by the place of the top and the digest of the manifest.
+    matched: Mutex<HashMap<(Digest, Digest), Option<Arc<Candidate>>>>,
+    jumps: Mutex<HashMap<String, Option<String>>>,
+    /// What could not be read.
+    pub findings: Vec<Finding>,
+}
+
+/// A local image that has a name now.
+#[derive(Debug, Clone)]
+pub(super) struct Holder {
+    pub(super) located: Located,
+    pub(super) tree: Tree,
+    pub(super) edition: Edition,
+}
+
+impl<'a> Bases<'a> {
+    /// Opens every path: a layout, an archive, a folder of them, or a reference to one image.
+    ///
+    /// # Errors
+    /// Those of a path that cannot be opened itself; inside a folder such a path is a finding.
+    pub fn open(paths: &[String], rules: &[String], context: Context<'a>) -> Result<Self> {
+        Self::open_among(paths, rules, &[], context)
+    }
+
+    /// As [`Bases::open`]; a source among `open` is not read again.
+    pub(super) fn open_among(paths: &[String], rules: &[String], open: &[Arc<Source>], context: Context<'a>) -> Result<Self> {
+        let mut bases = Self {
+            sources: Vec::new(),
+            beside: Vec::new(),
+            named: Vec::new(),
+            rules: rules.iter().map(|rule| Rule::parse(rule)).collect::<Result<_>>()?,
+            allow: None,
+            context,
+            statements: None,
+            catalogue: OnceLock::new(),
+            unread: OnceLock::new(),
+            listed: OnceLock::new(),
+            names: OnceLock::new(),
+            by_name: Mutex::default(),
+            by_digest: Mutex::default(),
+            mapped: Mutex::default(),
+            matched: Mutex::default(),
+            jumps: Mutex::default(),
+            findings: Vec::new(),
+        };
+        for path in paths {
+            let reference = Reference::existing(path)?;
+            if reference.name.is_some() || reference.digest.is_some() {
+                bases.named.push(locate_among(&reference, open, context.limits)?);
+            } else {
+                let Discovered { sources, findings, passed } = discover_among(&reference, open, context.limits)?;
+                if sources.iter().all(|source| source.index.manifests.is_empty()) {
+                    bases.findings.push(context.nothing(passed.nothing(&reference.shown_path())));
+                }
+                bases.sources.extend(sources);
+                bases.findings.extend(findings);
+            }
+        }
+        Ok(bases)
+    }
+
+    /// Lets statements on bases count, as of `now`. Without it nobody asks, and no date is in the future.
+    #[must_use]
+    pub fn at(mut self, now: Option<Moment>) -> Self {
+        self.statements = now.map(|now| Statements::new(now, self.context));
+        self
+    }
+
+    /// Lets names jump so far.
+    #[must_use]
+    pub(super) fn allow(mut self, allow: Option<Allow>) -> Self {
+        self.allow = allow;
+        self
+    }
+
+    /// Adds the sources of images: a base that lies beside its app is found without being named.
+    pub fn also<'s>(&mut self, sources: impl IntoIterator<Item = &'s Arc<Source>>) {
+        let mut known: HashSet<PathBuf> = self.all_sources().map(|source| source.path.clone()).collect();
+        let new = sources.into_iter().filter(|source| known.insert(source.path.clone()));
+        self.beside.extend(new.cloned());
+        (self.listed, self.catalogue, self.unread) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+    }
+
+    /// The bounds that reading obeys.
+    pub fn limits(&self) -> &'a Limits {
+        self.context.limits
+    }
+
+    /// The time as of which statements count.
+    pub(super) fn now(&self) -> Option<Moment> {
+        self.statements.as_ref().map(Statements::now)
+    }
+
+    /// Whether nothing was named.
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty() && self.named.is_empty()
+    }
+
+    /// The sources of `--bases`, then those of references, then those of the images.
+    fn all_sources(&self) -> impl Iterator<Item = &Arc<Source>> {
+        self.sources.iter().chain(self.named.iter().map(|located| &located.source)).chain(&self.beside)
+    }
+
+    fn listed(&self) -> &Listed {
+        self.listed.get_or_init(|| Listed::of(self.all_sources()))
+    }
+
+    /// All names that occur, sorted.
+    fn names(&self) -> &[String] {
+        self.names.get_or_init(|| {
+            let entries = self.all_sources().flat_map(|source| &source.index.manifests);
+            let mut names: Vec<String> = entries.filter_map(Descriptor::name).map(str::to_owned).collect();
+            names.sort_unstable();
+            names.dedup();
+            names
+        })
+    }
+
+    /// The entry at a place.
+    fn entry(&self, (number, position): (usize, usize)) -> Option<(&Arc<Source>, &Descriptor)> {
+        let source = self.all_sources().nth(number)?;
+        Some((source, source.index.manifests.get(position)?))
+    }
+
+    /// Everything, by chain ID.
+    ///
+    /// # Errors
+    /// Those of an image that was named and cannot be read.
+    pub fn catalogue(&self) -> Result<&Catalogue> {
+        if let Some(catalogue) = self.catalogue.get() {
+            return Ok(catalogue);
+        }
+        let mut catalogue = Catalogue::default();
+        for source in &self.sources {
+            catalogue.add_all(source, self.context.jobs, self.limits())?;
+        }
+        for located in &self.named {
+            catalogue.add(&located.source, Some(located), self.limits())?;
+        }
+        // Who looks at the images themselves tells what cannot be read of them.
+        let _ = self.unread.set(catalogue.findings.len());
+        for source in &self.beside {
+            catalogue.add_all(source, self.context.jobs, self.limits())?;
+        }
+        Ok(self.catalogue.get_or_init(|| catalogue))
+    }
+
+    /// What could not be read while the catalogue was made; nothing, if it was not needed.
+    pub(super) fn catalogue_findings(&self) -> &[Finding] {
+        self.catalogue.get().map_or(&[], |catalogue| &catalogue.findings)
+    }
+
+    /// What could not be read where the user said that bases lie.
+    ///
+    /// # Errors
+    /// As [`Bases::catalogue`].
+    pub(super) fn unread(&self) -> Result<Vec<Finding>> {
+        let all = &self.catalogue()?.findings;
+        let own = all.get(..self.unread.get().copied().unwrap_or(0)).unwrap_or_default();
+        Ok(self.findings.iter().chain(own).cloned().collect())
+    }
+
+    /// The image with this digest, or the index with this digest, in any source, listed in its index or not.
+    ///
+    /// # Errors
+    /// Those of a document that is there and cannot be read.
+    pub fn with_digest(&self, digest: &Digest) -> Result<Option<Arc<(Located, Tree)>>> {
+        if let Some(found) = locked(&self.by_digest).get(digest) {
+            return Ok(found.clone());
+        }
+        let found = self.find_digest(digest)?.map(Arc::new);
+        keep(&self.by_digest, digest.clone(), &found);
+        Ok(found)
+    }
+
+    fn find_digest(&self, digest: &Digest) -> Result<Option<(Located, Tree)>> {
+        let places = self.listed().with_digest(digest).filter_map(|place| self.entry(place));
+        let listed = places.filter(|(_, entry)| entry.digest == *digest).map(|(source, _)| source).next();
+        for source in listed.into_iter().chain(self.all_sources()) {
+            let reference = Reference::of_digest(&source.path, digest);
+            if listed.is_none() && source.container().blob(digest)?.is_none() {
+                continue;
+            }
+            let located = match locate_among(&reference, std::slice::from_ref(source), self.limits()) {
+                Err(error) if error.code() == Code::RefNotFound => continue,
+                other => other?,
+            };
+            match load(source, &located.descriptor, self.limits()) {
+                Ok(tree) => return Ok(Some((located, tree))),
+                // The entry is there and its manifest is not; another source may have it.
+                Err(error) if error.code() == Code::BlobMissing => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The local images that have this name now, each once.
+    ///
+    /// # Errors
+    /// Those of documents that cannot be read.
+    pub(super) fn with_name(&self, name: &str) -> Result<Arc<Vec<Holder>>> {
+        if let Some(found) = locked(&self.by_name).get(name) {
+            return Ok(Arc::clone(found));
+        }
+        let found = Arc::new(self.find_name(name)?);
+        keep(&self.by_name, name.to_owned(), &found);
+        Ok(found)
+    }
+
+    fn find_name(&self, name: &str) -> Result<Vec<Holder>> {
+        let mut places: Vec<(usize, usize)> = Vec::new();
+        for spelling in [Some(name), spelled(name).as_deref()].into_iter().flatten() {
+            places.extend(self.listed().with_name(&Name::parse(spelling)));
+        }
+        places.sort_unstable();
+        places.dedup();
+        let (first_named, first_beside) = (self.sources.len(), self.sources.len() + self.named.len());
+        let has = |entry: &Descriptor| entry.name().is_some_and(|own| same_name(name, own));
+        let mut found: Vec<(Located, bool)> = Vec::new();
+        for (number, position) in places {
+            let Some((source, entry)) = self.entry((number, position)) else { continue };
+            // Of a source that was named with one image in it, only that one is meant.
+            if (first_named..first_beside).contains(&number) {
+                continue;
+            }
+            if has(entry) {
+                let name = entry.name().map(str::to_owned);
+                found.push((Located { source: Arc::clone(source), descriptor: entry.clone(), name }, number < first_named));
+            }
+        }
+        found.extend(self.named.iter().filter(|located| has(&located.descriptor)).map(|located| (located.clone(), true)));
+        found.sort_by_key(|(_, among_bases)| !among_bases);
+        let mut holders: Vec<Holder> = Vec::new();
+        for (located, among_bases) in found {
+            if !holders.iter().any(|known| known.located.descriptor.digest == located.descriptor.digest) {
+                holders.push(self.holder(located, among_bases)?);
+            }
+        }
+        Ok(holders)
+    }
+
+    fn holder(&self, located: Located, among_bases: bool) -> Result<Holder> {
+        let tree = load(&located.source, &located.descriptor, self.limits())?;
+        let platforms = tree.images().into_iter().map(edition_platform).collect();
+        let stated = self.stated(&located.source, &tree, &located.descriptor.digest);
+        let edition = Edition { digest: located.descriptor.digest.clone(), platforms, stated, among_bases };
+        Ok(Holder { located, tree, edition })
+    }
+
+    /// What statements beside a tree say of the part of it with this digest.
+    pub(super) fn stated(&self, source: &Arc<Source>, tree: &Tree, digest: &Digest) -> Stated {
+        self.statements.as_ref().map(|statements| statements.of(source, tree, digest)).unwrap_or_default()
+    }
+
+    /// Whether an entry of this source has this name.
+    pub(super) fn has_name_in(&self, source: &Arc<Source>, name: &str) -> bool {
+        let sought = Name::parse(name);
+        let mut entries = self.listed().with_name(&sought).filter_map(|place| self.entry(place));
+        entries.any(|(other, entry)| Arc::ptr_eq(other, source) && entry.name() == Some(name))
+    }
+
+    /// Refuses an image that is withdrawn.
+    pub(super) fn refuse_withdrawn(&self, located: &Located, tree: &Tree) -> Option<Error> {
+        self.statements.as_ref()?.refuse_withdrawn(located, tree)
+    }
+
+    /// The image of a tree that runs where `image` runs, as a base.
+    pub(super) fn candidate(&self, image: &Image, located: &Located, tree: &Tree) -> Option<Candidate> {
+        let mut candidate = candidate(image, located, tree)?;
+        self.add_all_names(&mut candidate);
+        Some(candidate)
+    }
+
+    /// Adds the names that the base has and had in all sources.
+    fn add_all_names(&self, candidate: &mut Candidate) {
+        let top = candidate.top.clone();
+        let entries = self.listed().with_digest(&top).filter_map(|place| self.entry(place));
+        entries.filter(|(_, entry)| entry.digest == top).for_each(|(_, entry)| add_names(candidate, entry));
+    }
+}
+
+fn edition_platform(image: &Image) -> EditionPlatform {
+    use crate::oci::annotation::VERSION;
+    let version = image.manifest.annotations.get(VERSION).or_else(|| image.config.labels.get(VERSION));
+    EditionPlatform {
+        platform: image.platform().cloned(),
+        manifest: image.descriptor.digest.clone(),
+        created: image.config.created.clone(),
+        version: version.filter(|text| !text.is_empty()).cloned(),
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many trees are kept. Bases are few; where every image names another one, keeping them all would cost more than it saves.
+const KEPT: usize = 1024;
+
+/// Keeps `found` under `key`, unless there is too much already.
+fn keep<K: std::hash::Hash + Eq, V: Clone>(kept: &Mutex<HashMap<K, V>>, key: K, found: &V) {
+    let mut kept = locked(kept);
+    if kept.len() < KEPT {
+        kept.insert(key, found.clone());
+    }
+}
+
+fn add_names(candidate: &mut Candidate, entry: &Descriptor) {
+    let add = |names: &mut Vec<String>, name: String| {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    };
+    entry.name().into_iter().for_each(|name| add(&mut candidate.names, name.to_owned()));
+    entry.former_names().for_each(|name| add(&mut candidate.former, name.to_owned()));
+}
+
+/// The image of a tree that runs where `image` runs, under the names that its entry has.
+pub(super) fn candidate(image: &Image, located: &Located, tree: &Tree) -> Option<Candidate> {
+    let same = |other: &&Image| match (image.platform(), other.platform()) {
+        (Some(own), Some(other)) => own.matches(other),
+        _ => true,
+    };
+    let found = tree.images().into_iter().find(same)?;
+    let mut candidate = Candidate {
+        image: found.clone(),
+        reference: located.shown(),
+        names: located.name.iter().cloned().collect(),
+        former: Vec::new(),
+        top: tree.descriptor().digest.clone(),
+        claims: claims(found, tree_index(tree)),
+    };
+    add_names(&mut candidate, &located.descriptor);
+    Some(candidate)
+}
+
+/// The index of a tree, if its top is one.
+pub(super) fn tree_index(tree: &Tree) -> Option<&ImageIndex> {
+    match tree {
+        Tree::Index(index) => Some(index),
+        _ => None,
+    }
+}
+
+pub(super) fn shown_platform(image: &Image) -> String {
+    image.platform().map_or_else(|| "its platform".to_owned(), Platform::to_string)
+}
+
+/// The refusal of a base that lacks a platform of the image.
+pub(super) fn lacks_platform(image: &Image, base: &Opened) -> Error {
+    Error::new(Code::PlatformMissing, format!("the old base has no {}", shown_platform(image))).at(base.located.shown())
+}

@@ -1,0 +1,266 @@
+//! What the name of a base means now.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Bases, Candidate, Holder, keep, locked};
+use crate::core::clock::Time;
+use crate::core::{Code, Digest, Error, Result, text};
+use crate::oci::{ImageName, Platform};
+use crate::plan::base::{Based, Edition, NameRule, Question, Target, Undecided, meaning, same_name};
+use crate::plan::batch::jump::highest;
+use crate::read::{Image, ImageIndex, Located, Reference, Tree, locate_among};
+
+/// How many statements from one image to the next are followed. Nobody has more than a few.
+const MOST: usize = 32;
+
+/// How many candidates a refusal lists.
+const LISTED: usize = 8;
+
+/// What became of looking for the base's name.
+#[derive(Debug)]
+pub(in crate::verbs) enum Lead {
+    /// It means this image now.
+    Found(Box<Found>),
+    /// No local image has this name.
+    NotHere(String),
+    /// There is no name to look for.
+    NoName,
+    /// Several local images have the name, and which one is meant cannot be told.
+    Undecided(Box<Error>),
+}
+
+/// The image that the name of a base means.
+#[derive(Debug, Clone)]
+pub(in crate::verbs) struct Found {
+    /// The name that was followed.
+    pub name: Option<String>,
+    /// Why it means this one.
+    pub rule: NameRule,
+    /// Where it is.
+    pub located: Located,
+    /// What is below it.
+    pub tree: Tree,
+}
+
+impl Bases<'_> {
+    /// What the name of the base means now.
+    ///
+    /// # Errors
+    /// Those of a rule's target, and of documents that cannot be read.
+    pub(in crate::verbs) fn follow(&self, image: &Image, index: Option<&ImageIndex>, based: &Based) -> Result<Lead> {
+        let name = based.name();
+        let found = |holder: Holder, rule| Found { name: name.map(str::to_owned), rule, located: holder.located, tree: holder.tree };
+        if let Some(holder) = self.by_digest_rule(based)? {
+            return Ok(Lead::Found(Box::new(found(holder, NameRule::Map))));
+        }
+        let Some(name) = name else { return self.without_name(based) };
+        let jumped = self.jump(name);
+        let wanted = jumped.as_deref().unwrap_or(name);
+        if let Some(holder) = self.by_rule(wanted)? {
+            return Ok(Lead::Found(Box::new(found(holder, NameRule::Map))));
+        }
+        let holders = self.holders(wanted, based.base().map(|base| &**base))?;
+        let editions: Vec<Edition> = holders.iter().map(|holder| holder.edition.clone()).collect();
+        let platforms = platforms(image, index);
+        let base = based.base().map(|base| &**base);
+        let said = base.is_some() && based.own.iter().any(|own| own.name.as_deref().is_some_and(|own| same_name(wanted, own)));
+        let question = Question { name: wanted, old: base, said, platforms: &platforms, now: self.now() };
+        let alone = !ImageName::parse(wanted).is_full() && editions.len() > 1;
+        let decided = if alone { Err(only_a_tag(editions.len())) } else { meaning(&editions, &question) };
+        let meant = match decided {
+            Ok(Some(meant)) => meant,
+            Ok(None) => return Ok(Lead::NotHere(wanted.to_owned())),
+            Err(undecided) => return Ok(Lead::Undecided(Box::new(several(wanted, &holders, &undecided)))),
+        };
+        let Some(holder) = holders.get(meant.at) else { return Ok(Lead::NotHere(wanted.to_owned())) };
+        let rule = if jumped.is_some() && meant.rule == NameRule::Only { NameRule::Jump } else { meant.rule };
+        Ok(Lead::Found(Box::new(match self.successor(&holder.edition)? {
+            Some(next) => found(next, NameRule::SupersededBy),
+            None => found(holder.clone(), rule),
+        })))
+    }
+
+    /// A base without a name may have a successor by a statement.
+    fn without_name(&self, based: &Based) -> Result<Lead> {
+        let Some(base) = based.base() else { return Ok(Lead::NoName) };
+        let Some(tree) = self.with_digest(&base.top)? else { return Ok(Lead::NoName) };
+        let holder = self.holder(tree.0.clone(), false)?;
+        Ok(match self.successor(&holder.edition)? {
+            Some(next) => Lead::Found(Box::new(Found { name: None, rule: NameRule::SupersededBy, located: next.located, tree: next.tree })),
+            None => Lead::NoName,
+        })
+    }
+
+    /// The image that follows an edition by statements, as far as those that follow are here.
+    fn successor(&self, edition: &Edition) -> Result<Option<Holder>> {
+        let mut seen = BTreeSet::from([edition.digest.clone()]);
+        let mut at: Option<Holder> = None;
+        let mut next = edition.stated.successor.clone();
+        while let Some(digest) = next.take().filter(|_| seen.len() < MOST) {
+            if !seen.insert(digest.clone()) {
+                // They follow each other, which says nothing.
+                return Ok(None);
+            }
+            let Some(found) = self.with_digest(&digest)? else { break };
+            let holder = self.holder(found.0.clone(), false)?;
+            if holder.edition.platforms.is_empty() {
+                break;
+            }
+            next.clone_from(&holder.edition.stated.successor);
+            at = Some(holder);
+        }
+        Ok(at)
+    }
+
+    /// What was found, as the decision compares it.
+    pub(in crate::verbs) fn target(&self, image: &Image, based: &Based, found: &Found) -> Target {
+        let new = self.candidate(image, &found.located, &found.tree);
+        let manifest = new.as_ref().map(|new| new.image.descriptor.digest.clone());
+        let top = found.located.descriptor.digest.clone();
+        let stated = self.stated(&found.located.source, &found.tree, manifest.as_ref().unwrap_or(&top));
+        let older = new.as_ref().zip(based.base()).is_some_and(|(new, old)| is_older(new, old));
+        Target { top, manifest, rule: found.rule, stated, older }
+    }
+
+    /// The target of the rule for this name, if there is one.
+    pub(super) fn by_rule(&self, name: &str) -> Result<Option<Holder>> {
+        let target = self.rules.iter().find_map(|rule| rule.apply(name));
+        target.map(|target| self.mapped(&target, name)).transpose()
+    }
+
+    fn by_digest_rule(&self, based: &Based) -> Result<Option<Holder>> {
+        let base = based.base().into_iter().flat_map(|base| [&base.top, &base.image.descriptor.digest]);
+        let digests: Vec<&Digest> = base.chain(based.own.iter().filter_map(|own| own.digest.as_ref())).collect();
+        let target = self.rules.iter().find_map(|rule| digests.iter().find_map(|digest| rule.for_digest(digest, based.name())));
+        target.map(|target| self.mapped(&target, "a digest")).transpose()
+    }
+
+    fn mapped(&self, target: &str, of: &str) -> Result<Holder> {
+        if let Some(known) = locked(&self.mapped).get(target) {
+            return Ok(known.clone());
+        }
+        let reference = Reference::existing(target).map_err(|error| error.detail(format!("--map made {target} of {of}")))?;
+        let open: Vec<_> = self.all_sources().filter(|source| source.path == reference.path).cloned().collect();
+        let holder = self.holder(locate_among(&reference, &open, self.limits())?, true)?;
+        keep(&self.mapped, target.to_owned(), &holder);
+        Ok(holder)
+    }
+
+    fn jump(&self, name: &str) -> Option<String> {
+        let allow = self.allow?;
+        if let Some(known) = locked(&self.jumps).get(name) {
+            return known.clone();
+        }
+        let found = highest(name, self.names().iter().map(String::as_str), allow).map(str::to_owned);
+        locked(&self.jumps).insert(name.to_owned(), found.clone());
+        found
+    }
+
+    /// The local images that may be meant by a name. A tag alone means something in one layout only: that of the old base. And a
+    /// layout may hold one repository under bare tags, as regctl keeps them: there the tag of the full name is looked for too.
+    fn holders(&self, name: &str, old: Option<&Candidate>) -> Result<Arc<Vec<Holder>>> {
+        let parsed = ImageName::parse(name);
+        let bare = |old: &&Candidate| !old.names.is_empty() && old.names.iter().all(|name| !ImageName::parse(name).is_full());
+        if parsed.is_full() {
+            let found = self.with_name(name)?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        let Some((old, tag)) = old.filter(bare).zip(parsed.tag) else { return self.with_name(name) };
+        let source = &old.image.source;
+        let Some(entry) = source.index.manifests.iter().find(|entry| entry.name() == Some(tag)) else {
+            return self.with_name(name);
+        };
+        let located = Located { source: Arc::clone(source), descriptor: entry.clone(), name: Some(tag.to_owned()) };
+        let mut holders = vec![self.holder(located, true)?];
+        if !parsed.is_full() {
+            // The same tag in another layout may be another repository, or the new edition.
+            let others = self.with_name(name)?;
+            let apart = others.iter().filter(|other| other.edition.among_bases && other.edition.digest != entry.digest);
+            holders.extend(apart.cloned());
+        }
+        Ok(Arc::new(holders))
+    }
+}
+
+fn only_a_tag(count: usize) -> Undecided {
+    Undecided { why: "a tag alone does not say of which repository it is".to_owned(), among: (0..count).collect() }
+}
+
+/// The platforms of the index that the image belongs to, or its own.
+fn platforms(image: &Image, index: Option<&ImageIndex>) -> Vec<Option<Platform>> {
+    fn below(index: &ImageIndex, platforms: &mut Vec<Option<Platform>>) {
+        for child in &index.children {
+            match child {
+                crate::read::Child::Image(image) => platforms.push(image.platform().cloned()),
+                crate::read::Child::Index(inner) => below(inner, platforms),
+                _ => {}
+            }
+        }
+    }
+    let mut platforms = Vec::new();
+    if let Some(index) = index {
+        below(index, &mut platforms);
+    }
+    if platforms.is_empty() { vec![image.platform().cloned()] } else { platforms }
+}
+
+/// Whether a base was created before another one.
+pub(in crate::verbs) fn is_older(new: &Candidate, old: &Candidate) -> bool {
+    let time = |candidate: &Candidate| candidate.image.config.created.as_deref().and_then(Time::parse);
+    time(new).zip(time(old)).is_some_and(|(new, old)| new < old)
+}
+
+/// The refusal of a name that several images have: the candidates, their dates, and what settles it.
+fn several(name: &str, holders: &[Holder], undecided: &Undecided) -> Error {
+    let among: Vec<&Holder> = undecided.among.iter().filter_map(|at| holders.get(*at)).collect();
+    let reference = |holder: &Holder| {
+        let twice = among.iter().filter(|other| other.located.shown() == holder.located.shown()).count() > 1;
+        if twice { Located { name: None, ..holder.located.clone() }.shown() } else { holder.located.shown() }
+    };
+    let created = |holder: &Holder| {
+        let mut dates: Vec<&str> = holder.edition.platforms.iter().map(|own| own.created.as_deref().unwrap_or("no date")).collect();
+        dates.dedup();
+        dates.join(", ")
+    };
+    let mut error = Error::new(Code::BaseAmbiguous, format!("{} names different local images", text::escape(name)))
+        .details(
+            among
+                .iter()
+                .take(LISTED)
+                .map(|holder| format!("{}  {}  created {}", reference(holder), holder.edition.digest, text::escape(&created(holder)))),
+        )
+        .detail(&undecided.why);
+    for holder in among.iter().take(LISTED) {
+        error = error.hint(format!("If {} is meant: --map {}", reference(holder), shell(&format!("{name}={}", reference(holder)))));
+    }
+    let onto = among.iter().take(LISTED).map(|holder| format!("--onto {}", shell(&reference(holder)))).collect::<Vec<_>>();
+    error.hint(format!("Or for one image alone: {}", onto.join(" or ")))
+}
+
+/// A word as a shell takes it.
+fn shell(text: &str) -> String {
+    if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/:.@_-+,=".contains(&byte)) && !text.contains('=') {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// The refusal of an image whose base has no name that leads anywhere.
+pub(in crate::verbs) fn nowhere(image: &Image, based: &Based, name: Option<&str>) -> Error {
+    let mut error = Error::new(Code::BaseNameUnknown, "it is not known what the image should be moved onto")
+        .at(format!("{}@{}", image.source.shown(), image.descriptor.digest))
+        .detail(name.map_or_else(
+            || "neither the image nor its base has a name to look for".to_owned(),
+            |name| format!("no local image is called {}", text::escape(name)),
+        ));
+    if let Some(name) = name {
+        error = error.hint(format!("Say where the base lies: --map {}", shell(&format!("{name}=REFERENCE"))));
+    } else if let Some(base) = based.base() {
+        error = error.hint(format!("Say which image follows its base: --map {}", shell(&format!("{}=REFERENCE", base.top))));
+    }
+    error.hint("Name the new base with --onto.")
+}

@@ -1,0 +1,73 @@
+//! What statements say of bases; asked of thousands of images that are based on the same few.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::state::{Reader, Subject};
+use super::stopped::refuse_withdrawn;
+use crate::core::{Digest, Error};
+use crate::plan::base::Stated;
+use crate::plan::lifecycle::time::Moment;
+use crate::read::{Located, Source, Tree};
+use crate::verbs::Context;
+
+/// What is said of every part of a tree, by its digest.
+type Known = Arc<Vec<(Digest, Stated)>>;
+
+/// The statements beside bases.
+#[derive(Debug)]
+pub(in crate::verbs) struct Statements<'a> {
+    known: Mutex<HashMap<(PathBuf, Digest), Known>>,
+    readers: Mutex<HashMap<PathBuf, Reader<'a>>>,
+    now: Moment,
+    context: Context<'a>,
+}
+
+impl<'a> Statements<'a> {
+    pub(in crate::verbs) fn new(now: Moment, context: Context<'a>) -> Self {
+        Self { known: Mutex::default(), readers: Mutex::default(), now, context }
+    }
+
+    /// As of when.
+    pub(in crate::verbs) fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// What statements in `source` say of the part of the tree with this digest. An index of which nobody speaks is what its only
+    /// platform is.
+    pub(in crate::verbs) fn of(&self, source: &Arc<Source>, tree: &Tree, digest: &Digest) -> Stated {
+        let known = self.known(source, tree);
+        let own = |digest: &Digest| known.iter().find(|(own, _)| own == digest).map(|(_, stated)| stated.clone());
+        match (own(digest), known.as_slice()) {
+            (Some(stated), [_, (_, only)]) if stated.status.is_none() => only.clone(),
+            (stated, _) => stated.unwrap_or_default(),
+        }
+    }
+
+    /// Refuses an image that is withdrawn.
+    pub(in crate::verbs) fn refuse_withdrawn(&self, located: &Located, tree: &Tree) -> Option<Error> {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let source = &located.source;
+        let reader = readers.entry(source.path.clone()).or_insert_with(|| Reader::everywhere(source, self.now, self.context));
+        refuse_withdrawn(reader, tree)
+    }
+
+    fn known(&self, source: &Arc<Source>, tree: &Tree) -> Known {
+        let key = (source.path.clone(), tree.descriptor().digest.clone());
+        if let Some(known) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Arc::clone(known);
+        }
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let reader = readers.entry(source.path.clone()).or_insert_with(|| Reader::everywhere(source, self.now, self.context));
+        let known: Known =
+            Arc::new(reader.subjects(tree).iter().map(|subject| (subject.descriptor.digest.clone(), stated(subject))).collect());
+        drop(readers);
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&known));
+        known
+    }
+}
+
+fn stated(subject: &Subject<'_>) -> Stated {
+    Stated { status: subject.resolution.standing, successor: subject.successor().map(|(successor, _)| successor) }
+}

@@ -1,0 +1,327 @@
+//! Claims and layers: what an image says of its base decides nothing against what its layers prove.
+
+use serde_json::json;
+
+use super::{DIGEST, LATER, NAME, digests, labelled, later, moved, outdated, own, place, planned, refused, show};
+use crate::support::image::ReadBack;
+use crate::support::story::codes;
+use crate::support::{Environment, Image, Layer, Layout};
+
+/// An OS and a Java base on it, in an old and a new edition, and an app on the old Java base.
+struct Family {
+    os: [Layer; 2],
+    java: [Layer; 2],
+    app: Layer,
+}
+
+impl Family {
+    fn new() -> Self {
+        Self { os: [own("os old"), own("os new")], java: [own("java old"), own("java new")], app: own("app") }
+    }
+
+    fn os(&self, edition: usize) -> Image {
+        let image = Image::of(&[&self.os[edition]]);
+        if edition == 1 { later(image) } else { image }
+    }
+
+    fn java(&self, edition: usize) -> Image {
+        self.os(edition).and(&[&self.java[edition]])
+    }
+
+    fn app(&self) -> Image {
+        self.java(0).and(&[&self.app])
+    }
+
+    /// The old Java base is not here, the OS below it is, and the new Java base.
+    fn without_old_java(&self, app: &Image) -> Environment {
+        let bases = Layout::new().image("r.example/os:11", &self.os(0)).image("r.example/java:21", &self.java(1));
+        place(&[("bases", bases), ("app", Layout::new().image("r.example/app:1", app))])
+    }
+
+    /// The layers of the app on the new Java base.
+    fn right(&self) -> Vec<String> {
+        digests(&[&self.os[1], &self.java[1], &self.app])
+    }
+}
+
+/// All ways in which an image can say that it is based on a Java base that is not here.
+fn claims(family: &Family) -> Vec<(&'static str, Image)> {
+    let digest = family.java(0).digest();
+    let app = || family.app();
+    let labels = json!({NAME: "r.example/java:21", DIGEST: digest});
+    vec![
+        ("name and digest", app().annotated(NAME, "r.example/java:21").annotated(DIGEST, &digest)),
+        ("name", app().annotated(NAME, "r.example/java:21")),
+        ("digest", app().annotated(DIGEST, &digest)),
+        ("name with the digest", app().annotated(NAME, &format!("r.example/java:21@{digest}"))),
+        ("labels", app().with("Labels", labels)),
+        // The Java base has a label that names its own base, and the app has it from there.
+        (
+            "an annotation, and a label that leads to the OS",
+            labelled(app(), DIGEST, &family.os(0).digest()).annotated(NAME, "r.example/java:21").annotated(DIGEST, &digest),
+        ),
+        ("another spelling", app().annotated(NAME, "r.example/java:21").annotated(DIGEST, &format!("sha512:{}", "0".repeat(128)))),
+    ]
+}
+
+/// Moved from the OS, the vulnerable Java layer would lie on top of the new Java base.
+#[test]
+fn a_base_below_the_one_that_the_image_names_is_not_taken_for_it() {
+    let family = Family::new();
+    for (what, app) in claims(&family) {
+        let environment = family.without_old_java(&app);
+        let (status, platform) = show(&environment, &[]);
+        assert_eq!((status, platform.get("base"), codes(&platform["findings"])), (1, None, vec!["base.conflict"]), "{what} {platform:#}");
+        let said = refused(&environment, &[], "base.conflict");
+        for part in ["--from bases:r.example/os:11", "--seam-layers", "--bases", "lowest 1 of 3 layers"] {
+            assert!(said.contains(part), "{what}: {part}\n{said}");
+        }
+        let item = planned(&environment, &[]);
+        assert_eq!((&item["status"], &item["reason"]["code"]), (&json!("refused"), &json!("base.conflict")), "{what} {item:#}");
+        // It is not current either.
+        let (status, item) = outdated(&environment, &[]);
+        assert_eq!(status, 1, "{what} {item:#}");
+        assert_ne!(item["standing"], "current", "{what}");
+    }
+}
+
+/// What settles it: the old base beside the others, or the seam.
+#[test]
+fn what_settles_a_conflict_works() {
+    let family = Family::new();
+    for (what, app) in claims(&family).into_iter().filter(|(what, _)| *what != "digest") {
+        let environment = family.without_old_java(&app);
+        let (report, layers) = moved(&environment, &["--seam-layers", "2"]);
+        assert_eq!(layers, family.right(), "{what} {report:#}");
+        Layout::new().image("", &family.java(0)).write(&environment.join("old"));
+        if what == "name" || what == "another spelling" {
+            let old = format!("old@{}", family.java(0).digest());
+            assert_eq!(moved(&environment, &["--from", &old, "--onto", "bases:r.example/java:21"]).1, family.right(), "{what}");
+            continue;
+        }
+        let (report, layers) = moved(&environment, &["--bases", "bases", "old"]);
+        assert_eq!(layers, family.right(), "{what} {report:#}");
+        assert_eq!(report["platforms"][0]["newBase"]["name"], "r.example/java:21", "{what}");
+    }
+}
+
+/// From the record alone: another image has the name of the base now.
+#[test]
+fn outdated_answers_from_the_record_alone() {
+    let family = Family::new();
+    for (what, app) in claims(&family).into_iter().filter(|(what, _)| !["name", "digest"].contains(what)) {
+        let environment = family.without_old_java(&app);
+        let (status, item) = outdated(&environment, &[]);
+        assert_eq!((status, &item["standing"], &item["proof"]), (1, &json!("outdated"), &json!("recorded")), "{what} {item:#}");
+        assert_eq!(item["newerManifest"], family.java(1).digest());
+    }
+    // What the name means here is what is recorded, and its layers are others: nobody knows.
+    let lies = family.app().annotated(NAME, "r.example/java:21").annotated(DIGEST, &family.java(1).digest());
+    let (status, item) = outdated(&family.without_old_java(&lies), &[]);
+    assert_eq!((status, &item["standing"]), (1, &json!("unknown")), "{item:#}");
+}
+
+#[test]
+fn nothing_is_known_where_nothing_is_proven() {
+    let family = Family::new();
+    let app = family.app().annotated(NAME, "r.example/java:21").annotated(DIGEST, &family.java(0).digest());
+    let environment = place(&[
+        ("bases", Layout::new().image("r.example/java:21", &family.java(1))),
+        ("app", Layout::new().image("r.example/app:1", &app)),
+    ]);
+    refused(&environment, &[], "base.unknown");
+    let item = planned(&environment, &[]);
+    assert_eq!(item["reason"]["code"], "base.unknown");
+}
+
+/// The base came by `docker save` or was compressed again, so its digest is another one; its name and its layers are those.
+#[test]
+fn a_base_with_another_digest_is_found_by_its_name_and_told() {
+    use crate::support::image::Compression;
+    let family = Family::new();
+    let app = family.app().annotated(NAME, "r.example/java:21").annotated(DIGEST, &family.java(0).digest());
+    let again = Image::of(&[&family.os[0].compressed(Compression::None), &family.java[0].compressed(Compression::None)]);
+    for old in [again.clone(), again.annotated("note", "copied")] {
+        let environment = place(&[
+            ("bases", Layout::new().image("r.example/java:21", &old).image("r.example/os:11", &family.os(0))),
+            ("new", Layout::new().image("r.example/java:21", &family.java(1))),
+            ("app", Layout::new().image("r.example/app:1", &app)),
+        ]);
+        let (status, platform) = show(&environment, &["--verify", "digest"]);
+        assert_eq!((status, &platform["base"]), (0, &json!("bases:r.example/java:21")), "{platform:#}");
+        assert_eq!(codes(&platform["findings"]), ["base.other_digest"]);
+        assert!(platform["findings"][0]["message"].as_str().unwrap().contains("digest differs"), "{platform:#}");
+        let (report, layers) = moved(&environment, &["--bases", "bases", "new"]);
+        assert_eq!(layers, family.right(), "{report:#}");
+    }
+}
+
+/// The same where the name has moved on to the new base: the entry says what it was called.
+#[test]
+fn a_base_that_had_the_name_is_the_base() {
+    let family = Family::new();
+    let app = family.app().annotated(NAME, "r.example/java:21").annotated(DIGEST, &format!("sha256:{}", "0".repeat(64)));
+    for former in ["r.example/java:21", "r.example/java:20,r.example/java:21"] {
+        let mut bases = Layout::new().image("", &family.java(0)).image("r.example/java:21", &family.java(1));
+        bases.entries[0]["annotations"]["dev.airbase.former-names"] = json!(former);
+        let environment = place(&[("bases", bases.clone()), ("app", Layout::new().image("r.example/app:1", &app))]);
+        let (status, platform) = show(&environment, &[]);
+        assert_eq!((status, &platform["rule"]), (0, &json!("former-name")), "{platform:#}");
+        assert_eq!(moved(&environment, &[]).1, family.right());
+        // And for an image that says nothing.
+        let silent = place(&[("bases", bases), ("app", Layout::new().image("r.example/app:1", &family.app()))]);
+        let (status, item) = outdated(&silent, &[]);
+        assert_eq!(status, 1);
+        if former.starts_with("r.example/java:21") {
+            assert_eq!((&item["standing"], &item["baseName"]), (&json!("outdated"), &json!("r.example/java:21")), "{item:#}");
+            assert_eq!(moved(&silent, &[]).1, family.right());
+        }
+    }
+}
+
+/// A label or an annotation that the base has too is the base's own.
+#[test]
+fn what_is_inherited_from_the_base_is_no_claim() {
+    let family = Family::new();
+    let os = family.os(0).digest();
+    let says = |image: Image, how: usize| match how {
+        0 => labelled(image, NAME, "r.example/os:12"),
+        1 => labelled(image, DIGEST, &os),
+        2 => image.annotated(NAME, "r.example/os:12"),
+        3 => image.annotated(NAME, "r.example/os:12").annotated(DIGEST, &os),
+        _ => image.with("Labels", json!({NAME: "r.example/os:12", DIGEST: os})),
+    };
+    for how in 0..5 {
+        let java = says(family.java(0), how);
+        let new = says(family.java(1), how);
+        let app = java.and(&[&family.app]);
+        let bases = Layout::new()
+            .image("r.example/java:21-jan", &java)
+            .image("r.example/java:21", &new)
+            .image("r.example/os:11", &family.os(0))
+            .image("r.example/os:12", &family.os(1));
+        let environment = place(&[("bases", bases), ("app", Layout::new().image("r.example/app:1", &app))]);
+        let (status, platform) = show(&environment, &[]);
+        assert_eq!((status, &platform["base"]), (0, &json!("bases:r.example/java:21-jan")), "{how} {platform:#}");
+        // The name of the proven base means that base.
+        let (status, item) = outdated(&environment, &[]);
+        assert_eq!((status, &item["standing"], &item["baseName"]), (0, &json!("current"), &json!("r.example/java:21-jan")), "{how}");
+        for more in [&[][..], &["--from", "bases:r.example/java:21-jan"]] {
+            let (status, report) = environment.json(&[&["rebase", "app", "--bases", "bases", "-o", "out"], more].concat());
+            assert_eq!((status, &report["status"]), (0, &json!("current")), "{how} {report:#}");
+        }
+        assert_eq!(planned(&environment, &[])["status"], "current");
+        for more in [&[][..], &["--from", "bases:r.example/java:21-jan"]] {
+            let more = [more, &["--onto", "bases:r.example/java:21"]].concat();
+            assert_eq!(moved(&environment, &more).1, family.right(), "{how}");
+        }
+    }
+}
+
+/// Three bases on each other, each of which hands down what it says of its own.
+#[test]
+fn inheritance_over_three_bases() {
+    let layers: Vec<Layer> = (0..4).map(|number| own(&format!("layer {number}"))).collect();
+    let ground = Image::of(&[&layers[0]]);
+    let middle = ground.and(&[&layers[1]]).with("Labels", json!({NAME: "r.example/ground:1", DIGEST: ground.digest()}));
+    let upper = middle.and(&[&layers[2]]);
+    let app = upper.and(&[&layers[3]]);
+    let bases = Layout::new().image("r.example/ground:1", &ground).image("r.example/middle:1", &middle).image("r.example/upper:1", &upper);
+    let environment = place(&[("bases", bases), ("app", Layout::new().image("r.example/app:1", &app))]);
+    let (status, platform) = show(&environment, &[]);
+    assert_eq!((status, &platform["base"], &platform["rule"]), (0, &json!("bases:r.example/upper:1"), &json!("layers")), "{platform:#}");
+    // The app's own word goes before what it inherited.
+    let bold = app.annotated(NAME, "r.example/upper:1").annotated(DIGEST, &upper.digest());
+    Layout::new().image("r.example/app:1", &bold).write(&environment.join("bold"));
+    let (status, report) = environment.json(&["base", "show", "bold", "--bases", "bases"]);
+    assert_eq!((status, &report["platforms"][0]["rule"]), (0, &json!("digest")), "{report:#}");
+}
+
+/// Docker's library has the annotations on the descriptors in the index.
+#[test]
+fn descriptors_in_an_index_are_a_clue_and_are_brought_up_to_date() {
+    let family = Family::new();
+    let arm = |image: Image| image.platform("arm64");
+    let old = Layout::new().index("", &[&family.os(0), &arm(family.os(0))], json!({}));
+    let old_digest = old.entries[0]["digest"].as_str().unwrap().to_owned();
+    let new = Layout::new().index("r.example/os:1", &[&family.os(1), &arm(family.os(1))], json!({}));
+    let new_digest = new.digest_of("r.example/os:1");
+    let app = family.os(0).and(&[&family.app]);
+    let mut apps = Layout::new();
+    let mut entries = vec![apps.store(&app), apps.store(&arm(app.clone()))];
+    for entry in &mut entries {
+        entry["annotations"] = json!({NAME: "r.example/os:1", DIGEST: old_digest, "org.opencontainers.image.revision": "abc"});
+    }
+    let index = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": crate::support::image::INDEX, "manifests": entries})).unwrap();
+    let digest = apps.blob(&index);
+    apps.entry("r.example/app:1", json!({"mediaType": crate::support::image::INDEX, "digest": digest, "size": index.len()}));
+    let environment = place(&[("old", old), ("new", new), ("app", apps)]);
+
+    let (status, report) = environment.json(&["base", "show", "app", "--bases", "old", "new"]);
+    assert_eq!((status, &report["platforms"][0]["evidence"][0]["clue"]), (0, &json!("descriptor-annotation")), "{report:#}");
+    let (status, report) = environment.json(&["outdated", "app", "--bases", "old", "new"]);
+    assert_eq!((status, &report["outdated"]), (1, &json!(2)), "{report:#}");
+    assert!(report["items"].as_array().unwrap().iter().all(|item| item["proof"] == "proven"), "{report:#}");
+    let (status, report) = environment.json(&["outdated", "app", "--bases", "new"]);
+    assert_eq!((status, &report["items"][0]["proof"]), (1, &json!("recorded")), "{report:#}");
+
+    environment.ok(&["rebase", "app", "--bases", "old", "new", "-o", "out:moved:1"]);
+    let index = ReadBack::open(&environment.join("out")).named("moved:1");
+    for entry in index["manifests"].as_array().unwrap() {
+        let expected = json!({NAME: "r.example/os:1", DIGEST: new_digest, "org.opencontainers.image.revision": "abc"});
+        assert_eq!(entry["annotations"], expected);
+    }
+    environment.ok(&["base", "set", "app", "--base", "old", "--base-name", "r.example/os:9", "-o", "set:app:1"]);
+    let index = ReadBack::open(&environment.join("set")).named("app:1");
+    for entry in index["manifests"].as_array().unwrap() {
+        let expected = json!({NAME: "r.example/os:9", DIGEST: old_digest, "org.opencontainers.image.revision": "abc"});
+        assert_eq!(entry["annotations"], expected);
+    }
+}
+
+/// Other blobs of which two configs say the same: nobody hashed what is in them.
+#[test]
+fn equal_diff_ids_of_other_blobs_are_claimed() {
+    use crate::support::image::Compression;
+    let family = Family::new();
+    let honest = Image::of(&[&family.os[0].compressed(Compression::None)]);
+    // Its config claims the diffID of another layer.
+    let mut liar = Layer { blob: own("something else").blob, ..family.os[0].clone() };
+    liar.media_type.clone_from(&own("x").media_type);
+    for (base, verified) in [(honest, 0), (Image::of(&[&liar]), 3)] {
+        let app = family.os(0).and(&[&family.app]);
+        let environment =
+            place(&[("bases", Layout::new().image("r.example/os:11", &base)), ("app", Layout::new().image("r.example/app:1", &app))]);
+        let (status, platform) = show(&environment, &[]);
+        assert_eq!((status, &platform["proof"]), (1, &json!("claimed")), "{platform:#}");
+        assert_eq!(platform["evidence"][0]["outcome"], "claimed");
+        let text = environment.run(&["base", "show", "app", "--bases", "bases"]).out;
+        assert!(text.contains("claimed") && !text.to_lowercase().contains("proven"), "{text}");
+        let (status, item) = outdated(&environment, &[]);
+        assert_eq!((status, &item["standing"], &item["proof"]), (1, &json!("current"), &json!("claimed")), "{item:#}");
+        let text = environment.run(&["outdated", "app", "--bases", "bases"]).out;
+        assert!(text.contains("claimed"), "{text}");
+        // Inflated, it is proven or refuted.
+        let outcome = environment.run(&["base", "show", "app", "--bases", "bases", "--verify", "digest"]);
+        assert_eq!(outcome.status, verified, "{}\n{}", outcome.out, outcome.err);
+        let outcome = environment.run(&["outdated", "app", "--bases", "bases", "--verify", "digest"]);
+        assert_eq!(outcome.status == 0, verified == 0, "{}\n{}", outcome.out, outcome.err);
+        let verify = environment.run(&["base", "verify", "app", "--base", "bases"]);
+        assert_eq!(verify.status, verified, "{}", verify.err);
+    }
+}
+
+/// A date that is older than the old base's is no news.
+#[test]
+fn what_is_older_than_the_base_does_not_make_it_outdated() {
+    let family = Family::new();
+    let app = family.os(1).and(&[&family.app]);
+    let environment = place(&[
+        ("bases", Layout::new().image("r.example/os:1", &family.os(0))),
+        ("app", Layout::new().image("r.example/app:1", &app.annotated(NAME, "r.example/os:1")).image("r.example/os:1", &family.os(1))),
+    ]);
+    let (_, report) = environment.json(&["outdated", "app:r.example/app:1", "--bases", "bases"]);
+    // Both have the name; the newest is the base.
+    assert_eq!((&report["items"][0]["standing"], &report["items"][0]["rule"]), (&json!("current"), &json!("newest")), "{report:#}");
+    assert_eq!(LATER, "2024-06-01T00:00:00Z");
+}

@@ -1,0 +1,238 @@
+//! Several local images of one name: patched bases arrive on sticks, each under the name of the one before.
+
+use serde_json::{Value, json};
+
+use super::{DIGEST, LATER, NAME, digests, moved, outdated, own, place, planned, refused};
+use crate::support::{Environment, Image, Layer, Layout};
+
+const VERSION: &str = "org.opencontainers.image.version";
+
+/// Two editions under one name in two archives, and an app on the older one.
+struct Sticks {
+    layers: [Layer; 2],
+    app: Layer,
+    old: Image,
+    new: Image,
+    /// Whether the app says what it is based on.
+    says: bool,
+}
+
+const OS: &str = "registry.example/os:12";
+
+impl Sticks {
+    fn new() -> Self {
+        let layers = [own("os old"), own("os new")];
+        let old = Image::of(&[&layers[0]]).with_top("created", json!("2024-03-01T00:00:00Z"));
+        let new = Image::of(&[&layers[1]]).with_top("created", json!(LATER));
+        Self { layers, app: own("app"), old, new, says: false }
+    }
+
+    fn place(&self) -> Environment {
+        let mut app = self.old.and(&[&self.app]);
+        if self.says {
+            app = app.annotated(NAME, OS).annotated(DIGEST, &self.old.digest());
+        }
+        let environment = place(&[("app", Layout::new().image("registry.example/app:1", &app))]);
+        Layout::new().image(OS, &self.old).write_archive(&environment.join("bases/a.tar"));
+        Layout::new().image(OS, &self.new).write_archive(&environment.join("bases/b.tar"));
+        environment
+    }
+
+    fn right(&self) -> Vec<String> {
+        digests(&[&self.layers[1], &self.app])
+    }
+}
+
+#[test]
+fn the_strictly_newest_of_several_is_meant() {
+    for says in [false, true] {
+        let sticks = Sticks { says, ..Sticks::new() };
+        let environment = sticks.place();
+        let (status, item) = outdated(&environment, &[]);
+        assert_eq!((status, &item["standing"], &item["newerManifest"]), (1, &json!("outdated"), &json!(sticks.new.digest())), "{item:#}");
+        assert_eq!((&item["rule"], &item["of"]), (&json!("newest"), &json!(2)));
+        let text = environment.run(&["outdated", "app", "--bases", "bases"]).out;
+        assert!(text.contains("newest of 2"), "{text}");
+        let (report, layers) = moved(&environment, &[]);
+        assert_eq!(layers, sticks.right());
+        assert_eq!((&report["platforms"][0]["newBase"]["rule"], &report["platforms"][0]["newBase"]["of"]), (&json!("newest"), &json!(2)));
+        let text = environment.ok(&["rebase", "app", "--bases", "bases", "--dry-run"]).out;
+        assert!(text.contains("newest of 2"), "{text}");
+        let item = planned(&environment, &[]);
+        assert_eq!((&item["status"], &item["platforms"][0]["new"]["digest"]), (&json!("move"), &json!(sticks.new.digest())), "{item:#}");
+        assert_eq!(item["platforms"][0]["why"], "newest of 2", "{item:#}");
+    }
+}
+
+/// Whatever keeps the newest from being known: exit 4, the candidates, their dates, and the arguments that settle it.
+#[test]
+fn what_dates_do_not_settle_is_refused_with_what_settles_it() {
+    let sticks = Sticks::new;
+    let created = |image: Image, created: Value| image.with_top("created", created);
+    let version = |image: Image, version: &str| image.annotated(VERSION, version);
+    let cases: Vec<(&str, Sticks)> = vec![
+        ("no date", Sticks { new: created(sticks().new, Value::Null), ..sticks() }),
+        ("no date that can be read", Sticks { new: created(sticks().new, json!("yesterday")), ..sticks() }),
+        ("1970", Sticks { old: created(sticks().old, json!("1970-01-01T00:00:00Z")), ..sticks() }),
+        ("1980", Sticks { new: created(sticks().new, json!("1980-01-01T00:00:01Z")), ..sticks() }),
+        ("2012", Sticks { old: created(sticks().old, json!("2012-12-31T23:59:59Z")), ..sticks() }),
+        ("the future", Sticks { new: created(sticks().new, json!("2999-01-01T00:00:00Z")), ..sticks() }),
+        ("equal dates", Sticks { new: created(sticks().new, json!("2024-03-01T00:00:00Z")), ..sticks() }),
+        ("a lower version", Sticks { old: version(sticks().old, "12.5"), new: version(sticks().new, "12.4"), ..sticks() }),
+    ];
+    for (what, sticks) in cases {
+        for says in [false, true] {
+            let sticks =
+                Sticks { says, layers: sticks.layers.clone(), app: sticks.app.clone(), old: sticks.old.clone(), new: sticks.new.clone() };
+            let environment = sticks.place();
+            let said = refused(&environment, &[], "base.ambiguous");
+            let maps = [format!("{OS}=bases/a.tar:{OS}"), format!("{OS}=bases/b.tar:{OS}")];
+            let onto = format!("--onto bases/b.tar:{OS}");
+            let olds = sticks.old.config["created"].as_str().unwrap().to_owned();
+            for part in [maps[0].as_str(), &maps[1], &onto, &sticks.old.digest(), &sticks.new.digest(), &olds] {
+                assert!(said.contains(part), "{what}: {part}\n{said}");
+            }
+            let (status, item) = outdated(&environment, &[]);
+            assert_eq!((status, &item["standing"]), (1, &json!("unknown")), "{what} {item:#}");
+            let item = planned(&environment, &[]);
+            assert_eq!((&item["status"], &item["reason"]["code"]), (&json!("refused"), &json!("base.ambiguous")), "{what} {item:#}");
+            assert!(item["reason"]["hints"].to_string().contains(&maps[1]), "{what} {item:#}");
+            // What it says settles it.
+            assert_eq!(moved(&environment, &["--map", &maps[1]]).1, sticks.right(), "{what}");
+            assert_eq!(moved(&environment, &["--onto", &format!("bases/b.tar:{OS}")]).1, sticks.right(), "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_version_that_does_not_go_down_is_fine() {
+    for (old, new) in [("12.4", "12.5"), ("12.9", "12.10"), ("bookworm", "trixie"), ("12", "12")] {
+        let sticks = Sticks::new();
+        let sticks = Sticks { old: sticks.old.annotated(VERSION, old), new: sticks.new.annotated(VERSION, new), ..Sticks::new() };
+        assert_eq!(moved(&sticks.place(), &[]).1, sticks.right(), "{old} {new}");
+    }
+}
+
+/// `--map` takes a name, a pattern or a digest on the left.
+#[test]
+fn a_rule_may_have_a_name_a_pattern_or_a_digest_on_the_left() {
+    let sticks = Sticks { new: Sticks::new().new.with_top("created", Value::Null), ..Sticks::new() };
+    let environment = sticks.place();
+    let to = format!("bases/b.tar:{OS}");
+    for left in [OS, "*", "registry.example/*", &sticks.old.digest()] {
+        let rule = format!("{left}={to}");
+        assert_eq!(moved(&environment, &["--map", &rule]).1, sticks.right(), "{rule}");
+        let (status, item) = outdated(&environment, &["--map", &rule]);
+        assert_eq!((status, &item["standing"], &item["rule"]), (1, &json!("outdated"), &json!("map")), "{rule} {item:#}");
+        assert_eq!(planned(&environment, &["--map", &rule])["status"], "move", "{rule}");
+    }
+    // An old base that has no name here and says nothing.
+    let nameless = Layout::new().image("", &sticks.old).image(OS, &sticks.new);
+    let environment =
+        place(&[("bases", nameless), ("app", Layout::new().image("registry.example/app:1", &sticks.old.and(&[&sticks.app])))]);
+    let said = refused(&environment, &[], "base.name_unknown");
+    assert!(said.contains(&format!("--map '{}=REFERENCE'", sticks.old.digest())), "{said}");
+    let rule = format!("{}=bases:{OS}", sticks.old.digest());
+    assert_eq!(moved(&environment, &["--map", &rule]).1, sticks.right());
+    assert_eq!(outdated(&environment, &["--map", &rule]).1["standing"], "outdated");
+}
+
+/// The old base must be one of them or have had the name: that an image was built on something of that name once says nothing.
+#[test]
+fn the_old_base_must_be_one_of_the_candidates() {
+    let sticks = Sticks::new();
+    let another = Image::of(&[&own("os another")]).with_top("created", json!("2024-05-01T00:00:00Z"));
+    let app = sticks.old.and(&[&sticks.app]).annotated(NAME, OS).annotated(DIGEST, &sticks.old.digest());
+    let write = |bases: &[(&str, Layout)]| {
+        let environment = place(&[("app", Layout::new().image("registry.example/app:1", &app))]);
+        for (name, layout) in bases {
+            layout.write_archive(&environment.join(&format!("bases/{name}.tar")));
+        }
+        environment
+    };
+    let two = [("b", Layout::new().image(OS, &sticks.new)), ("c", Layout::new().image(OS, &another))];
+    // It is not here at all: only the record says what it was.
+    let environment = write(&two);
+    refused(&environment, &[], "base.unknown");
+    assert_eq!(outdated(&environment, &[]).1["standing"], "unknown");
+    // It is here and lost its name.
+    let mut old = Layout::new().image("", &sticks.old);
+    old.entries[0]["annotations"]["dev.airbase.former-names"] = json!(OS);
+    let environment = write(&[two[0].clone(), two[1].clone(), ("a", old)]);
+    assert_eq!(moved(&environment, &[]).1, sticks.right());
+    assert_eq!(outdated(&environment, &[]).1["of"], 2);
+}
+
+/// Decided once for a whole index: newer on one platform and older on another one is neither.
+#[test]
+fn an_index_is_newer_on_every_platform_or_not_at_all() {
+    let arm = |image: Image| image.platform("arm64");
+    for (date, decided) in [(LATER, true), ("2024-03-01T00:00:00Z", false), ("2024-01-01T00:00:00Z", false)] {
+        let sticks = Sticks::new();
+        let old = [sticks.old.clone(), arm(sticks.old.clone())];
+        let new = [sticks.new.clone(), arm(sticks.new.clone()).with_top("created", json!(date))];
+        let app = old.clone().map(|image| image.and(&[&sticks.app]));
+        let environment = place(&[("app", Layout::new().index("registry.example/app:1", &[&app[0], &app[1]], json!({})))]);
+        Layout::new().index(OS, &[&old[0], &old[1]], json!({})).write_archive(&environment.join("bases/a.tar"));
+        Layout::new().index(OS, &[&new[0], &new[1]], json!({})).write_archive(&environment.join("bases/b.tar"));
+        if decided {
+            environment.ok(&["rebase", "app", "--bases", "bases", "-o", "out"]);
+        } else {
+            refused(&environment, &[], "base.ambiguous");
+        }
+        let (_, report) = environment.json(&["outdated", "app", "--bases", "bases"]);
+        let expected = if decided { "outdated" } else { "unknown" };
+        assert!(report["items"].as_array().unwrap().iter().all(|item| item["standing"] == expected), "{date} {report:#}");
+    }
+}
+
+/// What a statement says goes before dates.
+#[test]
+fn an_explicit_successor_goes_before_dates() {
+    // The new one is older by its date.
+    let sticks = Sticks { new: Sticks::new().new.with_top("created", json!("2023-01-01T00:00:00Z")), ..Sticks::new() };
+    let environment = place(&[("app", Layout::new().image("registry.example/app:1", &sticks.old.and(&[&sticks.app])))]);
+    Layout::new().image(OS, &sticks.old).image("registry.example/os:12-next", &sticks.new).write(&environment.join("bases"));
+    environment.ok(&["lifecycle", "supersede", &format!("bases:{OS}"), "--by", "bases:registry.example/os:12-next", "--force"]);
+    let (status, item) = outdated(&environment, &[]);
+    assert_eq!((status, &item["standing"], &item["rule"]), (1, &json!("outdated"), &json!("superseded-by")), "{item:#}");
+    assert_eq!(item["newerManifest"], sticks.new.digest());
+    assert_eq!(moved(&environment, &[]).1, sticks.right());
+    // The same with both under one name.
+    std::fs::remove_dir_all(environment.join("bases")).unwrap();
+    let mut bases = Layout::new().image(OS, &sticks.old).image("registry.example/os:new", &sticks.new);
+    bases.write(&environment.join("bases"));
+    environment.ok(&["lifecycle", "supersede", &format!("bases:{OS}"), "--by", "bases:registry.example/os:new", "--force"]);
+    bases = Layout::new().image(OS, &sticks.new);
+    bases.write(&environment.join("more"));
+    let (status, item) = outdated(&environment, &["--bases", "bases", "more"]);
+    assert_eq!((status, &item["standing"], &item["rule"]), (1, &json!("outdated"), &json!("superseded-by")), "{item:#}");
+}
+
+/// The newest is withdrawn, superseded or at its end.
+#[test]
+fn the_newest_must_not_have_come_to_its_end() {
+    for status in [&["--status", "withdrawn"][..], &["--eol", "2024-07-01"]] {
+        let sticks = Sticks::new();
+        let environment = place(&[("app", Layout::new().image("registry.example/app:1", &sticks.old.and(&[&sticks.app])))]);
+        Layout::new().image(OS, &sticks.old).write(&environment.join("bases/old"));
+        Layout::new().image(OS, &sticks.new).write(&environment.join("bases/new"));
+        environment.ok(&[&["lifecycle", "set", &format!("bases/new:{OS}")], status].concat());
+        refused(&environment, &[], "base.ambiguous");
+        assert_eq!(outdated(&environment, &[]).1["standing"], "unknown", "{status:?}");
+        assert_eq!(planned(&environment, &[])["reason"]["code"], "base.ambiguous");
+    }
+}
+
+/// A tag alone says nothing about a repository.
+#[test]
+fn a_tag_alone_is_no_name_in_another_layout() {
+    let sticks = Sticks::new();
+    let redis = Image::of(&[&own("redis")]).with_top("created", json!("2025-01-01T00:00:00Z"));
+    let environment = place(&[("app", Layout::new().image("registry.example/app:1", &sticks.old.and(&[&sticks.app])))]);
+    Layout::new().image("12", &sticks.old).write(&environment.join("bases/os"));
+    assert_eq!(outdated(&environment, &[]).1["standing"], "current");
+    Layout::new().image("12", &redis).write(&environment.join("bases/redis"));
+    refused(&environment, &[], "base.ambiguous");
+    assert_eq!(outdated(&environment, &[]).1["standing"], "unknown");
+}
