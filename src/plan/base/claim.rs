@@ -191,6 +191,15 @@ pub fn is_mirror(claimed: &str, own: &str) -> bool {
     one != other && own.strip_suffix(claimed).is_some_and(|before| before.is_empty() || before.ends_with('/'))
 }
 
+/// Whether two names are of one repository, or of the same one at another registry.
+pub(super) fn same_repository(claimed: &str, own: &str) -> bool {
+    let latest = |name: &str| {
+        let full = spelled(name)?;
+        Some(format!("{}:latest", ImageName::parse(&full).repository))
+    };
+    latest(claimed).zip(latest(own)).is_some_and(|(claimed, own)| claimed == own || is_mirror(&claimed, &own))
+}
+
 /// A claimed name in Docker's full spelling.
 pub fn spelled(claimed: &str) -> Option<String> {
     ImageName::parse(claimed).canonical().or_else(|| ImageName::parse(&format!("{claimed}:latest")).canonical())

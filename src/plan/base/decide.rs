@@ -310,6 +310,12 @@ impl View<'_> {
         }
         let is_recorded = |candidate: &Candidate| claim.digest.as_ref().is_some_and(|digest| candidate.is(digest));
         match &evidence.verdict {
+            // The digest may be handed down by a base that is not here, and the name be the image's own: they must fit.
+            Verdict::Proven(candidate, _)
+                if is_recorded(candidate) && claim.name.as_deref().is_some_and(|name| !candidate.may_be(name)) =>
+            {
+                return Some(Outcome::Conflict { claim: claim.at, proven: Some(claim.at) });
+            }
             Verdict::Proven(candidate, _) if is_recorded(candidate) => return Some(base(claim.at, Rule::Digest)),
             Verdict::Refuted(candidate, _) if is_recorded(candidate) => {
                 return Some(Outcome::Conflict { claim: claim.at, proven: self.longest() });

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::claim::{Claim, Clue, is_edition, is_mirror, same_name};
+use super::claim::{Claim, Clue, is_edition, is_mirror, same_name, same_repository};
 use super::layers::{Prefix, Proof, prefix};
 use crate::core::Digest;
+use crate::oci::ImageName;
 use crate::plan::lifecycle::field::Status;
 use crate::read::Image;
 
@@ -44,6 +45,12 @@ impl Candidate {
     /// Whether it has this name at another registry.
     pub fn is_mirror_of(&self, claimed: &str) -> bool {
         self.names.iter().any(|own| is_mirror(claimed, own))
+    }
+
+    /// Whether nothing that it is or was called speaks against this name: names move within a repository, and a bare tag says nothing.
+    pub fn may_be(&self, claimed: &str) -> bool {
+        let called: Vec<&String> = self.names.iter().chain(&self.former).filter(|own| ImageName::parse(own).is_full()).collect();
+        called.is_empty() || called.iter().any(|own| same_repository(claimed, own))
     }
 
     /// Whether it had this name.
