@@ -125,6 +125,9 @@ codes! {
     LayoutIndexTruncated, "layout.index.truncated", Corrupt, Refusal,
         "index.json is empty or ends in the middle. Some tools write it in place and leave this when they are killed or the disk is full. The blobs are usually still there.",
         "Copy the layout again from where it came from. airbase never starts a new index over an unreadable one, because that would lose every tag.";
+    LayoutIndexNoList, "layout.index.no_list", Corrupt, Refusal,
+        "index.json is a JSON object without the list of manifests, so all names are lost. An empty list is `[]`, or null as umoci writes it.",
+        "Copy the layout again from where it came from; its blobs are probably still whole.";
     LayoutMarkerMissing, "layout.marker.missing", Corrupt, Damage,
         "The file oci-layout is missing. The specification requires it, and some clients refuse the layout.",
         "Copy the image into a new layout with `airbase copy`, which writes the file.";
@@ -519,7 +522,7 @@ codes! {
         "`airbase doctor PATH --fix` takes it off the list.";
     ReferrerGone, "referrer.gone", Precondition, Warning,
         "A referrer is listed and its manifest is not there. Copying the image with regctl fails on it, zot answers no question about referrers, and others stay silent.",
-        "Get it from where the layout came from, or take it off the lists with `airbase doctor PATH --fix`.";
+        "Get it from where the layout came from, or take it off the lists: `airbase detach IMAGE DIGEST`.";
     ReferrerSubject, "referrer.subject", Precondition, Warning,
         "A referrer describes its subject with another media type or size than the image has. With a wrong size oras refuses every image of the layout; with a wrong media type it does not see the referrer.",
         "It cannot be mended without changing its digest: attach its content again with `airbase attach`, then `airbase detach` this one.";
@@ -557,6 +560,9 @@ codes! {
     RmOrphans, "rm.orphans", Precondition, Note,
         "An image was removed, and what refers to it was not: statements on it are still found by its digest, and `lifecycle trace` follows them.",
         "Keep it, or take it away too: `airbase detach PATH@DIGEST REFERRER`; with `airbase rm PATH@DIGEST --referrers` both go at once.";
+    GcEmpty, "gc.empty", Precondition, Refusal,
+        "index.json lists nothing and there are blobs: collecting would delete all of them. Some programs leave an empty list where they lost the full one.",
+        "Copy index.json again from where the layout came from. If it is meant to be empty: `airbase gc PATH --allow-empty`.";
     RmStillNamed, "rm.still_named", Precondition, Note,
         "An image was removed under one name and has another one, so what refers to it was kept.",
         "Remove the other names too, or the digest: `airbase rm PATH@DIGEST --referrers`.";

@@ -169,6 +169,13 @@ impl Error {
         self.source.as_ref().and_then(std::io::Error::raw_os_error)
     }
 
+    /// Whether the system said that there is no file of that name, or can be none.
+    pub fn is_not_found(&self) -> bool {
+        use rustix::io::Errno;
+        let errno = self.raw_os_error().map(Errno::from_raw_os_error);
+        matches!(errno, Some(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::INVAL))
+    }
+
     /// See [`Finding::severity`].
     pub fn severity(mut self, severity: Severity) -> Self {
         self.finding.severity = severity;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::{Descriptor, Verified, document, manifest::ambiguous, media_type};
-use crate::core::{Code, Error, Fact, Finding, Limits, Result};
+use crate::core::{Code, Error, Fact, Finding, Limits, Result, Severity};
 use crate::format::json::{Node, Text};
 
 const KNOWN: &[&str] = &["schemaVersion", "mediaType", "artifactType", "manifests", "subject", "annotations", "config", "layers"];
@@ -101,6 +101,9 @@ impl RootIndex {
                 .expected(Fact::new(media_type::OCI_INDEX, "image-spec, image-layout.md"))
                 .found(Fact::new(own, "mediaType inside index.json")));
         }
+        if root.get_or_null("manifests").is_none() {
+            return Err(no_list(Fact::new("no manifests", "index.json")));
+        }
         let mut findings = Vec::new();
         document::check_schema_version(&root, &mut findings);
         document::annotations(&root, &mut findings)?;
@@ -127,6 +130,10 @@ impl RootIndex {
                 Err(error) => return Err(error.at(format!("index.json, entry {number}"))),
             }
         }
+        // What `umoci init` writes.
+        for finding in findings.iter_mut().filter(|finding| finding.code == Code::DocNullArray) {
+            finding.severity = Severity::Note;
+        }
         let list = root.get("manifests").filter(|_| whole).map(|list| text.place(list));
         Ok(Self { manifests, findings, text, list })
     }
@@ -142,6 +149,13 @@ impl RootIndex {
         self.text.root()
     }
 
+    /// Entries whose digest is of an algorithm that is not known here, each as damage: nobody can tell what they lead to, and whoever
+    /// asks about all images must be told.
+    pub fn unverifiable(&self) -> impl Iterator<Item = Finding> {
+        let unknown = self.findings.iter().filter(|finding| finding.code == Code::DigestAlgorithmUnknown);
+        unknown.map(|finding| finding.clone().severity(Severity::Damage))
+    }
+
     /// Whether it was read from just this.
     pub fn says(&self, bytes: &[u8]) -> bool {
         // Mostly it is its own text that is asked for, which need not be compared.
@@ -152,6 +166,13 @@ impl RootIndex {
     pub fn text(&self) -> &str {
         self.text.as_str()
     }
+}
+
+/// An index without a list is what is left of one, and no empty one: `umoci init` writes null, all others an empty list.
+pub fn no_list(found: Fact) -> Error {
+    Error::new(Code::LayoutIndexNoList, "index.json has no list of manifests")
+        .expected(Fact::new("a list of manifests, which may be empty", "image-spec, image-index.md"))
+        .found(found)
 }
 
 fn truncated(found: Fact) -> Error {

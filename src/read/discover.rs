@@ -221,6 +221,7 @@ impl Search<'_> {
             self.root = real(self.path).ok();
         }
         let is_beneath = self.root.as_ref().is_some_and(|root| target.starts_with(root));
+        // What cannot be opened as one may be an archive; opening that says why.
         if is_beneath || Directory::open(&target).is_err() && !self.is_archive(&target) {
             return self.found.passed.add(Reason::Link, path);
         }
@@ -234,6 +235,7 @@ impl Search<'_> {
         let mut start = [0; tar::BLOCK];
         let length = usize::try_from(file.length()).unwrap_or(usize::MAX).min(start.len());
         let start = start.get_mut(..length).unwrap_or_default();
+        // It may be: see above.
         if file.read_exact_at(start, 0).is_err() || tar::is_header(start) {
             return true;
         }
@@ -245,6 +247,7 @@ impl Search<'_> {
     }
 
     fn holds_archive(&self, file: File, compression: Compression) -> bool {
+        // It may be: see above.
         let Ok(inflate) = Inflate::open(Region::whole(Arc::new(file)), compression, Algorithm::Sha256, self.limits) else { return true };
         let mut start = Vec::new();
         match inflate.take(tar::BLOCK as u64).read_to_end(&mut start) {

@@ -192,6 +192,7 @@ pub(super) fn is_window(said: &str) -> bool {
 /// How the bytes of a region are compressed.
 pub(super) fn sniff(region: &Region) -> Compression {
     let mut start = [0; Compression::TELLING_BYTES];
+    // What cannot be read here cannot be read by who reads the rest, or is not what its digest says then.
     region.read_exact_at(&mut start, 0).map_or(Compression::None, |()| Compression::by_first_bytes(&start))
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::View;
-use crate::core::fsys::{Directory, File, shown};
+use crate::core::fsys::{File, shown};
 use crate::core::{Code, Digest, Error, Fact, Result, text};
 
 /// The transport that a reference may begin with, spelled as skopeo and regctl do.
@@ -155,6 +155,6 @@ fn syntax(input: &str) -> Error {
 }
 
 fn exists(path: &Path) -> bool {
-    // A FIFO exists too; opening it says what is wrong with it.
-    File::open(path).map_or_else(|error| error.code() == Code::PathNotRegular || Directory::open(path).is_ok(), |_| true)
+    // A FIFO exists too, and so does what may not be read now; opening it says what is wrong with it.
+    File::open(path).map_or_else(|error| !error.is_not_found(), |_| true)
 }

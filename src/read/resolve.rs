@@ -97,6 +97,7 @@ pub(super) fn open_among(reference: &Reference, open: &[Arc<Source>], limits: &L
     };
     check_transport(reference, source.kind())?;
     for (path, name) in &reference.other_splits {
+        // What cannot be read there has no name that could be meant.
         let also = Source::open(path, limits).is_ok_and(|other| !Fitting::of(&other, name).entries().is_empty());
         if also {
             return Err(Error::new(Code::RefTwoSplits, "the reference means two different images")

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::archive::Archive;
 use super::directory::LayoutDirectory;
-use super::referrers::{Candidates, Marked, Scope};
+use super::referrers::{Candidates, Marking, Scope};
 use crate::core::fsys::{Directory, File, ReadAt, Region, shown};
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::codec::Codec;
@@ -91,7 +91,7 @@ pub struct Source {
     /// half the work of reading them.
     quick: OnceLock<Arc<Candidates>>,
     /// See [`super::referrers::marked`].
-    pub(super) marked: OnceLock<Vec<Marked>>,
+    pub(super) marked: OnceLock<Marking>,
 }
 
 impl Source {
@@ -169,7 +169,7 @@ impl Source {
     pub(super) fn candidates(&self, scope: Scope) -> Arc<Candidates> {
         match scope {
             Scope::Quick => Arc::clone(self.quick.get_or_init(|| Arc::new(Candidates::of(&self.index, scope)))),
-            Scope::Thorough => Arc::new(Candidates::of(&self.index, scope)),
+            Scope::Usual | Scope::Thorough => Arc::new(Candidates::of(&self.index, scope)),
         }
     }
 
@@ -251,7 +251,9 @@ fn open_container(path: &Path, view: View, limits: &Limits) -> Result<Box<dyn Co
         Ok(file) => open_file(file, view, limits),
         Err(error) if error.code() == Code::PathNotRegular => match Directory::open(path) {
             Ok(directory) => Ok(Box::new(LayoutDirectory::open(directory, limits)?)),
-            Err(_) => Err(error),
+            // It is neither.
+            Err(other) if other.is_not_found() => Err(error),
+            Err(other) => Err(other),
         },
         Err(error) => Err(error),
     }

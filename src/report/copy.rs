@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::rebase::{OutputReport, WrittenReport, taken};
 use super::{Page, Report, Tone};
-use crate::core::{Digest, Finding, text};
+use crate::core::{Digest, ExitClass, Finding, text};
 use crate::write::Taken;
 
 /// One copied image.
@@ -36,6 +36,9 @@ pub struct CopyReport {
     pub written: WrittenReport,
     /// What should be known.
     pub findings: Vec<Finding>,
+    /// Whether there may be referrers that could not be read: the findings say which.
+    #[serde(skip)]
+    pub incomplete: bool,
 }
 
 impl Report for CopyReport {
@@ -64,5 +67,9 @@ impl Report for CopyReport {
         );
         taken(page, &self.taken);
         page.findings(0, &self.findings);
+    }
+
+    fn exit(&self) -> Option<ExitClass> {
+        self.incomplete.then_some(ExitClass::Findings)
     }
 }

@@ -96,6 +96,7 @@ impl Report for DoctorReport {
     }
 
     fn exit(&self) -> Option<ExitClass> {
-        (self.left > 0).then_some(ExitClass::Findings)
+        let io = super::exit_of(&self.findings).filter(|class| *class == ExitClass::Io);
+        io.or((self.left > 0).then_some(ExitClass::Findings))
     }
 }

@@ -97,7 +97,7 @@ impl<W: io::Write> io::Write for Shown<W> {
 /// or that the system could not read it; damage is a finding; the rest is only worth knowing.
 pub fn exit_of<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> Option<ExitClass> {
     let class = |finding: &Finding| match (finding.severity, finding.code.exit_class()) {
-        (Severity::Refusal, ExitClass::Io) => Some(ExitClass::Io),
+        (Severity::Refusal | Severity::Damage, ExitClass::Io) => Some(ExitClass::Io),
         (Severity::Refusal, _) if finding.code == Code::PathNothing => Some(ExitClass::Precondition),
         (Severity::Refusal, _) => Some(ExitClass::Corrupt),
         (Severity::Damage, _) => Some(ExitClass::Findings),

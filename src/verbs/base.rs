@@ -397,6 +397,7 @@ impl Listed {
                 findings.extend(found.findings);
                 (below.is_named, below.passed) = (false, found.passed);
                 for source in found.sources {
+                    findings.extend(source.index.unverifiable().map(|finding| finding.at(source.shown())));
                     below.images.extend(candidates(&source).map(|entry| Located {
                         source: Arc::clone(&source),
                         descriptor: entry.clone(),

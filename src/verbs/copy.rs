@@ -107,7 +107,7 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
     }
     refuse_one_name_for_two(&images)?;
     findings.extend(name_members(&located, &found, &request.output, &mut entries, context)?);
-    let referrers = along(&source, subjects(&located, &found), request, &mut cargo, &mut entries, &mut findings, context)?;
+    let (referrers, incomplete) = along(&source, subjects(&located, &found), request, &mut cargo, &mut entries, &mut findings, context)?;
     let committed = write(&request.output, &cargo, &entries, request.mtime, context)?;
     findings.extend(found.external.iter().map(|layer| {
         Finding::new(Code::BlobExternal, "a layer that is kept elsewhere was not there and was not copied").at(&layer.digest)
@@ -122,6 +122,7 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
     Ok(CopyReport {
         images,
         referrers,
+        incomplete,
         output: OutputReport { kind: request.output.kind().to_owned(), path: crate::core::fsys::shown(request.output.path()) },
         written: WrittenReport::of(&committed, found.blobs.len(), 0),
         taken: committed.taken,
@@ -255,6 +256,7 @@ fn name_members(
 /// What the names of an output stand for: those that are there, and those that are about to be.
 fn names_in(output: &Output, entries: &[(Option<String>, String)], context: Context<'_>) -> HashMap<Name<'static>, Digest> {
     let mut names = HashMap::new();
+    // A layout that cannot be read has no names yet, or cannot be written to either.
     if let Output::Layout(path) = output
         && let Ok(there) = Source::open(path, context.limits)
     {
@@ -272,7 +274,7 @@ fn names_in(output: &Output, entries: &[(Option<String>, String)], context: Cont
     names
 }
 
-/// Takes the referrers along, and says which stay behind.
+/// Takes the referrers along, says which stay behind, and whether there may be more.
 fn along<'a>(
     source: &'a std::sync::Arc<Source>,
     subjects: Vec<Subject>,
@@ -281,15 +283,15 @@ fn along<'a>(
     entries: &mut Vec<(Option<String>, String)>,
     findings: &mut Vec<Finding>,
     context: Context<'_>,
-) -> Result<Vec<Digest>> {
+) -> Result<(Vec<Digest>, bool)> {
     let runtime = matches!(request.output, Output::Archive { form: Form::Docker, .. });
-    let Some(wanted) = &request.referrers else { return Ok(Vec::new()) };
-    let scope = if request.all { Scope::Thorough } else { Scope::Quick };
+    let Some(wanted) = &request.referrers else { return Ok((Vec::new(), false)) };
+    let scope = if request.all { Scope::Thorough } else { Scope::Usual };
     let lookup = Lookup::new(source, scope, context.limits);
     if runtime {
         let marked = marked(source, context.limits);
         for subject in &subjects {
-            for marked in marked.iter().filter(|marked| marked.subject == subject.descriptor.digest) {
+            for marked in marked.found.iter().filter(|marked| marked.subject == subject.descriptor.digest) {
                 findings.push(
                     Finding::new(Code::ReferrerLeft, "an archive for docker has no place for referrers; one was left out")
                         .at(&marked.entry.digest)
@@ -304,12 +306,13 @@ fn along<'a>(
                 );
             }
         }
-        return Ok(Vec::new());
+        return Ok((Vec::new(), false));
     }
     let carried = carry(source, &lookup, subjects, wanted, cargo, context)?;
     entries.extend(carried.entries);
     findings.extend(carried.findings);
-    Ok(carried.digests)
+    findings.extend(lookup.unplaced_findings());
+    Ok((carried.digests, carried.incomplete || !lookup.unplaced().is_empty()))
 }
 
 /// What is listed in the output: with `--all` every entry of the source that lists one of the images, in its order, because

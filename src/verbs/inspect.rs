@@ -10,7 +10,7 @@ use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::format::json::Node;
 use crate::oci::{Descriptor, annotation, collection, cosign};
 use crate::plan::lifecycle::convention::is_statement;
-use crate::read::referrers::{Lookup, Scope, lists_referrers_of};
+use crate::read::referrers::{Lookup, Scope, Trouble, lists_referrers_of};
 use crate::read::{Child, Discovered, Image, ImageIndex, Reference, Source, Stored, Tree, discover, is_referrer_tag, load, locate};
 use crate::report::collection::Member;
 use crate::report::inspect::{
@@ -86,6 +86,7 @@ fn inspect_source(source: &Arc<Source>, request: &Request, context: Context<'_>,
     findings.extend(source.container().findings());
     findings.extend(source.index.findings.iter().cloned().map(|finding| finding.at(source.shown())));
     let known = Lookup::new(source, Scope::Thorough, context.limits);
+    findings.extend(known.unplaced_findings());
     let bases = bases_for(source, request, context)?;
     let mut entries: Vec<EntryReport> = Vec::new();
     let mut hidden = 0;
@@ -132,9 +133,13 @@ fn unlisted(source: &Arc<Source>, bases: Option<&Bases<'_>>, context: Context<'_
             continue;
         }
         let reference = Reference::of_digest(&source.path, &digest);
-        if let Ok(located) = locate(&reference, context.limits)
-            && (located.descriptor.is_index() || located.descriptor.is_manifest())
-        {
+        let located = match locate(&reference, context.limits) {
+            Ok(located) => located,
+            Err(error) if Trouble::of(&error) == Trouble::Io => return Err(error),
+            // Most blobs are no documents.
+            Err(_) => continue,
+        };
+        if located.descriptor.is_index() || located.descriptor.is_manifest() {
             entries.push(entry(source, &located.descriptor, false, None, bases, context)?);
         }
     }
@@ -235,7 +240,8 @@ fn entry(
     let subjects = if let Some(known) = known {
         known
     } else {
-        own = Lookup::new(source, Scope::Quick, context.limits);
+        own = Lookup::new(source, Scope::Usual, context.limits);
+        report.findings.extend(own.unplaced_findings());
         &own
     };
     let index = match &tree {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::base::{Listed, based_image, has_images};
 use super::bases::{Bases, Lead, tree_index};
 use super::{Context, Verify};
-use crate::core::{Digest, Result, text};
+use crate::core::{Code, Digest, Result, text};
 use crate::plan::base::{self, Based, Confidence, Outcome, Stated, standing};
 use crate::plan::batch::jump::Allow;
 use crate::plan::batch::name::glob;
@@ -231,5 +231,7 @@ impl OutdatedReport {
             let claimed = item.standing == Standing::Current && item.proof == Some(Confidence::Claimed);
             self.claimed += usize::from(claimed);
         }
+        // An entry that cannot be verified may be an image.
+        self.unknown += self.findings.iter().filter(|finding| finding.code == Code::DigestAlgorithmUnknown).count();
     }
 }

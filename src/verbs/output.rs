@@ -60,6 +60,7 @@ impl Output {
         let path = reference.path;
         let form = match reference.transport {
             Some(Transport::Layout) => return Ok((Self::Layout(path), reference.name)),
+            // What cannot be opened is told by who writes to it.
             None if Directory::open(&path).is_ok() => return Ok((Self::Layout(path), reference.name)),
             Some(Transport::DockerArchive) => Form::Docker,
             Some(Transport::Archive) | None => Form::Oci,
@@ -73,6 +74,7 @@ impl Output {
                     .found(Fact::new(text, "-o"))
                     .hint("Write x.tar.zst or x.tar.gz, or write x.tar and compress it with a program of your choice."));
             }
+            // As above.
             Ending::Other if reference.transport.is_some() || File::open(&path).is_ok() => Compression::None,
             Ending::Other => return Ok((Self::Layout(path), reference.name)),
         };
@@ -332,12 +334,20 @@ pub(super) fn refuse_input_as_output(path: &Path, cargo: &Cargo<'_>) -> Result<(
     let sources: Vec<&Source> = blobs.chain(cargo.inputs.iter().map(|source| &***source)).collect();
     let paths: BTreeSet<&Path> = sources.iter().map(|source| source.path.as_path()).collect();
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // What cannot be opened is no place that anybody writes to.
     let folder = Directory::open(folder).and_then(|folder| folder.identity()).ok();
-    let target = File::open(path).ok().map(|target| target.identity()).transpose()?;
+    let target = match File::open(path) {
+        Ok(target) => Some(target.identity()?),
+        // What is not there is no input, and what is no file is not written over.
+        Err(error) if error.is_not_found() || error.code() == Code::PathNotRegular => None,
+        Err(error) => return Err(error),
+    };
+    // An input that is gone by now cannot be the file that is there.
     let is_target = |file: Result<File>| target.is_some() && file.and_then(|file| file.identity()).ok() == target;
     for input in paths {
         // Nothing but blobs has a place among blobs.
         let shelves = [Algorithm::Sha256, Algorithm::Sha512].map(|algorithm| input.join("blobs").join(algorithm.name()));
+        // As above.
         let holds = |shelf: PathBuf| folder.is_some() && Directory::open(&shelf).and_then(|shelf| shelf.identity()).ok() == folder;
         let own = ["", "index.json", "oci-layout"].map(|name| if name.is_empty() { input.to_owned() } else { input.join(name) });
         if own.iter().any(|own| is_target(File::open(own))) || shelves.into_iter().chain([input.join("blobs")]).any(holds) {

@@ -92,10 +92,17 @@ impl Removal<'_> {
                 return;
             }
         };
-        let elsewhere = self.children_of_others(&top.digest);
+        // What an index lists that cannot be read is not known, so then no platform goes.
+        let elsewhere = match self.children_of_others(&top.digest) {
+            Ok(elsewhere) => Some(elsewhere),
+            Err(error) => {
+                self.findings.push(error.into_finding().severity(Severity::Warning).detail("the platforms of the image stay listed"));
+                None
+            }
+        };
         let mut subjects = vec![top.digest.clone()];
         let below = super::referrers::subjects(&tree).into_iter().filter(|subject| subject.child).map(|subject| subject.descriptor);
-        for below in below.filter(|below| !elsewhere.contains(&below.digest)) {
+        for below in below.filter(|below| elsewhere.as_ref().is_some_and(|elsewhere| !elsewhere.contains(&below.digest))) {
             let entries: Vec<Descriptor> =
                 self.source.index.manifests.iter().filter(|entry| entry.digest == below.digest).cloned().collect();
             if entries.iter().all(|entry| entry.name().is_none()) {
@@ -164,14 +171,19 @@ impl Removal<'_> {
     }
 
     /// What the other indexes of the layout list: it stays theirs.
-    fn children_of_others(&self, top: &Digest) -> HashSet<Digest> {
+    ///
+    /// # Errors
+    /// Those of indexes that cannot be read; one that is not there lists nothing.
+    fn children_of_others(&self, top: &Digest) -> Result<HashSet<Digest>> {
         let mut children = HashSet::new();
         for entry in self.source.index.manifests.iter().filter(|entry| entry.is_index() && entry.digest != *top) {
-            // An index that cannot be read keeps nothing that anybody could know.
-            let Ok(blob) = self.source.document(entry, self.context.limits) else { continue };
-            let Ok(index) = Index::parse(&blob, &entry.media_type, self.context.limits) else { continue };
+            let blob = match self.source.document(entry, self.context.limits) {
+                Err(error) if error.code() == Code::BlobMissing => continue,
+                other => other?,
+            };
+            let index = Index::parse(&blob, &entry.media_type, self.context.limits)?;
             children.extend(index.manifests.into_iter().map(|child| child.digest));
         }
-        children
+        Ok(children)
     }
 }

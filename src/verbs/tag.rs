@@ -9,7 +9,7 @@ use crate::core::{Code, Error, Fact, Result};
 use crate::oci::{Descriptor, Index, annotation};
 use crate::plan::annotate::{Pair, Scope, annotate as rewrite, replaced};
 use crate::plan::lifecycle::time::Moment;
-use crate::read::referrers::{Lookup, Scope::Quick, Tag};
+use crate::read::referrers::{Lookup, Scope::Quick, Tag, Trouble};
 use crate::read::{Image, Located, SourceKind, Tree, Walk, walk};
 use crate::report::rebase::OutputReport;
 use crate::report::tag::{AnnotateReport, BaseSetReport, Change, TagReport, UntagReport};
@@ -48,7 +48,7 @@ pub fn untag(reference: &str, context: Context<'_>) -> Result<UntagReport> {
         return Err(immutable("untag", &located.source.shown()));
     }
     let edit = match located.descriptor.full_name() {
-        Some(own) if !is_list(&located, &name, context) => {
+        Some(own) if !is_list(&located, &name, context)? => {
             IndexEdit::Untag { name: own.into_owned(), digest: located.descriptor.digest.clone() }
         }
         _ => IndexEdit::removal(&located.descriptor),
@@ -68,14 +68,28 @@ pub fn untag(reference: &str, context: Context<'_>) -> Result<UntagReport> {
 
 /// Whether a name stands for a list of referrers and nothing else. Without the name it would look like an index of images, and
 /// oras would find what it lists, whatever the list that follows it says.
-fn is_list(located: &Located, name: &str, context: Context<'_>) -> bool {
+///
+/// # Errors
+/// What the system could not read.
+fn is_list(located: &Located, name: &str, context: Context<'_>) -> Result<bool> {
     if Tag::parse(name).is_none_or(|tag| tag.ending.is_some()) || !located.descriptor.is_index() {
-        return false;
+        return Ok(false);
     }
-    let Ok(document) = located.source.document(&located.descriptor, context.limits) else { return false };
-    let Ok(index) = Index::parse(&document, &located.descriptor.media_type, context.limits) else { return false };
+    let document = match located.source.document(&located.descriptor, context.limits) {
+        Err(error) if Trouble::of(&error) == Trouble::Content => return Ok(false),
+        other => other?,
+    };
+    // What is damaged is not proven to be a list, and keeps its entry.
+    let Ok(index) = Index::parse(&document, &located.descriptor.media_type, context.limits) else { return Ok(false) };
     let lookup = Lookup::new(&located.source, Quick, context.limits);
-    index.manifests.iter().all(|child| matches!(lookup.unlisted(&child.digest), Ok(Some(_))))
+    for child in &index.manifests {
+        match lookup.unlisted(&child.digest) {
+            Ok(Some(_)) => {}
+            Err(error) if Trouble::of(&error) == Trouble::Io => return Err(error),
+            _ => return Ok(false),
+        }
+    }
+    Ok(true)
 }
 
 /// Where an annotated image goes.

@@ -512,7 +512,9 @@ fn referring(seen: &mut Seen, environment: &Environment) {
     listing.write(&environment.join("listing"));
     let attached = seen.run(environment, &["attach", "listing:w:1", "--type", "application/x-report", "-o", "attached.tar"], 0);
     seen.run(environment, &["copy", "attached.tar:w:1", "listing"], 0);
-    seen.run(environment, &["referrers", "listing:w:1"], 0);
+    for asked in [&["referrers", "listing:w:1"][..], &["lifecycle", "check", "listing"], &["lifecycle", "show", "listing:w:1"]] {
+        seen.run(environment, asked, 1);
+    }
     seen.run(environment, &["doctor", "listing"], 1);
     seen.run(environment, &["detach", "listing:w:1", attached["attached"][0]["digest"].as_str().unwrap()], 0);
     seen.run(environment, &["copy", "apps", "layout", "--all"], 0);

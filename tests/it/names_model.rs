@@ -241,7 +241,14 @@ impl Run<'_> {
                 attached.map(|digests| self.attached.extend(digests.into_iter().map(|digest| (subject.clone(), digest))))
             }
             _ => {
-                let request = gc::Request { path: self.target.clone(), apply: true, grace: Span::NONE, now: Time::now() };
+                let request = gc::Request {
+                    path: self.target.clone(),
+                    apply: true,
+                    grace: Span::NONE,
+                    orphans: false,
+                    allow_empty: true,
+                    now: Time::now(),
+                };
                 return gc::gc(&request, context).map_or_else(|error| self.fail(&format!("{error:?}")), drop);
             }
         };

@@ -19,11 +19,24 @@ pub struct Arguments {
     /// Keep what is younger: 12h, 30d, 0
     #[arg(long, value_name = "TIME", default_value = "1d")]
     grace: String,
+    /// Delete signatures and the like whose image is not here, too: by their name they belong to it
+    #[arg(long)]
+    orphans: bool,
+    /// Collect in a layout that lists nothing
+    #[arg(long)]
+    allow_empty: bool,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
     // SOURCE_DATE_EPOCH says nothing about files that others are writing now.
-    let request = Request { path: arguments.path.clone(), apply: arguments.apply, grace: Span::parse(&arguments.grace)?, now: Time::now() };
+    let request = Request {
+        path: arguments.path.clone(),
+        apply: arguments.apply,
+        grace: Span::parse(&arguments.grace)?,
+        orphans: arguments.orphans,
+        allow_empty: arguments.allow_empty,
+        now: Time::now(),
+    };
     let report = gc(&request, terminal.context())?;
     terminal.answer(&report)
 }

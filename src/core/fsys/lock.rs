@@ -132,6 +132,7 @@ impl Drop for IndexLock<'_> {
 
 /// Whether the file that was locked is the one that the next process will open.
 fn still_named(directory: &WriteDirectory, file: &OwnedFd) -> bool {
+    // Whoever is in doubt takes the lock again.
     let Ok(ours) = rustix::fs::fstat(file) else { return false };
     rustix::fs::statat(directory.directory().fd(), INDEX_LOCK, AtFlags::SYMLINK_NOFOLLOW)
         .is_ok_and(|named| (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino))
@@ -177,10 +178,12 @@ impl Wait {
 fn holder(file: &OwnedFd) -> Option<u32> {
     let stat = rustix::fs::fstat(file).ok()?;
     let place = format!("{:02x}:{:02x}:{}", rustix::fs::major(stat.st_dev), rustix::fs::minor(stat.st_dev), stat.st_ino);
+    // No lock depends on it.
     let list = rustix::fs::open("/proc/locks", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
     let mut text = Vec::new();
     let mut buffer = [0; 8192];
     loop {
+        // As above.
         let count = rustix::io::read(&list, &mut buffer).ok()?;
         if count == 0 {
             break;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use super::beneath;
 use super::open::{Handle, Way};
@@ -128,6 +128,7 @@ impl File {
 
     /// Whether users other than the owner and the group may write to it.
     pub fn writable_by_others(&self) -> bool {
+        // Of a file that was open a moment ago the system knows it.
         self.metadata().is_ok_and(|metadata| metadata.mode() & 0o002 != 0)
     }
 
@@ -313,7 +314,7 @@ impl Directory {
     /// `io`.
     pub fn open(path: &Path) -> Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(path, flags, Mode::empty())
+        let fd = retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))
             .map_err(|errno| Error::io(format!("open the directory {}", shown(path)), errno.into()))?;
         Ok(Self { fd: Arc::new(fd), path: path.to_owned() })
     }
@@ -381,11 +382,13 @@ impl Directory {
             Err(error) if error.code() == Code::PathSymlink => {}
             other => return other,
         }
-        let target = rustix::fs::readlinkat(&self.fd, relative, Vec::new()).map_err(|_| self.symlink(relative))?;
+        let target = rustix::fs::readlinkat(&self.fd, relative, Vec::new())
+            .map_err(|errno| Error::io(format!("read the link {}", shown(&self.path.join(relative))), errno.into()))?;
         let target = target.to_str().map_err(|_| self.symlink(relative))?;
         let resolved = resolve(relative, target).ok_or_else(|| self.symlink(relative).found(Fact::new(target, "the link")))?;
         // The target is opened without following anything: a second hop, or a link in a parent, is refused.
         match self.file(&resolved) {
+            Err(error) if error.raw_os_error().is_some() => Err(error),
             Ok(Some(file)) => Ok(Some(file)),
             _ => Err(self.symlink(relative).found(Fact::new(target, "the link"))),
         }

@@ -67,6 +67,12 @@ impl Stamp {
         self.modified.0
     }
 
+    /// When anything of it was last changed, its name and its dates included, in seconds since 1970. Copies keep the date of the
+    /// content (`cp -a`, `tar x`), and nobody can set this one.
+    pub fn latest(&self) -> i64 {
+        self.modified.0.max(self.changed.0)
+    }
+
     /// The size in bytes.
     pub fn size(&self) -> u64 {
         u64::try_from(self.size).unwrap_or(0)
@@ -165,6 +171,7 @@ impl WriteDirectory {
 
     /// What identifies the content of a file, links not followed; `None` if it is not there or not regular.
     pub fn stamp(&self, relative: &str) -> Option<Stamp> {
+        // What is not known to be the same file is hashed again, and is not deleted.
         let stat = rustix::fs::statat(self.directory.fd(), relative, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then(|| Stamp::of(&stat))
     }

@@ -82,6 +82,11 @@ pub fn is_statement(artifact_type: &str) -> bool {
     WORDS.iter().any(|word| if word.len() > 3 { artifact_type.contains(word) } else { stands_alone(word) })
 }
 
+/// Whether what calls itself `artifact_type` and cannot be read may be such a statement: what does not say what it is may be one.
+pub fn may_be_statement(artifact_type: Option<&str>) -> bool {
+    artifact_type.is_none_or(is_statement)
+}
+
 /// `ORG` of `application/vnd.ORG.image.lifecycle.metadata`.
 fn vendor(artifact_type: &str) -> Option<&str> {
     artifact_type

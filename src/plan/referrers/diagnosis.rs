@@ -101,7 +101,6 @@ pub fn is_mended(code: Code, adopt: bool) -> bool {
         | Code::ReferrerRemovedType
         | Code::ReferrerChildEntry
         | Code::ReferrerStranger
-        | Code::ReferrerGone
         | Code::ReferrerSize => true,
         _ => false,
     }

@@ -10,7 +10,7 @@ use crate::format::json::Value;
 use crate::oci::{Descriptor, Verified, annotation, media_type};
 use crate::plan::annotate::Authored;
 use crate::plan::lifecycle::convention::is_statement;
-use crate::read::referrers::{Fallback, Found, Referrer};
+use crate::read::referrers::{Fallback, Found, Referrer, Trouble};
 
 /// What lists say of a referrer.
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ pub struct Wish {
     pub add: Vec<Item>,
     /// Referrers that are not to be there.
     pub remove: Vec<Digest>,
-    /// Whether what does not belong on the lists goes: strangers, and what is not there.
+    /// Whether what is proven not to belong on the lists goes: strangers. What cannot be read or is not there stays.
     pub clean: bool,
 }
 
@@ -77,12 +77,20 @@ pub struct Lists {
 /// statement has its own entry, and a finding says so.
 ///
 /// # Errors
-/// `referrer.fallback_tag` if the tag stands for something that is no index, unless a statement is to be made.
+/// `referrer.fallback_tag` if the tag stands for something that is no index, unless a statement is to be made; `io` if the system
+/// cannot read it now.
 pub fn lists(wish: &Wish, found: &Found, limits: &Limits) -> Result<Lists> {
-    let unusable = |fallback: &&Fallback| fallback.children.is_none() && !(wish.clean && fallback.is_list);
+    // What cannot be read now says something; what is damaged says nothing any more.
+    let is_lost = |fallback: &Fallback| fallback.is_list && fallback.trouble == Some(Trouble::Content);
+    let unusable = |fallback: &&Fallback| fallback.children.is_none() && !(wish.clean && is_lost(fallback));
     let mut lists = Lists::default();
     let unusable = found.fallback.as_ref().filter(unusable);
     if let Some(fallback) = unusable {
+        let is_own = |finding: &Finding| finding.place.as_ref() == Some(&fallback.name);
+        let failed = found.unread.iter().find(|unread| unread.trouble == Trouble::Io && is_own(&unread.finding));
+        if let Some(unread) = failed {
+            return Err(Error::of(unread.finding.clone()));
+        }
         let error =
             Error::new(Code::ReferrerFallbackTag, "the fallback tag of the image stands for something that is no list of referrers")
                 .at(&fallback.name)
@@ -139,10 +147,13 @@ fn states(item: &Item) -> bool {
 fn fallback(wish: &Wish, found: &Found, items: &[Item], removed: &HashSet<&Digest>, limits: &Limits, lists: &mut Lists) {
     let tag = found.fallback.as_ref().map_or_else(|| wish.subject.digest.fallback_tag(), |fallback| fallback.name.clone());
     let mut entries: Vec<Listable> = items.iter().map(Listable::from).collect();
-    // What another program put there and cannot be confirmed stays until somebody asks for it to be cleaned.
+    // What another program put there and cannot be confirmed stays, and what is proven to be a stranger until somebody asks for it to
+    // be cleaned.
+    let unread: HashSet<&Digest> = found.unread.iter().map(|unread| &unread.digest).collect();
+    let stays = |child: &Descriptor| !wish.clean || unread.contains(&child.digest);
     let listed: HashSet<&Digest> = items.iter().map(|item| &item.descriptor.digest).collect();
     let unconfirmed = found.fallback.iter().flat_map(|fallback| fallback.children.iter().flatten());
-    let unconfirmed = unconfirmed.filter(|child| !wish.clean && !listed.contains(&child.digest) && !removed.contains(&child.digest));
+    let unconfirmed = unconfirmed.filter(|child| stays(child) && !listed.contains(&child.digest) && !removed.contains(&child.digest));
     entries.extend(unconfirmed.map(|child| Listable { text: child.raw.to_string(), bare: bare(child, limits), states: false }));
     if entries.is_empty() {
         if found.fallback.is_some() {

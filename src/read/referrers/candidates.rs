@@ -38,14 +38,14 @@ impl Candidates {
                 candidates.responses.entry(subject).or_default().push(position);
                 continue;
             }
-            if scope == Scope::Quick {
-                if let Some(subject) = hint(entry) {
-                    candidates.hinted.entry(subject).or_default().push(position);
-                    continue;
-                }
-                if !entry.is_artifact() && (entry.name().is_some() || entry.platform.is_some()) {
-                    continue;
-                }
+            if scope < Scope::Thorough
+                && let Some(subject) = hint(entry)
+            {
+                candidates.hinted.entry(subject).or_default().push(position);
+                continue;
+            }
+            if scope == Scope::Quick && !entry.is_artifact() && (entry.name().is_some() || entry.platform.is_some()) {
+                continue;
             }
             candidates.unread.push(position);
         }

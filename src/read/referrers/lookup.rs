@@ -1,22 +1,24 @@
 //! Finds the referrers of one subject after another in one source.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use super::candidates::Candidates;
-use super::{Fallback, Found, Listed, Referrer, Tag};
-use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
+use super::{Fallback, Found, Listed, Referrer, Tag, Trouble, Unread};
+use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result, Severity};
 use crate::format::json::{Node, Text};
 use crate::oci::{Artifact, Descriptor, Index, artifact, media_type};
 use crate::read::Source;
 
 /// How thoroughly is looked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
-    /// Entries that say in `io.containerd.manifest.subject` that they refer to something else are believed, and named entries
-    /// without an artifact type are taken for images: in a layout of ten thousand images, reading them all to answer for one is
-    /// too slow.
+    /// For who writes the lists of one image: as [`Scope::Usual`], and named entries without an artifact type are taken for images.
+    /// In a layout of ten thousand images, reading them all to add to the list of one is too slow, and nothing is lost by it.
     Quick,
+    /// For who answers: entries that say in `io.containerd.manifest.subject` that they refer to something else are believed, all
+    /// others are read. skopeo copies a referrer under a name and keeps no artifact type, so a name makes no image of an entry.
+    Usual,
     /// Every entry is read.
     Thorough,
 }
@@ -27,14 +29,25 @@ pub struct Lookup<'a> {
     source: Arc<Source>,
     limits: &'a Limits,
     candidates: Arc<Candidates>,
-    /// What the entries refer to that must be read to know; they are, when the first question is asked.
-    read: OnceLock<BTreeMap<Digest, Vec<usize>>>,
+    /// The entries that must be read to know; they are, when the first question is asked.
+    read: OnceLock<Entries>,
+    /// See [`Lookup::unplaced`].
+    unplaced: OnceLock<Vec<Unread>>,
+}
+
+/// The entries that were read.
+#[derive(Debug, Default)]
+struct Entries {
+    /// By what they refer to.
+    subjects: BTreeMap<Digest, Vec<usize>>,
+    /// Those that could not be read.
+    unread: Vec<Unread>,
 }
 
 impl<'a> Lookup<'a> {
     /// Gets ready; nothing is read yet.
     pub fn new(source: &Arc<Source>, scope: Scope, limits: &'a Limits) -> Self {
-        Self { source: Arc::clone(source), limits, candidates: source.candidates(scope), read: OnceLock::new() }
+        Self { source: Arc::clone(source), limits, candidates: source.candidates(scope), read: OnceLock::new(), unplaced: OnceLock::new() }
     }
 
     /// Reads a manifest that nothing lists, if it refers to anything.
@@ -55,7 +68,7 @@ impl<'a> Lookup<'a> {
     /// Every digest that an entry of its own refers to, and every fallback tag: what may have referrers.
     pub fn subjects(&self) -> (Vec<Digest>, Vec<String>) {
         let Candidates { hinted, tags, responses, .. } = &*self.candidates;
-        let mut digests: Vec<Digest> = hinted.keys().chain(self.read().keys()).chain(responses.keys()).cloned().collect();
+        let mut digests: Vec<Digest> = hinted.keys().chain(self.read().subjects.keys()).chain(responses.keys()).cloned().collect();
         digests.sort();
         digests.dedup();
         let mut tags: Vec<String> = tags.keys().map(ToString::to_string).collect();
@@ -76,15 +89,14 @@ impl<'a> Lookup<'a> {
     /// As [`Lookup::of`], where only the digest of the subject is known.
     pub fn of_digest(&self, subject: &Digest) -> Found {
         let mut found = Found::default();
-        let own = self.candidates.hinted.get(subject).into_iter().chain(self.read().get(subject)).flatten();
+        let own = self.candidates.hinted.get(subject).into_iter().chain(self.read().subjects.get(subject)).flatten();
         for entry in own.filter_map(|position| self.entry(*position)) {
             let names = entry.name().map(str::to_owned).into_iter().collect();
             self.add(subject, entry, Listed { entry: true, names, ..Listed::default() }, &mut found);
         }
         for entry in self.candidates.responses.get(subject).into_iter().flatten().filter_map(|position| self.entry(*position)) {
-            let index = self.source.document(entry, self.limits).and_then(|blob| Index::parse(&blob, &entry.media_type, self.limits));
-            match index {
-                Err(error) => found.findings.push(error.into_finding().at(&entry.digest)),
+            match self.list(entry) {
+                Err(error) => found.miss(Unread::of(entry, error)),
                 Ok(index) => {
                     for child in &index.manifests {
                         self.add(subject, child, Listed { response: true, ..Listed::default() }, &mut found);
@@ -106,24 +118,61 @@ impl<'a> Lookup<'a> {
         self.source.index.manifests.get(position)
     }
 
-    fn read(&self) -> &BTreeMap<Digest, Vec<usize>> {
+    /// Entries that could not be read and that nothing ties to an image: each may refer to any image of the source. Those that a
+    /// list names are told by [`Lookup::of`] for the subject of that list.
+    pub fn unplaced(&self) -> &[Unread] {
+        self.unplaced.get_or_init(|| {
+            let unread = &self.read().unread;
+            if unread.is_empty() {
+                return Vec::new();
+            }
+            let listed = self.listed_somewhere();
+            unread.iter().filter(|unread| !listed.contains(&unread.digest)).cloned().collect()
+        })
+    }
+
+    /// The findings of [`Lookup::unplaced`]: of the whole source, to be told once.
+    pub fn unplaced_findings(&self) -> Vec<Finding> {
+        let told = |unread: &Unread| unread.finding.clone().detail("it may refer to any image here");
+        self.unplaced().iter().map(told).collect()
+    }
+
+    /// What the lists of referrers name.
+    fn listed_somewhere(&self) -> HashSet<Digest> {
+        let Candidates { tags, responses, .. } = &*self.candidates;
+        let lists = tags.values().chain(responses.values()).flatten().filter_map(|position| self.entry(*position));
+        let lists = lists.filter(|entry| entry.is_index());
+        // A list that cannot be read is told for its subject, and places nothing.
+        let lists = lists.filter_map(|entry| self.list(entry).ok());
+        lists.flat_map(|index| index.manifests).map(|child| child.digest).collect()
+    }
+
+    fn list(&self, entry: &Descriptor) -> Result<Index> {
+        let blob = self.source.document(entry, self.limits)?;
+        Index::parse(&blob, &entry.media_type, self.limits)
+    }
+
+    fn read(&self) -> &Entries {
         self.read.get_or_init(|| {
-            let mut subjects: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
+            let mut entries = Entries::default();
             for position in &self.candidates.unread {
-                // What cannot be read refers to nothing that anybody could know; `fsck` reports it.
-                let Some(Ok(referrer)) = self.entry(*position).map(|entry| read(&self.source, entry, self.limits)) else { continue };
-                if let Some(subject) = referrer.artifact.subject {
-                    subjects.entry(subject.digest).or_default().push(*position);
+                let Some(entry) = self.entry(*position) else { continue };
+                match subject(&self.source, entry, self.limits) {
+                    Ok(Some(subject)) => entries.subjects.entry(subject).or_default().push(*position),
+                    Ok(None) => {}
+                    // By its name or its platform it is an image, and whoever opens that image is told.
+                    Err(_) if is_image_by_its_entry(entry) => {}
+                    Err(error) => entries.unread.push(Unread::of(entry, error)),
                 }
             }
-            subjects
+            entries
         })
     }
 
     /// An index under the fallback tag.
     fn listed(&self, subject: &Digest, entry: &Descriptor, name: &str, found: &mut Found) {
         let index = if entry.is_index() {
-            self.source.document(entry, self.limits).and_then(|blob| Index::parse(&blob, &entry.media_type, self.limits))
+            self.list(entry)
         } else {
             Err(Error::new(Code::ReferrerFallbackTag, "the fallback tag stands for something that is no index")
                 .at(name)
@@ -134,15 +183,21 @@ impl<'a> Lookup<'a> {
             Err(error) => {
                 // A list that is gone lists nothing, so there is nothing in it that a new one could lose.
                 let children = (entry.is_index() && error.code() == Code::BlobMissing).then(Vec::new);
-                found.findings.push(Finding { place: Some(name.to_owned()), ..error.into_finding() });
-                found.fallback.get_or_insert(Fallback { name: name.to_owned(), is_list: entry.is_index(), children });
+                let trouble = Some(Trouble::of(&error));
+                if entry.is_index() {
+                    let unread = Unread::of(entry, error);
+                    found.miss(Unread { finding: Finding { place: Some(name.to_owned()), ..unread.finding }, ..unread });
+                } else {
+                    found.findings.push(Finding { place: Some(name.to_owned()), ..error.into_finding() });
+                }
+                found.fallback.get_or_insert(Fallback { name: name.to_owned(), is_list: entry.is_index(), children, trouble });
             }
             Ok(index) => {
                 for child in &index.manifests {
                     self.add(subject, child, Listed { fallback: true, ..Listed::default() }, found);
                 }
                 self.excuse(entry.size, &index.manifests, found);
-                found.fallback = Some(Fallback { name: name.to_owned(), is_list: true, children: Some(index.manifests) });
+                found.fallback = Some(Fallback { name: name.to_owned(), is_list: true, children: Some(index.manifests), trouble: None });
             }
         }
     }
@@ -172,7 +227,10 @@ impl<'a> Lookup<'a> {
     /// A manifest under a tag with an ending: nothing in it says to what it belongs, the name does.
     fn tagged(&self, entry: &Descriptor, name: &str, ending: &str, found: &mut Found) {
         match read(&self.source, entry, self.limits) {
-            Err(error) => found.findings.push(error.into_finding().at(name)),
+            Err(error) => {
+                let unread = Unread::of(entry, error);
+                found.miss(Unread { artifact_type: Some(ending.to_owned()), ..unread });
+            }
             Ok(mut referrer) => {
                 if let Some(known) = found.known(&referrer.descriptor.digest) {
                     known.listed.names.push(name.to_owned());
@@ -202,11 +260,12 @@ impl<'a> Lookup<'a> {
             Err(error) if listed.response && error.code() == Code::BlobMissing => return,
             Err(error) if error.code() == Code::BlobMissing => {
                 let gone = Finding::new(Code::ReferrerGone, "a referrer is listed and is not there").at(&entry.digest);
-                found.findings.push(gone.found(Fact::new("nothing", entry.digest.blob_path())));
+                let gone = gone.found(Fact::new("nothing", entry.digest.blob_path())).severity(Severity::Damage);
+                found.miss(Unread { finding: gone, ..Unread::of(entry, error) });
                 return;
             }
             Err(error) => {
-                found.findings.push(error.into_finding().at(&entry.digest));
+                found.miss(Unread::of(entry, error));
                 return;
             }
         };
@@ -251,6 +310,29 @@ pub(super) fn read(source: &Source, entry: &Descriptor, limits: &Limits) -> Resu
     };
     referrer.findings.extend(misdescribed(entry, &referrer));
     Ok(referrer)
+}
+
+/// What an entry of its own refers to. Most refer to nothing, and those are not parsed: a key called `subject` is spelled so, or
+/// with an escape.
+fn subject(source: &Source, entry: &Descriptor, limits: &Limits) -> Result<Option<Digest>> {
+    match source.document(entry, limits) {
+        Ok(document) if !may_name_a_subject(document.bytes()) => return Ok(None),
+        Ok(_) => {}
+        Err(error) if error.code() == Code::DescriptorSizeMismatch => {}
+        Err(error) => return Err(error),
+    }
+    Ok(read(source, entry, limits)?.artifact.subject.map(|subject| subject.digest))
+}
+
+fn may_name_a_subject(bytes: &[u8]) -> bool {
+    // Readers written in Go take `Subject` for it too, so such a document is refused and not passed over.
+    let text = String::from_utf8_lossy(bytes).to_ascii_lowercase();
+    text.contains("subject") || text.contains("\\u")
+}
+
+/// Whether an entry says, as far as it says anything, that it is an image.
+fn is_image_by_its_entry(entry: &Descriptor) -> bool {
+    !entry.is_artifact() && (entry.name().is_some() || entry.platform.is_some())
 }
 
 fn misdescribed(entry: &Descriptor, referrer: &Referrer) -> Option<Finding> {

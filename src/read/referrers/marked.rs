@@ -1,6 +1,7 @@
 //! Signatures and attestations that stand in `index.json` under no name, as `cosign save` leaves them.
 
-use crate::core::{Digest, Limits};
+use super::Unread;
+use crate::core::{Digest, Limits, Result};
 use crate::oci::{Descriptor, Manifest, Verified, cosign};
 use crate::read::Source;
 
@@ -26,27 +27,43 @@ impl Marked {
     }
 }
 
+/// The marked entries of a source, and those of them that could not be read.
+#[derive(Debug, Default)]
+pub struct Marking {
+    /// Those that speak of an image.
+    pub found: Vec<Marked>,
+    /// Those of which nobody knows whether they do.
+    pub unread: Vec<Unread>,
+}
+
 /// The marked entries of a source. The mark is not believed: what is no such manifest, and what does not speak of one image in all
 /// of its content, is not among them. They are looked for once: a batch asks for each of ten thousand images.
-pub fn marked<'s>(source: &'s Source, limits: &Limits) -> &'s [Marked] {
+pub fn marked<'s>(source: &'s Source, limits: &Limits) -> &'s Marking {
     source.marked.get_or_init(|| {
-        let entries = source.index.manifests.iter().filter(|entry| cosign::is_marked(entry) && entry.is_manifest());
-        entries.filter_map(|entry| read(source, entry, limits)).collect()
+        let mut marking = Marking::default();
+        for entry in source.index.manifests.iter().filter(|entry| cosign::is_marked(entry) && entry.is_manifest()) {
+            match read(source, entry, limits) {
+                Ok(marked) => marking.found.extend(marked),
+                Err(error) => marking.unread.push(Unread::of(entry, error)),
+            }
+        }
+        marking
     })
 }
 
-fn read(source: &Source, entry: &Descriptor, limits: &Limits) -> Option<Marked> {
-    let document = source.document(entry, limits).ok()?;
-    let manifest = Manifest::parse(&document, &entry.media_type, limits).ok()?;
+fn read(source: &Source, entry: &Descriptor, limits: &Limits) -> Result<Option<Marked>> {
+    let document = source.document(entry, limits)?;
+    let manifest = Manifest::parse(&document, &entry.media_type, limits)?;
     if !cosign::are_statements(&manifest.layers) {
-        return None;
+        return Ok(None);
     }
     let mut subject: Option<Digest> = None;
     for layer in &manifest.layers {
-        let own = cosign::subject(&layer.media_type, &source.document(layer, limits).ok()?, limits)?;
+        let Some(own) = cosign::subject(&layer.media_type, &source.document(layer, limits)?, limits) else { return Ok(None) };
         if subject.replace(own.clone()).is_some_and(|other| other != own) {
-            return None;
+            return Ok(None);
         }
     }
-    Some(Marked { entry: entry.clone(), document, layers: manifest.layers, config: manifest.config, subject: subject? })
+    let (layers, config) = (manifest.layers, manifest.config);
+    Ok(subject.map(|subject| Marked { entry: entry.clone(), document, layers, config, subject }))
 }

@@ -21,6 +21,7 @@ mod lookup;
 mod marked;
 mod nameless;
 mod tag;
+mod unread;
 
 use std::collections::HashMap;
 
@@ -29,9 +30,10 @@ use crate::oci::{Artifact, Descriptor, Verified};
 
 pub(super) use candidates::Candidates;
 pub use lookup::{Lookup, Scope};
-pub use marked::{Marked, marked};
+pub use marked::{Marked, Marking, marked};
 pub use nameless::lists_referrers_of;
 pub use tag::{Tag, is_referrer_tag};
+pub use unread::{Trouble, Unread};
 
 /// How a referrer was found first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -118,8 +120,10 @@ impl Referrer {
 pub struct Found {
     /// The referrers, each once, in the order in which the layout lists them.
     pub referrers: Vec<Referrer>,
-    /// What the lists say that is not so.
+    /// What the lists say that is not so, and what of them could not be read.
     pub findings: Vec<Finding>,
+    /// What may refer to it, or list who does, and could not be read. Each is among the findings too.
+    pub unread: Vec<Unread>,
     /// What the fallback tag stands for, if the layout has it.
     pub fallback: Option<Fallback>,
     /// Where each referrer stands: one image may have tens of thousands.
@@ -139,6 +143,14 @@ impl Found {
     }
 }
 
+impl Found {
+    /// Adds something that could not be read.
+    fn miss(&mut self, unread: Unread) {
+        self.findings.push(unread.finding.clone());
+        self.unread.push(unread);
+    }
+}
+
 /// An entry under a fallback tag.
 #[derive(Debug, Clone)]
 pub struct Fallback {
@@ -148,4 +160,6 @@ pub struct Fallback {
     pub is_list: bool,
     /// What it lists; `None` if it is no index that can be read.
     pub children: Option<Vec<Descriptor>>,
+    /// What kept it from being read.
+    pub trouble: Option<Trouble>,
 }

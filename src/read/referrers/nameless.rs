@@ -12,6 +12,7 @@ pub fn lists_referrers_of(source: &Source, entry: &Descriptor, limits: &Limits) 
     if entry.name().is_some() || !entry.is_index() || entry.is_artifact() {
         return None;
     }
+    // What cannot be read is taken for an image, and whoever opens that is told.
     let blob = source.document(entry, limits).ok()?;
     let index = Index::parse(&blob, &entry.media_type, limits).ok()?;
     // One that says of whom, or what it is, is not of this kind.
@@ -33,6 +34,7 @@ fn refers_to(source: &Source, child: &Descriptor, limits: &Limits) -> Option<Dig
     if child.platform.is_some() || child.is_attestation() || !artifact::may_refer(&child.media_type) {
         return None;
     }
+    // As above.
     let blob = source.document(child, limits).ok()?;
     let artifact = Artifact::parse(&blob, &child.media_type, limits).ok()?;
     artifact.subject.map(|subject| subject.digest)

@@ -290,6 +290,7 @@ impl Planner<'_> {
 
     fn refuse(&self, number: usize, error: &Error) -> Result<Ready> {
         let located = self.survey.located(number)?;
+        // The image is refused anyway, and the reason is told; where it came from is a help.
         let origin = load(&located.source, &located.descriptor, self.context.limits).map(|tree| origin(&tree)).unwrap_or_default();
         refused(self.survey, number, error, origin, false)
     }

@@ -79,24 +79,13 @@ impl<'a> Workshop<'a> {
     fn source(&self, path: &str) -> Result<Arc<Indexed>> {
         let opened = self.sources.get(path.to_owned(), || {
             let place = self.root.as_deref().map_or_else(|| PathBuf::from(path), |root| root.join(path));
-            let source = Source::open(&place, self.context.limits).map_err(|error| Box::new(error.into_finding()))?;
+            let source = Source::open(&place, self.context.limits).map_err(|error| Box::new(opening(error, path).into_finding()))?;
             let mut by_digest: Vec<(u64, u32)> =
                 (0..).zip(&source.index.manifests).map(|(position, entry)| (beginning(&entry.digest), position)).collect();
             by_digest.sort_unstable();
             Ok(Arc::new(Indexed { source, by_digest }))
         });
-        opened.map_err(|finding| {
-            let missing = matches!(finding.code, Code::Io | Code::RefPathMissing);
-            let error = Error::of(*finding);
-            if missing {
-                Error::new(Code::BatchInputChanged, "a source that the plan names is not there")
-                    .at(path)
-                    .detail(error)
-                    .hint("Run where the inputs lie as they did, or say where with --root DIR.")
-            } else {
-                error
-            }
-        })
+        opened.map_err(|finding| Error::of(*finding))
     }
 
     /// The entry of a source with this digest, preferably the one with this name.
@@ -264,4 +253,16 @@ fn candidate(base: &BaseItem, found: &(Located, Tree)) -> Result<Candidate> {
         top: base.digest.clone(),
         claims: Vec::new(),
     })
+}
+
+/// Why a source could not be opened: one that is not there is another input than the plan was made for, one that the system cannot
+/// read now may be the same.
+fn opening(error: Error, path: &str) -> Error {
+    if !error.is_not_found() && error.code() != Code::RefPathMissing {
+        return error.at(path);
+    }
+    Error::new(Code::BatchInputChanged, "a source that the plan names is not there")
+        .at(path)
+        .detail(error)
+        .hint("Run where the inputs lie as they did, or say where with --root DIR.")
 }

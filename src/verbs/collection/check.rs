@@ -48,6 +48,7 @@ pub fn check(reference: &str, context: Context<'_>) -> Result<CheckReport> {
     }
     let blobs: Vec<(Arc<Source>, Descriptor)> = check.walk.blobs.iter().map(|blob| (Arc::clone(source), blob.clone())).collect();
     let place = |(source, descriptor): &(Arc<Source>, Descriptor)| {
+        // What is not there is reported when it is read.
         let region = source.container().blob(&descriptor.digest).ok().flatten();
         (descriptor.size, region.and_then(|region| region.sequence()))
     };

@@ -3,7 +3,7 @@
 mod fix;
 mod survey;
 
-pub(super) use survey::{Survey, survey};
+pub(super) use survey::{Survey, Surveyed, survey};
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -45,7 +45,7 @@ pub fn doctor(path: &Path, mend: Mend, context: Context<'_>) -> Result<DoctorRep
     if mend == Mend::Nothing {
         return Ok(report);
     }
-    let committed = fix::fix(&source, &surveys, mend == Mend::Adopt, context)?;
+    let committed = fix::fix(&source, &surveys.subjects, mend == Mend::Adopt, context)?;
     report.changed = committed.index_changed || committed.blobs_written > 0;
     // What was mended is what is not found any more: what was meant to be written proves nothing.
     if report.changed || report.left > 0 {
@@ -75,9 +75,10 @@ fn same(finding: &Finding) -> (Code, Option<String>) {
 }
 
 /// What the layout is like.
-fn examined(source: &Source, surveys: &[Survey]) -> DoctorReport {
+fn examined(source: &Source, surveyed: &Surveyed) -> DoctorReport {
     let mut report = DoctorReport { path: source.shown(), referrers: Vec::new(), findings: Vec::new(), changed: false, mended: 0, left: 0 };
-    for survey in surveys {
+    report.findings.extend(surveyed.unread.iter().map(|unread| unread.finding.clone()));
+    for survey in &surveyed.subjects {
         report.findings.extend(survey.found.findings.iter().cloned());
         for referrer in &survey.found.referrers {
             let mut findings = diagnose(referrer, survey.standing);

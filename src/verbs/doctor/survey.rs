@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use crate::core::{Digest, Finding, Result};
+use crate::core::fsys::ReadAt;
+use crate::core::{Code, Digest, Error, ExitClass, Finding, Result};
 use crate::oci::{Descriptor, Index};
 use crate::plan::referrers::{Standing, is_mended};
-use crate::read::referrers::{Found, Listed, Lookup, Referrer, Scope, Tag, lists_referrers_of};
+use crate::read::referrers::{Found, Listed, Lookup, Referrer, Scope, Tag, Trouble, Unread, lists_referrers_of};
 use crate::read::{Source, Stored, is_referrer_tag};
 use crate::verbs::Context;
 
@@ -28,24 +29,43 @@ impl Survey {
     pub(super) fn mends(&self, finding: &Finding, adopt: bool) -> bool {
         let unreadable = self.found.fallback.as_ref().filter(|fallback| fallback.children.as_ref().is_none_or(Vec::is_empty));
         let of_list = unreadable.is_some_and(|fallback| finding.place.as_ref() == Some(&fallback.name));
-        !self.is_taken() && (of_list || is_mended(finding.code, adopt))
+        !self.is_taken() && finding.code.exit_class() != ExitClass::Io && (of_list || is_mended(finding.code, adopt))
+    }
+}
+
+/// Everything in a layout that refers to something.
+#[derive(Debug, Default)]
+pub(in crate::verbs) struct Surveyed {
+    pub(in crate::verbs) subjects: Vec<Survey>,
+    /// What could not be read, and belongs to none of the subjects that are known.
+    pub(in crate::verbs) unread: Vec<Unread>,
+}
+
+impl Surveyed {
+    /// What the system could not read, first; then what nothing lists and is not what its digest says. While there is any, it is not
+    /// known what refers to what.
+    pub(in crate::verbs) fn doubt(&self) -> Option<&Unread> {
+        let all = || self.subjects.iter().flat_map(|survey| &survey.found.unread).chain(&self.unread);
+        all()
+            .find(|unread| unread.trouble == Trouble::Io)
+            .or_else(|| self.unread.iter().find(|unread| unread.finding.code == Code::BlobDigestMismatch))
     }
 }
 
 /// Reads every manifest that `index.json` leads to, and every small blob that nothing leads to.
-pub(in crate::verbs) fn survey(source: &Arc<Source>, context: Context<'_>) -> Result<Vec<Survey>> {
+pub(in crate::verbs) fn survey(source: &Arc<Source>, context: Context<'_>) -> Result<Surveyed> {
     let lookup = Lookup::new(source, Scope::Thorough, context.limits);
-    let reach = Reach::of(source, context);
+    let mut surveyed = Surveyed::default();
+    let reach = Reach::of(source, context, &mut surveyed.unread);
     let (digests, tags) = lookup.subjects();
     let mut subjects: BTreeSet<Digest> = digests.into_iter().collect();
     subjects.extend(tags.iter().filter_map(|tag| reach.by_tag(tag)));
     let mut loose: BTreeMap<Digest, Vec<Referrer>> = BTreeMap::new();
-    for referrer in unlisted(source, &lookup, &reach)? {
+    for referrer in unlisted(source, &lookup, &reach, &mut surveyed.unread)? {
         let Some(subject) = referrer.artifact.subject.as_ref().map(|subject| subject.digest.clone()) else { continue };
         subjects.insert(subject.clone());
         loose.entry(subject).or_default().push(referrer);
     }
-    let mut surveys = Vec::new();
     for digest in subjects {
         let standing = match reach.known.get(&digest) {
             Some((_, standing)) => *standing,
@@ -66,10 +86,14 @@ pub(in crate::verbs) fn survey(source: &Arc<Source>, context: Context<'_>) -> Re
             continue;
         }
         let described = found.referrers.iter().find_map(|referrer| referrer.artifact.subject.clone());
-        let Some(subject) = reach.known.get(&digest).map(|(descriptor, _)| descriptor.clone()).or(described) else { continue };
-        surveys.push(Survey { subject, standing, found });
+        let Some(subject) = reach.known.get(&digest).map(|(descriptor, _)| descriptor.clone()).or(described) else {
+            surveyed.unread.extend(found.unread);
+            continue;
+        };
+        surveyed.subjects.push(Survey { subject, standing, found });
     }
-    Ok(surveys)
+    surveyed.unread.extend(lookup.unplaced().iter().cloned());
+    Ok(surveyed)
 }
 
 /// What `index.json` leads to.
@@ -81,7 +105,7 @@ struct Reach {
 }
 
 impl Reach {
-    fn of(source: &Source, context: Context<'_>) -> Self {
+    fn of(source: &Source, context: Context<'_>, unread: &mut Vec<Unread>) -> Self {
         let mut reach = Self { known: BTreeMap::new(), children: HashSet::new(), tags: BTreeMap::new() };
         let mut waiting = Vec::new();
         for entry in &source.index.manifests {
@@ -97,9 +121,15 @@ impl Reach {
             if !descriptor.is_index() || !seen.insert(descriptor.digest.clone()) || seen.len() > context.limits.graph_nodes {
                 continue;
             }
-            // `fsck` says what is wrong with an index that cannot be read.
-            let Ok(blob) = source.document(&descriptor, context.limits) else { continue };
-            let Ok(index) = Index::parse(&blob, &descriptor.media_type, context.limits) else { continue };
+            let read = source.document(&descriptor, context.limits);
+            let index = match read.and_then(|blob| Index::parse(&blob, &descriptor.media_type, context.limits)) {
+                Ok(index) => index,
+                // `fsck` says what is wrong with it, unless that is the system.
+                Err(error) => {
+                    unread.extend(Some(Unread::of(&descriptor, error)).filter(|unread| unread.trouble == Trouble::Io));
+                    continue;
+                }
+            };
             for child in index.manifests {
                 reach.children.insert(child.digest.clone());
                 reach.known.entry(child.digest.clone()).or_insert_with(|| (child.clone(), Standing::Child));
@@ -118,7 +148,7 @@ impl Reach {
 }
 
 /// Referrers that neither `index.json` nor a fallback tag lists.
-fn unlisted(source: &Source, lookup: &Lookup<'_>, reach: &Reach) -> Result<Vec<Referrer>> {
+fn unlisted(source: &Source, lookup: &Lookup<'_>, reach: &Reach, unread: &mut Vec<Unread>) -> Result<Vec<Referrer>> {
     let entries: HashSet<&Digest> = source.index.manifests.iter().map(|entry| &entry.digest).collect();
     let mut found = Vec::new();
     for stored in source.container().stored()? {
@@ -127,17 +157,32 @@ fn unlisted(source: &Source, lookup: &Lookup<'_>, reach: &Reach) -> Result<Vec<R
             continue;
         }
         let listed = reach.children.contains(&digest);
-        // Layers are blobs too, and most blobs are: a manifest begins with a brace.
-        let Some(region) = source.container().blob(&digest)? else { continue };
-        let mut first = [0];
-        let begins = crate::core::fsys::ReadAt::read_at(&region, &mut first, 0).is_ok_and(|count| count == 1) && first == *b"{";
+        let mut miss = |error: Error| unread.push(Unread::of(&Descriptor::plain("", &digest, 0), error));
+        let begins = match begins_as_json(source, &digest) {
+            Ok(begins) => begins,
+            Err(error) => {
+                miss(error);
+                continue;
+            }
+        };
         if !begins && !listed {
             continue;
         }
-        // A JSON document that is no manifest is nobody's referrer.
-        if let Ok(Some(referrer)) = lookup.unlisted(&digest) {
-            found.push(referrer);
+        match lookup.unlisted(&digest) {
+            Ok(referrer) => found.extend(referrer),
+            // It may have been one.
+            Err(error) if error.code() == Code::BlobDigestMismatch || Trouble::of(&error) == Trouble::Io => miss(error),
+            // A JSON document that is no manifest is nobody's referrer.
+            Err(_) => {}
         }
     }
     Ok(found)
+}
+
+/// Layers are blobs too, and most blobs are: a manifest begins with a brace, perhaps after white space.
+fn begins_as_json(source: &Source, digest: &Digest) -> Result<bool> {
+    let Some(region) = source.container().blob(digest)? else { return Ok(false) };
+    let mut start = [b' '; 64];
+    let count = region.read_at(&mut start, 0).map_err(|error| Error::io(format!("read {digest} of {}", source.shown()), error))?;
+    Ok(start.get(..count).is_some_and(|start| start.trim_ascii_start().starts_with(b"{")))
 }

@@ -67,7 +67,13 @@ impl Checker<'_> {
             *place
         } else {
             // What is missing or has another size is reported when the walk gets there.
-            let region = self.container.blob(&layer.digest).ok().flatten().filter(|region| region.length() == layer.size)?;
+            let region = match self.container.blob(&layer.digest) {
+                Err(error) if error.raw_os_error().is_some() => {
+                    self.unread(error, &layer.digest.to_string());
+                    return None;
+                }
+                region => region.ok().flatten().filter(|region| region.length() == layer.size)?,
+            };
             self.deep.tasks.push(Task { layer: layer.clone(), region, algorithm, diff_ids: BTreeMap::new() });
             self.deep.places.insert(key, self.deep.tasks.len() - 1);
             self.deep.tasks.len() - 1

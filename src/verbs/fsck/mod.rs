@@ -80,6 +80,8 @@ struct Checker<'a> {
     findings: Vec<Finding>,
     seen: BTreeMap<Digest, (u64, bool)>,
     entries: usize,
+    /// What is named and could not be opened, which was said then.
+    unopened: BTreeSet<Digest>,
     documents: usize,
     hashed: BTreeSet<Digest>,
     hashed_bytes: u64,
@@ -119,6 +121,7 @@ fn check(path: &Path, view: View, level: u8, allow_sparse: bool, context: Contex
         findings: Vec::new(),
         seen: BTreeMap::new(),
         entries: 0,
+        unopened: BTreeSet::new(),
         documents: 0,
         hashed: BTreeSet::new(),
         hashed_bytes: 0,
@@ -235,9 +238,13 @@ impl Checker<'_> {
             self.findings.push(Finding::new(Code::AnnotationsType, "a descriptor has an annotation that is not text").at(&place));
         }
         let region = match self.container.blob(&descriptor.digest) {
-            Err(error) => return self.add(error, &place),
+            Err(error) => {
+                self.unopened.insert(descriptor.digest.clone());
+                return self.add(error, &place);
+            }
             Ok(Some(region)) => region,
             Ok(None) => {
+                self.unopened.insert(descriptor.digest.clone());
                 // An embedded document was checked when its descriptor was read, and leads on like any other.
                 if let Some(blob) = descriptor.data.as_ref().filter(|_| is_index || descriptor.is_manifest()) {
                     self.documents += 1;
@@ -385,7 +392,9 @@ impl Checker<'_> {
                 Some(blob) => Ok(blob.clone()),
                 None => return,
             },
-            _ => return,
+            Err(error) => return self.unread(error, &place),
+            // A wrong size is reported when the walk gets there.
+            Ok(Some(_)) => return,
         };
         let config = match blob.and_then(|blob| Config::parse(&blob, self.context.limits)) {
             Ok(config) => config,
@@ -433,14 +442,15 @@ impl Checker<'_> {
     }
 
     fn subject(&mut self, subject: Option<&Descriptor>, place: &str) {
-        if let Some(subject) = subject
-            && matches!(self.container.blob(&subject.digest), Ok(None))
-        {
-            self.findings.push(
+        let Some(subject) = subject else { return };
+        match self.container.blob(&subject.digest) {
+            Ok(Some(_)) => {}
+            Ok(None) => self.findings.push(
                 Finding::new(Code::ReferrerOrphan, "a referrer's subject is not there")
                     .at(place)
                     .found(Fact::new(&subject.digest, "subject")),
-            );
+            ),
+            Err(error) => self.add(error, place),
         }
     }
 
@@ -467,10 +477,11 @@ impl Checker<'_> {
             let named = self.seen.contains_key(&digest);
             let region = match self.container.blob(&digest) {
                 Ok(Some(region)) => region,
-                Ok(None) => continue,
-                Err(error) => {
-                    if !named {
-                        self.add(error, &digest.to_string());
+                // What was there a moment ago is not hashed now, so it was not checked.
+                unopened => {
+                    if !self.unopened.contains(&digest) {
+                        let gone = || Error::new(Code::BlobChanged, "a blob went away while the layout was checked");
+                        self.add(unopened.err().unwrap_or_else(gone), &digest.to_string());
                     }
                     continue;
                 }

@@ -8,8 +8,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::core::{Digest, Result};
-use crate::oci::{Artifact, Descriptor, artifact, media_type};
+use crate::core::{Digest, Limits, Result};
+use crate::format::json::{Document, Kind, Node};
+use crate::oci::{Artifact, Descriptor, Index, artifact, media_type};
 use crate::plan::lifecycle::convention::OWN_TYPE;
 use crate::read::Source;
 use crate::read::referrers::{Tag, lists_referrers_of};
@@ -41,12 +42,20 @@ pub(super) struct Marks {
     pub(super) gone: Vec<(Descriptor, &'static str)>,
 }
 
-/// Decides what stays; `is_young` says which referrers of nothing do for now.
+/// What is decided otherwise than by who needs what.
+pub(super) struct Rules<'r> {
+    /// Which referrers of nothing stay for now.
+    pub(super) is_young: &'r dyn Fn(&Digest) -> bool,
+    /// Whether named entries go that by their name belong to something that is not here.
+    pub(super) orphans: bool,
+}
+
+/// Decides what stays.
 pub(super) fn marks(
     source: &Arc<Source>,
     surveys: &[Survey],
     batched: &[Descriptor],
-    is_young: &dyn Fn(&Digest) -> bool,
+    rules: &Rules<'_>,
     context: Context<'_>,
 ) -> Result<Marks> {
     let mut walk = Walk::new(source, surveys, context);
@@ -58,19 +67,25 @@ pub(super) fn marks(
         .collect();
     let mut others = Vec::new();
     for entry in &source.index.manifests {
-        let is_list = entry.name().and_then(Tag::parse).is_some() || walk.listed_by(entry).is_some();
+        // A name alone proves nothing: it may be the only name of an image.
+        let proves = |tag: Tag<'_>| rules.orphans || tag.ending.is_none() && walk.is_list_of(entry, tag.tag);
+        let tagged = entry.name().and_then(Tag::parse).is_some_and(proves);
+        let is_list = tagged || walk.listed_by(entry).is_some();
         if is_list || entry.name().is_none() && referrers.contains(&entry.digest) {
             others.push(entry);
         } else {
             walk.mark(entry, if entry.name().is_some() { Keeper::Named } else { Keeper::Unnamed })?;
         }
     }
+    for entry in beside_the_list(source, context.limits) {
+        walk.mark(&entry, Keeper::Part)?;
+    }
     // What a batch has written and not listed yet.
     for entry in batched {
         walk.mark(entry, Keeper::Unnamed)?;
     }
     for entry in &others {
-        if !walk.marks.kept.contains_key(&entry.digest) && is_young(&entry.digest) {
+        if !walk.marks.kept.contains_key(&entry.digest) && (rules.is_young)(&entry.digest) {
             walk.mark(entry, Keeper::Grace)?;
         }
     }
@@ -116,6 +131,27 @@ impl<'a> Walk<'a> {
     /// Of whom an entry lists the referrers, by what it says or by what it lists.
     fn listed_by(&self, entry: &Descriptor) -> Option<&Digest> {
         self.listed_by.get(&entry.digest)
+    }
+
+    /// Whether an entry under the fallback tag `tag` is a list of referrers and nothing else: an index without a subject, of which
+    /// every document that is here refers to what the tag means.
+    fn is_list_of(&self, entry: &Descriptor, tag: &str) -> bool {
+        let limits = self.context.limits;
+        let read = self.source.document_by_digest(&entry.digest, limits).ok().flatten();
+        let index = read.and_then(|document| Index::parse(&document, &entry.media_type, limits).ok());
+        // What cannot be read stays: it is not proven to be one.
+        index.is_some_and(|index| index.subject.is_none() && index.manifests.iter().all(|child| self.may_refer_to(child, tag)))
+    }
+
+    /// Whether a child of a list refers to what `tag` means, or is not here.
+    fn may_refer_to(&self, child: &Descriptor, tag: &str) -> bool {
+        let limits = self.context.limits;
+        match self.source.document_by_digest(&child.digest, limits) {
+            Ok(None) => true,
+            Ok(Some(document)) => Artifact::parse(&document, &child.media_type, limits)
+                .is_ok_and(|artifact| artifact.subject.is_some_and(|subject| subject.digest.fallback_tag() == tag)),
+            Err(_) => false,
+        }
     }
 
     /// Marks a document and everything that it leads to.
@@ -172,7 +208,10 @@ impl<'a> Walk<'a> {
             }
         };
         match Artifact::parse(&document, &descriptor.media_type, self.context.limits) {
-            Ok(artifact) => Ok(Parts::Known(artifact.blobs().cloned().collect())),
+            Ok(artifact) => {
+                let further = described(document.bytes(), self.context.limits);
+                Ok(Parts::Known(artifact.blobs().cloned().chain(further).collect()))
+            }
             Err(_) => Ok(Parts::Spelled(spelled(document.bytes()))),
         }
     }
@@ -188,6 +227,44 @@ enum Parts {
 /// and what they replace: facts, of which none is a part of them.
 fn is_content(kind: &str) -> bool {
     media_type::is_image_config(kind) || [media_type::OCI_EMPTY, OWN_TYPE].contains(&kind) || media_type::layer(kind).is_some()
+}
+
+/// Descriptors in members of `index.json` and of its entries that nobody here knows.
+fn beside_the_list(source: &Source, limits: &Limits) -> Vec<Descriptor> {
+    let mut found = Vec::new();
+    for (key, value) in source.index.root().members() {
+        if !matches!(&*key, "manifests" | "subject" | "annotations") {
+            found.extend(described(value.raw().as_bytes(), limits));
+        }
+    }
+    // Most entries hold one descriptor, themselves, and need not be parsed again.
+    for entry in source.index.manifests.iter().filter(|entry| entry.raw.matches("digest\"").count() > 1) {
+        found.extend(described(entry.raw.as_bytes(), limits).into_iter().filter(|inner| inner.digest != entry.digest));
+    }
+    found
+}
+
+/// Descriptors anywhere in a document, in members that nobody here knows too. Its subject is no part of it, and annotations are
+/// words about others.
+fn described(bytes: &[u8], limits: &Limits) -> Vec<Descriptor> {
+    fn collect(node: Node<'_>, limits: &Limits, found: &mut Vec<Descriptor>) {
+        if node.kind() == Kind::Object {
+            if node.get("digest").is_some() && node.get("mediaType").is_some() {
+                found.extend(Descriptor::parse(node, limits));
+            }
+            for (key, value) in node.members() {
+                if !matches!(&*key, "subject" | "annotations") {
+                    collect(value, limits, found);
+                }
+            }
+        }
+        node.items().for_each(|item| collect(item, limits, found));
+    }
+    let mut found = Vec::new();
+    if let Ok(document) = Document::parse(bytes, limits) {
+        collect(document.root(), limits, &mut found);
+    }
+    found
 }
 
 /// Everything in `bytes` that reads as a digest.

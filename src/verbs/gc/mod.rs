@@ -6,13 +6,13 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mark::{Keeper, Marks, marks};
+use mark::{Keeper, Marks, Rules, marks};
 
 use super::Context;
 use super::output::layout_options;
 use crate::core::clock::Time;
 use crate::core::fsys::{WriteDirectory, shown};
-use crate::core::{Code, Digest, Error, Result};
+use crate::core::{Code, Digest, Error, Fact, Result};
 use crate::format::json::Document;
 use crate::oci::Descriptor;
 use crate::plan::lifecycle::time::Span;
@@ -31,6 +31,10 @@ pub struct Request {
     pub apply: bool,
     /// What is younger than this is kept: another program may be about to name it, or its subject may be on its way.
     pub grace: Span,
+    /// Whether a named entry goes that by its name belongs to an image that is not here.
+    pub orphans: bool,
+    /// Whether a layout that lists nothing is collected: all of it goes.
+    pub allow_empty: bool,
     /// The present, by the same clock that dates files.
     pub now: Time,
 }
@@ -38,7 +42,8 @@ pub struct Request {
 /// Finds what no name, index, subject or collection needs, and with `apply` deletes it.
 ///
 /// # Errors
-/// `usage.output` for archives, `write.busy` while somebody writes, and those of reading and writing.
+/// `usage.output` for archives, `write.busy` while somebody writes, `gc.empty`, and those of reading and writing: where anything could
+/// not be read, what it needs is not known.
 pub fn gc(request: &Request, context: Context<'_>) -> Result<GcReport> {
     let source = open_path(&request.path, context.limits)?;
     if source.kind() != SourceKind::Layout {
@@ -68,18 +73,27 @@ pub fn gc(request: &Request, context: Context<'_>) -> Result<GcReport> {
 }
 
 fn plan(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result<(GcReport, Sweep)> {
-    let surveys = survey(source, context)?;
+    refuse_what_is_not_understood(source)?;
+    let surveyed = survey(source, context)?;
+    if let Some(unread) = surveyed.doubt() {
+        return Err(doubtful(Error::of(unread.finding.clone())).at(source.shown()));
+    }
     let directory = WriteDirectory::open(&request.path, context.faults)?;
     let grace = i64::try_from(request.grace.seconds()).unwrap_or(i64::MAX);
     // A file from the future is young, whatever its clock says.
     let is_young_file =
-        |name: &str| directory.stamp(name).is_some_and(|stamp| request.now.seconds().saturating_sub(stamp.modified()) < grace);
+        |name: &str| directory.stamp(name).is_some_and(|stamp| request.now.seconds().saturating_sub(stamp.latest()) < grace);
     let is_young = |digest: &Digest| is_young_file(&digest.blob_path());
     let mut batched = Vec::new();
     for entry in journal::unlisted(directory.directory())? {
         batched.push(Descriptor::parse(Document::parse(entry.as_bytes(), context.limits)?.root(), context.limits)?);
     }
-    let marks = marks(source, &surveys, &batched, &is_young, context)?;
+    if source.index.manifests.is_empty() && batched.is_empty() && !request.allow_empty && holds_blobs(source)? {
+        return Err(Error::new(Code::GcEmpty, "the layout lists nothing, so all of its blobs would go")
+            .at(source.shown())
+            .hint("Copy index.json again from where it came from; if it is meant to be empty, say --allow-empty."));
+    }
+    let marks = marks(source, &surveyed.subjects, &batched, &Rules { is_young: &is_young, orphans: request.orphans }, context)?;
     let mut report = GcReport {
         path: source.shown(),
         applied: false,
@@ -108,7 +122,7 @@ fn plan(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result
         }
         report.bytes = report.bytes.saturating_add(stamp.size());
         report.blobs.push(digest.clone());
-        sweep.delete.push(digest);
+        sweep.delete.push((digest, Some(stamp)));
     }
     for name in directory.directory().leftovers()? {
         if directory.stamp(&name).is_some() && !is_young_file(&name) {
@@ -117,6 +131,30 @@ fn plan(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result
         }
     }
     Ok((report, sweep))
+}
+
+/// Refuses a layout with digests of algorithms that are not known here: what such a document names cannot be read.
+fn refuse_what_is_not_understood(source: &Source) -> Result<()> {
+    if let Some(finding) = source.index.unverifiable().next() {
+        return Err(doubtful(Error::of(finding)));
+    }
+    for stored in source.container().stored()? {
+        if let Stored::Unverifiable(folder) = stored {
+            return Err(doubtful(Error::new(Code::DigestAlgorithmUnknown, "there are blobs whose digests cannot be verified here"))
+                .at(source.shown())
+                .found(Fact::new(folder, "the layout")));
+        }
+    }
+    Ok(())
+}
+
+/// What keeps gc from deciding.
+fn doubtful(error: Error) -> Error {
+    error.detail("what it needs is not known, so nothing was deleted")
+}
+
+fn holds_blobs(source: &Source) -> Result<bool> {
+    Ok(source.container().stored()?.iter().any(|stored| matches!(stored, Stored::Blob(_))))
 }
 
 fn kept(marks: &Marks) -> Kept {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::inherited::{Base, Inheritance, earliest_end};
 use super::show::subject_report;
 use super::state::{Reader, Subject};
-use crate::core::{Finding, Result};
+use crate::core::{Code, Finding, Result};
 use crate::plan::lifecycle::policy::{Asked, Deny, Policy, Verdict, evaluate};
 use crate::plan::lifecycle::resolve::Question;
 use crate::read::{Located, Tree};
@@ -65,6 +65,10 @@ pub fn check(query: &Check, policy: &Policy, context: Context<'_>) -> Result<Che
             });
         }
     })?;
+    // An entry that cannot be verified may be an image, of which nothing is known then.
+    let unverifiable = findings.iter().filter(|finding| finding.code == Code::DigestAlgorithmUnknown).count();
+    report.checked += unverifiable;
+    report.unknown += unverifiable;
     report.findings = findings;
     Ok(report)
 }
@@ -111,5 +115,6 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
     })?;
     findings.extend(spoken);
     findings.extend(inheritance.findings()?);
+    findings.extend(readers.values().flat_map(Reader::unplaced));
     Ok(findings)
 }

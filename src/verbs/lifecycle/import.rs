@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::set::{Making, refuse_archive};
 use super::state::{Reader, Subject};
 use crate::core::fsys::{File, shown};
-use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::core::{Code, Digest, Error, ExitClass, Fact, Result};
 use crate::oci::{ImageName, annotation};
 use crate::plan::lifecycle::change::Change;
 use crate::plan::lifecycle::import::{Import as List, import as read};
@@ -108,6 +108,10 @@ pub fn import(request: &Import, context: Context<'_>) -> Result<ImportReport> {
         report.findings.append(&mut making.findings);
     }
     if report.images.is_empty() && met.is_empty() {
+        // What could not be read may be full of images.
+        if let Some(failed) = report.findings.iter().find(|finding| finding.code.exit_class() == ExitClass::Io) {
+            return Err(Error::of(failed.clone()));
+        }
         return Err(Error::new(Code::NotAnImage, "there is no image below the paths").details(request.paths.iter().cloned()));
     }
     Ok(report)

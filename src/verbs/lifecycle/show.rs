@@ -45,6 +45,7 @@ pub fn show(query: &Show, context: Context<'_>) -> Result<ShowReport> {
         report.subjects.push(subject_report(&subject, &bases, query.question.now));
     }
     report.findings.extend(inheritance.findings()?);
+    report.findings.extend(reader.unplaced());
     Ok(report)
 }
 
@@ -73,6 +74,7 @@ pub fn history(query: &Show, context: Context<'_>) -> Result<HistoryReport> {
             statements,
         });
     }
+    report.findings.extend(reader.unplaced());
     Ok(report)
 }
 

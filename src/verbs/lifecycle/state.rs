@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use super::above::Above;
 
-use crate::core::{Code, Digest, Finding, Severity};
+use crate::core::{Digest, Finding, Severity};
 use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
-use crate::plan::lifecycle::convention::is_statement;
+use crate::plan::lifecycle::convention::{OWN_TYPE, is_statement, may_be_statement};
 use crate::plan::lifecycle::declared::{Declaration, Places, declared};
 use crate::plan::lifecycle::field::{Field, Value};
 use crate::plan::lifecycle::level::down;
@@ -15,7 +15,7 @@ use crate::plan::lifecycle::lineage::Member;
 use crate::plan::lifecycle::resolve::{self, Question, Resolution, Said};
 use crate::plan::lifecycle::statement::{self, Statement};
 use crate::plan::lifecycle::time::Moment;
-use crate::read::referrers::{Lookup, Scope, marked};
+use crate::read::referrers::{Lookup, Scope, Unread, marked};
 use crate::read::{Child, Image, ImageIndex, Source, Tree, load};
 use crate::verbs::Context;
 
@@ -162,7 +162,7 @@ pub(in crate::verbs) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Of the indexes above a platform it knows those that lead to it: enough for who says something more.
     pub(in crate::verbs) fn new(source: &Arc<Source>, question: impl Into<Question>, context: Context<'a>) -> Self {
-        let lookup = Lookup::new(source, Scope::Quick, context.limits);
+        let lookup = Lookup::new(source, Scope::Usual, context.limits);
         Self { source: Arc::clone(source), lookup, context, question: question.into(), everywhere: None }
     }
 
@@ -304,9 +304,15 @@ impl<'a> Reader<'a> {
         let found = self.lookup.of(descriptor);
         // What is odd about other referrers is told by `doctor`; a list that cannot be read may hide a statement.
         level.listed = found.fallback.is_some_and(|list| list.children.is_some());
+        let unread = found.unread.iter().chain(self.lookup.unplaced());
+        level.unreadable = unread.filter(|unread| may_be_statement(unread.artifact_type.as_deref())).count();
         level.findings.extend(found.findings);
         for referrer in found.referrers.iter().filter(|referrer| referrer.ending.is_none() && is_statement(referrer.artifact_type())) {
-            let document = self.document(&referrer.artifact.content, &mut level.findings);
+            let document = self.document(&referrer.artifact.content).unwrap_or_else(|unread| {
+                level.findings.push(unread.finding);
+                level.unreadable += 1;
+                None
+            });
             let read = statement::Referrer {
                 digest: &referrer.descriptor.digest,
                 artifact_type: referrer.artifact_type(),
@@ -320,7 +326,6 @@ impl<'a> Reader<'a> {
                 level.signed.insert(referrer.descriptor.digest.clone());
             }
         }
-        level.unreadable = level.findings.iter().filter(|finding| finding.severity >= Severity::Damage).count();
         level.findings.extend(level.statements.iter().flat_map(|statement| statement.findings.iter().cloned()));
         level
     }
@@ -349,26 +354,24 @@ impl<'a> Reader<'a> {
     pub(super) fn others(&self, descriptor: &Descriptor) -> Vec<String> {
         let found = self.lookup.of(descriptor).referrers;
         let others = found.iter().filter(|referrer| !is_statement(referrer.artifact_type()));
-        let marked = marked(&self.source, self.context.limits).iter().filter(|marked| marked.subject == descriptor.digest);
+        let marked = marked(&self.source, self.context.limits).found.iter().filter(|marked| marked.subject == descriptor.digest);
         let marked = marked.map(|marked| format!("{} {}", marked.artifact_type(), marked.entry.digest));
         others.map(|referrer| format!("{} {}", referrer.artifact_type(), referrer.descriptor.digest)).chain(marked).collect()
     }
 
-    /// The content of a statement, where it can be a document: one layer that is not empty. One that is not here leaves the
-    /// annotations, which say nearly as much.
-    fn document(&self, content: &[Descriptor], findings: &mut Vec<Finding>) -> Option<Verified> {
-        let [layer] = content else { return None };
-        if layer.media_type == media_type::OCI_EMPTY || layer.size > self.context.limits.document_bytes {
-            return None;
+    /// What cannot be read and is not tied to any image: a finding of the whole source.
+    pub(super) fn unplaced(&self) -> Vec<Finding> {
+        self.lookup.unplaced_findings()
+    }
+
+    /// The content of a statement, where it can be a document of ours: one layer of JSON. Annotations may say less than it does, so
+    /// one that is not here is unreadable too.
+    fn document(&self, content: &[Descriptor]) -> Result<Option<Verified>, Unread> {
+        let [layer] = content else { return Ok(None) };
+        if layer.media_type != OWN_TYPE && !layer.media_type.ends_with("json") || layer.media_type == media_type::OCI_EMPTY {
+            return Ok(None);
         }
-        match self.source.document(layer, self.context.limits) {
-            Ok(document) => Some(document),
-            Err(error) if error.code() == Code::BlobMissing => None,
-            Err(error) => {
-                findings.push(error.into_finding());
-                None
-            }
-        }
+        self.source.document(layer, self.context.limits).map(Some).map_err(|error| Unread::of(layer, error))
     }
 }
 

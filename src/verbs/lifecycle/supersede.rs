@@ -142,6 +142,7 @@ fn taken_back(subject: &Subject<'_>) -> BTreeSet<Field> {
 
 /// Whether two sources are one layout, under whatever paths.
 fn is_same(one: &Source, other: &Source) -> bool {
+    // Two that cannot be compared are taken for two, and what is written to each is right for each.
     let identity = |source: &Source| File::open(&source.path.join("index.json")).and_then(|file| file.identity()).ok();
     one.path == other.path || identity(one).is_some_and(|one| identity(other) == Some(one))
 }

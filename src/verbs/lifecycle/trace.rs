@@ -45,6 +45,7 @@ pub fn trace(text: &str, paths: &[String], question: &Question, context: Context
         Ok(Vec::new())
     })?;
     findings.extend(spoken);
+    findings.extend(readers.values().flat_map(Reader::unplaced));
     let searched = here.len();
     // What is said of images that are gone.
     for reader in readers.values() {

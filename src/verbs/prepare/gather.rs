@@ -166,7 +166,7 @@ pub(super) fn gather(
     profile: Profile,
     context: Context<'_>,
 ) -> Result<Gathered> {
-    let scope = if reference.name.is_some() || reference.digest.is_some() { Scope::Quick } else { Scope::Thorough };
+    let scope = if reference.name.is_some() || reference.digest.is_some() { Scope::Usual } else { Scope::Thorough };
     let listed: HashSet<&Digest> = source.index.manifests.iter().map(|entry| &entry.digest).collect();
     let mut gather = Gather {
         source,
@@ -180,6 +180,9 @@ pub(super) fn gather(
     };
     for top in tops {
         gather.ship(top, profile)?;
+    }
+    if profile == Profile::Registry {
+        gather.gathered.findings.extend(gather.lookup.unplaced_findings());
     }
     if scope == Scope::Thorough {
         gather.others();

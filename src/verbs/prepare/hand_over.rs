@@ -25,6 +25,7 @@ pub(super) fn hand_over(
     output: &Output,
     context: Context<'_>,
 ) -> Result<(Committed, Vec<Top>)> {
+    // A layout that cannot be read is not there yet, or cannot be written to either.
     if let (Profile::Scanner, Output::Layout(path)) = (request.profile, output)
         && Source::open(path, context.limits).is_ok_and(|there| !there.index.manifests.is_empty())
     {

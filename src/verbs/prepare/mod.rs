@@ -13,6 +13,7 @@ use crate::core::{Code, Error, Fact, Finding, Result, Severity};
 use crate::format::codec::{Codec, Compression};
 use crate::oci::Platform;
 use crate::plan::prepare::{Place, PlaceKind, Profile, Registry, loads, prepare as decide};
+use crate::plan::referrers::is_mended;
 use crate::read::{Reference, Source, SourceKind, nothing, open_reference};
 use crate::report::prepare::PrepareReport;
 use crate::report::rebase::{OutputReport, WrittenReport};
@@ -60,6 +61,7 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
         }
         findings.push(nothing);
     }
+    findings.extend(source.index.unverifiable());
     let mut report = PrepareReport {
         path: source.shown(),
         registry: registry.shown(),
@@ -80,7 +82,8 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
         report.written = Some(WrittenReport::of(&committed, 0, 0));
         left_out.extend(given.left_out);
         // Everything else that was wrong with the lists is mended in what was written.
-        let stays = |finding: &Finding| matches!(finding.code, Code::ReferrerGone | Code::ReferrerStranger);
+        let told = |code: Code| matches!(code, Code::ReferrerGone | Code::ReferrerStranger) || !is_mended(code, false);
+        let stays = |finding: &Finding| told(finding.code);
         findings.extend(given.findings.into_iter().filter(stays));
         // What was written is what is pushed: it is read again, as the other programs will read it.
         let place = Source::open(output.path(), context.limits)?;

@@ -3,10 +3,10 @@
 use std::collections::{HashSet, VecDeque};
 
 use super::Subject;
-use crate::core::{Digest, Finding, Result};
+use crate::core::{Digest, Error, Finding, Result};
 use crate::oci::Descriptor;
 use crate::plan::referrers::{Item, Wish};
-use crate::read::referrers::{Lookup, Referrer, marked};
+use crate::read::referrers::{Lookup, Referrer, Trouble, marked};
 use crate::read::{Source, Walk, walk};
 use crate::verbs::Context;
 use crate::verbs::output::Cargo;
@@ -41,6 +41,8 @@ pub(in crate::verbs) struct Carried {
     pub(in crate::verbs) entries: Vec<(Option<String>, String)>,
     /// What is odd about them.
     pub(in crate::verbs) findings: Vec<Finding>,
+    /// Whether there may be more, which could not be read.
+    pub(in crate::verbs) incomplete: bool,
 }
 
 /// Adds the referrers of `subjects`, and theirs, to `cargo`. A filter by type holds for the image's own referrers: the signature
@@ -64,6 +66,11 @@ pub(in crate::verbs) fn carry<'a>(
             continue;
         }
         let found = lookup.of(&subject.descriptor);
+        // What cannot be read now may be there in a moment, and a copy without it would look complete.
+        if let Some(unread) = found.unread.iter().find(|unread| unread.trouble == Trouble::Io) {
+            return Err(Error::of(unread.finding.clone()));
+        }
+        carried.incomplete |= !found.unread.is_empty();
         carried.findings.extend(found.findings);
         let mut add = Vec::new();
         for referrer in &found.referrers {
@@ -85,7 +92,13 @@ pub(in crate::verbs) fn carry<'a>(
     }
     // What has neither a name nor a subject goes along as it stands there.
     if carry.depth > 0 {
-        for marked in marked(source, context.limits) {
+        let marking = marked(source, context.limits);
+        if let Some(unread) = marking.unread.iter().find(|unread| unread.trouble == Trouble::Io) {
+            return Err(Error::of(unread.finding.clone()));
+        }
+        carried.incomplete |= !marking.unread.is_empty();
+        carried.findings.extend(marking.unread.iter().map(|unread| unread.finding.clone()));
+        for marked in &marking.found {
             let is_wanted = carry.types.is_empty() || carry.types.iter().any(|wanted| wanted == marked.artifact_type());
             if is_wanted && seen.contains(&marked.subject) {
                 carried.digests.push(marked.entry.digest.clone());

@@ -41,11 +41,15 @@ pub fn detach(image: &str, digest: &Digest, context: Context<'_>) -> Result<Deta
         findings.extend(found.findings.iter().cloned());
         let unlisted = unlisted.as_ref().filter(|referrer| refers_to(referrer, &subject.descriptor.digest));
         let listed = found.referrers.iter().find(|referrer| referrer.descriptor.digest == *digest);
-        let Some(referrer) = listed.or(unlisted) else { continue };
+        // What is listed and cannot be read can be taken off the lists too: whoever names it knows what it was.
+        let is_unread = found.unread.iter().any(|unread| unread.digest == *digest);
+        if listed.or(unlisted).is_none() && !is_unread {
+            continue;
+        }
         detached.push(Attached {
             subject: subject.descriptor.digest.clone(),
             platform: subject.descriptor.platform.as_deref().cloned(),
-            digest: referrer.descriptor.digest.clone(),
+            digest: digest.clone(),
         });
         wishes.push(Wish { subject: subject.descriptor, child: false, add: Vec::new(), remove: vec![digest.clone()], clean: false });
     }
@@ -59,7 +63,7 @@ pub fn detach(image: &str, digest: &Digest, context: Context<'_>) -> Result<Deta
     layout.remember(&source.index);
     let swept = layout.sweep(&|text| {
         let now = Source::with_index(&source.path, text, &[source], context.limits)?;
-        let delete = if is_part(&now, digest, context) { Vec::new() } else { vec![digest.clone()] };
+        let delete = if is_part(&now, digest, context) { Vec::new() } else { vec![(digest.clone(), None)] };
         Ok(Sweep { revision: revision(&source.path, text, &[source], &[], &wishes, context.limits)?, delete, ..Sweep::default() })
     })?;
     Ok(DetachReport { image: opened.located.shown(), detached, changed: swept.committed.index_changed || swept.blobs > 0, findings })

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::subjects;
-use crate::core::{Code, Digest, Error, Result};
+use crate::core::{Code, Digest, Error, Finding, Result};
 use crate::oci::{Artifact, Descriptor, Platform};
 use crate::read::referrers::{FoundBy, Lookup, Referrer, Scope};
 use crate::read::{Child, ImageIndex, Reference, Tree, open_reference};
@@ -34,8 +34,9 @@ pub fn referrers(query: &Query, context: Context<'_>) -> Result<ReferrersReport>
         other => other?,
     };
     let source = &opened.located.source;
-    let lookup = Lookup::new(source, Scope::Quick, context.limits);
+    let lookup = Lookup::new(source, Scope::Usual, context.limits);
     let mut report = ReferrersReport { image: opened.located.shown(), tree: query.tree, subjects: Vec::new(), findings: Vec::new() };
+    let mut odd = Vec::new();
     let mut all = subjects(&opened.tree);
     if query.platform.is_some() {
         let digest = opened.image(query.platform.as_ref())?.descriptor.digest.clone();
@@ -44,7 +45,7 @@ pub fn referrers(query: &Query, context: Context<'_>) -> Result<ReferrersReport>
     for subject in all {
         let mut path = HashSet::new();
         let mut nodes = below(&subject.descriptor, &lookup, &mut path, &mut report);
-        nodes.extend(embedded(&opened, &subject.descriptor.digest, context));
+        nodes.extend(embedded(&opened, &subject.descriptor.digest, context, &mut odd));
         nodes.retain(|node| query.types.is_empty() || query.types.contains(&node.artifact_type));
         report.subjects.push(Of {
             digest: subject.descriptor.digest,
@@ -52,6 +53,10 @@ pub fn referrers(query: &Query, context: Context<'_>) -> Result<ReferrersReport>
             referrers: nodes,
         });
     }
+    // Each subject asks for all that stands beside it.
+    odd.dedup();
+    report.findings.extend(odd);
+    report.findings.extend(lookup.unplaced_findings());
     Ok(report)
 }
 
@@ -60,7 +65,7 @@ fn dangling(query: &Query, error: Error, context: Context<'_>) -> Result<Referre
     let reference = Reference::existing(&query.image)?;
     let Some(digest) = reference.digest.clone().filter(|_| query.platform.is_none()) else { return Err(error) };
     let source = open_reference(&reference, context.limits)?;
-    let lookup = Lookup::new(&source, Scope::Quick, context.limits);
+    let lookup = Lookup::new(&source, Scope::Usual, context.limits);
     let described = lookup.of_digest(&digest).referrers.into_iter().find_map(|referrer| referrer.artifact.subject);
     let Some(subject) = described else { return Err(error) };
     let image = format!("{}@{digest}", source.shown());
@@ -71,6 +76,7 @@ fn dangling(query: &Query, error: Error, context: Context<'_>) -> Result<Referre
         node.class = Class::Dangling;
     }
     report.subjects.push(Of { digest, platform: None, referrers: nodes });
+    report.findings.extend(lookup.unplaced_findings());
     Ok(report)
 }
 
@@ -110,19 +116,27 @@ fn node(referrer: Referrer, referrers: Vec<Node>) -> Node {
 
 /// Children of the index that say of another child that they refer to it: the attestations of BuildKit, in their old form by an
 /// annotation, in their new one by a subject.
-fn embedded(opened: &Opened, subject: &Digest, context: Context<'_>) -> Vec<Node> {
-    fn collect(index: &ImageIndex, subject: &Digest, context: Context<'_>, nodes: &mut Vec<Node>) {
+fn embedded(opened: &Opened, subject: &Digest, context: Context<'_>, findings: &mut Vec<Finding>) -> Vec<Node> {
+    fn collect(index: &ImageIndex, subject: &Digest, context: Context<'_>, nodes: &mut Vec<Node>, findings: &mut Vec<Finding>) {
         for child in &index.children {
             let descriptor = match child {
                 Child::Index(inner) => {
-                    collect(inner, subject, context, nodes);
+                    collect(inner, subject, context, nodes, findings);
                     continue;
                 }
                 Child::Attestation(descriptor) | Child::Other(descriptor) => descriptor,
                 Child::Image(_) | Child::Missing(_) => continue,
             };
-            let Ok(document) = index.source.document(descriptor, context.limits) else { continue };
-            let Ok(artifact) = Artifact::parse(&document, &descriptor.media_type, context.limits) else { continue };
+            let document = index.source.document(descriptor, context.limits);
+            let artifact = match document.and_then(|document| Artifact::parse(&document, &descriptor.media_type, context.limits)) {
+                Ok(artifact) => artifact,
+                // A platform's statement that was not copied along is as usual as a platform that was not.
+                Err(error) if error.code() == Code::BlobMissing => continue,
+                Err(error) => {
+                    findings.push(error.into_finding().at(&descriptor.digest));
+                    continue;
+                }
+            };
             let marked = descriptor.annotations.get(crate::oci::annotation::DOCKER_REFERENCE_DIGEST);
             let refers = artifact.subject.as_ref().is_some_and(|own| own.digest == *subject)
                 || marked.is_some_and(|marked| *marked == subject.to_string());
@@ -146,7 +160,7 @@ fn embedded(opened: &Opened, subject: &Digest, context: Context<'_>) -> Vec<Node
     }
     let mut nodes = Vec::new();
     if let Tree::Index(index) = &opened.tree {
-        collect(index, subject, context, &mut nodes);
+        collect(index, subject, context, &mut nodes, findings);
     }
     nodes
 }

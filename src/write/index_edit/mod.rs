@@ -21,7 +21,7 @@ use std::ops::Range;
 
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
 use crate::format::json::{Document, Kind, Node};
-use crate::oci::{Descriptor, Name, RootIndex};
+use crate::oci::{Descriptor, Name, RootIndex, no_list};
 use entries::{Entries, Listed, New};
 use naming::Meant;
 use serde::Serialize;
@@ -147,13 +147,16 @@ pub struct Edited {
 /// Applies `edits` in their order to the text of an index.
 ///
 /// # Errors
-/// What is wrong with the text (`json.*`), `ref.ambiguous` if a name to be replaced stands on several digests,
+/// What is wrong with the text (`json.*`, `layout.index.no_list`), `ref.ambiguous` if a name to be replaced stands on several digests,
 /// `descriptor.incomplete` and `digest.*` if an edit brings no descriptor.
 pub fn apply(index_text: &str, edits: &[IndexEdit], limits: &Limits) -> Result<Edited> {
     let document = Document::parse(index_text.as_bytes(), limits)?.root();
     let root = document.object("the index")?;
     root.refuse_case_variants(&FIELDS)?;
     let list = root.get_or_null("manifests");
+    if list.is_none() {
+        return Err(no_list(Fact::new("no manifests", "index.json")));
+    }
     if let Some(list) = list.filter(|list| list.kind() != Kind::Null) {
         list.expect(Kind::Array, "manifests")?;
     }

@@ -122,13 +122,14 @@ fn tags_that_stand_for_lists_are_replaced_in_their_place() {
 }
 
 #[test]
-fn lists_that_are_null_or_missing_are_empty_ones() {
+fn a_list_that_is_null_is_an_empty_one_and_one_that_is_missing_is_lost() {
     let entry = r#"{"mediaType":"m","digest":"A","size":7}"#;
     check(r#"{"manifests":null,"x":1}"#, &[add(A)], Some(&format!(r#"{{"manifests":[{entry}],"x":1}}"#)));
-    check(r#"{"x":1}"#, &[add(A)], Some(&format!(r#"{{"x":1,"manifests":[{entry}]}}"#)));
-    check("{}\n", &[add(A)], Some(&format!("{{\"manifests\":[{entry}]}}\n")));
+    for text in ["{}", r#"{"x":1}"#] {
+        assert_eq!(apply(text, &[add(A)], &Limits::STANDARD).unwrap_err().code(), Code::LayoutIndexNoList);
+    }
     check(
-        "{\n  \"x\": 1\n}\n",
+        "{\n  \"x\": 1,\n  \"manifests\": null\n}\n",
         &[add(A)],
         Some(
             "{\n  \"x\": 1,\n  \"manifests\": [\n    {\n      \"mediaType\": \"m\",\n      \"digest\": \"A\",\n      \"size\": 7\n    }\n  ]\n}\n",

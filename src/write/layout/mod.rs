@@ -305,6 +305,7 @@ impl Layout {
                     others.push(entry.name);
                 }
             }
+            // What cannot be read is not proven to be ours, so it is refused.
             let interrupted = others.as_slice() == [INDEX.as_bytes()]
                 && directory.file(INDEX)?.is_some_and(|index| {
                     index.read_all(EMPTY_INDEX.len() as u64).is_ok_and(|bytes| bytes.as_deref() == Some(EMPTY_INDEX.as_bytes()))

@@ -6,18 +6,22 @@
 
 use std::cell::RefCell;
 
+use super::index::Plan;
 use super::{Change, INDEX, Layout, MERGES, Revision};
-use crate::core::fsys::{IndexLock, StoreLock, WriteDirectory, is_temporary};
+use crate::core::fsys::{IndexLock, Stamp, StoreLock, WriteDirectory, is_temporary};
 use crate::core::{Algorithm, Code, Digest, Error, Result};
 use crate::write::Committed;
+
+/// After how many blobs is looked whether the index is still the same.
+const DELETED_AT_ONCE: usize = 64;
 
 /// What is to go.
 #[derive(Debug, Clone, Default)]
 pub struct Sweep {
     /// What happens to the index.
     pub revision: Revision,
-    /// The blobs that nobody needs when that has happened.
-    pub delete: Vec<Digest>,
+    /// The blobs that nobody needs when that has happened, and as what files they were seen: what is another file by then stays.
+    pub delete: Vec<(Digest, Option<Stamp>)>,
     /// Temporary files in the directory that nobody holds.
     pub leftovers: Vec<String>,
 }
@@ -64,6 +68,23 @@ impl Layout {
         look()
     }
 
+    /// Deletes; `false` if somebody without a lock wrote the index meanwhile, so that it must be decided again.
+    fn delete(&self, root: &WriteDirectory, plan: &Plan, blobs: &[(Digest, Option<Stamp>)], swept: &mut Swept) -> Result<bool> {
+        for some in blobs.chunks(DELETED_AT_ONCE) {
+            if !self.is_unchanged(root, plan)? {
+                return Ok(false);
+            }
+            for (digest, seen) in some {
+                let path = digest.blob_path();
+                let Some(stamp) = root.stamp(&path).filter(|stamp| seen.is_none_or(|seen| seen == *stamp)) else { continue };
+                root.unlink(&path)?;
+                swept.blobs += 1;
+                swept.bytes = swept.bytes.saturating_add(stamp.size());
+            }
+        }
+        Ok(true)
+    }
+
     /// `swept` is what has happened, also where this ends with an error.
     fn exchange_and_delete(&self, root: &WriteDirectory, decide: &dyn Fn(&[u8]) -> Result<Sweep>, swept: &mut Swept) -> Result<()> {
         let delete = RefCell::new((Vec::new(), Vec::new()));
@@ -86,12 +107,8 @@ impl Layout {
                 continue;
             }
             let (blobs, leftovers) = &*delete.borrow();
-            for digest in blobs {
-                let path = digest.blob_path();
-                let Some(stamp) = root.stamp(&path) else { continue };
-                root.unlink(&path)?;
-                swept.blobs += 1;
-                swept.bytes = swept.bytes.saturating_add(stamp.size());
+            if !self.delete(root, &plan, blobs, swept)? {
+                continue;
             }
             leftovers.iter().filter(|name| is_temporary(name.as_bytes())).try_for_each(|name| root.unlink(name))?;
             if !leftovers.is_empty() {

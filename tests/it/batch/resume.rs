@@ -383,6 +383,6 @@ fn what_is_not_listed_yet_is_not_collected() {
     // Listed and then removed, they are collected like everything else.
     std::fs::write(environment.join("out/index.json"), empty).unwrap();
     std::fs::write(folder.join("listed"), listed).unwrap();
-    environment.ok(&["gc", "out", "--grace", "0", "--apply"]);
+    environment.ok(&["gc", "out", "--grace", "0", "--apply", "--allow-empty"]);
     assert!(seen(&environment, "out").blobs().is_empty());
 }

@@ -11,11 +11,12 @@ mod set;
 mod show;
 mod supersede;
 mod trace;
+mod unreadable;
 mod writers;
 
 use serde_json::{Value, json};
 
-use crate::support::image::{MANIFEST, digest};
+use crate::support::image::{INDEX, MANIFEST, digest};
 use crate::support::{Contents, Environment, Image, Layout, layer};
 
 pub const MICROSOFT: &str = "application/vnd.microsoft.artifact.lifecycle";

@@ -2,6 +2,7 @@
 
 mod attach;
 mod copy;
+mod doubt;
 mod gc;
 mod made;
 mod nameless;

@@ -1,0 +1,160 @@
+//! A statement that cannot be read is no statement that is not there.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{MICROSOFT, MICROSOFT_KEY, app, statement};
+use crate::support::image::MANIFEST;
+use crate::support::{Contents, Environment, Layout};
+
+/// What happens to the manifest of a statement.
+type Harm = (&'static str, fn(&Path));
+
+const HARMS: [Harm; 6] = [
+    ("one bit", |path| {
+        let mut bytes = fs::read(path).unwrap();
+        bytes[30] ^= 1;
+        fs::write(path, bytes).unwrap();
+    }),
+    ("gone", |path| fs::remove_file(path).unwrap()),
+    ("cut off", |path| fs::write(path, &fs::read(path).unwrap()[..40]).unwrap()),
+    ("a directory", |path| {
+        fs::remove_file(path).unwrap();
+        fs::create_dir(path).unwrap();
+    }),
+    ("a link to nothing", |path| {
+        fs::remove_file(path).unwrap();
+        std::os::unix::fs::symlink("nothing", path).unwrap();
+    }),
+    ("five megabytes", |path| fs::write(path, vec![b' '; 5 << 20]).unwrap()),
+];
+
+/// `in`: `app:ended`, of which another client says that its life has ended, and `app:other`, of which nobody says anything.
+fn place(entry: &dyn Fn(&mut Layout, Value)) -> (Environment, String) {
+    let mut layout = Layout::new().image("app:ended", &app()).image("app:other", &app().annotated("name", "other"));
+    let made = statement(&mut layout, &app().digest(), MICROSOFT, json!({MICROSOFT_KEY: "2020-01-01"}));
+    let listed = layout.entries.pop().unwrap();
+    entry(&mut layout, listed);
+    let environment = Environment::new();
+    layout.write(&environment.join("in"));
+    (environment, made)
+}
+
+fn denied(report: &Value) -> Vec<(String, Vec<String>)> {
+    let reasons = |item: &Value| {
+        let reasons = item["denied"].as_array().unwrap().iter().map(|reason| reason["deny"].as_str().unwrap().to_owned());
+        (item["image"].as_str().unwrap().to_owned(), reasons.collect::<Vec<_>>())
+    };
+    report["items"].as_array().unwrap().iter().map(reasons).filter(|(_, reasons)| !reasons.is_empty()).collect()
+}
+
+fn owned(reasons: &[(&str, &str)]) -> Vec<(String, Vec<String>)> {
+    reasons.iter().map(|(image, reason)| ((*image).to_owned(), vec![(*reason).to_owned()])).collect()
+}
+
+/// A list under the fallback tag ties it to its image; the other one is judged as ever.
+#[test]
+fn it_denies_its_image_and_no_other() {
+    for (harm, harmful) in HARMS {
+        let (environment, made) = place(&|layout, entry| {
+            let list = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": super::INDEX, "manifests": [entry]})).unwrap();
+            let digest = layout.blob(&list);
+            layout.entry(&app().digest().replace(':', "-"), json!({"mediaType": super::INDEX, "digest": digest, "size": list.len()}));
+            layout.entry("", entry);
+        });
+        let (status, report) = environment.json(&["lifecycle", "check", "in"]);
+        assert_eq!((status, denied(&report)), (1, owned(&[("in:app:ended", "end-of-life")])), "{harm}");
+        harmful(&environment.join("in/blobs").join(made.replace(':', "/")));
+        let (status, report) = environment.json(&["lifecycle", "check", "in"]);
+        assert_eq!((status, denied(&report)), (1, owned(&[("in:app:ended", "unreadable")])), "{harm}: {report:#}");
+        assert_eq!(report["checked"], json!(2), "{harm}");
+        // Whatever is asked for.
+        let (status, report) = environment.json(&["lifecycle", "check", "in", "--deny", "deprecated"]);
+        assert_eq!((status, denied(&report)), (1, owned(&[("in:app:ended", "unreadable")])), "{harm}");
+        told(&environment, harm);
+    }
+}
+
+/// oras and others write an entry that says what it is and not of whom: then it may speak of every image.
+#[test]
+fn without_a_place_it_denies_every_image_of_its_layout() {
+    for artifact_type in [Some(MICROSOFT), None] {
+        for (harm, harmful) in HARMS {
+            let (environment, made) = place(&|layout, mut entry| {
+                entry["artifactType"] = json!(artifact_type);
+                entry.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+                layout.entry("", entry);
+            });
+            let (status, report) = environment.json(&["lifecycle", "check", "in"]);
+            assert_eq!((status, denied(&report)), (1, owned(&[("in:app:ended", "end-of-life")])), "{harm}");
+            harmful(&environment.join("in/blobs").join(made.replace(':', "/")));
+            let (status, report) = environment.json(&["lifecycle", "check", "in"]);
+            let all = owned(&[("in:app:ended", "unreadable"), ("in:app:other", "unreadable")]);
+            assert_eq!(denied(&report), all, "{harm} {artifact_type:?}: {report:#}");
+            assert!(status == 1 || artifact_type.is_none() && status == 3, "{harm}: {status}");
+            told(&environment, harm);
+        }
+    }
+}
+
+/// No verb that speaks of referrers is silent.
+fn told(environment: &Environment, harm: &str) {
+    for verb in [
+        &["lifecycle", "show", "in:app:ended"][..],
+        &["lifecycle", "report", "in"],
+        &["lifecycle", "trace", &app().digest(), "in"],
+        &["referrers", "in:app:ended"],
+        &["inspect", "in"],
+        &["doctor", "in"],
+        &["prepare", "in", "--registry", "registry.site/team"],
+        &["copy", "in:app:ended", "copied"],
+    ] {
+        let (status, report) = environment.json(verb);
+        assert_ne!(status, 0, "{harm}: {verb:?} says nothing: {report:#}");
+    }
+}
+
+/// Of another type it is told, and no matter of the gate.
+#[test]
+fn what_is_no_statement_is_only_told() {
+    let mut layout = Layout::new().image("app:1", &app());
+    let made = statement(&mut layout, &app().digest(), "application/x-report", json!({}));
+    let environment = Environment::new();
+    layout.write(&environment.join("in"));
+    let path = environment.join("in/blobs").join(made.replace(':', "/"));
+    fs::write(&path, "{}").unwrap();
+    let (status, report) = environment.json(&["lifecycle", "check", "in"]);
+    assert_eq!((status, denied(&report)), (1, vec![]), "{report:#}");
+    assert!(report["findings"][0]["place"].as_str().unwrap().ends_with(&made), "{report:#}");
+}
+
+/// The document of a statement may say more than its annotations.
+#[test]
+fn the_document_of_a_statement_counts_too() {
+    let environment = Environment::new();
+    Layout::new().image("app:1", &app()).write(&environment.join("in"));
+    environment.ok(&["lifecycle", "set", "in:app:1", "--status", "active", "--eol", "2099-01-01"]);
+    environment.ok(&["lifecycle", "check", "in"]);
+    let contents = Contents::of(&environment.join("in"));
+    let manifest = &super::listed(&contents, &app().digest())[0];
+    let layer = manifest["layers"][0]["digest"].as_str().unwrap();
+    fs::write(environment.join("in/blobs").join(layer.replace(':', "/")), "{}").unwrap();
+    let (status, report) = environment.json(&["lifecycle", "check", "in"]);
+    assert_eq!((status, denied(&report)), (1, owned(&[("in:app:1", "unreadable")])), "{report:#}");
+}
+
+/// skopeo copies a referrer under a name and keeps no artifact type in its entry.
+#[test]
+fn a_statement_under_a_name_is_one() {
+    let (environment, made) = place(&|layout, mut entry| {
+        entry.as_object_mut().unwrap().retain(|key, _| matches!(key.as_str(), "mediaType" | "digest" | "size"));
+        layout.entry("statements:1", entry);
+    });
+    let (status, report) = environment.json(&["lifecycle", "check", "in"]);
+    assert_eq!((status, denied(&report)), (1, owned(&[("in:app:ended", "end-of-life")])), "{report:#}");
+    let (_, shown) = environment.json(&["referrers", "in:app:ended"]);
+    assert_eq!(shown["subjects"][0]["referrers"][0]["digest"], json!(made), "{shown:#}");
+    assert_eq!(shown["subjects"][0]["referrers"][0]["mediaType"], json!(MANIFEST));
+}
