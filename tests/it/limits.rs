@@ -31,7 +31,10 @@ fn many(count: usize) -> (Layout, Layout) {
     let new = Image::of(&[&layer(&["etc/os-release=new"])]).with_top("created", json!("2024-06-01T00:00:00Z"));
     let app = |number: usize| old.and(&[&layer(&[&format!("app={number}")])]).annotated("org.opencontainers.image.base.name", "os:1");
     let apps = (0..count).fold(Layout::new(), |layout, number| layout.image(&format!("registry.example/app-{number}:1"), &app(number)));
-    (apps, Layout::new().image("os:0", &old).image("os:1", &new))
+    let mut bases = Layout::new().image("os:0", &old).image("os:1", &new);
+    // What the apps are on had the name that they record.
+    bases.entries[0]["annotations"]["dev.airbase.former-names"] = json!("os:1");
+    (apps, bases)
 }
 
 #[test]

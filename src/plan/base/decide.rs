@@ -443,8 +443,10 @@ impl View<'_> {
                 let of_led = led.is_some_and(|base| said(base, name) && !base.has_name(name) && !base.had_name(name));
                 !of_led && !bases.iter().any(|base| said(base, name))
             });
+            // No builder hands down the annotations of an index one by one: beside a name of its own, the digest is its own too.
+            let whole = one.clue == Clue::IndexAnnotation && name.is_some();
             let digest = one.digest.clone().filter(|digest| {
-                !bases.iter().any(|base| claim.is_said_by(&base.claims, |_, other| other.digest.as_ref() == Some(digest)))
+                whole || !bases.iter().any(|base| claim.is_said_by(&base.claims, |_, other| other.digest.as_ref() == Some(digest)))
             });
             (name.is_some() || digest.is_some()).then_some(OwnClaim { at, name, digest })
         });

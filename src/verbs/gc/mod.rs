@@ -52,16 +52,17 @@ pub fn gc(request: &Request, context: Context<'_>) -> Result<GcReport> {
         );
     }
     if !request.apply {
-        return plan(&source, request, context).map(|(report, _)| report);
+        return plan(&source, request, false, context).map(|(report, _)| report);
     }
     let last = RefCell::new(None);
     let layout = Layout::open_or_create(&request.path, layout_options(context))?;
     layout.remember(&source.index);
     let swept = layout.sweep(&|text| {
         let source = Source::with_index(&request.path, text, &[&source], context.limits)?;
-        let (report, sweep) = plan(&source, request, context)?;
-        // What went in an earlier round stays told: the last round finds only what is left.
         let mut last = last.borrow_mut();
+        let emptied = last.as_ref().is_some_and(|report: &GcReport| !report.entries.is_empty());
+        let (report, sweep) = plan(&source, request, emptied, context)?;
+        // What went in an earlier round stays told: the last round finds only what is left.
         let earlier: Vec<Gone> = last.take().map(|report: GcReport| report.entries).unwrap_or_default();
         *last = Some(GcReport { entries: earlier.into_iter().chain(report.entries.iter().cloned()).collect(), ..report });
         Ok(sweep)
@@ -72,7 +73,8 @@ pub fn gc(request: &Request, context: Context<'_>) -> Result<GcReport> {
     Ok(report)
 }
 
-fn plan(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result<(GcReport, Sweep)> {
+/// Decides what goes; `emptied` says that the list may be empty because an earlier round took the last entries off it.
+fn plan(source: &Arc<Source>, request: &Request, emptied: bool, context: Context<'_>) -> Result<(GcReport, Sweep)> {
     refuse_what_is_not_understood(source)?;
     let surveyed = survey(source, context)?;
     if let Some(unread) = surveyed.doubt() {
@@ -88,10 +90,11 @@ fn plan(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result
     for entry in journal::unlisted(directory.directory())? {
         batched.push(Descriptor::parse(Document::parse(entry.as_bytes(), context.limits)?.root(), context.limits)?);
     }
-    if source.index.manifests.is_empty() && batched.is_empty() && !request.allow_empty && holds_blobs(source)? {
+    let allowed = emptied || request.allow_empty;
+    if source.index.manifests.is_empty() && batched.is_empty() && !allowed && holds_blobs(source)? {
         return Err(Error::new(Code::GcEmpty, "the layout lists nothing, so all of its blobs would go")
             .at(source.shown())
-            .hint("Copy index.json again from where it came from; if it is meant to be empty, say --allow-empty."));
+            .hint("Copy index.json again from where it came from. If it is meant to be empty: `airbase gc PATH --allow-empty`."));
     }
     let marks = marks(source, &surveyed.subjects, &batched, &Rules { is_young: &is_young, orphans: request.orphans }, context)?;
     let mut report = GcReport {

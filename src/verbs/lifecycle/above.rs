@@ -37,7 +37,15 @@ impl Above {
             if seen.indexes.contains(digest) || seen.below.contains(digest) {
                 continue;
             }
-            let Some(document) = source.document_by_digest(digest, limits).ok().flatten() else { continue };
+            let document = match source.document_by_digest(digest, limits) {
+                Ok(Some(document)) => document,
+                Ok(None) => continue,
+                // It may be an index, and what is said of it would hold for what lies below.
+                Err(error) => {
+                    above.unreadable.push(error.into_finding().at(digest));
+                    continue;
+                }
+            };
             let types = [media_type::OCI_INDEX, media_type::DOCKER_LIST];
             let is_index = |media_type: &&str| Index::parse(&document, media_type, limits).is_ok();
             let Some(media_type) = types.into_iter().find(is_index) else { continue };

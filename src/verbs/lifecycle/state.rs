@@ -248,7 +248,13 @@ impl<'a> Reader<'a> {
         let mut levels = own.findings.clone();
         let others = self.elsewhere(&descriptor.digest, above);
         levels.extend(others.iter().flat_map(|level| level.findings.iter().cloned()));
-        let unread = levels.iter().any(|finding| finding.severity >= Severity::Damage);
+        // Of what is no statement, it is a finding that it cannot be read, and no more.
+        let is_unread = |level: &Level| {
+            let mut odd = level.statements.iter().flat_map(|statement| &statement.findings);
+            let nowhere = level.digest.is_none() && !level.findings.is_empty();
+            level.unreadable > 0 || nowhere || odd.any(|finding| finding.severity >= Severity::Damage)
+        };
+        let unread = is_unread(&own) || others.iter().any(is_unread);
         findings.append(&mut levels);
         let mut subject = Subject {
             descriptor: descriptor.clone(),

@@ -53,7 +53,7 @@ fn a_digest_of_another_algorithm_is_not_passed_over() {
     let (status, report) = environment.json(&["lifecycle", "check", "in", "--deny", "unknown"]);
     assert_ne!(status, 0);
     assert_eq!((&report["checked"], &report["unknown"]), (&json!(1), &json!(1)), "{report:#}");
-    let (status, report) = environment.json(&["outdated", "in"]);
+    let (status, report) = environment.json(&["outdated", "in", "--bases", "in"]);
     assert_ne!(status, 0);
     assert_eq!(report["unknown"], json!(1), "{report:#}");
     // Below an index it is no entry of index.json, and its blobs are there all the same.

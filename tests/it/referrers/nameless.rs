@@ -69,8 +69,12 @@ fn they_stay_while_what_they_speak_of_does() {
     assert_eq!(Contents::of(&environment.join("in")).blobs(), layout.blobs);
     environment.ok(&["rm", "in:app:1"]);
     let (_, report) = environment.json(&["gc", "in", "--grace", "0", "--apply"]);
-    let gone: Vec<_> =
-        report["entries"].as_array().unwrap().iter().map(|entry| (&entry["digest"], entry["why"].as_str().unwrap())).collect();
+    let gone: Vec<_> = report["entries"]
+        .as_array()
+        .unwrap_or_else(|| panic!("{report:#}"))
+        .iter()
+        .map(|entry| (&entry["digest"], entry["why"].as_str().unwrap()))
+        .collect();
     assert!(gone.contains(&(&json!(old), "a list of referrers of something that is not here")), "{report:#}");
     let left = Contents::of(&environment.join("in"));
     assert_eq!((left.entries().len(), left.blobs().len()), (0, 0));
