@@ -60,7 +60,7 @@ pub fn escape_unless(text: &str, allowed: impl Fn(char) -> bool) -> String {
 /// A JSON document in which every [`hidden`] character is spelled `\uXXXX`, so that it means the same. Ends of lines stay: between
 /// the parts of a document they are no text, and inside a text they are escaped already.
 pub fn json(document: &str) -> Cow<'_, str> {
-    let plain = |byte: u8| byte == b'\n' || (byte >= b' ' && byte < 0x7f);
+    let plain = |byte: u8| byte == b'\n' || (b' '..0x7f).contains(&byte);
     let shown = |character: char| !hidden(character) || character == '\n';
     if document.bytes().all(plain) || document.chars().all(shown) {
         return Cow::Borrowed(document);

@@ -168,8 +168,11 @@ impl Report for OutdatedReport {
             (self.claimed, "only claimed"),
             (self.not_chosen, "not chosen"),
         ];
-        let more: String = more.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!(", {count} {words}")).collect();
-        page.line(0, &format!("{} current, {} outdated, {} unknown{more}", self.current, self.outdated, self.unknown));
+        let mut line = format!("{} current, {} outdated, {} unknown", self.current, self.outdated, self.unknown);
+        for (count, words) in more.iter().filter(|(count, _)| *count > 0) {
+            line.push_str(&format!(", {count} {words}"));
+        }
+        page.line(0, &line);
         page.findings(0, &self.findings);
     }
 

@@ -351,7 +351,8 @@ pub(super) fn each_image(
     counts: fn(&Tree) -> bool,
     visit: &mut dyn FnMut(&Located, &Tree) -> Result<Vec<Finding>>,
 ) -> Result<()> {
-    Listed::of(paths, context, findings)?.each_image(context, findings, counts, visit)
+    Listed::of(paths, context, findings)?.each_image(context, findings, counts, visit);
+    Ok(())
 }
 
 /// The images below paths.
@@ -412,16 +413,13 @@ impl Listed {
     }
 
     /// Calls `visit` for every image; what cannot be read becomes a finding, and so does a path below which nothing is that `counts`.
-    ///
-    /// # Errors
-    /// None: what `visit` gives is a finding too.
     pub(super) fn each_image(
         self,
         context: Context<'_>,
         findings: &mut Vec<Finding>,
         counts: fn(&Tree) -> bool,
         visit: &mut dyn FnMut(&Located, &Tree) -> Result<Vec<Finding>>,
-    ) -> Result<()> {
+    ) {
         for below in self.paths {
             let mut met = HashSet::new();
             let mut looked = false;
@@ -455,6 +453,5 @@ impl Listed {
                 findings.push(context.nothing(below.passed.nothing(&below.text)));
             }
         }
-        Ok(())
     }
 }

@@ -84,7 +84,9 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
             cargo.document(document);
         }
     }
-    typed.values().for_each(|manifest| cargo.document(&manifest.blob));
+    for manifest in typed.values() {
+        cargo.document(&manifest.blob);
+    }
     for blob in &found.blobs {
         cargo.blob(&source, blob);
     }

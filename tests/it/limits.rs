@@ -267,7 +267,9 @@ fn leftovers_of_a_kill_are_named_and_collected() {
     let (apps, _) = many(2);
     apps.write(&environment.join("L"));
     let left = [".airbase-tmp-1-0123456789abcdef", ".airbase-tmp-2-0123456789abcdef"];
-    left.iter().for_each(|name| fs::write(environment.join("L").join(name), "half of an index").unwrap());
+    for name in &left {
+        fs::write(environment.join("L").join(name), "half of an index").unwrap();
+    }
     fs::write(environment.join("L/notes.txt"), "mine").unwrap();
     let outcome = environment.ok(&["fsck", "L"]);
     assert!(left.iter().all(|name| outcome.out.contains(name)) && outcome.out.contains("[layout.leftover]"), "{}", outcome.out);

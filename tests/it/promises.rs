@@ -19,7 +19,9 @@ fn sources(path: &Path, found: &mut Vec<PathBuf>) {
 fn every_promise_names_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut paths = Vec::new();
-    ["src", "tests"].iter().for_each(|folder| sources(&root.join(folder), &mut paths));
+    for folder in ["src", "tests"] {
+        sources(&root.join(folder), &mut paths);
+    }
     let mut tests = BTreeSet::new();
     for path in paths {
         let text = fs::read_to_string(&path).unwrap();

@@ -104,6 +104,7 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests look at the disk with other means than the code")]
 mod tests {
     use crate::core::fsys::{Directory, ReadAt as _};
 

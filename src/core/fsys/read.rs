@@ -382,8 +382,11 @@ impl Directory {
             Err(error) if error.code() == Code::PathSymlink => {}
             other => return other,
         }
-        let target = rustix::fs::readlinkat(&self.fd, relative, Vec::new())
-            .map_err(|errno| Error::io(format!("read the link {}", shown(&self.path.join(relative))), errno.into()))?;
+        let target = rustix::fs::readlinkat(&self.fd, relative, Vec::new()).map_err(|errno| match errno {
+            // It is no link itself: one of its parents is.
+            Errno::INVAL | Errno::NOENT | Errno::NOTDIR | Errno::LOOP => self.symlink(relative),
+            other => Error::io(format!("read the link {}", shown(&self.path.join(relative))), other.into()),
+        })?;
         let target = target.to_str().map_err(|_| self.symlink(relative))?;
         let resolved = resolve(relative, target).ok_or_else(|| self.symlink(relative).found(Fact::new(target, "the link")))?;
         // The target is opened without following anything: a second hop, or a link in a parent, is refused.

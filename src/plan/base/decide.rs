@@ -229,6 +229,9 @@ impl Based {
     }
 }
 
+/// Whether the base at a place of the evidence has a name in some way.
+type Way<'a> = &'a dyn Fn(usize, &Candidate) -> bool;
+
 /// An image and its evidence.
 struct View<'a> {
     image: &'a Image,
@@ -333,7 +336,7 @@ impl View<'_> {
             let built = self.evidence.get(at).filter(|one| one.clue == Clue::Provenance).and_then(|one| one.name.as_deref());
             candidate.has_name(name) || by_rule == Some(&candidate.top) || built.is_some_and(|built| super::same_name(name, built))
         };
-        let ways: [(Rule, &dyn Fn(usize, &Candidate) -> bool); 4] = [
+        let ways: [(Rule, Way<'_>); 4] = [
             (Rule::Name, &has),
             (Rule::FormerName, &|_, candidate| candidate.had_name(name)),
             (Rule::Edition, &|_, candidate| candidate.is_edition_of(name)),

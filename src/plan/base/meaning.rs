@@ -80,8 +80,8 @@ impl Edition {
         self.digest == *digest || self.platforms.iter().any(|own| own.manifest == *digest)
     }
 
-    fn has(&self, wanted: &Option<Platform>) -> bool {
-        self.platforms.iter().any(|own| same_platform(&own.platform, wanted))
+    fn has(&self, wanted: Option<&Platform>) -> bool {
+        self.platforms.iter().any(|own| same_platform(own.platform.as_ref(), wanted))
     }
 }
 
@@ -123,7 +123,7 @@ pub struct Undecided {
 /// # Errors
 /// Why it cannot be told.
 pub fn meaning(editions: &[Edition], question: &Question<'_>) -> Result<Option<Meant>, Undecided> {
-    let fits = |edition: &Edition| question.platforms.iter().any(|wanted| edition.has(wanted));
+    let fits = |edition: &Edition| question.platforms.iter().any(|wanted| edition.has(wanted.as_ref()));
     let mut running: Vec<usize> = (0..).zip(editions).filter(|(_, edition)| fits(edition)).map(|(at, _)| at).collect();
     if running.is_empty() {
         // Who looks for the platform says that it is missing.
@@ -239,7 +239,7 @@ fn credible(own: &EditionPlatform, now: Option<Moment>) -> Result<(), String> {
 
 fn shared<'a>(one: &'a Edition, other: &'a Edition) -> impl Iterator<Item = (&'a EditionPlatform, &'a EditionPlatform)> {
     let pairs = one.platforms.iter().flat_map(|own| other.platforms.iter().map(move |theirs| (own, theirs)));
-    pairs.filter(|(own, theirs)| same_platform(&own.platform, &theirs.platform))
+    pairs.filter(|(own, theirs)| same_platform(own.platform.as_ref(), theirs.platform.as_ref()))
 }
 
 fn is_newer(one: &Edition, other: &Edition) -> bool {
@@ -254,7 +254,7 @@ fn goes_down(other: &Edition, chosen: &Edition) -> Option<(String, String)> {
     })
 }
 
-fn same_platform(one: &Option<Platform>, other: &Option<Platform>) -> bool {
+fn same_platform(one: Option<&Platform>, other: Option<&Platform>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => one.matches(other),
         _ => true,

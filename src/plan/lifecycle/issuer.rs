@@ -196,11 +196,10 @@ fn rank(value: &Value) -> (u8, Option<Moment>) {
         Value::Status(status) => {
             (Status::ALL.iter().position(|other| other == status).and_then(|place| u8::try_from(place).ok()).unwrap_or(0), None)
         }
-        // An end that has come at a time that nobody knows is before every time.
-        Value::Time(When::Already) => (0, None),
         Value::Time(When::At(moment)) => (1, Some(*moment)),
         Value::Time(When::NotYet | When::Unknown) => (2, None),
-        Value::Digest(_) | Value::Platforms(_) | Value::Text(_) => (0, None),
+        // An end that has come at a time that nobody knows is before every time.
+        Value::Time(When::Already) | Value::Digest(_) | Value::Platforms(_) | Value::Text(_) => (0, None),
     }
 }
 
@@ -214,7 +213,8 @@ pub(super) fn strictness(record: &Record, now: Moment) -> impl Ord + use<> {
 /// Two that say different things of what decides, if there are such. A date that is known to the day agrees with any time of that day,
 /// and successors are compared only if they are said of the same subject: that of an index is another one than that of a platform.
 pub(super) fn differing(several: &[Fields], now: Moment) -> Option<(usize, usize)> {
-    let mut known: BTreeMap<(Field, Option<&Digest>), Vec<(usize, &Stated)>> = BTreeMap::new();
+    type On<'a> = (Field, Option<&'a Digest>);
+    let mut known: BTreeMap<On<'_>, Vec<(usize, &Stated)>> = BTreeMap::new();
     let mut standing: Option<(usize, Status)> = None;
     for (number, fields) in several.iter().enumerate() {
         for field in [Field::Status, Field::EndOfLife, Field::EndOfSupport, Field::SupersededBy] {

@@ -280,14 +280,11 @@ impl Reader<'_, '_> {
     fn platforms(&mut self, node: Node<'_>, key: &str) -> Option<Stated> {
         let mut platforms = BTreeMap::new();
         for (platform, digest) in node.members() {
-            match digest.as_str().and_then(|text| text.parse::<Digest>().ok()) {
-                Some(digest) => {
-                    platforms.insert(platform.into_owned(), digest);
-                }
-                None => {
-                    self.unreadable = true;
-                    self.unreadable(&format!("{key}.{platform}"), digest.raw(), "a digest");
-                }
+            if let Some(digest) = digest.as_str().and_then(|text| text.parse::<Digest>().ok()) {
+                platforms.insert(platform.into_owned(), digest);
+            } else {
+                self.unreadable = true;
+                self.unreadable(&format!("{key}.{platform}"), digest.raw(), "a digest");
             }
         }
         (!platforms.is_empty()).then(|| Stated {
@@ -337,12 +334,11 @@ impl Reader<'_, '_> {
     fn cleared(&mut self) -> BTreeSet<Field> {
         let mut cleared = BTreeSet::new();
         for text in self.list(CLEARED, "cleared") {
-            match Field::cleared(&text) {
-                Some(fields) => cleared.extend(fields),
-                None => {
-                    self.unreadable = true;
-                    self.unreadable(CLEARED, &text, "the name of a field");
-                }
+            if let Some(fields) = Field::cleared(&text) {
+                cleared.extend(fields);
+            } else {
+                self.unreadable = true;
+                self.unreadable(CLEARED, &text, "the name of a field");
             }
         }
         cleared

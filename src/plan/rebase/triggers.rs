@@ -25,5 +25,5 @@ pub(super) fn finding(old: Option<&Image>, new: &Image) -> Option<Finding> {
 
 fn triggers(image: &Image) -> Vec<String> {
     let triggers = image.config.root().get("config").and_then(|config| config.get("OnBuild"));
-    triggers.into_iter().flat_map(|list| list.items()).filter_map(|item| item.as_str().map(Into::into)).collect()
+    triggers.into_iter().flat_map(crate::format::json::Node::items).filter_map(|item| item.as_str().map(Into::into)).collect()
 }

@@ -80,7 +80,7 @@ pub fn diagnose(referrer: &Referrer, standing: Standing) -> Vec<Finding> {
         Standing::Absent => add(Code::ReferrerDangling, "the subject of a referrer is not in the layout", "no such blob"),
         // Nobody is promised to find what nothing lists, so its subject needs no entry: a killed writer leaves such blobs.
         Standing::Child if entry || fallback || response => {
-            add(Code::ReferrerChildEntry, "a platform has referrers and no entry of its own", "an index alone")
+            add(Code::ReferrerChildEntry, "a platform has referrers and no entry of its own", "an index alone");
         }
         _ => {}
     }

@@ -216,11 +216,11 @@ impl<'a> Lookup<'a> {
             }
         }
         if size.saturating_add(missing) > self.limits.document_bytes {
-            bare.into_iter().for_each(|digest| {
+            for digest in bare {
                 if let Some(known) = found.known(digest) {
                     known.listed.mirrored = true;
                 }
-            });
+            }
         }
     }
 

@@ -144,9 +144,11 @@ impl Report for TraceReport {
 
     fn exit(&self) -> Option<ExitClass> {
         super::super::exit_of(&self.findings).or(match self.result {
-            End::Newest { standing: Some(Status::Withdrawn | Status::EndOfLife), .. } => Some(ExitClass::Findings),
+            End::Newest { standing: Some(Status::Withdrawn | Status::EndOfLife), .. }
+            | End::Gap { .. }
+            | End::Circle { .. }
+            | End::Unknown => Some(ExitClass::Findings),
             End::Newest { .. } => None,
-            End::Gap { .. } | End::Circle { .. } | End::Unknown => Some(ExitClass::Findings),
             End::Ambiguous { .. } | End::Untold { .. } => Some(ExitClass::Precondition),
         })
     }

@@ -24,6 +24,12 @@ use crate::read::{Catalogue, Discovered, Image, ImageIndex, Located, Reference, 
 use listed::Listed;
 pub(super) use target::{Found, Lead, nowhere};
 
+/// What a digest leads to, if it is here.
+type Led = Option<Arc<(Located, Tree)>>;
+
+/// An image of the catalogue, if it runs where it should.
+type Matched = Option<Arc<Candidate>>;
+
 /// What `--bases` and `--map` name.
 ///
 /// What was found is kept, because thousands of images are based on few; several threads may ask at once.
@@ -44,11 +50,11 @@ pub struct Bases<'a> {
     names: OnceLock<Vec<String>>,
     by_name: Mutex<HashMap<String, Arc<Vec<Holder>>>>,
     /// What digests lead to; many images name one that is not here.
-    by_digest: Mutex<HashMap<Digest, Option<Arc<(Located, Tree)>>>>,
+    by_digest: Mutex<HashMap<Digest, Led>>,
     /// What the targets of rules are.
     mapped: Mutex<HashMap<String, Holder>>,
     /// Images of the catalogue that were read, by the place of the top and the digest of the manifest.
-    matched: Mutex<HashMap<(Digest, Digest), Option<Arc<Candidate>>>>,
+    matched: Mutex<HashMap<(Digest, Digest), Matched>>,
     jumps: Mutex<HashMap<String, Option<String>>>,
     /// What could not be read.
     pub findings: Vec<Finding>,

@@ -278,6 +278,9 @@ fn reason(finding: &Finding) -> Reason {
     reason
 }
 
+/// What a subject leads to, and its key if it is only about to be made.
+type Subject = ((Located, Tree), Option<String>);
+
 impl Planner<'_> {
     fn decide_all(&self, numbers: &[usize], level: usize, context: Context<'_>) -> Result<Vec<Decision>> {
         workers::run(context.jobs, numbers.len(), |position, _, _| {
@@ -361,13 +364,14 @@ impl Planner<'_> {
                     ended |= bases.target(image, &split.based, &found).stated.status == Some(Stated::EndOfLife);
                     (found.located, found.tree, found.rule, None)
                 }
-                Target::Subject(other) => match self.subject(other)? {
-                    Some(((located, tree), wire)) => (located, tree, NameRule::Only, wire),
-                    None => {
+                Target::Subject(other) => {
+                    if let Some(((located, tree), wire)) = self.subject(other)? {
+                        (located, tree, NameRule::Only, wire)
+                    } else {
                         waits.push(other);
                         continue;
                     }
-                },
+                }
             };
             wired.push(wire);
             let name = split.based.name().map(str::to_owned);
@@ -413,7 +417,7 @@ impl Planner<'_> {
     }
 
     /// What a subject is for those that are based on it, and its key if it is only about to be made; `None` while it is not decided.
-    fn subject(&self, other: usize) -> Result<Option<((Located, Tree), Option<String>)>> {
+    fn subject(&self, other: usize) -> Result<Option<Subject>> {
         Ok(match self.states.get(&other) {
             None => None,
             Some(State::Stays) => {

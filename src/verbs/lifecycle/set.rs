@@ -373,7 +373,7 @@ fn usual(subject: &Subject<'_>, issuer: Option<&String>) -> Profile {
     let mut own =
         subject.statements.iter().filter(|statement| statement.issuer.as_ref() == issuer && statement.convention == Convention::Own);
     let has_date = |statement: &Statement| statement.says.contains_key(&Field::EndOfLife);
-    let native = own.clone().any(|statement| has_date(statement)) && own.all(|statement| statement.artifact_type == OWN_TYPE);
+    let native = own.clone().any(has_date) && own.all(|statement| statement.artifact_type == OWN_TYPE);
     if native { Profile::Native } else { Profile::Combined }
 }
 

@@ -372,12 +372,12 @@ impl<'a> Reader<'a> {
 
     /// The content of a statement, where it can be a document of ours: one layer of JSON. Annotations may say less than it does, so
     /// one that is not here is unreadable too.
-    fn document(&self, content: &[Descriptor]) -> Result<Option<Verified>, Unread> {
+    fn document(&self, content: &[Descriptor]) -> Result<Option<Verified>, Box<Unread>> {
         let [layer] = content else { return Ok(None) };
         if layer.media_type != OWN_TYPE && !layer.media_type.ends_with("json") || layer.media_type == media_type::OCI_EMPTY {
             return Ok(None);
         }
-        self.source.document(layer, self.context.limits).map(Some).map_err(|error| Unread::of(layer, error))
+        self.source.document(layer, self.context.limits).map(Some).map_err(|error| Box::new(Unread::of(layer, error)))
     }
 }
 

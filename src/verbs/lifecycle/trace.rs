@@ -84,7 +84,7 @@ fn meant(text: &str, lineage: &Lineage) -> Result<Digest> {
     match lineage.that_begin_with(text).as_slice() {
         [digest] => Ok((*digest).clone()),
         [] => Err(refused("no digest here begins so")),
-        several => Err(refused("several digests here begin so").details(several.iter().map(|digest| digest.to_string()))),
+        several => Err(refused("several digests here begin so").details(several.iter().map(std::string::ToString::to_string))),
     }
 }
 

@@ -167,7 +167,7 @@ fn family(dice: &mut Dice, layers: &Layers) -> Family {
     for level in 0..depth {
         let new = family.here.iter().any(|here| here.place == Some((level, 1)));
         if let Some(old) = family.here.iter_mut().find(|here| here.place == Some((level, 0))).filter(|_| new && !both) {
-            old.name = [None, None, Some(format!("r.example/level{level}:1-old"))][roll(dice, 3)].clone();
+            old.name = (roll(dice, 3) == 2).then(|| format!("r.example/level{level}:1-old"));
             if old.name.is_none() && !one_in(dice, 3) {
                 old.former = vec![name(level)];
             }

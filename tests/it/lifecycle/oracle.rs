@@ -31,6 +31,7 @@ struct Word {
     end: Option<u8>,
     successor: Option<u8>,
     /// Of an index: whether it names a successor for this platform; `Some(None)` is the platform itself.
+    #[expect(clippy::option_option, reason = "not said, said of no platform of ours, and said of one are three things")]
     by_platform: Option<Option<Option<u8>>>,
     takes_back_status: bool,
     takes_back_end: bool,
@@ -202,7 +203,7 @@ fn answer(words: &[Word], question: &Question, today: u8, asked: &[u8]) -> Answe
             // Of a statement that says nothing, or only a withdrawal, there is nothing to override.
             let says =
                 |other: &Word| other.status.is_some_and(|status| status != WITHDRAWN) || other.end.is_some() || other.successor.is_some();
-            let others = all.iter().filter(|other| other.issuer != *name && word.overrides.contains(&other.id) && says(*other));
+            let others = all.iter().filter(|other| other.issuer != *name && word.overrides.contains(&other.id) && says(other));
             over.extend(others.map(|other| (*name, other)));
         }
     }

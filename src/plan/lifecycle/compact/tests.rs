@@ -105,7 +105,9 @@ proptest::proptest! {
     /// place that was not compacted changes nothing.
     #[test]
     fn compaction_changes_nothing_that_holds(mut set in any_set(24)) {
-        set.iter_mut().for_each(|statement| statement.issuer = None);
+        for statement in &mut set {
+            statement.issuer = None;
+        }
         let before = resolve(Said::of(&set), &now().into());
         let done = compact(&set, None, now());
         let mut after: Vec<Statement> = set.iter().filter(|statement| done.keep.contains(&statement.digest)).cloned().collect();
