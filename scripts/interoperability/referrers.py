@@ -198,7 +198,11 @@ def stopped(report, inputs, place, registry):
             try:
                 pusher(layout, registry, repository)
             except Failed:
-                airbase("doctor", layout, "--fix")
+                if form == gone:
+                    # Whoever knows that it is not coming back takes it off the list.
+                    airbase("detach", f"{layout}:app", visits.sha256(b"gone"))
+                else:
+                    airbase("doctor", layout, "--fix")
                 pusher(layout, registry, repository)
                 same("reports", len(api_list(registry, repository, image)), 1)
             else:

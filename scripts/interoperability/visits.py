@@ -174,8 +174,8 @@ FORMS = {
     "a subject of another size": other_subject_size,
     "an artifact manifest": artifact_manifest,
 }
-# What a subject is stands in the manifest, whose digest it is part of.
-NOT_MENDED = (other_subject_type, other_subject_size)
+# What a subject is stands in the manifest, whose digest it is part of; what is not there is not proven to refer to nothing.
+NOT_MENDED = (other_subject_type, other_subject_size, gone)
 
 
 def with_report(inputs, place):
