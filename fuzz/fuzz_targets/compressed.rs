@@ -9,6 +9,7 @@ use airbase::core::event::Silent;
 use airbase::core::fsys::Region;
 use airbase::core::{Algorithm, Code, Digest, Limits};
 use airbase::format::json::Document;
+use airbase::format::tar::Member;
 use airbase::oci::Descriptor;
 use airbase::oci::media_type::{OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD};
 use airbase::read::layer;
@@ -113,7 +114,10 @@ fn examine(blob: &[u8], media_type: &str, expected: Option<Vec<u8>>) {
     let descriptor = Descriptor::parse(root, &LIMITS).expect("a descriptor");
     let mut members = 0;
     for visited in [false, true] {
-        let mut count = |_| members += 1;
+        let mut count = |_: u32, _: &Member, _: &mut dyn std::io::Read| {
+            members += 1;
+            Ok(())
+        };
         let visit: Option<layer::Visit<'_>> = if visited { Some(&mut count) } else { None };
         let region = Region::memory(blob.into());
         let seen = layer::examine(region, &descriptor, Algorithm::Sha256, visit, &LIMITS, &Silent).expect("what is wrong is in the result");
