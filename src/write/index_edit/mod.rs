@@ -84,9 +84,14 @@ impl IndexEdit {
         Ok(match self {
             Self::Put { name, descriptor } => {
                 let new = New::read(descriptor, limits)?;
-                Step::Put { name: name.as_deref().map(|text| new.meant(text)), new }
+                // An empty annotation names nothing: written, it would be added again each time.
+                let name = name.as_deref().filter(|name| !name.is_empty());
+                Step::Put { name: name.map(|text| new.meant(text)), new }
             }
             Self::Untag { name, digest } => Step::Untag { name, digest },
+            Self::Replace { name, .. } if name.is_empty() => {
+                return Err(Error::new(Code::RefSyntax, "an entry of index.json cannot have an empty name"));
+            }
             Self::Replace { name, descriptor } => {
                 Step::Replace { name: Meant::of(name), new: descriptor.as_deref().map(|text| New::read(text, limits)).transpose()? }
             }

@@ -50,6 +50,16 @@ fn check(before: &str, edits: &[IndexEdit], after: Option<&str>) {
 }
 
 #[test]
+fn an_empty_name_is_none() {
+    let before = r#"{"manifests":[]}"#;
+    assert_eq!(text_of(before, &[put("", A)]), text_of(before, &[add(A)]));
+    let after = text_of(before, &[put("", A)]).unwrap();
+    assert_eq!(text_of(&after, &[put("", A)]), None, "what was done once is done");
+    let list = IndexEdit::Replace { name: String::new(), descriptor: Some(descriptor(A)) };
+    assert_eq!(apply(before, &[list], &Limits::STANDARD).unwrap_err().code(), Code::RefSyntax);
+}
+
+#[test]
 fn entries_are_put_and_removed_as_text() {
     let named = r#"{"mediaType":"m","digest":"A","size":7,"annotations":{"org.opencontainers.image.ref.name":"x"}}"#;
     let named_b = r#"{"mediaType":"m","digest":"B","size":7,"annotations":{"org.opencontainers.image.ref.name":"x"}}"#;
