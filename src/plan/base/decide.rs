@@ -289,8 +289,10 @@ impl View<'_> {
             let leads_nowhere = |other: &OwnClaim| {
                 self.evidence.get(other.at).is_some_and(|one| matches!(one.verdict, Verdict::Unresolved(_) | Verdict::NameMoved(..)))
             };
+            // A digest alone says least: it may be inherited where a farther claim names another base.
             let says = |other: &OwnClaim| other.name.is_some() || other.digest.is_some();
-            let farther = own.iter().skip(position + 1).filter(|other| leads_nowhere(other) && says(other));
+            let counts = |other: &OwnClaim| leads_nowhere(other) || claim.name.is_none() && other.name.is_some();
+            let farther = own.iter().skip(position + 1).filter(|other| counts(other) && says(other));
             let contradicted = own.iter().take(position).chain(farther).find(|other| !fits(other));
             let layers = self.evidence.get(proven).map(|one| one.proofs().len());
             if let Some(other) = contradicted.filter(|_| self.noted_seam(own).map(|(noted, _)| noted) != layers) {

@@ -3,13 +3,15 @@
 
 use serde::Serialize;
 
+use super::claim::{claims, same_repository};
 use super::evidence::{Candidate, Stated};
 use crate::core::Digest;
 use crate::core::clock::Time;
-use crate::oci::Platform;
+use crate::oci::{Platform, annotation};
 use crate::plan::batch::jump::is_lower;
 use crate::plan::lifecycle::field::Status;
 use crate::plan::lifecycle::time::Moment;
+use crate::read::Image;
 
 /// Why a name means an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -59,6 +61,26 @@ pub struct EditionPlatform {
     pub created: Option<String>,
     /// The version of what is in it.
     pub version: Option<String>,
+    /// What its manifest or its config says of its own base: the name, or the digest where that is all.
+    pub base: Option<String>,
+}
+
+impl EditionPlatform {
+    /// What an image says of itself.
+    pub fn of(image: &Image) -> Self {
+        let version = image.manifest.annotations.get(annotation::VERSION).or_else(|| image.config.labels.get(annotation::VERSION));
+        Self {
+            platform: image.platform().cloned(),
+            manifest: image.descriptor.digest.clone(),
+            created: image.config.created.clone(),
+            version: version.filter(|text| !text.is_empty()).cloned(),
+            base: {
+                let claims = claims(image, None);
+                let name = claims.iter().find_map(|claim| claim.name.clone());
+                name.or_else(|| claims.iter().find_map(|claim| claim.digest.as_ref().map(Digest::to_string)))
+            },
+        }
+    }
 }
 
 /// A local image that has the name now.
@@ -134,6 +156,28 @@ pub fn meaning(editions: &[Edition], question: &Question<'_>) -> Result<Option<M
         [one] => Ok(Some(Meant { at: *one, rule: NameRule::Only })),
         several => choose(editions, several, question).map(Some),
     }
+    .and_then(|meant| {
+        let stranger = meant.and_then(|meant| editions.get(meant.at)).and_then(|edition| other_line(edition, question));
+        stranger.map_or(Ok(meant), |why| Err(Undecided { why, among: running }))
+    })
+}
+
+/// Why an edition may be of another line than the old base. One that is not known under any name was led to by a digest, which the
+/// image may have inherited: then it is a base of the one that the name means. Editions of one image are built on the same base.
+fn other_line(edition: &Edition, question: &Question<'_>) -> Option<String> {
+    let old = question.old.filter(|old| old.names.is_empty() && old.former.is_empty())?;
+    let own = EditionPlatform::of(&old.image);
+    let new = edition.platforms.iter().find(|other| same_platform(other.platform.as_ref(), own.platform.as_ref()))?;
+    let same = match (&own.base, &new.base) {
+        // Digests of two editions of one base differ.
+        (Some(own), Some(new)) => [own, new].into_iter().any(|text| text.parse::<Digest>().is_ok()) || same_repository(own, new),
+        (own, new) => own == new,
+    };
+    let said = |base: &Option<String>| base.clone().unwrap_or_else(|| "nothing that it records".to_owned());
+    (!same).then(|| {
+        let (own, new) = (said(&own.base), said(&new.base));
+        format!("the old base {} has no name here and is based on {own}; this one is based on {new}", old.reference)
+    })
 }
 
 fn choose(editions: &[Edition], among: &[usize], question: &Question<'_>) -> Result<Meant, Undecided> {

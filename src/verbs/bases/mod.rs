@@ -297,7 +297,7 @@ impl<'a> Bases<'a> {
 
     fn holder(&self, located: Located, among_bases: bool) -> Result<Holder> {
         let tree = load(&located.source, &located.descriptor, self.limits())?;
-        let platforms = tree.images().into_iter().map(edition_platform).collect();
+        let platforms = tree.images().into_iter().map(EditionPlatform::of).collect();
         let stated = self.stated(&located.source, &tree, &located.descriptor.digest);
         let edition = Edition { digest: located.descriptor.digest.clone(), platforms, stated, among_bases };
         Ok(Holder { located, tree, edition })
@@ -332,17 +332,6 @@ impl<'a> Bases<'a> {
         let top = candidate.top.clone();
         let entries = self.listed().with_digest(&top).filter_map(|place| self.entry(place));
         entries.filter(|(_, entry)| entry.digest == top).for_each(|(_, entry)| add_names(candidate, entry));
-    }
-}
-
-fn edition_platform(image: &Image) -> EditionPlatform {
-    use crate::oci::annotation::VERSION;
-    let version = image.manifest.annotations.get(VERSION).or_else(|| image.config.labels.get(VERSION));
-    EditionPlatform {
-        platform: image.platform().cloned(),
-        manifest: image.descriptor.digest.clone(),
-        created: image.config.created.clone(),
-        version: version.filter(|text| !text.is_empty()).cloned(),
     }
 }
 

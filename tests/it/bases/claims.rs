@@ -85,6 +85,51 @@ fn a_base_below_the_one_that_the_image_names_is_not_taken_for_it() {
     }
 }
 
+/// An image without any name is led to by a digest, which the app may have from the Java base that is not here: it is the OS below
+/// that, and the new Java base says that it is based on something.
+#[test]
+fn a_digest_that_leads_to_an_image_without_a_name_is_not_moved_to_another_line() {
+    let family = Family::new();
+    let java = |edition: usize| family.java(edition);
+    let named = java(1).annotated(NAME, "r.example/os:11");
+    let digest = java(1).annotated(DIGEST, &family.os(1).digest());
+    for (what, java) in [("by name", named), ("by digest", digest)] {
+        let app = family.app().annotated(NAME, "r.example/java:21").annotated(DIGEST, &family.os(0).digest());
+        let bases = Layout::new().image("", &family.os(0)).image("r.example/os:11", &family.os(1)).image("r.example/java:21", &java);
+        let environment = place(&[("bases", bases), ("app", Layout::new().image("r.example/app:1", &app))]);
+        let said = refused(&environment, &[], "base.ambiguous");
+        assert!(said.contains("has no name here") && said.contains("--onto bases:r.example/java:21"), "{what}: {said}");
+        let item = planned(&environment, &[]);
+        assert_eq!((&item["status"], &item["reason"]["code"]), (&json!("refused"), &json!("base.ambiguous")), "{what} {item:#}");
+        assert_ne!(outdated(&environment, &[]).1["standing"], "current", "{what}");
+    }
+    // Two editions of an OS, the old one without a name, say nothing of a base, or say the same.
+    for base in [None, Some("r.example/distribution:1")] {
+        let said = |image: Image| base.map_or(image.clone(), |base| image.annotated(NAME, base));
+        let (old, new) = (said(family.os(0)), said(family.os(1)));
+        let app = family.os(0).and(&[&family.app]).annotated(NAME, "r.example/os:11").annotated(DIGEST, &old.digest());
+        let bases = Layout::new().image("", &old).image("r.example/os:11", &new);
+        let environment = place(&[("bases", bases), ("app", Layout::new().image("r.example/app:1", &app))]);
+        assert_eq!(moved(&environment, &[]).1, digests(&[&family.os[1], &family.app]), "{base:?}");
+    }
+}
+
+/// The annotation is a digest alone, which leads to the OS; the label names a Java base.
+#[test]
+fn a_digest_alone_does_not_overrule_a_label_that_names_another_base() {
+    let family = Family::new();
+    let label = format!("r.example/java:21@{}", family.java(1).digest());
+    let app = labelled(family.app(), NAME, &label).annotated(DIGEST, &family.os(0).digest());
+    let environment = family.without_old_java(&app);
+    refused(&environment, &[], "base.conflict");
+    // The same label on an app that names its base in the annotation too is only told.
+    let app = labelled(family.os(0).and(&[&family.app]), NAME, &label);
+    let app = app.annotated(NAME, "r.example/os:11").annotated(DIGEST, &family.os(0).digest());
+    let (report, layers) = moved(&family.without_old_java(&app), &["--onto", "bases:r.example/java:21"]);
+    assert_eq!(layers, digests(&[&family.os[1], &family.java[1], &family.app]), "{report:#}");
+    assert!(codes(&report["platforms"][0]["findings"]).contains(&"base.conflict"), "{report:#}");
+}
+
 /// What settles it: the old base beside the others, or the seam.
 #[test]
 fn what_settles_a_conflict_works() {

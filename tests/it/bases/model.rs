@@ -291,9 +291,7 @@ fn followed(app: &Read, based: &Based, here: &[Arc<Candidate>]) -> Result<Digest
     let editions: Vec<Edition> = holders
         .iter()
         .map(|one| {
-            let created = one.image.config.created.clone();
-            let platform = one.image.platform().cloned();
-            let platforms = vec![EditionPlatform { platform, manifest: one.top.clone(), created, version: None }];
+            let platforms = vec![EditionPlatform::of(&one.image)];
             Edition { digest: one.top.clone(), platforms, stated: Stated::default(), among_bases: true }
         })
         .collect();
