@@ -550,9 +550,9 @@ codes! {
     ReferrerChildEntry, "referrer.child_entry", Precondition, Warning,
         "A platform of an image has referrers and no entry of its own in index.json. oras cannot be asked for them by digest, and zot may delete them.",
         "`airbase doctor PATH --fix` adds the entry.";
-    CopyLeftOut, "copy.left_out", Precondition, Warning,
-        "`copy --all` copies images with what refers to them. This entry is neither, or it cannot be read, so it stayed behind.",
-        "Copy it by its name or its digest: `airbase copy PATH:NAME OUT`.";
+    CopyLeftOut, "copy.left_out", Precondition, Damage,
+        "`copy --all` copies everything that has an entry. This one cannot be read whole, or the output has no place for it, so it stayed behind. Everything else was copied.",
+        "The details say why. Get what is missing from where the layout came from, and copy again.";
     ReferrerLeft, "referrer.left_out", Precondition, Note,
         "A referrer was not copied, because the output has no place for it.",
         "Copy the image into a layout or an oci-archive to take it along.";

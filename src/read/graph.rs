@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use super::Source;
+use crate::core::fsys::ReadAt as _;
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
-use crate::format::json::Document;
+use crate::format::json::{Document, Node};
 use crate::oci::{Config, Descriptor, Index, Manifest, Verified};
 
 /// What hangs below some descriptors: enough to copy it.
@@ -32,6 +33,9 @@ pub struct Opaque {
     /// Whether it is too large to be looked into.
     pub closed: bool,
 }
+
+/// How the media types of Docker's first manifests begin, signed or not.
+const SCHEMA_1: &str = "application/vnd.docker.distribution.manifest.v1+";
 
 /// Most descriptors that are taken from a document of an unknown type.
 const VISIBLE: usize = 10_000;
@@ -137,6 +141,9 @@ fn visible(source: &Source, opaque: &mut Opaque, limits: &Limits) -> Result<Vec<
     // What is no JSON names nothing visibly.
     let Ok(document) = Document::parse(blob.bytes(), limits) else { return Ok(Vec::new()) };
     let mut found = Vec::new();
+    if opaque.descriptor.media_type.starts_with(SCHEMA_1) {
+        found.extend(schema_1(source, document.root())?);
+    }
     let mut waiting = vec![document.root()];
     while let Some(node) = waiting.pop() {
         if ["mediaType", "digest", "size"].iter().all(|field| node.get(field).is_some()) {
@@ -151,4 +158,15 @@ fn visible(source: &Source, opaque: &mut Opaque, limits: &Limits) -> Result<Vec<
         waiting.extend(node.members().filter(|(name, _)| name != "subject").map(|(_, value)| value));
     }
     Ok(found)
+}
+
+/// The layers of a manifest of Docker's first schema: it names their digests alone.
+fn schema_1(source: &Source, root: Node<'_>) -> Result<Vec<Descriptor>> {
+    let layers = root.get("fsLayers").into_iter().flat_map(Node::items);
+    let digests = layers.filter_map(|layer| layer.get("blobSum")?.as_str()?.parse::<Digest>().ok());
+    let described = |digest: Digest| {
+        let size = source.container().blob(&digest)?.map_or(0, |blob| blob.length());
+        Ok(Descriptor::plain("application/vnd.docker.image.rootfs.diff.tar.gzip", &digest, size))
+    };
+    digests.map(described).collect()
 }

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::rebase::{OutputReport, WrittenReport, taken};
-use super::{Page, Report, Tone};
-use crate::core::{Digest, ExitClass, Finding, text};
+use super::{Page, Report, Tone, exit_of};
+use crate::core::{Code, Digest, ExitClass, Finding, text};
 use crate::write::Taken;
 
-/// One copied image.
+/// One copied entry.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Copied {
@@ -24,7 +24,7 @@ pub struct Copied {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CopyReport {
-    /// Each image.
+    /// Each image, collection, artifact, and document of an unknown type.
     pub images: Vec<Copied>,
     /// The referrers that went along, as deep as they go.
     pub referrers: Vec<Digest>,
@@ -70,6 +70,7 @@ impl Report for CopyReport {
     }
 
     fn exit(&self) -> Option<ExitClass> {
-        self.incomplete.then_some(ExitClass::Findings)
+        let left = self.findings.iter().filter(|finding| matches!(finding.code, Code::CopyLeftOut | Code::DigestAlgorithmUnknown));
+        exit_of(left).or(self.incomplete.then_some(ExitClass::Findings))
     }
 }

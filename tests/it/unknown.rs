@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::image::ReadBack;
-use crate::support::{Environment, Image, Layout, layer};
+use crate::support::image::{MANIFEST, ReadBack, digest};
+use crate::support::{Contents, Environment, Image, Layout, layer};
 
 const BUNDLE: &str = "application/vnd.example.bundle.v1+json";
 
@@ -81,20 +81,129 @@ fn what_did_not_go_along_is_told() {
     assert!(!environment.join("new").exists());
 }
 
+/// A manifest without a subject that is no image.
+fn chart(layout: &mut Layout) -> (Value, String) {
+    let config = descriptor(layout, "application/vnd.cncf.helm.config.v1+json", b"{}");
+    let chart = descriptor(layout, "application/vnd.cncf.helm.chart.content.v1.tar+gzip", b"chart");
+    let manifest = json!({"schemaVersion": 2, "config": config, "layers": [chart]}).to_string();
+    (descriptor(layout, MANIFEST, manifest.as_bytes()), chart["digest"].as_str().unwrap().to_owned())
+}
+
+/// A statement on something, with its own entry and no list.
+fn statement(layout: &mut Layout, subject: &Value) -> Value {
+    let empty = descriptor(layout, "application/vnd.oci.empty.v1+json", b"{}");
+    let manifest = json!({"schemaVersion": 2, "artifactType": "application/x-report", "config": empty, "layers": [empty],
+                          "subject": subject});
+    descriptor(layout, MANIFEST, manifest.to_string().as_bytes())
+}
+
+#[test]
+fn all_takes_everything_that_has_an_entry() {
+    let environment = Environment::new();
+    let mut layout = Layout::new().image("app:1", &Image::of(&[&layer(&["a=1"])]));
+    let old = layout.store(&Image::of(&[&layer(&["old=1"])]));
+    layout.entry("", old.clone());
+    let (chart, content) = chart(&mut layout);
+    layout.entry("charts/shop:1", chart.clone());
+    layout.entry("charts/shop:stable", chart.clone());
+    let of_chart = statement(&mut layout, &chart);
+    layout.entry("", of_chart.clone());
+    // What it speaks of is not here; and one that has a name of its own.
+    let away = json!({"mediaType": MANIFEST, "digest": digest(b"away"), "size": 4});
+    let of_away = statement(&mut layout, &away);
+    layout.entry("reports/away:1", of_away.clone());
+    // Docker's first schema, whose bytes hash to the digest: it names its layers by digest alone.
+    let blob = layout.blob(b"schema 1 layer");
+    let first = json!({"schemaVersion": 1, "name": "library/old", "fsLayers": [{"blobSum": blob}]}).to_string();
+    let first = descriptor(&mut layout, "application/vnd.docker.distribution.manifest.v1+prettyjws", first.as_bytes());
+    layout.entry("old:1", first);
+    let text = descriptor(&mut layout, "text/plain", b"text");
+    layout.entry("notes:1", text.clone());
+    layout.write(&environment.join("in"));
+    let digests = |out: &str| -> Vec<(String, String)> {
+        let entries = Contents::of(&environment.join(out)).entries();
+        let name = |entry: &Value| entry["annotations"]["org.opencontainers.image.ref.name"].as_str().unwrap_or_default().to_owned();
+        entries.iter().map(|entry| (name(entry), entry["digest"].as_str().unwrap().to_owned())).collect()
+    };
+    for out in ["out", "out.tar"] {
+        let (status, report) = environment.json(&["copy", "--all", "in", out]);
+        assert_eq!(status, 0, "{report:#}");
+        let copied = digests(out);
+        for entry in digests("in") {
+            assert!(copied.contains(&entry), "{out}: {entry:?} in {copied:#?}");
+        }
+        let contents = Contents::of(&environment.join(out));
+        for wanted in [&content, &blob, text["digest"].as_str().unwrap()] {
+            assert!(contents.blobs().contains_key(wanted), "{out}: {wanted}");
+        }
+        // Statements are on the lists of what they speak of, here or not.
+        for (subject, report) in [(&chart, &of_chart), (&away, &of_away)] {
+            let list = contents.named(&subject["digest"].as_str().unwrap().replace(':', "-")).unwrap();
+            assert_eq!(contents.json(&list)["manifests"][0]["digest"], report["digest"], "{out}");
+        }
+        assert!(contents.unnamed().contains(&old["digest"].as_str().unwrap().to_owned()), "{out}");
+    }
+    // Once more, nothing comes twice; and nothing that is there loses its list.
+    environment.ok(&["copy", "--all", "in", "out"]);
+    assert_eq!(digests("out").len(), digests("out.tar").len());
+    // Whoever asks for no referrers is told which stayed, and that is no failure.
+    let (status, report) = environment.json(&["copy", "--all", "--referrers", "none", "in", "none"]);
+    assert_eq!(status, 0, "{report:#}");
+    assert_eq!(finding(&report, "referrer.left_out")["place"], of_chart["digest"]);
+}
+
+#[test]
+fn a_layout_of_artifacts_only_is_copied() {
+    let environment = Environment::new();
+    let mut layout = Layout::new();
+    let (chart, content) = chart(&mut layout);
+    layout.entry("charts/shop:1", chart);
+    layout.write(&environment.join("in"));
+    for (arguments, out) in
+        [(&["copy", "in", "one"][..], "one"), (&["copy", "--all", "in", "all"], "all"), (&["copy", "in:shop:1", "n"], "n")]
+    {
+        environment.ok(arguments);
+        let copied = Contents::of(&environment.join(out));
+        assert!(copied.named("charts/shop:1").is_some() && copied.blobs().contains_key(&content), "{out}");
+    }
+}
+
 #[test]
 fn all_says_what_it_leaves_behind() {
     let environment = Environment::new();
-    let mut layout = Layout::new().image("app:1", &Image::of(&[&layer(&["a=1"])]));
-    let config = descriptor(&mut layout, "application/vnd.cncf.helm.config.v1+json", b"{}");
-    let chart = descriptor(&mut layout, "application/vnd.cncf.helm.chart.content.v1.tar+gzip", b"chart");
-    let manifest = json!({"schemaVersion": 2, "config": config, "layers": [chart]}).to_string();
-    let entry = descriptor(&mut layout, crate::support::image::MANIFEST, manifest.as_bytes());
-    layout.entry("chart:1", entry.clone());
-    layout.entry("odd:1", json!({"mediaType": entry["mediaType"], "digest": format!("sha384:{}", "0".repeat(96)), "size": 5}));
+    let mut layout = Layout::new().image("app:1", &Image::of(&[&layer(&["a=1"])])).image("gone:1", &Image::of(&[&layer(&["b=1"])]));
+    let (chart, content) = chart(&mut layout);
+    layout.entry("chart:1", chart.clone());
+    layout.entry("odd:1", json!({"mediaType": MANIFEST, "digest": format!("sha384:{}", "0".repeat(96)), "size": 5}));
+    let wrong = descriptor(&mut layout, "application/vnd.docker.distribution.manifest.v1+prettyjws", b"signed");
+    layout.blobs.insert(wrong["digest"].as_str().unwrap().to_owned(), b"SIGNED".to_vec());
+    layout.entry("old:1", wrong);
+    layout.blobs.remove(&layer(&["b=1"]).digest());
     layout.write(&environment.join("in"));
     let (status, report) = environment.json(&["copy", "--all", "in", "out"]);
-    assert_eq!((status, &finding(&report, "copy.left_out")["place"]), (0, &json!("chart:1")), "{report:#}");
+    let left: Vec<(&str, String)> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| finding["code"] == "copy.left_out")
+        .map(|finding| (finding["place"].as_str().unwrap(), finding["details"][0].as_str().unwrap().to_owned()))
+        .collect();
+    assert_eq!(status, 1, "{report:#}");
+    assert_eq!(left.iter().map(|(place, _)| *place).collect::<Vec<_>>(), ["gone:1", "old:1"], "{report:#}");
+    assert!(left[0].1.starts_with("blob.missing: ") && left[1].1.starts_with("blob.digest_mismatch: "), "{left:?}");
     finding(&report, "digest.algorithm_unknown");
-    environment.ok(&["copy", "in:chart:1", "out"]);
-    assert!(ReadBack::open(&environment.join("out")).has(chart["digest"].as_str().unwrap()));
+    let copied = Contents::of(&environment.join("out"));
+    assert!(copied.named("app:1").is_some() && copied.blobs().contains_key(&content));
+    // For docker only images go.
+    let (status, report) = environment.json(&["copy", "--all", "in", "docker-archive:d.tar"]);
+    assert_eq!(status, 1);
+    let places: Vec<&Value> =
+        report["findings"].as_array().unwrap().iter().filter(|one| one["code"] == "copy.left_out").map(|one| &one["place"]).collect();
+    assert_eq!(places, ["gone:1", "chart:1", "old:1"]);
+    // Where nothing is left that could go, it is an error, and nothing is written.
+    let mut layout = Layout::new().image("gone:1", &Image::of(&[&layer(&["b=1"])]));
+    layout.blobs.remove(&layer(&["b=1"]).digest());
+    layout.write(&environment.join("nothing"));
+    environment.refused(&["copy", "--all", "nothing", "new"], "blob.missing", 4);
+    assert!(!environment.join("new").exists());
 }

@@ -8,13 +8,13 @@ use crate::verbs::referrers::Carry;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The image
+    /// The image or artifact
     #[arg(value_name = "SRC")]
     source: String,
     /// Where it goes: DIR[:NAME], or FILE.tar[:NAME], also .tar.gz and .tar.zst
     #[arg(value_name = "DST")]
     destination: String,
-    /// Copy every image of the source under its own name
+    /// Copy everything that has an entry in the source, under its own name: images, artifacts, collections, and what refers to them
     #[arg(long)]
     all: bool,
     /// Copy one platform only: OS/ARCHITECTURE[/VARIANT]

@@ -1,6 +1,11 @@
 //! Copies images between layouts and archives, byte for byte.
 
+mod everything;
+
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use everything::Everything;
 
 use super::Context;
 use super::lifecycle::brought_down;
@@ -11,7 +16,7 @@ use crate::oci::{Config, Descriptor, Index, Manifest, Name, Platform, collection
 use crate::plan::annotate::{Authored, replaced};
 use crate::plan::docker;
 use crate::read::referrers::{Lookup, Scope, marked};
-use crate::read::{Located, Opaque, Reference, Source, Walk, collections, is_referrer_tag, load, locate, locate_all, open_reference, walk};
+use crate::read::{Located, Opaque, Reference, Source, Walk, locate, open_reference, walk};
 use crate::report::copy::{Copied, CopyReport};
 use crate::report::rebase::{OutputReport, WrittenReport};
 
@@ -20,7 +25,7 @@ use crate::report::rebase::{OutputReport, WrittenReport};
 pub struct Request {
     /// The image, or with `all` the source.
     pub source: String,
-    /// Every image of the source.
+    /// Everything that has an entry in the source.
     pub all: bool,
     /// One platform only.
     pub platform: Option<Platform>,
@@ -34,6 +39,18 @@ pub struct Request {
     pub mtime: u64,
 }
 
+/// What goes along, before it is written.
+#[derive(Debug, Default)]
+struct Load<'a> {
+    cargo: Cargo<'a>,
+    entries: Vec<(Option<String>, String)>,
+    images: Vec<Copied>,
+    referrers: Vec<Digest>,
+    /// Whether there may be more referrers, which could not be read.
+    incomplete: bool,
+    findings: Vec<Finding>,
+}
+
 /// Copies. Every byte is hashed on the way.
 ///
 /// # Errors
@@ -43,108 +60,144 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
         check_name(name)?;
     }
     let reference = Reference::existing(&request.source)?;
-    let mut located = if request.all { locate_all(&reference, context.limits)? } else { vec![locate(&reference, context.limits)?] };
     if request.all && reference.name.is_none() && reference.digest.is_none() {
-        located.extend(collections(&open_reference(&reference, context.limits)?, context.limits));
+        return copy_all(&open_reference(&reference, context.limits)?, request, context);
     }
-    if request.all && located.is_empty() {
-        return Err(Error::new(Code::RefNotFound, "the source holds no image").at(reference.shown_path()));
-    }
-    let mut brought = (Vec::new(), Vec::new());
-    if let (Some(platform), [one]) = (&request.platform, located.as_mut_slice()) {
-        let tree = load(&one.source, &one.descriptor, context.limits)?;
-        let image = tree.only_image(Some(platform)).map_err(|error| error.at(one.shown()))?;
-        if request.referrers.is_some() && !matches!(request.output, Output::Archive { form: Form::Docker, .. }) {
-            brought = brought_down(&one.source, &tree, image, context)?;
+    let mut located = match locate(&reference, context.limits) {
+        Err(error) if error.code() == Code::RefNotFound && reference.name.is_none() && reference.digest.is_none() => {
+            only_entry(&reference, context)?.ok_or(error)?
         }
-        one.descriptor = under_names_of(&image.descriptor, &one.descriptor, context.limits)?;
+        other => other?,
+    };
+    let source = Arc::clone(&located.source);
+    let mut load = Load::default();
+    load.cargo.input(&source);
+    let mut brought = (Vec::new(), Vec::new());
+    if let Some(platform) = &request.platform {
+        let tree = crate::read::load(&source, &located.descriptor, context.limits)?;
+        let image = tree.only_image(Some(platform)).map_err(|error| error.at(located.shown()))?;
+        if request.referrers.is_some() && !matches!(request.output, Output::Archive { form: Form::Docker, .. }) {
+            brought = brought_down(&source, &tree, image, context)?;
+        }
+        located.descriptor = under_names_of(&image.descriptor, &located.descriptor, context.limits)?;
     }
-    if located.len() > 1
-        && let Some(name) = &request.name
-    {
+    let mut found = Walk::default();
+    walk(&source, &located.descriptor, context.limits, &mut found, &mut HashSet::new())?;
+    let located = [located];
+    add(&source, &located, &located, &found, request, &mut load, context)?;
+    // What is said of the index holds for the platform that goes without it.
+    brought.0.iter().for_each(|document| load.cargo.document(document));
+    brought.1.into_iter().for_each(|wish| load.cargo.refer(wish));
+    let lookup = Lookup::new(&source, Scope::Usual, context.limits);
+    along(&source, &lookup, subjects(&located, &found), request, &mut load, context)?;
+    finish(&source, &found, request, load, context)
+}
+
+/// The only entry of a source that holds no image.
+fn only_entry(reference: &Reference, context: Context<'_>) -> Result<Option<Located>> {
+    let source = open_reference(reference, context.limits)?;
+    let mut everything = Everything::of(&source, context)?;
+    Ok(everything.tops.pop().filter(|_| everything.tops.is_empty() && everything.left.is_empty()))
+}
+
+/// Copies everything that has an entry, and tells what stays.
+fn copy_all(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result<CopyReport> {
+    let mut everything = Everything::of(source, context)?;
+    let mut found = Walk::default();
+    everything.walk(&request.output, &mut found, context)?;
+    if let (Some(name), true) = (&request.name, everything.tops.len() > 1) {
         return Err(Error::new(Code::UsageArgument, "several images cannot have one name")
             .expected(Fact::new("an output without a name", "--all"))
             .found(Fact::new(name, "the command line"))
             .hint("Leave the name away: each image keeps its own."));
     }
-    let mut found = Walk::default();
-    let mut seen = HashSet::new();
-    for image in &located {
-        walk(&image.source, &image.descriptor, context.limits, &mut found, &mut seen)?;
+    let mut load = Load::default();
+    load.cargo.input(source);
+    let lookup = Lookup::new(source, Scope::Thorough, context.limits);
+    let mut subjects = subjects(&everything.tops, &found);
+    subjects.extend(everything.absent(&lookup, &subjects));
+    along(source, &lookup, subjects, request, &mut load, context)?;
+    let chosen = request.referrers.as_ref().is_none_or(|carry| *carry != Carry::default());
+    let more = everything.stragglers(&load.referrers, chosen, &request.output, context)?;
+    found.documents.extend(more.documents);
+    found.blobs.extend(more.blobs);
+    found.external.extend(more.external);
+    found.opaque.extend(more.opaque);
+    if everything.tops.is_empty() && load.referrers.is_empty() {
+        return Err(everything.nothing(source));
     }
-    let Some(source) = located.first().map(|image| std::sync::Arc::clone(&image.source)) else {
-        return Err(Error::new(Code::Bug, "nothing was located"));
-    };
-    let mut cargo = Cargo::default();
-    cargo.input(&source);
-    let typed = typed(&located, &found, &request.output, context)?;
+    let entries = if request.name.is_some() { everything.tops.clone() } else { everything.entries(source, &load.referrers, &found) };
+    add(source, &everything.tops, &entries, &found, request, &mut load, context)?;
+    load.images = everything::told(load.images, &everything.tops);
+    load.findings.append(&mut everything.left);
+    // Of these nobody can tell what they lead to, so they stay behind too.
+    let others = source.index.findings.iter().filter(|finding| finding.code != Code::DigestAlgorithmUnknown).cloned();
+    load.findings.extend(source.index.unverifiable().chain(others).map(|finding| finding.at(source.shown())));
+    finish(source, &found, request, load, context)
+}
+
+/// Adds what was walked, and the entries that lead to it.
+fn add<'a>(
+    source: &'a Arc<Source>,
+    tops: &[Located],
+    listed: &[Located],
+    found: &Walk,
+    request: &Request,
+    load: &mut Load<'a>,
+    context: Context<'_>,
+) -> Result<()> {
+    let typed = typed(tops, found, &request.output, context)?;
     let has_index = found.documents.iter().any(|(descriptor, _)| descriptor.is_index());
     for (descriptor, document) in &found.documents {
         if has_index || !typed.contains_key(&descriptor.digest) {
-            cargo.document(document);
+            load.cargo.document(document);
         }
     }
-    for manifest in typed.values() {
-        cargo.document(&manifest.blob);
-    }
+    typed.values().for_each(|manifest| load.cargo.document(&manifest.blob));
     for blob in &found.blobs {
-        cargo.blob(&source, blob);
+        // What a descriptor embeds need not lie among the blobs.
+        if blob.data.is_none() || source.container().blob(&blob.digest)?.is_some() {
+            load.cargo.blob(source, blob);
+        }
     }
-    // What is said of the index holds for the platform that goes without it.
-    brought.0.iter().for_each(|document| cargo.document(document));
-    brought.1.into_iter().for_each(|wish| cargo.refer(wish));
-    let mut findings: Vec<Finding> = Vec::new();
-    let mut entries = Vec::new();
-    let mut images = Vec::new();
-    for image in &named(&located, &reference, request) {
+    // What refers to an image stands behind it.
+    let carried = std::mem::take(&mut load.entries);
+    for image in listed {
         let name = request.name.clone().or_else(|| image.name.clone());
         let (mut entry, mut digest) = (image.descriptor.raw.to_string(), image.descriptor.digest.clone());
         if let Some(manifest) = typed.get(&digest) {
-            findings.push(docker::typed_finding().at(image.shown()).expected(Fact::new(&digest, "the source")));
+            load.findings.push(docker::typed_finding().at(image.shown()).expected(Fact::new(&digest, "the source")));
             entry = replaced(&image.descriptor, manifest, context.limits)?.render();
             digest = manifest.blob.digest().clone();
         }
-        entries.push((name.clone(), entry));
-        images.push(Copied { image: image.shown(), digest, name });
+        load.entries.push((name.clone(), entry));
+        load.images.push(Copied { image: image.shown(), digest, name });
     }
-    refuse_one_name_for_two(&images)?;
-    findings.extend(name_members(&located, &found, &request.output, &mut entries, context)?);
-    let (referrers, incomplete) = along(&source, subjects(&located, &found), request, &mut cargo, &mut entries, &mut findings, context)?;
-    let committed = write(&request.output, &cargo, &entries, request.mtime, context)?;
-    findings.extend(found.external.iter().map(|layer| {
+    refuse_one_name_for_two(&load.images)?;
+    let members = name_members(tops, found, &request.output, &mut load.entries, context)?;
+    load.findings.extend(members);
+    load.entries.extend(carried);
+    Ok(())
+}
+
+/// Writes it.
+fn finish(source: &Source, found: &Walk, request: &Request, mut load: Load<'_>, context: Context<'_>) -> Result<CopyReport> {
+    let committed = write(&request.output, &load.cargo, &load.entries, request.mtime, context)?;
+    load.findings.extend(found.external.iter().map(|layer| {
         Finding::new(Code::BlobExternal, "a layer that is kept elsewhere was not there and was not copied").at(&layer.digest)
     }));
-    if request.all && reference.name.is_none() && reference.digest.is_none() {
-        findings.extend(left_out(&source, &seen, &referrers));
-        findings.extend(source.index.findings.iter().cloned().map(|finding| finding.at(source.shown())));
-    }
-    findings.extend(found.opaque.iter().map(not_understood));
-    findings.extend(source.container().findings());
-    findings.extend(committed.findings.iter().cloned());
+    load.findings.extend(found.opaque.iter().map(not_understood));
+    load.findings.extend(source.container().findings());
+    load.findings.extend(committed.findings.iter().cloned());
     Ok(CopyReport {
-        images,
-        referrers,
-        incomplete,
+        images: load.images,
+        referrers: load.referrers,
+        incomplete: load.incomplete,
         output: OutputReport { kind: request.output.kind().to_owned(), path: crate::core::fsys::shown(request.output.path()) },
         written: WrittenReport::of(&committed, found.blobs.len(), 0),
         taken: committed.taken,
-        findings,
+        findings: load.findings,
     })
-}
-
-/// The entries of the source that `--all` does not mean. Lists of referrers are made anew.
-fn left_out(source: &Source, seen: &HashSet<Digest>, referrers: &[Digest]) -> Vec<Finding> {
-    let carried: HashSet<&Digest> = referrers.iter().collect();
-    let is_left = |entry: &&Descriptor| {
-        let is_list = entry.lists_referrers_of().is_some() || entry.name().is_some_and(is_referrer_tag);
-        !is_list && !seen.contains(&entry.digest) && !carried.contains(&entry.digest)
-    };
-    let finding = |entry: &Descriptor| {
-        Finding::new(Code::CopyLeftOut, "an entry is no image and was not copied")
-            .at(entry.name().map_or_else(|| entry.digest.to_string(), text::escape))
-            .found(Fact::new(&entry.media_type, "index.json"))
-    };
-    source.index.manifests.iter().filter(is_left).map(finding).collect()
 }
 
 /// What went along of a document of an unknown type, and what may be missing.
@@ -278,53 +331,34 @@ fn names_in(output: &Output, entries: &[(Option<String>, String)], context: Cont
 
 /// Takes the referrers along, says which stay behind, and whether there may be more.
 fn along<'a>(
-    source: &'a std::sync::Arc<Source>,
+    source: &'a Arc<Source>,
+    lookup: &Lookup<'_>,
     subjects: Vec<Subject>,
     request: &Request,
-    cargo: &mut Cargo<'a>,
-    entries: &mut Vec<(Option<String>, String)>,
-    findings: &mut Vec<Finding>,
+    load: &mut Load<'a>,
     context: Context<'_>,
-) -> Result<(Vec<Digest>, bool)> {
-    let runtime = matches!(request.output, Output::Archive { form: Form::Docker, .. });
-    let Some(wanted) = &request.referrers else { return Ok((Vec::new(), false)) };
-    let scope = if request.all { Scope::Thorough } else { Scope::Usual };
-    let lookup = Lookup::new(source, scope, context.limits);
-    if runtime {
+) -> Result<()> {
+    let Some(wanted) = &request.referrers else { return Ok(()) };
+    if matches!(request.output, Output::Archive { form: Form::Docker, .. }) {
         let marked = marked(source, context.limits);
+        let left = |digest: &Digest, artifact_type: &str| {
+            Finding::new(Code::ReferrerLeft, "an archive for docker has no place for referrers; one was left out")
+                .at(digest)
+                .found(Fact::new(artifact_type, "the source"))
+        };
         for subject in &subjects {
-            for marked in marked.found.iter().filter(|marked| marked.subject == subject.descriptor.digest) {
-                findings.push(
-                    Finding::new(Code::ReferrerLeft, "an archive for docker has no place for referrers; one was left out")
-                        .at(&marked.entry.digest)
-                        .found(Fact::new(marked.artifact_type(), "the source")),
-                );
-            }
-            for referrer in lookup.of(&subject.descriptor).referrers {
-                findings.push(
-                    Finding::new(Code::ReferrerLeft, "an archive for docker has no place for referrers; one was left out")
-                        .at(&referrer.descriptor.digest)
-                        .found(Fact::new(referrer.artifact_type(), "the source")),
-                );
-            }
+            let saved = marked.found.iter().filter(|marked| marked.subject == subject.descriptor.digest);
+            load.findings.extend(saved.map(|marked| left(&marked.entry.digest, marked.artifact_type())));
+            let found = lookup.of(&subject.descriptor).referrers;
+            load.findings.extend(found.iter().map(|referrer| left(&referrer.descriptor.digest, referrer.artifact_type())));
         }
-        return Ok((Vec::new(), false));
+        return Ok(());
     }
-    let carried = carry(source, &lookup, subjects, wanted, cargo, context)?;
-    entries.extend(carried.entries);
-    findings.extend(carried.findings);
-    findings.extend(lookup.unplaced_findings());
-    Ok((carried.digests, carried.incomplete || !lookup.unplaced().is_empty()))
-}
-
-/// What is listed in the output: with `--all` every entry of the source that lists one of the images, in its order, because
-/// an image may have several names.
-fn named(located: &[Located], reference: &Reference, request: &Request) -> Vec<Located> {
-    let everything = request.all && request.name.is_none() && reference.name.is_none() && reference.digest.is_none();
-    let Some(source) = located.first().map(|image| &image.source).filter(|_| everything) else { return located.to_vec() };
-    let digests: HashSet<_> = located.iter().map(|image| &image.descriptor.digest).collect();
-    let entries = source.index.manifests.iter().filter(|entry| digests.contains(&entry.digest));
-    entries
-        .map(|entry| Located { source: std::sync::Arc::clone(source), descriptor: entry.clone(), name: entry.name().map(str::to_owned) })
-        .collect()
+    let carried = carry(source, lookup, subjects, wanted, &mut load.cargo, context)?;
+    load.entries.extend(carried.entries);
+    load.findings.extend(carried.findings);
+    load.findings.extend(lookup.unplaced_findings());
+    load.referrers = carried.digests;
+    load.incomplete = carried.incomplete || !lookup.unplaced().is_empty();
+    Ok(())
 }

@@ -1,0 +1,255 @@
+//! What `copy --all` means: everything that has an entry.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::{Copied, Form, Output};
+use crate::core::{Code, Digest, Error, ExitClass, Fact, Finding, Result, text};
+use crate::oci::{Artifact, Descriptor, Manifest, artifact, collection};
+use crate::read::referrers::{Lookup, Tag, lists_referrers_of, marked};
+use crate::read::{Located, Source, Walk, is_alone, platforms, walk};
+use crate::verbs::Context;
+use crate::verbs::referrers::Subject;
+
+/// The entries of a source, by what becomes of them. Lists of referrers are in none: they are made anew.
+#[derive(Debug, Default)]
+pub(super) struct Everything {
+    /// Images, collections, artifacts and documents of unknown types, each once.
+    pub(super) tops: Vec<Located>,
+    /// What refers to something else, and goes where that goes.
+    referring: Vec<Located>,
+    /// What stays behind.
+    pub(super) left: Vec<Finding>,
+    /// Why the first of that does.
+    first: Option<Error>,
+}
+
+/// What an entry is.
+enum Sort {
+    Top,
+    Referring,
+    /// It is made anew, or goes with the index that it belongs to.
+    Else,
+}
+
+impl Everything {
+    /// Sorts the entries of `source`.
+    ///
+    /// # Errors
+    /// Those of reading, where it may succeed the next time.
+    pub(super) fn of(source: &Arc<Source>, context: Context<'_>) -> Result<Self> {
+        let mut everything = Self::default();
+        let mut positions = std::collections::HashMap::new();
+        let saved: HashSet<&Digest> = marked(source, context.limits).found.iter().map(|marked| &marked.entry.digest).collect();
+        let platforms = platforms(source, context.limits);
+        for entry in &source.index.manifests {
+            let located = || Located { source: Arc::clone(source), descriptor: entry.clone(), name: entry.name().map(str::to_owned) };
+            let sort = match sort(source, entry, &saved, context) {
+                _ if is_alone(entry) && platforms.contains(&entry.digest) => Sort::Else,
+                Ok(sort) => sort,
+                Err(error) => {
+                    everything.leave(&located(), error)?;
+                    continue;
+                }
+            };
+            let into = match sort {
+                Sort::Else => continue,
+                Sort::Top => &mut everything.tops,
+                Sort::Referring => &mut everything.referring,
+            };
+            match positions.get(&entry.digest) {
+                None => {
+                    positions.insert(&entry.digest, into.len());
+                    into.push(located());
+                }
+                // The first name is the one by which it is told.
+                Some(position) => {
+                    if let Some(known) = into.get_mut(*position).filter(|known| known.name.is_none()) {
+                        known.name = entry.name().map(str::to_owned);
+                    }
+                }
+            }
+        }
+        Ok(everything)
+    }
+
+    /// Reads all of it, and leaves behind what is not whole.
+    ///
+    /// # Errors
+    /// Those of reading, where it may succeed the next time.
+    pub(super) fn walk(&mut self, output: &Output, into: &mut Walk, context: Context<'_>) -> Result<()> {
+        let mut seen = HashSet::new();
+        let mut kept = Vec::with_capacity(self.tops.len());
+        for top in std::mem::take(&mut self.tops) {
+            match whole(&top, output, context) {
+                Ok(found) => {
+                    join(found, into, &mut seen);
+                    kept.push(top);
+                }
+                Err(error) => self.leave(&top, error)?,
+            }
+        }
+        self.tops = kept;
+        Ok(())
+    }
+
+    /// What is referred to and is not here: the statements on it may be all that there is of it.
+    pub(super) fn absent(&self, lookup: &Lookup<'_>, subjects: &[Subject]) -> Vec<Subject> {
+        let known: HashSet<&Digest> = subjects.iter().map(|subject| &subject.descriptor.digest).collect();
+        let (digests, tags) = lookup.subjects();
+        let tags = tags.into_iter().filter_map(|tag| tag.replacen('-', ":", 1).parse::<Digest>().ok());
+        let mut absent = Vec::new();
+        let mut seen = HashSet::new();
+        for digest in digests.into_iter().chain(tags).filter(|digest| !known.contains(digest)) {
+            if !seen.insert(digest.clone()) {
+                continue;
+            }
+            let found = lookup.of_digest(&digest);
+            let own = found.referrers.iter().find_map(|referrer| referrer.artifact.subject.clone());
+            // Under a tag with an ending nothing describes the subject, and nothing is written that would have to.
+            let descriptor = own.unwrap_or_else(|| Descriptor::plain(crate::oci::media_type::OCI_MANIFEST, &digest, 0));
+            if !found.referrers.is_empty() {
+                absent.push(Subject { descriptor, child: false });
+            }
+        }
+        absent
+    }
+
+    /// What refers to something and did not go with it: whoever asked for fewer referrers wants it so; else it goes alone.
+    ///
+    /// # Errors
+    /// As [`Everything::walk`].
+    pub(super) fn stragglers(&mut self, carried: &[Digest], chosen: bool, output: &Output, context: Context<'_>) -> Result<Walk> {
+        let carried: HashSet<&Digest> = carried.iter().collect();
+        let mut found = Walk::default();
+        let mut seen = HashSet::new();
+        for one in std::mem::take(&mut self.referring) {
+            if carried.contains(&one.descriptor.digest) {
+                continue;
+            }
+            if chosen {
+                self.left.push(
+                    Finding::new(Code::ReferrerLeft, "a referrer was not copied, as it was asked for")
+                        .at(place(&one))
+                        .found(Fact::new(&one.descriptor.media_type, "index.json")),
+                );
+                continue;
+            }
+            match whole(&one, output, context) {
+                Ok(more) => {
+                    join(more, &mut found, &mut seen);
+                    self.tops.push(one);
+                }
+                Err(error) => self.leave(&one, error)?,
+            }
+        }
+        Ok(found)
+    }
+
+    /// That an entry stays behind, and why. What may be read the next time is an error: a copy without it would look complete.
+    fn leave(&mut self, one: &Located, error: Error) -> Result<()> {
+        if error.exit_class() == ExitClass::Io {
+            return Err(error);
+        }
+        let why = error.finding();
+        let finding = Finding::new(Code::CopyLeftOut, "an entry was not copied")
+            .at(place(one))
+            .found(Fact::new(&one.descriptor.media_type, "index.json"))
+            .detail(format!("{}: {}", why.code.slug(), why.message));
+        self.left.push(why.hints.iter().fold(finding, Finding::hint));
+        self.first.get_or_insert(error);
+        Ok(())
+    }
+
+    /// Why nothing at all goes.
+    pub(super) fn nothing(&mut self, source: &Source) -> Error {
+        self.first
+            .take()
+            .unwrap_or_else(|| Error::new(Code::RefNotFound, "the source holds nothing that could be copied").at(source.shown()))
+    }
+
+    /// Every entry that lists something that goes along, under its own name. An image may have several.
+    pub(super) fn entries(&self, source: &Arc<Source>, referrers: &[Digest], found: &Walk) -> Vec<Located> {
+        let tops: HashSet<&Digest> = self.tops.iter().map(|top| &top.descriptor.digest).collect();
+        let walked: HashSet<&Digest> = found.documents.iter().map(|(descriptor, _)| &descriptor.digest).collect();
+        let referrers: HashSet<&Digest> = referrers.iter().collect();
+        // A referrer has a place on the list of its subject; a name that it has beside that is kept too.
+        let is_named = |entry: &Descriptor| entry.name().is_some_and(|name| Tag::parse(name).is_none());
+        let goes = |entry: &&Descriptor| {
+            let digest = &entry.digest;
+            tops.contains(digest) || (walked.contains(digest) && !is_list(entry)) || (referrers.contains(digest) && is_named(entry))
+        };
+        let located =
+            |entry: &Descriptor| Located { source: Arc::clone(source), descriptor: entry.clone(), name: entry.name().map(str::to_owned) };
+        source.index.manifests.iter().filter(goes).map(located).collect()
+    }
+}
+
+/// The copied entries that are told: an entry without a name that is part of another one needs no line.
+pub(super) fn told(images: Vec<Copied>, tops: &[Located]) -> Vec<Copied> {
+    let tops: HashSet<&Digest> = tops.iter().map(|top| &top.descriptor.digest).collect();
+    images.into_iter().filter(|image| image.name.is_some() || tops.contains(&image.digest)).collect()
+}
+
+fn is_list(entry: &Descriptor) -> bool {
+    let is_tagged = entry.name().and_then(Tag::parse).is_some_and(|tag| tag.ending.is_none());
+    entry.is_index() && (is_tagged || entry.lists_referrers_of().is_some())
+}
+
+fn sort(source: &Source, entry: &Descriptor, saved: &HashSet<&Digest>, context: Context<'_>) -> Result<Sort> {
+    let tag = entry.name().and_then(Tag::parse);
+    if is_list(entry) || lists_referrers_of(source, entry, context.limits).is_some() {
+        return Ok(Sort::Else);
+    }
+    if tag.is_some_and(|tag| tag.ending.is_some()) || saved.contains(&entry.digest) {
+        return Ok(Sort::Referring);
+    }
+    if entry.is_index() || !artifact::may_refer(&entry.media_type) {
+        return Ok(Sort::Top);
+    }
+    let blob = source.document(entry, context.limits)?;
+    let runs = entry.is_manifest() && !entry.is_artifact() && Manifest::parse(&blob, &entry.media_type, context.limits)?.is_image();
+    let refers = !runs && Artifact::parse(&blob, &entry.media_type, context.limits)?.subject.is_some();
+    Ok(if refers { Sort::Referring } else { Sort::Top })
+}
+
+/// Everything that an entry consists of.
+///
+/// # Errors
+/// `blob.missing`, `image.not_an_image` for what the output has no place for, and whatever a document is refused for.
+fn whole(one: &Located, output: &Output, context: Context<'_>) -> Result<Walk> {
+    let mut found = Walk::default();
+    walk(&one.source, &one.descriptor, context.limits, &mut found, &mut HashSet::new())?;
+    for blob in found.blobs.iter().filter(|blob| blob.data.is_none()) {
+        one.source.region(blob)?;
+    }
+    if matches!(output, Output::Archive { form: Form::Docker, .. }) && !is_image(one, &found, context)? {
+        return Err(
+            Error::new(Code::NotAnImage, "a docker-archive holds images, and this is none").hint("Write a layout or an oci-archive.")
+        );
+    }
+    Ok(found)
+}
+
+fn is_image(one: &Located, found: &Walk, context: Context<'_>) -> Result<bool> {
+    let descriptor = &one.descriptor;
+    let document = found.documents.iter().find(|(other, _)| other.digest == descriptor.digest).map(|(_, document)| document);
+    Ok(match document {
+        Some(document) if descriptor.is_index() => {
+            !collection::is_collection(&crate::oci::Index::parse(document, &descriptor.media_type, context.limits)?)
+        }
+        Some(document) => Manifest::parse(document, &descriptor.media_type, context.limits)?.is_image(),
+        None => false,
+    })
+}
+
+fn join(from: Walk, into: &mut Walk, seen: &mut HashSet<Digest>) {
+    into.documents.extend(from.documents.into_iter().filter(|(descriptor, _)| seen.insert(descriptor.digest.clone())));
+    into.blobs.extend(from.blobs.into_iter().filter(|blob| seen.insert(blob.digest.clone())));
+    into.external.extend(from.external.into_iter().filter(|layer| seen.insert(layer.digest.clone())));
+    into.opaque.extend(from.opaque);
+}
+
+fn place(one: &Located) -> String {
+    one.name.as_deref().map_or_else(|| one.descriptor.digest.to_string(), text::escape)
+}
