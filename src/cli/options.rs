@@ -81,6 +81,10 @@ pub enum Format {
     Json,
     /// Rows for a spreadsheet; of `outdated`, `lifecycle report` and `batch report`
     Csv,
+    /// The commands of a client, one line each; of `prepare`
+    Commands,
+    /// The same as a script that stops at the first error and can be run again; of `prepare`
+    Sh,
 }
 
 /// When to do something that suits a terminal only.

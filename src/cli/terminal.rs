@@ -7,7 +7,7 @@ use super::progress::Meter;
 use crate::core::clock::Time;
 use crate::core::fsys::Faults;
 use crate::core::{Code, Error, ExitClass, Finding, Limits, Result, text};
-use crate::report::{Page, Report, Tone};
+use crate::report::{Commands, Page, Report, Tone};
 use crate::verbs::Context;
 
 /// `airbase.error/v1`
@@ -117,6 +117,11 @@ impl Terminal {
             // Which commands have this form was checked before anything was done.
             Format::Csv => {
                 let text = report.to_csv().ok_or_else(|| Error::new(Code::Bug, "the report has no form for spreadsheets"))?;
+                Out.write_all(text.as_bytes())
+            }
+            Format::Commands | Format::Sh => {
+                let form = if self.global.format == Format::Sh { Commands::Script } else { Commands::Lines };
+                let text = report.to_commands(form).ok_or_else(|| Error::new(Code::Bug, "the report has no commands"))?;
                 Out.write_all(text.as_bytes())
             }
             Format::Human if self.global.quiet => Ok(()),

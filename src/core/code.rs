@@ -585,6 +585,15 @@ codes! {
     PrepareName, "prepare.name", Precondition, Warning,
         "An image cannot be pushed under its name: it has none, it does not say which repository it is of, or no registry takes it.",
         "Give it another name with `airbase tag`, or name the repository behind the registry.";
+    PrepareLeft, "prepare.left_out", Precondition, Warning,
+        "Something of the layout is not pushed: it has no name that says a repository, it belongs to something that is not pushed, or no client can push it.",
+        "Give it a name with `airbase tag`; for images that never had one, name a repository: `airbase prepare --unnamed-into REPO`.";
+    PrepareUntagged, "prepare.untagged", Precondition, Note,
+        "An image that lost its name is pushed by its digest, so that who pinned that finds it. Some registries (zot, unless told otherwise) delete manifests without a tag, and the statements on them.",
+        "`airbase prepare --keep-tag 'retired-{digest12}'` gives each of them a tag.";
+    PrepareClient, "prepare.client", Precondition, Warning,
+        "The client that was asked for with --client cannot push or load something, or leaves something behind.",
+        "Take another client, or do what the details say: `airbase prepare` without --client tells what each can do.";
     PrepareTwice, "prepare.twice", Precondition, Damage,
         "Two images have one name, in the layout or in the registry. Some clients take the first, some the last.",
         "Give one of them another name: `airbase tag PATH@DIGEST NAME`.";

@@ -37,6 +37,15 @@ use serde::Serialize;
 
 use crate::core::{Code, ExitClass, Finding, Severity, text};
 
+/// How commands are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commands {
+    /// One line each.
+    Lines,
+    /// A script that stops at the first error.
+    Script,
+}
+
 /// A report: the answer of one verb.
 pub trait Report: Serialize {
     /// The name and version of its JSON form.
@@ -52,6 +61,11 @@ pub trait Report: Serialize {
 
     /// The form for spreadsheets, where there is one. Its cells come from [`text::cell`].
     fn to_csv(&self) -> Option<String> {
+        None
+    }
+
+    /// The commands of other programs that do what it says, where there are any.
+    fn to_commands(&self, _form: Commands) -> Option<String> {
         None
     }
 

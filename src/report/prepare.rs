@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::rebase::{OutputReport, WrittenReport};
-use super::{Page, Report, Tone, exit_of};
+use super::{Commands, Page, Report, Tone, exit_of};
 use crate::core::{ExitClass, Finding, Severity, text};
-use crate::plan::prepare::{Item, LeftOut, Load, Profile, Push};
+use crate::plan::prepare::{Client, Item, LeftOut, Load, Profile, Push, Pushed};
 
 /// The report.
 #[derive(Debug, Clone, Serialize)]
@@ -13,8 +13,9 @@ use crate::plan::prepare::{Item, LeftOut, Load, Profile, Push};
 pub struct PrepareReport {
     /// What was prepared.
     pub path: String,
-    /// The registry.
-    pub registry: String,
+    /// The registry, if names go to one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
     /// For whom.
     pub profile: Profile,
     /// Where it was written.
@@ -23,6 +24,9 @@ pub struct PrepareReport {
     /// What was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written: Option<WrittenReport>,
+    /// The program whose commands are asked for.
+    #[serde(skip)]
+    pub client: Option<Client>,
     /// What must be in the registry afterwards.
     pub items: Vec<Item>,
     /// Each image that is pushed, with the commands.
@@ -35,13 +39,22 @@ pub struct PrepareReport {
     pub findings: Vec<Finding>,
 }
 
-/// Words as a shell takes them.
+/// Words as any shell of POSIX takes them. What a terminal would not show as it is goes through `printf`.
 fn shell(words: &[String]) -> String {
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@=,+%".contains(&byte);
-    let quoted = |word: &String| {
-        if !word.is_empty() && word.bytes().all(plain) { word.clone() } else { format!("'{}'", word.replace('\'', "'\\''")) }
-    };
-    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.to_owned();
+    }
+    // A shell drops the ends of lines that a command prints last.
+    if text::escape(word) == word || word.ends_with('\n') {
+        return format!("'{}'", word.replace('\'', "'\\''"));
+    }
+    let octal = word.bytes().fold(String::new(), |octal, byte| octal + &format!("\\0{byte:03o}"));
+    format!("\"$(printf %b '{octal}')\"")
 }
 
 impl PrepareReport {
@@ -54,18 +67,35 @@ impl PrepareReport {
         if !told.is_empty() {
             page.trusted_field(1, "with", &told.join(", "));
         }
-        for pushed in push.clients.iter().filter(|pushed| pushed.suffices) {
+        // Where none is enough, those that leave least are better than nothing.
+        let runs = |pushed: &&Pushed| !pushed.command.is_empty();
+        let least = push.clients.iter().filter(runs).map(|pushed| pushed.leaves.len()).min();
+        for pushed in push.clients.iter().filter(runs).filter(|pushed| Some(pushed.leaves.len()) == least) {
             page.line(1, &text::escape(&shell(&pushed.command)));
         }
         for pushed in push.clients.iter().filter(|pushed| !pushed.suffices) {
             let why = pushed.why.as_deref().unwrap_or_default();
             let told = match pushed.leaves.len() {
                 0 => why.to_owned(),
-                count => format!("{} leaves {} behind: {why}", pushed.client.name(), text::count(count, "referrer")),
+                count => format!("{} leaves {} behind: {why}", pushed.client.name(), text::count(count, "document")),
             };
             page.line_toned(1, Tone::Dim, &told);
         }
     }
+}
+
+/// A script for any shell of POSIX.
+fn script(lines: &[String], not_done: &[String]) -> String {
+    let mut script = String::from(
+        "#!/bin/sh\n# Made by `airbase prepare`; run it in the directory in which that was run. It stops at the first error, and can be run again:\n\
+         # what has arrived is not sent again.\nset -eu\n",
+    );
+    lines.iter().for_each(|line| script.extend([line, "\n"]));
+    for line in not_done {
+        script.extend(["echo ", &quoted(&format!("not done: {}", text::escape(line))), " >&2\n"]);
+    }
+    script.push_str(if not_done.is_empty() { "" } else { "exit 1\n" });
+    script
 }
 
 impl Report for PrepareReport {
@@ -79,7 +109,10 @@ impl Report for PrepareReport {
             page.field(0, "output", &format!("{} ({})", output.path, output.kind));
         }
         for load in &self.loads {
-            page.line(1, &text::escape(&shell(&load.command)));
+            match &load.why {
+                None => page.line(1, &text::escape(&shell(&load.command))),
+                Some(why) => page.line_toned(1, Tone::Dim, why),
+            }
         }
         for left in &self.left_out {
             let name = if left.names.is_empty() { String::new() } else { format!("  {}", left.names.join(", ")) };
@@ -93,6 +126,35 @@ impl Report for PrepareReport {
                 "Save the plan with --format json; `airbase verify-sync PLAN LISTING` tells afterwards what arrived.",
             );
         }
+    }
+
+    fn to_commands(&self, form: Commands) -> Option<String> {
+        let mut lines: Vec<String> = Vec::new();
+        let mut not_done: Vec<String> = Vec::new();
+        for push in &self.pushes {
+            let fits = |pushed: &&Pushed| self.client.map_or(pushed.suffices, |client| client == pushed.client);
+            match push.clients.iter().find(fits) {
+                Some(pushed) => {
+                    lines.extend((!pushed.command.is_empty()).then(|| shell(&pushed.command)));
+                    not_done.extend(pushed.why.as_ref().map(|why| format!("{}: {why}", push.reference)));
+                }
+                None if self.client.is_none() => not_done.push(format!("{}: no client brings all of it", push.reference)),
+                None => {}
+            }
+        }
+        for load in self.loads.iter().filter(|load| self.client == Some(load.client)) {
+            match &load.why {
+                None => lines.push(shell(&load.command)),
+                Some(why) => not_done.push(why.clone()),
+            }
+        }
+        let left = |left: &LeftOut| format!("{}: {}", left.names.first().map_or_else(|| left.digest.to_string(), Clone::clone), left.why);
+        not_done.extend(self.left_out.iter().filter(|_| self.profile == Profile::Registry).map(left));
+        let comments = not_done.iter().map(|line| format!("# not done: {}", text::escape(line)));
+        Some(match form {
+            Commands::Lines => comments.chain(lines).fold(String::new(), |text, line| text + &line + "\n"),
+            Commands::Script => script(&lines, &not_done),
+        })
     }
 
     fn exit(&self) -> Option<ExitClass> {

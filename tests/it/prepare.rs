@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use crate::support::image::MANIFEST;
 use crate::support::{Contents, Environment, Image, Layout, layer};
 
 const CREATED: [&str; 2] = ["-a", "org.opencontainers.image.created=2026-01-02T03:04:05Z"];
@@ -17,13 +18,11 @@ fn tool() -> Image {
     Image::of(&[&layer(&["t=1"])])
 }
 
-/// `in` has an application for two platforms with an SBOM that is signed, a tool, and an old image without a name.
+/// `in` has an application for two platforms with an SBOM that is signed, and a tool.
 fn sample() -> Environment {
     let environment = Environment::new();
-    let mut layout =
+    let layout =
         Layout::new().index("registry.example/team/app:1", &[&app(), &app().platform("arm64")], json!({})).image("team/tool:2", &tool());
-    let old = layout.store(&Image::of(&[&layer(&["old=1"])]));
-    layout.entry("", old);
     layout.write(&environment.join("in"));
     std::fs::write(environment.join("sbom.json"), "{}").unwrap();
     let attach = |arguments: &[&str]| environment.json(&[&["attach"], arguments, &CREATED[..]].concat()).1;
@@ -72,9 +71,7 @@ fn everything_is_promised_by_name_and_digest() {
     assert_eq!(of_app[4]["digest"], json!(contents.named(&tag).unwrap()));
     assert_eq!((&of_app[5]["artifactType"], &of_app[5]["subject"]), (&json!("application/x-signature"), &of_app[3]["digest"]), "two deep");
     assert_eq!(each(&plan["pushes"], "reference"), [&format!("{repository}:1"), "registry.site:5000/prod/team/tool:2"]);
-    let left = &plan["leftOut"];
-    assert_eq!(each(left, "why"), ["it has no name"]);
-    assert_eq!(left[0]["digest"], json!(Image::of(&[&layer(&["old=1"])]).digest()));
+    assert_eq!(plan["leftOut"], json!([]));
     assert_eq!(each(&plan["findings"], "code"), ["prepare.tag_by_tag"]);
     // The same place gives the same plan.
     assert_eq!(prepare(&environment, &[], 0), plan);
@@ -96,7 +93,7 @@ fn the_commands_are_those_that_carry_everything() {
     assert_eq!(client(&plan, "app:1", "crane")["command"], json!([]), "the tag would be index.json");
     let text = environment.ok(&["prepare", "in", "--registry", "registry.site:5000/prod"]).out;
     assert!(text.contains(&format!("\n  regctl image copy --referrers ocidir://in@{index} {to}\n")), "{text}");
-    assert!(text.contains("skopeo leaves 2 referrers behind: it copies no referrers"), "{text}");
+    assert!(text.contains("skopeo leaves 2 documents behind: it copies no referrers"), "{text}");
     // An archive: regctl would lose the referrers.
     environment.ok(&["copy", "in:app:1", "app.tar"]);
     let plan = environment.json(&["prepare", "app.tar", "--registry", "r.site"]).1;
@@ -188,7 +185,12 @@ fn a_runtime_gets_images_alone_under_full_names() {
     let left = each(&plan["leftOut"], "why");
     assert_eq!(left.iter().filter(|why| why.contains("refers to an image")).count(), 2, "{left:?}");
     assert!(left.iter().any(|why| why.contains("no runtime takes it")), "the collection: {left:?}");
-    assert!(plan["loads"].as_array().unwrap().iter().any(|load| load["command"] == json!(["podman", "load", "-i", "run.tar"])));
+    let pulls: Vec<String> = plan["loads"].as_array().unwrap().iter().map(command).filter(|words| words.starts_with("podman")).collect();
+    let site = "registry.site:5000/prod";
+    assert_eq!(
+        pulls,
+        [format!("podman pull oci-archive:run.tar:{site}/team/app:1"), format!("podman pull oci-archive:run.tar:{site}/team/tool:2")]
+    );
     // Docker's form holds one platform.
     let docker = ["--profile", "runtime", "-o", "docker-archive:d.tar"];
     environment.refused(&[&["prepare", "in:app:1", "--registry", "r.site"][..], &docker].concat(), "ref.platform", 4);
@@ -262,6 +264,198 @@ fn what_cannot_be_pushed_whole_is_told() {
     assert!(!environment.join("out").exists());
 }
 
+fn codes(plan: &Value) -> Vec<&str> {
+    each(&plan["findings"], "code")
+}
+
+/// A platform of Windows: its first layer is kept elsewhere.
+#[test]
+fn absent_foreign_layers_are_told_before_the_push() {
+    let environment = Environment::new();
+    let base = layer(&["Files=1"]);
+    let mut image = Image::of(&[&base, &layer(&["app=1"])]);
+    image.layers[0].media_type = "application/vnd.oci.image.layer.nondistributable.v1.tar".to_owned();
+    let mut layout = Layout::new();
+    let mut manifest: Value = serde_json::from_slice(&image.manifest_bytes()).unwrap();
+    manifest["layers"][0]["urls"] = json!(["https://layers.example/1"]);
+    layout.store(&image);
+    layout.blobs.remove(&base.digest());
+    let text = manifest.to_string();
+    let entry = json!({"mediaType": MANIFEST, "digest": layout.blob(text.as_bytes()), "size": text.len()});
+    layout.entry("registry.example/win:1", entry);
+    layout.write(&environment.join("in"));
+    let plan = prepare(&environment, &[], 1);
+    assert_eq!(codes(&plan), ["blob.external"]);
+    assert_eq!(plan["findings"][0]["details"], json!([base.digest()]));
+    let regctl = client(&plan, "win:1", "regctl");
+    assert_eq!((&regctl["suffices"], &regctl["leaves"]), (&json!(false), &json!([base.digest()])));
+    assert!(command(regctl).starts_with("regctl image copy"), "it is all that can be done");
+}
+
+#[test]
+fn no_command_is_printed_that_stops_half_way() {
+    let environment = sample();
+    let blob = environment.join("in/blobs").join(crate::support::image::digest(b"{}").replace(':', "/"));
+    // The content of the SBOM: oras and regctl would stop at it, and skopeo never sees it.
+    std::fs::remove_file(blob).unwrap();
+    let plan = prepare(&environment, &[], 1);
+    assert!(codes(&plan).contains(&"blob.missing"), "{plan:#}");
+    for program in ["regctl", "oras"] {
+        assert_eq!(client(&plan, "app:1", program)["command"], json!([]), "{program}");
+    }
+    assert!(!command(client(&plan, "app:1", "skopeo")).is_empty());
+    // skopeo finds nothing of Docker's in a layout.
+    let environment = Environment::new();
+    let mut layout = Layout::new();
+    let mut entry = layout.store(&tool());
+    entry["mediaType"] = json!("application/vnd.docker.distribution.manifest.v2+json");
+    let docker = tool().with_top("x", json!(1));
+    let mut manifest: Value = serde_json::from_slice(&docker.manifest_bytes()).unwrap();
+    manifest["mediaType"] = entry["mediaType"].clone();
+    layout.store(&docker);
+    let text = manifest.to_string();
+    let entry = json!({"mediaType": entry["mediaType"], "digest": layout.blob(text.as_bytes()), "size": text.len()});
+    layout.entry("team/d:1", entry);
+    layout.write(&environment.join("in"));
+    let plan = prepare(&environment, &[], 0);
+    assert_eq!(client(&plan, "d:1", "skopeo")["command"], json!([]));
+    assert_eq!(client(&plan, "d:1", "crane")["suffices"], true);
+    let plan = prepare(&environment, &["--profile", "runtime", "-o", "run.tar"], 0);
+    let podman = plan["loads"].as_array().unwrap().iter().find(|load| load["client"] == "podman").unwrap();
+    assert!(podman["command"] == json!([]) && podman["why"].as_str().unwrap().contains("docker-archive:"), "{podman:#}");
+}
+
+/// Who deployed by digest still has the image when its name has moved on, and asks for it where it was.
+#[test]
+fn images_that_lost_their_names_go_where_they_were_with_what_is_said_of_them() {
+    let environment = Environment::new();
+    let old = app().annotated("edition", "1");
+    Layout::new().image("registry.example/team/app:1", &old).image("team/tool:2", &tool()).write(&environment.join("in"));
+    environment.ok(&["copy", "in:tool:2", "more"]);
+    environment.ok(&["tag", "more:tool:2", "registry.example/team/app:1"]);
+    environment.ok(&["lifecycle", "set", "in:app:1", "--status", "withdrawn", "--at", "2026-01-02T03:04:05Z"]);
+    environment.ok(&["copy", "more:registry.example/team/app:1", "in"]);
+    let plan = prepare(&environment, &[], 0);
+    let place = format!("registry.site:5000/prod/team/app@{}", old.digest());
+    let push = plan["pushes"].as_array().unwrap().iter().find(|push| push["reference"] == json!(place)).unwrap();
+    assert_eq!(push["referrers"], 1, "{plan:#}");
+    assert!(command(&push["clients"][0]).ends_with(&format!("in@{} {place}", old.digest())));
+    let referrer = plan["items"].as_array().unwrap().iter().find(|item| item["kind"] == "referrer").unwrap();
+    assert_eq!((&referrer["repository"], &referrer["required"]), (&json!("registry.site:5000/prod/team/app"), &json!(true)));
+    let untagged = plan["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "prepare.untagged").unwrap();
+    assert_eq!((&untagged["severity"], &untagged["details"]), (&json!("note"), &json!([place])));
+    // With a tag, nothing is collected.
+    let tagged = prepare(&environment, &["--keep-tag", "retired-{digest12}"], 0);
+    assert!(!codes(&tagged).contains(&"prepare.untagged"));
+    let tag = format!("registry.site:5000/prod/team/app:retired-{}", &old.digest()[7..19]);
+    assert!(each(&tagged["pushes"], "reference").contains(&tag.as_str()), "{tagged:#}");
+    let item = tagged["items"].as_array().unwrap().iter().find(|item| item["reference"] == json!(tag)).unwrap();
+    assert_eq!(item["digest"], json!(old.digest()), "verify-sync asks for it");
+    environment.refused(&["prepare", "in", "--registry", "r.site", "--keep-tag", "retired"], "usage.argument", 2);
+    // The same is in what is written.
+    for out in ["out", "out.tar"] {
+        let written = prepare(&environment, &["-o", out], 0);
+        assert!(each(&written["pushes"], "reference").contains(&place.as_str()), "{written:#}");
+        let contents = Contents::of(&environment.join(out));
+        contents.whole();
+        assert!(contents.named(&old.digest().replace(':', "-")).is_some(), "the list of what refers to it");
+    }
+}
+
+#[test]
+fn what_never_had_a_repository_is_told_or_goes_where_the_user_says() {
+    let environment = Environment::new();
+    let mut layout = Layout::new().image("team/tool:2", &tool());
+    let old = layout.store(&app());
+    layout.entry("", old);
+    layout.write(&environment.join("in"));
+    let plan = prepare(&environment, &[], 1);
+    assert_eq!(codes(&plan), ["prepare.left_out"]);
+    assert_eq!(plan["leftOut"][0]["digest"], json!(app().digest()));
+    let plan = prepare(&environment, &["--unnamed-into", "attic/unnamed"], 0);
+    assert_eq!(plan["pushes"][1]["reference"], json!(format!("registry.site:5000/prod/attic/unnamed@{}", app().digest())), "{plan:#}");
+    let plan = prepare(&environment, &["--unnamed-into", "attic", "--keep-tag", "{digest}", "-o", "out.tar"], 0);
+    assert_eq!(plan["pushes"][1]["reference"], json!(format!("registry.site:5000/prod/attic:{}", &app().digest()[7..])), "{plan:#}");
+    environment.ok(&["fsck", "out.tar"]);
+}
+
+#[test]
+fn rules_and_scopes_decide_where_names_go() {
+    let environment = Environment::new();
+    Layout::new().image("quay.io/team/app:1", &app()).image("ghcr.io/team/app:1", &tool()).write(&environment.join("in"));
+    let plan = prepare(&environment, &[], 1);
+    let twice = &plan["findings"][0];
+    assert_eq!((&twice["code"], &twice["place"]), (&json!("prepare.twice"), &json!("registry.site:5000/prod/team/app:1")));
+    let both = format!("{} {}", twice["expected"], twice["found"]);
+    assert!(both.contains("quay.io/team/app:1") && both.contains("ghcr.io/team/app:1"), "{both}");
+    let plan = prepare(&environment, &["--map", "quay.io/*=R/quay/{repository}"], 0);
+    assert_eq!(each(&plan["pushes"], "reference"), ["registry.site:5000/prod/quay/team/app:1", "registry.site:5000/prod/team/app:1"]);
+    let plan = prepare(&environment, &["--scoped"], 0);
+    let scoped = ["registry.site:5000/prod/quay.io/team/app:1", "registry.site:5000/prod/ghcr.io/team/app:1"];
+    assert_eq!(each(&plan["pushes"], "reference"), scoped);
+    environment.refused(&["prepare", "in", "--registry", "r.site", "--map", "quay.io"], "usage.argument", 2);
+}
+
+/// One archive for a node: images of many registries under the names by which pods ask for them.
+#[test]
+fn a_node_gets_images_of_many_registries_under_their_own_names() {
+    let environment = Environment::new();
+    let mut layout = Layout::new().image("nginx:1.25", &app()).image("registry.k8s.io/pause:3.9", &tool());
+    let bare = layout.store(&Image::of(&[&layer(&["v=1"])]));
+    layout.entry("v2", bare);
+    layout.write(&environment.join("in"));
+    let runtime = ["prepare", "in", "--profile", "runtime", "-o"];
+    let (status, plan) = environment.json(&[&runtime[..], &["node.tar.zst"]].concat());
+    assert_eq!((status, codes(&plan)), (1, vec!["prepare.name"]), "a bare tag says no repository: {plan:#}");
+    assert_eq!((&plan["registry"], &plan["pushes"], &plan["items"]), (&Value::Null, &json!([]), &json!([])));
+    environment.ok(&["untag", "in:v2"]);
+    environment.ok(&["gc", "in", "--apply", "--grace", "0"]);
+    for out in ["node.tar", "docker-archive:docker.tar"] {
+        let (status, plan) = environment.json(&[&runtime[..], &[out]].concat());
+        assert_eq!(status, 0, "{plan:#}");
+        let names: Vec<Value> = Contents::of(&environment.join(out.rsplit(':').next().unwrap()))
+            .entries()
+            .iter()
+            .map(|entry| entry["annotations"]["io.containerd.image.name"].clone())
+            .collect();
+        assert_eq!(names, ["docker.io/library/nginx:1.25", "registry.k8s.io/pause:3.9"]);
+    }
+    assert_eq!(environment.run(&["prepare", "in"]).status, 2);
+    environment.refused(&["prepare", "in", "--profile", "registry"], "usage.argument", 2);
+}
+
+/// What a shell makes of the words is what they were.
+#[test]
+fn scripts_stop_at_the_first_error_and_quote_every_name() {
+    let environment = sample();
+    let odd = "it's $(touch gone) `x` \u{e9}\u{202e}";
+    environment.ok(&["copy", "--all", "in", odd]);
+    let arguments = ["prepare", odd, "--registry", "r.site", "--client", "oras", "--format"];
+    let lines = environment.ok(&[&arguments[..], &["commands"]].concat()).out;
+    let script = environment.ok(&[&arguments[..], &["sh"]].concat()).out;
+    let source = format!("{odd}@{}", Contents::of(&environment.join("in")).named("team/tool:2").unwrap());
+    assert_eq!(lines.lines().count(), 2);
+    for shell in ["sh", "bash"] {
+        let run = |oras: &str| {
+            let text = script.replacen("set -eu\n", &format!("set -eu\noras() {{ {oras}; }}\n"), 1);
+            std::process::Command::new(shell).arg("-c").arg(text).current_dir(environment.path()).output().unwrap()
+        };
+        let shown = run(r#"printf '%s|' "$@"; echo"#);
+        let shown = String::from_utf8(shown.stdout).unwrap();
+        assert_eq!(shown.lines().nth(1), Some(format!("cp|-r|--from-oci-layout|{source}|r.site/team/tool:2|").as_str()), "{shell}");
+        assert_eq!(shown.lines().count(), 2, "{shell}");
+        let stopped = run("echo once; return 3");
+        assert_eq!((stopped.status.code(), stopped.stdout.as_slice()), (Some(3), b"once\n".as_slice()), "{shell}");
+    }
+    assert!(!environment.join("gone").exists());
+    // What it cannot do is told, and the script ends with 1.
+    let outcome = environment.run(&["prepare", "in", "--registry", "r.site", "--client", "skopeo", "--format", "sh"]);
+    assert_eq!(outcome.status, 1, "{}", outcome.err);
+    assert!(outcome.err.contains("prepare.client") && outcome.out.ends_with("exit 1\n"), "{}\n{}", outcome.err, outcome.out);
+    environment.refused(&["prepare", "in", "--registry", "r.site", "--format", "sh"], "usage.argument", 2);
+    environment.refused(&["inspect", "in", "--format", "sh"], "usage.argument", 2);
+}
+
 #[test]
 fn what_no_client_pushes_is_left_out() {
     let environment = Environment::new();
@@ -269,8 +463,8 @@ fn what_no_client_pushes_is_left_out() {
     let text = layout.blob(b"text");
     layout.entry("text:1", json!({"mediaType": "text/plain", "digest": text, "size": 4}));
     layout.write(&environment.join("in"));
-    for profile in ["registry", "runtime"] {
-        let plan = prepare(&environment, &["--profile", profile], 0);
+    for (profile, status) in [("registry", 1), ("runtime", 0)] {
+        let plan = prepare(&environment, &["--profile", profile], status);
         assert_eq!(each(&plan["leftOut"], "digest"), [crate::support::image::digest(b"text")], "{plan:#}");
         assert_eq!(plan["pushes"].as_array().map(Vec::len), Some(1));
     }

@@ -55,6 +55,10 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         return Err(Error::new(Code::UsageArgument, "only `outdated`, `lifecycle report` and `batch report` have a form for spreadsheets")
             .found(Fact::new("csv", "--format")));
     }
+    if matches!(line.global.format, Format::Commands | Format::Sh) && !matches!(line.command, Command::Prepare(_)) {
+        return Err(Error::new(Code::UsageArgument, "only `prepare` gives commands of other programs")
+            .found(Fact::new(if line.global.format == Format::Sh { "sh" } else { "commands" }, "--format")));
+    }
     match &line.command {
         Command::Inspect(arguments) => inspect::run(arguments, terminal),
         Command::Ls(arguments) => ls::run(arguments, terminal),

@@ -1,9 +1,9 @@
 //! `airbase prepare`
 
-use crate::cli::options::Emptiness;
+use crate::cli::options::{Emptiness, Format};
 use crate::cli::terminal::Terminal;
 use crate::core::{Code, Error, Fact, Result};
-use crate::plan::prepare::Profile;
+use crate::plan::prepare::{Client as Program, Naming, Profile, Registry, Rule, check_keep_tag};
 use crate::verbs::prepare::{Request, prepare};
 use crate::verbs::{Context, Output};
 
@@ -12,12 +12,28 @@ pub struct Arguments {
     /// A layout or an archive with all its images, or one image
     #[arg(value_name = "PATH")]
     path: String,
-    /// Where it is to go: HOST[:PORT][/PATH]; a name keeps its repository behind that, without its own registry
-    #[arg(long, value_name = "R")]
-    registry: String,
+    /// Where it is to go: HOST[:PORT][/PATH]; a name keeps its repository behind that, without its own registry. A runtime needs none:
+    /// without it images keep their names, in full
+    #[arg(long, value_name = "R", required_unless_present_any = ["profile"])]
+    registry: Option<String>,
     /// For whom it is
-    #[arg(long, value_enum, default_value_t = For::Registry)]
-    profile: For,
+    #[arg(long, value_enum)]
+    profile: Option<For>,
+    /// Where some names go: PATTERN=TARGET, such as 'quay.io/*=R/quay/{repository}'; the first rule that fits holds
+    #[arg(long, value_name = "RULE")]
+    map: Vec<String>,
+    /// Keep the registry of a name as the first part of its repository: R/quay.io/team/app
+    #[arg(long)]
+    scoped: bool,
+    /// The repository, behind the registry, of images that never had a name; they are pushed by digest
+    #[arg(long, value_name = "REPO")]
+    unnamed_into: Option<String>,
+    /// Give what is pushed by digest a tag: 'retired-{digest12}'
+    #[arg(long, value_name = "PATTERN")]
+    keep_tag: Option<String>,
+    /// The program whose commands are wanted, with --format sh or commands
+    #[arg(long, value_enum, value_name = "CLIENT")]
+    client: Option<Client>,
     /// One platform only: OS/ARCHITECTURE[/VARIANT]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
@@ -41,6 +57,39 @@ enum For {
     Scanner,
 }
 
+/// A program that pushes or loads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Client {
+    /// regctl
+    Regctl,
+    /// oras
+    Oras,
+    /// skopeo
+    Skopeo,
+    /// crane
+    Crane,
+    /// podman
+    Podman,
+    /// containerd's ctr
+    Ctr,
+    /// docker
+    Docker,
+}
+
+impl From<Client> for Program {
+    fn from(client: Client) -> Self {
+        match client {
+            Client::Regctl => Self::Regctl,
+            Client::Oras => Self::Oras,
+            Client::Skopeo => Self::Skopeo,
+            Client::Crane => Self::Crane,
+            Client::Podman => Self::Podman,
+            Client::Ctr => Self::Ctr,
+            Client::Docker => Self::Docker,
+        }
+    }
+}
+
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
     let output = match &arguments.output {
         None => None,
@@ -53,19 +102,42 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
             }
         },
     };
+    let profile = match arguments.profile {
+        None | Some(For::Registry) => Profile::Registry,
+        Some(For::Runtime) => Profile::Runtime,
+        Some(For::Scanner) => Profile::Scanner,
+    };
+    if profile == Profile::Registry && arguments.registry.is_none() {
+        return Err(Error::new(Code::UsageArgument, "what goes to a registry needs one")
+            .expected(Fact::new("--registry HOST[:PORT][/PATH]", "airbase"))
+            .found(Fact::new("nothing", "the command line")));
+    }
+    if terminal.global.format == Format::Sh && arguments.client.is_none() {
+        return Err(Error::new(Code::UsageArgument, "a script is of one client")
+            .expected(Fact::new("--client regctl, oras, skopeo, crane, podman, ctr or docker", "airbase"))
+            .found(Fact::new("no client", "the command line")));
+    }
+    arguments.keep_tag.as_deref().map(check_keep_tag).transpose()?;
     let request = Request {
         path: arguments.path.clone(),
-        registry: arguments.registry.clone(),
-        profile: match arguments.profile {
-            For::Registry => Profile::Registry,
-            For::Runtime => Profile::Runtime,
-            For::Scanner => Profile::Scanner,
+        naming: Naming {
+            registry: arguments.registry.as_deref().map(Registry::parse).transpose()?,
+            rules: arguments.map.iter().map(|rule| Rule::parse(rule)).collect::<Result<_>>()?,
+            scoped: arguments.scoped,
+            unnamed: arguments.unnamed_into.clone(),
+            keep_tag: arguments.keep_tag.clone(),
         },
+        profile,
+        client: arguments.client.map(Into::into),
         platform: super::platform(arguments.platform.as_deref())?,
         output,
         mtime: Terminal::mtime()?,
     };
     let context = Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() };
     let report = prepare(&request, context)?;
-    terminal.answer(&report)
+    let status = terminal.answer(&report)?;
+    if matches!(terminal.global.format, Format::Sh | Format::Commands) {
+        terminal.remark(|page| page.findings(0, &report.findings));
+    }
+    Ok(status)
 }

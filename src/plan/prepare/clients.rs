@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Kind, Profile, Shipment};
 use crate::core::Digest;
+use crate::oci::media_type;
 
 /// A program that pushes, or takes what was prepared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -95,8 +96,11 @@ pub struct Pushed {
 pub struct Load {
     /// The program.
     pub client: Client,
-    /// The words of the command.
+    /// The words of the command; none if it cannot take it.
     pub command: Vec<String>,
+    /// Why it cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 fn words(words: &[&str]) -> Vec<String> {
@@ -116,7 +120,10 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
     regctl.extend((all && tagged).then_some("--digest-tags"));
     regctl.extend([layout.as_str(), reference]);
     let unfit = |path: &str| path.contains([':', '@', ' ']);
+    let broken = |client| cannot(client, "something that a referrer consists of is not here, so it would stop half-way: see the findings");
+    let carries = all && !shipment.broken.is_empty();
     pushes.push(match place.kind {
+        _ if carries => broken(Client::Regctl),
         PlaceKind::Layout if !unfit(&place.path) => done(Client::Regctl, words(&regctl), left(shipment, |seen| seen.regctl, true)),
         PlaceKind::Layout => cannot(Client::Regctl, "regctl cannot be given this path"),
         PlaceKind::Archive | PlaceKind::Docker => cannot(
@@ -127,7 +134,9 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
     let mut oras = vec!["oras", "cp"];
     oras.extend(all.then_some("-r"));
     oras.extend(["--from-oci-layout", source.as_str(), reference]);
-    pushes.push(if place.compressed {
+    pushes.push(if carries {
+        broken(Client::Oras)
+    } else if place.compressed {
         cannot(Client::Oras, "oras reads archives that are not compressed")
     } else if !shipment.listed {
         cannot(Client::Oras, "oras finds by digest what index.json lists only")
@@ -138,6 +147,8 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
     let (from, to) = (format!("{transport}:{}:{}", place.path, shipment.local), format!("docker://{reference}"));
     pushes.push(if place.path.contains(':') {
         cannot(Client::Skopeo, "skopeo cannot be given a path with a colon")
+    } else if media_type::is_docker(&shipment.descriptor.media_type) {
+        cannot(Client::Skopeo, "skopeo 1.9 finds no entry with Docker's media types in a layout")
     } else if !shipment.named {
         cannot(
             Client::Skopeo,
@@ -155,6 +166,11 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
         }
         _ => cannot(Client::Crane, "crane pushes an archive with another manifest, under another digest"),
     });
+    for pushed in pushes.iter_mut().filter(|pushed| !pushed.command.is_empty() && !shipment.external.is_empty()) {
+        pushed.leaves.extend(shipment.external.iter().cloned());
+        pushed.suffices = false;
+        pushed.why.get_or_insert_with(|| "layers that are kept elsewhere are not here".to_owned());
+    }
     pushes
 }
 
@@ -190,23 +206,37 @@ fn left(shipment: &Shipment, sees: impl Fn(crate::plan::referrers::Seen) -> bool
 }
 
 /// How runtimes and scanners take what was written.
-pub fn loads(profile: Profile, place: &Place, names: &[String]) -> Vec<Load> {
+pub fn loads(profile: Profile, place: &Place, shipments: &[Shipment]) -> Vec<Load> {
     let load = |client: Client, rest: &[&str]| {
         let mut command = vec![client.name().to_owned()];
         command.extend(words(rest));
-        Load { client, command }
+        Load { client, command, why: None }
     };
     let path = place.path.as_str();
+    let pull = |transport: &str, shipment: &Shipment| {
+        let cannot = |why: &str| Load { client: Client::Podman, command: Vec::new(), why: Some(format!("{}: {why}", shipment.local)) };
+        if path.contains(':') {
+            cannot("podman cannot be given a path with a colon")
+        } else if media_type::is_docker(&shipment.descriptor.media_type) {
+            cannot("podman 4 finds no entry with Docker's media types in a layout; write -o docker-archive:FILE.tar for it")
+        } else {
+            load(Client::Podman, &["pull", &format!("{transport}:{path}:{}", shipment.local)])
+        }
+    };
     match (profile, place.kind) {
         (Profile::Registry, _) => Vec::new(),
-        (Profile::Runtime, PlaceKind::Layout) => {
-            names.iter().map(|name| load(Client::Podman, &["pull", &format!("oci:{path}:{name}")])).collect()
-        }
+        (Profile::Runtime, PlaceKind::Layout) => shipments.iter().map(|shipment| pull("oci", shipment)).collect(),
         (Profile::Runtime, kind) => {
             let docker = (kind == PlaceKind::Docker).then(|| load(Client::Docker, &["load", "-i", path]));
             let mut loads: Vec<Load> = docker.into_iter().collect();
-            loads.push(load(Client::Podman, &["load", "-i", path]));
-            loads.push(load(Client::Ctr, &["images", "import", path]));
+            // From an archive of an image layout `podman load` takes an image only where it is the only one.
+            if kind == PlaceKind::Docker {
+                loads.push(load(Client::Podman, &["load", "-i", path]));
+            } else {
+                loads.extend(shipments.iter().map(|shipment| pull("oci-archive", shipment)));
+            }
+            // Where the kubelet looks.
+            loads.push(load(Client::Ctr, &["--namespace", "k8s.io", "images", "import", path]));
             loads
         }
         (Profile::Scanner, kind) => {

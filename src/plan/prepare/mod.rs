@@ -8,13 +8,13 @@ mod clients;
 mod target;
 
 pub use clients::{Client, Load, Place, PlaceKind, Pushed, loads};
-pub use target::{Registry, Target};
+pub use target::{Naming, Registry, Rule, Target, check_keep_tag};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::core::{Code, Digest, Fact, Finding};
+use crate::core::{Code, Digest, Fact, Finding, Result, Severity};
 use crate::oci::{Descriptor, ImageName, Platform};
 use crate::plan::referrers::Seen;
 
@@ -90,6 +90,12 @@ pub struct Shipment {
     pub named: bool,
     /// Whether it is one platform of what had the name.
     pub narrowed: bool,
+    /// Whether it never had a name with a repository, so that one was chosen for it.
+    pub unnamed: bool,
+    /// Layers that are kept elsewhere and are not here.
+    pub external: Vec<Digest>,
+    /// What referrers consist of and is not here.
+    pub broken: Vec<Digest>,
 }
 
 /// Something that must be found in the registry afterwards.
@@ -166,14 +172,15 @@ pub struct Prepared {
 }
 
 /// Decides.
-pub fn prepare(registry: &Registry, profile: Profile, place: &Place, shipments: &[Shipment]) -> Prepared {
+pub fn prepare(naming: &Naming, profile: Profile, place: &Place, shipments: &[Shipment]) -> Prepared {
     let mut prepared = Prepared::default();
     let mut taken: BTreeMap<String, (&str, &Digest)> = BTreeMap::new();
     let mut referring = false;
+    let mut untagged = Vec::new();
     for shipment in shipments {
         let top = &shipment.descriptor.digest;
         let leave = |why: &str| LeftOut { digest: top.clone(), names: vec![shipment.name.clone()], why: why.to_owned() };
-        let target = match registry.target(&shipment.name) {
+        let target = match target(naming, shipment) {
             Ok(target) => target,
             Err(error) => {
                 prepared.findings.push(error.into_finding());
@@ -201,6 +208,14 @@ pub fn prepare(registry: &Registry, profile: Profile, place: &Place, shipments: 
             }
             None => taken.insert(reference.clone(), (&shipment.name, top)),
         };
+        if naming.registry.is_none() {
+            // Names stay as they are, and nobody pushes to where they came from.
+            continue;
+        }
+        if let (Profile::Registry, None) = (profile, &target.tag) {
+            untagged.push(reference.clone());
+        }
+        prepared.findings.extend(absent_layers(shipment, &reference));
         referring |= shipment.pieces.iter().any(|piece| piece.kind == Kind::Referrer);
         prepared.items.extend(shipment.pieces.iter().map(|piece| item(piece, &target, &reference, top)));
         let count = |kinds: &[Kind]| shipment.pieces.iter().filter(|piece| kinds.contains(&piece.kind)).count();
@@ -216,6 +231,9 @@ pub fn prepare(registry: &Registry, profile: Profile, place: &Place, shipments: 
     // Two names in one repository share their platforms.
     let mut seen = BTreeSet::new();
     prepared.items.retain(|item| seen.insert(item.reference.clone()));
+    if !untagged.is_empty() {
+        prepared.findings.push(untagged_finding(untagged));
+    }
     if referring {
         prepared.findings.push(
             Finding::new(
@@ -227,6 +245,34 @@ pub fn prepare(registry: &Registry, profile: Profile, place: &Place, shipments: 
         );
     }
     prepared
+}
+
+fn target(naming: &Naming, shipment: &Shipment) -> Result<Target> {
+    let digest = &shipment.descriptor.digest;
+    match naming.unnamed(digest)?.filter(|_| shipment.unnamed) {
+        Some(target) => Ok(target),
+        None => naming.target(&shipment.name, digest),
+    }
+}
+
+/// What a registry may collect, because no tag holds it.
+fn untagged_finding(references: Vec<String>) -> Finding {
+    const LISTED: usize = 12;
+    let more = references.len().saturating_sub(LISTED);
+    let finding =
+        Finding::new(Code::PrepareUntagged, "images are pushed by their digests alone, and a registry may delete what has no tag");
+    let finding = references.into_iter().take(LISTED).fold(finding, Finding::detail);
+    let finding = if more > 0 { finding.detail(format!("and {more} more")) } else { finding };
+    finding.hint("Give them tags with --keep-tag 'retired-{digest12}', or have the registry keep untagged manifests.")
+}
+
+/// Layers that no client can push: the registry takes their addresses, or has them, or refuses the image.
+fn absent_layers(shipment: &Shipment, reference: &str) -> Option<Finding> {
+    let finding = Finding::new(Code::BlobExternal, "layers that are kept elsewhere are not here and are not pushed")
+        .severity(Severity::Warning)
+        .at(reference)
+        .hint("Push them to the registry first, or have it accept their addresses (distribution: validation.manifests.urls.allow).");
+    (!shipment.external.is_empty()).then(|| shipment.external.iter().fold(finding, Finding::detail))
 }
 
 /// A name with a digest is of what has that digest.

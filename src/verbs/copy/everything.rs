@@ -13,9 +13,9 @@ use crate::verbs::referrers::Subject;
 
 /// The entries of a source, by what becomes of them. Lists of referrers are in none: they are made anew.
 #[derive(Debug, Default)]
-pub(super) struct Everything {
+pub(in crate::verbs) struct Everything {
     /// Images, collections, artifacts and documents of unknown types, each once.
-    pub(super) tops: Vec<Located>,
+    pub(in crate::verbs) tops: Vec<Located>,
     /// What refers to something else, and goes where that goes.
     referring: Vec<Located>,
     /// What stays behind.
@@ -37,7 +37,7 @@ impl Everything {
     ///
     /// # Errors
     /// Those of reading, where it may succeed the next time.
-    pub(super) fn of(source: &Arc<Source>, context: Context<'_>) -> Result<Self> {
+    pub(in crate::verbs) fn of(source: &Arc<Source>, context: Context<'_>) -> Result<Self> {
         let mut everything = Self::default();
         let mut positions = std::collections::HashMap::new();
         let saved: HashSet<&Digest> = marked(source, context.limits).found.iter().map(|marked| &marked.entry.digest).collect();

@@ -5,7 +5,7 @@ mod everything;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use everything::Everything;
+pub(super) use everything::Everything;
 
 use super::Context;
 use super::lifecycle::brought_down;

@@ -8,9 +8,10 @@ use crate::core::{Code, Digest, Fact, Finding, Result};
 use crate::oci::{Descriptor, ImageName, Index, Name, collection};
 use crate::plan::prepare::{Kind, LeftOut, Piece, Profile, Shipment};
 use crate::plan::referrers::{Standing, diagnose, seen};
-use crate::read::referrers::{Lookup, Referrer, Scope, Tag};
-use crate::read::{Reference, Source, Tree, Walk, is_candidate, load, locate, walk};
+use crate::read::referrers::{Lookup, Referrer, Scope, Tag, lists_referrers_of};
+use crate::read::{Reference, Source, Tree, Walk, load, locate, walk};
 use crate::verbs::Context;
+use crate::verbs::copy::Everything;
 use crate::verbs::output::under_names_of;
 
 /// An entry that is shipped.
@@ -23,14 +24,27 @@ pub(super) struct Top {
     pub(super) descriptor: Descriptor,
     /// Whether it is one platform of what had the name.
     pub(super) narrowed: bool,
-    /// Whether it lost that name, and goes by its digest.
+    /// Whether it has no name now, and goes by its digest.
     pub(super) former: bool,
+    /// Whether it never had one with a repository, and goes where the user said.
+    pub(super) unnamed: bool,
 }
 
 impl Top {
     fn new(name: String, descriptor: Descriptor, former: bool) -> Self {
         let local = descriptor.ref_name().map_or_else(|| name.clone(), str::to_owned);
-        Self { name, local, descriptor, narrowed: false, former }
+        Self { name, local, descriptor, narrowed: false, former, unnamed: false }
+    }
+
+    /// What has no name, by its digest: in the repositories of its former names, for who pinned the digest there; else where the
+    /// user wants such images.
+    fn nameless(entry: &Descriptor, request: &Request) -> Vec<Self> {
+        let former = former_repositories(entry).into_iter().map(|repository| format!("{repository}@{}", entry.digest));
+        let mut tops: Vec<Self> = former.map(|name| Self::new(name, entry.clone(), true)).collect();
+        if let (true, Some(repository)) = (tops.is_empty(), &request.naming.unnamed) {
+            tops.push(Self { unnamed: true, ..Self::new(format!("{repository}@{}", entry.digest), entry.clone(), true) });
+        }
+        tops
     }
 }
 
@@ -43,11 +57,16 @@ fn name_of(entry: &Descriptor) -> Option<String> {
     Some(if name.is_full() && !ImageName::parse(text).is_full() { name.as_str().to_owned() } else { text.to_owned() })
 }
 
-/// Where an image goes that lost its name: to the repository of that, by its digest. Who deployed it by digest finds it there, and
-/// what says that it is superseded goes along.
-fn by_digest(entry: &Descriptor) -> Option<String> {
-    let former = ImageName::parse(entry.former_names().next()?);
-    Some(format!("{}@{}", former.repository, entry.digest)).filter(|_| entry.name().is_none() && former.is_full())
+/// The repositories in which an image had names that it lost.
+fn former_repositories(entry: &Descriptor) -> Vec<String> {
+    let mut repositories: Vec<String> = Vec::new();
+    for name in entry.former_names() {
+        let former = ImageName::parse(name);
+        if former.is_full() && !repositories.iter().any(|known| known == former.repository) {
+            repositories.push(former.repository.to_owned());
+        }
+    }
+    repositories
 }
 
 /// What was found.
@@ -58,7 +77,7 @@ pub(super) struct Gathered {
     pub(super) findings: Vec<Finding>,
 }
 
-fn left(entry: &Descriptor, why: &str) -> LeftOut {
+pub(super) fn left(entry: &Descriptor, why: &str) -> LeftOut {
     LeftOut { digest: entry.digest.clone(), names: entry.name().map(str::to_owned).into_iter().collect(), why: why.to_owned() }
 }
 
@@ -82,21 +101,27 @@ pub(super) fn tops(
         let named = |entry: &&Descriptor| entry.name().is_some_and(|name| Tag::parse(name).is_none());
         source.index.manifests.iter().filter(named).map(|entry| (name_of(entry), entry.clone())).collect()
     };
-    let formers: Vec<Entry> = if one || request.profile != Profile::Registry || request.platform.is_some() {
+    let nameless: Vec<Top> = if one || request.profile != Profile::Registry || request.platform.is_some() {
         Vec::new()
     } else {
-        let former = |entry: &Descriptor| Some((Some(by_digest(entry).filter(|_| is_candidate(entry))?), entry.clone()));
-        source.index.manifests.iter().filter_map(former).collect()
+        let everything = Everything::of(source, context)?;
+        let nameless = everything.tops.iter().filter(|top| top.name.is_none());
+        nameless.flat_map(|top| Top::nameless(&top.descriptor, request)).collect()
     };
     let (mut tops, mut left_out, mut findings): (Vec<Top>, Vec<LeftOut>, Vec<Finding>) = Default::default();
     let mut first: HashMap<Name<'static>, Digest> = HashMap::new();
     for (name, mut descriptor) in entries {
+        let found = if name.is_none() && request.profile == Profile::Registry { Top::nameless(&descriptor, request) } else { Vec::new() };
+        if !found.is_empty() {
+            tops.extend(found);
+            continue;
+        }
         let Some(name) = name else {
             left_out.push(left(&descriptor, "it has no name"));
             findings.push(
                 Finding::new(Code::PrepareName, "an image without a name has no place in a registry")
                     .at(&descriptor.digest)
-                    .hint("Give it one with `airbase tag`."),
+                    .hint("Give it one with `airbase tag`, or say where such images go: `airbase prepare --unnamed-into REPO`."),
             );
             continue;
         };
@@ -141,7 +166,7 @@ pub(super) fn tops(
         }
         tops.push(Top::new(name, descriptor, false));
     }
-    tops.extend(formers.into_iter().filter_map(|(name, descriptor)| Some(Top::new(name?, descriptor, true))));
+    tops.extend(nameless);
     Ok((tops, left_out, findings))
 }
 
@@ -216,7 +241,13 @@ impl Gather<'_> {
                 return Ok(());
             }
         };
-        self.present(&found.blobs)?;
+        let missing = self.missing(&found.blobs)?;
+        if !missing.is_empty() {
+            self.gathered.findings.extend(missing.iter().map(gone));
+            self.gathered.left_out.push(left(&top.descriptor, "a blob of it is not there, so no client can push it"));
+            self.went.extend(found.documents.iter().map(|(descriptor, _)| descriptor.digest.clone()));
+            return Ok(());
+        }
         let mut shipment = Shipment {
             name: top.name.clone(),
             local: top.local.clone(),
@@ -226,6 +257,9 @@ impl Gather<'_> {
             listed: self.listed.contains(&top.descriptor.digest),
             named: self.found.get(top.local.as_str()).is_some_and(|entry| entry.digest == top.descriptor.digest),
             narrowed: top.narrowed,
+            unnamed: top.unnamed,
+            external: found.external.iter().map(|layer| layer.digest.clone()).collect(),
+            broken: Vec::new(),
         };
         let mut subjects = VecDeque::new();
         // A walk gives what is named before what names it, so the top is the last.
@@ -299,7 +333,9 @@ impl Gather<'_> {
         self.gathered.findings.extend(diagnose(referrer, standing));
         self.gathered.findings.extend(referrer.findings.iter().cloned());
         let blobs: Vec<Descriptor> = referrer.artifact.blobs().filter(|blob| blob.data.is_none()).cloned().collect();
-        self.present(&blobs)?;
+        let missing = self.missing(&blobs)?;
+        self.gathered.findings.extend(missing.iter().map(gone));
+        shipment.broken.extend(missing);
         let tag = referrer.ending.as_ref().map(|ending| format!("{}.{ending}", subject.digest.fallback_tag()));
         shipment.pieces.push(Piece {
             kind: if tag.is_some() { Kind::DigestTag } else { Kind::Referrer },
@@ -313,14 +349,14 @@ impl Gather<'_> {
     }
 
     /// What is not there cannot be pushed.
-    fn present(&mut self, blobs: &[Descriptor]) -> Result<()> {
+    fn missing(&self, blobs: &[Descriptor]) -> Result<Vec<Digest>> {
+        let mut missing = Vec::new();
         for blob in blobs {
             if self.source.container().blob(&blob.digest)?.is_none() {
-                let gone = Finding::new(Code::BlobMissing, "a blob is not there, so no client can push what needs it").at(&blob.digest);
-                self.gathered.findings.push(gone.found(Fact::new("nothing", blob.digest.blob_path())));
+                missing.push(blob.digest.clone());
             }
         }
-        Ok(())
+        Ok(missing)
     }
 
     /// Entries that go with nothing.
@@ -332,14 +368,22 @@ impl Gather<'_> {
             let why = match entry.name().and_then(Tag::parse) {
                 Some(_) => "by its name it belongs to something that is not pushed",
                 None if entry.name().is_some() => continue,
+                // Lists that others took the place of.
+                None if lists_referrers_of(self.source, entry, self.context.limits).is_some() => continue,
                 None if entry.annotations.contains_key(crate::oci::annotation::CONTAINERD_SUBJECT) => {
                     "it refers to something that is not pushed"
                 }
-                None => "it has no name",
+                None => "it has no name, and never had one that says a repository",
             };
             self.gathered.left_out.push(left(entry, why));
         }
     }
+}
+
+fn gone(digest: &Digest) -> Finding {
+    Finding::new(Code::BlobMissing, "a blob is not there, so no client can push what needs it")
+        .at(digest)
+        .found(Fact::new("nothing", digest.blob_path()))
 }
 
 fn plain(descriptor: &Descriptor, kind: Kind) -> Piece {

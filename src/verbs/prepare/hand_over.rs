@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::gather::left;
 use super::{Request, Top};
 use crate::core::fsys::shown;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::format::json::Value;
 use crate::oci::{Descriptor, Name, annotation};
-use crate::plan::prepare::{Profile, Registry};
+use crate::plan::prepare::{LeftOut, Profile};
 use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Source, Walk, walk};
 use crate::verbs::Context;
@@ -20,11 +21,10 @@ use crate::write::Committed;
 pub(super) fn hand_over(
     source: &Arc<Source>,
     tops: Vec<Top>,
-    registry: &Registry,
     request: &Request,
     output: &Output,
     context: Context<'_>,
-) -> Result<(Committed, Vec<Top>)> {
+) -> Result<(Committed, Vec<Top>, Vec<LeftOut>)> {
     // A layout that cannot be read is not there yet, or cannot be written to either.
     if let (Profile::Scanner, Output::Layout(path)) = (request.profile, output)
         && Source::open(path, context.limits).is_ok_and(|there| !there.index.manifests.is_empty())
@@ -38,17 +38,22 @@ pub(super) fn hand_over(
     let mut seen = HashSet::new();
     let mut entries: Vec<(Option<String>, String)> = Vec::new();
     let mut names: HashMap<Name<'static>, Digest> = HashMap::new();
-    let mut twice: Vec<Finding> = Vec::new();
+    let (mut left_out, mut told): (Vec<LeftOut>, Vec<Finding>) = Default::default();
+    let mut nameless = HashSet::new();
     let mut written = Vec::new();
     let mut found = Walk::default();
     for mut top in tops {
         let entry = match request.profile {
             Profile::Registry | Profile::Scanner => top.descriptor.raw.to_string(),
             Profile::Runtime => {
-                // What the registry would refuse is told in the plan, and has no full name for a runtime either.
-                let Ok(target) = registry.target(&top.name) else {
-                    written.push(top);
-                    continue;
+                // What the registry would refuse has no full name for a runtime either.
+                let target = match request.naming.target(&top.name, &top.descriptor.digest) {
+                    Ok(target) => target,
+                    Err(error) => {
+                        told.push(error.into_finding());
+                        left_out.push(left(&top.descriptor, "it has no full name"));
+                        continue;
+                    }
                 };
                 top.local = target.reference(&top.descriptor.digest);
                 named(&top.descriptor, &top.local, context)?
@@ -56,7 +61,10 @@ pub(super) fn hand_over(
         };
         if top.former {
             walk(source, &top.descriptor, context.limits, &mut found, &mut seen)?;
-            entries.push((None, entry));
+            // It may go to several repositories, and lies here once.
+            if nameless.insert(top.descriptor.digest.clone()) {
+                entries.push((None, entry));
+            }
             written.push(top);
             continue;
         }
@@ -65,7 +73,7 @@ pub(super) fn hand_over(
         // Two entries of one name are read differently by each client, so the first keeps it.
         if let Some(first) = names.get(&key) {
             if *first != top.descriptor.digest {
-                twice.push(
+                told.push(
                     Finding::new(Code::PrepareTwice, "two images would have one name, so a later one does not get it")
                         .at(&own)
                         .expected(Fact::new(first, "the first"))
@@ -99,12 +107,15 @@ pub(super) fn hand_over(
         let carried = carry(source, &lookup, subjects, &Carry::default(), &mut cargo, context)?;
         entries.extend(carried.entries);
     }
+    if let (true, false) = (entries.is_empty(), told.is_empty()) {
+        return Err(Error::of(told.swap_remove(0)));
+    }
     if entries.is_empty() {
         return Err(Error::new(Code::RefNotFound, "nothing is left that could be written").at(source.shown()));
     }
     let mut committed = write(output, &cargo, &entries, request.mtime, context)?;
-    committed.findings.extend(twice);
-    Ok((committed, written))
+    committed.findings.extend(told);
+    Ok((committed, written, left_out))
 }
 
 /// An entry under the full name, for containerd under its own key as well: it files the image under that.

@@ -9,10 +9,10 @@ use gather::{Gathered, Top, gather, tops};
 use hand_over::hand_over;
 
 use crate::core::fsys::shown;
-use crate::core::{Code, Error, Fact, Finding, Result, Severity};
+use crate::core::{Code, Error, Fact, Finding, Result, Severity, text};
 use crate::format::codec::{Codec, Compression};
 use crate::oci::Platform;
-use crate::plan::prepare::{Place, PlaceKind, Profile, Registry, loads, prepare as decide};
+use crate::plan::prepare::{Client, LeftOut, Load, Naming, Place, PlaceKind, Profile, Push, Registry, loads, prepare as decide};
 use crate::plan::referrers::is_mended;
 use crate::read::{Reference, Source, SourceKind, nothing, open_reference};
 use crate::report::prepare::PrepareReport;
@@ -25,10 +25,12 @@ use crate::verbs::output::{Form, Output};
 pub struct Request {
     /// A layout or an archive, or one image of it.
     pub path: String,
-    /// The registry, with what stands before every repository.
-    pub registry: String,
+    /// How names become names in a registry.
+    pub naming: Naming,
     /// For whom.
     pub profile: Profile,
+    /// The program whose commands are asked for.
+    pub client: Option<Client>,
     /// One platform only.
     pub platform: Option<Platform>,
     /// Where what the profile wants is written.
@@ -42,7 +44,6 @@ pub struct Request {
 /// # Errors
 /// `prepare.source`, `usage.argument` for what is no registry, `output.exists`, those of references, documents and writing.
 pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport> {
-    let registry = Registry::parse(&request.registry)?;
     let reference = Reference::existing(&request.path)?;
     let source = open_reference(&reference, context.limits)?;
     if source.kind() == SourceKind::DockerArchive && request.output.is_none() {
@@ -64,11 +65,12 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
     findings.extend(source.index.unverifiable());
     let mut report = PrepareReport {
         path: source.shown(),
-        registry: registry.shown(),
+        registry: request.naming.registry.as_ref().map(Registry::shown),
         profile: request.profile,
         output: None,
         written: None,
         items: Vec::new(),
+        client: None,
         pushes: Vec::new(),
         loads: Vec::new(),
         left_out: Vec::new(),
@@ -76,11 +78,12 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
     };
     let (gathered, place) = if let Some(output) = &request.output {
         let given = gather(&source, &chosen, &reference, request.profile, context)?;
-        let (committed, written) = hand_over(&source, chosen, &registry, request, output, context)?;
+        let (committed, written, more) = hand_over(&source, chosen, request, output, context)?;
         findings.extend(committed.findings.iter().cloned());
         report.output = Some(OutputReport { kind: output.kind().to_owned(), path: shown(output.path()) });
         report.written = Some(WrittenReport::of(&committed, 0, 0));
         left_out.extend(given.left_out);
+        left_out.extend(more);
         // Everything else that was wrong with the lists is mended in what was written.
         let told = |code: Code| matches!(code, Code::ReferrerGone | Code::ReferrerStranger) || !is_mended(code, false);
         let stays = |finding: &Finding| told(finding.code);
@@ -97,18 +100,55 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
     let Gathered { shipments, left_out: more, findings: odd } = gathered;
     left_out.extend(more);
     findings.extend(odd);
-    let prepared = decide(&registry, request.profile, &place, &shipments);
+    let prepared = decide(&request.naming, request.profile, &place, &shipments);
     if request.output.is_some() {
-        let names: Vec<String> = shipments.iter().map(|shipment| shipment.local.clone()).collect();
-        report.loads = loads(request.profile, &place, &names);
+        report.loads = loads(request.profile, &place, &shipments);
     }
+    findings.extend(request.client.and_then(|client| insufficient(client, &prepared.pushes, &report.loads)));
+    report.client = request.client;
     report.items = prepared.items;
     report.pushes = prepared.pushes;
     left_out.extend(prepared.left_out);
-    report.left_out = left_out;
     findings.extend(prepared.findings);
+    if request.profile == Profile::Registry {
+        findings.extend(left_behind(&left_out));
+    }
+    report.left_out = left_out;
     report.findings = findings;
     Ok(report)
+}
+
+/// What the program that is asked for cannot do.
+fn insufficient(client: Client, pushes: &[Push], loads: &[Load]) -> Option<Finding> {
+    let mut lines = Vec::new();
+    let mut is_known = false;
+    for push in pushes {
+        for pushed in push.clients.iter().filter(|pushed| pushed.client == client) {
+            is_known = true;
+            lines.extend(pushed.why.as_ref().map(|why| format!("{}: {why}", push.reference)));
+        }
+    }
+    for load in loads.iter().filter(|load| load.client == client) {
+        is_known = true;
+        lines.extend(load.why.clone());
+    }
+    let finding = Finding::new(Code::PrepareClient, format!("{} cannot bring everything there", client.name()));
+    if !is_known && !(pushes.is_empty() && loads.is_empty()) {
+        return Some(finding.detail("it takes nothing that is prepared so: see --profile and -o"));
+    }
+    (!lines.is_empty()).then(|| lines.into_iter().fold(finding, Finding::detail))
+}
+
+/// Whoever empties the stick looks for what is not there, so it is no answer to leave something out.
+fn left_behind(left: &[LeftOut]) -> Option<Finding> {
+    const LISTED: usize = 12;
+    let line =
+        |left: &LeftOut| format!("{}: {}", left.names.first().map_or_else(|| left.digest.to_string(), |name| text::escape(name)), left.why);
+    let finding = Finding::new(Code::PrepareLeft, "not everything of the layout is pushed");
+    let finding = left.iter().take(LISTED).map(line).fold(finding, Finding::detail);
+    let more = left.len().saturating_sub(LISTED);
+    let finding = if more > 0 { finding.detail(format!("and {more} more")) } else { finding };
+    (!left.is_empty()).then_some(finding)
 }
 
 fn place(source: &Source, path: &Path, docker: bool) -> Place {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use airbase::core::clock::Time;
 use airbase::core::{Digest, Result};
+use airbase::plan::prepare::{Naming, Profile, Registry};
 use airbase::verbs::doctor::{Mend, doctor};
 use airbase::verbs::referrers::{Attach, Carry};
 use airbase::verbs::{Context, Output, collection, prepare, referrers};
@@ -97,8 +98,9 @@ fn what_a_registry_wants_is_written() {
     let run = |place: &Place<'_>, context: Context<'_>| {
         let request = prepare::Request {
             path: place.input("referred"),
-            registry: "registry.site/team".to_owned(),
-            profile: airbase::plan::prepare::Profile::Registry,
+            naming: Naming::of(Registry::parse("registry.site/team")?),
+            profile: Profile::Registry,
+            client: None,
             platform: None,
             output: Some(place.output()),
             mtime: 0,
