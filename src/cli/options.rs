@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::core::Limits;
+use crate::core::{Limits, Result};
+use crate::verbs::{Choice, Sparse};
 
 /// Options of all commands.
 #[derive(Debug, Clone, Args)]
@@ -145,6 +146,43 @@ impl From<Verify> for crate::verbs::Verify {
             Verify::Digest => Self::Digest,
             Verify::Content => Self::Content,
         }
+    }
+}
+
+/// Of which platforms of an index is spoken.
+#[derive(Debug, Clone, Args)]
+pub struct Narrowing {
+    /// This platform only, without its index: OS/ARCHITECTURE[/VARIANT]; several times: an index of these
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Vec<String>,
+    /// What becomes of an index of which some platforms are not here
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = SparseIndex::Refuse)]
+    sparse: SparseIndex,
+}
+
+/// What becomes of an index of which some platforms are not here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SparseIndex {
+    /// It is refused
+    Refuse,
+    /// What is here gets an index of its own
+    Filter,
+    /// The index stays, with its digest and what is here; registries refuse it
+    Keep,
+}
+
+impl Narrowing {
+    /// What is wanted.
+    ///
+    /// # Errors
+    /// `usage.argument`.
+    pub fn choice(&self) -> Result<Choice> {
+        let sparse = match self.sparse {
+            SparseIndex::Refuse => Sparse::Refuse,
+            SparseIndex::Filter => Sparse::Filter,
+            SparseIndex::Keep => Sparse::Keep,
+        };
+        Ok(Choice { platforms: self.platform.iter().map(|text| text.parse()).collect::<Result<_>>()?, sparse })
     }
 }
 

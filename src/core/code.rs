@@ -243,6 +243,12 @@ codes! {
     ImagePlatformMismatch, "image.platform_mismatch", Precondition, Damage,
         "The index and the config give the image different platforms, so it is unknown which base it needs.",
         "Say which one is right with --trust-platform descriptor or --trust-platform config.";
+    PlatformAbsent, "platform.absent", Precondition, Warning,
+        "A platform of an index is not here. With `--sparse filter` it is left out, with `--sparse keep` the index goes on naming it.",
+        "Nothing, if it is not needed where this goes. Else get it from where the image came from.";
+    IndexNarrowed, "index.narrowed", Precondition, Note,
+        "An index was made anew with some of its platforms, so it has another digest. Signatures and statements on the old one do not speak of it; those on its platforms do.",
+        "Sign the new one, if a signature is asked for where it goes.";
     ImageSparse, "image.sparse", Precondition, Damage,
         "An index lists more platforms than are here. Docker with the containerd store and `ctr image export --platform` write such archives: the whole index, and the blobs of one platform.",
         "Get the other platforms from where the image came from, or run fsck with --allow-sparse if one is all that is wanted.";
@@ -600,8 +606,11 @@ codes! {
     PrepareTagByTag, "prepare.tag_by_tag", Precondition, Note,
         "On registries without the referrers API the referrers of an image are listed under a tag. A program that pushes tag by tag writes its own list over that of the registry, and what was attached there is found no more.",
         "Push with regctl or oras as `airbase prepare` prints it; both join the lists.";
+    PrepareSparse, "prepare.sparse", Precondition, Refusal,
+        "An index was to be kept of which some platforms are not here. Registries look whether all that an index names is there, and refuse it.",
+        "`airbase prepare --sparse filter -o DIR` makes an index of what is here; `--platform` takes one platform. `--registry-takes-sparse` says that this registry does not look.";
     PrepareSource, "prepare.source", Precondition, Refusal,
-        "A docker-archive of the older kind holds no manifests, so no digest can be promised for what is pushed from it.",
+        "A docker-archive of the older kind holds no manifests, and a new index is nowhere yet, so nothing can be pushed from there.",
         "Write a layout with `airbase prepare -o DIR`, and push that.";
     SyncPlan, "sync.plan", Usage, Refusal,
         "The file is no plan of `airbase prepare`.",

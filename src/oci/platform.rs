@@ -62,7 +62,7 @@ impl Platform {
         self.os == wanted.os
             && self.architecture == wanted.architecture
             && (wanted.variant.is_empty() || self.normal_variant() == wanted.normal_variant())
-            && (wanted.os_version.is_empty() || self.os_version.starts_with(&wanted.os_version))
+            && is_version(&self.os_version, &wanted.os_version)
     }
 
     fn normal_variant(&self) -> &str {
@@ -73,6 +73,11 @@ impl Platform {
             (_, variant) => variant,
         }
     }
+}
+
+/// Whether `wanted` is a version, or the first numbers of it, or nothing.
+fn is_version(own: &str, wanted: &str) -> bool {
+    wanted.is_empty() || own.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// The first three numbers of a Windows version.
@@ -102,19 +107,28 @@ impl Serialize for Platform {
 impl FromStr for Platform {
     type Err = Error;
 
-    /// Reads `OS/ARCHITECTURE[/VARIANT]`.
+    /// Reads `OS/ARCHITECTURE[/VARIANT]`, with a version of the OS as it is printed, `windows/amd64 10.0.17763`, or as containerd writes
+    /// it, `windows(10.0.17763)/amd64`.
     fn from_str(text: &str) -> Result<Self> {
-        let parts: Vec<&str> = text.split('/').collect();
+        let (name, version) = match (text.split_once(' '), text.split_once('(')) {
+            (Some((name, version)), _) => (name.to_owned(), version),
+            (None, Some((os, rest))) => match rest.split_once(')') {
+                Some((version, rest)) => (format!("{os}{rest}"), version),
+                None => (text.to_owned(), ""),
+            },
+            (None, None) => (text.to_owned(), ""),
+        };
+        let parts: Vec<&str> = name.split('/').collect();
         match parts.as_slice() {
             [os, architecture, rest @ ..] if rest.len() < 2 && parts.iter().all(|part| !part.is_empty()) => Ok(Self {
                 os: (*os).to_owned(),
                 architecture: (*architecture).to_owned(),
                 variant: rest.first().copied().unwrap_or_default().to_owned(),
-                os_version: String::new(),
+                os_version: version.to_owned(),
                 os_features: Vec::new(),
             }),
             _ => Err(Error::new(Code::UsageArgument, "this is not a platform")
-                .expected(Fact::new("OS/ARCHITECTURE[/VARIANT], such as linux/arm64", "--platform"))
+                .expected(Fact::new("OS/ARCHITECTURE[/VARIANT], such as linux/arm64 or 'windows(10.0.17763)/amd64'", "--platform"))
                 .found(Fact::new(text, "the command line"))),
         }
     }
@@ -132,6 +146,10 @@ mod tests {
         assert!(!platform("linux/arm/v6").matches(&platform("linux/arm/v7")));
         assert!(!platform("linux/386").matches(&platform("linux/amd64")));
         let windows = |version: &str| Platform { os_version: version.into(), ..platform("windows/amd64") };
+        for text in ["windows/amd64 10.0.17763", "windows(10.0.17763)/amd64"] {
+            assert!(windows("10.0.17763.1").is_meant_by(&platform(text)) && !windows("10.0.177631").is_meant_by(&platform(text)), "{text}");
+        }
+        assert_eq!(windows("10.0.17763.1").to_string().parse::<Platform>().unwrap(), windows("10.0.17763.1"));
         assert!(windows("10.0.17763.1").matches(&windows("10.0.17763.9")));
         assert!(!windows("10.0.17763.1").matches(&windows("10.0.20348.1")));
     }

@@ -16,6 +16,7 @@ pub mod gc;
 pub mod index;
 pub mod inspect;
 pub mod lifecycle;
+mod narrow;
 pub mod outdated;
 mod output;
 pub mod prepare;
@@ -35,6 +36,7 @@ use crate::oci::Platform;
 use crate::read::{Image, Located, Reference, Source, Tree, load, locate_among};
 
 pub use bases::Bases;
+pub use narrow::{Choice, Sparse};
 pub use output::{Form, Output};
 pub use proof::Verify;
 

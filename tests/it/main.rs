@@ -53,6 +53,7 @@ mod rebuild;
 mod references;
 mod referrers;
 mod shapes;
+mod sparse;
 mod support;
 mod unknown;
 mod views;

@@ -284,7 +284,7 @@ impl Run<'_> {
         let request = copy::Request {
             source: self.stock.environment.join(&format!("stock{number}")).to_str().unwrap().to_owned(),
             all: false,
-            platform: None,
+            choice: airbase::verbs::Choice::default(),
             output: Output::Layout(self.target.clone()),
             name: name.clone(),
             referrers: None,

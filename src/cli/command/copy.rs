@@ -1,5 +1,6 @@
 //! `airbase copy`
 
+use crate::cli::options::Narrowing;
 use crate::cli::terminal::Terminal;
 use crate::core::{Code, Error, Fact, Result};
 use crate::verbs::Output;
@@ -17,9 +18,8 @@ pub struct Arguments {
     /// Copy everything that has an entry in the source, under its own name: images, artifacts, collections, and what refers to them
     #[arg(long)]
     all: bool,
-    /// Copy one platform only: OS/ARCHITECTURE[/VARIANT]
-    #[arg(long, value_name = "PLATFORM", conflicts_with = "all")]
-    platform: Option<String>,
+    #[command(flatten)]
+    narrowing: Narrowing,
     /// Which referrers go along: signatures, SBOMs, statements
     #[arg(long, value_enum, default_value_t = Referrers::All)]
     referrers: Referrers,
@@ -52,7 +52,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
     let request = Request {
         source: arguments.source.clone(),
         all: arguments.all,
-        platform: super::platform(arguments.platform.as_deref())?,
+        choice: arguments.narrowing.choice()?,
         output,
         name,
         referrers: (arguments.referrers == Referrers::All)

@@ -1,6 +1,6 @@
 //! `airbase prepare`
 
-use crate::cli::options::{Emptiness, Format};
+use crate::cli::options::{Emptiness, Format, Narrowing};
 use crate::cli::terminal::Terminal;
 use crate::core::{Code, Error, Fact, Result};
 use crate::plan::prepare::{Client as Program, Naming, Profile, Registry, Rule, check_keep_tag};
@@ -34,9 +34,11 @@ pub struct Arguments {
     /// The program whose commands are wanted, with --format sh or commands
     #[arg(long, value_enum, value_name = "CLIENT")]
     client: Option<Client>,
-    /// One platform only: OS/ARCHITECTURE[/VARIANT]
-    #[arg(long, value_name = "PLATFORM")]
-    platform: Option<String>,
+    #[command(flatten)]
+    narrowing: Narrowing,
+    /// With --sparse keep: the registry does not look whether all platforms of an index are there
+    #[arg(long)]
+    registry_takes_sparse: bool,
     /// Write what the profile wants: DIR, FILE.tar, or docker-archive:FILE.tar
     #[arg(long, short, value_name = "OUT")]
     output: Option<String>,
@@ -129,7 +131,8 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         },
         profile,
         client: arguments.client.map(Into::into),
-        platform: super::platform(arguments.platform.as_deref())?,
+        choice: arguments.narrowing.choice()?,
+        takes_sparse: arguments.registry_takes_sparse,
         output,
         mtime: Terminal::mtime()?,
     };

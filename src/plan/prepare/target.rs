@@ -65,11 +65,12 @@ impl Rule {
     /// The place of what is called `registry/repository`, if the rule is about that.
     fn apply(&self, registry: &str, repository: &str) -> Option<String> {
         let full = format!("{registry}/{repository}");
+        // Docker's registry may be left away, and so may its library.
+        let short = repository.strip_prefix("library/").unwrap_or(repository);
+        let spellings = if registry == "docker.io" { [full.as_str(), repository, short] } else { [full.as_str(); 3] };
         let matched = match &self.after {
-            None => {
-                (full == self.before || ImageName::parse(&self.before).canonical() == ImageName::parse(&full).canonical()).then_some("")?
-            }
-            Some(after) => full.strip_prefix(self.before.as_str())?.strip_suffix(after.as_str())?,
+            None => spellings.contains(&self.before.as_str()).then_some("")?,
+            Some(after) => spellings.iter().find_map(|name| name.strip_prefix(self.before.as_str())?.strip_suffix(after.as_str()))?,
         };
         let name = repository.rsplit('/').next().unwrap_or_default();
         let keys = [("{match}", matched), ("{registry}", registry), ("{repository}", repository), ("{name}", name)];

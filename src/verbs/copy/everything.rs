@@ -1,14 +1,16 @@
 //! What `copy --all` means: everything that has an entry.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Copied, Form, Output};
+use super::{Brought, Copied, Form, Output, Request};
 use crate::core::{Code, Digest, Error, ExitClass, Fact, Finding, Result, text};
 use crate::oci::{Artifact, Descriptor, Manifest, artifact, collection};
 use crate::read::referrers::{Lookup, Tag, lists_referrers_of, marked};
-use crate::read::{Located, Source, Walk, is_alone, platforms, walk};
+use crate::read::{Located, Source, Tree, Walk, is_alone, load, platforms, walk};
 use crate::verbs::Context;
+use crate::verbs::narrow::{Narrowed, explained, narrow};
+use crate::verbs::output::under_names_of;
 use crate::verbs::referrers::Subject;
 
 /// The entries of a source, by what becomes of them. Lists of referrers are in none: they are made anew.
@@ -20,7 +22,9 @@ pub(in crate::verbs) struct Everything {
     referring: Vec<Located>,
     /// What stays behind.
     pub(super) left: Vec<Finding>,
-    /// Why the first of that does.
+    /// What takes the place of indexes of which not everything goes along.
+    narrowed: HashMap<Digest, Descriptor>,
+    /// Why the first of what stays does.
     first: Option<Error>,
 }
 
@@ -39,7 +43,7 @@ impl Everything {
     /// Those of reading, where it may succeed the next time.
     pub(in crate::verbs) fn of(source: &Arc<Source>, context: Context<'_>) -> Result<Self> {
         let mut everything = Self::default();
-        let mut positions = std::collections::HashMap::new();
+        let mut positions = HashMap::new();
         let saved: HashSet<&Digest> = marked(source, context.limits).found.iter().map(|marked| &marked.entry.digest).collect();
         let platforms = platforms(source, context.limits);
         for entry in &source.index.manifests {
@@ -77,16 +81,27 @@ impl Everything {
     ///
     /// # Errors
     /// Those of reading, where it may succeed the next time.
-    pub(super) fn walk(&mut self, output: &Output, into: &mut Walk, context: Context<'_>) -> Result<()> {
+    pub(super) fn walk(&mut self, request: &Request, into: &mut Walk, brought: &mut Brought, context: Context<'_>) -> Result<()> {
         let mut seen = HashSet::new();
         let mut kept = Vec::with_capacity(self.tops.len());
-        for top in std::mem::take(&mut self.tops) {
-            match whole(&top, output, context) {
-                Ok(found) => {
+        for mut top in std::mem::take(&mut self.tops) {
+            let narrowed =
+                if request.choice.is_whole() || !is_image_entry(&top, context) { Ok(None) } else { narrow(&top, &request.choice, context) };
+            match narrowed.and_then(|narrowed| Ok((whole(&top, narrowed.as_ref(), &request.output, context)?, narrowed))) {
+                Ok((found, narrowed)) => {
+                    if let Some(narrowed) = narrowed {
+                        brought.add(&top, &narrowed, request, context)?;
+                        join(narrowed.found, into, &mut seen);
+                        self.left.extend(narrowed.findings);
+                        if narrowed.descriptor.digest != top.descriptor.digest {
+                            self.narrowed.insert(top.descriptor.digest.clone(), narrowed.descriptor.clone());
+                        }
+                        top.descriptor = narrowed.descriptor;
+                    }
                     join(found, into, &mut seen);
                     kept.push(top);
                 }
-                Err(error) => self.leave(&top, error)?,
+                Err(error) => self.leave(&top, explained(&top, error, context))?,
             }
         }
         self.tops = kept;
@@ -100,7 +115,8 @@ impl Everything {
         let tags = tags.into_iter().filter_map(|tag| tag.replacen('-', ":", 1).parse::<Digest>().ok());
         let mut absent = Vec::new();
         let mut seen = HashSet::new();
-        for digest in digests.into_iter().chain(tags).filter(|digest| !known.contains(digest)) {
+        let is_absent = |digest: &Digest| !known.contains(digest) && !self.narrowed.contains_key(digest);
+        for digest in digests.into_iter().chain(tags).filter(is_absent) {
             if !seen.insert(digest.clone()) {
                 continue;
             }
@@ -127,15 +143,17 @@ impl Everything {
             if carried.contains(&one.descriptor.digest) {
                 continue;
             }
-            if chosen {
+            let of_narrowed = subject(&one, context).is_some_and(|subject| self.narrowed.contains_key(&subject));
+            if chosen || of_narrowed {
+                let why = if of_narrowed { "it refers to an index of which not everything was copied" } else { "as it was asked for" };
                 self.left.push(
-                    Finding::new(Code::ReferrerLeft, "a referrer was not copied, as it was asked for")
+                    Finding::new(Code::ReferrerLeft, format!("a referrer was not copied: {why}"))
                         .at(place(&one))
                         .found(Fact::new(&one.descriptor.media_type, "index.json")),
                 );
                 continue;
             }
-            match whole(&one, output, context) {
+            match whole(&one, None, output, context) {
                 Ok(more) => {
                     join(more, &mut found, &mut seen);
                     self.tops.push(one);
@@ -169,7 +187,7 @@ impl Everything {
     }
 
     /// Every entry that lists something that goes along, under its own name. An image may have several.
-    pub(super) fn entries(&self, source: &Arc<Source>, referrers: &[Digest], found: &Walk) -> Vec<Located> {
+    pub(super) fn entries(&self, source: &Arc<Source>, referrers: &[Digest], found: &Walk, context: Context<'_>) -> Result<Vec<Located>> {
         let tops: HashSet<&Digest> = self.tops.iter().map(|top| &top.descriptor.digest).collect();
         let walked: HashSet<&Digest> = found.documents.iter().map(|(descriptor, _)| &descriptor.digest).collect();
         let referrers: HashSet<&Digest> = referrers.iter().collect();
@@ -179,9 +197,16 @@ impl Everything {
             let digest = &entry.digest;
             tops.contains(digest) || (walked.contains(digest) && !is_list(entry)) || (referrers.contains(digest) && is_named(entry))
         };
-        let located =
-            |entry: &Descriptor| Located { source: Arc::clone(source), descriptor: entry.clone(), name: entry.name().map(str::to_owned) };
-        source.index.manifests.iter().filter(goes).map(located).collect()
+        let mut entries = Vec::new();
+        for entry in &source.index.manifests {
+            let descriptor = match self.narrowed.get(&entry.digest) {
+                Some(narrowed) => under_names_of(narrowed, entry, context.limits)?,
+                None if goes(&entry) => entry.clone(),
+                None => continue,
+            };
+            entries.push(Located { source: Arc::clone(source), descriptor, name: entry.name().map(str::to_owned) });
+        }
+        Ok(entries)
     }
 }
 
@@ -217,8 +242,12 @@ fn sort(source: &Source, entry: &Descriptor, saved: &HashSet<&Digest>, context: 
 ///
 /// # Errors
 /// `blob.missing`, `image.not_an_image` for what the output has no place for, and whatever a document is refused for.
-fn whole(one: &Located, output: &Output, context: Context<'_>) -> Result<Walk> {
+fn whole(one: &Located, narrowed: Option<&Narrowed>, output: &Output, context: Context<'_>) -> Result<Walk> {
     let mut found = Walk::default();
+    // It was read when it was narrowed.
+    if narrowed.is_some() {
+        return Ok(found);
+    }
     walk(&one.source, &one.descriptor, context.limits, &mut found, &mut HashSet::new())?;
     for blob in found.blobs.iter().filter(|blob| blob.data.is_none()) {
         one.source.region(blob)?;
@@ -229,6 +258,19 @@ fn whole(one: &Located, output: &Output, context: Context<'_>) -> Result<Walk> {
         );
     }
     Ok(found)
+}
+
+/// What a choice of platforms is about.
+fn is_image_entry(one: &Located, context: Context<'_>) -> bool {
+    // What cannot be read is told by who reads it next.
+    load(&one.source, &one.descriptor, context.limits).is_ok_and(|tree| matches!(tree, Tree::Image(_) | Tree::Index(_)))
+}
+
+/// What a referrer refers to.
+fn subject(one: &Located, context: Context<'_>) -> Option<Digest> {
+    // What cannot be read is told by who copies it.
+    let blob = one.source.document(&one.descriptor, context.limits).ok()?;
+    Artifact::parse(&blob, &one.descriptor.media_type, context.limits).ok()?.subject.map(|subject| subject.digest)
 }
 
 fn is_image(one: &Located, found: &Walk, context: Context<'_>) -> Result<bool> {

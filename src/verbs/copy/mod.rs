@@ -9,12 +9,14 @@ pub(super) use everything::Everything;
 
 use super::Context;
 use super::lifecycle::brought_down;
-use super::output::{Cargo, Form, Output, check_name, under_names_of, write};
+use super::narrow::{Choice, Narrowed, narrow};
+use super::output::{Cargo, Form, Output, check_name, write};
 use super::referrers::{Carry, Subject, carry};
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity, text};
-use crate::oci::{Config, Descriptor, Index, Manifest, Name, Platform, collection};
+use crate::oci::{Config, Descriptor, Index, Manifest, Name, Verified, collection};
 use crate::plan::annotate::{Authored, replaced};
 use crate::plan::docker;
+use crate::plan::referrers::Wish;
 use crate::read::referrers::{Lookup, Scope, marked};
 use crate::read::{Located, Opaque, Reference, Source, Walk, locate, open_reference, walk};
 use crate::report::copy::{Copied, CopyReport};
@@ -27,8 +29,8 @@ pub struct Request {
     pub source: String,
     /// Everything that has an entry in the source.
     pub all: bool,
-    /// One platform only.
-    pub platform: Option<Platform>,
+    /// What is wanted of indexes.
+    pub choice: Choice,
     /// Where it goes.
     pub output: Output,
     /// Its name there; without it, it keeps its own.
@@ -72,25 +74,50 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
     let source = Arc::clone(&located.source);
     let mut load = Load::default();
     load.cargo.input(&source);
-    let mut brought = (Vec::new(), Vec::new());
-    if let Some(platform) = &request.platform {
-        let tree = crate::read::load(&source, &located.descriptor, context.limits)?;
-        let image = tree.only_image(Some(platform)).map_err(|error| error.at(located.shown()))?;
-        if request.referrers.is_some() && !matches!(request.output, Output::Archive { form: Form::Docker, .. }) {
-            brought = brought_down(&source, &tree, image, context)?;
-        }
-        located.descriptor = under_names_of(&image.descriptor, &located.descriptor, context.limits)?;
-    }
     let mut found = Walk::default();
-    walk(&source, &located.descriptor, context.limits, &mut found, &mut HashSet::new())?;
+    let mut brought = Brought::default();
+    match narrow(&located, &request.choice, context)? {
+        None => walk(&source, &located.descriptor, context.limits, &mut found, &mut HashSet::new())?,
+        Some(narrowed) => {
+            brought.add(&located, &narrowed, request, context)?;
+            (located.descriptor, found) = (narrowed.descriptor, narrowed.found);
+            load.findings.extend(narrowed.findings);
+        }
+    }
     let located = [located];
     add(&source, &located, &located, &found, request, &mut load, context)?;
-    // What is said of the index holds for the platform that goes without it.
-    brought.0.iter().for_each(|document| load.cargo.document(document));
-    brought.1.into_iter().for_each(|wish| load.cargo.refer(wish));
+    brought.load(&mut load.cargo);
     let lookup = Lookup::new(&source, Scope::Usual, context.limits);
     along(&source, &lookup, subjects(&located, &found), request, &mut load, context)?;
     finish(&source, &found, request, load, context)
+}
+
+/// What is said of an index, said of the platforms of it that go without it.
+#[derive(Debug, Default)]
+struct Brought {
+    documents: Vec<Verified>,
+    wishes: Vec<Wish>,
+}
+
+impl Brought {
+    fn add(&mut self, from: &Located, narrowed: &Narrowed, request: &Request, context: Context<'_>) -> Result<()> {
+        let runtime = matches!(request.output, Output::Archive { form: Form::Docker, .. });
+        if narrowed.platforms.is_empty() || request.referrers.is_none() || runtime {
+            return Ok(());
+        }
+        let tree = crate::read::load(&from.source, &from.descriptor, context.limits)?;
+        for image in tree.images().into_iter().filter(|image| narrowed.platforms.contains(&image.descriptor.digest)) {
+            let (documents, wishes) = brought_down(&from.source, &tree, image, context)?;
+            self.documents.extend(documents);
+            self.wishes.extend(wishes.into_iter().map(|wish| Wish { child: narrowed.made, ..wish }));
+        }
+        Ok(())
+    }
+
+    fn load(self, cargo: &mut Cargo<'_>) {
+        self.documents.iter().for_each(|document| cargo.document(document));
+        self.wishes.into_iter().for_each(|wish| cargo.refer(wish));
+    }
 }
 
 /// The only entry of a source that holds no image.
@@ -104,7 +131,8 @@ fn only_entry(reference: &Reference, context: Context<'_>) -> Result<Option<Loca
 fn copy_all(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result<CopyReport> {
     let mut everything = Everything::of(source, context)?;
     let mut found = Walk::default();
-    everything.walk(&request.output, &mut found, context)?;
+    let mut brought = Brought::default();
+    everything.walk(request, &mut found, &mut brought, context)?;
     if let (Some(name), true) = (&request.name, everything.tops.len() > 1) {
         return Err(Error::new(Code::UsageArgument, "several images cannot have one name")
             .expected(Fact::new("an output without a name", "--all"))
@@ -116,6 +144,7 @@ fn copy_all(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Re
     let lookup = Lookup::new(source, Scope::Thorough, context.limits);
     let mut subjects = subjects(&everything.tops, &found);
     subjects.extend(everything.absent(&lookup, &subjects));
+    brought.load(&mut load.cargo);
     along(source, &lookup, subjects, request, &mut load, context)?;
     let chosen = request.referrers.as_ref().is_none_or(|carry| *carry != Carry::default());
     let more = everything.stragglers(&load.referrers, chosen, &request.output, context)?;
@@ -126,7 +155,8 @@ fn copy_all(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Re
     if everything.tops.is_empty() && load.referrers.is_empty() {
         return Err(everything.nothing(source));
     }
-    let entries = if request.name.is_some() { everything.tops.clone() } else { everything.entries(source, &load.referrers, &found) };
+    let entries =
+        if request.name.is_some() { everything.tops.clone() } else { everything.entries(source, &load.referrers, &found, context)? };
     add(source, &everything.tops, &entries, &found, request, &mut load, context)?;
     load.images = everything::told(load.images, &everything.tops);
     load.findings.append(&mut everything.left);

@@ -4,15 +4,15 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::Request;
-use crate::core::{Code, Digest, Fact, Finding, Result};
+use crate::core::{Code, Digest, Fact, Finding, Result, Severity};
 use crate::oci::{Descriptor, ImageName, Index, Name, collection};
 use crate::plan::prepare::{Kind, LeftOut, Piece, Profile, Shipment};
 use crate::plan::referrers::{Standing, diagnose, seen};
 use crate::read::referrers::{Lookup, Referrer, Scope, Tag, lists_referrers_of};
-use crate::read::{Reference, Source, Tree, Walk, load, locate, walk};
+use crate::read::{Located, Reference, Source, Tree, Walk, load, locate, walk};
 use crate::verbs::Context;
 use crate::verbs::copy::Everything;
-use crate::verbs::output::under_names_of;
+use crate::verbs::narrow::{Narrowed, explained, narrow};
 
 /// An entry that is shipped.
 #[derive(Debug, Clone)]
@@ -28,12 +28,14 @@ pub(super) struct Top {
     pub(super) former: bool,
     /// Whether it never had one with a repository, and goes where the user said.
     pub(super) unnamed: bool,
+    /// What of it goes along, if not all does.
+    pub(super) part: Option<Arc<Narrowed>>,
 }
 
 impl Top {
     fn new(name: String, descriptor: Descriptor, former: bool) -> Self {
         let local = descriptor.ref_name().map_or_else(|| name.clone(), str::to_owned);
-        Self { name, local, descriptor, narrowed: false, former, unnamed: false }
+        Self { name, local, descriptor, narrowed: false, former, unnamed: false, part: None }
     }
 
     /// What has no name, by its digest: in the repositories of its former names, for who pinned the digest there; else where the
@@ -101,7 +103,7 @@ pub(super) fn tops(
         let named = |entry: &&Descriptor| entry.name().is_some_and(|name| Tag::parse(name).is_none());
         source.index.manifests.iter().filter(named).map(|entry| (name_of(entry), entry.clone())).collect()
     };
-    let nameless: Vec<Top> = if one || request.profile != Profile::Registry || request.platform.is_some() {
+    let nameless: Vec<Top> = if one || request.profile != Profile::Registry || !request.choice.platforms.is_empty() {
         Vec::new()
     } else {
         let everything = Everything::of(source, context)?;
@@ -110,7 +112,7 @@ pub(super) fn tops(
     };
     let (mut tops, mut left_out, mut findings): (Vec<Top>, Vec<LeftOut>, Vec<Finding>) = Default::default();
     let mut first: HashMap<Name<'static>, Digest> = HashMap::new();
-    for (name, mut descriptor) in entries {
+    for (name, descriptor) in entries {
         let found = if name.is_none() && request.profile == Profile::Registry { Top::nameless(&descriptor, request) } else { Vec::new() };
         if !found.is_empty() {
             tops.extend(found);
@@ -140,7 +142,7 @@ pub(super) fn tops(
                     .hint("Give one of them another name with `airbase tag PATH@DIGEST NAME`."),
             );
         }
-        if request.profile != Profile::Registry || request.platform.is_some() {
+        if request.profile != Profile::Registry || !request.choice.is_whole() {
             let tree = match load(source, &descriptor, context.limits) {
                 Err(error) if !one => {
                     findings.push(error.into_finding());
@@ -149,18 +151,29 @@ pub(super) fn tops(
                 }
                 other => other?,
             };
-            if tree.images().is_empty() {
+            if tree.images().is_empty() && (request.profile != Profile::Registry || !request.choice.platforms.is_empty()) {
                 if one {
                     return Err(tree.not_an_image().at(source.shown()));
                 }
                 left_out.push(left(&descriptor, "it is no image, and no runtime takes it"));
                 continue;
             }
-            if request.platform.is_some() {
-                let image = tree.only_image(request.platform.as_ref())?;
-                let narrowed = image.descriptor.digest != descriptor.digest;
-                descriptor = under_names_of(&image.descriptor, &descriptor, context.limits)?;
-                tops.push(Top { narrowed, ..Top::new(name, descriptor, false) });
+            let located = Located { source: Arc::clone(source), descriptor: descriptor.clone(), name: Some(name.clone()) };
+            let narrowed = match narrow(&located, &request.choice, context) {
+                // What is not whole is told by who walks it.
+                Err(error) if !one && error.code() != Code::BlobMissing => {
+                    findings.push(error.into_finding().severity(Severity::Damage));
+                    left_out.push(left(&descriptor, "it has no such platform"));
+                    continue;
+                }
+                Err(error) if !one && error.code() == Code::BlobMissing => None,
+                other => other?,
+            };
+            if let Some(mut narrowed) = narrowed {
+                findings.append(&mut narrowed.findings);
+                let is_narrowed = narrowed.descriptor.digest != descriptor.digest;
+                let top = Top::new(name, narrowed.descriptor.clone(), false);
+                tops.push(Top { narrowed: is_narrowed, part: Some(Arc::new(narrowed)), ..top });
                 continue;
             }
         }
@@ -188,9 +201,10 @@ pub(super) fn gather(
     source: &Arc<Source>,
     tops: &[Top],
     reference: &Reference,
-    profile: Profile,
+    request: &Request,
     context: Context<'_>,
 ) -> Result<Gathered> {
+    let profile = request.profile;
     let scope = if reference.name.is_some() || reference.digest.is_some() { Scope::Usual } else { Scope::Thorough };
     let listed: HashSet<&Digest> = source.index.manifests.iter().map(|entry| &entry.digest).collect();
     let mut gather = Gather {
@@ -231,10 +245,11 @@ struct Gather<'a> {
 impl Gather<'_> {
     fn ship(&mut self, top: &Top, profile: Profile) -> Result<()> {
         let mut found = Walk::default();
-        let walked = walk(self.source, &top.descriptor, self.context.limits, &mut found, &mut HashSet::new());
-        let kind = match walked.and_then(|()| self.kind(&top.descriptor)) {
+        let kind = match self.walk(top, &mut found).and_then(|()| self.kind(top)) {
             Ok(kind) => kind,
             Err(error) => {
+                let located = Located { source: Arc::clone(self.source), descriptor: top.descriptor.clone(), name: None };
+                let error = explained(&located, error, self.context);
                 self.gathered.findings.push(error.into_finding());
                 self.gathered.left_out.push(left(&top.descriptor, "it cannot be read whole"));
                 self.went.insert(top.descriptor.digest.clone());
@@ -284,8 +299,22 @@ impl Gather<'_> {
         Ok(())
     }
 
-    fn kind(&self, top: &Descriptor) -> Result<Kind> {
-        Ok(match load(self.source, top, self.context.limits)? {
+    /// All of it that goes along.
+    fn walk(&self, top: &Top, found: &mut Walk) -> Result<()> {
+        if let Some(part) = &top.part {
+            part.found.documents.iter().for_each(|document| found.documents.push(document.clone()));
+            found.blobs.clone_from(&part.found.blobs);
+            found.external.clone_from(&part.found.external);
+            return Ok(());
+        }
+        walk(self.source, &top.descriptor, self.context.limits, found, &mut HashSet::new())
+    }
+
+    fn kind(&self, top: &Top) -> Result<Kind> {
+        if top.part.as_ref().is_some_and(|part| part.made) {
+            return Ok(Kind::Index);
+        }
+        Ok(match load(self.source, &top.descriptor, self.context.limits)? {
             Tree::Image(_) => Kind::Image,
             Tree::Index(_) => Kind::Index,
             Tree::Collection(_) => Kind::Collection,

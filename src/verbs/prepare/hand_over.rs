@@ -13,6 +13,7 @@ use crate::plan::prepare::{LeftOut, Profile};
 use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Source, Walk, walk};
 use crate::verbs::Context;
+use crate::verbs::narrow::Narrowed;
 use crate::verbs::output::{Cargo, Output, write};
 use crate::verbs::referrers::{Carry, Subject, carry};
 use crate::write::Committed;
@@ -88,7 +89,10 @@ pub(super) fn hand_over(
             continue;
         }
         names.insert(key, top.descriptor.digest.clone());
-        walk(source, &top.descriptor, context.limits, &mut found, &mut seen)?;
+        match &top.part {
+            None => walk(source, &top.descriptor, context.limits, &mut found, &mut seen)?,
+            Some(part) => add(part, &mut found, &mut seen),
+        }
         entries.push((Some(own), entry));
         written.push(top);
     }
@@ -116,6 +120,13 @@ pub(super) fn hand_over(
     let mut committed = write(output, &cargo, &entries, request.mtime, context)?;
     committed.findings.extend(told);
     Ok((committed, written, left_out))
+}
+
+/// What goes along of an index.
+fn add(part: &Narrowed, found: &mut Walk, seen: &mut HashSet<Digest>) {
+    found.documents.extend(part.found.documents.iter().filter(|(descriptor, _)| seen.insert(descriptor.digest.clone())).cloned());
+    found.blobs.extend(part.found.blobs.iter().filter(|blob| seen.insert(blob.digest.clone())).cloned());
+    found.external.extend(part.found.external.iter().cloned());
 }
 
 /// An entry under the full name, for containerd under its own key as well: it files the image under that.

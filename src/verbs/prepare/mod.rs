@@ -11,14 +11,13 @@ use hand_over::hand_over;
 use crate::core::fsys::shown;
 use crate::core::{Code, Error, Fact, Finding, Result, Severity, text};
 use crate::format::codec::{Codec, Compression};
-use crate::oci::Platform;
 use crate::plan::prepare::{Client, LeftOut, Load, Naming, Place, PlaceKind, Profile, Push, Registry, loads, prepare as decide};
 use crate::plan::referrers::is_mended;
 use crate::read::{Reference, Source, SourceKind, nothing, open_reference};
 use crate::report::prepare::PrepareReport;
 use crate::report::rebase::{OutputReport, WrittenReport};
-use crate::verbs::Context;
 use crate::verbs::output::{Form, Output};
+use crate::verbs::{Choice, Context, Sparse};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -31,8 +30,10 @@ pub struct Request {
     pub profile: Profile,
     /// The program whose commands are asked for.
     pub client: Option<Client>,
-    /// One platform only.
-    pub platform: Option<Platform>,
+    /// What is wanted of indexes.
+    pub choice: Choice,
+    /// Whether the registry takes an index of which platforms are missing.
+    pub takes_sparse: bool,
     /// Where what the profile wants is written.
     pub output: Option<Output>,
     /// The date of the members of an archive.
@@ -44,6 +45,12 @@ pub struct Request {
 /// # Errors
 /// `prepare.source`, `usage.argument` for what is no registry, `output.exists`, those of references, documents and writing.
 pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport> {
+    if request.choice.sparse == Sparse::Keep && request.profile == Profile::Registry && !request.takes_sparse {
+        return Err(Error::new(Code::PrepareSparse, "a registry takes no index whose platforms are not all there")
+            .expected(Fact::new("--sparse filter, or --platform", "distribution-spec, Pushing manifests"))
+            .found(Fact::new("keep", "--sparse"))
+            .hint("If this registry does take it: --registry-takes-sparse."));
+    }
     let reference = Reference::existing(&request.path)?;
     let source = open_reference(&reference, context.limits)?;
     if source.kind() == SourceKind::DockerArchive && request.output.is_none() {
@@ -53,6 +60,11 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
             .hint("Write a layout with -o DIR, and push that."));
     }
     let (chosen, mut left_out, mut findings) = tops(&source, &reference, request, context)?;
+    if let (None, Some(top)) = (&request.output, chosen.iter().find(|top| top.part.as_ref().is_some_and(|part| part.made))) {
+        return Err(Error::new(Code::PrepareSource, "an index that is made anew has to be written before it can be pushed")
+            .at(text::escape(&top.name))
+            .hint("Give a place for it: -o DIR."));
+    }
     if chosen.is_empty() {
         let nothing =
             left_out.iter().fold(nothing(&source.shown()), |nothing, left| nothing.detail(format!("{}: {}", left.digest, left.why)));
@@ -77,7 +89,7 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
         findings: Vec::new(),
     };
     let (gathered, place) = if let Some(output) = &request.output {
-        let given = gather(&source, &chosen, &reference, request.profile, context)?;
+        let given = gather(&source, &chosen, &reference, request, context)?;
         let (committed, written, more) = hand_over(&source, chosen, request, output, context)?;
         findings.extend(committed.findings.iter().cloned());
         report.output = Some(OutputReport { kind: output.kind().to_owned(), path: shown(output.path()) });
@@ -90,11 +102,11 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
         findings.extend(given.findings.into_iter().filter(stays));
         // What was written is what is pushed: it is read again, as the other programs will read it.
         let place = Source::open(output.path(), context.limits)?;
-        let again = gather(&place, &written, &Reference { name: Some(String::new()), ..reference.clone() }, request.profile, context)?;
+        let again = gather(&place, &written, &Reference { name: Some(String::new()), ..reference.clone() }, request, context)?;
         let place = self::place(&place, output.path(), matches!(output, Output::Archive { form: Form::Docker, .. }));
         (again, place)
     } else {
-        let given = gather(&source, &chosen, &reference, request.profile, context)?;
+        let given = gather(&source, &chosen, &reference, request, context)?;
         (given, place(&source, &source.path, false))
     };
     let Gathered { shipments, left_out: more, findings: odd } = gathered;

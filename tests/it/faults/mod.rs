@@ -130,8 +130,19 @@ impl Place<'_> {
     }
 
     fn copy(&self, source: String, all: bool, referrers: Option<Carry>, context: Context<'_>) -> Result<()> {
-        copy::copy(&copy::Request { source, all, platform: None, output: self.output(), name: None, referrers, mtime: 0 }, context)
-            .map(drop)
+        copy::copy(
+            &copy::Request {
+                source,
+                all,
+                choice: airbase::verbs::Choice::default(),
+                output: self.output(),
+                name: None,
+                referrers,
+                mtime: 0,
+            },
+            context,
+        )
+        .map(drop)
     }
 
     fn annotate(&self, image: &str, all: bool, name: &str, context: Context<'_>) -> Result<()> {

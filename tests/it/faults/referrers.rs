@@ -101,7 +101,8 @@ fn what_a_registry_wants_is_written() {
             naming: Naming::of(Registry::parse("registry.site/team")?),
             profile: Profile::Registry,
             client: None,
-            platform: None,
+            choice: airbase::verbs::Choice::default(),
+            takes_sparse: false,
             output: Some(place.output()),
             mtime: 0,
         };

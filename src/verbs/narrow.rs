@@ -1,0 +1,257 @@
+//! An index of which not everything goes along: the platforms that were asked for, or those that are here.
+//!
+//! docker with the containerd store, and `ctr images export --platform`, write a whole index and the blobs of one platform.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::Context;
+use super::output::under_names_of;
+use crate::core::{Code, Digest, Error, Fact, Finding, Result, text};
+use crate::format::json::{Document, Value};
+use crate::oci::{Descriptor, Index, Platform, annotation, collection};
+use crate::plan::annotate::Authored;
+use crate::read::{Located, Source, Tree, Walk, load, walk};
+
+/// What becomes of an index of which some platforms are not here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sparse {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// What is here gets an index of its own.
+    Filter,
+    /// It stays as it is, with what is here.
+    Keep,
+}
+
+/// What is wanted of an index.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    /// These platforms; all, if there are none. One goes without an index, several get an index of their own.
+    pub platforms: Vec<Platform>,
+    /// What becomes of it where some are not here.
+    pub sparse: Sparse,
+}
+
+impl Choice {
+    /// Whether everything is wanted, or nothing.
+    pub(super) fn is_whole(&self) -> bool {
+        self.platforms.is_empty() && self.sparse == Sparse::Refuse
+    }
+}
+
+/// What goes along of one entry.
+#[derive(Debug)]
+pub(super) struct Narrowed {
+    /// What takes the place of the entry, under its names.
+    pub(super) descriptor: Descriptor,
+    /// All of it, with a new index where there is one.
+    pub(super) found: Walk,
+    /// Whether there is a new index.
+    pub(super) made: bool,
+    /// The platforms that go along without the index that led to them; nothing, where that goes along too.
+    pub(super) platforms: Vec<Digest>,
+    /// What stays.
+    pub(super) findings: Vec<Finding>,
+}
+
+/// A child of the index.
+struct Child<'i> {
+    descriptor: &'i Descriptor,
+    platform: Option<Platform>,
+    /// Everything of it; nothing, if it is not here.
+    found: Option<Walk>,
+}
+
+impl Child<'_> {
+    fn name(&self) -> String {
+        self.platform.as_ref().map_or_else(|| self.descriptor.digest.to_string(), Platform::to_string)
+    }
+}
+
+/// What of `located` goes along; `None` if all of it does.
+///
+/// # Errors
+/// `blob.missing` for an index of which not everything is here, `ref.platform`, and whatever a document is refused for.
+pub(super) fn narrow(located: &Located, choice: &Choice, context: Context<'_>) -> Result<Option<Narrowed>> {
+    let (source, top) = (&located.source, &located.descriptor);
+    let place = |error: Error| error.at(located.shown());
+    if !top.is_index() {
+        if !choice.platforms.is_empty() {
+            let tree = load(source, top, context.limits)?;
+            if tree.images().is_empty() {
+                return Err(place(tree.not_an_image()));
+            }
+            let fits = choice.platforms.iter().find_map(|platform| tree.only_image(Some(platform)).ok());
+            if fits.is_none() {
+                tree.only_image(choice.platforms.first()).map_err(place)?;
+            }
+        }
+        return Ok(None);
+    }
+    let blob = source.document(top, context.limits)?;
+    let index = Index::parse(&blob, &top.media_type, context.limits)?;
+    if collection::is_collection(&index) {
+        return if choice.platforms.is_empty() { Ok(None) } else { Err(place(load(source, top, context.limits)?.not_an_image())) };
+    }
+    let children = index.manifests.iter().filter(|child| !child.is_attestation());
+    let children: Vec<Child<'_>> = children.map(|child| read(source, child, context)).collect::<Result<_>>()?;
+    let wanted = wanted(children, &choice.platforms, top).map_err(place)?;
+    if choice.platforms.is_empty() && wanted.iter().all(|child| child.found.is_some()) {
+        return Ok(None);
+    }
+    let (here, gone): (Vec<Child<'_>>, Vec<Child<'_>>) = wanted.into_iter().partition(|child| child.found.is_some());
+    let refuse = choice.sparse == Sparse::Refuse || !choice.platforms.is_empty() || here.is_empty();
+    if refuse && !gone.is_empty() {
+        return Err(place(sparse(&here, &gone)));
+    }
+    let mut findings: Vec<Finding> = gone.iter().map(|child| stays(child, choice.sparse).at(located.shown())).collect();
+    if choice.sparse == Sparse::Keep && choice.platforms.is_empty() {
+        let mut found = joined(here, source, &index, context)?;
+        found.documents.push((top.clone(), blob));
+        return Ok(Some(Narrowed { descriptor: top.clone(), found, made: false, platforms: Vec::new(), findings }));
+    }
+    let platforms: Vec<Digest> = here.iter().map(|child| child.descriptor.digest.clone()).collect();
+    if let ([one], 1, false) = (here.as_slice(), choice.platforms.len(), choice.sparse == Sparse::Filter) {
+        let descriptor = under_names_of(one.descriptor, top, context.limits)?;
+        let found = here.into_iter().find_map(|child| child.found).unwrap_or_default();
+        return Ok(Some(Narrowed { descriptor, found, made: false, platforms, findings }));
+    }
+    let named: Vec<String> = here.iter().map(Child::name).collect();
+    let mut found = joined(here, source, &index, context)?;
+    let authored = without(&index, &blob, &found, context)?;
+    let descriptor = under_names_of(&authored.descriptor(), top, context.limits)?;
+    findings.push(
+        Finding::new(
+            Code::IndexNarrowed,
+            "a new index takes the place of the one with all platforms; what is signed or said of that is not said of this",
+        )
+        .at(located.shown())
+        .expected(Fact::new(&top.digest, "the source"))
+        .found(Fact::new(&descriptor.digest, named.join(", "))),
+    );
+    found.documents.push((descriptor.clone(), authored.blob));
+    Ok(Some(Narrowed { descriptor, found, made: true, platforms, findings }))
+}
+
+fn read<'i>(source: &Arc<Source>, descriptor: &'i Descriptor, context: Context<'_>) -> Result<Child<'i>> {
+    let mut found = Walk::default();
+    let walked = walk(source, descriptor, context.limits, &mut found, &mut HashSet::new());
+    let walked =
+        walked.and_then(|()| found.blobs.iter().filter(|blob| blob.data.is_none()).try_for_each(|blob| source.region(blob).map(drop)));
+    let found = match walked {
+        Ok(()) => Some(found),
+        Err(error) if error.code() == Code::BlobMissing => None,
+        Err(error) => return Err(error),
+    };
+    let mut platform = descriptor.platform.as_deref().cloned();
+    if let (None, Some(_), true) = (&platform, &found, descriptor.is_manifest())
+        && let Tree::Image(image) = load(source, descriptor, context.limits)?
+    {
+        platform = image.platform().cloned();
+    }
+    Ok(Child { descriptor, platform, found })
+}
+
+/// The children that are meant.
+fn wanted<'i>(children: Vec<Child<'i>>, platforms: &[Platform], top: &Descriptor) -> Result<Vec<Child<'i>>> {
+    let means = |child: &Child<'_>, wanted: &Platform| child.platform.as_ref().is_some_and(|own| own.is_meant_by(wanted));
+    let fails = |message: String, listed: &[&Child<'_>]| {
+        Err(Error::new(Code::RefPlatform, message)
+            .at(&top.digest)
+            .details(listed.iter().map(|child| child.name()))
+            .hint("Name one with --platform OS/ARCHITECTURE[/VARIANT], or 'windows(10.0.17763)/amd64'."))
+    };
+    for platform in platforms {
+        let fitting: Vec<&Child<'_>> = children.iter().filter(|child| means(child, platform)).collect();
+        match fitting.as_slice() {
+            [] => return fails(format!("the image has no platform {platform}"), &children.iter().collect::<Vec<_>>()),
+            [_, _, ..] => return fails(format!("{platform} fits several platforms of the image"), &fitting),
+            [_] => {}
+        }
+    }
+    let is_wanted = |child: &Child<'_>| platforms.is_empty() || platforms.iter().any(|platform| means(child, platform));
+    Ok(children.into_iter().filter(is_wanted).collect())
+}
+
+/// That an index is not all here, and what can be done with what is.
+fn sparse(here: &[Child<'_>], gone: &[Child<'_>]) -> Error {
+    let all = text::count(here.len() + gone.len(), "platform");
+    let verb = if here.len() == 1 { "is" } else { "are" };
+    let error = Error::new(Code::BlobMissing, format!("{} of {all} {verb} here", here.len()))
+        .details(here.iter().map(|child| format!("{} is here", child.name())))
+        .details(gone.iter().map(|child| format!("{} is not here: {}", child.name(), child.descriptor.digest)));
+    if here.is_empty() {
+        return error.hint("Get the image again, with the blobs of the platform that is wanted.");
+    }
+    let options: Vec<String> = here.iter().filter_map(|child| child.platform.as_ref()).map(option).collect();
+    error.hint(format!("Take what is here: {}, or --sparse filter for an index of it.", options.join(" ")))
+}
+
+/// Why something is not whole, with what can be done about it, where that is because platforms are elsewhere.
+pub(super) fn explained(located: &Located, error: Error, context: Context<'_>) -> Error {
+    if error.code() != Code::BlobMissing || !located.descriptor.is_index() {
+        return error;
+    }
+    narrow(located, &Choice::default(), context).err().unwrap_or(error)
+}
+
+/// The option that names a platform.
+fn option(platform: &Platform) -> String {
+    if platform.os_version.is_empty() { format!("--platform {platform}") } else { format!("--platform '{platform}'") }
+}
+
+fn stays(child: &Child<'_>, sparse: Sparse) -> Finding {
+    let what =
+        if sparse == Sparse::Keep { "a platform is not here; the index still names it" } else { "a platform is not here and was left out" };
+    Finding::new(Code::PlatformAbsent, what).found(Fact::new(child.name(), &child.descriptor.digest))
+}
+
+/// All of the children, with the attestations on them that are here.
+fn joined(here: Vec<Child<'_>>, source: &Source, index: &Index, context: Context<'_>) -> Result<Walk> {
+    let mut seen = HashSet::new();
+    let mut all = Walk::default();
+    let subjects: HashSet<String> = here.iter().map(|child| child.descriptor.digest.to_string()).collect();
+    here.into_iter().filter_map(|child| child.found).for_each(|found| join(found, &mut all, &mut seen));
+    let speaks =
+        |child: &&Descriptor| child.annotations.get(annotation::DOCKER_REFERENCE_DIGEST).is_some_and(|subject| subjects.contains(subject));
+    for attestation in index.manifests.iter().filter(|child| child.is_attestation()).filter(speaks) {
+        if let Some(found) = read_all(source, attestation, context)? {
+            join(found, &mut all, &mut seen);
+        }
+    }
+    Ok(all)
+}
+
+fn read_all(source: &Source, descriptor: &Descriptor, context: Context<'_>) -> Result<Option<Walk>> {
+    let mut found = Walk::default();
+    match walk(source, descriptor, context.limits, &mut found, &mut HashSet::new()) {
+        Err(error) if error.code() == Code::BlobMissing => return Ok(None),
+        other => other?,
+    }
+    for blob in found.blobs.iter().filter(|blob| blob.data.is_none()) {
+        if source.container().blob(&blob.digest)?.is_none() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(found))
+}
+
+fn join(from: Walk, into: &mut Walk, seen: &mut HashSet<Digest>) {
+    into.documents.extend(from.documents.into_iter().filter(|(descriptor, _)| seen.insert(descriptor.digest.clone())));
+    into.blobs.extend(from.blobs.into_iter().filter(|blob| seen.insert(blob.digest.clone())));
+    into.external.extend(from.external.into_iter().filter(|layer| seen.insert(layer.digest.clone())));
+    into.opaque.extend(from.opaque);
+}
+
+/// The index with what goes along alone. Everything else in it keeps its bytes.
+fn without(index: &Index, blob: &crate::oci::Verified, found: &Walk, context: Context<'_>) -> Result<Authored> {
+    let goes: HashSet<&Digest> = found.documents.iter().map(|(descriptor, _)| &descriptor.digest).collect();
+    let document = Document::parse(blob.bytes(), context.limits)?;
+    let entries =
+        index.manifests.iter().filter(|child| goes.contains(&child.digest) || found.blobs.iter().any(|blob| blob.digest == child.digest));
+    let mut value = Value::open(document.root());
+    value.set("manifests", Value::Array(entries.map(|child| Value::Raw(child.raw.to_string())).collect()));
+    Authored::new(&index.media_type, &value, context.limits)
+}

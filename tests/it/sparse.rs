@@ -1,0 +1,165 @@
+//! Indexes of which some platforms are not here, and copies of some platforms: as docker with the containerd store and
+//! `ctr images export --platform` leave them.
+
+use serde_json::{Value, json};
+
+use crate::support::image::{INDEX, MANIFEST, digest};
+use crate::support::{Contents, Environment, Image, Layout, layer};
+
+const PLATFORMS: [&str; 4] = ["amd64", "arm64", "s390x", "riscv64"];
+
+fn image(architecture: &str) -> Image {
+    Image::of(&[&layer(&["base=1"]), &layer(&[&format!("app={architecture}")])]).platform(architecture)
+}
+
+/// `full` has four platforms with an attestation on the first; `one` has the whole index and the blobs of amd64, `two` those of two.
+fn place() -> Environment {
+    let environment = Environment::new();
+    let mut full = Layout::new();
+    let mut children: Vec<Value> = PLATFORMS
+        .iter()
+        .map(|name| {
+            let mut child = full.store(&image(name));
+            child["platform"] = json!({"os": "linux", "architecture": name});
+            child
+        })
+        .collect();
+    let attestation = full.store(&Image::of(&[&layer(&["provenance=1"])]));
+    children.push(json!({"mediaType": MANIFEST, "digest": attestation["digest"], "size": attestation["size"],
+        "platform": {"os": "unknown", "architecture": "unknown"},
+        "annotations": {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": image("amd64").digest()}}));
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": children, "annotations": {"kept": "yes"}}).to_string();
+    let entry = json!({"mediaType": INDEX, "digest": full.blob(index.as_bytes()), "size": index.len()});
+    full.entry("registry.example/team/app:1", entry);
+    full.write(&environment.join("full"));
+    for (name, here) in [("one", &PLATFORMS[..1]), ("two", &PLATFORMS[..2])] {
+        let mut layout = Layout::new();
+        layout.entries.clone_from(&full.entries);
+        layout.blobs.clone_from(&full.blobs);
+        for architecture in PLATFORMS.iter().filter(|architecture| !here.contains(architecture)) {
+            let image = image(architecture);
+            for gone in [image.digest(), image.layers[1].digest(), digest(&image.config_bytes())] {
+                layout.blobs.remove(&gone);
+            }
+        }
+        layout.write(&environment.join(name));
+        layout.write_archive(&environment.join(&format!("{name}.tar")));
+    }
+    environment
+}
+
+fn codes(report: &Value) -> Vec<&str> {
+    report["findings"].as_array().unwrap().iter().map(|finding| finding["code"].as_str().unwrap()).collect()
+}
+
+/// The architectures of the index under the name, and its digest.
+fn platforms(environment: &Environment, path: &str) -> (Vec<String>, String) {
+    let contents = Contents::of(&environment.join(path));
+    let top = contents.named("registry.example/team/app:1").unwrap();
+    let children = contents.json(&top)["manifests"].as_array().cloned().unwrap_or_default();
+    (children.iter().map(|child| child["platform"]["architecture"].as_str().unwrap().to_owned()).collect(), top)
+}
+
+/// The hint names options that work when they are typed.
+fn hinted(report: &Value) -> Vec<String> {
+    let hint = report["error"]["hints"][0].as_str().unwrap().to_owned();
+    let words = hint.split_once(": ").unwrap().1.split(',').next().unwrap().to_owned();
+    words.split(' ').map(str::to_owned).collect()
+}
+
+#[test]
+fn what_is_not_all_here_is_refused_with_a_command_that_works() {
+    let environment = place();
+    for source in ["one", "one.tar", "two"] {
+        let (status, report) = environment.json(&["copy", source, "out"]);
+        assert_eq!((status, &report["error"]["code"]), (4, &json!("blob.missing")), "{report:#}");
+        assert!(report["error"]["message"].as_str().unwrap().contains("of 4 platforms"), "{report:#}");
+        assert!(!environment.join("out").exists());
+        let options = hinted(&report);
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let out = format!("copied-{source}");
+        environment.ok(&[&["copy", source, &out][..], &options].concat());
+        environment.ok(&["fsck", &out]);
+    }
+    let (status, report) = environment.json(&["copy", "--all", "one", "out"]);
+    assert_eq!((status, &report["error"]["code"]), (4, &json!("blob.missing")), "{report:#}");
+    assert_eq!(hinted(&report), ["--platform", "linux/amd64"]);
+    let (status, plan) = environment.json(&["prepare", "one", "--registry", "r.site"]);
+    let missing = plan["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "blob.missing").unwrap();
+    assert_eq!((status, &missing["message"]), (1, &json!("1 of 4 platforms is here")), "{plan:#}");
+    assert!(missing["hints"].to_string().contains("--platform linux/amd64"), "{plan:#}");
+    environment.ok(&["prepare", "one", "--registry", "r.site", "--platform", "linux/amd64"]);
+    let outcome = environment.run(&["fsck", "one.tar"]);
+    assert!(outcome.out.contains("1 of 4 platforms is here") && !outcome.out.contains("damaged"), "{}", outcome.out);
+}
+
+#[test]
+fn a_filtered_index_has_what_is_here_and_says_what_is_not() {
+    let environment = place();
+    // What is said of the index is not said of the new one; what is said of a platform goes along.
+    for (image, kind) in
+        [("two:team/app:1", "application/x-of-index"), (&*format!("two@{}", image("arm64").digest()), "application/x-of-arm64")]
+    {
+        environment.ok(&["attach", image, "--type", kind, "-a", "org.opencontainers.image.created=2026-01-02T03:04:05Z"]);
+    }
+    for (arguments, out) in [
+        (&["copy", "two:team/app:1", "out", "--sparse", "filter"][..], "out"),
+        (&["copy", "--all", "two", "all.tar", "--sparse", "filter"], "all.tar"),
+        (&["prepare", "two", "--registry", "r.site", "--sparse", "filter", "-o", "ship"], "ship"),
+    ] {
+        let (_, report) = environment.json(arguments);
+        let (here, top) = platforms(&environment, out);
+        assert_eq!(here, ["amd64", "arm64", "unknown"], "{out}: {report:#}");
+        let contents = Contents::of(&environment.join(out));
+        contents.whole();
+        assert_eq!(contents.json(&top)["annotations"], json!({"kept": "yes"}), "{out}");
+        let absent = report["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == "platform.absent");
+        assert_eq!(absent.map(|finding| finding["found"]["value"].as_str().unwrap()).collect::<Vec<_>>(), ["linux/s390x", "linux/riscv64"]);
+        assert!(codes(&report).contains(&"index.narrowed"));
+        let all: String = contents.blobs().values().map(|bytes| String::from_utf8_lossy(bytes)).collect();
+        assert!(all.contains("x-of-arm64") && !all.contains("x-of-index"), "{out}");
+        environment.ok(&["fsck", out]);
+    }
+    let (_, plan) = environment.json(&["prepare", "two", "--registry", "r.site", "--sparse", "filter", "-o", "again"]);
+    assert_eq!(plan["pushes"][0]["digest"], json!(platforms(&environment, "again").1), "{plan:#}");
+    environment.refused(&["prepare", "two", "--registry", "r.site", "--sparse", "filter"], "prepare.source", 4);
+    // A whole index is left as it is.
+    environment.ok(&["copy", "full", "whole", "--sparse", "filter"]);
+    assert_eq!(platforms(&environment, "whole").1, platforms(&environment, "full").1);
+}
+
+#[test]
+fn several_platforms_can_be_named() {
+    let environment = place();
+    for source in ["full", "two.tar"] {
+        let out = format!("of-{source}");
+        environment.ok(&["copy", source, &out, "--platform", "linux/arm64", "--platform", "linux/amd64"]);
+        assert_eq!(platforms(&environment, &out).0, ["amd64", "arm64", "unknown"]);
+        Contents::of(&environment.join(&out)).whole();
+    }
+    let wanted = ["--platform", "linux/amd64", "--platform", "linux/s390x"];
+    let outcome = environment.refused(&[&["copy", "two", "out"][..], &wanted].concat(), "blob.missing", 4);
+    assert!(outcome.err.contains("linux/s390x is not here"), "{}", outcome.err);
+    environment.refused(&["copy", "full", "out", "--platform", "linux/amd64", "--platform", "linux/mips"], "ref.platform", 4);
+    assert!(!environment.join("out").exists());
+}
+
+#[test]
+fn a_kept_index_keeps_its_digest_and_goes_to_runtimes_alone() {
+    let environment = place();
+    let top = platforms(&environment, "one").1;
+    for (arguments, out) in [
+        (&["copy", "one.tar", "kept", "--sparse", "keep"][..], "kept"),
+        (&["copy", "--all", "one", "kept.tar", "--sparse", "keep"], "kept.tar"),
+        (&["prepare", "one", "--profile", "runtime", "--sparse", "keep", "-o", "node.tar"], "node.tar"),
+    ] {
+        let report = environment.json(arguments).1;
+        assert_eq!(platforms(&environment, out).1, top, "{report:#}");
+        assert_eq!(codes(&report).iter().filter(|code| **code == "platform.absent").count(), 3, "{report:#}");
+        environment.ok(&["fsck", out, "--allow-sparse"]);
+        environment.ok(&["inspect", out]);
+    }
+    environment.refused(&["prepare", "one", "--registry", "r.site", "--sparse", "keep"], "prepare.sparse", 4);
+    let (_, plan) = environment.json(&["prepare", "one", "--registry", "r.site", "--sparse", "keep", "--registry-takes-sparse"]);
+    assert_eq!(plan["pushes"][0]["digest"], json!(top), "{plan:#}");
+}
