@@ -598,7 +598,7 @@ codes! {
         "An image that lost its name is pushed by its digest, so that who pinned that finds it. Some registries (zot, unless told otherwise) delete manifests without a tag, and the statements on them.",
         "`airbase prepare --keep-tag 'retired-{digest12}'` gives each of them a tag.";
     PrepareClient, "prepare.client", Precondition, Warning,
-        "The client that was asked for with --client cannot push or load something, or leaves something behind.",
+        "No client that is known here brings everything of an image there, or the one that was asked for with --client does not.",
         "Take another client, or do what the details say: `airbase prepare` without --client tells what each can do.";
     PrepareTwice, "prepare.twice", Precondition, Damage,
         "Two images have one name, in the layout or in the registry. Some clients take the first, some the last.",

@@ -285,7 +285,7 @@ fn absent_foreign_layers_are_told_before_the_push() {
     layout.entry("registry.example/win:1", entry);
     layout.write(&environment.join("in"));
     let plan = prepare(&environment, &[], 1);
-    assert_eq!(codes(&plan), ["blob.external"]);
+    assert_eq!(codes(&plan), ["blob.external", "prepare.client"]);
     assert_eq!(plan["findings"][0]["details"], json!([base.digest()]));
     let regctl = client(&plan, "win:1", "regctl");
     assert_eq!((&regctl["suffices"], &regctl["leaves"]), (&json!(false), &json!([base.digest()])));
@@ -591,6 +591,112 @@ fn listings_of_clients_are_understood_as_far_as_they_go() {
     std::fs::write(environment.join("rest"), lines.iter().filter(|line| !line.contains(&item(3))).cloned().collect::<Vec<_>>().join("\n"))
         .unwrap();
     environment.ok(&["verify-sync", "plan.json", "rest", "list.json"]);
+}
+
+/// What clients print of a document and what regctl 0.11.7 prints for people. An index names its platforms, and does not prove that
+/// they are there.
+#[test]
+fn documents_are_hashed_and_prove_nothing_of_what_they_name() {
+    let (environment, plan, _) = planned();
+    let digest = |number: usize| plan["items"][number]["digest"].as_str().unwrap().to_owned();
+    let repository = "registry.site:5000/prod/team/app";
+    let there = |listing: &str| -> Vec<usize> {
+        let (status, report) = environment.json(&["verify-sync", "plan.json", listing]);
+        assert_eq!(status, 1, "{report:#}");
+        let items = report["items"].as_array().unwrap_or_else(|| panic!("{report:#}"));
+        items.iter().enumerate().filter(|(_, item)| item["standing"] == "there").map(|(number, _)| number).collect()
+    };
+    let save = |name: &str, bytes: &[u8]| std::fs::write(environment.join(name), bytes).unwrap();
+    let index = Contents::of(&environment.join("in")).blobs()[&digest(0)].clone();
+    save("index.json", &index);
+    save("line.json", &[&index[..], b"\n"].concat());
+    assert_eq!(there(&format!("{repository}:1=index.json")), [0], "crane manifest, skopeo inspect --raw");
+    assert_eq!(there(&format!("{repository}:1=line.json")), [0], "the same with the end of a line");
+    assert_eq!(there(&format!("{repository}@{}=index.json", digest(0))), Vec::<usize>::new(), "not under its tag");
+    save("image.json", &app().manifest_bytes());
+    assert_eq!(there(&format!("{repository}@{}=image.json", digest(1))), [1]);
+    environment.refused(&["verify-sync", "plan.json", "index.json"], "sync.listing", 2);
+    environment.refused(&["verify-sync", "plan.json", &format!("{repository}@{}=image.json", digest(2))], "sync.listing", 2);
+    // Another document under the name is another digest.
+    let (status, report) = environment.json(&["verify-sync", "plan.json", &format!("{repository}:1=image.json")]);
+    assert_eq!((status, &report["items"][0]["standing"]), (1, &json!("another")), "{report:#}");
+    let descriptor = json!({"mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest(0), "size": index.len()});
+    save("descriptor.json", descriptor.to_string().as_bytes());
+    assert_eq!(there(&format!("{repository}:1=descriptor.json")), [0], "oras manifest fetch --descriptor");
+    let get = format!(
+        "Name:        {repository}:1\nMediaType:   application/vnd.oci.image.index.v1+json\nDigest:      {}\n             \nManifests:   \n             \n  \
+         Name:      {repository}:1@{}\n  Digest:    {}\n  Platform:  linux/amd64\n",
+        digest(0),
+        digest(1),
+        digest(1)
+    );
+    save("get", get.as_bytes());
+    assert_eq!(there("get"), [0], "regctl manifest get");
+    let list = format!(
+        "Subject:        {repository}@{}\n                \nReferrers:      \n                \n  Name:         {repository}@{}\n  Digest:       {}\n  \
+         MediaType:    application/vnd.oci.image.manifest.v1+json\n  Annotations:  \n    k:          v\n",
+        digest(0),
+        digest(3),
+        digest(3)
+    );
+    save("list", list.as_bytes());
+    assert_eq!(there("list"), [3], "regctl artifact list");
+    let tree = format!(
+        "Ref: {repository}:1\nDigest: {}\nChildren:\n  - {} [linux/amd64]\nReferrers:\n  - {}: application/spdx+json\n",
+        digest(0),
+        digest(1),
+        digest(3)
+    );
+    save("tree", tree.as_bytes());
+    assert_eq!(there("tree"), [0, 3], "regctl artifact tree");
+    save("broken", b"Ref: registry.site:5000/prod/team/app:1\nDigest: none\n");
+    environment.refused(&["verify-sync", "plan.json", "broken"], "sync.listing", 2);
+    // Names alone, as `crane ls` and `regctl tag ls` print them.
+    save("tags", b"1\nlatest\n");
+    let refused = environment.refused(&["verify-sync", "plan.json", &format!("{repository}=tags")], "sync.listing", 2);
+    assert!(refused.err.contains("crane digest REFERENCE"), "{}", refused.err);
+}
+
+#[test]
+fn lists_are_asked_for_where_a_registry_has_nothing_else() {
+    let (environment, plan, mut lines) = planned();
+    std::fs::write(environment.join("listing"), lines.join("\n")).unwrap();
+    environment.ok(&["verify-sync", "plan.json", "listing"]);
+    let (status, report) = environment.json(&["verify-sync", "plan.json", "listing", "--require-lists"]);
+    assert_eq!((status, &report["findings"][0]["code"]), (1, &json!("sync.not_told")), "{report:#}");
+    let lists = plan["items"].as_array().unwrap().iter().filter(|item| item["kind"] == "list");
+    lines.extend(lists.map(|item| format!("{} {}", item["digest"].as_str().unwrap(), item["reference"].as_str().unwrap())));
+    std::fs::write(environment.join("listing"), lines.join("\n")).unwrap();
+    environment.ok(&["verify-sync", "plan.json", "listing", "--require-lists"]);
+}
+
+/// Seen with regctl 0.11.7, skopeo 1.9.3 and crane 0.22: all of them, or the registry, make sha256 of it.
+#[test]
+fn what_clients_cannot_keep_the_digest_of_is_not_promised_with_a_command() {
+    use sha2::Digest as _;
+    let environment = Environment::new();
+    let mut layout = Layout::new();
+    layout.store(&tool());
+    let sha512 = |bytes: &[u8]| sha2::Sha512::digest(bytes).iter().fold("sha512:".to_owned(), |text, byte| text + &format!("{byte:02x}"));
+    let blob = tool().layers[0].blob.clone();
+    let mut manifest: Value = serde_json::from_slice(&tool().manifest_bytes()).unwrap();
+    manifest["layers"][0]["digest"] = json!(sha512(&blob));
+    layout.blobs.insert(sha512(&blob), blob);
+    let bytes = manifest.to_string().into_bytes();
+    let by_layer = json!({"mediaType": MANIFEST, "digest": layout.blob(&bytes), "size": bytes.len()});
+    layout.entry("team/layer:1", by_layer);
+    layout.entry("team/all:1", json!({"mediaType": MANIFEST, "digest": sha512(&bytes), "size": bytes.len()}));
+    layout.blobs.insert(sha512(&bytes), bytes);
+    std::fs::create_dir_all(environment.join("in/blobs/sha512")).unwrap();
+    layout.write(&environment.join("in"));
+    let plan = prepare(&environment, &[], 1);
+    let nobody = plan["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "prepare.client").unwrap();
+    assert_eq!(nobody["details"], json!(["registry.site:5000/prod/team/all:1"]));
+    let clients = ["regctl", "skopeo"].map(|program| client(&plan, "layer:1", program)["suffices"].clone());
+    assert_eq!(clients, [json!(true), json!(false)], "{plan:#}");
+    for program in ["regctl", "oras", "skopeo", "crane"] {
+        assert_eq!(client(&plan, "all:1", program)["command"], json!([]), "{program}");
+    }
 }
 
 #[test]

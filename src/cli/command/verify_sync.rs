@@ -17,6 +17,9 @@ pub struct Arguments {
     /// Lines `DIGEST NAME`, or the JSON of a client; NAME=FILE where it does not say of what it is; - is standard input
     #[arg(required = true, value_name = "LISTING")]
     listings: Vec<String>,
+    /// The lists of referrers under fallback tags must be there too: for registries without the referrers API
+    #[arg(long)]
+    require_lists: bool,
     #[command(flatten)]
     emptiness: Emptiness,
 }
@@ -31,7 +34,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         listings.push(if text == "-" { Listing { name: None, content: Content::Bytes(input(terminal)?) } } else { Listing::parse(text) });
     }
     let context = Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() };
-    let report = verify_sync(&arguments.plan, &listings, context)?;
+    let report = verify_sync(&arguments.plan, &listings, arguments.require_lists, context)?;
     terminal.answer(&report)
 }
 

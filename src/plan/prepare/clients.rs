@@ -110,6 +110,11 @@ fn words(words: &[&str]) -> Vec<String> {
 /// What each client can do. Digests stand in the commands, because a name with a colon or a slash cannot be given to oras and
 /// regctl; skopeo takes names only, and takes those.
 pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, reference: &str) -> Vec<Pushed> {
+    if shipment.odd_documents {
+        // All of them were seen to give it a digest of sha256, or to be refused by the registry.
+        let clients = [Client::Regctl, Client::Oras, Client::Skopeo, Client::Crane];
+        return clients.map(|client| cannot(client, "clients and registries keep manifests under digests of sha256 only")).into();
+    }
     let source = format!("{}@{}", place.path, shipment.descriptor.digest);
     let tagged = shipment.pieces.iter().any(|piece| piece.kind == Kind::DigestTag);
     let all = profile == Profile::Registry;
@@ -147,6 +152,8 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
     let (from, to) = (format!("{transport}:{}:{}", place.path, shipment.local), format!("docker://{reference}"));
     pushes.push(if place.path.contains(':') {
         cannot(Client::Skopeo, "skopeo cannot be given a path with a colon")
+    } else if shipment.odd_layers {
+        cannot(Client::Skopeo, "skopeo 1.9 gives layers digests of sha256, and the manifest names others")
     } else if media_type::is_docker(&shipment.descriptor.media_type) {
         cannot(Client::Skopeo, "skopeo 1.9 finds no entry with Docker's media types in a layout")
     } else if !shipment.named {

@@ -94,6 +94,10 @@ pub struct Shipment {
     pub unnamed: bool,
     /// Layers that are kept elsewhere and are not here.
     pub external: Vec<Digest>,
+    /// Whether manifests or configs have digests of another algorithm than sha256.
+    pub odd_documents: bool,
+    /// Whether layers have.
+    pub odd_layers: bool,
     /// What referrers consist of and is not here.
     pub broken: Vec<Digest>,
 }
@@ -231,6 +235,7 @@ pub fn prepare(naming: &Naming, profile: Profile, place: &Place, shipments: &[Sh
     // Two names in one repository share their platforms.
     let mut seen = BTreeSet::new();
     prepared.items.retain(|item| seen.insert(item.reference.clone()));
+    prepared.findings.extend(nobody(&prepared.pushes));
     if !untagged.is_empty() {
         prepared.findings.push(untagged_finding(untagged));
     }
@@ -253,6 +258,15 @@ fn target(naming: &Naming, shipment: &Shipment) -> Result<Target> {
         Some(target) => Ok(target),
         None => naming.target(&shipment.name, digest),
     }
+}
+
+/// What no client brings there whole.
+fn nobody(pushes: &[Push]) -> Option<Finding> {
+    let lines: Vec<&String> =
+        pushes.iter().filter(|push| !push.clients.iter().any(|pushed| pushed.suffices)).map(|push| &push.reference).collect();
+    let finding = Finding::new(Code::PrepareClient, "no client brings all of it there")
+        .hint("What `airbase prepare -o DIR` writes suits most clients; the reasons of each are told with its commands.");
+    (!lines.is_empty()).then(|| lines.into_iter().fold(finding, Finding::detail))
 }
 
 /// What a registry may collect, because no tag holds it.

@@ -9,14 +9,21 @@
 //! {"Name":…,"Digest":…}                        skopeo inspect: the digest is in the repository; under which tag, it does not say
 //! {"subject":{…},"descriptors":[…]}            regctl artifact list --format '{{json .}}'
 //! {"reference":…,"manifests|referrers":[…]}    oras discover --format json
-//! {"manifests":[…]}                            an answer of the referrers API, with the name on the command line
+//! {"manifests":[…]}                            an answer of the referrers API, with the repository on the command line
+//! {"mediaType":…,"digest":…,"size":…}          oras manifest fetch --descriptor, with the name on the command line
+//! {"config":…} {"manifests":[{"platform":…}]}  a document as it is in the registry (crane manifest, skopeo inspect --raw, oras manifest
+//!                                              fetch, regctl manifest get --format raw-body), with the name on the command line: its
+//!                                              bytes are hashed. That it names others does not prove that those are there
+//! Name: … Digest: …                            regctl manifest get; likewise
+//! Subject: … Referrers: … Digest: …            regctl artifact list
+//! Ref: … Digest: … Referrers: …                regctl artifact tree
 //! ```
 //!
 //! Lists of tags (`skopeo list-tags`, `regctl tag ls`, `crane ls`) name no digests, and prove nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::core::{Code, Digest, Error, Fact, Limits, Result};
+use crate::core::{Algorithm, Code, Digest, Error, Fact, Limits, Result};
 use crate::format::json::{Document, Kind, Node};
 
 /// What listings tell.
@@ -95,7 +102,13 @@ pub fn read(bytes: &[u8], name: Option<&str>, from: &str, told: &mut Told, limit
                 .detail(&error.finding().message)
                 .hint("Give the output of several commands as several files.")
         })?;
+        if is_stored(document.root(), named.as_ref()) {
+            return stored(bytes, named.as_ref(), from, told);
+        }
         return json(document.root(), named.as_ref(), from, told);
+    }
+    if ["Name:", "Ref:", "Subject:"].iter().any(|key| start.starts_with(key)) {
+        return fields(text, from, told);
     }
     for (number, line) in text.lines().enumerate() {
         let line = line.split('#').next().unwrap_or_default().trim();
@@ -127,8 +140,8 @@ fn words(line: &str, given: Option<&Named>, told: &mut Told) -> Result<()> {
             (None, Some(Named { repository, tag, digest: Some(digest) }), _) => {
                 told.there(&Named { repository, tag, digest: None }, &digest);
             }
-            (None, Some(_), _) => return Err(refuse("a name stands alone, and no digest").hint("A list of names proves nothing.")),
-            (None, None, _) => return Err(refuse("the line is neither a digest nor a name")),
+            (None, Some(_), _) => return Err(refuse("a name stands alone, and no digest").hint(DIGESTS)),
+            (None, None, _) => return Err(refuse("the line is neither a digest nor a name").hint(DIGESTS)),
         },
         [one, two] => {
             let (first, name) = if Named::parse(one).is_some() && digest(one).is_none() { (two, one) } else { (one, two) };
@@ -160,9 +173,7 @@ fn json(root: Node<'_>, given: Option<&Named>, from: &str, told: &mut Told) -> R
         return Ok(());
     }
     if root.get("Tags").or_else(|| root.get("tags")).is_some() {
-        return Err(wrong("the listing names tags and no digests, so it proves nothing", from).hint(
-            "Ask for the digests: `regctl manifest head REFERENCE`, `crane digest REFERENCE` or `skopeo inspect docker://REFERENCE`.",
-        ));
+        return Err(wrong("the listing names tags and no digests, so it proves nothing", from).hint(DIGESTS));
     }
     // regctl artifact list --format '{{json .}}'
     if let Some(descriptors) = root.get("descriptors").filter(|list| list.kind() == Kind::Array) {
@@ -174,6 +185,12 @@ fn json(root: Node<'_>, given: Option<&Named>, from: &str, told: &mut Told) -> R
         if let Some(own) = named.digest.clone() {
             told.there(&repository, &own);
         }
+        return Ok(());
+    }
+    // oras manifest fetch --descriptor
+    if let (Some(found), true, true) = (digest(root), root.get("size").is_some(), root.get("reference").is_none()) {
+        let Some(given) = given else { return Err(nameless(from)) };
+        told.there(given, &found);
         return Ok(());
     }
     // oras discover --format json, as deep as it goes; and an index, which says no names.
@@ -199,6 +216,84 @@ fn json(root: Node<'_>, given: Option<&Named>, from: &str, told: &mut Told) -> R
     }
     if found { Ok(()) } else { Err(wrong("the listing is of no kind that is known", from)) }
 }
+
+/// Whether it is a document as it is in the registry, rather than the answer to a question about others.
+fn is_stored(root: Node<'_>, given: Option<&Named>) -> bool {
+    let has = |name: &str| root.get(name).is_some();
+    if !has("schemaVersion") || has("Digest") || has("reference") {
+        return false;
+    }
+    let of_one = given.is_some_and(|given| given.tag.is_some() || given.digest.is_some());
+    let platforms = root.get("manifests").into_iter().flat_map(Node::items).any(|entry| entry.get("platform").is_some());
+    has("config") || has("subject") || has("annotations") || has("artifactType") || platforms || (of_one && has("manifests"))
+}
+
+/// Hashes it. A shell may have added the end of a line.
+fn stored(bytes: &[u8], given: Option<&Named>, from: &str, told: &mut Told) -> Result<()> {
+    let Some(given) = given else { return Err(nameless(from)) };
+    let whole = Digest::sha256(bytes);
+    let (algorithm, wanted) = match &given.digest {
+        Some(digest) => (digest.algorithm(), Some(digest)),
+        None => (Algorithm::Sha256, None),
+    };
+    if algorithm != Algorithm::Sha256 {
+        return Err(wrong("a document under a digest of another algorithm is not hashed", from).hint(DIGESTS));
+    }
+    let bare = bytes.strip_suffix(b"\n").map(Digest::sha256);
+    match (wanted, bare) {
+        (Some(wanted), bare) if whole == *wanted || bare.as_ref() == Some(wanted) => told.there(given, wanted),
+        (Some(_), _) => return Err(wrong("the document has not the digest of its name", from).found(Fact::new(whole, "its bytes"))),
+        // Manifests end in no end of line, as far as anybody has seen; two digests for one name would be a contradiction.
+        (None, Some(bare)) => told.there(given, &bare),
+        (None, None) => told.there(given, &whole),
+    }
+    Ok(())
+}
+
+/// What regctl prints for people: `Key: value`, and lists of what refers to it. What an index names is not proven by that.
+fn fields(text: &str, from: &str, told: &mut Told) -> Result<()> {
+    let refuse = |line: &str| {
+        wrong("the listing looks like regctl's and has no digest where one belongs", from).found(Fact::new(line, "the listing"))
+    };
+    let mut own: Option<Named> = None;
+    let mut section = "";
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let is_top = !line.starts_with([' ', '\t']);
+        let (key, value) = line.split_once(':').map_or((line.trim(), ""), |(key, value)| (key.trim(), value.trim()));
+        if is_top {
+            section = key;
+        }
+        match (is_top, key) {
+            (true, "Name" | "Ref" | "Subject") => {
+                let named = Named::parse(value).ok_or_else(|| refuse(line))?;
+                if let Some(digest) = &named.digest {
+                    told.there(&Named { tag: None, digest: None, repository: named.repository.clone() }, &digest.clone());
+                }
+                own = Some(named);
+            }
+            (true, "Digest") => {
+                let digest: Digest = value.parse().map_err(|_| refuse(line))?;
+                told.there(own.as_ref().ok_or_else(|| refuse(line))?, &digest);
+            }
+            (false, "Digest") if section == "Referrers" => {
+                let digest: Digest = value.parse().map_err(|_| refuse(line))?;
+                let repository = own.as_ref().ok_or_else(|| refuse(line))?.repository.clone();
+                told.there(&Named { repository, tag: None, digest: None }, &digest);
+            }
+            (false, _) if section == "Referrers" && line.starts_with("  - ") => {
+                let word = line.trim_start_matches("  - ").split_whitespace().next().unwrap_or_default().trim_end_matches(':');
+                let digest: Digest = word.parse().map_err(|_| refuse(line))?;
+                let repository = own.as_ref().ok_or_else(|| refuse(line))?.repository.clone();
+                told.there(&Named { repository, tag: None, digest: None }, &digest);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// How digests are asked for.
+const DIGESTS: &str = "Names prove nothing. Ask for digests: `regctl manifest head REFERENCE`, `crane digest REFERENCE`, `oras resolve REFERENCE` or `skopeo inspect docker://REFERENCE`.";
 
 fn nameless(from: &str) -> Error {
     wrong("the listing does not say of which repository it is", from).hint("Give it as NAME=FILE: registry.site/team/app=list.json.")

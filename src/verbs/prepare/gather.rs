@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::Request;
-use crate::core::{Code, Digest, Fact, Finding, Result, Severity};
+use crate::core::{Algorithm, Code, Digest, Fact, Finding, Result, Severity};
 use crate::oci::{Descriptor, ImageName, Index, Name, collection};
 use crate::plan::prepare::{Kind, LeftOut, Piece, Profile, Shipment};
 use crate::plan::referrers::{Standing, diagnose, seen};
@@ -274,6 +274,8 @@ impl Gather<'_> {
             narrowed: top.narrowed,
             unnamed: top.unnamed,
             external: found.external.iter().map(|layer| layer.digest.clone()).collect(),
+            odd_documents: found.documents.iter().any(|(one, _)| one.digest.algorithm() != Algorithm::Sha256),
+            odd_layers: found.blobs.iter().any(|blob| blob.digest.algorithm() != Algorithm::Sha256),
             broken: Vec::new(),
         };
         let mut subjects = VecDeque::new();

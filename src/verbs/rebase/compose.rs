@@ -195,13 +195,21 @@ fn assemble(
                         "the index",
                     ))
                     .found(Fact::new("no manifest", "the source"))
-                    .hint("Rebase one platform that is there with --platform OS/ARCHITECTURE."));
+                    .hint(format!("Rebase one platform that is there: {}.", here(index))));
             }
         });
     }
     let authored = rebase_index(index, &entries, options, context.limits)?;
     plan.documents.push(authored.clone());
     Ok(authored)
+}
+
+/// The options that name the platforms that are there.
+fn here(index: &ImageIndex) -> String {
+    let image =
+        |child: &Child| if let Child::Image(image) = child { image.platform().map(|own| format!("--platform '{own}'")) } else { None };
+    let options: Vec<String> = index.children.iter().filter_map(image).collect();
+    if options.is_empty() { "none of this index is".to_owned() } else { options.join(" or ") }
 }
 
 fn keep(plan: &mut Plan, image: &Image) {
