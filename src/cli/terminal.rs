@@ -135,7 +135,7 @@ impl Terminal {
             let error = Error::io("write to standard output", error);
             if self.changes.changed() { untold(error) } else { error }
         })?;
-        Ok(report.exit().map_or(0, ExitClass::status))
+        Ok(report.ended().map_or(0, ExitClass::status))
     }
 
     /// Prints a report for people on standard error, because standard output is for something else.

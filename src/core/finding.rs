@@ -4,6 +4,7 @@
 //! finding that stopped the work. Both carry a stable [`Code`], the two facts that were compared, where each came from,
 //! and what to do next.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -56,6 +57,19 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Those of `more` that `told` does not tell of already: one document may be read for several reasons, with other words about the
+    /// reason.
+    pub fn new_among(told: &[Self], more: Vec<Self>) -> Vec<Self> {
+        let what = |finding: &Self| (finding.code, finding.message.clone(), finding.found.as_ref().map(|fact| fact.value.clone()));
+        let mut told: HashSet<_> = told.iter().map(what).collect();
+        more.into_iter().filter(|finding| told.insert(what(finding))).collect()
+    }
+
+    /// Whether the system could not read something that was needed.
+    pub fn is_unread(&self) -> bool {
+        self.severity >= Severity::Damage && self.code.exit_class() == ExitClass::Io
+    }
+
     /// A finding of `code` with the severity and the hint that belong to it.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {

@@ -71,6 +71,10 @@ fn lines(page: &mut Page, attached: &[Attached]) {
 impl Report for AttachReport {
     const SCHEMA: &'static str = "airbase.attach/v1";
 
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
+
     fn render(&self, page: &mut Page) {
         let word = if self.changed { page.toned(Tone::Good, "attached") } else { page.toned(Tone::Dim, "unchanged") };
         page.line(0, &format!("{word} {} to {}", text::escape(&self.artifact_type), text::escape(&self.image)));
@@ -85,6 +89,10 @@ impl Report for AttachReport {
 
 impl Report for DetachReport {
     const SCHEMA: &'static str = "airbase.detach/v1";
+
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
 
     fn render(&self, page: &mut Page) {
         let word = page.toned(Tone::Good, "detached");

@@ -122,6 +122,10 @@ pub struct ShowReport {
 impl Report for ShowReport {
     const SCHEMA: &'static str = "airbase.base-show/v1";
 
+    fn findings(&self) -> Vec<&Finding> {
+        self.platforms.iter().flat_map(|platform| &platform.findings).chain(&self.findings).collect()
+    }
+
     fn render(&self, page: &mut Page) {
         page.line_toned(0, Tone::Strong, &text::escape(&self.image));
         page.trusted_field(0, "digest", &self.digest.to_string());
@@ -157,7 +161,8 @@ impl Report for ShowReport {
 
     fn exit(&self) -> Option<ExitClass> {
         let known = |platform: &PlatformBase| platform.scratch || platform.proof == Some(Confidence::Proven);
-        (!self.platforms.iter().all(known)).then_some(ExitClass::Findings)
+        let unknown = (!self.platforms.iter().all(known)).then_some(ExitClass::Findings);
+        unknown.into_iter().chain(super::exit_of(self.findings())).reduce(ExitClass::worse)
     }
 }
 
@@ -219,6 +224,10 @@ pub struct VerifyReport {
 impl Report for VerifyReport {
     const SCHEMA: &'static str = "airbase.base-verify/v1";
 
+    fn findings(&self) -> Vec<&Finding> {
+        self.platforms.iter().flat_map(|platform| &platform.findings).chain(&self.findings).collect()
+    }
+
     fn render(&self, page: &mut Page) {
         let word = if self.proven { page.toned(Tone::Good, "proven:") } else { page.toned(Tone::Bad, "not proven:") };
         page.line(0, &format!("{word} {} is based on {}", text::escape(&self.image), text::escape(&self.base)));
@@ -273,6 +282,10 @@ pub struct DependentsReport {
 
 impl Report for DependentsReport {
     const SCHEMA: &'static str = "airbase.base-dependents/v1";
+
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
 
     fn render(&self, page: &mut Page) {
         page.line_toned(0, Tone::Strong, &text::escape(&self.base));

@@ -215,6 +215,10 @@ const SHOWN: usize = 20;
 impl Report for ApplyReport {
     const SCHEMA: &'static str = "airbase.batch-apply/v1";
 
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
+
     fn render(&self, page: &mut Page) {
         let shard = self.shard.as_ref().map(|shard| format!(" of shard {shard}")).unwrap_or_default();
         page.line(0, &format!("{} moved, {} unchanged of {}{shard}", self.moved, self.unchanged, text::count(self.items, "image")));
@@ -316,6 +320,10 @@ pub struct MergeReport {
 
 impl Report for MergeReport {
     const SCHEMA: &'static str = "airbase.batch-merge/v1";
+
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
 
     fn render(&self, page: &mut Page) {
         let stopped = if self.failed + self.held > 0 { format!(", {} failed, {} held", self.failed, self.held) } else { String::new() };
@@ -464,6 +472,10 @@ impl BatchReport {
 
 impl Report for BatchReport {
     const SCHEMA: &'static str = "airbase.batch-report/v1";
+
+    fn findings(&self) -> Vec<&Finding> {
+        Vec::new()
+    }
 
     fn render(&self, page: &mut Page) {
         for item in &self.items {

@@ -147,6 +147,10 @@ fn order_line(page: &mut Page, order: &[String], depends: bool) {
 impl Report for CreateReport {
     const SCHEMA: &'static str = "airbase.collection-create/v1";
 
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
+
     fn render(&self, page: &mut Page) {
         let word = if self.changed { page.toned(Tone::Good, "collected") } else { page.toned(Tone::Dim, "unchanged") };
         page.line(0, &format!("{word} {} as {}", text::count(self.members.len(), "member"), text::escape(&self.name)));
@@ -168,6 +172,10 @@ impl Report for CreateReport {
 
 impl Report for ShowReport {
     const SCHEMA: &'static str = "airbase.collection-show/v1";
+
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
 
     fn render(&self, page: &mut Page) {
         page.line_toned(0, Tone::Strong, &text::escape(&self.image));
@@ -208,6 +216,10 @@ fn referrers(page: &mut Page, depth: usize, referrers: &[Of]) {
 
 impl Report for CheckReport {
     const SCHEMA: &'static str = "airbase.collection-check/v1";
+
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
 
     fn render(&self, page: &mut Page) {
         let bad = self.exit().is_some();

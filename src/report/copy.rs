@@ -44,6 +44,10 @@ pub struct CopyReport {
 impl Report for CopyReport {
     const SCHEMA: &'static str = "airbase.copy/v1";
 
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
+
     fn render(&self, page: &mut Page) {
         for copied in &self.images {
             let word = page.toned(Tone::Good, "copied");

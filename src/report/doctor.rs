@@ -56,6 +56,10 @@ impl DoctorReport {
 impl Report for DoctorReport {
     const SCHEMA: &'static str = "airbase.doctor/v1";
 
+    fn findings(&self) -> Vec<&Finding> {
+        self.all_findings().collect()
+    }
+
     fn render(&self, page: &mut Page) {
         let path = page.toned(Tone::Strong, &text::escape(&self.path));
         page.line(0, &path);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use super::{Page, Report, Tone};
-use crate::core::{Digest, text};
+use crate::core::{Digest, Finding, text};
 use crate::oci::Platform;
 use crate::read::Rootfs;
 use crate::read::rootfs::Entry;
@@ -95,6 +95,10 @@ pub struct LsReport {
 
 impl Report for LsReport {
     const SCHEMA: &'static str = "airbase.ls/v1";
+
+    fn findings(&self) -> Vec<&Finding> {
+        Vec::new()
+    }
 
     fn render(&self, page: &mut Page) {
         for file in self.files.iter() {

@@ -60,6 +60,10 @@ impl FsckReport {
 impl Report for FsckReport {
     const SCHEMA: &'static str = "airbase.fsck/v1";
 
+    fn findings(&self) -> Vec<&Finding> {
+        self.all_findings().collect()
+    }
+
     fn render(&self, page: &mut Page) {
         for source in &self.sources {
             let bad = source.findings.iter().filter(|finding| finding.severity >= Severity::Damage).count();

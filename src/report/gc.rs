@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Page, Report, Tone};
-use crate::core::{Digest, text};
+use crate::core::{Digest, Finding, text};
 use crate::oci::Descriptor;
 
 /// An entry of `index.json` that goes.
@@ -90,6 +90,10 @@ const SHOWN: usize = 20;
 
 impl Report for GcReport {
     const SCHEMA: &'static str = "airbase.gc/v1";
+
+    fn findings(&self) -> Vec<&Finding> {
+        Vec::new()
+    }
 
     fn render(&self, page: &mut Page) {
         let path = page.toned(Tone::Strong, &text::escape(&self.path));

@@ -40,6 +40,10 @@ pub struct IndexReport {
 impl Report for IndexReport {
     const SCHEMA: &'static str = "airbase.index/v1";
 
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
+
     fn render(&self, page: &mut Page) {
         let word = page.toned(Tone::Good, "assembled");
         page.line(0, &format!("{word} {}", text::count(self.members.len(), "platform")));

@@ -208,6 +208,12 @@ pub struct InspectReport {
 impl Report for InspectReport {
     const SCHEMA: &'static str = "airbase.inspect/v1";
 
+    fn findings(&self) -> Vec<&Finding> {
+        let entries = self.sources.iter().flat_map(|source| &source.entries);
+        let own = entries.flat_map(|entry| entry.findings.iter().chain(entry.images.iter().flat_map(|image| &image.findings)));
+        own.chain(&self.findings).collect()
+    }
+
     fn render(&self, page: &mut Page) {
         for source in &self.sources {
             page.line_toned(0, Tone::Strong, &format!("{} ({})", text::escape(&source.path), source.kind.name()));
@@ -224,12 +230,7 @@ impl Report for InspectReport {
     }
 
     fn exit(&self) -> Option<ExitClass> {
-        let own = self
-            .sources
-            .iter()
-            .flat_map(|source| &source.entries)
-            .flat_map(|entry| entry.findings.iter().chain(entry.images.iter().flat_map(|image| &image.findings)));
-        exit_of(own.chain(&self.findings))
+        exit_of(self.findings())
     }
 }
 

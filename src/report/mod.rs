@@ -54,9 +54,18 @@ pub trait Report: Serialize {
     /// Writes it for people.
     fn render(&self, page: &mut Page);
 
-    /// How the process ends, when nothing stopped it.
+    /// All findings in it, wherever in it they stand.
+    fn findings(&self) -> Vec<&Finding>;
+
+    /// What the answer amounts to.
     fn exit(&self) -> Option<ExitClass> {
         None
+    }
+
+    /// How the process ends, when nothing stopped it. Where the system could not read something, no answer is a good one.
+    fn ended(&self) -> Option<ExitClass> {
+        let unread = exit_of(self.findings()).filter(|class| *class == ExitClass::Io);
+        self.exit().into_iter().chain(unread).reduce(ExitClass::worse)
     }
 
     /// The form for spreadsheets, where there is one. Its cells come from [`text::cell`].

@@ -146,6 +146,10 @@ impl Item {
 impl Report for OutdatedReport {
     const SCHEMA: &'static str = "airbase.outdated/v1";
 
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
+
     fn render(&self, page: &mut Page) {
         let alike = |one: &&Item, other: &&Item| {
             one.image == other.image && one.standing == other.standing && one.base_name == other.base_name && one.reason == other.reason

@@ -101,6 +101,10 @@ fn script(lines: &[String], not_done: &[String]) -> String {
 impl Report for PrepareReport {
     const SCHEMA: &'static str = "airbase.prepare/v1";
 
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
+
     fn render(&self, page: &mut Page) {
         for push in &self.pushes {
             Self::push(page, push);

@@ -210,6 +210,10 @@ pub(super) fn taken(page: &mut Page, taken: &[Taken]) {
 impl Report for RebaseReport {
     const SCHEMA: &'static str = "airbase.rebase/v1";
 
+    fn findings(&self) -> Vec<&Finding> {
+        self.platforms.iter().flat_map(|platform| &platform.findings).chain(&self.findings).collect()
+    }
+
     fn render(&self, page: &mut Page) {
         let head = match self.status {
             Status::Planned => (Tone::Strong, "plan"),

@@ -83,6 +83,10 @@ pub struct ReferrersReport {
 impl Report for ReferrersReport {
     const SCHEMA: &'static str = "airbase.referrers/v1";
 
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
+
     fn render(&self, page: &mut Page) {
         let image = page.toned(Tone::Strong, &text::escape(&self.image));
         page.line(0, &image);

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::gc::Gone;
 use super::{Page, Report, Tone};
-use crate::core::{Digest, Finding, text};
+use crate::core::{Digest, ExitClass, Finding, text};
 
 /// The report.
 #[derive(Debug, Clone, Serialize)]
@@ -22,6 +22,15 @@ pub struct RmReport {
 
 impl Report for RmReport {
     const SCHEMA: &'static str = "airbase.rm/v1";
+
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
+
+    fn exit(&self) -> Option<ExitClass> {
+        // The image went; what belongs to it was not read, and stays.
+        self.findings.iter().map(|finding| finding.code.exit_class()).find(|class| *class == ExitClass::Io)
+    }
 
     fn render(&self, page: &mut Page) {
         let word = page.toned(Tone::Good, "removed");

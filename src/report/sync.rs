@@ -47,6 +47,10 @@ pub struct SyncReport {
 impl Report for SyncReport {
     const SCHEMA: &'static str = "airbase.verify-sync/v1";
 
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
+
     fn render(&self, page: &mut Page) {
         // What is there needs no words, unless somebody wants them.
         let all = page.full;

@@ -56,6 +56,10 @@ macro_rules! change {
         impl Report for $name {
             const SCHEMA: &'static str = $schema;
 
+            fn findings(&self) -> Vec<&Finding> {
+                self.0.findings.iter().collect()
+            }
+
             fn render(&self, page: &mut Page) {
                 self.0.render(page, $word);
             }

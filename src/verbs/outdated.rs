@@ -67,7 +67,8 @@ pub fn outdated(request: &Request, context: Context<'_>) -> Result<OutdatedRepor
         Ok(Vec::new())
     });
     report.findings.extend(findings);
-    report.findings.extend(bases.unread()?);
+    let unread = bases.unread(&report.findings)?;
+    report.findings.extend(unread);
     name_bases(&mut report.items);
     follow_outdated_bases(&mut report.items);
     if !request.all {

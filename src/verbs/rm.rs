@@ -8,7 +8,7 @@ use super::Context;
 use super::output::layout_options;
 use crate::core::{Code, Digest, Error, Finding, Result, Severity};
 use crate::oci::{Descriptor, Index, Name};
-use crate::read::referrers::{Lookup, Scope, Tag};
+use crate::read::referrers::{Lookup, Scope, Tag, Unread};
 use crate::read::{Reference, Source, SourceKind, load, locate_entry};
 use crate::report::gc::Gone;
 use crate::report::rm::RmReport;
@@ -41,6 +41,11 @@ pub fn rm(reference: &str, referrers: bool, context: Context<'_>) -> Result<RmRe
         let source = Source::with_index(path, text, &[&located.source], context.limits)?;
         let mut removal = Removal { source: &source, context, edits: Vec::new(), entries: Vec::new(), findings: Vec::new() };
         removal.decide(&located.descriptor, name.as_ref(), referrers);
+        // What refers to the image is not known while something cannot be read. The image itself goes though it cannot be read: it may
+        // lie on a disk that never reads it again.
+        if let Some(unread) = removal.findings.iter().find(|finding| finding.is_unread()) {
+            return Err(Error::of(unread.clone().detail("nothing was removed")));
+        }
         let mut report = report.borrow_mut();
         (report.entries, report.findings) = (removal.entries, removal.findings);
         Ok(Revision { edits: removal.edits, ..Revision::default() })
@@ -122,9 +127,12 @@ impl Removal<'_> {
     /// Tells what refers to `subjects` and stays behind without them.
     fn orphans(&mut self, subjects: &[Digest]) {
         let lookup = Lookup::new(self.source, Scope::Quick, self.context.limits);
-        let of = |subject: &Digest| lookup.of_digest(subject).referrers;
-        let orphans = subjects.iter().flat_map(of).map(|referrer| format!("{} {}", referrer.artifact_type(), referrer.descriptor.digest));
-        let orphans: Vec<String> = orphans.collect();
+        let mut orphans = Vec::new();
+        for found in subjects.iter().map(|subject| lookup.of_digest(subject)) {
+            orphans.extend(found.referrers.iter().map(|referrer| format!("{} {}", referrer.artifact_type(), referrer.descriptor.digest)));
+            self.miss(&found.unread);
+        }
+        self.miss(lookup.unplaced());
         if let Some(top) = subjects.first().filter(|_| !orphans.is_empty()) {
             let mut finding = Finding::new(Code::RmOrphans, "what refers to the image stays behind without it").at(top);
             finding.details = orphans;
@@ -136,11 +144,13 @@ impl Removal<'_> {
     fn referrers(&mut self, mut subjects: Vec<Digest>) {
         let lookup = Lookup::new(self.source, Scope::Quick, self.context.limits);
         let mut seen: HashSet<Digest> = HashSet::new();
+        self.miss(lookup.unplaced());
         while let Some(subject) = subjects.pop() {
             if !seen.insert(subject.clone()) {
                 continue;
             }
             let found = lookup.of_digest(&subject);
+            self.miss(&found.unread);
             for referrer in &found.referrers {
                 let digest = &referrer.descriptor.digest;
                 let entries: Vec<Descriptor> =
@@ -163,6 +173,13 @@ impl Removal<'_> {
                 }
             }
         }
+    }
+
+    /// Tells what may refer to the image and was not read; what is removed itself need not be read.
+    fn miss(&mut self, unread: &[Unread]) {
+        let left = unread.iter().filter(|unread| self.entries.iter().all(|gone| gone.digest != unread.digest));
+        let left = left.map(|unread| unread.finding.clone()).collect();
+        self.findings.extend(Finding::new_among(&self.findings, left));
     }
 
     fn remove(&mut self, entry: &Descriptor, why: &str) {

@@ -358,7 +358,7 @@ fn judging(seen: &mut Seen, environment: &Environment) {
             seen.walk(&schema, "", &document);
         }
     }
-    seen.run(environment, &["base", "show", "apps:stale:1", "--bases", "bases", "ill"], 0);
+    seen.run(environment, &["base", "show", "apps:stale:1", "--bases", "bases", "ill"], 3);
     seen.run(environment, &["base", "dependents", "bases:registry.example/os:11", "apps", "ill"], 3);
     seen.run(environment, &["outdated", "apps", "bases", "--bases", "bases"], 1);
     seen.run(environment, &["outdated", "ill", "--bases", "bases"], 3);

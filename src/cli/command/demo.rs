@@ -9,7 +9,7 @@ use crate::cli::arguments::Line;
 use crate::cli::options::Format;
 use crate::cli::terminal::Terminal;
 use crate::core::fsys::{create_directories, shown};
-use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::report::{Page, Report};
 
 #[derive(Debug, clap::Args)]
@@ -96,6 +96,10 @@ struct Told {
 
 impl Report for Told {
     const SCHEMA: &'static str = "airbase.demo/v1";
+
+    fn findings(&self) -> Vec<&Finding> {
+        Vec::new()
+    }
 
     fn render(&self, page: &mut Page) {
         page.gap();

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::terminal::Terminal;
-use crate::core::{Code, Error, ExitClass, Fact, Result, Severity};
+use crate::core::{Code, Error, ExitClass, Fact, Finding, Result, Severity};
 use crate::report::{Page, Report, Tone};
 
 #[derive(Debug, clap::Args)]
@@ -30,6 +30,10 @@ struct Explained {
 
 impl Report for Explained {
     const SCHEMA: &'static str = "airbase.explain/v1";
+
+    fn findings(&self) -> Vec<&Finding> {
+        Vec::new()
+    }
 
     fn render(&self, page: &mut Page) {
         if let [one] = self.codes.as_slice() {

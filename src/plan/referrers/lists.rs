@@ -100,6 +100,10 @@ pub fn lists(wish: &Wish, found: &Found, limits: &Limits) -> Result<Lists> {
         }
         lists.findings.push(error.into_finding().detail("it was left as it is, so clients that look there do not see the statement"));
     }
+    if !wish.clean {
+        // It stays where it is, and the lists may lack it where it is not yet. Who cleans tells it already.
+        lists.findings.extend(found.unread.iter().map(|unread| unread.finding.clone()).filter(Finding::is_unread));
+    }
     let removed: HashSet<&Digest> = wish.remove.iter().collect();
     let mut items: Vec<Item> = Vec::new();
     let mut known: HashSet<Digest> = HashSet::new();

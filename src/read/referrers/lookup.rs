@@ -160,8 +160,6 @@ impl<'a> Lookup<'a> {
                 match subject(&self.source, entry, self.limits) {
                     Ok(Some(subject)) => entries.subjects.entry(subject).or_default().push(*position),
                     Ok(None) => {}
-                    // By its name or its platform it is an image, and whoever opens that image is told.
-                    Err(_) if is_image_by_its_entry(entry) => {}
                     Err(error) => entries.unread.push(Unread::of(entry, error)),
                 }
             }
@@ -328,11 +326,6 @@ fn may_name_a_subject(bytes: &[u8]) -> bool {
     // Readers written in Go take `Subject` for it too, so such a document is refused and not passed over.
     let text = String::from_utf8_lossy(bytes).to_ascii_lowercase();
     text.contains("subject") || text.contains("\\u")
-}
-
-/// Whether an entry says, as far as it says anything, that it is an image.
-fn is_image_by_its_entry(entry: &Descriptor) -> bool {
-    !entry.is_artifact() && (entry.name().is_some() || entry.platform.is_some())
 }
 
 fn misdescribed(entry: &Descriptor, referrer: &Referrer) -> Option<Finding> {

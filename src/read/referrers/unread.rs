@@ -26,6 +26,9 @@ pub struct Unread {
     pub digest: Digest,
     /// What the entry calls it; `None` if it does not say, or if it is a list: then it may be anything.
     pub artifact_type: Option<String>,
+    /// Whether its entry says, by a name or a platform and as far as it says anything, that it is an image. Referrers that skopeo copied
+    /// have such entries too, so it may still refer to something; but it is not taken for a statement on every image here.
+    pub seems_image: bool,
     /// Whether reading it again may help.
     pub trouble: Trouble,
     /// Why. Content that is wrong is damage, however unsafe it would be as an input: it was passed over.
@@ -48,6 +51,7 @@ impl Unread {
         Self {
             digest: entry.digest.clone(),
             artifact_type: entry.artifact_type.clone().filter(|_| !entry.is_index()),
+            seems_image: !entry.is_artifact() && (entry.name().is_some() || entry.platform.is_some()),
             trouble,
             finding: finding.severity(severity),
         }

@@ -68,6 +68,10 @@ fn what(subjects: &[&SubjectReport]) -> String {
 impl Report for CheckReport {
     const SCHEMA: &'static str = "airbase.lifecycle-check/v1";
 
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
+
     fn render(&self, page: &mut Page) {
         let alike = |one: &&Judged, other: &&Judged| {
             let rules = |reasons: &[Reason]| reasons.iter().map(reason).collect::<Vec<_>>();
@@ -180,6 +184,10 @@ impl InventoryReport {
 
 impl Report for InventoryReport {
     const SCHEMA: &'static str = "airbase.lifecycle-report/v1";
+
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
 
     fn render(&self, page: &mut Page) {
         let end = |subject: &SubjectReport| find(&subject.values, Field::EndOfLife).map(str::to_owned);

@@ -78,6 +78,10 @@ pub struct SetAllReport {
 impl Report for SetAllReport {
     const SCHEMA: &'static str = "airbase.lifecycle-set-all/v1";
 
+    fn findings(&self) -> Vec<&Finding> {
+        self.images.iter().flat_map(|image| &image.findings).collect()
+    }
+
     fn render(&self, page: &mut Page) {
         for image in &self.images {
             image.render(page);
@@ -87,6 +91,10 @@ impl Report for SetAllReport {
 
 impl Report for SetReport {
     const SCHEMA: &'static str = "airbase.lifecycle-set/v1";
+
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
 
     fn render(&self, page: &mut Page) {
         stated(page, &self.image, &self.subjects);
@@ -185,6 +193,10 @@ pub struct CompactReport {
 impl Report for CompactReport {
     const SCHEMA: &'static str = "airbase.lifecycle-compact/v1";
 
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
+
     fn render(&self, page: &mut Page) {
         let image = page.toned(Tone::Strong, &text::escape(&self.image));
         page.line(0, &image);
@@ -247,6 +259,10 @@ pub struct ImportReport {
 
 impl Report for ImportReport {
     const SCHEMA: &'static str = "airbase.lifecycle-import/v1";
+
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
 
     fn render(&self, page: &mut Page) {
         for image in &self.images {

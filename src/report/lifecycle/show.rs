@@ -117,6 +117,10 @@ impl SubjectReport {
 impl Report for ShowReport {
     const SCHEMA: &'static str = "airbase.lifecycle-show/v1";
 
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
+
     fn render(&self, page: &mut Page) {
         let at = page.toned(Tone::Dim, &format!("as of {}", self.at));
         let image = page.toned(Tone::Strong, &text::escape(&self.image));
@@ -288,6 +292,10 @@ pub struct HistoryReport {
 
 impl Report for HistoryReport {
     const SCHEMA: &'static str = "airbase.lifecycle-history/v1";
+
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
 
     fn render(&self, page: &mut Page) {
         let at = page.toned(Tone::Dim, &format!("as of {}", self.at));

@@ -73,6 +73,10 @@ impl TraceReport {
 impl Report for TraceReport {
     const SCHEMA: &'static str = "airbase.lifecycle-trace/v1";
 
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
+
     fn render(&self, page: &mut Page) {
         for (number, stop) in self.stops.iter().enumerate() {
             if let Some(step) = number.checked_sub(1).and_then(|before| self.steps.get(before)) {

@@ -7,6 +7,7 @@ use crate::core::{Result, text};
 use crate::plan::base::{Based, Claim, Clue, Evidence, Verdict, adds_settings_only, claims, decide, is_scratch, judge};
 use crate::read::CatalogueEntry;
 use crate::read::provenance::Provenance;
+use crate::read::referrers::Trouble;
 use crate::read::{ChainId, Image, ImageIndex, Located, Tree, load};
 use crate::verbs::Opened;
 use crate::verbs::bases::lacks_platform;
@@ -40,17 +41,21 @@ impl Bases<'_> {
     fn judge_claims(&self, image: &Image, index: Option<&ImageIndex>) -> Result<Vec<Evidence>> {
         let mut evidence = claims(image, index).into_iter().map(|claim| self.judge_claim(image, claim)).collect::<Result<Vec<_>>>()?;
         if let Some(index) = index {
-            evidence.extend(self.judge_provenance(image, index));
+            evidence.extend(self.judge_provenance(image, index)?);
         }
         Ok(evidence)
     }
 
     /// What the provenance beside an image amounts to. A build of several stages names many images, and most are no base: one
-    /// with other layers, or that cannot be read, says nothing against anything.
-    fn judge_provenance(&self, image: &Image, index: &ImageIndex) -> Vec<Evidence> {
+    /// with other layers, or whose content is wrong, says nothing against anything.
+    ///
+    /// # Errors
+    /// `io` and the like: what the system cannot read now may be the proof.
+    fn judge_provenance(&self, image: &Image, index: &ImageIndex) -> Result<Vec<Evidence>> {
         let provenance = Provenance::read(image, index, self.limits());
         let clue = Clue::Provenance;
-        let judged = provenance.materials.into_iter().map(|material| {
+        let mut judged = Vec::with_capacity(provenance.materials.len());
+        for material in provenance.materials {
             let (name, digest) = (Some(material.name), Some(material.digest));
             let claim = Claim { clue, name: name.clone(), digest: digest.clone(), unreadable_digest: None, seam: None };
             let verdict = match self.judge_claim(image, claim).map(|evidence| evidence.verdict) {
@@ -59,15 +64,19 @@ impl Bases<'_> {
                     candidate.reference
                 )),
                 Ok(verdict) => verdict,
+                Err(error) if Trouble::of(&error) == Trouble::Io => return Err(error),
                 Err(error) => Verdict::Unresolved(error.finding().message.clone()),
             };
-            Evidence { clue, name, digest, verdict }
-        });
-        let unread = provenance.unread.into_iter().map(|(digest, error)| {
+            judged.push(Evidence { clue, name, digest, verdict });
+        }
+        for (digest, error) in provenance.unread {
+            if Trouble::of(&error) == Trouble::Io {
+                return Err(error);
+            }
             let verdict = Verdict::Unresolved(format!("{digest} was not read: {}", error.finding().message));
-            Evidence { clue, name: None, digest: None, verdict }
-        });
-        judged.chain(unread).collect()
+            judged.push(Evidence { clue, name: None, digest: None, verdict });
+        }
+        Ok(judged)
     }
 
     fn judge_claim(&self, image: &Image, claim: Claim) -> Result<Evidence> {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::lifecycle::Statements;
 use super::{Context, Opened};
-use crate::core::{Code, Digest, Error, Finding, Limits, Result};
+use crate::core::{Code, Digest, Error, Finding, Limits, Result, Severity};
 use crate::oci::{Descriptor, Name, Platform};
 use crate::plan::base::{Candidate, Edition, EditionPlatform, Stated, claims, same_name, spelled};
 use crate::plan::batch::jump::Allow;
@@ -205,14 +205,16 @@ impl<'a> Bases<'a> {
         self.catalogue.get().map_or(&[], |catalogue| &catalogue.findings)
     }
 
-    /// What could not be read where the user said that bases lie.
+    /// What could not be read where the user said that bases lie, and beside the images. `told` is what was said of these already.
     ///
     /// # Errors
     /// As [`Bases::catalogue`].
-    pub(super) fn unread(&self) -> Result<Vec<Finding>> {
+    pub(super) fn unread(&self, told: &[Finding]) -> Result<Vec<Finding>> {
         let all = &self.catalogue()?.findings;
-        let own = all.get(..self.unread.get().copied().unwrap_or(0)).unwrap_or_default();
-        Ok(self.findings.iter().chain(own).cloned().collect())
+        let (own, beside) = all.split_at(self.unread.get().copied().unwrap_or(0).min(all.len()));
+        // What is odd about an image is told by who looks at it; what is not read may be the base.
+        let beside = beside.iter().filter(|finding| finding.severity >= Severity::Damage).cloned().collect();
+        Ok(self.findings.iter().chain(own).cloned().chain(Finding::new_among(told, beside)).collect())
     }
 
     /// The image with this digest, or the index with this digest, in any source, listed in its index or not.

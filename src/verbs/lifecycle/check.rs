@@ -114,7 +114,9 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
         Ok(Vec::new())
     });
     findings.extend(spoken);
-    findings.extend(inheritance.findings()?);
-    findings.extend(readers.values().flat_map(Reader::unplaced));
+    let unplaced = readers.values().flat_map(Reader::unplaced).collect();
+    findings.extend(Finding::new_among(&findings, unplaced));
+    let unread = inheritance.findings(&findings)?;
+    findings.extend(unread);
     Ok(findings)
 }

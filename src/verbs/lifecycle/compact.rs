@@ -1,6 +1,6 @@
 //! Leaves one statement of each type on an image.
 
-use super::set::{Making, refuse_archive};
+use super::set::{Making, readable, refuse_archive};
 use super::state::Reader;
 use crate::core::Result;
 use crate::plan::lifecycle::change::Next;
@@ -37,8 +37,8 @@ pub fn compact(request: &Compact, context: Context<'_>) -> Result<CompactReport>
     let mut making = Making::new(request.now, request.profile.clone(), request.issuer.clone());
     let mut subjects = Vec::new();
     let mut findings = Vec::new();
-    for mut subject in reader.subjects(&opened.tree) {
-        findings.append(&mut subject.findings);
+    for subject in reader.subjects(&opened.tree) {
+        findings.extend(readable(&subject)?);
         let done = decide(&subject.statements, request.issuer.as_deref(), request.now);
         let remove: Vec<_> = done.remove.iter().map(|(digest, _)| digest.clone()).collect();
         let statement = if let Some((says, _)) = done.write {

@@ -55,8 +55,8 @@ impl<'a> Inheritance<'a> {
     }
 
     /// What could not be read of the places in which bases are looked for: a base that is not seen says nothing.
-    pub(super) fn findings(&self) -> Result<Vec<Finding>> {
-        self.bases.unread()
+    pub(super) fn findings(&self, told: &[Finding]) -> Result<Vec<Finding>> {
+        self.bases.unread(told)
     }
 
     /// The bases below the image, the nearest first; marks in `subject` what it has from the first of them.

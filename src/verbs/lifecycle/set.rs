@@ -122,6 +122,18 @@ pub(super) fn refuse_archive(source: &Source, verb: &str) -> Result<()> {
         .hint("Copy it into a layout first: `airbase copy ARCHIVE DIR`."))
 }
 
+/// What is odd about a subject. A new statement takes the place of all of its issuer, so it must not be made while one of them cannot be
+/// read for now: what that says would be lost.
+///
+/// # Errors
+/// `io` and the like: what could not be read.
+pub(super) fn readable(subject: &Subject<'_>) -> Result<Vec<Finding>> {
+    match subject.findings.iter().find(|finding| finding.is_unread()) {
+        Some(unread) => Err(Error::of(unread.clone().detail("nothing is stated while it cannot be read"))),
+        None => Ok(subject.findings.clone()),
+    }
+}
+
 /// Statements that are being made, on any number of subjects of one source; they become visible together.
 #[derive(Debug)]
 pub(in crate::verbs) struct Making<'a> {
@@ -160,7 +172,7 @@ impl<'a> Making<'a> {
 
     /// States `change` on a subject, unless it is so.
     pub(super) fn state(&mut self, subject: &Subject<'_>, change: &Change) -> Result<()> {
-        self.findings.extend(subject.findings.iter().cloned());
+        self.findings.extend(readable(subject)?);
         self.unread |= subject.unread;
         // What this issuer says on the index, and what the image says of itself while nobody else says anything, goes into the first
         // statement of its own, which would otherwise hide it.

@@ -44,8 +44,9 @@ pub fn show(query: &Show, context: Context<'_>) -> Result<ShowReport> {
         report.findings.append(&mut subject.findings);
         report.subjects.push(subject_report(&subject, &bases, query.question.now));
     }
-    report.findings.extend(inheritance.findings()?);
     report.findings.extend(reader.unplaced());
+    let unread = inheritance.findings(&report.findings)?;
+    report.findings.extend(unread);
     Ok(report)
 }
 

@@ -310,9 +310,14 @@ impl<'a> Reader<'a> {
         let found = self.lookup.of(descriptor);
         // What is odd about other referrers is told by `doctor`; a list that cannot be read may hide a statement.
         level.listed = found.fallback.is_some_and(|list| list.children.is_some());
-        let unread = found.unread.iter().chain(self.lookup.unplaced());
+        let unplaced = self.lookup.unplaced().iter().filter(|unread| !unread.seems_image);
+        let unread = found.unread.iter().chain(unplaced);
         level.unreadable = unread.filter(|unread| may_be_statement(unread.artifact_type.as_deref())).count();
         level.findings.extend(found.findings);
+        if self.everywhere.is_none() {
+            // Who says something more must know all that is said: those who answer tell of these once for the whole source.
+            level.findings.extend(self.lookup.unplaced_findings().into_iter().filter(Finding::is_unread));
+        }
         for referrer in found.referrers.iter().filter(|referrer| referrer.ending.is_none() && is_statement(referrer.artifact_type())) {
             let document = self.document(&referrer.artifact.content).unwrap_or_else(|unread| {
                 level.findings.push(unread.finding);

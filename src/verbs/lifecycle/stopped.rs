@@ -2,37 +2,42 @@
 
 use std::sync::Arc;
 
-use super::state::Reader;
-use crate::core::{Code, Error, Fact, Finding};
+use super::state::{Reader, Subject};
+use crate::core::{Code, Error, Fact, Finding, Severity};
 use crate::plan::lifecycle::field::Status;
 use crate::plan::lifecycle::resolve::Stand;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::{Source, Tree};
 use crate::verbs::Context;
 
-/// Says of an image that it, or a platform of it, is withdrawn or at the end of its life.
-pub(in crate::verbs) fn stopped(source: &Arc<Source>, tree: &Tree, now: Moment, context: Context<'_>) -> Option<Finding> {
+/// Says of an image that it, or a platform of it, is withdrawn or at the end of its life, and what may say so and cannot be read.
+pub(in crate::verbs) fn stopped(source: &Arc<Source>, tree: &Tree, now: Moment, context: Context<'_>) -> Vec<Finding> {
     // Of an index that leads to the platforms it is known; other indexes are looked for where none does.
     let reader = if tree.index().is_some() { Reader::new(source, now, context) } else { Reader::everywhere(source, now, context) };
-    let (status, facts) = standing(&reader, tree)?;
+    let subjects = reader.subjects(tree);
+    let unread = subjects.iter().filter(|subject| subject.unread).flat_map(|subject| &subject.findings);
+    let unread = unread.filter(|finding| finding.severity >= Severity::Damage).cloned().collect();
+    let mut findings = Finding::new_among(&[], unread);
+    let Some((status, facts)) = standing(&subjects) else { return findings };
     let what = if status == Status::Withdrawn { "is withdrawn" } else { "is at the end of its life" };
     let mut finding = Finding::new(Code::LifecycleStopped, format!("the image that something new is made of {what}"));
     finding.details = facts;
-    Some(finding.at(&tree.descriptor().digest))
+    findings.push(finding.at(&tree.descriptor().digest));
+    findings
 }
 
 /// Refuses an image that is withdrawn.
 pub(in crate::verbs) fn refuse_withdrawn(reader: &Reader<'_>, tree: &Tree) -> Option<Error> {
-    let (_, facts) = standing(reader, tree).filter(|(status, _)| *status == Status::Withdrawn)?;
+    let (_, facts) = standing(&reader.subjects(tree)).filter(|(status, _)| *status == Status::Withdrawn)?;
     let error = Error::new(Code::LifecycleWithdrawn, "the image is withdrawn").at(&tree.descriptor().digest);
     Some(error.details(facts).found(Fact::new("withdrawn", "the statements on it")))
 }
 
 /// The worst of an image and its platforms, if that stops it.
-fn standing(reader: &Reader<'_>, tree: &Tree) -> Option<(Status, Vec<String>)> {
+fn standing(subjects: &[Subject<'_>]) -> Option<(Status, Vec<String>)> {
     let mut worst: Option<Status> = None;
     let mut facts = Vec::new();
-    for subject in reader.subjects(tree) {
+    for subject in subjects {
         let stand = Stand::from(&subject.resolution);
         let Some(status) = stand.standing.filter(|_| stand.is_stopped()) else { continue };
         worst = worst.into_iter().chain([status]).min();

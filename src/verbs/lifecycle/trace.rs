@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::state::{Reader, Subject};
-use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{ImageName, Platform, annotation};
 use crate::plan::lifecycle::field;
 use crate::plan::lifecycle::field::Field;
@@ -45,7 +45,8 @@ pub fn trace(text: &str, paths: &[String], question: &Question, context: Context
         Ok(Vec::new())
     })?;
     findings.extend(spoken);
-    findings.extend(readers.values().flat_map(Reader::unplaced));
+    let unplaced = readers.values().flat_map(Reader::unplaced).collect();
+    findings.extend(Finding::new_among(&findings, unplaced));
     let searched = here.len();
     // What is said of images that are gone.
     for reader in readers.values() {

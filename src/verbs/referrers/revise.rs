@@ -42,7 +42,9 @@ pub(in crate::verbs) fn changes(wishes: &[Wish], lookup: Option<&Lookup<'_>>, li
         Listing::Remove(digest) => IndexEdit::Remove { digest },
     });
     let edits = edits.collect();
-    let findings = findings(&mut decided);
+    let mut findings = findings(&mut decided);
+    let unplaced = lookup.filter(|_| wishes.iter().any(|wish| !wish.clean)).map(Lookup::unplaced_findings).unwrap_or_default();
+    findings.extend(Finding::new_among(&findings, unplaced.into_iter().filter(Finding::is_unread).collect()));
     Ok(Revision { edits, documents: decided.into_iter().filter_map(|lists| lists.index).collect(), findings })
 }
 

@@ -207,3 +207,38 @@ fn doctor_keeps_on_the_list_what_it_cannot_read() {
     assert_eq!(list(&environment), [first]);
     environment.ok(&["doctor", "in"]);
 }
+
+/// skopeo copies a referrer under a name, and keeps no artifact type: such an entry looks as if it were an image.
+#[test]
+fn a_damaged_entry_with_a_name_may_refer_to_any_image() {
+    let environment = Environment::new();
+    let mut layout = Layout::new().image("app:1", &app());
+    let ended = json!({"vnd.microsoft.artifact.lifecycle.end-of-life.date": "2020-01-01"});
+    let says = json!({"artifactType": "application/vnd.microsoft.artifact.lifecycle", "annotations": ended});
+    let statement = referrer(&mut layout, &descriptor(&app()), says);
+    layout.entry("statements:1", statement.bare());
+    layout.write(&environment.join("in"));
+    let at = ["--at", "2026-11-21"];
+    let (status, report) = environment.json(&[&["lifecycle", "check", "in:app:1"][..], &at].concat());
+    assert_eq!((status, &report["denied"]), (1, &json!(1)), "{report:#}");
+    // The same number of bytes, and another digest.
+    let file = environment.join("in/blobs").join(statement.digest.replace(':', "/"));
+    let mut flipped = fs::read(&file).unwrap();
+    flipped[10] ^= 1;
+    fs::write(file, flipped).unwrap();
+    let mut verbs = vec![vec!["referrers", "in:app:1"], vec!["inspect", "in:app:1"]];
+    for verb in ["show", "history", "check"] {
+        verbs.push([&["lifecycle", verb, "in:app:1"][..], if verb == "history" { &[] } else { &at }].concat());
+    }
+    for verb in verbs {
+        let (status, report) = environment.json(&verb);
+        let told = report.to_string().contains("blob.digest_mismatch");
+        assert!(status == 1 && told, "{verb:?}: {status} {report:#}");
+    }
+    // Nobody knows that it is a statement, so it denies no image.
+    let (_, report) = environment.json(&[&["lifecycle", "check", "in:app:1"][..], &at].concat());
+    assert_eq!(report["denied"], json!(0), "{report:#}");
+    // Whoever looks at everything hears of it once.
+    let (_, report) = environment.json(&[&["lifecycle", "check", "in"][..], &at].concat());
+    assert_eq!(report["findings"].as_array().unwrap().len(), 1, "{report:#}");
+}
