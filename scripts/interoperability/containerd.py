@@ -106,6 +106,18 @@ def check(report, inputs, messages):
                 same("whether all of it is there", [row[3] for row in state if row[0] == name], ["complete"])
                 if "--no-unpack" not in options:
                     same("whether it is unpacked", state[0][-1], "true")
+        for ending in ("tar", "tar.zst"):
+            with report.check(f"containerd imports a bundle for a node: images of many registries in {ending}"):
+                names = ["docker.io/library/nginx:1.25", "registry.k8s.io/pause:3.9", "quay.io/team/app:1"]
+                for name in ("nginx:1.25", *names[1:]):
+                    airbase("copy", f"{inputs.single}:app", f"{place / ending}.d:{name}")
+                bundle = place / f"node.{ending}"
+                plan = airbase("prepare", f"{place / ending}.d", "--profile", "runtime", "-o", bundle)
+                command = next(load["command"] for load in plan["loads"] if load["client"] == "ctr")
+                # The same command in a namespace that is taken away afterwards.
+                daemon.ctr(*command[3:])
+                images = daemon.images()
+                same("names", [name in images for name in names], [True] * len(names))
         with report.check("containerd imports an image with its referrers: a referrer is no image"):
             layout, name = place / "layout", "airbase.example/with:referrers"
             airbase("copy", f"{inputs.single}:app", f"{layout}:{name}")
