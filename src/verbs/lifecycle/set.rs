@@ -123,12 +123,12 @@ pub(super) fn refuse_archive(source: &Source, verb: &str) -> Result<()> {
 }
 
 /// What is odd about a subject. A new statement takes the place of all of its issuer, so it must not be made while one of them cannot be
-/// read for now: what that says would be lost.
+/// read for now: what that says would be lost. What cannot be a statement keeps nobody from revoking an image.
 ///
 /// # Errors
 /// `io` and the like: what could not be read.
 pub(super) fn readable(subject: &Subject<'_>) -> Result<Vec<Finding>> {
-    match subject.findings.iter().find(|finding| finding.is_unread()) {
+    match subject.findings.iter().find(|finding| subject.unread && finding.is_unread()) {
         Some(unread) => Err(Error::of(unread.clone().detail("nothing is stated while it cannot be read"))),
         None => Ok(subject.findings.clone()),
     }

@@ -310,9 +310,9 @@ impl<'a> Reader<'a> {
         let found = self.lookup.of(descriptor);
         // What is odd about other referrers is told by `doctor`; a list that cannot be read may hide a statement.
         level.listed = found.fallback.is_some_and(|list| list.children.is_some());
-        let unplaced = self.lookup.unplaced().iter().filter(|unread| !unread.seems_image);
-        let unread = found.unread.iter().chain(unplaced);
-        level.unreadable = unread.filter(|unread| may_be_statement(unread.artifact_type.as_deref())).count();
+        let may_be_statement = |unread: &&Unread| may_be_statement(unread.artifact_type.as_deref());
+        let unplaced = || self.lookup.unplaced().iter().filter(|unread| !unread.seems_image).filter(may_be_statement);
+        level.unreadable = found.unread.iter().filter(may_be_statement).count() + unplaced().count();
         level.findings.extend(found.findings);
         if self.everywhere.is_none() {
             // Who says something more must know all that is said: those who answer tell of these once for the whole source.
