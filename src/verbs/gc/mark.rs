@@ -207,6 +207,10 @@ impl<'a> Walk<'a> {
                     .hint("Mend it from where it came from, or take it off the index: `airbase rm PATH@DIGEST`."));
             }
         };
+        if keeper == Keeper::Part && media_type::is_image_config(&descriptor.media_type) {
+            // The diffIDs in it are digests of no blobs; a member that a later specification adds may describe one.
+            return Ok(Parts::Known(described(document.bytes(), self.context.limits)));
+        }
         match Artifact::parse(&document, &descriptor.media_type, self.context.limits) {
             Ok(artifact) => {
                 let further = described(document.bytes(), self.context.limits);
@@ -223,10 +227,10 @@ enum Parts {
     Spelled(Vec<Digest>),
 }
 
-/// Configs and layers are named by manifests, and name no blobs. Our own statements spell digests, of their subject, its successor
+/// Layers are named by manifests, and name no blobs. Our own statements spell digests, of their subject, its successor
 /// and what they replace: facts, of which none is a part of them.
 fn is_content(kind: &str) -> bool {
-    media_type::is_image_config(kind) || [media_type::OCI_EMPTY, OWN_TYPE].contains(&kind) || media_type::layer(kind).is_some()
+    [media_type::OCI_EMPTY, OWN_TYPE].contains(&kind) || media_type::layer(kind).is_some()
 }
 
 /// Descriptors in members of `index.json` and of its entries that nobody here knows.

@@ -141,9 +141,16 @@ fn a_descriptor_in_an_unknown_member_keeps_what_it_names() {
     let mut layout = Layout::new();
     let part = |layout: &mut Layout, text: &str| json!({"mediaType": "application/x-part", "digest": layout.blob(text.as_bytes()), "size": text.len()});
     let (of_manifest, of_entry, of_root) = (part(&mut layout, "a"), part(&mut layout, "b"), part(&mut layout, "c"));
+    let of_config = part(&mut layout, "d");
     let mut manifest: Value = serde_json::from_slice(&app().manifest_bytes()).unwrap();
     layout.store(&app());
     layout.blobs.remove(&app().digest());
+    let config = layout.blobs.remove(manifest["config"]["digest"].as_str().unwrap()).unwrap();
+    let mut config: Value = serde_json::from_slice(&config).unwrap();
+    config["future"] = json!({"deep": [of_config]});
+    let config = serde_json::to_vec(&config).unwrap();
+    manifest["config"]["digest"] = json!(layout.blob(&config));
+    manifest["config"]["size"] = json!(config.len());
     manifest["future"] = json!([{"deep": of_manifest}]);
     let bytes = serde_json::to_vec(&manifest).unwrap();
     let digest = layout.blob(&bytes);
