@@ -40,7 +40,7 @@ pub struct PrepareReport {
 }
 
 /// Words as any shell of POSIX takes them. What a terminal would not show as it is goes through `printf`.
-fn shell(words: &[String]) -> String {
+pub(super) fn shell(words: &[String]) -> String {
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
@@ -154,6 +154,9 @@ impl Report for PrepareReport {
         }
         let left = |left: &LeftOut| format!("{}: {}", left.names.first().map_or_else(|| left.digest.to_string(), Clone::clone), left.why);
         not_done.extend(self.left_out.iter().filter(|_| self.profile == Profile::Registry).map(left));
+        if lines.is_empty() && not_done.is_empty() {
+            not_done.push("there is nothing to be done".to_owned());
+        }
         let comments = not_done.iter().map(|line| format!("# not done: {}", text::escape(line)));
         Some(match form {
             Commands::Lines => comments.chain(lines).fold(String::new(), |text, line| text + &line + "\n"),

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::prepare::shell;
 use super::{Page, Report, Tone, exit_of};
 use crate::core::{Code, Digest, ExitClass, Finding, Severity, text};
 use crate::plan::sync::Standing;
@@ -24,6 +25,24 @@ pub struct Checked {
     pub found: Vec<Digest>,
 }
 
+/// A statement in the registry that later ones replace.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Replaced {
+    /// What the registry has.
+    pub reference: String,
+    /// The words of the command that deletes it.
+    pub command: Vec<String>,
+}
+
+impl Replaced {
+    /// To be deleted with regctl, which takes it off the list under the fallback tag too.
+    pub fn by_regctl(reference: &str) -> Self {
+        let words = ["regctl", "manifest", "delete", "--referrers", reference];
+        Self { reference: reference.to_owned(), command: words.map(str::to_owned).to_vec() }
+    }
+}
+
 /// The report.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -40,6 +59,8 @@ pub struct SyncReport {
     pub another: usize,
     /// How many the listing says nothing of.
     pub not_told: usize,
+    /// The statements that can be deleted, so that readers who take the first take the latest; none, until all is there.
+    pub replaced: Vec<Replaced>,
     /// What must be there and is not.
     pub findings: Vec<Finding>,
 }
@@ -70,6 +91,15 @@ impl Report for SyncReport {
         }
         let Self { there, missing, another, not_told, .. } = self;
         page.line(0, &format!("{there} there, {missing} missing, {another} under another digest, {not_told} not told"));
+        if !self.replaced.is_empty() {
+            page.line(
+                0,
+                "Later statements replace these. Readers who take the first of a kind may take them for the latest; delete them with",
+            );
+            for replaced in &self.replaced {
+                page.line(1, &text::escape(&shell(&replaced.command)));
+            }
+        }
         for finding in self.findings.iter().filter(|finding| matches!(finding.code, Code::PathNothing | Code::SyncShort)) {
             page.finding(0, finding);
         }

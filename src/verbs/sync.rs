@@ -6,7 +6,7 @@ use crate::core::fsys::{File, shown};
 use crate::core::{Code, Error, Fact, Finding, Limits, Result};
 use crate::plan::sync::{Plan, Promise, Standing, Told, plan, read, verify};
 use crate::read::nothing;
-use crate::report::sync::{Checked, SyncReport};
+use crate::report::sync::{Checked, Replaced, SyncReport};
 use crate::verbs::Context;
 
 /// A listing.
@@ -57,8 +57,16 @@ pub fn verify_sync(plan_path: &Path, listings: &[Listing], lists: bool, context:
         read(&content, listing.name.as_deref(), &from, &mut told, context.limits)?;
     }
     let verdicts = verify(&promises, &told);
-    let mut report =
-        SyncReport { plan: shown(plan_path), items: Vec::new(), there: 0, missing: 0, another: 0, not_told: 0, findings: Vec::new() };
+    let mut report = SyncReport {
+        plan: shown(plan_path),
+        items: Vec::new(),
+        there: 0,
+        missing: 0,
+        another: 0,
+        not_told: 0,
+        replaced: Vec::new(),
+        findings: Vec::new(),
+    };
     if !shortcomings.is_empty() {
         let short = Finding::new(Code::SyncShort, "not everything that was to be pushed is in the plan").at(shown(plan_path));
         report.findings.push(shortcomings.into_iter().fold(short, Finding::detail));
@@ -66,6 +74,10 @@ pub fn verify_sync(plan_path: &Path, listings: &[Listing], lists: bool, context:
     if promises.is_empty() {
         report.findings.push(context.nothing(nothing(&shown(plan_path))));
     }
+    // As long as something is missing, the older statement may be the only one that anybody finds.
+    let all = promises.iter().zip(&verdicts).all(|(promise, (standing, _))| !promise.required || *standing == Standing::There);
+    let replaced = promises.iter().filter(|promise| all && promise.replaced);
+    report.replaced = replaced.map(|promise| Replaced::by_regctl(&promise.reference)).collect();
     for (promise, (standing, found)) in promises.into_iter().zip(verdicts) {
         match standing {
             Standing::There => report.there += 1,

@@ -599,6 +599,18 @@ fn shipping(seen: &mut Seen, environment: &Environment) {
     layout.write(&environment.join("node"));
     seen.run(environment, &["prepare", "node", "--profile", "runtime", "-o", "node.tar"], 0);
     seen.run(environment, &["prepare", "apps", "--registry", "r.site"], 1);
+    // A statement that a later one replaces.
+    Layout::new().image("team/db:5", &image("db=1")).write(&environment.join("told"));
+    for (status, at) in [("active", "2026-01-01T00:00:00Z"), ("deprecated", "2026-02-01T00:00:00Z")] {
+        environment.ok(&["lifecycle", "set", "told:db:5", "--status", status, "--at", at]);
+    }
+    let told = seen.run(environment, &["prepare", "told", "--registry", "r.site"], 0);
+    let lines = told["items"].as_array().unwrap().iter();
+    let lines: Vec<String> =
+        lines.map(|item| format!("{} {}", item["digest"].as_str().unwrap(), item["reference"].as_str().unwrap())).collect();
+    fs::write(environment.join("told.json"), told.to_string()).unwrap();
+    fs::write(environment.join("told.list"), lines.join("\n")).unwrap();
+    seen.run(environment, &["verify-sync", "told.json", "told.list"], 0);
     let [first, second] = [0, 1].map(|number| plan["items"][number]["reference"].as_str().unwrap().to_owned());
     fs::write(environment.join("brought"), format!("{} {first}\n- {second}\n", image("other=1").digest())).unwrap();
     seen.run(environment, &["verify-sync", "plan.json", "brought"], 1);

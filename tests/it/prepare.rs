@@ -670,6 +670,41 @@ fn lists_are_asked_for_where_a_registry_has_nothing_else() {
     environment.ok(&["verify-sync", "plan.json", "listing", "--require-lists"]);
 }
 
+/// Readers who take the first statement shall find the latest; but never goes the only one that says what holds.
+#[test]
+fn replaced_statements_are_told_when_all_is_there() {
+    let environment = Environment::new();
+    Layout::new().image("team/tool:2", &tool()).image("team/app:1", &app()).write(&environment.join("in"));
+    let set = |image: &str, more: &[&str], at: &str| {
+        let statement = environment.json(&[&["lifecycle", "set", image], more, &["--at", at]].concat()).1;
+        statement["subjects"].to_string()
+    };
+    set("in:tool:2", &["--status", "active"], "2026-01-01T00:00:00Z");
+    set("in:tool:2", &["--status", "deprecated"], "2026-02-01T00:00:00Z");
+    // Two issuers: neither speaks for the other.
+    set("in:app:1", &["--status", "withdrawn", "--issuer", "one"], "2026-01-01T00:00:00Z");
+    set("in:app:1", &["--status", "active", "--issuer", "two"], "2026-02-01T00:00:00Z");
+    let plan = prepare(&environment, &[], 0);
+    let items = plan["items"].as_array().unwrap();
+    let replaced: Vec<&Value> = items.iter().filter(|item| item["replaced"] == true).collect();
+    assert_eq!(replaced.len(), 1, "{plan:#}");
+    assert_eq!(replaced[0]["repository"], "registry.site:5000/prod/team/tool");
+    std::fs::write(environment.join("plan.json"), plan.to_string()).unwrap();
+    let line = |item: &Value| format!("{} {}", item["digest"].as_str().unwrap(), item["reference"].as_str().unwrap());
+    let lines: Vec<String> = items.iter().filter(|item| item["required"] == true).map(line).collect();
+    std::fs::write(environment.join("listing"), lines.join("\n")).unwrap();
+    let (status, report) = environment.json(&["verify-sync", "plan.json", "listing"]);
+    assert_eq!((status, each(&report["replaced"], "reference")), (0, vec![replaced[0]["reference"].as_str().unwrap()]));
+    assert_eq!(
+        command(&report["replaced"][0]),
+        format!("regctl manifest delete --referrers {}", replaced[0]["reference"].as_str().unwrap())
+    );
+    // One that is missing may be the one that replaces it.
+    std::fs::write(environment.join("listing"), lines[1..].join("\n")).unwrap();
+    let (status, report) = environment.json(&["verify-sync", "plan.json", "listing"]);
+    assert_eq!((status, &report["replaced"]), (1, &json!([])));
+}
+
 /// Seen with regctl 0.11.7, skopeo 1.9.3 and crane 0.22: all of them, or the registry, make sha256 of it.
 #[test]
 fn what_clients_cannot_keep_the_digest_of_is_not_promised_with_a_command() {

@@ -200,6 +200,13 @@ fn all_says_what_it_leaves_behind() {
     let places: Vec<&Value> =
         report["findings"].as_array().unwrap().iter().filter(|one| one["code"] == "copy.left_out").map(|one| &one["place"]).collect();
     assert_eq!(places, ["gone:1", "chart:1", "old:1"]);
+    let mut layout = Layout::new().image("app:1", &Image::of(&[&layer(&["a=1"])]));
+    let two = [Image::of(&[&layer(&["c=1"])]), Image::of(&[&layer(&["c=1"])]).platform("arm64")];
+    layout = layout.index("two:1", &[&two[0], &two[1]], json!({}));
+    layout.write(&environment.join("several"));
+    let (status, report) = environment.json(&["copy", "--all", "several", "docker-archive:one.tar"]);
+    assert_eq!((status, &finding(&report, "copy.left_out")["place"]), (1, &json!("two:1")), "{report:#}");
+    environment.ok(&["copy", "--all", "several", "docker-archive:both.tar", "--platform", "linux/amd64"]);
     // Where nothing is left that could go, it is an error, and nothing is written.
     let mut layout = Layout::new().image("gone:1", &Image::of(&[&layer(&["b=1"])]));
     layout.blobs.remove(&layer(&["b=1"]).digest());

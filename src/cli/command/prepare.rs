@@ -134,6 +134,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         choice: arguments.narrowing.choice()?,
         takes_sparse: arguments.registry_takes_sparse,
         output,
+        now: super::now(None)?,
         mtime: Terminal::mtime()?,
     };
     let context = Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() };

@@ -69,6 +69,8 @@ pub struct Piece {
     pub seen: Option<Seen>,
     /// Its tag, if it belongs to something by that.
     pub tag: Option<String>,
+    /// Whether it is a statement that says nothing any more which later ones do not.
+    pub replaced: bool,
 }
 
 /// An entry of `index.json` with everything that goes with it.
@@ -130,6 +132,9 @@ pub struct Item {
     /// Whether it must be there. Lists of referrers need not: registries with the referrers API have none, and others join
     /// theirs with what they had.
     pub required: bool,
+    /// Whether it is a statement that says nothing any more which later ones do not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub replaced: bool,
 }
 
 /// One image that is pushed.
@@ -325,5 +330,6 @@ fn item(piece: &Piece, target: &Target, reference: &str, top: &Digest) -> Item {
         artifact_type: piece.artifact_type.clone(),
         subject: piece.subject.clone(),
         required: piece.kind != Kind::List,
+        replaced: piece.replaced,
     }
 }

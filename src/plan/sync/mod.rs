@@ -22,6 +22,8 @@ pub struct Promise {
     pub kind: String,
     /// Whether it must be there.
     pub required: bool,
+    /// Whether it is a statement that later ones replace.
+    pub replaced: bool,
 }
 
 /// How it stands.
@@ -75,6 +77,7 @@ pub fn plan(bytes: &[u8], limits: &Limits) -> Result<Plan> {
                     digest: text("digest")?.parse().ok()?,
                     kind: text("kind")?,
                     required: item.get("required")?.as_bool()?,
+                    replaced: item.get("replaced").and_then(Node::as_bool).unwrap_or(false),
                 })
             };
             promise().ok_or_else(|| wrong("an item of the plan lacks something"))

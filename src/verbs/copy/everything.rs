@@ -257,6 +257,14 @@ fn whole(one: &Located, narrowed: Option<&Narrowed>, output: &Output, context: C
             Error::new(Code::NotAnImage, "a docker-archive holds images, and this is none").hint("Write a layout or an oci-archive.")
         );
     }
+    if let (Output::Archive { form: Form::Docker, .. }, true) = (output, one.descriptor.is_index()) {
+        let tree = load(&one.source, &one.descriptor, context.limits)?;
+        let platforms: Vec<String> = tree.images().iter().filter_map(|image| image.platform()).map(ToString::to_string).collect();
+        if tree.images().len() != 1 {
+            return Err(Error::new(Code::RefPlatform, "a docker-archive holds one platform of an image")
+                .hint(format!("Choose one with --platform, of {}, or write an oci-archive.", platforms.join(", "))));
+        }
+    }
     Ok(found)
 }
 

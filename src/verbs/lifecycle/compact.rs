@@ -2,11 +2,12 @@
 
 use super::set::{Making, readable, refuse_archive};
 use super::state::Reader;
-use crate::core::Result;
+use crate::core::{Digest, Result};
 use crate::plan::lifecycle::change::Next;
 use crate::plan::lifecycle::compact::compact as decide;
 use crate::plan::lifecycle::profile::Profile;
 use crate::plan::lifecycle::time::Moment;
+use crate::read::Tree;
 use crate::report::lifecycle::set::{CompactReport, Compacted, Removed};
 use crate::verbs::{Context, open};
 
@@ -23,6 +24,15 @@ pub struct Compact {
     pub dry_run: bool,
     /// When.
     pub now: Moment,
+}
+
+/// The statements on a tree that can go and take nothing with them that holds: a reader who takes the first of a type may take
+/// them for the latest. Where something could not be read, none can.
+pub(in crate::verbs) fn replaced(reader: &Reader<'_>, tree: &Tree, now: Moment) -> Vec<Digest> {
+    let subjects = reader.subjects(tree);
+    let known = subjects.iter().filter(|subject| subject.unreadable == 0 && !subject.unread);
+    let decided = known.map(|subject| decide(&subject.statements, None, now)).filter(|done| done.write.is_none());
+    decided.flat_map(|done| done.remove.into_iter().map(|(digest, _)| digest)).collect()
 }
 
 /// Takes statements that do not count off the lists of an image and its platforms. They stay among the blobs, where

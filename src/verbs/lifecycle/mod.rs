@@ -20,6 +20,7 @@ mod trace;
 
 pub(super) use brought::brought_down;
 pub use check::{Check, check, report};
+pub(super) use compact::replaced;
 pub use compact::{Compact, compact};
 pub use import::{Import, import};
 pub use set::{Set, set, set_all};

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use super::Request;
 use crate::core::{Algorithm, Code, Digest, Fact, Finding, Result, Severity};
 use crate::oci::{Descriptor, ImageName, Index, Name, collection};
+use crate::plan::lifecycle::time::Moment;
 use crate::plan::prepare::{Kind, LeftOut, Piece, Profile, Shipment};
 use crate::plan::referrers::{Standing, diagnose, seen};
 use crate::read::referrers::{Lookup, Referrer, Scope, Tag, lists_referrers_of};
 use crate::read::{Located, Reference, Source, Tree, Walk, load, locate, walk};
 use crate::verbs::Context;
 use crate::verbs::copy::Everything;
+use crate::verbs::lifecycle::{Reader, replaced};
 use crate::verbs::narrow::{Narrowed, explained, narrow};
 
 /// An entry that is shipped.
@@ -213,6 +215,8 @@ pub(super) fn gather(
         names: source.index.manifests.iter().rev().filter_map(|entry| Some((entry.name()?, entry))).collect(),
         found: source.index.manifests.iter().rev().filter_map(|entry| Some((entry.ref_name()?, entry))).collect(),
         listed,
+        reader: Reader::new(source, request.now, context),
+        now: request.now,
         context,
         went: HashSet::new(),
         gathered: Gathered::default(),
@@ -236,6 +240,8 @@ struct Gather<'a> {
     /// What is found under the annotation of the specification alone: of two entries the first, as skopeo and regctl take it.
     found: HashMap<&'a str, &'a Descriptor>,
     listed: HashSet<&'a Digest>,
+    reader: Reader<'a>,
+    now: Moment,
     context: Context<'a>,
     /// Everything that goes along or is told to stay.
     went: HashSet<Digest>,
@@ -297,7 +303,24 @@ impl Gather<'_> {
             }
         }
         self.referrers(subjects, profile, &mut shipment)?;
+        self.mark_replaced(top, &mut shipment)?;
         self.gathered.shipments.push(shipment);
+        Ok(())
+    }
+
+    /// Marks statements that later ones replace.
+    fn mark_replaced(&self, top: &Top, shipment: &mut Shipment) -> Result<()> {
+        let mut subjects = HashSet::new();
+        let referrers = shipment.pieces.iter().filter(|piece| piece.kind == Kind::Referrer);
+        // Of one that stands alone nothing is replaced.
+        if top.part.is_some() || referrers.filter_map(|piece| piece.subject.as_ref()).all(|subject| subjects.insert(subject)) {
+            return Ok(());
+        }
+        let tree = load(self.source, &top.descriptor, self.context.limits)?;
+        let replaced: HashSet<Digest> = replaced(&self.reader, &tree, self.now).into_iter().collect();
+        for piece in shipment.pieces.iter_mut().filter(|piece| piece.kind == Kind::Referrer) {
+            piece.replaced = replaced.contains(&piece.descriptor.digest);
+        }
         Ok(())
     }
 
@@ -375,6 +398,7 @@ impl Gather<'_> {
             seen: Some(seen(referrer, standing)),
             tag,
             descriptor: referrer.descriptor.clone(),
+            replaced: false,
         });
         Ok(())
     }
@@ -419,5 +443,5 @@ fn gone(digest: &Digest) -> Finding {
 
 fn plain(descriptor: &Descriptor, kind: Kind) -> Piece {
     let artifact_type = (kind == Kind::Collection).then(|| collection::ARTIFACT_TYPE.to_owned());
-    Piece { descriptor: descriptor.clone(), kind, artifact_type, subject: None, seen: None, tag: None }
+    Piece { descriptor: descriptor.clone(), kind, artifact_type, subject: None, seen: None, tag: None, replaced: false }
 }

@@ -11,6 +11,7 @@ use hand_over::hand_over;
 use crate::core::fsys::shown;
 use crate::core::{Code, Error, Fact, Finding, Result, Severity, text};
 use crate::format::codec::{Codec, Compression};
+use crate::plan::lifecycle::time::Moment;
 use crate::plan::prepare::{Client, LeftOut, Load, Naming, Place, PlaceKind, Profile, Push, Registry, loads, prepare as decide};
 use crate::plan::referrers::is_mended;
 use crate::read::{Reference, Source, SourceKind, nothing, open_reference};
@@ -36,6 +37,8 @@ pub struct Request {
     pub takes_sparse: bool,
     /// Where what the profile wants is written.
     pub output: Option<Output>,
+    /// As of when statements are replaced by others.
+    pub now: Moment,
     /// The date of the members of an archive.
     pub mtime: u64,
 }

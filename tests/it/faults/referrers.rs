@@ -4,6 +4,7 @@ use std::path::Path;
 
 use airbase::core::clock::Time;
 use airbase::core::{Digest, Result};
+use airbase::plan::lifecycle::time::Moment;
 use airbase::plan::prepare::{Naming, Profile, Registry};
 use airbase::verbs::doctor::{Mend, doctor};
 use airbase::verbs::referrers::{Attach, Carry};
@@ -103,6 +104,7 @@ fn what_a_registry_wants_is_written() {
             client: None,
             choice: airbase::verbs::Choice::default(),
             takes_sparse: false,
+            now: Moment::strict("2026-11-29T00:00:00Z")?,
             output: Some(place.output()),
             mtime: 0,
         };
