@@ -41,7 +41,7 @@ pub enum Command {
     /// Find, prove and record bases
     #[command(subcommand)]
     Base(base::Command),
-    /// Tell whose base has moved on
+    /// List images whose base is outdated
     Outdated(outdated::Arguments),
     /// Move an image from its old base onto a new one
     Rebase(rebase::Arguments),
@@ -68,7 +68,7 @@ pub enum Command {
     Referrers(referrers::Arguments),
     /// Take what was attached away again
     Detach(detach::Arguments),
-    /// Tell which client sees which referrer, and mend what they do not see
+    /// Show which client sees which referrer, and fix what they do not see
     Doctor(doctor::Arguments),
     /// Say that an image is outdated, and ask what was said
     #[command(subcommand)]

@@ -75,7 +75,7 @@ impl Global {
 /// The form of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Text for people
+    /// Text to read
     #[value(aliases = ["table", "text"])]
     Human,
     /// One JSON document

@@ -531,7 +531,7 @@ codes! {
         "Get it from where the layout came from, or take it off the lists: `airbase detach IMAGE DIGEST`.";
     ReferrerSubject, "referrer.subject", Precondition, Warning,
         "A referrer describes its subject with another media type or size than the image has. With a wrong size oras refuses every image of the layout; with a wrong media type it does not see the referrer.",
-        "It cannot be mended without changing its digest: attach its content again with `airbase attach`, then `airbase detach` this one.";
+        "It cannot be fixed without changing its digest: attach its content again with `airbase attach`, then `airbase detach` this one.";
     ReferrerSize, "referrer.size", Corrupt, Damage,
         "An entry gives a referrer another size or media type than its manifest has. oras and umoci refuse the whole layout because of it.",
         "`airbase doctor PATH --fix` writes the entry anew from the manifest.";
@@ -539,7 +539,7 @@ codes! {
         "The list under the fallback tag of an image does not name one of its referrers. regctl does not see it, and `regctl image copy --referrers` leaves it behind and reports success.",
         "`airbase doctor PATH --fix` puts it on the list.";
     ReferrerNoEntry, "referrer.no_entry", Precondition, Warning,
-        "A referrer stands on the list under the fallback tag and has no entry of its own in index.json. zot, when it is given this folder, does not see it.",
+        "A referrer is on the list under the fallback tag and has no entry of its own in index.json. zot, when it is given this folder, does not see it.",
         "`airbase doctor PATH --fix` adds the entry.";
     ReferrerNotMirrored, "referrer.not_mirrored", Precondition, Warning,
         "The list under the fallback tag does not repeat the artifact type and all annotations of a referrer. regctl filters by what stands there, and registries without the referrers API keep it so.",
@@ -685,7 +685,7 @@ codes! {
         "Correct the base that one of them records with `airbase base set`, or decide with --map.";
     BatchHeld, "batch.held", Precondition, Damage,
         "The new base of the image would be the result of another item, and that item was not done.",
-        "Mend what stopped the base, then run the batch again.";
+        "Fix what stopped the base, then run the batch again.";
     BatchInputChanged, "batch.input_changed", Precondition, Damage,
         "An image or a base is no longer what the plan says: its source was changed, moved or replaced after planning.",
         "Make the plan again, or run where the inputs lie as they did (see --root).";
@@ -729,7 +729,7 @@ codes! {
         "Find out what damaged the target: `airbase fsck` it.";
     Io, "io", Io, Refusal,
         "The operating system refused a file operation.",
-        "The system's reason and the path say what to mend: a directory that is missing, a permission, a medium. Nothing was changed.";
+        "The system's reason and the path say what to fix: a directory that is missing, a permission, a medium. Nothing was changed.";
     IoSpace, "io.space", Io, Refusal,
         "The disk or the quota is full.",
         "Free some space. Nothing was changed.";

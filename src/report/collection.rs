@@ -193,7 +193,7 @@ impl Report for ShowReport {
                 page.field(2, "needs", &looked.member.depends.join(", "));
             }
             match (looked.standing, &looked.now) {
-                (Standing::Moved, Some(now)) => page.trusted_field(2, "moved on", &format!("the name is {} now", page.digest(now))),
+                (Standing::Moved, Some(now)) => page.trusted_field(2, "moved", &format!("the name is {} now", page.digest(now))),
                 (Standing::Unnamed, _) => page.trusted_field(2, "name", "no entry of index.json has it"),
                 _ => {}
             }

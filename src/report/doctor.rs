@@ -91,7 +91,7 @@ impl Report for DoctorReport {
         }
         match (self.changed, self.left) {
             (true, left) => {
-                let done = page.toned(Tone::Good, &format!("{} mended", text::count(self.mended, "finding")));
+                let done = page.toned(Tone::Good, &format!("{} fixed", text::count(self.mended, "finding")));
                 page.line(0, &format!("{done}, {left} left"));
             }
             (false, 0) => {}

@@ -83,7 +83,7 @@ pub struct Apply {
     /// Take no more items after the first failure
     #[arg(long, conflicts_with = "max_failures")]
     fail_fast: bool,
-    /// Let names that stand on other images move, and replace archives
+    /// Move names that other images have, and replace archives
     #[arg(long)]
     overwrite: bool,
     /// Mark the old images as superseded by the results, in the same exchange of the index; where the old images lie in OUT
@@ -146,7 +146,7 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
     }
 }
 
-/// The plan goes to standard output whatever the format, and what a person wants to know to standard error.
+/// The plan goes to standard output whatever the format, and what a user wants to know to standard error.
 fn plan(arguments: &Plan, terminal: &mut Terminal) -> Result<u8> {
     let request = PlanRequest {
         inputs: arguments.inputs.clone(),

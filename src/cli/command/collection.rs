@@ -9,7 +9,7 @@ use crate::verbs::collection::{Create, check, create, show};
 pub enum Command {
     /// Make a collection of images, in the layout that they lie in or in another place
     Create(CreateArguments),
-    /// Show its members, what they need, what refers to them, and whose name has moved on
+    /// Show its members, what they need, what refers to them, and whose name means another image now
     Show(Arguments),
     /// Tell whether all members and all their referrers are here and whole
     Check(Arguments),

@@ -1,4 +1,4 @@
-//! `airbase demo`: the whole story on images that it makes itself, with the commands that a person would type.
+//! `airbase demo`: the whole story on images that it makes itself, with the commands that a user would type.
 
 use std::path::{Path, PathBuf};
 

@@ -195,7 +195,7 @@ impl Checker<'_> {
             {
                 let name = entry.name().unwrap_or_default();
                 self.findings.push(
-                    Finding::new(Code::RefAmbiguous, format!("the name {name:?} stands on two images"))
+                    Finding::new(Code::RefAmbiguous, format!("two images have the name {name:?}"))
                         .at("index.json")
                         .expected(Fact::new(other, "an earlier entry"))
                         .found(Fact::new(&entry.digest, "a later entry")),

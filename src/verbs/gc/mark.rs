@@ -204,7 +204,7 @@ impl<'a> Walk<'a> {
             Err(error) => {
                 return Err(error
                     .detail("what it needs is not known, so nothing was deleted")
-                    .hint("Mend it from where it came from, or take it off the index: `airbase rm PATH@DIGEST`."));
+                    .hint("Restore it from where it came from, or take it off the index: `airbase rm PATH@DIGEST`."));
             }
         };
         if keeper == Keeper::Part && media_type::is_image_config(&descriptor.media_type) {

@@ -121,7 +121,7 @@ fn unknown(image: &Image, evidence: &[Evidence], bases: &Bases<'_>) -> Result<Er
         let outcome = match &evidence.verdict {
             Verdict::Unresolved(why) => why.clone(),
             Verdict::NameMoved(candidate, prefix) => {
-                format!("{} has other layers ({}); the name has moved on", candidate.reference, describe(prefix).0)
+                format!("{} has other layers ({}); the name means another image now", candidate.reference, describe(prefix).0)
             }
             Verdict::Refuted(candidate, prefix) => format!("{}: {}", candidate.reference, describe(prefix).0),
             Verdict::Proven(candidate, _) => candidate.reference.clone(),

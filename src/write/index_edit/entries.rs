@@ -215,7 +215,7 @@ impl<'a> Entries<'a> {
                 }
             }
             several => {
-                return Err(Error::new(Code::RefAmbiguous, "the name to be replaced stands on several images")
+                return Err(Error::new(Code::RefAmbiguous, "several images have the name that is to be replaced")
                     .at(meant.text)
                     .details(several.iter().map(|digest| digest.unwrap_or("an entry without a digest").to_owned())));
             }
