@@ -38,28 +38,33 @@ impl Rule {
         Ok(Self { before, after, target: target.to_owned() })
     }
 
-    /// The reference that the rule gives for `name`, if it applies: to the name as written, or to Docker's full spelling.
+    /// The reference that the rule gives for `name`, if it applies: to the name as written, or to Docker's full spelling. A name with a
+    /// digest and no tag has no `{tag}`, and is never taken for `latest`.
     pub fn apply(&self, name: &str) -> Option<String> {
-        let canonical = ImageName::parse(name).without_digest().canonical();
+        let parsed = ImageName::parse(name);
+        let canonical = if parsed.tag.is_some() { parsed.without_digest() } else { parsed }.canonical();
         let matched = self.matches(name).or_else(|| canonical.as_deref().and_then(|name| self.matches(name)));
         let is_same = || self.after.is_none() && canonical.is_some() && ImageName::parse(&self.before).canonical() == canonical;
         let matched = matched.or_else(|| is_same().then_some(""))?;
-        Some(self.filled(matched, name))
+        self.filled(matched, name)
     }
 
     /// The reference that the rule gives for a base with this digest, if it is about that. `name` is what the base is called.
     pub fn for_digest(&self, digest: &Digest, name: Option<&str>) -> Option<String> {
         let is_it = self.after.is_none() && self.before.parse::<Digest>().is_ok_and(|own| own == *digest);
-        is_it.then(|| self.filled("", name.unwrap_or_default()))
+        if is_it { self.filled("", name.unwrap_or_default()) } else { None }
     }
 
-    fn filled(&self, matched: &str, name: &str) -> String {
+    /// The reference; `None` if it wants a tag and the name has a digest alone.
+    fn filled(&self, matched: &str, name: &str) -> Option<String> {
         let parts = ImageName::parse(name);
-        self.target
-            .replace("{match}", matched)
-            .replace("{repository}", parts.repository)
-            .replace("{name}", parts.short_repository())
-            .replace("{tag}", parts.tag.unwrap_or("latest"))
+        let filled =
+            self.target.replace("{match}", matched).replace("{repository}", parts.repository).replace("{name}", parts.short_repository());
+        if !filled.contains("{tag}") {
+            return Some(filled);
+        }
+        let tag = parts.tag.or_else(|| parts.digest.is_none().then_some("latest"))?;
+        Some(filled.replace("{tag}", tag))
     }
 
     fn matches<'a>(&self, name: &'a str) -> Option<&'a str> {
@@ -86,7 +91,22 @@ mod tests {
         ] {
             assert_eq!(Rule::parse(rule).unwrap().apply(name).as_deref(), reference, "{rule} {name}");
         }
+        // A digest is no tag, and a name that has one is not `latest`.
         let digest = Digest::sha256(b"base");
+        for (rule, name, reference) in [
+            ("docker.io/library/*=./bases/{name}-{tag}.tar", "debian@D", None),
+            ("docker.io/library/*=./bases/{name}-{tag}.tar", "debian:12@D", Some("./bases/debian-12.tar")),
+            ("docker.io/library/*=./bases/{name}.tar", "debian@D", Some("./bases/debian.tar")),
+            ("docker.io/library/debian:latest=x.tar", "debian@D", None),
+            ("debian=x.tar", "debian@D", None),
+            ("debian@D=x.tar", "docker.io/library/debian@D", Some("x.tar")),
+            ("docker.io/library/debian=x.tar", "debian:latest", Some("x.tar")),
+        ] {
+            let whole = |text: &str| text.replace("@D", &format!("@{digest}"));
+            assert_eq!(Rule::parse(&whole(rule)).unwrap().apply(&whole(name)).as_deref(), reference, "{rule} {name}");
+        }
+        let by_tag = Rule::parse(&format!("{digest}=bases/{{name}}-{{tag}}.tar")).unwrap();
+        assert_eq!(by_tag.for_digest(&digest, Some(&format!("site/os@{digest}"))), None);
         let by_digest = Rule::parse(&format!("{digest}=bases/{{name}}.tar")).unwrap();
         assert_eq!(by_digest.for_digest(&digest, Some("site/os:12")).as_deref(), Some("bases/os.tar"));
         assert_eq!(by_digest.for_digest(&Digest::sha256(b"other"), None), None);

@@ -311,6 +311,74 @@ fn results_keep_their_full_names() {
     assert!(plan.out.contains(r#""status":"move""#), "{}", plan.out);
 }
 
+/// A whole delivery by `docker save`: several images in one archive, all with the tag `latest`; and further ones, as `ctr image export` writes
+/// them, as regctl keeps one repository, and from registries of their own. The bases are told apart by their repositories, in every verb.
+#[test]
+fn images_of_one_archive_follow_bases_of_their_own_repositories() {
+    let dated = |image: Image, created: &str| image.with_top("created", json!(created));
+    let debian =
+        ["1", "2"].map(|number| dated(Image::of(&[&layer(&[&format!("debian={number}")])]), &format!("202{number}-01-01T00:00:00Z")));
+    let alpine =
+        ["1", "2"].map(|number| dated(Image::of(&[&layer(&[&format!("alpine={number}")])]), &format!("202{number}-06-01T00:00:00Z")));
+    let apps = [debian[0].and(&[&layer(&["shop=1"])]), alpine[0].and(&[&layer(&["db=1"])])];
+    let docker = ["docker.io/library/debian:latest", "docker.io/library/alpine:latest"];
+    let others = ["quay.io/site/debian:latest", "registry.example:5000/alpine:latest"];
+    for (writer, bases) in [("docker save", docker), ("ctr", docker), ("full names", docker), ("other registries", others)] {
+        let environment = Environment::in_memory();
+        let archive = |file: &str, images: &[(&str, &Image)]| {
+            let mut layout = Layout::new();
+            for (name, image) in images {
+                if writer == "full names" {
+                    layout = layout.image(name, image);
+                    continue;
+                }
+                save(&mut layout, name, image);
+                if writer == "ctr" {
+                    // It keeps no platform on the entry and writes the name in both.
+                    let entry = layout.entries.last_mut().unwrap();
+                    entry["annotations"][REF_NAME] = json!(name.rsplit_once(':').unwrap().1);
+                }
+            }
+            layout.write_archive(&environment.join(file));
+        };
+        archive("vendor.tar", &[("docker.io/library/shop:latest", &apps[0]), ("docker.io/library/db:latest", &apps[1])]);
+        archive("old.tar", &[(bases[0], &debian[0]), (bases[1], &alpine[0])]);
+        archive("new.tar", &[(bases[0], &debian[1]), (bases[1], &alpine[1])]);
+        let both = ["--bases", "old.tar", "new.tar"];
+        let (status, report) = environment.json(&[&["outdated", "vendor.tar"][..], &both].concat());
+        let newer: Vec<&Value> = report["items"].as_array().unwrap().iter().map(|item| &item["newerManifest"]).collect();
+        assert_eq!((status, newer), (1, vec![&json!(debian[1].digest()), &json!(alpine[1].digest())]), "{writer}: {report:#}");
+        let plan = environment.ok(&[&["batch", "plan", "vendor.tar"][..], &both].concat());
+        std::fs::write(environment.join("plan"), &plan.out).unwrap();
+        environment.ok(&["batch", "apply", "plan", "-o", "out"]);
+        for (name, base, own) in [("shop", &debian[1], "shop=1"), ("db", &alpine[1], "db=1")] {
+            let (_, shown) = environment.json(&["inspect", &format!("out:docker.io/library/{name}:latest")]);
+            let layers: Vec<&Value> =
+                shown["sources"][0]["entries"][0]["images"][0]["layers"].as_array().unwrap().iter().map(|one| &one["digest"]).collect();
+            let expected = [base.layers[0].digest(), layer(&[own]).digest()];
+            assert_eq!(
+                layers,
+                expected.iter().map(|digest| json!(digest)).collect::<Vec<_>>().iter().collect::<Vec<_>>(),
+                "{writer} {name}: {shown:#}"
+            );
+            let (_, report) = environment.json(&[&["rebase", &format!("vendor.tar:{name}")][..], &both, &["--dry-run"]].concat());
+            assert_eq!(report["platforms"][0]["newBase"]["manifest"], json!(base.digest()), "{writer} {name}: {report:#}");
+        }
+        let (_, report) = environment.json(&["base", "dependents", &format!("old.tar:{}", bases[0]), "vendor.tar"]);
+        assert_eq!(report["dependents"].as_array().unwrap().len(), 1, "{writer}: {report:#}");
+        // A tag is the name of nothing: it leads no base anywhere. The name does.
+        let mapped = |left: &str| {
+            let rule = format!("{left}=new.tar:{}", bases[0]);
+            environment
+                .run(&["batch", "plan", "vendor.tar", "--bases", "old.tar", "--map", &rule])
+                .out
+                .matches(r#""status":"move""#)
+                .count()
+        };
+        assert_eq!((mapped("latest"), mapped(bases[0])), (0, 1), "{writer}");
+    }
+}
+
 #[test]
 fn a_base_jumps_within_its_own_repository() {
     let environment = Environment::in_memory();

@@ -65,7 +65,7 @@ impl Clue {
 pub struct Claim {
     /// Where it says so.
     pub clue: Clue,
-    /// The name it gives, without a digest.
+    /// The name it gives; without a digest, if it has a tag.
     pub name: Option<String>,
     /// The digest it gives.
     pub digest: Option<Digest>,
@@ -100,11 +100,12 @@ impl Claim {
     }
 }
 
-/// `NAME@DIGEST` in two parts; what stands behind the `@` and is no digest stays with the name.
-fn parted(name: &str) -> (&str, Option<Digest>) {
-    match name.split_once('@').map(|(name, digest)| (name, digest.parse().ok())) {
-        Some((name, Some(digest))) => (name, Some(digest)),
-        _ => (name, None),
+/// `NAME@DIGEST` in two parts; what stands behind the `@` and is no digest stays with the name. Without a tag the digest stays with it
+/// too: such a name means this digest, and never `latest`.
+fn parted(text: &str) -> (&str, Option<Digest>) {
+    match text.split_once('@').map(|(name, digest)| (name, digest.parse().ok())) {
+        Some((name, Some(digest))) => (if ImageName::parse(text).tag.is_some() { name } else { text }, Some(digest)),
+        _ => (text, None),
     }
 }
 
@@ -269,6 +270,11 @@ mod tests {
         let digest = format!("sha256:{}", "0".repeat(64));
         assert_eq!(parted(&format!("os:12@{digest}")), ("os:12", digest.parse().ok()));
         assert_eq!(parted("os:12@sha256:0"), ("os:12@sha256:0", None));
+        let pinned = format!("r.example/os@{digest}");
+        assert_eq!(parted(&pinned), (pinned.as_str(), digest.parse().ok()));
+        for own in ["r.example/os:latest", "r.example/os", "r.example/os:12"] {
+            assert!(!same_name(&pinned, own), "{own}");
+        }
         assert!(is_scratch("scratch") && is_scratch("docker.io/library/scratch") && !is_scratch("r.example/scratch:1"));
     }
 }

@@ -187,7 +187,10 @@ impl Based {
         let mirror = matches!(self.outcome, Outcome::Base { rule: Rule::Mirror, .. });
         // Names differ inside the gap, so what a mirror is called here leads on.
         let first = if mirror { local(|base| &base.names) } else { None };
-        first.or_else(|| self.said().next()).or_else(|| local(|base| &base.names)).or_else(|| local(|base| &base.former))
+        // A name with a digest means that digest for ever; what else the base is called leads on.
+        let moving = || self.said().find(|name| ImageName::parse(name).digest.is_none());
+        let known = first.or_else(moving).or_else(|| local(|base| &base.names)).or_else(|| local(|base| &base.former));
+        known.or_else(|| self.said().next())
     }
 
     /// What the image itself records of its base: a name, and a digest in the same place.

@@ -9,7 +9,6 @@ use crate::core::Digest;
 use crate::core::clock::Time;
 use crate::oci::{Platform, annotation};
 use crate::plan::batch::jump::is_lower;
-use crate::plan::lifecycle::field::Status;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::Image;
 
@@ -26,8 +25,6 @@ pub enum NameRule {
     },
     /// A statement on the one before says that it follows.
     SupersededBy,
-    /// Only among `--bases`; images that are to be moved have the name too.
-    AmongBases,
     /// `--map` says so.
     Map,
     /// `--onto` says so.
@@ -43,7 +40,6 @@ impl NameRule {
             Self::Only | Self::Onto => None,
             Self::Newest { of } => Some(format!("newest of {of}")),
             Self::SupersededBy => Some("by a statement that it follows".to_owned()),
-            Self::AmongBases => Some("the only one among --bases".to_owned()),
             Self::Map => Some("by --map".to_owned()),
             Self::Jump => Some("by --allow".to_owned()),
         }
@@ -185,19 +181,8 @@ fn choose(editions: &[Edition], among: &[usize], question: &Question<'_>) -> Res
     if let ([one], true) = (left.as_slice(), left.len() < among.len()) {
         return Ok(Meant { at: *one, rule: NameRule::SupersededBy });
     }
-    match newest(editions, among, question) {
-        Ok(at) => Ok(Meant { at, rule: NameRule::Newest { of: among.len() } }),
-        Err(doubt) => among_bases(editions, among)
-            .filter(|_| doubt.yields_to_bases())
-            .ok_or_else(|| Undecided { why: doubt.into_text(), among: among.to_vec() }),
-    }
-}
-
-/// The only one that lies where the user said that bases lie. That the image lies beside another one of the name decides nothing.
-fn among_bases(editions: &[Edition], among: &[usize]) -> Option<Meant> {
-    let mut named = among.iter().copied().filter(|at| editions.get(*at).is_some_and(|edition| edition.among_bases));
-    let at = named.next().filter(|_| named.next().is_none())?;
-    Some(Meant { at, rule: NameRule::AmongBases })
+    let at = newest(editions, among, question).map_err(|why| Undecided { why, among: among.to_vec() })?;
+    Ok(Meant { at, rule: NameRule::Newest { of: among.len() } })
 }
 
 /// Those of which no statement says that another one of them follows.
@@ -207,60 +192,32 @@ fn not_superseded(editions: &[Edition], among: &[usize]) -> Vec<usize> {
     among.iter().copied().filter(|at| !superseded(at)).collect()
 }
 
-/// What keeps the newest from being taken.
-enum Doubt {
-    /// The dates do not tell.
-    Dates(String),
-    /// It gets no more fixes, which is told when an image is moved onto it.
-    EndOfLife,
-    /// The old base is not here, so whether it is one of them is not known.
-    NotProven,
-    /// Something else speaks against it.
-    Other(String),
-}
-
-impl Doubt {
-    fn yields_to_bases(&self) -> bool {
-        matches!(self, Self::Dates(_) | Self::EndOfLife | Self::NotProven)
-    }
-
-    fn into_text(self) -> String {
-        match self {
-            Self::Dates(why) | Self::Other(why) => why,
-            Self::EndOfLife => "the newest of them is at the end of its life".to_owned(),
-            Self::NotProven => "the old base is not proven, so whether it is one of them is not known".to_owned(),
-        }
-    }
-}
-
 /// The strictly newest on every platform that two of them share, if nothing speaks against it.
-fn newest(editions: &[Edition], among: &[usize], question: &Question<'_>) -> Result<usize, Doubt> {
+fn newest(editions: &[Edition], among: &[usize], question: &Question<'_>) -> Result<usize, String> {
     let each = || among.iter().filter_map(|at| editions.get(*at).map(|edition| (*at, edition)));
     for (_, edition) in each() {
         for own in &edition.platforms {
-            credible(own, question.now).map_err(Doubt::Dates)?;
+            credible(own, question.now)?;
         }
     }
     let beats_all = |one: &Edition| each().all(|(_, other)| other.digest == one.digest || is_newer(one, other));
     let Some((at, chosen)) = each().find(|(_, edition)| beats_all(edition)) else {
-        return Err(Doubt::Dates("none of them is newer than all others on every platform that they share".to_owned()));
+        return Err("none of them is newer than all others on every platform that they share".to_owned());
     };
     let Some(old) = question.old else {
-        return Err(Doubt::NotProven);
+        return Err("the old base is not proven, so whether it is one of them is not known".to_owned());
     };
     let was = question.said
         || old.had_name(question.name)
         || each().any(|(_, edition)| edition.is(&old.top) || edition.is(&old.image.descriptor.digest));
     if !was {
-        return Err(Doubt::Other(format!("the old base {} is none of them, and never was", old.reference)));
+        return Err(format!("the old base {} is none of them, and never was", old.reference));
     }
-    match chosen.stated.status.filter(|_| chosen.stated.has_ended()) {
-        Some(Status::EndOfLife) => return Err(Doubt::EndOfLife),
-        Some(status) => return Err(Doubt::Other(format!("the newest of them is {}", status.name()))),
-        None => {}
+    if let Some(status) = chosen.stated.status.filter(|_| chosen.stated.has_ended()) {
+        return Err(format!("the newest of them is {}", status.name()));
     }
     if let Some((higher, lower)) = each().find_map(|(_, other)| goes_down(other, chosen)) {
-        return Err(Doubt::Other(format!("the newest of them has the version {lower}, and another one {higher}")));
+        return Err(format!("the newest of them has the version {lower}, and another one {higher}"));
     }
     Ok(at)
 }

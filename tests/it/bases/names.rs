@@ -224,6 +224,65 @@ fn the_newest_must_not_have_come_to_its_end() {
     }
 }
 
+/// A name with a digest and without a tag means that digest: `latest` is another image. What the proven base is called here leads on.
+#[test]
+fn a_name_with_a_digest_is_never_latest() {
+    let sticks = Sticks::new();
+    let latest = Image::of(&[&own("os latest")]).with_top("created", json!("2025-01-01T00:00:00Z"));
+    let repository = OS.rsplit_once(':').unwrap().0;
+    let pinned = format!("{repository}@{}", sticks.old.digest());
+    let app = |name: &str| Layout::new().image("registry.example/app:1", &sticks.old.and(&[&sticks.app]).annotated(NAME, name));
+    let latest = Layout::new().image(&format!("{repository}:latest"), &latest);
+    let old = Layout::new().image(OS, &sticks.old);
+    let moved_on = latest.clone().image(OS, &sticks.new);
+    // Only `latest` is here, with and without the base itself.
+    let environment = place(&[("app", app(&pinned)), ("bases/latest", latest.clone())]);
+    refused(&environment, &[], "base.unknown");
+    assert_eq!(outdated(&environment, &[]).1["standing"], "unknown");
+    let nameless = Layout::new().image("", &sticks.old);
+    let environment = place(&[("app", app(&pinned)), ("bases/old", nameless), ("bases/latest", latest)]);
+    refused(&environment, &[], "base.name_unknown");
+    assert_eq!(outdated(&environment, &[]).1["standing"], "unknown");
+    // A rule for the repository does not make a tag of nothing either; one for the digest says it all.
+    refused(&environment, &["--map", &format!("registry.example/*=bases/latest:{repository}:{{tag}}")], "base.name_unknown");
+    refused(&environment, &["--map", &format!("{repository}:latest=bases/latest:{repository}:latest")], "base.name_unknown");
+    let rule = format!("{pinned}=bases/latest:{repository}:latest");
+    assert_eq!(moved(&environment, &["--map", &rule]).0["platforms"][0]["newBase"]["rule"], "map");
+    // The proven base has a name here, and that one moved on.
+    for name in [pinned.clone(), format!("{OS}@{}", sticks.old.digest())] {
+        let environment = place(&[("app", app(&name)), ("bases/old", old.clone()), ("bases/new", moved_on.clone())]);
+        assert_eq!(moved(&environment, &[]).1, sticks.right(), "{name}");
+        assert_eq!(outdated(&environment, &[]).1["newerManifest"], sticks.new.digest(), "{name}");
+        assert_eq!(planned(&environment, &[])["status"], "move", "{name}");
+    }
+}
+
+/// Where the user said that bases lie decides nothing: an image that is to be moved may lie beside the base of the month before.
+#[test]
+fn a_candidate_among_bases_is_not_taken_where_dates_do_not_tell() {
+    let sticks = Sticks::new();
+    for (date, decided) in
+        [(json!(LATER), true), (json!("2024-03-01T00:00:00Z"), false), (Value::Null, false), (json!("1970-01-01T00:00:00Z"), false)]
+    {
+        let new = sticks.new.clone().with_top("created", date.clone());
+        let app = Layout::new().image("registry.example/app:1", &sticks.old.and(&[&sticks.app])).image(OS, &sticks.old);
+        let environment = place(&[("site", app), ("bases", Layout::new().image(OS, &new))]);
+        let plan = environment.run(&["batch", "plan", "site", "--bases", "bases", "--only", "*app*"]);
+        assert_eq!(plan.out.contains(r#""status":"move""#), decided, "{date}: {}", plan.out);
+        assert_eq!(plan.out.contains("base.ambiguous"), !decided, "{date}: {}", plan.out);
+        let (_, report) = environment.json(&["outdated", "site:registry.example/app:1", "--bases", "bases"]);
+        assert_eq!(report["items"][0]["standing"], if decided { "outdated" } else { "unknown" }, "{date}: {report:#}");
+        let rebase = ["rebase", "site:registry.example/app:1", "--bases", "bases", "-o", "out"];
+        if decided {
+            environment.ok(&rebase);
+        } else {
+            let said = environment.refused(&rebase, "base.ambiguous", 4).err;
+            assert!(said.contains(&format!("--map '{OS}=bases:{OS}'")), "{said}");
+            environment.ok(&[&rebase[..], &["--map", &format!("{OS}=bases:{OS}")]].concat());
+        }
+    }
+}
+
 /// A tag alone says nothing about a repository.
 #[test]
 fn a_tag_alone_is_no_name_in_another_layout() {

@@ -76,8 +76,12 @@ fn a_new_base_at_the_end_of_its_life_is_flagged_and_the_image_moves_all_the_same
     let environment = Environment::new();
     World::new(4).write(&environment);
     environment.ok(&["lifecycle", "set", "bases:registry.example/os:12", "--eol", "2026-06-01", "--at", "2026-01-01"]);
+    // Of two images of the name it would be the newest, and nobody is moved onto its end unasked.
+    let planned = items(&plan(&environment, &["apps", "old", "--bases", "bases", "--at", "2026-11-21"]));
+    assert_eq!(item(&planned, "registry.example/app-0:1.0")["reason"]["code"], "base.ambiguous");
+    let map = "registry.example/os:12=bases:registry.example/os:12";
     let warned = |at: &str| -> Vec<bool> {
-        let planned = items(&plan(&environment, &["apps", "old", "--bases", "bases", "--at", at]));
+        let planned = items(&plan(&environment, &["apps", "old", "--bases", "bases", "--map", map, "--at", at]));
         (0..4)
             .map(|number| {
                 let item = item(&planned, &format!("registry.example/app-{number}:1.0"));

@@ -114,7 +114,8 @@ fn a_batch_of_one_says_what_a_rebase_says() {
     let old = Image::of(&[&layer(&["os=old"])]);
     let app = old.and(&[&layer(&["app=1"])]).annotated("org.opencontainers.image.version", "1.2");
     Layout::new().image("site/os:12", &old).image("site/app:1", &app).write(&alone.join("one"));
-    Layout::new().image("site/os:12", &Image::of(&[&layer(&["os=new"])])).write(&alone.join("bases"));
+    let new = Image::of(&[&layer(&["os=new"])]).with_top("created", json!("2024-06-01T00:00:00Z"));
+    Layout::new().image("site/os:12", &new).write(&alone.join("bases"));
 
     let (two, _) = chain();
     let app = app.annotated("org.opencontainers.image.support.end-of-life", "2027-03-01");
@@ -133,7 +134,6 @@ fn a_batch_of_one_says_what_a_rebase_says() {
     let entry = json!({"mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest, "size": index.len()});
     layout.entry("site/app:1", entry);
     layout.write(&two.join("one"));
-    let new = Image::of(&[&layer(&["os=new"])]);
     Layout::new().index("site/os:12", &[&new, &new.clone().platform("arm64")], json!({})).write(&two.join("bases"));
     two.ok(&["attach", &format!("one@{}", arm.digest()), "--type", "application/spdx+json"]);
     two.ok(&["lifecycle", "set", "one:site/app:1", "--eol", "2028-01-01", "--at", "2026-01-01"]);
