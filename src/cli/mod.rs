@@ -47,7 +47,10 @@ fn print(error: &clap::Error) -> std::io::Result<()> {
 
 /// Runs one command; gives the exit status.
 fn run(line: &Line, terminal: &mut Terminal) -> u8 {
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| command::run(line, terminal)));
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        terminal.read_conventions()?;
+        command::run(line, terminal)
+    }));
     match result {
         Ok(Ok(status)) => status,
         Ok(Err(error)) => terminal.fail(&error),

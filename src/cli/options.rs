@@ -32,6 +32,9 @@ pub struct Global {
     /// How many seconds to wait for another writer
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
     pub lock_timeout: u64,
+    /// What else is read as a statement on the life cycle: a table of types and keys (docs/lifecycle.md); without it that of AIRBASE_CONVENTIONS
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    pub conventions: Option<std::path::PathBuf>,
     /// Largest manifest or config that is read
     #[arg(long, global = true, value_name = "BYTES", default_value_t = Limits::STANDARD.document_bytes, hide_short_help = true)]
     pub max_document_bytes: u64,
@@ -80,7 +83,7 @@ pub enum Format {
     Human,
     /// One JSON document
     Json,
-    /// Rows for a spreadsheet; of `outdated`, `lifecycle report` and `batch report`
+    /// Rows for a spreadsheet; of `outdated`, `lifecycle check`, `lifecycle report` and `batch report`
     Csv,
     /// The commands of a client, one line each; of `prepare`
     Commands,

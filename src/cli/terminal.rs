@@ -5,8 +5,9 @@ use std::io::{self, IsTerminal, Write};
 use super::options::{Format, Global, Progress, When};
 use super::progress::Meter;
 use crate::core::clock::Time;
-use crate::core::fsys::Faults;
+use crate::core::fsys::{Faults, File, shown};
 use crate::core::{Code, Error, ExitClass, Finding, Limits, Result, text};
+use crate::plan::lifecycle::convention::Conventions;
 use crate::report::{Commands, Page, Report, Tone};
 use crate::verbs::Context;
 
@@ -22,6 +23,7 @@ struct Failure<'a> {
 pub(super) struct Terminal {
     pub(super) global: Global,
     limits: Limits,
+    conventions: Conventions,
     meter: Meter,
     /// Every change passes here, so this tells whether there was one.
     changes: Faults,
@@ -69,12 +71,27 @@ impl Terminal {
         };
         Self {
             limits: global.limits(),
+            conventions: Conventions::NONE,
             meter,
             changes: Faults::count(),
             colour_out: colour(std::io::stdout().is_terminal()),
             colour_err: colour(error_is_terminal),
             global: global.clone(),
         }
+    }
+
+    /// Reads the site's table of conventions, if it has one.
+    ///
+    /// # Errors
+    /// Those of reading the file, and `usage.argument`.
+    pub(super) fn read_conventions(&mut self) -> Result<()> {
+        let given = self.global.conventions.clone().or_else(|| variable("AIRBASE_CONVENTIONS").map(Into::into));
+        if let Some(path) = given {
+            let text = File::open(&path)?.read_all(self.limits.document_bytes)?;
+            let text = text.ok_or_else(|| Error::new(Code::UsageArgument, "the table of conventions is too large"));
+            self.conventions = text.and_then(|text| Conventions::parse(&text)).map_err(|error| error.at(shown(&path)))?;
+        }
+        Ok(())
     }
 
     /// What the verbs need.
@@ -84,6 +101,7 @@ impl Terminal {
             limits: &self.limits,
             events: &self.meter,
             jobs: self.global.jobs.map_or(available, std::num::NonZeroUsize::get),
+            conventions: &self.conventions,
             allow_empty: false,
             lock_timeout: self.global.lock_timeout(),
             faults: &self.changes,

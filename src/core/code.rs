@@ -551,8 +551,8 @@ codes! {
         "A referrer is an artifact manifest, which the specification dropped. Copying its image with oras or regctl fails on most registries, the image included, and zot deletes it.",
         "`airbase doctor PATH --fix` writes it as an image manifest. That has another digest, so signatures of the old one do not speak of the new one.";
     ReferrerDangling, "referrer.dangling", Precondition, Note,
-        "A referrer speaks of something that is not in the layout. That is legal; `umoci gc` stops at it.",
-        "Nothing, if the subject is on its way. `airbase gc PATH` shows it.";
+        "A referrer speaks of something that is not in the layout, or that nothing in it leads to any longer, as after `rm`. That is legal; `umoci gc` stops at it.",
+        "Nothing, if the subject is on its way. `airbase gc PATH` shows it; `airbase tag PATH@DIGEST NAME` brings back a subject that is there.";
     ReferrerChildEntry, "referrer.child_entry", Precondition, Warning,
         "A platform of an image has referrers and no entry of its own in index.json. oras cannot be asked for them by digest, and zot may delete them.",
         "`airbase doctor PATH --fix` adds the entry.";
@@ -560,12 +560,12 @@ codes! {
         "`copy --all` copies everything that has an entry. This one cannot be read whole, or the output has no place for it, so it stayed behind. Everything else was copied.",
         "The details say why. Get what is missing from where the layout came from, and copy again.";
     ReferrerLeft, "referrer.left_out", Precondition, Note,
-        "A referrer was not copied, because the output has no place for it.",
-        "Copy the image into a layout or an oci-archive to take it along.";
+        "A referrer was not copied, because the output has no place for it, or because --type, --depth or --referrers none left it out. Without the statements on it an image looks better than it is.",
+        "Copy the image into a layout or an oci-archive, without those options, to take it along.";
 
     RmOrphans, "rm.orphans", Precondition, Note,
         "An image was removed, and what refers to it was not: statements on it are still found by its digest, and `lifecycle trace` follows them.",
-        "Keep it, or take it away too: `airbase detach PATH@DIGEST REFERRER`; with `airbase rm PATH@DIGEST --referrers` both go at once.";
+        "Keep it, or take it away too: `airbase detach PATH@DIGEST REFERRER`; with `airbase rm PATH@DIGEST --referrers` both go at once. `airbase rm --dry-run` tells it before.";
     GcEmpty, "gc.empty", Precondition, Refusal,
         "index.json lists nothing and there are blobs: collecting would delete all of them. Some programs leave an empty list where they lost the full one.",
         "Copy index.json again from where the layout came from. If it is meant to be empty: `airbase gc PATH --allow-empty`.";
@@ -664,7 +664,7 @@ codes! {
         "The image is withdrawn: it must not be used, and a batch makes nothing new of it.",
         "Ask who says so with `airbase lifecycle show IMAGE`. If it may be used again, that issuer says `airbase lifecycle set IMAGE --status active`.";
     LifecycleSupersede, "lifecycle.supersede", Precondition, Refusal,
-        "An image cannot be superseded by itself, by an index of itself, or by an older one.",
+        "An image cannot be superseded by itself, by an index of itself, or by an older one. A note says that nobody had the name that --supersede was asked for.",
         "Exchange the two, or say --force if an older image is to be used again.";
     LifecycleImport, "lifecycle.import", Usage, Refusal,
         "The file is no list of ends of life that is known here.",

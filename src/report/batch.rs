@@ -19,6 +19,8 @@ pub struct PlanReport {
     pub counts: BTreeMap<&'static str, usize>,
     /// Why images are refused or held: the codes, and how many images each stops.
     pub reasons: BTreeMap<&'static str, usize>,
+    /// What should be known of images that are moved: the codes, and of how many images.
+    pub warnings: BTreeMap<String, usize>,
     /// How many were left out by `--only`.
     pub not_chosen: usize,
     /// What could not be read.
@@ -44,6 +46,13 @@ impl PlanReport {
 }
 
 impl PlanReport {
+    /// Counts what should be known of an image.
+    pub fn warn(&mut self, codes: &[String]) {
+        for code in codes {
+            *self.warnings.entry(code.clone()).or_default() += 1;
+        }
+    }
+
     /// How the process ends: what could not be read keeps the plan from being about everything.
     pub fn exit(&self) -> Option<ExitClass> {
         super::exit_of(&self.findings).into_iter().chain(self.unread).reduce(ExitClass::worse)
@@ -64,6 +73,9 @@ impl PlanReport {
         page.line(0, &words.join(", "));
         for (code, count) in &self.reasons {
             page.line(1, &format!("{count} [{code}]"));
+        }
+        for (code, count) in &self.warnings {
+            page.line_toned(1, Tone::Caution, &format!("{count} moved with a warning [{code}]"));
         }
         page.findings(0, &self.findings);
     }

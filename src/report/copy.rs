@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::rebase::{OutputReport, WrittenReport, taken};
+use super::rebase::{OutputReport, Superseded, WrittenReport, superseded, taken};
 use super::{Page, Report, Tone, exit_of};
 use crate::core::{Code, Digest, ExitClass, Finding, text};
 use crate::write::Taken;
@@ -32,6 +32,8 @@ pub struct CopyReport {
     pub output: OutputReport,
     /// The names that moved from other images, which stay.
     pub taken: Vec<Taken>,
+    /// What is marked as superseded: the images that lost their names, each with its platforms.
+    pub superseded: Vec<Superseded>,
     /// What was written.
     pub written: WrittenReport,
     /// What should be known.
@@ -70,6 +72,7 @@ impl Report for CopyReport {
             ),
         );
         taken(page, &self.taken);
+        superseded(page, &self.superseded);
         page.findings(0, &self.findings);
     }
 

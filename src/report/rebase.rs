@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::lifecycle::set::Stated;
 use super::{Page, Report, Tone};
 use crate::core::{Digest, Finding, text};
 use crate::oci::Platform;
@@ -65,6 +66,21 @@ pub struct Superseded {
     /// The statement that says so; absent if it was said already.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statement: Option<Digest>,
+}
+
+impl Superseded {
+    /// What was stated of it.
+    pub fn of(stated: &Stated) -> Self {
+        Self { digest: stated.digest.clone(), platform: stated.platform.clone(), statement: stated.statement.clone() }
+    }
+}
+
+/// What is marked as superseded, for people.
+pub(super) fn superseded(page: &mut Page, all: &[Superseded]) {
+    for old in all {
+        let what = old.platform.as_ref().map_or_else(|| "as a whole".to_owned(), |platform| text::escape(&platform.to_string()));
+        page.trusted_field(0, "superseded", &format!("{}  {what}", page.digest(&old.digest)));
+    }
 }
 
 /// One platform.
@@ -232,10 +248,7 @@ impl Report for RebaseReport {
                 page.field(0, "name", name);
             }
         }
-        for old in &self.superseded {
-            let what = old.platform.as_ref().map_or_else(|| "as a whole".to_owned(), |platform| text::escape(&platform.to_string()));
-            page.trusted_field(0, "superseded", &format!("{}  {what}", page.digest(&old.digest)));
-        }
+        superseded(page, &self.superseded);
         if let Some(output) = &self.output {
             page.field(0, "output", &format!("{} ({})", output.path, output.kind));
         }

@@ -14,6 +14,8 @@ pub struct RmReport {
     pub image: String,
     /// Its digest.
     pub digest: Digest,
+    /// Whether it was only told.
+    pub dry_run: bool,
     /// The entries of `index.json` that went.
     pub entries: Vec<Gone>,
     /// What should be known.
@@ -33,12 +35,15 @@ impl Report for RmReport {
     }
 
     fn render(&self, page: &mut Page) {
-        let word = page.toned(Tone::Good, "removed");
+        let word = if self.dry_run { page.toned(Tone::Strong, "would remove") } else { page.toned(Tone::Good, "removed") };
         page.line(0, &format!("{word} {}", text::escape(&self.image)));
         for entry in &self.entries {
             page.line(1, &entry.shown(page));
         }
         page.findings(0, &self.findings);
+        if self.dry_run {
+            return page.line(0, "Dry run: nothing was removed.");
+        }
         page.line_toned(0, Tone::Dim, "Its blobs are still there: `airbase gc` shows what nobody needs.");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::rebase::{OutputReport, taken};
+use super::rebase::{OutputReport, Superseded, superseded, taken};
 use super::{Page, Report, Tone};
 use crate::core::{Digest, Finding, text};
 use crate::write::Taken;
@@ -25,6 +25,8 @@ pub struct Change {
     pub changed: bool,
     /// The names that moved from other images, which stay.
     pub taken: Vec<Taken>,
+    /// What is marked as superseded: the images that lost their names, each with its platforms.
+    pub superseded: Vec<Superseded>,
     /// What should be known.
     pub findings: Vec<Finding>,
 }
@@ -42,6 +44,7 @@ impl Change {
         }
         page.field(1, "output", &format!("{} ({})", self.output.path, self.output.kind));
         taken(page, &self.taken);
+        superseded(page, &self.superseded);
         page.findings(0, &self.findings);
     }
 }

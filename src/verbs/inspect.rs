@@ -9,7 +9,6 @@ use super::bases::Bases;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::format::json::Node;
 use crate::oci::{Descriptor, annotation, collection, cosign};
-use crate::plan::lifecycle::convention::is_statement;
 use crate::read::referrers::{Lookup, Scope, Trouble, lists_referrers_of};
 use crate::read::{Child, Discovered, Image, ImageIndex, Reference, Source, Stored, Tree, discover, is_referrer_tag, load, locate};
 use crate::report::collection::Member;
@@ -147,12 +146,12 @@ fn unlisted(source: &Arc<Source>, bases: Option<&Bases<'_>>, context: Context<'_
 }
 
 /// Who refers to `subject`, for the report.
-fn referrers(subject: &Descriptor, known: &Lookup<'_>, report: &mut EntryReport) {
+fn referrers(subject: &Descriptor, known: &Lookup<'_>, report: &mut EntryReport, context: Context<'_>) {
     let found = known.of(subject);
     report.findings.extend(found.findings);
     for referrer in found.referrers {
         report.referrers.push(Referrer {
-            lifecycle: is_statement(referrer.artifact_type()),
+            lifecycle: context.conventions.is_statement(referrer.artifact_type()),
             artifact_type: referrer.artifact_type().to_owned(),
             found_by: referrer.found_by(),
             digest: referrer.descriptor.digest,
@@ -251,10 +250,10 @@ fn entry(
     for image in tree.images() {
         report.images.push(inspect_image(image, index, bases, context)?);
         if index.is_some() {
-            referrers(&image.descriptor, subjects, &mut report);
+            referrers(&image.descriptor, subjects, &mut report, context);
         }
     }
-    referrers(descriptor, subjects, &mut report);
+    referrers(descriptor, subjects, &mut report, context);
     Ok(report)
 }
 

@@ -33,6 +33,7 @@ use crate::core::event::{Events, Silent};
 use crate::core::fsys::Faults;
 use crate::core::{Finding, Limits, Result, Severity};
 use crate::oci::Platform;
+use crate::plan::lifecycle::convention::Conventions;
 use crate::read::{Image, Located, Reference, Source, Tree, load, locate_among};
 
 pub use bases::Bases;
@@ -49,6 +50,8 @@ pub struct Context<'a> {
     pub events: &'a dyn Events,
     /// How many threads may work.
     pub jobs: usize,
+    /// What the site reads as statements on the life cycle, beside what everybody does.
+    pub conventions: &'a Conventions,
     /// Whether an answer about no image at all is a good one.
     pub allow_empty: bool,
     /// How long to wait for a lock.
@@ -64,12 +67,14 @@ impl std::fmt::Debug for Context<'_> {
 }
 
 static NO_FAULTS: Faults = Faults::none();
+static NO_CONVENTIONS: Conventions = Conventions::NONE;
 
 impl Context<'static> {
     /// The standard bounds, nobody listening, two threads.
     pub fn standard() -> Self {
         let lock_timeout = std::time::Duration::from_secs(30);
-        Self { limits: &Limits::STANDARD, events: &Silent, jobs: 2, allow_empty: false, lock_timeout, faults: &NO_FAULTS }
+        let (limits, conventions) = (&Limits::STANDARD, &NO_CONVENTIONS);
+        Self { limits, events: &Silent, jobs: 2, conventions, allow_empty: false, lock_timeout, faults: &NO_FAULTS }
     }
 }
 

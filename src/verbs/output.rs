@@ -9,11 +9,12 @@ use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result}
 use crate::format::codec::Codec;
 use crate::format::json::{Document, Value};
 use crate::oci::media_type::Compression;
-use crate::oci::{Descriptor, Verified, annotation};
+use crate::oci::{Descriptor, Name, RootIndex, Verified, annotation};
 use crate::read::{Reference, Source, SourceKind, Transport};
 use crate::write::{ArchiveOptions, Committed, Content, IndexEdit, Payload};
 
 use super::Context;
+use super::lifecycle::holders;
 use super::referrers::{listed, revision};
 use crate::plan::referrers::Wish;
 
@@ -125,6 +126,8 @@ pub(super) struct Cargo<'a> {
     files: Vec<(Region, Digest)>,
     inputs: Vec<&'a Arc<Source>>,
     wishes: Vec<Wish>,
+    /// The names that are taken away, from whom, and by whom.
+    taken: Vec<(Name<'static>, BTreeSet<Digest>, Digest)>,
     seen: std::collections::BTreeSet<Digest>,
 }
 
@@ -166,10 +169,36 @@ impl<'a> Cargo<'a> {
         Ok(())
     }
 
+    /// Says who has a name that the image `taker` takes: what is said of them is true of them alone.
+    pub(super) fn takes(&mut self, name: Name<'static>, from: BTreeSet<Digest>, taker: Digest) {
+        self.taken.push((name, from, taker));
+    }
+
+    /// Refuses an index in which somebody else has one of the names by now.
+    fn still_taken(&self, text: &[u8], limits: &Limits) -> Result<()> {
+        if self.taken.is_empty() {
+            return Ok(());
+        }
+        let index = RootIndex::parse(text.to_vec(), limits)?;
+        for (name, from, taker) in &self.taken {
+            let now: BTreeSet<Digest> = holders(&index, name, taker).into_keys().cloned().collect();
+            if now != *from {
+                let list = |digests: &BTreeSet<Digest>| digests.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                return Err(Error::new(Code::InputChanged, "another writer gave the name to another image")
+                    .at(name.as_str())
+                    .expected(Fact::new(list(from), "the index before"))
+                    .found(Fact::new(list(&now), "the index now"))
+                    .hint("Run it again: the image that has the name now is then the one that is marked."));
+            }
+        }
+        Ok(())
+    }
+
     /// Adds the documents of another one and what it says of referrers.
     pub(super) fn also(&mut self, other: &Cargo<'_>) {
         other.documents.iter().for_each(|document| self.document(document));
         other.wishes.iter().for_each(|wish| self.refer(wish.clone()));
+        self.taken.extend(other.taken.iter().cloned());
     }
 
     /// The documents, and what it says of referrers, for who writes them otherwise.
@@ -222,7 +251,11 @@ pub(super) fn write(
             if cargo.wishes.is_empty() {
                 return layout.commit(&payloads, &edits, context.events);
             }
-            layout.revise(&payloads, &|text| revision(path, text, &cargo.inputs, &edits, &cargo.wishes, context.limits), context.events)
+            let revise = |text: &[u8]| {
+                cargo.still_taken(text, context.limits)?;
+                revision(path, text, &cargo.inputs, &edits, &cargo.wishes, context.limits)
+            };
+            layout.revise(&payloads, &revise, context.events)
         }
         Output::Archive { path, form, compression, overwrite } => {
             refuse_input_as_output(path, cargo)?;
@@ -377,4 +410,29 @@ pub(super) fn check_name(name: &str) -> Result<()> {
     Err(Error::new(Code::OutputTag, "that cannot be the name of an image")
         .expected(Fact::new("letters, digits and . _ - / : @ +, not beginning with a sign, and no digest", "airbase"))
         .found(Fact::new(name, "the command line")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_somebody_else_has_by_now_stops_the_exchange() {
+        let digest = |text: &str| Digest::sha256(text.as_bytes());
+        let entry = |name: &str, digest: &Digest| {
+            format!(
+                r#"{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{digest}","size":2,"annotations":{{"org.opencontainers.image.ref.name":"{name}"}}}}"#
+            )
+        };
+        let index = |entries: &[String]| format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, entries.join(","));
+        let (old, new, other) = (digest("old"), digest("new"), digest("other"));
+        let mut cargo = Cargo::default();
+        cargo.takes(Name::parse("app:1").into_owned(), BTreeSet::from([old.clone()]), new.clone());
+        let ask = |entries: &[String]| cargo.still_taken(index(entries).as_bytes(), &Limits::STANDARD).map_err(|error| error.code());
+        assert_eq!(ask(&[entry("app:1", &old), entry("app:2", &other)]), Ok(()));
+        assert_eq!(ask(&[entry("app:1", &other), entry("old:1", &old)]), Err(Code::InputChanged));
+        assert_eq!(ask(&[entry("app:1", &old), entry("app:1", &other)]), Err(Code::InputChanged));
+        assert_eq!(ask(&[entry("app:1", &new)]), Err(Code::InputChanged));
+        assert_eq!(ask(&[]), Err(Code::InputChanged));
+    }
 }

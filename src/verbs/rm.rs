@@ -15,11 +15,11 @@ use crate::report::rm::RmReport;
 use crate::write::{IndexEdit, Layout, Revision};
 
 /// Removes the entry that `reference` names and no other one with its tag, or by digest every entry of that digest. When no other name is left, the entries of
-/// its platforms go too; with `referrers`, those of everything that refers to them.
+/// its platforms go too; with `referrers`, those of everything that refers to them. With `dry_run` it only tells.
 ///
 /// # Errors
 /// `usage.output` for archives, `ref.*`, and those of writing.
-pub fn rm(reference: &str, referrers: bool, context: Context<'_>) -> Result<RmReport> {
+pub fn rm(reference: &str, referrers: bool, dry_run: bool, context: Context<'_>) -> Result<RmReport> {
     let parsed = Reference::existing(reference)?;
     let located = locate_entry(&parsed, context.limits)?;
     let path = &located.source.path;
@@ -36,10 +36,10 @@ pub fn rm(reference: &str, referrers: bool, context: Context<'_>) -> Result<RmRe
     }
     let is_one = parsed.name.is_some() || parsed.digest.is_none();
     let name = located.descriptor.full_name().map(Name::into_owned).filter(|_| is_one);
-    let report = RefCell::new(RmReport { image: located.shown(), digest: digest.clone(), entries: Vec::new(), findings: Vec::new() });
-    let revise = |text: &[u8]| {
-        let source = Source::with_index(path, text, &[&located.source], context.limits)?;
-        let mut removal = Removal { source: &source, context, edits: Vec::new(), entries: Vec::new(), findings: Vec::new() };
+    let report =
+        RefCell::new(RmReport { image: located.shown(), digest: digest.clone(), dry_run, entries: Vec::new(), findings: Vec::new() });
+    let decide = |source: &Arc<Source>| {
+        let mut removal = Removal { source, context, edits: Vec::new(), entries: Vec::new(), findings: Vec::new() };
         removal.decide(&located.descriptor, name.as_ref(), referrers);
         // What refers to the image is not known while something cannot be read. The image itself goes though it cannot be read: it may
         // lie on a disk that never reads it again.
@@ -48,7 +48,15 @@ pub fn rm(reference: &str, referrers: bool, context: Context<'_>) -> Result<RmRe
         }
         let mut report = report.borrow_mut();
         (report.entries, report.findings) = (removal.entries, removal.findings);
-        Ok(Revision { edits: removal.edits, ..Revision::default() })
+        Ok(removal.edits)
+    };
+    if dry_run {
+        decide(&located.source)?;
+        return Ok(report.into_inner());
+    }
+    let revise = |text: &[u8]| {
+        let source = Source::with_index(path, text, &[&located.source], context.limits)?;
+        Ok(Revision { edits: decide(&source)?, ..Revision::default() })
     };
     let layout = Layout::open_or_create(path, layout_options(context))?;
     layout.remember(&located.source.index);

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::lifecycle::stopped;
+use super::lifecycle::{Marked, Taker, Taking, stopped, taken_over};
 use super::output::{Cargo, Output, check_name, layout_options, write};
 use super::{Context, Opened, Verify, base, open};
 use crate::core::{Code, Error, Fact, Result};
@@ -15,20 +15,28 @@ use crate::report::rebase::OutputReport;
 use crate::report::tag::{AnnotateReport, BaseSetReport, Change, TagReport, UntagReport};
 use crate::write::{Committed, IndexEdit, Layout};
 
-/// Gives an image of a layout one more name. A name that another image had moves; that image stays, without a name.
+/// Gives an image of a layout one more name. A name that another image had moves; that image stays, without a name, and with
+/// `taking` it is marked as superseded in the same exchange of the index.
 ///
 /// # Errors
-/// `usage.output` for archives, `output.tag`, those of references and of writing.
-pub fn tag(reference: &str, names: &[String], context: Context<'_>) -> Result<TagReport> {
+/// `usage.output` for archives, `output.tag`, `lifecycle.supersede`, those of references and of writing.
+pub fn tag(reference: &str, names: &[String], taking: Option<&Taking>, context: Context<'_>) -> Result<TagReport> {
     names.iter().try_for_each(|name| check_name(name))?;
     let opened = open(reference, context)?;
     layout_only(&opened, "tag")?;
-    let edits: Vec<IndexEdit> = names
-        .iter()
-        .map(|name| IndexEdit::Put { name: Some(name.clone()), descriptor: opened.located.descriptor.raw.to_string() })
-        .collect();
-    let committed = Layout::open_or_create(&opened.located.source.path, layout_options(context))?.commit(&[], &edits, context.events)?;
-    Ok(TagReport(change(&opened, &opened.located.descriptor, names.to_vec(), committed)))
+    let source = &opened.located.source;
+    let mut marked = Marked::default();
+    if let Some(taking) = taking {
+        let taker = |name: &String| Taker { source, tree: &opened.tree, name: name.clone() };
+        marked = taken_over(Some(source), &names.iter().map(taker).collect::<Vec<_>>(), taking, context)?;
+        marked.cargo.enlist(source)?;
+    }
+    marked.cargo.input(source);
+    let entries: Vec<(Option<String>, String)> =
+        names.iter().map(|name| (Some(name.clone()), opened.located.descriptor.raw.to_string())).collect();
+    let mut committed = write(&Output::Layout(source.path.clone()), &marked.cargo, &entries, 0, context)?;
+    committed.findings.append(&mut marked.findings);
+    Ok(TagReport(Change { superseded: marked.superseded, ..change(&opened, &opened.located.descriptor, names.to_vec(), committed) }))
 }
 
 /// Removes a name. The image stays, without a name; a list of referrers under a fallback tag is no image, and loses its entry.
@@ -62,6 +70,7 @@ pub fn untag(reference: &str, context: Context<'_>) -> Result<UntagReport> {
         output: OutputReport { kind: "oci-layout".into(), path: located.source.shown() },
         changed: committed.index_changed,
         taken: committed.taken,
+        superseded: Vec::new(),
         findings: committed.findings,
     }))
 }
@@ -217,6 +226,7 @@ fn annotated(
         output: OutputReport { kind: target.output.kind().to_owned(), path: crate::core::fsys::shown(target.output.path()) },
         changed: committed.index_changed,
         taken: committed.taken,
+        superseded: Vec::new(),
         findings: committed.findings,
     })
 }
@@ -239,6 +249,7 @@ fn change(opened: &Opened, result: &Descriptor, names: Vec<String>, committed: C
         output: OutputReport { kind: "oci-layout".into(), path: opened.located.source.shown() },
         changed: committed.index_changed,
         taken: committed.taken,
+        superseded: Vec::new(),
         findings: committed.findings,
     }
 }

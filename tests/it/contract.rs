@@ -405,6 +405,10 @@ fn writing(seen: &mut Seen, environment: &Environment) {
         &["base", "set", "copied:stale:3", "--base", "bases:registry.example/os:11", "-o", "set.tar"],
         &["tag", "copied:stale:1", "again:1"],
         &["copy", "bases:registry.example/os:12", "copied:again:1"],
+        &["copy", "bases:registry.example/os:11", "marked:os:1"],
+        &["copy", "bases:registry.example/os:11", "marked:os:2"],
+        &["copy", "bases:registry.example/os:12", "marked:os:1", "--supersede"],
+        &["tag", "marked:os:1", "os:2", "--supersede"],
     ] {
         seen.run(environment, arguments, 0);
     }

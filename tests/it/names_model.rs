@@ -231,9 +231,9 @@ impl Run<'_> {
         self.log.push(format!("{} {reference} {name}", ["tag", "tag", "tag", "untag", "rm", "rebase", "attach", "gc"][kind]));
         let refused = |code: Code| meant.as_ref().err().is_none_or(|expected| *expected == code);
         let done = match kind {
-            0..=2 => tag::tag(&path, &[name.to_owned()], context).map(drop),
+            0..=2 => tag::tag(&path, &[name.to_owned()], None, context).map(drop),
             3 => tag::untag(&path, context).map(drop),
-            4 => rm::rm(&path, true, context).map(drop),
+            4 => rm::rm(&path, true, false, context).map(drop),
             5 => return self.rebase(&reference, meant.clone()),
             6 => {
                 let attached = self.attach(path, context);
@@ -288,6 +288,7 @@ impl Run<'_> {
             output: Output::Layout(self.target.clone()),
             name: name.clone(),
             referrers: None,
+            supersede: None,
             mtime: 0,
         };
         let before = self.model.clone();

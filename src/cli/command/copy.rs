@@ -1,5 +1,6 @@
 //! `airbase copy`
 
+use super::superseding::Superseding;
 use crate::cli::options::Narrowing;
 use crate::cli::terminal::Terminal;
 use crate::core::{Code, Error, Fact, Result};
@@ -32,6 +33,8 @@ pub struct Arguments {
     /// Replace an archive that exists
     #[arg(long)]
     overwrite: bool,
+    #[command(flatten)]
+    superseding: Superseding,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -57,6 +60,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         name,
         referrers: (arguments.referrers == Referrers::All)
             .then(|| Carry { types: arguments.types.clone(), depth: arguments.depth.unwrap_or(usize::MAX) }),
+        supersede: arguments.superseding.taking()?,
         mtime: Terminal::mtime()?,
     };
     let report = copy(&request, terminal.context())?;

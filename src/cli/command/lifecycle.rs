@@ -292,7 +292,7 @@ pub struct CheckArguments {
     /// For how long a word holds: an image of which nothing was said for longer is unknown
     #[arg(long, value_name = "SPAN")]
     max_age: Option<String>,
-    /// Deny images for which there is no list of referrers, so that nobody knows whether something was said
+    /// Deny images to which nothing refers and that have no list of referrers either: a copy may have left behind what was said
     #[arg(long)]
     require_lists: bool,
     /// For how long it may be used nevertheless: 30d, 12h

@@ -23,6 +23,7 @@ pub(super) mod prepare;
 pub(super) mod rebase;
 pub(super) mod referrers;
 pub(super) mod rm;
+mod superseding;
 pub(super) mod tag;
 pub(super) mod untag;
 pub(super) mod verify_sync;
@@ -49,11 +50,16 @@ fn now(given: Option<&str>) -> Result<Moment> {
 pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
     let has_csv = matches!(
         line.command,
-        Command::Lifecycle(lifecycle::Command::Report(_)) | Command::Batch(batch::Command::Report(_)) | Command::Outdated(_)
+        Command::Lifecycle(lifecycle::Command::Report(_) | lifecycle::Command::Check(_))
+            | Command::Batch(batch::Command::Report(_))
+            | Command::Outdated(_)
     );
     if line.global.format == Format::Csv && !has_csv {
-        return Err(Error::new(Code::UsageArgument, "only `outdated`, `lifecycle report` and `batch report` have a form for spreadsheets")
-            .found(Fact::new("csv", "--format")));
+        return Err(Error::new(
+            Code::UsageArgument,
+            "only `outdated`, `lifecycle check`, `lifecycle report` and `batch report` have a form for spreadsheets",
+        )
+        .found(Fact::new("csv", "--format")));
     }
     if matches!(line.global.format, Format::Commands | Format::Sh) && !matches!(line.command, Command::Prepare(_)) {
         return Err(Error::new(Code::UsageArgument, "only `prepare` gives commands of other programs")

@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 
+use super::superseding::Superseding;
 use crate::cli::options::{Destination, Verify};
 use crate::cli::terminal::Terminal;
 use crate::core::clock::Time;
@@ -61,9 +62,8 @@ pub struct Arguments {
     /// Which layers are inflated before anything is written
     #[arg(long, value_enum, value_name = "HOW", default_value_t = Verify::Digest)]
     verify: Verify,
-    /// Mark the old image as superseded by the new one, in the same exchange of the index; with --tag
-    #[arg(long)]
-    supersede: bool,
+    #[command(flatten)]
+    superseding: Superseding,
     /// The full name of the new base, where the base itself has none
     #[arg(long, value_name = "NAME")]
     base_name: Option<String>,
@@ -141,7 +141,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         created,
         annotations: super::pairs(&arguments.annotations)?,
         base_name: arguments.base_name.clone(),
-        supersede: if arguments.supersede { Some(Terminal::epoch()?.unwrap_or_else(Time::now).into()) } else { None },
+        supersede: arguments.superseding.taking()?,
         output,
         names,
         mtime: Terminal::mtime()?,

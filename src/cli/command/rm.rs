@@ -12,9 +12,12 @@ pub struct Arguments {
     /// Remove everything that refers to it too
     #[arg(long)]
     referrers: bool,
+    /// Only tell what would go, and what would stay behind without its image
+    #[arg(long)]
+    dry_run: bool,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
-    let report = rm(&arguments.image, arguments.referrers, terminal.context())?;
+    let report = rm(&arguments.image, arguments.referrers, arguments.dry_run, terminal.context())?;
     terminal.answer(&report)
 }

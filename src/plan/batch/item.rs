@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::{Digest, Finding};
+use crate::core::{Code, Digest, Finding};
 
 /// The first line: what the plan is, and what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,6 +120,15 @@ pub struct Item {
     /// The beginning of a digest of the rest of the line, by which an edit is found.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub seal: String,
+}
+
+impl Item {
+    /// Adds the code of something that should be known.
+    pub fn warn(&mut self, code: Code) {
+        self.warnings.push(code.slug().to_owned());
+        self.warnings.sort_unstable();
+        self.warnings.dedup();
+    }
 }
 
 /// One platform of an image.

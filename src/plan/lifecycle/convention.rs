@@ -1,8 +1,9 @@
 //! The conventions in which statements are made: which artifact type, which keys, and how much one statement says.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::field::{Field, KEY_PREFIX};
+use crate::core::{Code, Error, Fact, Result};
 use crate::oci::annotation;
 
 /// The artifact type of our own statements, and the media type of the document in them.
@@ -28,10 +29,12 @@ pub enum Convention {
     Vendor(String),
     /// Some other type with `lifecycle` in its name.
     Other,
+    /// A type of the site's own table.
+    Site(Extent),
 }
 
 /// How much a statement says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Extent {
     /// All there is to say: what it leaves out does not hold any longer.
@@ -42,8 +45,13 @@ pub enum Extent {
 
 impl Convention {
     /// The convention of a statement with this artifact type and these keys. `None` if it is no statement on the life cycle.
-    pub fn of<'a>(artifact_type: &str, keys: impl IntoIterator<Item = &'a str>, has_own_document: bool) -> Option<Self> {
-        if !is_statement(artifact_type) {
+    pub fn of<'a>(
+        artifact_type: &str,
+        keys: impl IntoIterator<Item = &'a str>,
+        has_own_document: bool,
+        table: &Conventions,
+    ) -> Option<Self> {
+        if !table.is_statement(artifact_type) {
             return None;
         }
         if artifact_type == OWN_TYPE || has_own_document || keys.into_iter().any(|key| key.starts_with(KEY_PREFIX)) {
@@ -51,6 +59,9 @@ impl Convention {
         }
         if artifact_type == MICROSOFT_TYPE {
             return Some(Self::Microsoft);
+        }
+        if let Some(extent) = table.extent(artifact_type) {
+            return Some(Self::Site(extent));
         }
         Some(vendor(artifact_type).map_or(Self::Other, |name| Self::Vendor(name.to_owned())))
     }
@@ -61,6 +72,7 @@ impl Convention {
         match self {
             Self::Own | Self::Vendor(_) => Extent::Everything,
             Self::Microsoft | Self::Other => Extent::Part,
+            Self::Site(extent) => *extent,
         }
     }
 
@@ -71,20 +83,16 @@ impl Convention {
             Self::Microsoft => "microsoft".to_owned(),
             Self::Vendor(name) => format!("vnd.{name}"),
             Self::Other => "other".to_owned(),
+            Self::Site(_) => "site".to_owned(),
         }
     }
 }
 
-/// Whether a referrer of this type makes a statement on the life cycle.
+/// Whether a referrer of this type makes a statement on the life cycle, whatever the site says besides.
 pub fn is_statement(artifact_type: &str) -> bool {
     let stands_alone = |word: &str| artifact_type.split(|byte: char| !byte.is_ascii_alphanumeric()).any(|part| part == word);
     // A short word may be a part of another one.
     WORDS.iter().any(|word| if word.len() > 3 { artifact_type.contains(word) } else { stands_alone(word) })
-}
-
-/// Whether what calls itself `artifact_type` and cannot be read may be such a statement: what does not say what it is may be one.
-pub fn may_be_statement(artifact_type: Option<&str>) -> bool {
-    artifact_type.is_none_or(is_statement)
 }
 
 /// `ORG` of `application/vnd.ORG.image.lifecycle.metadata`.
@@ -122,6 +130,114 @@ const ENDINGS: &[(&str, Field)] = &[
     (".supersedes", Field::Supersedes),
 ];
 
+/// What a site reads as statements beside what everybody does: the types and keys of its vendors.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Conventions {
+    types: Vec<(Glob, Extent)>,
+    keys: Vec<(Glob, Field)>,
+}
+
+impl Conventions {
+    /// Nothing besides.
+    pub const NONE: Self = Self { types: Vec::new(), keys: Vec::new() };
+    /// The first member of a table.
+    pub const SCHEMA: &'static str = "airbase.conventions/v1";
+
+    /// Reads a table: JSON as `docs/lifecycle.md` has it.
+    ///
+    /// # Errors
+    /// `usage.argument` for what is no table, a pattern that fits everything, and a field that there is not.
+    pub fn parse(text: &[u8]) -> Result<Self> {
+        let refused = |why: String| {
+            Error::new(Code::UsageArgument, "the table of conventions is not understood")
+                .expected(Fact::new(format!("JSON that begins {{\"schema\": \"{}\"", Self::SCHEMA), "docs/lifecycle.md"))
+                .found(Fact::new(why, "the table"))
+        };
+        let table: Table = serde_json::from_slice(text).map_err(|error| refused(error.to_string()))?;
+        if table.schema != Self::SCHEMA {
+            return Err(refused(table.schema));
+        }
+        let glob = |text: String| Glob::parse(&text).ok_or_else(|| refused(format!("the pattern {text:?}")));
+        let types = table.types.into_iter().map(|row| Ok((glob(row.artifact_type)?, row.extent))).collect::<Result<_>>()?;
+        let keys = table.keys.into_iter().map(|row| Ok((glob(row.key)?, row.field))).collect::<Result<_>>()?;
+        Ok(Self { types, keys })
+    }
+
+    /// Whether a referrer of this type makes a statement on the life cycle.
+    pub fn is_statement(&self, artifact_type: &str) -> bool {
+        is_statement(artifact_type) || self.extent(artifact_type).is_some()
+    }
+
+    /// Whether what calls itself `artifact_type` and cannot be read may be such a statement: what does not say what it is may be one.
+    pub fn may_be_statement(&self, artifact_type: Option<&str>) -> bool {
+        artifact_type.is_none_or(|artifact_type| self.is_statement(artifact_type))
+    }
+
+    /// The field that an annotation of a statement carries: ours, then the site's, then those that are read everywhere.
+    pub fn field_of(&self, key: &str) -> Option<Field> {
+        let own = || self.keys.iter().find(|(glob, _)| glob.fits(key)).map(|(_, field)| *field);
+        if key.starts_with(KEY_PREFIX) { field_of(key) } else { own().or_else(|| field_of(key)) }
+    }
+
+    fn extent(&self, artifact_type: &str) -> Option<Extent> {
+        self.types.iter().find(|(glob, _)| glob.fits(artifact_type)).map(|(_, extent)| *extent)
+    }
+}
+
+/// A table as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    schema: String,
+    #[serde(default)]
+    types: Vec<TypeRow>,
+    #[serde(default)]
+    keys: Vec<KeyRow>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TypeRow {
+    #[serde(rename = "type")]
+    artifact_type: String,
+    #[serde(rename = "says", default = "part")]
+    extent: Extent,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyRow {
+    key: String,
+    field: Field,
+}
+
+fn part() -> Extent {
+    Extent::Part
+}
+
+/// A text with at most one `*`, which stands for any text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Glob {
+    before: String,
+    after: Option<String>,
+}
+
+impl Glob {
+    fn parse(text: &str) -> Option<Self> {
+        let (before, after) = text.split_once('*').map_or((text, None), |(before, after)| (before, Some(after.to_owned())));
+        let says_something = !before.is_empty() || after.as_ref().is_some_and(|after| !after.is_empty());
+        let once = after.as_ref().is_none_or(|after| !after.contains('*'));
+        (says_something && once).then(|| Self { before: before.to_owned(), after })
+    }
+
+    fn fits(&self, text: &str) -> bool {
+        match &self.after {
+            None => text == self.before,
+            Some(after) => text.strip_prefix(self.before.as_str()).is_some_and(|rest| rest.ends_with(after.as_str())),
+        }
+    }
+}
+
 /// The field that an annotation of a statement carries: our key first, then those that the statements of others end with.
 pub fn field_of(key: &str) -> Option<Field> {
     let own = Field::ALL.into_iter().find(|field| field.key() == Some(key));
@@ -152,9 +268,52 @@ mod tests {
             ("application/vnd.geol.map", &none[..], None),
             ("application/vnd.cncf.notary.signature", &own[..], None),
         ] {
-            assert_eq!(Convention::of(artifact_type, keys.iter().copied(), false), expected, "{artifact_type}");
+            assert_eq!(Convention::of(artifact_type, keys.iter().copied(), false, &Conventions::NONE), expected, "{artifact_type}");
         }
-        assert_eq!(Convention::of(MICROSOFT_TYPE, none, true), Some(Convention::Own));
+        assert_eq!(Convention::of(MICROSOFT_TYPE, none, true, &Conventions::NONE), Some(Convention::Own));
+    }
+
+    #[test]
+    fn a_site_adds_types_and_keys() {
+        let text = br#"{"schema": "airbase.conventions/v1",
+            "types": [{"type": "application/vnd.vendor.support+json"}, {"type": "application/vnd.other.*", "says": "everything"}],
+            "keys": [{"key": "com.vendor.fixes-until", "field": "endOfLife"}, {"key": "*.retired", "field": "status"}]}"#;
+        let table = Conventions::parse(text).unwrap();
+        let of = |artifact_type: &str| Convention::of(artifact_type, [], false, &table);
+        assert_eq!(of("application/vnd.vendor.support+json"), Some(Convention::Site(Extent::Part)));
+        assert_eq!(of("application/vnd.other.support"), Some(Convention::Site(Extent::Everything)));
+        assert_eq!(of("application/vnd.vendor.support"), None);
+        // What everybody reads is read as ever.
+        assert_eq!(of(MICROSOFT_TYPE), Some(Convention::Microsoft));
+        assert_eq!(of("application/vnd.example.eol"), Some(Convention::Other));
+        for (key, field) in [
+            ("com.vendor.fixes-until", Some(Field::EndOfLife)),
+            ("org.example.retired", Some(Field::Status)),
+            ("org.example.eol", Some(Field::EndOfLife)),
+            ("dev.airbase.lifecycle.retired", None),
+            ("com.vendor.fixes-until.x", None),
+        ] {
+            assert_eq!(table.field_of(key), field, "{key}");
+        }
+        assert!(table.may_be_statement(None) && !table.may_be_statement(Some("application/x-report")));
+    }
+
+    #[test]
+    fn a_table_that_is_not_understood_is_refused() {
+        let head = r#"{"schema": "airbase.conventions/v1", "#;
+        for text in [
+            "",
+            "{}",
+            r#"{"schema": "airbase.conventions/v2"}"#,
+            &format!(r#"{head}"tipes": []}}"#),
+            &format!(r#"{head}"types": [{{"type": "*"}}]}}"#),
+            &format!(r#"{head}"types": [{{"type": "a*b*c"}}]}}"#),
+            &format!(r#"{head}"types": [{{"type": "a", "says": "much"}}]}}"#),
+            &format!(r#"{head}"keys": [{{"key": "a", "field": "endOfTime"}}]}}"#),
+        ] {
+            assert_eq!(Conventions::parse(text.as_bytes()).unwrap_err().code(), Code::UsageArgument, "{text}");
+        }
+        assert_eq!(Conventions::parse(br#"{"schema": "airbase.conventions/v1"}"#).unwrap(), Conventions::NONE);
     }
 
     #[test]

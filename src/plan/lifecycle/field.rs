@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::time::{self, Dialect, Moment, Reading, When};
 use crate::core::{Code, Digest, Error, Fact, Result};
@@ -57,7 +57,7 @@ impl Status {
 }
 
 /// One thing that can be said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Field {
     /// The status, where it does not follow from a date.

@@ -27,7 +27,8 @@ pub enum Deny {
     Unknown,
     /// Images of which statements say different things.
     Ambiguous,
-    /// Images for which there is no list of referrers, so that nobody knows whether something was said.
+    /// Images to which nothing refers and for which there is no list of referrers, so that nobody knows whether something was said: a copy
+    /// may have left it behind.
     Unlisted,
     /// Images of which something may be said that cannot be read. They are always stopped.
     Unreadable,

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::convention::{Convention, Extent, MICROSOFT_KEY, OWN_SCHEMA, field_of};
+use super::convention::{Convention, Conventions, Extent, MICROSOFT_KEY, OWN_SCHEMA};
 use super::field::{Field, KEY_PREFIX, Place, Record, Stated, Value};
 use super::time::{self, Dialect, Moment, When};
 use crate::core::{Code, Digest, Fact, Finding, Limits, Severity};
@@ -109,13 +109,13 @@ pub struct Statement {
 impl Statement {
     /// Reads a referrer; `None` if its type is not that of a statement. `subject_created` are the creation times that the image
     /// gives itself, in whatever annotation or config.
-    pub fn read(referrer: Referrer<'_>, subject_created: &[String], limits: &Limits) -> Option<Self> {
+    pub fn read(referrer: Referrer<'_>, subject_created: &[String], table: &Conventions, limits: &Limits) -> Option<Self> {
         let mut findings = Vec::new();
         let document = referrer.document.and_then(|document| own_document(document, limits));
         let root = document.map(Document::root);
         let keys = referrer.annotations.keys().map(String::as_str);
-        let convention = Convention::of(referrer.artifact_type, keys, root.is_some())?;
-        let mut reader = Reader { referrer, root, unreadable: false, findings: &mut findings };
+        let convention = Convention::of(referrer.artifact_type, keys, root.is_some(), table)?;
+        let mut reader = Reader { referrer, root, table, unreadable: false, findings: &mut findings };
         let mut says = reader.annotations();
         reader.document(&mut says);
         let made = reader.made(subject_created);
@@ -184,6 +184,7 @@ fn own_document<'a>(blob: &'a Verified, limits: &Limits) -> Option<Document<'a>>
 struct Reader<'a, 'f> {
     referrer: Referrer<'a>,
     root: Option<Node<'a>>,
+    table: &'a Conventions,
     unreadable: bool,
     findings: &'f mut Vec<Finding>,
 }
@@ -219,7 +220,7 @@ impl Reader<'_, '_> {
     fn annotations(&mut self) -> BTreeMap<Field, Stated> {
         let mut found: BTreeMap<Field, Vec<Stated>> = BTreeMap::new();
         for (key, text) in self.referrer.annotations {
-            if let Some(field) = field_of(key)
+            if let Some(field) = self.table.field_of(key)
                 && let Some(stated) = self.value(field, Place::Annotation, key, text)
             {
                 found.entry(field).or_default().push(stated);

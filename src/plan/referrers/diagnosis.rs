@@ -78,6 +78,10 @@ pub fn diagnose(referrer: &Referrer, standing: Standing) -> Vec<Finding> {
     }
     match standing {
         Standing::Absent => add(Code::ReferrerDangling, "the subject of a referrer is not in the layout", "no such blob"),
+        // What `rm` leaves behind: `gc` takes the image, and then what refers to it.
+        Standing::Unlisted if entry || fallback || response => {
+            add(Code::ReferrerDangling, "the subject of a referrer is in the layout, and nothing leads to it", "a blob that nothing lists");
+        }
         // Nobody is promised to find what nothing lists, so its subject needs no entry: a killed writer leaves such blobs.
         Standing::Child if entry || fallback || response => {
             add(Code::ReferrerChildEntry, "a platform has referrers and no entry of its own", "an index alone");

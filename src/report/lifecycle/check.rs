@@ -65,6 +65,56 @@ fn what(subjects: &[&SubjectReport]) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
+/// The columns of an image in the CSV form.
+const COLUMNS: [&str; 16] = [
+    "image",
+    "digest",
+    "platform",
+    "standing",
+    "endOfLife",
+    "endOfSupport",
+    "supersededBy",
+    "reason",
+    "version",
+    "revision",
+    "baseEndOfLife",
+    "statements",
+    "issuer",
+    "daysLeft",
+    "supersededByName",
+    "signed",
+];
+
+/// An image in these columns.
+fn cells(image: &str, subject: &SubjectReport) -> [String; 16] {
+    let value = |field| find(&subject.values, field).unwrap_or_default().to_owned();
+    let base_end = subject.inherited.iter().filter_map(|base| find(&base.values, Field::EndOfLife)).min().unwrap_or_default();
+    [
+        image.to_owned(),
+        subject.digest.to_string(),
+        subject.platform.as_ref().map(ToString::to_string).unwrap_or_default(),
+        subject.standing.name().replace(' ', "-"),
+        value(Field::EndOfLife),
+        value(Field::EndOfSupport),
+        value(Field::SupersededBy),
+        value(Field::Reason),
+        value(Field::Version),
+        value(Field::Revision),
+        base_end.to_owned(),
+        subject.statements.to_string(),
+        subject.issuer.clone().unwrap_or_default(),
+        subject.days_left.map(|days| days.to_string()).unwrap_or_default(),
+        value(Field::SupersededByName),
+        subject.speaker.as_ref().map(|_| subject.speaker_signed.to_string()).unwrap_or_default(),
+    ]
+}
+
+/// A row of RFC 4180.
+fn row<T: AsRef<str>>(cells: impl IntoIterator<Item = T>) -> String {
+    let cells: Vec<String> = cells.into_iter().map(|cell| text::cell(cell.as_ref())).collect();
+    cells.join(",") + "\r\n"
+}
+
 impl Report for CheckReport {
     const SCHEMA: &'static str = "airbase.lifecycle-check/v1";
 
@@ -123,6 +173,16 @@ impl Report for CheckReport {
         page.findings(0, &self.findings);
     }
 
+    /// RFC 4180: the columns of an inventory, and why an image is stopped or will be.
+    fn to_csv(&self) -> Option<String> {
+        let mut out = row(COLUMNS.into_iter().chain(["denied", "inGrace"]));
+        let names = |reasons: &[Reason]| reasons.iter().map(|reason| reason.deny.name()).collect::<Vec<_>>().join(" ");
+        for item in &self.items {
+            out.push_str(&row(cells(&item.image, &item.subject).into_iter().chain([names(&item.denied), names(&item.in_grace)])));
+        }
+        Some(out)
+    }
+
     fn exit(&self) -> Option<ExitClass> {
         super::super::exit_of(&self.findings).or((self.denied > 0).then_some(ExitClass::Findings))
     }
@@ -152,26 +212,6 @@ pub struct Item {
 }
 
 impl InventoryReport {
-    /// The columns of the CSV form.
-    const COLUMNS: [&'static str; 16] = [
-        "image",
-        "digest",
-        "platform",
-        "standing",
-        "endOfLife",
-        "endOfSupport",
-        "supersededBy",
-        "reason",
-        "version",
-        "revision",
-        "baseEndOfLife",
-        "statements",
-        "issuer",
-        "daysLeft",
-        "supersededByName",
-        "signed",
-    ];
-
     /// How many stand where.
     fn counts(&self) -> Vec<(Standing, usize)> {
         let mut counts = std::collections::BTreeMap::new();
@@ -223,32 +263,9 @@ impl Report for InventoryReport {
 
     /// RFC 4180.
     fn to_csv(&self) -> Option<String> {
-        let mut out = Self::COLUMNS.join(",") + "\r\n";
+        let mut out = row(COLUMNS);
         for item in &self.items {
-            let subject = &item.subject;
-            let value = |field| find(&subject.values, field).unwrap_or_default().to_owned();
-            let base_end = subject.inherited.iter().filter_map(|base| find(&base.values, Field::EndOfLife)).min().unwrap_or_default();
-            let cells = [
-                item.image.clone(),
-                subject.digest.to_string(),
-                subject.platform.as_ref().map(ToString::to_string).unwrap_or_default(),
-                subject.standing.name().replace(' ', "-"),
-                value(Field::EndOfLife),
-                value(Field::EndOfSupport),
-                value(Field::SupersededBy),
-                value(Field::Reason),
-                value(Field::Version),
-                value(Field::Revision),
-                base_end.to_owned(),
-                subject.statements.to_string(),
-                subject.issuer.clone().unwrap_or_default(),
-                subject.days_left.map(|days| days.to_string()).unwrap_or_default(),
-                value(Field::SupersededByName),
-                subject.speaker.as_ref().map(|_| subject.speaker_signed.to_string()).unwrap_or_default(),
-            ];
-            let cells: Vec<String> = cells.iter().map(|cell| text::cell(cell)).collect();
-            out.push_str(&cells.join(","));
-            out.push_str("\r\n");
+            out.push_str(&row(cells(&item.image, &item.subject)));
         }
         Some(out)
     }

@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::lifecycle::Statements;
+use super::lifecycle::{Statements, Stopped};
 use super::{Context, Opened};
 use crate::core::{Code, Digest, Error, Finding, Limits, Result, Severity};
 use crate::oci::{Descriptor, Name, Platform};
@@ -317,9 +317,9 @@ impl<'a> Bases<'a> {
         entries.any(|(other, entry)| Arc::ptr_eq(other, source) && entry.name() == Some(name))
     }
 
-    /// Refuses an image that is withdrawn.
-    pub(super) fn refuse_withdrawn(&self, located: &Located, tree: &Tree) -> Option<Error> {
-        self.statements.as_ref()?.refuse_withdrawn(located, tree)
+    /// Whether an image is withdrawn or at the end of its life.
+    pub(super) fn stopped(&self, located: &Located, tree: &Tree) -> Option<Stopped> {
+        self.statements.as_ref()?.stopped(located, tree)
     }
 
     /// The image of a tree that runs where `image` runs, as a base.

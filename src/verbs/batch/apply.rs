@@ -84,7 +84,7 @@ pub fn apply(request: &Request, context: Context<'_>) -> Result<ApplyReport> {
         Ok(())
     })?;
     check.judge(request)?;
-    let taken = check.taken();
+    let (taken, stopped) = (check.taken(), check.stopped());
     let report = match request.form {
         As::Layout => {
             let layout = Layout::open_or_create(&request.output, layout_options(context))?;
@@ -116,6 +116,7 @@ pub fn apply(request: &Request, context: Context<'_>) -> Result<ApplyReport> {
     };
     report.map(|mut report| {
         report.taken = taken;
+        report.findings.extend(stopped);
         report
     })
 }

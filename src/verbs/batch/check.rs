@@ -7,7 +7,7 @@ use super::apply::{As, Request};
 use super::archives::file_name;
 use super::pass::{Entry, Pass, key};
 use crate::core::fsys::{Directory, WriteDirectory, shown};
-use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::format::json::{Document, Node};
 use crate::oci::{Name, annotation};
 use crate::plan::batch::{Item, Standing};
@@ -27,6 +27,8 @@ pub(super) struct Check {
     /// The first old images that are not there, and how many there are.
     elsewhere: (Vec<String>, usize),
     taken: Vec<Taken>,
+    /// The first images that are at the end of their lives, and how many there are.
+    stopped: (Vec<String>, usize),
     files: HashSet<String>,
     collision: Option<String>,
     form: As,
@@ -43,7 +45,8 @@ impl Check {
         };
         let listed = request.supersede.map(|_| digests);
         let (taken, files, layers) = (Vec::new(), HashSet::new(), HashMap::new());
-        Ok(Self { names, listed, elsewhere: (Vec::new(), 0), taken, files, collision: None, form: request.form, layers, documents: 0 })
+        let (elsewhere, stopped) = ((Vec::new(), 0), (Vec::new(), 0));
+        Ok(Self { names, listed, elsewhere, taken, stopped, files, collision: None, form: request.form, layers, documents: 0 })
     }
 
     /// Looks at an item of the plan.
@@ -53,13 +56,13 @@ impl Check {
         }
         if let Some(listed) = &self.listed {
             if !listed.contains(&item.digest) {
-                if self.elsewhere.0.len() < SHOWN {
-                    self.elsewhere.0.push(format!("{}  {}", item.image, item.digest));
-                }
-                self.elsewhere.1 += 1;
+                add(&mut self.elsewhere, item);
             }
             // A statement on each old subject and on the new image: a document, a manifest and a list each.
             self.documents += 3 * (item.platforms.len() as u64 + 2);
+        }
+        if item.warnings.iter().any(|code| code == Code::LifecycleStopped.slug()) {
+            add(&mut self.stopped, item);
         }
         let stands = item.output.as_ref().and_then(|name| self.names.get(&Name::parse(name).into_owned()));
         let expected = item.result.as_ref().map(|result| &result.digest);
@@ -78,6 +81,19 @@ impl Check {
     /// The names that other images have, and that they lose.
     pub(super) fn taken(&mut self) -> Vec<Taken> {
         std::mem::take(&mut self.taken)
+    }
+
+    /// A warning that something new is made of images that are at the end of their lives.
+    pub(super) fn stopped(&self) -> Option<Finding> {
+        let (first, count) = &self.stopped;
+        if *count == 0 {
+            return None;
+        }
+        let message = format!("something new is made of {}", ended(*count));
+        let mut finding = Finding::new(Code::LifecycleStopped, message);
+        finding.details.clone_from(first);
+        let more = count - first.len();
+        Some(if more > 0 { finding.detail(format!("and {more} more")) } else { finding })
     }
 
     /// Refuses what cannot be done as a whole.
@@ -169,6 +185,22 @@ impl Check {
             .expected(Fact::new(format!("{wanted} bytes"), what))
             .found(Fact::new(format!("{} bytes", space.available), "the file system"))
             .hint(format!("{hint} Nothing was changed.")))
+    }
+}
+
+/// Counts an item, and keeps the first ones.
+fn add((first, count): &mut (Vec<String>, usize), item: &Item) {
+    if first.len() < SHOWN {
+        first.push(format!("{}  {}", item.image, item.digest));
+    }
+    *count += 1;
+}
+
+fn ended(count: usize) -> String {
+    if count == 1 {
+        "an image that is at the end of its life".to_owned()
+    } else {
+        format!("{count} images that are at the end of their lives")
     }
 }
 

@@ -21,6 +21,7 @@ use crate::read::{Image, Located, Tree, load};
 use crate::report::batch::PlanReport;
 use crate::report::rebase::Status;
 use crate::verbs::bases::Bases;
+use crate::verbs::lifecycle::Stopped;
 use crate::verbs::rebase::compose::compose;
 use crate::verbs::rebase::decide::{Job, Platformed};
 use crate::verbs::rebase::{self, TrustPlatform, trusted, virtual_image};
@@ -91,6 +92,8 @@ struct Ready {
     standing: Standing,
     line: Line,
     code: Option<Code>,
+    /// The codes of what should be known though it is moved.
+    warnings: Vec<String>,
     /// Whether it says nothing of a base.
     claimless: bool,
     digest: Digest,
@@ -207,6 +210,7 @@ pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str)
         if let Some(Decision::Ready(ready)) = decided.get(number) {
             end.count(ready.standing);
             report.count(ready.standing, ready.code);
+            report.warn(&ready.warnings);
             write(&document::sealed(lines.text(&ready.line)?, &header.seal)?)?;
         }
     }
@@ -262,7 +266,14 @@ fn refused(survey: &Survey, number: usize, error: &Error, origin: Origin, claiml
     let mut item = item_of(&located, &survey.key(number), survey.output(number), standing)?;
     item.reason = Some(reason(error.finding()));
     item.origin = origin;
-    Ok(Ready { standing, line: Line::Plain(document::line(&item)?), code: Some(code), claimless, digest: item.digest })
+    Ok(Ready {
+        standing,
+        line: Line::Plain(document::line(&item)?),
+        code: Some(code),
+        warnings: Vec::new(),
+        claimless,
+        digest: item.digest,
+    })
 }
 
 /// Why an image is not moved. What only `airbase rebase` can be told is said as such.
@@ -312,7 +323,9 @@ impl Planner<'_> {
             let index = if let Tree::Index(index) = &tree { Some(&**index) } else { None };
             claims(image, index).is_empty() && recorded_layers(image).is_none()
         });
-        if let Some(error) = self.withdrawn(&located, &tree) {
+        let stopped = self.targets.bases.stopped(&located, &tree);
+        // Nothing new is made of an image that must not be used.
+        if let Some(error) = stopped.as_ref().and_then(Stopped::refusal) {
             return Ok(Decision::Ready(refused(self.survey, number, &error, origin, claimless)?));
         }
         let decided = trusted(Opened { located, tree }, TrustPlatform::Refuse).and_then(|opened| self.made(number, &opened));
@@ -322,16 +335,22 @@ impl Planner<'_> {
             Ok(Making::Made(mut made)) => {
                 made.item.level = level;
                 made.item.origin = origin;
+                if stopped.is_some() && made.item.status == Standing::Move {
+                    made.item.warn(Code::LifecycleStopped);
+                }
+                let warnings = made.item.warnings.clone();
                 let (standing, digest) = (made.item.status, made.item.digest.clone());
-                Ok(Decision::Ready(Ready { standing, line: Line::Plain(document::line(&made.item)?), code: None, claimless, digest }))
+                Ok(Decision::Ready(Ready {
+                    standing,
+                    line: Line::Plain(document::line(&made.item)?),
+                    code: None,
+                    warnings,
+                    claimless,
+                    digest,
+                }))
             }
             Err(error) => Ok(Decision::Ready(refused(self.survey, number, &error, origin, claimless)?)),
         }
-    }
-
-    /// Refuses an image that must not be used. Nothing new is made of it.
-    fn withdrawn(&self, located: &Located, tree: &Tree) -> Option<Error> {
-        self.targets.bases.refuse_withdrawn(located, tree)
     }
 
     /// The item of an image and what it comes out as, or what it waits for.
@@ -407,8 +426,7 @@ impl Planner<'_> {
         let plan = compose(&request, opened, None, index, decided, Vec::new(), self.context)?;
         item.finish(&plan);
         if ended {
-            item.warnings.push(Code::BaseEndOfLife.slug().to_owned());
-            item.warnings.sort_unstable();
+            item.warn(Code::BaseEndOfLife);
         }
         if plan.report.status == Status::Current {
             item.status = Standing::Current;
@@ -434,7 +452,14 @@ impl Planner<'_> {
     fn base(&self, number: usize) -> Result<Ready> {
         let located = self.survey.located(number)?;
         let item = item_of(&located, &self.survey.key(number), self.survey.output(number), Standing::Base)?;
-        Ok(Ready { standing: Standing::Base, line: Line::Plain(document::line(&item)?), code: None, claimless: false, digest: item.digest })
+        Ok(Ready {
+            standing: Standing::Base,
+            line: Line::Plain(document::line(&item)?),
+            code: None,
+            warnings: Vec::new(),
+            claimless: false,
+            digest: item.digest,
+        })
     }
 
     fn note_ground(&self, digests: Option<(&Digest, &Digest)>) {

@@ -8,19 +8,20 @@ use std::sync::Arc;
 pub(super) use everything::Everything;
 
 use super::Context;
-use super::lifecycle::brought_down;
+use super::lifecycle::{Taker, Taking, brought_down, holders, layout_at, taken_over};
 use super::narrow::{Choice, Narrowed, narrow};
 use super::output::{Cargo, Form, Output, check_name, write};
 use super::referrers::{Carry, Subject, carry};
+use crate::core::fsys::shown;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity, text};
 use crate::oci::{Config, Descriptor, Index, Manifest, Name, Verified, collection};
 use crate::plan::annotate::{Authored, replaced};
 use crate::plan::docker;
 use crate::plan::referrers::Wish;
 use crate::read::referrers::{Lookup, Scope, marked};
-use crate::read::{Located, Opaque, Reference, Source, Walk, locate, open_reference, walk};
+use crate::read::{Located, Opaque, Overlay, Reference, Source, Walk, locate, open_reference, walk};
 use crate::report::copy::{Copied, CopyReport};
-use crate::report::rebase::{OutputReport, WrittenReport};
+use crate::report::rebase::{OutputReport, Superseded, WrittenReport};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Request {
     pub name: Option<String>,
     /// Which referrers go along; none into an archive for docker, which has no place for them.
     pub referrers: Option<Carry>,
+    /// Whether an image in the output that loses its name to the copy is marked as superseded by it.
+    pub supersede: Option<Taking>,
     /// The date of the members of an archive.
     pub mtime: u64,
 }
@@ -50,6 +53,8 @@ struct Load<'a> {
     referrers: Vec<Digest>,
     /// Whether there may be more referrers, which could not be read.
     incomplete: bool,
+    /// The images of the output that are superseded.
+    superseded: Vec<Superseded>,
     findings: Vec<Finding>,
 }
 
@@ -204,6 +209,9 @@ fn add<'a>(
         load.images.push(Copied { image: image.shown(), digest, name });
     }
     refuse_one_name_for_two(&load.images)?;
+    if let Some(taking) = &request.supersede {
+        supersede(taking, source, listed, found, request, load, context)?;
+    }
     let members = name_members(tops, found, &request.output, &mut load.entries, context)?;
     load.findings.extend(members);
     load.entries.extend(carried);
@@ -226,8 +234,52 @@ fn finish(source: &Source, found: &Walk, request: &Request, mut load: Load<'_>, 
         output: OutputReport { kind: request.output.kind().to_owned(), path: crate::core::fsys::shown(request.output.path()) },
         written: WrittenReport::of(&committed, found.blobs.len(), 0),
         taken: committed.taken,
+        superseded: load.superseded,
         findings: load.findings,
     })
+}
+
+/// Marks the images of the output whose names the copies take.
+///
+/// # Errors
+/// `usage.output` for an archive, and those of making statements.
+fn supersede(
+    taking: &Taking,
+    source: &Arc<Source>,
+    listed: &[Located],
+    found: &Walk,
+    request: &Request,
+    load: &mut Load<'_>,
+    context: Context<'_>,
+) -> Result<()> {
+    let Output::Layout(path) = &request.output else {
+        return Err(Error::new(Code::UsageOutput, "--supersede marks the images that lose their names, and an archive is written anew")
+            .expected(Fact::new("a layout", "--supersede"))
+            .found(Fact::new(shown(request.output.path()), "the command line"))
+            .hint("Copy into a layout."));
+    };
+    let there = layout_at(path, context)?;
+    // An index of some platforms was made just now, and lies nowhere.
+    let mut overlay = Overlay::default();
+    found.documents.iter().for_each(|(_, document)| overlay.document(document));
+    let made = overlay.into_source(&source.path, context.limits)?;
+    let mut trees = Vec::new();
+    for image in listed {
+        let Some(name) = request.name.clone().or_else(|| image.name.clone()) else { continue };
+        let takes = |there: &Arc<Source>| !holders(&there.index, &Name::parse(&name), &image.descriptor.digest).is_empty();
+        if there.as_ref().is_some_and(takes) {
+            trees.push((name, crate::read::load(&made, &image.descriptor, context.limits)?));
+        }
+    }
+    let takers: Vec<Taker<'_>> = trees.iter().map(|(name, tree)| Taker { source, tree, name: name.clone() }).collect();
+    let mut marked = taken_over(there.as_ref(), &takers, taking, context)?;
+    if let Some(there) = &there {
+        marked.cargo.enlist(there)?;
+    }
+    load.cargo.also(&marked.cargo);
+    load.findings.append(&mut marked.findings);
+    load.superseded = marked.superseded;
+    Ok(())
 }
 
 /// What went along of a document of an unknown type, and what may be missing.
@@ -368,7 +420,12 @@ fn along<'a>(
     load: &mut Load<'a>,
     context: Context<'_>,
 ) -> Result<()> {
-    let Some(wanted) = &request.referrers else { return Ok(()) };
+    let Some(wanted) = &request.referrers else {
+        let stays = Carry { types: Vec::new(), depth: 0 };
+        let left_out = carry(source, lookup, subjects, &stays, &mut Cargo::default(), context)?.left_out;
+        load.findings.extend(left_out.filter(|_| !request.all));
+        return Ok(());
+    };
     if matches!(request.output, Output::Archive { form: Form::Docker, .. }) {
         let marked = marked(source, context.limits);
         let left = |digest: &Digest, artifact_type: &str| {
@@ -387,6 +444,8 @@ fn along<'a>(
     let carried = carry(source, lookup, subjects, wanted, &mut load.cargo, context)?;
     load.entries.extend(carried.entries);
     load.findings.extend(carried.findings);
+    // With everything each entry that stays is told on its own.
+    load.findings.extend(carried.left_out.filter(|_| !request.all));
     load.findings.extend(lookup.unplaced_findings());
     load.referrers = carried.digests;
     load.incomplete = carried.incomplete || !lookup.unplaced().is_empty();

@@ -12,7 +12,16 @@ use crate::read::referrers::Lookup;
 pub(super) struct Above {
     indexes: Vec<Descriptor>,
     below: HashMap<Digest, Vec<usize>>,
-    unreadable: Vec<Finding>,
+    unreadable: Vec<Unreadable>,
+}
+
+/// An index that cannot be read: nobody knows what lies below it.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    /// It and those above it that something is said of.
+    pub(super) indexes: Vec<Descriptor>,
+    /// Why it cannot be read.
+    pub(super) finding: Finding,
 }
 
 impl Above {
@@ -42,7 +51,8 @@ impl Above {
                 Ok(None) => continue,
                 // It may be an index, and what is said of it would hold for what lies below.
                 Err(error) => {
-                    above.unreadable.push(error.into_finding().at(digest));
+                    let indexes = vec![Descriptor::plain(media_type::OCI_INDEX, digest, 0)];
+                    above.unreadable.push(Unreadable { indexes, finding: error.into_finding().at(digest) });
                     continue;
                 }
             };
@@ -63,8 +73,8 @@ impl Above {
         indexes
     }
 
-    /// The indexes that something is said of and that cannot be read: nobody knows what lies below them.
-    pub(super) fn unreadable(&self) -> impl Iterator<Item = &Finding> {
+    /// The indexes that cannot be read, where something is said of them or of an index above them.
+    pub(super) fn unreadable(&self) -> impl Iterator<Item = &Unreadable> {
         self.unreadable.iter()
     }
 
@@ -82,8 +92,13 @@ impl Above {
             let index = match index {
                 Ok(index) => index,
                 Err(error) => {
-                    if error.code() != Code::BlobMissing && is_spoken_of(&descriptor.digest) {
-                        self.unreadable.push(error.into_finding().at(&descriptor.digest));
+                    let mut indexes: Vec<Descriptor> = way.iter().filter_map(|position| self.indexes.get(*position)).cloned().collect();
+                    if is_spoken_of(&descriptor.digest) {
+                        indexes.push(descriptor.clone());
+                    }
+                    // Statements outlive the images that `rm` takes away, and an index that is gone has no platforms here.
+                    if error.code() != Code::BlobMissing && !indexes.is_empty() {
+                        self.unreadable.push(Unreadable { indexes, finding: error.into_finding().at(&descriptor.digest) });
                     }
                     continue;
                 }

@@ -68,7 +68,7 @@ fn repeated(statement: &Statement, subject: &super::state::Subject<'_>) -> Resul
     let profile = match &statement.convention {
         Convention::Microsoft => Profile::Microsoft,
         Convention::Vendor(name) => Profile::Vendor(name.clone()),
-        Convention::Own | Convention::Other => Profile::Combined,
+        Convention::Own | Convention::Other | Convention::Site(_) => Profile::Combined,
     };
     let mut parts = author(&draft, &subject.descriptor, &profile).or_else(|_| author(&draft, &subject.descriptor, &Profile::Combined))?;
     if statement.made.time().is_none() {

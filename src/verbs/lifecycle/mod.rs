@@ -16,6 +16,7 @@ mod state;
 mod stated;
 mod stopped;
 mod supersede;
+mod taking;
 mod trace;
 
 pub(super) use brought::brought_down;
@@ -27,7 +28,9 @@ pub use set::{Set, set, set_all};
 pub use show::{Show, history, show};
 pub(super) use state::Reader;
 pub(super) use stated::Statements;
-pub(super) use stopped::stopped;
+pub(super) use stopped::{Stopped, stopped};
 pub(super) use supersede::{Successor, superseding};
 pub use supersede::{Supersede, supersede};
+pub use taking::Taking;
+pub(super) use taking::{Marked, Taker, holders, layout_at, taken_over};
 pub use trace::trace;

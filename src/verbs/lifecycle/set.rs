@@ -165,6 +165,11 @@ impl<'a> Making<'a> {
         }
     }
 
+    /// Who says so.
+    pub(super) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
     /// Overrides what other issuers say.
     pub(super) fn overriding(self, overrides: bool) -> Self {
         Self { overrides, ..self }

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-use super::above::Above;
+use super::above::{Above, Unreadable};
 
 use crate::core::{Digest, Finding, Severity};
 use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
-use crate::plan::lifecycle::convention::{OWN_TYPE, is_statement, may_be_statement};
+use crate::plan::lifecycle::convention::OWN_TYPE;
 use crate::plan::lifecycle::declared::{Declaration, Places, declared};
 use crate::plan::lifecycle::field::{Field, Value};
 use crate::plan::lifecycle::level::down;
@@ -156,7 +156,7 @@ pub(in crate::verbs) struct Reader<'a> {
     context: Context<'a>,
     pub(super) question: Question,
     /// The indexes of this source that something is said of, by what lies below them.
-    everywhere: Option<OnceLock<Above>>,
+    everywhere: Option<OnceLock<(Above, Vec<Level>)>>,
 }
 
 impl<'a> Reader<'a> {
@@ -288,7 +288,11 @@ impl<'a> Reader<'a> {
     /// What is said of the indexes above `digest` that are not among `known`.
     fn elsewhere(&self, digest: &Digest, known: &[Level]) -> Vec<Level> {
         let Some(everywhere) = &self.everywhere else { return Vec::new() };
-        let above = everywhere.get_or_init(|| Above::of(&self.source, &self.lookup, self.context.limits));
+        let (above, unreadable) = everywhere.get_or_init(|| {
+            let above = Above::of(&self.source, &self.lookup, self.context.limits);
+            let unreadable = above.unreadable().map(|unreadable| self.unreadable(unreadable)).collect();
+            (above, unreadable)
+        });
         let others =
             above.of_digest(digest).into_iter().filter(|index| known.iter().all(|level| level.digest.as_ref() != Some(&index.digest)));
         let mut levels: Vec<Level> = others
@@ -300,8 +304,21 @@ impl<'a> Reader<'a> {
                 self.level(index, &created)
             })
             .collect();
-        levels.extend(above.unreadable().map(|finding| Level { findings: vec![finding.clone()], ..Level::default() }));
+        levels.extend(unreadable.iter().cloned());
         levels
+    }
+
+    /// What an index that cannot be read means for every image: whatever is said of its platforms may be said of this one.
+    fn unreadable(&self, unreadable: &Unreadable) -> Level {
+        let speaks = |index: &Descriptor| {
+            let level = self.level(index, &[]);
+            level.unreadable > 0 || level.statements.iter().any(Statement::is_valid)
+        };
+        Level {
+            unreadable: usize::from(unreadable.indexes.iter().any(speaks)),
+            findings: vec![unreadable.finding.clone().detail("statements on it may hold for any image here")],
+            ..Level::default()
+        }
     }
 
     /// What is said of what `descriptor` names; `created` are the creation times that it gives itself.
@@ -309,8 +326,10 @@ impl<'a> Reader<'a> {
         let mut level = Level { digest: Some(descriptor.digest.clone()), ..Level::default() };
         let found = self.lookup.of(descriptor);
         // What is odd about other referrers is told by `doctor`; a list that cannot be read may hide a statement.
-        level.listed = found.fallback.is_some_and(|list| list.children.is_some());
-        let may_be_statement = |unread: &&Unread| may_be_statement(unread.artifact_type.as_deref());
+        // Where something refers to it, whoever brought it here brought referrers along, with or without a list of them.
+        level.listed = found.fallback.is_some_and(|list| list.children.is_some()) || !found.referrers.is_empty();
+        let conventions = self.context.conventions;
+        let may_be_statement = |unread: &&Unread| conventions.may_be_statement(unread.artifact_type.as_deref());
         let unplaced = || self.lookup.unplaced().iter().filter(|unread| !unread.seems_image).filter(may_be_statement);
         level.unreadable = found.unread.iter().filter(may_be_statement).count() + unplaced().count();
         level.findings.extend(found.findings);
@@ -318,7 +337,7 @@ impl<'a> Reader<'a> {
             // Who says something more must know all that is said: those who answer tell of these once for the whole source.
             level.findings.extend(self.lookup.unplaced_findings().into_iter().filter(Finding::is_unread));
         }
-        for referrer in found.referrers.iter().filter(|referrer| referrer.ending.is_none() && is_statement(referrer.artifact_type())) {
+        for referrer in found.referrers.iter().filter(|one| one.ending.is_none() && conventions.is_statement(one.artifact_type())) {
             let document = self.document(&referrer.artifact.content).unwrap_or_else(|unread| {
                 level.findings.push(unread.finding);
                 level.unreadable += 1;
@@ -331,7 +350,7 @@ impl<'a> Reader<'a> {
                 subject: descriptor,
                 document: document.as_ref(),
             };
-            level.statements.extend(Statement::read(read, created, self.context.limits));
+            level.statements.extend(Statement::read(read, created, self.context.conventions, self.context.limits));
             let on_it = self.lookup.of_digest(&referrer.descriptor.digest);
             if on_it.referrers.iter().any(crate::read::referrers::Referrer::is_signature) {
                 level.signed.insert(referrer.descriptor.digest.clone());
@@ -364,7 +383,7 @@ impl<'a> Reader<'a> {
     /// What else refers to `descriptor`: its signatures, SBOMs and the like.
     pub(super) fn others(&self, descriptor: &Descriptor) -> Vec<String> {
         let found = self.lookup.of(descriptor).referrers;
-        let others = found.iter().filter(|referrer| !is_statement(referrer.artifact_type()));
+        let others = found.iter().filter(|referrer| !self.context.conventions.is_statement(referrer.artifact_type()));
         let marked = marked(&self.source, self.context.limits).found.iter().filter(|marked| marked.subject == descriptor.digest);
         let marked = marked.map(|marked| format!("{} {}", marked.artifact_type(), marked.entry.digest));
         others.map(|referrer| format!("{} {}", referrer.artifact_type(), referrer.descriptor.digest)).chain(marked).collect()

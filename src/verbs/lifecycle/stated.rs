@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::state::{Reader, Subject};
-use super::stopped::refuse_withdrawn;
-use crate::core::{Digest, Error};
+use super::stopped::Stopped;
+use crate::core::Digest;
 use crate::plan::base::Stated;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::{Located, Source, Tree};
@@ -45,12 +45,12 @@ impl<'a> Statements<'a> {
         }
     }
 
-    /// Refuses an image that is withdrawn.
-    pub(in crate::verbs) fn refuse_withdrawn(&self, located: &Located, tree: &Tree) -> Option<Error> {
+    /// Whether an image is withdrawn or at the end of its life.
+    pub(in crate::verbs) fn stopped(&self, located: &Located, tree: &Tree) -> Option<Stopped> {
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         let source = &located.source;
         let reader = readers.entry(source.path.clone()).or_insert_with(|| Reader::everywhere(source, self.now, self.context));
-        refuse_withdrawn(reader, tree)
+        Stopped::of(reader, tree)
     }
 
     fn known(&self, source: &Arc<Source>, tree: &Tree) -> Known {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::state::{Reader, Subject};
-use crate::core::{Code, Error, Fact, Finding, Severity};
+use crate::core::{Code, Digest, Error, Fact, Finding, Severity};
 use crate::plan::lifecycle::field::Status;
 use crate::plan::lifecycle::resolve::Stand;
 use crate::plan::lifecycle::time::Moment;
@@ -18,19 +18,42 @@ pub(in crate::verbs) fn stopped(source: &Arc<Source>, tree: &Tree, now: Moment, 
     let unread = subjects.iter().filter(|subject| subject.unread).flat_map(|subject| &subject.findings);
     let unread = unread.filter(|finding| finding.severity >= Severity::Damage).cloned().collect();
     let mut findings = Finding::new_among(&[], unread);
-    let Some((status, facts)) = standing(&subjects) else { return findings };
-    let what = if status == Status::Withdrawn { "is withdrawn" } else { "is at the end of its life" };
-    let mut finding = Finding::new(Code::LifecycleStopped, format!("the image that something new is made of {what}"));
-    finding.details = facts;
-    findings.push(finding.at(&tree.descriptor().digest));
+    findings.extend(Stopped::among(&subjects, tree).map(Stopped::finding));
     findings
 }
 
-/// Refuses an image that is withdrawn.
-pub(in crate::verbs) fn refuse_withdrawn(reader: &Reader<'_>, tree: &Tree) -> Option<Error> {
-    let (_, facts) = standing(&reader.subjects(tree)).filter(|(status, _)| *status == Status::Withdrawn)?;
-    let error = Error::new(Code::LifecycleWithdrawn, "the image is withdrawn").at(&tree.descriptor().digest);
-    Some(error.details(facts).found(Fact::new("withdrawn", "the statements on it")))
+/// An image that is withdrawn or at the end of its life, or a platform of which is.
+#[derive(Debug)]
+pub(in crate::verbs) struct Stopped {
+    digest: Digest,
+    status: Status,
+    facts: Vec<String>,
+}
+
+impl Stopped {
+    /// What statements say of the image.
+    pub(in crate::verbs) fn of(reader: &Reader<'_>, tree: &Tree) -> Option<Self> {
+        Self::among(&reader.subjects(tree), tree)
+    }
+
+    fn among(subjects: &[Subject<'_>], tree: &Tree) -> Option<Self> {
+        let (status, facts) = standing(subjects)?;
+        Some(Self { digest: tree.descriptor().digest.clone(), status, facts })
+    }
+
+    /// A warning to whoever makes something new of it.
+    pub(in crate::verbs) fn finding(self) -> Finding {
+        let what = if self.status == Status::Withdrawn { "is withdrawn" } else { "is at the end of its life" };
+        let mut finding = Finding::new(Code::LifecycleStopped, format!("the image that something new is made of {what}"));
+        finding.details = self.facts;
+        finding.at(&self.digest)
+    }
+
+    /// The refusal to make something new of it, if it is withdrawn.
+    pub(in crate::verbs) fn refusal(&self) -> Option<Error> {
+        let error = || Error::new(Code::LifecycleWithdrawn, "the image is withdrawn").at(&self.digest).details(self.facts.iter().cloned());
+        (self.status == Status::Withdrawn).then(|| error().found(Fact::new("withdrawn", "the statements on it")))
+    }
 }
 
 /// The worst of an image and its platforms, if that stops it.

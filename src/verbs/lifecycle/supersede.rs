@@ -16,7 +16,7 @@ use crate::plan::lifecycle::profile::Profile;
 use crate::plan::lifecycle::succession::of_new;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::{Child, ImageIndex, Source, Tree};
-use crate::report::lifecycle::set::{SetReport, SuccessorReport};
+use crate::report::lifecycle::set::{SetReport, Stated, SuccessorReport};
 use crate::verbs::{Context, open};
 
 /// What is asked for.
@@ -48,89 +48,148 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
     let old = open(&request.old, context)?;
     let new = open(&request.by, context)?;
     refuse_archive(&old.located.source, "lifecycle supersede")?;
-    let refused = |message: &str| {
-        Error::new(Code::LifecycleSupersede, message).at(old.located.shown()).found(Fact::new(&new.located.descriptor.digest, "--by"))
-    };
     let old_reader = Reader::new(&old.located.source, request.now, context);
     let new_reader = Reader::new(&new.located.source, request.now, context);
-    let old_subjects = old_reader.subjects(&old.tree);
-    let new_subjects = new_reader.subjects(&new.tree);
-    let (Some(old_top), Some(new_top)) = (old_subjects.first(), new_subjects.first()) else {
-        return Err(refused("there is nothing to supersede"));
+    let left = left_behind(&old_reader, &old.tree, &new.tree);
+    let pair = Pair {
+        shown: old.located.shown(),
+        old: old_reader.subjects(&old.tree),
+        new: new_reader.subjects(&new.tree),
+        name: new.located.name.clone(),
+        left,
     };
-    let ours: BTreeSet<_> = old_subjects.iter().map(|subject| &subject.descriptor.digest).collect();
-    if new_subjects.iter().any(|subject| ours.contains(&subject.descriptor.digest)) {
-        return Err(refused("an image cannot be superseded by itself, or by an index of itself")
-            .hint("Name the image that is to be used instead: `airbase inspect PATH` lists what is there."));
-    }
-    let backwards = backwards(old_top, new_top, &ours);
-    if let Some(fact) = backwards.clone().filter(|_| !request.force) {
-        return Err(refused("an image cannot be superseded by an older one")
-            .expected(Fact::new("a newer image", "--by"))
-            .detail(fact)
-            .hint("Exchange the two, or say --force if the older image is to be used again."));
-    }
+    let backwards = pair.refuse(request.force, "Exchange the two, or say --force if the older image is to be used again.")?;
     let mut making = Making::new(request.now, request.profile.clone(), request.issuer.clone());
-    let by_platform: BTreeMap<String, &Subject<'_>> =
-        new_subjects.iter().filter_map(|subject| Some((subject.platform()?.to_string(), subject))).collect();
-    for subject in &old_subjects {
-        let successor = match (subject.image.is_some() && subject.child, subject.platform()) {
-            // One image alone follows an index as a whole, and an index one image.
-            (false, _) | (true, None) => new_top,
-            (true, Some(platform)) => {
-                let Some(same) = by_platform.get(&Platform::to_string(platform)) else {
-                    making.findings.push(
-                        Finding::new(Code::PlatformMissing, "the new image lacks a platform of the old one, which is not marked")
-                            .severity(crate::core::Severity::Warning)
-                            .at(&subject.descriptor.digest)
-                            .expected(Fact::new(platform, old.located.shown()))
-                            .hint("Say what becomes of it with `airbase lifecycle set --platform`."),
-                    );
-                    continue;
-                };
-                *same
+    pair.state_of_old(&request.more, backwards.as_deref(), &mut making)?;
+    let mut successor = SuccessorReport { image: new.located.shown(), digest: new.located.descriptor.digest.clone(), stated: None };
+    if is_same(&old.located.source, &new.located.source) {
+        successor.stated = pair.state_of_new(&mut making)?;
+    }
+    pair.tell_what_is_left(&mut making);
+    Ok(SetReport { successor: Some(successor), ..making.finish(&old, context)? })
+}
+
+/// An image and the one that takes its place.
+pub(super) struct Pair<'t> {
+    /// The old image, as a reference.
+    pub(super) shown: String,
+    /// The old image and its platforms.
+    pub(super) old: Vec<Subject<'t>>,
+    /// The new image and its platforms.
+    pub(super) new: Vec<Subject<'t>>,
+    /// The name of the new image.
+    pub(super) name: Option<String>,
+    /// What speaks of the bytes of the old image, and stays with it.
+    pub(super) left: Vec<String>,
+}
+
+impl Pair<'_> {
+    /// What says that the new image is the older one of the two, where that was asked for.
+    ///
+    /// # Errors
+    /// `lifecycle.supersede` for an image by itself, or by an older one without `force`; `hint` says what can be done then.
+    pub(super) fn refuse(&self, force: bool, hint: &str) -> Result<Option<String>> {
+        let refused = |message: &str| {
+            let error = Error::new(Code::LifecycleSupersede, message).at(&self.shown);
+            match self.new.first() {
+                Some(new) => error.found(Fact::new(&new.descriptor.digest, "the new image")),
+                None => error,
             }
         };
-        let mut change = Change { set: request.more.clone(), ..Change::default() };
-        change.set.insert(Field::Status, Value::Status(Status::Superseded));
-        change.set.insert(Field::SupersededBy, Value::Digest(successor.descriptor.digest.clone()));
-        if let Some(name) = &new.located.name {
-            change.set.insert(Field::SupersededByName, Value::Text(name.clone()));
+        let (Some(old), Some(new)) = (self.old.first(), self.new.first()) else {
+            return Err(refused("there is nothing to supersede"));
+        };
+        let ours = self.ours();
+        if self.new.iter().any(|subject| ours.contains(&subject.descriptor.digest)) {
+            return Err(refused("an image cannot be superseded by itself, or by an index of itself")
+                .hint("Name the image that is to be used instead: `airbase inspect PATH` lists what is there."));
         }
-        if subject.index.is_some() && new_top.index.is_some() {
-            let platforms = by_platform.iter().map(|(platform, subject)| (platform.clone(), subject.descriptor.digest.clone()));
-            change.set.insert(Field::SupersededByPlatforms, Value::Platforms(platforms.collect()));
+        let backwards = backwards(old, new, &ours);
+        match backwards.clone().filter(|_| !force) {
+            Some(fact) => Err(refused("an image cannot be superseded by an older one")
+                .expected(Fact::new("a newer image", "the statement that is to be made"))
+                .detail(fact)
+                .hint(hint)),
+            None => Ok(backwards),
         }
-        if let Some(fact) = &backwards {
-            change.set.entry(Field::Reason).or_insert_with(|| Value::Text(format!("on purpose: {fact}")));
-        }
-        making.state(subject, &change)?;
     }
-    let left = left_behind(&old_reader, &old.tree, &new.tree);
-    let mut successor = SuccessorReport { image: new.located.shown(), digest: new_top.descriptor.digest.clone(), stated: None };
-    if is_same(&old.located.source, &new.located.source) {
-        let mut change = of_new(&new_top.resolution.kept(request.issuer.as_deref()), &old_top.descriptor.digest, &left);
+
+    fn ours(&self) -> BTreeSet<&Digest> {
+        self.old.iter().map(|subject| &subject.descriptor.digest).collect()
+    }
+
+    /// States on the old image and on each of its platforms which one follows it.
+    pub(super) fn state_of_old(&self, more: &Record, backwards: Option<&str>, making: &mut Making<'_>) -> Result<()> {
+        let Some(new_top) = self.new.first() else { return Ok(()) };
+        let by_platform: BTreeMap<String, &Subject<'_>> =
+            self.new.iter().filter_map(|subject| Some((subject.platform()?.to_string(), subject))).collect();
+        for subject in &self.old {
+            let successor = match (subject.image.is_some() && subject.child, subject.platform()) {
+                // One image alone follows an index as a whole, and an index one image.
+                (false, _) | (true, None) => new_top,
+                (true, Some(platform)) => {
+                    let Some(same) = by_platform.get(&Platform::to_string(platform)) else {
+                        making.findings.push(
+                            Finding::new(Code::PlatformMissing, "the new image lacks a platform of the old one, which is not marked")
+                                .severity(crate::core::Severity::Warning)
+                                .at(&subject.descriptor.digest)
+                                .expected(Fact::new(platform, &self.shown))
+                                .hint("Say what becomes of it with `airbase lifecycle set --platform`."),
+                        );
+                        continue;
+                    };
+                    *same
+                }
+            };
+            let mut change = Change { set: more.clone(), ..Change::default() };
+            change.set.insert(Field::Status, Value::Status(Status::Superseded));
+            change.set.insert(Field::SupersededBy, Value::Digest(successor.descriptor.digest.clone()));
+            if let Some(name) = &self.name {
+                change.set.insert(Field::SupersededByName, Value::Text(name.clone()));
+            }
+            if subject.index.is_some() && new_top.index.is_some() {
+                let platforms = by_platform.iter().map(|(platform, subject)| (platform.clone(), subject.descriptor.digest.clone()));
+                change.set.insert(Field::SupersededByPlatforms, Value::Platforms(platforms.collect()));
+            }
+            if let Some(fact) = backwards {
+                change.set.entry(Field::Reason).or_insert_with(|| Value::Text(format!("on purpose: {fact}")));
+            }
+            making.state(subject, &change)?;
+        }
+        Ok(())
+    }
+
+    /// States on the new image whom it stands in for and what stays with that one; it gives what is said of the new image.
+    pub(super) fn state_of_new(&self, making: &mut Making<'_>) -> Result<Option<Stated>> {
+        let (Some(old_top), Some(new_top)) = (self.old.first(), self.new.first()) else { return Ok(None) };
+        let ours = self.ours();
+        let mut change = of_new(&new_top.resolution.kept(making.issuer()), &old_top.descriptor.digest, &self.left);
         let of_old = std::mem::take(&mut making.subjects);
         // Whoever goes back to an image does not say any longer that it is superseded by the one that it replaces now.
         let back = |subject: &Subject<'_>| subject.successor().is_some_and(|(digest, _)| ours.contains(&digest));
-        for subject in new_subjects.iter().skip(1).filter(|subject| back(subject)) {
+        for subject in self.new.iter().skip(1).filter(|subject| back(subject)) {
             making.state(subject, &Change { clear: taken_back(subject), ..Change::default() })?;
         }
         if back(new_top) {
             change.clear = taken_back(new_top);
         }
         making.state(new_top, &change)?;
-        successor.stated = making.subjects.pop();
+        let stated = making.subjects.pop();
         making.subjects = of_old;
+        Ok(stated)
     }
-    if !left.is_empty() {
+
+    /// Tells what stays with the old image.
+    pub(super) fn tell_what_is_left(&self, making: &mut Making<'_>) {
+        if self.left.is_empty() {
+            return;
+        }
         let mut finding =
             Finding::new(Code::AttestationLeft, "what is attached to the old image speaks of the old bytes and stays with it")
-                .at(old.located.shown());
-        finding.details = left;
+                .at(&self.shown);
+        finding.details.clone_from(&self.left);
         making.findings.push(finding);
     }
-    Ok(SetReport { successor: Some(successor), ..making.finish(&old, context)? })
 }
 
 /// What is not said any longer of an image that is used again.
@@ -170,7 +229,7 @@ fn below(tree: &Tree) -> Vec<&Descriptor> {
 
 /// What speaks of the bytes of an old image and does not come along: attestations in its index, and what refers to it or to a
 /// platform, for people. What speaks of something that the new image consists of too is not left behind.
-fn left_behind(reader: &Reader<'_>, old: &Tree, new: &Tree) -> Vec<String> {
+pub(super) fn left_behind(reader: &Reader<'_>, old: &Tree, new: &Tree) -> Vec<String> {
     fn beside(index: &ImageIndex, found: &mut Vec<(Digest, &'static str)>) {
         for child in &index.children {
             match child {

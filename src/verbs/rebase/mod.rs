@@ -13,7 +13,7 @@ mod supersede;
 use std::sync::Arc;
 
 use super::bases::Bases;
-use super::lifecycle::stopped;
+use super::lifecycle::{Taking, stopped};
 use super::output::{Cargo, Form, Output, check_name, write};
 use super::{Context, Opened, Verify, open, open_among};
 use crate::core::{Code, Digest, Error, Result};
@@ -86,8 +86,8 @@ pub struct Request {
     pub annotations: Vec<(String, String)>,
     /// The name of the new base, if the person knows better.
     pub base_name: Option<String>,
-    /// Whether the old image is marked as superseded by the new one, and when that is said.
-    pub supersede: Option<Moment>,
+    /// Whether the old image is marked as superseded by the new one, when that is said, and what else.
+    pub supersede: Option<Taking>,
     /// Where the result goes; without it only the plan is made.
     pub output: Option<Output>,
     /// The names of the result; without any it keeps its name.
@@ -180,11 +180,11 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     }
     let findings = bases.findings.iter().chain(bases.catalogue_findings()).cloned().collect();
     let mut plan = compose(request, &opened, narrowed, index, decided, findings, context)?;
-    if let Some(now) = request.now.or(request.supersede) {
+    if let Some(now) = request.now.or(request.supersede.as_ref().map(|taking| taking.now)) {
         plan.report.findings.extend(stopped(&opened.located.source, &opened.tree, now, context));
     }
-    if let Some(now) = request.supersede.filter(|_| plan.report.result.is_some()) {
-        supersede(&mut plan, &opened, now, context)?;
+    if let Some(taking) = request.supersede.as_ref().filter(|_| plan.report.result.is_some()) {
+        supersede(&mut plan, &opened, taking, context)?;
     }
     if matches!(plan.output, Some(Output::Archive { form: Form::Docker, .. })) {
         // What no reader of the archive would load is refused before anything is written.

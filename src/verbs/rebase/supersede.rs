@@ -5,18 +5,16 @@ use std::collections::BTreeMap;
 use super::{Plan, virtual_image};
 use crate::core::fsys::shown;
 use crate::core::{Code, Digest, Error, Fact, Result};
-use crate::plan::lifecycle::field::Record;
-use crate::plan::lifecycle::time::Moment;
 use crate::read::SourceKind;
 use crate::report::rebase::Superseded;
-use crate::verbs::lifecycle::{Reader, Successor, superseding};
+use crate::verbs::lifecycle::{Reader, Successor, Taking, superseding};
 use crate::verbs::{Context, Opened, Output};
 
 /// Adds the statements to the plan: on the old image and its platforms who follows them, and on the new image what stayed behind.
 ///
 /// # Errors
 /// `usage.output` if the new image does not go into the layout of the old one; those of reading the statements that are there.
-pub(super) fn supersede(plan: &mut Plan, opened: &Opened, now: Moment, context: Context<'_>) -> Result<()> {
+pub(super) fn supersede(plan: &mut Plan, opened: &Opened, taking: &Taking, context: Context<'_>) -> Result<()> {
     let source = &opened.located.source;
     if let Some(output) = &plan.output
         && (*output != Output::Layout(source.path.clone()) || source.kind() != SourceKind::Layout)
@@ -44,14 +42,10 @@ pub(super) fn supersede(plan: &mut Plan, opened: &Opened, now: Moment, context: 
         .collect();
     let (_, tree) = virtual_image(plan, &opened.located, context)?;
     let name = result.names.first().cloned();
-    let reader = Reader::new(source, now, context);
-    let successor = Successor { tree: &tree, name, by_manifest, by_platform, more: Record::new() };
+    let reader = Reader::new(source, taking.now, context);
+    let successor = Successor { tree: &tree, name, by_manifest, by_platform, more: taking.more.clone() };
     let making = superseding(&reader, &opened.tree, &successor)?;
-    plan.report.superseded = making
-        .subjects
-        .iter()
-        .map(|stated| Superseded { digest: stated.digest.clone(), platform: stated.platform.clone(), statement: stated.statement.clone() })
-        .collect();
+    plan.report.superseded = making.subjects.iter().map(Superseded::of).collect();
     plan.report.findings.extend(making.findings.iter().cloned());
     plan.statements = making.into_cargo();
     Ok(())

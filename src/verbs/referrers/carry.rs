@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use super::Subject;
-use crate::core::{Digest, Error, Finding, Result};
+use crate::core::{Code, Digest, Error, Finding, Result, Severity, text};
 use crate::oci::Descriptor;
 use crate::plan::referrers::{Item, Wish};
 use crate::read::referrers::{Lookup, Referrer, Trouble, marked};
@@ -43,6 +43,42 @@ pub(in crate::verbs) struct Carried {
     pub(in crate::verbs) findings: Vec<Finding>,
     /// Whether there may be more, which could not be read.
     pub(in crate::verbs) incomplete: bool,
+    /// What a user should know of the referrers that were not asked for.
+    pub(in crate::verbs) left_out: Option<Finding>,
+    left: Left,
+}
+
+/// Referrers of the image itself that stay behind, because they were not asked for.
+#[derive(Debug, Default)]
+pub(in crate::verbs) struct Left {
+    facts: Vec<String>,
+    states: bool,
+}
+
+/// How many are told.
+const TOLD: usize = 8;
+
+impl Left {
+    /// Counts one.
+    pub(in crate::verbs) fn add(&mut self, artifact_type: &str, digest: &Digest, context: Context<'_>) {
+        self.states |= context.conventions.is_statement(artifact_type);
+        self.facts.push(format!("{artifact_type} {digest}"));
+    }
+
+    /// What a user should know of them: without the statements on it an image looks better than it is.
+    pub(in crate::verbs) fn finding(self, of: &Digest) -> Option<Finding> {
+        let count = self.facts.len();
+        if count == 0 {
+            return None;
+        }
+        let severity = if self.states { Severity::Warning } else { Severity::Note };
+        let words = if self.states { ", statements on its life cycle among them" } else { "" };
+        let message = format!("{} stayed behind, because they were not asked for{words}", text::count(count, "referrer"));
+        let mut finding = Finding::new(Code::ReferrerLeft, message).severity(severity).at(of);
+        finding.details = self.facts;
+        finding.details.truncate(TOLD);
+        Some(if count > TOLD { finding.detail(format!("and {} more", count - TOLD)) } else { finding })
+    }
 }
 
 /// Adds the referrers of `subjects`, and theirs, to `cargo`. A filter by type holds for the image's own referrers: the signature
@@ -61,8 +97,16 @@ pub(in crate::verbs) fn carry<'a>(
     let mut carried = Carried::default();
     let mut seen: HashSet<Digest> = HashSet::new();
     let mut queue: VecDeque<(Subject, usize)> = subjects.into_iter().map(|subject| (subject, 0)).collect();
+    let top = queue.front().map(|(subject, _)| subject.descriptor.digest.clone());
     while let Some((subject, depth)) = queue.pop_front() {
-        if depth >= carry.depth || !seen.insert(subject.descriptor.digest.clone()) {
+        if depth >= carry.depth {
+            let found = if seen.insert(subject.descriptor.digest.clone()) { lookup.of(&subject.descriptor).referrers } else { Vec::new() };
+            for referrer in &found {
+                carried.left.add(referrer.artifact_type(), &referrer.descriptor.digest, context);
+            }
+            continue;
+        }
+        if !seen.insert(subject.descriptor.digest.clone()) {
             continue;
         }
         let found = lookup.of(&subject.descriptor);
@@ -75,6 +119,7 @@ pub(in crate::verbs) fn carry<'a>(
         let mut add = Vec::new();
         for referrer in &found.referrers {
             if depth == 0 && !carry.wants(referrer) {
+                carried.left.add(referrer.artifact_type(), &referrer.descriptor.digest, context);
                 continue;
             }
             load(source, referrer, cargo, context)?;
@@ -99,8 +144,12 @@ pub(in crate::verbs) fn carry<'a>(
         carried.incomplete |= !marking.unread.is_empty();
         carried.findings.extend(marking.unread.iter().map(|unread| unread.finding.clone()));
         for marked in &marking.found {
-            let is_wanted = carry.types.is_empty() || carry.types.iter().any(|wanted| wanted == marked.artifact_type());
-            if is_wanted && seen.contains(&marked.subject) {
+            if !seen.contains(&marked.subject) {
+                continue;
+            }
+            if !carry.types.is_empty() && !carry.types.iter().any(|wanted| wanted == marked.artifact_type()) {
+                carried.left.add(marked.artifact_type(), &marked.entry.digest, context);
+            } else {
                 carried.digests.push(marked.entry.digest.clone());
                 carried.entries.push((None, marked.entry.raw.to_string()));
                 marked.layers.iter().chain([&marked.config]).for_each(|blob| cargo.blob(source, blob));
@@ -108,6 +157,7 @@ pub(in crate::verbs) fn carry<'a>(
             }
         }
     }
+    carried.left_out = top.and_then(|top| std::mem::take(&mut carried.left).finding(&top));
     Ok(carried)
 }
 

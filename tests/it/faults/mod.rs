@@ -18,7 +18,9 @@ use std::path::{Path, PathBuf};
 use airbase::core::fsys::{Faults, is_temporary};
 use airbase::core::{Code, Digest, Result};
 use airbase::oci::media_type::Compression;
+use airbase::plan::lifecycle::field::Record;
 use airbase::plan::lifecycle::time::Moment;
+use airbase::verbs::lifecycle::Taking;
 use airbase::verbs::referrers::Carry;
 use airbase::verbs::{Context, Form, Output, copy, rebase, rm, tag};
 use rustix::io::Errno;
@@ -121,7 +123,7 @@ impl Place<'_> {
         let request = rebase::Request {
             onto: Some(self.input("bases:os:new")),
             bases: vec![self.input("bases")],
-            supersede,
+            supersede: supersede.map(|now| Taking { more: Record::new(), now }),
             output: Some(self.output()),
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             ..rebase::Request::of(&image)
@@ -138,6 +140,7 @@ impl Place<'_> {
                 output: self.output(),
                 name: None,
                 referrers,
+                supersede: None,
                 mtime: 0,
             },
             context,
@@ -199,7 +202,7 @@ impl World {
                         index["manifests"].as_array_mut().unwrap().retain(|entry| !is_list(entry));
                         std::fs::write(target.join("index.json"), serde_json::to_vec(&index).unwrap()).unwrap();
                     }
-                    Before::Orphaned => rm::rm(&app, false, quiet()).map(drop).unwrap(),
+                    Before::Orphaned => rm::rm(&app, false, false, quiet()).map(drop).unwrap(),
                     _ => {}
                 }
             }

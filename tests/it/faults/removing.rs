@@ -13,8 +13,10 @@ fn a_name_is_removed_or_not() {
 
 #[test]
 fn an_image_is_removed_or_not() {
-    removes("rm", Before::Referred, |place, context| rm::rm(&place.in_target("app:1"), false, context).map(drop));
-    removes("rm with what refers to it", Before::Referred, |place, context| rm::rm(&place.in_target("app:1"), true, context).map(drop));
+    removes("rm", Before::Referred, |place, context| rm::rm(&place.in_target("app:1"), false, false, context).map(drop));
+    removes("rm with what refers to it", Before::Referred, |place, context| {
+        rm::rm(&place.in_target("app:1"), true, false, context).map(drop)
+    });
 }
 
 #[test]

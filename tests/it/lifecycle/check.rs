@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::app;
+use super::{INDEX, MICROSOFT, MICROSOFT_KEY, app, statement};
 use crate::support::{Environment, Layout};
 
 /// `in`: one image at its end since 2026-11-01, one deprecated, one that is cared for, one of which nothing is known.
@@ -97,6 +97,58 @@ fn the_inventory_is_a_table_a_document_and_a_sheet() {
     assert!(lines[0].starts_with("image,digest,platform,standing,endOfLife,"));
     let ended = app().annotated("name", "ended").digest();
     assert_eq!(lines[1], format!("in:app:ended,{ended},linux/amd64,end-of-life,2026-11-01T00:00:00Z,,,\"use, \"\"2\"\"\",,,,1,,,,false"));
+}
+
+/// What oras attaches in a layout is an entry and no list; what skopeo copies has neither.
+#[test]
+fn a_list_is_required_where_nothing_refers_to_an_image() {
+    let mut layout = Layout::new().image("app:attached", &app()).image("app:alone", &app().annotated("n", "2"));
+    statement(&mut layout, &app().digest(), MICROSOFT, json!({MICROSOFT_KEY: "2099-01-01"}));
+    let list = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": []})).unwrap();
+    let listed = app().annotated("n", "3");
+    let digest = layout.blob(&list);
+    layout = layout.image("app:listed", &listed);
+    layout.entry(&listed.digest().replace(':', "-"), json!({"mediaType": INDEX, "digest": digest, "size": list.len()}));
+    let environment = Environment::new();
+    layout.write(&environment.join("in"));
+    let (status, report) = environment.json(&["lifecycle", "check", "in", "--require-lists"]);
+    assert_eq!((status, images(&report, "denied")), (1, vec!["in:app:alone".to_owned()]), "{report:#}");
+    // Of an index the list holds for its platforms.
+    let indexed = Layout::new().index("app:1", &[&app(), &app().platform("arm64")], json!({}));
+    indexed.write(&environment.join("indexed"));
+    let ask = || environment.json(&["lifecycle", "check", "indexed", "--require-lists"]);
+    assert_eq!(ask().1["denied"], json!(2));
+    environment.ok(&["lifecycle", "set", "indexed:app:1", "--status", "active", "--index-only"]);
+    assert_eq!(ask().1["denied"], json!(0));
+}
+
+/// The gate as a sheet: the columns of the inventory, and why.
+#[test]
+fn the_gate_is_a_sheet_too() {
+    let environment = place();
+    environment.ok(&["lifecycle", "supersede", "in:app:deprecated", "--by", "in:app:active", "--issuer", "team", "--at", "2026-10-02"]);
+    let check = ["lifecycle", "check", "in", "--at", "2026-11-21", "--deny", "superseded", "--format", "csv"];
+    let outcome = environment.run(&check);
+    let lines: Vec<&str> = outcome.out.split("\r\n").collect();
+    assert_eq!((outcome.status, lines.len()), (1, 5), "{}", outcome.out);
+    assert!(
+        lines[0].starts_with("image,digest,platform,standing,endOfLife,")
+            && lines[0].ends_with("issuer,daysLeft,supersededByName,signed,denied,inGrace")
+    );
+    let [ended, deprecated, active] = ["ended", "deprecated", "active"].map(|name| app().annotated("name", name).digest());
+    assert!(
+        lines[1].starts_with(&format!("in:app:ended,{ended},linux/amd64,end-of-life,2026-11-01T00:00:00Z,"))
+            && lines[1].ends_with(",false,end-of-life,"),
+        "{}",
+        lines[1]
+    );
+    assert!(
+        lines[2].starts_with(&format!("in:app:deprecated,{deprecated},linux/amd64,superseded,")) && lines[2].contains(&active),
+        "{}",
+        lines[2]
+    );
+    assert!(lines[2].ends_with(",team,,app:active,false,superseded,"), "{}", lines[2]);
+    assert!(lines[3].starts_with("in:app:unknown,") && lines[3].ends_with(",,,"), "{}", lines[3]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod article;
 mod check;
 mod compact;
+mod conventions;
 mod import;
 mod inherited;
 mod oracle;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{CREATED, MICROSOFT, MICROSOFT_KEY, OWN, app, statement, value};
-use crate::support::{Environment, Image, Layout};
+use crate::support::{Environment, Image, Layout, layer};
 
 const AT: &str = "2026-11-21T10:00:00Z";
 const ARTICLE: &str = "application/vnd.myorganization.image.lifecycle.metadata";
@@ -434,4 +434,30 @@ fn what_is_made_of_a_stopped_image_is_told_and_a_batch_makes_nothing_of_a_withdr
     let plan = environment.run(&["batch", "plan", "in", "--bases", "in"]).out;
     let line = plan.lines().find(|line| line.contains(&app().digest())).unwrap_or_default();
     assert!(line.contains("lifecycle.withdrawn") && line.contains("refused"), "{plan}");
+}
+
+/// A batch makes something new of an image at the end of its life, and says so: in the line of the plan, and to whoever waits for either.
+#[test]
+fn a_batch_warns_where_an_image_is_at_its_end() {
+    let environment = Environment::new();
+    let base =
+        |number: u32| Image::of(&[&layer(&[&format!("os={number}")])]).with_top("created", json!(format!("202{number}-01-01T00:00:00Z")));
+    let of_base = |name: &str| {
+        let image = Image::of(&[&layer(&["os=1"]), &layer(&[&format!("app={name}")])]);
+        image.annotated("org.opencontainers.image.base.name", "os:1").annotated("org.opencontainers.image.base.digest", &base(1).digest())
+    };
+    Layout::new().image("os:1", &base(2)).image("os:old", &base(1)).write(&environment.join("bases"));
+    Layout::new().image("app:ended", &of_base("1")).image("app:fine", &of_base("2")).write(&environment.join("in"));
+    environment.ok(&["lifecycle", "set", "in:app:ended", "--eol", "2026-01-01", "--at", "2026-01-01"]);
+    let plan = environment.run(&["batch", "plan", "in", "--bases", "bases", "--at", AT]);
+    std::fs::write(environment.join("plan.jsonl"), &plan.out).unwrap();
+    let warned = |image: &str| plan.out.lines().any(|line| line.contains(image) && line.contains(r#""warnings":["lifecycle.stopped"]"#));
+    assert!(warned("in:app:ended") && !warned("in:app:fine"), "{}", plan.out);
+    assert!(plan.err.contains("1 moved with a warning [lifecycle.stopped]"), "{}", plan.err);
+    let (status, report) = environment.json(&["batch", "apply", "plan.jsonl", "-o", "out"]);
+    assert_eq!((status, &report["moved"], &report["findings"][0]["code"]), (0, &json!(2), &json!("lifecycle.stopped")), "{report:#}");
+    assert!(report["findings"][0]["details"][0].as_str().unwrap().starts_with("in:app:ended"), "{report:#}");
+    // An image that stays as it is is nothing new.
+    let current = environment.run(&["batch", "plan", "out", "--bases", "bases", "--at", AT]);
+    assert!(!current.out.contains("lifecycle.stopped"), "{}", current.out);
 }

@@ -145,6 +145,67 @@ fn the_document_of_a_statement_counts_too() {
     assert_eq!((status, denied(&report)), (1, owned(&[("in:app:1", "unreadable")])), "{report:#}");
 }
 
+/// An index that statements speak of and that cannot be read may be above every image of its layout, by itself or by way of an index that
+/// it lists. Of one that nobody speaks of, and of one that is not here, that does not hold.
+#[test]
+fn an_index_that_cannot_be_read_denies_what_may_lie_below_it() {
+    let arm = app().platform("arm64");
+    let other = app().annotated("name", "other");
+    for spoken_of in [true, false] {
+        for (harm, harmful) in HARMS {
+            let mut layout = Layout::new().index("app:1", &[&app(), &arm], json!({}));
+            let index = layout.digest_of("app:1");
+            let platform = layout.store(&app());
+            layout.entry("app:pinned", platform);
+            layout = layout.image("app:other", &other);
+            if spoken_of {
+                statement(&mut layout, &index, MICROSOFT, json!({MICROSOFT_KEY: "2020-01-01"}));
+            } else {
+                statement(&mut layout, &index, "application/x-report", json!({}));
+            }
+            let environment = Environment::new();
+            layout.write(&environment.join("in"));
+            let ask = || environment.json(&["lifecycle", "check", "in"]);
+            assert_eq!((ask().0, ask().1["denied"].as_u64()), if spoken_of { (1, Some(3)) } else { (0, Some(0)) }, "{harm}");
+            harmful(&environment.join("in/blobs").join(index.replace(':', "/")));
+            let (status, report) = ask();
+            let expected = match (spoken_of, harm) {
+                (true, harm) if harm != "gone" => owned(&[("in:app:pinned", "unreadable"), ("in:app:other", "unreadable")]),
+                _ => Vec::new(),
+            };
+            assert_eq!(denied(&report), expected, "{harm}: {report:#}");
+            assert_ne!(status, 0, "{harm}: an entry that cannot be read is told");
+            for pinned in [app().digest(), other.digest()] {
+                let (_, shown) = environment.json(&["lifecycle", "show", &format!("in@{pinned}")]);
+                let count = shown["subjects"][0]["unreadable"].as_u64();
+                assert_eq!(count.unwrap_or(0) > 0, !expected.is_empty(), "{harm}: {shown:#}");
+            }
+        }
+    }
+}
+
+/// The index between the one that is spoken of and the platform cannot be read.
+#[test]
+fn an_index_between_that_cannot_be_read_denies_too() {
+    let mut layout = Layout::new().index("inner:1", &[&app()], json!({}));
+    let inner = layout.entries.pop().unwrap();
+    let outer = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": super::INDEX, "manifests": [
+        {"mediaType": super::INDEX, "digest": inner["digest"], "size": inner["size"]}]}))
+    .unwrap();
+    let digest = layout.blob(&outer);
+    layout.entry("app:1", json!({"mediaType": super::INDEX, "digest": digest, "size": outer.len()}));
+    let platform = layout.store(&app());
+    layout.entry("app:pinned", platform);
+    statement(&mut layout, &digest, MICROSOFT, json!({MICROSOFT_KEY: "2020-01-01"}));
+    let environment = Environment::new();
+    layout.write(&environment.join("in"));
+    let path = environment.join("in/blobs").join(inner["digest"].as_str().unwrap().replace(':', "/"));
+    let size = fs::metadata(&path).unwrap().len();
+    fs::write(&path, " ".repeat(usize::try_from(size).unwrap())).unwrap();
+    let (status, report) = environment.json(&["lifecycle", "check", &format!("in@{}", app().digest())]);
+    assert_eq!((status, &report["items"][0]["denied"][0]["deny"]), (1, &json!("unreadable")), "{report:#}");
+}
+
 /// skopeo copies a referrer under a name and keeps no artifact type in its entry.
 #[test]
 fn a_statement_under_a_name_is_one() {

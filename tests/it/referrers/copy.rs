@@ -82,6 +82,28 @@ fn they_can_be_chosen() {
     assert_eq!(tree(&environment, "amd")[0]["referrers"].as_array().unwrap().len(), 1);
 }
 
+/// What was not asked for stays behind with a word, and a statement on the life cycle with a warning: without it the copy looks better
+/// than it is.
+#[test]
+fn what_was_left_out_is_told() {
+    let environment = sample();
+    let left = |options: &[&str], out: &str| {
+        let (status, report) = environment.json(&[&["copy", "in:app:1", out], options].concat());
+        assert_eq!(status, 0, "{report:#}");
+        let finding = report["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "referrer.left_out").cloned();
+        finding.map(|finding| (finding["severity"].as_str().unwrap().to_owned(), finding["details"].as_array().unwrap().len()))
+    };
+    assert_eq!(left(&[], "all"), None);
+    // Three SBOMs and a signature of the image; that of an SBOM goes or stays with it.
+    assert_eq!(left(&["--referrers", "none"], "none"), Some(("note".to_owned(), 4)));
+    assert_eq!(left(&["--type", "application/spdx+json"], "typed"), Some(("note".to_owned(), 1)));
+    assert_eq!(left(&["--depth", "1"], "flat"), Some(("note".to_owned(), 1)));
+    environment.ok(&["lifecycle", "set", "in:app:1", "--status", "withdrawn", "--reason", "backdoor"]);
+    assert_eq!(left(&["--type", "application/spdx+json"], "typed"), Some(("warning".to_owned(), 4)));
+    assert_eq!(left(&["--referrers", "none"], "none"), Some(("warning".to_owned(), 7)));
+    assert_eq!(left(&[], "all"), None);
+}
+
 #[test]
 fn docker_gets_none_and_is_told_so() {
     let environment = sample();

@@ -136,6 +136,42 @@ fn without_its_image_a_referrer_dangles_for_a_grace() {
     assert_eq!(contents.entries().len(), 5);
 }
 
+/// What an image leaves behind is told before it goes, when it goes, and by `doctor` afterwards.
+#[test]
+fn orphans_are_told_before_and_after() {
+    let environment = sample();
+    let codes = |arguments: &[&str]| {
+        let (status, report) = environment.json(arguments);
+        let own = report["findings"].as_array().unwrap().iter();
+        let each = report["referrers"].as_array().into_iter().flatten().flat_map(|referrer| referrer["findings"].as_array().unwrap());
+        let mut codes: Vec<String> = own.chain(each).map(|finding| finding["code"].as_str().unwrap().to_owned()).collect();
+        codes.sort();
+        (status, codes, report)
+    };
+    let before = std::fs::read(environment.join("in/index.json")).unwrap();
+    let (status, told, dry) = codes(&["rm", "in:app:1", "--dry-run"]);
+    assert_eq!((status, told, &dry["dryRun"]), (0, vec!["rm.orphans".to_owned()], &json!(true)), "{dry:#}");
+    assert_eq!(std::fs::read(environment.join("in/index.json")).unwrap(), before);
+    let text = environment.ok(&["rm", "in:app:1", "--dry-run"]).out;
+    assert!(text.contains("would remove in:app:1") && text.contains("stays behind without it"), "{text}");
+    let (_, none, _) = codes(&["rm", "in:app:1", "--dry-run", "--referrers"]);
+    assert_eq!(none, Vec::<String>::new());
+    assert_eq!(codes(&["doctor", "in"]).1, Vec::<String>::new());
+
+    let (_, told, removed) = codes(&["rm", "in:app:1"]);
+    assert_eq!((told, &removed["entries"], &removed["findings"]), (vec!["rm.orphans".to_owned()], &dry["entries"], &dry["findings"]));
+    let orphans = removed["findings"][0]["details"].as_array().unwrap();
+    let (status, told, report) = codes(&["doctor", "in"]);
+    assert_eq!((status, told), (0, vec!["referrer.dangling".to_owned(); orphans.len()]), "{report:#}");
+    for referrer in report["referrers"].as_array().unwrap().iter().filter(|referrer| referrer["findings"] != json!([])) {
+        let line = format!("{} {}", referrer["artifactType"].as_str().unwrap(), referrer["digest"].as_str().unwrap());
+        assert!(orphans.contains(&json!(line)), "{line}: {orphans:?}");
+    }
+    // The image is still among the blobs, and with a name they are nobody's orphans.
+    environment.ok(&["tag", &format!("in@{}", removed["digest"].as_str().unwrap()), "app:1"]);
+    assert!(!codes(&["doctor", "in"]).1.contains(&"referrer.dangling".to_owned()));
+}
+
 #[test]
 fn one_name_of_several_goes_alone() {
     let environment = sample();

@@ -1,4 +1,4 @@
-use super::super::convention::Convention;
+use super::super::convention::{Convention, Conventions};
 use super::super::statement::{Made, Referrer, Statement};
 use super::super::time::When;
 use super::*;
@@ -75,7 +75,7 @@ fn read(authored: &Authored) -> Statement {
         subject: &subject,
         document: (layer_type == OWN_TYPE).then_some(&document),
     };
-    Statement::read(referrer, &["2025-01-01T00:00:00Z".to_owned()], &Limits::STANDARD).unwrap()
+    Statement::read(referrer, &["2025-01-01T00:00:00Z".to_owned()], &Conventions::NONE, &Limits::STANDARD).unwrap()
 }
 
 /// The manifest of 744 bytes whose digest was computed by hand from the conventions of Microsoft's tools.

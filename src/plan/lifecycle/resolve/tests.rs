@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::super::change::Change;
-use super::super::convention::{Convention, MICROSOFT_KEY, MICROSOFT_TYPE, OWN_TYPE};
+use super::super::convention::{Convention, Conventions, MICROSOFT_KEY, MICROSOFT_TYPE, OWN_TYPE};
 use super::super::field::{Place, Value};
 use super::super::profile::{Draft, Profile, write};
 use super::super::statement::{Made, Referrer};
@@ -36,7 +36,7 @@ pub(in super::super) fn statement(name: &str, convention: Convention, time: Opti
             Convention::Own => OWN_TYPE.to_owned(),
             Convention::Microsoft => MICROSOFT_TYPE.to_owned(),
             Convention::Vendor(name) => format!("application/vnd.{name}.image.lifecycle.metadata"),
-            Convention::Other => "application/vnd.example.lifecycle".to_owned(),
+            Convention::Other | Convention::Site(_) => "application/vnd.example.lifecycle".to_owned(),
         },
         convention,
         made,
@@ -307,7 +307,7 @@ pub(in super::super) fn authored(says: Record, replaces: Vec<Digest>, sequence: 
         subject: &subject(),
         document: Some(&document),
     };
-    Statement::read(referrer, &[], &Limits::STANDARD).unwrap()
+    Statement::read(referrer, &[], &Conventions::NONE, &Limits::STANDARD).unwrap()
 }
 
 proptest! {
@@ -377,7 +377,7 @@ fn a_real_pile_of_statements_says_one_thing() {
         let digest = Digest::sha256(name.as_bytes());
         let referrer =
             Referrer { digest: &digest, artifact_type: MICROSOFT_TYPE, annotations: &annotations, subject: &subject(), document: None };
-        Statement::read(referrer, &["2024-01-01T00:00:00Z".to_owned()], &Limits::STANDARD).unwrap()
+        Statement::read(referrer, &["2024-01-01T00:00:00Z".to_owned()], &Conventions::NONE, &Limits::STANDARD).unwrap()
     };
     let mut pile: Vec<Statement> =
         (0..22).map(|number| read(&format!("copy {number}"), "2024-11-12", Some("2024-01-01T00:00:00Z"))).collect();

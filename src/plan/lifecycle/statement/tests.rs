@@ -14,7 +14,7 @@ fn read_with(artifact_type: &str, annotations: &[(&str, &str)], document: Option
     let digest = Digest::sha256(b"statement");
     let document = document.map(|text| Verified::authored(text.as_bytes().to_vec()));
     let referrer = Referrer { digest: &digest, artifact_type, annotations: &annotations, subject: &subject(), document: document.as_ref() };
-    Statement::read(referrer, &[IMAGE_CREATED.to_owned()], &Limits::STANDARD)
+    Statement::read(referrer, &[IMAGE_CREATED.to_owned()], &Conventions::NONE, &Limits::STANDARD)
 }
 
 fn read(artifact_type: &str, annotations: &[(&str, &str)]) -> Statement {
