@@ -90,7 +90,9 @@ fn script(lines: &[String], not_done: &[String]) -> String {
         "#!/bin/sh\n# Made by `airbase prepare`; run it in the directory in which that was run. It stops at the first error, and can be run again:\n\
          # what has arrived is not sent again.\nset -eu\n",
     );
-    lines.iter().for_each(|line| script.extend([line, "\n"]));
+    for line in lines {
+        script.extend([line, "\n"]);
+    }
     for line in not_done {
         script.extend(["echo ", &quoted(&format!("not done: {}", text::escape(line))), " >&2\n"]);
     }

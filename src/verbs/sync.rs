@@ -47,7 +47,9 @@ pub fn verify_sync(plan_path: &Path, listings: &[Listing], lists: bool, context:
     let Plan { mut promises, shortcomings } =
         plan(&bytes(plan_path, context.limits)?, context.limits).map_err(|error| error.at(shown(plan_path)))?;
     // A registry without the referrers API has them, and whoever looks for statements there looks at nothing else.
-    promises.iter_mut().for_each(|promise| promise.required |= lists && promise.kind == "list");
+    for promise in &mut promises {
+        promise.required |= lists && promise.kind == "list";
+    }
     let mut told = Told::default();
     for listing in listings {
         let (content, from) = match &listing.content {

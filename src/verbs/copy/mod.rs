@@ -188,7 +188,9 @@ fn add<'a>(
             load.cargo.document(document);
         }
     }
-    typed.values().for_each(|manifest| load.cargo.document(&manifest.blob));
+    for manifest in typed.values() {
+        load.cargo.document(&manifest.blob);
+    }
     for blob in &found.blobs {
         // What a descriptor embeds need not lie among the blobs.
         if blob.data.is_none() || source.container().blob(&blob.digest)?.is_some() {

@@ -148,7 +148,8 @@ fn insufficient(client: Client, pushes: &[Push], loads: &[Load]) -> Option<Findi
         lines.extend(load.why.clone());
     }
     let finding = Finding::new(Code::PrepareClient, format!("{} cannot bring everything there", client.name()));
-    if !is_known && !(pushes.is_empty() && loads.is_empty()) {
+    let is_empty = pushes.is_empty() && loads.is_empty();
+    if !is_known && !is_empty {
         return Some(finding.detail("it takes nothing that is prepared so: see --profile and -o"));
     }
     (!lines.is_empty()).then(|| lines.into_iter().fold(finding, Finding::detail))
