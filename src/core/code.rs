@@ -243,7 +243,7 @@ codes! {
     ImagePlatformMismatch, "image.platform_mismatch", Precondition, Damage,
         "The index and the config give the image different platforms, so it is unknown which base it needs.",
         "Say which one is right with --trust-platform descriptor or --trust-platform config.";
-    PlatformAbsent, "platform.absent", Precondition, Warning,
+    PlatformAbsent, "platform.absent", Precondition, Note,
         "A platform of an index is not here. With `--sparse filter` it is left out, with `--sparse keep` the index goes on naming it.",
         "Nothing, if it is not needed where this goes. Else get it from where the image came from.";
     IndexNarrowed, "index.narrowed", Precondition, Note,

@@ -21,6 +21,16 @@ pub struct Walk {
     pub opaque: Vec<Opaque>,
 }
 
+impl Walk {
+    /// Adds what another walk found, each once.
+    pub fn join<S: std::hash::BuildHasher>(&mut self, other: Self, seen: &mut HashSet<Digest, S>) {
+        self.documents.extend(other.documents.into_iter().filter(|(descriptor, _)| seen.insert(descriptor.digest.clone())));
+        self.blobs.extend(other.blobs.into_iter().filter(|blob| seen.insert(blob.digest.clone())));
+        self.external.extend(other.external.into_iter().filter(|layer| seen.insert(layer.digest.clone())));
+        self.opaque.extend(other.opaque);
+    }
+}
+
 /// A document of an unknown type. What it visibly names goes along, because it may be its content.
 #[derive(Debug)]
 pub struct Opaque {

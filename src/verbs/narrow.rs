@@ -213,12 +213,12 @@ fn joined(here: Vec<Child<'_>>, source: &Source, index: &Index, context: Context
     let mut seen = HashSet::new();
     let mut all = Walk::default();
     let subjects: HashSet<String> = here.iter().map(|child| child.descriptor.digest.to_string()).collect();
-    here.into_iter().filter_map(|child| child.found).for_each(|found| join(found, &mut all, &mut seen));
+    here.into_iter().filter_map(|child| child.found).for_each(|found| all.join(found, &mut seen));
     let speaks =
         |child: &&Descriptor| child.annotations.get(annotation::DOCKER_REFERENCE_DIGEST).is_some_and(|subject| subjects.contains(subject));
     for attestation in index.manifests.iter().filter(|child| child.is_attestation()).filter(speaks) {
         if let Some(found) = read_all(source, attestation, context)? {
-            join(found, &mut all, &mut seen);
+            all.join(found, &mut seen);
         }
     }
     Ok(all)
@@ -236,13 +236,6 @@ fn read_all(source: &Source, descriptor: &Descriptor, context: Context<'_>) -> R
         }
     }
     Ok(Some(found))
-}
-
-fn join(from: Walk, into: &mut Walk, seen: &mut HashSet<Digest>) {
-    into.documents.extend(from.documents.into_iter().filter(|(descriptor, _)| seen.insert(descriptor.digest.clone())));
-    into.blobs.extend(from.blobs.into_iter().filter(|blob| seen.insert(blob.digest.clone())));
-    into.external.extend(from.external.into_iter().filter(|layer| seen.insert(layer.digest.clone())));
-    into.opaque.extend(from.opaque);
 }
 
 /// The index with what goes along alone. Everything else in it keeps its bytes.

@@ -107,7 +107,9 @@ fn a_filtered_index_has_what_is_here_and_says_what_is_not() {
         (&["copy", "--all", "two", "all.tar", "--sparse", "filter"], "all.tar"),
         (&["prepare", "two", "--registry", "r.site", "--sparse", "filter", "-o", "ship"], "ship"),
     ] {
-        let (_, report) = environment.json(arguments);
+        let (status, report) = environment.json(arguments);
+        // What was left out was asked for; that a registry gets nothing of what is said of the whole index is told.
+        assert_eq!(status, i32::from(codes(&report).contains(&"prepare.left_out")), "{report:#}");
         let (here, top) = platforms(&environment, out);
         assert_eq!(here, ["amd64", "arm64", "unknown"], "{out}: {report:#}");
         let contents = Contents::of(&environment.join(out));
@@ -153,8 +155,8 @@ fn a_kept_index_keeps_its_digest_and_goes_to_runtimes_alone() {
         (&["copy", "--all", "one", "kept.tar", "--sparse", "keep"], "kept.tar"),
         (&["prepare", "one", "--profile", "runtime", "--sparse", "keep", "-o", "node.tar"], "node.tar"),
     ] {
-        let report = environment.json(arguments).1;
-        assert_eq!(platforms(&environment, out).1, top, "{report:#}");
+        let (status, report) = environment.json(arguments);
+        assert_eq!((status, platforms(&environment, out).1), (0, top.clone()), "{report:#}");
         assert_eq!(codes(&report).iter().filter(|code| **code == "platform.absent").count(), 3, "{report:#}");
         environment.ok(&["fsck", out, "--allow-sparse"]);
         environment.ok(&["inspect", out]);

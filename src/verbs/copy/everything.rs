@@ -91,14 +91,14 @@ impl Everything {
                 Ok((found, narrowed)) => {
                     if let Some(narrowed) = narrowed {
                         brought.add(&top, &narrowed, request, context)?;
-                        join(narrowed.found, into, &mut seen);
+                        into.join(narrowed.found, &mut seen);
                         self.left.extend(narrowed.findings);
                         if narrowed.descriptor.digest != top.descriptor.digest {
                             self.narrowed.insert(top.descriptor.digest.clone(), narrowed.descriptor.clone());
                         }
                         top.descriptor = narrowed.descriptor;
                     }
-                    join(found, into, &mut seen);
+                    into.join(found, &mut seen);
                     kept.push(top);
                 }
                 Err(error) => self.leave(&top, explained(&top, error, context))?,
@@ -155,7 +155,7 @@ impl Everything {
             }
             match whole(&one, None, output, context) {
                 Ok(more) => {
-                    join(more, &mut found, &mut seen);
+                    found.join(more, &mut seen);
                     self.tops.push(one);
                 }
                 Err(error) => self.leave(&one, error)?,
@@ -291,13 +291,6 @@ fn is_image(one: &Located, found: &Walk, context: Context<'_>) -> Result<bool> {
         Some(document) => Manifest::parse(document, &descriptor.media_type, context.limits)?.is_image(),
         None => false,
     })
-}
-
-fn join(from: Walk, into: &mut Walk, seen: &mut HashSet<Digest>) {
-    into.documents.extend(from.documents.into_iter().filter(|(descriptor, _)| seen.insert(descriptor.digest.clone())));
-    into.blobs.extend(from.blobs.into_iter().filter(|blob| seen.insert(blob.digest.clone())));
-    into.external.extend(from.external.into_iter().filter(|layer| seen.insert(layer.digest.clone())));
-    into.opaque.extend(from.opaque);
 }
 
 fn place(one: &Located) -> String {

@@ -14,6 +14,7 @@ use crate::format::codec::{Codec, Compression};
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::prepare::{Client, LeftOut, Load, Naming, Place, PlaceKind, Profile, Push, Registry, loads, prepare as decide};
 use crate::plan::referrers::is_mended;
+use crate::read::referrers::marked;
 use crate::read::{Reference, Source, SourceKind, nothing, open_reference};
 use crate::report::prepare::PrepareReport;
 use crate::report::rebase::{OutputReport, WrittenReport};
@@ -126,7 +127,10 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
     left_out.extend(prepared.left_out);
     findings.extend(prepared.findings);
     if request.profile == Profile::Registry {
-        findings.extend(left_behind(&left_out));
+        let saved = source.kind() == SourceKind::Layout && !marked(&source, context.limits).found.is_empty();
+        let hint = saved
+            .then(|| format!("What `cosign save` wrote is pushed with `cosign load --dir {} REGISTRY/REPOSITORY:TAG`.", source.shown()));
+        findings.extend(left_behind(&left_out).map(|finding| hint.iter().fold(finding, Finding::hint)));
     }
     report.left_out = left_out;
     report.findings = findings;

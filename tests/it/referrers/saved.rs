@@ -96,6 +96,8 @@ fn signatures_are_no_images_and_go_where_their_image_goes() {
         environment.ok(&["gc", out, "--apply", "--grace", "0"]);
         assert_eq!(Contents::of(&environment.join(out)), contents);
     }
+    let (status, plan) = environment.json(&["prepare", "in", "--registry", "r.site"]);
+    assert!(status != 0 && plan["findings"].to_string().contains("cosign load --dir in"), "{plan:#}");
     environment.ok(&["copy", "in", "bare", "--referrers", "none"]);
     assert_eq!(Contents::of(&environment.join("bare")).entries().len(), 1);
     let (_, copied) = environment.json(&["copy", "in", "sbom", "--type", "application/spdx+json"]);
