@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::command::{
     annotate, attach, base, batch, cat, collection, copy, demo, detach, doctor, explain, fsck, gc, generate, index, inspect, lifecycle, ls,
-    outdated, prepare, rebase, referrers, rm, tag, untag, verify_sync,
+    outdated, prepare, rebase, referrers, rm, tag, untag, verdict, verify_sync,
 };
 use super::options::Global;
 
@@ -45,6 +45,8 @@ pub enum Command {
     Outdated(outdated::Arguments),
     /// Move an image from its old base onto a new one
     Rebase(rebase::Arguments),
+    /// Decide whether an image still runs after a move, and write nothing
+    Verdict(verdict::Arguments),
     /// Move many images, in the order in which they are based on each other
     #[command(subcommand)]
     Batch(batch::Command),

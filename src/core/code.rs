@@ -670,6 +670,65 @@ codes! {
         "The file is no list of ends of life that is known here.",
         "Give Microsoft's EolDigests, or a dump of endoflife.date: API v1, or the older one with --product.";
 
+    // Verdicts.
+    VerdictMissing, "verdict.missing", Precondition, Damage,
+        "A file that the image uses is not there after the move.",
+        "Find out which package of the old base brought it, and add it to the new base or to the app.";
+    VerdictAccess, "verdict.access", Precondition, Damage,
+        "A file that the image runs is no file, or has no permission to be run, after the move.",
+        "Compare the file with `airbase ls IMAGE PATH` in both images.";
+    VerdictCommand, "verdict.command", Precondition, Damage,
+        "A command that a script or the config runs is in no directory of PATH after the move.",
+        "Add the package that brings the command to the new base or to the app.";
+    VerdictScriptInterpreter, "verdict.script.interpreter", Precondition, Damage,
+        "The interpreter in the first line of a script is not there after the move.",
+        "Add the interpreter to the new base or to the app, or build the app again on the new base.";
+    VerdictInterpreter, "verdict.elf.interpreter", Precondition, Damage,
+        "The loader that a program asks for is not there, or is for another machine, after the move. Each C library has its own loader.",
+        "Move the app onto a base of its own C library, or build it again on the new base.";
+    VerdictNeeded, "verdict.elf.needed", Precondition, Damage,
+        "The loader finds a library that a program needs in none of the places that it searches.",
+        "Add the library to the new base or to the app, or build the app again on the new base.";
+    VerdictVersion, "verdict.elf.version", Precondition, Damage,
+        "A library is there, but lacks a version that a program needs: it is older than the one that the program was built with.",
+        "Move the app onto a base whose library is at least as new, or build it again on this one.";
+    VerdictSymbol, "verdict.elf.symbol", Precondition, Damage,
+        "No library that is loaded defines a symbol that a program or a library needs. The program ends when it is bound: at the start, or when it is called.",
+        "Build the app again on the new base.";
+    VerdictModule, "verdict.module", Precondition, Damage,
+        "A module that a script loads is in none of the directories where the interpreter looks after the move. Directories often carry the version of the interpreter.",
+        "Build the app again on the new base, or add the module to it.";
+    VerdictSyntax, "verdict.syntax", Precondition, Damage,
+        "A script uses syntax that the interpreter of the new base is too old for.",
+        "Move the app onto a base with an interpreter that is at least as new.";
+    VerdictName, "verdict.name", Precondition, Damage,
+        "A script takes a name from a module of the base that is not in the module after the move.",
+        "Read what took its place in the notes of the new version, and change the script or build it on the new base.";
+    VerdictUser, "verdict.user", Precondition, Damage,
+        "A user or a group that the image runs as, or gives files to, is not there after the move, or has another number.",
+        "Name the user by its number, or create it in the app's own layers.";
+    VerdictTest, "verdict.test", Precondition, Warning,
+        "A script tests whether a file is there, and the answer is another one after the move.",
+        "Read what the script does then.";
+    VerdictChanged, "verdict.changed", Precondition, Warning,
+        "A script reads something of the base that is another one after the move, so what it prints or decides may change.",
+        "Read what the script does with it.";
+    VerdictOption, "verdict.option", Precondition, Warning,
+        "A program is called with an option that the program of the new base may not have.",
+        "Try the command on the new base.";
+    VerdictReference, "verdict.reference", Precondition, Warning,
+        "A file of the app names a path, a time zone, a language or a library of the old base that is not there after the move.",
+        "Find out whether the app needs it; then add it to the new base or to the app.";
+    VerdictUnpack, "verdict.unpack", Precondition, Warning,
+        "Unpackers make different files of a layer on the new base, or cannot unpack it.",
+        "Build the layer again with an entry for the directory that is named.";
+    VerdictUnclear, "verdict.unclear", Precondition, Warning,
+        "Something that the image runs was not understood, so it is not known whether it still runs.",
+        "Try the moved image; everything else that was found is told.";
+    VerdictSystem, "verdict.system", Precondition, Note,
+        "The new base is another distribution, another version of it, or has another C library.",
+        "Nothing follows from that alone; the other findings tell what does.";
+
     // Batches.
     BatchPlanVersion, "batch.plan_version", Precondition, Refusal,
         "The plan was made by another version of airbase, and says what this one does not understand.",

@@ -1,6 +1,7 @@
 //! Formats: bytes in, values out. No paths, no files; imports `core` only.
 
 pub mod codec;
+pub mod elf;
 pub mod gzip;
 pub mod json;
 pub mod tar;

@@ -15,3 +15,4 @@ pub mod prepare;
 pub mod rebase;
 pub mod referrers;
 pub mod sync;
+pub mod verdict;

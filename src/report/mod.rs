@@ -28,6 +28,7 @@ pub mod referrers;
 pub mod rm;
 pub mod sync;
 pub mod tag;
+pub mod verdict;
 
 pub use page::{Page, Tone};
 

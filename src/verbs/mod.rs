@@ -26,6 +26,7 @@ pub mod referrers;
 pub mod rm;
 pub mod sync;
 pub mod tag;
+pub mod verdict;
 
 use std::sync::Arc;
 

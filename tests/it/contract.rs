@@ -10,8 +10,10 @@ use crate::support::image::{INDEX, MANIFEST};
 use crate::support::{Environment, Image, Layout, layer};
 
 /// Members that no document of this test has, and why.
-const NOT_HERE: &[(&str, &str)] =
-    &[("airbase.base-verify/v1 platforms[].evidence[].reason", "the base was named and is here, so nothing is unresolved")];
+const NOT_HERE: &[(&str, &str)] = &[
+    ("airbase.base-verify/v1 platforms[].evidence[].reason", "the base was named and is here, so nothing is unresolved"),
+    ("airbase.verdict/v1 findings[]", "they are those of planning a rebase"),
+];
 
 /// The section of the documentation in which the members of findings stand.
 const FINDING: &str = "finding";
@@ -345,6 +347,16 @@ fn looking(seen: &mut Seen, environment: &Environment) {
 }
 
 fn judging(seen: &mut Seen, environment: &Environment) {
+    let onto = ["--bases", "bases", "--onto", "bases:registry.example/two:2"];
+    seen.run(environment, &[&["verdict", "apps:stale:1"][..], &onto].concat(), 4);
+    seen.run(environment, &["verdict", "apps:bare:1", "--bases", "bases", "--onto", "bases:registry.example/os:12"], 4);
+    let told = Image::of(&[&layer(&["a.pem=1"])]);
+    Layout::new()
+        .image("old", &told)
+        .image("new", &Image::of(&[&layer(&["a.pem=2"])]))
+        .image("app", &told.and(&[&layer(&["a.pem=3"])]).with("Cmd", json!(["/absent"])))
+        .write(&environment.join("told"));
+    seen.run(environment, &["verdict", "told:app", "--from", "told:old", "--onto", "told:new"], 4);
     for image in ["stale", "current", "stranger", "nowhere", "bare", "many"] {
         let image = format!("apps:{image}:1");
         for more in [&[][..], &["--bases", "bases"]] {

@@ -62,7 +62,7 @@ fn places(environment: &Environment) {
 }
 
 /// The verbs, with `{}` for the place.
-const VERBS: [&str; 25] = [
+const VERBS: [&str; 27] = [
     "inspect {}",
     "ls {}",
     "cat {}",
@@ -74,6 +74,8 @@ const VERBS: [&str; 25] = [
     "outdated bases --bases {}",
     "rebase {} --onto bases --dry-run",
     "rebase bases --onto {} --dry-run",
+    "verdict {} --onto bases",
+    "verdict bases --onto {}",
     "batch plan {} --bases bases",
     "copy {} out",
     "copy --all {} out",

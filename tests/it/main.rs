@@ -56,5 +56,6 @@ mod shapes;
 mod sparse;
 mod support;
 mod unknown;
+mod verdict;
 mod views;
 mod writing;

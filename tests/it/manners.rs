@@ -254,6 +254,7 @@ const OTHERS: &[&[&str]] = &[
     &["cat"],
     &["demo"],
     &["detach"],
+    &["verdict"],
     &["lifecycle", "trace"],
     &["lifecycle", "import"],
     &["batch", "plan"],

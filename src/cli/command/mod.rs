@@ -26,6 +26,7 @@ pub(super) mod rm;
 mod superseding;
 pub(super) mod tag;
 pub(super) mod untag;
+pub(super) mod verdict;
 pub(super) mod verify_sync;
 
 use super::arguments::{Command, Line};
@@ -73,6 +74,7 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Base(command) => base::run(command, terminal),
         Command::Outdated(arguments) => outdated::run(arguments, terminal),
         Command::Rebase(arguments) => rebase::run(arguments, terminal),
+        Command::Verdict(arguments) => verdict::run(arguments, terminal),
         Command::Batch(command) => batch::run(command, terminal),
         Command::Copy(arguments) => copy::run(arguments, terminal),
         Command::Index(arguments) => index::run(arguments, terminal),

@@ -1,6 +1,7 @@
 //! The files of an image as a runtime sees them: all layers applied, and links followed as the kernel follows them.
 
 mod build;
+mod scan;
 mod tree;
 mod walk;
 
@@ -15,6 +16,7 @@ use crate::core::{Code, Error, Limits, Result};
 use crate::format::tar::Kind;
 
 pub use self::build::{Builder, Unpacker, climbs};
+pub use self::scan::{Budget, Kept, Scan};
 pub use self::walk::Files;
 
 /// How many differences of one shape are kept.

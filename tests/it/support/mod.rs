@@ -2,6 +2,7 @@
 
 pub mod contents;
 pub mod dice;
+pub mod elf;
 pub mod environment;
 pub mod image;
 pub mod real;

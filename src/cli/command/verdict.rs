@@ -1,0 +1,48 @@
+//! `airbase verdict`
+
+use crate::cli::terminal::Terminal;
+use crate::core::Result;
+use crate::verbs::rebase::Request;
+use crate::verbs::verdict::verdict;
+
+/// Decide whether an image still runs after a move, and write nothing.
+///
+/// Exit status: 0 it runs, 1 it breaks or there are risks, 4 it is not known.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The image
+    #[arg(value_name = "REF")]
+    image: String,
+    /// The new base; without it, what the name of the image's base means now among --bases
+    #[arg(long, visible_alias = "to", value_name = "REF")]
+    onto: Option<String>,
+    /// The old base, where the image does not say it or says it wrongly
+    #[arg(long, value_name = "REF")]
+    from: Option<String>,
+    /// Where bases lie: layouts, archives, folders of them, or references
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    bases: Vec<String>,
+    /// Where a base of some name lies: 'PATTERN=REFERENCE'
+    #[arg(long, value_name = "RULE")]
+    map: Vec<String>,
+    /// One platform only: OS/ARCHITECTURE[/VARIANT]
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
+    /// Say what each finding means and what to do
+    #[arg(long)]
+    explain: bool,
+}
+
+pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
+    let request = Request {
+        onto: arguments.onto.clone(),
+        from: arguments.from.clone(),
+        bases: arguments.bases.clone(),
+        map: arguments.map.clone(),
+        platform: super::platform(arguments.platform.as_deref())?,
+        ..Request::of(&arguments.image)
+    };
+    let mut report = verdict(&request, terminal.context())?;
+    report.explain = arguments.explain;
+    terminal.answer(&report)
+}

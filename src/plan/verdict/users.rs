@@ -1,0 +1,52 @@
+//! Users and groups: whether the config's user is there, and whose the app's files are.
+
+use super::view::View;
+use crate::read::rootfs::Entry;
+
+/// A line of `/etc/passwd` or `/etc/group`: the name and the number.
+fn number(text: &[u8], name: &[u8]) -> Option<u64> {
+    text.split(|byte| *byte == b'\n').find_map(|line| {
+        let mut fields = line.split(|byte| *byte == b':');
+        if fields.next() != Some(name) {
+            return None;
+        }
+        std::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()
+    })
+}
+
+/// The number of a user.
+pub(super) fn user(view: &View, name: &[u8]) -> Option<u64> {
+    number(view.text(b"/etc/passwd").unwrap_or_default(), name)
+}
+
+/// The number of a group.
+pub(super) fn group(view: &View, name: &[u8]) -> Option<u64> {
+    number(view.text(b"/etc/group").unwrap_or_default(), name)
+}
+
+/// The user of a config, as far as programs tell of it: its line up to the groups, and the names of its groups.
+pub(super) fn identity(view: &View, user: &str) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let name = user.split(':').next().unwrap_or_default();
+    let name: &[u8] = if name.is_empty() { b"0" } else { name.as_bytes() };
+    let lines = |path: &[u8]| view.text(path).unwrap_or_default().split(|byte| *byte == b'\n');
+    let fields = |line: &[u8]| -> Vec<Vec<u8>> { line.split(|byte| *byte == b':').map(<[u8]>::to_vec).collect() };
+    let own = lines(b"/etc/passwd").map(fields).find(|fields| [0, 2].iter().any(|at| fields.get(*at).is_some_and(|field| field == name)));
+    let own = own.unwrap_or_default();
+    let empty = Vec::new();
+    let (login, first) = (own.first().unwrap_or(&empty), own.get(3).unwrap_or(&empty));
+    let member = |group: &Vec<Vec<u8>>| {
+        group.get(2) == Some(first) || group.get(3).is_some_and(|members| members.split(|byte| *byte == b',').any(|member| member == login))
+    };
+    let groups = lines(b"/etc/group").map(fields).filter(member).filter_map(|group| group.first().cloned()).collect();
+    (own.get(..4).unwrap_or_default().join(&b':'), groups)
+}
+
+/// Whether a text is a number, which needs no line.
+pub(super) fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The first file of the app that belongs to a user.
+pub(super) fn owned(view: &View, user: u64) -> Option<Entry<'_>> {
+    view.rootfs.files(view.rootfs.root()).find(|entry| entry.owner().0 == user && view.is_own(*entry))
+}

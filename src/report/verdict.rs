@@ -1,0 +1,127 @@
+//! `airbase.verdict/v1`: whether an image still runs after a move.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::{Page, Report, Tone};
+use crate::core::{Digest, ExitClass, Finding, text};
+use crate::oci::Platform;
+use crate::plan::verdict::{Answer, Judgement, Patched};
+
+/// How many hidden files are shown to people.
+const SHOWN: usize = 10;
+
+/// The report.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VerdictReport {
+    /// The image, as a reference.
+    pub image: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// The worst of the platforms.
+    pub verdict: Answer,
+    /// Whether the fixes of the new base reach the app: the worst of the platforms.
+    pub patched: Patched,
+    /// Each platform that would be moved.
+    pub platforms: Vec<PlatformVerdict>,
+    /// What concerns the whole image.
+    pub findings: Vec<Finding>,
+    /// Whether people are told what the findings mean.
+    #[serde(skip)]
+    pub explain: bool,
+}
+
+/// One platform.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlatformVerdict {
+    /// The platform; absent if neither index nor config says one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// The digest of the manifest before the move.
+    pub from: Digest,
+    /// The new base, as a reference; absent if the platform is not moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub onto: Option<String>,
+    /// Whether it still runs.
+    pub verdict: Answer,
+    /// Whether the fixes of the new base reach the app.
+    pub patched: Patched,
+    /// Programs, libraries and certificates of the app that hide what the new base changed.
+    pub hidden: Vec<String>,
+    /// How many files were reached from the entrypoint.
+    pub reached: usize,
+    /// The reasons, the gravest first; another distribution or C library before all.
+    pub findings: Vec<Finding>,
+}
+
+impl PlatformVerdict {
+    /// The verdict on a platform.
+    pub fn of(platform: Option<Platform>, from: Digest, onto: Option<String>, judgement: Judgement) -> Self {
+        let Judgement { answer, patched, hidden, findings, reached } = judgement;
+        Self { platform, from, onto, verdict: answer, patched, hidden, reached, findings }
+    }
+}
+
+fn word(answer: Answer) -> (Tone, &'static str) {
+    match answer {
+        Answer::Runs => (Tone::Good, "runs"),
+        Answer::Unknown => (Tone::Caution, "unknown"),
+        Answer::Risks => (Tone::Caution, "risks"),
+        Answer::Breaks => (Tone::Bad, "breaks"),
+    }
+}
+
+impl Report for VerdictReport {
+    const SCHEMA: &'static str = "airbase.verdict/v1";
+
+    fn findings(&self) -> Vec<&Finding> {
+        self.platforms.iter().flat_map(|platform| &platform.findings).chain(&self.findings).collect()
+    }
+
+    fn exit(&self) -> Option<ExitClass> {
+        match self.verdict {
+            Answer::Runs => None,
+            Answer::Breaks | Answer::Risks => Some(ExitClass::Findings),
+            Answer::Unknown => Some(ExitClass::Precondition),
+        }
+    }
+
+    fn render(&self, page: &mut Page) {
+        for platform in &self.platforms {
+            let (tone, word) = word(platform.verdict);
+            let shown = platform.platform.as_ref().map(|platform| format!(" {platform}")).unwrap_or_default();
+            let head = page.toned(tone, word);
+            page.line(0, &format!("{head}  {}{}", text::escape(&self.image), text::escape(&shown)));
+            if let Some(onto) = &platform.onto {
+                page.field(1, "onto", onto);
+            }
+            page.trusted_field(1, "reached", &format!("{} files", platform.reached));
+            let patched = match platform.patched {
+                Patched::Yes => "yes",
+                Patched::Partly => "partly: the app hides files that the new base changed",
+                Patched::Unknown => "unknown",
+            };
+            page.trusted_field(1, "patched", patched);
+            for hidden in platform.hidden.iter().take(SHOWN) {
+                page.line(2, &text::escape(hidden));
+            }
+            if platform.hidden.len() > SHOWN {
+                page.line(2, &format!("and {} more", platform.hidden.len() - SHOWN));
+            }
+            platform.findings.iter().for_each(|finding| page.finding(1, finding));
+        }
+        self.findings.iter().for_each(|finding| page.finding(0, finding));
+        if self.explain {
+            let all = self.platforms.iter().flat_map(|platform| &platform.findings).chain(&self.findings);
+            for code in all.map(|finding| finding.code).collect::<BTreeSet<_>>() {
+                page.gap();
+                page.line_toned(0, Tone::Strong, code.slug());
+                page.line(1, code.meaning());
+                page.line(1, code.next());
+            }
+        }
+    }
+}
