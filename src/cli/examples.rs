@@ -49,6 +49,13 @@ const EXAMPLES: &[(&str, [&str; 2])] = &[
             "airbase rebase apps/plain.tar --bases bases --onto bases:registry.example/os:12 --dry-run",
         ],
     ),
+    (
+        "verdict",
+        [
+            "airbase verdict apps/shop.tar --bases bases",
+            "airbase verdict apps/plain.tar --bases bases --onto bases:registry.example/os:12 --explain",
+        ],
+    ),
     ("batch", ["airbase batch plan apps --bases bases > plan.jsonl", "airbase batch apply plan.jsonl -o moved"]),
     ("batch plan", ["airbase batch plan apps --bases bases > plan.jsonl", "airbase batch plan apps --bases bases --only '*shop*'"]),
     ("batch apply", ["airbase batch apply plan.jsonl -o moved", "airbase batch apply plan.jsonl -o shards --shard 1/1"]),
