@@ -597,3 +597,17 @@ fn what_cannot_be_read_is_unknown() {
     assert_eq!((status, &report["verdict"]), (4, &json!("unknown")), "{report:#}");
     assert_eq!(report["platforms"][0]["findings"][0]["code"], "layer.not_convertible");
 }
+
+/// A program that carries its libraries in itself takes no fix from any base; what is built of the base's files takes them all.
+#[test]
+fn no_base_patches_what_is_linked_statically() {
+    let patched = |start: &str, app: Vec<File<'_>>| {
+        let base = [tool("bin/tool")];
+        let moved = Move { old: base.to_vec(), new: base.to_vec(), app, start: json!([start]), user: "" };
+        let (status, report) = moved.verdict();
+        assert_eq!((status, &report["verdict"]), (0, &json!("runs")), "{report:#}");
+        report["patched"].clone()
+    };
+    assert_eq!(patched("/app/static", vec![tool("app/static")]), json!("unknown"));
+    assert_eq!(patched("/bin/tool", vec![text("app/data", "data")]), json!("yes"));
+}

@@ -47,7 +47,7 @@ pub enum Answer {
 pub enum Patched {
     /// No file of the app hides one that the new base changed.
     Yes,
-    /// The old base is not known.
+    /// The old base is not known, nothing was followed, or a program carries its libraries in itself, where no base brings fixes.
     Unknown,
     /// Some do.
     Partly,
@@ -114,8 +114,20 @@ fn decide(before: &Side<'_>, after: &Side<'_>, unpacker: Unpacker) -> Result<Jud
     findings.splice(0..0, system);
     let answer = findings.iter().map(answer_of).max().unwrap_or(Answer::Runs);
     let hidden = hidden(&old, &new)?;
-    let patched = if hidden.is_empty() { Patched::Yes } else { Patched::Partly };
+    let reached = &comparison.to.reached;
+    let patched = match answer {
+        _ if !hidden.is_empty() => Patched::Partly,
+        Answer::Unknown => Patched::Unknown,
+        _ if reached.is_empty() || carries_libraries(&new, reached) => Patched::Unknown,
+        _ => Patched::Yes,
+    };
     Ok(Judgement { answer, patched, hidden, findings, reached: comparison.to.reached.len() })
+}
+
+/// Whether a program of the app that is reached needs nothing of any base.
+fn carries_libraries(view: &View, reached: &BTreeSet<Vec<u8>>) -> bool {
+    let own = reached.iter().filter_map(|path| view.find(path)).filter(|entry| view.is_own(*entry));
+    own.filter_map(|entry| view.elf(entry)).any(|elf| elf.interpreter.is_none() && elf.needed.is_empty())
 }
 
 fn answer_of(finding: &Finding) -> Answer {
