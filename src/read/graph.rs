@@ -175,6 +175,7 @@ fn schema_1(source: &Source, root: Node<'_>) -> Result<Vec<Descriptor>> {
     let layers = root.get("fsLayers").into_iter().flat_map(Node::items);
     let digests = layers.filter_map(|layer| layer.get("blobSum")?.as_str()?.parse::<Digest>().ok());
     let described = |digest: Digest| {
+        // What is not here has no size; whoever copies it says that it is missing.
         let size = source.container().blob(&digest)?.map_or(0, |blob| blob.length());
         Ok(Descriptor::plain("application/vnd.docker.image.rootfs.diff.tar.gzip", &digest, size))
     };

@@ -1,7 +1,7 @@
 //! Will the moved image still run? A decision over the files of the image before and after the move; nothing is run.
 //!
-//! Both images are followed from their entrypoints ([`trace`]): programs with their loaders and libraries ([`loader`]), scripts with
-//! their commands ([`shell`]) and modules ([`languages`]). Only what resolved before and does not now is a finding. What was not
+//! Both images are followed from their entrypoints (`trace`): programs with their loaders and libraries (`loader`), scripts with
+//! their commands (`shell`) and modules (`languages`). Only what resolved before and does not now is a finding. What was not
 //! understood is said, and then the answer is never that it runs.
 
 mod languages;
