@@ -122,8 +122,12 @@ fn unlisted(source: &Arc<Source>, bases: Option<&Bases<'_>>, context: Context<'_
     let mut listed = std::collections::HashSet::new();
     let mut walked = crate::read::Walk::default();
     for descriptor in &source.index.manifests {
-        // What cannot be walked is reported where it is shown.
-        let _ = crate::read::walk(source, descriptor, context.limits, &mut walked, &mut listed);
+        // What cannot be read now may list what is taken for unlisted; content that is wrong is reported where it is shown.
+        if let Err(error) = crate::read::walk(source, descriptor, context.limits, &mut walked, &mut listed)
+            && Trouble::of(&error) == Trouble::Io
+        {
+            return Err(error);
+        }
     }
     let mut entries = Vec::new();
     for stored in source.container().stored()? {
@@ -294,17 +298,24 @@ fn inspect_image(image: &Image, index: Option<&ImageIndex>, bases: Option<&Bases
             .map(std::borrow::Cow::into_owned)
             .filter(|value| !value.is_empty())
     };
+    let mut findings = image.contradictions();
     let mut layers = Vec::with_capacity(image.manifest.layers.len());
     for (position, layer) in image.manifest.layers.iter().enumerate() {
+        let present = image.source.container().blob(&layer.digest).map_or_else(
+            |error| {
+                findings.push(unreadable(error));
+                false
+            },
+            |found| found.is_some(),
+        );
         layers.push(Layer {
             digest: layer.digest.clone(),
             size: layer.size,
             media_type: layer.media_type.to_string(),
             diff_id: image.config.diff_ids.get(position).cloned(),
-            present: matches!(image.source.container().blob(&layer.digest), Ok(Some(_))),
+            present,
         });
     }
-    let mut findings = image.contradictions();
     findings.extend(image.config.findings.iter().cloned());
     let mut base = None;
     let mut base_image = None;
