@@ -99,18 +99,13 @@ fn l_files_that_are_not_what_they_should_be() {
         ),
         ("L8 blobs is a link out of the layout", |bad, _| link_out(&bad.join("blobs")), "path.symlink", REFUSED),
         ("L8 blobs/sha256 is a link out of the layout", |bad, _| link_out(&bad.join("blobs/sha256")), "path.symlink", REFUSED),
-        ("L9 a layer is a link to a file of the host", |_, blobs| link_out(&blobs.layer), "path.symlink", [3, 0, 3, 3]),
+        ("L9 a layer is a link to a file of the host", |_, blobs| link_out(&blobs.layer), "path.symlink", REFUSED),
         ("L9 a config is a link to a file of the host", |_, blobs| link_out(&blobs.config), "path.symlink", REFUSED),
         ("L9 a manifest is a link to a file of the host", |_, blobs| link_out(&blobs.manifest), "path.symlink", REFUSED),
-        ("L9 a link to a device", |_, blobs| link(&blobs.layer, "/dev/zero"), "path.symlink", [3, 0, 3, 3]),
-        (
-            "L9 a link that climbs out and comes back",
-            |_, blobs| link(&blobs.layer, "../../../bad/index.json"),
-            "path.symlink",
-            [3, 0, 3, 3],
-        ),
-        ("L9 a link to itself", |_, blobs| link(&blobs.layer, blobs.layer.file_name().unwrap()), "path.symlink", [3, 0, 3, 3]),
-        ("L9 a link to nothing", |_, blobs| link(&blobs.layer, "../../nothing"), "path.symlink", [3, 0, 3, 3]),
+        ("L9 a link to a device", |_, blobs| link(&blobs.layer, "/dev/zero"), "path.symlink", REFUSED),
+        ("L9 a link that climbs out and comes back", |_, blobs| link(&blobs.layer, "../../../bad/index.json"), "path.symlink", REFUSED),
+        ("L9 a link to itself", |_, blobs| link(&blobs.layer, blobs.layer.file_name().unwrap()), "path.symlink", REFUSED),
+        ("L9 a link to nothing", |_, blobs| link(&blobs.layer, "../../nothing"), "path.symlink", REFUSED),
         (
             "L9 a link to a link",
             |bad, blobs| {
@@ -119,7 +114,7 @@ fn l_files_that_are_not_what_they_should_be() {
                 symlink("../../hop", &blobs.layer).unwrap();
             },
             "path.symlink",
-            [3, 0, 3, 3],
+            REFUSED,
         ),
         ("L10 index.json is a link", |bad, _| link_out(&bad.join("index.json")), "path.symlink", REFUSED),
         (
@@ -143,7 +138,7 @@ fn l_files_that_are_not_what_they_should_be() {
             "path.not_regular",
             REFUSED,
         ),
-        ("L12 a layer is a FIFO", |_, blobs| fifo(&blobs.layer), "path.not_regular", [3, 0, 3, 3]),
+        ("L12 a layer is a FIFO", |_, blobs| fifo(&blobs.layer), "path.not_regular", REFUSED),
         ("L12 a manifest is a FIFO", |_, blobs| fifo(&blobs.manifest), "path.not_regular", REFUSED),
         (
             "L12 a layer is a directory",
@@ -152,7 +147,7 @@ fn l_files_that_are_not_what_they_should_be() {
                 fs::create_dir(&blobs.layer).unwrap();
             },
             "path.not_regular",
-            [3, 0, 3, 3],
+            REFUSED,
         ),
         (
             "L12 a config is a socket",
