@@ -98,7 +98,7 @@ impl Report for VerdictReport {
             if let Some(onto) = &platform.onto {
                 page.field(1, "onto", onto);
             }
-            page.trusted_field(1, "reached", &format!("{} files", platform.reached));
+            page.trusted_field(1, "reached", &text::count(platform.reached, "file"));
             let patched = match platform.patched {
                 Patched::Yes => "yes",
                 Patched::Partly => "partly: the app hides files that the new base changed",

@@ -46,7 +46,7 @@ pub fn verdict(request: &Request, context: Context<'_>) -> Result<VerdictReport>
         let new = after.iter().find(|image| Some(&image.descriptor.digest) == report.manifest.as_ref());
         let judgement = match (old, new) {
             (Some(old), Some(new)) => scans.judge(old, new, report)?,
-            _ if report.new_base.is_some() => unmoved(),
+            (Some(old), None) if report.new_base.is_some() => scans.unmoved(old, report)?,
             _ => unknown(Error::new(Code::VerdictUnclear, "there is no new base for the platform, so nothing was compared").into_finding()),
         };
         let onto = report.new_base.as_ref().map(|base| base.reference.clone());
@@ -65,18 +65,20 @@ pub fn verdict(request: &Request, context: Context<'_>) -> Result<VerdictReport>
     })
 }
 
-/// Nothing changes where nothing is moved.
-fn unmoved() -> Judgement {
-    let finding = Finding::new(Code::VerdictSystem, "the platform is not moved: it is based on that base already");
-    Judgement { answer: Answer::Runs, patched: Patched::Yes, hidden: Vec::new(), findings: vec![finding], reached: 0 }
-}
-
 fn unknown(finding: Finding) -> Judgement {
     let finding = finding.severity(Severity::Warning);
     Judgement { answer: Answer::Unknown, patched: Patched::Unknown, hidden: Vec::new(), findings: vec![finding], reached: 0 }
 }
 
 impl Scans<'_> {
+    /// Where nothing is moved nothing changes; what cannot be followed is unknown all the same, and of fixes nothing is known, since there
+    /// is no older base to compare with.
+    fn unmoved(&mut self, image: &Image, report: &PlatformReport) -> Result<Judgement> {
+        let mut judgement = self.judge(image, image, &PlatformReport { old_base: None, ..report.clone() })?;
+        judgement.findings.push(Finding::new(Code::VerdictSystem, "the platform is not moved: it is based on that base already"));
+        Ok(judgement)
+    }
+
     fn judge(&mut self, old: &Image, new: &Image, report: &PlatformReport) -> Result<Judgement> {
         if let Some(platform) = new.platform().filter(|platform| platform.os != "linux") {
             return Ok(unknown(other_system(platform)));

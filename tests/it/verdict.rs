@@ -611,3 +611,20 @@ fn no_base_patches_what_is_linked_statically() {
     assert_eq!(patched("/app/static", vec![tool("app/static")]), json!("unknown"));
     assert_eq!(patched("/bin/tool", vec![text("app/data", "data")]), json!("yes"));
 }
+
+/// An image that is on that base already is followed as well: nobody looked at it is no answer.
+#[test]
+fn what_is_not_moved_is_followed() {
+    let verdict = |start: &str| {
+        let base = [tool("bin/tool")];
+        let moved = Move { old: base.to_vec(), new: base.to_vec(), app: vec![text("app/data", "data")], start: json!([start]), user: "" };
+        let (environment, _) = moved.environment();
+        environment.json(&["verdict", "apps:app", "--from", "bases:old", "--onto", "bases:old"])
+    };
+    let (status, report) = verdict("/bin/tool");
+    let platform = &report["platforms"][0];
+    assert_eq!((status, &report["verdict"], &report["patched"]), (0, &json!("runs"), &json!("unknown")), "{report:#}");
+    assert_eq!(platform["reached"], json!(1), "{report:#}");
+    let (status, report) = verdict("/bin/gone");
+    assert_eq!((status, &report["verdict"]), (4, &json!("unknown")), "{report:#}");
+}
