@@ -157,7 +157,13 @@ fn visible(source: &Source, opaque: &mut Opaque, limits: &Limits) -> Result<Vec<
     let mut waiting = vec![document.root()];
     while let Some(node) = waiting.pop() {
         if ["mediaType", "digest", "size"].iter().all(|field| node.get(field).is_some()) {
-            found.extend(Descriptor::parse(node, limits).ok());
+            match Descriptor::parse(node, limits) {
+                Ok(named) => found.push(named),
+                // It is named, and cannot be verified here: the document must not travel as if it were whole.
+                Err(error) if error.code() == Code::DigestAlgorithmUnknown => return Err(error.at(&opaque.descriptor.digest)),
+                // Such members alone make no descriptor.
+                Err(_) => {}
+            }
         }
         if found.len() > VISIBLE {
             return Err(Error::new(Code::GraphTooMany, "a document of an unknown type names too many blobs")
@@ -173,11 +179,15 @@ fn visible(source: &Source, opaque: &mut Opaque, limits: &Limits) -> Result<Vec<
 /// The layers of a manifest of Docker's first schema: it names their digests alone.
 fn schema_1(source: &Source, root: Node<'_>) -> Result<Vec<Descriptor>> {
     let layers = root.get("fsLayers").into_iter().flat_map(Node::items);
-    let digests = layers.filter_map(|layer| layer.get("blobSum")?.as_str()?.parse::<Digest>().ok());
-    let described = |digest: Digest| {
+    let described = |layer: Node<'_>| {
+        let sum = layer.get("blobSum").and_then(Node::as_str).ok_or_else(|| {
+            Error::new(Code::JsonType, "a layer of a manifest of Docker's first schema has no digest")
+                .expected(Fact::new("blobSum", "the schema"))
+        })?;
+        let digest: Digest = sum.parse()?;
         // What is not here has no size; whoever copies it says that it is missing.
         let size = source.container().blob(&digest)?.map_or(0, |blob| blob.length());
         Ok(Descriptor::plain("application/vnd.docker.image.rootfs.diff.tar.gzip", &digest, size))
     };
-    digests.map(described).collect()
+    layers.map(described).collect()
 }

@@ -214,3 +214,28 @@ fn all_says_what_it_leaves_behind() {
     environment.refused(&["copy", "--all", "nothing", "new"], "blob.missing", 4);
     assert!(!environment.join("new").exists());
 }
+
+/// What names a blob that cannot be verified here does not travel without it; everything else does.
+#[test]
+fn what_names_something_that_cannot_be_verified_is_left_out() {
+    const FIRST: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+    let sha384 = format!("sha384:{}", "a".repeat(96));
+    let first = |layer: Value| json!({"schemaVersion": 1, "name": "library/old", "fsLayers": [layer]});
+    for (media_type, document) in [
+        (FIRST, first(json!({"blobSum": sha384}))),
+        (FIRST, first(json!({"blobSum": 7}))),
+        (FIRST, first(json!({}))),
+        ("application/x-unknown+json", json!({"part": {"mediaType": "application/x-part", "digest": sha384, "size": 3}})),
+    ] {
+        let environment = Environment::new();
+        let mut layout = Layout::new().image("app:1", &Image::of(&[&layer(&["a=1"])]));
+        let entry = descriptor(&mut layout, media_type, document.to_string().as_bytes());
+        layout.entry("old:1", entry);
+        layout.write(&environment.join("in"));
+        let (status, report) = environment.json(&["copy", "--all", "in", "out"]);
+        assert_eq!(status, 1, "{document}: {report:#}");
+        assert!(report["findings"].to_string().contains("copy.left_out"), "{document}: {report:#}");
+        let names: Vec<Value> = Contents::of(&environment.join("out")).entries();
+        assert_eq!(names.len(), 1, "{document}: {names:?}");
+    }
+}
