@@ -23,7 +23,7 @@ pub struct Global {
     /// When to use colour; NO_COLOR is obeyed
     #[arg(long, global = true, value_enum, default_value_t = When::Auto)]
     pub color: When,
-    /// How progress is told on standard error
+    /// How progress is shown on standard error
     #[arg(long, global = true, value_enum, default_value_t = Progress::Auto)]
     pub progress: Progress,
     /// How many threads may work; the result does not depend on it
@@ -102,7 +102,7 @@ pub enum When {
     Never,
 }
 
-/// How progress is told.
+/// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Progress {
     /// A line on a terminal, nothing elsewhere

@@ -8,11 +8,41 @@
 use crate::core::{Code, Digest, Error, Fact, Result};
 use crate::oci::ImageName;
 
+/// The pattern of a rule: a name, in which one `*` stands for any text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pattern {
+    pub(super) before: String,
+    /// What follows the `*`, if there is one.
+    pub(super) after: Option<String>,
+}
+
+impl Pattern {
+    /// Reads `PATTERN=TARGET`; `None` if it is no such thing.
+    pub(super) fn of_rule(text: &str) -> Option<(Self, &str)> {
+        let (pattern, target) = text.split_once('=')?;
+        if pattern.is_empty() || target.is_empty() || pattern.matches('*').count() > 1 {
+            return None;
+        }
+        let (before, after) = match pattern.split_once('*') {
+            Some((before, after)) => (before.to_owned(), Some(after.to_owned())),
+            None => (pattern.to_owned(), None),
+        };
+        Some((Self { before, after }, target))
+    }
+
+    /// What the `*` stands for in `name`, if the pattern fits; nothing without one.
+    pub(super) fn matches<'a>(&self, name: &'a str) -> Option<&'a str> {
+        match &self.after {
+            None => (name == self.before).then_some(""),
+            Some(after) => name.strip_prefix(self.before.as_str())?.strip_suffix(after.as_str()),
+        }
+    }
+}
+
 /// One rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    before: String,
-    after: Option<String>,
+    pattern: Pattern,
     target: String,
 }
 
@@ -27,15 +57,8 @@ impl Rule {
                 .expected(Fact::new("PATTERN=REFERENCE, such as 'docker.io/library/*=./bases/{name}.tar'", "--map"))
                 .found(Fact::new(text, "the command line"))
         };
-        let (pattern, target) = text.split_once('=').ok_or_else(refused)?;
-        if pattern.is_empty() || target.is_empty() || pattern.matches('*').count() > 1 {
-            return Err(refused());
-        }
-        let (before, after) = match pattern.split_once('*') {
-            Some((before, after)) => (before.to_owned(), Some(after.to_owned())),
-            None => (pattern.to_owned(), None),
-        };
-        Ok(Self { before, after, target: target.to_owned() })
+        let (pattern, target) = Pattern::of_rule(text).ok_or_else(refused)?;
+        Ok(Self { pattern, target: target.to_owned() })
     }
 
     /// The reference that the rule gives for `name`, if it applies: to the name as written, or to Docker's full spelling. A name with a
@@ -43,15 +66,16 @@ impl Rule {
     pub fn apply(&self, name: &str) -> Option<String> {
         let parsed = ImageName::parse(name);
         let canonical = if parsed.tag.is_some() { parsed.without_digest() } else { parsed }.canonical();
-        let matched = self.matches(name).or_else(|| canonical.as_deref().and_then(|name| self.matches(name)));
-        let is_same = || self.after.is_none() && canonical.is_some() && ImageName::parse(&self.before).canonical() == canonical;
+        let matched = self.pattern.matches(name).or_else(|| canonical.as_deref().and_then(|name| self.pattern.matches(name)));
+        let is_same =
+            || self.pattern.after.is_none() && canonical.is_some() && ImageName::parse(&self.pattern.before).canonical() == canonical;
         let matched = matched.or_else(|| is_same().then_some(""))?;
         self.filled(matched, name)
     }
 
     /// The reference that the rule gives for a base with this digest, if it is about that. `name` is what the base is called.
     pub fn for_digest(&self, digest: &Digest, name: Option<&str>) -> Option<String> {
-        let is_it = self.after.is_none() && self.before.parse::<Digest>().is_ok_and(|own| own == *digest);
+        let is_it = self.pattern.after.is_none() && self.pattern.before.parse::<Digest>().is_ok_and(|own| own == *digest);
         if is_it { self.filled("", name.unwrap_or_default()) } else { None }
     }
 
@@ -65,13 +89,6 @@ impl Rule {
         }
         let tag = parts.tag.or_else(|| parts.digest.is_none().then_some("latest"))?;
         Some(filled.replace("{tag}", tag))
-    }
-
-    fn matches<'a>(&self, name: &'a str) -> Option<&'a str> {
-        match &self.after {
-            None => (name == self.before).then_some(""),
-            Some(after) => name.strip_prefix(self.before.as_str())?.strip_suffix(after.as_str()),
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::terminal::Terminal;
 use crate::core::Result;
-use crate::verbs::doctor::{Mend, doctor};
+use crate::verbs::doctor::{Fix, doctor};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -20,11 +20,11 @@ pub struct Arguments {
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
-    let mend = match (arguments.fix, arguments.adopt) {
-        (false, _) => Mend::Nothing,
-        (true, false) => Mend::Listed,
-        (true, true) => Mend::Adopt,
+    let fix = match (arguments.fix, arguments.adopt) {
+        (false, _) => Fix::Nothing,
+        (true, false) => Fix::Listed,
+        (true, true) => Fix::Adopt,
     };
-    let report = doctor(&arguments.path, mend, terminal.context())?;
+    let report = doctor(&arguments.path, fix, terminal.context())?;
     terminal.answer(&report)
 }

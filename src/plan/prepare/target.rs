@@ -12,6 +12,7 @@
 
 use crate::core::{Code, Digest, Error, Fact, Result};
 use crate::oci::{ImageName, is_path_component, is_tag};
+use crate::plan::mapping::Pattern;
 
 /// How the names of images become names in a registry.
 #[derive(Debug, Clone, Default)]
@@ -34,8 +35,7 @@ pub struct Naming {
 /// which `R/` may be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    before: String,
-    after: Option<String>,
+    pattern: Pattern,
     target: String,
 }
 
@@ -50,16 +50,12 @@ impl Rule {
                 .expected(Fact::new("PATTERN=TARGET, such as 'quay.io/*=R/quay/{repository}'", "--map"))
                 .found(Fact::new(text, "the command line"))
         };
-        let (pattern, target) = text.split_once('=').ok_or_else(refused)?;
+        let (pattern, target) = Pattern::of_rule(text).ok_or_else(refused)?;
         let filled = ["{match}", "{registry}", "{repository}", "{name}"].iter().fold(target.to_owned(), |text, key| text.replace(key, "x"));
-        if pattern.is_empty() || target.is_empty() || filled.contains(['{', '}', '*', '@']) || pattern.matches('*').count() > 1 {
+        if filled.contains(['{', '}', '*', '@']) {
             return Err(refused());
         }
-        let (before, after) = match pattern.split_once('*') {
-            Some((before, after)) => (before.to_owned(), Some(after.to_owned())),
-            None => (pattern.to_owned(), None),
-        };
-        Ok(Self { before, after, target: target.to_owned() })
+        Ok(Self { pattern, target: target.to_owned() })
     }
 
     /// The place of what is called `registry/repository`, if the rule is about that.
@@ -68,10 +64,7 @@ impl Rule {
         // Docker's registry may be left away, and so may its library.
         let short = repository.strip_prefix("library/").unwrap_or(repository);
         let spellings = if registry == "docker.io" { [full.as_str(), repository, short] } else { [full.as_str(); 3] };
-        let matched = match &self.after {
-            None => spellings.contains(&self.before.as_str()).then_some("")?,
-            Some(after) => spellings.iter().find_map(|name| name.strip_prefix(self.before.as_str())?.strip_suffix(after.as_str()))?,
-        };
+        let matched = spellings.into_iter().find_map(|name| self.pattern.matches(name))?;
         let name = repository.rsplit('/').next().unwrap_or_default();
         let keys = [("{match}", matched), ("{registry}", registry), ("{repository}", repository), ("{name}", name)];
         Some(keys.iter().fold(self.target.clone(), |text, (key, value)| text.replace(key, value)))

@@ -19,7 +19,7 @@ use crate::write::Layout;
 
 /// What is to be mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mend {
+pub enum Fix {
     /// Nothing.
     Nothing,
     /// What the manifests that are listed say.
@@ -33,19 +33,19 @@ pub enum Mend {
 ///
 /// # Errors
 /// `usage.output` if an archive is to be mended, those of opening it and of writing.
-pub fn doctor(path: &Path, mend: Mend, context: Context<'_>) -> Result<DoctorReport> {
+pub fn doctor(path: &Path, how: Fix, context: Context<'_>) -> Result<DoctorReport> {
     let source = open_path(path, context.limits)?;
-    if mend != Mend::Nothing && source.kind() != SourceKind::Layout {
+    if how != Fix::Nothing && source.kind() != SourceKind::Layout {
         return Err(Error::new(Code::UsageOutput, "--fix would change an archive, and archives are never changed")
             .at(shown(path))
             .hint("Copy it into a layout first: `airbase copy --all ARCHIVE DIR`."));
     }
     let surveys = survey(&source, context)?;
     let mut report = examined(&source, &surveys);
-    if mend == Mend::Nothing {
+    if how == Fix::Nothing {
         return Ok(report);
     }
-    let committed = fix::fix(&source, &surveys.subjects, mend == Mend::Adopt, context)?;
+    let committed = fix::fix(&source, &surveys.subjects, how == Fix::Adopt, context)?;
     report.changed = committed.index_changed || committed.blobs_written > 0;
     // What was mended is what is not found any more: what was meant to be written proves nothing.
     if report.changed || report.left > 0 {

@@ -6,7 +6,7 @@ use airbase::core::clock::Time;
 use airbase::core::{Digest, Result};
 use airbase::plan::lifecycle::time::Moment;
 use airbase::plan::prepare::{Naming, Profile, Registry};
-use airbase::verbs::doctor::{Mend, doctor};
+use airbase::verbs::doctor::{Fix, doctor};
 use airbase::verbs::referrers::{Attach, Carry};
 use airbase::verbs::{Context, Output, collection, prepare, referrers};
 
@@ -81,7 +81,7 @@ fn images_are_copied_with_their_referrers() {
 
 #[test]
 fn lists_are_written_anew() {
-    adds("doctor --fix", Before::Unlisted, "target", |place, context| doctor(&place.target, Mend::Listed, context).map(drop));
+    adds("doctor --fix", Before::Unlisted, "target", |place, context| doctor(&place.target, Fix::Listed, context).map(drop));
 }
 
 #[test]
