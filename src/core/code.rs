@@ -564,7 +564,7 @@ codes! {
         "Copy the image into a layout or an oci-archive, without those options, to take it along.";
 
     RmOrphans, "rm.orphans", Precondition, Note,
-        "An image was removed, and what refers to it was not: statements on it are still found by its digest, and `lifecycle trace` follows them.",
+        "An image was removed, and what refers to it was not: statements on it are still found by its digest, and `lifecycle trace` follows them, until `airbase gc` deletes them: what refers to nothing goes once it is older than `--grace`.",
         "Keep it, or take it away too: `airbase detach PATH@DIGEST REFERRER`; with `airbase rm PATH@DIGEST --referrers` both go at once. `airbase rm --dry-run` tells it before.";
     GcEmpty, "gc.empty", Precondition, Refusal,
         "index.json lists nothing and there are blobs: collecting would delete all of them. Some programs leave an empty list where they lost the full one.",

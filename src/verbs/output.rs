@@ -253,7 +253,7 @@ pub(super) fn write(
             }
             let revise = |text: &[u8]| {
                 cargo.still_taken(text, context.limits)?;
-                revision(path, text, &cargo.inputs, &edits, &cargo.wishes, context.limits)
+                revision(path, text, &cargo.inputs, &edits, &cargo.wishes, context)
             };
             layout.revise(&payloads, &revise, context.events)
         }
@@ -269,7 +269,7 @@ pub(super) fn write(
             let entries = named.as_deref().unwrap_or(entries);
             let options = ArchiveOptions { docker_manifest, compression: *compression, ..archive_options(*overwrite, mtime, context) };
             let pack = |payloads: &[Payload<'_>], entries| crate::write::write_archive(path, payloads, entries, &options, context.events);
-            let (mut committed, findings) = packed(cargo, entries, context.limits, pack)?;
+            let (mut committed, findings) = packed(cargo, entries, context, pack)?;
             committed.findings.extend(findings);
             Ok(committed)
         }
@@ -302,10 +302,10 @@ fn layers<'c>(cargo: &'c Cargo<'_>, regions: &'c [(Region, &Descriptor)]) -> imp
 pub(super) fn packed<T>(
     cargo: &Cargo<'_>,
     entries: &[(Option<String>, String)],
-    limits: &Limits,
+    context: Context<'_>,
     write: impl FnOnce(&[Payload<'_>], Vec<(Option<String>, String)>) -> Result<T>,
 ) -> Result<(T, Vec<Finding>)> {
-    let fresh = listed(&cargo.wishes, limits)?;
+    let fresh = listed(&cargo.wishes, context)?;
     let regions = regions(cargo)?;
     // Documents come first, so that a reader of a stream can decide early; layers by digest, so that the order is nobody's accident.
     let mut layers: Vec<Payload<'_>> = layers(cargo, &regions).collect();

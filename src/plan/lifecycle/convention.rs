@@ -175,8 +175,12 @@ impl Conventions {
 
     /// The field that an annotation of a statement carries: ours, then the site's, then those that are read everywhere.
     pub fn field_of(&self, key: &str) -> Option<Field> {
-        let own = || self.keys.iter().find(|(glob, _)| glob.fits(key)).map(|(_, field)| *field);
-        if key.starts_with(KEY_PREFIX) { field_of(key) } else { own().or_else(|| field_of(key)) }
+        if key.starts_with(KEY_PREFIX) { field_of(key) } else { self.site_field(key).or_else(|| field_of(key)) }
+    }
+
+    /// The field of a key of the site's table.
+    pub fn site_field(&self, key: &str) -> Option<Field> {
+        self.keys.iter().find(|(glob, _)| glob.fits(key)).map(|(_, field)| *field)
     }
 
     fn extent(&self, artifact_type: &str) -> Option<Extent> {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::convention::{MICROSOFT_KEY, field_of};
+use super::convention::{Conventions, MICROSOFT_KEY, field_of};
 use super::field::{Field, KEY_PREFIX, Place, Stated, Status, Value};
 use super::time::When;
 use crate::core::{Code, Fact, Finding};
@@ -82,14 +82,14 @@ impl<'a> Places<'a> {
 }
 
 /// What an image with these annotations and labels says of itself, the nearest place first, and what of it cannot be read.
-/// `base` are those of its verified base, or nothing if that is not known.
-pub fn declared(image: Places<'_>, base: Option<Places<'_>>) -> (Vec<Declaration>, Vec<Finding>) {
+/// `base` are those of its verified base, or nothing if that is not known; `table` has the keys of the site's vendors.
+pub fn declared(image: Places<'_>, base: Option<Places<'_>>, table: &Conventions) -> (Vec<Declaration>, Vec<Finding>) {
     let mut declarations = Vec::new();
     let mut findings = Vec::new();
     for (place, map) in image.all() {
         let mut found = Vec::new();
         for (key, text) in map.into_iter().flatten() {
-            let Some((rank, field)) = field_for(key) else { continue };
+            let Some((rank, field)) = field_for(key, table) else { continue };
             // Labels and annotations of a manifest are passed on each to their own kind.
             let of_base = |base: Places<'_>| {
                 base.all().into_iter().any(|(theirs, map)| theirs == place && map.and_then(|map| map.get(key)) == Some(text))
@@ -114,9 +114,9 @@ pub fn declared(image: Places<'_>, base: Option<Places<'_>>) -> (Vec<Declaration
     (declarations, findings)
 }
 
-/// The field of a key, and where the key stands among those for the same field: ours, Microsoft's, the published ones, and
-/// those of articles, which end as theirs do.
-fn field_for(key: &str) -> Option<(usize, Field)> {
+/// The field of a key, and where the key stands among those for the same field: ours, Microsoft's, the published ones,
+/// those of articles, which end as theirs do, and the site's. What is published of a key goes before what a site says of many with one pattern.
+fn field_for(key: &str, table: &Conventions) -> Option<(usize, Field)> {
     if key.starts_with(KEY_PREFIX) {
         return field_of(key).map(|field| (0, field));
     }
@@ -128,7 +128,8 @@ fn field_for(key: &str) -> Option<(usize, Field)> {
     }
     // An image may be labelled with anything; only the article's form is specific enough.
     let is_article = key.strip_prefix("vnd.").and_then(|rest| rest.strip_suffix(".image.end-of-life")).is_some_and(|name| !name.is_empty());
-    is_article.then_some((2 + KEYS.len(), Field::EndOfLife))
+    let article = is_article.then_some((2 + KEYS.len(), Field::EndOfLife));
+    article.or_else(|| table.site_field(key).map(|field| (3 + KEYS.len(), field)))
 }
 
 type Reading = (Value, Option<super::time::Dialect>);
@@ -170,7 +171,7 @@ mod tests {
 
     fn of_labels(labels: &[(&str, &str)]) -> Vec<(Field, String)> {
         let labels = map(labels);
-        let (found, findings) = declared(Places { labels: Some(&labels), ..Places::default() }, None);
+        let (found, findings) = declared(Places { labels: Some(&labels), ..Places::default() }, None, &Conventions::NONE);
         assert_eq!(findings, []);
         found.into_iter().map(|declaration| (declaration.field, declaration.stated.value.to_string())).collect()
     }
@@ -204,14 +205,14 @@ mod tests {
         let own = map(&[("com.docker.dhi.date.end-of-life", "2028-06-30"), ("com.suse.supportlevel.until", "2030-01-01")]);
         let base = map(&[("com.docker.dhi.date.end-of-life", "2028-06-30"), ("com.suse.supportlevel.until", "2029-01-01")]);
         let places = |labels| Places { labels: Some(labels), ..Places::default() };
-        let (found, _) = declared(places(&own), Some(places(&base)));
+        let (found, _) = declared(places(&own), Some(places(&base)), &Conventions::NONE);
         let inherited: Vec<_> = found.iter().map(|declaration| (declaration.field, declaration.inherited)).collect();
         assert_eq!(inherited, [(Field::EndOfLife, Inherited::Yes), (Field::EndOfSupport, Inherited::No)]);
         // An annotation is not inherited from a label.
-        let (found, _) = declared(Places { manifest: Some(&own), ..Places::default() }, Some(places(&base)));
+        let (found, _) = declared(Places { manifest: Some(&own), ..Places::default() }, Some(places(&base)), &Conventions::NONE);
         assert!(found.iter().all(|declaration| declaration.inherited == Inherited::No));
         // Of a label nobody knows while the base is not known.
-        let (found, _) = declared(places(&own), None);
+        let (found, _) = declared(places(&own), None, &Conventions::NONE);
         assert!(found.iter().all(|declaration| declaration.inherited == Inherited::Unknown));
     }
 
@@ -219,7 +220,7 @@ mod tests {
     fn the_nearest_place_comes_first_and_nonsense_is_told() {
         let manifest = map(&[("org.opencontainers.image.support.end-of-life", "2026-01-01")]);
         let index = map(&[("org.opencontainers.image.support.end-of-life", "2027-01-01"), (MICROSOFT_KEY, "soon")]);
-        let (found, findings) = declared(Places { manifest: Some(&manifest), index: Some(&index), labels: None }, None);
+        let (found, findings) = declared(Places { manifest: Some(&manifest), index: Some(&index), labels: None }, None, &Conventions::NONE);
         assert_eq!(found.len(), 2);
         assert_eq!(end_of_life(&found).unwrap().0.stated.place, Place::ManifestAnnotation);
         assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), [Code::LifecycleUnreadable]);

@@ -9,7 +9,7 @@ use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::json::Value;
 use crate::oci::{Descriptor, Verified, annotation, media_type};
 use crate::plan::annotate::Authored;
-use crate::plan::lifecycle::convention::is_statement;
+use crate::plan::lifecycle::convention::Conventions;
 use crate::read::referrers::{Fallback, Found, Referrer, Trouble};
 
 /// What lists say of a referrer.
@@ -71,6 +71,15 @@ pub struct Lists {
     pub findings: Vec<Finding>,
 }
 
+/// By which rules lists are made.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    /// What is a statement on the life cycle, which goes before everything else where a list has not room for all.
+    pub conventions: &'a Conventions,
+    /// How long a list may be.
+    pub limits: &'a Limits,
+}
+
 /// Decides what the lists say, given what they say now.
 ///
 /// Nobody keeps a statement on the life cycle from an image by what they put under its fallback tag: then the tag stays as it is, the
@@ -79,7 +88,7 @@ pub struct Lists {
 /// # Errors
 /// `referrer.fallback_tag` if the tag stands for something that is no index, unless a statement is to be made; `io` if the system
 /// cannot read it now.
-pub fn lists(wish: &Wish, found: &Found, limits: &Limits) -> Result<Lists> {
+pub fn lists(wish: &Wish, found: &Found, rules: Rules<'_>) -> Result<Lists> {
     // What cannot be read now says something; what is damaged says nothing any more.
     let is_lost = |fallback: &Fallback| fallback.is_list && fallback.trouble == Some(Trouble::Content);
     let unusable = |fallback: &&Fallback| fallback.children.is_none() && !(wish.clean && is_lost(fallback));
@@ -95,7 +104,7 @@ pub fn lists(wish: &Wish, found: &Found, limits: &Limits) -> Result<Lists> {
             Error::new(Code::ReferrerFallbackTag, "the fallback tag of the image stands for something that is no list of referrers")
                 .at(&fallback.name)
                 .expected(Fact::new("an image index that can be read", "distribution-spec, Referrers Tag Schema"));
-        if !wish.add.iter().any(states) {
+        if !wish.add.iter().any(|item| rules.is_statement(item)) {
             return Err(error);
         }
         lists.findings.push(error.into_finding().detail("it was left as it is, so clients that look there do not see the statement"));
@@ -118,7 +127,7 @@ pub fn lists(wish: &Wish, found: &Found, limits: &Limits) -> Result<Lists> {
         lists.listings.push(Listing::Put(plain(&wish.subject)));
     }
     if unusable.is_none() {
-        fallback(wish, found, &items, &removed, limits, &mut lists);
+        fallback(wish, found, &items, &removed, rules, &mut lists);
     }
     let listed: HashMap<&Digest, &Referrer> = found.referrers.iter().map(|referrer| (&referrer.descriptor.digest, referrer)).collect();
     for item in &items {
@@ -142,15 +151,16 @@ fn sort(items: &mut [Item]) {
     });
 }
 
-/// Whether it is a statement on the life cycle.
-fn states(item: &Item) -> bool {
-    item.artifact_type.as_deref().is_some_and(is_statement)
+impl Rules<'_> {
+    fn is_statement(&self, item: &Item) -> bool {
+        item.artifact_type.as_deref().is_some_and(|artifact_type| self.conventions.is_statement(artifact_type))
+    }
 }
 
 /// The index under the fallback tag.
-fn fallback(wish: &Wish, found: &Found, items: &[Item], removed: &HashSet<&Digest>, limits: &Limits, lists: &mut Lists) {
+fn fallback(wish: &Wish, found: &Found, items: &[Item], removed: &HashSet<&Digest>, rules: Rules<'_>, lists: &mut Lists) {
     let tag = found.fallback.as_ref().map_or_else(|| wish.subject.digest.fallback_tag(), |fallback| fallback.name.clone());
-    let mut entries: Vec<Listable> = items.iter().map(Listable::from).collect();
+    let mut entries: Vec<Listable> = items.iter().map(|item| Listable::of(item, rules)).collect();
     // What another program put there and cannot be confirmed stays, and what is proven to be a stranger until somebody asks for it to
     // be cleaned.
     let unread: HashSet<&Digest> = found.unread.iter().map(|unread| &unread.digest).collect();
@@ -158,7 +168,7 @@ fn fallback(wish: &Wish, found: &Found, items: &[Item], removed: &HashSet<&Diges
     let listed: HashSet<&Digest> = items.iter().map(|item| &item.descriptor.digest).collect();
     let unconfirmed = found.fallback.iter().flat_map(|fallback| fallback.children.iter().flatten());
     let unconfirmed = unconfirmed.filter(|child| stays(child) && !listed.contains(&child.digest) && !removed.contains(&child.digest));
-    entries.extend(unconfirmed.map(|child| Listable { text: child.raw.to_string(), bare: bare(child, limits), states: false }));
+    entries.extend(unconfirmed.map(|child| Listable { text: child.raw.to_string(), bare: bare(child, rules.limits), states: false }));
     if entries.is_empty() {
         if found.fallback.is_some() {
             lists.listings.push(Listing::Tag(tag, None));
@@ -172,7 +182,7 @@ fn fallback(wish: &Wish, found: &Found, items: &[Item], removed: &HashSet<&Diges
         value.set("manifests", Value::Array(entries));
         value.render().into_bytes()
     };
-    let room = usize::try_from(limits.document_bytes).unwrap_or(usize::MAX).saturating_sub(index(Vec::new()).len());
+    let room = usize::try_from(rules.limits.document_bytes).unwrap_or(usize::MAX).saturating_sub(index(Vec::new()).len());
     lists.findings.extend(shorten(&mut entries, room).map(|finding| finding.at(&tag)));
     let bytes = index(entries.into_iter().map(|entry| Value::Raw(entry.text)).collect());
     let index = Authored { media_type: media_type::OCI_INDEX.into(), blob: Verified::authored(bytes) };
@@ -189,9 +199,9 @@ struct Listable {
     states: bool,
 }
 
-impl From<&Item> for Listable {
-    fn from(item: &Item) -> Self {
-        let states = states(item);
+impl Listable {
+    fn of(item: &Item, rules: Rules<'_>) -> Self {
+        let states = rules.is_statement(item);
         let bare = (!states && !item.annotations.is_empty()).then(|| child(item, false).render());
         Self { text: child(item, true).render(), bare, states }
     }

@@ -10,5 +10,5 @@ mod lists;
 mod manifest;
 
 pub use diagnosis::{Seen, Standing, diagnose, is_mended, seen};
-pub use lists::{Item, Listing, Lists, OF_ENTRIES, Wish, lists};
+pub use lists::{Item, Listing, Lists, OF_ENTRIES, Rules, Wish, lists};
 pub use manifest::{Content, Draft, EMPTY, manifest};

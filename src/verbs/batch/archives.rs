@@ -83,7 +83,7 @@ impl ArchiveTarget<'_> {
             ..archive_options(self.overwrite, self.mtime, Context { jobs: 1, ..self.context })
         };
         let add = |payloads: &[Payload<'_>], entries| Ok(self.archives.add(&name, payloads, entries, &options, &Silent));
-        let (bytes, _) = packed(&cargo, &plan.entries, self.context.limits, add).map_err(Trouble::Input)?;
+        let (bytes, _) = packed(&cargo, &plan.entries, self.context, add).map_err(Trouble::Input)?;
         let bytes = bytes?;
         self.apparent.fetch_add(bytes, Ordering::Relaxed);
         // Of the layers that the run was announced with; those of the bases come on top.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::supersede::Finished;
-use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result, Severity};
+use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::format::json::Document;
 use crate::oci::{Descriptor, Verified, annotation};
 use crate::plan::batch::Item;
@@ -12,6 +12,7 @@ use crate::plan::lifecycle::field::Record;
 use crate::plan::referrers::{EMPTY, Wish};
 use crate::read::referrers::Lookup;
 use crate::read::{Image, Source, load};
+use crate::verbs::Context;
 use crate::verbs::lifecycle::{Reader, Successor, superseding};
 use crate::verbs::referrers::changes;
 use crate::write::IndexEdit;
@@ -48,8 +49,9 @@ impl Mark {
         places: &HashMap<&Digest, &Descriptor>,
         reader: &Reader<'_>,
         more: &Record,
-        limits: &Limits,
+        context: Context<'_>,
     ) -> Result<Self> {
+        let limits = context.limits;
         let place = places.get(&item.digest).ok_or_else(|| {
             Error::new(Code::RefNotFound, "the old image is not in the output any more")
                 .expected(Fact::new(&item.digest, "the plan"))
@@ -84,7 +86,7 @@ impl Mark {
         let unread = making.unread;
         let mut findings: Vec<Finding> = making.findings.iter().filter(|finding| finding.severity >= Severity::Warning).cloned().collect();
         let (documents, wishes) = making.into_cargo().into_documents();
-        let words = words(documents, wishes, reader.lookup(), limits, &mut findings)?;
+        let words = words(documents, wishes, reader.lookup(), context, &mut findings)?;
         Ok(Self { image: item.image.clone(), old: item.digest.clone(), follows, words, findings, unread })
     }
 }
@@ -94,7 +96,7 @@ fn words(
     documents: Vec<Verified>,
     wishes: Vec<Wish>,
     lookup: &Lookup<'_>,
-    limits: &Limits,
+    context: Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<Word>> {
     // What a statement needs stands before its manifest; the empty config of all of them is written once.
@@ -106,7 +108,7 @@ fn words(
         while documents.last().map(Verified::digest) != manifest.as_ref() {
             documents.push(rest.next().ok_or_else(|| Error::new(Code::Bug, "a statement is listed and was not made"))?);
         }
-        let asked = changes(std::slice::from_ref(&wish), Some(lookup), limits)?;
+        let asked = changes(std::slice::from_ref(&wish), Some(lookup), context)?;
         findings.extend(asked.findings);
         documents.extend(asked.documents);
         words.push(Word { wish, documents, edits: asked.edits });

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::mark::Mark;
 use super::pass::Pass;
 use crate::core::event::Silent;
-use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result, Severity, workers};
+use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity, workers};
 use crate::oci::{Descriptor, Verified};
 use crate::plan::lifecycle::field::Record;
 use crate::plan::lifecycle::time::Moment;
@@ -82,7 +82,7 @@ struct Step {
 
 impl Step {
     /// What it asks for in a layout where somebody may have said something else meanwhile.
-    fn again(&self, lookup: &Lookup<'_>, limits: &Limits) -> Result<Revision> {
+    fn again(&self, lookup: &Lookup<'_>, context: Context<'_>) -> Result<Revision> {
         let wish = |(wish, statements): &(Wish, Vec<Digest>)| {
             let add = statements.iter().map(|statement| {
                 let gone = || Error::new(Code::InputChanged, "a statement that was just written is not there").at(statement);
@@ -91,7 +91,7 @@ impl Step {
             Ok(Wish { add: add.collect::<Result<Vec<Listed>>>()?, ..wish.clone() })
         };
         let wishes = self.said.iter().map(wish).collect::<Result<Vec<Wish>>>()?;
-        changes(&wishes, Some(lookup), limits)
+        changes(&wishes, Some(lookup), context)
     }
 }
 
@@ -154,7 +154,7 @@ impl<'a> Marking<'a> {
             let mut revision = Revision::default();
             for (number, (finished, step)) in finished.iter().zip(&steps).enumerate() {
                 revision.edits.push(finished.put());
-                match step.again(&lookup, limits) {
+                match step.again(&lookup, self.context) {
                     Ok(asked) => {
                         revision.edits.extend(asked.edits);
                         revision.documents.extend(asked.documents);
@@ -226,7 +226,7 @@ impl<'a> Marking<'a> {
         let entry =
             self.pass.with_key(finished.key).ok_or_else(|| Error::new(Code::Bug, "an item was done that the plan does not have"))?;
         let item = self.pass.item(entry)?;
-        let mark = match Mark::of(&item, finished, source, places, reader, &self.words, self.context.limits) {
+        let mark = match Mark::of(&item, finished, source, places, reader, &self.words, self.context) {
             Err(error) if error.code() == Code::Io => return Err(error),
             Err(error) => return Ok(Err(unmarked(finished.key, item.image, vec![error.into_finding()]))),
             Ok(mark) => mark,

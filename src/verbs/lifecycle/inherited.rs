@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::state::{Reader, Subject, places_of};
 use crate::core::{Digest, Finding, Result};
 use crate::plan::base::Candidate;
+use crate::plan::lifecycle::convention::Conventions;
 use crate::plan::lifecycle::declared::declared;
 use crate::plan::lifecycle::field::{Field, Status, when};
 use crate::plan::lifecycle::resolve::{Question, Resolution};
@@ -76,7 +77,7 @@ impl<'a> Inheritance<'a> {
             chain.push(candidate);
         }
         if let Some(nearest) = chain.first() {
-            mark(subject, &nearest.image, &self.question);
+            mark(subject, &nearest.image, &self.question, self.context.conventions);
         }
         // A base has labels from the one below it, as the image has them from the base.
         let below = chain.iter().skip(1).map(|candidate| Some(&candidate.image)).chain([None]);
@@ -103,15 +104,15 @@ impl<'a> Inheritance<'a> {
 fn said(reader: &Reader<'_>, candidate: &Candidate, below: Option<&Image>) -> Resolution {
     let mut own = reader.image(&candidate.image, true);
     if let Some(below) = below {
-        mark(&mut own, below, &reader.question);
+        mark(&mut own, below, &reader.question, reader.context.conventions);
     }
     own.resolution
 }
 
 /// Marks what the image says because its base says it, and resolves again without it.
-fn mark(subject: &mut Subject<'_>, base: &Image, question: &Question) {
+fn mark(subject: &mut Subject<'_>, base: &Image, question: &Question, conventions: &Conventions) {
     let Some(image) = subject.image else { return };
-    let (declared, _) = declared(places_of(image), Some(places_of(base)));
+    let (declared, _) = declared(places_of(image), Some(places_of(base)), conventions);
     subject.declared = declared;
     subject.resolve(question);
 }

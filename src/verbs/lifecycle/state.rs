@@ -153,7 +153,7 @@ fn images(index: &ImageIndex) -> Vec<&Image> {
 pub(in crate::verbs) struct Reader<'a> {
     source: Arc<Source>,
     lookup: Lookup<'a>,
-    context: Context<'a>,
+    pub(super) context: Context<'a>,
     pub(super) question: Question,
     /// The indexes of this source that something is said of, by what lies below them.
     everywhere: Option<OnceLock<(Above, Vec<Level>)>>,
@@ -238,7 +238,7 @@ impl<'a> Reader<'a> {
         places: Places<'_>,
         above: &[Level],
     ) -> (Subject<'t>, Level) {
-        let (declared, mut findings) = declared(places, None);
+        let (declared, mut findings) = declared(places, None, self.context.conventions);
         let created = match (image, index) {
             (Some(image), _) => created(image),
             (None, Some(index)) => created_of_index(index),

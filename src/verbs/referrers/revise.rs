@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::core::{Finding, Limits, Result};
+use crate::core::{Finding, Result};
 use crate::oci::Verified;
-use crate::plan::referrers::{Listing, Lists, Wish, lists};
+use crate::plan::referrers::{Listing, Lists, Rules, Wish, lists};
 use crate::read::Source;
 use crate::read::referrers::{Found, Lookup, Scope};
+use crate::verbs::Context;
 use crate::write::index_edit::EMPTY_INDEX;
 use crate::write::{IndexEdit, Revision};
 
@@ -21,12 +22,12 @@ pub(in crate::verbs) fn revision(
     known: &[&Arc<Source>],
     edits: &[IndexEdit],
     wishes: &[Wish],
-    limits: &Limits,
+    context: Context<'_>,
 ) -> Result<Revision> {
     // A layout that holds nothing may not even be there yet.
-    let source = if text == EMPTY_INDEX.as_bytes() { None } else { Some(Source::with_index(path, text, known, limits)?) };
-    let lookup = source.as_ref().map(|source| Lookup::new(source, Scope::Quick, limits));
-    let asked = changes(wishes, lookup.as_ref(), limits)?;
+    let source = if text == EMPTY_INDEX.as_bytes() { None } else { Some(Source::with_index(path, text, known, context.limits)?) };
+    let lookup = source.as_ref().map(|source| Lookup::new(source, Scope::Quick, context.limits));
+    let asked = changes(wishes, lookup.as_ref(), context)?;
     Ok(Revision { edits: edits.iter().cloned().chain(asked.edits).collect(), ..asked })
 }
 
@@ -34,8 +35,8 @@ pub(in crate::verbs) fn revision(
 ///
 /// # Errors
 /// `referrer.fallback_tag`.
-pub(in crate::verbs) fn changes(wishes: &[Wish], lookup: Option<&Lookup<'_>>, limits: &Limits) -> Result<Revision> {
-    let mut decided = decide(wishes, &|wish| lookup.map_or_else(Found::default, |lookup| lookup.of(&wish.subject)), limits)?;
+pub(in crate::verbs) fn changes(wishes: &[Wish], lookup: Option<&Lookup<'_>>, context: Context<'_>) -> Result<Revision> {
+    let mut decided = decide(wishes, &|wish| lookup.map_or_else(Found::default, |lookup| lookup.of(&wish.subject)), context)?;
     let edits = in_order(&decided).map(|listing| match listing.clone() {
         Listing::Put(descriptor) => IndexEdit::Put { name: None, descriptor },
         Listing::Tag(name, descriptor) => IndexEdit::Replace { name, descriptor },
@@ -63,8 +64,8 @@ pub(in crate::verbs) struct Listed {
 ///
 /// # Errors
 /// None; nothing is there that could contradict.
-pub(in crate::verbs) fn listed(wishes: &[Wish], limits: &Limits) -> Result<Listed> {
-    let mut decided = decide(wishes, &|_| Found::default(), limits)?;
+pub(in crate::verbs) fn listed(wishes: &[Wish], context: Context<'_>) -> Result<Listed> {
+    let mut decided = decide(wishes, &|_| Found::default(), context)?;
     let entries = in_order(&decided)
         .filter_map(|listing| match listing {
             Listing::Put(descriptor) => Some((None, descriptor.clone())),
@@ -76,8 +77,9 @@ pub(in crate::verbs) fn listed(wishes: &[Wish], limits: &Limits) -> Result<Liste
     Ok(Listed { entries, documents: decided.into_iter().filter_map(|lists| lists.index).collect(), findings })
 }
 
-fn decide(wishes: &[Wish], found: &dyn Fn(&Wish) -> Found, limits: &Limits) -> Result<Vec<Lists>> {
-    wishes.iter().map(|wish| lists(wish, &found(wish), limits)).collect()
+fn decide(wishes: &[Wish], found: &dyn Fn(&Wish) -> Found, context: Context<'_>) -> Result<Vec<Lists>> {
+    let rules = Rules { conventions: context.conventions, limits: context.limits };
+    wishes.iter().map(|wish| lists(wish, &found(wish), rules)).collect()
 }
 
 fn findings(decided: &mut [Lists]) -> Vec<Finding> {

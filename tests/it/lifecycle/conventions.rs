@@ -2,12 +2,18 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{CREATED, app, statement, value};
-use crate::support::{Environment, Layout};
+use crate::support::{Contents, Environment, Layout};
 
 const TYPE: &str = "application/vnd.vendor.support+json";
+
+fn table() -> Value {
+    json!({"schema": "airbase.conventions/v1",
+        "types": [{"type": "application/vnd.vendor.support+*", "says": "everything"}],
+        "keys": [{"key": "com.vendor.fixes-until", "field": "endOfLife"}, {"key": "*.state", "field": "status"}]})
+}
 
 fn place() -> Environment {
     let mut layout =
@@ -20,10 +26,7 @@ fn place() -> Environment {
     statement(&mut layout, &app().annotated("n", "3").digest(), "application/vnd.vendor.lifecycle", retired);
     let environment = Environment::new();
     layout.write(&environment.join("in"));
-    let table = json!({"schema": "airbase.conventions/v1",
-        "types": [{"type": "application/vnd.vendor.support+*", "says": "everything"}],
-        "keys": [{"key": "com.vendor.fixes-until", "field": "endOfLife"}, {"key": "*.state", "field": "status"}]});
-    fs::write(environment.join("table.json"), table.to_string()).unwrap();
+    fs::write(environment.join("table.json"), table().to_string()).unwrap();
     environment
 }
 
@@ -55,6 +58,50 @@ fn types_and_keys_of_a_site_are_statements() {
     assert_eq!(by_variable("nowhere.json", &[]), Some(6));
     fs::write(environment.join("bad.json"), "{").unwrap();
     assert_eq!(by_variable("bad.json", &[]), Some(2));
+}
+
+/// What an image says of itself with a key of the table is its own word, as with the keys that everybody reads.
+#[test]
+fn labels_and_annotations_of_an_image_are_read_by_the_table() {
+    let environment = Environment::new();
+    let labelled = |until: &str| app().with("Labels", json!({"com.vendor.fixes-until": until}));
+    let annotated = app().annotated("com.vendor.fixes-until", "2026-02-01");
+    Layout::new()
+        .image("ended:1", &labelled("2026-02-01"))
+        .image("lives:1", &labelled("2026-04-01"))
+        .image("annotated:1", &annotated)
+        .write(&environment.join("in"));
+    fs::write(environment.join("table.json"), table().to_string()).unwrap();
+    let shown = |image: &str, more: &[&str]| {
+        let (_, report) = environment.json(&[&["lifecycle", "show", image, "--at", "2026-03-01"], more].concat());
+        value(&report["subjects"][0], "endOfLife").map(str::to_owned)
+    };
+    let with: &[&str] = &["--conventions", "table.json"];
+    assert_eq!(shown("in:ended:1", &[]), None);
+    assert_eq!(shown("in:ended:1", with).as_deref(), Some("2026-02-01T00:00:00Z"));
+    assert_eq!(shown("in:lives:1", with).as_deref(), Some("2026-04-01T00:00:00Z"));
+    assert_eq!(shown("in:annotated:1", with).as_deref(), Some("2026-02-01T00:00:00Z"));
+}
+
+/// Where a list of referrers has not room for all annotations, the statements of the site's vendors keep theirs.
+#[test]
+fn statements_of_a_site_keep_their_annotations_in_a_full_list() {
+    let environment = Environment::in_memory();
+    let mut layout = Layout::new().image("app:1", &app());
+    let filler = |length: usize| json!({"filler": "x".repeat(length), CREATED: "2026-01-01T00:00:00Z"});
+    statement(&mut layout, &app().digest(), "application/x-report", filler(2_050_000));
+    let mut said = filler(2_150_000);
+    said["com.vendor.fixes-until"] = json!("2026-02-01");
+    statement(&mut layout, &app().digest(), TYPE, said);
+    layout.write(&environment.join("in"));
+    fs::write(environment.join("table.json"), table().to_string()).unwrap();
+    let (status, report) =
+        environment.json(&["attach", "in:app:1", "--type", "application/x-note", "-a", "k=v", "--conventions", "table.json"]);
+    assert_eq!((status, &report["findings"][0]["code"]), (0, &json!("referrer.list_full")), "{report:#}");
+    let contents = Contents::of(&environment.join("in"));
+    let list = contents.json(&contents.named(&app().digest().replace(':', "-")).unwrap());
+    let bare: Vec<_> = list["manifests"].as_array().unwrap().iter().filter(|entry| entry["annotations"].is_null()).collect();
+    assert_eq!(bare.iter().map(|entry| &entry["artifactType"]).collect::<Vec<_>>(), ["application/x-report"]);
 }
 
 /// Whoever makes something new of images asks by the same table.
