@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::command::{
-    annotate, attach, base, batch, cat, collection, copy, demo, detach, doctor, explain, fsck, gc, generate, index, inspect, lifecycle, ls,
-    outdated, prepare, rebase, referrers, rm, tag, untag, verdict, verify_sync,
+    annotate, attach, base, batch, cat, collection, copy, demo, detach, diff, doctor, explain, fsck, gc, generate, index, inspect,
+    lifecycle, ls, outdated, prepare, rebase, referrers, rm, tag, untag, verdict, verify_sync,
 };
 use super::options::Global;
 
@@ -35,6 +35,8 @@ pub enum Command {
     Ls(ls::Arguments),
     /// Print a raw manifest, config, blob or file
     Cat(cat::Arguments),
+    /// Show what differs between two images or bases: packages, files, users, libraries, settings, layers
+    Diff(diff::Arguments),
     /// Check a layout or an archive, and list everything that is wrong
     #[command(alias = "validate")]
     Fsck(fsck::Arguments),

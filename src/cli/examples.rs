@@ -14,6 +14,13 @@ const EXAMPLES: &[(&str, [&str; 2])] = &[
             "airbase cat apps/shop.tar --config --platform linux/arm64",
         ],
     ),
+    (
+        "diff",
+        [
+            "airbase diff apps/shop.tar new/shop.tar",
+            "airbase diff apps/plain.tar bases:registry.example/os:12 --files --platform linux/amd64",
+        ],
+    ),
     ("fsck", ["airbase fsck apps bases", "airbase fsck apps/shop.tar --level 4"]),
     ("base", ["airbase base show apps/plain.tar --bases bases", "airbase base dependents bases:registry.example/os:12 apps new"]),
     (

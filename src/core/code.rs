@@ -670,6 +670,16 @@ codes! {
         "The file is no list of ends of life that is known here.",
         "Give Microsoft's EolDigests, or a dump of endoflife.date: API v1, or the older one with --product.";
 
+    // Packages and comparisons.
+    PackagesUnread, "packages.unread", Precondition, Warning,
+        "The image has a database of packages, or a list of users, that was not read, so what it says is not known.",
+        "Databases of dpkg and apk are read, up to 64 MiB. Ask the program that wrote the database in a container of the image.";
+    PackagesDamaged, "packages.damaged", Precondition, Damage,
+        "A database of packages contradicts its own form, so the program that it belongs to refuses it, and so does airbase.",
+        "Look at the line that is named. The image should be built again.";
+    DiffPlatform, "diff.platform", Precondition, Warning,
+        "The two images have no platform in common, so nothing was compared.",
+        "Name images of the same platform; `airbase inspect` lists the platforms.";
     // Verdicts.
     VerdictMissing, "verdict.missing", Precondition, Damage,
         "A file that the image uses is not there after the move.",

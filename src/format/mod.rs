@@ -4,4 +4,5 @@ pub mod codec;
 pub mod elf;
 pub mod gzip;
 pub mod json;
+pub mod packages;
 pub mod tar;

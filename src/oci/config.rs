@@ -111,6 +111,13 @@ impl Config {
         self.findings.iter().find(|finding| finding.code == Code::ConfigType).map_or(Ok(()), |finding| Err(Error::of(finding.clone())))
     }
 
+    /// What made each layer, by the history; empty if the history tells of another number of layers.
+    pub fn created_by(&self) -> Vec<Option<String>> {
+        let filled = self.history().into_iter().filter(|entry| entry.get("empty_layer").and_then(Node::as_bool) != Some(true));
+        let makers: Vec<_> = filled.map(|entry| entry.get("created_by").and_then(Node::as_str).map(Into::into)).collect();
+        if makers.len() == self.diff_ids.len() { makers } else { Vec::new() }
+    }
+
     /// The entries of the history in their order.
     pub fn history(&self) -> Vec<Node<'_>> {
         self.root().get("history").map(|history| history.items().collect()).unwrap_or_default()

@@ -206,18 +206,18 @@ pub fn check_content(source: &Source, descriptor: &Descriptor, events: &dyn Even
 }
 
 /// Reads a layer once: checks the blob against its digest and gives every member with its content to `visit`. What `visit` was
-/// given counts only if this ends well.
+/// given counts only if this ends well. Gives the digest of the content.
 ///
 /// # Errors
 /// Those of [`content_digest`] and of `visit`, and `tar.*` for layers that are no tar archives.
-pub fn scan(source: &Source, layer: &Descriptor, limits: &Limits, events: &dyn Events, visit: Visit<'_>) -> Result<()> {
+pub fn scan(source: &Source, layer: &Descriptor, limits: &Limits, events: &dyn Events, visit: Visit<'_>) -> Result<Digest> {
     let place = |error: Error| error.at(format!("{}@{}", source.shown(), layer.digest));
     let examined = examine(source.region(layer)?, layer, Algorithm::Sha256, Some(visit), limits, events).map_err(place)?;
     // If the blob is not what its digest says, that is the reason for everything else.
     check_blob(Some(examined.blob), source, layer)?;
-    examined.content.map_err(place)?;
+    let content = examined.content.map_err(place)?;
     examined.archive.map_err(place)?;
-    Ok(())
+    Ok(content)
 }
 
 /// Contents of files that are kept in memory while layers are read.

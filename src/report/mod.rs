@@ -13,6 +13,7 @@ pub mod base;
 pub mod batch;
 pub mod collection;
 pub mod copy;
+pub mod diff;
 pub mod doctor;
 pub mod files;
 pub mod fsck;

@@ -39,7 +39,7 @@ pub fn verdict(request: &Request, context: Context<'_>) -> Result<VerdictReport>
     };
     let before = opened.tree.images();
     let after = moved.as_ref().map(Tree::images).unwrap_or_default();
-    let mut scans = Scans { known: BTreeMap::new(), budget: Budget(KEPT_BYTES), context };
+    let mut scans = Scans { known: BTreeMap::new(), budget: Budget::programs(KEPT_BYTES), context };
     let mut platforms = Vec::new();
     for report in &plan.report.platforms {
         let old = before.iter().find(|image| image.descriptor.digest == report.from);

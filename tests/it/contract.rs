@@ -6,7 +6,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::image::{INDEX, MANIFEST};
+use crate::support::elf::Program;
+use crate::support::image::{INDEX, MANIFEST, owned};
 use crate::support::{Environment, Image, Layout, layer};
 
 /// Members that no document of this test has, and why.
@@ -187,6 +188,7 @@ fn everything() -> Seen {
     let mut seen = Seen::default();
     let environment = place();
     looking(&mut seen, &environment);
+    comparing(&mut seen, &environment);
     judging(&mut seen, &environment);
     moving(&mut seen, &environment);
     writing(&mut seen, &environment);
@@ -343,6 +345,63 @@ fn looking(seen: &mut Seen, environment: &Environment) {
         (&["ls", "damaged:nowhere:1"], 3),
     ] {
         seen.run(environment, arguments, status);
+    }
+}
+
+/// Two images that differ in everything, one whose layer is missing, and one without a platform.
+fn comparing(seen: &mut Seen, environment: &Environment) {
+    let library = |text| Program { soname: "liba.so.1", text, ..Program::default() }.bytes();
+    let base = |edition: &str, text| {
+        let os = format!("ID=os\nVERSION_ID={edition}\nPRETTY_NAME='Os {edition}'\n").into_bytes();
+        let user = format!("root:x:0:0::/:/bin/sh\nu{edition}:x:1:1::/:/bin/sh\n").into_bytes();
+        let status = format!("Package: a\nVersion: {edition}\nArchitecture: all\n\nPackage: p{edition}\nVersion: 1\n").into_bytes();
+        let apk = format!("P:b\nV:{}\nA:x86_64\n\nP:c\nV:_{edition}\n", 9 - edition.len()).into_bytes();
+        Image::of(&[&owned(&[
+            ("etc/os-release", 0o644, 0, os),
+            ("etc/passwd", 0o644, 0, user.clone()),
+            ("etc/group", 0o644, 0, user),
+            ("var/lib/dpkg/status.d/a", 0o644, 0, status),
+            ("lib/apk/db/installed", 0o644, 0, apk),
+            ("lib/liba.so.1", 0o644, 0, library(text)),
+            (if edition == "1" { "mine" } else { "yours" }, 0o644, 0, Vec::new()),
+            ("rights", if edition == "1" { 0o644 } else { 0o600 }, u64::from(edition == "1"), Vec::new()),
+        ])])
+    };
+    let (old, new) = (base("1", "a"), base("10", "b"));
+    let app = |base: &Image, number: &str| {
+        let link = format!("link->{number}");
+        let kind = if number == "1" { "kind=" } else { "kind->a" };
+        base.and(&[&layer(&[&link, kind, "gone/"])])
+            .with("Env", json!([format!("A={number}"), format!("B{number}=1")]))
+            .with("Cmd", json!([number]))
+    };
+    let nameless = |image: Image| image.with_top("os", Value::Null).with_top("architecture", Value::Null).with_top("history", Value::Null);
+    let (first, second) = (app(&old, "1"), app(&new, "2"));
+    let lost = Image::of(&[&layer(&["lost=1"])]);
+    let mut layout = Layout::new()
+        .image("old", &old)
+        .image("new", &new)
+        .image("first", &first)
+        .image("second", &second)
+        .image("nameless", &nameless(first.clone()))
+        .image("other", &nameless(Image::of(&[&layer(&["a=1"])])))
+        .image("lost", &lost)
+        .index("many", &[&first, &first.clone().platform("arm64")], json!({}))
+        .index("more", &[&first, &first.clone().platform("s390x")], json!({}))
+        .index("none", &[&first.clone().platform("riscv64")], json!({}));
+    layout.blobs.remove(&lost.layers[0].digest());
+    layout.write(&environment.join("compared"));
+    for (from, to, status) in [
+        ("first", "second", 0),
+        ("second", "first", 0),
+        ("first", "first", 0),
+        ("nameless", "other", 0),
+        ("other", "nameless", 0),
+        ("lost", "lost", 4),
+        ("many", "more", 0),
+        ("many", "none", 4),
+    ] {
+        seen.run(environment, &["diff", &format!("compared:{from}"), &format!("compared:{to}")], status);
     }
 }
 

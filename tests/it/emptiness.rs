@@ -62,10 +62,12 @@ fn places(environment: &Environment) {
 }
 
 /// The verbs, with `{}` for the place.
-const VERBS: [&str; 27] = [
+const VERBS: [&str; 29] = [
     "inspect {}",
     "ls {}",
     "cat {}",
+    "diff {} bases",
+    "diff bases {}",
     "fsck {}",
     "base show {} --bases bases",
     "base verify {} --base bases",

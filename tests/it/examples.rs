@@ -10,6 +10,7 @@ const ORDER: &[(&str, &str)] = &[
     ("inspect", ""),
     ("ls", ""),
     ("cat", ""),
+    ("diff", ""),
     ("fsck", ""),
     ("base", ""),
     ("base show", ""),

@@ -23,6 +23,7 @@ mod crowd;
 mod deep;
 mod demo;
 mod determinism;
+mod diff;
 mod docker_archive;
 mod emptiness;
 mod evidence;

@@ -217,6 +217,7 @@ fn place() -> Environment {
 const VERBS: &[(&str, &[&str])] = &[
     ("inspect", &["inspect", "app"]),
     ("ls", &["ls", "app"]),
+    ("diff", &["diff", "bases:os:old", "bases:os:new"]),
     ("fsck", &["fsck", "app"]),
     ("base-show", &["base", "show", "app", "--bases", "bases"]),
     ("base-verify", &["base", "verify", "app", "--base", "bases:os:old"]),

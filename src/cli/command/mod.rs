@@ -9,6 +9,7 @@ pub(super) mod collection;
 pub(super) mod copy;
 pub(super) mod demo;
 pub(super) mod detach;
+pub(super) mod diff;
 pub(super) mod doctor;
 pub(super) mod explain;
 pub(super) mod fsck;
@@ -70,6 +71,7 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Inspect(arguments) => inspect::run(arguments, terminal),
         Command::Ls(arguments) => ls::run(arguments, terminal),
         Command::Cat(arguments) => cat::run(arguments, terminal),
+        Command::Diff(arguments) => diff::run(arguments, terminal),
         Command::Fsck(arguments) => fsck::run(arguments, terminal),
         Command::Base(command) => base::run(command, terminal),
         Command::Outdated(arguments) => outdated::run(arguments, terminal),

@@ -1,6 +1,7 @@
 //! The files of an image as a runtime sees them: all layers applied, and links followed as the kernel follows them.
 
 mod build;
+mod merged;
 mod scan;
 mod tree;
 mod walk;
@@ -16,6 +17,7 @@ use crate::core::{Code, Error, Limits, Result};
 use crate::format::tar::Kind;
 
 pub use self::build::{Builder, Unpacker, climbs};
+pub use self::merged::{Merged, Reading};
 pub use self::scan::{Budget, Kept, Scan};
 pub use self::walk::Files;
 

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
 
-use super::{Builder, Rootfs, Unpacker, inner_path};
+use super::{Builder, Rootfs, Unpacker, inner_path, split};
 use crate::core::event::Events;
 use crate::core::limits::{CHUNK_BYTES, MIB};
 use crate::core::{Algorithm, Digest, Error, Hasher, Limits, Result};
-use crate::format::elf;
+use crate::format::elf::{self, Elf};
 use crate::format::tar::{Kind, Member};
 use crate::oci::Descriptor;
 use crate::read::Source;
@@ -22,9 +22,27 @@ const TEXT_BYTES: u64 = 512 << 10;
 /// Below these nothing says what a program needs.
 const UNREAD: &[&str] = &["usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/zoneinfo/", "usr/share/i18n/", "var/cache/"];
 
-/// How many bytes may still be kept, over all layers.
+/// Databases of packages, users and groups up to this size are kept, whatever else is.
+const DATABASE_BYTES: u64 = 64 * MIB;
+
+/// Which files are kept, and how many bytes of them at most over all layers.
 #[derive(Debug)]
-pub struct Budget(pub u64);
+pub struct Budget {
+    left: u64,
+    programs: bool,
+}
+
+impl Budget {
+    /// Keeps what programs and scripts are followed by, and databases.
+    pub fn programs(bytes: u64) -> Self {
+        Self { left: bytes, programs: true }
+    }
+
+    /// Keeps databases of packages, users and groups; of libraries only the names that they give themselves.
+    pub fn databases(bytes: u64) -> Self {
+        Self { left: bytes, programs: false }
+    }
+}
 
 /// A file of a layer.
 #[derive(Debug)]
@@ -33,11 +51,15 @@ pub struct Kept {
     pub digest: Digest,
     /// Its bytes, if they were kept.
     pub bytes: Option<Arc<[u8]>>,
+    /// The name that a library gives itself, where programs are not kept.
+    pub soname: Option<Vec<u8>>,
 }
 
 /// A layer.
 #[derive(Debug)]
 pub struct Scan {
+    /// The digest of its content.
+    pub content: Digest,
     members: Vec<Member>,
     files: BTreeMap<u32, Kept>,
 }
@@ -48,15 +70,15 @@ impl Scan {
     /// # Errors
     /// `layer.*`, `blob.*`, `stream.*` and `tar.*`.
     pub fn read(source: &Source, layer: &Descriptor, budget: &mut Budget, limits: &Limits, events: &dyn Events) -> Result<Self> {
-        let mut found = Self { members: Vec::new(), files: BTreeMap::new() };
-        scan(source, layer, limits, events, &mut |ordinal, member, content| {
+        let (mut members, mut files) = (Vec::new(), BTreeMap::new());
+        let content = scan(source, layer, limits, events, &mut |ordinal, member, content| {
             if member.kind == Kind::File {
-                found.files.insert(ordinal, file(member, content, budget)?);
+                files.insert(ordinal, file(member, content, budget)?);
             }
-            found.members.push(member.clone());
+            members.push(member.clone());
             Ok(())
         })?;
-        Ok(found)
+        Ok(Self { content, members, files })
     }
 
     /// A file by the number of its member.
@@ -83,13 +105,14 @@ fn file(member: &Member, content: &mut dyn Read, budget: &mut Budget) -> Result<
     let mut buffer = vec![0; CHUNK_BYTES.min(usize::try_from(member.size).unwrap_or(CHUNK_BYTES).max(1))];
     let mut bytes: Option<Vec<u8>> = None;
     let mut first = true;
+    let mut library = false;
     loop {
         let count = content
             .read(&mut buffer)
             .map_err(|error| error.downcast::<Error>().unwrap_or_else(|error| Error::io("read a layer", error)))?;
         let chunk = buffer.get(..count).unwrap_or_default();
-        if first && wanted(member, chunk) && member.size <= budget.0 {
-            budget.0 -= member.size;
+        library |= first && budget.wants_name(member, chunk);
+        if first && (budget.wants(member, chunk) || library) && member.size <= budget.left {
             bytes = Some(Vec::new());
         }
         first = false;
@@ -101,13 +124,48 @@ fn file(member: &Member, content: &mut dyn Read, budget: &mut Budget) -> Result<
             bytes.extend_from_slice(chunk);
         }
     }
-    Ok(Kept { digest: hasher.finish(), bytes: bytes.map(Into::into) })
+    let mut kept = Kept { digest: hasher.finish(), bytes: None, soname: None };
+    if library {
+        kept.soname = bytes.and_then(|bytes| Elf::parse(&bytes).ok()).and_then(|elf| elf.soname);
+    } else if let Some(bytes) = bytes {
+        budget.left = budget.left.saturating_sub(member.size);
+        kept.bytes = Some(bytes.into());
+    }
+    Ok(kept)
 }
 
-fn wanted(member: &Member, start: &[u8]) -> bool {
-    if start.starts_with(elf::MAGIC) || start.starts_with(b"#!") {
-        return member.size <= PROGRAM_BYTES;
+impl Budget {
+    fn wants(&self, member: &Member, start: &[u8]) -> bool {
+        let path = inner_path(&member.name);
+        if is_database(&path) {
+            return member.size <= DATABASE_BYTES;
+        }
+        if !self.programs {
+            return false;
+        }
+        if start.starts_with(elf::MAGIC) || start.starts_with(b"#!") {
+            return member.size <= PROGRAM_BYTES;
+        }
+        member.size <= TEXT_BYTES && !path.ends_with(b".pyc") && !UNREAD.iter().any(|folder| path.starts_with(folder.as_bytes()))
     }
-    let path = inner_path(&member.name);
-    member.size <= TEXT_BYTES && !path.ends_with(b".pyc") && !UNREAD.iter().any(|folder| path.starts_with(folder.as_bytes()))
+
+    /// Whether only the name of a library is wanted.
+    fn wants_name(&self, member: &Member, start: &[u8]) -> bool {
+        let named = || split(&member.name).1.windows(3).any(|window| window == b".so");
+        !self.programs && start.starts_with(elf::MAGIC) && member.size <= PROGRAM_BYTES && named()
+    }
+}
+
+/// What says which packages and users an image has, and which system it is.
+fn is_database(path: &[u8]) -> bool {
+    const NAMES: [&[u8]; 6] =
+        [b"lib/apk/db/installed", b"usr/lib/apk/db/installed", b"etc/passwd", b"etc/group", b"etc/os-release", b"usr/lib/os-release"];
+    let dpkg = |path: &[u8]| {
+        path == b"status"
+            || path == b"diversions"
+            || path.starts_with(b"status.d/")
+            || path.starts_with(b"updates/")
+            || (path.starts_with(b"info/") && path.ends_with(b".list"))
+    };
+    NAMES.contains(&path) || path.strip_prefix(b"var/lib/dpkg/").is_some_and(dpkg)
 }

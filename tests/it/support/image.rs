@@ -94,6 +94,22 @@ pub fn layer(entries: &[&str]) -> Layer {
     Layer { media_type: LAYER.into(), blob: tar.clone(), tar }.compressed(Compression::Gzip)
 }
 
+/// A layer of regular files with mode, owner and content.
+pub fn owned(files: &[(&str, u32, u64, Vec<u8>)]) -> Layer {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, mode, owner, content) in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_mtime(0);
+        header.set_mode(*mode);
+        header.set_uid(*owner);
+        header.set_gid(0);
+        header.set_size(content.len() as u64);
+        builder.append_data(&mut header, path, content.as_slice()).unwrap();
+    }
+    let tar = builder.into_inner().unwrap();
+    Layer { media_type: LAYER.into(), blob: tar.clone(), tar }
+}
+
 /// One image of one platform.
 #[derive(Debug, Clone)]
 pub struct Image {

@@ -1,0 +1,179 @@
+//! Compares two images: `diff`. Reads each layer once, and writes nothing.
+
+use std::sync::Arc;
+
+use super::base::show_image;
+use super::bases::tree_index;
+use super::layers::Scans;
+use super::{Bases, Context, Opened, open};
+use crate::core::limits::MIB;
+use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity};
+use crate::oci::Platform;
+use crate::plan::diff::{contents, layers, settings};
+use crate::read::Image;
+use crate::read::rootfs::{Budget, Merged, Scan, Unpacker};
+use crate::report::diff::{Bases as BaseReport, Compared, DiffReport, Side};
+
+/// How many bytes of databases are held in memory at most.
+const KEPT_BYTES: u64 = 256 * MIB;
+
+/// What is asked of `diff`.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The first image.
+    pub from: String,
+    /// The second image.
+    pub to: String,
+    /// One platform only.
+    pub platform: Option<Platform>,
+}
+
+/// Compares two images, platform by platform.
+///
+/// # Errors
+/// Those of references and documents, and those of layers that are not what their digests say. What could not be compared is a
+/// finding.
+pub fn diff(request: &Request, context: Context<'_>) -> Result<DiffReport> {
+    let (from, to) = (open(&request.from, context)?, open(&request.to, context)?);
+    let pairs = Pairs::of(&from, &to, request.platform.as_ref())?;
+    let mut comparison = Comparison { scans: Scans::new(Budget::databases(KEPT_BYTES), context), from: &from, to: &to, context };
+    let platforms = pairs.both.iter().map(|(was, is)| comparison.pair(was, is)).collect::<Result<Vec<_>>>()?;
+    let side = |opened: &Opened, only: &[&Image]| Side {
+        image: opened.located.shown(),
+        digest: opened.located.descriptor.digest.clone(),
+        only: only.iter().filter_map(|image| image.platform().cloned()).collect(),
+    };
+    let (from, to) = (side(&from, &pairs.only_from), side(&to, &pairs.only_to));
+    let mut findings = Vec::new();
+    if platforms.is_empty() {
+        let list = |side: &Side| side.only.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        findings.push(
+            Finding::new(Code::DiffPlatform, "the two images have no platform in common, so nothing was compared")
+                .expected(Fact::new(list(&from), &from.image))
+                .found(Fact::new(list(&to), &to.image)),
+        );
+    }
+    Ok(DiffReport::of(from, to, platforms, findings))
+}
+
+/// Which images are compared with each other.
+struct Pairs<'a> {
+    both: Vec<(&'a Image, &'a Image)>,
+    only_from: Vec<&'a Image>,
+    only_to: Vec<&'a Image>,
+}
+
+impl<'a> Pairs<'a> {
+    fn of(from: &'a Opened, to: &'a Opened, platform: Option<&Platform>) -> Result<Self> {
+        if let Some(platform) = platform {
+            let both = vec![(from.image(Some(platform))?, to.image(Some(platform))?)];
+            return Ok(Self { both, only_from: Vec::new(), only_to: Vec::new() });
+        }
+        let (old, mut new) = (from.tree.images(), to.tree.images());
+        // Says why there is none.
+        if old.is_empty() || new.is_empty() {
+            from.image(None)?;
+            to.image(None)?;
+        }
+        if let ([old], [new]) = (old.as_slice(), new.as_slice()) {
+            // There is only one thing that can be meant; the platforms are compared as everything else.
+            return Ok(Self { both: vec![(old, new)], only_from: Vec::new(), only_to: Vec::new() });
+        }
+        let mut pairs = Self { both: Vec::new(), only_from: Vec::new(), only_to: Vec::new() };
+        for image in old {
+            match new.iter().position(|other| same_platform(image, other)) {
+                Some(at) => pairs.both.push((image, new.remove(at))),
+                None => pairs.only_from.push(image),
+            }
+        }
+        pairs.only_to = new;
+        Ok(pairs)
+    }
+}
+
+/// Editions of Windows have versions, which are no other platform.
+fn same_platform(one: &Image, other: &Image) -> bool {
+    match (one.platform(), other.platform()) {
+        (Some(one), Some(other)) => one.matches(other),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+struct Comparison<'a> {
+    scans: Scans<'a>,
+    from: &'a Opened,
+    to: &'a Opened,
+    context: Context<'a>,
+}
+
+impl Comparison<'_> {
+    fn pair(&mut self, was: &Image, is: &Image) -> Result<Compared> {
+        let mut findings = Vec::new();
+        for image in [was, is] {
+            image.check_layers()?;
+            image
+                .contradictions()
+                .into_iter()
+                .chain(image.config.findings.iter().cloned())
+                .for_each(|finding| tell(&mut findings, finding));
+        }
+        let (old, new) = (self.scan(was, &mut findings)?, self.scan(is, &mut findings)?);
+        let digests = |scans: &Option<Vec<Arc<Scan>>>| -> Option<Vec<Digest>> {
+            scans.as_ref().map(|scans| scans.iter().map(|scan| scan.content.clone()).collect())
+        };
+        let layers = layers((was, digests(&old).as_deref()), (is, digests(&new).as_deref()));
+        let contents = match (old, new) {
+            (Some(old), Some(new)) => {
+                let merge = |scans: &[Arc<Scan>]| Merged::of(scans, Unpacker::Overlay);
+                let (contents, more) = contents(&merge(&old)?, &merge(&new)?);
+                findings.extend(more);
+                Some(contents)
+            }
+            _ => None,
+        };
+        let base = BaseReport { from: self.base(self.from, was)?, to: self.base(self.to, is)? };
+        let manifests = (was.descriptor.digest.clone(), is.descriptor.digest.clone());
+        let platform = is.platform().or(was.platform()).cloned();
+        Ok(Compared::of(platform, manifests, base, layers, settings(was, is), contents, findings))
+    }
+
+    /// The layers of an image; none, with the reason among the findings, if one of them cannot be read here.
+    fn scan(&mut self, image: &Image, findings: &mut Vec<Finding>) -> Result<Option<Vec<Arc<Scan>>>> {
+        match self.scans.of(image) {
+            Ok(scans) => {
+                for (scan, claim) in scans.iter().zip(&image.config.diff_ids) {
+                    if claim.algorithm() == scan.content.algorithm() && *claim != scan.content {
+                        tell(findings, other_content(image, claim, &scan.content));
+                    }
+                }
+                Ok(Some(scans))
+            }
+            Err(error) if matches!(error.code(), Code::LayerNotConvertible | Code::BlobMissing) => {
+                tell(findings, error.into_finding().severity(Severity::Warning));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the image is based on, as far as its own source shows it.
+    fn base(&self, opened: &Opened, image: &Image) -> Result<Option<String>> {
+        let mut known = Bases::open(&[], &[], self.context)?;
+        known.also([&self.from.located.source, &self.to.located.source]);
+        Ok(show_image(image, tree_index(&opened.tree), &known, None, self.context)?.0.base)
+    }
+}
+
+/// What is true of both images is told once.
+fn tell(findings: &mut Vec<Finding>, finding: Finding) {
+    if !findings.contains(&finding) {
+        findings.push(finding);
+    }
+}
+
+fn other_content(image: &Image, claim: &Digest, content: &Digest) -> Finding {
+    let error =
+        Error::new(Code::LayerDiffIdMismatch, "a layer inflates to something else than the config says").at(&image.descriptor.digest);
+    error.expected(Fact::new(claim, "the config")).found(Fact::new(content, "the content of the layer")).into_finding()
+}
