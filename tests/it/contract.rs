@@ -197,7 +197,8 @@ fn everything() -> Seen {
     living(&mut seen, &environment);
     referring(&mut seen, &environment);
     shipping(&mut seen, &environment);
-    for arguments in [&["demo", "story"][..], &["explain"], &["explain", "blob.missing"]] {
+    fs::write(environment.join("site.toml"), "registry = \"registry.site/team\"").unwrap();
+    for arguments in [&["demo", "story"][..], &["explain"], &["explain", "blob.missing"], &["config", "--config", "site.toml"]] {
         seen.run(&environment, arguments, 0);
     }
     let outcome = environment.run(&["fsck", "apps", "--format", "json", "--progress", "json"]);
@@ -429,7 +430,7 @@ fn judging(seen: &mut Seen, environment: &Environment) {
             seen.walk(&schema, "", &document);
         }
     }
-    seen.run(environment, &["base", "show", "apps:stale:1", "--bases", "bases", "ill"], 3);
+    seen.run(environment, &["base", "show", "apps:stale:1", "--bases", "bases", "--bases", "ill"], 3);
     seen.run(environment, &["base", "dependents", "bases:registry.example/os:11", "apps", "ill"], 3);
     seen.run(environment, &["outdated", "apps", "bases", "--bases", "bases"], 1);
     seen.run(environment, &["outdated", "ill", "--bases", "bases"], 3);
@@ -524,7 +525,7 @@ fn batches(seen: &mut Seen) {
     two.write(&environment.join("newer"));
     older.write(&environment.join("older"));
     let plan = |more: &[&str]| {
-        let arguments = ["batch", "plan", "many", "--bases", "newer", "older"];
+        let arguments = ["batch", "plan", "many", "--bases", "newer", "--bases", "older"];
         // Among the inputs are some that cannot be read.
         let outcome = environment.run(&[&arguments[..], more].concat());
         assert_eq!(outcome.status, 3, "{}", outcome.err);

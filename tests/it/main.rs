@@ -54,6 +54,7 @@ mod rebuild;
 mod references;
 mod referrers;
 mod shapes;
+mod site;
 mod sparse;
 mod support;
 mod unknown;

@@ -1,5 +1,6 @@
 //! `airbase verdict`
 
+use crate::cli::site::Key;
 use crate::cli::terminal::Terminal;
 use crate::core::Result;
 use crate::verbs::rebase::Request;
@@ -20,7 +21,7 @@ pub struct Arguments {
     #[arg(long, value_name = "REF")]
     from: Option<String>,
     /// Where bases lie: layouts, archives, folders of them, or references
-    #[arg(long, value_name = "PATH", num_args = 1..)]
+    #[arg(long, value_name = "PATH")]
     bases: Vec<String>,
     /// Where a base of some name lies: 'PATTERN=REFERENCE'
     #[arg(long, value_name = "RULE")]
@@ -37,8 +38,8 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
     let request = Request {
         onto: arguments.onto.clone(),
         from: arguments.from.clone(),
-        bases: arguments.bases.clone(),
-        map: arguments.map.clone(),
+        bases: terminal.site.or_set(Key::Bases, &arguments.bases),
+        map: terminal.site.or_set(Key::Map, &arguments.map),
         platform: super::platform(arguments.platform.as_deref())?,
         ..Request::of(&arguments.image)
     };
