@@ -35,10 +35,6 @@ pub struct Global {
     /// What else is read as a statement on the life cycle: a table of types and keys (docs/lifecycle.md); without it that of AIRBASE_CONVENTIONS
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub conventions: Option<std::path::PathBuf>,
-    /// A file of settings, instead of the user's and the machine's; without it that of AIRBASE_CONFIG: `airbase config` shows what is set
-    // Not global for clap: `cat --config` prints the config of an image. See `with_config_everywhere`.
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
-    pub config: Option<std::path::PathBuf>,
     /// Largest manifest or config that is read
     #[arg(long, global = true, value_name = "BYTES", default_value_t = Limits::STANDARD.document_bytes, hide_short_help = true)]
     pub max_document_bytes: u64,
@@ -189,6 +185,37 @@ impl Narrowing {
             SparseIndex::Filter => Sparse::Filter,
             SparseIndex::Keep => Sparse::Keep,
         };
+        Ok(Choice { platforms: self.platform.iter().map(|text| text.parse()).collect::<Result<_>>()?, sparse })
+    }
+}
+
+/// Which platforms of an index are moved.
+#[derive(Debug, Clone, Args)]
+pub struct Moving {
+    /// This platform only, without its index: OS/ARCHITECTURE[/VARIANT]; several times: an index of these
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Vec<String>,
+    /// What becomes of an index of which some platforms are not here
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = MovedIndex::Refuse)]
+    sparse: MovedIndex,
+}
+
+/// What becomes of an index of which some platforms are not here: what is moved has no place for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum MovedIndex {
+    /// It is refused
+    Refuse,
+    /// What is here gets an index of its own
+    Filter,
+}
+
+impl Moving {
+    /// What is wanted.
+    ///
+    /// # Errors
+    /// `usage.argument`.
+    pub fn choice(&self) -> Result<Choice> {
+        let sparse = if self.sparse == MovedIndex::Filter { Sparse::Filter } else { Sparse::Refuse };
         Ok(Choice { platforms: self.platform.iter().map(|text| text.parse()).collect::<Result<_>>()?, sparse })
     }
 }

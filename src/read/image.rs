@@ -86,6 +86,24 @@ pub struct ImageIndex {
     pub children: Vec<Child>,
 }
 
+impl ImageIndex {
+    /// All images of it and of the indexes within it, in their order.
+    pub fn images(&self) -> Vec<&Image> {
+        fn collect<'a>(index: &'a ImageIndex, images: &mut Vec<&'a Image>) {
+            for child in &index.children {
+                match child {
+                    Child::Image(image) => images.push(image),
+                    Child::Index(inner) => collect(inner, images),
+                    _ => {}
+                }
+            }
+        }
+        let mut images = Vec::new();
+        collect(self, &mut images);
+        images
+    }
+}
+
 /// One entry of an index.
 #[derive(Debug, Clone)]
 pub enum Child {
@@ -124,22 +142,11 @@ pub enum Tree {
 impl Tree {
     /// All images of the tree, in the order of the indexes. A collection is none, and its members are reached by their names.
     pub fn images(&self) -> Vec<&Image> {
-        fn collect<'a>(index: &'a ImageIndex, images: &mut Vec<&'a Image>) {
-            for child in &index.children {
-                match child {
-                    Child::Image(image) => images.push(image),
-                    Child::Index(inner) => collect(inner, images),
-                    _ => {}
-                }
-            }
-        }
-        let mut images = Vec::new();
         match self {
-            Self::Image(image) => images.push(&**image),
-            Self::Index(index) => collect(index, &mut images),
-            Self::Collection(_) | Self::Artifact { .. } => {}
+            Self::Image(image) => vec![image],
+            Self::Index(index) => index.images(),
+            Self::Collection(_) | Self::Artifact { .. } => Vec::new(),
         }
-        images
     }
 
     /// The index at the top, if it is an index of any kind.

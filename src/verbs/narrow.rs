@@ -5,13 +5,14 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::Context;
 use super::output::under_names_of;
+use super::{Context, Opened};
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, text};
 use crate::format::json::{Document, Value};
 use crate::oci::{Descriptor, Index, Platform, annotation, collection};
 use crate::plan::annotate::Authored;
-use crate::read::{Located, Source, Tree, Walk, load, walk};
+use crate::plan::batch::Settings;
+use crate::read::{Child as Part, Image, ImageIndex, Located, Source, Tree, Walk, load, walk};
 
 /// What becomes of an index of which some platforms are not here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,6 +26,9 @@ pub enum Sparse {
     Keep,
 }
 
+/// The word for [`Sparse::Filter`] in plans.
+const FILTER: &str = "filter";
+
 /// What is wanted of an index.
 #[derive(Debug, Clone, Default)]
 pub struct Choice {
@@ -35,6 +39,29 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// What the settings of a plan ask for.
+    ///
+    /// # Errors
+    /// `usage.argument` for what is no platform, `batch.plan_invalid` for a word that is not known.
+    pub(super) fn of(settings: &Settings) -> Result<Self> {
+        let sparse = match settings.sparse.as_deref() {
+            None => Sparse::Refuse,
+            Some(FILTER) => Sparse::Filter,
+            Some(other) => {
+                return Err(Error::new(Code::BatchPlanInvalid, "the plan has an option that is not known")
+                    .expected(Fact::new(FILTER, "--sparse"))
+                    .found(Fact::new(other, "the first line")));
+            }
+        };
+        Ok(Self { platforms: settings.platforms.iter().map(|text| text.parse()).collect::<Result<_>>()?, sparse })
+    }
+
+    /// Writes it into the settings of a plan.
+    pub(super) fn note(&self, settings: &mut Settings) {
+        settings.platforms = self.platforms.iter().map(ToString::to_string).collect();
+        settings.sparse = (self.sparse == Sparse::Filter).then(|| FILTER.to_owned());
+    }
+
     /// Whether everything is wanted, or nothing.
     pub(super) fn is_whole(&self) -> bool {
         self.platforms.is_empty() && self.sparse == Sparse::Refuse
@@ -79,14 +106,7 @@ pub(super) fn narrow(located: &Located, choice: &Choice, context: Context<'_>) -
     let place = |error: Error| error.at(located.shown());
     if !top.is_index() {
         if !choice.platforms.is_empty() {
-            let tree = load(source, top, context.limits)?;
-            if tree.images().is_empty() {
-                return Err(place(tree.not_an_image()));
-            }
-            let fits = choice.platforms.iter().find_map(|platform| tree.only_image(Some(platform)).ok());
-            if fits.is_none() {
-                tree.only_image(choice.platforms.first()).map_err(place)?;
-            }
+            is_meant(&load(source, top, context.limits)?, choice).map_err(place)?;
         }
         return Ok(None);
     }
@@ -97,16 +117,10 @@ pub(super) fn narrow(located: &Located, choice: &Choice, context: Context<'_>) -
     }
     let children = index.manifests.iter().filter(|child| !child.is_attestation());
     let children: Vec<Child<'_>> = children.map(|child| read(source, child, context)).collect::<Result<_>>()?;
-    let wanted = wanted(children, &choice.platforms, top).map_err(place)?;
-    if choice.platforms.is_empty() && wanted.iter().all(|child| child.found.is_some()) {
+    let (here, mut findings) = chosen(children, choice, located)?;
+    if choice.platforms.is_empty() && findings.is_empty() {
         return Ok(None);
     }
-    let (here, gone): (Vec<Child<'_>>, Vec<Child<'_>>) = wanted.into_iter().partition(|child| child.found.is_some());
-    let refuse = choice.sparse == Sparse::Refuse || !choice.platforms.is_empty() || here.is_empty();
-    if refuse && !gone.is_empty() {
-        return Err(place(sparse(&here, &gone)));
-    }
-    let mut findings: Vec<Finding> = gone.iter().map(|child| stays(child, choice.sparse).at(located.shown())).collect();
     if choice.sparse == Sparse::Keep && choice.platforms.is_empty() {
         let mut found = joined(here, source, &index, context)?;
         found.documents.push((top.clone(), blob));
@@ -122,17 +136,116 @@ pub(super) fn narrow(located: &Located, choice: &Choice, context: Context<'_>) -
     let mut found = joined(here, source, &index, context)?;
     let authored = without(&index, &blob, &found, context)?;
     let descriptor = under_names_of(&authored.descriptor(), top, context.limits)?;
-    findings.push(
-        Finding::new(
-            Code::IndexNarrowed,
-            "a new index takes the place of the one with all platforms; what is signed or said of that is not said of this",
-        )
-        .at(located.shown())
-        .expected(Fact::new(&top.digest, "the source"))
-        .found(Fact::new(&descriptor.digest, named.join(", "))),
-    );
+    findings.push(narrowed_to(&descriptor.digest, &named, located));
     found.documents.push((descriptor.clone(), authored.blob));
     Ok(Some(Narrowed { descriptor, found, made: true, platforms, findings }))
+}
+
+/// What of an opened image is moved.
+#[derive(Debug)]
+pub(super) struct Selection<'t> {
+    /// The images, in the order of the indexes.
+    pub(super) images: Vec<&'t Image>,
+    /// Whether the one platform goes without the index that led to it.
+    pub(super) alone: bool,
+    /// Whether platforms of the index stay behind.
+    pub(super) partial: bool,
+    /// The platforms that were asked for, or were not excluded, and are not here.
+    pub(super) absent: Vec<String>,
+    /// What is told of them.
+    pub(super) findings: Vec<Finding>,
+}
+
+impl Selection<'_> {
+    /// That the result has not all platforms, where it has an index.
+    pub(super) fn told(&self, result: &Digest, located: &Located) -> Option<Finding> {
+        let names: Vec<String> = self.images.iter().filter_map(|image| image.platform()).map(ToString::to_string).collect();
+        (self.partial && !self.alone).then(|| narrowed_to(result, &names, located))
+    }
+}
+
+/// What of `opened` is moved: as [`narrow`], of documents that were read. What lies below the last layer of a platform may be away: it
+/// may be of a base that lies elsewhere.
+///
+/// # Errors
+/// As [`narrow`].
+pub(super) fn select<'t>(opened: &'t Opened, choice: &Choice) -> Result<Selection<'t>> {
+    let (located, tree) = (&opened.located, &opened.tree);
+    let images = tree.images();
+    let Tree::Index(index) = tree else {
+        if !choice.platforms.is_empty() {
+            is_meant(tree, choice).map_err(|error| error.at(located.shown()))?;
+        }
+        return Ok(Selection { images, alone: false, partial: false, absent: Vec::new(), findings: Vec::new() });
+    };
+    let mut children = Vec::new();
+    parts(index, choice.sparse == Sparse::Filter, &mut children)?;
+    let all = children.len();
+    let (here, findings) = chosen(children, choice, located)?;
+    let alone = here.len() == 1 && choice.platforms.len() == 1 && choice.sparse == Sparse::Refuse;
+    let goes: HashSet<&Digest> = here.iter().map(|child| &child.descriptor.digest).collect();
+    let images = images.into_iter().filter(|image| goes.contains(&image.descriptor.digest)).collect();
+    let absent = findings.iter().filter_map(|finding| finding.found.as_ref()).map(|fact| fact.value.clone()).collect();
+    Ok(Selection { images, alone, partial: here.len() < all, absent, findings })
+}
+
+/// The images of an index, those that are not here among them; with `layers`, an image whose last layer is away is not here either.
+fn parts<'i>(index: &'i ImageIndex, layers: bool, into: &mut Vec<Child<'i>>) -> Result<()> {
+    for part in &index.children {
+        match part {
+            Part::Image(image) => {
+                let here = !layers || has_last_layer(image)?;
+                let found = here.then(Walk::default);
+                into.push(Child { descriptor: &image.descriptor, platform: image.platform().cloned(), found });
+            }
+            Part::Index(inner) => parts(inner, layers, into)?,
+            Part::Missing(descriptor) => {
+                into.push(Child { descriptor, platform: descriptor.platform.as_deref().cloned(), found: None });
+            }
+            Part::Attestation(_) | Part::Other(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn has_last_layer(image: &Image) -> Result<bool> {
+    let Some(last) = image.manifest.layers.last() else { return Ok(true) };
+    Ok(last.data.is_some() || !last.urls.is_empty() || image.source.container().blob(&last.digest)?.is_some())
+}
+
+/// Refuses an image without an index that is none of the wanted platforms.
+fn is_meant(tree: &Tree, choice: &Choice) -> Result<()> {
+    if tree.images().is_empty() {
+        return Err(tree.not_an_image());
+    }
+    if choice.platforms.iter().any(|platform| tree.only_image(Some(platform)).is_ok()) {
+        return Ok(());
+    }
+    tree.only_image(choice.platforms.first()).map(drop)
+}
+
+/// The children that go along, and what is told of those that are not here.
+///
+/// # Errors
+/// `blob.missing` if some are not here and that was not allowed, `ref.platform`.
+fn chosen<'i>(children: Vec<Child<'i>>, choice: &Choice, located: &Located) -> Result<(Vec<Child<'i>>, Vec<Finding>)> {
+    let place = |error: Error| error.at(located.shown());
+    let wanted = wanted(children, &choice.platforms, &located.descriptor).map_err(place)?;
+    let (here, gone): (Vec<Child<'_>>, Vec<Child<'_>>) = wanted.into_iter().partition(|child| child.found.is_some());
+    let refuse = choice.sparse == Sparse::Refuse || !choice.platforms.is_empty() || here.is_empty();
+    if refuse && !gone.is_empty() {
+        return Err(place(sparse(&here, &gone)));
+    }
+    let findings = gone.iter().map(|child| stays(child, choice.sparse).at(located.shown())).collect();
+    Ok((here, findings))
+}
+
+fn narrowed_to(digest: &Digest, platforms: &[String], located: &Located) -> Finding {
+    const WORDS: &str = "a new index takes the place of the one with all platforms; what is signed or said of that is not said of this";
+    Finding::new(Code::IndexNarrowed, WORDS)
+        .at(located.shown())
+        .expected(Fact::new(&located.descriptor.digest, "the source"))
+        .found(Fact::new(digest, platforms.join(", ")))
 }
 
 fn read<'i>(source: &Arc<Source>, descriptor: &'i Descriptor, context: Context<'_>) -> Result<Child<'i>> {

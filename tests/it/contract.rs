@@ -197,8 +197,7 @@ fn everything() -> Seen {
     living(&mut seen, &environment);
     referring(&mut seen, &environment);
     shipping(&mut seen, &environment);
-    fs::write(environment.join("site.toml"), "registry = \"registry.site/team\"").unwrap();
-    for arguments in [&["demo", "story"][..], &["explain"], &["explain", "blob.missing"], &["config", "--config", "site.toml"]] {
+    for arguments in [&["demo", "story"][..], &["explain"], &["explain", "blob.missing"]] {
         seen.run(&environment, arguments, 0);
     }
     let outcome = environment.run(&["fsck", "apps", "--format", "json", "--progress", "json"]);
@@ -430,7 +429,7 @@ fn judging(seen: &mut Seen, environment: &Environment) {
             seen.walk(&schema, "", &document);
         }
     }
-    seen.run(environment, &["base", "show", "apps:stale:1", "--bases", "bases", "--bases", "ill"], 3);
+    seen.run(environment, &["base", "show", "apps:stale:1", "--bases", "bases", "ill"], 3);
     seen.run(environment, &["base", "dependents", "bases:registry.example/os:11", "apps", "ill"], 3);
     seen.run(environment, &["outdated", "apps", "bases", "--bases", "bases"], 1);
     seen.run(environment, &["outdated", "ill", "--bases", "bases"], 3);
@@ -525,15 +524,23 @@ fn batches(seen: &mut Seen) {
     two.write(&environment.join("newer"));
     older.write(&environment.join("older"));
     let plan = |more: &[&str]| {
-        let arguments = ["batch", "plan", "many", "--bases", "newer", "--bases", "older"];
+        let arguments = ["batch", "plan", "many", "--bases", "newer", "older"];
         // Among the inputs are some that cannot be read.
         let outcome = environment.run(&[&arguments[..], more].concat());
         assert_eq!(outcome.status, 3, "{}", outcome.err);
         fs::write(environment.join("plan.jsonl"), &outcome.out).unwrap();
         outcome.out
     };
-    for more in [&["--name", "{file}/{name}:{tag}", "--allow", "major", "--only", "*@*", "--prefer", "app", "--map", "a=b"][..], &[]] {
-        let text = plan(more);
+    // An index of which one platform is here.
+    let arm = on("arm64").annotated(NAME, "registry.example/two:1");
+    Layout::new()
+        .index("site/half:1", &[&on("amd64").annotated(NAME, "registry.example/two:1"), &arm], json!({}))
+        .write(&environment.join("half"));
+    fs::remove_file(environment.join("half/blobs").join(arm.digest().replace(':', "/"))).unwrap();
+    let half = |option: [&str; 2]| environment.ok(&[&["batch", "plan", "half", "--bases", "newer", "older"][..], &option].concat()).out;
+    let halves = [half(["--platform", "linux/amd64"]), half(["--sparse", "filter"])];
+    let many = [&["--name", "{file}/{name}:{tag}", "--allow", "major", "--only", "*@*", "--prefer", "app", "--map", "a=b"][..], &[]];
+    for text in halves.into_iter().chain(many.into_iter().map(plan)) {
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         for line in &lines {
             let schema = match (line.get("schema"), line.get("end")) {

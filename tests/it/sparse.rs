@@ -165,3 +165,116 @@ fn a_kept_index_keeps_its_digest_and_goes_to_runtimes_alone() {
     let (_, plan) = environment.json(&["prepare", "one", "--registry", "r.site", "--sparse", "keep", "--registry-takes-sparse"]);
     assert_eq!(plan["pushes"][0]["digest"], json!(top), "{plan:#}");
 }
+
+// Moving.
+
+/// The place, with an old and a new edition of the base of all platforms: both under one name, in `old` and in `bases`.
+fn place_with_bases() -> Environment {
+    let environment = place();
+    for (path, content, created) in [("old", "base=1", "2024-01-01T00:00:00Z"), ("bases", "base=2", "2024-06-01T00:00:00Z")] {
+        let base = |name: &&str| Image::of(&[&layer(&[content])]).platform(name).with_top("created", json!(created));
+        let platforms: Vec<Image> = PLATFORMS.iter().map(base).collect();
+        let layout = Layout::new().index("registry.example/base:1", &platforms.iter().collect::<Vec<_>>(), json!({}));
+        layout.write(&environment.join(path));
+    }
+    environment
+}
+
+const BASES: [&str; 3] = ["--bases", "bases", "old"];
+
+fn rebase(environment: &Environment, source: &str, out: &str, more: &[&str]) -> (i32, Value) {
+    environment.json(&[&["rebase", source, "-o", out][..], &BASES, more].concat())
+}
+
+/// The only item of the plan that is made with these arguments, which is left in `plan.jsonl`.
+fn item(environment: &Environment, source: &str, more: &[&str]) -> (i32, Value) {
+    let outcome = environment.run(&[&["batch", "plan", source][..], &BASES, more].concat());
+    std::fs::write(environment.join("plan.jsonl"), &outcome.out).unwrap();
+    let lines: Vec<Value> = outcome.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3, "{}", outcome.out);
+    (outcome.status, lines[1].clone())
+}
+
+#[test]
+fn what_is_not_all_here_is_moved_by_the_command_that_the_refusal_names() {
+    let environment = place_with_bases();
+    for (source, count) in [("one", 1), ("one.tar", 1), ("two", 2)] {
+        let out = format!("moved-{source}");
+        let (status, report) = rebase(&environment, source, &out, &[]);
+        assert_eq!((status, &report["error"]["code"]), (4, &json!("blob.missing")), "{report:#}");
+        assert!(!environment.join(&out).exists());
+        let (status, copied) = environment.json(&["copy", source, &out]);
+        assert_eq!((status, &copied["error"]), (4, &report["error"]), "one refusal for all");
+        let options = hinted(&report);
+        assert_eq!(options.len(), 2 * count);
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let (_, refused) = item(&environment, source, &[]);
+        assert_eq!((&refused["status"], &refused["reason"]["code"]), (&json!("refused"), &json!("blob.missing")), "{refused:#}");
+        assert_eq!(refused["reason"]["hints"], report["error"]["hints"]);
+        // One platform goes without an index, several have one.
+        let (status, report) = rebase(&environment, source, &out, &options);
+        assert_eq!((status, report["platforms"].as_array().unwrap().len()), (0, count), "{report:#}");
+        assert_eq!(platforms(&environment, &out).0.len(), if count == 1 { 0 } else { count });
+        let (_, moved) = item(&environment, source, &options);
+        assert_eq!((&moved["status"], &moved["result"]["digest"]), (&json!("move"), &report["result"]["digest"]), "{moved:#}");
+        let batch = format!("batch-{source}");
+        environment.ok(&["batch", "apply", "plan.jsonl", "-o", &batch]);
+        assert_eq!(platforms(&environment, &batch), platforms(&environment, &out));
+        for out in [&out, &batch] {
+            Contents::of(&environment.join(out)).whole();
+            environment.ok(&["fsck", out]);
+        }
+        let (_, verdict) = environment.json(&[&["verdict", source][..], &BASES, &options].concat());
+        assert_eq!(verdict["platforms"].as_array().unwrap().len(), count, "{verdict:#}");
+    }
+}
+
+#[test]
+fn a_filtered_index_is_moved_and_names_what_is_not_in_it() {
+    let environment = place_with_bases();
+    for (source, here) in [("one.tar", &PLATFORMS[..1]), ("two", &PLATFORMS[..2]), ("full", &PLATFORMS[..])] {
+        let out = format!("moved-{source}");
+        let (status, report) = rebase(&environment, source, &out, &["--sparse", "filter"]);
+        let absent: Vec<String> = PLATFORMS[here.len()..].iter().map(|name| format!("linux/{name}")).collect();
+        let told = report["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == "platform.absent");
+        let told: Vec<&str> = told.map(|finding| finding["found"]["value"].as_str().unwrap()).collect();
+        assert_eq!((status, told), (0, absent.iter().map(String::as_str).collect()), "{report:#}");
+        assert_eq!(codes(&report).contains(&"index.narrowed"), !absent.is_empty());
+        assert_eq!(platforms(&environment, &out).0, here);
+        let (_, item) = item(&environment, source, &["--sparse", "filter"]);
+        assert_eq!(item["absent"].as_array().cloned().unwrap_or_default(), absent, "{item:#}");
+        let warned = item["warnings"].as_array().is_some_and(|codes| codes.contains(&json!("platform.absent")));
+        assert_eq!(warned, !absent.is_empty(), "{item:#}");
+        let batch = format!("batch-{source}");
+        environment.ok(&["batch", "apply", "plan.jsonl", "-o", &batch]);
+        assert_eq!(platforms(&environment, &batch), platforms(&environment, &out));
+        environment.ok(&["fsck", &batch]);
+    }
+}
+
+#[test]
+fn what_was_not_asked_for_or_is_not_there_is_not_moved() {
+    let environment = place_with_bases();
+    let (status, report) = rebase(&environment, "full", "out", &["--platform", "linux/arm64", "--platform", "linux/s390x"]);
+    assert_eq!((status, platforms(&environment, "out").0), (0, vec!["arm64".to_owned(), "s390x".to_owned()]), "{report:#}");
+    for (options, code) in [
+        (&["--platform", "linux/amd64", "--platform", "linux/arm64"][..], "blob.missing"),
+        (&["--platform", "linux/amd64", "--platform", "linux/arm64", "--sparse", "filter"], "blob.missing"),
+        (&["--platform", "linux/mips"], "ref.platform"),
+    ] {
+        let (status, report) = rebase(&environment, "one", "none", options);
+        assert_eq!((status, &report["error"]["code"]), (4, &json!(code)), "{report:#}");
+        let (_, item) = item(&environment, "one", options);
+        assert_eq!((&item["status"], &item["reason"]["code"]), (&json!("refused"), &json!(code)), "{item:#}");
+    }
+    assert!(!environment.join("none").exists());
+    // What is kept has no place in something new.
+    assert_eq!(environment.run(&[&["rebase", "one", "-o", "none", "--sparse", "keep"][..], &BASES].concat()).status, 2);
+    // An image without its layers is not here, though its documents are: those of the base may be elsewhere.
+    let layer_of = |image: &Image, number: usize| image.layers[number].digest().replace(':', "/");
+    std::fs::remove_file(environment.join("full/blobs").join(layer_of(&image("s390x"), 1))).unwrap();
+    std::fs::remove_file(environment.join("full/blobs").join(layer_of(&image("amd64"), 0))).unwrap();
+    let (status, report) = rebase(&environment, "full", "filtered", &["--sparse", "filter"]);
+    assert_eq!((status, platforms(&environment, "filtered").0), (0, vec!["amd64".into(), "arm64".into(), "riscv64".into()]), "{report:#}");
+    environment.ok(&["fsck", "filtered"]);
+}

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::cli::options::{Allow, Emptiness, Verify};
-use crate::cli::site::Key;
+use crate::cli::options::{Allow, Emptiness, Moving, Verify};
 use crate::cli::terminal::{Terminal, variable};
 use crate::core::clock::Time;
 use crate::core::{Error, ExitClass, Result};
@@ -34,7 +33,7 @@ pub struct Plan {
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
     /// Where bases lie: layouts, archives, folders of them, or references
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", num_args = 1..)]
     bases: Vec<String>,
     /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}; or 'DIGEST=REFERENCE'
     #[arg(long, value_name = "RULE")]
@@ -57,6 +56,8 @@ pub struct Plan {
     /// Who wins where app and new base both changed a setting: app, base, or FIELD=app|base (User, Env.JAVA_HOME, Labels.KEY)
     #[arg(long, value_name = "WHO", num_args = 1)]
     prefer: Vec<String>,
+    #[command(flatten)]
+    moving: Moving,
     #[command(flatten)]
     emptiness: Emptiness,
 }
@@ -151,14 +152,15 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
 fn plan(arguments: &Plan, terminal: &mut Terminal) -> Result<u8> {
     let request = PlanRequest {
         inputs: arguments.inputs.clone(),
-        bases: terminal.site.or_set(Key::Bases, &arguments.bases),
-        map: terminal.site.or_set(Key::Map, &arguments.map),
+        bases: arguments.bases.clone(),
+        map: arguments.map.clone(),
         only: arguments.only.clone(),
         allow: arguments.allow.map(Into::into),
         allow_downgrade: arguments.allow_downgrade,
         now: Some(super::now(arguments.at.as_deref())?),
         name: arguments.name.clone(),
         prefer: arguments.prefer.clone(),
+        choice: arguments.moving.choice()?,
     };
     // Lines are small and there are many.
     let mut lines = String::new();
@@ -172,10 +174,7 @@ fn plan(arguments: &Plan, terminal: &mut Terminal) -> Result<u8> {
         Ok(())
     })?;
     Terminal::print(lines.as_bytes())?;
-    terminal.remark(|page| {
-        report.render(page);
-        terminal.site.used().iter().for_each(|setting| page.setting(setting));
-    });
+    terminal.remark(|page| report.render(page));
     Ok(report.exit().map_or(0, ExitClass::status))
 }
 

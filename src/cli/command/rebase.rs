@@ -3,8 +3,7 @@
 use clap::ValueEnum;
 
 use super::superseding::Superseding;
-use crate::cli::options::{Destination, Verify};
-use crate::cli::site::Key;
+use crate::cli::options::{Destination, Moving, Verify};
 use crate::cli::terminal::Terminal;
 use crate::core::clock::Time;
 use crate::core::{Code, Error, Result};
@@ -20,7 +19,7 @@ pub struct Arguments {
     #[arg(long, alias = "new-base", visible_alias = "to", value_name = "REF")]
     onto: Option<String>,
     /// Where bases lie: layouts, archives, folders of them, or references
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", num_args = 1..)]
     bases: Vec<String>,
     /// The old base, where the image does not say it or says it wrongly; scratch if it has none
     #[arg(long, alias = "old-base", value_name = "REF", conflicts_with = "seam_layers")]
@@ -54,9 +53,8 @@ pub struct Arguments {
     /// Whom to believe where index and config give different platforms
     #[arg(long, value_enum, value_name = "WHO")]
     trust_platform: Option<Trust>,
-    /// Move one platform only: OS/ARCHITECTURE[/VARIANT]
-    #[arg(long, value_name = "PLATFORM")]
-    platform: Option<String>,
+    #[command(flatten)]
+    moving: Moving,
     /// The date of the result; newest is the later one of image and new base
     #[arg(long, value_enum, default_value_t = Created::Newest)]
     created: Created,
@@ -120,13 +118,13 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
     let request = Request {
         image: arguments.image.clone(),
         onto: arguments.onto.clone(),
-        bases: terminal.site.or_set(Key::Bases, &arguments.bases),
+        bases: arguments.bases.clone(),
         from: arguments.from.clone(),
         seam_layers: arguments.seam_layers,
         force: arguments.force,
         now: Some(super::now(arguments.at.as_deref())?),
-        map: terminal.site.or_set(Key::Map, &arguments.map),
-        platform: super::platform(arguments.platform.as_deref())?,
+        map: arguments.map.clone(),
+        choice: arguments.moving.choice()?,
         on_missing_platform: match arguments.on_missing_platform {
             Missing::Fail => MissingPlatform::Fail,
             Missing::KeepOld => MissingPlatform::KeepOld,

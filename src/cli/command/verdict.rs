@@ -1,6 +1,6 @@
 //! `airbase verdict`
 
-use crate::cli::site::Key;
+use crate::cli::options::Moving;
 use crate::cli::terminal::Terminal;
 use crate::core::Result;
 use crate::verbs::rebase::Request;
@@ -21,14 +21,13 @@ pub struct Arguments {
     #[arg(long, value_name = "REF")]
     from: Option<String>,
     /// Where bases lie: layouts, archives, folders of them, or references
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", num_args = 1..)]
     bases: Vec<String>,
     /// Where a base of some name lies: 'PATTERN=REFERENCE'
     #[arg(long, value_name = "RULE")]
     map: Vec<String>,
-    /// One platform only: OS/ARCHITECTURE[/VARIANT]
-    #[arg(long, value_name = "PLATFORM")]
-    platform: Option<String>,
+    #[command(flatten)]
+    moving: Moving,
     /// Say what each finding means and what to do
     #[arg(long)]
     explain: bool,
@@ -38,9 +37,9 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
     let request = Request {
         onto: arguments.onto.clone(),
         from: arguments.from.clone(),
-        bases: terminal.site.or_set(Key::Bases, &arguments.bases),
-        map: terminal.site.or_set(Key::Map, &arguments.map),
-        platform: super::platform(arguments.platform.as_deref())?,
+        bases: arguments.bases.clone(),
+        map: arguments.map.clone(),
+        choice: arguments.moving.choice()?,
         ..Request::of(&arguments.image)
     };
     let mut report = verdict(&request, terminal.context())?;

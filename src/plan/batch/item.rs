@@ -45,6 +45,12 @@ pub struct Settings {
     /// The texts of `--prefer`.
     #[serde(default)]
     pub prefer: Vec<String>,
+    /// The texts of `--platform`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<String>,
+    /// What becomes of an index of which some platforms are not here; absent if it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sparse: Option<String>,
 }
 
 /// What is to happen with an image.
@@ -102,6 +108,9 @@ pub struct Item {
     /// Each platform that is moved.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<Placed>,
+    /// The platforms that are not here and were left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<String>,
     /// What must come out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Expected>,

@@ -29,6 +29,7 @@ pub(super) fn item_of(located: &Located, key: &str, output: Option<String>, stat
         output,
         level: 0,
         platforms: Vec::new(),
+        absent: Vec::new(),
         result: None,
         layers: Vec::new(),
         reason: None,

@@ -22,6 +22,7 @@ use crate::report::batch::PlanReport;
 use crate::report::rebase::Status;
 use crate::verbs::bases::Bases;
 use crate::verbs::lifecycle::Stopped;
+use crate::verbs::narrow::{Choice, select};
 use crate::verbs::rebase::compose::compose;
 use crate::verbs::rebase::decide::{Job, Platformed};
 use crate::verbs::rebase::{self, TrustPlatform, trusted, virtual_image};
@@ -46,13 +47,15 @@ pub struct Request {
     pub name: Option<String>,
     /// Who wins a conflict.
     pub prefer: Vec<String>,
+    /// What is wanted of indexes.
+    pub choice: Choice,
     /// As of when a new base is past its end of life; without it nobody asks.
     pub now: Option<Moment>,
 }
 
 impl Request {
     fn settings(&self) -> Settings {
-        Settings {
+        let mut settings = Settings {
             inputs: self.inputs.clone(),
             bases: self.bases.clone(),
             map: self.map.clone(),
@@ -61,7 +64,10 @@ impl Request {
             allow_downgrade: self.allow_downgrade,
             name: self.name.clone(),
             prefer: self.prefer.clone(),
-        }
+            ..Settings::default()
+        };
+        self.choice.note(&mut settings);
+        settings
     }
 }
 
@@ -149,7 +155,7 @@ pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str)
     let mut planner = Planner {
         targets: Targets { bases: &bases, survey: &survey, allow_downgrade: request.allow_downgrade },
         survey: &survey,
-        request: rebase::Request { prefer: request.prefer.clone(), ..rebase::Request::of("") },
+        request: rebase::Request { prefer: request.prefer.clone(), choice: request.choice.clone(), ..rebase::Request::of("") },
         context: single,
         states: HashMap::new(),
         ground: Mutex::default(),
@@ -360,7 +366,8 @@ impl Planner<'_> {
             Tree::Index(index) => Some(&**index),
             _ => None,
         };
-        let images = opened.tree.images();
+        let selection = select(opened, &self.request.choice)?;
+        let images = &selection.images;
         if images.is_empty() {
             return Err(Error::new(Code::NotAnImage, "the index holds no runnable image").at(opened.located.shown()));
         }
@@ -371,7 +378,7 @@ impl Planner<'_> {
         let (bases, context) = (self.targets.bases, self.context);
         let job = Job { opened, index, bases, from: None, onto: None, request: &request, context };
         let (mut ended, mut without) = (false, 0);
-        for image in &images {
+        for image in images {
             let split = job.split(image)?;
             if split.based.outcome == Outcome::Scratch {
                 without += 1;
@@ -423,8 +430,12 @@ impl Planner<'_> {
                 item.place(image, platformed, wire.as_ref(), &opened.located.descriptor.digest)?;
             }
         }
-        let plan = compose(&request, opened, None, index, decided, Vec::new(), self.context)?;
+        let plan = compose(&request, opened, &selection, index, decided, Vec::new(), self.context)?;
         item.finish(&plan);
+        if !selection.absent.is_empty() {
+            item.warn(Code::PlatformAbsent);
+            item.absent = selection.absent;
+        }
         if ended {
             item.warn(Code::BaseEndOfLife);
         }

@@ -100,7 +100,7 @@ impl<'a, 'l> Run<'a, 'l> {
             request,
             pass,
             past,
-            workshop: Workshop::new(pass, request.root.as_deref(), one),
+            workshop: Workshop::new(pass, request.root.as_deref(), one)?,
             target,
             journal,
             ends: HashMap::new(),

@@ -12,6 +12,7 @@ use crate::oci::{Descriptor, Name};
 use crate::plan::base::{Candidate, Prefix, prefix};
 use crate::plan::batch::{BaseItem, Item, Placed, Standing};
 use crate::read::{Image, Located, Source, Tree, load};
+use crate::verbs::narrow::{Choice, select};
 use crate::verbs::rebase::compose::compose;
 use crate::verbs::rebase::decide::Platformed;
 use crate::verbs::rebase::{self, Plan, TrustPlatform, trusted, virtual_image};
@@ -58,9 +59,11 @@ pub(super) struct Workshop<'a> {
 }
 
 impl<'a> Workshop<'a> {
-    pub(super) fn new(pass: &'a Pass, root: Option<&Path>, context: Context<'a>) -> Self {
-        let request = rebase::Request { prefer: pass.header.settings.prefer.clone(), ..rebase::Request::of("") };
-        Self {
+    pub(super) fn new(pass: &'a Pass, root: Option<&Path>, context: Context<'a>) -> Result<Self> {
+        let settings = &pass.header.settings;
+        let choice = Choice::of(settings)?;
+        let request = rebase::Request { prefer: settings.prefer.clone(), choice, ..rebase::Request::of("") };
+        Ok(Self {
             pass,
             root: root.map(Path::to_owned),
             request,
@@ -68,7 +71,7 @@ impl<'a> Workshop<'a> {
             sources: Once::default(),
             bases: Once::default(),
             results: Once::default(),
-        }
+        })
     }
 
     /// Lets go of everything that was opened.
@@ -181,7 +184,8 @@ impl<'a> Workshop<'a> {
         };
         let request = rebase::Request { names: item.output.iter().cloned().collect(), ..self.request.clone() };
         let mut decided: Vec<(&Image, Option<Platformed<'_>>)> = Vec::new();
-        for image in opened.tree.images() {
+        let selection = select(&opened, &request.choice)?;
+        for image in &selection.images {
             let own = &image.descriptor.digest;
             let placed = item.platforms.iter().find(|placed| placed.manifest.as_ref().unwrap_or(&item.digest) == own);
             let placed = placed.ok_or_else(|| {
@@ -191,7 +195,7 @@ impl<'a> Workshop<'a> {
             })?;
             decided.push((image, Some(self.platformed(image, placed)?)));
         }
-        let plan = compose(&request, &opened, None, index, decided, Vec::new(), self.context)?;
+        let plan = compose(&request, &opened, &selection, index, decided, Vec::new(), self.context)?;
         let expected = item.result.as_ref().map(|result| &result.digest);
         let found = plan.report.result.as_ref().map(|result| &result.digest);
         if expected != found {

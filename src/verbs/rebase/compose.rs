@@ -6,13 +6,14 @@ use super::decide::Platformed;
 use super::describe::{reported, skipped};
 use super::{MissingPlatform, Plan, Request};
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
-use crate::oci::{Descriptor, Platform, annotation};
+use crate::oci::{Descriptor, annotation};
 use crate::plan::annotate::{Authored, replaced};
 use crate::plan::base;
 use crate::plan::rebase::Preferences;
 use crate::plan::rebase::image::{Entry, Input, Moved, Options, moved_entry, rebase_image, rebase_index};
 use crate::read::{Child, Image, ImageIndex};
 use crate::report::rebase::{OutputReport, RebaseReport, ResultReport, Status};
+use crate::verbs::narrow::Selection;
 use crate::verbs::output::{Cargo, Form, Output, under_names_of};
 use crate::verbs::{Context, Opened};
 
@@ -20,7 +21,7 @@ use crate::verbs::{Context, Opened};
 pub(in crate::verbs) fn compose<'a>(
     request: &Request,
     opened: &'a Opened,
-    narrowed: Option<&'a Image>,
+    selection: &Selection<'a>,
     index: Option<&'a ImageIndex>,
     decided: Vec<(&'a Image, Option<Platformed<'a>>)>,
     findings: Vec<Finding>,
@@ -36,7 +37,7 @@ pub(in crate::verbs) fn compose<'a>(
             platforms: Vec::new(),
             result: None,
             output: None,
-            findings: findings.into_iter().chain(opened.located.source.container().findings()).collect(),
+            findings: findings.into_iter().chain(opened.located.source.container().findings()).chain(selection.findings.clone()).collect(),
             left_behind: Vec::new(),
             superseded: Vec::new(),
             taken: Vec::new(),
@@ -94,8 +95,8 @@ pub(in crate::verbs) fn compose<'a>(
     let Some(options) = top_options else {
         return Err(Error::new(Code::PlatformMissing, "the new base has none of the platforms of the image").at(opened.located.shown()));
     };
-    let top = match (index, narrowed) {
-        (Some(index), None) => assemble(index, &moved, &options, request.on_missing_platform, &mut plan, context)?,
+    let top = match (index, selection.alone) {
+        (Some(index), false) => assemble(index, &moved, &options, request.on_missing_platform, &mut plan, context)?,
         _ => moved
             .iter()
             .find_map(|(_, moved)| moved.as_ref())
@@ -106,9 +107,10 @@ pub(in crate::verbs) fn compose<'a>(
     let names: Vec<Option<String>> =
         if request.names.is_empty() { vec![opened.located.result_name()] } else { request.names.iter().cloned().map(Some).collect() };
     // What the entry of index.json says beside type, digest and size still holds, unless it was of another document.
-    let entry = match (index, narrowed) {
-        (Some(_), Some(_)) => under_names_of(&descriptor, &opened.located.descriptor, limits)?.raw.to_string(),
-        (Some(_), None) => replaced(&opened.located.descriptor, &top, limits)?.render(),
+    plan.report.findings.extend(selection.told(&descriptor.digest, &opened.located));
+    let entry = match (index, selection.alone) {
+        (Some(_), true) => under_names_of(&descriptor, &opened.located.descriptor, limits)?.raw.to_string(),
+        (Some(_), false) => replaced(&opened.located.descriptor, &top, limits)?.render(),
         (None, _) => {
             let os_version = moved.iter().find_map(|(_, moved)| moved.as_ref()).and_then(|moved| moved.os_version.as_deref());
             moved_entry(&opened.located.descriptor, &top, os_version, limits)?.render()
@@ -178,6 +180,7 @@ fn assemble(
                 }
                 _ => Entry::Drop,
             },
+            Child::Index(inner) if goes_without(inner, moved) => Entry::Drop,
             Child::Index(inner) => Entry::Replace(assemble(inner, moved, options, choice, plan, context)?),
             Child::Attestation(descriptor) => {
                 left_behind(plan, descriptor, "an attestation of the old image");
@@ -187,16 +190,8 @@ fn assemble(
                 left_behind(plan, descriptor, "no runnable image");
                 Entry::Drop
             }
-            Child::Missing(descriptor) => {
-                return Err(Error::new(Code::BlobMissing, "a platform of the image is not there")
-                    .at(format!("{}@{}", index.source.shown(), descriptor.digest))
-                    .expected(Fact::new(
-                        descriptor.platform.as_deref().map_or_else(|| descriptor.digest.to_string(), Platform::to_string),
-                        "the index",
-                    ))
-                    .found(Fact::new("no manifest", "the source"))
-                    .hint(format!("Rebase one platform that is there: {}.", here(index))));
-            }
+            // It was refused before, unless it was asked to leave it out.
+            Child::Missing(_) => Entry::Drop,
         });
     }
     let authored = rebase_index(index, &entries, options, context.limits)?;
@@ -204,12 +199,12 @@ fn assemble(
     Ok(authored)
 }
 
-/// The options that name the platforms that are there.
-fn here(index: &ImageIndex) -> String {
-    let image =
-        |child: &Child| if let Child::Image(image) = child { image.platform().map(|own| format!("--platform '{own}'")) } else { None };
-    let options: Vec<String> = index.children.iter().filter_map(image).collect();
-    if options.is_empty() { "none of this index is".to_owned() } else { options.join(" or ") }
+/// Whether an index within the index has platforms, and none that is wanted.
+fn goes_without(index: &ImageIndex, moved: &[(Digest, Option<Moved>)]) -> bool {
+    let images = index.images();
+    let absent = index.children.iter().any(|child| matches!(child, Child::Missing(_)));
+    let is_wanted = |image: &Image| moved.iter().any(|(digest, _)| *digest == image.descriptor.digest);
+    (absent || !images.is_empty()) && !images.into_iter().any(is_wanted)
 }
 
 fn keep(plan: &mut Plan, image: &Image) {

@@ -14,10 +14,11 @@ use std::sync::Arc;
 
 use super::bases::Bases;
 use super::lifecycle::{Taking, stopped};
+use super::narrow::{Choice, select};
 use super::output::{Cargo, Form, Output, check_name, write};
 use super::{Context, Opened, Verify, open, open_among};
 use crate::core::{Code, Digest, Error, Result};
-use crate::oci::{Descriptor, Platform};
+use crate::oci::Descriptor;
 use crate::plan::annotate::Authored;
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::rebase::created::CreatedPolicy;
@@ -70,8 +71,8 @@ pub struct Request {
     pub now: Option<Moment>,
     /// Rules from base names to references.
     pub map: Vec<String>,
-    /// One platform only.
-    pub platform: Option<Platform>,
+    /// What is wanted of an index.
+    pub choice: Choice,
     /// What to do with a platform that the new base lacks.
     pub on_missing_platform: MissingPlatform,
     /// Which platform to believe.
@@ -108,7 +109,7 @@ impl Request {
             force: false,
             now: None,
             map: Vec::new(),
-            platform: None,
+            choice: Choice::default(),
             on_missing_platform: MissingPlatform::Fail,
             trust_platform: TrustPlatform::Refuse,
             verify: Verify::Digest,
@@ -164,22 +165,21 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     let mut bases = Bases::open_among(&request.bases, &request.map, &known, context)?.at(request.now);
     bases.also(&known);
 
-    let narrowed = request.platform.as_ref().map(|platform| opened.image(Some(platform))).transpose()?;
+    let selection = select(&opened, &request.choice)?;
     let index = match &opened.tree {
         Tree::Index(index) => Some(&**index),
         _ => None,
     };
-    let images = narrowed.map_or_else(|| opened.tree.images(), |image| vec![image]);
-    if images.is_empty() {
+    if selection.images.is_empty() {
         return Err(Error::new(Code::NotAnImage, "the index holds no runnable image").at(opened.located.shown()));
     }
     let job = Job { opened: &opened, index, bases: &bases, from: from.as_ref(), onto: onto.as_ref(), request, context };
     let mut decided: Vec<(&Image, Option<Platformed<'_>>)> = Vec::new();
-    for image in images {
+    for image in &selection.images {
         decided.push((image, job.decide(image)?));
     }
     let findings = bases.findings.iter().chain(bases.catalogue_findings()).cloned().collect();
-    let mut plan = compose(request, &opened, narrowed, index, decided, findings, context)?;
+    let mut plan = compose(request, &opened, &selection, index, decided, findings, context)?;
     if let Some(now) = request.now.or(request.supersede.as_ref().map(|taking| taking.now)) {
         plan.report.findings.extend(stopped(&opened.located.source, &opened.tree, now, context));
     }
