@@ -26,6 +26,7 @@ mod proof;
 pub mod rebase;
 pub mod referrers;
 pub mod rm;
+mod room;
 pub mod sync;
 pub mod tag;
 pub mod verdict;

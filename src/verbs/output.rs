@@ -13,9 +13,9 @@ use crate::oci::{Descriptor, Name, RootIndex, Verified, annotation};
 use crate::read::{Reference, Source, SourceKind, Transport};
 use crate::write::{ArchiveOptions, Committed, Content, IndexEdit, Payload};
 
-use super::Context;
 use super::lifecycle::holders;
 use super::referrers::{listed, revision};
+use super::{Context, room};
 use crate::plan::referrers::Wish;
 
 /// For whom an archive is written.
@@ -131,7 +131,30 @@ pub(super) struct Cargo<'a> {
     seen: std::collections::BTreeSet<Digest>,
 }
 
+/// One thing that is to be written.
+pub(super) struct Size<'c> {
+    pub(super) digest: &'c Digest,
+    pub(super) bytes: u64,
+    /// What it is, where a descriptor says it.
+    pub(super) media_type: Option<&'c str>,
+}
+
 impl<'a> Cargo<'a> {
+    /// How large everything is.
+    pub(super) fn sizes(&self) -> Vec<Size<'_>> {
+        let documents = self.documents.iter();
+        let documents = documents.map(|one| Size { digest: one.digest(), bytes: one.bytes().len() as u64, media_type: None });
+        let blobs = self.blobs.iter();
+        let blobs = blobs.map(|(_, one)| Size { digest: &one.digest, bytes: one.size, media_type: Some(&one.media_type) });
+        let files = self.files.iter().map(|(region, digest)| Size { digest, bytes: region.length(), media_type: None });
+        documents.chain(blobs).chain(files).collect()
+    }
+
+    /// The blobs that lie in sources.
+    pub(super) fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
+        self.blobs.iter().map(|(_, descriptor)| descriptor)
+    }
+
     /// Adds a document, once.
     pub(super) fn document(&mut self, document: &Verified) {
         if self.seen.insert(document.digest().clone()) {
@@ -242,6 +265,7 @@ pub(super) fn write(
         Output::Layout(path) => {
             let regions = regions(cargo)?;
             let payloads: Vec<Payload<'_>> = documents(cargo).chain(layers(cargo, &regions)).collect();
+            room::for_layout(path, cargo, context)?;
             let layout = crate::write::Layout::open_or_create(path, layout_options(context))?;
             if let Some(input) = cargo.inputs.iter().find(|input| input.path == *path && input.kind() == SourceKind::Layout) {
                 layout.remember(&input.index);
@@ -259,6 +283,7 @@ pub(super) fn write(
         }
         Output::Archive { path, form, compression, overwrite } => {
             refuse_input_as_output(path, cargo)?;
+            room::for_archive(path, cargo, *compression, context)?;
             let (docker_manifest, named) = match form {
                 Form::Oci => (None, None),
                 Form::Docker => {

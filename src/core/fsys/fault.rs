@@ -65,6 +65,8 @@ struct Plan {
     rule: Rule,
     /// What the file system lacks.
     lacking: Vec<(Operation, Errno)>,
+    /// How much room the file system says that it has.
+    room: Option<u64>,
     /// What happens just before changes of a kind.
     meanwhile: Vec<(Operation, Hook)>,
     operations: AtomicU64,
@@ -96,6 +98,7 @@ impl Faults {
         Self(Some(Arc::new(Plan {
             rule,
             lacking: Vec::new(),
+            room: None,
             meanwhile: Vec::new(),
             operations: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -130,6 +133,20 @@ impl Faults {
             plan.lacking.push((operation, errno));
         }
         self
+    }
+
+    /// In addition, the file system says that it has room for so many bytes and no more. Has no effect on a handle that was cloned
+    /// already.
+    pub fn with_room(mut self, bytes: u64) -> Self {
+        if let Some(plan) = self.0.as_mut().and_then(Arc::get_mut) {
+            plan.room = Some(bytes);
+        }
+        self
+    }
+
+    /// What the file system says instead of the truth.
+    pub(super) fn room(&self) -> Option<u64> {
+        self.0.as_ref().and_then(|plan| plan.room)
     }
 
     /// In addition, runs `hook` just before every change of this kind: a program that writes at the worst moment. Has no

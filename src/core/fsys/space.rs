@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::Faults;
 use super::read::shown;
 use crate::core::{Error, Result};
 
@@ -23,14 +25,20 @@ impl Space {
     }
 }
 
-/// The room on the file system on which `path` lies.
+/// The room on the file system on which `path` lies, or will lie once it is made. Some file systems do not say how large they are;
+/// there is no end of their room.
 ///
 /// # Errors
 /// `io`.
-pub fn space(path: &Path) -> Result<Space> {
-    let stat = rustix::fs::statvfs(path).map_err(|errno| Error::io(format!("examine the file system of {}", shown(path)), errno.into()))?;
+pub fn space(path: &Path, faults: &Faults) -> Result<Space> {
+    let here = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    let stat = match rustix::fs::statvfs(here) {
+        Err(Errno::NOENT | Errno::NOTDIR) if here != Path::new(".") => return space(here.parent().unwrap_or(Path::new(".")), faults),
+        stat => stat.map_err(|errno| Error::io(format!("examine the file system of {}", shown(here)), errno.into()))?,
+    };
     let block = stat.f_frsize.max(1);
-    Ok(Space { available: stat.f_bavail.saturating_mul(block), block })
+    let available = if stat.f_blocks == 0 { u64::MAX } else { stat.f_bavail.saturating_mul(block) };
+    Ok(Space { available: faults.room().unwrap_or(available), block })
 }
 
 /// What the process may need for itself: standard streams, inputs, directories, locks.

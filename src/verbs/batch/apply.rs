@@ -14,13 +14,14 @@ use super::layout::LayoutTarget;
 use super::pass::Pass;
 use super::run::{Run, Target};
 use crate::core::Result;
-use crate::core::fsys::{WriteDirectory, create_directories};
+use crate::core::fsys::{Directory, WriteDirectory, create_directories};
 use crate::plan::batch::shard::Shard;
 use crate::plan::lifecycle::field::Record;
 use crate::plan::lifecycle::time::Moment;
 use crate::report::batch::ApplyReport;
 use crate::verbs::output::layout_options;
 use crate::verbs::{Context, Verify};
+use crate::write::journal::Past;
 use crate::write::{Archives, Layout, journal};
 
 /// What results become.
@@ -85,6 +86,10 @@ pub fn apply(request: &Request, context: Context<'_>) -> Result<ApplyReport> {
     })?;
     check.judge(request)?;
     let (taken, stopped) = (check.taken(), check.stopped());
+    // Where nothing is, nothing was done; and what does not fit leaves not even a directory behind.
+    if Directory::open(&request.output).is_err() {
+        check.room(request, &pass, &Past::default(), context)?;
+    }
     let report = match request.form {
         As::Layout => {
             let layout = Layout::open_or_create(&request.output, layout_options(context))?;

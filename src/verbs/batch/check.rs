@@ -2,6 +2,7 @@
 //! room on the disk.
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 
 use super::apply::{As, Request};
 use super::archives::file_name;
@@ -9,9 +10,11 @@ use super::pass::{Entry, Pass, key};
 use crate::core::fsys::{Directory, WriteDirectory, shown};
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::format::json::{Document, Node};
-use crate::oci::{Name, annotation};
+use crate::oci::media_type::OCI_MANIFEST;
+use crate::oci::{Manifest, Name, annotation};
 use crate::plan::batch::{Item, Standing};
-use crate::verbs::Context;
+use crate::read::Source;
+use crate::verbs::{Context, room};
 use crate::write::Taken;
 use crate::write::journal::{Final, Past};
 
@@ -34,6 +37,8 @@ pub(super) struct Check {
     form: As,
     /// Layers by digest, with their sizes.
     layers: HashMap<Digest, u64>,
+    /// The manifests of new bases, by the places in which they lie.
+    bases: HashMap<String, HashSet<Digest>>,
     documents: u64,
 }
 
@@ -46,7 +51,19 @@ impl Check {
         let listed = request.supersede.map(|_| digests);
         let (taken, files, layers) = (Vec::new(), HashSet::new(), HashMap::new());
         let (elsewhere, stopped) = ((Vec::new(), 0), (Vec::new(), 0));
-        Ok(Self { names, listed, elsewhere, taken, stopped, files, collision: None, form: request.form, layers, documents: 0 })
+        Ok(Self {
+            names,
+            listed,
+            elsewhere,
+            taken,
+            stopped,
+            files,
+            collision: None,
+            form: request.form,
+            layers,
+            bases: HashMap::new(),
+            documents: 0,
+        })
     }
 
     /// Looks at an item of the plan.
@@ -71,6 +88,14 @@ impl Check {
         }
         if self.form == As::Archives && !self.files.insert(file_name(item)) {
             self.collision = Some(file_name(item));
+        }
+        for base in item.platforms.iter().map(|placed| &placed.new) {
+            if let Some(source) = &base.source {
+                let manifest = base.manifest.as_ref().unwrap_or(&base.digest);
+                if !self.bases.get(source).is_some_and(|known| known.contains(manifest)) {
+                    self.bases.entry(source.clone()).or_default().insert(manifest.clone());
+                }
+            }
         }
         for layer in &item.layers {
             self.layers.insert(layer.digest.clone(), layer.size);
@@ -140,7 +165,7 @@ impl Check {
     /// # Errors
     /// `io.space`, `io`.
     pub(super) fn room(&mut self, request: &Request, pass: &Pass, past: &Past, context: Context<'_>) -> Result<()> {
-        let space = crate::core::fsys::space(&request.output)?;
+        let space = crate::core::fsys::space(&request.output, context.faults)?;
         let done = past.done() as u64;
         let all = pass.entries.iter().filter(|entry| entry.standing == Standing::Move).count() as u64;
         if done >= all {
@@ -164,9 +189,11 @@ impl Check {
             // Layers that are linked need none.
             As::Layout if request.link => return Ok(()),
             As::Layout => {
-                let root = WriteDirectory::open(&request.output, context.faults)?;
-                let layers = self.layers.drain().filter(|(digest, _)| root.stamp(&digest.blob_path()).is_none());
-                let layers = layers.map(|(_, size)| space.taken_by(size)).fold(0, u64::saturating_add);
+                self.layers.extend(self.base_layers(request, context));
+                let root = WriteDirectory::open(&request.output, context.faults).ok();
+                let is_new = |digest: &Digest| root.as_ref().is_none_or(|root| root.stamp(&digest.blob_path()).is_none());
+                let layers = self.layers.iter().filter(|(digest, _)| is_new(digest));
+                let layers = layers.map(|(_, size)| space.taken_by(*size)).fold(0, u64::saturating_add);
                 let share = request.shard.map_or(1, |shard| shard.count);
                 let documents = self.documents.saturating_mul(all - done) / all.max(1);
                 (
@@ -176,15 +203,23 @@ impl Check {
                 )
             }
         };
-        if wanted <= space.available {
-            return Ok(());
+        room::refuse(space, wanted, what, &request.output, hint)
+    }
+
+    /// The layers of the new bases, as far as that is known without opening archives.
+    fn base_layers(&self, request: &Request, context: Context<'_>) -> HashMap<Digest, u64> {
+        let mut layers = HashMap::new();
+        for (path, manifests) in &self.bases {
+            let place = request.root.as_deref().map_or_else(|| PathBuf::from(path), |root| root.join(path));
+            // What cannot be read is told by the items that need it.
+            let Ok(source) = Source::blobs(&place, context.limits) else { continue };
+            for digest in manifests {
+                let Ok(Some(blob)) = source.document_by_digest(digest, context.limits) else { continue };
+                let Ok(manifest) = Manifest::parse(&blob, OCI_MANIFEST, context.limits) else { continue };
+                layers.extend(manifest.layers.into_iter().filter(|layer| layer.urls.is_empty()).map(|layer| (layer.digest, layer.size)));
+            }
         }
-        let missing = crate::core::text::bytes(wanted - space.available);
-        Err(Error::new(Code::IoSpace, format!("the results do not fit: {missing} are missing"))
-            .at(shown(&request.output))
-            .expected(Fact::new(format!("{wanted} bytes"), what))
-            .found(Fact::new(format!("{} bytes", space.available), "the file system"))
-            .hint(format!("{hint} Nothing was changed.")))
+        layers
     }
 }
 

@@ -84,7 +84,7 @@ fn every_edit_is_found() {
         assert!(!environment.join("out").exists(), "{pointer}");
     }
     // A line of another plan is none of this one.
-    let other = lines(&environment.ok(&["batch", "plan", "apps", "--bases", "bases", "--bases", "old", "--allow-downgrade"]).out);
+    let other = lines(&environment.ok(&["batch", "plan", "apps", "--bases", "bases", "old", "--allow-downgrade"]).out);
     write(&environment, &[original[0].clone(), other[1].clone(), original[last].clone()]);
     environment.refused(&APPLY, "batch.plan_invalid", 3);
     // The same plan in other words.
@@ -104,7 +104,7 @@ fn what_cannot_fit_is_not_begun() {
     for more in [&[][..], &["--as", "archives"]] {
         let outcome = environment.refused(&[&APPLY, more].concat(), "io.space", 6);
         assert!(outcome.err.contains("PiB are missing"), "{}", outcome.err);
-        assert_eq!(std::fs::read_dir(environment.join("out")).unwrap().count(), 0);
+        assert!(!environment.join("out").exists());
     }
 }
 
