@@ -557,7 +557,7 @@ codes! {
         "A platform of an image has referrers and no entry of its own in index.json. oras cannot be asked for them by digest, and zot may delete them.",
         "`airbase doctor PATH --fix` adds the entry.";
     CopyLeftOut, "copy.left_out", Precondition, Damage,
-        "`copy --all` copies everything that has an entry. This one cannot be read whole, or the output has no place for it, so it stayed behind. Everything else was copied.",
+        "`copy --all` copies everything that has an entry. This one cannot be read whole, or the output has no place for it, so it stayed behind. Everything else was copied. Where the system could not read it, the status is 6.",
         "The details say why. Get what is missing from where the layout came from, and copy again.";
     ReferrerLeft, "referrer.left_out", Precondition, Note,
         "A referrer was not copied, because the output has no place for it, or because --type, --depth or --referrers none left it out. Without the statements on it an image looks better than it is.",
@@ -800,7 +800,7 @@ codes! {
         "The operating system refused a file operation.",
         "The system's reason and the path say what to fix: a directory that is missing, a permission, a medium. Nothing was changed.";
     IoSpace, "io.space", Io, Refusal,
-        "The disk or the quota is full.",
+        "The disk or the quota is full, or has less room than what is to be written needs. The latter is found out before anything is written.",
         "Free some space. Nothing was changed.";
     IoAfterPublication, "io.after_publication", IoAfterPublication, Warning,
         "The result was published, but the last flush failed, so it may not survive a power cut.",

@@ -1,9 +1,9 @@
 //! A place that holds images.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use super::archive::Archive;
 use super::directory::LayoutDirectory;
 use super::referrers::{Candidates, Marking, Scope};
 use crate::core::fsys::{Directory, File, ReadAt, Region, shown};
-use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result, TypedDigest};
+use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::codec::Codec;
 use crate::oci::media_type::Compression;
 use crate::oci::{Descriptor, RootIndex, Verified, size_mismatch};
@@ -93,6 +93,8 @@ pub struct Source {
     quick: OnceLock<Arc<Candidates>>,
     /// See [`super::referrers::marked`].
     pub(super) marked: OnceLock<Marking>,
+    /// See [`Source::distrust`].
+    bad: Mutex<HashMap<Digest, Finding>>,
 }
 
 impl Source {
@@ -138,6 +140,7 @@ impl Source {
             container,
             quick: OnceLock::new(),
             marked: OnceLock::new(),
+            bad: Mutex::default(),
         }
     }
 
@@ -187,13 +190,21 @@ impl Source {
     /// Where the bytes of a blob lie; its size is compared with the descriptor's, its content is not.
     ///
     /// # Errors
-    /// `blob.missing`, `descriptor.size_mismatch`, `path.*`.
+    /// `blob.missing`, `descriptor.size_mismatch`, `path.*`; what was said of it with [`Source::distrust`].
     pub fn region(&self, descriptor: &Descriptor) -> Result<Region> {
+        if let Some(finding) = self.bad.lock().unwrap_or_else(PoisonError::into_inner).get(&descriptor.digest) {
+            return Err(Error::of(finding.clone()));
+        }
         let region = self.container.blob(&descriptor.digest)?.ok_or_else(|| self.missing(&descriptor.digest))?;
         if region.length() != descriptor.size {
             return Err(size_mismatch(&descriptor.digest, descriptor.size, region.length()).at(self.shown()));
         }
         Ok(region)
+    }
+
+    /// From now on this blob counts as one that cannot be had: it was read to the end, and this was wrong with it.
+    pub fn distrust(&self, digest: &Digest, finding: Finding) {
+        self.bad.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone(), finding);
     }
 
     /// Reads a document and checks it against its descriptor.
@@ -212,30 +223,6 @@ impl Source {
             return Err(size_mismatch(&descriptor.digest, descriptor.size, region.length()).at(self.shown()));
         }
         Verified::check(&descriptor.digest, descriptor.size, self.bytes(&region)?).map_err(|error| error.at(self.shown()))
-    }
-
-    /// The digest that was typed: a beginning stands for the one digest here that begins so.
-    ///
-    /// # Errors
-    /// `ref.not_found`, `ref.ambiguous`, and those of listing blobs.
-    pub fn complete(&self, typed: &TypedDigest) -> Result<Digest> {
-        if let TypedDigest::Whole(digest) = typed {
-            return Ok(digest.clone());
-        }
-        let stored = self.container.stored()?.into_iter().filter_map(|stored| match stored {
-            Stored::Blob(digest) => Some(digest),
-            Stored::Unverifiable(_) | Stored::Stray(_) => None,
-        });
-        let all = self.index.manifests.iter().map(|entry| entry.digest.clone()).chain(stored);
-        let found: BTreeSet<Digest> = all.filter(|digest| typed.fits(digest)).collect();
-        let refused = |code: Code, message: &str| Error::new(code, message).at(self.shown()).found(Fact::new(typed, "the command line"));
-        match found.len() {
-            0 => Err(refused(Code::RefNotFound, "no digest here begins so").hint("`airbase inspect PATH` lists what is there.")),
-            1 => found.into_iter().next().ok_or_else(|| refused(Code::Bug, "one digest is none")),
-            _ => Err(refused(Code::RefAmbiguous, "several digests here begin so")
-                .details(found.iter().map(ToString::to_string))
-                .hint("Give more digits.")),
-        }
     }
 
     /// Reads a document of which only the digest is known.

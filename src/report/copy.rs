@@ -77,7 +77,8 @@ impl Report for CopyReport {
     }
 
     fn exit(&self) -> Option<ExitClass> {
-        let left = self.findings.iter().filter(|finding| matches!(finding.code, Code::CopyLeftOut | Code::DigestAlgorithmUnknown));
+        let stays = |finding: &&Finding| matches!(finding.code, Code::CopyLeftOut | Code::DigestAlgorithmUnknown) || finding.is_unread();
+        let left = self.findings.iter().filter(stays);
         exit_of(left).or(self.incomplete.then_some(ExitClass::Findings))
     }
 }

@@ -60,7 +60,6 @@ const ORDER: &[(&str, &str)] = &[
     ("verify-sync", ""),
     ("demo", ""),
     ("explain", ""),
-    ("config", ""),
     ("completions", ""),
     ("man", ""),
 ];

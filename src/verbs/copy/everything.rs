@@ -22,6 +22,8 @@ pub(in crate::verbs) struct Everything {
     referring: Vec<Located>,
     /// What stays behind.
     pub(super) left: Vec<Finding>,
+    /// What could not be read: read again, it may be there.
+    pub(super) unread: Vec<Finding>,
     /// What takes the place of indexes of which not everything goes along.
     narrowed: HashMap<Digest, Descriptor>,
     /// Why the first of what stays does.
@@ -38,10 +40,7 @@ enum Sort {
 
 impl Everything {
     /// Sorts the entries of `source`.
-    ///
-    /// # Errors
-    /// Those of reading, where it may succeed the next time.
-    pub(in crate::verbs) fn of(source: &Arc<Source>, context: Context<'_>) -> Result<Self> {
+    pub(in crate::verbs) fn of(source: &Arc<Source>, context: Context<'_>) -> Self {
         let mut everything = Self::default();
         let mut positions = HashMap::new();
         let saved: HashSet<&Digest> = marked(source, context.limits).found.iter().map(|marked| &marked.entry.digest).collect();
@@ -52,7 +51,7 @@ impl Everything {
                 _ if is_alone(entry) && platforms.contains(&entry.digest) => Sort::Else,
                 Ok(sort) => sort,
                 Err(error) => {
-                    everything.leave(&located(), error)?;
+                    everything.leave(&located(), error);
                     continue;
                 }
             };
@@ -74,13 +73,13 @@ impl Everything {
                 }
             }
         }
-        Ok(everything)
+        everything
     }
 
     /// Reads all of it, and leaves behind what is not whole.
     ///
     /// # Errors
-    /// Those of reading, where it may succeed the next time.
+    /// Those of making what is said of an index speak of its platforms.
     pub(super) fn walk(&mut self, request: &Request, into: &mut Walk, brought: &mut Brought, context: Context<'_>) -> Result<()> {
         let mut seen = HashSet::new();
         let mut kept = Vec::with_capacity(self.tops.len());
@@ -101,7 +100,7 @@ impl Everything {
                     into.join(found, &mut seen);
                     kept.push(top);
                 }
-                Err(error) => self.leave(&top, explained(&top, error, context))?,
+                Err(error) => self.leave(&top, explained(&top, error, context)),
             }
         }
         self.tops = kept;
@@ -132,10 +131,7 @@ impl Everything {
     }
 
     /// What refers to something and did not go with it: whoever asked for fewer referrers wants it so; else it goes alone.
-    ///
-    /// # Errors
-    /// As [`Everything::walk`].
-    pub(super) fn stragglers(&mut self, carried: &[Digest], chosen: bool, output: &Output, context: Context<'_>) -> Result<Walk> {
+    pub(super) fn stragglers(&mut self, carried: &[Digest], chosen: bool, output: &Output, context: Context<'_>) -> Walk {
         let carried: HashSet<&Digest> = carried.iter().collect();
         let mut found = Walk::default();
         let mut seen = HashSet::new();
@@ -158,25 +154,35 @@ impl Everything {
                     found.join(more, &mut seen);
                     self.tops.push(one);
                 }
-                Err(error) => self.leave(&one, error)?,
+                Err(error) => self.leave(&one, error),
             }
         }
-        Ok(found)
+        found
     }
 
-    /// That an entry stays behind, and why. What may be read the next time is an error: a copy without it would look complete.
-    fn leave(&mut self, one: &Located, error: Error) -> Result<()> {
-        if error.exit_class() == ExitClass::Io {
-            return Err(error);
-        }
+    /// That an entry stays behind, and why.
+    fn leave(&mut self, one: &Located, error: Error) {
         let why = error.finding();
         let finding = Finding::new(Code::CopyLeftOut, "an entry was not copied")
             .at(place(one))
             .found(Fact::new(&one.descriptor.media_type, "index.json"))
             .detail(format!("{}: {}", why.code.slug(), why.message));
         self.left.push(why.hints.iter().fold(finding, Finding::hint));
-        self.first.get_or_insert(error);
-        Ok(())
+        let is_unread = |error: &Error| error.exit_class() == ExitClass::Io;
+        if is_unread(&error) {
+            self.unread.push(why.clone().at(place(one)));
+        }
+        if self.first.as_ref().is_none_or(|first| is_unread(&error) && !is_unread(first)) {
+            self.first = Some(error);
+        }
+    }
+
+    /// Refuses a source of which something could not be read: it may be there the next time.
+    ///
+    /// # Errors
+    /// That of reading.
+    pub(in crate::verbs) fn refuse_unread(&mut self) -> Result<()> {
+        self.first.take_if(|first| first.exit_class() == ExitClass::Io).map_or(Ok(()), Err)
     }
 
     /// Why nothing at all goes.

@@ -11,15 +11,16 @@ use super::Context;
 use super::lifecycle::{Taker, Taking, brought_down, holders, layout_at, taken_over};
 use super::narrow::{Choice, Narrowed, narrow};
 use super::output::{Cargo, Form, Output, check_name, write};
-use super::referrers::{Carry, Subject, carry};
-use crate::core::fsys::shown;
-use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity, text};
+use super::referrers::{Carry, Subject, Unreadable, carry, carry_as};
+use crate::core::fsys::{ReadAt as _, shown};
+use crate::core::{Code, Digest, Error, ExitClass, Fact, Finding, Result, Severity, text};
 use crate::oci::{Config, Descriptor, Index, Manifest, Name, Verified, collection};
 use crate::plan::annotate::{Authored, replaced};
 use crate::plan::docker;
 use crate::plan::referrers::Wish;
+use crate::read::layer::check_content;
 use crate::read::referrers::{Lookup, Scope, marked};
-use crate::read::{Located, Opaque, Overlay, Reference, Source, Walk, locate, open_reference, walk};
+use crate::read::{Located, Opaque, Overlay, Reference, Source, Walk, locate, open_reference, verify, walk};
 use crate::report::copy::{Copied, CopyReport};
 use crate::report::rebase::{OutputReport, Superseded, WrittenReport};
 
@@ -67,11 +68,13 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
         check_name(name)?;
     }
     let reference = Reference::existing(&request.source)?;
-    if request.all && !reference.names_one() {
-        return copy_all(&open_reference(&reference, context.limits)?, request, context);
+    if request.all && reference.name.is_none() && reference.digest.is_none() {
+        return copy_whole(&open_reference(&reference, context.limits)?, request, context);
     }
     let mut located = match locate(&reference, context.limits) {
-        Err(error) if error.code() == Code::RefNotFound && !reference.names_one() => only_entry(&reference, context)?.ok_or(error)?,
+        Err(error) if error.code() == Code::RefNotFound && reference.name.is_none() && reference.digest.is_none() => {
+            only_entry(&reference, context)?.ok_or(error)?
+        }
         other => other?,
     };
     let source = Arc::clone(&located.source);
@@ -126,13 +129,45 @@ impl Brought {
 /// The only entry of a source that holds no image.
 fn only_entry(reference: &Reference, context: Context<'_>) -> Result<Option<Located>> {
     let source = open_reference(reference, context.limits)?;
-    let mut everything = Everything::of(&source, context)?;
+    let mut everything = Everything::of(&source, context);
+    everything.refuse_unread()?;
     Ok(everything.tops.pop().filter(|_| everything.tops.is_empty() && everything.left.is_empty()))
 }
 
-/// Copies everything that has an entry, and tells what stays.
-fn copy_all(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result<CopyReport> {
-    let mut everything = Everything::of(source, context)?;
+/// Copies everything that has an entry, and tells what stays. That a blob is damaged shows when it is copied: then everything is read
+/// once, and what needs the bad ones stays behind.
+fn copy_whole(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Result<CopyReport> {
+    loop {
+        let mut handed = Vec::new();
+        match copy_all(source, request, &mut handed, context) {
+            Err(error) if may_be_of_a_blob(&error) && distrusted(source, &handed, context)? => {}
+            other => return other,
+        }
+    }
+}
+
+fn may_be_of_a_blob(error: &Error) -> bool {
+    let is_of_output = matches!(error.code(), Code::IoSpace | Code::IoAfterPublication);
+    matches!(error.exit_class(), ExitClass::Corrupt | ExitClass::Io) && !is_of_output
+}
+
+/// Reads all of the blobs, and marks those that are bad; whether there is one that was not known.
+fn distrusted(source: &Arc<Source>, blobs: &[Descriptor], context: Context<'_>) -> Result<bool> {
+    let place = |blob: &Descriptor| (blob.size, source.region(blob).ok().and_then(|region| region.sequence()));
+    let check = |blob: &Descriptor| check_content(source, blob, context.events).err();
+    let errors = verify::each(blobs, place, context.jobs, context.events, "verify", check)?;
+    let mut any = false;
+    for (blob, error) in blobs.iter().zip(errors) {
+        if let Some(error) = error {
+            any = true;
+            source.distrust(&blob.digest, error.into_finding());
+        }
+    }
+    Ok(any)
+}
+
+fn copy_all(source: &Arc<Source>, request: &Request, handed: &mut Vec<Descriptor>, context: Context<'_>) -> Result<CopyReport> {
+    let mut everything = Everything::of(source, context);
     let mut found = Walk::default();
     let mut brought = Brought::default();
     everything.walk(request, &mut found, &mut brought, context)?;
@@ -150,7 +185,7 @@ fn copy_all(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Re
     brought.load(&mut load.cargo);
     along(source, &lookup, subjects, request, &mut load, context)?;
     let chosen = request.referrers.as_ref().is_none_or(|carry| *carry != Carry::default());
-    let more = everything.stragglers(&load.referrers, chosen, &request.output, context)?;
+    let more = everything.stragglers(&load.referrers, chosen, &request.output, context);
     found.documents.extend(more.documents);
     found.blobs.extend(more.blobs);
     found.external.extend(more.external);
@@ -162,10 +197,13 @@ fn copy_all(source: &Arc<Source>, request: &Request, context: Context<'_>) -> Re
         if request.name.is_some() { everything.tops.clone() } else { everything.entries(source, &load.referrers, &found, context)? };
     add(source, &everything.tops, &entries, &found, request, &mut load, context)?;
     load.images = everything::told(load.images, &everything.tops);
+    let unread = Finding::new_among(&load.findings, std::mem::take(&mut everything.unread));
     load.findings.append(&mut everything.left);
+    load.findings.extend(unread);
     // Of these nobody can tell what they lead to, so they stay behind too.
     let others = source.index.findings.iter().filter(|finding| finding.code != Code::DigestAlgorithmUnknown).cloned();
     load.findings.extend(source.index.unverifiable().chain(others).map(|finding| finding.at(source.shown())));
+    handed.extend(load.cargo.blobs().cloned());
     finish(source, &found, request, load, context)
 }
 
@@ -191,7 +229,7 @@ fn add<'a>(
     }
     for blob in &found.blobs {
         // What a descriptor embeds need not lie among the blobs.
-        if blob.data.is_none() || source.container().blob(&blob.digest)?.is_some() {
+        if blob.data.is_none() || source.region(blob).is_ok() {
             load.cargo.blob(source, blob);
         }
     }
@@ -441,7 +479,8 @@ fn along<'a>(
         }
         return Ok(());
     }
-    let carried = carry(source, lookup, subjects, wanted, &mut load.cargo, context)?;
+    let unread = if request.all { Unreadable::Told } else { Unreadable::Refused };
+    let carried = carry_as(source, lookup, subjects, wanted, unread, &mut load.cargo, context)?;
     load.entries.extend(carried.entries);
     load.findings.extend(carried.findings);
     // With everything each entry that stays is told on its own.

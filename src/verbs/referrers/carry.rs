@@ -6,7 +6,7 @@ use super::Subject;
 use crate::core::{Code, Digest, Error, Finding, Result, Severity, text};
 use crate::oci::Descriptor;
 use crate::plan::referrers::{Item, Wish};
-use crate::read::referrers::{Lookup, Referrer, Trouble, marked};
+use crate::read::referrers::{Lookup, Referrer, Trouble, Unread, marked};
 use crate::read::{Source, Walk, walk};
 use crate::verbs::Context;
 use crate::verbs::output::Cargo;
@@ -30,6 +30,15 @@ impl Carry {
     fn wants(&self, referrer: &Referrer) -> bool {
         self.types.is_empty() || self.types.iter().any(|wanted| wanted == referrer.artifact_type())
     }
+}
+
+/// What becomes of referrers that cannot be read now, or whose blobs cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::verbs) enum Unreadable {
+    /// They end everything: a copy without them would look complete.
+    Refused,
+    /// They stay behind, and the result is not a good one.
+    Told,
 }
 
 /// What was taken along.
@@ -90,7 +99,23 @@ pub(in crate::verbs) fn carry<'a>(
     source: &'a Source,
     lookup: &Lookup<'_>,
     subjects: Vec<Subject>,
+    wanted: &Carry,
+    cargo: &mut Cargo<'a>,
+    context: Context<'_>,
+) -> Result<Carried> {
+    carry_as(source, lookup, subjects, wanted, Unreadable::Refused, cargo, context)
+}
+
+/// As [`carry`], where the caller says what becomes of those that cannot be had.
+///
+/// # Errors
+/// Those of [`carry`], if they are refused.
+pub(in crate::verbs) fn carry_as<'a>(
+    source: &'a Source,
+    lookup: &Lookup<'_>,
+    subjects: Vec<Subject>,
     carry: &Carry,
+    unreadable: Unreadable,
     cargo: &mut Cargo<'a>,
     context: Context<'_>,
 ) -> Result<Carried> {
@@ -110,10 +135,7 @@ pub(in crate::verbs) fn carry<'a>(
             continue;
         }
         let found = lookup.of(&subject.descriptor);
-        // What cannot be read now may be there in a moment, and a copy without it would look complete.
-        if let Some(unread) = found.unread.iter().find(|unread| unread.trouble == Trouble::Io) {
-            return Err(Error::of(unread.finding.clone()));
-        }
+        refuse_unread(&found.unread, unreadable)?;
         carried.incomplete |= !found.unread.is_empty();
         carried.findings.extend(found.findings);
         let mut add = Vec::new();
@@ -122,7 +144,14 @@ pub(in crate::verbs) fn carry<'a>(
                 carried.left.add(referrer.artifact_type(), &referrer.descriptor.digest, context);
                 continue;
             }
-            load(source, referrer, cargo, context)?;
+            match load(source, referrer, cargo, context) {
+                Err(error) if unreadable == Unreadable::Told => {
+                    carried.incomplete = true;
+                    carried.findings.push(error.into_finding().at(&referrer.descriptor.digest));
+                    continue;
+                }
+                other => other?,
+            }
             carried.digests.push(referrer.descriptor.digest.clone());
             carried.findings.extend(referrer.findings.iter().cloned());
             queue.push_back((Subject { descriptor: referrer.descriptor.clone(), child: false }, depth + 1));
@@ -138,9 +167,7 @@ pub(in crate::verbs) fn carry<'a>(
     // What has neither a name nor a subject goes along as it stands there.
     if carry.depth > 0 {
         let marking = marked(source, context.limits);
-        if let Some(unread) = marking.unread.iter().find(|unread| unread.trouble == Trouble::Io) {
-            return Err(Error::of(unread.finding.clone()));
-        }
+        refuse_unread(&marking.unread, unreadable)?;
         carried.incomplete |= !marking.unread.is_empty();
         carried.findings.extend(marking.unread.iter().map(|unread| unread.finding.clone()));
         for marked in &marking.found {
@@ -161,7 +188,15 @@ pub(in crate::verbs) fn carry<'a>(
     Ok(carried)
 }
 
-/// Everything that a referrer consists of.
+/// What cannot be read now may be there in a moment.
+fn refuse_unread(unread: &[Unread], unreadable: Unreadable) -> Result<()> {
+    match unread.iter().find(|unread| unread.trouble == Trouble::Io && unreadable == Unreadable::Refused) {
+        Some(unread) => Err(Error::of(unread.finding.clone())),
+        None => Ok(()),
+    }
+}
+
+/// Everything that a referrer consists of; nothing, if something of it cannot be had.
 fn load<'a>(source: &'a Source, referrer: &Referrer, cargo: &mut Cargo<'a>, context: Context<'_>) -> Result<()> {
     if referrer.descriptor.is_index() {
         let mut found = Walk::default();
@@ -170,10 +205,11 @@ fn load<'a>(source: &'a Source, referrer: &Referrer, cargo: &mut Cargo<'a>, cont
         found.blobs.iter().for_each(|blob| cargo.blob(source, blob));
         return Ok(());
     }
-    for blob in referrer.artifact.blobs() {
-        if source.container().blob(&blob.digest)?.is_some() || blob.data.is_none() {
-            cargo.blob(source, blob);
-        }
+    // What a descriptor embeds need not lie among the blobs.
+    let blobs: Vec<_> = referrer.artifact.blobs().filter(|blob| blob.data.is_none() || source.region(blob).is_ok()).collect();
+    blobs.iter().try_for_each(|blob| source.region(blob).map(drop))?;
+    for blob in blobs {
+        cargo.blob(source, blob);
     }
     cargo.document(&referrer.document);
     Ok(())

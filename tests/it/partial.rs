@@ -1,0 +1,190 @@
+//! `copy --all` of a place that is not whole: what is whole goes, what is not is named, and the status says what kind of trouble it was.
+
+use std::fs;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::support::image::{MANIFEST, digest};
+use crate::support::{Contents, Environment, Image, Layout, layer};
+
+/// Four images; `b` and `c` share a layer of their own, and `d` has a report with a blob.
+struct Place {
+    environment: Environment,
+    images: Vec<(&'static str, Image)>,
+    report: String,
+    /// The manifest of the report.
+    attached: String,
+}
+
+fn place() -> Place {
+    let environment = Environment::new();
+    let base = Image::of(&[&layer(&["base=1"])]);
+    let shared = layer(&["shared=1"]);
+    let images = vec![
+        ("a:1", base.and(&[&layer(&["a=1"])])),
+        ("b:1", base.and(&[&shared, &layer(&["b=1"])])),
+        ("c:1", base.and(&[&shared, &layer(&["c=1"])])),
+        ("d:1", base.and(&[&layer(&["d=1"])])),
+    ];
+    let layout = images.iter().fold(Layout::new(), |layout, (name, image)| layout.image(name, image));
+    layout.write(&environment.join("in"));
+    fs::write(environment.join("report.json"), "{\"all\": \"well\"}").unwrap();
+    environment.ok(&["attach", "in:d:1", "report.json", "--type", "application/x-report"]);
+    let (_, listed) = environment.json(&["referrers", "in:d:1"]);
+    let attached = listed["subjects"][0]["referrers"][0]["digest"].as_str().unwrap().to_owned();
+    Place { environment, images, report: digest(b"{\"all\": \"well\"}"), attached }
+}
+
+impl Place {
+    fn blob(&self, digest: &str) -> PathBuf {
+        self.environment.join("in/blobs").join(digest.replace(':', "/"))
+    }
+
+    fn layer(&self, image: usize, number: usize) -> PathBuf {
+        self.blob(&self.images[image].1.layers[number].digest())
+    }
+
+    /// Copies, and compares what arrived and what is told with what is expected.
+    fn copied(&self, out: &str, status: i32, names: &[&str], left: &[(&str, &str)]) -> Value {
+        let (found, report) = self.environment.json(&["copy", "--all", "in", out]);
+        self.check(found, &report, out, status, names, left);
+        report
+    }
+
+    fn check(&self, found: i32, report: &Value, out: &str, status: i32, names: &[&str], left: &[(&str, &str)]) {
+        assert_eq!(found, status, "{report:#}");
+        let mut told: Vec<(&str, String)> = report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|finding| finding["code"] == "copy.left_out")
+            .map(|finding| (finding["place"].as_str().unwrap(), finding["details"][0].as_str().unwrap().to_owned()))
+            .collect();
+        told.sort();
+        assert_eq!(told.len(), left.len(), "{report:#}");
+        for ((name, why), (place, code)) in told.iter().zip(left) {
+            assert!(name == place && why.starts_with(&format!("{code}: ")), "{report:#}");
+        }
+        let contents = Contents::of(&self.environment.join(out));
+        // Nothing that is there is half there.
+        contents.whole();
+        for (name, image) in &self.images {
+            assert_eq!(contents.named(name), names.contains(name).then(|| image.digest()), "{name}");
+        }
+        self.environment.ok(&["fsck", out, "--level", "3"]);
+        // Nothing is there under a name of this program.
+        let temporary = fs::read_dir(self.environment.path())
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with(".airbase-"));
+        assert_eq!(temporary.count(), 0);
+    }
+}
+
+#[test]
+fn damage_of_one_image_leaves_the_others_alone() {
+    for out in ["out", "out.tar", "out.tar.gz"] {
+        let place = place();
+        fs::write(place.layer(1, 2), vec![0; fs::read(place.layer(1, 2)).unwrap().len()]).unwrap();
+        place.copied(out, 1, &["a:1", "c:1", "d:1"], &[("b:1", "blob.digest_mismatch")]);
+        // What two have in common, and what one has alone, in another way.
+        let place = self::place();
+        fs::write(place.layer(2, 1), vec![0; fs::read(place.layer(2, 1)).unwrap().len()]).unwrap();
+        fs::write(place.layer(0, 1), "short").unwrap();
+        let left = [("a:1", "descriptor.size_mismatch"), ("b:1", "blob.digest_mismatch"), ("c:1", "blob.digest_mismatch")];
+        let report = place.copied(out, 1, &["d:1"], &[left[0], left[1], left[2]]);
+        assert_eq!(report["referrers"].as_array().unwrap().len(), 1, "{report:#}");
+    }
+}
+
+#[test]
+fn a_blob_that_is_gone_and_a_document_that_is_damaged_are_told_with_their_images() {
+    let place = place();
+    fs::remove_file(place.layer(0, 1)).unwrap();
+    let manifest = place.blob(&place.images[3].1.digest());
+    fs::write(&manifest, vec![b' '; fs::read(&manifest).unwrap().len()]).unwrap();
+    place.copied("out", 1, &["b:1", "c:1"], &[("a:1", "blob.missing"), ("d:1", "blob.digest_mismatch")]);
+}
+
+#[test]
+fn what_is_attached_and_damaged_stays_behind_alone() {
+    let place = place();
+    fs::write(place.blob(&place.report), "{\"all\": \"lost\"}").unwrap();
+    for out in ["out", "out.tar"] {
+        let attached = place.attached.as_str();
+        let report = place.copied(out, 1, &["a:1", "b:1", "c:1", "d:1"], &[(attached, "blob.digest_mismatch")]);
+        assert_eq!(report["referrers"], json!([]), "{report:#}");
+        let told = report["findings"].as_array().unwrap().iter().any(|finding| finding["code"] == "blob.digest_mismatch");
+        assert!(told, "{report:#}");
+    }
+}
+
+#[test]
+fn where_nothing_is_whole_nothing_is_written() {
+    let environment = Environment::new();
+    let image = Image::of(&[&layer(&["a=1"])]);
+    Layout::new().image("a:1", &image).image("b:1", &image).write(&environment.join("in"));
+    fs::write(environment.join("in/blobs").join(image.layers[0].digest().replace(':', "/")), "short").unwrap();
+    environment.refused(&["copy", "--all", "in", "out"], "descriptor.size_mismatch", 3);
+    assert!(!environment.join("out").exists());
+}
+
+/// The program as somebody who may not read everything: whoever runs the tests may be allowed to.
+fn as_somebody(place: &Place, arguments: &[&str]) -> (i32, Value) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let root = place.environment.path();
+    let mut command = place.environment.command(&[arguments, &["--format", "json"]].concat());
+    if fs::metadata(root).is_ok_and(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata) == 0) {
+        let program = root.join("airbase");
+        fs::copy(env!("CARGO_BIN_EXE_airbase"), &program).unwrap();
+        fs::set_permissions(root, fs::Permissions::from_mode(0o777)).unwrap();
+        let given = command;
+        command = std::process::Command::new(program);
+        command.current_dir(root).env_clear().args(given.get_args()).uid(65534).gid(65534);
+    }
+    let output = command.output().unwrap();
+    (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap())
+}
+
+fn forbid(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
+}
+
+#[test]
+fn what_the_system_cannot_read_is_told_with_its_image_and_the_status_is_that_of_a_failed_read() {
+    for out in ["out", "out.tar"] {
+        let place = place();
+        forbid(&place.layer(2, 2));
+        forbid(&place.blob(&place.images[0].1.digest()));
+        let (status, report) = as_somebody(&place, &["copy", "--all", "in", out]);
+        place.check(status, &report, out, 6, &["b:1", "d:1"], &[("a:1", "io"), ("c:1", "io")]);
+        let unread = report["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == "io").count();
+        assert_eq!(unread, 2, "{report:#}");
+    }
+    // What is attached too.
+    let place = place();
+    forbid(&place.blob(&place.report));
+    let (status, report) = as_somebody(&place, &["copy", "--all", "in", "out"]);
+    place.check(status, &report, "out", 6, &["a:1", "b:1", "c:1", "d:1"], &[(&place.attached, "io")]);
+}
+
+#[test]
+fn an_artifact_that_nobody_refers_to_is_one_more_entry() {
+    let environment = Environment::new();
+    let mut layout = Layout::new().image("app:1", &Image::of(&[&layer(&["app=1"])]));
+    let content = layout.blob(b"a chart");
+    let config = layout.blob(b"{}");
+    let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST,
+        "config": {"mediaType": "application/vnd.cncf.helm.config.v1+json", "digest": config, "size": 2},
+        "layers": [{"mediaType": "application/vnd.cncf.helm.chart.content.v1.tar+gzip", "digest": content, "size": 7}]})
+    .to_string();
+    let entry = json!({"mediaType": MANIFEST, "digest": layout.blob(manifest.as_bytes()), "size": manifest.len()});
+    layout.entry("charts/app:1", entry);
+    layout.write(&environment.join("in"));
+    fs::write(environment.join("in/blobs").join(content.replace(':', "/")), "another").unwrap();
+    let (status, report) = environment.json(&["copy", "--all", "in", "out"]);
+    assert_eq!((status, &report["findings"][0]["place"]), (1, &json!("charts/app:1")), "{report:#}");
+    assert!(Contents::of(&environment.join("out")).named("app:1").is_some());
+}
