@@ -144,8 +144,8 @@ codes! {
         "Under blobs lies something that cannot be a blob: its name is not a digest, or it is a directory. It is ignored and never deleted.",
         "Nothing, unless you want the space: a leftover of a killed writer can be removed by hand.";
     LayoutLeftover, "layout.leftover", Corrupt, Note,
-        "A file has a name that airbase gives to what it is still writing. Either somebody is writing now, or a writer was killed. Nobody reads it.",
-        "`airbase gc PATH --apply` removes it when it is old enough and nobody writes.";
+        "A file or directory has a name that airbase gives to what it is still writing. Either somebody is writing now, or a writer was killed. Nobody reads it.",
+        "Nothing: the next command that writes to the layout removes it when its writer is gone. `airbase gc PATH --apply` removes what stays, such as an index that another program wrote, when it is old enough.";
     PathSymlink, "path.symlink", Corrupt, Refusal,
         "A symbolic link leads out of the layout, to another link, or to nothing. A blob may be a link to a regular file inside the same layout (official busybox and Debian layouts have those); everything else could make a reader open a file that the layout does not own.",
         "Copy the layout with `cp -rL` if you trust it, so that links become files, and check it with `airbase fsck`.";

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::discover::no_layout;
 use super::{Container, SourceKind, Stored};
-use crate::core::fsys::{Directory, EntryKind, Region, shown};
+use crate::core::fsys::{Directory, EntryKind, Region, is_temporary, shown};
 use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result, text};
 use crate::format::json::{Document, Kind, Node};
 
@@ -164,6 +164,10 @@ impl Container for LayoutDirectory {
     fn stored(&self) -> Result<Vec<Stored>> {
         let mut stored = Vec::new();
         for algorithm in self.directory.entries("blobs")? {
+            // Told as what a writer left behind.
+            if is_temporary(&algorithm.name) {
+                continue;
+            }
             let folder = format!("blobs/{}", text::escape_bytes(&algorithm.name));
             let name = std::str::from_utf8(&algorithm.name).ok().filter(|_| algorithm.kind == EntryKind::Directory);
             let Some(known) = name.and_then(Algorithm::from_name) else {

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::index_edit::{self, EMPTY_INDEX, IndexEdit};
+use super::leftovers::clear_folder;
 use super::payload::{Payload, distinct, stopped, total};
 use super::{Archives, Committed, MARKER, Trouble, compressed};
 use crate::core::event::Events;
@@ -88,6 +89,7 @@ pub fn write_archive(
     // A folder that is not there yet is made, as for a layout.
     create_directories(parent)?;
     let parent = WriteDirectory::open(parent, &options.faults)?;
+    clear_folder(&parent);
     let archive = Unnamed::write(&parent, name, payloads, entries, options, None, events).map_err(Trouble::into_error)?;
     let mut flushed = Committed::default();
     flushed.flushing(|| archive.sync())?;

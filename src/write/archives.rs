@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use super::archive::{ArchiveOptions, Unnamed};
 use super::layout::FLUSHED_SINGLY;
+use super::leftovers::clear_folder;
 use super::payload::{Payload, stopped};
 use super::{Committed, Trouble, locked};
 use crate::core::event::{Events, Silent};
@@ -66,6 +67,7 @@ pub struct Named {
 impl<'d> Archives<'d> {
     /// Gets ready to write into `folder`.
     pub fn new(folder: &'d WriteDirectory) -> Self {
+        clear_folder(folder);
         Self { folder, waiting: Mutex::default(), named: Mutex::default(), large: Mutex::default(), most: many_open_files() }
     }
 

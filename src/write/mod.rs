@@ -19,6 +19,7 @@ mod compressed;
 pub mod index_edit;
 pub mod journal;
 mod layout;
+mod leftovers;
 mod payload;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

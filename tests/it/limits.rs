@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
+use airbase::core::fsys::{Faults, StoreLock, WriteDirectory};
 use serde_json::{Value, json};
 
 use crate::support::environment::{Outcome, snapshot};
@@ -266,10 +268,12 @@ fn leftovers_of_a_kill_are_named_and_collected() {
     let environment = Environment::in_memory();
     let (apps, _) = many(2);
     apps.write(&environment.join("L"));
-    let left = [".airbase-tmp-1-0123456789abcdef", ".airbase-tmp-2-0123456789abcdef"];
-    for name in &left {
+    let left = [".airbase-tmp-1-0123456789abcdef", ".airbase-tmp-2-0123456789abcdef", ".x.airbase-tmp-0123456789abcdef"];
+    for name in &left[..2] {
         fs::write(environment.join("L").join(name), "half of an index").unwrap();
     }
+    // A layout in the layout, half made.
+    fs::create_dir_all(environment.join("L").join(left[2]).join("blobs/sha256")).unwrap();
     fs::write(environment.join("L/notes.txt"), "mine").unwrap();
     let outcome = environment.ok(&["fsck", "L"]);
     assert!(left.iter().all(|name| outcome.out.contains(name)) && outcome.out.contains("[layout.leftover]"), "{}", outcome.out);
@@ -282,6 +286,97 @@ fn leftovers_of_a_kill_are_named_and_collected() {
     assert!(environment.join("L/notes.txt").exists());
     environment.ok(&["fsck", "L"]);
     Contents::of(&environment.join("L")).whole();
+}
+
+/// The next writer takes away what a killed one left, of any kind and in any place, unless somebody may be holding it.
+#[test]
+fn leftovers_of_a_kill_go_with_the_next_writer() {
+    let environment = Environment::in_memory();
+    many(2).0.write(&environment.join("L"));
+    let image = "L:registry.example/app-0:1";
+    let file = ".airbase-tmp-1-0123456789abcdef";
+    let tree = |layout: &str| format!(".{layout}.airbase-tmp-0123456789abcdef");
+    let left = |path: &str| environment.join(path).exists();
+    let leave = || {
+        for folder in ["L", "L/blobs", "."] {
+            fs::write(environment.join(folder).join(file), "half").unwrap();
+        }
+        for layout in ["new", "other"] {
+            fs::create_dir_all(environment.join(&tree(layout)).join("blobs/sha256")).unwrap();
+            fs::write(environment.join(&tree(layout)).join("blobs/sha256/00"), "half").unwrap();
+        }
+    };
+    leave();
+    let found = environment.ok(&["fsck", "L"]).out;
+    assert!(found.contains(&format!("blobs/{file}")) && !found.contains("stray"), "{found}");
+    // Somebody is writing, and it may be theirs.
+    let root = WriteDirectory::open(&environment.join("L"), &Faults::none()).unwrap();
+    let writing = StoreLock::shared(&root, Duration::ZERO).unwrap();
+    environment.ok(&["tag", image, "registry.example/app-0:2"]);
+    assert!(left(&format!("L/{file}")) && left(&format!("L/blobs/{file}")));
+    drop(writing);
+    environment.ok(&["tag", image, "registry.example/app-0:3"]);
+    assert!(!left(&format!("L/{file}")) && !left(&format!("L/blobs/{file}")));
+    environment.ok(&["fsck", "L"]);
+
+    // What is under construction beside a new layout is locked by whoever makes it.
+    let made = WriteDirectory::open(&environment.join(&tree("other")), &Faults::none()).unwrap();
+    let making = StoreLock::shared(&made, Duration::ZERO).unwrap();
+    environment.ok(&["copy", image, "new"]);
+    assert!(!left(file) && !left(&tree("new")) && left(&tree("other")));
+    drop(making);
+    // A directory that only looks like one is not ours.
+    fs::write(environment.join(&tree("other")).join("notes.txt"), "mine").unwrap();
+    fs::write(environment.join(file), "half").unwrap();
+    environment.ok(&["copy", image, "new.tar"]);
+    assert!(!left(file) && left(&tree("other")));
+    fs::remove_file(environment.join(&tree("other")).join("notes.txt")).unwrap();
+    environment.ok(&["copy", image, "new.tar", "--overwrite"]);
+    assert!(!left(&tree("other")));
+}
+
+/// `blobs`, or a directory in it, on a mount of its own: nothing can be moved there from the root.
+#[test]
+fn blobs_may_be_a_mount_of_their_own() {
+    let usable = Command::new("unshare").args(["-Urm", "sh", "-c", "mount -t tmpfs none /mnt"]).output();
+    if !usable.as_ref().is_ok_and(|output| output.status.success()) {
+        // Shown with --nocapture; the place where blobs are staged is checked without mounts too, by the unit tests.
+        eprintln!("NOT RUN: this system lets no user mount anything: {usable:?}");
+        return;
+    }
+    let mounts = [
+        "mount -t tmpfs none L/blobs",
+        // The same file system, and yet another mount.
+        "mkdir store && mount --bind store L/blobs",
+        "mount -t tmpfs none L/blobs/sha256",
+        "mkdir store && mount --bind store L/blobs/sha256",
+    ];
+    for mount in mounts {
+        let environment = Environment::in_memory();
+        let (apps, bases) = many(12);
+        apps.write(&environment.join("apps"));
+        bases.write(&environment.join("bases"));
+        let script = format!(
+            r#"set -e
+            mkdir -p L/blobs/sha256 && {mount} && mkdir -p L/blobs/sha256
+            "$0" copy apps L --all
+            "$0" tag L:registry.example/app-0:1 registry.example/app-0:2
+            "$0" lifecycle set L:registry.example/app-1:1 --eol 2030-01-01
+            "$0" annotate L:registry.example/app-2:1 -a k=v --tag registry.example/app-2:2
+            "$0" batch plan apps --bases bases >plan.jsonl
+            "$0" batch apply plan.jsonl -o L
+            "$0" rm L:registry.example/app-3:1
+            "$0" gc L --apply --grace 0
+            "$0" fsck L
+            find L -name '.airbase-tmp-*' | grep . && exit 1
+            mkdir A && mount -t tmpfs none A && "$0" copy L:registry.example/app-0:1 A/a.tar.gz && "$0" fsck A/a.tar.gz"#
+        );
+        let mut command = Command::new("unshare");
+        command.args(["-Urm", "sh", "-c", &script, env!("CARGO_BIN_EXE_airbase")]).current_dir(environment.path());
+        let output = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{mount}: {}\n{}", text(&output.stdout), text(&output.stderr));
+    }
 }
 
 /// So many bytes of address space: what is mapped and not touched counts too, so it is more than what is used.

@@ -17,7 +17,7 @@
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::fault::Operation;
@@ -92,7 +92,7 @@ impl<'a> IndexLock<'a> {
         let held = loop {
             let file = directory.lock_file(INDEX_LOCK).map_err(|errno| failed("open", &path, errno))?;
             match directory.change(Operation::Lock, || rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)) {
-                Ok(()) if still_named(directory, &file) => break file,
+                Ok(()) if directory.still_names(INDEX_LOCK, &file) => break file,
                 // It was unlinked before we had it: the next one is another file.
                 Ok(()) => wait.tick(directory, INDEX_LOCK, &file)?,
                 Err(Errno::WOULDBLOCK) => wait.pause(directory, INDEX_LOCK, &file)?,
@@ -128,14 +128,6 @@ impl Drop for IndexLock<'_> {
         // While it is held, so that nobody else's file is removed.
         self.directory.remove_lock_file(INDEX_LOCK);
     }
-}
-
-/// Whether the file that was locked is the one that the next process will open.
-fn still_named(directory: &WriteDirectory, file: &OwnedFd) -> bool {
-    // Whoever is in doubt takes the lock again.
-    let Ok(ours) = rustix::fs::fstat(file) else { return false };
-    rustix::fs::statat(directory.directory().fd(), INDEX_LOCK, AtFlags::SYMLINK_NOFOLLOW)
-        .is_ok_and(|named| (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino))
 }
 
 struct Wait {
@@ -202,6 +194,8 @@ fn holder(file: &OwnedFd) -> Option<u32> {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use rustix::fs::AtFlags;
+
     use super::*;
     use crate::core::fsys::{Directory, Faults};
 
@@ -246,7 +240,7 @@ mod tests {
         });
         let directory = WriteDirectory::open(place.path(), &faults).unwrap();
         let lock = IndexLock::take(&directory, SHORT).unwrap();
-        assert!(still_named(&directory, &lock.held));
+        assert!(directory.still_names(INDEX_LOCK, &lock.held));
         assert_eq!(IndexLock::take(&directory, SHORT).unwrap_err().code(), Code::WriteBusy);
     }
 

@@ -11,6 +11,7 @@
 mod append;
 mod beneath;
 mod fault;
+mod leftover;
 mod lock;
 mod open;
 mod read;

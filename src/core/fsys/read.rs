@@ -329,13 +329,18 @@ impl Directory {
         &self.path
     }
 
-    /// Names in it that writers of ours give to what is not complete, sorted: of one that is writing, or was killed.
+    /// Paths in it that writers of ours give to what is not complete, in the root of a layout and in `blobs`: of one that is writing,
+    /// or was killed.
     ///
     /// # Errors
     /// `io`.
     pub fn leftovers(&self) -> Result<Vec<String>> {
-        let ours = self.entries(".")?.into_iter().filter(|entry| is_temporary(&entry.name));
-        Ok(ours.filter_map(|entry| String::from_utf8(entry.name).ok()).collect())
+        let mut found = Vec::new();
+        for (place, prefix) in [(".", ""), ("blobs", "blobs/")] {
+            let ours = self.entries(place)?.into_iter().filter(|entry| is_temporary(&entry.name));
+            found.extend(ours.filter_map(|entry| Some(format!("{prefix}{}", std::str::from_utf8(&entry.name).ok()?))));
+        }
+        Ok(found)
     }
 
     /// Device and inode, which say whether two names are one directory.

@@ -11,9 +11,10 @@ use rustix::io::Errno;
 
 use super::File;
 use super::fault::Operation;
+use super::leftover::{exchange_mark, hold};
 use super::open::Way;
 use super::read::shown;
-use super::write::{NAME_ATTEMPTS, WriteDirectory, failed, temporary};
+use super::write::{NAME_ATTEMPTS, Stamp, WriteDirectory, failed, temporary};
 use crate::core::{Error, Result};
 
 /// What [`Staged::publish`] did.
@@ -192,12 +193,33 @@ impl<'a> Staged<'a> {
         }
     }
 
-    /// Makes sure that the file has a temporary name in its home directory, for an exchange or a replacement.
+    /// Makes sure that the file has a temporary name in its home directory, for a replacement.
     pub fn name(&mut self) -> Result<&str> {
+        self.named("")
+    }
+
+    /// Gives the file a temporary name for an exchange with a file that is `old`; see [`WriteDirectory::clear`].
+    ///
+    /// # Errors
+    /// `io`, `io.space`.
+    pub fn name_for_exchange(&mut self, old: Option<&Stamp>) -> Result<&str> {
+        let ours = rustix::fs::fstat(&self.fd).map_err(|errno| self.failed("examine", errno))?;
+        let mark = exchange_mark(&Stamp::of(&ours), old);
+        if let Some(name) = &mut self.name {
+            let marked = format!("{name}{mark}");
+            self.home.rename(name, &marked)?;
+            *name = marked;
+        }
+        self.named(&mark)
+    }
+
+    fn named(&mut self, mark: &str) -> Result<&str> {
         if self.name.is_none() {
+            // It has no name yet, so nobody else can hold it.
+            let _ = hold(&self.fd);
             let mut last = Errno::EXIST;
             for _ in 0..NAME_ATTEMPTS {
-                let name = temporary();
+                let name = format!("{}{mark}", temporary());
                 match self.link(self.home, &name) {
                     Ok(()) => {
                         self.name = Some(name);

@@ -12,10 +12,11 @@ use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Stat, Uid};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Stat, StatxFlags, Uid};
 use rustix::io::Errno;
 
 use super::fault::{Faults, Operation};
+use super::leftover::hold;
 use super::read::{Directory, EntryKind, shown};
 use super::staged::Staged;
 use crate::core::{Code, Error, Fact, Result};
@@ -79,7 +80,7 @@ impl Stamp {
     }
 
     #[expect(clippy::useless_conversion, clippy::cast_possible_wrap, reason = "the widths differ between architectures")]
-    fn of(stat: &Stat) -> Self {
+    pub(super) fn of(stat: &Stat) -> Self {
         Self {
             device: u64::from(stat.st_dev),
             inode: u64::from(stat.st_ino),
@@ -162,6 +163,30 @@ impl WriteDirectory {
         }
     }
 
+    /// Whether files can be moved between the two: they lie on the same mount, which is more than on the same file system.
+    pub fn is_on_the_mount_of(&self, other: &Self) -> bool {
+        let mount = |directory: &Self| {
+            let (fd, flags) = (directory.directory.fd(), AtFlags::EMPTY_PATH);
+            rustix::fs::statx(fd, "", flags, StatxFlags::MNT_ID).map(|stat| {
+                (
+                    stat.stx_dev_major,
+                    stat.stx_dev_minor,
+                    StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::MNT_ID).then_some(stat.stx_mnt_id),
+                )
+            })
+        };
+        match (mount(self), mount(other)) {
+            (Ok(one), Ok(other)) => one == other,
+            // Kernels that cannot say it.
+            _ => self.directory.identity().ok().map(|(device, _)| device) == other.directory.identity().ok().map(|(device, _)| device),
+        }
+    }
+
+    /// Whether a name here still stands for the directory that was opened.
+    pub fn is_still(&self, name: &str, opened: &Self) -> bool {
+        self.still_names(name, opened.directory.fd())
+    }
+
     /// Another handle on the same directory, whose locks are its own.
     pub(super) fn reopened(&self) -> Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -174,6 +199,13 @@ impl WriteDirectory {
         // What is not known to be the same file is hashed again, and is not deleted.
         let stat = rustix::fs::statat(self.directory.fd(), relative, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then(|| Stamp::of(&stat))
+    }
+
+    /// As [`Self::stamp`], of a file or a directory.
+    pub fn stamp_of_leftover(&self, relative: &str) -> Option<Stamp> {
+        // As above.
+        let stat = rustix::fs::statat(self.directory.fd(), relative, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        matches!(FileType::from_raw_mode(stat.st_mode), FileType::RegularFile | FileType::Directory).then(|| Stamp::of(&stat))
     }
 
     /// The path of something in it, for messages.
@@ -221,8 +253,9 @@ impl WriteDirectory {
         for _ in 0..NAME_ATTEMPTS {
             let name = temporary();
             match self.change(Operation::Create, || rustix::fs::openat(self.directory.fd(), &name, flags, Mode::from_raw_mode(0o666))) {
-                Ok(fd) => return Ok((fd, name)),
-                Err(Errno::EXIST) => {}
+                Ok(fd) if hold(&fd) && self.still_names(&name, &fd) => return Ok((fd, name)),
+                // Somebody else has the name, or just takes this file for abandoned.
+                Ok(_) | Err(Errno::EXIST) => {}
                 Err(errno) => {
                     last = errno;
                     break;

@@ -165,7 +165,8 @@ impl Check {
     /// # Errors
     /// `io.space`, `io`.
     pub(super) fn room(&mut self, request: &Request, pass: &Pass, past: &Past, context: Context<'_>) -> Result<()> {
-        let space = crate::core::fsys::space(&request.output, context.faults)?;
+        // The blobs may have a file system of their own.
+        let space = crate::core::fsys::space(&request.output.join("blobs/sha256"), context.faults)?;
         let done = past.done() as u64;
         let all = pass.entries.iter().filter(|entry| entry.standing == Standing::Move).count() as u64;
         if done >= all {

@@ -11,7 +11,7 @@ use mark::{Keeper, Marks, Rules, marks};
 use super::Context;
 use super::output::layout_options;
 use crate::core::clock::Time;
-use crate::core::fsys::{WriteDirectory, shown};
+use crate::core::fsys::{Stamp, WriteDirectory, shown};
 use crate::core::{Code, Digest, Error, Fact, Result};
 use crate::format::json::Document;
 use crate::oci::Descriptor;
@@ -83,9 +83,8 @@ fn plan(source: &Arc<Source>, request: &Request, emptied: bool, context: Context
     let directory = WriteDirectory::open(&request.path, context.faults)?;
     let grace = i64::try_from(request.grace.seconds()).unwrap_or(i64::MAX);
     // A file from the future is young, whatever its clock says.
-    let is_young_file =
-        |name: &str| directory.stamp(name).is_some_and(|stamp| request.now.seconds().saturating_sub(stamp.latest()) < grace);
-    let is_young = |digest: &Digest| is_young_file(&digest.blob_path());
+    let is_young_file = |stamp: &Stamp| request.now.seconds().saturating_sub(stamp.latest()) < grace;
+    let is_young = |digest: &Digest| directory.stamp(&digest.blob_path()).as_ref().is_some_and(is_young_file);
     let mut batched = Vec::new();
     for entry in journal::unlisted(directory.directory())? {
         batched.push(Descriptor::parse(Document::parse(entry.as_bytes(), context.limits)?.root(), context.limits)?);
@@ -128,7 +127,7 @@ fn plan(source: &Arc<Source>, request: &Request, emptied: bool, context: Context
         sweep.delete.push((digest, Some(stamp)));
     }
     for name in directory.directory().leftovers()? {
-        if directory.stamp(&name).is_some() && !is_young_file(&name) {
+        if directory.stamp_of_leftover(&name).is_some_and(|stamp| !is_young_file(&stamp)) {
             report.leftovers.push(name.clone());
             sweep.leftovers.push(name);
         }

@@ -1,12 +1,12 @@
 //! Blobs into a layout: staged, verified, flushed, named.
 
+use super::store::Store;
 use super::{FLUSHED_SINGLY, Layout, WAVE};
 use crate::core::event::Events;
 use crate::core::fsys::{EntryKind, File, Published, Staged, WriteDirectory, many_open_files, schedule};
-use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Result, workers};
+use crate::core::{Code, Digest, Error, Fact, Finding, Result, workers};
 use crate::write::Committed;
 use crate::write::payload::{Payload, total};
-use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 
@@ -25,7 +25,7 @@ pub(super) enum Outcome<'r> {
 impl Layout {
     pub(super) fn write_blobs(
         &self,
-        root: &WriteDirectory,
+        root: &Store,
         payloads: &[&Payload<'_>],
         events: &dyn Events,
         committed: &mut Committed,
@@ -37,25 +37,19 @@ impl Layout {
             let (size, sequence) = payload.place();
             (sequence.is_none(), sequence, std::cmp::Reverse(size))
         });
-        let mut shelves = BTreeMap::new();
+        let mut named = false;
         for wave in order.chunks(WAVE.min(many_open_files())) {
-            self.write_wave(root, wave, events, committed, &mut shelves)?;
+            named |= self.write_wave(root, wave, events, committed)?;
         }
-        for shelf in shelves.values() {
-            committed.flushing(|| shelf.sync())?;
+        if named {
+            committed.flushing(|| root.sync_names())?;
         }
         events.end();
         Ok(())
     }
 
-    fn write_wave(
-        &self,
-        root: &WriteDirectory,
-        wave: &[&Payload<'_>],
-        events: &dyn Events,
-        committed: &mut Committed,
-        shelves: &mut BTreeMap<Algorithm, WriteDirectory>,
-    ) -> Result<()> {
+    /// Writes some blobs. Whether any of them may have a name that was not flushed.
+    fn write_wave(&self, root: &Store, wave: &[&Payload<'_>], events: &dyn Events, committed: &mut Committed) -> Result<bool> {
         let groups = schedule(wave.iter().map(|payload| payload.place()));
         let staged = workers::run(self.options.jobs, groups.len(), |number, buffer, stop| {
             let mut outcomes = Vec::new();
@@ -72,7 +66,7 @@ impl Layout {
         let flushed = outcomes.iter().filter(|outcome| !matches!(outcome, Outcome::Known)).count();
         committed.flushing(|| {
             if flushed > FLUSHED_SINGLY {
-                return root.sync_all();
+                return root.sync_blobs();
             }
             outcomes.iter().try_for_each(|outcome| match outcome {
                 Outcome::Known => Ok(()),
@@ -81,22 +75,19 @@ impl Layout {
             })
         })?;
         for (payload, outcome) in wave.iter().zip(outcomes) {
-            let algorithm = payload.digest.algorithm();
-            if !matches!(outcome, Outcome::Known) && !shelves.contains_key(&algorithm) {
-                shelves.insert(algorithm, shelf(root, algorithm, committed)?);
-            }
-            let Some(shelf) = shelves.get(&algorithm) else {
+            if matches!(outcome, Outcome::Known) {
                 committed.blobs_reused += 1;
                 events.item();
                 continue;
-            };
+            }
+            let shelf = root.shelf(payload.digest.algorithm(), committed)?;
             Self::name(root, shelf, payload, outcome, committed)?;
             if let Some(stamp) = shelf.stamp(payload.digest.hex()) {
                 self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(payload.digest.clone(), stamp);
             }
             events.item();
         }
-        Ok(())
+        Ok(flushed > 0)
     }
 
     /// Whether this handle verified the blob, and the file is still the same one.
@@ -126,7 +117,7 @@ impl Layout {
     /// Verifies the blob if its name is there, stages it if not.
     fn stage<'r>(
         &self,
-        root: &'r WriteDirectory,
+        root: &'r Store,
         payload: &Payload<'_>,
         buffer: &mut [u8],
         stop: &AtomicBool,
@@ -144,7 +135,7 @@ impl Layout {
             Stored::Bad(what) => Some(what),
             Stored::Missing => None,
         };
-        let staged = root.stage()?;
+        let staged = root.stage_blob(payload.digest.algorithm())?;
         payload.copy(buffer, stop, events, |bytes, offset| staged.write_at(bytes, offset))?;
         Ok(match bad {
             Some(what) => Outcome::Repair(staged, what),
@@ -203,22 +194,6 @@ pub(super) enum Stored {
     Missing,
     Good(File),
     Bad(&'static str),
-}
-
-/// The directory of the blobs of an algorithm, made if necessary. Links are refused.
-pub(super) fn shelf(root: &WriteDirectory, algorithm: Algorithm, committed: &mut Committed) -> Result<WriteDirectory> {
-    let path = format!("blobs/{}", algorithm.name());
-    if let Some(shelf) = root.beneath(&path)? {
-        return Ok(shelf);
-    }
-    root.make_directory("blobs")?;
-    let blobs = root.beneath("blobs")?.ok_or_else(|| Error::new(Code::LayoutBlobsMissing, "the directory blobs vanished"))?;
-    blobs.make_directory(algorithm.name())?;
-    let shelf =
-        blobs.beneath(algorithm.name())?.ok_or_else(|| Error::new(Code::LayoutBlobsMissing, format!("the directory {path} vanished")))?;
-    committed.flushing(|| blobs.sync())?;
-    committed.flushing(|| root.sync())?;
-    Ok(shelf)
 }
 
 /// Puts a verified blob in the place of something that is not it.

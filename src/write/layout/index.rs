@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::store::Store;
 use super::{Change, INDEX, Layout, MERGES, TORN_PAUSE, TORN_READS};
 use crate::core::clock::Stopwatch;
 use crate::core::event::Silent;
@@ -64,7 +65,7 @@ impl Layout {
     }
 
     /// Writes what a new index will name. What is there already costs nothing.
-    pub(super) fn write_documents(&self, root: &WriteDirectory, documents: &[Verified], committed: &mut Committed) -> Result<()> {
+    pub(super) fn write_documents(&self, root: &Store, documents: &[Verified], committed: &mut Committed) -> Result<()> {
         let payloads: Vec<Payload<'_>> = documents.iter().map(Payload::of).collect();
         let payloads: Vec<&Payload<'_>> = payloads.iter().filter(|payload| !self.knows(root, &payload.digest)).collect();
         if payloads.is_empty() { Ok(()) } else { self.write_blobs(root, &payloads, &Silent, committed) }
@@ -130,10 +131,12 @@ impl Layout {
     }
 
     /// Replaces the index; `false` if the edits turned out to be there already.
-    pub(super) fn commit_index(&self, root: &WriteDirectory, first: Plan, change: Change<'_>, committed: &mut Committed) -> Result<bool> {
+    pub(super) fn commit_index(&self, root: &Store, first: Plan, change: Change<'_>, committed: &mut Committed) -> Result<bool> {
         let _lock = IndexLock::take(root, self.options.lock_timeout)?;
         // What was read before says nothing of what will be there, and may be large.
         drop(locked(&self.read).take());
+        // Before it is compared with what was read: what comes out of the exchange is known by it if nobody writes in between.
+        let mut old = root.stamp(INDEX);
         // Mostly nobody wrote since the edits were tried, and a large index need not be parsed twice.
         let mut plan = if self.says(root, INDEX, first.read.bytes()).is_ok_and(|same| same) { first } else { self.plan(root, change)? };
         for _ in 0..MERGES {
@@ -141,7 +144,7 @@ impl Layout {
             self.write_documents(root, &plan.documents, committed)?;
             committed.tell(std::mem::take(&mut plan.findings));
             let mut staged = Self::stage_index(root, text.as_bytes(), committed)?;
-            let name = staged.name()?.to_owned();
+            let name = staged.name_for_exchange(old.as_ref())?.to_owned();
             committed.taken.clone_from(&plan.taken);
             if root.exchange(&name, INDEX)? {
                 // What has this name now is the old index, or another program's.
@@ -155,6 +158,7 @@ impl Layout {
                 committed.flushing(|| root.sync()).map_err(|error| self.after_publication(&error))?;
                 return Ok(true);
             }
+            old = root.stamp(INDEX);
             plan = self.plan(root, change)?;
         }
         Err(self.conflict())
@@ -169,7 +173,7 @@ impl Layout {
     }
 
     /// After the exchange: makes sure that what came out is what was read, and if it is not, that nothing of it is lost.
-    fn settle(&self, root: &WriteDirectory, mut out: String, plan: Plan, change: Change<'_>, committed: &mut Committed) -> Result<()> {
+    fn settle(&self, root: &Store, mut out: String, plan: Plan, change: Change<'_>, committed: &mut Committed) -> Result<()> {
         let mut expected = plan.read;
         let mut published = plan.text.unwrap_or_default().into_bytes();
         // Another program's version that is part of `published`, and goes once that is certain.
@@ -199,7 +203,8 @@ impl Layout {
             let mut step = || -> Result<Option<String>> {
                 self.write_documents(root, &plan.documents, committed)?;
                 let mut staged = Self::stage_index(root, &text, committed)?;
-                let name = staged.name()?.to_owned();
+                // What comes out may be what a program wrote that knows no lock.
+                let name = staged.name_for_exchange(None)?.to_owned();
                 let exchanged = root.exchange(&name, INDEX)?;
                 if exchanged {
                     staged.forget();

@@ -9,11 +9,13 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use super::blobs::{Outcome, Stored, shelf};
+use super::blobs::{Outcome, Stored};
+use super::store::Store;
 use super::{FLUSHED_SINGLY, Layout};
 use crate::core::event::Events;
 use crate::core::fsys::{File, Stamp, StoreLock, WriteDirectory, many_open_files};
-use crate::core::{Algorithm, Code, Digest, Error, Result};
+use crate::core::{Code, Digest, Error, Result};
+use crate::write::leftovers::clear_layout;
 use crate::write::payload::Payload;
 use crate::write::{Committed, locked};
 
@@ -39,8 +41,7 @@ impl Trouble {
 #[derive(Debug)]
 pub struct Intake<'l> {
     layout: &'l Layout,
-    root: &'l WriteDirectory,
-    shelves: Mutex<HashMap<Algorithm, Arc<WriteDirectory>>>,
+    root: &'l Store,
     /// Whether a blob was taken. Who asks for the same one meanwhile waits.
     taken: Mutex<HashMap<Digest, Arc<OnceLock<bool>>>>,
     waiting: Mutex<Vec<Waiting<'l>>>,
@@ -81,11 +82,11 @@ impl Layout {
     /// # Errors
     /// `layout.*`, `usage.output`, `path.*`, `write.busy`, `io`.
     pub fn intake(&self) -> Result<Intake<'_>> {
-        let root = self.prepare()?;
+        let root = self.made()?;
+        clear_layout(root);
         Ok(Intake {
             layout: self,
             root,
-            shelves: Mutex::default(),
             taken: Mutex::default(),
             waiting: Mutex::default(),
             done: Mutex::default(),
@@ -100,6 +101,10 @@ impl Layout {
     /// # Errors
     /// `usage.output`, `io`.
     pub fn prepare(&self) -> Result<&WriteDirectory> {
+        self.made().map(|store| &**store)
+    }
+
+    fn made(&self) -> Result<&Store> {
         if self.open()?.is_none() {
             let (parent, name) = self.place()?;
             parent.make_directory(name)?;
@@ -193,7 +198,7 @@ impl<'l> Intake<'l> {
         {
             return Ok(());
         }
-        let staged = self.root.stage().map_err(Trouble::Output)?;
+        let staged = self.root.stage_blob(payload.digest.algorithm()).map_err(Trouble::Output)?;
         let mut output = None;
         let copied = payload.copy(buffer, stop, events, |bytes, offset| {
             staged.write_at(bytes, offset).map_err(|error| {
@@ -227,28 +232,20 @@ impl<'l> Intake<'l> {
     fn link(&self, payload: &Payload<'_>, file: &File, buffer: &mut [u8], stop: &AtomicBool, events: &dyn Events) -> Result<bool, Trouble> {
         payload.copy(buffer, stop, events, |_, _| Ok(())).map_err(Trouble::Input)?;
         if self.flushed.get().is_none() {
-            self.root.sync_all().map_err(Trouble::Output)?;
+            self.root.sync_blobs().map_err(Trouble::Output)?;
             let _ = self.flushed.set(());
         }
-        let shelf = self.shelf(payload.digest.algorithm()).map_err(Trouble::Output)?;
+        let mut committed = Committed::default();
+        let shelf = self.root.shelf(payload.digest.algorithm(), &mut committed).map_err(Trouble::Output)?;
         if shelf.link(file, payload.digest.hex()).map_err(Trouble::Output)? != Some(true) {
             return Ok(false);
         }
         let mut done = locked(&self.done);
+        done.committed.add(committed);
         done.linked.0 += 1;
         done.linked.1 += payload.size;
         done.stamps.extend(shelf.stamp(payload.digest.hex()).map(|stamp| (payload.digest.clone(), stamp)));
         Ok(true)
-    }
-
-    fn shelf(&self, algorithm: Algorithm) -> Result<Arc<WriteDirectory>> {
-        let mut shelves = locked(&self.shelves);
-        if let Some(shelf) = shelves.get(&algorithm) {
-            return Ok(Arc::clone(shelf));
-        }
-        let made = Arc::new(shelf(self.root, algorithm, &mut locked(&self.done).committed)?);
-        shelves.insert(algorithm, Arc::clone(&made));
-        Ok(made)
     }
 
     /// Flushes what was staged, gives every blob its name, and flushes the names.
@@ -264,7 +261,7 @@ impl<'l> Intake<'l> {
         }
         committed.flushing(|| {
             if waiting.len() > FLUSHED_SINGLY {
-                return self.root.sync_all();
+                return self.root.sync_blobs();
             }
             waiting.iter().try_for_each(|blob| match &blob.outcome {
                 Outcome::Known => Ok(()),
@@ -274,9 +271,9 @@ impl<'l> Intake<'l> {
         })?;
         let mut stamps = Vec::new();
         for Waiting { digest, size, outcome, noted } in waiting {
-            let shelf = self.shelf(digest.algorithm())?;
+            let shelf = self.root.shelf(digest.algorithm(), &mut committed)?;
             let payload = Payload { digest, size, content: crate::write::Content::Bytes(&[]) };
-            Layout::name(self.root, &shelf, &payload, outcome, &mut committed)?;
+            Layout::name(self.root, shelf, &payload, outcome, &mut committed)?;
             if noted && let Some(stamp) = shelf.stamp(payload.digest.hex()) {
                 locked(&self.layout.known).insert(payload.digest.clone(), stamp);
                 stamps.push((payload.digest, stamp));
@@ -284,10 +281,7 @@ impl<'l> Intake<'l> {
         }
         // What has a name now is known by its file.
         locked(&self.taken).clear();
-        let shelves: Vec<Arc<WriteDirectory>> = locked(&self.shelves).values().cloned().collect();
-        for shelf in shelves {
-            committed.flushing(|| shelf.sync())?;
-        }
+        committed.flushing(|| self.root.sync_names())?;
         let mut done = locked(&self.done);
         done.committed.add(committed);
         done.stamps.append(&mut stamps);

@@ -23,12 +23,13 @@
 //! tag, and the blobs are usually still there.
 //!
 //! What a kill or a full disk can leave behind, all of it harmless: verified blobs that no index names yet, the lock file
-//! `index.json.lock`, and temporary names (`.airbase-tmp-PID-RANDOM` in the root, `.NAME.airbase-tmp-RANDOM` beside a
-//! layout that was being made). `index.json.conflict-HASH` is another program's index that could not be merged.
+//! `index.json.lock`, and temporary names (`.airbase-tmp-PID-RANDOM` in the root and in `blobs`, `.NAME.airbase-tmp-RANDOM` beside a
+//! layout that was being made), which the next writer removes. `index.json.conflict-HASH` is another program's index that could not be merged.
 
 mod blobs;
 mod index;
 mod intake;
+mod store;
 mod sweep;
 
 pub use intake::{Done, Intake, Trouble};
@@ -36,13 +37,14 @@ pub use sweep::{Sweep, Swept};
 
 use crate::core::event::Events;
 use crate::core::fsys::{
-    EntryKind, Faults, INDEX_LOCK, Stamp, StoreLock, WriteDirectory, create_directories, is_temporary, shown, temporary_sibling,
+    Directory, EntryKind, Faults, INDEX_LOCK, Stamp, StoreLock, WriteDirectory, create_directories, is_temporary, shown, temporary_sibling,
 };
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::json::{Document, Node};
 use crate::oci::{RootIndex, Verified};
 use crate::write::index_edit::{EMPTY_INDEX, IndexEdit};
 use crate::write::journal::JOURNALS;
+use crate::write::leftovers::{clear_folder, clear_layout, hold_directory};
 use crate::write::payload::{Payload, distinct};
 use crate::write::{Committed, MARKER, index_edit, locked};
 use rustix::io::Errno;
@@ -50,6 +52,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
+use store::Store;
 
 const INDEX: &str = "index.json";
 const MARKER_FILE: &str = "oci-layout";
@@ -96,7 +99,7 @@ impl Default for LayoutOptions {
 pub struct Layout {
     path: PathBuf,
     options: LayoutOptions,
-    root: OnceLock<WriteDirectory>,
+    root: OnceLock<Store>,
     /// Blobs that this handle verified or wrote: while the file is the same one, it is not hashed again. A batch of
     /// hundreds of images on one base would otherwise hash that base hundreds of times.
     known: Mutex<HashMap<Digest, Stamp>>,
@@ -211,12 +214,12 @@ impl Layout {
     }
 
     /// The directory, if it is there.
-    fn open(&self) -> Result<Option<&WriteDirectory>> {
+    fn open(&self) -> Result<Option<&Store>> {
         if self.root.get().is_none() {
             match WriteDirectory::open(&self.path, &self.options.faults) {
                 Ok(root) => {
                     // If another thread was faster, its handle serves as well.
-                    let _ = self.root.set(root.for_its_owner()?);
+                    let _ = self.root.set(Store::new(root.for_its_owner()?));
                 }
                 Err(error) if error.raw_os_error() == Some(Errno::NOENT.raw_os_error()) => return Ok(None),
                 Err(error) if error.raw_os_error() == Some(Errno::NOTDIR.raw_os_error()) => return Err(self.unusable()),
@@ -246,9 +249,8 @@ impl Layout {
         let revision = change.of(EMPTY_INDEX.as_bytes())?;
         let index = index_edit::apply(EMPTY_INDEX, &revision.edits, &self.options.limits)?.text;
         let (parent, name) = self.place()?;
-        let site = Site::new(&parent, temporary_sibling(name))?;
-        let root =
-            parent.beneath(&site.name)?.ok_or_else(|| Error::new(Code::InputChanged, "the layout under construction was removed"))?;
+        clear_folder(&parent);
+        let (site, root) = Site::new(&parent, name)?;
         let mut committed = Committed { index_changed: true, ..Committed::default() };
         self.write_blobs(&root, payloads, events, &mut committed)?;
         self.write_documents(&root, &revision.documents, &mut committed)?;
@@ -266,7 +268,8 @@ impl Layout {
         Ok(Some(committed))
     }
 
-    fn add(&self, root: &WriteDirectory, payloads: &[&Payload<'_>], change: Change<'_>, events: &dyn Events) -> Result<Committed> {
+    fn add(&self, root: &Store, payloads: &[&Payload<'_>], change: Change<'_>, events: &dyn Events) -> Result<Committed> {
+        clear_layout(root);
         let _store = StoreLock::shared(root, self.options.lock_timeout)?;
         let mut committed = Committed::default();
         if self.check(root)? == State::Unborn {
@@ -300,7 +303,8 @@ impl Layout {
                 let ignored = is_temporary(&entry.name)
                     || entry.name == INDEX_LOCK.as_bytes()
                     || entry.name == b"lost+found"
-                    || (batch && (entry.name == JOURNALS.as_bytes() || entry.name == b"blobs"));
+                    || (batch && (entry.name == JOURNALS.as_bytes() || entry.name == b"blobs"))
+                    || (entry.name == b"blobs" && entry.kind == EntryKind::Directory && holds_nothing(directory, "blobs")?);
                 if !ignored {
                     others.push(entry.name);
                 }
@@ -339,19 +343,48 @@ impl Layout {
     }
 }
 
+/// Whether there is not one file in a directory of blobs: it may have been made, or mounted, before the layout.
+fn holds_nothing(directory: &Directory, path: &str) -> Result<bool> {
+    for entry in directory.entries(path)? {
+        let is_empty = |name: &str| directory.entries(&format!("{path}/{name}")).map(|entries| entries.is_empty());
+        let nothing = match std::str::from_utf8(&entry.name) {
+            _ if is_temporary(&entry.name) || entry.name == b"lost+found" => true,
+            Ok(name) if entry.kind == EntryKind::Directory => is_empty(name)?,
+            _ => false,
+        };
+        if !nothing {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// A layout under construction, removed unless it was finished.
 struct Site<'a> {
     parent: &'a WriteDirectory,
     name: String,
     finished: std::cell::Cell<bool>,
+    held: Option<StoreLock>,
 }
 
+/// How often another writer may take a layout that was just begun for abandoned.
+const BEGINNINGS: usize = 5;
+
 impl<'a> Site<'a> {
-    fn new(parent: &'a WriteDirectory, name: String) -> Result<Self> {
-        if !parent.make_directory(&name)? {
-            return Err(Error::new(Code::InputChanged, format!("{name} exists already")));
+    /// Makes the directory in which the layout that will be called `layout` is built.
+    fn new(parent: &'a WriteDirectory, layout: &str) -> Result<(Self, Store)> {
+        for _ in 0..BEGINNINGS {
+            let name = temporary_sibling(layout);
+            if !parent.make_directory(&name)? {
+                return Err(Error::new(Code::InputChanged, format!("{name} exists already")));
+            }
+            let mut site = Self { parent, name, finished: std::cell::Cell::new(false), held: None };
+            if let Some((root, held)) = hold_directory(parent, &site.name)? {
+                site.held = Some(held);
+                return Ok((site, Store::new(root)));
+            }
         }
-        Ok(Self { parent, name, finished: std::cell::Cell::new(false) })
+        Err(Error::new(Code::InputChanged, "the layout under construction was removed again and again"))
     }
 
     fn finished(&self) {

@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 
 use super::index::Plan;
+use super::store::Store;
 use super::{Change, INDEX, Layout, MERGES, Revision};
 use crate::core::fsys::{IndexLock, Stamp, StoreLock, WriteDirectory, is_temporary};
 use crate::core::{Algorithm, Code, Digest, Error, Result};
@@ -22,7 +23,7 @@ pub struct Sweep {
     pub revision: Revision,
     /// The blobs that nobody needs when that has happened, and as what files they were seen: what is another file by then stays.
     pub delete: Vec<(Digest, Option<Stamp>)>,
-    /// Temporary files in the directory that nobody holds.
+    /// What has a temporary name and is old. What somebody holds stays all the same.
     pub leftovers: Vec<String>,
 }
 
@@ -35,6 +36,11 @@ pub struct Swept {
     pub blobs: u64,
     /// Their bytes.
     pub bytes: u64,
+}
+
+/// Whether a path beneath a layout ends with a temporary name.
+fn is_leftover(path: &str) -> bool {
+    is_temporary(path.rsplit('/').next().unwrap_or(path).as_bytes())
 }
 
 impl Layout {
@@ -86,7 +92,7 @@ impl Layout {
     }
 
     /// `swept` is what has happened, also where this ends with an error.
-    fn exchange_and_delete(&self, root: &WriteDirectory, decide: &dyn Fn(&[u8]) -> Result<Sweep>, swept: &mut Swept) -> Result<()> {
+    fn exchange_and_delete(&self, root: &Store, decide: &dyn Fn(&[u8]) -> Result<Sweep>, swept: &mut Swept) -> Result<()> {
         let delete = RefCell::new((Vec::new(), Vec::new()));
         let revise = |text: &[u8]| {
             let sweep = decide(text)?;
@@ -110,7 +116,7 @@ impl Layout {
             if !self.delete(root, &plan, blobs, swept)? {
                 continue;
             }
-            leftovers.iter().filter(|name| is_temporary(name.as_bytes())).try_for_each(|name| root.unlink(name))?;
+            leftovers.iter().filter(|name| is_leftover(name)).try_for_each(|name| root.remove_abandoned(name, &|_| Ok(true)).map(drop))?;
             if !leftovers.is_empty() {
                 swept.committed.flushing(|| root.sync())?;
             }

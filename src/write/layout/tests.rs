@@ -108,6 +108,10 @@ fn sweep(
             }
             run(&root, &Faults::none()).unwrap();
             check(&root, kill, None);
+            // The next writer took away what was left.
+            for directory in [place.path(), &root, &root.join("blobs")] {
+                assert_eq!(names(directory).into_iter().find(|name| is_temporary(name.as_bytes())), None, "{n}");
+            }
             if faults.refused() == 0 {
                 assert_eq!(code, None);
                 most = n;
@@ -387,4 +391,34 @@ fn many_blobs_go_in_waves_with_several_threads() {
     let again = layout.commit(&payloads, &[], &Silent).unwrap();
     assert_eq!((again.blobs_written, again.blobs_reused, again.index_changed), (0, 300, false));
     whole(&root, None);
+}
+
+/// Just before each change of one writer, another one comes that clears what nobody holds.
+#[test]
+fn a_writer_takes_nothing_from_one_that_is_at_work() {
+    for kind in [Operation::Stage, Operation::Link, Operation::Rename, Operation::Exchange, Operation::SyncDirectory, Operation::Lock] {
+        for lacking in [&[][..], &[(Operation::Stage, Errno::OPNOTSUPP)]] {
+            for exists in [true, false] {
+                let place = tempfile::tempdir().unwrap();
+                let root = place.path().join("layout");
+                if exists {
+                    make(&root);
+                }
+                let (beside, busy) = (place.path().to_owned(), AtomicUsize::new(0));
+                let inner = root.clone();
+                let faults = Faults::count().meanwhile(kind, move || {
+                    if busy.fetch_add(1, Ordering::SeqCst) < 3 {
+                        let folder = crate::core::fsys::WriteDirectory::open(&beside, &Faults::none()).unwrap();
+                        crate::write::leftovers::clear_folder(&folder);
+                        if inner.exists() {
+                            crate::write::leftovers::clear_layout(&WriteDirectory::open(&inner, &Faults::none()).unwrap());
+                        }
+                    }
+                });
+                let faults = lacking.iter().fold(faults, |faults, (operation, errno)| faults.lacking(*operation, *errno));
+                commit(&root, &faults).unwrap_or_else(|error| panic!("{kind:?} {lacking:?} {exists}: {error}"));
+                whole(&root, None);
+            }
+        }
+    }
 }
