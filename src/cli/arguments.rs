@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::command::{
-    annotate, attach, base, batch, cat, collection, copy, demo, detach, diff, doctor, explain, fsck, gc, generate, index, inspect,
+    annotate, attach, base, batch, cat, collection, config, copy, demo, detach, diff, doctor, explain, fsck, gc, generate, index, inspect,
     lifecycle, ls, outdated, prepare, rebase, referrers, rm, tag, untag, verdict, verify_sync,
 };
 use super::options::Global;
@@ -87,6 +87,8 @@ pub enum Command {
     VerifySync(verify_sync::Arguments),
     /// Make a small old base, new base and app, and tell the whole story on them
     Demo(demo::Arguments),
+    /// Show what is set in the environment and in files, and where
+    Config(config::Arguments),
     /// Say what a code means and what to do
     Explain(explain::Arguments),
     /// Print completions for a shell: bash, zsh, fish, elvish, powershell

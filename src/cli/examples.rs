@@ -138,6 +138,7 @@ const EXAMPLES: &[(&str, [&str; 2])] = &[
     ),
     ("verify-sync", ["airbase verify-sync push.json listing", "airbase verify-sync push.json listing --format json"]),
     ("demo", ["airbase demo", "airbase demo there"]),
+    ("config", ["airbase config", "airbase config --format json"]),
     ("explain", ["airbase explain base.conflict", "airbase explain --format json"]),
     ("completions", ["airbase completions bash", "airbase completions zsh > _airbase"]),
     ("man", ["airbase man > airbase.1", "airbase man ."]),

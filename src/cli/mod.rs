@@ -11,22 +11,25 @@ mod command;
 mod examples;
 pub mod options;
 mod progress;
+mod site;
 mod terminal;
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::FromArgMatches as _;
 
 use crate::core::{Code, Error, text};
 use arguments::Line;
+use options::Global;
 use terminal::Terminal;
 
 /// Runs the program with the arguments and the environment of the process.
 pub fn main() -> ExitCode {
-    let parsed = definition().try_get_matches();
-    let line = match parsed.and_then(|matches| Line::from_arg_matches(&matches)) {
-        Ok(line) => line,
+    let parsed = definition().try_get_matches().and_then(|matches| Ok((Line::from_arg_matches(&matches)?, config_of(&matches))));
+    let line = match parsed {
+        Ok((line, config)) => Line { global: Global { config, ..line.global }, ..line },
         Err(error) => {
             // Help and version are no errors; clap knows which is which.
             let status = if error.use_stderr() { 2 } else { 0 };
@@ -49,6 +52,7 @@ fn print(error: &clap::Error) -> std::io::Result<()> {
 fn run(line: &Line, terminal: &mut Terminal) -> u8 {
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         terminal.read_conventions()?;
+        terminal.read_site()?;
         command::run(line, terminal)
     }));
     match result {
@@ -60,5 +64,28 @@ fn run(line: &Line, terminal: &mut Terminal) -> u8 {
 
 /// The definition of the command line, for completions and man pages.
 pub fn definition() -> clap::Command {
-    examples::with_examples(<Line as clap::CommandFactory>::command())
+    let line = <Line as clap::CommandFactory>::command();
+    let config = line.get_arguments().find(|argument| argument.get_id() == CONFIG).cloned();
+    let line = config.into_iter().fold(line, |line, config| with_config_everywhere(line, &config));
+    examples::with_examples(line)
+}
+
+/// The option that names a file of settings.
+const CONFIG: &str = "config";
+
+/// Every command takes the option that names a file of settings, as the other options of all commands, except one that has its own
+/// `--config`: clap takes no global option of that name.
+fn with_config_everywhere(command: clap::Command, config: &clap::Arg) -> clap::Command {
+    command.mut_subcommands(|inner| {
+        let taken = inner.get_arguments().any(|argument| argument.get_long() == Some(CONFIG));
+        let inner = if taken { inner } else { inner.arg(config) };
+        with_config_everywhere(inner, config)
+    })
+}
+
+/// The file of settings, wherever on the line it stands; the last one counts.
+fn config_of(matches: &clap::ArgMatches) -> Option<PathBuf> {
+    let below = matches.subcommand().and_then(|(_, inner)| config_of(inner));
+    // Where the option is another one it has another type.
+    below.or_else(|| matches.try_get_one::<PathBuf>(CONFIG).ok().flatten().cloned())
 }

@@ -35,6 +35,10 @@ pub struct Global {
     /// What else is read as a statement on the life cycle: a table of types and keys (docs/lifecycle.md); without it that of AIRBASE_CONVENTIONS
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub conventions: Option<std::path::PathBuf>,
+    /// A file of settings, instead of the user's and the machine's; without it that of AIRBASE_CONFIG: `airbase config` shows what is set
+    // Not global for clap: `cat --config` prints the config of an image. See `with_config_everywhere`.
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub config: Option<std::path::PathBuf>,
     /// Largest manifest or config that is read
     #[arg(long, global = true, value_name = "BYTES", default_value_t = Limits::STANDARD.document_bytes, hide_short_help = true)]
     pub max_document_bytes: u64,

@@ -4,11 +4,12 @@ use std::io::{self, IsTerminal, Write};
 
 use super::options::{Format, Global, Progress, When};
 use super::progress::Meter;
+use super::site::Site;
 use crate::core::clock::Time;
 use crate::core::fsys::{Faults, File, shown};
 use crate::core::{Code, Error, ExitClass, Finding, Limits, Result, text};
 use crate::plan::lifecycle::convention::Conventions;
-use crate::report::{Commands, Page, Report, Tone};
+use crate::report::{Commands, Page, Report, Setting, Tone};
 use crate::verbs::Context;
 
 /// `airbase.error/v1`
@@ -16,6 +17,8 @@ use crate::verbs::Context;
 struct Failure<'a> {
     schema: &'static str,
     exit: u8,
+    #[serde(skip_serializing_if = "<[Setting]>::is_empty")]
+    settings: &'a [Setting],
     error: &'a Finding,
 }
 
@@ -24,6 +27,8 @@ pub(super) struct Terminal {
     pub(super) global: Global,
     limits: Limits,
     conventions: Conventions,
+    /// What the site sets.
+    pub(super) site: Site,
     meter: Meter,
     /// Every change passes here, so this tells whether there was one.
     changes: Faults,
@@ -72,12 +77,22 @@ impl Terminal {
         Self {
             limits: global.limits(),
             conventions: Conventions::NONE,
+            site: Site::default(),
             meter,
             changes: Faults::count(),
             colour_out: colour(std::io::stdout().is_terminal()),
             colour_err: colour(error_is_terminal),
             global: global.clone(),
         }
+    }
+
+    /// Reads what the site sets.
+    ///
+    /// # Errors
+    /// Those of reading a file of settings, and `usage.argument`.
+    pub(super) fn read_site(&mut self) -> Result<()> {
+        self.site = Site::read(self.global.config.as_deref())?;
+        Ok(())
     }
 
     /// Reads the site's table of conventions, if it has one.
@@ -130,8 +145,9 @@ impl Terminal {
     /// # Errors
     /// `io` if standard output cannot take it.
     pub(super) fn answer<R: Report>(&mut self, report: &R) -> Result<u8> {
+        let settings = self.site.used();
         let written = match self.global.format {
-            Format::Json => report.write_json(&mut Out),
+            Format::Json => report.write_json(&settings, &mut Out),
             // Which commands have this form was checked before anything was done.
             Format::Csv => {
                 let text = report.to_csv().ok_or_else(|| Error::new(Code::Bug, "the report has no form for spreadsheets"))?;
@@ -146,6 +162,7 @@ impl Terminal {
             Format::Human => {
                 let mut page = Page::new(self.colour_out, self.global.verbose).write_to(Box::new(Out));
                 report.render(&mut page);
+                settings.iter().for_each(|setting| page.setting(setting));
                 page.finish()
             }
         };
@@ -186,10 +203,12 @@ impl Terminal {
             let label = page.toned(Tone::Strong, "hint");
             page.line(1, &format!("{label}: {}", finding.code.next()));
         }
+        let settings = self.site.used();
+        settings.iter().for_each(|setting| page.setting(setting));
         // There is nowhere left to report that standard error is gone.
         let _ = std::io::stderr().lock().write_all(page.into_text().as_bytes());
         if self.global.format == Format::Json {
-            let document = Failure { schema: "airbase.error/v1", exit: class.status(), error: finding };
+            let document = Failure { schema: "airbase.error/v1", exit: class.status(), settings: &settings, error: finding };
             if let Ok(text) = serde_json::to_string_pretty(&document) {
                 let _ = Self::print((text::json(&text).into_owned() + "\n").as_bytes());
             }

@@ -105,6 +105,53 @@ impl Digest {
     }
 }
 
+/// A digest as somebody types it: in full, or its beginning, as reports print it. Only the command line takes beginnings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TypedDigest {
+    /// In full.
+    Whole(Digest),
+    /// The algorithm and at least [`TypedDigest::FEWEST`] digits.
+    Beginning(String),
+}
+
+impl TypedDigest {
+    /// How many digits a beginning has at least: as many as [`Digest::short`] gives.
+    pub const FEWEST: usize = 12;
+
+    /// Whether this is a digest that was meant.
+    pub fn fits(&self, digest: &Digest) -> bool {
+        match self {
+            Self::Whole(whole) => whole == digest,
+            Self::Beginning(text) => digest.as_str().starts_with(text.as_str()),
+        }
+    }
+}
+
+impl FromStr for TypedDigest {
+    type Err = Error;
+
+    /// # Errors
+    /// `digest.syntax`, `digest.algorithm_unknown`.
+    fn from_str(text: &str) -> Result<Self> {
+        text.parse().map(Self::Whole).or_else(|error| {
+            let parts = text.split_once(':').and_then(|(name, digits)| Some((Algorithm::from_name(name)?, digits)));
+            let is_beginning = |(algorithm, digits): (Algorithm, &str)| {
+                (Self::FEWEST..algorithm.hex_length()).contains(&digits.len()) && is_lower_hex(digits)
+            };
+            if parts.is_some_and(is_beginning) { Ok(Self::Beginning(text.to_owned())) } else { Err(error) }
+        })
+    }
+}
+
+impl fmt::Display for TypedDigest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(digest) => digest.fmt(formatter),
+            Self::Beginning(text) => formatter.write_str(text),
+        }
+    }
+}
+
 impl FromStr for Digest {
     type Err = Error;
 

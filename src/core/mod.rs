@@ -14,6 +14,6 @@ pub mod text;
 pub(crate) mod workers;
 
 pub use code::{Code, ExitClass, Severity};
-pub use digest::{Algorithm, Digest, Hasher};
+pub use digest::{Algorithm, Digest, Hasher, TypedDigest};
 pub use finding::{Error, Fact, Finding, Result};
 pub use limits::Limits;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::View;
 use crate::core::fsys::{File, shown};
-use crate::core::{Code, Digest, Error, Fact, Result, text};
+use crate::core::{Code, Digest, Error, Fact, Result, TypedDigest, text};
 
 /// The transport that a reference may begin with, spelled as skopeo and regctl do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +28,8 @@ pub struct Reference {
     pub path: PathBuf,
     /// The name inside it.
     pub name: Option<String>,
-    /// The digest.
-    pub digest: Option<Digest>,
+    /// The digest, or the beginning of one that the source has.
+    pub digest: Option<TypedDigest>,
     /// Further splits into path and name that also exist, the longer path first.
     pub other_splits: Vec<(PathBuf, String)>,
 }
@@ -50,7 +50,7 @@ impl Reference {
             transport: None,
             path: path.to_owned(),
             name: None,
-            digest: Some(digest.clone()),
+            digest: Some(TypedDigest::Whole(digest.clone())),
             other_splits: Vec::new(),
         }
     }
@@ -106,6 +106,11 @@ impl Reference {
         Ok(Self { text: input.to_owned(), transport, path: path.into(), name, digest, other_splits: Vec::new() })
     }
 
+    /// Whether it means one thing in its source, by name or by digest, and not all that is there.
+    pub fn names_one(&self) -> bool {
+        self.name.is_some() || self.digest.is_some()
+    }
+
     /// Which description of an archive the transport asks for.
     pub fn view(&self) -> View {
         match self.transport {
@@ -121,7 +126,7 @@ impl Reference {
     }
 }
 
-fn split(input: &str) -> Result<(Option<Transport>, &str, Option<Digest>)> {
+fn split(input: &str) -> Result<(Option<Transport>, &str, Option<TypedDigest>)> {
     if input == "-" {
         return Err(Error::new(Code::RefStdin, "an image cannot be read from standard input")
             .hint("Write it to a file first: `cat > image.tar`, then give the path."));
@@ -135,7 +140,10 @@ fn split(input: &str) -> Result<(Option<Transport>, &str, Option<Digest>)> {
         Some((before, after)) if ["sha256:", "sha512:"].iter().any(|prefix| after.starts_with(prefix)) => {
             let digest = after.parse().map_err(|_| {
                 Error::new(Code::RefSyntax, "the digest of the reference is not one")
-                    .expected(Fact::new("sha256: and 64 lower-case hexadecimal digits", "image-spec, descriptor.md"))
+                    .expected(Fact::new(
+                        "sha256: and 64 lower-case hexadecimal digits, or at least the first 12",
+                        "image-spec, descriptor.md",
+                    ))
                     .found(Fact::new(after, "the command line"))
             })?;
             (before, Some(digest))

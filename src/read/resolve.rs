@@ -52,9 +52,9 @@ pub fn locate_entry(reference: &Reference, limits: &Limits) -> Result<Located> {
             return Err(ambiguous(&located.source, name, fitting.entries()).at(located.source.shown()));
         }
     }
-    if let (Some(name), Some(digest)) = (&reference.name, &reference.digest) {
+    if let (Some(name), Some(_)) = (&reference.name, &reference.digest) {
         let is_called = |typed: &str| !Fitting::among(std::iter::once(&located.descriptor), typed).entries().is_empty();
-        if !is_called(name) && !is_called(&format!("{name}@{digest}")) {
+        if !is_called(name) && !is_called(&format!("{name}@{}", located.descriptor.digest)) {
             return Err(Error::new(Code::RefNotFound, "no entry has both this name and this digest")
                 .at(located.source.shown())
                 .expected(Fact::new(&reference.text, "the command line"))
@@ -145,7 +145,7 @@ pub fn locate(reference: &Reference, limits: &Limits) -> Result<Located> {
 pub fn locate_among(reference: &Reference, open: &[Arc<Source>], limits: &Limits) -> Result<Located> {
     let source = open_among(reference, open, limits)?;
     let located = match (&reference.digest, &reference.name) {
-        (Some(digest), name) => by_digest(&source, digest, name.as_deref(), limits),
+        (Some(digest), name) => source.complete(digest).and_then(|digest| by_digest(&source, &digest, name.as_deref(), limits)),
         (None, Some(name)) => by_name(&source, name),
         (None, None) => only_image(&source, limits),
     };
@@ -157,7 +157,7 @@ pub fn locate_among(reference: &Reference, open: &[Arc<Source>], limits: &Limits
 /// # Errors
 /// As [`locate`].
 pub fn locate_all(reference: &Reference, limits: &Limits) -> Result<Vec<Located>> {
-    if reference.name.is_some() || reference.digest.is_some() {
+    if reference.names_one() {
         return locate(reference, limits).map(|located| vec![located]);
     }
     let source = open_reference(reference, limits)?;

@@ -1,6 +1,6 @@
 //! A place that holds images.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -11,7 +11,7 @@ use super::archive::Archive;
 use super::directory::LayoutDirectory;
 use super::referrers::{Candidates, Marking, Scope};
 use crate::core::fsys::{Directory, File, ReadAt, Region, shown};
-use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
+use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result, TypedDigest};
 use crate::format::codec::Codec;
 use crate::oci::media_type::Compression;
 use crate::oci::{Descriptor, RootIndex, Verified, size_mismatch};
@@ -223,6 +223,30 @@ impl Source {
             return Err(size_mismatch(&descriptor.digest, descriptor.size, region.length()).at(self.shown()));
         }
         Verified::check(&descriptor.digest, descriptor.size, self.bytes(&region)?).map_err(|error| error.at(self.shown()))
+    }
+
+    /// The digest that was typed: a beginning stands for the one digest here that begins so.
+    ///
+    /// # Errors
+    /// `ref.not_found`, `ref.ambiguous`, and those of listing blobs.
+    pub fn complete(&self, typed: &TypedDigest) -> Result<Digest> {
+        if let TypedDigest::Whole(digest) = typed {
+            return Ok(digest.clone());
+        }
+        let stored = self.container.stored()?.into_iter().filter_map(|stored| match stored {
+            Stored::Blob(digest) => Some(digest),
+            Stored::Unverifiable(_) | Stored::Stray(_) => None,
+        });
+        let all = self.index.manifests.iter().map(|entry| entry.digest.clone()).chain(stored);
+        let found: BTreeSet<Digest> = all.filter(|digest| typed.fits(digest)).collect();
+        let refused = |code: Code, message: &str| Error::new(code, message).at(self.shown()).found(Fact::new(typed, "the command line"));
+        match found.len() {
+            0 => Err(refused(Code::RefNotFound, "no digest here begins so").hint("`airbase inspect PATH` lists what is there.")),
+            1 => found.into_iter().next().ok_or_else(|| refused(Code::Bug, "one digest is none")),
+            _ => Err(refused(Code::RefAmbiguous, "several digests here begin so")
+                .details(found.iter().map(ToString::to_string))
+                .hint("Give more digits.")),
+        }
     }
 
     /// Reads a document of which only the digest is known.

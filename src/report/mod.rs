@@ -48,6 +48,17 @@ pub enum Commands {
     Script,
 }
 
+/// Something that was not typed and counted all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// The option that it stands for, without dashes.
+    pub name: &'static str,
+    /// Its values.
+    pub value: Vec<String>,
+    /// The variable or the file that has it.
+    pub from: String,
+}
+
 /// A report: the answer of one verb.
 pub trait Report: Serialize {
     /// The name and version of its JSON form.
@@ -80,22 +91,24 @@ pub trait Report: Serialize {
         None
     }
 
-    /// Writes the JSON form, in which no character is hidden, and a newline.
+    /// Writes the JSON form, in which no character is hidden, and a newline. `settings` are what else the answer was asked by.
     ///
     /// # Errors
     /// Those of `out`.
-    fn write_json(&self, out: &mut dyn io::Write) -> io::Result<()>
+    fn write_json(&self, settings: &[Setting], out: &mut dyn io::Write) -> io::Result<()>
     where
         Self: Sized,
     {
         #[derive(Serialize)]
         struct Envelope<'a, R> {
             schema: &'static str,
+            #[serde(skip_serializing_if = "<[Setting]>::is_empty")]
+            settings: &'a [Setting],
             #[serde(flatten)]
             report: &'a R,
         }
         let mut out = Shown(io::BufWriter::new(out));
-        serde_json::to_writer_pretty(&mut out, &Envelope { schema: Self::SCHEMA, report: self })?;
+        serde_json::to_writer_pretty(&mut out, &Envelope { schema: Self::SCHEMA, settings, report: self })?;
         out.write_all(b"\n")?;
         out.flush()
     }

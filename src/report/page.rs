@@ -157,6 +157,12 @@ impl Page {
         self.line(depth, &format!("{label} {value}"));
     }
 
+    /// What counted without being typed, and where it stands.
+    pub fn setting(&mut self, setting: &super::Setting) {
+        let words = format!("--{} {}", setting.name, setting.value.join(&format!(" --{} ", setting.name)));
+        self.field(0, "setting", &format!("{words} ({})", setting.from));
+    }
+
     /// An empty line.
     pub fn gap(&mut self) {
         self.text.push('\n');

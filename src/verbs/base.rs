@@ -389,7 +389,7 @@ impl Listed {
         for path in paths {
             let reference = Reference::existing(path)?;
             let mut below = Below { text: reference.text.clone(), is_named: true, images: Vec::new(), passed: Passed::default() };
-            if reference.name.is_some() || reference.digest.is_some() {
+            if reference.names_one() {
                 let located = locate_among(&reference, &listed.sources, context.limits)?;
                 add(&located.source, &mut listed.sources);
                 below.images.push(located);

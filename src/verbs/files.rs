@@ -61,6 +61,7 @@ pub fn cat(reference: &str, wanted: &Wanted, platform: Option<&Platform>, out: &
             let parsed = Reference::existing(reference)?;
             if let (Some(digest), None) = (&parsed.digest, platform) {
                 let source = open_reference(&parsed, context.limits)?;
+                let digest = &source.complete(digest)?;
                 let region = source
                     .container()
                     .blob(digest)?

@@ -46,7 +46,7 @@ pub fn inspect(request: &Request, context: Context<'_>) -> Result<InspectReport>
     let mut report = InspectReport { sources: Vec::new(), findings: Vec::new() };
     for path in &request.paths {
         let reference = Reference::existing(path)?;
-        if reference.name.is_some() || reference.digest.is_some() {
+        if reference.names_one() {
             let located = locate(&reference, context.limits)?;
             let bases = bases_for(&located.source, request, context)?;
             let entry = entry(&located.source, &located.descriptor, true, None, bases.as_ref(), context)?;

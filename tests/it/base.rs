@@ -302,13 +302,13 @@ fn an_ambiguous_name_is_decided_by_a_rule() {
     Layout::new().image("registry.example/os:2", &west).write(&environment.join("west"));
     let app = app().annotated(NAME, "registry.example/os:2").annotated(DIGEST, &old().digest());
     Layout::new().image("app:1", &app).write(&environment.join("apps"));
-    let rebase = ["rebase", "apps:app:1", "--bases", "past", "east", "west", "-o", "out:app:2"];
+    let rebase = ["rebase", "apps:app:1", "--bases", "past", "--bases", "east", "--bases", "west", "-o", "out:app:2"];
 
     let outcome = environment.refused(&rebase, "base.ambiguous", 4);
     for part in ["east:registry.example/os:2", "west:registry.example/os:2", &new().digest(), &west.digest(), "--map"] {
         assert!(outcome.err.contains(part), "{part}\n{}", outcome.err);
     }
-    let outdated = ["outdated", "apps", "--bases", "past", "east", "west"];
+    let outdated = ["outdated", "apps", "--bases", "past", "--bases", "east", "--bases", "west"];
     let (status, report) = environment.json(&outdated);
     assert_eq!((status, &report["items"][0]["standing"]), (1, &json!("unknown")));
     assert!(report["items"][0]["reason"].as_str().unwrap().contains("names different local images"), "{report:#}");

@@ -197,7 +197,8 @@ fn everything() -> Seen {
     living(&mut seen, &environment);
     referring(&mut seen, &environment);
     shipping(&mut seen, &environment);
-    for arguments in [&["demo", "story"][..], &["explain"], &["explain", "blob.missing"]] {
+    fs::write(environment.join("site.toml"), "registry = \"registry.site/team\"").unwrap();
+    for arguments in [&["demo", "story"][..], &["explain"], &["explain", "blob.missing"], &["config", "--config", "site.toml"]] {
         seen.run(&environment, arguments, 0);
     }
     let outcome = environment.run(&["fsck", "apps", "--format", "json", "--progress", "json"]);
@@ -429,7 +430,7 @@ fn judging(seen: &mut Seen, environment: &Environment) {
             seen.walk(&schema, "", &document);
         }
     }
-    seen.run(environment, &["base", "show", "apps:stale:1", "--bases", "bases", "ill"], 3);
+    seen.run(environment, &["base", "show", "apps:stale:1", "--bases", "bases", "--bases", "ill"], 3);
     seen.run(environment, &["base", "dependents", "bases:registry.example/os:11", "apps", "ill"], 3);
     seen.run(environment, &["outdated", "apps", "bases", "--bases", "bases"], 1);
     seen.run(environment, &["outdated", "ill", "--bases", "bases"], 3);
@@ -524,7 +525,7 @@ fn batches(seen: &mut Seen) {
     two.write(&environment.join("newer"));
     older.write(&environment.join("older"));
     let plan = |more: &[&str]| {
-        let arguments = ["batch", "plan", "many", "--bases", "newer", "older"];
+        let arguments = ["batch", "plan", "many", "--bases", "newer", "--bases", "older"];
         // Among the inputs are some that cannot be read.
         let outcome = environment.run(&[&arguments[..], more].concat());
         assert_eq!(outcome.status, 3, "{}", outcome.err);
@@ -537,7 +538,8 @@ fn batches(seen: &mut Seen) {
         .index("site/half:1", &[&on("amd64").annotated(NAME, "registry.example/two:1"), &arm], json!({}))
         .write(&environment.join("half"));
     fs::remove_file(environment.join("half/blobs").join(arm.digest().replace(':', "/"))).unwrap();
-    let half = |option: [&str; 2]| environment.ok(&[&["batch", "plan", "half", "--bases", "newer", "older"][..], &option].concat()).out;
+    let half =
+        |option: [&str; 2]| environment.ok(&[&["batch", "plan", "half", "--bases", "newer", "--bases", "older"][..], &option].concat()).out;
     let halves = [half(["--platform", "linux/amd64"]), half(["--sparse", "filter"])];
     let many = [&["--name", "{file}/{name}:{tag}", "--allow", "major", "--only", "*@*", "--prefer", "app", "--map", "a=b"][..], &[]];
     for text in halves.into_iter().chain(many.into_iter().map(plan)) {

@@ -60,6 +60,7 @@ const ORDER: &[(&str, &str)] = &[
     ("verify-sync", ""),
     ("demo", ""),
     ("explain", ""),
+    ("config", ""),
     ("completions", ""),
     ("man", ""),
 ];

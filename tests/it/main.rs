@@ -56,6 +56,7 @@ mod references;
 mod referrers;
 mod room;
 mod shapes;
+mod site;
 mod sparse;
 mod support;
 mod unknown;

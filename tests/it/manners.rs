@@ -248,6 +248,7 @@ const VERBS: &[(&str, &[&str])] = &[
     ("prepare", &["prepare", "app", "--registry", "registry.site/team"]),
     ("verify-sync", &["verify-sync", "plan.json", "listing", "--allow-empty"]),
     ("explain", &["explain", "blob.missing"]),
+    ("config", &["config"]),
 ];
 
 /// Verbs that are not among them, because what they need has no fixed name.

@@ -344,7 +344,7 @@ fn images_of_one_archive_follow_bases_of_their_own_repositories() {
         archive("vendor.tar", &[("docker.io/library/shop:latest", &apps[0]), ("docker.io/library/db:latest", &apps[1])]);
         archive("old.tar", &[(bases[0], &debian[0]), (bases[1], &alpine[0])]);
         archive("new.tar", &[(bases[0], &debian[1]), (bases[1], &alpine[1])]);
-        let both = ["--bases", "old.tar", "new.tar"];
+        let both = ["--bases", "old.tar", "--bases", "new.tar"];
         let (status, report) = environment.json(&[&["outdated", "vendor.tar"][..], &both].concat());
         let newer: Vec<&Value> = report["items"].as_array().unwrap().iter().map(|item| &item["newerManifest"]).collect();
         assert_eq!((status, newer), (1, vec![&json!(debian[1].digest()), &json!(alpine[1].digest())]), "{writer}: {report:#}");

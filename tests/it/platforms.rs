@@ -374,7 +374,7 @@ fn an_index_whose_platforms_stand_on_different_bases_names_none() {
     ];
     index("app:1", &apps).write(&environment.join("apps"));
 
-    let (status, report) = environment.json(&["rebase", "apps:app:1", "--bases", "old", "new", "-o", "out:app:2"]);
+    let (status, report) = environment.json(&["rebase", "apps:app:1", "--bases", "old", "--bases", "new", "-o", "out:app:2"]);
 
     assert_eq!(status, 0, "{report:#}");
     let out = ReadBack::open(&environment.join("out"));

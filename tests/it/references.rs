@@ -127,6 +127,49 @@ fn a_digest_reaches_what_has_no_name() {
 }
 
 /// What refers to an image, or describes it, is not a second image.
+/// Reports print twelve digits of a digest, and these can be typed again.
+#[test]
+fn the_beginning_of_a_digest_is_enough() {
+    let environment = Environment::new();
+    let (amd64, arm64) = (image("amd64"), image("arm64").platform("arm64"));
+    let mut layout = Layout::new().index("multi", &[&amd64, &arm64], json!({})).image("single:1", &image("single"));
+    // Two blobs that begin alike, as far as anybody types.
+    let (one, other) = (format!("sha256:{}", "ab".repeat(32)), format!("sha256:{}c", "ab".repeat(31) + "a"));
+    for digest in [&one, &other] {
+        layout.blobs.insert(digest.clone(), b"alike".to_vec());
+    }
+    layout.write(&environment.join("images"));
+    layout.write_archive(&environment.join("images.tar"));
+    let short = |image: &Image, digits: usize| image.digest()[..7 + digits].to_owned();
+    for path in ["images", "images.tar"] {
+        for (what, image) in [("amd64", &amd64), ("arm64", &arm64), ("single", &image("single"))] {
+            for digits in [12, 40, 63, 64] {
+                assert_eq!(word(&environment, &format!("{path}@{}", short(image, digits))), what);
+            }
+        }
+        assert_eq!(word(&environment, &format!("{path}:single:1@{}", short(&image("single"), 12))), "single");
+        let eleven = format!("{path}@{}", short(&amd64, 11));
+        environment.refused(&["cat", &eleven], "ref.syntax", 2);
+        environment.refused(&["cat", &format!("{path}@sha256:{}", "0".repeat(12))], "ref.not_found", 4);
+        let outcome = environment.refused(&["cat", &format!("{path}@{}", &one[..19])], "ref.ambiguous", 4);
+        assert!(outcome.err.contains(&one) && outcome.err.contains(&other), "{}", outcome.err);
+    }
+    // Verbs that write take it as well; what they write has the whole digest.
+    environment.ok(&["tag", &format!("images@{}", short(&amd64, 12)), "amd64:1"]);
+    assert_eq!(word(&environment, "images:amd64:1"), "amd64");
+    let (_, report) = environment.json(&["attach", "images:amd64:1", "--type", "application/x-note", "-a", "k=v"]);
+    let referrer = report["attached"][0]["digest"].as_str().unwrap();
+    environment.ok(&["detach", "images:amd64:1", &referrer[..19]]);
+    let (_, report) = environment.json(&["referrers", "images:amd64:1"]);
+    assert_eq!(report["subjects"][0]["referrers"], json!([]), "{report:#}");
+    environment.refused(&["copy", "images:single:1", &format!("out@{}", short(&amd64, 12))], "usage.output", 2);
+    // In files digests stand in full.
+    fs::write(environment.join("listing"), format!("{} single:1\n", short(&image("single"), 12))).unwrap();
+    let plan = environment.run(&["prepare", "images:single:1", "--registry", "r.example", "--format", "json"]);
+    fs::write(environment.join("plan.json"), plan.out).unwrap();
+    assert_ne!(environment.run(&["verify-sync", "plan.json", "listing"]).status, 0);
+}
+
 #[test]
 fn the_only_image_is_what_a_person_would_call_so() {
     let environment = Environment::new();

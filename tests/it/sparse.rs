@@ -180,7 +180,7 @@ fn place_with_bases() -> Environment {
     environment
 }
 
-const BASES: [&str; 3] = ["--bases", "bases", "old"];
+const BASES: [&str; 4] = ["--bases", "bases", "--bases", "old"];
 
 fn rebase(environment: &Environment, source: &str, out: &str, more: &[&str]) -> (i32, Value) {
     environment.json(&[&["rebase", source, "-o", out][..], &BASES, more].concat())

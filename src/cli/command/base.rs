@@ -1,6 +1,7 @@
 //! `airbase base show|verify|set|dependents`
 
 use crate::cli::options::{self, Destination, Emptiness};
+use crate::cli::site::Key;
 use crate::cli::terminal::Terminal;
 use crate::core::Result;
 use crate::verbs::Context;
@@ -26,7 +27,7 @@ pub struct Show {
     #[arg(value_name = "REF")]
     image: String,
     /// Where bases lie: layouts, archives, folders of them, or references
-    #[arg(long, value_name = "PATH", num_args = 1..)]
+    #[arg(long, value_name = "PATH")]
     bases: Vec<String>,
     /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}; or 'DIGEST=REFERENCE'
     #[arg(long, value_name = "RULE")]
@@ -87,8 +88,8 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
         Command::Show(arguments) => {
             let query = base::Show {
                 image: arguments.image.clone(),
-                bases: arguments.bases.clone(),
-                map: arguments.map.clone(),
+                bases: terminal.site.or_set(Key::Bases, &arguments.bases),
+                map: terminal.site.or_set(Key::Map, &arguments.map),
                 platform: super::platform(arguments.platform.as_deref())?,
                 verify: arguments.how.map(Into::into),
                 now: Some(super::now(None)?),

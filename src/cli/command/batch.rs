@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::cli::options::{Allow, Emptiness, Moving, Verify};
+use crate::cli::site::Key;
 use crate::cli::terminal::{Terminal, variable};
 use crate::core::clock::Time;
 use crate::core::{Error, ExitClass, Result};
@@ -33,7 +34,7 @@ pub struct Plan {
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
     /// Where bases lie: layouts, archives, folders of them, or references
-    #[arg(long, value_name = "PATH", num_args = 1..)]
+    #[arg(long, value_name = "PATH")]
     bases: Vec<String>,
     /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}; or 'DIGEST=REFERENCE'
     #[arg(long, value_name = "RULE")]
@@ -152,8 +153,8 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
 fn plan(arguments: &Plan, terminal: &mut Terminal) -> Result<u8> {
     let request = PlanRequest {
         inputs: arguments.inputs.clone(),
-        bases: arguments.bases.clone(),
-        map: arguments.map.clone(),
+        bases: terminal.site.or_set(Key::Bases, &arguments.bases),
+        map: terminal.site.or_set(Key::Map, &arguments.map),
         only: arguments.only.clone(),
         allow: arguments.allow.map(Into::into),
         allow_downgrade: arguments.allow_downgrade,
@@ -174,7 +175,10 @@ fn plan(arguments: &Plan, terminal: &mut Terminal) -> Result<u8> {
         Ok(())
     })?;
     Terminal::print(lines.as_bytes())?;
-    terminal.remark(|page| report.render(page));
+    terminal.remark(|page| {
+        report.render(page);
+        terminal.site.used().iter().for_each(|setting| page.setting(setting));
+    });
     Ok(report.exit().map_or(0, ExitClass::status))
 }
 

@@ -1,7 +1,7 @@
 //! `airbase detach`
 
 use crate::cli::terminal::Terminal;
-use crate::core::{Digest, Result};
+use crate::core::{Result, TypedDigest};
 use crate::verbs::referrers::detach;
 
 #[derive(Debug, clap::Args)]
@@ -9,13 +9,13 @@ pub struct Arguments {
     /// The image, in a layout
     #[arg(value_name = "REF")]
     image: String,
-    /// The digest of what refers to it
+    /// The digest of what refers to it, or at least its first 12 digits
     #[arg(value_name = "DIGEST")]
     digest: String,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
-    let digest: Digest = arguments.digest.parse()?;
+    let digest: TypedDigest = arguments.digest.parse()?;
     let report = detach(&arguments.image, &digest, terminal.context())?;
     terminal.answer(&report)
 }

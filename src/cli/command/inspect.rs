@@ -1,6 +1,7 @@
 //! `airbase inspect`
 
 use crate::cli::options::Emptiness;
+use crate::cli::site::Key;
 use crate::cli::terminal::Terminal;
 use crate::core::Result;
 use crate::verbs::Context;
@@ -15,14 +16,14 @@ pub struct Arguments {
     #[arg(long)]
     all: bool,
     /// Where bases lie: layouts, archives, folders of them, or references; shows the base and what is inherited from it
-    #[arg(long, value_name = "PATH", num_args = 1..)]
+    #[arg(long, value_name = "PATH")]
     bases: Vec<String>,
     #[command(flatten)]
     emptiness: Emptiness,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
-    let request = Request { paths: arguments.paths.clone(), all: arguments.all, bases: arguments.bases.clone() };
+    let request = Request { paths: arguments.paths.clone(), all: arguments.all, bases: terminal.site.or_set(Key::Bases, &arguments.bases) };
     let context = Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() };
     let report = inspect(&request, context)?;
     terminal.answer(&report)

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::cli::options::Emptiness;
+use crate::cli::site::{Key, Site};
 use crate::cli::terminal::Terminal;
 use crate::core::{Code, Error, Result};
 use crate::plan::lifecycle::change::Change;
@@ -226,7 +227,7 @@ pub struct SupersedeArguments {
 #[derive(Debug, clap::Args)]
 struct Places {
     /// Where bases lie: layouts, archives, folders of them, or references; they are then found by their layers too
-    #[arg(long, value_name = "PATH", num_args = 1..)]
+    #[arg(long, value_name = "PATH")]
     bases: Vec<String>,
     /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}; or 'DIGEST=REFERENCE'
     #[arg(long, value_name = "RULE")]
@@ -378,8 +379,8 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
         Command::Show(arguments) => {
             let query = Show {
                 image: arguments.image.clone(),
-                bases: arguments.places.bases.clone(),
-                map: arguments.places.map.clone(),
+                bases: terminal.site.or_set(Key::Bases, &arguments.places.bases),
+                map: terminal.site.or_set(Key::Map, &arguments.places.map),
                 platform: super::platform(arguments.platform.as_deref())?,
                 question: arguments.clock.question(&arguments.issuer)?,
             };
@@ -410,7 +411,7 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
             let mut policy = Policy::new(standard.into_iter().chain(parse(&arguments.deny)?).chain(lists), Span::parse(&arguments.grace)?);
             policy.max_age = arguments.max_age.as_deref().map(Span::parse).transpose()?;
             let report = lifecycle::check(
-                &question(&arguments.paths, &arguments.places, &arguments.clock, &arguments.issuer)?,
+                &question(&arguments.paths, &arguments.places, &arguments.clock, &arguments.issuer, &terminal.site)?,
                 &policy,
                 Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() },
             )?;
@@ -418,7 +419,7 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
         }
         Command::Report(arguments) => {
             let report = lifecycle::report(
-                &question(&arguments.paths, &arguments.places, &arguments.clock, &arguments.issuer)?,
+                &question(&arguments.paths, &arguments.places, &arguments.clock, &arguments.issuer, &terminal.site)?,
                 Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() },
             )?;
             terminal.answer(&report)
@@ -450,8 +451,13 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
     }
 }
 
-fn question(paths: &[String], places: &Places, clock: &Clock, issuers: &[String]) -> Result<Check> {
-    Ok(Check { paths: paths.to_vec(), bases: places.bases.clone(), map: places.map.clone(), question: clock.question(issuers)? })
+fn question(paths: &[String], places: &Places, clock: &Clock, issuers: &[String], site: &Site) -> Result<Check> {
+    Ok(Check {
+        paths: paths.to_vec(),
+        bases: site.or_set(Key::Bases, &places.bases),
+        map: site.or_set(Key::Map, &places.map),
+        question: clock.question(issuers)?,
+    })
 }
 
 fn set(arguments: &SetArguments, terminal: &mut Terminal) -> Result<u8> {

@@ -6,6 +6,7 @@ pub(super) mod base;
 pub(super) mod batch;
 pub(super) mod cat;
 pub(super) mod collection;
+pub(super) mod config;
 pub(super) mod copy;
 pub(super) mod demo;
 pub(super) mod detach;
@@ -94,6 +95,7 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Prepare(arguments) => prepare::run(arguments, terminal),
         Command::VerifySync(arguments) => verify_sync::run(arguments, terminal),
         Command::Demo(arguments) => demo::run(arguments, terminal),
+        Command::Config(arguments) => config::run(arguments, terminal),
         Command::Explain(arguments) => explain::run(arguments, terminal),
         Command::Completions(arguments) => generate::completions(arguments),
         Command::Man(arguments) => generate::man(arguments),

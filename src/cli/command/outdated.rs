@@ -1,8 +1,9 @@
 //! `airbase outdated`
 
 use crate::cli::options::{Allow, Emptiness, Verify};
+use crate::cli::site::Key;
 use crate::cli::terminal::Terminal;
-use crate::core::Result;
+use crate::core::{Code, Error, Fact, Result};
 use crate::verbs::Context;
 use crate::verbs::outdated::{Request, outdated};
 
@@ -12,7 +13,7 @@ pub struct Arguments {
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<String>,
     /// Where bases lie: layouts, archives, folders of them, or references
-    #[arg(long, required = true, value_name = "PATH", num_args = 1..)]
+    #[arg(long, value_name = "PATH")]
     bases: Vec<String>,
     /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}; or 'DIGEST=REFERENCE'
     #[arg(long, value_name = "RULE")]
@@ -37,10 +38,17 @@ pub struct Arguments {
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
+    let bases = terminal.site.or_set(Key::Bases, &arguments.bases);
+    if bases.is_empty() {
+        return Err(Error::new(Code::UsageArgument, "what is outdated shows beside the bases that are there now")
+            .expected(Fact::new("--bases PATH, AIRBASE_BASES, or bases in a file of settings", "airbase"))
+            .found(Fact::new("nothing", "the command line"))
+            .hint("`airbase config` shows what is set."));
+    }
     let request = Request {
         paths: arguments.paths.clone(),
-        bases: arguments.bases.clone(),
-        map: arguments.map.clone(),
+        bases,
+        map: terminal.site.or_set(Key::Map, &arguments.map),
         only: arguments.only.clone(),
         allow: arguments.allow.map(Into::into),
         verify: arguments.verify.map(Into::into),

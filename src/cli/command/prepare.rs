@@ -1,6 +1,7 @@
 //! `airbase prepare`
 
 use crate::cli::options::{Emptiness, Format, Narrowing};
+use crate::cli::site::Key;
 use crate::cli::terminal::Terminal;
 use crate::core::{Code, Error, Fact, Result};
 use crate::plan::prepare::{Client as Program, Naming, Profile, Registry, Rule, check_keep_tag};
@@ -14,7 +15,7 @@ pub struct Arguments {
     path: String,
     /// Where it is to go: HOST[:PORT][/PATH]; a name keeps its repository behind that, without its own registry. A runtime needs none:
     /// without it images keep their names, in full
-    #[arg(long, value_name = "R", required_unless_present_any = ["profile"])]
+    #[arg(long, value_name = "R")]
     registry: Option<String>,
     /// For whom it is
     #[arg(long, value_enum)]
@@ -109,10 +110,18 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         Some(For::Runtime) => Profile::Runtime,
         Some(For::Scanner) => Profile::Scanner,
     };
-    if profile == Profile::Registry && arguments.registry.is_none() {
+    // What a node gets keeps its names unless a registry is typed.
+    let typed = arguments.registry.as_slice();
+    let registry = if profile == Profile::Registry { terminal.site.or_set(Key::Registry, typed) } else { typed.to_vec() };
+    if profile == Profile::Registry && registry.is_empty() {
         return Err(Error::new(Code::UsageArgument, "what goes to a registry needs one")
             .expected(Fact::new("--registry HOST[:PORT][/PATH]", "airbase"))
             .found(Fact::new("nothing", "the command line")));
+    }
+    if profile == Profile::Runtime && registry.is_empty() && output.is_none() {
+        return Err(Error::new(Code::UsageArgument, "what goes to a node is a file")
+            .expected(Fact::new("-o FILE.tar, or --registry for one that nodes pull from", "airbase"))
+            .found(Fact::new("neither", "the command line")));
     }
     if terminal.global.format == Format::Sh && arguments.client.is_none() {
         return Err(Error::new(Code::UsageArgument, "a script is of one client")
@@ -123,7 +132,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
     let request = Request {
         path: arguments.path.clone(),
         naming: Naming {
-            registry: arguments.registry.as_deref().map(Registry::parse).transpose()?,
+            registry: registry.first().map(|registry| Registry::parse(registry)).transpose()?,
             rules: arguments.map.iter().map(|rule| Rule::parse(rule)).collect::<Result<_>>()?,
             scoped: arguments.scoped,
             unnamed: arguments.unnamed_into.clone(),

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 
 use super::superseding::Superseding;
 use crate::cli::options::{Destination, Moving, Verify};
+use crate::cli::site::Key;
 use crate::cli::terminal::Terminal;
 use crate::core::clock::Time;
 use crate::core::{Code, Error, Result};
@@ -19,7 +20,7 @@ pub struct Arguments {
     #[arg(long, alias = "new-base", visible_alias = "to", value_name = "REF")]
     onto: Option<String>,
     /// Where bases lie: layouts, archives, folders of them, or references
-    #[arg(long, value_name = "PATH", num_args = 1..)]
+    #[arg(long, value_name = "PATH")]
     bases: Vec<String>,
     /// The old base, where the image does not say it or says it wrongly; scratch if it has none
     #[arg(long, alias = "old-base", value_name = "REF", conflicts_with = "seam_layers")]
@@ -118,12 +119,12 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
     let request = Request {
         image: arguments.image.clone(),
         onto: arguments.onto.clone(),
-        bases: arguments.bases.clone(),
+        bases: terminal.site.or_set(Key::Bases, &arguments.bases),
         from: arguments.from.clone(),
         seam_layers: arguments.seam_layers,
         force: arguments.force,
         now: Some(super::now(arguments.at.as_deref())?),
-        map: arguments.map.clone(),
+        map: terminal.site.or_set(Key::Map, &arguments.map),
         choice: arguments.moving.choice()?,
         on_missing_platform: match arguments.on_missing_platform {
             Missing::Fail => MissingPlatform::Fail,

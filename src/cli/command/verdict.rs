@@ -1,6 +1,7 @@
 //! `airbase verdict`
 
 use crate::cli::options::Moving;
+use crate::cli::site::Key;
 use crate::cli::terminal::Terminal;
 use crate::core::Result;
 use crate::verbs::rebase::Request;
@@ -21,7 +22,7 @@ pub struct Arguments {
     #[arg(long, value_name = "REF")]
     from: Option<String>,
     /// Where bases lie: layouts, archives, folders of them, or references
-    #[arg(long, value_name = "PATH", num_args = 1..)]
+    #[arg(long, value_name = "PATH")]
     bases: Vec<String>,
     /// Where a base of some name lies: 'PATTERN=REFERENCE'
     #[arg(long, value_name = "RULE")]
@@ -37,8 +38,8 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
     let request = Request {
         onto: arguments.onto.clone(),
         from: arguments.from.clone(),
-        bases: arguments.bases.clone(),
-        map: arguments.map.clone(),
+        bases: terminal.site.or_set(Key::Bases, &arguments.bases),
+        map: terminal.site.or_set(Key::Map, &arguments.map),
         choice: arguments.moving.choice()?,
         ..Request::of(&arguments.image)
     };

@@ -100,7 +100,7 @@ impl<'a> Bases<'a> {
         };
         for path in paths {
             let reference = Reference::existing(path)?;
-            if reference.name.is_some() || reference.digest.is_some() {
+            if reference.names_one() {
                 bases.named.push(locate_among(&reference, open, context.limits)?);
             } else {
                 let Discovered { sources, findings, passed } = discover_among(&reference, open, context.limits)?;

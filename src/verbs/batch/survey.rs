@@ -46,7 +46,7 @@ impl Survey {
         let mut seen = HashSet::new();
         for input in inputs {
             let reference = Reference::existing(input)?;
-            if reference.name.is_some() || reference.digest.is_some() {
+            if reference.names_one() {
                 let located = locate_among(&reference, &survey.sources, context.limits)?;
                 let source = survey.source(&located.source);
                 let listed = located

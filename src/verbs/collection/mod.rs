@@ -24,7 +24,7 @@ pub(super) fn members(tree: &Tree) -> Option<(&ImageIndex, Vec<Member>)> {
 /// Opens the collection that a reference means; without a name and a digest, the only one of the source.
 fn open(text: &str, context: Context<'_>) -> Result<Opened> {
     let reference = Reference::existing(text)?;
-    let located = if reference.name.is_none() && reference.digest.is_none() {
+    let located = if !reference.names_one() {
         let source = open_reference(&reference, context.limits)?;
         let mut found = collections(&source, context.limits);
         match found.len() {

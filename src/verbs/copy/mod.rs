@@ -68,13 +68,11 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
         check_name(name)?;
     }
     let reference = Reference::existing(&request.source)?;
-    if request.all && reference.name.is_none() && reference.digest.is_none() {
+    if request.all && !reference.names_one() {
         return copy_whole(&open_reference(&reference, context.limits)?, request, context);
     }
     let mut located = match locate(&reference, context.limits) {
-        Err(error) if error.code() == Code::RefNotFound && reference.name.is_none() && reference.digest.is_none() => {
-            only_entry(&reference, context)?.ok_or(error)?
-        }
+        Err(error) if error.code() == Code::RefNotFound && !reference.names_one() => only_entry(&reference, context)?.ok_or(error)?,
         other => other?,
     };
     let source = Arc::clone(&located.source);

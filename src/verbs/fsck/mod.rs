@@ -45,7 +45,7 @@ pub fn fsck(paths: &[String], level: u8, allow_sparse: bool, context: Context<'_
     let mut report = FsckReport { level, clean: true, sources: Vec::new(), findings: Vec::new() };
     for path in paths {
         let reference = Reference::existing(path)?;
-        if reference.name.is_some() || reference.digest.is_some() {
+        if reference.names_one() {
             return Err(Error::new(Code::UsageArgument, "fsck checks whole sources")
                 .expected(Fact::new("the path of a layout, an archive or a folder of them", "fsck"))
                 .found(Fact::new(&reference.text, "the command line"))

@@ -92,7 +92,7 @@ pub(super) fn tops(
     request: &Request,
     context: Context<'_>,
 ) -> Result<(Vec<Top>, Vec<LeftOut>, Vec<Finding>)> {
-    let mut one = reference.name.is_some() || reference.digest.is_some() || request.profile == Profile::Scanner;
+    let mut one = reference.names_one() || request.profile == Profile::Scanner;
     let entries: Vec<Entry> = if one {
         let located = locate(reference, context.limits)?;
         let members = if request.profile == Profile::Scanner { None } else { members(source, &located.descriptor, context)? };
@@ -208,7 +208,7 @@ pub(super) fn gather(
     context: Context<'_>,
 ) -> Result<Gathered> {
     let profile = request.profile;
-    let scope = if reference.name.is_some() || reference.digest.is_some() { Scope::Usual } else { Scope::Thorough };
+    let scope = if reference.names_one() { Scope::Usual } else { Scope::Thorough };
     let listed: HashSet<&Digest> = source.index.manifests.iter().map(|entry| &entry.digest).collect();
     let mut gather = Gather {
         source,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Carry, Subject, carry, subjects};
 use crate::core::clock::Time;
 use crate::core::fsys::{self, ReadAt, Region, shown};
-use crate::core::{Algorithm, Code, Digest, Error, Fact, Hasher, Result, limits};
+use crate::core::{Algorithm, Code, Digest, Error, Fact, Hasher, Result, TypedDigest, limits};
 use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
 use crate::plan::annotate::Authored;
 use crate::plan::referrers::{Content, Draft, EMPTY, Item, OF_ENTRIES, Wish, manifest};
@@ -294,8 +294,8 @@ fn bare(descriptor: &Descriptor) -> Descriptor {
 
 fn missing(request: &Attach) -> Result<Subject> {
     let reference = Reference::existing(&request.image)?;
-    let (Some(digest), Some(missing)) = (&reference.digest, &request.missing) else {
-        return Err(Error::new(Code::RefNotFound, "a subject that is not here must be named by its digest")
+    let (Some(TypedDigest::Whole(digest)), Some(missing)) = (&reference.digest, &request.missing) else {
+        return Err(Error::new(Code::RefNotFound, "a subject that is not here must be named by its whole digest")
             .at(&request.image)
             .hint("Write PATH@DIGEST."));
     };

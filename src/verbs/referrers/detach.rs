@@ -1,7 +1,7 @@
 //! Takes a referrer away from its subject.
 
 use super::{revision, subjects};
-use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::core::{Code, Digest, Error, Fact, Result, TypedDigest};
 use crate::oci::Index;
 use crate::plan::referrers::Wish;
 use crate::read::referrers::{Lookup, Referrer, Scope};
@@ -18,9 +18,10 @@ use crate::write::{Layout, Sweep};
 /// # Errors
 /// `ref.not_found` if it refers to nothing of this image, `usage.output` for archives, `referrer.fallback_tag`, and those of
 /// references and writing.
-pub fn detach(image: &str, digest: &Digest, context: Context<'_>) -> Result<DetachReport> {
+pub fn detach(image: &str, digest: &TypedDigest, context: Context<'_>) -> Result<DetachReport> {
     let opened = open(image, context)?;
     let source = &opened.located.source;
+    let digest = &source.complete(digest)?;
     if source.kind() != SourceKind::Layout {
         return Err(Error::new(Code::UsageOutput, "detach would change an archive, and archives are never changed")
             .at(source.shown())

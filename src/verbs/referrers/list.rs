@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::subjects;
-use crate::core::{Code, Digest, Error, Finding, Result};
+use crate::core::{Code, Digest, Error, Finding, Result, TypedDigest};
 use crate::oci::{Artifact, Descriptor, Platform};
 use crate::read::referrers::{FoundBy, Lookup, Referrer, Scope};
 use crate::read::{Child, ImageIndex, Reference, Tree, open_reference};
@@ -63,7 +63,7 @@ pub fn referrers(query: &Query, context: Context<'_>) -> Result<ReferrersReport>
 /// Who refers to a digest that is not here; `error` if nobody does.
 fn dangling(query: &Query, error: Error, context: Context<'_>) -> Result<ReferrersReport> {
     let reference = Reference::existing(&query.image)?;
-    let Some(digest) = reference.digest.clone().filter(|_| query.platform.is_none()) else { return Err(error) };
+    let Some(TypedDigest::Whole(digest)) = reference.digest.clone().filter(|_| query.platform.is_none()) else { return Err(error) };
     let source = open_reference(&reference, context.limits)?;
     let lookup = Lookup::new(&source, Scope::Usual, context.limits);
     let described = lookup.of_digest(&digest).referrers.into_iter().find_map(|referrer| referrer.artifact.subject);

@@ -86,7 +86,7 @@ fn text(value: &Value) -> Option<String> {
 }
 
 fn rebase(environment: &Environment, bases: &[&str]) -> Said {
-    let outcome = environment.run(&[&["rebase", "app", "--dry-run", "--format", "json", "--bases"], bases].concat());
+    let outcome = environment.run(&[&["rebase", "app", "--dry-run", "--format", "json"], bases].concat());
     if outcome.status != 0 {
         let code = outcome.err.split(['[', ']']).nth(1).or_else(|| outcome.err.split('"').find(|part| part.contains("base."))).unwrap();
         return Said { code: Some(code.to_owned()), ..Said::default() };
@@ -99,7 +99,7 @@ fn rebase(environment: &Environment, bases: &[&str]) -> Said {
 }
 
 fn batch(environment: &Environment, bases: &[&str]) -> (Value, Said) {
-    let outcome = environment.ok(&[&["batch", "plan", "app", "--bases"], bases].concat());
+    let outcome = environment.ok(&[&["batch", "plan", "app"], bases].concat());
     let item = items(&outcome.out)[0].clone();
     let base = |side: &str| text(&item["platforms"][0][side]["digest"]);
     (item["status"].clone(), Said { old: base("old"), new: base("new"), code: text(&item["reason"]["code"]) })
@@ -113,8 +113,8 @@ fn all_verbs_agree() {
         for (name, layout) in names.iter().zip(&layouts) {
             layout.write(&environment.join(name));
         }
-        let bases: Vec<&str> = names.iter().map(String::as_str).collect();
-        let json = |arguments: &[&str]| environment.json(&[arguments, &["--bases"], &bases].concat());
+        let bases: Vec<&str> = names.iter().flat_map(|name| ["--bases", name]).collect();
+        let json = |arguments: &[&str]| environment.json(&[arguments, &bases].concat());
 
         let (shown, report) = json(&["base", "show", "app"]);
         let shown_base = text(&report["platforms"][0]["baseManifest"]);

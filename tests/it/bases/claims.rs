@@ -144,7 +144,7 @@ fn what_settles_a_conflict_works() {
             assert_eq!(moved(&environment, &["--from", &old, "--onto", "bases:r.example/java:21"]).1, family.right(), "{what}");
             continue;
         }
-        let (report, layers) = moved(&environment, &["--bases", "bases", "old"]);
+        let (report, layers) = moved(&environment, &["--bases", "bases", "--bases", "old"]);
         assert_eq!(layers, family.right(), "{what} {report:#}");
         assert_eq!(report["platforms"][0]["newBase"]["name"], "r.example/java:21", "{what}");
     }
@@ -196,7 +196,7 @@ fn a_base_with_another_digest_is_found_by_its_name_and_told() {
         assert_eq!((status, &platform["base"]), (0, &json!("bases:r.example/java:21")), "{platform:#}");
         assert_eq!(codes(&platform["findings"]), ["base.other_digest"]);
         assert!(platform["findings"][0]["message"].as_str().unwrap().contains("digest differs"), "{platform:#}");
-        let (report, layers) = moved(&environment, &["--bases", "bases", "new"]);
+        let (report, layers) = moved(&environment, &["--bases", "bases", "--bases", "new"]);
         assert_eq!(layers, family.right(), "{report:#}");
     }
 }
@@ -302,15 +302,15 @@ fn descriptors_in_an_index_are_a_clue_and_are_brought_up_to_date() {
     apps.entry("r.example/app:1", json!({"mediaType": crate::support::image::INDEX, "digest": digest, "size": index.len()}));
     let environment = place(&[("old", old), ("new", new), ("app", apps)]);
 
-    let (status, report) = environment.json(&["base", "show", "app", "--bases", "old", "new"]);
+    let (status, report) = environment.json(&["base", "show", "app", "--bases", "old", "--bases", "new"]);
     assert_eq!((status, &report["platforms"][0]["evidence"][0]["clue"]), (0, &json!("descriptor-annotation")), "{report:#}");
-    let (status, report) = environment.json(&["outdated", "app", "--bases", "old", "new"]);
+    let (status, report) = environment.json(&["outdated", "app", "--bases", "old", "--bases", "new"]);
     assert_eq!((status, &report["outdated"]), (1, &json!(2)), "{report:#}");
     assert!(report["items"].as_array().unwrap().iter().all(|item| item["proof"] == "proven"), "{report:#}");
     let (status, report) = environment.json(&["outdated", "app", "--bases", "new"]);
     assert_eq!((status, &report["items"][0]["proof"]), (1, &json!("recorded")), "{report:#}");
 
-    environment.ok(&["rebase", "app", "--bases", "old", "new", "-o", "out:moved:1"]);
+    environment.ok(&["rebase", "app", "--bases", "old", "--bases", "new", "-o", "out:moved:1"]);
     let index = ReadBack::open(&environment.join("out")).named("moved:1");
     for entry in index["manifests"].as_array().unwrap() {
         let expected = json!({NAME: "r.example/os:1", DIGEST: new_digest, "org.opencontainers.image.revision": "abc"});

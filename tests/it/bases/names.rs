@@ -205,7 +205,7 @@ fn an_explicit_successor_goes_before_dates() {
     environment.ok(&["lifecycle", "supersede", &format!("bases:{OS}"), "--by", "bases:registry.example/os:new", "--force"]);
     bases = Layout::new().image(OS, &sticks.new);
     bases.write(&environment.join("more"));
-    let (status, item) = outdated(&environment, &["--bases", "bases", "more"]);
+    let (status, item) = outdated(&environment, &["--bases", "bases", "--bases", "more"]);
     assert_eq!((status, &item["standing"], &item["rule"]), (1, &json!("outdated"), &json!("superseded-by")), "{item:#}");
 }
 

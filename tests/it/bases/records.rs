@@ -148,7 +148,7 @@ fn mirrors_of_the_old_run_image_go_unless_its_name_stays() {
             ("bases", Layout::new().image(name, &later(run_image(&[&new], "jammy", "22.04")))),
             ("app", Layout::new().image("r.example/app:1", &app)),
         ]);
-        environment.ok(&["rebase", "app", "--bases", "old", "bases", "--onto", "bases", "-o", "out:moved:1"]);
+        environment.ok(&["rebase", "app", "--bases", "old", "--bases", "bases", "--onto", "bases", "-o", "out:moved:1"]);
         let out = crate::support::image::ReadBack::open(&environment.join("out"));
         let config = out.config(&out.named("moved:1"));
         let label: Value = serde_json::from_str(config["config"]["Labels"][METADATA].as_str().unwrap()).unwrap();

@@ -84,7 +84,7 @@ fn every_edit_is_found() {
         assert!(!environment.join("out").exists(), "{pointer}");
     }
     // A line of another plan is none of this one.
-    let other = lines(&environment.ok(&["batch", "plan", "apps", "--bases", "bases", "old", "--allow-downgrade"]).out);
+    let other = lines(&environment.ok(&["batch", "plan", "apps", "--bases", "bases", "--bases", "old", "--allow-downgrade"]).out);
     write(&environment, &[original[0].clone(), other[1].clone(), original[last].clone()]);
     environment.refused(&APPLY, "batch.plan_invalid", 3);
     // The same plan in other words.

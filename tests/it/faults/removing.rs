@@ -1,5 +1,6 @@
 //! What takes away: names, entries, referrers, blobs.
 
+use airbase::core::TypedDigest;
 use airbase::core::clock::Time;
 use airbase::plan::lifecycle::time::Span;
 use airbase::verbs::{gc, referrers, rm, tag};
@@ -21,7 +22,9 @@ fn an_image_is_removed_or_not() {
 
 #[test]
 fn a_referrer_is_taken_away_or_not() {
-    removes("detach", Before::Referred, |place, context| referrers::detach(&place.in_target("app:1"), place.report, context).map(drop));
+    removes("detach", Before::Referred, |place, context| {
+        referrers::detach(&place.in_target("app:1"), &TypedDigest::Whole(place.report.clone()), context).map(drop)
+    });
 }
 
 /// Blobs go after the index that named them, and whatever is left is found by the next run.
