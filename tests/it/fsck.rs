@@ -369,3 +369,32 @@ fn an_index_of_which_one_platform_is_here_is_told_once() {
     assert!(shown.out.contains("incomplete app.tar") && !shown.out.contains("damaged"), "{}", shown.out);
     environment.ok(&["fsck", "app.tar", "--allow-sparse"]);
 }
+
+/// The digest of a layer says nothing to whoever has to order an image again.
+#[test]
+fn what_is_damaged_is_told_with_the_images_that_it_belongs_to() {
+    let environment = Environment::new();
+    let (amd64, arm64) = (app(), app().annotated("n", "arm").platform("arm64"));
+    let other = Image::of(&[&layer(&["etc/os-release=old"]), &layer(&["other=1"])]);
+    let layout = Layout::new().index("registry.example/app:1", &[&amd64, &arm64], json!({})).image("registry.example/other:2", &other);
+    let index = layout.digest_of("registry.example/app:1");
+    layout.write(&environment.join("in"));
+    let belongs = |place: &str| {
+        let (_, report) = environment.json(&["fsck", "in"]);
+        let all = report["sources"][0]["findings"].as_array().unwrap().clone();
+        let finding = all.into_iter().find(|finding| finding["place"] == json!(place)).unwrap();
+        finding["details"].clone()
+    };
+    // The base's layer is in all of them, the app's in both platforms, a config in one.
+    flip(&blob(&environment.join("in"), &amd64.layers[0].digest()));
+    flip(&blob(&environment.join("in"), &amd64.layers[1].digest()));
+    let both = "it belongs to registry.example/app:1 (linux/amd64, linux/arm64)";
+    assert_eq!(belongs(&amd64.layers[0].digest()), json!([both, "it belongs to registry.example/other:2"]));
+    assert_eq!(belongs(&amd64.layers[1].digest()), json!([both]));
+    fs::remove_file(blob(&environment.join("in"), &arm64.digest())).unwrap();
+    fs::remove_file(blob(&environment.join("in"), &amd64.layers[1].digest())).unwrap();
+    assert_eq!(belongs(&amd64.layers[1].digest()), json!(["it belongs to registry.example/app:1 (linux/amd64)"]));
+    flip(&blob(&environment.join("in"), &index));
+    assert_eq!(belongs(&index), json!(["it belongs to registry.example/app:1"]));
+    assert!(environment.run(&["fsck", "in"]).out.contains("it belongs to registry.example/app:1"));
+}

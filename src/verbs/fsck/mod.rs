@@ -7,6 +7,7 @@
 
 mod deep;
 mod names;
+mod owners;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::path::Path;
@@ -140,6 +141,7 @@ fn check(path: &Path, view: View, level: u8, allow_sparse: bool, context: Contex
     checked.hashed_bytes = checker.hashed_bytes;
     checked.inflated = checker.inflated;
     checked.findings = checker.findings;
+    owners::name(&mut checked.findings, checker.container.as_ref(), context.limits);
     let place = |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.code.slug(), finding.place.clone());
     checked.findings.sort_by_key(place);
     checked
