@@ -3,6 +3,9 @@
 import shutil
 from pathlib import Path
 
+# No other program asks whether the image still runs.
+UNJUDGED = ["--verdict", "off", "--format", "json"]
+
 
 class Contender:
     """A name, a program, and the command for a round; `prepare` removes what the round before left."""
@@ -34,7 +37,7 @@ def archive_contenders(workload):
         shutil.copytree(bases, registry)
 
     one, two = workload.halves
-    rebase = ["airbase", "rebase", archive, "--from", f"{bases}:1", "--onto", f"{bases}:2", "-o", out, "--format", "json"]
+    rebase = ["airbase", "rebase", archive, "--from", f"{bases}:1", "--onto", f"{bases}:2", "-o", out, *UNJUDGED]
     regctl = shell(
         f"regctl image import ocidir://{registry}:app {archive}",
         f"regctl image mod ocidir://{registry}:app --create result --rebase-ref ocidir://{registry}:1,ocidir://{registry}:2",
@@ -67,7 +70,7 @@ def compressed_contenders(workload):
         passes = [f"{{ for each in {half}; do gzip -dc $each | {program}; done }}" for half in workload.words_halves()]
         return shell(" & ".join(passes), "wait")
 
-    rebase = ["airbase", "rebase", zipped, "--from", f"{bases}:1", "--onto", f"{bases}:2", "-o", out, "--format", "json"]
+    rebase = ["airbase", "rebase", zipped, "--from", f"{bases}:1", "--onto", f"{bases}:2", "-o", out, *UNJUDGED]
     return [
         Contender("gzip -dc of the archive", "gzip", lambda _: shell(f"gzip -dc {zipped} | openssl sha256")),
         Contender("airbase rebase from gzip", "airbase", lambda _: rebase, clean),
@@ -89,11 +92,11 @@ def layout_contenders(workload):
 
         def named(number, layout=layout):
             where = ["--from", f"{layout}:os-1", "--onto", f"{layout}:os-2"]
-            return ["airbase", "rebase", f"{layout}:app-{number}", *where, "--tag", f"new-{number}", "--format", "json"]
+            return ["airbase", "rebase", f"{layout}:app-{number}", *where, "--tag", f"new-{number}", *UNJUDGED]
 
         def found(number, layout=layout):
             app = f"{layout}:app-{number + 50}"
-            return ["airbase", "rebase", app, "--onto", f"{layout}:os-2", "--tag", f"found-{number}", "--format", "json"]
+            return ["airbase", "rebase", app, "--onto", f"{layout}:os-2", "--tag", f"found-{number}", *UNJUDGED]
 
         contenders.append(Contender(f"airbase rebase among {count}", "airbase", named))
         contenders.append(Contender(f"airbase rebase among {count}, old base searched", "airbase", found))

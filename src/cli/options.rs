@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::core::{Limits, Result};
+use crate::plan::verdict;
 use crate::verbs::{Choice, Sparse};
 
 /// Options of all commands.
@@ -244,4 +245,41 @@ pub struct Destination {
     /// Replace an archive that exists
     #[arg(long)]
     pub overwrite: bool,
+}
+
+/// What is done with images that would not run on their new bases.
+#[derive(Debug, Clone, Args)]
+pub struct Gate {
+    /// What is done with an image of which is known that it would not run on the new base
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Strictness::Refuse)]
+    verdict: Strictness,
+    /// Move an image though it has findings of this code, such as verdict.module; the result records it
+    #[arg(long, value_name = "CODE")]
+    accept: Vec<String>,
+}
+
+impl Gate {
+    /// As the verbs take it.
+    ///
+    /// # Errors
+    /// `usage.argument` for a code that no verdict has.
+    pub fn gate(&self) -> Result<verdict::Gate> {
+        let strictness = match self.verdict {
+            Strictness::Refuse => verdict::Strictness::Refuse,
+            Strictness::Warn => verdict::Strictness::Warn,
+            Strictness::Off => verdict::Strictness::Off,
+        };
+        Ok(verdict::Gate { strictness, accept: verdict::Gate::codes(&self.accept)? })
+    }
+}
+
+/// What is done with an image that would not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Strictness {
+    /// Refuse it
+    Refuse,
+    /// Move it and tell
+    Warn,
+    /// Do not look
+    Off,
 }

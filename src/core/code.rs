@@ -735,6 +735,9 @@ codes! {
     VerdictUnclear, "verdict.unclear", Precondition, Warning,
         "Something that the image runs was not understood, so it is not known whether it still runs.",
         "Try the moved image; everything else that was found is told.";
+    VerdictOff, "verdict.off", Precondition, Note,
+        "Nobody looked whether the image still runs on its new base: --verdict off was given.",
+        "Run it without --verdict off, or ask `airbase verdict`.";
     VerdictSystem, "verdict.system", Precondition, Note,
         "The new base is another distribution, another version of it, or has another C library.",
         "Nothing follows from that alone; the other findings tell what does.";

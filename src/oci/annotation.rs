@@ -109,6 +109,8 @@ pub const REBASED_FROM: &str = "dev.airbase.rebase.from";
 pub const OLD_BASE_DIGEST: &str = "dev.airbase.rebase.old-base.digest";
 /// The digest of the platform manifest of the base, where `base.digest` names an index.
 pub const BASE_MANIFEST_DIGEST: &str = "dev.airbase.base.manifest.digest";
+/// The codes of findings of the verdict that were accepted when the image was rebased, with spaces between them.
+pub const ACCEPTED: &str = "dev.airbase.rebase.accepted";
 /// How many layers of the image belong to its base, so that it can be split again when the base is gone.
 pub const BASE_LAYERS: &str = "dev.airbase.base.layers";
 /// On an entry of `index.json`: the full names that the image had and lost, the newest first, with commas between them.

@@ -1,14 +1,17 @@
 //! `airbase.rebase/v1`: what a rebase does or did.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::lifecycle::set::Stated;
 use super::{Page, Report, Tone};
-use crate::core::{Digest, Finding, text};
+use crate::core::{Code, Digest, Fact, Finding, text};
 use crate::oci::Platform;
 use crate::plan::base::{Clue, NameRule, Proof};
 use crate::plan::rebase::image::Origin;
 use crate::plan::rebase::{Decision, Kind, Side};
+use crate::plan::verdict::{Answer, Judgement, Patched, Strictness};
 use crate::write::{Committed, Taken};
 
 /// How far it went.
@@ -35,6 +38,12 @@ pub struct RebaseReport {
     pub status: Status,
     /// Each platform.
     pub platforms: Vec<PlatformReport>,
+    /// Whether it still runs: the worst of the platforms; absent if that was not judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Answer>,
+    /// Whether the fixes of the new base reach the app: the worst of the platforms; absent if that was not judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patched: Option<Patched>,
     /// The new image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<ResultReport>,
@@ -117,6 +126,68 @@ pub struct PlatformReport {
     pub clue: Option<Clue>,
     /// How each layer of the old base was proven.
     pub proofs: Vec<Proof>,
+    /// What becomes of it; absent if that was not judged.
+    #[serde(flatten)]
+    pub judged: Option<JudgedReport>,
+}
+
+/// The verdict on a platform.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JudgedReport {
+    /// Whether it still runs.
+    pub verdict: Answer,
+    /// Whether the fixes of the new base reach the app.
+    pub patched: Patched,
+    /// Programs, libraries and certificates of the app that hide what the new base changed.
+    pub hidden: Vec<String>,
+    /// How many files were reached from the entrypoint.
+    pub reached: usize,
+    /// The codes of findings that break the image and were accepted; the result records them.
+    pub accepted: Vec<Code>,
+    /// The reasons, the gravest first; another distribution or C library before all.
+    pub reasons: Vec<Finding>,
+}
+
+impl JudgedReport {
+    /// The judgement on a platform, and what of it was accepted.
+    pub fn of(judgement: Judgement, accepted: &BTreeSet<Code>) -> Self {
+        let Judgement { answer, patched, hidden, findings, reached } = judgement;
+        Self { verdict: answer, patched, hidden, reached, accepted: accepted.iter().copied().collect(), reasons: findings }
+    }
+
+    fn render(&self, page: &mut Page) {
+        let word = page.toned(self.verdict.tone(), self.verdict.name());
+        page.trusted_field(1, "verdict", &format!("{word}, {} reached", text::count(self.reached, "file")));
+        for finding in self.reasons.iter().take(REASONS) {
+            let place = finding.place.as_ref().map(|place| format!(" in {place}")).unwrap_or_default();
+            let value = |fact: &Option<Fact>| fact.as_ref().map(|fact| fact.value.clone()).unwrap_or_default();
+            let facts = match finding.code {
+                Code::VerdictSystem => format!(": {} -> {}", value(&finding.expected), value(&finding.found)),
+                _ => String::new(),
+            };
+            page.trusted_field(1, "", &text::escape(&format!("[{}] {}{facts}{place}", finding.code.slug(), finding.message)));
+        }
+        if self.reasons.len() > REASONS {
+            page.trusted_field(1, "", &format!("and {} more; `airbase verdict` tells them", self.reasons.len() - REASONS));
+        }
+        if !self.accepted.is_empty() {
+            let codes: Vec<&str> = self.accepted.iter().map(|code| code.slug()).collect();
+            page.trusted_field(1, "accepted", &codes.join(" "));
+        }
+        page.trusted_field(1, "patched", &patched_words(self.patched, self.hidden.len()));
+    }
+}
+
+/// How many reasons of a verdict are told to people.
+const REASONS: usize = 4;
+
+/// Whether fixes arrive, for people.
+pub(super) fn patched_words(patched: Patched, hidden: usize) -> String {
+    match patched {
+        Patched::Partly => format!("partly: the app hides {} that the new base changed", text::count(hidden, "file")),
+        _ => patched.name().to_owned(),
+    }
 }
 
 /// A base.
@@ -223,11 +294,25 @@ pub(super) fn taken(page: &mut Page, taken: &[Taken]) {
     }
 }
 
+impl RebaseReport {
+    /// Puts the verdicts on the platforms together, or says that there is none.
+    pub(crate) fn judge(&mut self, strictness: Strictness) {
+        let judged = || self.platforms.iter().filter_map(|platform| platform.judged.as_ref());
+        self.verdict = judged().map(|judged| judged.verdict).max();
+        self.patched = judged().map(|judged| judged.patched).max();
+        if strictness == Strictness::Off {
+            self.findings.push(Finding::new(Code::VerdictOff, "whether the image still runs was not judged"));
+        }
+    }
+}
+
 impl Report for RebaseReport {
     const SCHEMA: &'static str = "airbase.rebase/v1";
 
     fn findings(&self) -> Vec<&Finding> {
-        self.platforms.iter().flat_map(|platform| &platform.findings).chain(&self.findings).collect()
+        let judged = self.platforms.iter().filter_map(|platform| platform.judged.as_ref());
+        let reasons = judged.flat_map(|judged| &judged.reasons);
+        self.platforms.iter().flat_map(|platform| &platform.findings).chain(reasons).chain(&self.findings).collect()
     }
 
     fn render(&self, page: &mut Page) {
@@ -306,6 +391,9 @@ impl PlatformReport {
         }
         if let (Some(manifest), true) = (&self.manifest, status != Status::Current) {
             page.trusted_field(1, "manifest", &format!("{} was {}", page.digest(manifest), page.digest(&self.from)));
+        }
+        if let Some(judged) = &self.judged {
+            judged.render(page);
         }
         page.findings(1, &self.findings);
     }

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::rebase::{JudgedReport, patched_words};
 use super::{Page, Report, Tone};
 use crate::core::{Digest, ExitClass, Finding, text};
 use crate::oci::Platform;
-use crate::plan::verdict::{Answer, Judgement, Patched};
+use crate::plan::verdict::{Answer, Patched};
 
 /// How many hidden files are shown to people.
 const SHOWN: usize = 10;
@@ -59,18 +60,19 @@ pub struct PlatformVerdict {
 
 impl PlatformVerdict {
     /// The verdict on a platform.
-    pub fn of(platform: Option<Platform>, from: Digest, onto: Option<String>, judgement: Judgement) -> Self {
-        let Judgement { answer, patched, hidden, findings, reached } = judgement;
-        Self { platform, from, onto, verdict: answer, patched, hidden, reached, findings }
+    pub fn of(platform: Option<Platform>, from: Digest, onto: Option<String>, judged: JudgedReport) -> Self {
+        let JudgedReport { verdict, patched, hidden, reached, reasons, .. } = judged;
+        Self { platform, from, onto, verdict, patched, hidden, reached, findings: reasons }
     }
 }
 
-fn word(answer: Answer) -> (Tone, &'static str) {
-    match answer {
-        Answer::Runs => (Tone::Good, "runs"),
-        Answer::Unknown => (Tone::Caution, "unknown"),
-        Answer::Risks => (Tone::Caution, "risks"),
-        Answer::Breaks => (Tone::Bad, "breaks"),
+impl Answer {
+    pub(super) fn tone(self) -> Tone {
+        match self {
+            Self::Runs => Tone::Good,
+            Self::Unknown | Self::Risks => Tone::Caution,
+            Self::Breaks => Tone::Bad,
+        }
     }
 }
 
@@ -91,20 +93,14 @@ impl Report for VerdictReport {
 
     fn render(&self, page: &mut Page) {
         for platform in &self.platforms {
-            let (tone, word) = word(platform.verdict);
             let shown = platform.platform.as_ref().map(|platform| format!(" {platform}")).unwrap_or_default();
-            let head = page.toned(tone, word);
+            let head = page.toned(platform.verdict.tone(), platform.verdict.name());
             page.line(0, &format!("{head}  {}{}", text::escape(&self.image), text::escape(&shown)));
             if let Some(onto) = &platform.onto {
                 page.field(1, "onto", onto);
             }
             page.trusted_field(1, "reached", &text::count(platform.reached, "file"));
-            let patched = match platform.patched {
-                Patched::Yes => "yes",
-                Patched::Partly => "partly: the app hides files that the new base changed",
-                Patched::Unknown => "unknown",
-            };
-            page.trusted_field(1, "patched", patched);
+            page.trusted_field(1, "patched", &patched_words(platform.patched, platform.hidden.len()));
             for hidden in platform.hidden.iter().take(SHOWN) {
                 page.line(2, &text::escape(hidden));
             }

@@ -16,6 +16,7 @@ pub mod fsck;
 pub mod gc;
 pub mod index;
 pub mod inspect;
+mod judge;
 mod layers;
 pub mod lifecycle;
 mod narrow;

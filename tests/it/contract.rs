@@ -48,7 +48,9 @@ impl Seen {
         let name = path.rsplit('.').next().unwrap_or_default();
         match value {
             // A finding has its own section, wherever it stands.
-            Value::Object(_) if schema != FINDING && (name == "findings[]" || path == "error") => self.walk(FINDING, "", value),
+            Value::Object(_) if schema != FINDING && (["findings[]", "reasons[]"].contains(&name) || path == "error") => {
+                self.walk(FINDING, "", value);
+            }
             Value::Object(_) if [REFERRER, "airbase.referrers/v1"].contains(&schema) && name == "referrers[]" => {
                 self.walk(REFERRER, "", value);
             }
@@ -410,11 +412,12 @@ fn judging(seen: &mut Seen, environment: &Environment) {
     let onto = ["--bases", "bases", "--onto", "bases:registry.example/two:2"];
     seen.run(environment, &[&["verdict", "apps:stale:1"][..], &onto].concat(), 4);
     seen.run(environment, &["verdict", "apps:bare:1", "--bases", "bases", "--onto", "bases:registry.example/os:12"], 4);
-    let told = Image::of(&[&layer(&["a.pem=1"])]);
+    let told = Image::of(&[&layer(&["a.pem=1", "etc/", "etc/passwd=web:x:9:9::/:/\n"])]);
     Layout::new()
         .image("old", &told)
-        .image("new", &Image::of(&[&layer(&["a.pem=2"])]))
+        .image("new", &Image::of(&[&layer(&["a.pem=2", "etc/", "etc/passwd=root:x:0:0::/:/\n"])]))
         .image("app", &told.and(&[&layer(&["a.pem=3"])]).with("Cmd", json!(["/absent"])))
+        .image("stopped", &told.and(&[&layer(&["b=1"])]).with("User", json!("web")))
         .write(&environment.join("told"));
     seen.run(environment, &["verdict", "told:app", "--from", "told:old", "--onto", "told:new"], 4);
     for image in ["stale", "current", "stranger", "nowhere", "bare", "many"] {
@@ -443,6 +446,12 @@ fn moving(seen: &mut Seen, environment: &Environment) {
     {
         assert_eq!(seen.run(environment, &[&os[..], more].concat(), 0)["status"], status);
     }
+    let told = ["rebase", "told:app", "--from", "told:old", "--onto", "told:new", "--dry-run"];
+    seen.run(environment, &told, 0);
+    seen.run(environment, &[&told[..], &["--verdict", "off"]].concat(), 0);
+    seen.run(environment, &["rebase", "told:stopped", "--from", "told:old", "--onto", "told:new", "--dry-run"], 4);
+    let accept = ["--accept", "verdict.user"];
+    seen.run(environment, &[&["rebase", "told:stopped", "--from", "told:old", "--onto", "told:new", "--dry-run"][..], &accept].concat(), 0);
     let again = ["rebase", "apps:current:1", "--bases", "bases", "-o", "moved:current:2"];
     let current = seen.run(environment, &again, 0);
     assert_eq!((&current["status"], current.get("result"), current.get("output")), (&json!("current"), None, None));

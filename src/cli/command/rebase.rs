@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use super::superseding::Superseding;
-use crate::cli::options::{Destination, Moving, Verify};
+use crate::cli::options::{Destination, Gate, Moving, Verify};
 use crate::cli::site::Key;
 use crate::cli::terminal::Terminal;
 use crate::core::clock::Time;
@@ -62,6 +62,8 @@ pub struct Arguments {
     /// Which layers are inflated before anything is written
     #[arg(long, value_enum, value_name = "HOW", default_value_t = Verify::Digest)]
     verify: Verify,
+    #[command(flatten)]
+    gate: Gate,
     #[command(flatten)]
     superseding: Superseding,
     /// The full name of the new base, where the base itself has none
@@ -141,6 +143,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         created,
         annotations: super::pairs(&arguments.annotations)?,
         base_name: arguments.base_name.clone(),
+        verdict: arguments.gate.gate()?,
         supersede: arguments.superseding.taking()?,
         output,
         names,

@@ -25,6 +25,8 @@ pub struct Options {
     pub created: CreatedPolicy,
     /// Annotations that the person gave.
     pub annotations: Vec<(String, String)>,
+    /// The codes of findings of the verdict that were accepted, with spaces between them.
+    pub accepted: String,
     /// The name of the new base, if one is known.
     pub base_name: Option<String>,
     /// The digest that this name has: the index, or the manifest if there is none. `None` for an index whose platforms stand
@@ -347,6 +349,7 @@ fn lineage(app: &Image, new: &Image, options: &Options) -> Vec<(String, Option<S
         (annotation::BASE_LAYERS.to_owned(), Some(new.manifest.layers.len().to_string())),
         (annotation::OLD_BASE_DIGEST.to_owned(), options.old_base_digest.as_ref().map(Digest::to_string)),
         (annotation::REBASED_FROM.to_owned(), Some(app.descriptor.digest.to_string())),
+        (annotation::ACCEPTED.to_owned(), Some(options.accepted.clone()).filter(|codes| !codes.is_empty())),
     ];
     pairs.extend(options.annotations.iter().map(|(key, value)| (key.clone(), Some(value.clone()))));
     pairs

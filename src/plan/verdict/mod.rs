@@ -4,6 +4,7 @@
 //! their commands (`shell`) and modules (`languages`). Only what resolved before and does not now is a finding. What was not
 //! understood is said, and then the answer is never that it runs.
 
+mod gate;
 mod languages;
 mod loader;
 mod lost;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+pub use self::gate::{Gate, Strictness};
 use self::loader::shown;
 use self::lost::Lost;
 use self::trace::{Trace, Traced, Use};
@@ -41,6 +43,28 @@ pub enum Answer {
     Breaks,
 }
 
+impl Answer {
+    /// What a finding alone would make of it.
+    pub fn of(finding: &Finding) -> Self {
+        match (finding.severity, finding.code) {
+            (Severity::Note, _) => Self::Runs,
+            (_, Code::VerdictUnclear) => Self::Unknown,
+            (Severity::Warning, _) => Self::Risks,
+            _ => Self::Breaks,
+        }
+    }
+
+    /// As documents have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Runs => "runs",
+            Self::Unknown => "unknown",
+            Self::Risks => "risks",
+            Self::Breaks => "breaks",
+        }
+    }
+}
+
 /// Whether the fixes of the new base reach the app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -51,6 +75,17 @@ pub enum Patched {
     Unknown,
     /// Some do.
     Partly,
+}
+
+impl Patched {
+    /// As documents have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::Unknown => "unknown",
+            Self::Partly => "partly",
+        }
+    }
 }
 
 /// An image before and after the move.
@@ -112,7 +147,7 @@ fn decide(before: &Side<'_>, after: &Side<'_>, unpacker: Unpacker) -> Result<Jud
     findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.code == Code::VerdictUnclear, finding.message.clone()));
     findings.dedup();
     findings.splice(0..0, system);
-    let answer = findings.iter().map(answer_of).max().unwrap_or(Answer::Runs);
+    let answer = findings.iter().map(Answer::of).max().unwrap_or(Answer::Runs);
     let hidden = hidden(&old, &new)?;
     let reached = &comparison.to.reached;
     let patched = match answer {
@@ -130,15 +165,6 @@ fn carries_libraries(view: &View, reached: &BTreeSet<Vec<u8>>) -> bool {
     own.filter_map(|entry| view.elf(entry)).any(|elf| elf.interpreter.is_none() && elf.needed.is_empty())
 }
 
-fn answer_of(finding: &Finding) -> Answer {
-    match (finding.severity, finding.code) {
-        (Severity::Note, _) => Answer::Runs,
-        (_, Code::VerdictUnclear) => Answer::Unknown,
-        (Severity::Warning, _) => Answer::Risks,
-        _ => Answer::Breaks,
-    }
-}
-
 struct Comparison<'v> {
     from: Traced,
     to: Traced,
@@ -154,7 +180,7 @@ impl Comparison<'_> {
     fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         if self.new.launch.arguments.is_empty() {
-            findings.push(unclear("the config", "the image starts nothing by itself"));
+            findings.push(unclear(Trace::CONFIG, "the image starts nothing by itself"));
         }
         self.lacks(&mut findings);
         self.patterns(&mut findings);
@@ -244,6 +270,11 @@ impl Comparison<'_> {
             }
         }
         for (need, (by, fatal)) in self.to.lacks.iter().filter(|(need, _)| !self.from.lacks.contains_key(need)) {
+            // An image whose old command was not found either is one that nobody understood, whatever it would start now.
+            if let Some(before) = self.from.lacked_start().filter(|_| *fatal && by == Trace::CONFIG) {
+                findings.push(unclear(by, &format!("what it starts was not found before the move either: {}", before.name)));
+                continue;
+            }
             let what = match need.code {
                 Code::VerdictInterpreter => "the loader of a program is not there or cannot be run",
                 Code::VerdictNeeded => "a library is not found",
@@ -470,7 +501,7 @@ impl Comparison<'_> {
         if !name.is_empty() && !users::is_number(name) {
             match (users::user(self.old, name.as_bytes()), users::user(self.new, name.as_bytes())) {
                 (_, None) => {
-                    findings.push(finding(Code::VerdictUser, true, format!("the user is not in /etc/passwd: {name}"), "the config"));
+                    findings.push(finding(Code::VerdictUser, true, format!("the user is not in /etc/passwd: {name}"), Trace::CONFIG));
                 }
                 (Some(old), Some(new)) if old != new => {
                     if let Some(file) = users::owned(self.new, old) {
@@ -487,7 +518,7 @@ impl Comparison<'_> {
             }
         }
         if !group.is_empty() && !users::is_number(group) && users::group(self.new, group.as_bytes()).is_none() {
-            findings.push(finding(Code::VerdictUser, true, format!("the group is not in /etc/group: {group}"), "the config"));
+            findings.push(finding(Code::VerdictUser, true, format!("the group is not in /etc/group: {group}"), Trace::CONFIG));
         }
         if let Some(by) = &self.to.identity
             && users::identity(self.old, &self.old.launch.user) != users::identity(self.new, &self.new.launch.user)
@@ -503,7 +534,7 @@ impl Comparison<'_> {
 
     /// Time zone, terminal and language of the environment, and those that scripts set.
     fn environment(&self, findings: &mut Vec<Finding>) {
-        let config = self.new.launch.environment.iter().map(|(name, value)| (name, value, "the config"));
+        let config = self.new.launch.environment.iter().map(|(name, value)| (name, value, Trace::CONFIG));
         let scripts = self.to.settings.iter().map(|((name, value), by)| (name, value, by.as_str()));
         for (name, value, by) in config.chain(scripts).filter(|(_, value, _)| !value.is_empty()) {
             let said = format!("{}={}", shown(name), shown(value));

@@ -317,7 +317,17 @@ const BUILTINS: &[&[u8]] = &[
     b"dirs",
 ];
 
+impl Traced {
+    /// What the image cannot start without, and does not have.
+    pub(super) fn lacked_start(&self) -> Option<&Need> {
+        self.lacks.iter().find(|(_, (by, fatal))| *fatal && by == Trace::CONFIG).map(|(need, _)| need)
+    }
+}
+
 impl<'v> Trace<'v> {
+    /// Who asks for what the image starts.
+    pub(super) const CONFIG: &'static str = "the config";
+
     pub(super) fn of(view: &'v View) -> Traced {
         let directory = if view.launch.directory.is_empty() { b"/".to_vec() } else { view.launch.directory.clone() };
         let mut trace = Self {
@@ -339,7 +349,7 @@ impl<'v> Trace<'v> {
         for (arguments, guarded) in [(&view.launch.arguments, false), (&view.launch.health, true)] {
             if !arguments.is_empty() {
                 let arguments: Vec<Argument> = arguments.iter().cloned().map(Some).collect();
-                trace.spawn(&arguments, "the config", guarded, 0);
+                trace.spawn(&arguments, Self::CONFIG, guarded, 0);
             }
         }
         trace.found

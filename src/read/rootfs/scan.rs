@@ -62,6 +62,7 @@ pub struct Scan {
     pub content: Digest,
     members: Vec<Member>,
     files: BTreeMap<u32, Kept>,
+    kept: u64,
 }
 
 impl Scan {
@@ -78,12 +79,24 @@ impl Scan {
             members.push(member.clone());
             Ok(())
         })?;
-        Ok(Self { content, members, files })
+        let kept = files.values().filter_map(|file: &Kept| file.bytes.as_ref()).map(|bytes| bytes.len() as u64).sum();
+        Ok(Self { content, members, files, kept })
     }
 
     /// A file by the number of its member.
     pub fn file(&self, ordinal: u32) -> Option<&Kept> {
         self.files.get(&ordinal)
+    }
+
+    /// How many bytes of files are kept.
+    pub fn kept(&self) -> u64 {
+        self.kept
+    }
+
+    /// About how many bytes of memory it takes.
+    pub fn size(&self) -> u64 {
+        const EACH: u64 = 320;
+        self.kept.saturating_add(EACH.saturating_mul(self.members.len() as u64))
     }
 
     /// The files of these layers, the lowest first.

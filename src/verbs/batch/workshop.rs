@@ -1,6 +1,6 @@
 //! The inputs of a plan that is carried out, opened once, and what each item gives.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -231,9 +231,11 @@ impl<'a> Workshop<'a> {
             new,
             rule: None,
             base_name: placed.base_name.clone(),
-            inflated: std::collections::BTreeSet::new(),
+            inflated: BTreeSet::new(),
             names_its_base: false,
             findings: Vec::new(),
+            judged: None,
+            accepted: BTreeSet::new(),
         })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::decide::Platformed;
 use super::describe::{reported, skipped};
 use super::{MissingPlatform, Plan, Request};
-use crate::core::{Code, Digest, Error, Fact, Finding, Result};
+use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::oci::{Descriptor, annotation};
 use crate::plan::annotate::{Authored, replaced};
 use crate::plan::base;
@@ -35,6 +35,8 @@ pub(in crate::verbs) fn compose<'a>(
             digest: opened.located.descriptor.digest.clone(),
             status: Status::Planned,
             platforms: Vec::new(),
+            verdict: None,
+            patched: None,
             result: None,
             output: None,
             findings: findings.into_iter().chain(opened.located.source.container().findings()).chain(selection.findings.clone()).collect(),
@@ -53,11 +55,7 @@ pub(in crate::verbs) fn compose<'a>(
         output: request.output.clone(),
         mtime: request.mtime,
     };
-    let current = decided.iter().all(|(_, platformed)| {
-        platformed.as_ref().is_some_and(|platformed| {
-            platformed.old.as_ref().is_some_and(|old| old.image.descriptor.digest == platformed.new.image.descriptor.digest)
-        })
-    });
+    let current = is_current(&decided);
     let mut moved: Vec<(Digest, Option<Moved>)> = Vec::new();
     let mut top_options: Option<Options> = None;
     for (image, platformed) in &decided {
@@ -66,17 +64,7 @@ pub(in crate::verbs) fn compose<'a>(
             moved.push((image.descriptor.digest.clone(), None));
             continue;
         };
-        let options = options(request, &preferences, platformed, index);
-        let result = rebase_image(
-            &Input {
-                app: image,
-                old: platformed.old.as_ref().map(|old| &old.image).or(platformed.scratch.as_ref()),
-                new: &platformed.new.image,
-                seam: platformed.seam,
-            },
-            &options,
-            limits,
-        )?;
+        let (result, options) = self::moved(request, &preferences, platformed, index, limits)?;
         plan.report.platforms.push(reported(platformed, &result, &options));
         top_options = Some(match top_options {
             Some(top) => top.in_common(&options),
@@ -92,6 +80,7 @@ pub(in crate::verbs) fn compose<'a>(
         plan.blobs.clear();
         return Ok(plan);
     }
+    plan.report.judge(request.verdict.strictness);
     let Some(options) = top_options else {
         return Err(Error::new(Code::PlatformMissing, "the new base has none of the platforms of the image").at(opened.located.shown()));
     };
@@ -130,6 +119,33 @@ pub(in crate::verbs) fn compose<'a>(
     Ok(plan)
 }
 
+/// Whether every platform is based on its new base already.
+pub(super) fn is_current(decided: &[(&Image, Option<Platformed<'_>>)]) -> bool {
+    decided.iter().all(|(_, platformed)| {
+        platformed.as_ref().is_some_and(|platformed| {
+            platformed.old.as_ref().is_some_and(|old| old.image.descriptor.digest == platformed.new.image.descriptor.digest)
+        })
+    })
+}
+
+/// A platform on its new base.
+pub(super) fn moved(
+    request: &Request,
+    preferences: &Preferences,
+    platformed: &Platformed<'_>,
+    index: Option<&ImageIndex>,
+    limits: &Limits,
+) -> Result<(Moved, Options)> {
+    let options = options(request, preferences, platformed, index);
+    let input = Input {
+        app: platformed.app,
+        old: platformed.old.as_ref().map(|old| &old.image).or(platformed.scratch.as_ref()),
+        new: &platformed.new.image,
+        seam: platformed.seam,
+    };
+    Ok((rebase_image(&input, &options, limits)?, options))
+}
+
 fn options(request: &Request, preferences: &Preferences, platformed: &Platformed<'_>, index: Option<&ImageIndex>) -> Options {
     let claimed = || base::claims(platformed.app, index).iter().find_map(|claim| claim.digest.clone());
     let old_base_digest = platformed.old.as_ref().map(|old| old.top.clone()).or_else(claimed);
@@ -137,6 +153,7 @@ fn options(request: &Request, preferences: &Preferences, platformed: &Platformed
         preferences: preferences.clone(),
         created: request.created,
         annotations: request.annotations.clone(),
+        accepted: platformed.accepted.iter().map(|code| code.slug()).collect::<Vec<_>>().join(" "),
         base_name: platformed.base_name.clone(),
         base_digest: Some(platformed.new.top.clone()),
         old_base_digest,

@@ -10,6 +10,7 @@ use crate::oci::{ImageName, buildpacks};
 use crate::plan::base::{Based, Candidate, Clue, Evidence, NameRule, Outcome, Proof, SeamRule, base_name};
 use crate::plan::lifecycle::field::Status;
 use crate::plan::rebase::image::scratch;
+use crate::plan::verdict::Judgement;
 use crate::read::{Image, ImageIndex, Located, Tree};
 use crate::verbs::bases::{Bases, Found, Lead, nowhere, shown_platform};
 use crate::verbs::proof::{Claim, Verify, check, prove_content};
@@ -70,6 +71,10 @@ pub(in crate::verbs) struct Platformed<'a> {
     pub(in crate::verbs) inflated: BTreeSet<Digest>,
     pub(in crate::verbs) names_its_base: bool,
     pub(in crate::verbs) findings: Vec<Finding>,
+    /// Whether it still runs, if that was judged.
+    pub(in crate::verbs) judged: Option<Judgement>,
+    /// What of that was accepted, though it breaks the image.
+    pub(in crate::verbs) accepted: BTreeSet<Code>,
 }
 
 impl<'j> Job<'j, '_> {
@@ -211,6 +216,8 @@ impl<'j> Job<'j, '_> {
             inflated,
             names_its_base,
             findings,
+            judged: None,
+            accepted: BTreeSet::new(),
         }))
     }
 

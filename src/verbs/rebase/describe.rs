@@ -6,7 +6,7 @@ use crate::core::{Code, Fact, Finding};
 use crate::plan::base::{Candidate, NameRule};
 use crate::plan::rebase::image::{Moved, Options, Origin};
 use crate::read::Image;
-use crate::report::rebase::{BaseReport, LayerReport, PlatformReport};
+use crate::report::rebase::{BaseReport, JudgedReport, LayerReport, PlatformReport};
 
 pub(super) fn skipped(image: &Image, choice: MissingPlatform) -> PlatformReport {
     let message = match choice {
@@ -26,6 +26,7 @@ pub(super) fn skipped(image: &Image, choice: MissingPlatform) -> PlatformReport 
         manifest: None,
         clue: None,
         proofs: Vec::new(),
+        judged: None,
     }
 }
 
@@ -76,5 +77,6 @@ pub(super) fn reported(platformed: &Platformed<'_>, moved: &Moved, options: &Opt
         manifest: Some(moved.manifest.blob.digest().clone()),
         clue: platformed.clue,
         proofs: platformed.proofs.clone(),
+        judged: platformed.judged.clone().map(|judgement| JudgedReport::of(judgement, &platformed.accepted)),
     }
 }

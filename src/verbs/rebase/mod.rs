@@ -1,11 +1,12 @@
 //! Moves an image from its old base onto a new one.
 //!
-//! `decide` settles one platform, `compose` puts the platforms together, `describe` tells what was decided, and `refuse` says why it
+//! `decide` settles one platform, `judging` asks whether it still runs, `compose` puts the platforms together, `describe` tells what was decided, and `refuse` says why it
 //! could not be. `result` is what comes out, before it is written. What is written, and in which order, is in [`Plan::apply`].
 
 pub(super) mod compose;
 pub(super) mod decide;
 mod describe;
+mod judging;
 mod refuse;
 mod result;
 mod supersede;
@@ -13,6 +14,7 @@ mod supersede;
 use std::sync::Arc;
 
 use super::bases::Bases;
+use super::judge::Judge;
 use super::lifecycle::{Taking, stopped};
 use super::narrow::{Choice, select};
 use super::output::{Cargo, Form, Output, check_name, write};
@@ -22,11 +24,13 @@ use crate::oci::Descriptor;
 use crate::plan::annotate::Authored;
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::rebase::created::CreatedPolicy;
+use crate::plan::verdict::Gate;
 use crate::read::{Child, Image, ImageIndex, Source, Tree, verify};
 use crate::report::rebase::{RebaseReport, Status};
 
 use compose::compose;
 use decide::{From, Job, Platformed};
+pub(super) use judging::judge_all;
 pub(super) use result::virtual_image;
 use supersede::supersede;
 
@@ -87,6 +91,8 @@ pub struct Request {
     pub annotations: Vec<(String, String)>,
     /// The name of the new base, if the person knows better.
     pub base_name: Option<String>,
+    /// Whether an image that would not run on the new base is moved.
+    pub verdict: Gate,
     /// Whether the old image is marked as superseded by the new one, when that is said, and what else.
     pub supersede: Option<Taking>,
     /// Where the result goes; without it only the plan is made.
@@ -98,7 +104,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request for `image` that decides nothing else: no bases, no output, the app wins conflicts, every platform must move.
+    /// A request for `image` that decides nothing else: no bases, no output, the app wins conflicts, every platform must move, and
+    /// what would not run on the new base is refused.
     pub fn of(image: &str) -> Self {
         Self {
             image: image.to_owned(),
@@ -117,6 +124,7 @@ impl Request {
             created: CreatedPolicy::Newest,
             annotations: Vec::new(),
             base_name: None,
+            verdict: Gate::default(),
             supersede: None,
             output: None,
             names: Vec::new(),
@@ -146,7 +154,7 @@ pub struct Plan {
 /// Makes the plan: reads and decides, writes nothing.
 ///
 /// # Errors
-/// `base.*`, `platform.*`, `image.*`, `ref.*`, and those of documents that cannot be read.
+/// `base.*`, `platform.*`, `image.*`, `ref.*`, `verdict.*`, and those of documents and layers that cannot be read.
 pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     request.names.iter().try_for_each(|name| check_name(name))?;
     let opened = trusted(open(&request.image, context)?, request.trust_platform)?;
@@ -178,6 +186,7 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     for image in &selection.images {
         decided.push((image, job.decide(image)?));
     }
+    judge_all(&Judge::new(context), request, &opened, index, &mut decided, context.limits)?;
     let findings = bases.findings.iter().chain(bases.catalogue_findings()).cloned().collect();
     let mut plan = compose(request, &opened, &selection, index, decided, findings, context)?;
     if let Some(now) = request.now.or(request.supersede.as_ref().map(|taking| taking.now)) {

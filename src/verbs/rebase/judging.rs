@@ -1,0 +1,38 @@
+//! The verdict on each platform, before anything is put together: what would not run is refused here.
+
+use super::Request;
+use super::compose::{is_current, moved};
+use super::decide::Platformed;
+use crate::core::{Limits, Result};
+use crate::plan::rebase::Preferences;
+use crate::plan::verdict::Strictness;
+use crate::read::{Image, ImageIndex};
+use crate::verbs::Opened;
+use crate::verbs::judge::Judge;
+
+/// Judges the platforms that move, and notes what was accepted.
+///
+/// # Errors
+/// What would not run, as the gate of the request says; those of layers that are not what their digests say, and `io`.
+pub(in crate::verbs) fn judge_all(
+    judge: &Judge<'_>,
+    request: &Request,
+    opened: &Opened,
+    index: Option<&ImageIndex>,
+    decided: &mut [(&Image, Option<Platformed<'_>>)],
+    limits: &Limits,
+) -> Result<()> {
+    if request.verdict.strictness == Strictness::Off || is_current(decided) {
+        return Ok(());
+    }
+    let preferences = Preferences::parse(&request.prefer)?;
+    for (image, platformed) in decided {
+        let Some(platformed) = platformed else { continue };
+        let (moved, _) = moved(request, &preferences, platformed, index, limits)?;
+        let judgement = judge.moved(platformed, &moved)?;
+        let platform = index.and(image.platform()).map(|platform| format!(" {platform}")).unwrap_or_default();
+        platformed.accepted = request.verdict.pass(&judgement, &format!("{}{platform}", opened.located.shown()))?;
+        platformed.judged = Some(judgement);
+    }
+    Ok(())
+}
