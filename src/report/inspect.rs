@@ -53,6 +53,12 @@ pub struct Layer {
     pub diff_id: Option<Digest>,
     /// Whether the blob is in the source.
     pub present: bool,
+    /// What made it, where the history has an entry for each layer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<String>,
+    /// Whether it is a layer of the proven base; absent if no base is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of_base: Option<bool>,
 }
 
 /// One platform of an image.
@@ -81,6 +87,15 @@ pub struct Inspected {
     pub working_dir: Option<String>,
     /// With which environment.
     pub env: Vec<String>,
+    /// Ports that it listens on.
+    pub ports: Vec<String>,
+    /// Folders that are volumes.
+    pub volumes: Vec<String>,
+    /// How a runtime tells whether it is well: `CMD` or `CMD-SHELL`, and the words.
+    pub healthcheck: Vec<String>,
+    /// The signal that stops it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_signal: Option<String>,
     /// The labels.
     pub labels: BTreeMap<String, String>,
     /// The annotations of the manifest.
@@ -199,6 +214,9 @@ pub struct SourceReport {
 /// The report.
 #[derive(Debug, Clone, Serialize)]
 pub struct InspectReport {
+    /// Whether people get all of each image where there are several.
+    #[serde(skip)]
+    pub long: bool,
     /// Each source.
     pub sources: Vec<SourceReport>,
     /// What could not be read.
@@ -215,10 +233,17 @@ impl Report for InspectReport {
     }
 
     fn render(&self, page: &mut Page) {
+        let entries = self.sources.iter().map(|source| source.entries.len()).sum::<usize>();
+        let short = entries > 1 && !self.long;
         for source in &self.sources {
             page.line_toned(0, Tone::Strong, &format!("{} ({})", text::escape(&source.path), source.kind.name()));
+            let width = source.entries.iter().map(|entry| entry.shown_names().chars().count()).max().unwrap_or_default().min(NAME_WIDTH);
             for entry in &source.entries {
-                entry.render(page);
+                if short {
+                    entry.render_line(page, width);
+                } else {
+                    entry.render(page);
+                }
             }
             if source.hidden > 0 {
                 let entries = if source.hidden == 1 { "1 entry".to_owned() } else { format!("{} entries", source.hidden) };
@@ -226,6 +251,9 @@ impl Report for InspectReport {
             }
         }
         page.findings(0, &self.findings);
+        if short {
+            page.line_toned(0, Tone::Dim, "One line an image: `airbase inspect PATH:NAME` shows one of them, --long all of them.");
+        }
         page.line_toned(0, Tone::Dim, "Documents were hashed, layers were not: `airbase fsck` hashes everything.");
     }
 
@@ -234,14 +262,23 @@ impl Report for InspectReport {
     }
 }
 
+/// How wide the column of names gets at most.
+const NAME_WIDTH: usize = 56;
+
+/// How much of the line of the history that made a layer is shown.
+const MADE_BY_WIDTH: usize = 60;
+
 impl EntryReport {
-    fn render(&self, page: &mut Page) {
-        let name = if self.names.is_empty() {
+    fn shown_names(&self) -> String {
+        if self.names.is_empty() {
             "(no name)".to_owned()
         } else {
             self.names.iter().map(|name| text::escape(name)).collect::<Vec<_>>().join(", ")
-        };
-        let kind = match self.kind {
+        }
+    }
+
+    fn kind_name(&self) -> &'static str {
+        match self.kind {
             EntryKind::Image => "image",
             EntryKind::Index => "index",
             EntryKind::Collection => "collection",
@@ -249,9 +286,41 @@ impl EntryReport {
             EntryKind::ReferrerTag => "referrer tag",
             EntryKind::Other => "neither manifest nor index",
             EntryKind::Unreadable => "unreadable",
+        }
+    }
+
+    /// The entry on one line, with what is wrong with it below.
+    fn render_line(&self, page: &mut Page, width: usize) {
+        let is_image = matches!(self.kind, EntryKind::Image | EntryKind::Index);
+        let platforms = self.images.iter().map(|image| image.platform.as_ref().map_or("no platform".to_owned(), Platform::to_string));
+        let what = match (&self.artifact_type, is_image) {
+            (Some(artifact_type), false) => artifact_type.clone(),
+            (_, false) => self.kind_name().to_owned(),
+            (_, true) => platforms.collect::<Vec<_>>().join(", "),
         };
+        let mut words = vec![what];
+        words.extend((!self.listed).then(|| "not in index.json".to_owned()));
+        if is_image {
+            // A layer that several platforms share is there once.
+            let layers: BTreeMap<&Digest, u64> =
+                self.images.iter().flat_map(|image| &image.layers).map(|layer| (&layer.digest, layer.size)).collect();
+            words.push(text::bytes(layers.values().sum()));
+        }
+        let bases: Vec<&str> = self.images.iter().filter_map(|image| Some(image.base.as_ref()?.reference.as_str())).collect();
+        words.extend(bases.first().map(|base| format!("on {base}")));
+        let absent = self.images.iter().flat_map(|image| &image.layers).filter(|layer| !layer.present).count();
+        words.extend((absent > 0).then(|| format!("{} not here", text::count(absent, "layer"))));
+        words.extend((!self.referrers.is_empty()).then(|| text::count(self.referrers.len(), "referrer")));
+        let name = format!("{:<width$}", self.shown_names());
+        page.line(1, &format!("{}  {}  {}", page.toned(Tone::Strong, &name), page.digest(&self.digest), text::escape(&words.join("  "))));
+        page.findings(2, &self.findings);
+        self.images.iter().for_each(|image| page.findings(2, &image.findings));
+    }
+
+    fn render(&self, page: &mut Page) {
+        let kind = self.kind_name();
         let listed = if self.listed { "" } else { ", not in index.json" };
-        let name = page.toned(Tone::Strong, &name);
+        let name = page.toned(Tone::Strong, &self.shown_names());
         page.line(1, &format!("{name}  {kind}{listed}"));
         page.trusted_field(2, "digest", &self.digest.to_string());
         if let Some(artifact_type) = &self.artifact_type {
@@ -292,20 +361,37 @@ impl EntryReport {
     }
 }
 
+impl Layer {
+    fn words(&self, page: &Page) -> String {
+        let owner = match self.of_base {
+            Some(true) => "base  ",
+            Some(false) => "app   ",
+            None => "",
+        };
+        let usual = ["application/vnd.oci.image.layer.v1.", "application/vnd.docker.image.rootfs.diff."];
+        let kind = usual.iter().find_map(|prefix| self.media_type.strip_prefix(prefix)).unwrap_or(&self.media_type);
+        let made = self.created_by.as_deref().unwrap_or_default();
+        let made = if made.chars().count() > MADE_BY_WIDTH {
+            made.chars().take(MADE_BY_WIDTH - 1).chain(['…']).collect()
+        } else {
+            made.to_owned()
+        };
+        let absent = if self.present { "" } else { "  (not here)" };
+        let words = format!("{owner}{}  {:>10}  {kind}{absent}  {made}", page.digest(&self.digest), text::bytes(self.size));
+        words.trim_end().to_owned()
+    }
+}
+
 /// What of an image is usually the same on every platform.
-type Settings<'a> = (
-    &'a [String],
-    &'a [String],
-    Option<&'a String>,
-    Option<&'a String>,
-    &'a [String],
-    &'a BTreeMap<String, String>,
-    &'a BTreeMap<String, String>,
-);
+type Settings<'a> = ([&'a [String]; 6], [Option<&'a String>; 3], [&'a BTreeMap<String, String>; 2]);
 
 impl Inspected {
     fn settings(&self) -> Settings<'_> {
-        (&self.entrypoint, &self.cmd, self.user.as_ref(), self.working_dir.as_ref(), &self.env, &self.labels, &self.annotations)
+        (
+            [&self.entrypoint, &self.cmd, &self.env, &self.ports, &self.volumes, &self.healthcheck],
+            [self.user.as_ref(), self.working_dir.as_ref(), self.stop_signal.as_ref()],
+            [&self.labels, &self.annotations],
+        )
     }
 
     fn render(&self, page: &mut Page, like: Option<&Self>) {
@@ -323,12 +409,7 @@ impl Inspected {
             None => self.render_settings(page),
         }
         for layer in &self.layers {
-            let absent = if layer.present { "" } else { "  (not here)" };
-            page.field(
-                3,
-                "layer",
-                &format!("{}  {:>10}  {}{absent}", page.digest(&layer.digest), text::bytes(layer.size), layer.media_type),
-            );
+            page.field(3, "layer", &layer.words(page));
         }
         page.findings(3, &self.findings);
     }
@@ -348,13 +429,21 @@ impl Inspected {
                 page.field(3, label, &quoted(words));
             }
         }
-        for (label, value) in [("user", &self.user), ("directory", &self.working_dir)] {
+        for (label, value) in [("user", &self.user), ("directory", &self.working_dir), ("stop signal", &self.stop_signal)] {
             if let Some(value) = value {
                 page.field(3, label, value);
             }
         }
         for variable in &self.env {
             page.field(3, "env", variable);
+        }
+        for (label, words) in [("ports", &self.ports), ("volumes", &self.volumes)] {
+            if !words.is_empty() {
+                page.field(3, label, &words.join(" "));
+            }
+        }
+        if !self.healthcheck.is_empty() {
+            page.field(3, "healthcheck", &quoted(&self.healthcheck));
         }
         for (key, value) in &self.labels {
             page.field(3, "label", &format!("{key}={value}"));

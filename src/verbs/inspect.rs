@@ -25,6 +25,8 @@ pub struct Request {
     pub all: bool,
     /// Where bases lie, to tell what is inherited.
     pub bases: Vec<String>,
+    /// Whether people get all of each image where there are several.
+    pub long: bool,
 }
 
 /// Annotation keys that say who and what an image is, with the names by which they are shown.
@@ -43,7 +45,7 @@ const IDENTITY: &[(&str, &str)] = &[
 /// # Errors
 /// Those of paths and references that cannot be opened; in a folder, and inside a source, what cannot be read is a finding.
 pub fn inspect(request: &Request, context: Context<'_>) -> Result<InspectReport> {
-    let mut report = InspectReport { sources: Vec::new(), findings: Vec::new() };
+    let mut report = InspectReport { long: request.long, sources: Vec::new(), findings: Vec::new() };
     for path in &request.paths {
         let reference = Reference::existing(path)?;
         if reference.names_one() {
@@ -298,6 +300,13 @@ fn inspect_image(image: &Image, index: Option<&ImageIndex>, bases: Option<&Bases
             .map(std::borrow::Cow::into_owned)
             .filter(|value| !value.is_empty())
     };
+    let keys = |name: &str| -> Vec<String> {
+        let members = config.and_then(|config| config.get(name)).map(|map| map.members().map(|(key, _)| key.into_owned()).collect());
+        members.unwrap_or_default()
+    };
+    let healthcheck = config.and_then(|config| config.get("Healthcheck")).and_then(|check| check.get("Test"));
+    let healthcheck = healthcheck.map(|test| test.items().filter_map(Node::as_str).map(Into::into).collect()).unwrap_or_default();
+    let made = made(image);
     let mut findings = image.contradictions();
     let mut layers = Vec::with_capacity(image.manifest.layers.len());
     for (position, layer) in image.manifest.layers.iter().enumerate() {
@@ -314,6 +323,8 @@ fn inspect_image(image: &Image, index: Option<&ImageIndex>, bases: Option<&Bases
             media_type: layer.media_type.to_string(),
             diff_id: image.config.diff_ids.get(position).cloned(),
             present,
+            created_by: made.get(position).filter(|words| !words.is_empty()).cloned(),
+            of_base: None,
         });
     }
     findings.extend(image.config.findings.iter().cloned());
@@ -329,6 +340,7 @@ fn inspect_image(image: &Image, index: Option<&ImageIndex>, bases: Option<&Bases
                 proofs: proof.proofs().to_vec(),
             });
             base_image = Some(decided.image.clone());
+            layers.iter_mut().enumerate().for_each(|(position, layer)| layer.of_base = Some(position < shown.base_layers));
         }
         findings.extend(shown.findings.into_iter().filter(|finding| !findings.contains(finding)).collect::<Vec<_>>());
     }
@@ -342,6 +354,10 @@ fn inspect_image(image: &Image, index: Option<&ImageIndex>, bases: Option<&Bases
         user: word("User"),
         working_dir: word("WorkingDir"),
         env: words("Env"),
+        ports: keys("ExposedPorts"),
+        volumes: keys("Volumes"),
+        healthcheck,
+        stop_signal: word("StopSignal"),
         labels: image.config.labels.clone(),
         annotations: image.manifest.annotations.clone(),
         layers,
@@ -349,6 +365,15 @@ fn inspect_image(image: &Image, index: Option<&ImageIndex>, bases: Option<&Bases
         base,
         findings,
     })
+}
+
+/// What made each layer, if the history has an entry for each of them.
+fn made(image: &Image) -> Vec<String> {
+    let history = image.config.history();
+    let filled = history.iter().filter(|entry| entry.get("empty_layer").and_then(Node::as_bool) != Some(true));
+    let made: Vec<String> =
+        filled.map(|entry| entry.get("created_by").and_then(Node::as_str).map(Into::into).unwrap_or_default()).collect();
+    if made.len() == image.manifest.layers.len() { made } else { Vec::new() }
 }
 
 /// Who and what an image is: its annotations, those of its index, its labels, in this order. A value that the base has too is

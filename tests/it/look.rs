@@ -520,3 +520,53 @@ fn base64(bytes: &[u8]) -> String {
     }
     out
 }
+
+/// What an operator asks of an image before it runs: what each layer is, whose it is, and what it opens.
+#[test]
+fn inspect_shows_where_layers_come_from_and_what_an_image_opens() {
+    let environment = Environment::new();
+    let base = Image::of(&[&layer(&["etc/os-release=1"])]);
+    let app = base
+        .and(&[&layer(&["app=1"])])
+        .with("ExposedPorts", json!({"8080/tcp": {}, "53/udp": {}}))
+        .with("Volumes", json!({"/var/lib/app": {}}))
+        .with("Healthcheck", json!({"Test": ["CMD-SHELL", "app check"]}))
+        .with("StopSignal", json!("SIGQUIT"));
+    Layout::new().image("os:1", &base).write(&environment.join("bases"));
+    Layout::new().image("app:1", &app).write(&environment.join("app"));
+    let (_, report) = environment.json(&["inspect", "app", "--bases", "bases"]);
+    let image = &report["sources"][0]["entries"][0]["images"][0];
+    assert_eq!((&image["ports"], &image["volumes"]), (&json!(["53/udp", "8080/tcp"]), &json!(["/var/lib/app"])));
+    assert_eq!((&image["healthcheck"], &image["stopSignal"]), (&json!(["CMD-SHELL", "app check"]), &json!("SIGQUIT")));
+    let layers: Vec<_> = image["layers"].as_array().unwrap().iter().map(|layer| &layer["ofBase"]).collect();
+    assert_eq!(layers, [&json!(true), &json!(false)]);
+    let made = image["layers"][1]["createdBy"].as_str().unwrap();
+    assert!(made.starts_with("app "), "{made}");
+    let text = environment.ok(&["inspect", "app", "--bases", "bases"]).out;
+    for line in ["ports        53/udp 8080/tcp", "volumes      /var/lib/app", "healthcheck  \"CMD-SHELL\" \"app check\"", made] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    // Nobody knows whose a layer is without a proven base.
+    let (_, report) = environment.json(&["inspect", "app"]);
+    assert!(report["sources"][0]["entries"][0]["images"][0]["layers"][0].get("ofBase").is_none());
+}
+
+/// A folder of images is a list; all of each is asked for.
+#[test]
+fn inspect_gives_several_images_a_line_each() {
+    let environment = Environment::new();
+    let app = Image::of(&[&layer(&["app=1"])]);
+    let other = app.clone().annotated("n", "1").platform("arm64");
+    Layout::new().image("registry.example/app:1", &app).image("other:2", &other).write(&environment.join("in/one"));
+    Layout::new().index("both:3", &[&app, &other], json!({})).write_archive(&environment.join("in/two.tar"));
+    let text = environment.ok(&["inspect", "in"]).out;
+    let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("  ")).collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    assert!(lines[0].starts_with(&format!("  registry.example/app:1  {}  linux/amd64  ", &app.digest()[..19])), "{text}");
+    assert!(lines[1].starts_with(&format!("  other:2                 {}  linux/arm64  ", &other.digest()[..19])), "{text}");
+    assert!(lines[2].contains("linux/amd64, linux/arm64"), "{text}");
+    let long = environment.ok(&["inspect", "in", "--long"]).out;
+    assert_eq!(long.matches("      layer ").count(), 4, "{long}");
+    // One image is shown whole.
+    assert!(environment.ok(&["inspect", "in/one:other:2"]).out.contains("      layer "));
+}

@@ -18,12 +18,20 @@ pub struct Arguments {
     /// Where bases lie: layouts, archives, folders of them, or references; shows the base and what is inherited from it
     #[arg(long, value_name = "PATH")]
     bases: Vec<String>,
+    /// All of each image, where there are several
+    #[arg(long)]
+    long: bool,
     #[command(flatten)]
     emptiness: Emptiness,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
-    let request = Request { paths: arguments.paths.clone(), all: arguments.all, bases: terminal.site.or_set(Key::Bases, &arguments.bases) };
+    let request = Request {
+        paths: arguments.paths.clone(),
+        all: arguments.all,
+        long: arguments.long,
+        bases: terminal.site.or_set(Key::Bases, &arguments.bases),
+    };
     let context = Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() };
     let report = inspect(&request, context)?;
     terminal.answer(&report)
