@@ -8,6 +8,7 @@ use super::rebase::{OutputReport, taken};
 use super::{Page, Report, Tone};
 use crate::core::{Code, Digest, ExitClass, Finding, text};
 use crate::plan::batch::{Origin, Reason, Standing};
+use crate::plan::verdict::{Answer, Patched};
 use crate::write::Committed;
 use crate::write::Taken;
 use crate::write::journal::Final;
@@ -21,6 +22,8 @@ pub struct PlanReport {
     pub reasons: BTreeMap<&'static str, usize>,
     /// What should be known of images that are moved: the codes, and of how many images.
     pub warnings: BTreeMap<String, usize>,
+    /// How many images are moved with each verdict; without one nobody looked.
+    pub verdicts: BTreeMap<Option<Answer>, usize>,
     /// How many were left out by `--only`.
     pub not_chosen: usize,
     /// What could not be read.
@@ -53,6 +56,13 @@ impl PlanReport {
         }
     }
 
+    /// Counts the verdict on an image that is moved.
+    pub fn judged(&mut self, standing: Standing, verdict: Option<Answer>) {
+        if standing == Standing::Move {
+            *self.verdicts.entry(verdict).or_default() += 1;
+        }
+    }
+
     /// How the process ends: what could not be read keeps the plan from being about everything.
     pub fn exit(&self) -> Option<ExitClass> {
         super::exit_of(&self.findings).into_iter().chain(self.unread).reduce(ExitClass::worse)
@@ -71,6 +81,10 @@ impl PlanReport {
             words.push(format!("{} not chosen", self.not_chosen));
         }
         page.line(0, &words.join(", "));
+        for (verdict, count) in &self.verdicts {
+            let words = verdict.map_or_else(|| "not judged".to_owned(), |verdict| format!("of which the verdict is {}", verdict.name()));
+            page.line_toned(1, verdict.map_or(Tone::Caution, Answer::tone), &format!("{count} to move, {words}"));
+        }
         for (code, count) in &self.reasons {
             page.line(1, &format!("{count} [{code}]"));
         }
@@ -419,6 +433,12 @@ pub struct ItemReport {
     pub base: Option<String>,
     /// Its place in its chain.
     pub level: usize,
+    /// Whether it still runs; absent if that was not judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Answer>,
+    /// Whether the fixes of the new base reach the app; absent if that was not judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patched: Option<Patched>,
     /// Why it was not moved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,

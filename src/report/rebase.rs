@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use super::lifecycle::set::Stated;
 use super::{Page, Report, Tone};
-use crate::core::{Code, Digest, Fact, Finding, text};
+use crate::core::{Code, Digest, Finding, text};
 use crate::oci::Platform;
 use crate::plan::base::{Clue, NameRule, Proof};
 use crate::plan::rebase::image::Origin;
 use crate::plan::rebase::{Decision, Kind, Side};
-use crate::plan::verdict::{Answer, Judgement, Patched, Strictness};
+use crate::plan::verdict::{Answer, Judgement, Patched, Strictness, one_line};
 use crate::write::{Committed, Taken};
 
 /// How far it went.
@@ -160,13 +160,7 @@ impl JudgedReport {
         let word = page.toned(self.verdict.tone(), self.verdict.name());
         page.trusted_field(1, "verdict", &format!("{word}, {} reached", text::count(self.reached, "file")));
         for finding in self.reasons.iter().take(REASONS) {
-            let place = finding.place.as_ref().map(|place| format!(" in {place}")).unwrap_or_default();
-            let value = |fact: &Option<Fact>| fact.as_ref().map(|fact| fact.value.clone()).unwrap_or_default();
-            let facts = match finding.code {
-                Code::VerdictSystem => format!(": {} -> {}", value(&finding.expected), value(&finding.found)),
-                _ => String::new(),
-            };
-            page.trusted_field(1, "", &text::escape(&format!("[{}] {}{facts}{place}", finding.code.slug(), finding.message)));
+            page.trusted_field(1, "", &text::escape(&one_line(finding)));
         }
         if self.reasons.len() > REASONS {
             page.trusted_field(1, "", &format!("and {} more; `airbase verdict` tells them", self.reasons.len() - REASONS));

@@ -198,3 +198,59 @@ impl Held {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn key(text: &str) -> Key {
+        (Digest::sha256(text.as_bytes()), 1)
+    }
+
+    #[test]
+    fn a_layer_of_a_base_is_read_once_whoever_asks() {
+        let (memory, reads) = (Memory::default(), AtomicUsize::new(0));
+        let read = || {
+            reads.fetch_add(1, Ordering::Relaxed);
+            Ok(Arc::new(Scan::of_size(0)))
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..100).for_each(|_| drop(memory.get(key("a"), read).unwrap())));
+            }
+        });
+        assert_eq!(reads.into_inner(), 1);
+    }
+
+    #[test]
+    fn what_was_not_used_for_longest_is_forgotten() {
+        let memory = Memory::default();
+        let read = |text: &str, size| {
+            let mut fresh = false;
+            let scan = memory.get(key(text), || {
+                fresh = true;
+                Ok(Arc::new(Scan::of_size(size)))
+            });
+            scan.unwrap();
+            fresh
+        };
+        let third = REMEMBERED_BYTES / 3;
+        assert!(read("a", third) && read("b", third) && read("c", third));
+        assert!(!read("a", third), "it is there");
+        assert!(read("d", third), "it takes the place of b");
+        assert!(!read("a", third) && !read("c", third) && read("b", third));
+        assert!(read("large", 2 * REMEMBERED_BYTES), "nobody can keep it");
+        assert!(read("large", 2 * REMEMBERED_BYTES));
+    }
+
+    #[test]
+    fn a_layer_that_cannot_be_read_says_so_to_all() {
+        let memory = Memory::default();
+        for _ in 0..2 {
+            let error = memory.get(key("a"), || Err(Error::new(Code::Io, "failed to read"))).unwrap_err();
+            assert_eq!((error.code(), error.exit_class()), (Code::Io, ExitClass::Io));
+        }
+    }
+}

@@ -545,6 +545,12 @@ fn batches(seen: &mut Seen) {
         fs::write(environment.join("plan.jsonl"), &outcome.out).unwrap();
         outcome.out
     };
+    // One that would not run, since nobody of that name is there any more.
+    let with = |user: &str| Image::of(&[&layer(&["etc/", &format!("etc/passwd={user}:x:9:9::/:/\n")])]);
+    let user = with("web").and(&[&layer(&["b=1"])]).with("User", json!("web")).annotated(NAME, "registry.example/user:1");
+    Layout::new().image("site/user:1", &user.annotated(DIGEST, &with("web").digest())).write(&environment.join("user"));
+    let newer_user = with("other").with_top("created", json!("2024-06-01T00:00:00Z"));
+    Layout::new().image("registry.example/user:1", &newer_user).image("former", &with("web")).write(&environment.join("users"));
     // An index of which one platform is here.
     let arm = on("arm64").annotated(NAME, "registry.example/two:1");
     Layout::new()
@@ -555,7 +561,8 @@ fn batches(seen: &mut Seen) {
         |option: [&str; 2]| environment.ok(&[&["batch", "plan", "half", "--bases", "newer", "--bases", "older"][..], &option].concat()).out;
     let halves = [half(["--platform", "linux/amd64"]), half(["--sparse", "filter"])];
     let many = [&["--name", "{file}/{name}:{tag}", "--allow", "major", "--only", "*@*", "--prefer", "app", "--map", "a=b"][..], &[]];
-    for text in halves.into_iter().chain(many.into_iter().map(plan)) {
+    let user = environment.ok(&["batch", "plan", "user", "--bases", "users", "--accept", "verdict.user"]).out;
+    for text in halves.into_iter().chain([user]).chain(many.into_iter().map(plan)) {
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         for line in &lines {
             let schema = match (line.get("schema"), line.get("end")) {

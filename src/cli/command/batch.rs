@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::cli::options::{Allow, Emptiness, Moving, Verify};
+use crate::cli::options::{Allow, Emptiness, Gate, Moving, Verify};
 use crate::cli::site::Key;
 use crate::cli::terminal::{Terminal, variable};
 use crate::core::clock::Time;
@@ -59,6 +59,8 @@ pub struct Plan {
     prefer: Vec<String>,
     #[command(flatten)]
     moving: Moving,
+    #[command(flatten)]
+    gate: Gate,
     #[command(flatten)]
     emptiness: Emptiness,
 }
@@ -162,6 +164,7 @@ fn plan(arguments: &Plan, terminal: &mut Terminal) -> Result<u8> {
         name: arguments.name.clone(),
         prefer: arguments.prefer.clone(),
         choice: arguments.moving.choice()?,
+        verdict: arguments.gate.gate()?,
     };
     // Lines are small and there are many.
     let mut lines = String::new();

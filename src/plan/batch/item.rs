@@ -1,8 +1,11 @@
 //! The lines of a plan.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use crate::core::{Code, Digest, Finding};
+use crate::core::{Code, Digest, Error, Fact, Finding, Result};
+use crate::plan::verdict::{Answer, Patched};
 
 /// The first line: what the plan is, and what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +48,12 @@ pub struct Settings {
     /// The texts of `--prefer`.
     #[serde(default)]
     pub prefer: Vec<String>,
+    /// What was done with images that would not run; absent where nobody asked yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<String>,
+    /// The codes of `--accept`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accept: Vec<String>,
     /// The texts of `--platform`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<String>,
@@ -120,6 +129,12 @@ pub struct Item {
     /// Why it is not moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// Whether it still runs: the worst of its platforms; absent if that was not judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Answer>,
+    /// Whether the fixes of the new base reach the app: the worst of its platforms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patched: Option<Patched>,
     /// What should be known though it is moved: the codes of warnings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -166,6 +181,38 @@ pub struct Placed {
     /// Why that is the new base, where there was a choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Whether it still runs; absent if that was not judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Answer>,
+    /// Whether the fixes of the new base reach the app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patched: Option<Patched>,
+    /// The gravest reasons of the verdict, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<String>,
+    /// The codes of findings that break it and were accepted; the result records them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<String>,
+}
+
+impl Placed {
+    /// The codes of what was accepted.
+    ///
+    /// # Errors
+    /// `batch.plan_invalid` for a code that nobody knows.
+    pub fn accepted(&self) -> Result<BTreeSet<Code>> {
+        let code = |slug: &String| {
+            Code::from_slug(slug).ok_or_else(|| {
+                Error::new(Code::BatchPlanInvalid, "the plan accepts findings that nobody knows").found(Fact::new(slug, "the plan"))
+            })
+        };
+        self.accepted.iter().map(code).collect()
+    }
+
+    /// Whether it would be moved against its verdict.
+    pub fn is_refused(&self) -> bool {
+        self.verdict == Some(Answer::Breaks) && self.accepted.is_empty()
+    }
 }
 
 /// A base.

@@ -77,23 +77,21 @@ fn code(text: &str) -> Result<Code> {
 
 /// Why an image is not moved: the first cause, with the others behind it.
 fn refusal(image: &str, first: &Finding, more: &[&Finding], judgement: &Judgement) -> Error {
-    let mut error = Error::new(first.code, format!("the image would not run on the new base: {}", first.message)).at(image);
+    let place = first.place.as_ref().map(|place| format!(" in {place}")).unwrap_or_default();
+    let mut error = Error::new(first.code, format!("the image would not run on the new base: {}{place}", first.message)).at(image);
     if let Some(fact) = first.expected.clone() {
         error = error.expected(fact);
     }
     if let Some(fact) = first.found.clone() {
         error = error.found(fact);
     }
-    let place = first.place.as_ref().map(|place| format!("in {place}"));
-    let mut error = error.details(place.into_iter().chain(first.details.iter().cloned()));
+    let mut error = error.details(first.details.iter().cloned());
     // Another distribution explains much of what follows.
     for system in judgement.findings.iter().filter(|finding| finding.code == Code::VerdictSystem) {
-        let value = |fact: &Option<Fact>| fact.as_ref().map(|fact| fact.value.clone()).unwrap_or_default();
-        error = error.detail(format!("{}: {} -> {}", system.message, value(&system.expected), value(&system.found)));
+        error = error.detail(one_line(system));
     }
     for other in more.iter().take(SHOWN) {
-        let place = other.place.as_ref().map(|place| format!(" in {place}")).unwrap_or_default();
-        error = error.detail(format!("[{}] {}{place}", other.code.slug(), other.message));
+        error = error.detail(one_line(other));
     }
     if more.len() > SHOWN {
         error = error.detail(format!("and {} more", more.len() - SHOWN));
@@ -104,6 +102,16 @@ fn refusal(image: &str, first: &Finding, more: &[&Finding], judgement: &Judgemen
     error
         .hint(first.code.next())
         .hint(format!("Or move it all the same with {accept}, which is recorded in the result, or with --verdict warn."))
+}
+
+/// A reason of a verdict in one line.
+pub fn one_line(finding: &Finding) -> String {
+    let place = finding.place.as_ref().map(|place| format!(" in {place}")).unwrap_or_default();
+    let facts = match (finding.code, &finding.expected, &finding.found) {
+        (Code::VerdictSystem, Some(before), Some(after)) => format!(": {} -> {}", before.value, after.value),
+        _ => String::new(),
+    };
+    format!("[{}] {}{facts}{place}", finding.code.slug(), finding.message)
 }
 
 #[cfg(test)]
@@ -150,7 +158,7 @@ mod tests {
         let error = gate(Strictness::Refuse, &[]).pass(&judgement(&many), "apps:app").unwrap_err();
         let finding = error.into_finding();
         assert_eq!(finding.place.as_deref(), Some("apps:app"));
-        assert_eq!(finding.details.len(), 1 + SHOWN + 1);
+        assert_eq!(finding.details.len(), SHOWN + 1);
         assert_eq!(finding.details.last().unwrap(), "and 2 more");
         assert!(finding.hints[1].contains("--accept verdict.missing,") && finding.hints[1].contains("--verdict warn"));
     }

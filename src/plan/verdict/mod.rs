@@ -16,9 +16,9 @@ mod view;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-pub use self::gate::{Gate, Strictness};
+pub use self::gate::{Gate, Strictness, one_line};
 use self::loader::shown;
 use self::lost::Lost;
 use self::trace::{Trace, Traced, Use};
@@ -30,7 +30,7 @@ use crate::oci::Config;
 use crate::read::rootfs::{Entry, Scan, Unpacker};
 
 /// Whether a moved image still runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Answer {
     /// Everything that is reached was followed, and resolves to something equal or compatible.
@@ -66,7 +66,7 @@ impl Answer {
 }
 
 /// Whether the fixes of the new base reach the app.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Patched {
     /// No file of the app hides one that the new base changed.

@@ -88,6 +88,12 @@ impl Scan {
         self.files.get(&ordinal)
     }
 
+    /// One without files that says that it keeps so many bytes.
+    #[cfg(test)]
+    pub(crate) fn of_size(kept: u64) -> Self {
+        Self { content: Digest::sha256(b""), members: Vec::new(), files: BTreeMap::new(), kept }
+    }
+
     /// How many bytes of files are kept.
     pub fn kept(&self) -> u64 {
         self.kept

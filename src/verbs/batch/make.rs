@@ -4,6 +4,7 @@ use crate::core::{Code, Digest, Error, Result};
 use crate::plan::base::{Candidate, NameRule};
 use crate::plan::batch::{BaseItem, Expected, Item, LayerItem, Origin, Placed, Standing};
 use crate::plan::rebase::image::Origin as LayerOrigin;
+use crate::plan::verdict::{Answer, Judgement, one_line};
 use crate::read::{Image, Located};
 use crate::verbs::rebase::Plan;
 use crate::verbs::rebase::decide::Platformed;
@@ -33,6 +34,8 @@ pub(super) fn item_of(located: &Located, key: &str, output: Option<String>, stat
         result: None,
         layers: Vec::new(),
         reason: None,
+        verdict: None,
+        patched: None,
         warnings: Vec::new(),
         origin: Origin::default(),
         seal: String::new(),
@@ -48,6 +51,7 @@ impl Item {
     /// Notes one decided platform.
     pub(super) fn place(&mut self, image: &Image, platformed: &Platformed<'_>, wire: Option<&String>, top: &Digest) -> Result<()> {
         let own = &image.descriptor.digest;
+        let judged = platformed.judged.as_ref();
         self.platforms.push(Placed {
             platform: image.platform().map(ToString::to_string),
             manifest: (own != top).then(|| own.clone()),
@@ -57,7 +61,23 @@ impl Item {
             new: base_item(&platformed.new, wire)?,
             base_name: platformed.base_name.clone(),
             why: platformed.rule.and_then(NameRule::words),
+            verdict: judged.map(|judgement| judgement.answer),
+            patched: judged.map(|judgement| judgement.patched),
+            causes: judged.map(causes).unwrap_or_default(),
+            accepted: platformed.accepted.iter().map(|code| code.slug().to_owned()).collect(),
         });
+        Ok(())
+    }
+
+    /// Notes what was accepted when the item was made.
+    pub(super) fn accepted_by(&self, decided: &mut [(&Image, Option<Platformed<'_>>)]) -> Result<()> {
+        for (image, platformed) in decided {
+            let own = &image.descriptor.digest;
+            let placed = self.platforms.iter().find(|placed| placed.manifest.as_ref().unwrap_or(&self.digest) == own);
+            if let (Some(platformed), Some(placed)) = (platformed, placed) {
+                platformed.accepted = placed.accepted()?;
+            }
+        }
         Ok(())
     }
 
@@ -68,6 +88,7 @@ impl Item {
             media_type: result.media_type.clone(),
             size: result.size,
         });
+        (self.verdict, self.patched) = (plan.report.verdict, plan.report.patched);
         for platform in &plan.report.platforms {
             for layer in platform.layers.iter().filter(|layer| layer.origin == LayerOrigin::App) {
                 if !self.layers.iter().any(|known| known.digest == layer.digest) {
@@ -81,6 +102,17 @@ impl Item {
         self.warnings.sort_unstable();
         self.warnings.dedup();
     }
+}
+
+/// What decided a verdict, in a line each; what runs needs none.
+fn causes(judgement: &Judgement) -> Vec<String> {
+    let most = match judgement.answer {
+        Answer::Runs => 0,
+        Answer::Breaks => 3,
+        Answer::Risks | Answer::Unknown => 1,
+    };
+    let deciding = judgement.findings.iter().filter(|finding| Answer::of(finding) == judgement.answer);
+    deciding.take(most).map(one_line).collect()
 }
 
 fn base_item(base: &Candidate, wire: Option<&String>) -> Result<BaseItem> {

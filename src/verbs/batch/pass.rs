@@ -9,7 +9,8 @@ use crate::core::fsys::{File, ReadAt as _, shown};
 use crate::core::{Algorithm, Code, Error, Fact, Hasher, Limits, Result};
 use crate::oci::Name;
 use crate::plan::batch::document::{self, Line};
-use crate::plan::batch::{End, Header, Item, Standing, order};
+use crate::plan::batch::{End, Header, Item, Placed, Standing, order};
+use crate::plan::verdict::Strictness;
 
 /// The longest line that is read.
 const LINE: usize = 4 << 20;
@@ -99,6 +100,10 @@ impl Pass {
                     if item.status == Standing::Move {
                         if item.result.is_none() || item.platforms.is_empty() {
                             return Err(invalid("an item is to be moved and does not say how").at(&item.image));
+                        }
+                        let asked = header.as_ref().and_then(|header| header.settings.verdict.as_deref());
+                        if asked == Some(Strictness::Refuse.name()) && item.platforms.iter().any(Placed::is_refused) {
+                            return Err(invalid("an item is to be moved that the plan refuses, since it would not run").at(&item.image));
                         }
                         if item.output.as_ref().is_some_and(|name| !names.insert(Name::parse(name).into_owned())) {
                             let name = item.output.as_deref().unwrap_or_default();

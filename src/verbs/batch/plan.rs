@@ -17,15 +17,17 @@ use crate::plan::batch::{End, Header, Item, Origin, Reason, Settings, Standing, 
 use crate::plan::lifecycle::field::Status as Stated;
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::rebase::Preferences;
+use crate::plan::verdict::{Answer, Gate};
 use crate::read::{Image, Located, Tree, load};
 use crate::report::batch::PlanReport;
 use crate::report::rebase::Status;
 use crate::verbs::bases::Bases;
+use crate::verbs::judge::Judge;
 use crate::verbs::lifecycle::Stopped;
 use crate::verbs::narrow::{Choice, select};
 use crate::verbs::rebase::compose::compose;
 use crate::verbs::rebase::decide::{Job, Platformed};
-use crate::verbs::rebase::{self, TrustPlatform, trusted, virtual_image};
+use crate::verbs::rebase::{self, TrustPlatform, judge_all, trusted, virtual_image};
 use crate::verbs::{Context, Opened};
 
 /// What is asked for.
@@ -49,6 +51,8 @@ pub struct Request {
     pub prefer: Vec<String>,
     /// What is wanted of indexes.
     pub choice: Choice,
+    /// Whether an image that would not run on its new base is moved.
+    pub verdict: Gate,
     /// As of when a new base is past its end of life; without it nobody asks.
     pub now: Option<Moment>,
 }
@@ -64,6 +68,8 @@ impl Request {
             allow_downgrade: self.allow_downgrade,
             name: self.name.clone(),
             prefer: self.prefer.clone(),
+            verdict: Some(self.verdict.strictness.name().to_owned()),
+            accept: self.verdict.accept.iter().map(|code| code.slug().to_owned()).collect(),
             ..Settings::default()
         };
         self.choice.note(&mut settings);
@@ -100,6 +106,8 @@ struct Ready {
     code: Option<Code>,
     /// The codes of what should be known though it is moved.
     warnings: Vec<String>,
+    /// Whether it still runs.
+    verdict: Option<Answer>,
     /// Whether it says nothing of a base.
     claimless: bool,
     digest: Digest,
@@ -128,6 +136,7 @@ enum Making {
 
 struct Planner<'a> {
     targets: Targets<'a, 'a>,
+    judge: Judge<'a>,
     survey: &'a Survey,
     request: rebase::Request,
     context: Context<'a>,
@@ -154,8 +163,14 @@ pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str)
     survey.unreadable.append(&mut bases.findings);
     let mut planner = Planner {
         targets: Targets { bases: &bases, survey: &survey, allow_downgrade: request.allow_downgrade },
+        judge: Judge::new(single),
         survey: &survey,
-        request: rebase::Request { prefer: request.prefer.clone(), choice: request.choice.clone(), ..rebase::Request::of("") },
+        request: rebase::Request {
+            prefer: request.prefer.clone(),
+            choice: request.choice.clone(),
+            verdict: request.verdict.clone(),
+            ..rebase::Request::of("")
+        },
         context: single,
         states: HashMap::new(),
         ground: Mutex::default(),
@@ -217,6 +232,7 @@ pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str)
             end.count(ready.standing);
             report.count(ready.standing, ready.code);
             report.warn(&ready.warnings);
+            report.judged(ready.standing, ready.verdict);
             write(&document::sealed(lines.text(&ready.line)?, &header.seal)?)?;
         }
     }
@@ -277,6 +293,7 @@ fn refused(survey: &Survey, number: usize, error: &Error, origin: Origin, claiml
         line: Line::Plain(document::line(&item)?),
         code: Some(code),
         warnings: Vec::new(),
+        verdict: None,
         claimless,
         digest: item.digest,
     })
@@ -334,7 +351,7 @@ impl Planner<'_> {
         if let Some(error) = stopped.as_ref().and_then(Stopped::refusal) {
             return Ok(Decision::Ready(refused(self.survey, number, &error, origin, claimless)?));
         }
-        let decided = trusted(Opened { located, tree }, TrustPlatform::Refuse).and_then(|opened| self.made(number, &opened));
+        let decided = trusted(Opened { located, tree }, TrustPlatform::Refuse).and_then(|opened| self.made(number, &opened, None));
         match decided {
             Ok(Making::Waits(waits)) => Ok(Decision::Waits(waits)),
             Ok(Making::NoBase) => self.base(number).map(Decision::Ready),
@@ -345,12 +362,14 @@ impl Planner<'_> {
                     made.item.warn(Code::LifecycleStopped);
                 }
                 let warnings = made.item.warnings.clone();
+                let verdict = made.item.verdict;
                 let (standing, digest) = (made.item.status, made.item.digest.clone());
                 Ok(Decision::Ready(Ready {
                     standing,
                     line: Line::Plain(document::line(&made.item)?),
                     code: None,
                     warnings,
+                    verdict,
                     claimless,
                     digest,
                 }))
@@ -359,8 +378,8 @@ impl Planner<'_> {
         }
     }
 
-    /// The item of an image and what it comes out as, or what it waits for.
-    fn made(&self, number: usize, opened: &Opened) -> Result<Making> {
+    /// The item of an image and what it comes out as, or what it waits for. What was decided before is not judged again.
+    fn made(&self, number: usize, opened: &Opened, before: Option<&Item>) -> Result<Making> {
         let output = self.survey.output(number);
         let index = match &opened.tree {
             Tree::Index(index) => Some(&**index),
@@ -424,6 +443,10 @@ impl Planner<'_> {
             waits.dedup();
             return Ok(Making::Waits(waits));
         }
+        match before {
+            Some(before) => before.accepted_by(&mut decided)?,
+            None => judge_all(&self.judge, &request, opened, index, &mut decided, self.context.limits)?,
+        }
         let mut item = item_of(&opened.located, &self.survey.key(number), output, Standing::Move)?;
         for ((image, platformed), wire) in decided.iter().zip(&wired) {
             if let Some(platformed) = platformed {
@@ -468,6 +491,7 @@ impl Planner<'_> {
             line: Line::Plain(document::line(&item)?),
             code: None,
             warnings: Vec::new(),
+            verdict: None,
             claimless: false,
             digest: item.digest,
         })
@@ -514,7 +538,9 @@ impl Planner<'_> {
                     let located = self.survey.located(number)?;
                     let tree = load(&located.source, &located.descriptor, self.context.limits)?;
                     let opened = trusted(Opened { located, tree }, TrustPlatform::Refuse)?;
-                    match self.made(number, &opened)? {
+                    let before = serde_json::from_str::<Item>(lines.text(&ready.line)?);
+                    let before = before.map_err(|_| Error::new(Code::Bug, "a line of the plan cannot be read again"))?;
+                    match self.made(number, &opened, Some(&before))? {
                         Making::Made(made) => State::Moves(Arc::new(virtual_image(&made.plan, &opened.located, self.context)?)),
                         Making::Waits(_) | Making::NoBase => return Err(Error::new(Code::Bug, "an image that was decided waits")),
                     }

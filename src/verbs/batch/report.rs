@@ -48,6 +48,8 @@ pub fn report(plan: &Path, output: &Path, context: Context<'_>) -> Result<BatchR
             digest: item.digest,
             name: item.output,
             level: item.level,
+            verdict: item.verdict,
+            patched: item.patched,
             outcome,
             origin: item.origin,
         });

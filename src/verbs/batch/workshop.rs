@@ -235,7 +235,7 @@ impl<'a> Workshop<'a> {
             names_its_base: false,
             findings: Vec::new(),
             judged: None,
-            accepted: BTreeSet::new(),
+            accepted: placed.accepted()?,
         })
     }
 }

@@ -1,9 +1,8 @@
 //! What is refused, with which code, and that nothing is lost by it.
 
-use airbase::plan::batch::{Item, document};
 use serde_json::{Value, json};
 
-use super::{World, apply, item, items, lines, plan, seen};
+use super::{World, apply, item, items, lines, plan, reseal, seen};
 use crate::support::environment::snapshot;
 use crate::support::{Contents, Environment, Image, Layout, layer};
 
@@ -36,16 +35,6 @@ fn a_plan_that_names_another_result_is_refused_for_that_image_alone() {
     assert_eq!(finding["code"], "batch.output_differs");
     assert_eq!(finding["expected"]["value"], edited[1]["result"]["digest"]);
     seen(&environment, "out").whole();
-}
-
-/// Makes the seals of items right again, as somebody does who wants to deceive.
-fn reseal(lines: &mut [Value]) {
-    let head = lines[0]["seal"].as_str().unwrap().to_owned();
-    for line in lines.iter_mut().filter(|line| line.get("key").is_some()) {
-        let mut item: Item = serde_json::from_value(line.clone()).unwrap();
-        item.seal = String::new();
-        *line = serde_json::from_str(&document::sealed(&document::line(&item).unwrap(), &head).unwrap()).unwrap();
-    }
 }
 
 /// Whatever `apply` goes by is in the plan, so whatever is edited by hand is found, in any line.
