@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::command::{
     annotate, attach, base, batch, cat, collection, config, copy, demo, detach, diff, doctor, explain, fsck, gc, generate, index, inspect,
-    lifecycle, ls, outdated, prepare, rebase, referrers, rm, tag, untag, verdict, verify_sync,
+    lifecycle, ls, outdated, prepare, rebase, referrers, rm, tag, untag, verdict, verify_sync, why,
 };
 use super::options::Global;
 
@@ -37,6 +37,8 @@ pub enum Command {
     Cat(cat::Arguments),
     /// Show what differs between two images or bases: packages, files, users, libraries, settings, layers
     Diff(diff::Arguments),
+    /// Tell which layer brought a file or a package, and what a move does to it
+    Why(why::Arguments),
     /// Check a layout or an archive, and list everything that is wrong
     #[command(alias = "validate")]
     Fsck(fsck::Arguments),

@@ -21,6 +21,13 @@ const EXAMPLES: &[(&str, [&str; 2])] = &[
             "airbase diff apps/plain.tar bases:registry.example/os:12 --files --platform linux/amd64",
         ],
     ),
+    (
+        "why",
+        [
+            "airbase why apps/shop.tar lib/libcrypto.so.3 --bases bases --platform linux/amd64",
+            "airbase why apps/shop.tar etc/os-release --bases bases --onto bases:os:12 --platform linux/amd64",
+        ],
+    ),
     ("fsck", ["airbase fsck apps bases", "airbase fsck apps/shop.tar --level 4"]),
     ("base", ["airbase base show apps/plain.tar --bases bases", "airbase base dependents bases:registry.example/os:12 apps new"]),
     (

@@ -19,3 +19,4 @@ pub mod rebase;
 pub mod referrers;
 pub mod sync;
 pub mod verdict;
+pub mod why;

@@ -95,7 +95,14 @@ pub struct Packages {
     pub unlisted: usize,
     /// The real paths of files, and the packages that they are of.
     owners: BTreeMap<Vec<u8>, Vec<usize>>,
+    /// The same of files that are listed and not there.
+    missing: BTreeMap<Vec<u8>, Vec<usize>>,
 }
+
+/// Where databases lie that are read.
+const DATABASES: [&str; 3] = ["lib/apk/db/installed", "usr/lib/apk/db/installed", "var/lib/dpkg/status"];
+/// Folders whose files are parts of databases.
+const FOLDERS: [&str; 2] = ["var/lib/dpkg/updates", "var/lib/dpkg/status.d"];
 
 /// Where databases lie that are not read.
 const UNREAD: [(&str, &str); 16] = [
@@ -120,7 +127,16 @@ const UNREAD: [(&str, &str); 16] = [
 impl Packages {
     /// Reads the databases of an image.
     pub fn of(files: &Merged) -> Self {
-        let mut reader = Reader { files, found: Self::default(), listed: BTreeMap::new() };
+        Self::read(files, true)
+    }
+
+    /// As [`Packages::of`], without saying which package each file is of.
+    pub fn versions(files: &Merged) -> Self {
+        Self::read(files, false)
+    }
+
+    fn read(files: &Merged, lists: bool) -> Self {
+        let mut reader = Reader { files, lists, found: Self::default(), listed: BTreeMap::new() };
         reader.apk();
         reader.dpkg();
         for (path, system) in UNREAD {
@@ -129,9 +145,24 @@ impl Packages {
         reader.finish()
     }
 
-    /// The packages that a file is of.
-    pub fn owners(&self, entry: Entry<'_>) -> impl Iterator<Item = &Installed> {
-        self.owners.get(&entry.path()).into_iter().flatten().filter_map(|at| self.installed.get(*at))
+    /// Where the databases that are read lie in an image, with what tells one content from another.
+    pub fn fingerprint(files: &Merged) -> Vec<(Vec<u8>, Option<Digest>)> {
+        let resolve = |path: &&str| files.rootfs().resolve(path.as_bytes());
+        let mut found: Vec<Entry<'_>> = DATABASES.iter().filter_map(resolve).collect();
+        found.extend(FOLDERS.iter().filter_map(resolve).flat_map(Entry::children));
+        let mut found: Vec<_> = found.into_iter().map(|entry| (entry.path(), files.digest(entry).cloned())).collect();
+        found.sort();
+        found
+    }
+
+    /// The packages that the file at a real path is of.
+    pub fn owners(&self, path: &[u8]) -> impl Iterator<Item = &Installed> {
+        self.owners.get(path).into_iter().flatten().filter_map(|at| self.installed.get(*at))
+    }
+
+    /// The packages that list a file which is not there.
+    pub fn missing(&self, path: &[u8]) -> impl Iterator<Item = &Installed> {
+        self.missing.get(path).into_iter().flatten().filter_map(|at| self.installed.get(*at))
     }
 
     /// How many packages have the name of this one, for whatever architectures.
@@ -173,6 +204,7 @@ type Diversions = BTreeMap<Vec<u8>, dpkg::Diversion>;
 
 struct Reader<'a> {
     files: &'a Merged,
+    lists: bool,
     found: Packages,
     /// What each package lists, as it is spelled there.
     listed: BTreeMap<Installed, Option<Vec<Vec<u8>>>>,
@@ -198,7 +230,7 @@ impl<'a> Reader<'a> {
     }
 
     fn unread(&mut self, path: &[u8], system: &'static str) {
-        let Some(entry) = self.files.rootfs.resolve(path) else { return };
+        let Some(entry) = self.files.rootfs().resolve(path) else { return };
         let path = entry.path();
         // The database of pacman and that of portage are directories, which are there without a package too.
         let empty = entry.kind() == Kind::Directory && entry.children().next().is_none();
@@ -210,7 +242,7 @@ impl<'a> Reader<'a> {
     fn apk(&mut self) {
         let mut places: Vec<Vec<u8>> = [&b"lib/apk/db/installed"[..], b"usr/lib/apk/db/installed"]
             .iter()
-            .filter_map(|path| self.files.rootfs.resolve(path).map(Entry::path))
+            .filter_map(|path| self.files.rootfs().resolve(path).map(Entry::path))
             .collect();
         places.dedup();
         for place in places {
@@ -236,7 +268,7 @@ impl<'a> Reader<'a> {
     }
 
     fn children(&self, path: &[u8]) -> Vec<Entry<'a>> {
-        let mut children: Vec<_> = self.files.rootfs.resolve(path).into_iter().flat_map(Entry::children).collect();
+        let mut children: Vec<_> = self.files.rootfs().resolve(path).into_iter().flat_map(Entry::children).collect();
         children.sort_by_key(|entry| entry.name());
         children
     }
@@ -291,7 +323,7 @@ impl<'a> Reader<'a> {
             let other = diversions.get(path).filter(|diversion| diversion.by.as_ref() != Some(&name));
             other.map_or_else(|| path.to_vec(), |diversion| diversion.to.clone())
         };
-        let files = list.and_then(|(entry, sums)| match self.files.reading(entry) {
+        let files = list.filter(|_| self.lists).and_then(|(entry, sums)| match self.files.reading(entry) {
             Reading::Bytes(bytes) if sums => Some(dpkg::md5sums(bytes).map(<[u8]>::to_vec).collect()),
             Reading::Bytes(bytes) => Some(dpkg::list(bytes).map(diverted).collect()),
             Reading::Absent | Reading::Unread => None,
@@ -300,13 +332,16 @@ impl<'a> Reader<'a> {
     }
 
     fn finish(self) -> Packages {
-        let Self { files, mut found, listed } = self;
+        let Self { files, lists, mut found, listed } = self;
         for (at, (package, list)) in listed.into_iter().enumerate() {
             found.unlisted += usize::from(list.is_none());
-            for path in list.into_iter().flatten() {
+            for path in list.into_iter().filter(|_| lists).flatten() {
                 // Lists say `/lib/…` where `lib` is a link to `usr/lib`.
-                let Some(entry) = files.rootfs.lookup(&path).filter(|entry| entry.kind() != Kind::Directory) else { continue };
-                let owners = found.owners.entry(entry.path()).or_default();
+                let owners = match files.rootfs().lookup(&path) {
+                    Some(entry) if entry.kind() == Kind::Directory => continue,
+                    Some(entry) => found.owners.entry(entry.path()).or_default(),
+                    None => found.missing.entry(path).or_default(),
+                };
                 if owners.last() != Some(&at) {
                     owners.push(at);
                 }

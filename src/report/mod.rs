@@ -30,6 +30,7 @@ pub mod rm;
 pub mod sync;
 pub mod tag;
 pub mod verdict;
+pub mod why;
 
 pub use page::{Page, Tone};
 

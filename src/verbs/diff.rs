@@ -5,17 +5,13 @@ use std::sync::Arc;
 use super::base::show_image;
 use super::bases::tree_index;
 use super::layers::Scans;
-use super::{Bases, Context, Opened, open};
-use crate::core::limits::MIB;
+use super::{Bases, Context, KEPT_DATABASES, Opened, open};
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::oci::Platform;
 use crate::plan::diff::{contents, layers, settings};
 use crate::read::Image;
 use crate::read::rootfs::{Budget, Merged, Scan, Unpacker};
 use crate::report::diff::{Bases as BaseReport, Compared, DiffReport, Side};
-
-/// How many bytes of databases are held in memory at most.
-const KEPT_BYTES: u64 = 256 * MIB;
 
 /// What is asked of `diff`.
 #[derive(Debug, Clone, Default)]
@@ -36,7 +32,7 @@ pub struct Request {
 pub fn diff(request: &Request, context: Context<'_>) -> Result<DiffReport> {
     let (from, to) = (open(&request.from, context)?, open(&request.to, context)?);
     let pairs = Pairs::of(&from, &to, request.platform.as_ref())?;
-    let mut comparison = Comparison { scans: Scans::new(Budget::databases(KEPT_BYTES), context), from: &from, to: &to, context };
+    let mut comparison = Comparison { scans: Scans::new(Budget::databases(KEPT_DATABASES), context), from: &from, to: &to, context };
     let platforms = pairs.both.iter().map(|(was, is)| comparison.pair(was, is)).collect::<Result<Vec<_>>>()?;
     let side = |opened: &Opened, only: &[&Image]| Side {
         image: opened.located.shown(),

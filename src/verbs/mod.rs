@@ -31,11 +31,13 @@ mod room;
 pub mod sync;
 pub mod tag;
 pub mod verdict;
+pub mod why;
 
 use std::sync::Arc;
 
 use crate::core::event::{Events, Silent};
 use crate::core::fsys::Faults;
+use crate::core::limits::MIB;
 use crate::core::{Finding, Limits, Result, Severity};
 use crate::oci::Platform;
 use crate::plan::lifecycle::convention::Conventions;
@@ -45,6 +47,9 @@ pub use bases::Bases;
 pub use narrow::{Choice, Sparse};
 pub use output::{Form, Output};
 pub use proof::Verify;
+
+/// How many bytes of databases of packages and users are held in memory at most.
+const KEPT_DATABASES: u64 = 256 * MIB;
 
 /// What every verb needs to know.
 #[derive(Clone, Copy)]

@@ -191,6 +191,7 @@ fn everything() -> Seen {
     let environment = place();
     looking(&mut seen, &environment);
     comparing(&mut seen, &environment);
+    explaining(&mut seen, &environment);
     judging(&mut seen, &environment);
     moving(&mut seen, &environment);
     writing(&mut seen, &environment);
@@ -410,6 +411,90 @@ fn comparing(seen: &mut Seen, environment: &Environment) {
     ] {
         seen.run(environment, &["diff", &format!("compared:{from}"), &format!("compared:{to}")], status);
     }
+}
+
+/// Every event and every fate of a file and of a package, with both kinds of databases.
+fn explaining(seen: &mut Seen, environment: &Environment) {
+    let dpkg = |versions: &[(&str, &str)]| {
+        let stanza = |(name, version): &(&str, &str)| format!("Package: {name}\nVersion: {version}\nArchitecture: all\n\n");
+        format!("var/lib/dpkg/status={}", versions.iter().map(stanza).collect::<String>())
+    };
+    let list = |name: &str| format!("var/lib/dpkg/info/{name}.list=/{name}\n/link\n");
+    let apk = |name: &str| {
+        format!("lib/apk/db/installed=P:{name}\nV:1\nA:x86_64\nR:{name}\nF:\nR:other\n\n")
+            .replace(&format!("R:{name}\n"), &format!("F:\nR:{name}\n"))
+    };
+    let base = |version: &str, text: &str, more: &[&str]| {
+        let mut files = vec![dpkg(&[("a", version), (text, "1"), ("fixed", version)]), list("a"), list("fixed"), apk("z")];
+        files.extend([
+            format!("a={text}"),
+            format!("fixed={text}"),
+            format!("other={text}"),
+            "z=1".to_owned(),
+            "link->a".to_owned(),
+            "d/in=1".to_owned(),
+        ]);
+        files.extend(more.iter().map(|file| (*file).to_owned()));
+        Image::of(&[&layer(&files.iter().map(String::as_str).collect::<Vec<_>>())])
+    };
+    let (old, new) = (base("1", "p", &["gone=1", "opaque/a=1", "way->d", "d/x=1"]), base("2", "q", &["arrives=1"]));
+    let hard = {
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::Link);
+        header.set_size(0);
+        builder.append_link(&mut header, "hard", "a").unwrap();
+        let tar = builder.into_inner().unwrap();
+        crate::support::Layer { media_type: crate::support::image::LAYER.to_owned(), blob: tar.clone(), tar }
+    };
+    let own =
+        [dpkg(&[("a", "3"), ("fixed", "1"), ("mine", "_")]), list("mine"), "mine=1".to_owned(), "fixed=own".to_owned(), "a=own".to_owned()];
+    let own: Vec<&str> = own.iter().map(String::as_str).collect();
+    let app = old.and(&[
+        &layer(&own),
+        &hard,
+        &layer(&["z=1", "other=own", "d->opaque", "opaque/.wh..wh..opq=", "way/x=1", &dpkg(&[("a", "2"), ("fixed", "1"), ("mine", "_1")])]),
+        &owned(&[("z", 0o755, 1, b"1".to_vec()), ("mine", 0o644, 0, b"2".to_vec())]),
+        &layer(&["mine->a", &dpkg(&[("fixed", "1"), ("mine", "_1")]), ".wh.gone="]),
+        &layer(&["mine->z"]),
+    ]);
+    let nameless = app.clone().with_top("os", Value::Null).with_top("architecture", Value::Null).with_top("history", Value::Null);
+    let seamed = app.clone().annotated("dev.airbase.base.layers", "1");
+    Layout::new()
+        .image("old", &old)
+        .image("new", &new)
+        .image("app", &app)
+        .image("nameless", &nameless)
+        .image("seamed", &seamed)
+        .write(&environment.join("asked"));
+    Layout::new().image("app", &app).image("seamed", &seamed).write(&environment.join("alone"));
+    let onto = ["--from", "asked:old", "--onto", "asked:new"];
+    for (what, moved) in [
+        ("/a", 0),
+        ("/fixed", 0),
+        ("/other", 0),
+        ("/z", 0),
+        ("/mine", 0),
+        ("/link", 0),
+        ("/hard", 0),
+        ("/gone", 4),
+        ("/arrives", 0),
+        ("/d/in", 4),
+        ("/opaque/a", 4),
+        ("/none", 4),
+        ("/way/x", 0),
+        ("a", 0),
+        ("fixed", 0),
+        ("mine", 0),
+        ("z", 0),
+        ("p", 4),
+        ("q", 0),
+    ] {
+        seen.run(environment, &[&["why", "asked:app", what][..], &onto].concat(), moved);
+    }
+    seen.run(environment, &["why", "asked:nameless", "/a"], 0);
+    seen.run(environment, &["why", "alone:app", "/a"], 0);
+    seen.run(environment, &["why", "alone:seamed", "/a"], 0);
 }
 
 fn judging(seen: &mut Seen, environment: &Environment) {

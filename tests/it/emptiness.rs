@@ -62,12 +62,14 @@ fn places(environment: &Environment) {
 }
 
 /// The verbs, with `{}` for the place.
-const VERBS: [&str; 29] = [
+const VERBS: [&str; 31] = [
     "inspect {}",
     "ls {}",
     "cat {}",
     "diff {} bases",
     "diff bases {}",
+    "why {} etc/os-release",
+    "why bases etc/os-release --onto {}",
     "fsck {}",
     "base show {} --bases bases",
     "base verify {} --base bases",

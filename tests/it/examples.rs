@@ -11,6 +11,7 @@ const ORDER: &[(&str, &str)] = &[
     ("ls", ""),
     ("cat", ""),
     ("diff", ""),
+    ("why", ""),
     ("fsck", ""),
     ("base", ""),
     ("base show", ""),

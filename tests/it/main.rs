@@ -62,4 +62,5 @@ mod support;
 mod unknown;
 mod verdict;
 mod views;
+mod why;
 mod writing;

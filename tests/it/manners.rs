@@ -218,6 +218,7 @@ const VERBS: &[(&str, &[&str])] = &[
     ("inspect", &["inspect", "app"]),
     ("ls", &["ls", "app"]),
     ("diff", &["diff", "bases:os:old", "bases:os:new"]),
+    ("why", &["why", "app", "etc/os-release"]),
     ("fsck", &["fsck", "app"]),
     ("base-show", &["base", "show", "app", "--bases", "bases"]),
     ("base-verify", &["base", "verify", "app", "--base", "bases:os:old"]),

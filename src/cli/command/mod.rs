@@ -30,6 +30,7 @@ pub(super) mod tag;
 pub(super) mod untag;
 pub(super) mod verdict;
 pub(super) mod verify_sync;
+pub(super) mod why;
 
 use super::arguments::{Command, Line};
 use super::options::{Destination, Format};
@@ -73,6 +74,7 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Ls(arguments) => ls::run(arguments, terminal),
         Command::Cat(arguments) => cat::run(arguments, terminal),
         Command::Diff(arguments) => diff::run(arguments, terminal),
+        Command::Why(arguments) => why::run(arguments, terminal),
         Command::Fsck(arguments) => fsck::run(arguments, terminal),
         Command::Base(command) => base::run(command, terminal),
         Command::Outdated(arguments) => outdated::run(arguments, terminal),

@@ -87,7 +87,7 @@ pub struct Files {
 
 /// Walks over both trees at once, by path.
 pub(super) fn changes(was: &Merged, is: &Merged) -> Files {
-    let (mut from, mut to) = (was.rootfs.files(was.rootfs.root()).peekable(), is.rootfs.files(is.rootfs.root()).peekable());
+    let (mut from, mut to) = (was.rootfs().files(was.rootfs().root()).peekable(), is.rootfs().files(is.rootfs().root()).peekable());
     let mut found = Files::default();
     loop {
         let order = match (from.peek(), to.peek()) {
@@ -114,7 +114,7 @@ pub(super) fn changes(was: &Merged, is: &Merged) -> Files {
 
 fn same_place<'a>(files: &'a Merged, entry: Entry<'_>) -> Option<Entry<'a>> {
     let path = entry.path();
-    files.rootfs.lookup(&path).filter(|other| other.path() == path)
+    files.rootfs().lookup(&path).filter(|other| other.path() == path)
 }
 
 impl Files {

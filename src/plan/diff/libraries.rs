@@ -22,7 +22,7 @@ pub(super) fn changes(was: &Merged, is: &Merged) -> Vec<Named> {
 
 fn libraries(files: &Merged) -> BTreeMap<Vec<u8>, Copies> {
     let mut found: BTreeMap<Vec<u8>, Copies> = BTreeMap::new();
-    for entry in files.rootfs.files(files.rootfs.root()) {
+    for entry in files.rootfs().files(files.rootfs().root()) {
         if let Some(name) = files.soname(entry) {
             found.entry(name.to_vec()).or_default().insert(entry.path(), files.digest(entry).cloned());
         }

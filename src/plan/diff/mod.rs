@@ -7,6 +7,7 @@ mod layers;
 mod libraries;
 mod packages;
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
@@ -38,6 +39,16 @@ pub enum Change {
 }
 
 impl Change {
+    /// What became of a package whose versions have that order, if they have one.
+    pub fn between(was: bool, is: bool, order: Option<Ordering>) -> Self {
+        match (Self::of(was, is), order) {
+            (Self::Changed, Some(Ordering::Less)) => Self::Newer,
+            (Self::Changed, Some(Ordering::Greater)) => Self::Older,
+            // Two spellings of one version, or no versions.
+            (change, _) => change,
+        }
+    }
+
     fn of(was: bool, is: bool) -> Self {
         match (was, is) {
             (false, _) => Self::Added,

@@ -1,6 +1,5 @@
 //! Packages that came, went, or have another version.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -61,16 +60,11 @@ pub(super) fn changes(was: &Packages, is: &Packages) -> PackageChanges {
 fn change(((name, system, _), was, is): (Key, Option<Build>, Option<Build>)) -> Option<PackageChange> {
     let architecture = is.as_ref().or(was.as_ref()).and_then(|(architecture, _)| architecture.clone());
     let (was, is) = (was.map(|(_, version)| version), is.map(|(_, version)| version));
-    let change = match (&was, &is) {
-        // The same version for another architecture.
-        (Some(was), Some(is)) if was == is => return None,
-        (Some(was), Some(is)) => match system.order(was, is) {
-            Some(Ordering::Less) => Change::Newer,
-            Some(Ordering::Greater) => Change::Older,
-            // Two spellings of one version, or no versions.
-            Some(Ordering::Equal) | None => Change::Changed,
-        },
-        (was, is) => Change::of(was.is_some(), is.is_some()),
-    };
+    // The same version for another architecture.
+    if was == is {
+        return None;
+    }
+    let order = was.as_deref().zip(is.as_deref()).and_then(|(was, is)| system.order(was, is));
+    let change = Change::between(was.is_some(), is.is_some(), order);
     Some(PackageChange { name, system, architecture, change, was, is })
 }

@@ -207,6 +207,11 @@ impl Builder {
         self.ordinal = 0;
     }
 
+    /// The files so far.
+    pub fn rootfs(&self) -> &Rootfs {
+        &self.rootfs
+    }
+
     /// The files.
     pub fn finish(self) -> Rootfs {
         self.rootfs

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Entry, Kept, Rootfs, Scan, Unpacker};
+use super::{Builder, Entry, Kept, Rootfs, Scan, Unpacker};
 use crate::core::{Digest, Result};
+use crate::format::tar::Member;
 
 /// The files of an image.
 #[derive(Debug)]
 pub struct Merged {
-    /// The tree.
-    pub rootfs: Rootfs,
+    builder: Builder,
     scans: Vec<Arc<Scan>>,
 }
 
@@ -30,7 +30,30 @@ impl Merged {
     /// # Errors
     /// `tar.too_many`.
     pub fn of(scans: &[Arc<Scan>], unpacker: Unpacker) -> Result<Self> {
-        Ok(Self { rootfs: Scan::merge(scans, unpacker)?, scans: scans.to_vec() })
+        Self::stepwise(scans, unpacker, &mut |_, _| ())
+    }
+
+    /// As [`Merged::of`]; `see` is shown the files after each layer, with the number of that layer.
+    ///
+    /// # Errors
+    /// `tar.too_many`.
+    pub fn stepwise(scans: &[Arc<Scan>], unpacker: Unpacker, see: &mut dyn FnMut(usize, &Self)) -> Result<Self> {
+        let mut merged = Self { builder: Builder::new(unpacker), scans: scans.to_vec() };
+        for (number, scan) in scans.iter().enumerate() {
+            scan.apply(&mut merged.builder)?;
+            see(number, &merged);
+        }
+        Ok(merged)
+    }
+
+    /// The tree.
+    pub fn rootfs(&self) -> &Rootfs {
+        self.builder.rootfs()
+    }
+
+    /// What a layer has, in its order.
+    pub fn members(&self, layer: usize) -> &[Member] {
+        self.scans.get(layer).map(|scan| scan.members()).unwrap_or_default()
     }
 
     fn kept(&self, entry: Entry<'_>) -> Option<&Kept> {
@@ -64,11 +87,6 @@ impl Merged {
 
     /// What a path leads to, all links followed.
     pub fn read(&self, path: &[u8]) -> Reading<'_> {
-        self.rootfs.resolve(path).map_or(Reading::Absent, |entry| self.reading(entry))
-    }
-
-    /// How many layers there are.
-    pub fn layers(&self) -> usize {
-        self.scans.len()
+        self.rootfs().resolve(path).map_or(Reading::Absent, |entry| self.reading(entry))
     }
 }

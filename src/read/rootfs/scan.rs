@@ -111,11 +111,20 @@ impl Scan {
     /// `tar.too_many`.
     pub fn merge(layers: &[Arc<Self>], unpacker: Unpacker) -> Result<Rootfs> {
         let mut builder = Builder::new(unpacker);
-        for layer in layers {
-            layer.members.iter().try_for_each(|member| builder.member(member))?;
-            builder.end_layer();
-        }
+        layers.iter().try_for_each(|layer| layer.apply(&mut builder))?;
         Ok(builder.finish())
+    }
+
+    /// Puts the layer onto what is there.
+    pub(super) fn apply(&self, builder: &mut Builder) -> Result<()> {
+        self.members.iter().try_for_each(|member| builder.member(member))?;
+        builder.end_layer();
+        Ok(())
+    }
+
+    /// Its members, in their order.
+    pub fn members(&self) -> &[Member] {
+        &self.members
     }
 }
 

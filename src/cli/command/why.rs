@@ -1,0 +1,47 @@
+//! `airbase why`
+
+use crate::cli::site::Key;
+use crate::cli::terminal::Terminal;
+use crate::core::Result;
+use crate::verbs::why::{Request, why};
+
+/// Tell which layer of which image brought a file or a package, what later layers did to it, and what a move does to it.
+///
+/// Exit status: 0 it is there, or comes with the move; 4 it is not there, or a database of packages was not read.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The image
+    #[arg(value_name = "REF")]
+    image: String,
+    /// A path in the image, or the name of a package; a name without a slash is a package if there is one of that name
+    #[arg(value_name = "PATH|PACKAGE")]
+    asked: String,
+    /// Also tell what a move onto this base does to it
+    #[arg(long, visible_alias = "to", value_name = "REF")]
+    onto: Option<String>,
+    /// The base, where the image does not say it or says it wrongly
+    #[arg(long, value_name = "REF")]
+    from: Option<String>,
+    /// Where bases lie: layouts, archives, folders of them, or references
+    #[arg(long, value_name = "PATH")]
+    bases: Vec<String>,
+    /// Where a base of some name lies: 'PATTERN=REFERENCE'
+    #[arg(long, value_name = "RULE")]
+    map: Vec<String>,
+    /// The platform, where the image has several: OS/ARCHITECTURE[/VARIANT]
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
+}
+
+pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
+    let request = Request {
+        image: arguments.image.clone(),
+        asked: arguments.asked.clone(),
+        onto: arguments.onto.clone(),
+        from: arguments.from.clone(),
+        bases: terminal.site.or_set(Key::Bases, &arguments.bases),
+        map: terminal.site.or_set(Key::Map, &arguments.map),
+        platform: super::platform(arguments.platform.as_deref())?,
+    };
+    terminal.answer(&why(&request, terminal.context())?)
+}
