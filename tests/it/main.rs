@@ -44,6 +44,7 @@ mod names_model;
 mod ocipkg;
 mod offline;
 mod older_kernels;
+mod pages;
 mod partial;
 mod platforms;
 mod prefixes;
