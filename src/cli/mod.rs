@@ -27,17 +27,23 @@ use terminal::Terminal;
 
 /// Runs the program with the arguments and the environment of the process.
 pub fn main() -> ExitCode {
-    let parsed = definition().try_get_matches().and_then(|matches| Ok((Line::from_arg_matches(&matches)?, config_of(&matches))));
+    with(std::env::args_os()).into()
+}
+
+/// Runs the program with these arguments, of which the first is its name, and the environment of the process; gives the exit status.
+pub fn with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
+    let parsed = definition().try_get_matches_from(arguments);
+    let parsed = parsed.and_then(|matches| Ok((Line::from_arg_matches(&matches)?, config_of(&matches))));
     let line = match parsed {
         Ok((line, config)) => Line { global: Global { config, ..line.global }, ..line },
         Err(error) => {
             // Help and version are no errors; clap knows which is which.
             let status = if error.use_stderr() { 2 } else { 0 };
-            return if print(&error).is_ok() { status.into() } else { 6.into() };
+            return if print(&error).is_ok() { status } else { 6 };
         }
     };
     let mut terminal = Terminal::new(&line.global);
-    run(&line, &mut terminal).into()
+    run(&line, &mut terminal)
 }
 
 /// Prints help, or what is wrong with the command line. Words of the command line may be names of files that somebody else chose.

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod code;
 pub mod digest;
+pub mod effort;
 pub mod event;
 pub mod finding;
 pub mod fsys;

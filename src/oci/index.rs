@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::{Descriptor, Verified, document, manifest::ambiguous, media_type};
-use crate::core::{Code, Error, Fact, Finding, Limits, Result, Severity};
+use crate::core::{Code, Error, Fact, Finding, Limits, Result, Severity, effort};
 use crate::format::json::{Node, Text};
 
 const KNOWN: &[&str] = &["schemaVersion", "mediaType", "artifactType", "manifests", "subject", "annotations", "config", "layers"];
@@ -59,6 +59,47 @@ impl Index {
     }
 }
 
+/// The entries of `index.json`. Who walks over them is counted: done for each image, it takes hours among a hundred thousand.
+#[derive(Debug, Clone, Default)]
+pub struct Entries(Vec<Descriptor>);
+
+impl Entries {
+    /// All of them, in their order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Descriptor> {
+        self.as_slice().iter()
+    }
+
+    /// All of them, in their order.
+    pub fn as_slice(&self) -> &[Descriptor] {
+        effort::entries(self.0.len());
+        &self.0
+    }
+
+    /// One of them.
+    pub fn get(&self, position: usize) -> Option<&Descriptor> {
+        self.0.get(position)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'a> IntoIterator for &'a Entries {
+    type Item = &'a Descriptor;
+    type IntoIter = std::slice::Iter<'a, Descriptor>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 /// How many entries of `index.json` may have digests that cannot be computed here: each is told, which takes more than the entry.
 const TOLD: usize = 10_000;
 
@@ -66,7 +107,7 @@ const TOLD: usize = 10_000;
 #[derive(Debug, Clone)]
 pub struct RootIndex {
     /// The entries in their order that can be read; the others are in `findings`.
-    pub manifests: Vec<Descriptor>,
+    pub manifests: Entries,
     /// What is odd about it.
     pub findings: Vec<Finding>,
     text: Text,
@@ -135,7 +176,7 @@ impl RootIndex {
             finding.severity = Severity::Note;
         }
         let list = root.get("manifests").filter(|_| whole).map(|list| text.place(list));
-        Ok(Self { manifests, findings, text, list })
+        Ok(Self { manifests: Entries(manifests), findings, text, list })
     }
 
     /// Where in the text the list of entries stands, with its brackets; `None` if there is none, or an entry in it is not among

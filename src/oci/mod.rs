@@ -25,7 +25,7 @@ pub use artifact::Artifact;
 pub use config::Config;
 pub use descriptor::Descriptor;
 pub use document::check_readable;
-pub use index::{Index, RootIndex, no_list};
+pub use index::{Entries, Index, RootIndex, no_list};
 pub use manifest::Manifest;
 pub use name::{ImageName, Name, is_path_component, is_tag};
 pub use platform::Platform;

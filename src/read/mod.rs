@@ -12,6 +12,7 @@ mod catalogue;
 mod directory;
 mod discover;
 mod docker;
+mod finder;
 mod graph;
 mod image;
 mod inflate;
@@ -30,6 +31,7 @@ mod views;
 
 pub use catalogue::{Catalogue, CatalogueEntry, ChainId};
 pub use discover::{Discovered, Found, Passed, discover, discover_among, find, nothing};
+pub use finder::Finder;
 pub use graph::{Opaque, Walk, walk};
 pub use image::{Child, Image, ImageIndex, Tree, load};
 pub use overlay::Overlay;

@@ -143,11 +143,20 @@ pub fn locate(reference: &Reference, limits: &Limits) -> Result<Located> {
 /// # Errors
 /// As [`locate`].
 pub fn locate_among(reference: &Reference, open: &[Arc<Source>], limits: &Limits) -> Result<Located> {
-    let source = open_among(reference, open, limits)?;
-    let located = match (&reference.digest, &reference.name) {
-        (Some(digest), name) => source.complete(digest).and_then(|digest| by_digest(&source, &digest, name.as_deref(), limits)),
-        (None, Some(name)) => by_name(&source, name),
-        (None, None) => only_image(&source, limits),
+    locate_in(&open_among(reference, open, limits)?, reference, None, limits)
+}
+
+/// What a reference means in its source. Where the entries that it may mean are known, the others are not looked at.
+pub(super) fn locate_in(source: &Arc<Source>, reference: &Reference, some: Option<&[&Descriptor]>, limits: &Limits) -> Result<Located> {
+    let among = |digest: &Digest, name: Option<&str>| match some {
+        Some(some) => by_digest(source, some.iter().copied(), digest, name, limits),
+        None => by_digest(source, source.index.manifests.iter(), digest, name, limits),
+    };
+    let located = match (&reference.digest, &reference.name, some) {
+        (Some(digest), name, _) => source.complete(digest).and_then(|digest| among(&digest, name.as_deref())),
+        (None, Some(name), Some(some)) => by_name(source, name, &Fitting::among(some.iter().copied(), name)),
+        (None, Some(name), None) => by_name(source, name, &Fitting::of(source, name)),
+        (None, None, _) => only_image(source, limits),
     };
     located.map_err(|error| error.at(source.shown()))
 }
@@ -273,8 +282,14 @@ pub fn collections(source: &Arc<Source>, limits: &Limits) -> Vec<Located> {
     found
 }
 
-fn by_digest(source: &Arc<Source>, digest: &Digest, name: Option<&str>, limits: &Limits) -> Result<Located> {
-    let listed: Vec<&Descriptor> = source.index.manifests.iter().filter(|entry| entry.digest == *digest).collect();
+fn by_digest<'a>(
+    source: &Arc<Source>,
+    entries: impl Iterator<Item = &'a Descriptor>,
+    digest: &Digest,
+    name: Option<&str>,
+    limits: &Limits,
+) -> Result<Located> {
+    let listed: Vec<&Descriptor> = entries.filter(|entry| entry.digest == *digest).collect();
     let pinned = name.map(|name| format!("{name}@{digest}"));
     // The digest decides; of the entries that list it, the name chooses one.
     let meant = |typed: &String| Fitting::among(listed.iter().copied(), typed).entries().first().copied();
@@ -345,8 +360,7 @@ fn ends_with(name: &str, end: &str) -> bool {
     name.strip_suffix(end).is_some_and(|before| before.ends_with('/'))
 }
 
-fn by_name(source: &Arc<Source>, name: &str) -> Result<Located> {
-    let fitting = Fitting::of(source, name);
+fn by_name(source: &Arc<Source>, name: &str, fitting: &Fitting<'_>) -> Result<Located> {
     let matching = fitting.entries();
     let Some(first) = matching.first() else { return Err(not_found(source, name)) };
     if matching.iter().any(|entry| entry.digest != first.digest) {

@@ -31,6 +31,7 @@ mod examples;
 mod faults;
 mod forms;
 mod fsck;
+mod growth;
 mod hostile;
 mod index;
 mod lifecycle;

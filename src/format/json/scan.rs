@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 
-use crate::core::{Code, Error, Fact, Limits, Result};
+use crate::core::{Code, Error, Fact, Limits, Result, effort};
 
 /// Above this many members, keys are compared through a set instead of one by one.
 const MEMBERS_COMPARED_PAIRWISE: usize = 16;
@@ -41,6 +41,7 @@ pub(super) fn outline<'a>(text: &'a str, limits: &Limits) -> Result<(&'a str, Ou
 
 fn scan(mut scanner: Scanner<'_>) -> Result<(&str, Option<Outline>)> {
     let text = scanner.text;
+    effort::document(text.len());
     if text.starts_with('\u{feff}') {
         return Err(Error::new(Code::JsonEncoding, "the document starts with a byte order mark"));
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::members;
-use super::show::standing;
+use super::show::Named;
 use crate::core::fsys::ReadAt as _;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::Descriptor;
@@ -33,10 +33,11 @@ pub fn check(reference: &str, context: Context<'_>) -> Result<CheckReport> {
         findings: order(&members).1,
     };
     check.referrers_of(&index.descriptor, "the collection");
+    let named = Named::of(source);
     let mut moved = 0;
     for member in &members {
         check.below(&member.descriptor, &member.name);
-        if let (Standing::Moved, Some(now)) = standing(source, &member.name, &member.descriptor.digest) {
+        if let (Standing::Moved, Some(now)) = named.standing(&member.name, &member.descriptor.digest) {
             moved += 1;
             check.findings.push(
                 Finding::new(Code::CollectionMoved, "the name of a member stands for another image now")

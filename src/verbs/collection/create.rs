@@ -7,12 +7,12 @@ use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::collection::{ARTIFACT_TYPE, Member};
 use crate::plan::collection::{compose, depend, order};
 use crate::read::referrers::{Lookup, Scope};
-use crate::read::{Source, Tree, Walk, walk};
+use crate::read::{Finder, Located, Reference, Source, Tree, Walk, load, walk};
 use crate::report::collection::CreateReport;
 use crate::report::rebase::{OutputReport, WrittenReport};
+use crate::verbs::Context;
 use crate::verbs::output::{Cargo, Form, Output, check_name, write};
 use crate::verbs::referrers::{Carry, carry, subjects};
-use crate::verbs::{Context, Opened, open_among};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -40,17 +40,19 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
     if matches!(request.output, Output::Archive { form: Form::Docker, .. }) {
         return Err(Error::new(Code::UsageOutput, "a docker-archive holds no collections").hint("Write a layout or an oci-archive."));
     }
-    let mut sources: Vec<Arc<Source>> = Vec::new();
-    let mut opened: Vec<Opened> = Vec::with_capacity(request.members.len());
+    let mut finder = Finder::default();
+    let mut opened: Vec<(Located, Option<Tree>)> = Vec::with_capacity(request.members.len());
+    let mut members = Vec::with_capacity(request.members.len());
     for text in &request.members {
-        let one = open_among(text, &sources, context)?;
-        if !sources.iter().any(|known| Arc::ptr_eq(known, &one.located.source)) {
-            sources.push(Arc::clone(&one.located.source));
-        }
-        opened.push(one);
+        let located = finder.locate(&Reference::existing(text)?, context.limits)?;
+        let tree = load(&located.source, &located.descriptor, context.limits)?;
+        members.push(member(&located, &tree)?);
+        // What lies in the layout already is not read again.
+        let is_there = request.output == Output::Layout(located.source.path.clone());
+        opened.push((located, (!is_there).then_some(tree)));
     }
+    let sources: Vec<Arc<Source>> = finder.sources().cloned().collect();
     let lookups: Vec<Lookup<'_>> = sources.iter().map(|source| Lookup::new(source, Scope::Quick, context.limits)).collect();
-    let mut members = opened.iter().map(member).collect::<Result<Vec<_>>>()?;
     depend(&mut members, &request.depends)?;
     let authored = compose(&members, &request.annotations, context.limits)?;
     let mut cargo = Cargo::default();
@@ -58,18 +60,15 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
     let mut findings: Vec<Finding> = Vec::new();
     let mut digests: Vec<Digest> = Vec::new();
     let mut blobs = 0;
-    for (one, member) in opened.iter().zip(&members) {
-        let source = &one.located.source;
+    for ((located, tree), member) in opened.iter().zip(&members) {
+        let source = &located.source;
+        let Some(tree) = tree else { continue };
         let lookup = sources.iter().zip(&lookups).find(|(known, _)| Arc::ptr_eq(known, source)).map(|(_, lookup)| lookup);
         let lookup = lookup.ok_or_else(|| Error::new(Code::Bug, "a source was opened and is not known"))?;
-        // What lies in the layout already is not read again.
-        if request.output == Output::Layout(source.path.clone()) {
-            continue;
-        }
         cargo.input(source);
-        blobs += copied(source, one, &mut cargo, context)?;
-        let carried = carry(source, lookup, subjects(&one.tree), &Carry::default(), &mut cargo, context)?;
-        entries.push((Some(member.name.clone()), one.located.descriptor.raw.to_string()));
+        blobs += copied(source, located, &mut cargo, context)?;
+        let carried = carry(source, lookup, subjects(tree), &Carry::default(), &mut cargo, context)?;
+        entries.push((Some(member.name.clone()), located.descriptor.raw.to_string()));
         entries.extend(carried.entries);
         findings.extend(carried.findings);
         digests.extend(carried.digests);
@@ -95,27 +94,27 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
 }
 
 /// An image or an artifact under its own name.
-fn member(opened: &Opened) -> Result<Member> {
-    let refuse = |why: &str| Error::new(Code::CollectionMember, why).at(opened.located.shown());
-    match &opened.tree {
+fn member(located: &Located, tree: &Tree) -> Result<Member> {
+    let refuse = |why: &str| Error::new(Code::CollectionMember, why).at(located.shown());
+    match tree {
         Tree::Collection(_) => return Err(refuse("a collection cannot be a member of another one").hint("Name its members.")),
         Tree::Artifact { manifest, .. } if manifest.subject.is_some() => {
             return Err(refuse("what refers to an image goes where the image goes, and cannot be a member").hint("Name the image."));
         }
         Tree::Image(_) | Tree::Index(_) | Tree::Artifact { .. } => {}
     }
-    let Some(name) = opened.located.name.clone() else {
+    let Some(name) = located.name.clone() else {
         return Err(refuse("a member needs a name")
             .expected(Fact::new("an entry of index.json with a name", "a collection"))
             .hint("Give it one: `airbase tag PATH@DIGEST NAME`."));
     };
     check_name(&name)?;
-    Ok(Member { name, descriptor: opened.located.descriptor.clone(), depends: Vec::new() })
+    Ok(Member { name, descriptor: located.descriptor.clone(), depends: Vec::new() })
 }
 
-fn copied<'a>(source: &'a Source, one: &Opened, cargo: &mut Cargo<'a>, context: Context<'_>) -> Result<usize> {
+fn copied<'a>(source: &'a Source, located: &Located, cargo: &mut Cargo<'a>, context: Context<'_>) -> Result<usize> {
     let mut found = Walk::default();
-    walk(source, &one.located.descriptor, context.limits, &mut found, &mut HashSet::new())?;
+    walk(source, &located.descriptor, context.limits, &mut found, &mut HashSet::new())?;
     found.documents.iter().for_each(|(_, document)| cargo.document(document));
     found.blobs.iter().for_each(|blob| cargo.blob(source, blob));
     Ok(found.blobs.len())

@@ -1,6 +1,6 @@
 //! Shows what is in a collection.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::members;
 use crate::core::{Code, Digest, Error, Finding, Result};
@@ -19,6 +19,7 @@ pub fn show(reference: &str, context: Context<'_>) -> Result<ShowReport> {
     let opened = super::open(reference, context)?;
     let Some((index, members)) = members(&opened.tree) else { return Err(Error::new(Code::Bug, "a collection has no members")) };
     let source = &opened.located.source;
+    let named = Named::of(source);
     let lookup = Lookup::new(source, Scope::Quick, context.limits);
     let mut findings = Vec::new();
     let (order, wrong) = order(&members);
@@ -39,7 +40,7 @@ pub fn show(reference: &str, context: Context<'_>) -> Result<ShowReport> {
                     .found(crate::core::Fact::new("nothing", descriptor.digest.blob_path())),
             );
         }
-        let (standing, now) = standing(source, &member.name, &member.descriptor.digest);
+        let (standing, now) = named.standing(&member.name, &member.descriptor.digest);
         looked.push(Looked { platforms: platforms(child), standing, now, referrers: of_member, member: member.into() });
     }
     Ok(ShowReport {
@@ -52,15 +53,28 @@ pub fn show(reference: &str, context: Context<'_>) -> Result<ShowReport> {
     })
 }
 
-/// What a name stands for in a source, given the digest that it stood for.
-pub(super) fn standing(source: &Source, name: &str, digest: &Digest) -> (Standing, Option<Digest>) {
-    let wanted = Name::parse(name);
-    let mut named =
-        source.index.manifests.iter().filter(|entry| entry.full_name().is_some_and(|own| own == wanted)).map(|entry| &entry.digest);
-    match named.clone().next() {
-        None => (Standing::Unnamed, None),
-        Some(_) if named.any(|own| own == digest) => (Standing::Current, None),
-        Some(other) => (Standing::Moved, Some(other.clone())),
+/// What the names of a source stand for.
+pub(super) struct Named<'a>(HashMap<Name<'a>, Vec<&'a Digest>>);
+
+impl<'a> Named<'a> {
+    pub(super) fn of(source: &'a Source) -> Self {
+        let mut named: HashMap<Name<'a>, Vec<&Digest>> = HashMap::new();
+        for entry in &source.index.manifests {
+            if let Some(name) = entry.full_name() {
+                named.entry(name).or_default().push(&entry.digest);
+            }
+        }
+        Self(named)
+    }
+
+    /// What a name stands for, given the digest that it stood for.
+    pub(super) fn standing(&self, name: &str, digest: &Digest) -> (Standing, Option<Digest>) {
+        let named = self.0.get(&Name::parse(name)).map_or(&[][..], Vec::as_slice);
+        match named.first() {
+            None => (Standing::Unnamed, None),
+            Some(_) if named.contains(&digest) => (Standing::Current, None),
+            Some(other) => (Standing::Moved, Some((*other).clone())),
+        }
     }
 }
 
