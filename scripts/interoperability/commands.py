@@ -6,15 +6,18 @@ that it does not call enough ends with another status than 0. Nothing else is ri
 
 import json
 import os
+import shutil
 import subprocess
 import tarfile
+from contextlib import ExitStack
 
 from support.oci import CONFIG, INDEX, LAYER, MANIFEST, REF_NAME, dump, layer, sha256
 
-from .checks import Failed, run, text
-from .registry import Distribution
+from .checks import Failed, Unavailable, run, text
+from .others import message
+from .registry import Distribution, WithReferrers
 
-CLIENTS = ("regctl", "skopeo", "crane")
+CLIENTS = ("regctl", "oras", "skopeo", "crane", "cosign")
 DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
@@ -26,7 +29,7 @@ class Made:
     """A layout of any documents."""
 
     def __init__(self):
-        self.blobs, self.entries = {}, []
+        self.blobs, self.entries, self.options = {}, [], []
 
     def put(self, content, media_type, **more):
         content = content if isinstance(content, bytes) else dump(content)
@@ -107,6 +110,37 @@ def kinds():
     unnamed.name(statement)
     unnamed.name(unnamed.index([{**statement, "artifactType": "application/x-statement"}]), old["digest"].replace(":", "-"))
     unnamed.name(unnamed.image("new"), "registry.example/app:1")
+    listed = kind("an image with a report on the list of its subject")
+    top = listed.image("r")
+    listed.name(top, "registry.example/r:1")
+    report = listed.artifact("application/x-report", subject=top)
+    signature = listed.artifact("application/x-signature", subject=report, content=b"signed")
+    for subject, referrer, what in ((top, report, "application/x-report"), (report, signature, "application/x-signature")):
+        listed.name(referrer, artifactType=what)
+        listed.name(listed.index([{**referrer, "artifactType": what}]), subject["digest"].replace(":", "-"))
+    platform = kind("a report on one platform")
+    top = platform.several("p")
+    platform.name(top, "registry.example/p:1")
+    child = json.loads(platform.blobs[top["digest"]])["manifests"][1]
+    report = platform.artifact("application/x-report", subject=child)
+    platform.name(child)
+    platform.name(report)
+    platform.name(platform.index([{**report, "artifactType": "application/x-report"}]), child["digest"].replace(":", "-"))
+    built = kind("an index with an attestation of BuildKit")
+    runs = built.image("b")
+    attestation = built.artifact("application/vnd.docker.attestation.manifest.v1+json")
+    speaks = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": runs["digest"]}
+    unknown = {"architecture": "unknown", "os": "unknown"}
+    known = {"architecture": "amd64", "os": "linux"}
+    built.name(built.index([{**runs, "platform": known}, {**attestation, "platform": unknown, "annotations": speaks}]), "registry.example/b:1")
+    saved = kind("what cosign save wrote, into a repository that is named")
+    saved.options = ["--unnamed-into", "attic"]
+    signed = saved.image("saved")
+    saved.name(signed, kind="dev.cosignproject.cosign/image")
+    payload = dump({"critical": {"identity": {"docker-reference": ""}, "image": {"docker-manifest-digest": signed["digest"]}, "type": "cosign container image signature"}, "optional": None})
+    document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": saved.put({}, CONFIG)}
+    document["layers"] = [saved.put(payload, "application/vnd.dev.cosign.simplesigning.v1+json", annotations={"dev.cosignproject.cosign/signature": "bm9uZQ=="})]
+    saved.name(saved.put(document, MANIFEST), kind="dev.cosignproject.cosign/sigs")
     cosign = kind("a tag of cosign")
     signed = cosign.image("signed")
     cosign.name(signed, "registry.example/s:1")
@@ -131,6 +165,9 @@ def wrapped(place, registry):
     programs.mkdir(exist_ok=True)
     for client, before, after in (("regctl", f'--host "reg={registry.address},tls=disabled"', ""), ("crane", "", "--insecure")):
         write(programs / client, f'exec {text("which", client)} {before} "$@" {after}')
+    write(programs / "oras", f'verb=$1; shift; exec {text("which", "oras")} $verb --to-plain-http "$@"')
+    if shutil.which("cosign"):
+        write(programs / "cosign", f'verb=$1; shift; exec {text("which", "cosign")} $verb --allow-insecure-registry "$@"')
     write(programs / "skopeo", f'verb=$1; shift; exec {text("which", "skopeo")} $verb -q --dest-tls-verify=false "$@"')
     return programs
 
@@ -140,9 +177,9 @@ def write(path, line):
     path.chmod(0o755)
 
 
-def outcome(place, source, client, registry, repository):
+def outcome(place, source, client, registry, repository, options):
     """Whether the script was called enough, how it ended, and whether everything is there."""
-    arguments = [os.environ["AIRBASE"], "prepare", str(source), "--registry", f"{registry.address}/{repository}", "--client", client]
+    arguments = [os.environ["AIRBASE"], "prepare", str(source), "--registry", f"{registry.address}/{repository}", "--client", client, *options]
     script = subprocess.run([*arguments, "--format", "sh"], capture_output=True, text=True)
     (place / "plan.json").write_bytes(run(*arguments, "--format", "json", expect=(0, 1)))
     programs = {**os.environ, "PATH": f"{wrapped(place, registry)}:{os.environ['PATH']}"}
@@ -154,12 +191,12 @@ def outcome(place, source, client, registry, repository):
     return script.returncode == 0, ended.returncode, verified.returncode == 0, ended.stderr.strip()[-300:]
 
 
-def judged(place, source, client, registry, repository):
+def judged(place, source, client, registry, repository, options=()):
     """`all of it`, or `announced`.
 
     Raises Failed for a script that does not do what it promises.
     """
-    enough, ended, there, said = outcome(place, source, client, registry, repository)
+    enough, ended, there, said = outcome(place, source, client, registry, repository, options)
     if (enough, ended, there) == (True, 0, True):
         return "all of it"
     if not enough and ended != 0:
@@ -174,16 +211,27 @@ def sources(place):
         archive = place / f"in{number}.tar"
         with tarfile.open(archive, "w") as packed:
             packed.add(layout, ".")
-        yield what, "layout", layout
-        yield what, "archive", archive
+        yield what, "layout", layout, made.options
+        yield what, "archive", archive, made.options
 
 
 def check(report, inputs, registry, messages):
     place = inputs.place / "commands"
     place.mkdir()
-    with Distribution(messages, inputs.place / "commands-registry") as other:
-        for number, (what, form, source) in enumerate(sources(place)):
-            for server, where in ((registry, "crane's registry"), (other, "distribution")):
+    clients = [client for client in CLIENTS if shutil.which(client)]
+    for client in sorted(set(CLIENTS) - set(clients)):
+        with report.check(f"scripts of prepare for {client}"):
+            raise Unavailable(message(messages, client))
+    with ExitStack() as servers:
+        places = [("crane's registry", registry)]
+        for where, server in (
+            ("distribution", lambda: Distribution(messages, inputs.place / "commands-registry")),
+            (WithReferrers.name, lambda: WithReferrers(messages)),
+        ):
+            with report.check(f"{where} for the scripts of prepare"):
+                places.append((where, servers.enter_context(server())))
+        for number, (what, form, source, options) in enumerate(sources(place)):
+            for where, server in places:
                 with report.check(f"scripts of prepare: {what}, {form}, {where}"):
-                    for client in CLIENTS:
-                        judged(place, source, client, server, f"{client}/{number}")
+                    for client in clients:
+                        judged(place, source, client, server, f"{client}/{number}", options)

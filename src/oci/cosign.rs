@@ -27,7 +27,21 @@ pub fn are_statements(layers: &[Descriptor]) -> bool {
 
 /// Whether an entry of `index.json` says that it leads to signatures or attestations.
 pub fn is_marked(entry: &Descriptor) -> bool {
-    let marks = ["dev.cosignproject.cosign/sigs", "dev.cosignproject.cosign/atts"];
+    ending(entry).is_some()
+}
+
+/// What the tag of a marked entry ends in, in a registry.
+pub fn ending(entry: &Descriptor) -> Option<&'static str> {
+    match entry.annotations.get(annotation::COSIGN_KIND)?.as_str() {
+        "dev.cosignproject.cosign/sigs" => Some("sig"),
+        "dev.cosignproject.cosign/atts" => Some("att"),
+        _ => None,
+    }
+}
+
+/// Whether an entry of `index.json` says that it leads to the image that `cosign save` was asked for.
+pub fn is_saved(entry: &Descriptor) -> bool {
+    let marks = ["dev.cosignproject.cosign/image", "dev.cosignproject.cosign/imageIndex"];
     entry.annotations.get(annotation::COSIGN_KIND).is_some_and(|kind| marks.contains(&kind.as_str()))
 }
 

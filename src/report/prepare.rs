@@ -145,6 +145,10 @@ impl Report for PrepareReport {
                     not_done.extend(pushed.why.as_ref().map(|why| format!("{}: {why}", push.reference)));
                 }
                 None if self.client.is_none() => not_done.push(format!("{}: no client brings all of it", push.reference)),
+                None if self.loads.is_empty() => {
+                    let name = self.client.map_or("", Client::name);
+                    not_done.push(format!("{}: {name} does not push it", push.reference));
+                }
                 None => {}
             }
         }

@@ -119,6 +119,16 @@ fn who_sees_a_referrer_not_leaves_it_and_what_refers_to_it() {
     assert_eq!(each(&plan["findings"], "code"), ["referrer.no_fallback", "prepare.tag_by_tag"]);
     assert_eq!(client(&plan, "app:1", "regctl")["leaves"].as_array().map(Vec::len), Some(2), "the SBOM, and with it its signature");
     assert_eq!(client(&plan, "app:1", "oras")["suffices"], true);
+    // Whoever brings everything is not told of another client, and what arrived is what was promised.
+    prepare(&environment, &["--client", "regctl"], 1);
+    prepare(&environment, &["--client", "oras"], 0);
+    for arguments in [&["--client", "oras"][..], &["--client", "regctl"], &[]] {
+        let (_, plan) = environment.json(&[&["prepare", "in", "--registry", "r.site"][..], arguments].concat());
+        let line = |item: &Value| format!("{} {}\n", item["digest"].as_str().unwrap(), item["reference"].as_str().unwrap());
+        std::fs::write(environment.join("listing"), plan["items"].as_array().unwrap().iter().map(line).collect::<String>()).unwrap();
+        std::fs::write(environment.join("plan.json"), plan.to_string()).unwrap();
+        environment.ok(&["verify-sync", "plan.json", "listing"]);
+    }
     // What is written for the registry has both forms.
     let plan = prepare(&environment, &["-o", "out"], 0);
     assert_eq!(client(&plan, "app:1", "regctl")["suffices"], true, "{plan:#}");

@@ -71,6 +71,8 @@ enum Client {
     Skopeo,
     /// crane
     Crane,
+    /// cosign, for what it saved
+    Cosign,
     /// podman
     Podman,
     /// containerd's ctr
@@ -86,6 +88,7 @@ impl From<Client> for Program {
             Client::Oras => Self::Oras,
             Client::Skopeo => Self::Skopeo,
             Client::Crane => Self::Crane,
+            Client::Cosign => Self::Cosign,
             Client::Podman => Self::Podman,
             Client::Ctr => Self::Ctr,
             Client::Docker => Self::Docker,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use super::{Kind, Profile, Shipment};
+use super::{Kind, Piece, Profile, Shipment};
 use crate::core::Digest;
 use crate::oci::media_type;
 
@@ -20,6 +20,8 @@ pub enum Client {
     Skopeo,
     /// crane of go-containerregistry.
     Crane,
+    /// cosign, which loads what it saved.
+    Cosign,
     /// Docker.
     Docker,
     /// podman.
@@ -40,6 +42,7 @@ impl Client {
             Self::Oras => "oras",
             Self::Skopeo => "skopeo",
             Self::Crane => "crane",
+            Self::Cosign => "cosign",
             Self::Docker => "docker",
             Self::Podman => "podman",
             Self::Ctr => "ctr",
@@ -116,7 +119,7 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
         return clients.map(|client| cannot(client, "clients and registries keep manifests under digests of sha256 only")).into();
     }
     let source = format!("{}@{}", place.path, shipment.descriptor.digest);
-    let tagged = shipment.pieces.iter().any(|piece| piece.kind == Kind::DigestTag);
+    let tagged = shipment.pieces.iter().any(|piece| piece.kind == Kind::DigestTag && piece.seen.is_some());
     let all = profile == Profile::Registry;
     let mut pushes = Vec::new();
     let layout = format!("ocidir://{source}");
@@ -130,10 +133,10 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
     pushes.push(match place.kind {
         _ if carries => broken(Client::Regctl),
         PlaceKind::Layout if !unfit(&place.path) => done(Client::Regctl, words(&regctl), left(shipment, |seen| seen.regctl, true)),
-        PlaceKind::Layout => cannot(Client::Regctl, "regctl cannot be given this path"),
+        PlaceKind::Layout => cannot(Client::Regctl, "regctl 0.11 cannot be given this path"),
         PlaceKind::Archive | PlaceKind::Docker => cannot(
             Client::Regctl,
-            "regctl copies from layouts, and loses referrers when it imports an archive: copy it into a layout first",
+            "regctl 0.11 copies from layouts, and loses referrers when it imports an archive: copy it into a layout first",
         ),
     });
     let mut oras = vec!["oras", "cp"];
@@ -142,16 +145,16 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
     pushes.push(if carries {
         broken(Client::Oras)
     } else if place.compressed {
-        cannot(Client::Oras, "oras reads archives that are not compressed")
+        cannot(Client::Oras, "oras 1.3 reads archives that are not compressed")
     } else if !shipment.listed {
-        cannot(Client::Oras, "oras finds by digest what index.json lists only")
+        cannot(Client::Oras, "oras 1.3 finds by digest what index.json lists only")
     } else {
         done(Client::Oras, words(&oras), left(shipment, |seen| seen.oras, false))
     });
     let transport = if place.kind == PlaceKind::Layout { "oci" } else { "oci-archive" };
     let (from, to) = (format!("{transport}:{}:{}", place.path, shipment.local), format!("docker://{reference}"));
     pushes.push(if place.path.contains(':') {
-        cannot(Client::Skopeo, "skopeo cannot be given a path with a colon")
+        cannot(Client::Skopeo, "skopeo 1.9 cannot be given a path with a colon")
     } else if shipment.odd_layers {
         cannot(Client::Skopeo, "skopeo 1.9 gives layers digests of sha256, and the manifest names others")
     } else if media_type::is_docker(&shipment.descriptor.media_type) {
@@ -159,7 +162,7 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
     } else if !shipment.named {
         cannot(
             Client::Skopeo,
-            "skopeo finds by org.opencontainers.image.ref.name only, which is missing or the name of another entry first",
+            "skopeo 1.9 finds by org.opencontainers.image.ref.name only, which is missing or the name of another entry first",
         )
     } else if shipment.nested {
         cannot(Client::Skopeo, "skopeo 1.9 copies no index within an index")
@@ -168,11 +171,17 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
     });
     pushes.push(match (place.kind, place.entries) {
         (PlaceKind::Layout, 1) => done(Client::Crane, words(&["crane", "push", &place.path, reference]), left(shipment, |_| false, false)),
-        (PlaceKind::Layout, _) => {
-            cannot(Client::Crane, "crane pushes a layout of one entry only; with --index the tag would be index.json, under another digest")
-        }
-        _ => cannot(Client::Crane, "crane pushes an archive with another manifest, under another digest"),
+        (PlaceKind::Layout, _) => cannot(
+            Client::Crane,
+            "crane 0.22 pushes a layout of one entry only; with --index the tag would be index.json, under another digest",
+        ),
+        _ => cannot(Client::Crane, "crane 0.22 pushes an archive with another manifest, under another digest"),
     });
+    if shipment.saved && place.kind == PlaceKind::Layout {
+        let stays = |piece: &&Piece| piece.kind == Kind::Referrer || (piece.kind == Kind::DigestTag && piece.seen.is_some());
+        let leaves = shipment.pieces.iter().filter(stays).map(|piece| piece.descriptor.digest.clone()).collect();
+        pushes.push(done(Client::Cosign, words(&["cosign", "load", "--dir", &place.path, reference]), leaves));
+    }
     for pushed in pushes.iter_mut().filter(|pushed| !pushed.command.is_empty() && !shipment.external.is_empty()) {
         pushed.leaves.extend(shipment.external.iter().cloned());
         pushed.suffices = false;
@@ -184,8 +193,9 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
 fn done(client: Client, command: Vec<String>, leaves: Vec<Digest>) -> Pushed {
     let why = match client {
         _ if leaves.is_empty() => None,
-        Client::Regctl => Some("regctl copies only referrers that the fallback tag of their subject lists"),
-        Client::Oras => Some("oras copies no tags of cosign, and no referrers that are listed nowhere or misdescribe their subject"),
+        Client::Regctl => Some("regctl 0.11 copies only referrers that the fallback tag of their subject lists, and tags of cosign"),
+        Client::Cosign => Some("cosign 2.4 loads the image that it saved with its signatures and attestations, and nothing else"),
+        Client::Oras => Some("oras 1.3 copies no tags of cosign, and no referrers that are listed nowhere or misdescribe their subject"),
         _ => Some("it copies no referrers"),
     };
     Pushed { client, command, suffices: leaves.is_empty(), leaves, why: why.map(str::to_owned) }
@@ -202,7 +212,8 @@ fn left(shipment: &Shipment, sees: impl Fn(crate::plan::referrers::Seen) -> bool
     for piece in &shipment.pieces {
         let stays = match piece.kind {
             Kind::Referrer => !piece.seen.is_some_and(&sees) || piece.subject.as_ref().is_some_and(|subject| left.contains(subject)),
-            Kind::DigestTag => !tags,
+            // What `cosign save` wrote has no tag in the layout.
+            Kind::DigestTag => !tags || piece.seen.is_none(),
             _ => false,
         };
         if stays && left.insert(&piece.descriptor.digest) {
@@ -223,7 +234,7 @@ pub fn loads(profile: Profile, place: &Place, shipments: &[Shipment]) -> Vec<Loa
     let pull = |transport: &str, shipment: &Shipment| {
         let cannot = |why: &str| Load { client: Client::Podman, command: Vec::new(), why: Some(format!("{}: {why}", shipment.local)) };
         if path.contains(':') {
-            cannot("podman cannot be given a path with a colon")
+            cannot("podman 4 cannot be given a path with a colon")
         } else if media_type::is_docker(&shipment.descriptor.media_type) {
             cannot("podman 4 finds no entry with Docker's media types in a layout; write -o docker-archive:FILE.tar for it")
         } else {

@@ -92,6 +92,8 @@ pub struct Shipment {
     pub named: bool,
     /// Whether it is one platform of what had the name.
     pub narrowed: bool,
+    /// Whether `cosign load` takes it: it is the only image of a layout that `cosign save` wrote.
+    pub saved: bool,
     /// Whether it never had a name with a repository, so that one was chosen for it.
     pub unnamed: bool,
     /// Layers that are kept elsewhere and are not here.
@@ -153,6 +155,13 @@ pub struct Push {
     pub referrers: usize,
     /// What each client can do.
     pub clients: Vec<Pushed>,
+}
+
+impl Push {
+    /// Whether this client brings everything.
+    pub fn suffices(&self, client: Client) -> bool {
+        self.clients.iter().any(|pushed| pushed.client == client && pushed.suffices)
+    }
 }
 
 /// Something of the layout that is not pushed.

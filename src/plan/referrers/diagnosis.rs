@@ -95,6 +95,11 @@ fn has(referrer: &Referrer, code: Code) -> bool {
     referrer.findings.iter().any(|finding| finding.code == code)
 }
 
+/// Whether a finding is about who finds a referrer, and not about whether it is whole: a client that finds it brings it.
+pub fn is_of_lists(code: Code) -> bool {
+    matches!(code, Code::ReferrerNoFallback | Code::ReferrerNoEntry | Code::ReferrerNotMirrored | Code::ReferrerChildEntry)
+}
+
 /// Whether deriving the lists anew from the manifests mends it; with `adopt`, from those that nothing lists too.
 pub fn is_mended(code: Code, adopt: bool) -> bool {
     match code {

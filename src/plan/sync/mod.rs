@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
 use crate::format::json::{Document, Kind, Node};
+use crate::plan::referrers::is_of_lists;
 
 /// What was promised of one document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +88,10 @@ pub fn plan(bytes: &[u8], limits: &Limits) -> Result<Plan> {
     let is_worse = |finding: &Node<'_>| finding.get("severity").and_then(Node::as_str).as_deref() != Some("note");
     let code =
         |finding: Node<'_>| finding.get("code").and_then(Node::as_str).map_or_else(|| "no code".to_owned(), std::borrow::Cow::into_owned);
-    Ok(Plan { promises, shortcomings: findings.filter(is_worse).map(code).collect() })
+    // What one client cannot do is promised all the same, and somebody else may have done it.
+    let is_of_clients = |slug: &String| Code::from_slug(slug).is_some_and(|code| code == Code::PrepareClient || is_of_lists(code));
+    let shortcomings = findings.filter(is_worse).map(code).filter(|slug| !is_of_clients(slug)).collect();
+    Ok(Plan { promises, shortcomings })
 }
 
 /// How each promise stands, and what its name stands for where that is something else.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::Request;
 use crate::core::{Algorithm, Code, Digest, Fact, Finding, Result, Severity};
-use crate::oci::{Descriptor, ImageName, Index, Name, collection};
+use crate::oci::{Descriptor, ImageName, Index, Name, collection, cosign};
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::prepare::{Kind, LeftOut, Piece, Profile, Shipment};
 use crate::plan::referrers::{Standing, diagnose, seen};
-use crate::read::referrers::{Lookup, Referrer, Scope, Tag, lists_referrers_of};
+use crate::read::referrers::{Lookup, Referrer, Scope, Tag, lists_referrers_of, marked};
 use crate::read::{Located, Reference, Source, Tree, Walk, load, locate, walk};
 use crate::verbs::Context;
 use crate::verbs::copy::Everything;
@@ -279,13 +279,14 @@ impl Gather<'_> {
             listed: self.listed.contains(&top.descriptor.digest),
             named: self.found.get(top.local.as_str()).is_some_and(|entry| entry.digest == top.descriptor.digest),
             narrowed: top.narrowed,
+            saved: self.is_saved(&top.descriptor),
             unnamed: top.unnamed,
             external: found.external.iter().map(|layer| layer.digest.clone()).collect(),
             odd_documents: found.documents.iter().any(|(one, _)| one.digest.algorithm() != Algorithm::Sha256),
             odd_layers: found.blobs.iter().any(|blob| blob.digest.algorithm() != Algorithm::Sha256),
             broken: Vec::new(),
         };
-        let mut subjects = VecDeque::new();
+        let mut subjects: VecDeque<Descriptor> = VecDeque::new();
         // A walk gives what is named before what names it, so the top is the last.
         let documents = found.documents.last().into_iter().chain(found.documents.iter().rev().skip(1).rev());
         for (descriptor, _) in documents.filter(|(one, _)| one.is_index() || one.is_manifest()) {
@@ -303,9 +304,38 @@ impl Gather<'_> {
                 subjects.push_back(descriptor.clone());
             }
         }
+        if profile == Profile::Registry {
+            self.marked(&subjects, &mut shipment)?;
+        }
         self.referrers(subjects, profile, &mut shipment)?;
         self.mark_replaced(top, &mut shipment)?;
         self.gathered.shipments.push(shipment);
+        Ok(())
+    }
+
+    /// Whether this is the one image that `cosign load` takes from here.
+    fn is_saved(&self, top: &Descriptor) -> bool {
+        let mut saved = self.source.index.manifests.iter().filter(|entry| cosign::is_saved(entry));
+        saved.next().is_some_and(|entry| entry.digest == top.digest) && saved.next().is_none()
+    }
+
+    /// What `cosign save` wrote beside the image, which gets a tag in a registry.
+    fn marked(&mut self, subjects: &VecDeque<Descriptor>, shipment: &mut Shipment) -> Result<()> {
+        let marking = marked(self.source, self.context.limits);
+        for marked in marking.found.iter().filter(|marked| subjects.iter().any(|subject| subject.digest == marked.subject)) {
+            let Some(ending) = cosign::ending(&marked.entry) else { continue };
+            let blobs: Vec<Descriptor> = marked.layers.iter().chain([&marked.config]).filter(|blob| blob.data.is_none()).cloned().collect();
+            let missing = self.missing(&blobs)?;
+            self.gathered.findings.extend(missing.iter().map(gone));
+            shipment.broken.extend(missing);
+            self.went.insert(marked.entry.digest.clone());
+            shipment.pieces.push(Piece {
+                artifact_type: Some(marked.artifact_type().to_owned()),
+                subject: Some(marked.subject.clone()),
+                tag: Some(format!("{}.{ending}", marked.subject.fallback_tag())),
+                ..plain(&marked.entry, Kind::DigestTag)
+            });
+        }
         Ok(())
     }
 

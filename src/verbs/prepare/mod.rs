@@ -13,7 +13,7 @@ use crate::core::{Code, Error, Fact, Finding, Result, Severity, text};
 use crate::format::codec::{Codec, Compression};
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::prepare::{Client, LeftOut, Load, Naming, Place, PlaceKind, Profile, Push, Registry, loads, prepare as decide};
-use crate::plan::referrers::is_mended;
+use crate::plan::referrers::{is_mended, is_of_lists};
 use crate::read::referrers::marked;
 use crate::read::{Reference, Source, SourceKind, nothing, open_reference};
 use crate::report::prepare::PrepareReport;
@@ -128,9 +128,17 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
     findings.extend(prepared.findings);
     if request.profile == Profile::Registry {
         let saved = source.kind() == SourceKind::Layout && !marked(&source, context.limits).found.is_empty();
-        let hint = saved
-            .then(|| format!("What `cosign save` wrote is pushed with `cosign load --dir {} REGISTRY/REPOSITORY:TAG`.", source.shown()));
+        let hint = saved.then(|| {
+            let command = format!("cosign load --dir {} REGISTRY/REPOSITORY:TAG", source.shown());
+            format!("What `cosign save` wrote is pushed with `{command}`; with --unnamed-into REPO, --client cosign prints it in full.")
+        });
         findings.extend(left_behind(&left_out).map(|finding| hint.iter().fold(finding, Finding::hint)));
+    }
+    if request.client.is_some_and(|client| report.pushes.iter().all(|push| push.suffices(client))) {
+        // Whoever does not find it is not the one who pushes it.
+        for finding in findings.iter_mut().filter(|finding| is_of_lists(finding.code)) {
+            finding.severity = Severity::Note;
+        }
     }
     report.left_out = left_out;
     report.findings = findings;

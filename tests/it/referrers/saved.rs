@@ -72,6 +72,41 @@ fn saved() -> (Layout, String, String) {
     (layout, signatures, attestation)
 }
 
+/// Where the user says where the image goes, its signatures are promised under the tags that cosign gives them, and cosign alone brings
+/// them there.
+fn loaded(environment: &Environment, signatures: &str, attestation: &str) {
+    let image = app().digest();
+    let tag = image.replace(':', "-");
+    for (source, command) in [("in", true), ("all", true), ("in.tar", false)] {
+        if !command {
+            environment.ok(&["copy", "--all", "in", source]);
+        }
+        let prepare = ["prepare", source, "--registry", "r.site", "--unnamed-into", "attic", "--keep-tag", "old-{digest12}"];
+        let (status, plan) = environment.json(&[&prepare[..], &["--client", "cosign"]].concat());
+        assert_eq!(status, i32::from(!command), "{plan:#}");
+        let items = plan["items"].as_array().unwrap();
+        let promised: Vec<(&str, &str)> =
+            items.iter().map(|item| (item["reference"].as_str().unwrap(), item["digest"].as_str().unwrap())).collect();
+        let name = format!("r.site/attic:old-{}", &image[7..19]);
+        let expected = [
+            (name.clone(), image.as_str()),
+            (format!("r.site/attic:{tag}.sig"), signatures),
+            (format!("r.site/attic:{tag}.att"), attestation),
+        ];
+        assert_eq!(promised, expected.each_ref().map(|(name, digest)| (name.as_str(), *digest)), "{plan:#}");
+        let clients = plan["pushes"][0]["clients"].as_array().unwrap();
+        let enough: Vec<&Value> = clients.iter().filter(|client| client["suffices"] == true).collect();
+        let script = environment.run(&[&prepare[..], &["--client", "cosign", "--format", "sh"]].concat());
+        if command {
+            assert_eq!(enough.len(), 1);
+            assert_eq!(enough[0]["command"], json!(["cosign", "load", "--dir", source, name]));
+            assert!(script.out.ends_with(&format!("set -eu\ncosign load --dir {source} {name}\n")), "{}", script.out);
+        } else {
+            assert!(enough.is_empty() && script.out.contains("cosign does not push it"), "{}", script.out);
+        }
+    }
+}
+
 #[test]
 fn signatures_are_no_images_and_go_where_their_image_goes() {
     let environment = Environment::new();
@@ -98,6 +133,7 @@ fn signatures_are_no_images_and_go_where_their_image_goes() {
     }
     let (status, plan) = environment.json(&["prepare", "in", "--registry", "r.site"]);
     assert!(status != 0 && plan["findings"].to_string().contains("cosign load --dir in"), "{plan:#}");
+    loaded(&environment, &signatures, &attestation);
     environment.ok(&["copy", "in", "bare", "--referrers", "none"]);
     assert_eq!(Contents::of(&environment.join("bare")).entries().len(), 1);
     let (_, copied) = environment.json(&["copy", "in", "sbom", "--type", "application/spdx+json"]);
