@@ -1,10 +1,13 @@
 //! Options that several commands have.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::core::{Limits, Result};
+use crate::core::fsys::{File, shown};
+use crate::core::{Code, Error, Limits, Result};
+use crate::plan::lifecycle::time::Moment;
 use crate::plan::verdict;
 use crate::verbs::{Choice, Sparse};
 
@@ -256,20 +259,66 @@ pub struct Gate {
     /// Move an image though it has findings of this code, such as verdict.module; the result records it
     #[arg(long, value_name = "CODE")]
     accept: Vec<String>,
+    #[command(flatten)]
+    policing: Policing,
+}
+
+/// What a site says of verdicts.
+#[derive(Debug, Clone, Args)]
+pub struct Policing {
+    /// A TOML file that says by code and file which findings of verdicts refuse an image, which are told, and which are accepted
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// What else is denied: hidden-fix, files of the app in the place of what the new base changed
+    #[arg(long, value_enum, value_name = "WHAT")]
+    deny: Vec<Deny>,
+}
+
+/// What is denied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Deny {
+    /// Files of the app that hide fixes of the new base
+    HiddenFix,
+}
+
+impl Policing {
+    /// The gate that has these rules, as of `now`, and refuses what breaks.
+    ///
+    /// # Errors
+    /// `verdict.policy`, `verdict.policy_expired`, and those of reading the file.
+    pub fn gate(&self, now: Moment) -> Result<verdict::Gate> {
+        let rules = self.policy.as_deref().map(|path| rules(path, now)).transpose()?.unwrap_or_default();
+        Ok(verdict::Gate { rules, deny_hidden: !self.deny.is_empty(), ..verdict::Gate::default() })
+    }
+}
+
+/// More than anybody writes.
+const POLICY_BYTES: u64 = 1 << 20;
+
+fn rules(path: &Path, now: Moment) -> Result<Vec<verdict::Rule>> {
+    let from = shown(path);
+    let text = File::open(path)?.read_all(POLICY_BYTES)?;
+    let text = text.ok_or_else(|| Error::new(Code::VerdictPolicy, "the policy is too large").at(&from))?;
+    verdict::policy(&text, &from, now)
 }
 
 impl Gate {
     /// As the verbs take it.
     ///
     /// # Errors
-    /// `usage.argument` for a code that no verdict has.
-    pub fn gate(&self) -> Result<verdict::Gate> {
+    /// `usage.argument` for a code that no verdict has, and those of [`Policing::gate`].
+    pub fn gate(&self, now: Moment) -> Result<verdict::Gate> {
+        let gate = self.policing.gate(now)?;
+        if self.verdict == Strictness::Off && (gate.deny_hidden || !gate.rules.is_empty()) {
+            return Err(Error::new(Code::UsageArgument, "--verdict off does not look, and --policy and --deny need a verdict")
+                .hint("Leave --verdict away, or --policy and --deny."));
+        }
         let strictness = match self.verdict {
             Strictness::Refuse => verdict::Strictness::Refuse,
             Strictness::Warn => verdict::Strictness::Warn,
             Strictness::Off => verdict::Strictness::Off,
         };
-        Ok(verdict::Gate { strictness, accept: verdict::Gate::codes(&self.accept)? })
+        Ok(verdict::Gate { strictness, accept: verdict::Gate::codes(&self.accept)?, ..gate })
     }
 }
 

@@ -735,6 +735,15 @@ codes! {
     VerdictUnclear, "verdict.unclear", Precondition, Warning,
         "Something that the image runs was not understood, so it is not known whether it still runs.",
         "Try the moved image; everything else that was found is told.";
+    VerdictHiddenFix, "verdict.hidden_fix", Precondition, Warning,
+        "The app has files of its own in the place of files that the new base changed, so fixes of the base do not reach it; or whether it does is not known. It is told where --deny hidden-fix asks for it.",
+        "Build the app again without its own copies, or accept each of them by a rule of the policy.";
+    VerdictPolicy, "verdict.policy", Usage, Refusal,
+        "The file given with --policy is no list of rules on findings of verdicts. A rule has `code`, `action` and `reason`, and where wanted `files` (a glob with * and ?) and `expires` (a date).",
+        "Correct the line that is named; docs/verdict.md has an example.";
+    VerdictPolicyExpired, "verdict.policy_expired", Precondition, Refusal,
+        "A rule of the policy ended on the date that it has. Nothing was read, since what it accepted once may not be acceptable now.",
+        "Decide again: remove the rule, or give it a later date.";
     VerdictOff, "verdict.off", Precondition, Note,
         "Nobody looked whether the image still runs on its new base: --verdict off was given.",
         "Run it without --verdict off, or ask `airbase verdict`.";

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::core::{Code, Digest, Fact, Finding, text};
 use crate::format::packages::{Malformed, Package, apk, dpkg, version};
 use crate::format::tar::Kind;
+use crate::read::Rootfs;
 use crate::read::rootfs::{Entry, Merged, Reading};
 
 /// Whose database it is.
@@ -71,6 +72,12 @@ pub struct Unread {
 }
 
 impl Unread {
+    /// Those in an image, by where they lie.
+    pub fn all_in(files: &Rootfs) -> Vec<Self> {
+        let there = UNREAD.iter().filter(|(path, _)| files.resolve(path.as_bytes()).is_some());
+        there.map(|(path, system)| Self { path: path.as_bytes().to_vec(), system, digest: None }).collect()
+    }
+
     /// What is told of it.
     pub fn finding(&self) -> Finding {
         Finding::new(Code::PackagesUnread, format!("the packages of {} are not read", self.system))

@@ -180,6 +180,7 @@ const REASONS: usize = 4;
 pub(super) fn patched_words(patched: Patched, hidden: usize) -> String {
     match patched {
         Patched::Partly => format!("partly: the app hides {} that the new base changed", text::count(hidden, "file")),
+        Patched::No => format!("no: the app hides all that the new base changed, with {}", text::count(hidden, "file")),
         _ => patched.name().to_owned(),
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::rebase::{JudgedReport, patched_words};
 use super::{Page, Report, Tone};
-use crate::core::{Digest, ExitClass, Finding, text};
+use crate::core::{Code, Digest, ExitClass, Finding, text};
 use crate::oci::Platform;
 use crate::plan::verdict::{Answer, Patched};
 
@@ -29,6 +29,9 @@ pub struct VerdictReport {
     pub platforms: Vec<PlatformVerdict>,
     /// What concerns the whole image.
     pub findings: Vec<Finding>,
+    /// What is left of the verdict without what the policy accepts: it decides how the process ends.
+    #[serde(skip)]
+    pub left: Answer,
     /// Whether people are told what the findings mean.
     #[serde(skip)]
     pub explain: bool,
@@ -54,6 +57,8 @@ pub struct PlatformVerdict {
     pub hidden: Vec<String>,
     /// How many files were reached from the entrypoint.
     pub reached: usize,
+    /// The codes of findings that the policy accepts.
+    pub accepted: Vec<Code>,
     /// The reasons, the gravest first; another distribution or C library before all.
     pub findings: Vec<Finding>,
 }
@@ -61,8 +66,8 @@ pub struct PlatformVerdict {
 impl PlatformVerdict {
     /// The verdict on a platform.
     pub fn of(platform: Option<Platform>, from: Digest, onto: Option<String>, judged: JudgedReport) -> Self {
-        let JudgedReport { verdict, patched, hidden, reached, reasons, .. } = judged;
-        Self { platform, from, onto, verdict, patched, hidden, reached, findings: reasons }
+        let JudgedReport { verdict, patched, hidden, reached, accepted, reasons } = judged;
+        Self { platform, from, onto, verdict, patched, hidden, reached, accepted, findings: reasons }
     }
 }
 
@@ -84,11 +89,14 @@ impl Report for VerdictReport {
     }
 
     fn exit(&self) -> Option<ExitClass> {
-        match self.verdict {
+        let left = match self.left {
             Answer::Runs => None,
             Answer::Breaks | Answer::Risks => Some(ExitClass::Findings),
             Answer::Unknown => Some(ExitClass::Precondition),
-        }
+        };
+        let denied = self.findings.iter().find(|finding| finding.code == Code::VerdictHiddenFix);
+        let denied = denied.map(|finding| if finding.details.is_empty() { ExitClass::Precondition } else { ExitClass::Findings });
+        left.into_iter().chain(denied).reduce(ExitClass::worse)
     }
 
     fn render(&self, page: &mut Page) {
@@ -106,6 +114,10 @@ impl Report for VerdictReport {
             }
             if platform.hidden.len() > SHOWN {
                 page.line(2, &format!("and {} more", platform.hidden.len() - SHOWN));
+            }
+            if !platform.accepted.is_empty() {
+                let codes: Vec<&str> = platform.accepted.iter().map(|code| code.slug()).collect();
+                page.trusted_field(1, "accepted", &codes.join(" "));
             }
             platform.findings.iter().for_each(|finding| page.finding(1, finding));
         }

@@ -1,6 +1,5 @@
 //! Why a file or a package is in an image, and what a move does to it: `why`. Reads each layer once, and writes nothing.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::base::based_image;
@@ -13,7 +12,7 @@ use crate::oci::Platform;
 use crate::plan::base::{Based, Outcome};
 use crate::plan::packages::{Packages, Unread};
 use crate::plan::rebase::image::Origin;
-use crate::plan::verdict::{Gate, Strictness};
+use crate::plan::verdict::Gate;
 use crate::plan::why::{Chain, Move, PackageTrack, Part, Track};
 use crate::read::Image;
 use crate::read::rootfs::{Budget, Entry, Merged, Unpacker, climbs, inner_path, split};
@@ -170,7 +169,7 @@ impl Asking<'_> {
             map: self.request.map.clone(),
             choice,
             // What would not run is moved all the same to be looked at.
-            verdict: Gate { strictness: Strictness::Off, accept: BTreeSet::new() },
+            verdict: Gate::OFF,
             ..rebase::Request::of(&self.request.image)
         };
         let plan = plan(&request, self.context)?;

@@ -509,6 +509,8 @@ fn judging(seen: &mut Seen, environment: &Environment) {
         .image("stopped", &told.and(&[&layer(&["b=1"])]).with("User", json!("web")))
         .write(&environment.join("told"));
     seen.run(environment, &["verdict", "told:app", "--from", "told:old", "--onto", "told:new"], 4);
+    fs::write(environment.join("policy"), "[[rule]]\ncode = 'verdict.user'\naction = 'accept'\nreason = 'none'\n").unwrap();
+    seen.run(environment, &["verdict", "told:stopped", "--from", "told:old", "--onto", "told:new", "--policy", "policy"], 4);
     for image in ["stale", "current", "stranger", "nowhere", "bare", "many"] {
         let image = format!("apps:{image}:1");
         for more in [&[][..], &["--bases", "bases"]] {
@@ -646,8 +648,10 @@ fn batches(seen: &mut Seen) {
         |option: [&str; 2]| environment.ok(&[&["batch", "plan", "half", "--bases", "newer", "--bases", "older"][..], &option].concat()).out;
     let halves = [half(["--platform", "linux/amd64"]), half(["--sparse", "filter"])];
     let many = [&["--name", "{file}/{name}:{tag}", "--allow", "major", "--only", "*@*", "--prefer", "app", "--map", "a=b"][..], &[]];
-    let user = environment.ok(&["batch", "plan", "user", "--bases", "users", "--accept", "verdict.user"]).out;
-    for text in halves.into_iter().chain([user]).chain(many.into_iter().map(plan)) {
+    fs::write(environment.join("policy"), "[[rule]]\ncode = 'verdict.hidden_fix'\naction = 'warn'\nreason = 'none'\n").unwrap();
+    let users = |more: &[&str]| environment.ok(&[&["batch", "plan", "user", "--bases", "users"][..], more].concat()).out;
+    let user = [users(&["--accept", "verdict.user"]), users(&["--policy", "policy", "--deny", "hidden-fix"])];
+    for text in halves.into_iter().chain(user).chain(many.into_iter().map(plan)) {
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         for line in &lines {
             let schema = match (line.get("schema"), line.get("end")) {

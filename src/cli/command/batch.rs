@@ -164,7 +164,7 @@ fn plan(arguments: &Plan, terminal: &mut Terminal) -> Result<u8> {
         name: arguments.name.clone(),
         prefer: arguments.prefer.clone(),
         choice: arguments.moving.choice()?,
-        verdict: arguments.gate.gate()?,
+        verdict: arguments.gate.gate(super::now(arguments.at.as_deref())?)?,
     };
     // Lines are small and there are many.
     let mut lines = String::new();

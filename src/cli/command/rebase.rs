@@ -143,7 +143,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         created,
         annotations: super::pairs(&arguments.annotations)?,
         base_name: arguments.base_name.clone(),
-        verdict: arguments.gate.gate()?,
+        verdict: arguments.gate.gate(super::now(arguments.at.as_deref())?)?,
         supersede: arguments.superseding.taking()?,
         output,
         names,

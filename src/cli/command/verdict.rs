@@ -1,6 +1,6 @@
 //! `airbase verdict`
 
-use crate::cli::options::Moving;
+use crate::cli::options::{Moving, Policing};
 use crate::cli::site::Key;
 use crate::cli::terminal::Terminal;
 use crate::core::Result;
@@ -29,6 +29,8 @@ pub struct Arguments {
     map: Vec<String>,
     #[command(flatten)]
     moving: Moving,
+    #[command(flatten)]
+    policing: Policing,
     /// Say what each finding means and what to do
     #[arg(long)]
     explain: bool,
@@ -41,6 +43,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         bases: terminal.site.or_set(Key::Bases, &arguments.bases),
         map: terminal.site.or_set(Key::Map, &arguments.map),
         choice: arguments.moving.choice()?,
+        verdict: arguments.policing.gate(super::now(None)?)?,
         ..Request::of(&arguments.image)
     };
     let mut report = verdict(&request, terminal.context())?;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Answer, Judgement};
-use crate::core::{Code, Error, Fact, Finding, Result};
+use super::policy::{Action, Rule};
+use super::{Answer, Judgement, Patched};
+use crate::core::{Code, Error, Fact, Finding, Result, Severity, text};
 
 /// How many causes a refusal lists.
 const SHOWN: usize = 8;
@@ -38,41 +39,116 @@ pub struct Gate {
     pub strictness: Strictness,
     /// Findings of these codes refuse nothing.
     pub accept: BTreeSet<Code>,
+    /// The rules of the site, which go before both.
+    pub rules: Vec<Rule>,
+    /// Whether an image that hides fixes of its base is refused.
+    pub deny_hidden: bool,
+}
+
+/// What is left of a verdict.
+#[derive(Debug)]
+pub struct Weighed<'f> {
+    /// The verdict without what was accepted.
+    pub answer: Answer,
+    /// The codes of what was accepted.
+    pub accepted: BTreeSet<Code>,
+    refused: Vec<&'f Finding>,
 }
 
 impl Gate {
     /// One that asks nobody.
-    pub const OFF: Self = Self { strictness: Strictness::Off, accept: BTreeSet::new() };
+    pub const OFF: Self = Self { strictness: Strictness::Off, accept: BTreeSet::new(), rules: Vec::new(), deny_hidden: false };
+    /// One that tells and refuses nothing.
+    pub const WARN: Self = Self { strictness: Strictness::Warn, accept: BTreeSet::new(), rules: Vec::new(), deny_hidden: false };
 
     /// Reads the codes of findings that are accepted.
     ///
     /// # Errors
-    /// `usage.argument` for what is no code of a verdict.
+    /// `usage.argument` for what is no code of a finding of a verdict.
     pub fn codes(texts: &[String]) -> Result<BTreeSet<Code>> {
-        texts.iter().map(|text| code(text)).collect()
+        let known = |text: &String| {
+            code(text).ok_or_else(|| {
+                Error::new(Code::UsageArgument, "there is no such finding of a verdict")
+                    .found(Fact::new(text, "--accept"))
+                    .hint("`airbase explain` lists all codes; those of a verdict begin with verdict.")
+            })
+        };
+        texts.iter().map(known).collect()
     }
 
-    /// What of a judgement on the image called `image` is accepted: the codes of findings that break it.
+    /// What is done with a finding.
+    fn action(&self, finding: &Finding) -> Action {
+        let breaks = Answer::of(finding) == Answer::Breaks;
+        match self.rules.iter().find(|rule| rule.fits(finding)) {
+            Some(rule) => rule.action,
+            None if breaks && self.accept.contains(&finding.code) => Action::Accept,
+            None if breaks && self.strictness == Strictness::Refuse => Action::Refuse,
+            None => Action::Warn,
+        }
+    }
+
+    /// What is left of a verdict.
+    pub fn weigh<'f>(&self, findings: &'f [Finding]) -> Weighed<'f> {
+        let mut weighed = Weighed { answer: Answer::Runs, accepted: BTreeSet::new(), refused: Vec::new() };
+        for finding in findings.iter().filter(|finding| Answer::of(finding) != Answer::Runs) {
+            let answer = match self.action(finding) {
+                Action::Accept => {
+                    weighed.accepted.insert(finding.code);
+                    continue;
+                }
+                Action::Refuse => {
+                    weighed.refused.push(finding);
+                    Answer::Breaks
+                }
+                Action::Warn => Answer::of(finding),
+            };
+            weighed.answer = weighed.answer.max(answer);
+        }
+        weighed
+    }
+
+    /// What of a judgement on the image called `image` is accepted.
     ///
     /// # Errors
-    /// The gravest finding that is not accepted, if that refuses the image.
+    /// The gravest finding that refuses the image, and `verdict.hidden_fix` if that is denied.
     pub fn pass(&self, judgement: &Judgement, image: &str) -> Result<BTreeSet<Code>> {
-        let breaking = judgement.findings.iter().filter(|finding| Answer::of(finding) == Answer::Breaks);
-        let (accepted, rest): (Vec<&Finding>, Vec<&Finding>) = breaking.partition(|finding| self.accept.contains(&finding.code));
-        match rest.split_first() {
-            Some((first, more)) if self.strictness == Strictness::Refuse => Err(refusal(image, first, more, judgement)),
-            _ => Ok(accepted.iter().map(|finding| finding.code).collect()),
+        let mut weighed = self.weigh(&judgement.findings);
+        if let Some((first, more)) = weighed.refused.split_first() {
+            return Err(refusal(image, first, more, judgement));
         }
+        if let Some(finding) = self.hidden(judgement.patched, &judgement.hidden) {
+            return Err(Error::of(finding.severity(Severity::Damage)).at(image));
+        }
+        if self.deny_hidden && !judgement.hidden.is_empty() {
+            weighed.accepted.insert(Code::VerdictHiddenFix);
+        }
+        Ok(weighed.accepted)
+    }
+
+    /// What speaks against an image that hides fixes, or of which that is not known, if that is denied.
+    pub fn hidden(&self, patched: Patched, hidden: &[String]) -> Option<Finding> {
+        let accepted = |path: &str| {
+            let rule = self.rules.iter().find(|rule| rule.stands_for(Code::VerdictHiddenFix, path));
+            rule.map_or_else(|| self.accept.contains(&Code::VerdictHiddenFix), |rule| rule.action != Action::Refuse)
+        };
+        let left: Vec<&String> = hidden.iter().filter(|path| !accepted(path)).collect();
+        let (message, fact) = match patched {
+            _ if !self.deny_hidden => return None,
+            _ if !left.is_empty() => ("the app hides fixes of the new base", format!("{} of the app", text::count(left.len(), "file"))),
+            Patched::Unknown => ("whether the app hides fixes of the new base is not known", Patched::Unknown.name().to_owned()),
+            _ => return None,
+        };
+        let mut finding = Finding::new(Code::VerdictHiddenFix, message).found(Fact::new(fact, "the image"));
+        finding.details = left.iter().take(SHOWN).map(ToString::to_string).collect();
+        let more = left.len().saturating_sub(SHOWN);
+        Some(if more > 0 { finding.detail(format!("and {more} more")) } else { finding })
     }
 }
 
-/// The code of a verdict that is called so.
-fn code(text: &str) -> Result<Code> {
-    Code::from_slug(text).filter(|code| code.slug().starts_with("verdict.")).ok_or_else(|| {
-        Error::new(Code::UsageArgument, "there is no such finding of a verdict")
-            .found(Fact::new(text, "--accept"))
-            .hint("`airbase explain` lists all codes; those of a verdict begin with verdict.")
-    })
+/// The code of findings of a verdict that is called so.
+pub(super) fn code(text: &str) -> Option<Code> {
+    const OTHERS: [Code; 4] = [Code::VerdictOff, Code::VerdictSystem, Code::VerdictPolicy, Code::VerdictPolicyExpired];
+    Code::from_slug(text).filter(|code| code.slug().starts_with("verdict.") && !OTHERS.contains(code))
 }
 
 /// Why an image is not moved: the first cause, with the others behind it.
@@ -116,9 +192,7 @@ pub fn one_line(finding: &Finding) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Patched;
     use super::*;
-    use crate::core::Severity;
 
     fn judgement(findings: &[(Code, Severity)]) -> Judgement {
         let findings: Vec<Finding> = findings
@@ -131,7 +205,7 @@ mod tests {
 
     fn gate(strictness: Strictness, accept: &[&str]) -> Gate {
         let texts: Vec<String> = accept.iter().map(ToString::to_string).collect();
-        Gate { strictness, accept: Gate::codes(&texts).unwrap() }
+        Gate { strictness, accept: Gate::codes(&texts).unwrap(), ..Gate::OFF }
     }
 
     #[test]
@@ -165,8 +239,48 @@ mod tests {
 
     #[test]
     fn what_is_no_finding_of_a_verdict_cannot_be_accepted() {
-        for wrong in ["", "verdict", "verdict.", "blob.missing", "verdict.nothing", "VERDICT.MODULE"] {
+        for wrong in ["", "verdict", "verdict.", "blob.missing", "verdict.nothing", "VERDICT.MODULE", "verdict.off", "verdict.policy"] {
             assert_eq!(Gate::codes(&[wrong.to_owned()]).unwrap_err().code(), Code::UsageArgument, "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_first_rule_that_fits_goes_before_options() {
+        let text = "[[rule]]\ncode = 'verdict.elf.needed'\nfiles = '/app/*'\naction = 'accept'\nreason = 'tested'\n\
+            [[rule]]\ncode = 'verdict.elf.needed'\naction = 'refuse'\nreason = 'never'\n\
+            [[rule]]\ncode = 'verdict.changed'\naction = 'refuse'\nreason = 'never'\n\
+            [[rule]]\ncode = 'verdict.module'\naction = 'warn'\nreason = 'no plugins here'\n";
+        let now = crate::plan::lifecycle::time::Moment::strict("2026-01-01").unwrap();
+        let rules = super::super::policy::parse(text.as_bytes(), "policy", now).unwrap();
+        let gate = |strictness, accept: &[&str]| Gate { rules: rules.clone(), ..gate(strictness, accept) };
+        let pass = |gate: &Gate, code, severity, place: &str| {
+            let mut judgement = judgement(&[(code, severity)]);
+            judgement.findings[0].place = Some(place.to_owned());
+            let answer = gate.weigh(&judgement.findings).answer;
+            (gate.pass(&judgement, "apps:app").map_err(|error| error.code()), answer)
+        };
+        let refuse = gate(Strictness::Refuse, &["verdict.elf.needed"]);
+        let accepted = Ok(BTreeSet::from([Code::VerdictNeeded]));
+        assert_eq!(pass(&refuse, Code::VerdictNeeded, Severity::Damage, "/app/run"), (accepted, Answer::Runs));
+        assert_eq!(pass(&refuse, Code::VerdictNeeded, Severity::Damage, "/usr/bin/x"), (Err(Code::VerdictNeeded), Answer::Breaks));
+        assert_eq!(pass(&refuse, Code::VerdictChanged, Severity::Warning, "/app/run"), (Err(Code::VerdictChanged), Answer::Breaks));
+        assert_eq!(pass(&refuse, Code::VerdictModule, Severity::Damage, "/app/run"), (Ok(BTreeSet::new()), Answer::Breaks));
+        let warn = gate(Strictness::Warn, &[]);
+        assert_eq!(pass(&warn, Code::VerdictNeeded, Severity::Damage, "/usr/bin/x").0, Err(Code::VerdictNeeded));
+    }
+
+    #[test]
+    fn fixes_that_are_hidden_are_denied_where_that_is_asked_for() {
+        let mut judgement = judgement(&[]);
+        let gate = Gate { deny_hidden: true, ..gate(Strictness::Refuse, &[]) };
+        let code = |gate: &Gate, judgement: &Judgement| gate.pass(judgement, "apps:app").map_err(|error| error.code()).err();
+        assert_eq!(code(&gate, &judgement), Some(Code::VerdictHiddenFix), "unknown is not fine");
+        judgement.patched = Patched::Yes;
+        assert_eq!(code(&gate, &judgement), None);
+        (judgement.patched, judgement.hidden) = (Patched::Partly, vec!["/usr/lib/libssl.so.3".to_owned()]);
+        assert_eq!(code(&gate, &judgement), Some(Code::VerdictHiddenFix));
+        assert_eq!(code(&Gate { deny_hidden: false, ..gate.clone() }, &judgement), None);
+        let accepting = Gate { accept: BTreeSet::from([Code::VerdictHiddenFix]), ..gate };
+        assert_eq!(accepting.pass(&judgement, "apps:app").unwrap(), BTreeSet::from([Code::VerdictHiddenFix]));
     }
 }

@@ -4,10 +4,12 @@
 //! their commands (`shell`) and modules (`languages`). Only what resolved before and does not now is a finding. What was not
 //! understood is said, and then the answer is never that it runs.
 
+mod fixes;
 mod gate;
 mod languages;
 mod loader;
 mod lost;
+mod policy;
 mod shell;
 mod trace;
 mod users;
@@ -18,9 +20,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use self::fixes::{Fixes, unread};
 pub use self::gate::{Gate, Strictness, one_line};
 use self::loader::shown;
 use self::lost::Lost;
+pub use self::policy::{Rule, parse as policy};
 use self::trace::{Trace, Traced, Use};
 use self::view::{Launch, View};
 use crate::core::{Code, Digest, Fact, Finding, Result, Severity};
@@ -49,6 +53,8 @@ impl Answer {
         match (finding.severity, finding.code) {
             (Severity::Note, _) => Self::Runs,
             (_, Code::VerdictUnclear) => Self::Unknown,
+            // Why a layer could not be read.
+            (_, code) if !code.slug().starts_with("verdict.") => Self::Unknown,
             (Severity::Warning, _) => Self::Risks,
             _ => Self::Breaks,
         }
@@ -75,6 +81,8 @@ pub enum Patched {
     Unknown,
     /// Some do.
     Partly,
+    /// Everything that the new base changed is hidden.
+    No,
 }
 
 impl Patched {
@@ -84,6 +92,7 @@ impl Patched {
             Self::Yes => "yes",
             Self::Unknown => "unknown",
             Self::Partly => "partly",
+            Self::No => "no",
         }
     }
 }
@@ -148,10 +157,15 @@ fn decide(before: &Side<'_>, after: &Side<'_>, unpacker: Unpacker) -> Result<Jud
     findings.dedup();
     findings.splice(0..0, system);
     let answer = findings.iter().map(Answer::of).max().unwrap_or(Answer::Runs);
-    let hidden = hidden(&old, &new)?;
+    let Fixes { hidden, none_arrives } = Fixes::of(&old, &new)?;
+    let unread = unread(&old, &new);
+    let all_read = unread.is_empty();
+    findings.extend(unread);
     let reached = &comparison.to.reached;
     let patched = match answer {
+        _ if none_arrives => Patched::No,
         _ if !hidden.is_empty() => Patched::Partly,
+        _ if !all_read => Patched::Unknown,
         Answer::Unknown => Patched::Unknown,
         _ if reached.is_empty() || carries_libraries(&new, reached) => Patched::Unknown,
         _ => Patched::Yes,
@@ -697,40 +711,4 @@ fn other_system(old: &View, new: &View) -> Vec<Finding> {
         }
     }
     findings
-}
-
-/// Programs, libraries, certificates and package databases of the app that hide what the new base changed: at their place, and libraries
-/// elsewhere by the names that they give themselves.
-fn hidden(old: &View, new: &View) -> Result<Vec<String>> {
-    const DATABASES: [&[u8]; 2] = [b"var/lib/dpkg/status", b"lib/apk/db/installed"];
-    let (from, to) = (old.base()?, new.base()?);
-    let libraries = |view: &'_ View| -> BTreeMap<Vec<u8>, Option<Digest>> {
-        let named = view.rootfs.files(view.rootfs.root()).filter(|entry| entry.name().windows(3).any(|window| window == b".so"));
-        named.map(|entry| (entry.name().to_vec(), view.find(&entry.path()).and_then(|entry| view.digest(entry).cloned()))).collect()
-    };
-    let (before, after) = (libraries(&from), libraries(&to));
-    let mut found = Vec::new();
-    for entry in new.rootfs.files(new.rootfs.root()).filter(|entry| new.is_own(*entry) && entry.kind() == Kind::File) {
-        let path = entry.path();
-        // What was too large to be kept is compared by its digest.
-        let program = new.bytes(entry).map_or(entry.mode() & 0o111 != 0, |bytes| bytes.starts_with(elf::MAGIC));
-        let counts = program || path.ends_with(b".crt") || path.ends_with(b".pem") || DATABASES.contains(&path.as_slice());
-        if !counts {
-            continue;
-        }
-        let own = new.digest(entry);
-        let at_its_place = match (from.find(&path), to.find(&path)) {
-            (Some(before), Some(after)) => from.digest(before) != to.digest(after) && own != to.digest(after),
-            _ => false,
-        };
-        let name = if program { new.elf(entry).and_then(|elf| elf.soname.clone()) } else { None };
-        let elsewhere = name.is_some_and(|name| match (before.get(&name), after.get(&name)) {
-            (Some(before), Some(after)) => before != after && own != after.as_ref(),
-            _ => false,
-        });
-        if at_its_place || elsewhere {
-            found.push(format!("/{}", shown(&path)));
-        }
-    }
-    Ok(found)
 }

@@ -101,8 +101,11 @@ impl Pass {
                         if item.result.is_none() || item.platforms.is_empty() {
                             return Err(invalid("an item is to be moved and does not say how").at(&item.image));
                         }
-                        let asked = header.as_ref().and_then(|header| header.settings.verdict.as_deref());
-                        if asked == Some(Strictness::Refuse.name()) && item.platforms.iter().any(Placed::is_refused) {
+                        // What a rule of the site lets pass is not among the codes that were accepted.
+                        let refuses = header.as_ref().is_some_and(|Header { settings, .. }| {
+                            settings.verdict.as_deref() == Some(Strictness::Refuse.name()) && settings.policy.is_empty()
+                        });
+                        if refuses && item.platforms.iter().any(Placed::is_refused) {
                             return Err(invalid("an item is to be moved that the plan refuses, since it would not run").at(&item.image));
                         }
                         if item.output.as_ref().is_some_and(|name| !names.insert(Name::parse(name).into_owned())) {

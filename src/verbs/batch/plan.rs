@@ -17,7 +17,7 @@ use crate::plan::batch::{End, Header, Item, Origin, Reason, Settings, Standing, 
 use crate::plan::lifecycle::field::Status as Stated;
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::rebase::Preferences;
-use crate::plan::verdict::{Answer, Gate};
+use crate::plan::verdict::{Answer, Gate, Rule};
 use crate::read::{Image, Located, Tree, load};
 use crate::report::batch::PlanReport;
 use crate::report::rebase::Status;
@@ -70,6 +70,8 @@ impl Request {
             prefer: self.prefer.clone(),
             verdict: Some(self.verdict.strictness.name().to_owned()),
             accept: self.verdict.accept.iter().map(|code| code.slug().to_owned()).collect(),
+            policy: self.verdict.rules.iter().map(Rule::line).collect(),
+            deny: if self.verdict.deny_hidden { vec!["hidden-fix".to_owned()] } else { Vec::new() },
             ..Settings::default()
         };
         self.choice.note(&mut settings);

@@ -120,7 +120,7 @@ fn warn_and_off_move_everything_and_say_what_they_know() {
 }
 
 fn write(environment: &Environment, lines: &[Value]) {
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let text: String = lines.iter().map(|line| line.to_string() + "\n").collect();
     fs::write(environment.join("plan.jsonl"), text).unwrap();
 }
 

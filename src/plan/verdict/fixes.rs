@@ -1,0 +1,102 @@
+//! Whether the fixes of the new base reach the app.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::loader::shown;
+use super::view::View;
+use crate::core::{Digest, Finding, Result, Severity};
+use crate::format::elf;
+use crate::format::tar::Kind;
+use crate::plan::packages::Unread;
+use crate::read::rootfs::Entry;
+
+/// What the app hides of what the new base changed.
+#[derive(Debug, Default)]
+pub(super) struct Fixes {
+    /// The files of the app that hide something.
+    pub(super) hidden: Vec<String>,
+    /// Whether nothing of what changed is left.
+    pub(super) none_arrives: bool,
+}
+
+/// Databases of packages, which mask what a scanner would tell.
+const DATABASES: [&[u8]; 3] = [b"var/lib/dpkg/status", b"lib/apk/db/installed", b"usr/lib/apk/db/installed"];
+
+/// Whether it is a program or a library. What was too large to be kept is told by its mode.
+fn is_program(view: &View, entry: Entry<'_>) -> bool {
+    view.bytes(entry).map_or(entry.mode() & 0o111 != 0, |bytes| bytes.starts_with(elf::MAGIC))
+}
+
+fn is_certificate(path: &[u8]) -> bool {
+    path.ends_with(b".crt") || path.ends_with(b".pem")
+}
+
+/// The libraries of a base by the names of their files.
+fn libraries(view: &View) -> BTreeMap<Vec<u8>, Option<Digest>> {
+    let named = view.rootfs.files(view.rootfs.root()).filter(|entry| entry.name().windows(3).any(|window| window == b".so"));
+    named.map(|entry| (entry.name().to_vec(), view.find(&entry.path()).and_then(|entry| view.digest(entry).cloned()))).collect()
+}
+
+impl Fixes {
+    /// Programs, libraries, certificates and package databases of the app that hide what the new base changed: at their place, and
+    /// libraries elsewhere by the names that they give themselves.
+    pub(super) fn of(old: &View, new: &View) -> Result<Self> {
+        let counts = |entry: &Entry<'_>| {
+            let path = entry.path();
+            is_program(new, *entry) || is_certificate(&path) || DATABASES.contains(&path.as_slice())
+        };
+        let files = new.rootfs.files(new.rootfs.root()).filter(|entry| new.is_own(*entry) && entry.kind() == Kind::File);
+        let own: Vec<Entry<'_>> = files.filter(counts).collect();
+        if own.is_empty() {
+            return Ok(Self::default());
+        }
+        let (from, to) = (old.base()?, new.base()?);
+        let (before, after) = (libraries(&from), libraries(&to));
+        let mut found = Self::default();
+        let mut names = BTreeSet::new();
+        for entry in own {
+            let path = entry.path();
+            let digest = new.digest(entry);
+            let at_its_place = match (from.find(&path), to.find(&path)) {
+                (Some(before), Some(after)) => from.digest(before) != to.digest(after) && digest != to.digest(after),
+                _ => false,
+            };
+            let name = if is_program(new, entry) { new.elf(entry).and_then(|elf| elf.soname.clone()) } else { None };
+            let elsewhere = name.filter(|name| match (before.get(name), after.get(name)) {
+                (Some(before), Some(after)) => before != after && digest != after.as_ref(),
+                _ => false,
+            });
+            if at_its_place || elsewhere.is_some() {
+                found.hidden.push(format!("/{}", shown(&path)));
+            }
+            names.extend(elsewhere);
+        }
+        found.none_arrives = !found.hidden.is_empty() && !arrives(&from, &to, new, &names);
+        Ok(found)
+    }
+}
+
+/// Whether a program, a library or a certificate that the base changed is in the moved image, and no library of the app goes before it.
+fn arrives(from: &View, to: &View, new: &View, hidden: &BTreeSet<Vec<u8>>) -> bool {
+    to.rootfs.files(to.rootfs.root()).any(|entry| {
+        let path = entry.path();
+        let (Some(before), Some(after), Some(moved)) = (from.find(&path), to.find(&path), new.find(&path)) else { return false };
+        let changed = after.kind() == Kind::File && from.digest(before) != to.digest(after);
+        changed
+            && (is_program(to, after) || is_certificate(&path))
+            && new.digest(moved) == to.digest(after)
+            && !hidden.contains(entry.name())
+    })
+}
+
+/// Databases of packages that nobody reads: what they mask is not known.
+pub(super) fn unread(old: &View, new: &View) -> Vec<Finding> {
+    let mut found: Vec<Finding> = Vec::new();
+    for unread in Unread::all_in(&old.rootfs).into_iter().chain(Unread::all_in(&new.rootfs)) {
+        let finding = unread.finding().severity(Severity::Note);
+        if !found.contains(&finding) {
+            found.push(finding);
+        }
+    }
+    found
+}
