@@ -401,3 +401,53 @@ fn who_attaches_at_the_same_time_loses_nothing() {
     assert!(referrers["subjects"][0]["referrers"].as_array().unwrap().iter().any(|referrer| referrer["artifactType"] == TYPE));
     environment.ok(&["doctor", "apps"]);
 }
+
+/// A batch takes the names away, a stick carries everything over the gap, and on the other side every digest that somebody pinned is
+/// promised with what is said of it. `scripts/interoperability/across.py` does the same with clients and registries.
+#[test]
+fn who_pinned_an_old_digest_is_answered_behind_the_gap() {
+    let (environment, layout) = chain();
+    plan(&environment, &["in", "--bases", "bases"]);
+    assert_eq!(apply(&environment, "in", &[]).0, 0);
+    // And an image that never had a name.
+    let bare = Image::of(&[&layer(&["bare=1"])]);
+    let mut layout_of_bare = Layout::new();
+    let entry = layout_of_bare.store(&bare);
+    layout_of_bare.entry("", entry);
+    layout_of_bare.write(&environment.join("bare"));
+    environment.ok(&["copy", "bare", "in", "--all"]);
+    let nameless = bare.digest();
+    environment.ok(&["copy", "in", "stick.tar", "--all"]);
+    environment.ok(&["copy", "stick.tar", "inside", "--all"]);
+    let contents = seen(&environment, "inside");
+    contents.whole();
+    for out in [&[][..], &["-o", "ship"], &["-o", "ship.tar"]] {
+        let options = ["prepare", "inside", "--registry", "r.site", "--unnamed-into", "attic", "--keep-tag", "retired-{digest12}"];
+        let (status, plan) = environment.json(&[&options[..], out].concat());
+        assert_eq!(status, 0, "{plan:#}");
+        let items = plan["items"].as_array().unwrap();
+        let find =
+            |key: &str, digest: &str| items.iter().filter(|item| item[key] == digest && item["required"] == true).collect::<Vec<_>>();
+        let attic = find("digest", &nameless).into_iter().any(|item| item["repository"] == "r.site/attic");
+        assert!(attic, "what never had a name: {plan:#}");
+        for name in ["site/runtime:17", "site/app:1"] {
+            let old = layout.digest_of(name);
+            for pinned in platforms(&contents, &old).into_iter().chain([old.clone()]) {
+                assert!(!find("digest", &pinned).is_empty(), "{name} {pinned}: {plan:#}");
+                let statements = find("subject", &pinned);
+                let says = |item: &&&Value| contents.json(item["digest"].as_str().unwrap())["annotations"].get(BY).is_some();
+                assert_eq!(statements.iter().filter(says).count(), 1, "{name} {pinned}: {plan:#}");
+                assert!(statements.iter().all(|item| item["repository"] == find("digest", &pinned)[0]["repository"]), "{plan:#}");
+            }
+        }
+        // All of it is asked for: one line less is not in sync.
+        let line = |item: &Value| format!("{} {}\n", item["digest"].as_str().unwrap(), item["reference"].as_str().unwrap());
+        std::fs::write(environment.join("plan.json"), plan.to_string()).unwrap();
+        std::fs::write(environment.join("listing"), items.iter().map(line).collect::<String>()).unwrap();
+        environment.ok(&["verify-sync", "plan.json", "listing"]);
+        let statement = items.iter().position(|item| item["kind"] == "referrer").unwrap();
+        let fewer = items.iter().enumerate().filter(|(number, _)| *number != statement).map(|(_, item)| line(item)).collect::<String>();
+        std::fs::write(environment.join("listing"), fewer).unwrap();
+        assert_eq!(environment.run(&["verify-sync", "plan.json", "listing"]).status, 1);
+    }
+}
