@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use sha2::Digest as _;
 
@@ -61,8 +62,8 @@ impl Algorithm {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest {
     algorithm: Algorithm,
-    /// In full. Texts of one algorithm sort as their digits do.
-    text: Box<str>,
+    /// In full, shared by all copies: one command may hold some millions. Texts of one algorithm sort as their digits do.
+    text: Arc<str>,
 }
 
 impl Digest {
@@ -238,8 +239,8 @@ impl Hasher {
     /// The digest of everything added.
     pub fn finish(self) -> Digest {
         match self.state {
-            State::Sha256(state) => Digest { algorithm: Algorithm::Sha256, text: text(Algorithm::Sha256, &state.finalize()) },
-            State::Sha512(state) => Digest { algorithm: Algorithm::Sha512, text: text(Algorithm::Sha512, &state.finalize()) },
+            State::Sha256(state) => Digest { algorithm: Algorithm::Sha256, text: text(Algorithm::Sha256, &state.finalize()).into() },
+            State::Sha512(state) => Digest { algorithm: Algorithm::Sha512, text: text(Algorithm::Sha512, &state.finalize()).into() },
         }
     }
 }

@@ -8,11 +8,16 @@
 //! ONBUILD nor SHELL, which only Docker's format has. The manifest of an image that sets one of them is written with Docker's media
 //! types ([`typed`]): config, layers and annotations stay.
 
+use std::collections::HashMap;
+
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::json::{Document, Node, Value};
 use crate::oci::annotation::{CONTAINERD_NAME, REF_NAME};
 use crate::oci::{Config, Descriptor, ImageName, Index, Manifest, Name, Verified, media_type};
 use crate::plan::annotate::Authored;
+
+/// Documents by their digests.
+pub type Documents<'d> = HashMap<&'d Digest, &'d Verified>;
 
 /// Makes `manifest.json` for the entries of an archive, from the documents that go into it; `is_there` tells which blobs do.
 ///
@@ -21,18 +26,22 @@ use crate::plan::annotate::Authored;
 /// what no reader of such archives loads.
 pub fn manifest(
     entries: &[(Option<String>, String)],
-    documents: &[Verified],
+    documents: &Documents<'_>,
     is_there: &dyn Fn(&Digest) -> bool,
     limits: &Limits,
 ) -> Result<String> {
     let mut items: Vec<(Descriptor, Vec<String>)> = Vec::new();
+    let mut positions: HashMap<Digest, usize> = HashMap::new();
     for (name, raw) in entries {
         let descriptor = Descriptor::parse(Document::parse(raw.as_bytes(), limits)?.root(), limits)?;
         let tag = name.as_deref().and_then(|name| repo_tag(name, &descriptor));
         let image = only_platform(descriptor, documents, limits)?;
-        match items.iter_mut().find(|(known, _)| known.digest == image.digest) {
+        match positions.get(&image.digest).and_then(|position| items.get_mut(*position)) {
             Some((_, tags)) => tags.extend(tag),
-            None => items.push((image, tag.into_iter().collect())),
+            None => {
+                positions.insert(image.digest.clone(), items.len());
+                items.push((image, tag.into_iter().collect()));
+            }
         }
     }
     let mut list = Vec::new();
@@ -93,7 +102,7 @@ pub fn for_containerd(entries: &[(Option<String>, String)], limits: &Limits) -> 
     entries.iter().map(named).collect()
 }
 
-fn only_platform(descriptor: Descriptor, documents: &[Verified], limits: &Limits) -> Result<Descriptor> {
+fn only_platform(descriptor: Descriptor, documents: &Documents<'_>, limits: &Limits) -> Result<Descriptor> {
     if !descriptor.is_index() {
         return Ok(descriptor);
     }
@@ -110,7 +119,7 @@ fn only_platform(descriptor: Descriptor, documents: &[Verified], limits: &Limits
 }
 
 /// Refuses what is no image: an artifact, or a signature that borrows the media type of an image config.
-fn check_image(descriptor: &Descriptor, manifest: &Manifest, documents: &[Verified], limits: &Limits) -> Result<()> {
+fn check_image(descriptor: &Descriptor, manifest: &Manifest, documents: &Documents<'_>, limits: &Limits) -> Result<()> {
     let refused = |found: Fact| {
         Error::new(Code::NotAnImage, "a docker-archive holds images only")
             .at(&descriptor.digest)
@@ -189,8 +198,8 @@ fn docker_layer(layer: Node<'_>) -> Option<Value> {
     Some(entry)
 }
 
-fn document<'a>(descriptor: &Descriptor, documents: &'a [Verified]) -> Result<&'a Verified> {
-    documents.iter().find(|document| document.digest() == &descriptor.digest).ok_or_else(|| {
+fn document<'a>(descriptor: &Descriptor, documents: &Documents<'a>) -> Result<&'a Verified> {
+    documents.get(&descriptor.digest).copied().ok_or_else(|| {
         Error::new(Code::NotAnImage, "a docker-archive holds images only")
             .at(&descriptor.digest)
             .found(Fact::new(&descriptor.media_type, "the descriptor"))

@@ -175,13 +175,18 @@ impl Container for LayoutDirectory {
                 stored.push(if unverifiable { Stored::Unverifiable(folder) } else { Stored::Stray(folder) });
                 continue;
             };
-            for entry in self.directory.entries(&format!("blobs/{}", known.name()))? {
-                let digest = std::str::from_utf8(&entry.name).ok().and_then(|hex| format!("{}:{hex}", known.name()).parse().ok());
-                stored.push(match (digest, entry.kind) {
-                    (Some(digest), EntryKind::File | EntryKind::Symlink | EntryKind::Special) => Stored::Blob(digest),
-                    _ => Stored::Stray(format!("{folder}/{}", text::escape_bytes(&entry.name))),
-                });
-            }
+            let (mut blobs, mut strays) = (Vec::new(), Vec::new());
+            self.directory.each(&format!("blobs/{}", known.name()), &mut |name, kind| {
+                let digest = std::str::from_utf8(name).ok().and_then(|hex| format!("{}:{hex}", known.name()).parse().ok());
+                match (digest, kind) {
+                    (Some(digest), EntryKind::File | EntryKind::Symlink | EntryKind::Special) => blobs.push(digest),
+                    _ => strays.push(format!("{folder}/{}", text::escape_bytes(name))),
+                }
+            })?;
+            blobs.sort_unstable();
+            strays.sort_unstable();
+            stored.reserve_exact(blobs.len().saturating_add(strays.len()));
+            stored.extend(blobs.into_iter().map(Stored::Blob).chain(strays.into_iter().map(Stored::Stray)));
         }
         Ok(stored)
     }

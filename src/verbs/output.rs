@@ -1,6 +1,6 @@
 //! Where a result goes.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -126,6 +126,8 @@ pub(super) struct Cargo<'a> {
     files: Vec<(Region, Digest)>,
     inputs: Vec<&'a Arc<Source>>,
     wishes: Vec<Wish>,
+    /// Where the wish for a subject stands among them.
+    wished: HashMap<Digest, usize>,
     /// The names that are taken away, from whom, and by whom.
     taken: Vec<(Name<'static>, BTreeSet<Digest>, Digest)>,
     seen: std::collections::BTreeSet<Digest>,
@@ -171,8 +173,11 @@ impl<'a> Cargo<'a> {
 
     /// Says who shall refer to an image; the documents and blobs of referrers are added like all others.
     pub(super) fn refer(&mut self, wish: Wish) {
-        match self.wishes.iter_mut().find(|known| known.subject.digest == wish.subject.digest) {
-            None => self.wishes.push(wish),
+        match self.wished.get(&wish.subject.digest).and_then(|position| self.wishes.get_mut(*position)) {
+            None => {
+                self.wished.insert(wish.subject.digest.clone(), self.wishes.len());
+                self.wishes.push(wish);
+            }
             Some(known) => {
                 known.add.extend(wish.add);
                 known.remove.extend(wish.remove);
@@ -234,7 +239,8 @@ impl<'a> Cargo<'a> {
     /// # Errors
     /// Those of [`crate::plan::docker::manifest`].
     pub(super) fn docker_manifest(&self, entries: &[(Option<String>, String)], limits: &crate::core::Limits) -> Result<String> {
-        crate::plan::docker::manifest(entries, &self.documents, &|digest| self.seen.contains(digest), limits)
+        let documents = self.documents.iter().map(|document| (document.digest(), document)).collect();
+        crate::plan::docker::manifest(entries, &documents, &|digest| self.seen.contains(digest), limits)
     }
 
     /// Names a source that was read, so that it is not written over.

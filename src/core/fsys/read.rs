@@ -421,15 +421,25 @@ impl Directory {
     /// # Errors
     /// `path.symlink` if it is a link, `io`.
     pub fn entries(&self, relative: &str) -> Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        self.each(relative, &mut |name, kind| entries.push(Entry { name: name.to_vec(), kind }))?;
+        entries.sort();
+        Ok(entries)
+    }
+
+    /// Shows every entry of a directory beneath this one, in no order: there may be some hundred thousand.
+    ///
+    /// # Errors
+    /// As [`Directory::entries`].
+    pub fn each(&self, relative: &str, visit: &mut dyn FnMut(&[u8], EntryKind)) -> Result<()> {
         let path = self.path.join(relative);
         let fd = match beneath::open(self.fd(), relative, OFlags::RDONLY | OFlags::DIRECTORY) {
             Ok(fd) => fd,
-            Err(Errno::NOENT) => return Ok(Vec::new()),
+            Err(Errno::NOENT) => return Ok(()),
             Err(Errno::LOOP | Errno::XDEV) => return Err(self.symlink(relative)),
             Err(errno) => return Err(Error::io(format!("list {}", shown(&path)), errno.into())),
         };
         let failed = |errno: Errno| Error::io(format!("list {}", shown(&path)), errno.into());
-        let mut entries = Vec::new();
         for entry in rustix::fs::Dir::new(fd).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_bytes();
@@ -445,10 +455,9 @@ impl Directory {
                 }
                 known => known,
             };
-            entries.push(Entry { name: name.to_vec(), kind: kind.into() });
+            visit(name, kind.into());
         }
-        entries.sort();
-        Ok(entries)
+        Ok(())
     }
 }
 

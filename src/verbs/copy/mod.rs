@@ -336,12 +336,11 @@ fn typed(located: &[Located], found: &Walk, output: &Output, context: Context<'_
     if !matches!(output, Output::Archive { form: Form::Docker, .. }) {
         return Ok(typed);
     }
-    let document =
-        |digest: &Digest| found.documents.iter().find(|(descriptor, _)| descriptor.digest == *digest).map(|(_, document)| document);
+    let documents = found.by_digest();
     for descriptor in located.iter().map(|image| &image.descriptor).filter(|descriptor| descriptor.is_manifest()) {
-        let Some(blob) = document(&descriptor.digest) else { continue };
+        let Some(blob) = documents.get(&descriptor.digest) else { continue };
         let manifest = Manifest::parse(blob, &descriptor.media_type, context.limits)?;
-        let Some(config) = document(&manifest.config.digest).filter(|_| manifest.is_image()) else { continue };
+        let Some(config) = documents.get(&manifest.config.digest).filter(|_| manifest.is_image()) else { continue };
         let config = Config::parse(config, context.limits)?;
         if let Some(manifest) = docker::typed(blob, &config, context.limits)? {
             typed.insert(descriptor.digest.clone(), manifest);
@@ -387,10 +386,9 @@ fn name_members(
 ) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let mut taken: Option<HashMap<Name<'static>, Digest>> = None;
+    let documents = found.by_digest();
     for one in located.iter().filter(|one| one.descriptor.is_index()) {
-        let Some((_, document)) = found.documents.iter().find(|(descriptor, _)| descriptor.digest == one.descriptor.digest) else {
-            continue;
-        };
+        let Some(document) = documents.get(&one.descriptor.digest) else { continue };
         let index = Index::parse(document, &one.descriptor.media_type, context.limits)?;
         if !collection::is_collection(&index) {
             continue;

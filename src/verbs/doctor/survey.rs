@@ -1,10 +1,11 @@
 //! Everything in a layout that refers to something.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::core::fsys::ReadAt;
-use crate::core::{Code, Digest, Error, ExitClass, Finding, Result};
+use crate::core::{Algorithm, Code, Digest, Error, ExitClass, Finding, Result};
 use crate::oci::{Descriptor, Index};
 use crate::plan::referrers::{Standing, is_mended};
 use crate::read::referrers::{Found, Listed, Lookup, Referrer, Scope, Tag, Trouble, Unread, lists_referrers_of};
@@ -86,7 +87,7 @@ pub(in crate::verbs) fn survey(source: &Arc<Source>, context: Context<'_>) -> Re
             continue;
         }
         let described = found.referrers.iter().find_map(|referrer| referrer.artifact.subject.clone());
-        let Some(subject) = reach.known.get(&digest).map(|(descriptor, _)| descriptor.clone()).or(described) else {
+        let Some(subject) = reach.known.get(&digest).map(|(descriptor, _)| (**descriptor).clone()).or(described) else {
             surveyed.unread.extend(found.unread);
             continue;
         };
@@ -97,28 +98,32 @@ pub(in crate::verbs) fn survey(source: &Arc<Source>, context: Context<'_>) -> Re
 }
 
 /// What `index.json` leads to.
-struct Reach {
-    known: BTreeMap<Digest, (Descriptor, Standing)>,
+struct Reach<'s> {
+    /// Entries are not copied: a layout may have a hundred thousand.
+    known: HashMap<Digest, (Cow<'s, Descriptor>, Standing)>,
     /// What an index of images lists.
     children: HashSet<Digest>,
-    tags: BTreeMap<String, Digest>,
+    /// Of a digest whose tag does not spell all of it.
+    tags: HashMap<String, Digest>,
 }
 
-impl Reach {
-    fn of(source: &Source, context: Context<'_>, unread: &mut Vec<Unread>) -> Self {
-        let mut reach = Self { known: BTreeMap::new(), children: HashSet::new(), tags: BTreeMap::new() };
+impl<'s> Reach<'s> {
+    fn of(source: &'s Source, context: Context<'_>, unread: &mut Vec<Unread>) -> Self {
+        let mut reach = Self { known: HashMap::new(), children: HashSet::new(), tags: HashMap::new() };
         let mut waiting = Vec::new();
         for entry in &source.index.manifests {
             let is_list = entry.lists_referrers_of().is_some() || lists_referrers_of(source, entry, context.limits).is_some();
             if is_list || entry.name().is_some_and(is_referrer_tag) {
                 continue;
             }
-            reach.known.insert(entry.digest.clone(), (entry.clone(), Standing::Entry));
-            waiting.push(entry.clone());
+            reach.known.insert(entry.digest.clone(), (Cow::Borrowed(entry), Standing::Entry));
+            if entry.is_index() {
+                waiting.push(entry.clone());
+            }
         }
         let mut seen = HashSet::new();
         while let Some(descriptor) = waiting.pop() {
-            if !descriptor.is_index() || !seen.insert(descriptor.digest.clone()) || seen.len() > context.limits.graph_nodes {
+            if !seen.insert(descriptor.digest.clone()) || seen.len() > context.limits.graph_nodes {
                 continue;
             }
             let read = source.document(&descriptor, context.limits);
@@ -132,11 +137,14 @@ impl Reach {
             };
             for child in index.manifests {
                 reach.children.insert(child.digest.clone());
-                reach.known.entry(child.digest.clone()).or_insert_with(|| (child.clone(), Standing::Child));
-                waiting.push(child);
+                reach.known.entry(child.digest.clone()).or_insert_with(|| (Cow::Owned(child.clone()), Standing::Child));
+                if child.is_index() {
+                    waiting.push(child);
+                }
             }
         }
-        reach.tags = reach.known.keys().map(|digest| (digest.fallback_tag(), digest.clone())).collect();
+        let shortened = reach.known.keys().filter(|digest| digest.algorithm() != Algorithm::Sha256);
+        reach.tags = shortened.map(|digest| (digest.fallback_tag(), digest.clone())).collect();
         reach
     }
 
@@ -148,7 +156,7 @@ impl Reach {
 }
 
 /// Referrers that neither `index.json` nor a fallback tag lists.
-fn unlisted(source: &Source, lookup: &Lookup<'_>, reach: &Reach, unread: &mut Vec<Unread>) -> Result<Vec<Referrer>> {
+fn unlisted(source: &Source, lookup: &Lookup<'_>, reach: &Reach<'_>, unread: &mut Vec<Unread>) -> Result<Vec<Referrer>> {
     let entries: HashSet<&Digest> = source.index.manifests.iter().map(|entry| &entry.digest).collect();
     let mut found = Vec::new();
     for stored in source.container().stored()? {

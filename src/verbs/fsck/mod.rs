@@ -9,7 +9,7 @@ mod deep;
 mod names;
 mod owners;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::Path;
 
 use deep::Deep;
@@ -73,13 +73,21 @@ pub fn fsck(paths: &[String], level: u8, allow_sparse: bool, context: Context<'_
     Ok(report)
 }
 
+/// As what a digest is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Manifest,
+    Index,
+    Content,
+}
+
 struct Checker<'a> {
     container: Box<dyn Container>,
     level: u8,
     allow_sparse: bool,
     context: Context<'a>,
     findings: Vec<Finding>,
-    seen: BTreeMap<Digest, (u64, bool)>,
+    seen: HashMap<Digest, (u64, Sort)>,
     entries: usize,
     /// What is named and could not be opened, which was said then.
     unopened: BTreeSet<Digest>,
@@ -120,7 +128,7 @@ fn check(path: &Path, view: View, level: u8, allow_sparse: bool, context: Contex
         allow_sparse,
         context,
         findings: Vec::new(),
-        seen: BTreeMap::new(),
+        seen: HashMap::new(),
         entries: 0,
         unopened: BTreeSet::new(),
         documents: 0,
@@ -204,14 +212,20 @@ impl Checker<'_> {
                 );
             }
         }
-        let mut queue: VecDeque<(Descriptor, usize)> = index.manifests.iter().cloned().map(|entry| (entry, 0)).collect();
-        while let Some((descriptor, depth)) = queue.pop_front() {
+        let mut queue = VecDeque::new();
+        let mut entries = index.manifests.iter();
+        loop {
+            if self.documents > self.context.limits.graph_nodes {
+                return self.add(Error::new(Code::GraphTooMany, "there are too many documents"), "index.json");
+            }
+            if let Some(entry) = entries.next() {
+                self.descriptor(entry, 0, &mut queue);
+                continue;
+            }
+            let Some((descriptor, depth)) = queue.pop_front() else { return };
             if depth > self.context.limits.graph_depth {
                 self.add(Error::new(Code::GraphDepth, "indexes are nested too deeply"), &descriptor.digest.to_string());
                 continue;
-            }
-            if self.documents > self.context.limits.graph_nodes {
-                return self.add(Error::new(Code::GraphTooMany, "there are too many documents"), "index.json");
             }
             self.descriptor(&descriptor, depth, &mut queue);
         }
@@ -220,6 +234,11 @@ impl Checker<'_> {
     fn descriptor(&mut self, descriptor: &Descriptor, depth: usize, queue: &mut VecDeque<(Descriptor, usize)>) {
         let place = descriptor.digest.to_string();
         let is_index = descriptor.is_index();
+        let sort = match (is_index, descriptor.is_manifest()) {
+            (true, _) => Sort::Index,
+            (false, true) => Sort::Manifest,
+            (false, false) => Sort::Content,
+        };
         match self.seen.get(&descriptor.digest) {
             Some((size, _)) if *size != descriptor.size => {
                 let finding = Finding::new(Code::DescriptorConflict, "two descriptors give one digest different sizes")
@@ -228,12 +247,21 @@ impl Checker<'_> {
                     .found(Fact::new(format!("{} bytes", descriptor.size), "a later descriptor"));
                 return self.findings.push(finding);
             }
-            Some((_, was_index)) if *was_index != is_index && (is_index || descriptor.is_manifest()) => {
+            Some((_, Sort::Manifest | Sort::Index)) if sort == Sort::Content => return,
+            Some((_, known)) if *known == sort => return,
+            // It was met as the content of an image, and is a document as well.
+            Some((_, Sort::Content)) => {
+                let was_unopened = self.unopened.contains(&descriptor.digest);
+                self.seen.insert(descriptor.digest.clone(), (descriptor.size, sort));
+                if was_unopened {
+                    return;
+                }
+            }
+            Some(_) => {
                 return self.add(Error::new(Code::DocTypeConflict, "one digest is named as a manifest and as an index"), &place);
             }
-            Some(_) => return,
             None => {
-                self.seen.insert(descriptor.digest.clone(), (descriptor.size, is_index));
+                self.seen.insert(descriptor.digest.clone(), (descriptor.size, sort));
             }
         }
         if descriptor.odd_annotations {
@@ -376,8 +404,14 @@ impl Checker<'_> {
                 if self.level >= 1 && media_type::is_image_config(&manifest.config.media_type) {
                     self.config(descriptor, &manifest);
                 }
-                queue.push_back((manifest.config, depth + 1));
-                queue.extend(manifest.layers.into_iter().map(|layer| (layer, depth + 1)));
+                for part in std::iter::once(manifest.config).chain(manifest.layers) {
+                    // What leads no further need not wait: a hundred thousand images have some hundred thousand layers.
+                    if part.is_index() || part.is_manifest() || depth >= self.context.limits.graph_depth {
+                        queue.push_back((part, depth + 1));
+                    } else {
+                        self.descriptor(&part, depth + 1, queue);
+                    }
+                }
             }
         }
     }
