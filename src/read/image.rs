@@ -87,6 +87,19 @@ pub struct ImageIndex {
 }
 
 impl ImageIndex {
+    /// What it and the indexes within it list and what is not here.
+    fn missing(&self) -> Vec<&Descriptor> {
+        let mut missing = Vec::new();
+        for child in &self.children {
+            match child {
+                Child::Missing(descriptor) => missing.push(descriptor),
+                Child::Index(inner) => missing.extend(inner.missing()),
+                _ => {}
+            }
+        }
+        missing
+    }
+
     /// All images of it and of the indexes within it, in their order.
     pub fn images(&self) -> Vec<&Image> {
         fn collect<'a>(index: &'a ImageIndex, images: &mut Vec<&'a Image>) {
@@ -176,6 +189,22 @@ impl Tree {
         }
     }
 
+    /// That the platform is listed and not here, or that it may be in a part that is not here.
+    fn absent(&self, platform: Option<&Platform>) -> Option<Error> {
+        let wanted = platform?;
+        let missing = self.index()?.missing();
+        let may_be = |child: &&&Descriptor| child.platform.as_deref().is_none_or(|own| own.is_meant_by(wanted));
+        let meant = missing.iter().find(may_be)?;
+        let listed = if meant.platform.is_some() { "the image lists it" } else { "a part that is not here may hold it" };
+        Some(
+            Error::new(Code::RefPlatform, format!("{wanted} is not here: {listed}"))
+                .at(&self.descriptor().digest)
+                .expected(Fact::new(&meant.digest, "the index"))
+                .found(Fact::new("no manifest", "the source"))
+                .hint("Get the image again, with the blobs of the platform that is wanted."),
+        )
+    }
+
     /// The one image that `platform` means; without a platform the only one there is.
     ///
     /// # Errors
@@ -189,7 +218,7 @@ impl Tree {
             .collect();
         match matching.as_slice() {
             [image] => Ok(image),
-            [] if images.is_empty() => Err(self.not_an_image()),
+            [] if images.is_empty() => Err(self.absent(platform).unwrap_or_else(|| self.not_an_image())),
             _ => {
                 let several = if matching.is_empty() { &images } else { &matching };
                 let listed = several.iter().map(|image| image.platform().map_or_else(|| "no platform".to_owned(), Platform::to_string));
@@ -198,6 +227,9 @@ impl Tree {
                     Some(wanted) => format!("{wanted} fits several platforms of the image"),
                     _ => "the image has several platforms and one is needed".to_owned(),
                 };
+                if let Some(error) = self.absent(platform).filter(|_| matching.is_empty()) {
+                    return Err(error);
+                }
                 Err(Error::new(Code::RefPlatform, message)
                     .at(&self.descriptor().digest)
                     .details(listed)

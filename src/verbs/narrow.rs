@@ -230,11 +230,13 @@ fn is_meant(tree: &Tree, choice: &Choice) -> Result<()> {
 /// `blob.missing` if some are not here and that was not allowed, `ref.platform`.
 fn chosen<'i>(children: Vec<Child<'i>>, choice: &Choice, located: &Located) -> Result<(Vec<Child<'i>>, Vec<Finding>)> {
     let place = |error: Error| error.at(located.shown());
+    let options: Vec<String> =
+        children.iter().filter(|child| child.found.is_some()).filter_map(|child| child.platform.as_ref()).map(option).collect();
     let wanted = wanted(children, &choice.platforms, &located.descriptor).map_err(place)?;
     let (here, gone): (Vec<Child<'_>>, Vec<Child<'_>>) = wanted.into_iter().partition(|child| child.found.is_some());
     let refuse = choice.sparse == Sparse::Refuse || !choice.platforms.is_empty() || here.is_empty();
     if refuse && !gone.is_empty() {
-        return Err(place(sparse(&here, &gone)));
+        return Err(place(sparse(&here, &gone, &options)));
     }
     let findings = gone.iter().map(|child| stays(child, choice.sparse).at(located.shown())).collect();
     Ok((here, findings))
@@ -279,6 +281,12 @@ fn wanted<'i>(children: Vec<Child<'i>>, platforms: &[Platform], top: &Descriptor
     for platform in platforms {
         let fitting: Vec<&Child<'_>> = children.iter().filter(|child| means(child, platform)).collect();
         match fitting.as_slice() {
+            [] if children.iter().any(|child| child.found.is_none() && child.platform.is_none()) => {
+                return Err(Error::new(Code::BlobMissing, format!("{platform} is not here, and a part that is not here may hold it"))
+                    .at(&top.digest)
+                    .details(children.iter().filter(|child| child.found.is_none()).map(Child::name))
+                    .hint("Get the image again, with the blobs of the platform that is wanted."));
+            }
             [] => return fails(format!("the image has no platform {platform}"), &children.iter().collect::<Vec<_>>()),
             [_, _, ..] => return fails(format!("{platform} fits several platforms of the image"), &fitting),
             [_] => {}
@@ -289,16 +297,16 @@ fn wanted<'i>(children: Vec<Child<'i>>, platforms: &[Platform], top: &Descriptor
 }
 
 /// That an index is not all here, and what can be done with what is.
-fn sparse(here: &[Child<'_>], gone: &[Child<'_>]) -> Error {
-    let all = text::count(here.len() + gone.len(), "platform");
-    let verb = if here.len() == 1 { "is" } else { "are" };
+fn sparse(here: &[Child<'_>], gone: &[Child<'_>], options: &[String]) -> Error {
+    let all = here.len() + gone.len();
+    let verb = if here.len() == 1 || all == 1 { "is" } else { "are" };
+    let all = text::count(all, "platform");
     let error = Error::new(Code::BlobMissing, format!("{} of {all} {verb} here", here.len()))
         .details(here.iter().map(|child| format!("{} is here", child.name())))
         .details(gone.iter().map(|child| format!("{} is not here: {}", child.name(), child.descriptor.digest)));
-    if here.is_empty() {
+    if options.is_empty() && here.is_empty() {
         return error.hint("Get the image again, with the blobs of the platform that is wanted.");
     }
-    let options: Vec<String> = here.iter().filter_map(|child| child.platform.as_ref()).map(option).collect();
     error.hint(format!("Take what is here: {}, or --sparse filter for an index of it.", options.join(" ")))
 }
 

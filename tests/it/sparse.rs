@@ -278,3 +278,32 @@ fn what_was_not_asked_for_or_is_not_there_is_not_moved() {
     assert_eq!((status, platforms(&environment, "filtered").0), (0, vec!["amd64".into(), "arm64".into(), "riscv64".into()]), "{report:#}");
     environment.ok(&["fsck", "filtered"]);
 }
+
+/// That a platform is not there is no answer where only a part was read.
+#[test]
+fn what_is_listed_and_not_here_is_not_said_to_be_no_platform() {
+    let environment = place_with_bases();
+    for verb in [&["ls"][..], &["base", "show"], &["copy"], &["rebase", "--bases", "bases", "--bases", "old", "--dry-run"]] {
+        let more: &[&str] = if verb == ["copy"] { &["out"] } else { &[] };
+        let outcome = environment.run(&[verb, &["one"], more, &["--platform", "linux/arm64"]].concat());
+        assert!(outcome.status == 4 && outcome.err.contains("not here"), "{verb:?} {}{}", outcome.out, outcome.err);
+        let outcome = environment.run(&[verb, &["one"], more, &["--platform", "linux/mips"]].concat());
+        let told = outcome.err.contains("[ref.platform] the image has no platform linux/mips");
+        assert!(outcome.status == 4 && told, "{verb:?} {}{}", outcome.out, outcome.err);
+        // An index within the index that is not here may hold anything.
+        let mut layout = Layout::new();
+        let amd = layout.store(&image("amd64"));
+        let gone = json!({"mediaType": INDEX, "digest": digest(b"gone"), "size": 4});
+        let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [amd, gone]}).to_string();
+        let entry = json!({"mediaType": INDEX, "digest": layout.blob(index.as_bytes()), "size": index.len()});
+        layout.entry("registry.example/team/app:1", entry);
+        layout.write(&environment.join("nested"));
+        let outcome = environment.run(&[verb, &["nested"], more, &["--platform", "linux/arm64"]].concat());
+        let told = outcome.err.contains("a part that is not here may hold it");
+        assert!(outcome.status == 4 && told, "{verb:?} {}{}", outcome.out, outcome.err);
+    }
+    // The refusal of a platform that is not here names those that are.
+    let (_, report) = environment.json(&["copy", "two", "out", "--platform", "linux/s390x"]);
+    assert_eq!(hinted(&report), ["--platform", "linux/amd64", "--platform", "linux/arm64"], "{report:#}");
+    assert_eq!(report["error"]["message"], "0 of 1 platform is here");
+}
