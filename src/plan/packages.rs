@@ -10,8 +10,7 @@ use serde::Serialize;
 use crate::core::{Code, Digest, Fact, Finding, text};
 use crate::format::packages::{Malformed, Package, apk, dpkg, version};
 use crate::format::tar::Kind;
-use crate::read::Rootfs;
-use crate::read::rootfs::{Entry, Merged, Reading};
+use crate::read::rootfs::{Entry, Merged, Reading, Rootfs, split};
 
 /// Whose database it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -60,6 +59,39 @@ impl std::fmt::Display for Installed {
     }
 }
 
+/// A package that a file is of, for reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Owner {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Whose package it is.
+    pub system: System,
+    /// What it is built for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
+}
+
+impl Owner {
+    /// A package of an image.
+    pub fn of(package: &Installed) -> Self {
+        let Installed { name, system, architecture, version } = package.clone();
+        Self { name, version, system, architecture }
+    }
+
+    /// The packages that the file at a real path is of.
+    pub fn all(packages: &Packages, path: &[u8]) -> Vec<Self> {
+        packages.owners(path).map(Self::of).collect()
+    }
+}
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {}", self.name, self.version)
+    }
+}
+
 /// A database that is there and was not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unread {
@@ -72,12 +104,6 @@ pub struct Unread {
 }
 
 impl Unread {
-    /// Those in an image, by where they lie.
-    pub fn all_in(files: &Rootfs) -> Vec<Self> {
-        let there = UNREAD.iter().filter(|(path, _)| files.resolve(path.as_bytes()).is_some());
-        there.map(|(path, system)| Self { path: path.as_bytes().to_vec(), system, digest: None }).collect()
-    }
-
     /// What is told of it.
     pub fn finding(&self) -> Finding {
         Finding::new(Code::PackagesUnread, format!("the packages of {} are not read", self.system))
@@ -152,19 +178,30 @@ impl Packages {
         reader.finish()
     }
 
-    /// Where the databases that are read lie in an image, with what tells one content from another.
-    pub fn fingerprint(files: &Merged) -> Vec<(Vec<u8>, Option<Digest>)> {
-        let resolve = |path: &&str| files.rootfs().resolve(path.as_bytes());
-        let mut found: Vec<Entry<'_>> = DATABASES.iter().filter_map(resolve).collect();
-        found.extend(FOLDERS.iter().filter_map(resolve).flat_map(Entry::children));
-        let mut found: Vec<_> = found.into_iter().map(|entry| (entry.path(), files.digest(entry).cloned())).collect();
+    /// The real paths of the databases that are read.
+    pub fn places(rootfs: &Rootfs) -> Vec<Vec<u8>> {
+        let resolve = |path: &&str| rootfs.resolve(path.as_bytes());
+        let mut found: Vec<Vec<u8>> = DATABASES.iter().filter_map(resolve).map(Entry::path).collect();
+        found.extend(FOLDERS.iter().filter_map(resolve).flat_map(Entry::children).map(Entry::path));
         found.sort();
         found
+    }
+
+    /// Where the databases lie, with what tells one content from another.
+    pub fn fingerprint(files: &Merged) -> Vec<(Vec<u8>, Option<Digest>)> {
+        let digest = |path: &[u8]| files.rootfs().lookup(path).and_then(|entry| files.digest(entry).cloned());
+        Self::places(files.rootfs()).into_iter().map(|path| (path.clone(), digest(&path))).collect()
     }
 
     /// The packages that the file at a real path is of.
     pub fn owners(&self, path: &[u8]) -> impl Iterator<Item = &Installed> {
         self.owners.get(path).into_iter().flatten().filter_map(|at| self.installed.get(*at))
+    }
+
+    /// The first file of that name, and the package that it is of.
+    pub fn file_named(&self, name: &[u8]) -> Option<(&[u8], &Installed)> {
+        let (path, owners) = self.owners.iter().find(|(path, _)| split(path).1 == name)?;
+        owners.first().and_then(|at| self.installed.get(*at)).map(|package| (path.as_slice(), package))
     }
 
     /// The packages that list a file which is not there.
@@ -221,6 +258,11 @@ impl<'a> Reader<'a> {
     /// A database at a path, if it could be read.
     fn read<T>(&mut self, path: &[u8], system: &'static str, parse: impl Fn(&'a [u8]) -> Result<T, Malformed>) -> Option<T> {
         match self.files.read(path) {
+            // What is there in some other form, as a directory or a link to nowhere, is no sign that there are no packages.
+            Reading::Absent if self.files.rootfs().lookup(path).is_some() => {
+                self.found.damaged.push(Finding::new(Code::PackagesDamaged, "a database is no regular file").at(shown(path)));
+                None
+            }
             Reading::Absent => None,
             Reading::Unread => {
                 self.unread(path, system);
@@ -247,10 +289,8 @@ impl<'a> Reader<'a> {
     }
 
     fn apk(&mut self) {
-        let mut places: Vec<Vec<u8>> = [&b"lib/apk/db/installed"[..], b"usr/lib/apk/db/installed"]
-            .iter()
-            .filter_map(|path| self.files.rootfs().resolve(path).map(Entry::path))
-            .collect();
+        let real = |path: &&[u8]| self.files.rootfs().lookup(path).map(Entry::path);
+        let mut places: Vec<Vec<u8>> = [&b"lib/apk/db/installed"[..], b"usr/lib/apk/db/installed"].iter().filter_map(real).collect();
         places.dedup();
         for place in places {
             let Some(packages) = self.read(&place, "apk", apk::installed) else { continue };

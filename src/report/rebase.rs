@@ -11,7 +11,7 @@ use crate::oci::Platform;
 use crate::plan::base::{Clue, NameRule, Proof};
 use crate::plan::rebase::image::Origin;
 use crate::plan::rebase::{Decision, Kind, Side};
-use crate::plan::verdict::{Answer, Judgement, Patched, Strictness, one_line};
+use crate::plan::verdict::{Answer, Hidden, Judgement, Patched, Strictness, one_line};
 use crate::write::{Committed, Taken};
 
 /// How far it went.
@@ -141,6 +141,9 @@ pub struct JudgedReport {
     pub patched: Patched,
     /// Programs, libraries and certificates of the app that hide what the new base changed.
     pub hidden: Vec<String>,
+    /// The same with the packages that they are of.
+    #[serde(skip)]
+    pub hidden_files: Vec<Hidden>,
     /// How many files were reached from the entrypoint.
     pub reached: usize,
     /// The codes of findings that break the image and were accepted; the result records them.
@@ -153,7 +156,16 @@ impl JudgedReport {
     /// The judgement on a platform, and what of it was accepted.
     pub fn of(judgement: Judgement, accepted: &BTreeSet<Code>) -> Self {
         let Judgement { answer, patched, hidden, findings, reached } = judgement;
-        Self { verdict: answer, patched, hidden, reached, accepted: accepted.iter().copied().collect(), reasons: findings }
+        let (paths, hidden_files) = (hidden.iter().map(|hidden| hidden.path.clone()).collect(), hidden);
+        Self {
+            verdict: answer,
+            patched,
+            hidden: paths,
+            hidden_files,
+            reached,
+            accepted: accepted.iter().copied().collect(),
+            reasons: findings,
+        }
     }
 
     fn render(&self, page: &mut Page) {

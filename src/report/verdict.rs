@@ -8,7 +8,7 @@ use super::rebase::{JudgedReport, patched_words};
 use super::{Page, Report, Tone};
 use crate::core::{Code, Digest, ExitClass, Finding, text};
 use crate::oci::Platform;
-use crate::plan::verdict::{Answer, Patched};
+use crate::plan::verdict::{Answer, Hidden, Patched};
 
 /// How many hidden files are shown to people.
 const SHOWN: usize = 10;
@@ -55,6 +55,8 @@ pub struct PlatformVerdict {
     pub patched: Patched,
     /// Programs, libraries and certificates of the app that hide what the new base changed.
     pub hidden: Vec<String>,
+    /// The same with the packages that they are of, and those of what they hide.
+    pub hidden_files: Vec<Hidden>,
     /// How many files were reached from the entrypoint.
     pub reached: usize,
     /// The codes of findings that the policy accepts.
@@ -66,8 +68,8 @@ pub struct PlatformVerdict {
 impl PlatformVerdict {
     /// The verdict on a platform.
     pub fn of(platform: Option<Platform>, from: Digest, onto: Option<String>, judged: JudgedReport) -> Self {
-        let JudgedReport { verdict, patched, hidden, reached, accepted, reasons } = judged;
-        Self { platform, from, onto, verdict, patched, hidden, reached, accepted, findings: reasons }
+        let JudgedReport { verdict, patched, hidden, hidden_files, reached, accepted, reasons } = judged;
+        Self { platform, from, onto, verdict, patched, hidden, hidden_files, reached, accepted, findings: reasons }
     }
 }
 
@@ -109,8 +111,8 @@ impl Report for VerdictReport {
             }
             page.trusted_field(1, "reached", &text::count(platform.reached, "file"));
             page.trusted_field(1, "patched", &patched_words(platform.patched, platform.hidden.len()));
-            for hidden in platform.hidden.iter().take(SHOWN) {
-                page.line(2, &text::escape(hidden));
+            for hidden in platform.hidden_files.iter().take(SHOWN) {
+                page.line(2, &text::escape(&hidden.to_string()));
             }
             if platform.hidden.len() > SHOWN {
                 page.line(2, &format!("and {} more", platform.hidden.len() - SHOWN));

@@ -36,7 +36,7 @@ pub fn verdict(request: &Request, context: Context<'_>) -> Result<VerdictReport>
         left = left.max(weighed.answer);
         judged.accepted = weighed.accepted.into_iter().collect();
         let shown = report.platform.as_ref().map(|platform| format!("{} {platform}", plan.report.image));
-        let hidden = gate.hidden(judged.patched, &judged.hidden);
+        let hidden = gate.hidden(judged.patched, &judged.hidden_files);
         findings.extend(hidden.map(|finding| finding.at(shown.unwrap_or_else(|| plan.report.image.clone()))));
         let onto = report.new_base.map(|base| base.reference);
         platforms.push(PlatformVerdict::of(report.platform, report.from, onto, judged));

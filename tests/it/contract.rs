@@ -501,10 +501,13 @@ fn judging(seen: &mut Seen, environment: &Environment) {
     let onto = ["--bases", "bases", "--onto", "bases:registry.example/two:2"];
     seen.run(environment, &[&["verdict", "apps:stale:1"][..], &onto].concat(), 4);
     seen.run(environment, &["verdict", "apps:bare:1", "--bases", "bases", "--onto", "bases:registry.example/os:12"], 4);
-    let told = Image::of(&[&layer(&["a.pem=1", "etc/", "etc/passwd=web:x:9:9::/:/\n"])]);
+    let list = "var/lib/dpkg/status.d/b=Package: b\nVersion: 1\nArchitecture: all\n\n";
+    let sums = "var/lib/dpkg/status.d/b.md5sums=d41d8cd98f00b204e9800998ecf8427e  a.pem\n";
+    let apk = "lib/apk/db/installed=P:a\nV:1-r0\nA:noarch\nF:\nR:a.pem\n\n";
+    let told = Image::of(&[&layer(&["a.pem=1", "etc/", "etc/passwd=web:x:9:9::/:/\n", list, sums, apk])]);
     Layout::new()
         .image("old", &told)
-        .image("new", &Image::of(&[&layer(&["a.pem=2", "etc/", "etc/passwd=root:x:0:0::/:/\n"])]))
+        .image("new", &Image::of(&[&layer(&["a.pem=2", "etc/", "etc/passwd=root:x:0:0::/:/\n", list, sums, apk])]))
         .image("app", &told.and(&[&layer(&["a.pem=3"])]).with("Cmd", json!(["/absent"])))
         .image("stopped", &told.and(&[&layer(&["b=1"])]).with("User", json!("web")))
         .write(&environment.join("told"));

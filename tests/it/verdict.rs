@@ -5,6 +5,7 @@
 
 mod batch;
 mod gate;
+mod owners;
 mod policy;
 
 use serde_json::{Value, json};

@@ -18,6 +18,7 @@ fn main() {
         ("json", texts(JSON)),
         ("index_edit", texts(INDEX_EDIT)),
         ("reference", texts(REFERENCE)),
+        ("packages", texts(PACKAGES)),
     ];
     for (target, seeds) in targets {
         let directory = Path::new(&directory).join(target);
@@ -31,6 +32,21 @@ fn main() {
 fn texts(seeds: &[(&'static str, &str)]) -> Seeds {
     seeds.iter().map(|(name, text)| (*name, text.as_bytes().to_vec())).collect()
 }
+
+const PACKAGES: &[(&str, &str)] = &[
+    (
+        "status",
+        "Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2.36-9+deb12u4\nDepends: a,\n b\n\nPackage: b\nStatus: deinstall ok config-files\n\n",
+    ),
+    (
+        "installed",
+        "C:Q1x=\nP:musl\nV:1.2.5-r0\nA:x86_64\nF:lib\nM:0:0:755\nR:ld-musl-x86_64.so.1\na:0:0:755\nZ:Q1x=\n\nP:b\nV:1_rc2-r3\n\n",
+    ),
+    ("diversions", "/bin/sh\n/bin/sh.distrib\ndash\n/usr/bin/x\n/usr/bin/x.real\n:\n"),
+    ("list", "/.\n/etc\n/etc/passwd\nd41d8cd98f00b204e9800998ecf8427e  usr/lib/a\n"),
+    ("versions of dpkg", "1:2.36-9+deb12u4\n2.36~rc1-1\n0:1.0+dfsg\n1.0-0"),
+    ("versions of apk", "1.2.4_git20230717-r4\n1.01a_rc2\n1.2.5~abcdef-r10\n20240226-r0"),
+];
 
 /// Docker before version 25: uncompressed layers, one of them a link to another image's.
 const CLASSIC: &str = "t 1/layer.tar

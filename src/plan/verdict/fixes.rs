@@ -3,18 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::loader::shown;
+use super::owners::{Hidden, Owners};
 use super::view::View;
 use crate::core::{Digest, Finding, Result, Severity};
 use crate::format::elf;
 use crate::format::tar::Kind;
-use crate::plan::packages::Unread;
+use crate::plan::packages::{Owner, Unread};
 use crate::read::rootfs::Entry;
 
 /// What the app hides of what the new base changed.
 #[derive(Debug, Default)]
 pub(super) struct Fixes {
     /// The files of the app that hide something.
-    pub(super) hidden: Vec<String>,
+    pub(super) hidden: Vec<Hidden>,
     /// Whether nothing of what changed is left.
     pub(super) none_arrives: bool,
 }
@@ -31,21 +32,22 @@ fn is_certificate(path: &[u8]) -> bool {
     path.ends_with(b".crt") || path.ends_with(b".pem")
 }
 
-/// The libraries of a base by the names of their files.
-fn libraries(view: &View) -> BTreeMap<Vec<u8>, Option<Digest>> {
-    let named = view.rootfs.files(view.rootfs.root()).filter(|entry| entry.name().windows(3).any(|window| window == b".so"));
-    named.map(|entry| (entry.name().to_vec(), view.find(&entry.path()).and_then(|entry| view.digest(entry).cloned()))).collect()
+/// The libraries of a base by the names of their files, with what they are and where.
+fn libraries(view: &View) -> BTreeMap<Vec<u8>, (Option<Digest>, Vec<u8>)> {
+    let named = view.rootfs().files(view.rootfs().root()).filter(|entry| entry.name().windows(3).any(|window| window == b".so"));
+    let real = |path: Vec<u8>| view.find(&path).map_or((None, path), |entry| (view.digest(entry).cloned(), entry.path()));
+    named.map(|entry| (entry.name().to_vec(), real(entry.path()))).collect()
 }
 
 impl Fixes {
     /// Programs, libraries, certificates and package databases of the app that hide what the new base changed: at their place, and
     /// libraries elsewhere by the names that they give themselves.
-    pub(super) fn of(old: &View, new: &View) -> Result<Self> {
+    pub(super) fn of(old: &View, new: &View, owners: &Owners<'_>) -> Result<Self> {
         let counts = |entry: &Entry<'_>| {
             let path = entry.path();
             is_program(new, *entry) || is_certificate(&path) || DATABASES.contains(&path.as_slice())
         };
-        let files = new.rootfs.files(new.rootfs.root()).filter(|entry| new.is_own(*entry) && entry.kind() == Kind::File);
+        let files = new.rootfs().files(new.rootfs().root()).filter(|entry| new.is_own(*entry) && entry.kind() == Kind::File);
         let own: Vec<Entry<'_>> = files.filter(counts).collect();
         if own.is_empty() {
             return Ok(Self::default());
@@ -63,11 +65,14 @@ impl Fixes {
             };
             let name = if is_program(new, entry) { new.elf(entry).and_then(|elf| elf.soname.clone()) } else { None };
             let elsewhere = name.filter(|name| match (before.get(name), after.get(name)) {
-                (Some(before), Some(after)) => before != after && digest != after.as_ref(),
+                (Some((before, _)), Some((after, _))) => before != after && digest != after.as_ref(),
                 _ => false,
             });
-            if at_its_place || elsewhere.is_some() {
-                found.hidden.push(format!("/{}", shown(&path)));
+            let place = elsewhere.as_ref().and_then(|name| after.get(name)).map(|(_, path)| path.clone());
+            let below = if at_its_place { to.find(&path).map(Entry::path) } else { place };
+            if let Some(below) = below {
+                let (packages, new_base_packages) = (Owner::all(&new.packages, &path), Owner::all(owners.base()?, &below));
+                found.hidden.push(Hidden { path: format!("/{}", shown(&path)), packages, new_base_packages });
             }
             names.extend(elsewhere);
         }
@@ -78,7 +83,7 @@ impl Fixes {
 
 /// Whether a program, a library or a certificate that the base changed is in the moved image, and no library of the app goes before it.
 fn arrives(from: &View, to: &View, new: &View, hidden: &BTreeSet<Vec<u8>>) -> bool {
-    to.rootfs.files(to.rootfs.root()).any(|entry| {
+    to.rootfs().files(to.rootfs().root()).any(|entry| {
         let path = entry.path();
         let (Some(before), Some(after), Some(moved)) = (from.find(&path), to.find(&path), new.find(&path)) else { return false };
         let changed = after.kind() == Kind::File && from.digest(before) != to.digest(after);
@@ -89,11 +94,13 @@ fn arrives(from: &View, to: &View, new: &View, hidden: &BTreeSet<Vec<u8>>) -> bo
     })
 }
 
-/// Databases of packages that nobody reads: what they mask is not known.
+/// Databases of packages that nobody reads, or that contradict themselves: what they mask is not known.
 pub(super) fn unread(old: &View, new: &View) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
-    for unread in Unread::all_in(&old.rootfs).into_iter().chain(Unread::all_in(&new.rootfs)) {
-        let finding = unread.finding().severity(Severity::Note);
+    let told =
+        |view: &View| view.packages.unread.iter().map(Unread::finding).chain(view.packages.damaged.iter().cloned()).collect::<Vec<_>>();
+    for finding in told(old).into_iter().chain(told(new)) {
+        let finding = finding.severity(Severity::Note);
         if !found.contains(&finding) {
             found.push(finding);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::policy::{Action, Rule};
-use super::{Answer, Judgement, Patched};
+use super::{Answer, Hidden, Judgement, Patched};
 use crate::core::{Code, Error, Fact, Finding, Result, Severity, text};
 
 /// How many causes a refusal lists.
@@ -126,12 +126,12 @@ impl Gate {
     }
 
     /// What speaks against an image that hides fixes, or of which that is not known, if that is denied.
-    pub fn hidden(&self, patched: Patched, hidden: &[String]) -> Option<Finding> {
+    pub fn hidden(&self, patched: Patched, hidden: &[Hidden]) -> Option<Finding> {
         let accepted = |path: &str| {
             let rule = self.rules.iter().find(|rule| rule.stands_for(Code::VerdictHiddenFix, path));
             rule.map_or_else(|| self.accept.contains(&Code::VerdictHiddenFix), |rule| rule.action != Action::Refuse)
         };
-        let left: Vec<&String> = hidden.iter().filter(|path| !accepted(path)).collect();
+        let left: Vec<&Hidden> = hidden.iter().filter(|hidden| !accepted(&hidden.path)).collect();
         let (message, fact) = match patched {
             _ if !self.deny_hidden => return None,
             _ if !left.is_empty() => ("the app hides fixes of the new base", format!("{} of the app", text::count(left.len(), "file"))),
@@ -277,7 +277,10 @@ mod tests {
         assert_eq!(code(&gate, &judgement), Some(Code::VerdictHiddenFix), "unknown is not fine");
         judgement.patched = Patched::Yes;
         assert_eq!(code(&gate, &judgement), None);
-        (judgement.patched, judgement.hidden) = (Patched::Partly, vec!["/usr/lib/libssl.so.3".to_owned()]);
+        (judgement.patched, judgement.hidden) = (
+            Patched::Partly,
+            vec![Hidden { path: "/usr/lib/libssl.so.3".to_owned(), packages: Vec::new(), new_base_packages: Vec::new() }],
+        );
         assert_eq!(code(&gate, &judgement), Some(Code::VerdictHiddenFix));
         assert_eq!(code(&Gate { deny_hidden: false, ..gate.clone() }, &judgement), None);
         let accepting = Gate { accept: BTreeSet::from([Code::VerdictHiddenFix]), ..gate };

@@ -77,12 +77,12 @@ impl Lost {
             bundles: BUNDLES.iter().copied().filter(|path| after.exists(path)).collect(),
         };
         let mut kept: BTreeSet<Vec<u8>> = BTreeSet::new();
-        for entry in after.rootfs.files(after.rootfs.root()) {
+        for entry in after.rootfs().files(after.rootfs().root()) {
             if entry.name().starts_with(b"lib") {
                 kept.insert(entry.name().to_vec());
             }
         }
-        for entry in before.rootfs.files(before.rootfs.root()) {
+        for entry in before.rootfs().files(before.rootfs().root()) {
             let path = [b"/".as_slice(), &entry.path()].concat();
             let directory = before.find(&path).is_none_or(|entry| entry.kind() == Kind::Directory);
             if directory || before.is_own(entry) || after.exists(&path) {
@@ -179,7 +179,7 @@ impl Lost {
                 other != text
                     && stem(split(other).1) == stem(name)
                     && !self.libraries.contains(split(other).1)
-                    && after.rootfs.files(after.rootfs.root()).any(|entry| entry.name() == split(other).1)
+                    && after.rootfs().files(after.rootfs().root()).any(|entry| entry.name() == split(other).1)
             });
             found.insert(Hit { name: shown(name), by: by.to_owned(), exact: !other });
         }

@@ -9,6 +9,7 @@ mod gate;
 mod languages;
 mod loader;
 mod lost;
+mod owners;
 mod policy;
 mod shell;
 mod trace;
@@ -24,6 +25,8 @@ use self::fixes::{Fixes, unread};
 pub use self::gate::{Gate, Strictness, one_line};
 use self::loader::shown;
 use self::lost::Lost;
+pub use self::owners::Hidden;
+use self::owners::Owners;
 pub use self::policy::{Rule, parse as policy};
 use self::trace::{Trace, Traced, Use};
 use self::view::{Launch, View};
@@ -116,7 +119,7 @@ pub struct Judgement {
     /// Whether the fixes of the new base reach the app.
     pub patched: Patched,
     /// Files of the app that hide what the new base changed.
-    pub hidden: Vec<String>,
+    pub hidden: Vec<Hidden>,
     /// The reasons, the gravest first.
     pub findings: Vec<Finding>,
     /// How many files were reached.
@@ -150,14 +153,16 @@ pub fn judge(before: &Side<'_>, after: &Side<'_>, old_base_is_known: bool) -> Re
 fn decide(before: &Side<'_>, after: &Side<'_>, unpacker: Unpacker) -> Result<Judgement> {
     let old = View::of(before.layers, before.seam, Launch::of(before.config), unpacker)?;
     let new = View::of(after.layers, after.seam, Launch::of(after.config), unpacker)?;
-    let comparison = Comparison { from: Trace::of(&old), to: Trace::of(&new), old: &old, new: &new };
+    let comparison = Comparison { from: Trace::of(&old), to: Trace::of(&new), old: &old, new: &new, owners: Owners::new(&old, &new) };
     let mut findings = comparison.findings();
     let system = other_system(&old, &new);
     findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.code == Code::VerdictUnclear, finding.message.clone()));
     findings.dedup();
+    let findings = findings.into_iter().map(|finding| comparison.owners.name(finding));
+    let mut findings = findings.collect::<Result<Vec<_>>>()?;
     findings.splice(0..0, system);
     let answer = findings.iter().map(Answer::of).max().unwrap_or(Answer::Runs);
-    let Fixes { hidden, none_arrives } = Fixes::of(&old, &new)?;
+    let Fixes { hidden, none_arrives } = Fixes::of(&old, &new, &comparison.owners)?;
     let unread = unread(&old, &new);
     let all_read = unread.is_empty();
     findings.extend(unread);
@@ -184,6 +189,7 @@ struct Comparison<'v> {
     to: Traced,
     old: &'v View,
     new: &'v View,
+    owners: Owners<'v>,
 }
 
 fn finding(code: Code, fatal: bool, message: String, by: &str) -> Finding {
@@ -305,6 +311,7 @@ impl Comparison<'_> {
             if let Some((code, message)) = self.origin(by) {
                 finding = finding.detail(format!("{code} {message}"));
             }
+            finding = self.owners.had(need).into_iter().fold(finding, Finding::detail);
             findings.push(finding.expected(Fact::new(&need.name, by)).found(Fact::new("nothing that fits", "the moved image")));
         }
     }
@@ -324,7 +331,8 @@ impl Comparison<'_> {
             let (Some(old), false) = (self.old.find(path), ignored) else { continue };
             let Some(new) = self.new.find(path) else {
                 let fatal = *how > Use::Named && !guarded;
-                findings.push(finding(Code::VerdictMissing, fatal, format!("a file is not found: {}", shown(path)), by));
+                let missing = finding(Code::VerdictMissing, fatal, format!("a file is not found: {}", shown(path)), by);
+                findings.push(self.owners.was_of(path).into_iter().fold(missing, Finding::detail));
                 continue;
             };
             let differ = old.kind() == Kind::File && self.old.digest(old) != self.new.digest(new);
@@ -433,8 +441,8 @@ impl Comparison<'_> {
         let lost = Lost::between(self.old, self.new);
         let copied: BTreeSet<&Digest> = self
             .old
-            .rootfs
-            .files(self.old.rootfs.root())
+            .rootfs()
+            .files(self.old.rootfs().root())
             .filter(|entry| !self.old.is_own(*entry) || self.old.is_packaged(*entry))
             .filter_map(|entry| self.old.digest(entry))
             .collect();
@@ -580,14 +588,14 @@ impl Comparison<'_> {
     }
 
     fn unpacking(&self, findings: &mut Vec<Finding>) {
-        let known: BTreeSet<_> = self.old.rootfs.differences().iter().map(|difference| (difference.shape, &difference.name)).collect();
-        for difference in self.new.rootfs.differences() {
+        let known: BTreeSet<_> = self.old.rootfs().differences().iter().map(|difference| (difference.shape, &difference.name)).collect();
+        for difference in self.new.rootfs().differences() {
             if !known.contains(&(difference.shape, &difference.name)) {
                 findings.push(finding(Code::VerdictUnpack, false, difference.shape.text().to_owned(), &shown(&difference.name)));
             }
         }
-        let broken: BTreeSet<_> = self.old.rootfs.broken_links().iter().map(|link| &link.name).collect();
-        for link in self.new.rootfs.broken_links().iter().filter(|link| !broken.contains(&link.name)) {
+        let broken: BTreeSet<_> = self.old.rootfs().broken_links().iter().map(|link| &link.name).collect();
+        for link in self.new.rootfs().broken_links().iter().filter(|link| !broken.contains(&link.name)) {
             let message = format!("a hard link leads to nothing, so the layer cannot be unpacked: {}", shown(&link.target));
             findings.push(finding(Code::VerdictUnpack, true, message, &shown(&link.name)));
         }
@@ -618,7 +626,7 @@ fn names(directory: Entry<'_>) -> BTreeSet<Vec<u8>> {
 /// Everything below a directory, by name and content.
 fn below<'v>(view: &'v View, directory: Entry<'v>) -> BTreeMap<Vec<u8>, Option<&'v Digest>> {
     let start = directory.path().len();
-    view.rootfs.files(directory).map(|entry| (entry.path().get(start..).unwrap_or_default().to_vec(), view.digest(entry))).collect()
+    view.rootfs().files(directory).map(|entry| (entry.path().get(start..).unwrap_or_default().to_vec(), view.digest(entry))).collect()
 }
 
 fn contains(bytes: &[u8], text: &[u8]) -> bool {

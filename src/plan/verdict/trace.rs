@@ -1230,7 +1230,7 @@ impl<'v> Trace<'v> {
                     b"-d" => entry.is_some_and(|entry| entry.kind() == Kind::Directory),
                     b"-x" => entry.is_some_and(|entry| entry.mode() & 0o111 != 0),
                     b"-s" => entry.is_some_and(|entry| entry.content().is_none_or(|content| content.size > 0)),
-                    b"-h" | b"-L" => self.view.rootfs.lookup(&path).is_some_and(|entry| entry.kind() == Kind::Symlink),
+                    b"-h" | b"-L" => self.view.rootfs().lookup(&path).is_some_and(|entry| entry.kind() == Kind::Symlink),
                     _ => continue,
                 };
                 let text = format!("{number}: {} {}", shown(&flag), shown(&path));

@@ -1,7 +1,7 @@
 //! The files of one image, with what is known of their content.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -9,8 +9,9 @@ use crate::core::{Digest, Result};
 use crate::format::elf::Elf;
 use crate::format::tar::Kind;
 use crate::oci::Config;
+use crate::plan::packages::Packages;
 use crate::read::Rootfs;
-use crate::read::rootfs::{Content, Entry, Scan, Unpacker};
+use crate::read::rootfs::{Content, Entry, Merged, Scan, Unpacker};
 
 /// How an image starts, by its config.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,58 +78,47 @@ impl Launch {
 /// The files of one image.
 #[derive(Debug)]
 pub(super) struct View {
-    pub(super) rootfs: Rootfs,
+    files: Merged,
     scans: Vec<Arc<Scan>>,
     /// How many of the lowest layers are the base's.
     seam: usize,
     pub(super) launch: Launch,
     parsed: RefCell<BTreeMap<Content, Option<Rc<Elf>>>>,
-    /// The real paths of files that a package manager lists.
-    packaged: BTreeSet<Vec<u8>>,
+    /// What package managers list.
+    pub(super) packages: Packages,
 }
 
 impl View {
     pub(super) fn of(scans: &[Arc<Scan>], seam: usize, launch: Launch, unpacker: Unpacker) -> Result<Self> {
-        let rootfs = Scan::merge(scans, unpacker)?;
-        let mut view =
-            Self { rootfs, scans: scans.to_vec(), seam, launch, parsed: RefCell::new(BTreeMap::new()), packaged: BTreeSet::new() };
-        view.packaged = view.listed();
-        Ok(view)
+        let files = Merged::of(scans, unpacker)?;
+        let packages = Packages::of(&files);
+        Ok(Self { files, scans: scans.to_vec(), seam, launch, parsed: RefCell::new(BTreeMap::new()), packages })
     }
 
-    /// What the databases of dpkg and apk list.
-    fn listed(&self) -> BTreeSet<Vec<u8>> {
-        let mut names: Vec<Vec<u8>> = Vec::new();
-        for entry in self.find(b"/var/lib/dpkg/info").into_iter().flat_map(Entry::children) {
-            if entry.name().ends_with(b".list") {
-                names.extend(self.bytes(entry).unwrap_or_default().split(|byte| *byte == b'\n').map(<[u8]>::to_vec));
-            }
-        }
-        let mut directory: &[u8] = b"";
-        for line in self.text(b"/lib/apk/db/installed").unwrap_or_default().split(|byte| *byte == b'\n') {
-            if let Some(name) = line.strip_prefix(b"F:") {
-                directory = name;
-            } else if let Some(name) = line.strip_prefix(b"R:") {
-                names.push([directory, name].join(&b'/'));
-            }
-        }
-        names.iter().filter_map(|name| self.find(name)).filter(|entry| entry.kind() == Kind::File).map(Entry::path).collect()
+    /// The tree.
+    pub(super) fn rootfs(&self) -> &Rootfs {
+        self.files.rootfs()
     }
 
     pub(super) fn is_packaged(&self, entry: Entry<'_>) -> bool {
-        self.packaged.contains(&entry.path())
+        self.packages.owners(&entry.path()).next().is_some()
     }
 
-    /// The files of the base alone.
+    /// The files of the base alone. Which packages they are of is asked by itself.
     pub(super) fn base(&self) -> Result<Self> {
         let scans = self.scans.get(..self.seam.min(self.scans.len())).unwrap_or_default();
-        let rootfs = Scan::merge(scans, Unpacker::Overlay)?;
+        let files = Merged::of(scans, Unpacker::Overlay)?;
         let (launch, parsed) = (Launch::default(), RefCell::new(BTreeMap::new()));
-        Ok(Self { rootfs, scans: scans.to_vec(), seam: self.seam, launch, parsed, packaged: BTreeSet::new() })
+        Ok(Self { files, scans: scans.to_vec(), seam: self.seam, launch, parsed, packages: Packages::default() })
+    }
+
+    /// The packages of the base alone.
+    pub(super) fn base_packages(&self) -> Result<Packages> {
+        Ok(Packages::of(&self.base()?.files))
     }
 
     pub(super) fn find(&self, path: &[u8]) -> Option<Entry<'_>> {
-        self.rootfs.resolve(path)
+        self.rootfs().resolve(path)
     }
 
     pub(super) fn exists(&self, path: &[u8]) -> bool {
@@ -136,8 +126,7 @@ impl View {
     }
 
     pub(super) fn bytes(&self, entry: Entry<'_>) -> Option<&[u8]> {
-        let content = entry.content()?;
-        self.scans.get(content.layer)?.file(content.ordinal)?.bytes.as_deref()
+        self.files.bytes(entry)
     }
 
     /// The content of a file that may not be there.
@@ -146,8 +135,7 @@ impl View {
     }
 
     pub(super) fn digest(&self, entry: Entry<'_>) -> Option<&Digest> {
-        let content = entry.content()?;
-        Some(&self.scans.get(content.layer)?.file(content.ordinal)?.digest)
+        self.files.digest(entry)
     }
 
     /// Whether a layer of the app brought the content of a file.

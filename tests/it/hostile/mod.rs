@@ -12,6 +12,7 @@ mod docker;
 mod graph;
 mod json;
 mod layout;
+mod packages;
 mod stream;
 
 use std::path::Path;
