@@ -49,7 +49,12 @@ pub fn with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
 /// Prints help, or what is wrong with the command line. Words of the command line may be names of files that somebody else chose.
 fn print(error: &clap::Error) -> std::io::Result<()> {
     let line_end = |character| character == '\n';
-    let words = error.render().to_string();
+    let mut words = error.render().to_string();
+    // Once it took all that followed.
+    if error.kind() == clap::error::ErrorKind::UnknownArgument && std::env::args().any(|word| word == "--bases") {
+        words.push_str("\n  tip: --bases takes one value; give it again for each\n");
+        return std::io::stderr().lock().write_all(text::escape_unless(&words, line_end).as_bytes());
+    }
     let safe = text::escape_unless(&words, line_end);
     if words == safe { error.print() } else { std::io::stderr().lock().write_all(safe.as_bytes()) }
 }

@@ -334,6 +334,7 @@ impl<'a> Reader<'a> {
             stanzas.extend(found.into_iter().flatten().map(|stanza| (key(&stanza), stanza)));
         }
         let lists = self.lists(&below(b"info"), b".list");
+        // What is there and cannot be read is told by `read`.
         let diversions = self.read(&below(b"diversions"), "dpkg", dpkg::diversions).unwrap_or_default();
         let diversions: Diversions = diversions.into_iter().map(|diversion| (diversion.from.clone(), diversion)).collect();
         for (_, stanza) in stanzas {

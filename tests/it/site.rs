@@ -45,6 +45,7 @@ fn bases_do_not_swallow_the_image() {
     environment.ok(&["inspect", "--bases", "bases", "apps"]);
     let outcome = environment.run(&["rebase", "apps", "--bases", "bases", "other", "-o", "moved:2"]);
     assert_eq!(outcome.status, 2, "{}", outcome.err);
+    assert!(outcome.err.contains("--bases takes one value; give it again for each"), "{}", outcome.err);
 }
 
 #[test]

@@ -191,6 +191,7 @@ impl Check {
             As::Layout if request.link => return Ok(()),
             As::Layout => {
                 self.layers.extend(self.base_layers(request, context));
+                // An output that is not there, or cannot be opened, is taken for one that has nothing: then more space is asked for.
                 let root = WriteDirectory::open(&request.output, context.faults).ok();
                 let is_new = |digest: &Digest| root.as_ref().is_none_or(|root| root.stamp(&digest.blob_path()).is_none());
                 let layers = self.layers.iter().filter(|(digest, _)| is_new(digest));
