@@ -1,4 +1,5 @@
-"""Archives that describe their images twice: what skopeo takes out of them by `index.json` and by `manifest.json`, and what airbase says.
+"""Archives that describe their images twice: what skopeo takes out of them by `index.json` and by `manifest.json`, what podman loads of
+them, and what airbase says.
 
 An archive from which the two readers take different images is refused, unless one of them takes all that the other takes: then each is
 an image of its own. The same archives are in the tests (tests/it/views.rs), with what is expected here.
@@ -7,12 +8,14 @@ an image of its own. The same archives are in the tests (tests/it/views.rs), wit
 import io
 import json
 import os
+import shutil
 import subprocess
 import tarfile
+import tempfile
 
 from support.oci import INDEX, REF_NAME, Image, dump, layer, sha256
 
-from .checks import airbase, run, same
+from .checks import Unavailable, airbase, run, same
 
 A = Image([layer({"a": b"1"})])
 B = Image([layer({"b": b"1"})])
@@ -88,6 +91,12 @@ def check(report, inputs):
             same("index.json", letters(by_index(path, members)) or "nothing", oci or "nothing")
             same("manifest.json", letters(by_docker(path)), docker)
             same("airbase", judged(path), ours or "refused")
+        with report.check(f"two views, podman: {what}"):
+            # `podman load` reads the layout where there is one, and of several images the first. What airbase accepts, it says of podman
+            # too: that image is among those that airbase takes.
+            loaded = by_podman(path)
+            same("podman load", loaded, "A")
+            same("airbase", ours is None or set(loaded.split()) <= set(ours.split()), True)
 
 
 def letters(configs):
@@ -117,6 +126,20 @@ def by_docker(path):
     while document := config_of(f"docker-archive:{path}:@{len(found)}"):
         found.append(document["config"]["digest"])
     return found
+
+
+def by_podman(path):
+    """The images that `podman load` has then, in a store of its own."""
+    if not shutil.which("podman"):
+        raise Unavailable("podman is not installed")
+    # podman wants its directories near the root.
+    with tempfile.TemporaryDirectory(prefix="airbase-podman-") as store:
+        podman = ["podman", "--root", f"{store}/root", "--runroot", f"{store}/run", "--storage-driver", "vfs"]
+        works = subprocess.run([*podman, "info"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if works.returncode != 0:
+            raise Unavailable(f"podman does not run here: {works.stderr.strip()[-200:]}")
+        run(*podman, "load", "-q", "-i", path)
+        return letters(set(run(*podman, "images", "-a", "--no-trunc", "--format", "{{.ID}}").decode().split()))
 
 
 def judged(path):
