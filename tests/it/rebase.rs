@@ -1,5 +1,7 @@
 //! `airbase rebase`
 
+use std::fs;
+
 use serde_json::json;
 
 use crate::support::image::{ReadBack, texts};
@@ -74,4 +76,24 @@ fn a_base_for_another_platform_is_refused() {
     let outcome = environment.refused(&rebase, "platform.changed", 4);
     assert!(outcome.err.contains("linux/amd64") && outcome.err.contains("no platform"), "{}", outcome.err);
     assert!(!environment.join("out").exists());
+}
+
+/// A dry run is believed: what it promises can be written.
+#[test]
+fn a_dry_run_is_refused_where_the_run_would_be() {
+    let environment = Environment::new();
+    let (old, new) = (Image::of(&[&layer(&["etc/os-release=old"])]), Image::of(&[&layer(&["etc/os-release=new"])]));
+    Layout::new().image("os:old", &old).image("os:new", &new).write(&environment.join("bases"));
+    Layout::new().image("app:1", &old.and(&[&layer(&["app=1"])])).write(&environment.join("app"));
+    let gone = environment.join("bases/blobs").join(new.layers[0].digest().replace(':', "/"));
+    let rebase = ["rebase", "app", "--from", "bases:os:old", "--onto", "bases:os:new"];
+    for (what, code, status) in [("gone", "blob.missing", 4), ("a directory", "path.not_regular", 3)] {
+        fs::remove_file(&gone).ok();
+        if what == "a directory" {
+            fs::create_dir(&gone).unwrap();
+        }
+        environment.refused(&[&rebase[..], &["-o", "out:app:2"]].concat(), code, status);
+        environment.refused(&[&rebase[..], &["--dry-run"]].concat(), code, status);
+        environment.refused(&[&rebase[..], &["-o", "out:app:2", "--dry-run"]].concat(), code, status);
+    }
 }

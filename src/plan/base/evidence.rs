@@ -101,6 +101,20 @@ pub struct Evidence {
     pub verdict: Verdict,
 }
 
+/// How it is told that an image names another base than its layers lead to.
+pub fn conflict_words(claim: &Evidence, proven: Option<&Candidate>) -> &'static str {
+    if is_renamed(claim, proven) {
+        "the base with the digest that the image records is here under another name than the image gives it"
+    } else {
+        "the image names a base that is not here; what its layers prove may be a base of that one"
+    }
+}
+
+/// Whether what the layers prove has the digest that the image records, and so another name.
+pub fn is_renamed(claim: &Evidence, proven: Option<&Candidate>) -> bool {
+    claim.digest.as_ref().zip(proven).is_some_and(|(digest, candidate)| candidate.is(digest))
+}
+
 impl Evidence {
     /// The proven base, and how many of the lowest layers are its.
     pub fn proven(&self) -> Option<(&Arc<Candidate>, usize)> {

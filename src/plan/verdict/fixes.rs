@@ -60,13 +60,14 @@ impl Fixes {
             let path = entry.path();
             let digest = new.digest(entry);
             let at_its_place = match (from.find(&path), to.find(&path)) {
-                (Some(before), Some(after)) => from.digest(before) != to.digest(after) && digest != to.digest(after),
-                _ => false,
+                (before, Some(after)) => before.and_then(|before| from.digest(before)) != to.digest(after) && digest != to.digest(after),
+                (_, None) => false,
             };
             let name = if is_program(new, entry) { new.elf(entry).and_then(|elf| elf.soname.clone()) } else { None };
             let elsewhere = name.filter(|name| match (before.get(name), after.get(name)) {
-                (Some((before, _)), Some((after, _))) => before != after && digest != after.as_ref(),
-                _ => false,
+                // What only the new base has, newer than the app's or not, is not what the app gets.
+                (before, Some((after, _))) => before.is_none_or(|(before, _)| before != after) && digest != after.as_ref(),
+                (_, None) => false,
             });
             let place = elsewhere.as_ref().and_then(|name| after.get(name)).map(|(_, path)| path.clone());
             let below = if at_its_place { to.find(&path).map(Entry::path) } else { place };

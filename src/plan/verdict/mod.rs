@@ -653,6 +653,38 @@ fn unknown_to_busybox(path: &[u8], option: &[u8]) -> bool {
     }
 }
 
+/// Letters of options that mean the same in GNU's tools and in busybox, of commands where a usual letter does not: busybox reads other
+/// dates after `date -d` and `touch -d`, and has no `seq -f`, `xargs -d`, `tee -p` or `shuf -r`.
+const COMMON: &[(&[u8], &[u8])] = &[
+    (b"date", b"uRr"),
+    (b"touch", b"cr"),
+    (b"seq", b"ws"),
+    (b"xargs", b"0rtnIpP"),
+    (b"tee", b"ai"),
+    (b"shuf", b"einoz"),
+    (b"timeout", b"sk"),
+    (b"kill", b"lnsaq"),
+    (b"cut", b"dfcbs"),
+    (b"sort", b"nrukto"),
+    (b"uniq", b"cdui"),
+    (b"tr", b"dsc"),
+    (b"head", b"nc"),
+    (b"tail", b"ncf"),
+    (b"wc", b"lcwm"),
+    (b"cp", b"arRpfdLPisTt"),
+    (b"mv", b"fintT"),
+    (b"ln", b"sfnvT"),
+    (b"ls", b"laA1dhRrtSiFpn"),
+    (b"stat", b"cfLt"),
+    (b"df", b"hkPTam"),
+    (b"du", b"shkmaxd"),
+    (b"od", b"AtNjvxcbo"),
+    (b"base64", b"dw"),
+    (b"mktemp", b"dpuqt"),
+    (b"split", b"lba"),
+    (b"install", b"dmogDc"),
+];
+
 /// Options that the tools of all distributions have.
 fn is_common(path: &[u8], option: &[u8]) -> bool {
     const FIND: [&[u8]; 19] = [
@@ -676,9 +708,14 @@ fn is_common(path: &[u8], option: &[u8]) -> bool {
         b"-newer",
         b"-empty",
     ];
+    let name = crate::read::rootfs::split(path).1;
+    if name == b"find" {
+        return FIND.contains(&option);
+    }
+    let known = COMMON.iter().find(|(command, _)| *command == name).map_or(b"acdefghilmnopqrstuvwxEFLR".as_slice(), |(_, letters)| letters);
     // A value may follow its letter.
     let mut letters = option.iter().skip(1).take_while(|letter| letter.is_ascii_alphabetic());
-    FIND.contains(&option) && path.ends_with(b"find") || letters.all(|letter| b"acdefghilmnopqrstuvwxEFLR".contains(letter))
+    letters.all(|letter| known.contains(letter))
 }
 
 /// Another distribution, another version of it, or another C library is always told first.

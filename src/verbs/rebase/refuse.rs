@@ -78,11 +78,13 @@ fn refuted(image: &Image, claim: &Evidence, proven: Option<&Evidence>, bases: &B
 /// The refusal of a base that was found by its layers while the image names another one.
 fn not_here(image: &Image, claim: &Evidence, proven: Option<&Evidence>) -> Error {
     let named = [claim.name.clone(), claim.digest.as_ref().map(Digest::to_string)].into_iter().flatten().collect::<Vec<_>>().join(" ");
-    let message = "the image names a base that is not here; what its layers prove may be a base of that one";
-    let mut error = Error::new(Code::BaseConflict, message)
+    let candidate = proven.and_then(base::candidate).map(|candidate| &**candidate);
+    let mut error = Error::new(Code::BaseConflict, base::conflict_words(claim, candidate))
         .at(format!("{}@{}", image.source.shown(), image.descriptor.digest))
-        .expected(Fact::new(named, claim.clue.name()))
-        .hint("Put the base that the image names beside the others and name it with --bases.");
+        .expected(Fact::new(named, claim.clue.name()));
+    if !base::is_renamed(claim, candidate) {
+        error = error.hint("Put the base that the image names beside the others and name it with --bases.");
+    }
     if let Some((other, layers)) = proven.and_then(Evidence::proven) {
         error = error
             .found(Fact::new(&other.reference, "the layers"))

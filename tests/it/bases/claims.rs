@@ -130,6 +130,20 @@ fn a_digest_alone_does_not_overrule_a_label_that_names_another_base() {
     assert!(codes(&report["platforms"][0]["findings"]).contains(&"base.conflict"), "{report:#}");
 }
 
+/// Behind the gap a base has another name, and its digest is the one that the image records: it is here, and so the refusal says.
+#[test]
+fn a_base_that_is_here_under_another_name_is_not_said_to_be_away() {
+    let family = Family::new();
+    let app = family.app().annotated(NAME, "other.example/openjdk:21").annotated(DIGEST, &family.java(0).digest());
+    let bases = Layout::new().image("r.example/java:21", &family.java(1)).image("r.example/java:21-jan", &family.java(0));
+    let environment = place(&[("bases", bases), ("app", Layout::new().image("r.example/app:1", &app))]);
+    let said = refused(&environment, &[], "base.conflict");
+    assert!(said.contains("is here under another name") && said.contains("--from "), "{said}");
+    assert!(!said.contains("not here") && !said.contains("Put the base"), "{said}");
+    let (report, layers) = moved(&environment, &["--from", "bases:r.example/java:21-jan", "--onto", "bases:r.example/java:21"]);
+    assert_eq!(layers, digests(&[&family.os[1], &family.java[1], &family.app]), "{report:#}");
+}
+
 /// What settles it: the old base beside the others, or the seam.
 #[test]
 fn what_settles_a_conflict_works() {

@@ -167,6 +167,27 @@ fn fixes_arrive_or_are_hidden_in_part_or_all() {
     }
 }
 
+/// The new base brings a library that the app has of its own: what the app gets is not the new base's.
+#[test]
+fn what_only_the_new_base_has_is_hidden_too() {
+    let own = Program { interpreter: GLIBC, needed: &["libz.so.1"], ..Program::default() };
+    let library = |path: &'static str, edition: &str| {
+        let mut file = library(path, Program::default());
+        file.2.extend_from_slice(edition.as_bytes());
+        file
+    };
+    let environment = Move {
+        old: base(&[loader("lib64/ld-linux-x86-64.so.2")]),
+        new: base(&[loader("lib64/ld-linux-x86-64.so.2"), library("lib64/libz.so.1", "new")]),
+        app: vec![program("app/run", own), library("lib64/libz.so.1", "own")],
+        start: json!(["/app/run"]),
+        user: "",
+    };
+    let (_, document) = environment.environment().0.json(&[&["verdict"][..], &TO_NEW].concat());
+    assert_eq!(document["platforms"][0]["hidden"], json!(["/lib64/libz.so.1"]), "{document:#}");
+    assert_ne!(document["patched"], json!("yes"));
+}
+
 /// A gate that does not know is not passed.
 #[test]
 fn what_is_not_known_to_be_patched_is_denied_too() {
