@@ -104,6 +104,11 @@ pub struct Unread {
 }
 
 impl Unread {
+    /// Whether another image has the same bytes in the same place.
+    pub fn is_same_in(&self, other: &Packages) -> bool {
+        self.digest.is_some() && other.unread.contains(self)
+    }
+
     /// What is told of it.
     pub fn finding(&self) -> Finding {
         Finding::new(Code::PackagesUnread, format!("the packages of {} are not read", self.system))

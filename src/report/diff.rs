@@ -220,7 +220,12 @@ impl Compared {
 
 fn render_contents(contents: &Contents, page: &mut Page, most: usize) {
     let packages: Vec<_> = contents.packages.changes.iter().map(package).collect();
-    let summary = format!("{}; {}", databases(&contents.packages), counts(&packages));
+    let differences = match (contents.packages.known, packages.is_empty()) {
+        (true, _) => counts(&packages),
+        (false, true) => "whether they differ is not known".to_owned(),
+        (false, false) => format!("{}, and what else differs is not known", counts(&packages)),
+    };
+    let summary = format!("{}; {differences}", databases(&contents.packages));
     Section { label: "packages", summary, lines: packages }.render(page, most);
     for (label, changes) in [("users", &contents.users), ("groups", &contents.groups), ("libraries", &contents.libraries)] {
         let lines: Vec<_> = changes.iter().map(named).collect();

@@ -72,8 +72,12 @@ impl<'a> Pairs<'a> {
             to.image(None)?;
         }
         if let ([old], [new]) = (old.as_slice(), new.as_slice()) {
-            // There is only one thing that can be meant; the platforms are compared as everything else.
-            return Ok(Self { both: vec![(old, new)], only_from: Vec::new(), only_to: Vec::new() });
+            // There is only one thing that can be meant, also where one of them does not say its platform.
+            return Ok(if are_comparable(old, new) {
+                Self { both: vec![(old, new)], only_from: Vec::new(), only_to: Vec::new() }
+            } else {
+                Self { both: Vec::new(), only_from: vec![old], only_to: vec![new] }
+            });
         }
         let mut pairs = Self { both: Vec::new(), only_from: Vec::new(), only_to: Vec::new() };
         for image in old {
@@ -94,6 +98,13 @@ fn same_platform(one: &Image, other: &Image) -> bool {
         (None, None) => true,
         _ => false,
     }
+}
+
+/// Whether two single images may be meant to be compared: an edition of Windows with the next one, but nothing with what runs on
+/// another processor.
+fn are_comparable(one: &Image, other: &Image) -> bool {
+    let edition = |image: &Image| image.platform().map(|platform| Platform { os_version: String::new(), ..platform.clone() });
+    edition(one).zip(edition(other)).is_none_or(|(one, other)| one.matches(&other))
 }
 
 struct Comparison<'a> {

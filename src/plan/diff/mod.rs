@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::os_release::OsRelease;
-use super::packages::{Packages, Unread};
+use super::packages::Packages;
 use crate::core::{Finding, Severity, text};
 use crate::read::rootfs::Merged;
 
@@ -142,11 +142,10 @@ pub fn contents(was: &Merged, is: &Merged) -> (Contents, Vec<Finding>) {
 /// Databases that were not read. Where both images have the same bytes the packages are the same, whatever they are.
 fn unread(from: &Packages, to: &Packages) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
-    let same = |one: &Unread, others: &[Unread]| one.digest.is_some() && others.contains(one);
     for (own, others) in [(from, to), (to, from)] {
         for one in &own.unread {
             let finding = one.finding();
-            let finding = if same(one, &others.unread) {
+            let finding = if one.is_same_in(others) {
                 finding.severity(Severity::Note).detail("both images have the same database, so their packages are the same")
             } else {
                 finding

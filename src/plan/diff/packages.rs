@@ -34,6 +34,8 @@ pub struct PackageChanges {
     pub from: BTreeMap<System, usize>,
     /// How many each database of the second image has.
     pub to: BTreeMap<System, usize>,
+    /// Whether all packages of both are known, or that they are the same; if not, there may be more changes.
+    pub known: bool,
     /// Those that differ, by name.
     pub changes: Vec<PackageChange>,
 }
@@ -44,7 +46,9 @@ type Build = (Option<String>, String);
 /// A package without its version; the architecture only where there are several.
 type Key = (String, System, Option<String>);
 
+/// Compares packages. A database that was not read may have any package, so nothing is new to its image, and nothing was removed.
 pub(super) fn changes(was: &Packages, is: &Packages) -> PackageChanges {
+    let (known_was, known_is) = (is_known(was, is), is_known(is, was));
     let single = |package: &Installed| [was, is].iter().all(|packages| packages.count(package) <= 1);
     let all = |packages: &Packages| -> BTreeMap<Key, Build> {
         let key = |package: &Installed| {
@@ -54,7 +58,22 @@ pub(super) fn changes(was: &Packages, is: &Packages) -> PackageChanges {
         packages.installed.iter().map(|package| (key(package), (package.architecture.clone(), package.version.clone()))).collect()
     };
     let changes = differing(&all(was), &all(is));
-    PackageChanges { from: was.databases.clone(), to: is.databases.clone(), changes: changes.into_iter().filter_map(change).collect() }
+    let certain = |change: &PackageChange| match change.change {
+        Change::Added => known_was,
+        Change::Removed => known_is,
+        _ => true,
+    };
+    PackageChanges {
+        from: was.databases.clone(),
+        to: is.databases.clone(),
+        known: known_was && known_is,
+        changes: changes.into_iter().filter_map(change).filter(certain).collect(),
+    }
+}
+
+/// Whether every database of an image was read, or the other image has the same bytes.
+fn is_known(own: &Packages, other: &Packages) -> bool {
+    own.damaged.is_empty() && own.unread.iter().all(|one| one.is_same_in(other))
 }
 
 fn change(((name, system, _), was, is): (Key, Option<Build>, Option<Build>)) -> Option<PackageChange> {
