@@ -64,7 +64,8 @@ impl WhyReport {
     pub fn is_found(&self) -> bool {
         let arrives = |fate: Option<Fate>| fate == Some(Fate::Arrives);
         let file = |file: &FileWhy| file.state.is_some() || arrives(file.moved.as_ref().map(|moved| moved.fate));
-        let package = |package: &PackageWhy| !package.installed.is_empty() || arrives(package.moved.as_ref().map(|moved| moved.fate));
+        let package =
+            |package: &PackageWhy| !package.installed.is_empty() || package.moved.as_ref().is_some_and(|moved| !moved.new_base.is_empty());
         self.files.iter().any(file) || self.package.as_ref().is_some_and(package)
     }
 }
@@ -122,6 +123,10 @@ impl WhyReport {
         if let (Some(moved), Some(onto)) = (&file.moved, &self.onto) {
             page.field(1, "moved onto", onto);
             file_move(page, moved);
+            if let Some(deleted) = &moved.deleted {
+                let cause = deleted.cause.as_ref().map(|cause| format!(" {}", text::escape(&cause.words()))).unwrap_or_default();
+                self.event(page, deleted.layer, Tone::Bad, &format!("{}{cause}", Happened::Deleted.word()));
+            }
         }
     }
 
@@ -197,7 +202,7 @@ fn tone(fate: Fate) -> Tone {
     match fate {
         Fate::Stays | Fate::Same => Tone::Good,
         Fate::Other | Fate::Arrives | Fate::Absent => Tone::Caution,
-        Fate::Hidden | Fate::Gone => Tone::Bad,
+        Fate::Hidden | Fate::Deleted | Fate::Gone => Tone::Bad,
     }
 }
 
@@ -207,18 +212,24 @@ fn file_move(page: &mut Page, moved: &FileMove) {
         page.line(2, &format!("then: {}", state_words(page, state, moved.digest.as_ref())));
         page.line(2, &format!("package: {}", owners(&moved.packages)));
     }
-    if moved.fate == Fate::Hidden {
+    if matches!(moved.fate, Fate::Hidden | Fate::Deleted) {
         let digest = moved.new_base.as_ref().map(|digest| format!("{}, ", page.digest(digest))).unwrap_or_default();
         page.line(2, &format!("the new base has: {digest}package: {}", owners(&moved.new_base_packages)));
     }
 }
 
 fn package_move(page: &mut Page, moved: &PackageMove) {
-    page.line_toned(2, tone(moved.fate), moved.fate.words());
+    let words = match moved.fate {
+        Fate::Deleted if moved.arrive > 0 => "comes from the new base in part: the app deletes files of it",
+        Fate::Hidden if moved.arrive > 0 => "comes from the new base in part: files of the app hide what that changed",
+        fate => fate.words(),
+    };
+    page.line_toned(2, tone(moved.fate), words);
     let files = [
         (moved.arrive, "come from the new base"),
         (moved.stay, "stay the app's"),
         (moved.hidden, "of these hide a change"),
+        (moved.deleted, "are deleted by the app"),
         (moved.gone, "are gone"),
     ];
     let told: Vec<String> = files.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect();

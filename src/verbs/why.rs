@@ -80,7 +80,7 @@ pub fn why(request: &Request, context: Context<'_>) -> Result<WhyReport> {
             tracks.push(track);
         }
         for track in tracks {
-            let fate = moved.as_ref().map(|moved| moved.file(track.path()));
+            let fate = moved.as_ref().map(|moved| moved.file(track.path())).transpose()?;
             report.files.push(track.finish(&packages, fate));
         }
     }
@@ -136,7 +136,13 @@ impl Asking<'_> {
         self.image.check_layers()?;
         let index = tree_index(&self.opened.tree);
         let based = match (&from, self.request.from.is_some()) {
-            (Some(from), _) => known.based_on(self.image, index, from)?,
+            (Some(from), _) => {
+                let based = known.based_on(self.image, index, from)?;
+                if based.seam().is_none() {
+                    return Err(rebase::refusal(self.image, &based, &known)?);
+                }
+                based
+            }
             (None, true) => return Ok(Chain { bases: Vec::new(), known: true }),
             (None, false) => based_image(self.image, index, &known, None, self.context)?,
         };
@@ -195,7 +201,8 @@ impl Asking<'_> {
         let old_base = if report.old_base.is_some() { Some(merge(&old, report.seam)?) } else { None };
         let (after, new_base) = (merge(&new, new.len())?, merge(&new, seam)?);
         let (packages_after, packages_new) = (Packages::of(&after), Packages::of(&new_base));
-        Ok(Move { before, packages, after, old_base, new_base, packages_after, packages_new, seam })
+        let old_seam = report.seam;
+        Ok(Move { before, packages, after, old_base, new_base, packages_after, packages_new, layers: new, old_seam, seam })
     }
 }
 

@@ -270,3 +270,59 @@ fn packages_have_a_history_and_a_fate() {
     let (status, report) = ask(&image, "a");
     assert_eq!((status, &report["package"]["history"][2]), (4, &json!({"layer": 3, "change": "removed", "was": "2-r0"})), "{report:#}");
 }
+
+/// What the app deletes does not come from the new base, in whatever way it is deleted, and also if the old base did not have it.
+#[test]
+fn what_the_app_deletes_does_not_arrive() {
+    let apk = |version: &str, files: &str| format!("lib/apk/db/installed=P:z\nV:{version}\nF:lib\n{files}F:share/doc\nR:z\n\n");
+    let old = stack(&[&[&apk("1-r0", "R:a\n"), "lib/a=1", "share/doc/z=1", "etc/deleted=1", "opt/d/old=1"]]);
+    let new = stack(&[&["first=1"], &[&apk("2-r0", "R:a\nR:b\n"), "lib/a=2", "lib/b=2", "share/doc/z=2", "etc/deleted=2", "opt/d/new=1"]]);
+    let environment = Environment::new();
+    let app = |layers: &[&Layer]| {
+        let whole: Vec<Layer> = std::iter::once(layer(&["app=1"])).chain(layers.iter().map(|layer| (*layer).clone())).collect();
+        old.and(&whole.iter().collect::<Vec<_>>())
+    };
+    Layout::new().image("old", &old).image("new", &new).write(&environment.join("bases"));
+    Layout::new()
+        .image("app", &app(&[&layer(&["share/.wh.doc=", "etc/.wh.deleted="]), &layer(&["opt/d/", "opt/d/.wh..wh..opq="])]))
+        .image("mixed", &app(&[&layer(&["share/.wh.doc=", "lib/a=app"])]))
+        .write(&environment.join("in"));
+    let ask = |image: &str, what: &str| environment.json(&["why", image, what, "--from", "bases:old", "--onto", "bases:new"]);
+    for (path, layer, reason, hidden) in [
+        ("/share/doc/z", 2, "whiteout", "/share/doc"),
+        ("/etc/deleted", 2, "whiteout", "/etc/deleted"),
+        ("/opt/d/new", 3, "opaque", "/opt/d"),
+    ] {
+        let (status, report) = ask("in:app", path);
+        let moved = &report["files"][0]["move"];
+        assert_eq!((status, &moved["fate"]), (4, &json!("deleted")), "{path}: {report:#}");
+        assert_eq!(moved["deleted"], json!({"layer": layer, "cause": {"reason": reason, "path": hidden}}), "{path}: {report:#}");
+        let told = environment.run(&["why", "in:app", path, "--from", "bases:old", "--onto", "bases:new"]).out;
+        assert!(told.contains("is deleted by the app, though the new base has it"), "{told}");
+        assert!(told.contains(&format!("layer {layer}")) && told.contains("the app  "), "{told}");
+    }
+    let package = |image: &str| {
+        let (status, report) = ask(image, "z");
+        assert_eq!(status, 0, "{report:#}");
+        let moved = &report["package"]["move"];
+        let counts = ["arrive", "stay", "hidden", "deleted", "gone"].map(|member| moved[member].as_u64().unwrap());
+        (moved["fate"].as_str().unwrap().to_owned(), counts)
+    };
+    assert_eq!(package("in:app"), ("deleted".to_owned(), [2, 0, 0, 1, 0]));
+    assert_eq!(package("in:mixed"), ("hidden".to_owned(), [1, 1, 1, 1, 0]));
+    let told = environment.ok(&["why", "in:app", "z", "--from", "bases:old", "--onto", "bases:new"]).out;
+    assert!(told.contains("comes from the new base in part: the app deletes files of it"), "{told}");
+    assert!(told.contains("files: 2 come from the new base, 1 are deleted by the app"), "{told}");
+    let told = environment.ok(&["why", "in:mixed", "z", "--from", "bases:old", "--onto", "bases:new"]).out;
+    assert!(told.contains("1 come from the new base, 1 stay the app's, 1 of these hide a change, 1 are deleted by the app"), "{told}");
+}
+
+/// As a rebase refuses it.
+#[test]
+fn a_base_that_it_is_not_is_refused() {
+    let moving = Moving::new();
+    for what in ["/etc/same", "z", "/none"] {
+        moving.0.refused(&["why", "in:app", what, "--from", "bases:new"], "base.mismatch", 4);
+    }
+    assert_eq!(moving.0.json(&["why", "in:app", "/etc/same", "--from", "bases:old"]).0, 0);
+}

@@ -179,6 +179,11 @@ impl Track {
         self.now.as_ref()
     }
 
+    /// What the layers did so far.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
     /// The path from the root, without a leading slash.
     pub fn path(&self) -> &[u8] {
         &self.path

@@ -10,5 +10,5 @@ pub use super::packages::Owner;
 pub use cause::{Cause, Reason};
 pub use chain::{Chain, Layer, Origin, Part};
 pub use file::{Event, FileWhy, Happened, State, Track};
-pub use movement::{Fate, FileMove, Move, PackageMove};
+pub use movement::{Deletion, Fate, FileMove, Move, PackageMove};
 pub use package::{Brought, PackageEvent, PackageTrack, PackageWhy};

@@ -1,14 +1,15 @@
 //! What a move onto another base does to a file or a package.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Owner, State};
-use crate::core::Digest;
+use super::{Cause, Happened, Owner, State, Track};
+use crate::core::{Digest, Result};
 use crate::plan::diff::FileState;
 use crate::plan::packages::Packages;
-use crate::read::rootfs::Merged;
+use crate::read::rootfs::{Merged, Scan, Unpacker};
 
 /// What becomes of something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -18,6 +19,8 @@ pub enum Fate {
     Stays,
     /// The app's stays, and hides what the new base changed.
     Hidden,
+    /// The new base has it, and the app deletes it.
+    Deleted,
     /// It comes from the new base, and is the same.
     Same,
     /// It comes from the new base, and is another one.
@@ -36,6 +39,7 @@ impl Fate {
         match self {
             Self::Stays => "stays: it is the app's",
             Self::Hidden => "stays, and hides what the new base changed: its fix does not arrive",
+            Self::Deleted => "is deleted by the app, though the new base has it",
             Self::Same => "comes from the new base, and is the same",
             Self::Other => "comes from the new base, and is another one",
             Self::Gone => "is gone: it was the old base's, and the new one does not have it",
@@ -43,6 +47,16 @@ impl Fate {
             Self::Absent => "is not there after the move either",
         }
     }
+}
+
+/// The layer of the app that deletes what the new base has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Deletion {
+    /// Its number in the image before the move, the lowest being 0.
+    pub layer: usize,
+    /// What in it takes the file away, where that can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
 }
 
 /// What a move does to a path.
@@ -64,6 +78,9 @@ pub struct FileMove {
     pub new_base: Option<Digest>,
     /// The packages that this is of.
     pub new_base_packages: Vec<Owner>,
+    /// What deletes it, if the app does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<Deletion>,
 }
 
 /// What a move does to a package.
@@ -82,6 +99,8 @@ pub struct PackageMove {
     pub hidden: usize,
     /// How many come from the new base, the same or others.
     pub arrive: usize,
+    /// How many the new base has and the app deletes.
+    pub deleted: usize,
     /// How many are gone.
     pub gone: usize,
 }
@@ -103,6 +122,10 @@ pub struct Move<'a> {
     pub packages_after: Packages,
     /// The packages of the new base.
     pub packages_new: Packages,
+    /// The layers of the moved image.
+    pub layers: Vec<Arc<Scan>>,
+    /// How many of the lowest layers of the image are the old base's.
+    pub old_seam: usize,
     /// How many of the lowest layers of the moved image are the new base's.
     pub seam: usize,
 }
@@ -111,6 +134,7 @@ impl Move<'_> {
     fn fate(&self, path: &[u8]) -> Fate {
         let (before, after) = (State::at(self.before, path), State::at(&self.after, path));
         match (before, after) {
+            (_, None) if State::at(&self.new_base, path).is_some() => Fate::Deleted,
             (None, None) => Fate::Absent,
             (None, Some(_)) => Fate::Arrives,
             (Some(_), None) => Fate::Gone,
@@ -130,21 +154,35 @@ impl Move<'_> {
         if changed { Fate::Hidden } else { Fate::Stays }
     }
 
+    /// The last layer that takes a path away.
+    fn deletion(&self, path: &[u8]) -> Result<Option<Deletion>> {
+        let mut track = Track::new(path);
+        Merged::stepwise(&self.layers, Unpacker::Overlay, &mut |layer, files| track.see(layer, files))?;
+        let last = track.events().last().filter(|event| event.event == Happened::Deleted && event.layer >= self.seam);
+        Ok(last.map(|event| Deletion { layer: event.layer - self.seam + self.old_seam, cause: event.cause.clone() }))
+    }
+
     /// What it does to a path.
-    pub fn file(&self, path: &[u8]) -> FileMove {
+    ///
+    /// # Errors
+    /// `tar.too_many`.
+    pub fn file(&self, path: &[u8]) -> Result<FileMove> {
+        let fate = self.fate(path);
+        let deleted = if fate == Fate::Deleted { self.deletion(path)? } else { None };
         let after = State::at(&self.after, path);
         let new = State::at(&self.new_base, path);
         let from_base = after.as_ref().is_some_and(|state| state.source() < self.seam);
         // What comes from the new base is of its packages, whatever database lies over that.
         let packages = if from_base { &self.packages_new } else { &self.packages_after };
-        FileMove {
-            fate: self.fate(path),
+        Ok(FileMove {
+            fate,
             state: after.as_ref().map(State::shown),
             digest: after.as_ref().and_then(|state| state.digest.clone()),
             packages: after.map(|state| Owner::all(packages, &state.real)).unwrap_or_default(),
             new_base: new.as_ref().and_then(|state| state.digest.clone()),
             new_base_packages: new.map(|state| Owner::all(&self.packages_new, &state.real)).unwrap_or_default(),
-        }
+            deleted,
+        })
     }
 
     /// What it does to a package.
@@ -158,16 +196,20 @@ impl Move<'_> {
         let fates: Vec<Fate> = files.into_iter().map(|path| self.fate(path)).collect();
         let count = |wanted: &[Fate]| fates.iter().filter(|fate| wanted.contains(fate)).count();
         let (stay, hidden) = (count(&[Fate::Stays, Fate::Hidden]), count(&[Fate::Hidden]));
+        let deleted = count(&[Fate::Deleted]);
         let fate = match (before.is_empty(), new.is_empty()) {
             (true, true) => Fate::Absent,
+            // What the app does to any file of it is true of the package: the rest alone is not what the new base has.
+            _ if hidden > 0 => Fate::Hidden,
+            _ if deleted > 0 => Fate::Deleted,
             (true, false) => Fate::Arrives,
-            (false, _) if hidden > 0 => Fate::Hidden,
             (false, _) if stay > 0 => Fate::Stays,
             (false, true) => Fate::Gone,
             (false, false) if before == new => Fate::Same,
             (false, false) => Fate::Other,
         };
         let arrive = count(&[Fate::Same, Fate::Other, Fate::Arrives]);
-        PackageMove { fate, installed: all(&self.packages_after), new_base: new, stay, hidden, arrive, gone: count(&[Fate::Gone]) }
+        let (installed, gone) = (all(&self.packages_after), count(&[Fate::Gone]));
+        PackageMove { fate, installed, new_base: new, stay, hidden, arrive, deleted, gone }
     }
 }

@@ -31,6 +31,7 @@ use crate::report::rebase::{RebaseReport, Status};
 use compose::compose;
 use decide::{From, Job, Platformed};
 pub(super) use judging::judge_all;
+pub(super) use refuse::refusal;
 pub(super) use result::virtual_image;
 use supersede::supersede;
 

@@ -24,7 +24,7 @@ fn describe(prefix: &Prefix) -> (String, Vec<String>) {
 }
 
 /// Why nothing can be moved.
-pub(super) fn refusal(image: &Image, based: &Based, bases: &Bases<'_>) -> Result<Error> {
+pub(in crate::verbs) fn refusal(image: &Image, based: &Based, bases: &Bases<'_>) -> Result<Error> {
     match &based.outcome {
         Outcome::Conflict { claim, proven } => {
             let at = |at: usize| based.evidence.get(at);
