@@ -154,7 +154,7 @@ codes! {
         "Copy the layout again from where it came from, and ask how this came to be.";
     PathNothing, "path.nothing", Precondition, Refusal,
         "No image was looked at: the folder is empty, holds other things than images, or its layouts list none. An answer about nothing would look like a good one.",
-        "Check the path, and whether what should be there is mounted. Where nothing is expected, give --allow-empty.";
+        "Check the path, and whether what should be there is mounted. Where nothing is expected, give --allow-empty to those commands that have it: they look through folders.";
     PathWritableByOthers, "path.writable_by_others", Corrupt, Warning,
         "A blob can be changed by other users after it was verified.",
         "Remove the write permission for others: `chmod -R o-w DIR`.";
