@@ -162,7 +162,9 @@ impl Terminal {
             Format::Human => {
                 let mut page = Page::new(self.colour_out, self.global.verbose).write_to(Box::new(Out));
                 report.render(&mut page);
-                settings.iter().for_each(|setting| page.setting(setting));
+                for setting in &settings {
+                    page.setting(setting);
+                }
                 page.finish()
             }
         };
@@ -204,7 +206,9 @@ impl Terminal {
             page.line(1, &format!("{label}: {}", finding.code.next()));
         }
         let settings = self.site.used();
-        settings.iter().for_each(|setting| page.setting(setting));
+        for setting in &settings {
+            page.setting(setting);
+        }
         // There is nowhere left to report that standard error is gone.
         let _ = std::io::stderr().lock().write_all(page.into_text().as_bytes());
         if self.global.format == Format::Json {

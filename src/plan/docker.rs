@@ -36,12 +36,11 @@ pub fn manifest(
         let descriptor = Descriptor::parse(Document::parse(raw.as_bytes(), limits)?.root(), limits)?;
         let tag = name.as_deref().and_then(|name| repo_tag(name, &descriptor));
         let image = only_platform(descriptor, documents, limits)?;
-        match positions.get(&image.digest).and_then(|position| items.get_mut(*position)) {
-            Some((_, tags)) => tags.extend(tag),
-            None => {
-                positions.insert(image.digest.clone(), items.len());
-                items.push((image, tag.into_iter().collect()));
-            }
+        if let Some((_, tags)) = positions.get(&image.digest).and_then(|position| items.get_mut(*position)) {
+            tags.extend(tag);
+        } else {
+            positions.insert(image.digest.clone(), items.len());
+            items.push((image, tag.into_iter().collect()));
         }
     }
     let mut list = Vec::new();

@@ -24,7 +24,9 @@ pub(super) fn members(tree: &Tree) -> Option<(&ImageIndex, Vec<Member>)> {
 /// Opens the collection that a reference means; without a name and a digest, the only one of the source.
 fn open(text: &str, context: Context<'_>) -> Result<Opened> {
     let reference = Reference::existing(text)?;
-    let located = if !reference.names_one() {
+    let located = if reference.names_one() {
+        locate(&reference, context.limits)?
+    } else {
         let source = open_reference(&reference, context.limits)?;
         let mut found = collections(&source, context.limits);
         match found.len() {
@@ -36,8 +38,6 @@ fn open(text: &str, context: Context<'_>) -> Result<Opened> {
                     .details(found.iter().map(crate::read::Located::shown)));
             }
         }
-    } else {
-        locate(&reference, context.limits)?
     };
     let tree = load(&located.source, &located.descriptor, context.limits)?;
     if members(&tree).is_none() {
