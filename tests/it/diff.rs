@@ -396,7 +396,7 @@ fn genuine_images() {
     let (status, report) = environment.json(&["diff", "old", "new"]);
     assert_eq!((status, &report["outcome"]), (0, &json!("different")), "{report:#}");
     let contents = &report["platforms"][0]["contents"];
-    assert_eq!(contents["packages"], json!({"from": {}, "to": {}, "changes": []}));
+    assert_eq!(contents["packages"], json!({"known": true, "from": {}, "to": {}, "changes": []}));
     let (status, report) = environment.json(&["diff", "old", "old"]);
     assert_eq!((status, &report["outcome"]), (0, &json!("same")), "{report:#}");
 }

@@ -129,8 +129,10 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
     if request.profile == Profile::Registry {
         let saved = source.kind() == SourceKind::Layout && !marked(&source, context.limits).found.is_empty();
         let hint = saved.then(|| {
-            let command = format!("cosign load --dir {} REGISTRY/REPOSITORY:TAG", source.shown());
-            format!("What `cosign save` wrote is pushed with `{command}`; with --unnamed-into REPO, --client cosign prints it in full.")
+            format!(
+                "What `cosign save` wrote is pushed with `cosign load --dir {} REGISTRY/REPOSITORY:TAG`; with --unnamed-into REPO, --client cosign prints it in full.",
+                source.shown()
+            )
         });
         findings.extend(left_behind(&left_out).map(|finding| hint.iter().fold(finding, Finding::hint)));
     }
