@@ -520,9 +520,9 @@ fn outdated_says_of_every_image_where_it_stands_and_why() {
         (&json!("registry.example/os:1"), &json!("bases:registry.example/os:1"))
     );
     for (image, reason) in [
-        // The digest is that of a base that is called otherwise here.
-        ("gone:1", "the image names a base that is not here; what its layers prove may be a base of that one"),
-        ("arm:1", "the image names a base that is not here; what its layers prove may be a base of that one"),
+        // The digest is that of a base that is called otherwise here, and so it is told.
+        ("gone:1", "the base with the digest that the image records is here under another name than the image gives it"),
+        ("arm:1", "the base with the digest that the image records is here under another name than the image gives it"),
         ("nobody:1", "no local image is its base, and it names none"),
         ("refuted:1", "the image names a base that its layers refute"),
     ] {

@@ -196,12 +196,12 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     if let Some(taking) = request.supersede.as_ref().filter(|_| plan.report.result.is_some()) {
         supersede(&mut plan, &opened, taking, context)?;
     }
-    // What a run could not write is refused by a dry run too.
-    plan.blobs.iter().try_for_each(|(source, blob)| source.region(blob).map(drop))?;
     if matches!(plan.output, Some(Output::Archive { form: Form::Docker, .. })) {
         // What no reader of the archive would load is refused before anything is written.
         plan.cargo()?.docker_manifest(&plan.entries, context.limits)?;
     }
+    // What a run could not write is refused by a dry run too.
+    plan.blobs.iter().try_for_each(|(source, blob)| source.region(blob).map(drop))?;
     Ok(plan)
 }
 
