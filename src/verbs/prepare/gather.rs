@@ -216,6 +216,7 @@ pub(super) fn gather(
         names: source.index.manifests.iter().rev().filter_map(|entry| Some((entry.name()?, entry))).collect(),
         found: source.index.manifests.iter().rev().filter_map(|entry| Some((entry.ref_name()?, entry))).collect(),
         listed,
+        saved: saved(source),
         reader: Reader::new(source, request.now, context),
         now: request.now,
         context,
@@ -241,12 +242,20 @@ struct Gather<'a> {
     /// What is found under the annotation of the specification alone: of two entries the first, as skopeo and regctl take it.
     found: HashMap<&'a str, &'a Descriptor>,
     listed: HashSet<&'a Digest>,
+    /// The one image that `cosign load` takes from here.
+    saved: Option<&'a Digest>,
     reader: Reader<'a>,
     now: Moment,
     context: Context<'a>,
     /// Everything that goes along or is told to stay.
     went: HashSet<Digest>,
     gathered: Gathered,
+}
+
+/// The image that `cosign load` takes from a layout, if there is only one.
+fn saved(source: &Source) -> Option<&Digest> {
+    let mut saved = source.index.manifests.iter().filter(|entry| cosign::is_saved(entry));
+    saved.next().filter(|_| saved.next().is_none()).map(|entry| &entry.digest)
 }
 
 impl Gather<'_> {
@@ -279,7 +288,7 @@ impl Gather<'_> {
             listed: self.listed.contains(&top.descriptor.digest),
             named: self.found.get(top.local.as_str()).is_some_and(|entry| entry.digest == top.descriptor.digest),
             narrowed: top.narrowed,
-            saved: self.is_saved(&top.descriptor),
+            saved: self.saved == Some(&top.descriptor.digest),
             unnamed: top.unnamed,
             external: found.external.iter().map(|layer| layer.digest.clone()).collect(),
             odd_documents: found.documents.iter().any(|(one, _)| one.digest.algorithm() != Algorithm::Sha256),
@@ -311,12 +320,6 @@ impl Gather<'_> {
         self.mark_replaced(top, &mut shipment)?;
         self.gathered.shipments.push(shipment);
         Ok(())
-    }
-
-    /// Whether this is the one image that `cosign load` takes from here.
-    fn is_saved(&self, top: &Descriptor) -> bool {
-        let mut saved = self.source.index.manifests.iter().filter(|entry| cosign::is_saved(entry));
-        saved.next().is_some_and(|entry| entry.digest == top.digest) && saved.next().is_none()
     }
 
     /// What `cosign save` wrote beside the image, which gets a tag in a registry.
