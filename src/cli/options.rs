@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::core::fsys::{File, shown};
+use super::site::{Key, Site};
+use super::terminal::written_file;
+use crate::core::fsys::shown;
 use crate::core::{Code, Error, Limits, Result};
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::verdict;
@@ -197,6 +199,29 @@ impl Narrowing {
     }
 }
 
+/// Where bases lie.
+#[derive(Debug, Clone, Args)]
+pub struct Places {
+    /// Where bases lie: layouts, archives, folders of them, or references; once for each. Without it, what the site sets
+    #[arg(long, value_name = "PATH")]
+    bases: Vec<String>,
+    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}; or 'DIGEST=REFERENCE'
+    #[arg(long, value_name = "RULE")]
+    map: Vec<String>,
+}
+
+impl Places {
+    /// The bases that were typed, or else those that the site sets.
+    pub(super) fn bases(&self, site: &Site) -> Vec<String> {
+        site.or_set(Key::Bases, &self.bases)
+    }
+
+    /// The rules that were typed, or else those that the site sets.
+    pub(super) fn map(&self, site: &Site) -> Vec<String> {
+        site.or_set(Key::Map, &self.map)
+    }
+}
+
 /// Which platforms of an index are moved.
 #[derive(Debug, Clone, Args)]
 pub struct Moving {
@@ -292,14 +317,8 @@ impl Policing {
     }
 }
 
-/// More than anybody writes.
-const POLICY_BYTES: u64 = 1 << 20;
-
 fn rules(path: &Path, now: Moment) -> Result<Vec<verdict::Rule>> {
-    let from = shown(path);
-    let text = File::open(path)?.read_all(POLICY_BYTES)?;
-    let text = text.ok_or_else(|| Error::new(Code::VerdictPolicy, "the policy is too large").at(&from))?;
-    verdict::policy(&text, &from, now)
+    verdict::policy(&written_file(path, "the policy")?, &shown(path), now)
 }
 
 impl Gate {

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::terminal::variable;
-use crate::core::fsys::{File, shown};
+use super::terminal::{variable, written_file};
+use crate::core::fsys::shown;
 use crate::core::{Code, Error, Fact, Result};
 use crate::report::Setting;
 
@@ -17,9 +17,6 @@ use crate::report::Setting;
 const SYSTEM: &str = "/etc/airbase/config.toml";
 /// The file of a user, in the folder for configuration.
 const USER: &str = "airbase/config.toml";
-/// More than anybody types.
-const MOST_BYTES: u64 = 1 << 20;
-
 /// What can be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Key {
@@ -78,7 +75,9 @@ impl Written {
                 .found(Fact::new(found, from))
         };
         let text = std::str::from_utf8(text).map_err(|error| refused(error.to_string()))?;
-        let written: Self = toml::from_str(text).map_err(|error| refused(error.to_string()))?;
+        let line = |at: usize| text.get(..at).unwrap_or_default().matches('\n').count() + 1;
+        let place = |error: &toml::de::Error| error.span().map(|span| format!("line {}: ", line(span.start))).unwrap_or_default();
+        let written: Self = toml::from_str(text).map_err(|error| refused(format!("{}{}", place(&error), error.message())))?;
         // Who reads it stands anywhere.
         let paths = written.bases.iter().flatten().map(String::as_str);
         let targets = written.map.iter().flatten().map(|rule| rule.split_once('=').map_or(rule.as_str(), |(_, target)| target));
@@ -125,13 +124,9 @@ impl Site {
         let places = named.as_ref().map_or_else(usual, |path| vec![path.clone()]);
         for path in places {
             let from = shown(&path);
-            let text = match File::open(&path) {
+            let text = match written_file(&path, "the file of settings") {
                 Err(error) if error.is_not_found() && named.is_none() => None,
-                other => Some(
-                    other?
-                        .read_all(MOST_BYTES)?
-                        .ok_or_else(|| Error::new(Code::UsageArgument, "the file of settings is too large").at(&from))?,
-                ),
+                other => Some(other?),
             };
             site.files.push((from.clone(), text.is_some()));
             if let Some(text) = text {
@@ -148,7 +143,7 @@ impl Site {
         Ok(site)
     }
 
-    /// What was typed, or else what is set. That it was taken is told.
+    /// What was typed, or else what is set; what is set and was used is listed in the answer.
     pub(super) fn or_set(&self, key: Key, typed: &[String]) -> Vec<String> {
         match self.settings.iter().find(|(own, _)| *own == key) {
             Some((_, setting)) if typed.is_empty() => {

@@ -1,13 +1,14 @@
 //! Standard output, standard error and the environment.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use super::options::{Format, Global, Progress, When};
 use super::progress::Meter;
 use super::site::Site;
 use crate::core::clock::Time;
 use crate::core::fsys::{Faults, File, shown};
-use crate::core::{Code, Error, ExitClass, Finding, Limits, Result, text};
+use crate::core::{Code, Error, ExitClass, Fact, Finding, Limits, Result, text};
 use crate::plan::lifecycle::convention::Conventions;
 use crate::report::{Commands, Page, Report, Setting, Tone};
 use crate::verbs::Context;
@@ -61,6 +62,23 @@ pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// More than anybody writes by hand.
+const WRITTEN_BYTES: u64 = 4 << 20;
+
+/// A file that somebody wrote for airbase, such as a policy, by what it is called.
+///
+/// # Errors
+/// `usage.argument` for what is no regular file or too large, and those of reading.
+pub(super) fn written_file(path: &Path, what: &str) -> Result<Vec<u8>> {
+    let refused = |why: &str| {
+        let expected = Fact::new("a regular file of at most 4 MiB", "airbase");
+        Error::new(Code::UsageArgument, format!("{what} {why}")).at(shown(path)).expected(expected).hint("Name another file.")
+    };
+    let file =
+        File::open(path).map_err(|error| if error.code() == Code::PathNotRegular { refused("is no regular file") } else { error })?;
+    file.read_all(WRITTEN_BYTES)?.ok_or_else(|| refused("is too large"))
+}
+
 impl Terminal {
     pub(super) fn new(global: &Global) -> Self {
         let colour = |terminal: bool| match global.color {
@@ -102,9 +120,8 @@ impl Terminal {
     pub(super) fn read_conventions(&mut self) -> Result<()> {
         let given = self.global.conventions.clone().or_else(|| variable("AIRBASE_CONVENTIONS").map(Into::into));
         if let Some(path) = given {
-            let text = File::open(&path)?.read_all(self.limits.document_bytes)?;
-            let text = text.ok_or_else(|| Error::new(Code::UsageArgument, "the table of conventions is too large"));
-            self.conventions = text.and_then(|text| Conventions::parse(&text)).map_err(|error| error.at(shown(&path)))?;
+            let text = written_file(&path, "the table of conventions")?;
+            self.conventions = Conventions::parse(&text).map_err(|error| error.at(shown(&path)))?;
         }
         Ok(())
     }

@@ -227,9 +227,11 @@ fn render_contents(contents: &Contents, page: &mut Page, most: usize) {
     };
     let summary = format!("{}; {differences}", databases(&contents.packages));
     Section { label: "packages", summary, lines: packages }.render(page, most);
-    for (label, changes) in [("users", &contents.users), ("groups", &contents.groups), ("libraries", &contents.libraries)] {
-        let lines: Vec<_> = changes.iter().map(named).collect();
-        Section { label, summary: counts(&lines), lines }.render(page, most);
+    let all = [("users", contents.users.as_ref()), ("groups", contents.groups.as_ref()), ("libraries", Some(&contents.libraries))];
+    for (label, changes) in all {
+        let lines: Vec<_> = changes.into_iter().flatten().map(named).collect();
+        let summary = if changes.is_some() { counts(&lines) } else { "whether they differ is not known".to_owned() };
+        Section { label, summary, lines }.render(page, most);
     }
     let files = &contents.files;
     let lines: Vec<_> = files.changes.iter().map(file).collect();

@@ -30,6 +30,8 @@ pub struct WhyReport {
     /// The new base, as a reference; absent without a move.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub onto: Option<String>,
+    /// Whether a move was asked for and nothing would be moved: the image is based on that base already.
+    pub unmoved: bool,
     /// What the image is based on, the lowest base first.
     pub bases: Vec<Part>,
     /// The layers of the image.
@@ -52,6 +54,7 @@ impl WhyReport {
             platform: image.platform().cloned(),
             asked: asked.to_owned(),
             onto,
+            unmoved: false,
             bases: chain.bases.clone(),
             layers: chain.layers(image),
             files: Vec::new(),
@@ -92,6 +95,9 @@ impl Report for WhyReport {
         }
         if let Some(package) = &self.package {
             self.package(page, package);
+        }
+        if self.unmoved {
+            page.line_toned(0, Tone::Dim, "Nothing is moved: it is based on that base already.");
         }
         page.findings(0, &self.findings);
     }

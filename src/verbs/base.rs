@@ -127,7 +127,7 @@ fn conflict(image: &Image, based: &Based, claim: usize, proven: Option<usize>) -
     let (code, message) = match (refuted, proven) {
         (true, None) => (Code::BaseMismatch, "the image names a base that its layers refute"),
         (true, Some(_)) => (Code::BaseConflict, "the image names a base that its layers refute"),
-        (false, _) => (Code::BaseConflict, claim.map_or("", |claim| base::conflict_words(claim, proven.map(|proven| &**proven)))),
+        (false, _) => (Code::BaseConflict, base::conflict_words(claim, proven.map(|proven| &**proven))),
     };
     let mut finding = Finding::new(code, message).at(&image.descriptor.digest);
     if let Some(claim) = claim {

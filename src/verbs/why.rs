@@ -67,6 +67,7 @@ pub fn why(request: &Request, context: Context<'_>) -> Result<WhyReport> {
     let in_new = |moved: &Move<'_>| moved.packages_new.named(&request.asked).next().is_some();
     let is_package = !request.asked.contains('/') && (package.is_known() || moved.as_ref().is_some_and(in_new));
     let mut report = WhyReport::of(&opened.located.shown(), image, &request.asked, &chain, onto);
+    report.unmoved = request.onto.is_some() && moved.is_none();
     report.findings.extend(packages.unread.iter().map(Unread::finding));
     report.findings.extend(packages.damaged.iter().cloned());
     if is_package {

@@ -288,6 +288,27 @@ fn users_libraries_and_the_system() {
     assert!(told.contains("Debian, version 12 -> Debian 13") && told.contains("~ svc") && !told.contains("secret"), "{told}");
 }
 
+/// Of a list that is too large to be kept nothing is known: neither that users went, nor that none did.
+#[test]
+fn lists_of_users_that_are_not_read_are_not_compared() {
+    let with = |passwd: Vec<u8>, group: &str| {
+        Image::of(&[&owned(&[("etc/passwd", 0o644, 0, passwd), ("etc/group", 0o644, 0, group.as_bytes().to_vec())])])
+    };
+    let environment = Environment::in_memory();
+    Layout::new()
+        .image("small", &with(ROOT[11..].as_bytes().to_vec(), "root:x:0:\n"))
+        .image("large", &with(vec![b'#'; (64 << 20) + 1], "root:x:0:\nweb:x:9:\n"))
+        .write(&environment.join("in"));
+    for (from, to) in [("small", "large"), ("large", "small")] {
+        let (status, report) = environment.json(&["diff", &format!("in:{from}"), &format!("in:{to}")]);
+        assert_eq!((status, codes(&report)), (4, vec!["packages.unread warning".to_owned()]), "{report:#}");
+        let contents = &report["platforms"][0]["contents"];
+        assert_eq!((contents.get("users"), contents["groups"].as_array().unwrap().len()), (None, 1), "{report:#}");
+    }
+    let told = environment.run(&["diff", "in:small", "in:large"]).out;
+    assert!(told.contains("users        whether they differ is not known"), "{told}");
+}
+
 #[test]
 fn files_and_what_changed_in_them() {
     let old = Image::of(&[

@@ -131,13 +131,16 @@ fn a_bad_file_of_settings_stops_every_command() {
         ("bases = [\"srv\"]", "does not begin with /"),
         ("bases = [\"oci:srv\"]", "does not begin with /"),
         ("map = [\"a=b\"]", "does not begin with /"),
-        ("bases = [", "line 1"),
+        ("\nbases = [", "line 2"),
     ] {
         fs::write(environment.join("site.toml"), text).unwrap();
         let outcome = environment.refused(&["inspect", "apps", "--config", "site.toml"], "usage.argument", 2);
-        assert!(outcome.err.contains(told), "{text}: {}", outcome.err);
+        assert!(outcome.err.contains(told) && !outcome.err.contains("\\n"), "{text}: {}", outcome.err);
     }
     assert_eq!(environment.run(&["inspect", "apps", "--config", "nowhere.toml"]).status, 6);
     fs::create_dir(environment.join("folder")).unwrap();
-    assert_ne!(environment.run(&["inspect", "apps", "--config", "folder"]).status, 0);
+    for option in ["--config", "--conventions"] {
+        let outcome = environment.refused(&["inspect", "apps", option, "folder"], "usage.argument", 2);
+        assert!(outcome.err.contains("is no regular file") && !outcome.err.contains("layout"), "{}", outcome.err);
+    }
 }

@@ -309,8 +309,8 @@ fn shells_that_differ_are_told() {
     expect("what both print", &tools("diff -u /etc/keep /etc/passwd"), "runs", &[]);
 }
 
-/// GNU's tools and busybox take the same letters for other things, or one of them does not have it: each of these was run under both, and
-/// fails or says something else in busybox 1.36.
+/// GNU's tools and busybox take the same letters for other things, or one of them does not have it. What is a risk here was run under both,
+/// and fails or says something else in busybox 1.36; the other letters stand in its usage text.
 #[test]
 fn letters_that_busybox_reads_otherwise_are_told() {
     for (command, answer) in [

@@ -319,6 +319,17 @@ fn what_the_app_deletes_does_not_arrive() {
 
 /// As a rebase refuses it.
 #[test]
+fn a_base_that_it_is_on_already_moves_nothing() {
+    let moving = Moving::new();
+    let (status, report) = moving.0.json(&["why", "in:app", "/etc/same", "--from", "bases:old", "--onto", "bases:old"]);
+    let file = &report["files"][0];
+    assert_eq!((status, &report["unmoved"], file.get("move"), report.get("onto")), (0, &json!(true), None, None), "{report:#}");
+    let told = moving.0.ok(&["why", "in:app", "/etc/same", "--from", "bases:old", "--onto", "bases:old"]).out;
+    assert!(told.contains("Nothing is moved: it is based on that base already."), "{told}");
+    assert_eq!(moving.ask("/etc/same").1["unmoved"], json!(false));
+}
+
+#[test]
 fn a_base_that_it_is_not_is_refused() {
     let moving = Moving::new();
     for what in ["/etc/same", "z", "/none"] {

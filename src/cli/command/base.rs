@@ -1,7 +1,6 @@
 //! `airbase base show|verify|set|dependents`
 
-use crate::cli::options::{self, Destination, Emptiness};
-use crate::cli::site::Key;
+use crate::cli::options::{self, Destination, Emptiness, Places};
 use crate::cli::terminal::Terminal;
 use crate::core::Result;
 use crate::verbs::Context;
@@ -26,12 +25,8 @@ pub struct Show {
     /// The image
     #[arg(value_name = "REF")]
     image: String,
-    /// Where bases lie: layouts, archives, folders of them, or references
-    #[arg(long, value_name = "PATH")]
-    bases: Vec<String>,
-    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}; or 'DIGEST=REFERENCE'
-    #[arg(long, value_name = "RULE")]
-    map: Vec<String>,
+    #[command(flatten)]
+    places: Places,
     /// One platform only: OS/ARCHITECTURE[/VARIANT]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
@@ -88,8 +83,8 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
         Command::Show(arguments) => {
             let query = base::Show {
                 image: arguments.image.clone(),
-                bases: terminal.site.or_set(Key::Bases, &arguments.bases),
-                map: terminal.site.or_set(Key::Map, &arguments.map),
+                bases: arguments.places.bases(&terminal.site),
+                map: arguments.places.map(&terminal.site),
                 platform: super::platform(arguments.platform.as_deref())?,
                 verify: arguments.how.map(Into::into),
                 now: Some(super::now(None)?),

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::cli::options::{Allow, Emptiness, Gate, Moving, Verify};
-use crate::cli::site::Key;
+use crate::cli::options::{Allow, Emptiness, Gate, Moving, Places, Verify};
 use crate::cli::terminal::{Terminal, variable};
 use crate::core::clock::Time;
 use crate::core::{Error, ExitClass, Result};
@@ -33,12 +32,8 @@ pub struct Plan {
     /// Where the images lie: layouts, archives, folders of them, or references
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
-    /// Where bases lie: layouts, archives, folders of them, or references
-    #[arg(long, value_name = "PATH")]
-    bases: Vec<String>,
-    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}; or 'DIGEST=REFERENCE'
-    #[arg(long, value_name = "RULE")]
-    map: Vec<String>,
+    #[command(flatten)]
+    places: Places,
     /// Only images whose name or reference is this glob
     #[arg(long, value_name = "GLOB")]
     only: Vec<String>,
@@ -155,8 +150,8 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
 fn plan(arguments: &Plan, terminal: &mut Terminal) -> Result<u8> {
     let request = PlanRequest {
         inputs: arguments.inputs.clone(),
-        bases: terminal.site.or_set(Key::Bases, &arguments.bases),
-        map: terminal.site.or_set(Key::Map, &arguments.map),
+        bases: arguments.places.bases(&terminal.site),
+        map: arguments.places.map(&terminal.site),
         only: arguments.only.clone(),
         allow: arguments.allow.map(Into::into),
         allow_downgrade: arguments.allow_downgrade,

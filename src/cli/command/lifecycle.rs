@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::cli::options::Emptiness;
-use crate::cli::site::{Key, Site};
+use crate::cli::options::{Emptiness, Places};
+use crate::cli::site::Site;
 use crate::cli::terminal::Terminal;
 use crate::core::{Code, Error, Result};
 use crate::plan::lifecycle::change::Change;
@@ -223,17 +223,6 @@ pub struct SupersedeArguments {
     clock: Clock,
 }
 
-/// Where bases lie.
-#[derive(Debug, clap::Args)]
-struct Places {
-    /// Where bases lie: layouts, archives, folders of them, or references; they are then found by their layers too
-    #[arg(long, value_name = "PATH")]
-    bases: Vec<String>,
-    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}; or 'DIGEST=REFERENCE'
-    #[arg(long, value_name = "RULE")]
-    map: Vec<String>,
-}
-
 #[derive(Debug, clap::Args)]
 pub struct ShowArguments {
     /// The image
@@ -379,8 +368,8 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
         Command::Show(arguments) => {
             let query = Show {
                 image: arguments.image.clone(),
-                bases: terminal.site.or_set(Key::Bases, &arguments.places.bases),
-                map: terminal.site.or_set(Key::Map, &arguments.places.map),
+                bases: arguments.places.bases(&terminal.site),
+                map: arguments.places.map(&terminal.site),
                 platform: super::platform(arguments.platform.as_deref())?,
                 question: arguments.clock.question(&arguments.issuer)?,
             };
@@ -452,12 +441,7 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
 }
 
 fn question(paths: &[String], places: &Places, clock: &Clock, issuers: &[String], site: &Site) -> Result<Check> {
-    Ok(Check {
-        paths: paths.to_vec(),
-        bases: site.or_set(Key::Bases, &places.bases),
-        map: site.or_set(Key::Map, &places.map),
-        question: clock.question(issuers)?,
-    })
+    Ok(Check { paths: paths.to_vec(), bases: places.bases(site), map: places.map(site), question: clock.question(issuers)? })
 }
 
 fn set(arguments: &SetArguments, terminal: &mut Terminal) -> Result<u8> {

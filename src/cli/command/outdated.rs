@@ -1,7 +1,6 @@
 //! `airbase outdated`
 
-use crate::cli::options::{Allow, Emptiness, Verify};
-use crate::cli::site::Key;
+use crate::cli::options::{Allow, Emptiness, Places, Verify};
 use crate::cli::terminal::Terminal;
 use crate::core::{Code, Error, Fact, Result};
 use crate::verbs::Context;
@@ -12,12 +11,8 @@ pub struct Arguments {
     /// Where images lie: layouts, archives, folders of them, or references
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<String>,
-    /// Where bases lie: layouts, archives, folders of them, or references
-    #[arg(long, value_name = "PATH")]
-    bases: Vec<String>,
-    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}; or 'DIGEST=REFERENCE'
-    #[arg(long, value_name = "RULE")]
-    map: Vec<String>,
+    #[command(flatten)]
+    places: Places,
     /// Only images whose name or reference is this glob
     #[arg(long, value_name = "GLOB")]
     only: Vec<String>,
@@ -38,7 +33,7 @@ pub struct Arguments {
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
-    let bases = terminal.site.or_set(Key::Bases, &arguments.bases);
+    let bases = arguments.places.bases(&terminal.site);
     if bases.is_empty() {
         return Err(Error::new(Code::UsageArgument, "what is outdated shows beside the bases that are there now")
             .expected(Fact::new("--bases PATH, AIRBASE_BASES, or bases in a file of settings", "airbase"))
@@ -48,7 +43,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
     let request = Request {
         paths: arguments.paths.clone(),
         bases,
-        map: terminal.site.or_set(Key::Map, &arguments.map),
+        map: arguments.places.map(&terminal.site),
         only: arguments.only.clone(),
         allow: arguments.allow.map(Into::into),
         verify: arguments.verify.map(Into::into),

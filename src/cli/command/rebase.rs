@@ -3,8 +3,7 @@
 use clap::ValueEnum;
 
 use super::superseding::Superseding;
-use crate::cli::options::{Destination, Gate, Moving, Verify};
-use crate::cli::site::Key;
+use crate::cli::options::{Destination, Gate, Moving, Places, Verify};
 use crate::cli::terminal::Terminal;
 use crate::core::clock::Time;
 use crate::core::{Code, Error, Result};
@@ -19,9 +18,8 @@ pub struct Arguments {
     /// The new base; without it, what the name of the image's base means now among --bases
     #[arg(long, alias = "new-base", visible_alias = "to", value_name = "REF")]
     onto: Option<String>,
-    /// Where bases lie: layouts, archives, folders of them, or references
-    #[arg(long, value_name = "PATH")]
-    bases: Vec<String>,
+    #[command(flatten)]
+    places: Places,
     /// The old base, where the image does not say it or says it wrongly; scratch if it has none
     #[arg(long, alias = "old-base", value_name = "REF", conflicts_with = "seam_layers")]
     from: Option<String>,
@@ -39,9 +37,6 @@ pub struct Arguments {
     /// Set an annotation of the result
     #[arg(long = "annotation", short = 'a', value_name = "K=V")]
     annotations: Vec<String>,
-    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}; or 'DIGEST=REFERENCE'
-    #[arg(long, value_name = "RULE")]
-    map: Vec<String>,
     /// Print the plan and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -121,12 +116,12 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
     let request = Request {
         image: arguments.image.clone(),
         onto: arguments.onto.clone(),
-        bases: terminal.site.or_set(Key::Bases, &arguments.bases),
+        bases: arguments.places.bases(&terminal.site),
         from: arguments.from.clone(),
         seam_layers: arguments.seam_layers,
         force: arguments.force,
         now: Some(super::now(arguments.at.as_deref())?),
-        map: terminal.site.or_set(Key::Map, &arguments.map),
+        map: arguments.places.map(&terminal.site),
         choice: arguments.moving.choice()?,
         on_missing_platform: match arguments.on_missing_platform {
             Missing::Fail => MissingPlatform::Fail,

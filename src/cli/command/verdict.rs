@@ -1,7 +1,6 @@
 //! `airbase verdict`
 
-use crate::cli::options::{Moving, Policing};
-use crate::cli::site::Key;
+use crate::cli::options::{Moving, Places, Policing};
 use crate::cli::terminal::Terminal;
 use crate::core::Result;
 use crate::verbs::rebase::Request;
@@ -21,12 +20,8 @@ pub struct Arguments {
     /// The old base, where the image does not say it or says it wrongly
     #[arg(long, value_name = "REF")]
     from: Option<String>,
-    /// Where bases lie: layouts, archives, folders of them, or references
-    #[arg(long, value_name = "PATH")]
-    bases: Vec<String>,
-    /// Where a base of some name lies: 'PATTERN=REFERENCE'
-    #[arg(long, value_name = "RULE")]
-    map: Vec<String>,
+    #[command(flatten)]
+    places: Places,
     #[command(flatten)]
     moving: Moving,
     #[command(flatten)]
@@ -40,8 +35,8 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
     let request = Request {
         onto: arguments.onto.clone(),
         from: arguments.from.clone(),
-        bases: terminal.site.or_set(Key::Bases, &arguments.bases),
-        map: terminal.site.or_set(Key::Map, &arguments.map),
+        bases: arguments.places.bases(&terminal.site),
+        map: arguments.places.map(&terminal.site),
         choice: arguments.moving.choice()?,
         verdict: arguments.policing.gate(super::now(None)?)?,
         ..Request::of(&arguments.image)

@@ -1,6 +1,6 @@
 //! `airbase why`
 
-use crate::cli::site::Key;
+use crate::cli::options::Places;
 use crate::cli::terminal::Terminal;
 use crate::core::Result;
 use crate::verbs::why::{Request, why};
@@ -22,12 +22,8 @@ pub struct Arguments {
     /// The base, where the image does not say it or says it wrongly
     #[arg(long, value_name = "REF")]
     from: Option<String>,
-    /// Where bases lie: layouts, archives, folders of them, or references
-    #[arg(long, value_name = "PATH")]
-    bases: Vec<String>,
-    /// Where a base of some name lies: 'PATTERN=REFERENCE'
-    #[arg(long, value_name = "RULE")]
-    map: Vec<String>,
+    #[command(flatten)]
+    places: Places,
     /// The platform, where the image has several: OS/ARCHITECTURE[/VARIANT]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
@@ -39,8 +35,8 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         asked: arguments.asked.clone(),
         onto: arguments.onto.clone(),
         from: arguments.from.clone(),
-        bases: terminal.site.or_set(Key::Bases, &arguments.bases),
-        map: terminal.site.or_set(Key::Map, &arguments.map),
+        bases: arguments.places.bases(&terminal.site),
+        map: arguments.places.map(&terminal.site),
         platform: super::platform(arguments.platform.as_deref())?,
     };
     terminal.answer(&why(&request, terminal.context())?)

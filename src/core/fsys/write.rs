@@ -177,8 +177,8 @@ impl WriteDirectory {
         };
         match (mount(self), mount(other)) {
             (Ok(one), Ok(other)) => one == other,
-            // Kernels that cannot say it.
-            _ => self.directory.identity().ok().map(|(device, _)| device) == other.directory.identity().ok().map(|(device, _)| device),
+            // Kernels that cannot say it. Where not even the device is known, each is taken for a mount of its own.
+            _ => matches!((self.directory.identity(), other.directory.identity()), (Ok((one, _)), Ok((other, _))) if one == other),
         }
     }
 
@@ -194,11 +194,22 @@ impl WriteDirectory {
             .map_err(|errno| failed("open the directory", self.directory.path(), errno))
     }
 
-    /// What identifies the content of a file, links not followed; `None` if it is not there or not regular.
+    /// What identifies the content of a file, links not followed; `None` if it is not there or not regular, or if that cannot be known.
     pub fn stamp(&self, relative: &str) -> Option<Stamp> {
         // What is not known to be the same file is hashed again, and is not deleted.
-        let stat = rustix::fs::statat(self.directory.fd(), relative, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then(|| Stamp::of(&stat))
+        self.examine(relative).ok().flatten()
+    }
+
+    /// As [`Self::stamp`], for who must know whether it is there.
+    ///
+    /// # Errors
+    /// `io`.
+    pub fn examine(&self, relative: &str) -> Result<Option<Stamp>> {
+        match rustix::fs::statat(self.directory.fd(), relative, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok((FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then(|| Stamp::of(&stat))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(failed("examine", &self.path_of(relative), errno)),
+        }
     }
 
     /// As [`Self::stamp`], of a file or a directory.

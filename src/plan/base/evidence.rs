@@ -102,7 +102,7 @@ pub struct Evidence {
 }
 
 /// How it is told that an image names another base than its layers lead to.
-pub fn conflict_words(claim: &Evidence, proven: Option<&Candidate>) -> &'static str {
+pub fn conflict_words(claim: Option<&Evidence>, proven: Option<&Candidate>) -> &'static str {
     if is_renamed(claim, proven) {
         "the base with the digest that the image records is here under another name than the image gives it"
     } else {
@@ -111,8 +111,8 @@ pub fn conflict_words(claim: &Evidence, proven: Option<&Candidate>) -> &'static 
 }
 
 /// Whether what the layers prove has the digest that the image records, and so another name.
-pub fn is_renamed(claim: &Evidence, proven: Option<&Candidate>) -> bool {
-    claim.digest.as_ref().zip(proven).is_some_and(|(digest, candidate)| candidate.is(digest))
+pub fn is_renamed(claim: Option<&Evidence>, proven: Option<&Candidate>) -> bool {
+    claim.and_then(|claim| claim.digest.as_ref()).zip(proven).is_some_and(|(digest, candidate)| candidate.is(digest))
 }
 
 impl Evidence {

@@ -9,26 +9,30 @@ use crate::read::rootfs::{Merged, Reading};
 const USERS: &[u8] = b"etc/passwd";
 const GROUPS: &[u8] = b"etc/group";
 
-/// The users: `NUMBER:GROUP:COMMENT:HOME:SHELL`.
-pub(super) fn users(files: &Merged) -> BTreeMap<String, String> {
+/// The users: `NUMBER:GROUP:COMMENT:HOME:SHELL`; none if the list is there and was not read.
+pub(super) fn users(files: &Merged) -> Option<BTreeMap<String, String>> {
     lines(files, USERS)
 }
 
-/// The groups: `NUMBER:MEMBERS`.
-pub(super) fn groups(files: &Merged) -> BTreeMap<String, String> {
+/// The groups: `NUMBER:MEMBERS`; none if the list is there and was not read.
+pub(super) fn groups(files: &Merged) -> Option<BTreeMap<String, String>> {
     lines(files, GROUPS)
 }
 
-fn lines(files: &Merged, path: &[u8]) -> BTreeMap<String, String> {
-    let Reading::Bytes(bytes) = files.read(path) else { return BTreeMap::new() };
+fn lines(files: &Merged, path: &[u8]) -> Option<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
+    let bytes = match files.read(path) {
+        Reading::Bytes(bytes) => bytes,
+        Reading::Unread => return None,
+        _ => return Some(found),
+    };
     for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let mut fields = line.splitn(3, |byte| *byte == b':');
         let (Some(name), _, rest) = (fields.next(), fields.next(), fields.next()) else { continue };
         // The first line of a name counts.
         found.entry(lossy(name)).or_insert_with(|| lossy(rest.unwrap_or_default()));
     }
-    found
+    Some(found)
 }
 
 /// Lists that are there and were not read.

@@ -97,10 +97,12 @@ pub struct Contents {
     pub system: Systems,
     /// Installed packages.
     pub packages: PackageChanges,
-    /// Users, with number, group, comment, home and shell.
-    pub users: Vec<Named>,
-    /// Groups, with number and members.
-    pub groups: Vec<Named>,
+    /// Users, with number, group, comment, home and shell; absent if a list of them was not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub users: Option<Vec<Named>>,
+    /// Groups, with number and members; absent if a list of them was not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<Named>>,
     /// Libraries by the names that they give themselves, with their paths.
     pub libraries: Vec<Named>,
     /// Files.
@@ -131,8 +133,8 @@ pub fn contents(was: &Merged, is: &Merged) -> (Contents, Vec<Finding>) {
     let contents = Contents {
         system: Systems { from: OsRelease::of(was), to: OsRelease::of(is) },
         packages: packages::changes(&from, &to),
-        users: named(&accounts::users(was), &accounts::users(is)),
-        groups: named(&accounts::groups(was), &accounts::groups(is)),
+        users: accounts::users(was).zip(accounts::users(is)).map(|(was, is)| named(&was, &is)),
+        groups: accounts::groups(was).zip(accounts::groups(is)).map(|(was, is)| named(&was, &is)),
         libraries: libraries::changes(was, is),
         files: files::changes(was, is),
     };

@@ -653,8 +653,8 @@ fn unknown_to_busybox(path: &[u8], option: &[u8]) -> bool {
     }
 }
 
-/// Letters of options that mean the same in GNU's tools and in busybox, of commands where a usual letter does not: busybox reads other
-/// dates after `date -d` and `touch -d`, and has no `seq -f`, `xargs -d`, `tee -p` or `shuf -r`.
+/// Letters of options that GNU's tools have and that stand in the usage text of busybox 1.36 too, of commands where others do not: it reads
+/// other dates after `date -d` and `touch -d`, and has no `seq -f`, `xargs -d`, `tee -p` or `shuf -r`. `kill` takes the names of signals.
 const COMMON: &[(&[u8], &[u8])] = &[
     (b"date", b"uRr"),
     (b"touch", b"cr"),
@@ -663,7 +663,7 @@ const COMMON: &[(&[u8], &[u8])] = &[
     (b"tee", b"ai"),
     (b"shuf", b"einoz"),
     (b"timeout", b"sk"),
-    (b"kill", b"lnsaq"),
+    (b"kill", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
     (b"cut", b"dfcbs"),
     (b"sort", b"nrukto"),
     (b"uniq", b"cdui"),

@@ -227,8 +227,10 @@ fn add<'a>(
     }
     for blob in &found.blobs {
         // What a descriptor embeds need not lie among the blobs.
-        if blob.data.is_none() || source.region(blob).is_ok() {
-            load.cargo.blob(source, blob);
+        match blob.data.as_ref().map(|_| source.region(blob)) {
+            Some(Err(error)) if error.code() == Code::BlobMissing => {}
+            Some(Err(error)) => load.findings.push(error.into_finding().detail("it was copied as its descriptor embeds it")),
+            Some(Ok(_)) | None => load.cargo.blob(source, blob),
         }
     }
     // What refers to an image stands behind it.

@@ -45,7 +45,7 @@ pub(super) struct Marks {
 /// What is decided otherwise than by who needs what.
 pub(super) struct Rules<'r> {
     /// Which referrers of nothing stay for now.
-    pub(super) is_young: &'r dyn Fn(&Digest) -> bool,
+    pub(super) is_young: &'r dyn Fn(&Digest) -> Result<bool>,
     /// Whether named entries go that by their name belong to something that is not here.
     pub(super) orphans: bool,
 }
@@ -85,7 +85,7 @@ pub(super) fn marks(
         walk.mark(entry, Keeper::Unnamed)?;
     }
     for entry in &others {
-        if !walk.marks.kept.contains_key(&entry.digest) && (rules.is_young)(&entry.digest) {
+        if !walk.marks.kept.contains_key(&entry.digest) && (rules.is_young)(&entry.digest)? {
             walk.mark(entry, Keeper::Grace)?;
         }
     }

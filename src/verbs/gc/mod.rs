@@ -3,6 +3,7 @@
 mod mark;
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -62,9 +63,12 @@ pub fn gc(request: &Request, context: Context<'_>) -> Result<GcReport> {
         let mut last = last.borrow_mut();
         let emptied = last.as_ref().is_some_and(|report: &GcReport| !report.entries.is_empty());
         let (report, sweep) = plan(&source, request, emptied, context)?;
-        // What went in an earlier round stays told: the last round finds only what is left.
-        let earlier: Vec<Gone> = last.take().map(|report: GcReport| report.entries).unwrap_or_default();
-        *last = Some(GcReport { entries: earlier.into_iter().chain(report.entries.iter().cloned()).collect(), ..report });
+        // What went in an earlier round stays told: the last round finds only what is left. What is listed still, or again, did not go.
+        let listed: HashSet<(&Digest, Option<&str>)> = source.index.manifests.iter().map(|entry| (&entry.digest, entry.name())).collect();
+        let is_listed = |gone: &Gone| listed.contains(&(&gone.digest, gone.names.first().map(String::as_str)));
+        let earlier = last.take().map(|report: GcReport| report.entries).unwrap_or_default();
+        let earlier = earlier.into_iter().filter(|gone| !is_listed(gone));
+        *last = Some(GcReport { entries: earlier.chain(report.entries.iter().cloned()).collect(), ..report });
         Ok(sweep)
     })?;
     let Some(mut report) = last.into_inner() else { return Err(Error::new(Code::Bug, "nothing was decided")) };
@@ -84,7 +88,7 @@ fn plan(source: &Arc<Source>, request: &Request, emptied: bool, context: Context
     let grace = i64::try_from(request.grace.seconds()).unwrap_or(i64::MAX);
     // A file from the future is young, whatever its clock says.
     let is_young_file = |stamp: &Stamp| request.now.seconds().saturating_sub(stamp.latest()) < grace;
-    let is_young = |digest: &Digest| directory.stamp(&digest.blob_path()).as_ref().is_some_and(is_young_file);
+    let is_young = |digest: &Digest| Ok(directory.examine(&digest.blob_path())?.as_ref().is_some_and(is_young_file));
     let mut batched = Vec::new();
     for entry in journal::unlisted(directory.directory())? {
         batched.push(Descriptor::parse(Document::parse(entry.as_bytes(), context.limits)?.root(), context.limits)?);
@@ -117,8 +121,8 @@ fn plan(source: &Arc<Source>, request: &Request, emptied: bool, context: Context
             continue;
         }
         // A link is not ours to delete.
-        let Some(stamp) = directory.stamp(&digest.blob_path()) else { continue };
-        if is_young(&digest) {
+        let Some(stamp) = directory.examine(&digest.blob_path())? else { continue };
+        if is_young_file(&stamp) {
             report.kept.young += 1;
             continue;
         }

@@ -9,7 +9,7 @@ use crate::oci::{Descriptor, ImageName, Index, Name, collection, cosign};
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::prepare::{Kind, LeftOut, Piece, Profile, Shipment};
 use crate::plan::referrers::{Standing, diagnose, seen};
-use crate::read::referrers::{Lookup, Referrer, Scope, Tag, lists_referrers_of, marked};
+use crate::read::referrers::{Lookup, Marked, Referrer, Scope, Tag, lists_referrers_of, marked};
 use crate::read::{Located, Reference, Source, Tree, Walk, load, locate, walk};
 use crate::verbs::Context;
 use crate::verbs::copy::Everything;
@@ -217,6 +217,7 @@ pub(super) fn gather(
         found: source.index.manifests.iter().rev().filter_map(|entry| Some((entry.ref_name()?, entry))).collect(),
         listed,
         saved: saved(source),
+        marks: marks(source, context),
         reader: Reader::new(source, request.now, context),
         now: request.now,
         context,
@@ -244,12 +245,22 @@ struct Gather<'a> {
     listed: HashSet<&'a Digest>,
     /// The one image that `cosign load` takes from here.
     saved: Option<&'a Digest>,
+    /// What `cosign save` wrote, by the image that it speaks of.
+    marks: HashMap<&'a Digest, Vec<&'a Marked>>,
     reader: Reader<'a>,
     now: Moment,
     context: Context<'a>,
     /// Everything that goes along or is told to stay.
     went: HashSet<Digest>,
     gathered: Gathered,
+}
+
+fn marks<'s>(source: &'s Source, context: Context<'_>) -> HashMap<&'s Digest, Vec<&'s Marked>> {
+    let mut marks: HashMap<&Digest, Vec<&Marked>> = HashMap::new();
+    for marked in &marked(source, context.limits).found {
+        marks.entry(&marked.subject).or_default().push(marked);
+    }
+    marks
 }
 
 /// The image that `cosign load` takes from a layout, if there is only one.
@@ -324,8 +335,8 @@ impl Gather<'_> {
 
     /// What `cosign save` wrote beside the image, which gets a tag in a registry.
     fn marked(&mut self, subjects: &VecDeque<Descriptor>, shipment: &mut Shipment) -> Result<()> {
-        let marking = marked(self.source, self.context.limits);
-        for marked in marking.found.iter().filter(|marked| subjects.iter().any(|subject| subject.digest == marked.subject)) {
+        let of_these: Vec<&Marked> = subjects.iter().filter_map(|subject| self.marks.get(&subject.digest)).flatten().copied().collect();
+        for marked in of_these {
             let Some(ending) = cosign::ending(&marked.entry) else { continue };
             let blobs: Vec<Descriptor> = marked.layers.iter().chain([&marked.config]).filter(|blob| blob.data.is_none()).cloned().collect();
             let missing = self.missing(&blobs)?;

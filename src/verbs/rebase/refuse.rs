@@ -79,10 +79,10 @@ fn refuted(image: &Image, claim: &Evidence, proven: Option<&Evidence>, bases: &B
 fn not_here(image: &Image, claim: &Evidence, proven: Option<&Evidence>) -> Error {
     let named = [claim.name.clone(), claim.digest.as_ref().map(Digest::to_string)].into_iter().flatten().collect::<Vec<_>>().join(" ");
     let candidate = proven.and_then(base::candidate).map(|candidate| &**candidate);
-    let mut error = Error::new(Code::BaseConflict, base::conflict_words(claim, candidate))
+    let mut error = Error::new(Code::BaseConflict, base::conflict_words(Some(claim), candidate))
         .at(format!("{}@{}", image.source.shown(), image.descriptor.digest))
         .expected(Fact::new(named, claim.clue.name()));
-    if !base::is_renamed(claim, candidate) {
+    if !base::is_renamed(Some(claim), candidate) {
         error = error.hint("Put the base that the image names beside the others and name it with --bases.");
     }
     if let Some((other, layers)) = proven.and_then(Evidence::proven) {

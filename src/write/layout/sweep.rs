@@ -82,7 +82,7 @@ impl Layout {
             }
             for (digest, seen) in some {
                 let path = digest.blob_path();
-                let Some(stamp) = root.stamp(&path).filter(|stamp| seen.is_none_or(|seen| seen == *stamp)) else { continue };
+                let Some(stamp) = root.examine(&path)?.filter(|stamp| seen.is_none_or(|seen| seen == *stamp)) else { continue };
                 root.unlink(&path)?;
                 swept.blobs += 1;
                 swept.bytes = swept.bytes.saturating_add(stamp.size());
