@@ -296,7 +296,7 @@ fn lists_of_users_that_are_not_read_are_not_compared() {
     };
     let environment = Environment::in_memory();
     Layout::new()
-        .image("small", &with(ROOT[11..].as_bytes().to_vec(), "root:x:0:\n"))
+        .image("small", &with(ROOT.as_bytes()[11..].to_vec(), "root:x:0:\n"))
         .image("large", &with(vec![b'#'; (64 << 20) + 1], "root:x:0:\nweb:x:9:\n"))
         .write(&environment.join("in"));
     for (from, to) in [("small", "large"), ("large", "small")] {

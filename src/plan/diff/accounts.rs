@@ -24,7 +24,7 @@ fn lines(files: &Merged, path: &[u8]) -> Option<BTreeMap<String, String>> {
     let bytes = match files.read(path) {
         Reading::Bytes(bytes) => bytes,
         Reading::Unread => return None,
-        _ => return Some(found),
+        Reading::Absent => return Some(found),
     };
     for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let mut fields = line.splitn(3, |byte| *byte == b':');
