@@ -10,7 +10,7 @@ use crate::core::limits::MIB;
 use crate::core::{Code, Digest, Error, ExitClass, Finding, Result, Severity};
 use crate::oci::{Config, Descriptor, Platform};
 use crate::plan::rebase::image::{Moved, Origin};
-use crate::plan::verdict::{Answer, Judgement, Patched, Side, judge};
+use crate::plan::verdict::{Answer, Judgement, Memo, Patched, Side, judge};
 use crate::read::rootfs::{Budget, Scan};
 use crate::read::{Image, Source};
 
@@ -18,7 +18,7 @@ use crate::read::{Image, Source};
 /// a base does not depend on the app.
 const KEPT_BYTES: u64 = 512 * MIB;
 /// How many bytes of bases are remembered for other images.
-const REMEMBERED_BYTES: u64 = 128 * MIB;
+const REMEMBERED_BYTES: u64 = 192 * MIB;
 
 /// An image as a stack of layers, the lowest first, each with the source that has it.
 struct Stack<'a> {
@@ -38,12 +38,13 @@ impl<'a> Stack<'a> {
 /// Who judges. Bases are read once for many images, by several threads.
 pub(super) struct Judge<'c> {
     bases: Memory,
+    programs: Arc<Memo>,
     context: Context<'c>,
 }
 
 impl<'c> Judge<'c> {
     pub(super) fn new(context: Context<'c>) -> Self {
-        Self { bases: Memory::default(), context }
+        Self { bases: Memory::default(), programs: Arc::default(), context }
     }
 
     /// What becomes of a platform that was decided.
@@ -93,7 +94,7 @@ impl<'c> Judge<'c> {
         };
         let before = Side { layers: &from, seam: before.seam, config: before.config };
         let after = Side { layers: &to, seam: after.seam, config: after.config };
-        judge(&before, &after, old_base_is_known)
+        judge(&before, &after, old_base_is_known, &self.programs)
     }
 
     fn layers(&self, stack: &Stack<'_>, own: &mut Own) -> Result<Vec<Arc<Scan>>> {
@@ -236,7 +237,8 @@ mod tests {
             scan.unwrap();
             fresh
         };
-        let third = REMEMBERED_BYTES / 3;
+        // As much again as a quarter of what is kept is counted.
+        let third = REMEMBERED_BYTES / 15 * 4;
         assert!(read("a", third) && read("b", third) && read("c", third));
         assert!(!read("a", third), "it is there");
         assert!(read("d", third), "it takes the place of b");

@@ -1,7 +1,7 @@
 //! Which modules a script of a language loads, and where its interpreter looks for them.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::view::View;
 use crate::format::elf::Elf;
@@ -87,7 +87,7 @@ fn after<'a>(bytes: &'a [u8], needle: &'static [u8]) -> impl Iterator<Item = &'a
 
 impl Interpreter {
     /// None if the interpreter is not understood.
-    pub(super) fn of(view: &View, path: &[u8], entry: Entry<'_>, elf: &Rc<Elf>, libraries: &[Vec<u8>]) -> Option<Self> {
+    pub(super) fn of(view: &View, path: &[u8], entry: Entry<'_>, elf: &Arc<Elf>, libraries: &[Vec<u8>]) -> Option<Self> {
         let language = Language::of(elf)?;
         let mut images: Vec<&[u8]> = vec![view.bytes(entry)?];
         let wanted: &[u8] = match language {

@@ -1,10 +1,11 @@
 //! What a loader does with a program: glibc's and musl's search for libraries, versions and symbols.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::rc::Rc;
+use std::sync::Arc;
 
+use super::memo::Unresolved;
 use super::view::View;
-use crate::core::Code;
+use crate::core::{Code, Digest};
 use crate::format::elf::Elf;
 use crate::format::tar::Kind;
 use crate::read::rootfs::{Entry, split};
@@ -25,7 +26,7 @@ pub(super) struct Lack {
 struct Loaded {
     /// The path by which it was found: `$ORIGIN` is its directory.
     path: Vec<u8>,
-    elf: Rc<Elf>,
+    elf: Arc<Elf>,
     /// What loaded it.
     parent: Option<usize>,
 }
@@ -59,7 +60,7 @@ pub(super) struct Closure<'v> {
 
 impl<'v> Closure<'v> {
     /// What is loaded for a program with a loader, and for `modules` that it loads by name.
-    pub(super) fn of(view: &'v View, program: Entry<'v>, path: &[u8], elf: &Rc<Elf>, modules: &[Vec<u8>]) -> Self {
+    pub(super) fn of(view: &'v View, program: Entry<'v>, path: &[u8], elf: &Arc<Elf>, modules: &[Vec<u8>]) -> Self {
         let interpreter = elf.interpreter.clone().unwrap_or_default();
         let musl = split(&interpreter).1.starts_with(b"ld-musl");
         let mut closure = Self {
@@ -80,7 +81,7 @@ impl<'v> Closure<'v> {
         }
         // The kernel gives the real path of the program.
         let real = [b"/".as_slice(), &program.path()].concat();
-        closure.loaded.push(Loaded { path: real, elf: Rc::clone(elf), parent: None });
+        closure.loaded.push(Loaded { path: real, elf: Arc::clone(elf), parent: None });
         closure.names.insert(split(&interpreter).1.to_vec());
         for name in view.launch.variable(b"LD_PRELOAD").unwrap_or_default().split(|byte| matches!(byte, b':' | b' ')) {
             // What cannot be preloaded is told and left out.
@@ -272,17 +273,44 @@ impl<'v> Closure<'v> {
     }
 
     fn symbols(&mut self) {
-        let complete = self.lacks.is_empty();
-        let mut defined: HashMap<&[u8], Vec<Option<&[u8]>>> = HashMap::new();
+        // Where a library is missing, so are its symbols.
+        if !self.lacks.is_empty() {
+            return;
+        }
         let interpreter = self.loaded.first().and_then(|program| program.elf.interpreter.clone()).unwrap_or_default();
-        let loader = self.view.find(&interpreter).and_then(|entry| self.view.elf(entry));
+        let loader = self.view.find(&interpreter);
+        let found = match self.key(loader) {
+            Some(key) => self.view.memo.symbols(key, || self.unresolved(loader)),
+            None => Arc::new(self.unresolved(loader)),
+        };
+        for (name, position, fatal) in found.iter() {
+            self.lack(Code::VerdictSymbol, name, &self.by(*position), *fatal);
+        }
+    }
+
+    /// What the symbols depend on: the content of all files, in their order, and whether that of the loader could be kept.
+    fn key(&self, loader: Option<Entry<'_>>) -> Option<Digest> {
+        let mut text = format!("{} {} {}", self.musl, self.binds_now(), self.view.elf(loader?).is_some());
+        for entry in self.loaded.iter().map(|loaded| self.view.find(&loaded.path)).chain([loader]) {
+            text.push_str(self.view.digest(entry?)?.hex());
+        }
+        Some(Digest::sha256(text.as_bytes()))
+    }
+
+    fn binds_now(&self) -> bool {
+        self.view.launch.variable(b"LD_BIND_NOW").is_some()
+    }
+
+    fn unresolved(&self, loader: Option<Entry<'_>>) -> Vec<Unresolved> {
+        let mut defined: HashMap<&[u8], Vec<Option<&[u8]>>> = HashMap::new();
+        let loader = loader.and_then(|entry| self.view.elf(entry));
         for elf in self.loaded.iter().map(|loaded| &loaded.elf).chain(&loader) {
             for symbol in &elf.defined {
                 defined.entry(&symbol.name).or_default().push(symbol.version.as_deref());
             }
         }
         let mut lacks = Vec::new();
-        for asking in &self.loaded {
+        for (position, asking) in self.loaded.iter().enumerate() {
             for symbol in asking.elf.undefined.iter().filter(|symbol| !symbol.weak) {
                 let there = defined.get(symbol.name.as_slice()).is_some_and(|versions| {
                     self.musl
@@ -291,18 +319,12 @@ impl<'v> Closure<'v> {
                 });
                 let there = there || (self.musl && is_large_file(&symbol.name, &defined));
                 if !there {
-                    let fatal = self.musl || symbol.data || asking.elf.bind_now || self.view.launch.variable(b"LD_BIND_NOW").is_some();
-                    lacks.push((symbol.name.clone(), asking.path.clone(), fatal));
+                    let fatal = self.musl || symbol.data || asking.elf.bind_now || self.binds_now();
+                    lacks.push((symbol.name.clone(), position, fatal));
                 }
             }
         }
-        drop(defined);
-        // Where a library is missing, so are its symbols.
-        if complete {
-            for (name, by, fatal) in lacks {
-                self.lack(Code::VerdictSymbol, &name, &by, fatal);
-            }
-        }
+        lacks
     }
 }
 

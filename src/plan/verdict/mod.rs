@@ -9,6 +9,7 @@ mod gate;
 mod languages;
 mod loader;
 mod lost;
+mod memo;
 mod owners;
 mod policy;
 mod shell;
@@ -25,6 +26,7 @@ use self::fixes::{Fixes, unread};
 pub use self::gate::{Gate, Strictness, one_line};
 use self::loader::shown;
 use self::lost::Lost;
+pub use self::memo::Memo;
 pub use self::owners::Hidden;
 use self::owners::Owners;
 pub use self::policy::{Rule, parse as policy};
@@ -126,16 +128,16 @@ pub struct Judgement {
     pub reached: usize,
 }
 
-/// Decides one platform.
+/// Decides one platform. What it finds out of programs it leaves in `memo` for others.
 ///
 /// # Errors
 /// `tar.too_many`.
-pub fn judge(before: &Side<'_>, after: &Side<'_>, old_base_is_known: bool) -> Result<Judgement> {
-    let decided = decide(before, after, Unpacker::Overlay)?;
+pub fn judge(before: &Side<'_>, after: &Side<'_>, old_base_is_known: bool, memo: &Arc<Memo>) -> Result<Judgement> {
+    let decided = decide(before, after, Unpacker::Overlay, memo)?;
     let mut judgement = decided;
     let differing = judgement.findings.iter().any(|finding| finding.code == Code::VerdictUnpack);
     if differing {
-        let other = decide(before, after, Unpacker::Merged)?;
+        let other = decide(before, after, Unpacker::Merged, memo)?;
         if other.answer != judgement.answer {
             // Each family of unpackers gets another image; none of the two answers is the one.
             judgement.answer = Answer::Risks;
@@ -150,9 +152,9 @@ pub fn judge(before: &Side<'_>, after: &Side<'_>, old_base_is_known: bool) -> Re
     Ok(judgement)
 }
 
-fn decide(before: &Side<'_>, after: &Side<'_>, unpacker: Unpacker) -> Result<Judgement> {
-    let old = View::of(before.layers, before.seam, Launch::of(before.config), unpacker)?;
-    let new = View::of(after.layers, after.seam, Launch::of(after.config), unpacker)?;
+fn decide(before: &Side<'_>, after: &Side<'_>, unpacker: Unpacker, memo: &Arc<Memo>) -> Result<Judgement> {
+    let old = View::of(before.layers, before.seam, Launch::of(before.config), unpacker, Arc::clone(memo))?;
+    let new = View::of(after.layers, after.seam, Launch::of(after.config), unpacker, Arc::clone(memo))?;
     let comparison = Comparison { from: Trace::of(&old), to: Trace::of(&new), old: &old, new: &new, owners: Owners::new(&old, &new) };
     let mut findings = comparison.findings();
     let system = other_system(&old, &new);

@@ -1,17 +1,15 @@
 //! The files of one image, with what is known of their content.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::sync::Arc;
 
+use super::memo::Memo;
 use crate::core::{Digest, Result};
 use crate::format::elf::Elf;
 use crate::format::tar::Kind;
 use crate::oci::Config;
 use crate::plan::packages::Packages;
 use crate::read::Rootfs;
-use crate::read::rootfs::{Content, Entry, Merged, Scan, Unpacker};
+use crate::read::rootfs::{Entry, Merged, Scan, Unpacker};
 
 /// How an image starts, by its config.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,16 +81,17 @@ pub(super) struct View {
     /// How many of the lowest layers are the base's.
     seam: usize,
     pub(super) launch: Launch,
-    parsed: RefCell<BTreeMap<Content, Option<Rc<Elf>>>>,
+    pub(super) memo: Arc<Memo>,
     /// What package managers list.
     pub(super) packages: Packages,
 }
 
 impl View {
-    pub(super) fn of(scans: &[Arc<Scan>], seam: usize, launch: Launch, unpacker: Unpacker) -> Result<Self> {
-        let files = Merged::of(scans, unpacker)?;
+    pub(super) fn of(scans: &[Arc<Scan>], seam: usize, launch: Launch, unpacker: Unpacker, memo: Arc<Memo>) -> Result<Self> {
+        let (below, above) = scans.split_at(seam.min(scans.len()));
+        let files = Merged::on(&*memo.ground(below, unpacker)?, scans, above)?;
         let packages = Packages::of(&files);
-        Ok(Self { files, scans: scans.to_vec(), seam, launch, parsed: RefCell::new(BTreeMap::new()), packages })
+        Ok(Self { files, scans: scans.to_vec(), seam, launch, memo, packages })
     }
 
     /// The tree.
@@ -107,9 +106,9 @@ impl View {
     /// The files of the base alone. Which packages they are of is asked by itself.
     pub(super) fn base(&self) -> Result<Self> {
         let scans = self.scans.get(..self.seam.min(self.scans.len())).unwrap_or_default();
-        let files = Merged::of(scans, Unpacker::Overlay)?;
-        let (launch, parsed) = (Launch::default(), RefCell::new(BTreeMap::new()));
-        Ok(Self { files, scans: scans.to_vec(), seam: self.seam, launch, parsed, packages: Packages::default() })
+        let files = Merged::on(&*self.memo.ground(scans, Unpacker::Overlay)?, scans, &[])?;
+        let (launch, memo) = (Launch::default(), Arc::clone(&self.memo));
+        Ok(Self { files, scans: scans.to_vec(), seam: self.seam, launch, memo, packages: Packages::default() })
     }
 
     /// The packages of the base alone.
@@ -144,14 +143,9 @@ impl View {
     }
 
     /// A file as a loader reads it; none if it is no ELF file, or cannot be read as one.
-    pub(super) fn elf(&self, entry: Entry<'_>) -> Option<Rc<Elf>> {
+    pub(super) fn elf(&self, entry: Entry<'_>) -> Option<Arc<Elf>> {
         let content = entry.content()?;
-        if let Some(known) = self.parsed.borrow().get(&content) {
-            return known.clone();
-        }
-        let parsed = self.bytes(entry).and_then(|bytes| Elf::parse(bytes).ok()).map(Rc::new);
-        self.parsed.borrow_mut().insert(content, parsed.clone());
-        parsed
+        self.scans.get(content.layer)?.file(content.ordinal)?.elf()
     }
 
     /// Where a command is found.

@@ -26,7 +26,7 @@ pub enum Unpacker {
 }
 
 /// Applies members, layer by layer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Builder {
     rootfs: Rootfs,
     unpacker: Unpacker,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Builder, Entry, Kept, Rootfs, Scan, Unpacker};
+use super::{Builder, Entry, Ground, Kept, Rootfs, Scan, Unpacker};
 use crate::core::{Digest, Result};
 use crate::format::tar::Member;
 
@@ -31,6 +31,17 @@ impl Merged {
     /// `tar.too_many`.
     pub fn of(scans: &[Arc<Scan>], unpacker: Unpacker) -> Result<Self> {
         Self::stepwise(scans, unpacker, &mut |_, _| ())
+    }
+
+    /// As [`Merged::of`], with the lowest layers on `ground` already.
+    ///
+    /// # Errors
+    /// `tar.too_many`.
+    pub fn on(ground: &Ground, scans: &[Arc<Scan>], above: &[Arc<Scan>]) -> Result<Self> {
+        let Ground(builder) = ground;
+        let mut merged = Self { builder: builder.clone(), scans: scans.to_vec() };
+        above.iter().try_for_each(|scan| scan.apply(&mut merged.builder))?;
+        Ok(merged)
     }
 
     /// As [`Merged::of`]; `see` is shown the files after each layer, with the number of that layer.

@@ -18,14 +18,14 @@ use crate::format::tar::Kind;
 
 pub use self::build::{Builder, Unpacker, climbs};
 pub use self::merged::{Merged, Reading};
-pub use self::scan::{Budget, Kept, Scan};
+pub use self::scan::{Budget, Ground, Kept, Scan};
 pub use self::walk::Files;
 
 /// How many differences of one shape are kept.
 const SHOWN_DIFFERENCES: usize = 20;
 
 /// The merged tree of an image.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Rootfs {
     tree: Tree,
     /// What hard links share.
@@ -121,6 +121,11 @@ impl Rootfs {
             builder.end_layer();
         }
         Ok(builder.finish())
+    }
+
+    /// About how many bytes of memory it takes.
+    pub fn size(&self) -> usize {
+        self.tree.size() + self.hardlinks.len() * 2 * size_of::<Inode>()
     }
 
     /// Hard links that lead to nothing.

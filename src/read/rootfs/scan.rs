@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{Builder, Rootfs, Unpacker, inner_path, split};
 use crate::core::event::Events;
@@ -53,6 +53,16 @@ pub struct Kept {
     pub bytes: Option<Arc<[u8]>>,
     /// The name that a library gives itself, where programs are not kept.
     pub soname: Option<Vec<u8>>,
+    /// What it is as a program or a library, once somebody asked.
+    parsed: OnceLock<Option<Arc<Elf>>>,
+}
+
+impl Kept {
+    /// The file as a loader reads it, parsed once for all who ask; none if it is no ELF file, or cannot be read as one.
+    pub fn elf(&self) -> Option<Arc<Elf>> {
+        let parse = || Elf::parse(self.bytes.as_deref()?).ok().map(Arc::new);
+        self.parsed.get_or_init(parse).clone()
+    }
 }
 
 /// A layer.
@@ -102,7 +112,8 @@ impl Scan {
     /// About how many bytes of memory it takes.
     pub fn size(&self) -> u64 {
         const EACH: u64 = 320;
-        self.kept.saturating_add(EACH.saturating_mul(self.members.len() as u64))
+        // Symbols of what is parsed take about a quarter of the programs that have them.
+        self.kept.saturating_add(self.kept / 4).saturating_add(EACH.saturating_mul(self.members.len() as u64))
     }
 
     /// The files of these layers, the lowest first.
@@ -110,9 +121,17 @@ impl Scan {
     /// # Errors
     /// `tar.too_many`.
     pub fn merge(layers: &[Arc<Self>], unpacker: Unpacker) -> Result<Rootfs> {
+        Self::ground(layers, unpacker).map(|Ground(builder)| builder.finish())
+    }
+
+    /// These layers as what others lie on.
+    ///
+    /// # Errors
+    /// `tar.too_many`.
+    pub fn ground(layers: &[Arc<Self>], unpacker: Unpacker) -> Result<Ground> {
         let mut builder = Builder::new(unpacker);
         layers.iter().try_for_each(|layer| layer.apply(&mut builder))?;
-        Ok(builder.finish())
+        Ok(Ground(builder))
     }
 
     /// Puts the layer onto what is there.
@@ -125,6 +144,17 @@ impl Scan {
     /// Its members, in their order.
     pub fn members(&self) -> &[Member] {
         &self.members
+    }
+}
+
+/// The files of a base, without their content: many images lie on it, and it is put together once.
+#[derive(Debug)]
+pub struct Ground(pub(super) Builder);
+
+impl Ground {
+    /// About how many bytes of memory it takes.
+    pub fn size(&self) -> usize {
+        self.0.rootfs().size()
     }
 }
 
@@ -152,7 +182,7 @@ fn file(member: &Member, content: &mut dyn Read, budget: &mut Budget) -> Result<
             bytes.extend_from_slice(chunk);
         }
     }
-    let mut kept = Kept { digest: hasher.finish(), bytes: None, soname: None };
+    let mut kept = Kept { digest: hasher.finish(), bytes: None, soname: None, parsed: OnceLock::new() };
     if library {
         kept.soname = bytes.and_then(|bytes| Elf::parse(&bytes).ok()).and_then(|elf| elf.soname);
     } else if let Some(bytes) = bytes {

@@ -38,7 +38,7 @@ pub(super) struct Inode {
     pub(super) ordinal: u32,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Node {
     parent: Id,
     name: u32,
@@ -54,7 +54,7 @@ struct Node {
 }
 
 /// All nodes, found by parent and name.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Tree {
     nodes: Vec<Node>,
     texts: Vec<u8>,
@@ -90,6 +90,11 @@ impl Tree {
             listed: true,
         });
         tree
+    }
+
+    /// How many bytes of memory it takes.
+    pub(super) fn size(&self) -> usize {
+        self.nodes.capacity() * size_of::<Node>() + self.texts.capacity() + self.table.capacity() * size_of::<Id>()
     }
 
     fn node(&self, id: Id) -> Option<&Node> {

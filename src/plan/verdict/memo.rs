@@ -1,0 +1,105 @@
+//! What was found out of bases, for other images on them: a thousand apps lie on the same files and start the same shell.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::core::{Digest, Result};
+use crate::read::rootfs::{Ground, Scan, Unpacker};
+
+/// A symbol that nobody defines: its name, the number of the file that needs it, and whether the program does not start for it.
+pub(super) type Unresolved = (Vec<u8>, usize, bool);
+
+/// How many bytes of symbols, and of the files of bases, are kept at most; then all are forgotten.
+const SYMBOL_BYTES: usize = 4 << 20;
+const GROUND_BYTES: usize = 32 << 20;
+
+/// Values that follow from their keys alone, so that it does not matter who made them.
+#[derive(Debug)]
+struct Known<V>(Mutex<Held<V>>);
+
+#[derive(Debug)]
+struct Held<V> {
+    values: HashMap<Digest, Arc<V>>,
+    bytes: usize,
+}
+
+impl<V> Default for Known<V> {
+    fn default() -> Self {
+        Self(Mutex::new(Held { values: HashMap::new(), bytes: 0 }))
+    }
+}
+
+impl<V> Known<V> {
+    /// What is known under a key, or is made now, with about how many bytes it takes.
+    fn get(&self, key: Digest, most: usize, make: impl FnOnce() -> Result<(V, usize)>) -> Result<Arc<V>> {
+        if let Some(known) = self.held().values.get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let (made, bytes) = make()?;
+        let made = Arc::new(made);
+        let mut held = self.held();
+        if held.bytes.saturating_add(bytes) > most {
+            (held.values, held.bytes) = (HashMap::new(), 0);
+        }
+        if bytes <= most && held.values.insert(key, Arc::clone(&made)).is_none() {
+            held.bytes += bytes;
+        }
+        Ok(made)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held<V>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is known of bases and programs, by the digests of all that it comes from.
+#[derive(Debug, Default)]
+pub struct Memo {
+    symbols: Known<Vec<Unresolved>>,
+    grounds: Known<Ground>,
+}
+
+impl Memo {
+    /// The symbols that nobody defines in a program whose files have these digests.
+    pub(super) fn symbols(&self, key: Digest, make: impl FnOnce() -> Vec<Unresolved>) -> Arc<Vec<Unresolved>> {
+        const EACH: usize = 128;
+        let made = self.symbols.get(key, SYMBOL_BYTES, || {
+            let made = make();
+            let bytes = made.iter().map(|(name, ..)| name.len() + EACH).sum::<usize>() + EACH;
+            Ok((made, bytes))
+        });
+        made.unwrap_or_default()
+    }
+
+    /// The files of a base.
+    pub(super) fn ground(&self, layers: &[Arc<Scan>], unpacker: Unpacker) -> Result<Arc<Ground>> {
+        let mut text = format!("{unpacker:?}");
+        layers.iter().for_each(|layer| text.push_str(layer.content.hex()));
+        self.grounds.get(Digest::sha256(text.as_bytes()), GROUND_BYTES, || {
+            let made = Scan::ground(layers, unpacker)?;
+            let bytes = made.size();
+            Ok((made, bytes))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_is_not_made_again_and_never_more_than_so_many() {
+        let memo = Memo::default();
+        let key = |number: usize| Digest::sha256(number.to_string().as_bytes());
+        let lack = vec![(b"gone".to_vec(), 1, true)];
+        assert_eq!(*memo.symbols(key(0), || lack.clone()), lack);
+        assert_eq!(*memo.symbols(key(0), || unreachable!("it is known")), lack);
+        for number in 1..SYMBOL_BYTES / 4096 * 3 {
+            memo.symbols(key(number), || vec![(vec![b'a'; 4096], 0, true)]);
+            assert!(memo.symbols.held().bytes <= SYMBOL_BYTES);
+        }
+        assert_eq!(*memo.symbols(key(0), Vec::new), [], "it was forgotten, and is made again");
+        memo.symbols(key(1), || vec![(vec![b'a'; SYMBOL_BYTES], 0, true)]);
+        assert_eq!(memo.symbols.held().bytes, 0, "what is too large is not kept");
+    }
+}
