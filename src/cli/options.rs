@@ -54,7 +54,7 @@ pub struct Global {
     /// Most bytes that a layer may inflate to
     #[arg(long, global = true, value_name = "BYTES", default_value_t = Limits::STANDARD.layer_bytes, hide_short_help = true)]
     pub max_layer_bytes: u64,
-    /// Most bytes that an archive inside gzip or zstd may inflate to
+    /// Most bytes that an archive inside gzip, zstd or xz may inflate to
     #[arg(long, global = true, value_name = "BYTES", default_value_t = Limits::STANDARD.archive_bytes, hide_short_help = true)]
     pub max_archive_bytes: u64,
     /// Most entries of an index, and most members of an archive

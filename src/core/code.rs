@@ -284,7 +284,7 @@ codes! {
         "If you trust it, raise the limit with --max-layer-bytes.";
     ArchiveTooLarge, "archive.too_large", Corrupt, Refusal,
         "A compressed archive inflates to more bytes than the limit.",
-        "If you trust it, raise the limit with --max-archive-bytes, or inflate it with gzip or zstd first.";
+        "If you trust it, raise the limit with --max-archive-bytes, or decompress it first.";
     LayerHardlinkTarget, "layer.hardlink_target", Corrupt, Damage,
         "A layer has a hard link to a path that is neither earlier in the same layer nor in a layer below. Runtimes cannot unpack it.",
         "Make the image again with another tool.";
@@ -306,6 +306,9 @@ codes! {
     ZstdWindow, "zstd.window", Corrupt, Refusal,
         "A layer or an archive was compressed with a zstd window above 128 MiB, so inflating it takes as much memory. The zstd command refuses it by default too.",
         "Ask for the image with its layers compressed with gzip, or by `zstd --long=27` at most.";
+    XzDictionary, "xz.dictionary", Corrupt, Refusal,
+        "An archive was compressed with an xz dictionary above 64 MiB, so inflating it takes as much memory. `xz -9` stays at 64 MiB.",
+        "Decompress it first: `xz -dk FILE`.";
     GraphDepth, "graph.depth", Corrupt, Refusal,
         "Indexes are nested deeper than the limit.",
         "No real image does this. Do not use it.";

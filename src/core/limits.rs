@@ -37,7 +37,7 @@ pub struct Limits {
     pub name_bytes: u64,
     /// Largest uncompressed layer that is read, in bytes. Layers stream, so this bounds time, not memory.
     pub layer_bytes: u64,
-    /// Largest archive inside gzip or zstd, in bytes as it inflates. It streams too; as it lies on the disk, an archive has no bound.
+    /// Largest archive inside gzip, zstd or xz, in bytes as it inflates. It streams too; as it lies on the disk, an archive has no bound.
     pub archive_bytes: u64,
     /// Largest zstd window, as a power of two; the zstd command refuses more by default too.
     pub zstd_window_log: u32,

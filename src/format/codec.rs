@@ -1,7 +1,7 @@
 //! How a file may be compressed: one table that tells what a file is by its content and its name, which of it is read, and which
 //! is written.
 
-/// How the content of an archive or a layer is compressed, where it can be read.
+/// How layers and the archives that are written may be compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
@@ -13,13 +13,36 @@ pub enum Compression {
     Zstd,
 }
 
-impl Compression {
-    /// How many bytes tell how something is compressed.
-    pub const TELLING_BYTES: usize = 4;
+/// How something that can be read is packed: as layers may be, or with xz, for which there is no media type of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packing {
+    /// As layers may be.
+    Layer(Compression),
+    /// xz. It is read and never written.
+    Xz,
+}
 
-    /// How something is compressed, by its first bytes; what cannot be read here is not compressed for this purpose.
+impl Packing {
+    /// Not compressed.
+    pub const PLAIN: Self = Self::Layer(Compression::None);
+
+    /// How many bytes tell how something is packed: as many as the longest magic has.
+    pub const TELLING_BYTES: usize = 6;
+
+    /// How something is packed, by its first bytes; what cannot be read here is plain for this purpose.
     pub fn by_first_bytes(start: &[u8]) -> Self {
-        Codec::by_first_bytes(start).and_then(|codec| codec.reads).unwrap_or(Self::None)
+        Codec::by_first_bytes(start).and_then(|codec| codec.reads).unwrap_or(Self::PLAIN)
+    }
+}
+
+impl std::fmt::Display for Packing {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Layer(Compression::None) => "none",
+            Self::Layer(Compression::Gzip) => "gzip",
+            Self::Layer(Compression::Zstd) => "zstd",
+            Self::Xz => "xz",
+        })
     }
 }
 
@@ -35,20 +58,20 @@ pub struct Codec {
     /// What the names of other files of this kind end in.
     files: &'static [&'static str],
     /// How it is read; `None` if it is not.
-    pub reads: Option<Compression>,
+    pub reads: Option<Packing>,
     /// What to do with a file that cannot be read here.
     pub instead: &'static str,
 }
 
-/// Everything that is known. gzip: RFC 1952, section 2.3.1; zstd: RFC 8878, section 3.1.
+/// Everything that is known. gzip: RFC 1952, section 2.3.1; zstd: RFC 8878, section 3.1; xz: The .xz File Format, section 2.1.1.1.
 const CODECS: [Codec; 9] = [
-    Codec { name: "tar", begins: |_| false, archives: &[".tar", ".oci"], files: &[], reads: Some(Compression::None), instead: "" },
+    Codec { name: "tar", begins: |_| false, archives: &[".tar", ".oci"], files: &[], reads: Some(Packing::PLAIN), instead: "" },
     Codec {
         name: "gzip",
         begins: |start| start.starts_with(b"\x1f\x8b"),
         archives: &[".tar.gz", ".tgz"],
         files: &[".gz"],
-        reads: Some(Compression::Gzip),
+        reads: Some(Packing::Layer(Compression::Gzip)),
         instead: "",
     },
     Codec {
@@ -57,7 +80,7 @@ const CODECS: [Codec; 9] = [
         begins: |start| matches!(start, [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]),
         archives: &[".tar.zst", ".tzst", ".tar.zstd"],
         files: &[".zst", ".zstd"],
-        reads: Some(Compression::Zstd),
+        reads: Some(Packing::Layer(Compression::Zstd)),
         instead: "",
     },
     Codec {
@@ -65,8 +88,8 @@ const CODECS: [Codec; 9] = [
         begins: |start| start.starts_with(b"\xfd7zXZ\0"),
         archives: &[".tar.xz", ".txz"],
         files: &[".xz"],
-        reads: None,
-        instead: "Decompress it first: `xz -dk FILE`.",
+        reads: Some(Packing::Xz),
+        instead: "",
     },
     Codec {
         name: "bzip2",

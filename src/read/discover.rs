@@ -16,7 +16,7 @@ use super::resolve::open_among;
 use super::{Reference, Source, View};
 use crate::core::fsys::{Directory, EntryKind, File, ReadAt, Region, is_temporary, real, shown};
 use crate::core::{Algorithm, Code, Error, Fact, Finding, Limits, Result, Severity};
-use crate::format::codec::{Codec, Compression};
+use crate::format::codec::{Codec, Packing};
 use crate::format::tar;
 
 /// What lies at or below a path.
@@ -242,13 +242,13 @@ impl Search<'_> {
         match Codec::by_first_bytes(start) {
             None => false,
             Some(Codec { reads: None, .. }) => true,
-            Some(Codec { reads: Some(compression), .. }) => self.holds_archive(file, *compression),
+            Some(Codec { reads: Some(packing), .. }) => self.holds_archive(file, *packing),
         }
     }
 
-    fn holds_archive(&self, file: File, compression: Compression) -> bool {
+    fn holds_archive(&self, file: File, packing: Packing) -> bool {
         // It may be: see above.
-        let Ok(inflate) = Inflate::open(Region::whole(Arc::new(file)), compression, Algorithm::Sha256, self.limits) else { return true };
+        let Ok(inflate) = Inflate::open(Region::whole(Arc::new(file)), packing, Algorithm::Sha256, self.limits) else { return true };
         let mut start = Vec::new();
         match inflate.take(tar::BLOCK as u64).read_to_end(&mut start) {
             Ok(_) => tar::is_header(&start),

@@ -17,7 +17,7 @@ use super::inflate;
 use super::members::{Members, bytes};
 use crate::core::fsys::{ReadAt, Region};
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result, Severity};
-use crate::format::codec::{Codec, Compression};
+use crate::format::codec::{Codec, Compression, Packing};
 use crate::format::json::{Document, Kind, Node, Value, quote};
 use crate::oci::{Config, Descriptor, Verified, annotation, media_type};
 
@@ -183,10 +183,10 @@ impl Made {
 /// # Errors
 /// `source.unsupported`, `io`.
 fn refuse_foreign(region: &Region, diff_id: &Digest, name: &str) -> Result<()> {
-    let mut start = [0; 6];
+    let mut start = [0; Packing::TELLING_BYTES];
     let count = region.read_at(&mut start, 0).map_err(|error| Error::io(format!("read {name}"), error))?;
     let start = start.get(..count).unwrap_or_default();
-    let Some(Codec { name: compression, .. }) = Codec::by_first_bytes(start).filter(|codec| codec.reads.is_none()) else { return Ok(()) };
+    let Some(Codec { name: compression, .. }) = Codec::by_first_bytes(start).filter(|codec| !matches!(codec.reads, Some(Packing::Layer(_)))) else { return Ok(()) };
     // The first member of a tar archive may have a name that begins so.
     if inflate::blob_digest(region, diff_id.algorithm())? == *diff_id {
         return Ok(());
@@ -201,11 +201,12 @@ fn refuse_foreign(region: &Region, diff_id: &Digest, name: &str) -> Result<()> {
 /// The descriptor of a layer as it lies in the archive. Docker knows a layer by its diffID alone, so one that inflates to something
 /// else is none of the image.
 fn stored_layer(region: &Region, diff_id: &Digest, name: &str, blobs: &mut HashMap<Digest, Region>, limits: &Limits) -> Result<Value> {
-    let compression = inflate::sniff(region);
-    let (media_type, digest) = match compression {
-        media_type::Compression::None => (media_type::OCI_LAYER, diff_id.clone()),
-        media_type::Compression::Gzip => (media_type::OCI_LAYER_GZIP, inflated(region, compression, diff_id, name, limits)?),
-        media_type::Compression::Zstd => (media_type::OCI_LAYER_ZSTD, inflated(region, compression, diff_id, name, limits)?),
+    let packing = inflate::sniff(region);
+    let (media_type, digest) = match packing {
+        // A layer that begins as xz does and is not compressed: the others were refused.
+        Packing::Xz | Packing::PLAIN => (media_type::OCI_LAYER, diff_id.clone()),
+        Packing::Layer(Compression::Gzip) => (media_type::OCI_LAYER_GZIP, inflated(region, packing, diff_id, name, limits)?),
+        Packing::Layer(Compression::Zstd) => (media_type::OCI_LAYER_ZSTD, inflated(region, packing, diff_id, name, limits)?),
     };
     let descriptor = Value::Raw(format!("{{\"mediaType\":{},\"digest\":\"{digest}\",\"size\":{}}}", quote(media_type), region.length()));
     blobs.insert(digest, region.clone());
@@ -216,8 +217,8 @@ fn stored_layer(region: &Region, diff_id: &Digest, name: &str, blobs: &mut HashM
 ///
 /// # Errors
 /// `layer.diffid_mismatch`, `stream.*`, `io`.
-fn inflated(region: &Region, compression: Compression, diff_id: &Digest, name: &str, limits: &Limits) -> Result<Digest> {
-    let (digest, found) = inflate::digests(region, compression, diff_id.algorithm(), limits).map_err(|error| error.at(name))?;
+fn inflated(region: &Region, packing: Packing, diff_id: &Digest, name: &str, limits: &Limits) -> Result<Digest> {
+    let (digest, found) = inflate::digests(region, packing, diff_id.algorithm(), limits).map_err(|error| error.at(name))?;
     if found == *diff_id {
         return Ok(digest);
     }

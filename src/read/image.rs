@@ -278,8 +278,18 @@ impl Budget {
 const TREE_DOCUMENTS_BYTES: u64 = 16;
 
 fn load_within(source: &Arc<Source>, descriptor: &Descriptor, limits: &Limits, depth: usize, budget: &mut Budget) -> Result<Tree> {
+    below(source, (descriptor, source.document(descriptor, limits)?), limits, depth, budget)
+}
+
+/// What a document that was read leads to.
+fn below(
+    source: &Arc<Source>,
+    (descriptor, blob): (&Descriptor, Verified),
+    limits: &Limits,
+    depth: usize,
+    budget: &mut Budget,
+) -> Result<Tree> {
     let place = |error: Error| error.at(format!("{}@{}", source.shown(), descriptor.digest));
-    let blob = source.document(descriptor, limits)?;
     budget.spend(descriptor, limits).map_err(place)?;
     if descriptor.is_index() {
         let depth = depth.checked_sub(1).ok_or_else(|| {
@@ -330,14 +340,14 @@ fn child(source: &Arc<Source>, entry: &Descriptor, limits: &Limits, depth: usize
     if !entry.is_index() && !entry.is_manifest() {
         return Ok(Child::Other(entry.clone()));
     }
-    match load_within(source, entry, limits, depth, budget) {
-        Ok(Tree::Image(image)) => Ok(Child::Image(image)),
-        Ok(Tree::Index(index)) => Ok(Child::Index(index)),
-        Ok(Tree::Collection(_) | Tree::Artifact { .. }) => Ok(Child::Other(entry.clone())),
-        // Only the manifest itself may be away: an index for ten platforms of which two were copied is normal.
-        Err(error) if error.code() == Code::BlobMissing && error.finding().message.contains(entry.digest.hex()) => {
-            Ok(Child::Missing(entry.clone()))
-        }
-        Err(error) => Err(error),
-    }
+    // Only the manifest itself may be away, and nothing below it: an index for ten platforms of which two were copied is normal.
+    let blob = match source.document(entry, limits) {
+        Err(error) if error.code() == Code::BlobMissing => return Ok(Child::Missing(entry.clone())),
+        read => read?,
+    };
+    Ok(match below(source, (entry, blob), limits, depth, budget)? {
+        Tree::Image(image) => Child::Image(image),
+        Tree::Index(index) => Child::Index(index),
+        Tree::Collection(_) | Tree::Artifact { .. } => Child::Other(entry.clone()),
+    })
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use super::Source;
-use super::inflate::{Inflate, RegionReader, is_window};
+use super::inflate::{self, Inflate, RegionReader};
 use crate::core::event::{Events, Silent};
 use crate::core::fsys::{ReadAt as _, Region};
 use crate::core::limits::CHUNK_BYTES;
 use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Hasher, Limits, Result, text};
+use crate::format::codec::Packing;
 use crate::format::tar::{Kind, LayerReader, Member, Profile};
 use crate::oci::media_type::{self, Compression};
 use crate::oci::{Descriptor, digest_mismatch};
@@ -30,7 +31,7 @@ impl Read for Inflated<'_> {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
         let count = self.inflate.read(target).map_err(|error| {
             self.failed = true;
-            io::Error::other(damage(error))
+            error
         })?;
         let taken = self.inflate.taken();
         self.events.bytes(taken.saturating_sub(self.told));
@@ -57,7 +58,7 @@ impl<'a> Inflated<'a> {
     /// Inflates what `reader` gives and hashes it with `algorithm`.
     fn over(reader: RegionReader, compression: Compression, algorithm: Algorithm, limits: &Limits, events: &'a dyn Events) -> Result<Self> {
         Ok(Self {
-            inflate: Inflate::over(reader, compression, limits)?,
+            inflate: Inflate::over(reader, Packing::Layer(compression), limits)?,
             out: 0,
             most: limits.layer_bytes,
             content: Hasher::new(algorithm),
@@ -82,26 +83,10 @@ fn compression_of(layer: &Descriptor) -> Result<Compression> {
     Ok(compression)
 }
 
-fn other_compression(layer: &Descriptor, expected: Compression, found: Compression) -> Error {
+fn other_compression(layer: &Descriptor, expected: Packing, found: Packing) -> Error {
     Error::new(Code::LayerCompression, "a layer is not compressed as its media type says")
-        .expected(Fact::new(format!("{expected:?}").to_lowercase(), &layer.media_type))
-        .found(Fact::new(format!("{found:?}").to_lowercase(), "the first bytes of the blob"))
-}
-
-/// What a decompressor says, as one of ours.
-fn damage(error: io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => Error::new(Code::StreamTruncated, "a compressed layer ends in the middle"),
-        _ if error.raw_os_error().is_some() => Error::io("read a layer", error),
-        _ if is_window(&error.to_string()) => {
-            Error::new(Code::ZstdWindow, "a layer needs more memory to inflate than the limit").found(Fact::new(error, "the decompressor"))
-        }
-        _ => Error::new(Code::StreamCorrupt, "a compressed layer is damaged").found(Fact::new(error, "the decompressor")),
-    }
-}
-
-fn stream_error(error: io::Error) -> Error {
-    error.downcast::<Error>().unwrap_or_else(damage)
+        .expected(Fact::new(expected, &layer.media_type))
+        .found(Fact::new(found, "the first bytes of the blob"))
 }
 
 /// What one pass over a layer found.
@@ -138,10 +123,10 @@ pub fn examine(
     let length = region.length();
     let unread = || Error::new(Code::Bug, "a layer was not read to its end");
     let mut reader = RegionReader::new(region, layer.digest.algorithm());
-    let found = reader.compression().map_err(stream_error)?;
-    if found != compression {
-        let blob = reader.finish_telling(events).map_err(stream_error)?.ok_or_else(unread)?;
-        return Ok(Examined { blob, content: Err(other_compression(layer, compression, found)), trailing: false, archive: Ok(Vec::new()) });
+    let (packing, found) = (Packing::Layer(compression), reader.packing().map_err(inflate::reason)?);
+    if found != packing {
+        let blob = reader.finish_telling(events).map_err(inflate::reason)?.ok_or_else(unread)?;
+        return Ok(Examined { blob, content: Err(other_compression(layer, packing, found)), trailing: false, archive: Ok(Vec::new()) });
     }
     let mut inflated = Inflated::over(reader, compression, algorithm, limits, events)?;
     let mut archive = Ok(Vec::new());
@@ -164,10 +149,10 @@ pub fn examine(
     let (archive, failure) = match archive {
         Err(error) if inflated.failed => (Ok(Vec::new()), Some(error)),
         // What is no archive still has a content, which may be the one that the config promises.
-        archive => (archive, inflated.drain().err().map(stream_error)),
+        archive => (archive, inflated.drain().err().map(inflate::reason)),
     };
     let Inflated { inflate, content, told, .. } = inflated;
-    let (blob, trailing) = inflate.finish().map_err(stream_error)?;
+    let (blob, trailing) = inflate.finish().map_err(inflate::reason)?;
     events.bytes(length.saturating_sub(told));
     let content = failure.map_or_else(|| Ok(content.finish()), Err);
     Ok(Examined { blob: blob.ok_or_else(unread)?, trailing: trailing && content.is_ok(), content, archive })
@@ -249,7 +234,7 @@ impl<'a> Keep<'a> {
         }
         self.left -= member.size;
         let mut bytes = Vec::new();
-        content.read_to_end(&mut bytes).map_err(stream_error)?;
+        content.read_to_end(&mut bytes).map_err(inflate::reason)?;
         self.contents.insert((layer, ordinal), bytes);
         Ok(())
     }

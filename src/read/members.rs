@@ -10,8 +10,8 @@ use super::{inflate, stream};
 use crate::core::fsys::{File, ReadAt, Region};
 use crate::core::limits::{EXPANSION, SMALL_BYTES};
 use crate::core::{Code, Error, Fact, Finding, Limits, Result, text};
+use crate::format::codec::Packing;
 use crate::format::tar::{Kind, Member, Profile, Walk, normalise};
-use crate::oci::media_type::Compression;
 
 /// Names at the top of an archive that decide what it says. Nothing may come near them in another spelling.
 const CONTROL: &[&str] = &["oci-layout", "index.json", "manifest.json", "repositories", "blobs"];
@@ -35,8 +35,8 @@ impl Members {
     /// Walks the archive once; a compressed one is inflated for it.
     pub(super) fn read(file: &Arc<File>, limits: &Limits, findings: &mut Vec<Finding>) -> Result<Self> {
         let mut members = Self::default();
-        let compression = inflate::sniff(&Region::whole(Arc::clone(file)));
-        if compression == Compression::None {
+        let packing = inflate::sniff(&Region::whole(Arc::clone(file)));
+        if packing == Packing::PLAIN {
             let mut walk = Walk::over(&**file, limits, Profile::Archive);
             while let Some(member) = walk.next().transpose()? {
                 let region = Region::new(Arc::clone(file), member.data_offset, member.size);
@@ -45,7 +45,7 @@ impl Members {
             findings.extend(walk.warnings().iter().cloned());
         } else {
             members.compressed = Some(file.length());
-            let inflated = stream::inflate(file, compression, limits)?;
+            let inflated = stream::inflate(file, packing, limits)?;
             for member in &inflated.members {
                 let region = match inflated.kept.get(&member.data_offset) {
                     Some(bytes) => Region::memory(Arc::clone(bytes)),

@@ -28,6 +28,7 @@ mod source;
 mod stream;
 pub mod verify;
 mod views;
+mod xz;
 
 pub use catalogue::{Catalogue, CatalogueEntry, ChainId};
 pub use discover::{Discovered, Found, Passed, discover, discover_among, find, nothing};

@@ -12,8 +12,7 @@ use super::directory::LayoutDirectory;
 use super::referrers::{Candidates, Marking, Scope};
 use crate::core::fsys::{Directory, File, ReadAt, Region, shown};
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result, TypedDigest};
-use crate::format::codec::Codec;
-use crate::oci::media_type::Compression;
+use crate::format::codec::{Codec, Packing};
 use crate::oci::{Descriptor, RootIndex, Verified, size_mismatch};
 
 /// What kind of place it is.
@@ -304,11 +303,11 @@ fn open_file(file: File, view: View, limits: &Limits) -> Result<Box<dyn Containe
     let is_ustar = start.get(257..262) == Some(b"ustar");
     if let Some(codec) = Codec::by_first_bytes(start).filter(|codec| codec.reads.is_none() && !is_ustar) {
         return Err(Error::new(Code::SourceUnsupported, format!("the file is {}", codec.name))
-            .expected(Fact::new("a tar archive, alone or in gzip or zstd", "airbase"))
+            .expected(Fact::new("a tar archive, alone or in gzip, zstd or xz", "airbase"))
             .found(Fact::new(codec.name, "the first bytes of the file"))
             .hint(codec.instead));
     }
-    let compressed = Compression::by_first_bytes(start) != Compression::None;
+    let compressed = Packing::by_first_bytes(start) != Packing::PLAIN;
     if start.len() < 512 && !compressed {
         return Err(Error::new(Code::SourceUnknown, "the file is too short to be an archive")
             .expected(Fact::new("an OCI layout directory, an oci-archive or a docker-archive", "airbase"))

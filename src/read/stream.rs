@@ -1,4 +1,4 @@
-//! A compressed archive: gzip or zstd around a tar file.
+//! A compressed archive: gzip, zstd or xz around a tar file.
 //!
 //! It is inflated once to learn where the members lie in the inflated bytes; the small ones, which are the documents, are
 //! kept. Layers are inflated a second time, from the front, when they are copied. Nothing is unpacked to disk, and no large
@@ -9,12 +9,12 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::inflate::{Inflate, is_window};
+use super::inflate::Inflate;
 use crate::core::fsys::{File, ReadAt, Region, shown};
 use crate::core::limits::{CHUNK_BYTES, FEW_MEMBERS, MEMBER_BYTES, MIB};
 use crate::core::{Algorithm, Code, Error, Fact, Limits, Result};
+use crate::format::codec::Packing;
 use crate::format::tar::{Kind, LayerReader, Member, Profile};
-use crate::oci::media_type::Compression;
 
 /// Members up to this size are kept: configs and manifests of real images stay below it.
 const KEPT_BYTES: u64 = MIB;
@@ -25,7 +25,7 @@ const KEPT_IN_ALL: u64 = 64 * MIB;
 pub(super) struct Stream {
     number: u64,
     file: Arc<File>,
-    compression: Compression,
+    packing: Packing,
     length: u64,
     limits: Limits,
     cursor: Mutex<Option<Cursor>>,
@@ -37,8 +37,8 @@ struct Cursor {
 }
 
 impl Stream {
-    fn start(file: &Arc<File>, compression: Compression, limits: &Limits) -> Result<Inflate> {
-        Inflate::open(Region::whole(Arc::clone(file)), compression, Algorithm::Sha256, limits)
+    fn start(file: &Arc<File>, packing: Packing, limits: &Limits) -> Result<Inflate> {
+        Inflate::open(Region::whole(Arc::clone(file)), packing, Algorithm::Sha256, limits)
     }
 }
 
@@ -52,7 +52,7 @@ impl ReadAt for Stream {
         let mut cursor = match guard.take() {
             Some(cursor) if cursor.at <= offset => cursor,
             _ => Cursor {
-                inflate: Self::start(&self.file, self.compression, &self.limits).map_err(|error| io::Error::other(error.to_string()))?,
+                inflate: Self::start(&self.file, self.packing, &self.limits).map_err(io::Error::other)?,
                 at: 0,
             },
         };
@@ -78,7 +78,7 @@ impl ReadAt for Stream {
 
 impl std::fmt::Debug for Stream {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Stream({}, {:?})", shown(self.file.path()), self.compression)
+        write!(formatter, "Stream({}, {:?})", shown(self.file.path()), self.packing)
     }
 }
 
@@ -118,19 +118,19 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 ///
 /// # Errors
 /// `tar.*`, `archive.truncated`, `stream.*`, `limit`.
-pub(super) fn inflate(file: &Arc<File>, compression: Compression, limits: &Limits) -> Result<Inflated> {
+pub(super) fn inflate(file: &Arc<File>, packing: Packing, limits: &Limits) -> Result<Inflated> {
     let place = |error: Error| error.at(shown(file.path()));
-    let counted = Counted { inflate: Stream::start(file, compression, limits)?, count: 0, most: limits.archive_bytes };
+    let counted = Counted { inflate: Stream::start(file, packing, limits)?, count: 0, most: limits.archive_bytes };
     let mut reader = LayerReader::over(counted, limits, Profile::Archive);
     let mut members = Vec::new();
     let mut kept = HashMap::new();
     let mut in_all = 0;
-    while let Some(member) = reader.next_member().map_err(|error| damaged(error, compression)).map_err(place)? {
+    while let Some(member) = reader.next_member().map_err(place)? {
         if member.kind == Kind::File && member.size <= KEPT_BYTES && in_all + member.size <= KEPT_IN_ALL {
             let mut bytes = Vec::new();
             let mut chunk = vec![0; CHUNK_BYTES];
             loop {
-                let count = reader.read_content(&mut chunk).map_err(|error| damaged(error, compression)).map_err(place)?;
+                let count = reader.read_content(&mut chunk).map_err(place)?;
                 if count == 0 {
                     break;
                 }
@@ -163,30 +163,10 @@ pub(super) fn inflate(file: &Arc<File>, compression: Compression, limits: &Limit
     let stream = Stream {
         number: NEXT.fetch_add(1, Ordering::Relaxed),
         file: Arc::clone(file),
-        compression,
+        packing,
         length,
         limits: limits.clone(),
         cursor: Mutex::new(None),
     };
     Ok(Inflated { members, kept, stream: Arc::new(stream), warnings })
-}
-
-/// An error of reading that is damage of the compressed data, said as such.
-fn damaged(error: Error, compression: Compression) -> Error {
-    if error.code() != Code::Io || error.raw_os_error().is_some() {
-        return error;
-    }
-    let said = error.finding().found.as_ref().map(|fact| fact.value.as_str()).unwrap_or_default();
-    let code = if said.contains("end of file") || said.contains("incomplete") {
-        Code::StreamTruncated
-    } else if is_window(said) {
-        Code::ZstdWindow
-    } else {
-        Code::StreamCorrupt
-    };
-    let mut changed = Error::new(code, format!("the archive cannot be inflated as {compression:?}").to_lowercase());
-    if let Some(found) = &error.finding().found {
-        changed = changed.found(Fact::new(&found.value, "the decompressor"));
-    }
-    changed
 }

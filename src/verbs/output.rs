@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::core::fsys::{Directory, File, ReadAt, Region, shown};
 use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result};
-use crate::format::codec::Codec;
+use crate::format::codec::{Codec, Packing};
 use crate::format::json::{Document, Value};
 use crate::oci::media_type::Compression;
 use crate::oci::{Descriptor, Name, RootIndex, Verified, annotation};
@@ -111,7 +111,7 @@ enum Ending {
 impl Ending {
     fn of(name: &str) -> Self {
         match Codec::of_archive(name) {
-            Some((Codec { reads: Some(compression), .. }, _)) => Self::Archive(*compression),
+            Some((Codec { reads: Some(Packing::Layer(compression)), .. }, _)) => Self::Archive(*compression),
             // Also what is gzip or zstd and does not say that it is an archive: whoever gets the file would have to guess.
             _ => Codec::of_file(name).map_or(Self::Other, |(_, ending)| Self::Refused(ending)),
         }

@@ -20,7 +20,7 @@ use crate::core::workers;
 use crate::core::{Code, Digest, Error, Result};
 use crate::format::gzip::{self, Block, Treatment};
 use crate::format::tar::writer;
-use crate::oci::media_type::Compression;
+use crate::format::codec::{Compression, Packing};
 
 /// How much is compressed at a time. Blocks that begin with an empty window cost 0.2 % at this size, and up to 2 % at 128 KiB.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -85,7 +85,7 @@ fn read(plan: &Plan<'_, '_>, spill: &Spill<'_>, events: &dyn Events, deal: &mut 
         cutter.add(&blob.header, Treatment::Deflate)?;
         let mut treatment = Treatment::Deflate;
         let sink = |bytes: &[u8], offset: u64| {
-            if offset == 0 && Compression::by_first_bytes(bytes) != Compression::None {
+            if offset == 0 && Packing::by_first_bytes(bytes) != Packing::PLAIN {
                 treatment = Treatment::Store;
             }
             cutter.add(bytes, treatment)

@@ -619,7 +619,7 @@ fn batches(seen: &mut Seen) {
         .index("site/two:1", &[&two[0], &two[1]], json!({}));
     apps.write(&environment.join("many/apps"));
     fs::write(environment.join("many/broken.tar"), vec![b'x'; 2000]).unwrap();
-    fs::write(environment.join("many/broken.tar.xz"), b"\xfd7zXZ\0 and so on").unwrap();
+    fs::write(environment.join("many/broken.tar.bz2"), b"BZh9 and so on").unwrap();
     let two = Layout::new().image("registry.example/os:12", &newer).index(
         "registry.example/two:1",
         &[&newer, &newer.clone().platform("arm64")],

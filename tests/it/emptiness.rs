@@ -272,8 +272,8 @@ fn what_looks_like_an_image_is_never_passed_over() {
     judged("c", "path.symlink", 1, "elsewhere/app.tar");
     std::os::unix::fs::symlink("/nowhere/app.tar", put("d").join("app")).unwrap();
     judged("d", "path.symlink", 1, "leads to nothing");
-    fs::write(put("e").join("archive"), b"\xfd7zXZ\0 and more").unwrap();
-    judged("e", "source.unsupported", 3, "xz -dk");
+    fs::write(put("e").join("archive"), b"BZh9 and more").unwrap();
+    judged("e", "source.unsupported", 3, "bzip2 -dk");
     base.write(&put("f").join("lost"));
     fs::remove_file(environment.join("f/lost/index.json")).unwrap();
     fs::remove_file(environment.join("f/lost/oci-layout")).unwrap();

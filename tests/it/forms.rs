@@ -296,7 +296,8 @@ fn bad_archives_are_refused_by_name() {
         ("legacy.tar", archive(&[("repositories".into(), b"{}".to_vec())]), "docker.legacy"),
         ("truncated.tar.gz", short_gzip[..short_gzip.len() / 2].to_vec(), "stream.truncated"),
         ("trailing.tar.gz", [short_gzip.clone(), b"more".to_vec()].concat(), "tar.data_after_end"),
-        ("xz.tar.xz", b"\xfd7zXZ\0and more".to_vec(), "source.unsupported"),
+        ("xz.tar.xz", b"\xfd7zXZ\0and more".to_vec(), "stream.corrupt"),
+        ("bzip2.tar.bz2", b"BZh9and more".to_vec(), "source.unsupported"),
         ("zip.tar", b"PK\x03\x04and more".to_vec(), "source.unsupported"),
     ];
     for (name, bytes, code) in cases {

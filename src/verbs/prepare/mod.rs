@@ -10,7 +10,7 @@ use hand_over::hand_over;
 
 use crate::core::fsys::shown;
 use crate::core::{Code, Error, Fact, Finding, Result, Severity, text};
-use crate::format::codec::{Codec, Compression};
+use crate::format::codec::{Codec, Packing};
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::prepare::{Client, LeftOut, Load, Naming, Place, PlaceKind, Profile, Push, Registry, loads, prepare as decide};
 use crate::plan::referrers::{is_mended, is_of_lists};
@@ -188,6 +188,6 @@ fn place(source: &Source, path: &Path, docker: bool) -> Place {
         SourceKind::Archive | SourceKind::DockerArchive => PlaceKind::Archive,
     };
     let text = path.to_string_lossy();
-    let compressed = Codec::of_file(&text).is_some_and(|(codec, _)| codec.reads != Some(Compression::None));
+    let compressed = Codec::of_file(&text).is_some_and(|(codec, _)| codec.reads != Some(Packing::PLAIN));
     Place { path: text.into_owned(), kind, compressed, entries: source.index.manifests.len() }
 }
