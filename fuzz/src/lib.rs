@@ -5,13 +5,16 @@
 //! right, and [`repair`] puts the checksums of tar headers right.
 
 mod description;
+mod framing;
 mod view;
+pub mod xz;
 
 use std::io::Write as _;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::PathBuf;
 
 pub use description::describe;
+pub use framing::{NARROW, check_tar};
 pub use view::{View, view};
 
 /// A file that has a path and lies in no directory.
@@ -51,6 +54,18 @@ pub fn repair(archive: &mut [u8]) {
         let size = digits.fold(0_usize, |size, digit| size.wrapping_mul(8) + usize::from(digit - b'0'));
         at = at.saturating_add(size.checked_next_multiple_of(512).unwrap_or(usize::MAX)).min(archive.len());
     }
+}
+
+/// The parts of an input, which are divided by lines `%%`.
+pub fn parts(data: &[u8]) -> Vec<&[u8]> {
+    let mut parts = Vec::new();
+    let mut rest = data;
+    while let Some(at) = rest.windows(4).position(|window| window == b"\n%%\n") {
+        parts.push(&rest[..at]);
+        rest = &rest[at + 4..];
+    }
+    parts.push(rest);
+    parts
 }
 
 /// Whether `bytes` begin as what gzip or zstd writes (RFC 1952, section 2.3.1; RFC 8878, section 3.1).

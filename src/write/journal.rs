@@ -193,7 +193,8 @@ impl Past {
         self.items.values().filter(|(end, _)| *end == Final::Done).count()
     }
 
-    fn take(&mut self, bytes: &[u8]) {
+    /// Takes what one journal says, up to a line that was cut off.
+    pub fn take(&mut self, bytes: &[u8]) {
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             let whole = line.ends_with(b"\n");
             let read = if !whole {

@@ -4,6 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use airbase_fuzz::describe;
+
+#[path = "../documents.rs"]
+mod documents;
+#[path = "../../../tests/it/support/elf.rs"]
+mod program;
+
 // Everything is built with coverage counters here, and they are counted by libFuzzer.
 libfuzzer_sys::fuzz_target!(|_data: &[u8]| {});
 
@@ -19,6 +25,15 @@ fn main() {
         ("index_edit", texts(INDEX_EDIT)),
         ("reference", texts(REFERENCE)),
         ("packages", texts(PACKAGES)),
+        ("pax", pax()),
+        ("manifest", texts(documents::MANIFEST)),
+        ("merge", texts(documents::MERGE)),
+        ("statement", texts(documents::STATEMENT)),
+        ("plan", vec![("demo", include_bytes!("../../seeds/plan.jsonl").to_vec())]),
+        ("journal", texts(documents::JOURNAL)),
+        ("elf", elf()),
+        ("script", texts(documents::SCRIPT)),
+        ("xz", xz()),
     ];
     for (target, seeds) in targets {
         let directory = Path::new(&directory).join(target);
@@ -31,6 +46,16 @@ fn main() {
 
 fn texts(seeds: &[(&'static str, &str)]) -> Seeds {
     seeds.iter().map(|(name, text)| (*name, text.as_bytes().to_vec())).collect()
+}
+
+/// The first byte says how the target packs what follows.
+fn xz() -> Seeds {
+    // What `xz -0` makes of a tar archive of one small file: one LZMA2 chunk.
+    const CHUNK: &[u8] = b"\xe0\x07\xff\x00\x38\x5d\x00\x30\x80\x33\x50\x18\x68\x89\x82\xed\xa7\x80\x69\xfa\xda\x6d\xf2\xb6\xa6\xdf\x1c\x9e\xfd\x21\
+        \xca\x25\x8e\x1a\xde\xa0\x37\x76\x0a\x20\x92\x81\x73\xd3\x66\xf0\x61\x5d\xf4\x0e\x9e\x6e\x2f\x9e\xc7\x0b\x4d\x8f\xc4\xab\
+        \xa2\xde\x00\x00";
+    let stored = [b"\x01", describe(CLASSIC.as_bytes()).as_slice()].concat();
+    vec![("compressed", [b"\x00", CHUNK].concat()), ("unfinished", [b"\x02", CHUNK].concat()), ("stored", stored)]
 }
 
 const PACKAGES: &[(&str, &str)] = &[
@@ -174,6 +199,37 @@ fn layer() -> Seeds {
         seeds.push((name, [&[flags], archive.as_slice()].concat()));
     }
     seeds
+}
+
+/// Records as `LENGTH KEY=VALUE` with a newline, of which the length counts itself.
+fn pax() -> Seeds {
+    let record = |text: &str| {
+        (text.len()..)
+            .map(|length| format!("{length} {text}"))
+            .find(|whole| whole.len().to_string() == whole[..whole.find(' ').unwrap_or(0)])
+            .expect("a length")
+    };
+    let usual = ["path=a/long/name\n", "size=12\n", "mtime=1.5\n", "uid=7\n", "SCHILY.xattr.user.a=b\n"].map(record).concat();
+    let link = ["linkpath=x\n", "comment=\n", "GNU.sparse.major=1\n"].map(record).concat();
+    vec![
+        ("usual", format!("\0{usual}").into_bytes()),
+        ("global", format!("\x04{}\n%%\n{usual}", record("uname=a\n")).into_bytes()),
+        ("archive", format!("\x01{link}").into_bytes()),
+        ("narrow", format!("\x02{usual}").into_bytes()),
+    ]
+}
+
+fn elf() -> Seeds {
+    let program = program::Program {
+        interpreter: "/lib64/ld-linux-x86-64.so.2",
+        needed: &["libc.so.6"],
+        runpath: "$ORIGIN/../lib",
+        undefined: &["main"],
+        needs_version: Some(("libc.so.6", "GLIBC_2.34")),
+        ..program::Program::default()
+    };
+    let library = program::Program { soname: "libx.so.1", defined: &["f"], defines_version: "X_1", ..program::Program::default() };
+    vec![("program", program.bytes()), ("library", library.bytes()), ("narrow", [&b"\x7fELF\x01\x02"[..], &[0; 80]].concat())]
 }
 
 const JSON: &[(&str, &str)] = &[

@@ -38,6 +38,15 @@ use crate::format::tar::Kind;
 use crate::oci::Config;
 use crate::read::rootfs::{Entry, Scan, Unpacker};
 
+/// How many commands a shell script has.
+///
+/// # Errors
+/// Why it cannot be followed.
+pub fn read_script(text: &[u8]) -> std::result::Result<usize, &'static str> {
+    let script = shell::Script::parse(text);
+    script.unclear.map_or(Ok(script.commands.len()), Err)
+}
+
 /// Whether a moved image still runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
