@@ -186,7 +186,11 @@ fn refuse_foreign(region: &Region, diff_id: &Digest, name: &str) -> Result<()> {
     let mut start = [0; Packing::TELLING_BYTES];
     let count = region.read_at(&mut start, 0).map_err(|error| Error::io(format!("read {name}"), error))?;
     let start = start.get(..count).unwrap_or_default();
-    let Some(Codec { name: compression, .. }) = Codec::by_first_bytes(start).filter(|codec| !matches!(codec.reads, Some(Packing::Layer(_)))) else { return Ok(()) };
+    let Some(Codec { name: compression, .. }) =
+        Codec::by_first_bytes(start).filter(|codec| !matches!(codec.reads, Some(Packing::Layer(_))))
+    else {
+        return Ok(());
+    };
     // The first member of a tar archive may have a name that begins so.
     if inflate::blob_digest(region, diff_id.algorithm())? == *diff_id {
         return Ok(());

@@ -51,10 +51,7 @@ impl ReadAt for Stream {
         let mut guard = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
         let mut cursor = match guard.take() {
             Some(cursor) if cursor.at <= offset => cursor,
-            _ => Cursor {
-                inflate: Self::start(&self.file, self.packing, &self.limits).map_err(io::Error::other)?,
-                at: 0,
-            },
+            _ => Cursor { inflate: Self::start(&self.file, self.packing, &self.limits).map_err(io::Error::other)?, at: 0 },
         };
         let mut skipped = vec![0; CHUNK_BYTES];
         while cursor.at < offset {

@@ -18,9 +18,9 @@ use crate::core::event::Events;
 use crate::core::fsys::{ReadAt, Staged, WriteDirectory, schedule};
 use crate::core::workers;
 use crate::core::{Code, Digest, Error, Result};
+use crate::format::codec::{Compression, Packing};
 use crate::format::gzip::{self, Block, Treatment};
 use crate::format::tar::writer;
-use crate::format::codec::{Compression, Packing};
 
 /// How much is compressed at a time. Blocks that begin with an empty window cost 0.2 % at this size, and up to 2 % at 128 KiB.
 const BLOCK_BYTES: usize = 1 << 20;

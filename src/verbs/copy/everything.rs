@@ -108,7 +108,7 @@ impl Everything {
     }
 
     /// What is referred to and is not here: the statements on it may be all that there is of it.
-    pub(super) fn absent(&self, lookup: &Lookup<'_>, subjects: &[Subject]) -> Vec<Subject> {
+    pub(super) fn absent(&mut self, lookup: &Lookup<'_>, subjects: &[Subject]) -> Vec<Subject> {
         let known: HashSet<&Digest> = subjects.iter().map(|subject| &subject.descriptor.digest).collect();
         let (digests, tags) = lookup.subjects();
         let tags = tags.into_iter().filter_map(|tag| tag.replacen('-', ":", 1).parse::<Digest>().ok());
@@ -126,6 +126,8 @@ impl Everything {
             if !found.referrers.is_empty() {
                 absent.push(Subject { descriptor, child: false });
             }
+            // Whether that refers to it is not known, so it may go along as if it did not.
+            self.unread.extend(found.unread.into_iter().map(|unread| unread.finding));
         }
         absent
     }
