@@ -200,7 +200,7 @@ impl Inflate {
 
 /// What a decompressor says, as one of ours.
 fn typed(error: io::Error) -> io::Error {
-    if error.raw_os_error().is_some() || error.get_ref().is_some_and(|inner| inner.is::<Error>()) {
+    if error.raw_os_error().is_some() || matches!(error.get_ref(), Some(inner) if inner.is::<Error>()) {
         return error;
     }
     let (code, message) = match error.kind() {

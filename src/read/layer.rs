@@ -29,10 +29,7 @@ struct Inflated<'a> {
 impl Read for Inflated<'_> {
     /// The reason for a failure is inside the [`io::Error`], so that whoever reads through something else finds it.
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
-        let count = self.inflate.read(target).map_err(|error| {
-            self.failed = true;
-            error
-        })?;
+        let count = self.inflate.read(target).inspect_err(|_| self.failed = true)?;
         let taken = self.inflate.taken();
         self.events.bytes(taken.saturating_sub(self.told));
         self.told = taken;

@@ -5,11 +5,10 @@ use std::io::{self, BufRead as _};
 use xz4rust::{XzDecoder, XzError, XzNextBlockResult};
 
 use super::inflate::RegionReader;
-use crate::core::limits::MIB;
 use crate::core::{Code, Error, Fact};
 
 /// The largest dictionary that is taken, which is that of `xz -9`. A file may ask for 4 GiB.
-const DICTIONARY_BYTES: usize = 64 * MIB as usize;
+const DICTIONARY_BYTES: usize = 64 << 20;
 /// What a stream begins with: The .xz File Format, section 2.1.1.1.
 const MAGIC: u8 = 0xfd;
 

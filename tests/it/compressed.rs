@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::environment::snapshot;
 use crate::support::image::{Compression, gzip};
-use crate::support::{Contents, Environment, Image, Layout, layer};
+use crate::support::{Contents, Environment, Image, Layout, layer, xz};
 
 /// A base, an app on it and a newer base: one layer as large as several blocks, not compressed, and small ones that are.
 fn place() -> Environment {
@@ -127,57 +127,6 @@ fn what_fails_leaves_nothing() {
     assert_eq!(document["output"], json!({"kind": "docker-archive", "path": "other.tar.zst"}));
 }
 
-/// One xz stream around `content`, in chunks that are not compressed (The .xz File Format 1.2.1, sections 2 to 5). `check` is the type
-/// of its check, of which only CRC32 (1) is really written, and `dictionary` the coded size of its dictionary.
-fn xz(content: &[u8], check: u8, dictionary: u8) -> Vec<u8> {
-    let crc = |bytes: &[u8]| {
-        let mut crc = flate2::Crc::new();
-        crc.update(bytes);
-        crc.sum().to_le_bytes()
-    };
-    let padded = |mut bytes: Vec<u8>| {
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    };
-    let number = |mut value: usize| {
-        let mut bytes = Vec::new();
-        while value >= 0x80 {
-            bytes.push(0x80 | (value & 0x7f) as u8);
-            value >>= 7;
-        }
-        bytes.push(value as u8);
-        bytes
-    };
-    let flags = [0, check];
-    let header = [2, 0, 0x21, 1, dictionary, 0, 0, 0];
-    let mut data = Vec::new();
-    for (at, chunk) in content.chunks(1 << 16).enumerate() {
-        // The first chunk resets the dictionary.
-        data.push(if at == 0 { 1 } else { 2 });
-        data.extend(((chunk.len() - 1) as u16).to_be_bytes());
-        data.extend(chunk);
-    }
-    data.push(0);
-    let unpadded = header.len() + 4 + data.len() + 4;
-    let index = padded([vec![0, 1], number(unpadded), number(content.len())].concat());
-    let backward = [&((index.len() / 4) as u32).to_le_bytes()[..], &flags].concat();
-    let parts: [&[u8]; 12] = [
-        b"\xfd7zXZ\0",
-        &flags,
-        &crc(&flags),
-        &header,
-        &crc(&header),
-        &padded(data),
-        &crc(content),
-        &index,
-        &crc(&index),
-        &crc(&backward),
-        &backward,
-        b"YZ",
-    ];
-    parts.concat()
-}
-
 /// The coded size of the dictionary of `xz -9`, 64 MiB.
 const LARGEST: u8 = 28;
 
@@ -187,10 +136,10 @@ fn an_archive_inside_xz_is_read_as_if_it_were_plain() {
     let tar = std::fs::read(environment.join("app.tar")).unwrap();
     let (front, back) = tar.split_at(tar.len() / 2);
     let cases = [
-        ("one.tar.xz", xz(&tar, 1, LARGEST)),
+        ("one.tar.xz", xz::stream(&tar, xz::CRC32, LARGEST)),
         // Two streams, as two calls of xz leave them behind each other, with padding and without.
-        ("two.txz", [xz(front, 1, 8), xz(back, 1, 8)].concat()),
-        ("padded.TAR.XZ", [xz(front, 1, 8), vec![0; 8], xz(back, 1, 8), vec![0; 4]].concat()),
+        ("two.txz", [xz::stream(front, xz::CRC32, 8), xz::stream(back, xz::CRC32, 8)].concat()),
+        ("padded.TAR.XZ", [xz::stream(front, xz::CRC32, 8), vec![0; 8], xz::stream(back, xz::CRC32, 8), vec![0; 4]].concat()),
     ];
     environment.ok(&["copy", "app.tar", "plain"]);
     for (number, (name, bytes)) in cases.iter().enumerate() {
@@ -210,7 +159,7 @@ fn an_archive_inside_xz_is_read_as_if_it_were_plain() {
 fn what_is_wrong_with_xz_is_said_by_name() {
     let environment = place();
     let tar = std::fs::read(environment.join("app.tar")).unwrap();
-    let good = xz(&tar, 1, 8);
+    let good = xz::stream(&tar, xz::CRC32, 8);
     let mut flipped = good.clone();
     flipped[5000] ^= 1;
     let mut checked = good.clone();
@@ -222,9 +171,9 @@ fn what_is_wrong_with_xz_is_said_by_name() {
         ("short.tar.xz", good[..good.len() / 2].to_vec(), "stream.truncated"),
         ("shorter.tar.xz", good[..20].to_vec(), "stream.truncated"),
         ("followed.tar.xz", [good, b"more".to_vec()].concat(), "tar.data_after_end"),
-        ("wide.tar.xz", xz(&tar, 1, LARGEST + 1), "xz.dictionary"),
-        ("widest.tar.xz", xz(&tar, 1, 40), "xz.dictionary"),
-        ("sha256.tar.xz", xz(&tar, 10, 8), "source.unsupported"),
+        ("wide.tar.xz", xz::stream(&tar, xz::CRC32, LARGEST + 1), "xz.dictionary"),
+        ("widest.tar.xz", xz::stream(&tar, xz::CRC32, 40), "xz.dictionary"),
+        ("sha256.tar.xz", xz::stream(&tar, 10, 8), "source.unsupported"),
     ];
     for (name, bytes, code) in cases {
         std::fs::write(environment.join(name), bytes).unwrap();

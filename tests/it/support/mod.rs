@@ -7,6 +7,7 @@ pub mod environment;
 pub mod image;
 pub mod real;
 pub mod story;
+pub mod xz;
 
 pub use contents::Contents;
 pub use dice::Dice;
