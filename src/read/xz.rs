@@ -78,9 +78,9 @@ impl Xz {
 
 fn refusal(error: &XzError) -> Error {
     match error {
-        XzError::DictionaryTooLarge(needed) => Error::new(Code::XzDictionary, "inflating takes more memory than the limit")
-            .expected(Fact::new(format!("a dictionary of at most {DICTIONARY_BYTES} bytes"), "the limits"))
-            .found(Fact::new(format!("{needed} bytes"), "the header of an xz block")),
+        XzError::DictionaryTooLarge(needed) => too_large(&format!("{needed} bytes")),
+        // The largest code has a number of its own, because it stands for one byte less than 4 GiB (section 5.3.1).
+        XzError::UnsupportedLzmaProperties(40) => too_large("4294967295 bytes"),
         // Rare (`xz --check=sha256`), and not read: it would need a second implementation of the hash.
         XzError::Sha256NotSupported | XzError::UnsupportedCheckType(_) => {
             Error::new(Code::SourceUnsupported, "the xz file has a check that is not read here")
@@ -90,4 +90,10 @@ fn refusal(error: &XzError) -> Error {
         }
         _ => Error::new(Code::StreamCorrupt, "compressed data is damaged").found(Fact::new(error, "the decompressor")),
     }
+}
+
+fn too_large(needed: &str) -> Error {
+    Error::new(Code::XzDictionary, "inflating takes more memory than the limit")
+        .expected(Fact::new(format!("a dictionary of at most {DICTIONARY_BYTES} bytes"), "the limits"))
+        .found(Fact::new(needed, "the header of an xz block"))
 }

@@ -151,7 +151,7 @@ fn an_archive_inside_xz_is_read_as_if_it_were_plain() {
         assert!(Contents::of(&environment.join(&format!("out{number}"))).files == Contents::of(&environment.join("plain")).files, "{name}");
         // It is found in a folder as well.
         let (_, found) = environment.json(&["outdated", &number.to_string(), "--bases", "bases"]);
-        assert_eq!(found["images"].as_array().map(Vec::len), Some(1), "{found:#}");
+        assert_eq!(found["items"].as_array().map(Vec::len), Some(1), "{found:#}");
     }
 }
 
