@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::bases::{Bases, candidate, shown_platform, tree_index};
 use super::proof::prove_content;
-use super::{Context, Opened, Verify, open};
+use super::{Context, Opened, Verify, one_of, open};
 use crate::core::{Code, Fact, Finding, Result, text};
 use crate::oci::Platform;
 use crate::plan::base::{self, Based, Candidate, Clue, Confidence, Evidence, Outcome, Prefix, SeamRule, Verdict};
@@ -377,7 +377,7 @@ impl Listed {
     /// Opens every path: a layout, an archive, a folder of them, or a reference to one image.
     ///
     /// # Errors
-    /// Those of a path that cannot be opened itself; inside a folder such a path is a finding.
+    /// Those of the only path; inside a folder, and where there are several, what cannot be opened is a finding.
     pub(super) fn of(paths: &[String], context: Context<'_>, findings: &mut Vec<Finding>) -> Result<Self> {
         let mut listed = Self { sources: Vec::new(), paths: Vec::new() };
         let mut known = HashSet::new();
@@ -390,11 +390,13 @@ impl Listed {
             let reference = Reference::existing(path)?;
             let mut below = Below { text: reference.text.clone(), is_named: true, images: Vec::new(), passed: Passed::default() };
             if reference.names_one() {
-                let located = locate_among(&reference, &listed.sources, context.limits)?;
+                let located = locate_among(&reference, &listed.sources, context.limits);
+                let Some(located) = one_of(paths, &reference, located, findings)? else { continue };
                 add(&located.source, &mut listed.sources);
                 below.images.push(located);
             } else {
-                let found = discover_among(&reference, &listed.sources, context.limits)?;
+                let found = discover_among(&reference, &listed.sources, context.limits);
+                let Some(found) = one_of(paths, &reference, found, findings)? else { continue };
                 findings.extend(found.findings);
                 (below.is_named, below.passed) = (false, found.passed);
                 for source in found.sources {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Context;
 use super::base::show_image;
 use super::bases::Bases;
+use super::{Context, one_of};
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::format::json::Node;
 use crate::oci::{Descriptor, annotation, collection, cosign};
@@ -49,7 +49,8 @@ pub fn inspect(request: &Request, context: Context<'_>) -> Result<InspectReport>
     for path in &request.paths {
         let reference = Reference::existing(path)?;
         if reference.names_one() {
-            let located = locate(&reference, context.limits)?;
+            let located = locate(&reference, context.limits);
+            let Some(located) = one_of(&request.paths, &reference, located, &mut report.findings)? else { continue };
             let bases = bases_for(&located.source, request, context)?;
             let entry = entry(&located.source, &located.descriptor, true, None, bases.as_ref(), context)?;
             report.sources.push(SourceReport {
@@ -59,7 +60,8 @@ pub fn inspect(request: &Request, context: Context<'_>) -> Result<InspectReport>
                 hidden: 0,
             });
         } else {
-            let Discovered { sources, findings, passed } = discover(&reference, context.limits)?;
+            let discovered = one_of(&request.paths, &reference, discover(&reference, context.limits), &mut report.findings)?;
+            let Some(Discovered { sources, findings, passed }) = discovered else { continue };
             report.findings.extend(findings);
             let before = report.sources.len();
             for source in sources {

@@ -38,7 +38,7 @@ use std::sync::Arc;
 use crate::core::event::{Events, Silent};
 use crate::core::fsys::Faults;
 use crate::core::limits::MIB;
-use crate::core::{Finding, Limits, Result, Severity};
+use crate::core::{ExitClass, Finding, Limits, Result, Severity};
 use crate::oci::Platform;
 use crate::plan::lifecycle::convention::Conventions;
 use crate::read::{Image, Located, Reference, Source, Tree, load, locate_among};
@@ -92,6 +92,20 @@ impl Context<'_> {
     /// That nothing was looked at: it stops the caller's next step, unless nothing is what was expected.
     fn nothing(&self, finding: Finding) -> Finding {
         if self.allow_empty { finding.severity(Severity::Note) } else { finding }
+    }
+}
+
+/// What came of one of several paths: what is damaged there, or cannot be read, is a finding, so that the others are still looked at.
+///
+/// # Errors
+/// All of `result` where no other path was given; else those that are a mistake in what was typed.
+fn one_of<T>(paths: &[String], reference: &Reference, result: Result<T>, findings: &mut Vec<Finding>) -> Result<Option<T>> {
+    match result {
+        Err(error) if paths.len() > 1 && matches!(error.exit_class(), ExitClass::Corrupt | ExitClass::Io) => {
+            findings.push(error.at(reference.shown_path()).into());
+            Ok(None)
+        }
+        result => result.map(Some),
     }
 }
 

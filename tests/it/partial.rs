@@ -189,3 +189,44 @@ fn an_artifact_that_nobody_refers_to_is_one_more_entry() {
     assert_eq!((status, &report["findings"][0]["place"]), (1, &json!("charts/app:1")), "{report:#}");
     assert!(Contents::of(&environment.join("out")).named("app:1").is_some());
 }
+
+/// One damaged file among several paths is told, and the others are judged, as in a folder. Alone it is the whole answer.
+#[test]
+fn a_damaged_path_among_several_keeps_no_other_back() {
+    let environment = Environment::new();
+    let base = Image::of(&[&layer(&["os=1"])]);
+    Layout::new().image("os:1", &base).write(&environment.join("bases"));
+    for name in ["a", "c"] {
+        let app = base.and(&[&layer(&[&format!("app={name}")])]);
+        Layout::new().image(&format!("{name}:1"), &app).write_archive(&environment.join(&format!("{name}.tar")));
+    }
+    let whole = fs::read(environment.join("a.tar")).unwrap();
+    fs::write(environment.join("b.tar"), &whole[..3000]).unwrap();
+    let paths = ["a.tar", "b.tar", "c.tar"];
+    let verbs: [(&[&str], &[&str]); 7] = [
+        (&["inspect"], &[]),
+        (&["outdated"], &["--bases", "bases"]),
+        (&["lifecycle", "check"], &[]),
+        (&["lifecycle", "report"], &[]),
+        (&["base", "dependents", "bases:os:1"], &[]),
+        (&["batch", "plan"], &["--bases", "bases"]),
+        (&["fsck"], &[]),
+    ];
+    for (verb, options) in verbs {
+        let outcome = environment.run(&[verb, &paths, options].concat());
+        let told = format!("{}{}", outcome.out, outcome.err);
+        assert_eq!(outcome.status, 3, "{verb:?}\n{told}");
+        for word in ["a.tar", "c.tar", "b.tar", "archive.truncated"] {
+            assert!(told.contains(word), "{verb:?} does not tell {word}\n{told}");
+        }
+        let alone = environment.run(&[verb, &["b.tar"], options].concat());
+        assert!(alone.status == 3 && format!("{}{}", alone.out, alone.err).contains("archive.truncated"), "{verb:?}\n{alone:?}");
+    }
+    // A base that cannot be read is told; what the others say is still told too.
+    let (status, report) = environment.json(&["outdated", "a.tar", "--bases", "bases", "--bases", "b.tar"]);
+    assert_eq!((status, &report["items"][0]["standing"]), (3, &json!("current")), "{report:#}");
+    assert_eq!(report["findings"][0]["code"], "archive.truncated", "{report:#}");
+    // What was typed wrong is no damage.
+    environment.refused(&["inspect", "a.tar", "nowhere.tar"], "ref.path_missing", 2);
+    environment.refused(&["inspect", "a.tar:other:1", "c.tar"], "ref.not_found", 4);
+}

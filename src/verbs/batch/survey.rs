@@ -10,8 +10,8 @@ use crate::plan::batch::document::key;
 use crate::plan::batch::name::{Pattern, glob};
 use crate::read::referrers::lists_referrers_of;
 use crate::read::{Discovered, Located, Reference, Source, discover_among, is_candidate, locate_among, nothing, platforms};
-use crate::verbs::Context;
 use crate::verbs::output::check_name;
+use crate::verbs::{Context, one_of};
 
 /// One image under one name.
 #[derive(Debug, Clone)]
@@ -47,7 +47,8 @@ impl Survey {
         for input in inputs {
             let reference = Reference::existing(input)?;
             if reference.names_one() {
-                let located = locate_among(&reference, &survey.sources, context.limits)?;
+                let located = locate_among(&reference, &survey.sources, context.limits);
+                let Some(located) = one_of(inputs, &reference, located, &mut survey.unreadable)? else { continue };
                 let source = survey.source(&located.source);
                 let listed = located
                     .source
@@ -60,7 +61,9 @@ impl Survey {
                 survey.add(source, position, only, pattern, &mut seen)?;
                 continue;
             }
-            let Discovered { sources, findings, passed } = discover_among(&reference, &survey.sources, context.limits)?;
+            let discovered = discover_among(&reference, &survey.sources, context.limits);
+            let discovered = one_of(inputs, &reference, discovered, &mut survey.unreadable)?;
+            let Some(Discovered { sources, findings, passed }) = discovered else { continue };
             if !sources.iter().any(|source| source.index.manifests.iter().any(is_candidate)) {
                 survey.unreadable.push(context.nothing(passed.nothing(&reference.shown_path())));
             }
