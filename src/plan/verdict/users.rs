@@ -1,6 +1,10 @@
 //! Users and groups: whether the config's user is there, and whose the app's files are.
 
+use super::compare::{Comparison, finding};
+use super::loader::shown;
+use super::trace::Trace;
 use super::view::View;
+use crate::core::{Code, Fact, Finding};
 use crate::read::rootfs::Entry;
 
 /// A line of `/etc/passwd` or `/etc/group`: the name and the number.
@@ -49,4 +53,43 @@ pub(super) fn is_number(text: &str) -> bool {
 /// The first file of the app that belongs to a user.
 pub(super) fn owned(view: &View, user: u64) -> Option<Entry<'_>> {
     view.rootfs().files(view.rootfs().root()).find(|entry| entry.owner().0 == user && view.is_own(*entry))
+}
+
+impl Comparison<'_> {
+    pub(super) fn users(&self, findings: &mut Vec<Finding>) {
+        let text = &self.new.launch.user;
+        let (name, team) = text.split_once(':').unwrap_or((text, ""));
+        if !name.is_empty() && !is_number(name) {
+            match (user(self.old, name.as_bytes()), user(self.new, name.as_bytes())) {
+                (_, None) => {
+                    findings.push(finding(Code::VerdictUser, true, format!("the user is not in /etc/passwd: {name}"), Trace::CONFIG));
+                }
+                (Some(old), Some(new)) if old != new => {
+                    if let Some(file) = owned(self.new, old) {
+                        let private = file.mode().trailing_zeros() >= 6;
+                        let message = format!("the user {name} has another number, and files of the app belong to the old one");
+                        findings.push(
+                            finding(Code::VerdictUser, private, message, &format!("/{}", shown(&file.path())))
+                                .expected(Fact::new(old, "/etc/passwd of the image"))
+                                .found(Fact::new(new, "/etc/passwd of the moved image")),
+                        );
+                    }
+                }
+                _ => {}
+            }
+        }
+        if !team.is_empty() && !is_number(team) && group(self.new, team.as_bytes()).is_none() {
+            findings.push(finding(Code::VerdictUser, true, format!("the group is not in /etc/group: {team}"), Trace::CONFIG));
+        }
+        if let Some(by) = &self.to.identity
+            && identity(self.old, &self.old.launch.user) != identity(self.new, &self.new.launch.user)
+        {
+            findings.push(finding(Code::VerdictChanged, false, "the names of the user and its groups are other ones".to_owned(), by));
+        }
+        for (name, by) in &self.to.users {
+            if user(self.old, name).is_some() && user(self.new, name).is_none() {
+                findings.push(finding(Code::VerdictUser, true, format!("the user is not in /etc/passwd: {}", shown(name)), by));
+            }
+        }
+    }
 }

@@ -1,11 +1,14 @@
-//! What a loader does with a program: glibc's and musl's search for libraries, versions and symbols.
+//! What a loader does with a program: glibc's and musl's search for libraries and versions, and the symbols that they bind.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod directories;
+mod symbols;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::memo::Unresolved;
+use self::directories::{cache, directories, glibc_directories, musl_directories};
 use super::view::View;
-use crate::core::{Code, Digest};
+use crate::core::Code;
 use crate::format::elf::Elf;
 use crate::format::tar::Kind;
 use crate::read::rootfs::{Entry, split};
@@ -271,61 +274,6 @@ impl<'v> Closure<'v> {
             self.lack(Code::VerdictVersion, &name, &by, true);
         }
     }
-
-    fn symbols(&mut self) {
-        // Where a library is missing, so are its symbols.
-        if !self.lacks.is_empty() {
-            return;
-        }
-        let interpreter = self.loaded.first().and_then(|program| program.elf.interpreter.clone()).unwrap_or_default();
-        let loader = self.view.find(&interpreter);
-        let found = match self.key(loader) {
-            Some(key) => self.view.memo.symbols(key, || self.unresolved(loader)),
-            None => Arc::new(self.unresolved(loader)),
-        };
-        for (name, position, fatal) in found.iter() {
-            self.lack(Code::VerdictSymbol, name, &self.by(*position), *fatal);
-        }
-    }
-
-    /// What the symbols depend on: the content of all files, in their order, and whether that of the loader could be kept.
-    fn key(&self, loader: Option<Entry<'_>>) -> Option<Digest> {
-        let mut text = format!("{} {} {}", self.musl, self.binds_now(), self.view.elf(loader?).is_some());
-        for entry in self.loaded.iter().map(|loaded| self.view.find(&loaded.path)).chain([loader]) {
-            text.push_str(self.view.digest(entry?)?.hex());
-        }
-        Some(Digest::sha256(text.as_bytes()))
-    }
-
-    fn binds_now(&self) -> bool {
-        self.view.launch.variable(b"LD_BIND_NOW").is_some()
-    }
-
-    fn unresolved(&self, loader: Option<Entry<'_>>) -> Vec<Unresolved> {
-        let mut defined: HashMap<&[u8], Vec<Option<&[u8]>>> = HashMap::new();
-        let loader = loader.and_then(|entry| self.view.elf(entry));
-        for elf in self.loaded.iter().map(|loaded| &loaded.elf).chain(&loader) {
-            for symbol in &elf.defined {
-                defined.entry(&symbol.name).or_default().push(symbol.version.as_deref());
-            }
-        }
-        let mut lacks = Vec::new();
-        for (position, asking) in self.loaded.iter().enumerate() {
-            for symbol in asking.elf.undefined.iter().filter(|symbol| !symbol.weak) {
-                let there = defined.get(symbol.name.as_slice()).is_some_and(|versions| {
-                    self.musl
-                        || symbol.version.is_none()
-                        || versions.iter().any(|version| version.is_none() || *version == symbol.version.as_deref())
-                });
-                let there = there || (self.musl && is_large_file(&symbol.name, &defined));
-                if !there {
-                    let fatal = self.musl || symbol.data || asking.elf.bind_now || self.binds_now();
-                    lacks.push((symbol.name.clone(), position, fatal));
-                }
-            }
-        }
-        lacks
-    }
 }
 
 /// `zlibVersion`, `gnu_get_libc_version`, `OpenSSL_version_num`: whoever asks may print it.
@@ -341,86 +289,4 @@ fn tells_version(name: &[u8]) -> bool {
 fn is_musl(name: &[u8]) -> bool {
     let reserved: [&[u8]; 7] = [b"libc.", b"libpthread.", b"librt.", b"libm.", b"libdl.", b"libutil.", b"libxnet."];
     reserved.iter().any(|reserved| name.starts_with(reserved))
-}
-
-/// musl 1.2.4 and later resolves `open64` as `open`.
-fn is_large_file(name: &[u8], defined: &HashMap<&[u8], Vec<Option<&[u8]>>>) -> bool {
-    name.strip_suffix(b"64").is_some_and(|plain| defined.contains_key(plain))
-}
-
-/// The elements of a search path. An empty one is the working directory, which is not searched here.
-fn directories(path: &[u8], origin: &[u8], library: &[u8]) -> Vec<Vec<u8>> {
-    let words = [(&b"${ORIGIN}"[..], origin), (b"$ORIGIN", origin), (b"${LIB}", library), (b"$LIB", library)];
-    let replace = |part: &[u8]| -> Vec<u8> {
-        let (mut text, mut rest) = (Vec::new(), part);
-        while let Some(byte) = rest.first() {
-            if let Some((word, value)) = words.iter().find(|(word, _)| rest.starts_with(word)) {
-                text.extend_from_slice(value);
-                rest = rest.get(word.len()..).unwrap_or_default();
-            } else {
-                text.push(*byte);
-                rest = rest.get(1..).unwrap_or_default();
-            }
-        }
-        text
-    };
-    path.split(|byte| matches!(byte, b':' | b';')).filter(|part| !part.is_empty()).map(replace).collect()
-}
-
-fn musl_directories(view: &View, interpreter: &[u8]) -> Vec<Vec<u8>> {
-    let name = split(interpreter).1;
-    let architecture = name.strip_suffix(b".so.1").unwrap_or(name);
-    let own = view.text(&[b"/etc/".as_slice(), architecture, b".path"].concat());
-    let standard: &[u8] = b"/lib:/usr/local/lib:/usr/lib";
-    let path = own.unwrap_or(standard);
-    path.split(|byte| matches!(byte, b':' | b'\n')).filter(|part| !part.is_empty()).map(<[u8]>::to_vec).collect()
-}
-
-/// The directories that are built into the loader, after those that only its cache knows.
-fn glibc_directories(view: &View, loader: Entry<'_>, elf: &Elf) -> Vec<Vec<u8>> {
-    let bytes = view.bytes(loader).unwrap_or_default();
-    let has = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
-    let multiarch: [&[u8]; 7] = [
-        b"x86_64-linux-gnu",
-        b"aarch64-linux-gnu",
-        b"i386-linux-gnu",
-        b"arm-linux-gnueabihf",
-        b"powerpc64le-linux-gnu",
-        b"s390x-linux-gnu",
-        b"riscv64-linux-gnu",
-    ];
-    let mut found: Vec<Vec<u8>> = Vec::new();
-    let debian = multiarch.iter().find(|triplet| has(&[b"/lib/".as_slice(), triplet, b"/"].concat()));
-    if let Some(triplet) = debian {
-        found.push([b"/lib/".as_slice(), triplet].concat());
-        found.push([b"/usr/lib/".as_slice(), triplet].concat());
-    } else if elf.wide {
-        found.extend([b"/lib64".to_vec(), b"/usr/lib64".to_vec()]);
-    }
-    found.extend([b"/lib".to_vec(), b"/usr/lib".to_vec()]);
-    found
-}
-
-/// The names and paths of `ld.so.cache` (sysdeps/generic/dl-cache.h of glibc). What cannot be read is left out, as the loader does.
-fn cache(bytes: &[u8]) -> BTreeMap<Vec<u8>, Vec<u8>> {
-    const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
-    let mut found = BTreeMap::new();
-    let Some(start) = bytes.windows(MAGIC.len()).position(|window| window == MAGIC) else { return found };
-    let bytes = bytes.get(start..).unwrap_or_default();
-    let number = |at: usize| -> Option<usize> {
-        let four: [u8; 4] = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
-        usize::try_from(u32::from_le_bytes(four)).ok()
-    };
-    let text = |at: usize| -> Option<Vec<u8>> {
-        let rest = bytes.get(at..)?;
-        Some(rest.get(..rest.iter().position(|byte| *byte == 0)?)?.to_vec())
-    };
-    for entry in 0..number(20).unwrap_or(0).min(bytes.len() / 24) {
-        let at = 48 + entry * 24;
-        let plain = bytes.get(at + 16..at + 24).is_some_and(|hwcap| hwcap.iter().all(|byte| *byte == 0));
-        if plain && let (Some(key), Some(value)) = (number(at + 4).and_then(text), number(at + 8).and_then(text)) {
-            found.entry(key).or_insert(value);
-        }
-    }
-    found
 }

@@ -1,0 +1,249 @@
+//! What was there before the move and is not after it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::languages;
+use super::loader::shown;
+use super::owners::Owners;
+use super::trace::{Trace, Traced, Use};
+use super::view::View;
+use crate::core::{Code, Digest, Fact, Finding, Severity};
+use crate::format::elf;
+use crate::format::tar::Kind;
+use crate::read::rootfs::Entry;
+
+/// What was met in both images.
+pub(super) struct Comparison<'v> {
+    pub(super) from: Traced,
+    pub(super) to: Traced,
+    pub(super) old: &'v View,
+    pub(super) new: &'v View,
+    pub(super) owners: Owners<'v>,
+}
+
+pub(super) fn finding(code: Code, fatal: bool, message: String, by: &str) -> Finding {
+    Finding::new(code, message).severity(if fatal { Severity::Damage } else { Severity::Warning }).at(by)
+}
+
+impl Comparison<'_> {
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if self.new.launch.arguments.is_empty() {
+            findings.push(unclear(Trace::CONFIG, "the image starts nothing by itself"));
+        }
+        self.lacks(&mut findings);
+        self.patterns(&mut findings);
+        self.names(&mut findings);
+        self.parts(&mut findings);
+        self.shells(&mut findings);
+        self.uses(&mut findings);
+        self.tests(&mut findings);
+        self.tools(&mut findings);
+        self.references(&mut findings);
+        self.users(&mut findings);
+        self.environment(&mut findings);
+        self.unpacking(&mut findings);
+        for (place, reason) in &self.to.unclear {
+            findings.push(unclear(place, reason));
+        }
+        findings
+    }
+
+    /// What patterns for names of files match.
+    fn patterns(&self, findings: &mut Vec<Finding>) {
+        for ((place, pattern), files) in &self.to.patterns {
+            if self.from.patterns.get(&(place.clone(), pattern.clone())).is_some_and(|before| before != files) {
+                findings.push(finding(Code::VerdictChanged, false, format!("a pattern matches other files: {pattern}"), place));
+            }
+        }
+    }
+
+    /// Names that scripts take from modules of the base.
+    fn names(&self, findings: &mut Vec<Finding>) {
+        for ((module, name), (there, by, needed)) in self.to.attributes.iter().filter(|(_, (there, ..))| !there) {
+            let before = self.from.attributes.get(&(module.clone(), name.clone()));
+            if *needed && before.is_some_and(|(before, ..)| !before) {
+                findings.push(unclear(by, &format!("it was not found before the move either: {name} of {module}")));
+            }
+            if before.is_some_and(|(before, ..)| before != there) {
+                findings.push(finding(Code::VerdictName, *needed, format!("a name is not in its module: {name} of {module}"), by));
+            }
+        }
+    }
+
+    /// Parts of objects that the modules of the base named, and do not name any more.
+    fn parts(&self, findings: &mut Vec<Finding>) {
+        let all = |traced: &Traced, view: &View| -> BTreeSet<Vec<u8>> {
+            let texts = traced.modules.iter().filter_map(|path| view.text(path));
+            texts
+                .flat_map(languages::identifiers)
+                .map(|(name, _)| name)
+                .filter(|name| self.to.parts.contains_key(*name))
+                .map(<[u8]>::to_vec)
+                .collect()
+        };
+        if self.to.parts.is_empty() {
+            return;
+        }
+        let (before, after) = (all(&self.from, self.old), all(&self.to, self.new));
+        let told: BTreeSet<&str> =
+            self.to.attributes.iter().filter(|(_, (there, ..))| !there).map(|((_, name), _)| name.as_str()).collect();
+        let lost = |name: &Vec<u8>| before.contains(name) && !after.contains(name) && !told.contains(shown(name).as_str());
+        for (name, by) in self.to.parts.iter().filter(|(name, _)| lost(name)) {
+            let message = format!("a name that the modules of the base had is not in them any more: {}", shown(name));
+            findings.push(finding(Code::VerdictName, false, message, by));
+        }
+    }
+
+    /// Scripts that say what shells understand in their own ways.
+    fn shells(&self, findings: &mut Vec<Finding>) {
+        for (place, (shell, special)) in &self.to.shells {
+            let Some((before, _)) = self.from.shells.get(place).filter(|(before, _)| before != shell) else { continue };
+            // The shell of bash and the one of busybox understand most of it.
+            if let Some(special) = special.filter(|special| shell != b"bash" || *special == "escapes of echo") {
+                findings.push(
+                    finding(Code::VerdictChanged, false, format!("another shell may understand a script differently: {special}"), place)
+                        .expected(Fact::new(shown(before), "the image"))
+                        .found(Fact::new(shown(shell), "the moved image")),
+                );
+            }
+        }
+    }
+
+    fn lacks(&self, findings: &mut Vec<Finding>) {
+        for (need, (by, fatal)) in &self.to.lacks {
+            // It ran before, as far as anybody knows: then it does not need this, or has it from where nobody looked.
+            let packaged = self.old.find(by.as_bytes()).is_some_and(|entry| !self.old.is_own(entry) || self.old.is_packaged(entry));
+            if *fatal && !packaged && self.from.lacks.get(need).is_some_and(|(_, fatal)| *fatal) {
+                findings.push(unclear(by, &format!("it was not found before the move either: {}", need.name)));
+            }
+        }
+        for (need, (by, fatal)) in self.to.lacks.iter().filter(|(need, _)| !self.from.lacks.contains_key(need)) {
+            // An image whose old command was not found either is one that nobody understood, whatever it would start now.
+            if let Some(before) = self.from.lacked_start().filter(|_| *fatal && by == Trace::CONFIG) {
+                findings.push(unclear(by, &format!("what it starts was not found before the move either: {}", before.name)));
+                continue;
+            }
+            let what = match need.code {
+                Code::VerdictInterpreter => "the loader of a program is not there or cannot be run",
+                Code::VerdictNeeded => "a library is not found",
+                Code::VerdictVersion => "a library lacks a version",
+                Code::VerdictSymbol => "no library defines a symbol",
+                Code::VerdictScriptInterpreter => "the interpreter of a script is not found",
+                Code::VerdictCommand => "a command is not found",
+                Code::VerdictModule => "a module is not found",
+                Code::VerdictAccess => "a file cannot be run",
+                Code::VerdictSyntax => "the interpreter is too old",
+                _ => "a file is not found",
+            };
+            let mut finding = finding(need.code, *fatal, format!("{what}: {}", need.name), by);
+            if let Some((code, message)) = self.origin(by) {
+                finding = finding.detail(format!("{code} {message}"));
+            }
+            finding = self.owners.had(need).into_iter().fold(finding, Finding::detail);
+            findings.push(finding.expected(Fact::new(&need.name, by)).found(Fact::new("nothing that fits", "the moved image")));
+        }
+    }
+
+    /// Whose a file is.
+    fn origin(&self, by: &str) -> Option<(&'static str, &'static str)> {
+        let entry = self.new.find(by.as_bytes())?;
+        Some(("the file is", if self.new.is_own(entry) { "the app's" } else { "the new base's" }))
+    }
+
+    fn uses(&self, findings: &mut Vec<Finding>) {
+        for (path, (how, by, guarded)) in &self.to.uses {
+            // These are made when the image is started.
+            let made = [&b"/dev"[..], b"/proc", b"/sys", b"/run", b"/tmp"];
+            let ignored =
+                made.iter().any(|folder| path.strip_prefix(*folder).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")));
+            let (Some(old), false) = (self.old.find(path), ignored) else { continue };
+            let Some(new) = self.new.find(path) else {
+                let fatal = *how > Use::Named && !guarded;
+                let missing = finding(Code::VerdictMissing, fatal, format!("a file is not found: {}", shown(path)), by);
+                findings.push(self.owners.was_of(path).into_iter().fold(missing, Finding::detail));
+                continue;
+            };
+            let differ = old.kind() == Kind::File && self.old.digest(old) != self.new.digest(new);
+            let program = self.old.bytes(old).is_some_and(|bytes| bytes.starts_with(elf::MAGIC));
+            let certificate = path.ends_with(b".crt") || path.ends_with(b".pem") || path.windows(9).any(|window| window == b"/zoneinfo");
+            let changed = match how {
+                Use::Read if old.kind() == Kind::Directory => names(old) != names(new),
+                Use::Read => differ,
+                Use::Taken => differ && !program && !certificate,
+                Use::Walked => !below(self.old, old).into_keys().eq(below(self.new, new).into_keys()),
+                Use::Copied => differ || below(self.old, old) != below(self.new, new),
+                Use::Listed => names(old) != names(new),
+                Use::Named => false,
+            };
+            if changed {
+                findings.push(finding(Code::VerdictChanged, false, format!("what is read is not what it was: {}", shown(path)), by));
+            }
+        }
+    }
+
+    fn tests(&self, findings: &mut Vec<Finding>) {
+        for ((place, test), (value, decides)) in &self.to.tests {
+            let Some((before, _)) = self.from.tests.get(&(place.clone(), test.clone())).filter(|(before, _)| before != value) else {
+                continue;
+            };
+            let text = test.split_once(": ").map_or(test.as_str(), |(_, text)| text);
+            let word = |value: bool| if value { "true" } else { "false" };
+            findings.push(
+                finding(Code::VerdictTest, *decides, format!("a test has another result: {text}"), place)
+                    .expected(Fact::new(word(*before), "the image"))
+                    .found(Fact::new(word(*value), "the moved image")),
+            );
+        }
+    }
+
+    pub(super) fn is_same(&self, path: &[u8]) -> bool {
+        match (self.old.find(path), self.new.find(path)) {
+            (Some(old), Some(new)) => self.old.digest(old).is_some() && self.old.digest(old) == self.new.digest(new),
+            _ => false,
+        }
+    }
+
+    /// Whether it is the same release of busybox, which says nothing else of itself.
+    pub(super) fn is_release(&self, path: &[u8]) -> bool {
+        let release = |view: &View| -> Option<Vec<u8>> {
+            let bytes = view.text(path)?;
+            let at = bytes.windows(9).position(|window| window == b"BusyBox v")?;
+            let number: Vec<u8> = bytes.get(at + 9..)?.iter().copied().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').collect();
+            (!number.is_empty()).then_some(number)
+        };
+        release(self.old).is_some_and(|before| Some(before) == release(self.new))
+    }
+
+    fn unpacking(&self, findings: &mut Vec<Finding>) {
+        let known: BTreeSet<_> = self.old.rootfs().differences().iter().map(|difference| (difference.shape, &difference.name)).collect();
+        for difference in self.new.rootfs().differences() {
+            if !known.contains(&(difference.shape, &difference.name)) {
+                findings.push(finding(Code::VerdictUnpack, false, difference.shape.text().to_owned(), &shown(&difference.name)));
+            }
+        }
+        let broken: BTreeSet<_> = self.old.rootfs().broken_links().iter().map(|link| &link.name).collect();
+        for link in self.new.rootfs().broken_links().iter().filter(|link| !broken.contains(&link.name)) {
+            let message = format!("a hard link leads to nothing, so the layer cannot be unpacked: {}", shown(&link.target));
+            findings.push(finding(Code::VerdictUnpack, true, message, &shown(&link.name)));
+        }
+    }
+}
+
+fn unclear(place: &str, reason: &str) -> Finding {
+    Finding::new(Code::VerdictUnclear, reason).severity(Severity::Warning).at(place)
+}
+
+fn names(directory: Entry<'_>) -> BTreeSet<Vec<u8>> {
+    directory.children().map(|entry| entry.name().to_vec()).collect()
+}
+
+/// Everything below a directory, by name and content.
+fn below<'v>(view: &'v View, directory: Entry<'v>) -> BTreeMap<Vec<u8>, Option<&'v Digest>> {
+    let start = directory.path().len();
+    view.rootfs().files(directory).map(|entry| (entry.path().get(start..).unwrap_or_default().to_vec(), view.digest(entry))).collect()
+}
+
+pub(super) fn contains(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text)
+}

@@ -1,0 +1,122 @@
+//! Where Python looks for modules, and what it understands.
+
+use std::collections::BTreeSet;
+
+use super::names::is_quoted;
+use super::{Interpreter, Language, after, is_file, release};
+use crate::format::elf::Elf;
+use crate::format::tar::Kind;
+use crate::plan::verdict::view::View;
+use crate::read::rootfs::{Entry, split};
+
+impl Interpreter {
+    pub(super) fn python_module(&self, view: &View, name: &[u8]) -> Option<Vec<Vec<u8>>> {
+        let mut parts = name.split(|byte| *byte == b'.');
+        let top = parts.next().unwrap_or_default();
+        if self.builtin.contains(top) {
+            return Some(Vec::new());
+        }
+        let Some(file) = self.directories.iter().find_map(|directory| self.python_file(view, directory, top)) else {
+            // A directory alone is a namespace, after everything else.
+            let namespace = |directory: &Vec<u8>| {
+                let base = [directory.as_slice(), b"/", top].concat();
+                view.find(&base).is_some_and(|entry| entry.kind() == Kind::Directory)
+            };
+            return self.directories.iter().any(namespace).then(Vec::new);
+        };
+        let mut found = vec![file];
+        for part in parts {
+            let last = found.last().cloned().unwrap_or_default();
+            // What is not in a directory of its own makes its inner modules itself, as `os.path`.
+            let Some(directory) = last.strip_suffix(b"/__init__.py") else { break };
+            match self.python_file(view, directory, part) {
+                Some(file) => found.push(file),
+                // The package may make it when it is loaded, under its full name.
+                None if view.text(&last).is_some_and(|text| is_quoted(text, name)) => break,
+                None if view.find(&[directory, b"/", part].concat()).is_some_and(|entry| entry.kind() == Kind::Directory) => break,
+                None => return None,
+            }
+        }
+        Some(found)
+    }
+
+    /// A package, a compiled module or a file of that name in a directory.
+    pub(super) fn python_file(&self, view: &View, directory: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+        let base = [directory, b"/", name].concat();
+        let package = [base.as_slice(), b"/__init__.py"].concat();
+        if is_file(view, &package) {
+            return Some(package);
+        }
+        for child in view.find(directory)?.children() {
+            let Some(rest) = child.name().strip_prefix(name).filter(|rest| rest.ends_with(b".so")) else { continue };
+            let tagged = rest.strip_prefix(b".").is_some_and(|rest| rest.starts_with(&self.tag));
+            if tagged || rest == b".abi3.so" || rest == b".so" {
+                return Some([directory, b"/", child.name()].concat());
+            }
+        }
+        let file = [base.as_slice(), b".py"].concat();
+        is_file(view, &file).then_some(file)
+    }
+
+    /// Syntax that the interpreter does not know.
+    pub(in crate::plan::verdict) fn too_old_for(&self, text: &[u8]) -> Option<&'static str> {
+        let lines = || text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.starts_with(b"#"));
+        let follows = |start: &[u8], next: &[u8]| {
+            lines().zip(lines().skip(1)).any(|(one, two)| one.starts_with(start) && one.ends_with(b":") && two.starts_with(next))
+        };
+        let has = |needle: &[u8]| lines().any(|line| line.windows(needle.len()).any(|window| window == needle));
+        let kinds: [(u32, bool, &'static str); 4] = [
+            (8, has(b" := "), "an assignment in an expression, of Python 3.8"),
+            (10, follows(b"match ", b"case "), "the match statement, of Python 3.10"),
+            (11, lines().any(|line| line.starts_with(b"except*") || line.starts_with(b"except *")), "except*, of Python 3.11"),
+            (12, lines().any(|line| line.starts_with(b"type ") && line.contains(&b'=')), "the type statement, of Python 3.12"),
+        ];
+        kinds.into_iter().find(|(minor, used, _)| self.minor < *minor && *used).map(|(_, _, name)| name)
+    }
+}
+
+pub(super) fn interpreter(view: &View, path: &[u8], entry: Entry<'_>, elf: &Elf, images: &[&[u8]]) -> Option<Interpreter> {
+    let digits = |rest: &[u8]| -> Vec<u8> { rest.iter().copied().take_while(u8::is_ascii_digit).collect() };
+    let named = elf.needed.iter().find_map(|name| name.strip_prefix(b"libpython3.").map(digits));
+    let minor = named
+        .or_else(|| images.iter().find_map(|image| after(image, b"cpython-3").map(digits).find(|minor| !minor.is_empty())))
+        .filter(|minor| !minor.is_empty())?;
+    let version = [b"python3.", minor.as_slice()].concat();
+    let tag = [b"cpython-3", minor.as_slice(), b"-"].concat();
+    // A virtual environment names the home of the interpreter, and has packages of its own.
+    let own = split(path).0;
+    let settings = [[own, b"/pyvenv.cfg"].concat(), [split(own).0, b"/pyvenv.cfg"].concat()];
+    let settings = settings.iter().find_map(|path| Some((split(path).0.to_vec(), view.text(path)?)));
+    let real = [b"/".as_slice(), &entry.path()].concat();
+    let mut home = split(split(&real).0).0.to_vec();
+    let mut directories = Vec::new();
+    let mut system = true;
+    if let Some((place, text)) = &settings {
+        let value = |name: &[u8]| {
+            text.split(|byte| *byte == b'\n').find_map(|line| {
+                let at = line.iter().position(|byte| *byte == b'=')?;
+                (line.get(..at)?.trim_ascii() == name).then(|| line.get(at + 1..).unwrap_or_default().trim_ascii().to_vec())
+            })
+        };
+        home = value(b"home").map_or(home, |home| split(&home).0.to_vec());
+        system = value(b"include-system-site-packages").is_some_and(|value| value == b"true");
+        directories.push([place.as_slice(), b"/lib/", &version, b"/site-packages"].concat());
+    }
+    let library = [home.as_slice(), b"/lib/", &version].concat();
+    directories.splice(0..0, [library.clone(), [library.as_slice(), b"/lib-dynload"].concat()]);
+    if system {
+        for prefix in [&b"/usr/local/lib/"[..], b"/usr/lib/", &[home.as_slice(), b"/lib/"].concat()] {
+            for folder in [&b"/dist-packages"[..], b"/site-packages"] {
+                directories.push([prefix, version.as_slice(), folder].concat());
+            }
+        }
+        directories.push(b"/usr/lib/python3/dist-packages".to_vec());
+    }
+    let mut builtin: BTreeSet<Vec<u8>> =
+        [&b"sys"[..], b"builtins", b"__future__", b"_imp", b"marshal", b"__main__"].iter().map(|name| name.to_vec()).collect();
+    for rest in images.iter().flat_map(|image| after(image, b"PyInit_")) {
+        builtin.insert(rest.iter().copied().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').collect());
+    }
+    let minor = std::str::from_utf8(&minor).ok().and_then(|text| text.parse().ok())?;
+    Some(Interpreter { language: Language::Python, directories, builtin, tag, minor, release: release(images) })
+}

@@ -1,0 +1,41 @@
+use super::*;
+
+#[test]
+fn imports_are_found() {
+    let names = |language, text: &str| -> Vec<(String, bool)> {
+        imports(language, text.as_bytes())
+            .into_iter()
+            .filter(|import| !import.inner)
+            .map(|import| (String::from_utf8(import.name).unwrap(), import.soft))
+            .collect()
+    };
+    let python = "import sys, os.path as p\nfrom a.b import c\nfrom . import d\ntry:\n    import e\nexcept ImportError:\n    pass\nx = '''\nimport no\n'''\nimport f; import g\n";
+    let expected = [("sys", false), ("os.path", false), ("a.b", false), ("e", true), ("f", false), ("g", false)];
+    assert_eq!(names(Language::Python, python), expected.map(|(name, soft)| (name.to_owned(), soft)));
+    let perl = "#!/usr/bin/perl\nuse strict; use Text::CharWidth qw(mbswidth);\nuse 5.010;\n";
+    assert_eq!(names(Language::Perl, perl), [("strict".to_owned(), false), ("Text::CharWidth".to_owned(), false)]);
+    let ruby = [("labgem".to_owned(), false), ("./x".to_owned(), false)];
+    assert_eq!(names(Language::Ruby, "require \"labgem\"\nrequire_relative 'x'\n"), ruby);
+}
+
+#[test]
+fn names_of_modules_are_found() {
+    let text = b"import a, b.c as d\nfrom e import (f,\n  g as h)\nif x:\n    from i import j\nprint(a.k, d.l, xa.m)\n";
+    let name = |text: &str| text.as_bytes().to_vec();
+    let expected = [("e", "f", true), ("e", "g", true), ("i", "j", false), ("a", "k", false), ("b.c", "l", false)];
+    assert_eq!(taken_names(text), expected.map(|(module, taken, needed)| (name(module), name(taken), needed)));
+    for line in ["def f(): pass", "f = 1", "a, f = 1, 2", "f: int", "from m import (f)", "    f,", "class f:"] {
+        assert!(defines(line.as_bytes(), b"f"), "{line}");
+    }
+    for line in ["def fg(): pass", "# f() was here", "see `f`.", "g(f=1)"] {
+        assert!(!defines(line.as_bytes(), b"f"), "{line}");
+    }
+}
+
+#[test]
+fn programs_that_scripts_start_are_found() {
+    let text = b"subprocess.run(['a', x, \"b c\"], check=True)\nos.system('d e')\nsubprocess.Popen(y)\nopen('/etc/x')\n";
+    let word = |text: &str| Some(text.as_bytes().to_vec());
+    assert_eq!(started(text), [Some(Started::Words(vec![word("a"), None, word("b c")])), Some(Started::Shell(b"d e".to_vec())), None]);
+    assert_eq!(quoted_paths(text), BTreeSet::from([b"/etc/x".to_vec()]));
+}

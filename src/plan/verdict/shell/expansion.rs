@@ -1,0 +1,176 @@
+//! What a shell replaces in a word: variables, and what commands print.
+
+use super::lexer::{Lexer, flush};
+use super::{Part, Word};
+
+impl Lexer<'_> {
+    /// A text whose variables and commands are replaced, up to a quote, or to the end of everything.
+    pub(super) fn double_quoted(&mut self, word: &mut Word, text: &mut Vec<u8>, whole: bool) -> Result<(), &'static str> {
+        loop {
+            if whole && self.at >= self.text.len() {
+                return Ok(());
+            }
+            match self.peek().ok_or("a quote without its end")? {
+                b'"' if !whole => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                b'\\' => {
+                    self.at += 1;
+                    let next = self.peek().ok_or("a quote without its end")?;
+                    if !matches!(next, b'$' | b'`' | b'"' | b'\\' | b'\n') {
+                        text.push(b'\\');
+                    }
+                    if next != b'\n' {
+                        text.push(next);
+                    }
+                    self.at += 1;
+                }
+                b'$' | b'`' => self.expansion(word, text)?,
+                byte => {
+                    text.push(byte);
+                    self.at += 1;
+                }
+            }
+        }
+    }
+
+    pub(super) fn expansion(&mut self, word: &mut Word, text: &mut Vec<u8>) -> Result<(), &'static str> {
+        if self.peek() == Some(b'`') {
+            let rest = self.text.get(self.at + 1..).unwrap_or_default();
+            let end = rest.iter().position(|byte| *byte == b'`').ok_or("a backquote without its end")?;
+            flush(word, text);
+            word.parts.push(Part::Output(rest.get(..end).unwrap_or_default().to_vec()));
+            self.at += end + 2;
+            return Ok(());
+        }
+        if self.follows(b"$'") {
+            self.escaped(word, text);
+            return Ok(());
+        }
+        if self.follows(b"$((") {
+            flush(word, text);
+            word.parts.push(Part::Dynamic);
+            self.balanced(b'(', b')')?;
+            return Ok(());
+        }
+        if self.follows(b"$(") {
+            self.at += 1;
+            let inner = self.balanced(b'(', b')')?;
+            flush(word, text);
+            word.parts.push(Part::Output(inner));
+            return Ok(());
+        }
+        if self.follows(b"${") {
+            return self.braces(word, text);
+        }
+        let rest = self.text.get(self.at + 1..).unwrap_or_default();
+        let length = match rest.first() {
+            Some(byte) if byte.is_ascii_alphabetic() || *byte == b'_' => {
+                rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count()
+            }
+            Some(b'0'..=b'9' | b'@' | b'*' | b'#' | b'?' | b'$' | b'!' | b'-') => 1,
+            _ => 0,
+        };
+        self.at += 1 + length;
+        if length == 0 {
+            text.push(b'$');
+        } else {
+            flush(word, text);
+            word.parts.push(Part::Variable(rest.get(..length).unwrap_or_default().to_vec(), None));
+        }
+        Ok(())
+    }
+
+    /// `$'TEXT'`
+    fn escaped(&mut self, word: &mut Word, text: &mut Vec<u8>) {
+        self.special = Some("$' '");
+        self.at += 2;
+        while let Some(byte) = self.peek().filter(|byte| *byte != b'\'') {
+            self.at += 1 + usize::from(byte == b'\\');
+        }
+        self.at += 1;
+        word.quoted = true;
+        flush(word, text);
+        word.parts.push(Part::Dynamic);
+    }
+
+    /// `${NAME}` and its forms.
+    fn braces(&mut self, word: &mut Word, text: &mut Vec<u8>) -> Result<(), &'static str> {
+        self.at += 1;
+        let inner = self.balanced(b'{', b'}')?;
+        flush(word, text);
+        let length = inner.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+        match inner.get(length..).unwrap_or_default() {
+            [b'/' | b'^' | b',' | b'@' | b'[', ..] => self.special = Some("a change of a value"),
+            [b':', next, ..] if !matches!(next, b'-' | b'=' | b'?' | b'+') => self.special = Some("a part of a value"),
+            _ => {}
+        }
+        word.parts.push(braced(&inner));
+        Ok(())
+    }
+
+    /// The text between a bracket and the one that closes it, with quotes obeyed.
+    pub(super) fn balanced(&mut self, open: u8, close: u8) -> Result<Vec<u8>, &'static str> {
+        let start = self.text.get(self.at..).unwrap_or_default().iter().position(|byte| *byte == open).ok_or("a bracket is missing")?;
+        let begin = self.at + start + 1;
+        let (mut depth, mut quote, mut at) = (1_usize, 0_u8, begin);
+        while let Some(byte) = self.text.get(at).copied() {
+            match byte {
+                b'\\' if quote != b'\'' => at += 1,
+                b'\'' | b'"' if quote == 0 => quote = byte,
+                _ if quote == byte => quote = 0,
+                _ if quote == b'\'' => {}
+                _ if byte == open && quote == 0 => depth += 1,
+                _ if byte == close && quote == 0 => {
+                    depth -= 1;
+                    if depth == 0 {
+                        self.at = at + 1;
+                        return Ok(self.text.get(begin..at).unwrap_or_default().to_vec());
+                    }
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        Err("a bracket without its end")
+    }
+}
+
+/// `${NAME}`, `${NAME:-WORD}` and the forms that change the value.
+fn braced(inner: &[u8]) -> Part {
+    let length = inner.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+    let (name, rest) = inner.split_at(length.max(usize::from(matches!(inner.first(), Some(b'@' | b'*')))));
+    let plain = |text: &[u8]| !text.iter().any(|byte| matches!(byte, b'$' | b'`'));
+    match rest {
+        _ if name.is_empty() => Part::Dynamic,
+        [b':', b'-' | b'=', default @ ..] | [b'-' | b'=', default @ ..] if plain(default) => {
+            Part::Variable(name.to_vec(), Some(default.to_vec()))
+        }
+        [] | [b':', b'?', ..] | [b'?', ..] => Part::Variable(name.to_vec(), None),
+        b"%/*" => Part::Path(name.to_vec(), true),
+        b"##*/" => Part::Path(name.to_vec(), false),
+        [b':', b'-' | b'=' | b'+', inner @ ..] | [b'-' | b'=' | b'+', inner @ ..] => nested(inner),
+        _ => Part::Dynamic,
+    }
+}
+
+/// A value that commands make: they count, whatever they print.
+fn nested(inner: &[u8]) -> Part {
+    // Each level is shorter, so this ends soon.
+    if inner.len() > 512 {
+        return Part::Dynamic;
+    }
+    match expanded(inner).ok().and_then(|word| word.parts.into_iter().find(|part| matches!(part, Part::Output(_)))) {
+        Some(part) => part,
+        None => Part::Dynamic,
+    }
+}
+
+/// A text whose variables and commands are replaced.
+pub(super) fn expanded(text: &[u8]) -> Result<Word, &'static str> {
+    let (mut word, mut plain) = (Word { parts: Vec::new(), quoted: true }, Vec::new());
+    Lexer::new(text).double_quoted(&mut word, &mut plain, true)?;
+    flush(&mut word, &mut plain);
+    Ok(word)
+}

@@ -1,0 +1,213 @@
+//! Splits a script into words and operators.
+
+use super::expansion::expanded;
+use super::{Part, Word};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Token {
+    Word(Word),
+    /// `;`, `&`, `|`, `&&`, `||`, `(`, `)`, `;;` or the end of a line.
+    Operator(&'static str),
+    /// A redirection: whether it reads, and the file.
+    Redirect(bool, Word),
+    /// A here document, or a here string.
+    Document(Word),
+}
+
+/// Splits a text into tokens.
+pub(super) struct Lexer<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) at: usize,
+    /// Here documents whose bodies follow the line: where their tokens are, the word that ends each, and whether it is as it stands.
+    documents: Vec<(usize, Vec<u8>, bool)>,
+    pub(super) special: Option<&'static str>,
+}
+
+impl<'a> Lexer<'a> {
+    pub(super) fn new(text: &'a [u8]) -> Self {
+        Self { text, at: 0, documents: Vec::new(), special: None }
+    }
+
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    pub(super) fn follows(&self, text: &[u8]) -> bool {
+        self.text.get(self.at..).is_some_and(|rest| rest.starts_with(text))
+    }
+
+    pub(super) fn tokens(&mut self) -> Result<Vec<Token>, &'static str> {
+        const OPERATORS: [&str; 12] = ["&&", "||", ";;&", ";;", ";&", ";", "|&", "|", "&", "(", ")", "\n"];
+        let mut tokens = Vec::new();
+        while let Some(byte) = self.peek() {
+            match byte {
+                b' ' | b'\t' | b'\r' => self.at += 1,
+                b'\\' if self.follows(b"\\\n") => self.at += 2,
+                b'#' => {
+                    while self.peek().is_some_and(|byte| byte != b'\n') {
+                        self.at += 1;
+                    }
+                }
+                b'<' | b'>' => self.redirect(&mut tokens)?,
+                b'&' if self.follows(b"&>") => {
+                    self.special = Some("&>");
+                    self.at += 1;
+                    self.redirect(&mut tokens)?;
+                }
+                b'(' if self.follows(b"((") => {
+                    self.balanced(b'(', b')')?;
+                    tokens.push(Token::Word(Word { parts: vec![Part::Text(b":".to_vec())], quoted: false }));
+                }
+                b'0'..=b'9' if self.is_descriptor() => {
+                    while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+                        self.at += 1;
+                    }
+                    self.redirect(&mut tokens)?;
+                }
+                _ => {
+                    if let Some(operator) = OPERATORS.iter().find(|operator| self.follows(operator.as_bytes())) {
+                        self.at += operator.len();
+                        tokens.push(Token::Operator(operator));
+                        if *operator == "\n" {
+                            self.read_documents(&mut tokens)?;
+                        }
+                    } else {
+                        tokens.push(Token::Word(self.word()?));
+                    }
+                }
+            }
+        }
+        Ok(tokens)
+    }
+
+    fn is_descriptor(&self) -> bool {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        matches!(rest.get(digits), Some(b'<' | b'>'))
+    }
+
+    fn redirect(&mut self, tokens: &mut Vec<Token>) -> Result<(), &'static str> {
+        if self.follows(b"<(") || self.follows(b">(") {
+            self.special = Some("<( )");
+            let inner = self.balanced(b'(', b')')?;
+            tokens.push(Token::Word(Word { parts: vec![Part::Output(inner)], quoted: true }));
+            return Ok(());
+        }
+        let here_string = self.follows(b"<<<");
+        let document = self.follows(b"<<") && !here_string;
+        let reads = self.peek() == Some(b'<') && !self.follows(b"<>");
+        while matches!(self.peek(), Some(b'<' | b'>' | b'|')) || (document && self.peek() == Some(b'-')) {
+            self.at += 1;
+        }
+        if self.peek() == Some(b'&') {
+            // A copy of a descriptor.
+            self.at += 1;
+            while self.peek().is_some_and(|byte| byte.is_ascii_digit() || byte == b'-') {
+                self.at += 1;
+            }
+            return Ok(());
+        }
+        while matches!(self.peek(), Some(b' ' | b'\t')) {
+            self.at += 1;
+        }
+        let word = self.word()?;
+        if document {
+            self.documents.push((tokens.len(), word.literal().unwrap_or_default().to_vec(), word.quoted));
+            tokens.push(Token::Document(Word::default()));
+        } else if here_string {
+            self.special = Some("<<<");
+            tokens.push(Token::Document(word));
+        } else {
+            tokens.push(Token::Redirect(reads, word));
+        }
+        Ok(())
+    }
+
+    fn read_documents(&mut self, tokens: &mut [Token]) -> Result<(), &'static str> {
+        for (place, end, literal) in std::mem::take(&mut self.documents) {
+            let start = self.at;
+            let mut stop = self.text.len();
+            while let Some(rest) = self.text.get(self.at..).filter(|rest| !rest.is_empty()) {
+                let length = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+                let line = rest.get(..length).unwrap_or_default();
+                let ends = line.trim_ascii() == end;
+                if ends {
+                    stop = self.at;
+                }
+                self.at += (length + 1).min(rest.len());
+                if ends {
+                    break;
+                }
+            }
+            let body = self.text.get(start..stop).unwrap_or_default();
+            let word = if literal { Word { parts: vec![Part::Text(body.to_vec())], quoted: true } } else { expanded(body)? };
+            if let Some(token) = tokens.get_mut(place) {
+                *token = Token::Document(word);
+            }
+        }
+        Ok(())
+    }
+
+    fn word(&mut self) -> Result<Word, &'static str> {
+        let mut word = Word::default();
+        let mut text = Vec::new();
+        while let Some(byte) = self.peek() {
+            match byte {
+                b'(' if text.ends_with(b"=") => {
+                    self.special = Some("an array");
+                    self.balanced(b'(', b')')?;
+                    flush(&mut word, &mut text);
+                    word.parts.push(Part::Dynamic);
+                }
+                b' ' | b'\t' | b'\r' | b'\n' | b';' | b'|' | b'&' | b'(' | b')' | b'<' | b'>' => break,
+                b'\'' => {
+                    word.quoted = true;
+                    self.at += 1;
+                    let rest = self.text.get(self.at..).unwrap_or_default();
+                    let end = rest.iter().position(|byte| *byte == b'\'').ok_or("a quote without its end")?;
+                    text.extend_from_slice(rest.get(..end).unwrap_or_default());
+                    self.at += end + 1;
+                }
+                b'"' => {
+                    word.quoted = true;
+                    self.at += 1;
+                    self.double_quoted(&mut word, &mut text, false)?;
+                }
+                b'\\' => {
+                    self.at += 1;
+                    if let Some(next) = self.peek().filter(|next| *next != b'\n') {
+                        text.push(next);
+                    }
+                    self.at += 1;
+                }
+                b'$' | b'`' => self.expansion(&mut word, &mut text)?,
+                b'*' | b'?' | b'[' if !(text.is_empty() && word.parts.is_empty() && byte == b'[') => {
+                    // `[` alone is a command.
+                    let rest = self.text.get(self.at..).unwrap_or_default();
+                    let stop = |byte: &u8| matches!(byte, b']' | b' ' | b'\n' | b'"' | b'\'' | b'$' | b';');
+                    let end = if byte == b'[' { rest.iter().position(stop).filter(|at| rest.get(*at) == Some(&b']')) } else { Some(0) };
+                    let Some(end) = end else {
+                        text.push(byte);
+                        self.at += 1;
+                        continue;
+                    };
+                    flush(&mut word, &mut text);
+                    word.parts.push(Part::Pattern(rest.get(..=end).unwrap_or_default().to_vec()));
+                    self.at += end + 1;
+                }
+                _ => {
+                    text.push(byte);
+                    self.at += 1;
+                }
+            }
+        }
+        flush(&mut word, &mut text);
+        Ok(word)
+    }
+}
+
+pub(super) fn flush(word: &mut Word, text: &mut Vec<u8>) {
+    if !text.is_empty() {
+        word.parts.push(Part::Text(std::mem::take(text)));
+    }
+}

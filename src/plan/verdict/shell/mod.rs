@@ -1,0 +1,158 @@
+//! Shell scripts as far as they say which commands are run, which files are used, and which tests decide.
+//!
+//! It is no shell: nothing is run, and what is only known when the script runs is [`Word::parts`] without a value. What it cannot
+//! follow is said, never passed over.
+
+mod expansion;
+mod lexer;
+mod parser;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::collections::BTreeSet;
+
+use self::lexer::Lexer;
+use self::parser::Parser;
+pub(super) use self::value::{MOST_VALUES, Variables, assignment, values};
+
+/// Longer scripts are not followed.
+const LONGEST: usize = 256 << 10;
+
+/// A part of a word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Text as it is.
+    Text(Vec<u8>),
+    /// The value of a variable, and what is taken if it has none.
+    Variable(Vec<u8>, Option<Vec<u8>>),
+    /// What a command prints.
+    Output(Vec<u8>),
+    /// The directory (`${x%/*}`) or the last name (`${x##*/}`) of a variable's value.
+    Path(Vec<u8>, bool),
+    /// A part of a pattern for names of files.
+    Pattern(Vec<u8>),
+    /// Something else that is only known when the script runs.
+    Dynamic,
+}
+
+/// One word.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Word {
+    pub(super) parts: Vec<Part>,
+    quoted: bool,
+}
+
+impl Word {
+    pub(super) fn literal(&self) -> Option<&[u8]> {
+        match self.parts.as_slice() {
+            [] => Some(b""),
+            [Part::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn of(part: Part) -> Self {
+        Self { parts: vec![part], quoted: false }
+    }
+
+    /// Whether nothing is left of it if it is empty.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.quoted
+    }
+
+    fn is(&self, text: &[u8]) -> bool {
+        !self.quoted && self.literal() == Some(text)
+    }
+}
+
+/// One command with its words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Command {
+    pub(super) assignments: Vec<(Vec<u8>, Word)>,
+    pub(super) words: Vec<Word>,
+    /// The files that are read and written by redirections.
+    pub(super) reads: Vec<Word>,
+    pub(super) writes: Vec<Word>,
+    /// What it is given as its input.
+    pub(super) documents: Vec<Word>,
+    /// Whether its failure is expected: it is a condition, or something follows for that case.
+    pub(super) guarded: bool,
+    /// Whether it may not be run at all: it is in a branch.
+    pub(super) conditional: bool,
+    /// Whether the script ends, or gives its result, by it.
+    pub(super) ends: bool,
+    /// Whether what follows from its result ends the script with a failure.
+    pub(super) decides_end: bool,
+    /// The function that it is in.
+    pub(super) function: Option<Vec<u8>>,
+}
+
+/// A script.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Script {
+    pub(super) commands: Vec<Command>,
+    pub(super) functions: BTreeSet<Vec<u8>>,
+    /// The values that `for` gives to variables.
+    pub(super) loops: Vec<(Vec<u8>, Vec<Word>)>,
+    /// What could not be followed.
+    pub(super) unclear: Option<&'static str>,
+    /// What only some shells understand.
+    pub(super) special: Option<&'static str>,
+    /// Whether it ends with the first command that fails.
+    strict: bool,
+}
+
+impl Script {
+    pub(super) fn parse(text: &[u8]) -> Self {
+        if text.len() > LONGEST {
+            return Self { unclear: Some("a script that is too long"), ..Self::default() };
+        }
+        let mut lexer = Lexer::new(text);
+        let tokens = match lexer.tokens() {
+            Ok(tokens) => tokens,
+            Err(reason) => return Self { unclear: Some(reason), ..Self::default() },
+        };
+        Parser::new(&tokens, Self { special: lexer.special, ..Self::default() }).script()
+    }
+
+    /// The commands that give a script its result.
+    fn end_with(&mut self, last: &[usize]) {
+        for number in last {
+            if let Some(command) = self.commands.get_mut(*number) {
+                command.ends = true;
+                command.decides_end = true;
+            }
+        }
+    }
+
+    /// The words that may call a function; none if a name is only known when the script runs.
+    pub(super) fn called(&self) -> Option<BTreeSet<Vec<u8>>> {
+        // What it is given are words of the script too.
+        let given = |name: &[u8]| name.first().is_some_and(|byte| !byte.is_ascii_alphabetic() && *byte != b'_');
+        let known = |part: &Part| matches!(part, Part::Text(_)) || matches!(part, Part::Variable(name, None) if given(name));
+        let made = |word: &Word| !word.parts.iter().all(known);
+        if self.commands.iter().any(|command| command.words.first().is_some_and(made)) {
+            return None;
+        }
+        Some(self.commands.iter().flat_map(|command| &command.words).filter_map(|word| word.literal().map(<[u8]>::to_vec)).collect())
+    }
+}
+
+impl Command {
+    fn is_test(&self) -> bool {
+        self.words
+            .first()
+            .is_some_and(|word| [&b"["[..], b"[[", b"test", b"command", b"which", b"type", b"grep"].iter().any(|name| word.is(name)))
+    }
+
+    fn is_set(&self, letter: u8) -> bool {
+        let flag = |word: &Word| word.literal().is_some_and(|text| text.starts_with(b"-") && text.contains(&letter));
+        self.words.first().is_some_and(|word| word.is(b"set")) && self.words.iter().skip(1).any(flag)
+    }
+
+    /// Whether the script cannot go on, or ends differently, if the command is not there.
+    pub(super) fn is_needed(&self) -> bool {
+        self.ends && !self.guarded && !self.conditional
+    }
+}

@@ -1,0 +1,366 @@
+//! Reads commands from words and operators.
+
+use super::lexer::Token;
+use super::{Command, Part, Script, Word, assignment};
+
+/// Where a command stands.
+#[derive(Debug, Clone, Default)]
+struct Place {
+    condition: bool,
+    conditional: bool,
+    function: Option<Vec<u8>>,
+}
+
+impl Place {
+    fn command(&self) -> Command {
+        Command { guarded: self.condition, conditional: self.conditional, function: self.function.clone(), ..Command::default() }
+    }
+}
+
+/// Reads commands from tokens. Lists give the numbers of the commands whose results are theirs.
+pub(super) struct Parser<'t> {
+    tokens: &'t [Token],
+    at: usize,
+    script: Script,
+    depth: usize,
+}
+
+/// How deep commands may stand in each other.
+const DEEPEST: usize = 64;
+
+impl<'t> Parser<'t> {
+    /// One that adds to `script`.
+    pub(super) fn new(tokens: &'t [Token], script: Script) -> Self {
+        Self { tokens, at: 0, script, depth: 0 }
+    }
+
+    /// The whole script.
+    pub(super) fn script(mut self) -> Script {
+        let mut last = Vec::new();
+        while self.at < self.tokens.len() {
+            let start = self.at;
+            last = self.list(&Place::default());
+            // A word that closes nothing.
+            if self.at == start {
+                self.at += 1;
+            }
+        }
+        self.script.end_with(&last);
+        self.script
+    }
+
+    fn operator(&self) -> &'static str {
+        match self.tokens.get(self.at) {
+            Some(Token::Operator(operator)) => operator,
+            _ => "",
+        }
+    }
+
+    /// The word here, if it is one that is written without quotes.
+    fn plain(&self) -> &[u8] {
+        match self.tokens.get(self.at) {
+            Some(Token::Word(word)) if !word.quoted => word.literal().unwrap_or_default(),
+            _ => b"",
+        }
+    }
+
+    fn take(&mut self, text: &[u8]) -> bool {
+        let taken = self.plain() == text;
+        self.at += usize::from(taken);
+        taken
+    }
+
+    fn blank(&mut self) {
+        while matches!(self.operator(), "\n" | ";") {
+            self.at += 1;
+        }
+    }
+
+    fn list(&mut self, place: &Place) -> Vec<usize> {
+        let mut last = Vec::new();
+        if self.depth > DEEPEST {
+            self.script.unclear = Some("commands that stand too deep in each other");
+            self.at = self.tokens.len();
+            return last;
+        }
+        self.depth += 1;
+        loop {
+            while matches!(self.operator(), "\n" | ";" | "&") {
+                self.at += 1;
+            }
+            let closes = matches!(self.plain(), b"then" | b"do" | b"done" | b"fi" | b"else" | b"elif" | b"esac" | b"}");
+            if self.at >= self.tokens.len() || closes || matches!(self.operator(), ")" | ";;" | ";&" | ";;&") {
+                break;
+            }
+            let start = self.at;
+            last = self.chain(place);
+            if self.at == start {
+                self.at += 1;
+            }
+        }
+        self.depth -= 1;
+        last
+    }
+
+    /// Commands with `&&` and `||` between them.
+    fn chain(&mut self, place: &Place) -> Vec<usize> {
+        let mut place = place.clone();
+        let mut before: Vec<usize> = Vec::new();
+        let mut from = self.script.commands.len();
+        let mut last = self.pipeline(&place);
+        while matches!(self.operator(), "&&" | "||") {
+            let or = self.operator() == "||";
+            self.at += 1;
+            self.blank();
+            let middle = self.script.commands.len();
+            let tested = self.script.commands.get(from..middle).unwrap_or_default().iter().any(Command::is_test);
+            place.conditional |= or || tested;
+            let next = self.pipeline(&place);
+            let fails = self.fails(middle);
+            for command in self.script.commands.get_mut(from..middle).unwrap_or_default() {
+                command.guarded |= or;
+                // What fails before `&&` does not end a strict script.
+                command.ends = false;
+                command.decides_end = fails;
+            }
+            if or {
+                before.clear();
+            } else {
+                before.extend(std::mem::take(&mut last));
+            }
+            last = next;
+            from = middle;
+        }
+        before.extend(last);
+        before
+    }
+
+    /// Whether one of the commands from a number on ends the script with a failure.
+    fn fails(&self, from: usize) -> bool {
+        self.script.commands.get(from..).unwrap_or_default().iter().any(|command| {
+            let word = |at: usize| command.words.get(at).and_then(Word::literal);
+            matches!(word(0), Some(b"exit" | b"return" | b"false" | b"die" | b"fail" | b"error")) && word(1) != Some(b"0")
+        })
+    }
+
+    fn pipeline(&mut self, place: &Place) -> Vec<usize> {
+        let mut place = place.clone();
+        while matches!(self.plain(), b"!" | b"time") {
+            place.condition |= self.plain() == b"!";
+            self.at += 1;
+        }
+        let mut last = self.command(&place);
+        while matches!(self.operator(), "|" | "|&") {
+            self.at += 1;
+            self.blank();
+            // Only the last one gives the pipeline its result.
+            for number in last {
+                if let Some(command) = self.script.commands.get_mut(number) {
+                    command.ends = false;
+                    command.decides_end = false;
+                }
+            }
+            last = self.command(&place);
+        }
+        last
+    }
+
+    fn command(&mut self, place: &Place) -> Vec<usize> {
+        let named = matches!(self.tokens.get(self.at + 1..self.at + 3), Some([Token::Operator("("), Token::Operator(")")]));
+        let word = self.plain().to_vec();
+        if named && !word.is_empty() {
+            self.at += 3;
+            return self.function(word, place);
+        }
+        match word.as_slice() {
+            b"if" => self.conditions(place),
+            b"while" | b"until" => {
+                self.at += 1;
+                self.list(&Place { condition: true, ..place.clone() });
+                self.body(place)
+            }
+            b"for" | b"select" => self.repetition(place),
+            b"case" => self.cases(place),
+            b"{" => {
+                self.at += 1;
+                let last = self.list(place);
+                self.take(b"}");
+                self.redirections(place, last)
+            }
+            b"function" => {
+                self.script.special = Some("function");
+                self.at += 1;
+                let name = self.plain().to_vec();
+                self.at += 1;
+                if self.operator() == "(" {
+                    self.at += 2;
+                }
+                self.function(name, place)
+            }
+            _ if self.operator() == "(" => {
+                self.at += 1;
+                let last = self.list(place);
+                self.at += usize::from(self.operator() == ")");
+                self.redirections(place, last)
+            }
+            _ => self.simple(place),
+        }
+    }
+
+    fn function(&mut self, name: Vec<u8>, place: &Place) -> Vec<usize> {
+        self.script.functions.insert(name.clone());
+        self.blank();
+        let last = self.command(&Place { function: Some(name), conditional: place.conditional, condition: false });
+        self.script.end_with(&last);
+        Vec::new()
+    }
+
+    fn conditions(&mut self, place: &Place) -> Vec<usize> {
+        let mut last = Vec::new();
+        let start = self.script.commands.len();
+        let mut tests = Vec::new();
+        let inner = Place { conditional: true, ..place.clone() };
+        while self.take(b"if") || self.take(b"elif") {
+            let from = self.script.commands.len();
+            self.list(&Place { condition: true, ..place.clone() });
+            tests.extend(from..self.script.commands.len());
+            self.take(b"then");
+            last.extend(self.list(&inner));
+        }
+        if self.take(b"else") {
+            last.extend(self.list(&inner));
+        }
+        self.take(b"fi");
+        if self.fails(start) {
+            for number in tests {
+                if let Some(command) = self.script.commands.get_mut(number) {
+                    command.decides_end = true;
+                }
+            }
+        }
+        self.redirections(place, last)
+    }
+
+    fn body(&mut self, place: &Place) -> Vec<usize> {
+        self.blank();
+        let closing: &[u8] = if self.take(b"{") { b"}" } else { b"done" };
+        self.take(b"do");
+        let last = self.list(place);
+        self.take(closing);
+        self.redirections(place, last)
+    }
+
+    fn repetition(&mut self, place: &Place) -> Vec<usize> {
+        self.at += 1;
+        let name = self.plain().to_vec();
+        self.at += 1;
+        while self.operator() == "\n" {
+            self.at += 1;
+        }
+        let mut values = Vec::new();
+        if self.take(b"in") {
+            while let Some(Token::Word(word)) = self.tokens.get(self.at) {
+                values.push(word.clone());
+                self.at += 1;
+            }
+        } else {
+            values.push(Word { parts: vec![Part::Variable(b"@".to_vec(), None)], quoted: true });
+        }
+        // What the words are made of is run.
+        self.script.commands.push(Command { reads: Vec::new(), documents: values.clone(), ..place.command() });
+        self.script.loops.push((name, values));
+        self.body(place)
+    }
+
+    fn cases(&mut self, place: &Place) -> Vec<usize> {
+        self.at += 1;
+        let mut subject = place.command();
+        if let Some(Token::Word(word)) = self.tokens.get(self.at) {
+            subject.documents.push(word.clone());
+        }
+        self.script.commands.push(subject);
+        self.at += 1;
+        while self.operator() == "\n" {
+            self.at += 1;
+        }
+        self.take(b"in");
+        let inner = Place { conditional: true, ..place.clone() };
+        let mut last = Vec::new();
+        loop {
+            while matches!(self.operator(), "\n" | ";;" | ";&" | ";;&") {
+                self.at += 1;
+            }
+            if self.at >= self.tokens.len() || self.take(b"esac") {
+                break;
+            }
+            self.at += usize::from(self.operator() == "(");
+            while self.at < self.tokens.len() && self.operator() != ")" {
+                self.at += 1;
+            }
+            self.at += 1;
+            last.extend(self.list(&inner));
+            // A word that does not belong here.
+            if self.plain() != b"esac" && !matches!(self.operator(), ";;" | ";&" | ";;&") {
+                self.at += 1;
+            }
+        }
+        self.redirections(place, last)
+    }
+
+    /// Redirections of a whole group.
+    fn redirections(&mut self, place: &Place, last: Vec<usize>) -> Vec<usize> {
+        let mut command = place.command();
+        while let Some(token) = self.tokens.get(self.at) {
+            match token {
+                Token::Redirect(true, word) => command.reads.push(word.clone()),
+                Token::Redirect(false, word) => command.writes.push(word.clone()),
+                Token::Document(word) => command.documents.push(word.clone()),
+                _ => break,
+            }
+            self.at += 1;
+        }
+        if command != place.command() {
+            self.script.commands.push(command);
+        }
+        last
+    }
+
+    fn simple(&mut self, place: &Place) -> Vec<usize> {
+        let mut command = place.command();
+        while let Some(token) = self.tokens.get(self.at) {
+            // Inside of `[[` operators are words.
+            let inside = command.words.first().is_some_and(|word| word.is(b"[["));
+            let closed = command.words.last().is_some_and(|word| word.is(b"]]"));
+            match token {
+                Token::Word(word) => match assignment(word).filter(|_| command.words.is_empty()) {
+                    Some(assignment) => command.assignments.push(assignment),
+                    None => command.words.push(word.clone()),
+                },
+                Token::Redirect(true, word) => command.reads.push(word.clone()),
+                Token::Redirect(false, word) => command.writes.push(word.clone()),
+                Token::Document(word) => command.documents.push(word.clone()),
+                Token::Operator(_) if inside && !closed => {}
+                Token::Operator(_) => break,
+            }
+            self.at += 1;
+        }
+        if command
+            .words
+            .first()
+            .is_some_and(|word| [&b"[["[..], b"source", b"declare", b"let", b"shopt", b"pushd"].iter().any(|name| word.is(name)))
+        {
+            self.script.special = Some("a command of bash");
+        }
+        if command.words.is_empty() && command.assignments.is_empty() && command == place.command() {
+            return Vec::new();
+        }
+        if command.is_set(b'e') {
+            self.script.strict = true;
+        }
+        let strict = self.script.strict && !place.condition;
+        command.ends = strict || command.words.first().is_some_and(|word| word.is(b"exec"));
+        command.decides_end = strict;
+        self.script.commands.push(command);
+        vec![self.script.commands.len() - 1]
+    }
+}

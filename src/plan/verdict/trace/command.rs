@@ -1,0 +1,264 @@
+//! One command of a script.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use super::commands::{BUILTINS, NAMERS, READERS};
+use super::pattern::matching;
+use super::{Argument, Caller, Input, Trace, Use, one};
+use crate::format::tar::Kind;
+use crate::plan::verdict::loader::shown;
+use crate::plan::verdict::shell::{Command, Part, Variables, Word, values};
+use crate::read::rootfs::split;
+
+/// How many directories a script may be in.
+const MOST_DIRECTORIES: usize = 8;
+
+/// A command where it stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing<'a> {
+    pub(super) command: &'a Command,
+    /// The script.
+    pub(super) place: &'a str,
+    /// Its number in the script.
+    pub(super) number: usize,
+    /// How many programs started each other up to the script.
+    pub(super) depth: usize,
+}
+
+impl<'a> Standing<'a> {
+    fn caller(self) -> Caller<'a> {
+        Caller { by: self.place, guarded: !self.command.is_needed(), depth: self.depth + 1 }
+    }
+}
+
+impl Trace<'_> {
+    /// The values of a word, with the files that its pattern matches.
+    pub(super) fn values(&mut self, word: &Word, place: &str, variables: &Variables) -> Option<Vec<Vec<u8>>> {
+        if !word.parts.iter().any(|part| matches!(part, Part::Pattern(_))) {
+            return values(word, variables);
+        }
+        let mut pattern = Vec::new();
+        for part in &word.parts {
+            match part {
+                Part::Pattern(text) => pattern.extend(text.iter().map(|byte| (*byte, true))),
+                part => {
+                    let part = Word::of(part.clone());
+                    pattern.extend(one(&part, variables)?.into_iter().map(|byte| (byte, false)));
+                }
+            }
+        }
+        let mut found = BTreeSet::new();
+        for directory in &self.directories {
+            found.extend(matching(self.view, directory, &pattern));
+        }
+        let text: Vec<u8> = pattern.iter().map(|(byte, _)| *byte).collect();
+        self.found.patterns.insert((place.to_owned(), shown(&text)), found.clone());
+        // What matches nothing stands for itself.
+        Some(if found.is_empty() { vec![text] } else { found.into_iter().collect() })
+    }
+
+    /// A command of a script that was given `arguments`.
+    pub(super) fn command(&mut self, at: Standing<'_>, arguments: &[Argument]) {
+        let Standing { command, place, .. } = at;
+        let variables = Rc::clone(&self.inherited);
+        for (name, word) in &command.assignments {
+            self.setting(name, values(word, &variables).iter().flatten(), place);
+        }
+        self.outputs(at, arguments);
+        self.redirections(at, &variables);
+        let mut words = command.words.as_slice();
+        // A variable that is empty leaves nothing of a word.
+        while let Some((first, rest)) = words.split_first() {
+            if first.is_plain() && !rest.is_empty() && one(first, &variables).is_some_and(|name| name.is_empty()) {
+                words = rest;
+            } else {
+                break;
+            }
+        }
+        let Some((first, rest)) = words.split_first() else { return };
+        self.input = match command.documents.last() {
+            Some(word) => one(word, &variables).map_or(Input::Unknown, Input::Known),
+            None => Input::Unknown,
+        };
+        // `"$@"` is what the script was given.
+        if first.parts.first() == Some(&Part::Variable(b"@".to_vec(), None)) {
+            return match arguments.split_first() {
+                Some((Some(name), _)) if self.functions.contains(name) => {}
+                Some((Some(name), rest)) => self.call(name, rest, at),
+                Some((None, _)) => self.unclear(place, "it runs a command whose name is only known when it runs"),
+                None => {}
+            };
+        }
+        let Some(names) = self.values(first, place, &variables) else {
+            return self.unclear(place, "it runs a command whose name is only known when it runs");
+        };
+        let rest = self.operands(rest, &names, arguments, at);
+        for name in names {
+            if name.is_empty() || self.functions.contains(&name) {
+                continue;
+            }
+            self.call(&name, &rest, at);
+        }
+    }
+
+    /// The commands whose output is a part of this one.
+    fn outputs(&mut self, at: Standing<'_>, arguments: &[Argument]) {
+        let command = at.command;
+        let words = command.words.iter().chain(command.assignments.iter().map(|(_, word)| word)).chain(&command.reads);
+        for part in words.chain(&command.documents).chain(&command.writes).flat_map(|word| &word.parts) {
+            if let Part::Output(inner) = part {
+                self.script(inner, at.place, arguments, at.depth + 1);
+            }
+        }
+    }
+
+    /// The files that it reads, and the directories of those that it writes.
+    fn redirections(&mut self, at: Standing<'_>, variables: &Variables) {
+        let guarded = !at.command.is_needed();
+        for word in &at.command.reads {
+            let paths = self.values(word, at.place, variables).into_iter().flatten();
+            for path in paths.flat_map(|path| self.meant(&path)).collect::<Vec<_>>() {
+                self.uses(&path, Use::Read, at.place, guarded);
+            }
+        }
+        for word in &at.command.writes {
+            for path in values(word, variables).into_iter().flatten().filter(|path| path.starts_with(b"/")) {
+                self.uses(split(&path).0, Use::Named, at.place, guarded);
+            }
+        }
+    }
+
+    /// What the commands of these names are given.
+    fn operands(&mut self, words: &[Word], names: &[Vec<u8>], arguments: &[Argument], at: Standing<'_>) -> Vec<Argument> {
+        let variables = Rc::clone(&self.inherited);
+        let mut given: Vec<Argument> = Vec::new();
+        for word in words {
+            match word.parts.as_slice() {
+                [Part::Variable(name, None)] if name == b"@" || name == b"*" => given.extend(arguments.iter().cloned()),
+                parts if parts.iter().any(|part| matches!(part, Part::Pattern(_))) => match self.values(word, at.place, &variables) {
+                    Some(values) => given.extend(values.into_iter().map(Some)),
+                    None => given.push(None),
+                },
+                _ => match values(word, &variables).filter(|values| values.len() > 1) {
+                    Some(several) => {
+                        self.uses_each(&several, names, at);
+                        given.push(None);
+                    }
+                    None => given.push(one(word, &variables)),
+                },
+            }
+        }
+        given
+    }
+
+    /// Each of the values that a word may have is used.
+    fn uses_each(&mut self, several: &[Vec<u8>], names: &[Vec<u8>], at: Standing<'_>) {
+        if names.iter().all(|name| BUILTINS.contains(&name.as_slice()) || NAMERS.contains(&name.as_slice())) {
+            return;
+        }
+        let reads = READERS.iter().any(|reader| names.iter().any(|name| name == reader));
+        let how = if reads { Use::Read } else { Use::Taken };
+        for path in several.iter().flat_map(|value| self.meant(value)).collect::<Vec<_>>() {
+            self.uses(&path, how, at.place, !at.command.is_needed());
+        }
+    }
+
+    fn call(&mut self, name: &[u8], rest: &[Argument], at: Standing<'_>) {
+        let Standing { command, place, depth, .. } = at;
+        let asks = rest
+            .first()
+            .is_some_and(|flag| name != b"command" || flag.as_ref().is_some_and(|flag| flag.starts_with(b"-v") || flag.starts_with(b"-V")));
+        match name {
+            b"[" | b"test" | b"[[" => self.test(command, place, at.number),
+            b"command" | b"which" | b"type" | b"hash" if asks => self.asks(rest, at),
+            b"type" | b"hash" => {}
+            b"exec" | b"command" | b"builtin" => self.spawn(rest, at.caller()),
+            b"eval" => match rest.iter().cloned().collect::<Option<Vec<_>>>() {
+                Some(words) => self.script(&words.join(&b' '), place, &[], depth + 1),
+                None => self.unclear(place, "what it evaluates is only known when it runs"),
+            },
+            b"trap" => match rest.first() {
+                Some(Some(text)) => self.script(text, place, &[], depth + 1),
+                Some(None) => self.unclear(place, "what it runs at its end is only known when it runs"),
+                None => {}
+            },
+            b"alias" => self.unclear(place, "names that it gives to commands are not followed"),
+            b"." | b"source" => self.reads_script(rest, at),
+            b"cd" | b"pushd" => self.goes(rest, at),
+            name if BUILTINS.contains(&name) => {}
+            name => {
+                let mut all = vec![Some(name.to_vec())];
+                all.extend(rest.iter().cloned());
+                self.spawn(&all, at.caller());
+            }
+        }
+    }
+
+    /// `command -v NAME` and the like: whether it is there in this view.
+    fn asks(&mut self, rest: &[Argument], at: Standing<'_>) {
+        for word in rest.iter().flatten().filter(|word| !word.starts_with(b"-")) {
+            let there = self.find(word).is_some() || self.functions.contains(word) || BUILTINS.contains(&word.as_slice());
+            let key = (at.place.to_owned(), format!("{}: command -v {}", at.number, shown(word)));
+            self.found.tests.insert(key, (there, at.command.decides_end && !self.guarded));
+        }
+    }
+
+    /// `. FILE`
+    fn reads_script(&mut self, rest: &[Argument], at: Standing<'_>) {
+        let Some((Some(path), rest)) = rest.split_first() else {
+            return self.unclear(at.place, "it reads a script whose name is only known when it runs");
+        };
+        let found = if path.contains(&b'/') {
+            self.meant(path).into_iter().find(|path| self.view.exists(path)).unwrap_or_else(|| self.view.absolute(path))
+        } else {
+            self.find(path).unwrap_or_else(|| path.clone())
+        };
+        self.uses(&found, Use::Read, at.place, !at.command.is_needed());
+        if self.view.exists(&found) {
+            self.source(&found, at.place, rest, at.depth);
+        }
+    }
+
+    /// `cd DIRECTORY`
+    fn goes(&mut self, rest: &[Argument], at: Standing<'_>) {
+        for path in rest.iter().flatten().filter(|word| !word.starts_with(b"-")) {
+            for path in self.meant(path) {
+                self.uses(&path, Use::Named, at.place, !at.command.is_needed());
+                if self.directories.len() < MOST_DIRECTORIES && self.view.exists(&path) {
+                    self.directories.push(path);
+                }
+            }
+        }
+    }
+
+    /// A test on files: what it gives in this view.
+    fn test(&mut self, command: &Command, place: &str, number: usize) {
+        let variables = &self.inherited;
+        let words = command.words.get(1..).unwrap_or_default();
+        for pair in words.windows(2) {
+            let [flag, word] = pair else { continue };
+            let Some(flag) = one(flag, &Variables::new()) else { continue };
+            let Some(paths) = values(word, variables) else { continue };
+            for path in paths.iter().flat_map(|path| self.meant(path)).collect::<Vec<_>>() {
+                let Some(value) = self.holds(&flag, &path) else { continue };
+                let text = format!("{number}: {} {}", shown(&flag), shown(&path));
+                self.found.tests.insert((place.to_owned(), text), (value, command.decides_end && !self.guarded));
+            }
+        }
+    }
+
+    /// Whether a condition on a file holds; none if it is none on a file.
+    fn holds(&self, flag: &[u8], path: &[u8]) -> Option<bool> {
+        let entry = self.view.find(path);
+        Some(match flag {
+            b"-e" | b"-r" | b"-a" | b"-w" => entry.is_some(),
+            b"-f" => entry.is_some_and(|entry| entry.kind() == Kind::File),
+            b"-d" => entry.is_some_and(|entry| entry.kind() == Kind::Directory),
+            b"-x" => entry.is_some_and(|entry| entry.mode() & 0o111 != 0),
+            b"-s" => entry.is_some_and(|entry| entry.content().is_none_or(|content| content.size > 0)),
+            b"-h" | b"-L" => self.view.rootfs().lookup(path).is_some_and(|entry| entry.kind() == Kind::Symlink),
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,295 @@
+//! Interpreters with their scripts and modules.
+
+use super::{Argument, Caller, Input, Trace, Use};
+use crate::core::Code;
+use crate::plan::verdict::languages::{
+    Import, Interpreter, Language, Started, defines, identifiers, imports, quoted_paths, started, taken_names,
+};
+use crate::plan::verdict::loader::shown;
+use crate::read::rootfs::{Entry, split};
+
+/// How many names of modules of one text are looked up.
+const MOST_NAMES: usize = 2000;
+
+/// An interpreter that runs.
+#[derive(Debug)]
+pub(super) struct Running<'p, 'v> {
+    pub(super) path: &'p [u8],
+    pub(super) entry: Entry<'v>,
+    pub(super) interpreter: Interpreter,
+}
+
+/// What its arguments give an interpreter to run.
+enum Given {
+    /// The script, or none for what it reads.
+    Script(Option<Vec<u8>>),
+    /// Code among the arguments.
+    Code(Vec<u8>),
+    /// A module of Python.
+    Module(Vec<u8>),
+    /// Nothing: it says its version.
+    Nothing,
+}
+
+/// Texts that are looked for.
+type Texts = &'static [&'static [u8]];
+
+/// What is not followed in a text of a language, what tells all of an interpreter, and what tells its version.
+fn telling(language: Language) -> (Texts, Texts, Texts) {
+    match language {
+        Language::Python => (
+            &[b"importlib", b"__import__", b"os.exec", b"os.spawn", b"pkgutil", b"exec(", b"eval(", b"runpy", b"pexpect"],
+            &[
+                b"sys.version)",
+                b"sys.version.",
+                b"sys.version[",
+                b"sys.version\n",
+                b"platform.",
+                b"__version__",
+                b"_VERSION",
+                b"sysconfig",
+                b"sys.implementation",
+            ],
+            &[b"sys.version", b"sys.prefix", b"sys.hexversion", b"stdlib_module_names", b"python_version"],
+        ),
+        Language::Perl => (
+            &[
+                b"system(", b"system ", b"exec(", b"exec ", b"qx", b"eval \"", b"eval '", b"`", b"'-|'", b"\"-|\"", b"do \"", b"do '",
+                b"use lib",
+            ],
+            &[b"%INC", b"@INC", b"%Config", b"$Config"],
+            &[b"$]", b"$^V", b"PERL_VERSION", b"->VERSION"],
+        ),
+        Language::Ruby => (
+            &[
+                b"system(",
+                b"system ",
+                b"exec(",
+                b"exec ",
+                b"instance_eval",
+                b"class_eval",
+                b" eval",
+                b"spawn(",
+                b"`",
+                b"load ",
+                b"popen",
+                b"Open3",
+                b"%x",
+                b"bundler",
+            ],
+            &[b"RUBY_PATCHLEVEL", b"RUBY_DESCRIPTION", b"RbConfig"],
+            &[b"RUBY_VERSION", b"VERSION"],
+        ),
+    }
+}
+
+impl<'v> Trace<'v> {
+    /// An interpreter with its arguments.
+    pub(super) fn language(&mut self, running: Running<'_, 'v>, arguments: &[Argument], depth: usize) {
+        let place = shown(running.path);
+        let mut running = running;
+        let python = running.interpreter.language == Language::Python;
+        if python {
+            // Without these it does not start.
+            for name in [&b"encodings"[..], b"os"] {
+                self.load(&running, vec![(Import::new(name.to_vec(), false), place.clone())]);
+            }
+        }
+        let variable = running.interpreter.variable();
+        match self.given(&running, arguments) {
+            Err(reason) => self.unclear(&place, reason),
+            Ok(Given::Nothing) => {}
+            Ok(Given::Code(text)) => {
+                running.interpreter.also(self.view, variable, b"");
+                self.code(&running, &text, "the code of an interpreter", depth);
+            }
+            Ok(Given::Module(name)) => {
+                running.interpreter.also(self.view, variable, &self.view.launch.directory.clone());
+                let main = Import { name: [name.as_slice(), b".__main__"].concat(), soft: true, inner: true };
+                self.load(&running, vec![(Import::new(name, false), place.clone()), (main, place)]);
+            }
+            Ok(Given::Script(None)) => match std::mem::replace(&mut self.input, Input::Unknown) {
+                Input::Nothing => {}
+                Input::Known(text) => self.code(&running, &text, "the input of an interpreter", depth),
+                Input::Unknown => self.unclear(&place, "it runs what it reads, which is not known"),
+            },
+            Ok(Given::Script(Some(script))) => self.script_of(running, &script, depth),
+        }
+    }
+
+    /// What the arguments of an interpreter say.
+    fn given(&mut self, running: &Running<'_, 'v>, arguments: &[Argument]) -> Result<Given, &'static str> {
+        let language = running.interpreter.language;
+        let (python, perl) = (language == Language::Python, language == Language::Perl);
+        let code = if python { b"-c".as_slice() } else { b"-e" };
+        let mut at = 0;
+        while let Some(argument) = arguments.get(at) {
+            let argument = argument.as_ref().ok_or("it runs a script whose name is only known when it runs")?;
+            if !argument.starts_with(b"-") || argument == b"-" {
+                break;
+            }
+            let next = arguments.get(at + 1).cloned().flatten();
+            if let Some(name) = argument.strip_prefix(b"-M").filter(|name| perl && !name.is_empty()) {
+                let name = name.split(|byte| *byte == b'=').next().unwrap_or_default().to_vec();
+                self.load(running, vec![(Import::new(name, false), shown(running.path))]);
+            } else if argument.starts_with(code) || (perl && matches!(argument.last(), Some(b'e' | b'E'))) {
+                return next.map(Given::Code).ok_or("it runs code that is only known when it runs");
+            }
+            if python && argument == b"-m" {
+                return next.map(Given::Module).ok_or("it runs a module whose name is only known when it runs");
+            }
+            if python && (argument == b"-V" || argument == b"--version") {
+                return Ok(Given::Nothing);
+            }
+            at += if python && matches!(argument.as_slice(), b"-W" | b"-X") { 2 } else { 1 };
+        }
+        Ok(Given::Script(arguments.get(at).cloned().flatten().filter(|script| script != b"-")))
+    }
+
+    /// A script that an interpreter is given.
+    fn script_of(&mut self, mut running: Running<'_, 'v>, script: &[u8], depth: usize) {
+        let script = self.meant(script).into_iter().find(|path| self.view.exists(path)).unwrap_or_else(|| self.view.absolute(script));
+        let Some(found) = self.view.find(&script) else {
+            return self.lack(Code::VerdictMissing, &script, &shown(running.path), true);
+        };
+        self.found.reached.insert(found.path());
+        // Python looks beside the file itself, links followed.
+        let real = [b"/".as_slice(), &found.path()].concat();
+        let variable = running.interpreter.variable();
+        running.interpreter.also(self.view, variable, split(&real).0);
+        match self.view.bytes(found) {
+            Some(text) => self.code(&running, text, &shown(&script), depth),
+            None => self.unclear(&shown(&script), "it is no file that can be read as a script"),
+        }
+    }
+
+    /// A text of a language, with the modules that it loads.
+    fn code(&mut self, running: &Running<'_, 'v>, text: &[u8], place: &str, depth: usize) {
+        let waiting = self.text(&running.interpreter, running.path, text, (place, depth));
+        self.load(running, waiting);
+    }
+
+    /// What a text of the app says; gives the modules that it loads.
+    fn text(&mut self, interpreter: &Interpreter, path: &[u8], text: &[u8], (place, depth): (&str, usize)) -> Vec<(Import, String)> {
+        if !self.step(place, depth) || !self.room(text, place) {
+            return Vec::new();
+        }
+        let has = |needle: &[u8]| text.windows(needle.len()).any(|window| window == needle);
+        let (followed, told, asked) = telling(interpreter.language);
+        for call in followed.iter().filter(|call| has(call)) {
+            self.unclear(place, format!("what it does with {} is not followed", shown(call).trim()));
+        }
+        if told.iter().any(|word| has(word)) {
+            self.found.versions.entry(path.to_vec()).or_insert_with(|| place.to_owned());
+        } else if asked.iter().any(|word| has(word)) {
+            self.found.releases.entry(path.to_vec()).or_insert_with(|| (place.to_owned(), interpreter.release.clone()));
+        }
+        for path in quoted_paths(text) {
+            self.uses(&path, Use::Taken, place, true);
+        }
+        if interpreter.language == Language::Python {
+            self.python(interpreter, text, place, depth);
+        }
+        imports(interpreter.language, text).into_iter().map(|import| (import, place.to_owned())).collect()
+    }
+
+    /// What a text of Python starts, and asks of its interpreter and of modules.
+    fn python(&mut self, interpreter: &Interpreter, text: &[u8], place: &str, depth: usize) {
+        for call in started(text) {
+            self.input = Input::Unknown;
+            match call {
+                Some(Started::Words(words)) => self.spawn(&words, Caller { by: place, guarded: true, depth: depth + 1 }),
+                Some(Started::Shell(text)) => self.script(&text, place, &[], depth + 1),
+                None => self.unclear(place, "it runs a program whose name is only known when it runs"),
+            }
+        }
+        if let Some(reason) = interpreter.too_old_for(text) {
+            self.lack(Code::VerdictSyntax, reason.as_bytes(), place, true);
+        }
+        self.attributes(interpreter, text, place);
+        for (name, _) in identifiers(text).filter(|(_, part)| *part) {
+            self.found.parts.entry(name.to_vec()).or_insert_with(|| place.to_owned());
+        }
+    }
+
+    /// The names that a text takes from modules of others.
+    fn attributes(&mut self, interpreter: &Interpreter, text: &[u8], place: &str) {
+        for (module, name, needed) in taken_names(text).into_iter().take(MOST_NAMES) {
+            let Some(files) = interpreter.module(self.view, &module) else { continue };
+            let Some(file) = files.last() else { continue };
+            let Some(entry) = self.view.find(file) else { continue };
+            let own = self.view.is_own(entry) && !self.view.is_packaged(entry);
+            let Some(bytes) = self.view.bytes(entry).filter(|_| !own) else { continue };
+            let has = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
+            let inner = [module.as_slice(), b".", &name].concat();
+            let there =
+                defines(bytes, &name) || has(b"import *") || has(b"def __getattr__") || interpreter.file(self.view, &inner).is_some();
+            let key = (shown(&module), shown(&name));
+            let entry = self.found.attributes.entry(key).or_insert_with(|| (there, place.to_owned(), needed));
+            entry.2 |= needed;
+        }
+    }
+
+    /// Modules, and the modules that they load.
+    fn load(&mut self, running: &Running<'_, 'v>, waiting: Vec<(Import, String)>) {
+        let interpreter = &running.interpreter;
+        let mut waiting = waiting;
+        while let Some((import, by)) = waiting.pop() {
+            let files = if import.name.starts_with(b".") {
+                interpreter.beside(self.view, by.as_bytes(), &import.name).map(|file| vec![file])
+            } else {
+                interpreter.module(self.view, &import.name)
+            };
+            let Some(files) = files else {
+                if !import.inner {
+                    self.lack(Code::VerdictModule, &import.name, &by, !import.soft);
+                }
+                continue;
+            };
+            for file in files {
+                let Some(found) = self.view.find(&file) else {
+                    self.lack(Code::VerdictModule, &file, &by, !import.soft);
+                    continue;
+                };
+                if !self.seen.insert((file.clone(), Vec::new())) {
+                    continue;
+                }
+                if self.view.elf(found).is_none() && self.view.bytes(found).is_some() && !self.step(&by, 0) {
+                    return;
+                }
+                waiting.extend(self.module(running, file, found, import.soft));
+            }
+        }
+    }
+
+    /// One file of a module; gives the modules that it loads.
+    fn module(&mut self, running: &Running<'_, 'v>, file: Vec<u8>, found: Entry<'v>, soft: bool) -> Vec<(Import, String)> {
+        let interpreter = &running.interpreter;
+        self.found.reached.insert(found.path());
+        if self.view.elf(found).is_some() {
+            self.closure(running.path, running.entry, &[file], soft);
+            return Vec::new();
+        }
+        let own = self.view.is_own(found);
+        let Some(text) = self.view.bytes(found) else {
+            if own {
+                self.unclear(&shown(&file), "it is no file that can be read as a module");
+            }
+            return Vec::new();
+        };
+        if own && !self.view.is_packaged(found) {
+            return self.text(interpreter, running.path, text, (&shown(&file), 0));
+        }
+        // What the base brings fits together.
+        if interpreter.language == Language::Python {
+            self.found.modules.insert(found.path());
+        }
+        // What a function of it loads is loaded when it is called.
+        imports(interpreter.language, text)
+            .into_iter()
+            .filter(|inner| !inner.soft)
+            .filter(|inner| own || inner.name.starts_with(b".") || interpreter.module(self.view, &inner.name).is_some())
+            .map(|inner| (Import { inner: inner.inner || !own, ..inner }, shown(&file)))
+            .collect()
+    }
+}

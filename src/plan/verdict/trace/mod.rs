@@ -1,0 +1,276 @@
+//! What an image does when it starts, followed from its entrypoint as far as bytes tell.
+
+mod arguments;
+mod command;
+mod commands;
+mod language;
+mod pattern;
+mod run;
+mod script;
+mod wrap;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::loader::shown;
+use super::shell::{Variables, Word, values};
+use super::view::View;
+use crate::core::Code;
+use crate::format::tar::Kind;
+
+/// How deep programs may start each other before it is given up.
+const DEEPEST: usize = 24;
+/// How many programs and commands are followed.
+const MOST_STEPS: usize = 20_000;
+/// How many bytes of scripts are read, each as often as it is run.
+const MOST_BYTES: usize = 64 << 20;
+
+/// Something that is needed and not there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Need {
+    pub(super) code: Code,
+    pub(super) name: String,
+}
+
+/// How a file is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Use {
+    /// It is named.
+    Named,
+    /// What is in the directory is listed.
+    Listed,
+    /// What is in the directory, and below, is listed.
+    Walked,
+    /// All of it is read.
+    Copied,
+    /// It is given to a program, which reads it unless it is one itself.
+    Taken,
+    /// Its content is read.
+    Read,
+}
+
+/// Everything that was met.
+#[derive(Debug, Default)]
+pub(super) struct Traced {
+    /// What is lacking: the file that needs it, and whether nothing goes on without it.
+    pub(super) lacks: BTreeMap<Need, (String, bool)>,
+    /// What was not understood: where and why.
+    pub(super) unclear: BTreeSet<(String, String)>,
+    /// Files that are used: how, by whom, and whether their absence is expected.
+    pub(super) uses: BTreeMap<Vec<u8>, (Use, String, bool)>,
+    /// Tests on files: by place and text, what they give, and whether the end of the script follows from it.
+    pub(super) tests: BTreeMap<(String, String), (bool, bool)>,
+    /// Programs that print what they are: the command, by the file that runs it.
+    pub(super) versions: BTreeMap<Vec<u8>, String>,
+    /// Commands with the options that they are given.
+    pub(super) options: BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, String>>,
+    /// Interpreters that scripts ask for their version: who asks, and what it may be.
+    pub(super) releases: BTreeMap<Vec<u8>, (String, BTreeSet<Vec<u8>>)>,
+    /// Names of parts of objects that the app's scripts of Python use.
+    pub(super) parts: BTreeMap<Vec<u8>, String>,
+    /// Modules of Python that are not the app's.
+    pub(super) modules: BTreeSet<Vec<u8>>,
+    /// Time zones, terminals and languages that scripts set.
+    pub(super) settings: BTreeMap<(Vec<u8>, Vec<u8>), String>,
+    /// Commands that print other things where they are busybox's.
+    pub(super) printing: BTreeMap<Vec<u8>, String>,
+    /// Who asks for the names of the user and its groups.
+    pub(super) identity: Option<String>,
+    /// What patterns for names of files match, by place and pattern.
+    pub(super) patterns: BTreeMap<(String, String), BTreeSet<Vec<u8>>>,
+    /// Names in modules that are not the app's: whether they are there, who uses them, and whether nothing goes on without them.
+    pub(super) attributes: BTreeMap<(String, String), (bool, String, bool)>,
+    /// The shells that run scripts, and what in the script is not the same in each.
+    pub(super) shells: BTreeMap<String, (Vec<u8>, Option<&'static str>)>,
+    /// Names of users that scripts use.
+    pub(super) users: BTreeMap<Vec<u8>, String>,
+    /// The real paths of files that are reached.
+    pub(super) reached: BTreeSet<Vec<u8>>,
+}
+
+/// A word that may only be known when the script runs.
+type Argument = Option<Vec<u8>>;
+
+/// Who runs something.
+#[derive(Debug, Clone, Copy)]
+struct Caller<'a> {
+    /// The file, or the config.
+    by: &'a str,
+    /// Whether its failure is expected.
+    guarded: bool,
+    /// How many programs started each other up to here.
+    depth: usize,
+}
+
+impl<'a> Caller<'a> {
+    /// What is run by something that it runs itself.
+    fn deeper(self) -> Self {
+        Self { depth: self.depth + 1, ..self }
+    }
+
+    /// The same, told of another file.
+    fn at(self, by: &'a str) -> Self {
+        Self { by, ..self }
+    }
+}
+
+/// Follows one view.
+pub(super) struct Trace<'v> {
+    view: &'v View,
+    pub(super) found: Traced,
+    seen: BTreeSet<(Vec<u8>, Vec<Argument>)>,
+    closures: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
+    steps: usize,
+    bytes: usize,
+    /// What variables of the scripts above may hold.
+    inherited: Rc<Variables>,
+    /// The directories that a script may be in, the last one that it went to at the end.
+    directories: Vec<Vec<u8>>,
+    /// Further directories with commands.
+    paths: Vec<Vec<u8>>,
+    /// Functions of the scripts above, and what they call; none if that is not known.
+    functions: BTreeSet<Vec<u8>>,
+    called: Option<BTreeSet<Vec<u8>>>,
+    /// What functions are given.
+    calls: BTreeMap<Vec<u8>, BTreeSet<Vec<Argument>>>,
+    input: Input,
+    /// Whether the failure of what runs now is expected.
+    guarded: bool,
+}
+
+/// What a program reads as its input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Input {
+    Nothing,
+    Known(Vec<u8>),
+    Unknown,
+}
+
+impl Traced {
+    /// What the image cannot start without, and does not have.
+    pub(super) fn lacked_start(&self) -> Option<&Need> {
+        self.lacks.iter().find(|(_, (by, fatal))| *fatal && by == Trace::CONFIG).map(|(need, _)| need)
+    }
+}
+
+impl<'v> Trace<'v> {
+    /// Who asks for what the image starts.
+    pub(super) const CONFIG: &'static str = "the config";
+
+    pub(super) fn of(view: &'v View) -> Traced {
+        let directory = if view.launch.directory.is_empty() { b"/".to_vec() } else { view.launch.directory.clone() };
+        let mut trace = Self {
+            view,
+            found: Traced::default(),
+            seen: BTreeSet::new(),
+            closures: BTreeMap::new(),
+            steps: 0,
+            bytes: 0,
+            inherited: Rc::default(),
+            directories: vec![directory],
+            paths: Vec::new(),
+            functions: BTreeSet::new(),
+            called: Some(BTreeSet::new()),
+            calls: BTreeMap::new(),
+            input: Input::Nothing,
+            guarded: false,
+        };
+        for (arguments, guarded) in [(&view.launch.arguments, false), (&view.launch.health, true)] {
+            if !arguments.is_empty() {
+                let arguments: Vec<Argument> = arguments.iter().cloned().map(Some).collect();
+                trace.spawn(&arguments, Caller { by: Self::CONFIG, guarded, depth: 0 });
+            }
+        }
+        trace.found
+    }
+
+    fn unclear(&mut self, place: &str, reason: impl Into<String>) {
+        self.found.unclear.insert((place.to_owned(), reason.into()));
+    }
+
+    fn lack(&mut self, code: Code, name: &[u8], by: &str, fatal: bool) {
+        let fatal = fatal && !self.guarded;
+        let entry = self.found.lacks.entry(Need { code, name: shown(name) }).or_insert_with(|| (by.to_owned(), fatal));
+        entry.1 |= fatal;
+    }
+
+    fn step(&mut self, place: &str, depth: usize) -> bool {
+        self.steps += 1;
+        if self.steps > MOST_STEPS || depth > DEEPEST {
+            self.unclear(place, "it starts more programs than are followed");
+            return false;
+        }
+        true
+    }
+
+    /// Whether there is room to read a script.
+    fn room(&mut self, text: &[u8], place: &str) -> bool {
+        self.bytes += text.len();
+        if self.bytes > MOST_BYTES {
+            self.unclear(place, "the scripts that it runs are longer than what is followed");
+            return false;
+        }
+        true
+    }
+
+    /// A command with its arguments.
+    fn spawn(&mut self, arguments: &[Argument], caller: Caller<'_>) {
+        let Caller { by, guarded, depth } = caller;
+        if !self.step(by, depth) {
+            return;
+        }
+        let Some((first, rest)) = arguments.split_first() else { return };
+        let Some(name) = first else {
+            return self.unclear(by, "it runs a command whose name is only known when it runs");
+        };
+        let Some(path) = self.find(name) else {
+            let code = if name.contains(&b'/') { Code::VerdictMissing } else { Code::VerdictCommand };
+            return self.lack(code, name, by, !guarded);
+        };
+        self.arguments(&path, rest, by, guarded);
+        let before = self.guarded;
+        self.guarded |= guarded;
+        self.run(&path, rest, caller);
+        self.guarded = before;
+    }
+
+    /// Where a command is found; scripts may name further directories.
+    fn find(&self, name: &[u8]) -> Option<Vec<u8>> {
+        let below = |directory: &Vec<u8>| [directory.as_slice(), name].join(&b'/');
+        let runs = |path: &Vec<u8>| self.view.find(path).is_some_and(|entry| entry.kind() == Kind::File && entry.mode() & 0o111 != 0);
+        self.view.command(name).or_else(|| {
+            if name.contains(&b'/') {
+                return self.directories.iter().map(below).find(runs);
+            }
+            self.paths.iter().map(below).find(runs)
+        })
+    }
+
+    /// The paths that a word may mean.
+    fn meant(&self, word: &[u8]) -> Vec<Vec<u8>> {
+        let word = match word.iter().position(|byte| *byte == b'=') {
+            Some(at) if word.get(at + 1) == Some(&b'/') => word.get(at + 1..).unwrap_or_default(),
+            _ => word,
+        };
+        let named = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b'+' | b'@' | b':' | b',');
+        if word.starts_with(b"/") && word.len() > 1 && !word.contains(&b'\n') {
+            return vec![word.to_vec()];
+        }
+        if word.is_empty() || word.starts_with(b"-") || word.len() > 255 || !word.iter().all(named) {
+            return Vec::new();
+        }
+        self.directories.iter().map(|directory| [directory.as_slice(), word].join(&b'/')).collect()
+    }
+
+    fn uses(&mut self, path: &[u8], how: Use, by: &str, guarded: bool) {
+        let guarded = guarded || self.guarded;
+        let entry = self.found.uses.entry(path.to_vec()).or_insert_with(|| (how, by.to_owned(), guarded));
+        entry.0 = entry.0.max(how);
+        entry.2 &= guarded;
+    }
+}
+
+/// The only value of a word.
+fn one(word: &Word, variables: &Variables) -> Argument {
+    values(word, variables).filter(|values| values.len() == 1).and_then(|mut values| values.pop())
+}

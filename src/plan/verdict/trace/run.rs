@@ -1,0 +1,188 @@
+//! Programs and scripts as the kernel runs them.
+
+use super::commands::{NOT_FOLLOWED, SHELLS};
+use super::language::Running;
+use super::{Argument, Caller, Input, Trace, one};
+use crate::core::Code;
+use crate::format::elf;
+use crate::format::tar::Kind;
+use crate::plan::verdict::languages::{Interpreter, Language};
+use crate::plan::verdict::loader::{Closure, shown};
+use crate::plan::verdict::shell::{Script, Variables};
+use crate::read::rootfs::{Entry, split};
+
+impl<'v> Trace<'v> {
+    /// A file as the kernel runs it.
+    pub(super) fn run(&mut self, path: &[u8], arguments: &[Argument], caller: Caller<'_>) {
+        let Caller { by, guarded, depth } = caller;
+        let place = shown(path);
+        if !self.step(&place, depth) || !self.seen.insert((path.to_vec(), arguments.to_vec())) {
+            return;
+        }
+        let Some(entry) = self.view.find(path) else {
+            return self.lack(Code::VerdictMissing, path, by, !guarded);
+        };
+        if entry.kind() != Kind::File || entry.mode() & 0o111 == 0 {
+            return self.lack(Code::VerdictAccess, path, by, !guarded);
+        }
+        self.found.reached.insert(entry.path());
+        let Some(bytes) = self.view.bytes(entry) else {
+            return self.unclear(&place, "it is too large to be read, or neither program nor script");
+        };
+        if bytes.starts_with(elf::MAGIC) {
+            return self.program(path, entry, arguments, caller.at(&place));
+        }
+        if let Some(line) = bytes.strip_prefix(b"#!") {
+            return self.shebang(path, line, arguments, caller.at(&place));
+        }
+        self.unclear(&place, "it is neither a program nor a script with an interpreter");
+    }
+
+    pub(super) fn shebang(&mut self, path: &[u8], line: &[u8], arguments: &[Argument], caller: Caller<'_>) {
+        let place = caller.by;
+        // The kernel reads 256 bytes, with the two that were taken away.
+        let line = line.get(..line.len().min(254)).unwrap_or_default();
+        let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = line.trim_ascii_start();
+        let end = line.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(line.len());
+        let (interpreter, rest) = line.split_at(end);
+        let rest: &[u8] = rest.trim_ascii();
+        if interpreter.is_empty() {
+            return self.unclear(place, "its first line names no interpreter");
+        }
+        let mut all: Vec<Argument> = Vec::new();
+        if !rest.is_empty() {
+            all.push(Some(rest.to_vec()));
+        }
+        all.push(Some(path.to_vec()));
+        all.extend(arguments.iter().cloned());
+        let interpreter = self.view.absolute(interpreter);
+        if !self.view.exists(&interpreter) {
+            return self.lack(Code::VerdictScriptInterpreter, &interpreter, place, !caller.guarded);
+        }
+        self.run(&interpreter, &all, caller.deeper());
+    }
+
+    pub(super) fn program(&mut self, path: &[u8], entry: Entry<'v>, arguments: &[Argument], caller: Caller<'_>) {
+        let Caller { by: place, guarded, depth } = caller;
+        let Some(program) = self.view.elf(entry) else {
+            return self.unclear(place, "it is a program that cannot be read");
+        };
+        if program.interpreter.is_none()
+            && program.soname.as_ref().is_some_and(|name| name.starts_with(b"ld-") || name.starts_with(b"libc.musl"))
+        {
+            return self.unclear(place, "a loader that is run as a command is not followed");
+        }
+        let libraries = self.closure(path, entry, &[], guarded);
+        if self.view.is_own(entry) && !self.view.is_packaged(entry) {
+            self.commands_of(entry, &program, place, depth);
+        }
+        let name = split(path).1.to_vec();
+        let real = entry.path();
+        let real = split(&real).1.to_vec();
+        // A busybox, or another program of many names, does what it is called for.
+        let many = [&b"busybox"[..], b"coreutils", b"toybox", b"busybox.static"].contains(&real.as_slice());
+        let applet = if many { name.clone() } else { real.clone() };
+        if many && [&b"busybox"[..], b"toybox"].contains(&name.as_slice()) {
+            if let Some((Some(applet), rest)) = arguments.split_first() {
+                let mut all = vec![Some(applet.clone())];
+                all.extend(rest.iter().cloned());
+                if SHELLS.contains(&applet.as_slice()) {
+                    self.shell(place, rest, depth);
+                } else {
+                    self.wrapped(applet, rest, caller);
+                }
+            }
+            return;
+        }
+        if SHELLS.contains(&applet.as_slice()) || SHELLS.contains(&name.as_slice()) {
+            return self.shell(place, arguments, depth);
+        }
+        if Language::of(&program).is_some() {
+            let Some(interpreter) = Interpreter::of(self.view, path, entry, &program, &libraries) else {
+                return self.unclear(place, "it is an interpreter whose version is not understood");
+            };
+            return self.language(Running { path, entry, interpreter }, arguments, depth);
+        }
+        let stem: &[u8] = applet.split(|byte| byte.is_ascii_digit() || *byte == b'.').next().unwrap_or_default();
+        if NOT_FOLLOWED.iter().any(|known| known.as_bytes() == stem || known.as_bytes() == applet.as_slice()) {
+            return self.unclear(place, format!("what {} does with its scripts and settings is not followed", shown(&applet)));
+        }
+        self.wrapped(&name, arguments, caller);
+    }
+
+    /// The commands that a program of the app names, if it can run any.
+    pub(super) fn commands_of(&mut self, entry: Entry<'v>, program: &elf::Elf, place: &str, depth: usize) {
+        const RUNNING: &[&[u8]] = &[
+            b"system",
+            b"popen",
+            b"execl",
+            b"execlp",
+            b"execle",
+            b"execv",
+            b"execvp",
+            b"execve",
+            b"execvpe",
+            b"posix_spawn",
+            b"posix_spawnp",
+        ];
+        if !program.undefined.iter().any(|symbol| RUNNING.contains(&symbol.name.as_slice())) {
+            return;
+        }
+        for text in self.view.bytes(entry).unwrap_or_default().split(|byte| *byte == 0) {
+            let first = text.split(|byte| *byte == b' ').next().unwrap_or_default();
+            let named = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b'+');
+            let library = first.windows(3).any(|window| window == b".so");
+            if first.len() < 2
+                || library
+                || !first.iter().all(named)
+                || text.len() > 4096
+                || !text.iter().all(|byte| (0x20..0x7f).contains(byte))
+            {
+                continue;
+            }
+            if self.find(first).is_none() {
+                // Most are no commands; those that were there before are told.
+                self.lack(Code::VerdictCommand, first, place, false);
+                continue;
+            }
+            for command in &Script::parse(text).commands {
+                let arguments: Vec<Argument> = command.words.iter().map(|word| one(word, &Variables::new())).collect();
+                if arguments.first().is_some_and(|name| name.as_ref().is_some_and(|name| self.find(name).is_some())) {
+                    self.input = Input::Nothing;
+                    self.spawn(&arguments, Caller { by: place, guarded: true, depth: depth + 1 });
+                }
+            }
+        }
+    }
+
+    /// What a loader does with a program, once; gives its libraries.
+    pub(super) fn closure(&mut self, path: &[u8], entry: Entry<'v>, modules: &[Vec<u8>], guarded: bool) -> Vec<Vec<u8>> {
+        if modules.is_empty()
+            && let Some(known) = self.closures.get(path)
+        {
+            return known.clone();
+        }
+        let Some(program) = self.view.elf(entry) else { return Vec::new() };
+        if program.interpreter.is_none() {
+            // It needs no loader.
+            return Vec::new();
+        }
+        let closure = Closure::of(self.view, entry, path, &program, modules);
+        for lack in &closure.lacks {
+            self.lack(lack.code, lack.name.as_bytes(), &lack.by, lack.fatal && !guarded);
+        }
+        for provider in &closure.tellers {
+            self.found.versions.entry(provider.clone()).or_insert_with(|| shown(path));
+        }
+        for file in &closure.files {
+            if let Some(entry) = self.view.find(file) {
+                self.found.reached.insert(entry.path());
+            }
+        }
+        if modules.is_empty() {
+            self.closures.insert(path.to_vec(), closure.files.clone());
+        }
+        closure.files
+    }
+}

@@ -1,0 +1,221 @@
+//! Scripts of a shell, with what their variables may hold.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use super::command::Standing;
+use super::{Argument, Input, Trace, one};
+use crate::core::Code;
+use crate::plan::verdict::loader::shown;
+use crate::plan::verdict::shell::{MOST_VALUES, Script, Variables, Word, assignment, values};
+use crate::read::rootfs::split;
+
+/// How deep scripts may read each other.
+const DEEPEST_SOURCE: usize = 4;
+/// How many calls of a function are told apart.
+const MOST_CALLS: usize = 16;
+
+impl<'v> Trace<'v> {
+    /// A shell with its arguments.
+    pub(super) fn shell(&mut self, place: &str, arguments: &[Argument], depth: usize) {
+        let mut at = 0;
+        let mut code = false;
+        while let Some(Some(argument)) = arguments.get(at) {
+            if argument == b"--" {
+                at += 1;
+                break;
+            }
+            if !argument.starts_with(b"-") && !argument.starts_with(b"+") {
+                break;
+            }
+            code |= !argument.starts_with(b"--") && argument.contains(&b'c');
+            at += if argument == b"-o" { 2 } else { 1 };
+        }
+        let Some(first) = arguments.get(at) else {
+            return match std::mem::replace(&mut self.input, Input::Unknown) {
+                // Nobody types anything into it.
+                Input::Nothing => {}
+                Input::Known(text) => self.script(&text, "the input of a shell", &[], depth + 1),
+                Input::Unknown => self.unclear(place, "it runs what it reads, which is not known"),
+            };
+        };
+        let Some(first) = first else {
+            return self.unclear(place, "it runs a script whose name is only known when it runs");
+        };
+        let rest = arguments.get(at + 1..).unwrap_or_default();
+        if code {
+            self.shell_of(place, "the command of a shell", first);
+            return self.script(first, "the command of a shell", rest.get(1..).unwrap_or_default(), depth + 1);
+        }
+        let path = self.view.absolute(first);
+        if let Some(text) = self.view.text(&path) {
+            self.shell_of(place, &shown(&path), text);
+        }
+        self.source(&path, place, rest, depth);
+    }
+
+    /// Notes which shell runs a script, and what in it depends on the shell.
+    pub(super) fn shell_of(&mut self, shell: &str, place: &str, text: &[u8]) {
+        let Some(entry) = self.view.find(shell.as_bytes()) else { return };
+        let real = entry.path();
+        let name = match split(&real).1 {
+            // busybox has the shell of its name.
+            b"sh" | b"ash" => b"busybox".to_vec(),
+            name => name.to_vec(),
+        };
+        let has = |text: &[u8], needle: &[u8]| text.windows(needle.len()).any(|window| window == needle);
+        let script = Script::parse(text);
+        let escapes = text.split(|byte| *byte == b'\n').any(|line| has(line, b"echo -e") || (has(line, b"echo ") && has(line, b"\\")));
+        let special = if escapes { Some("escapes of echo") } else { script.special };
+        self.found.shells.insert(place.to_owned(), (name, special));
+    }
+
+    /// A file that a shell reads.
+    pub(super) fn source(&mut self, path: &[u8], by: &str, arguments: &[Argument], depth: usize) {
+        let Some(entry) = self.view.find(path) else {
+            return self.lack(Code::VerdictMissing, path, by, true);
+        };
+        self.found.reached.insert(entry.path());
+        match self.view.bytes(entry) {
+            Some(bytes) => self.script(bytes, &shown(path), arguments, depth + 1),
+            None => self.unclear(&shown(path), "it is no file that can be read as a script"),
+        }
+    }
+
+    pub(super) fn script(&mut self, text: &[u8], place: &str, arguments: &[Argument], depth: usize) {
+        if !self.step(place, depth) || !self.room(text, place) {
+            return;
+        }
+        let script = Script::parse(text);
+        if let Some(reason) = script.unclear {
+            return self.unclear(place, format!("{reason} in a script is not followed"));
+        }
+        let mut variables = Variables::clone(&self.inherited);
+        for (name, value) in &self.view.launch.environment {
+            variables.entry(name.clone()).or_insert_with(|| Some(BTreeSet::from([value.clone()])));
+        }
+        give(&mut variables, arguments);
+        variables.insert(b"0".to_vec(), place.starts_with('/').then(|| BTreeSet::from([place.as_bytes().to_vec()])));
+        self.assign(&script, place, &mut variables, 0);
+        let functions = self.functions.clone();
+        self.functions.extend(script.functions.iter().cloned());
+        let called = self.called.clone();
+        match (&mut self.called, script.called()) {
+            (Some(known), Some(more)) => known.extend(more),
+            (known, _) => *known = None,
+        }
+        let (inherited, directories) = (std::mem::replace(&mut self.inherited, Rc::new(variables)), self.directories.clone());
+        let calls = self.calls.clone();
+        self.note_calls(&script);
+        for (number, command) in script.commands.iter().enumerate() {
+            let Some(function) = &command.function else {
+                self.command(Standing { command, place, number, depth }, arguments);
+                continue;
+            };
+            let reached = self.called.as_ref().is_none_or(|called| called.contains(function));
+            // A call that was not seen may give anything.
+            let given = self.calls.get(function).cloned().unwrap_or_else(|| BTreeSet::from([vec![None; 9]]));
+            for given in given.into_iter().filter(|_| reached).take(MOST_CALLS) {
+                let outside = Rc::clone(&self.inherited);
+                give(Rc::make_mut(&mut self.inherited), &given);
+                self.command(Standing { command, place, number, depth }, &given);
+                self.inherited = outside;
+            }
+        }
+        self.calls = calls;
+        self.inherited = inherited;
+        self.directories = directories;
+        // A script that reads this one calls its functions.
+        self.functions.extend(functions);
+        self.called = called;
+    }
+
+    /// What the functions that are known are given by a script.
+    pub(super) fn note_calls(&mut self, script: &Script) {
+        for command in &script.commands {
+            let mut words = command.words.iter();
+            let Some(name) = words.next().and_then(Word::literal).filter(|name| self.functions.contains(*name)) else { continue };
+            let inner = command.function.is_some();
+            let value = |word: &Word| if inner { word.literal().map(<[u8]>::to_vec) } else { one(word, &self.inherited) };
+            let given: Vec<Argument> = words.map(value).collect();
+            self.calls.entry(name.to_vec()).or_default().insert(given);
+        }
+    }
+
+    /// What variables may hold after a script, and after those that it reads.
+    pub(super) fn assign(&mut self, script: &Script, place: &str, variables: &mut Variables, depth: usize) {
+        const DECLARING: &[&[u8]] = &[b"export", b"readonly", b"local", b"declare", b"typeset"];
+        let loops = script.loops.iter().map(|(name, words)| (name.clone(), words.clone()));
+        let loops: Vec<(Vec<u8>, Vec<Word>)> = loops.collect();
+        for (name, words) in loops {
+            self.put(name, &words, place, variables);
+        }
+        for command in &script.commands {
+            let first = command.words.first().and_then(|word| one(word, variables)).unwrap_or_default();
+            if command.words.is_empty() {
+                for (name, word) in &command.assignments {
+                    self.put(name.clone(), std::slice::from_ref(word), place, variables);
+                }
+            } else if DECLARING.contains(&first.as_slice()) {
+                for (name, word) in command.words.iter().skip(1).filter_map(assignment) {
+                    self.put(name, &[word], place, variables);
+                }
+            } else if first == b"read" || first == b"mapfile" || first == b"getopts" {
+                let names: Vec<Vec<u8>> = command.words.iter().skip(1).filter_map(|word| one(word, variables)).collect();
+                for name in names {
+                    variables.insert(name, None);
+                }
+                variables.insert(b"OPTARG".to_vec(), None);
+            } else if (first == b"." || first == b"source") && depth < DEEPEST_SOURCE {
+                let paths: Vec<Vec<u8>> = command
+                    .words
+                    .get(1)
+                    .and_then(|word| values(word, variables))
+                    .unwrap_or_default()
+                    .iter()
+                    .flat_map(|word| self.meant(word))
+                    .collect();
+                for path in paths {
+                    if let Some(text) = self.view.text(&path) {
+                        self.assign(&Script::parse(text), place, variables, depth + 1);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn put(&mut self, name: Vec<u8>, words: &[Word], place: &str, variables: &mut Variables) {
+        let mut known = variables.get(&name).cloned().unwrap_or_else(|| Some(BTreeSet::new()));
+        for word in words {
+            match (known.as_mut(), self.values(word, place, variables)) {
+                (Some(known), Some(values)) if known.len() < MOST_VALUES => known.extend(values),
+                _ => known = None,
+            }
+        }
+        if name == b"PATH" {
+            for path in known.iter().flatten().flat_map(|value| value.split(|byte| *byte == b':')) {
+                if path.starts_with(b"/") && !self.paths.iter().any(|known| known == path) {
+                    self.paths.push(path.to_vec());
+                }
+            }
+        }
+        self.setting(&name, known.iter().flatten(), place);
+        variables.insert(name, known);
+    }
+
+    pub(super) fn setting<'a>(&mut self, name: &[u8], values: impl Iterator<Item = &'a Vec<u8>>, place: &str) {
+        if [&b"TZ"[..], b"TERM", b"LANG", b"LANGUAGE"].contains(&name) || name.starts_with(b"LC_") {
+            for value in values {
+                self.found.settings.entry((name.to_vec(), value.clone())).or_insert_with(|| place.to_owned());
+            }
+        }
+    }
+}
+
+/// Sets what a script or a function is given.
+fn give(variables: &mut Variables, arguments: &[Argument]) {
+    for number in 1..10_usize {
+        let value = arguments.get(number - 1).cloned().unwrap_or_else(|| Some(Vec::new()));
+        variables.insert(number.to_string().into_bytes(), value.map(|value| BTreeSet::from([value])));
+    }
+}

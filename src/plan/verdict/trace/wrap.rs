@@ -1,0 +1,125 @@
+//! Commands that run another one.
+
+use super::{Argument, Caller, Trace, one};
+use crate::plan::verdict::loader::shown;
+use crate::plan::verdict::shell::{Script, Variables};
+use crate::read::rootfs::Entry;
+
+impl<'v> Trace<'v> {
+    /// Commands that run another one.
+    pub(super) fn wrapped(&mut self, name: &[u8], arguments: &[Argument], caller: Caller<'_>) {
+        let skip = |count: usize| arguments.get(count..).unwrap_or_default();
+        // Options, and for some of them a value, stand before the command.
+        let operands = |valued: &[&[u8]]| {
+            let mut at = 0;
+            while let Some(Some(argument)) = arguments.get(at) {
+                if argument == b"--" {
+                    at += 1;
+                    break;
+                }
+                if !argument.starts_with(b"-") || argument == b"-" {
+                    break;
+                }
+                at += if valued.contains(&argument.as_slice()) { 2 } else { 1 };
+            }
+            at
+        };
+        match name {
+            b"env" => self.env(arguments, caller),
+            b"nice" | b"ionice" => self.spawn(skip(operands(&[b"-n", b"-c"])), caller.deeper()),
+            b"nohup" | b"setsid" | b"stdbuf" | b"tini" | b"dumb-init" | b"catatonit" | b"time" => {
+                self.spawn(skip(operands(&[b"-o", b"-i", b"-e", b"-p"])), caller.deeper());
+            }
+            b"timeout" => self.spawn(skip(operands(&[b"-s", b"-k"]) + 1), caller.deeper()),
+            b"gosu" | b"su-exec" => self.spawn(skip(1), caller.deeper()),
+            b"xargs" => {
+                let rest = skip(operands(&[b"-n", b"-I", b"-L", b"-P", b"-d", b"-s", b"-a", b"-E"]));
+                self.spawn(rest, caller.deeper());
+            }
+            b"sudo" | b"doas" => {
+                self.plugins(name, caller.guarded);
+                self.spawn(skip(operands(&[b"-u", b"-g", b"-U", b"-C", b"-h", b"-p", b"-r", b"-t", b"-T"])), caller.deeper());
+            }
+            b"su" | b"runuser" => {
+                self.plugins(name, caller.guarded);
+                self.other_user(arguments, caller);
+            }
+            b"chroot" | b"setpriv" | b"unshare" | b"start-stop-daemon" | b"script" | b"watch" | b"parallel" | b"run-parts" | b"flock"
+            | b"at" | b"batch" | b"screen" | b"tmux" | b"runsv" | b"ssh" | b"chpst" | b"taskset" | b"prlimit" | b"faketime" | b"strace"
+            | b"gdb" | b"debconf" | b"proot" | b"fakeroot" | b"dbus-run-session" | b"xvfb-run" => {
+                self.unclear(caller.by, format!("what is run through {} is not followed", shown(name)));
+            }
+            b"find" if arguments.iter().flatten().any(|argument| argument.starts_with(b"-exec")) => {
+                let at = arguments
+                    .iter()
+                    .position(|argument| argument.as_ref().is_some_and(|argument| argument.starts_with(b"-exec")))
+                    .unwrap_or(0);
+                let command = arguments.get(at + 1).cloned().into_iter().collect::<Vec<_>>();
+                self.spawn(&command, caller.deeper());
+            }
+            _ => {}
+        }
+    }
+
+    /// `su USER -c COMMAND`
+    pub(super) fn other_user(&mut self, arguments: &[Argument], caller: Caller<'_>) {
+        let after = |short: &[u8], long: &[u8]| {
+            let is = |word: &Vec<u8>| word == short || word.strip_prefix(b"--") == Some(long);
+            let at = arguments.iter().position(|word| word.as_ref().is_some_and(is))?;
+            arguments.get(at + 1).cloned()
+        };
+        let shell = after(b"-s", b"shell").unwrap_or_else(|| Some(b"/bin/sh".to_vec()));
+        match after(b"-c", b"command") {
+            Some(Some(command)) => self.spawn(&[shell, Some(b"-c".to_vec()), Some(command)], caller.deeper()),
+            _ => self.unclear(caller.by, "what is run as another user is not followed"),
+        }
+    }
+
+    /// Libraries that a program opens by what its settings say: those in the directories of its name, and those of PAM.
+    pub(super) fn plugins(&mut self, name: &[u8], guarded: bool) {
+        let Some(path) = self.find(name) else { return };
+        let Some(entry) = self.view.find(&path) else { return };
+        let own = [b"/usr/libexec/".as_slice(), name].concat();
+        let mut files: Vec<Vec<u8>> = Vec::new();
+        for folder in
+            [own.as_slice(), b"/lib/security", b"/lib/x86_64-linux-gnu/security", b"/lib/aarch64-linux-gnu/security", b"/lib64/security"]
+        {
+            for child in self.view.find(folder).into_iter().flat_map(Entry::children) {
+                let common = [&b"pam_unix.so"[..], b"pam_rootok.so", b"pam_permit.so", b"pam_deny.so", b"pam_env.so", b"pam_limits.so"];
+                if folder == own.as_slice() || common.contains(&child.name()) {
+                    files.push([folder, child.name()].join(&b'/'));
+                }
+            }
+        }
+        for file in files {
+            self.closure(&path, entry, &[file], guarded);
+        }
+    }
+
+    pub(super) fn env(&mut self, arguments: &[Argument], caller: Caller<'_>) {
+        let mut waiting: Vec<Argument> = arguments.to_vec();
+        waiting.reverse();
+        while let Some(argument) = waiting.pop() {
+            let Some(argument) = argument else {
+                return self.unclear(caller.by, "it runs a command whose name is only known when it runs");
+            };
+            let split_string = argument.strip_prefix(b"-S").or_else(|| argument.strip_prefix(b"--")?.strip_prefix(b"split-string="));
+            if let Some(text) = split_string {
+                let path = self.view.command(b"env").unwrap_or_default();
+                self.found.options.entry(path).or_default().entry(b"-S".to_vec()).or_insert_with(|| caller.by.to_owned());
+                let text = if text.is_empty() { waiting.pop().flatten().unwrap_or_default() } else { text.to_vec() };
+                let script = Script::parse(&text);
+                let Some(command) = script.commands.first() else {
+                    return self.unclear(caller.by, "the words after env -S are not understood");
+                };
+                waiting.extend(command.words.iter().rev().map(|word| one(word, &Variables::new())));
+            } else if argument == b"-u" || argument == b"-C" {
+                waiting.pop();
+            } else if !(argument.starts_with(b"-") || argument.contains(&b'=')) {
+                waiting.push(Some(argument));
+                waiting.reverse();
+                return self.spawn(&waiting, caller.deeper());
+            }
+        }
+    }
+}
