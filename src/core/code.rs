@@ -446,7 +446,7 @@ codes! {
         "`airbase base show IMAGE --bases DIR` searches all local images for the base that it really has.";
     BaseConflict, "base.conflict", Precondition, Damage,
         "The image names one base, and its layers prove another. What they prove may be a base of the base that the image names; moved from there, layers of the old base would stay in the image.",
-        "Put the base that the image names beside the others, or name the old base yourself with --from.";
+        "Put the base that the image names beside the others, or name the old base yourself with --from. A base that is here under another name is settled with --map NAME=REFERENCE.";
     BaseUnknown, "base.unknown", Precondition, Damage,
         "No local image is a base of this image.",
         "Put the old base beside the others and name it with --bases or --from, or split by position with --seam-layers N.";

@@ -73,6 +73,11 @@ impl Rule {
         self.filled(matched, name)
     }
 
+    /// Whether the rule is about this one name alone.
+    pub fn is_about(&self, name: &str) -> bool {
+        self.pattern.after.is_none() && self.apply(name).is_some()
+    }
+
     /// The reference that the rule gives for a base with this digest, if it is about that. `name` is what the base is called.
     pub fn for_digest(&self, digest: &Digest, name: Option<&str>) -> Option<String> {
         let is_it = self.pattern.after.is_none() && self.pattern.before.parse::<Digest>().is_ok_and(|own| own == *digest);

@@ -108,7 +108,7 @@ pub(super) fn show_image(
 pub(super) fn finding(image: &Image, based: &Based, bases: &Bases<'_>) -> Result<Option<Finding>> {
     Ok(match &based.outcome {
         Outcome::Base { .. } | Outcome::Scratch => None,
-        Outcome::Conflict { claim, proven } => Some(conflict(image, based, *claim, *proven)),
+        Outcome::Conflict { claim, proven } => Some(conflict(image, based, bases, (*claim, *proven))?),
         Outcome::Ambiguous(several) => {
             let finding = Finding::new(Code::BaseAmbiguous, "several local images with different settings have the same layers")
                 .at(&image.descriptor.digest);
@@ -120,7 +120,7 @@ pub(super) fn finding(image: &Image, based: &Based, bases: &Bases<'_>) -> Result
     })
 }
 
-fn conflict(image: &Image, based: &Based, claim: usize, proven: Option<usize>) -> Finding {
+fn conflict(image: &Image, based: &Based, bases: &Bases<'_>, (claim, proven): (usize, Option<usize>)) -> Result<Finding> {
     let proven = proven.and_then(|at| based.evidence.get(at)).and_then(base::candidate);
     let claim = based.evidence.get(claim);
     let refuted = claim.is_some_and(|claim| matches!(claim.verdict, Verdict::Refuted(..)));
@@ -138,7 +138,14 @@ fn conflict(image: &Image, based: &Based, claim: usize, proven: Option<usize>) -
     if let Some(other) = proven {
         finding = finding.found(Fact::new(&other.reference, "the layers"));
     }
-    finding
+    Ok(settling(image, based, bases)?.into_iter().fold(finding, Finding::hint))
+}
+
+/// The rules that settle a conflict, to type.
+pub(super) fn settling(image: &Image, based: &Based, bases: &Bases<'_>) -> Result<Vec<String>> {
+    let Outcome::Conflict { claim, proven: Some(proven) } = based.outcome else { return Ok(Vec::new()) };
+    let proven = based.evidence.get(proven).and_then(base::candidate);
+    based.evidence.get(claim).zip(proven).map_or(Ok(Vec::new()), |(claim, proven)| bases.settling(image, claim, proven))
 }
 
 fn unknown(image: &Image, based: &Based, bases: &Bases<'_>) -> Result<Finding> {
@@ -245,7 +252,7 @@ pub fn verify(image: &str, base_text: &str, platform: Option<&Platform>, verify:
             }
             other => other,
         };
-        let evidence = Evidence { clue: Clue::From, name: below.located.name.clone(), digest, verdict };
+        let evidence = Evidence::of(base::Claim { name: below.located.name.clone(), digest, ..base::Claim::empty(Clue::From) }, verdict);
         let proven = base::candidate(&evidence).filter(|_| matches!(evidence.verdict, Verdict::Proven(..))).cloned();
         let mut own = Vec::new();
         if let Verdict::Refuted(_, Prefix::Empty) = &evidence.verdict {

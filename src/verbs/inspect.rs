@@ -25,6 +25,8 @@ pub struct Request {
     pub all: bool,
     /// Where bases lie, to tell what is inherited.
     pub bases: Vec<String>,
+    /// Where a base of some name lies.
+    pub map: Vec<String>,
     /// Whether people get all of each image where there are several.
     pub long: bool,
 }
@@ -80,7 +82,7 @@ fn bases_for<'a>(source: &Arc<Source>, request: &Request, context: Context<'a>) 
     if request.bases.is_empty() {
         return Ok(None);
     }
-    let mut bases = Bases::open(&request.bases, &[], context)?;
+    let mut bases = Bases::open(&request.bases, &request.map, context)?;
     bases.also([source]);
     Ok(Some(bases))
 }

@@ -214,7 +214,9 @@ impl Judge<'_, '_> {
             return Ok(reason);
         }
         let finding = super::base::finding(image, based, self.bases)?;
-        Ok(finding.map_or(reason, |finding| finding.message))
+        let message = finding.map_or(reason, |finding| finding.message);
+        let hint = super::base::settling(image, based, self.bases)?.into_iter().next();
+        Ok(hint.map_or_else(|| message.clone(), |hint| format!("{message}. {hint}")))
     }
 }
 

@@ -519,10 +519,17 @@ fn outdated_says_of_every_image_where_it_stands_and_why() {
         (&outdated["baseName"], &outdated["newerReference"]),
         (&json!("registry.example/os:1"), &json!("bases:registry.example/os:1"))
     );
+    // The digest is that of a base that is called otherwise here, and so it is told, with the rule that settles it.
+    let renamed = |name: &str| {
+        let here = "bases:registry.example/os:1-old";
+        format!(
+            "the base with the digest that the image records is here under another name than the image gives it. If {here} is its base, \
+             and {name} means {here} now: --map '{name}={here}'"
+        )
+    };
     for (image, reason) in [
-        // The digest is that of a base that is called otherwise here, and so it is told.
-        ("gone:1", "the base with the digest that the image records is here under another name than the image gives it"),
-        ("arm:1", "the base with the digest that the image records is here under another name than the image gives it"),
+        ("gone:1", &*renamed("registry.example/gone:1")),
+        ("arm:1", &renamed("registry.example/arm:1")),
         ("nobody:1", "no local image is its base, and it names none"),
         ("refuted:1", "the image names a base that its layers refute"),
     ] {

@@ -18,6 +18,9 @@ pub struct Arguments {
     /// Where bases lie: layouts, archives, folders of them, or references; shows the base and what is inherited from it
     #[arg(long, value_name = "PATH")]
     bases: Vec<String>,
+    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}; or 'DIGEST=REFERENCE'
+    #[arg(long, value_name = "RULE")]
+    map: Vec<String>,
     /// All of each image, where there are several
     #[arg(long)]
     long: bool,
@@ -31,6 +34,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         all: arguments.all,
         long: arguments.long,
         bases: terminal.site.or_set(Key::Bases, &arguments.bases),
+        map: terminal.site.or_set(Key::Map, &arguments.map),
     };
     let context = Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() };
     let report = inspect(&request, context)?;

@@ -69,6 +69,8 @@ pub struct Claim {
     pub name: Option<String>,
     /// The digest it gives.
     pub digest: Option<Digest>,
+    /// Whether the name itself carries the digest.
+    pub pinned: bool,
     /// A digest that is none: reported, never used.
     pub unreadable_digest: Option<String>,
     /// How many layers it says belong to the base, or why that cannot be told.
@@ -85,13 +87,28 @@ impl Claim {
         let recorded = text(annotation::BASE_DIGEST);
         let digest: Option<Digest> = recorded.and_then(|text| text.parse().ok());
         let unreadable_digest = recorded.filter(|_| digest.is_none()).map(str::to_owned);
-        let claim = |name, digest, unreadable_digest| Self { clue, name, digest, unreadable_digest, seam: None };
+        let pinned = in_name.is_some();
+        let claim = |name, digest, unreadable_digest| Self { name, digest, unreadable_digest, ..Self::empty(clue) };
         let claims = match (in_name, digest) {
-            (Some(own), Some(other)) if own != other => vec![claim(name, Some(own), None), claim(None, Some(other), None)],
-            (own, digest) => vec![claim(name, digest.or(own), unreadable_digest)],
+            (Some(own), Some(other)) if own != other => {
+                vec![Self { pinned, ..claim(name, Some(own), None) }, claim(None, Some(other), None)]
+            }
+            (own, digest) => vec![Self { pinned, ..claim(name, digest.or(own), unreadable_digest) }],
         };
         let says = |claim: &Self| claim.name.is_some() || claim.digest.is_some() || claim.unreadable_digest.is_some();
         claims.into_iter().filter(says).collect()
+    }
+
+    /// A claim that says nothing.
+    pub fn empty(clue: Clue) -> Self {
+        Self { clue, name: None, digest: None, pinned: false, unreadable_digest: None, seam: None }
+    }
+
+    /// Whether one writer wrote its name and its digest: in one value, or on an index, whose annotations nobody hands down. Else the
+    /// digest may come from a base, and the name from who built on that.
+    pub(super) fn is_whole(&self) -> bool {
+        let handed_down = matches!(self.clue, Clue::ManifestAnnotation | Clue::Label);
+        self.name.is_some() && self.digest.is_some() && (self.pinned || !handed_down)
     }
 
     /// Whether one of `others` has the same value in the same kind of place.
@@ -125,11 +142,10 @@ pub fn claims(image: &Image, index: Option<&ImageIndex>) -> Vec<Claim> {
 fn buildpacks(image: &Image) -> Option<Claim> {
     let run_image = image.config.run_image.as_ref()?.as_ref().ok();
     Some(Claim {
-        clue: Clue::Buildpacks,
         name: run_image.and_then(|run_image| run_image.name.clone()),
         digest: run_image.and_then(|run_image| run_image.digest.clone()),
-        unreadable_digest: None,
         seam: buildpacks_seam(image),
+        ..Claim::empty(Clue::Buildpacks)
     })
 }
 
@@ -179,26 +195,11 @@ pub fn is_edition(claimed: &str, own: &str) -> bool {
     })
 }
 
-/// Whether a name is the same at another registry, as a mirror inside the gap has it: `site.example/debian:12`, or
-/// `site.example/mirror/library/debian:12`, for `docker.io/library/debian:12`. Another repository of one registry is none.
-pub fn is_mirror(claimed: &str, own: &str) -> bool {
-    fn parts(name: &str) -> Option<(&str, &str)> {
-        let (registry, path) = name.split_once('/')?;
-        Some((registry, path.strip_prefix("library/").filter(|_| registry == "docker.io").unwrap_or(path)))
-    }
-    let (Some(claimed), Some(own)) = (spelled(claimed), ImageName::parse(own).canonical()) else { return false };
-    let (Some((one, claimed)), Some((other, own))) = (parts(&claimed), parts(&own)) else { return false };
-    // The other way round, the claimed one may be made of the one that is here.
-    one != other && own.strip_suffix(claimed).is_some_and(|before| before.is_empty() || before.ends_with('/'))
-}
-
-/// Whether two names are of one repository, or of the same one at another registry.
+/// Whether two names are of one repository. The same path at another registry is another one: `registry.example/debian` may be what a
+/// company made of `docker.io/library/debian`. That a registry is a mirror is said with `--map`.
 pub(super) fn same_repository(claimed: &str, own: &str) -> bool {
-    let latest = |name: &str| {
-        let full = spelled(name)?;
-        Some(format!("{}:latest", ImageName::parse(&full).repository))
-    };
-    latest(claimed).zip(latest(own)).is_some_and(|(claimed, own)| claimed == own || is_mirror(&claimed, &own))
+    let repository = |name: &str| spelled(name).map(|full| ImageName::parse(&full).repository.to_owned());
+    repository(claimed).zip(repository(own)).is_some_and(|(claimed, own)| claimed == own)
 }
 
 /// A claimed name in Docker's full spelling.
@@ -248,20 +249,19 @@ mod tests {
     }
 
     #[test]
-    fn a_mirror_has_the_same_path_at_another_registry() {
-        for (claimed, own, mirror) in [
-            ("docker.io/library/debian:12", "site.example/debian:12", true),
-            ("debian:12", "site.example/mirror/library/debian:12", true),
-            ("registry.example/os:1", "os:1", true),
-            ("registry.example/team/os:1", "site.example/team/os:1", true),
-            ("registry.example/os:1", "site.example/os:2", false),
-            ("registry.example/os:1", "registry.example/team/os:1", false),
-            ("registry.example/hardened/debian:12", "debian:12", false),
-            ("registry.example/hardened/debian:12", "docker.io/team/debian:12", false),
-            ("registry.example/os:1", "1", false),
-            ("registry.example/bigos:1", "site.example/os:1", false),
+    fn one_repository_is_at_one_registry() {
+        for (claimed, own, same) in [
+            ("nginx", "docker.io/library/nginx:1", true),
+            ("docker.io/nginx:2", "nginx:1", true),
+            ("index.docker.io/library/nginx:2", "docker.io/nginx", true),
+            ("r.example:5000/os:1", "r.example:5000/os:2", true),
+            ("[::1]:5000/os:1", "[::1]:5000/os:2", true),
+            ("docker.io/library/debian:12", "site.example/debian:12", false),
+            ("registry.example/debian:12", "debian:12", false),
+            ("registry.example/os:1", "registry.example:5000/os:1", false),
+            ("registry.example/team/os:1", "registry.example/os:1", false),
         ] {
-            assert_eq!(is_mirror(claimed, own), mirror, "{claimed} {own}");
+            assert_eq!(same_repository(claimed, own), same, "{claimed} {own}");
         }
     }
 

@@ -29,8 +29,6 @@ pub enum Rule {
     FormerName,
     /// The image records its name, which it has with a date or the number of a build behind.
     Edition,
-    /// The image records its name, which it has at another registry.
-    Mirror,
     /// The image records how many layers belong to its base.
     Seam,
     /// Provenance says that it went into the build.
@@ -184,13 +182,17 @@ impl Based {
             let full = names.and_then(|names| names.iter().find(|name| ImageName::parse(name).is_full()));
             full.or_else(|| names.and_then(|names| names.first())).map(String::as_str)
         };
-        let mirror = matches!(self.outcome, Outcome::Base { rule: Rule::Mirror, .. });
-        // Names differ inside the gap, so what a mirror is called here leads on.
-        let first = if mirror { local(|base| &base.names) } else { None };
         // A name with a digest means that digest for ever; what else the base is called leads on.
         let moving = || self.said().find(|name| ImageName::parse(name).digest.is_none());
-        let known = first.or_else(moving).or_else(|| local(|base| &base.names)).or_else(|| local(|base| &base.former));
+        let known = moving().or_else(|| local(|base| &base.names)).or_else(|| local(|base| &base.former));
         known.or_else(|| self.said().next())
+    }
+
+    /// The proven base, if the image gives it a name of a repository that it is not known under here: names differ inside the gap.
+    pub fn renamed(&self) -> Option<&Candidate> {
+        let Outcome::Base { rule: Rule::Digest, claim, .. } = self.outcome else { return None };
+        let name = self.own.iter().find(|own| Some(own.at) == claim)?.name.as_deref()?;
+        self.base().map(|base| &**base).filter(|base| !base.may_be(name))
     }
 
     /// What the image itself records of its base: a name, and a digest in the same place.
@@ -318,9 +320,8 @@ impl View<'_> {
         }
         let is_recorded = |candidate: &Candidate| claim.digest.as_ref().is_some_and(|digest| candidate.is(digest));
         match &evidence.verdict {
-            // The digest may be handed down by a base that is not here, and the name be the image's own: they must fit.
             Verdict::Proven(candidate, _)
-                if is_recorded(candidate) && claim.name.as_deref().is_some_and(|name| !candidate.may_be(name)) =>
+                if is_recorded(candidate) && claim.name.as_deref().is_some_and(|name| !evidence.fits(name, candidate)) =>
             {
                 return Some(Outcome::Conflict { claim: claim.at, proven: Some(claim.at) });
             }
@@ -339,14 +340,16 @@ impl View<'_> {
         let by_rule = evidence.proven().filter(|(one, _)| !led_by_digest(one)).map(|(one, _)| &one.top);
         let has = |at: usize, candidate: &Candidate| {
             let built = self.evidence.get(at).filter(|one| one.clue == Clue::Provenance).and_then(|one| one.name.as_deref());
-            candidate.has_name(name) || by_rule == Some(&candidate.top) || built.is_some_and(|built| super::same_name(name, built))
+            let has_mapped = evidence.mapped.names.iter().any(|mapped| candidate.has_name(mapped));
+            candidate.has_name(name)
+                || has_mapped
+                || by_rule == Some(&candidate.top)
+                || built.is_some_and(|built| super::same_name(name, built))
         };
-        let ways: [(Rule, Way<'_>); 4] = [
-            (Rule::Name, &has),
-            (Rule::FormerName, &|_, candidate| candidate.had_name(name)),
-            (Rule::Edition, &|_, candidate| candidate.is_edition_of(name)),
-            (Rule::Mirror, &|_, candidate| candidate.is_mirror_of(name)),
-        ];
+        let had =
+            |_, candidate: &Candidate| candidate.had_name(name) || evidence.mapped.names.iter().any(|mapped| candidate.had_name(mapped));
+        let ways: [(Rule, Way<'_>); 3] =
+            [(Rule::Name, &has), (Rule::FormerName, &had), (Rule::Edition, &|_, candidate| candidate.is_edition_of(name))];
         let way = |at: usize, candidate: &Candidate| ways.iter().find(|(_, fits)| fits(at, candidate)).map(|(rule, _)| *rule);
         let called: Vec<_> = self.proven().filter_map(|(at, one, layers)| Some((at, layers, way(at, one)?))).collect();
         let most = called.iter().map(|(_, layers, _)| *layers).max()?;
@@ -441,7 +444,7 @@ impl View<'_> {
                 let own = !self.inherits_buildpacks(one);
                 return own.then(|| OwnClaim { at, name: one.name.clone(), digest: one.digest.clone() });
             }
-            let claim = Claim { clue: one.clue, name: None, digest: None, unreadable_digest: None, seam: None };
+            let claim = Claim::empty(one.clue);
             let bases: Vec<&Candidate> = self.above(one).collect();
             // What the base that the digest leads to says of its own base, and the image says too, is that base's word.
             let led = one.proven().map(|(base, _)| &**base);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::claim::{Claim, Clue, is_edition, is_mirror, same_name, same_repository};
+use super::claim::{Claim, Clue, is_edition, same_name, same_repository};
 use super::layers::{Prefix, Proof, prefix};
 use crate::core::Digest;
 use crate::oci::ImageName;
@@ -42,15 +42,10 @@ impl Candidate {
         self.names.iter().any(|own| is_edition(claimed, own))
     }
 
-    /// Whether it has this name at another registry.
-    pub fn is_mirror_of(&self, claimed: &str) -> bool {
-        self.names.iter().any(|own| is_mirror(claimed, own))
-    }
-
     /// Whether nothing that it is or was called speaks against this name: names move within a repository, and a bare tag says nothing.
     pub fn may_be(&self, claimed: &str) -> bool {
-        let called: Vec<&String> = self.names.iter().chain(&self.former).filter(|own| ImageName::parse(own).is_full()).collect();
-        called.is_empty() || called.iter().any(|own| same_repository(claimed, own))
+        let mut called = self.names.iter().chain(&self.former).filter(|own| ImageName::parse(own).is_full()).peekable();
+        called.peek().is_none() || called.any(|own| same_repository(claimed, own))
     }
 
     /// Whether it had this name.
@@ -97,8 +92,31 @@ pub struct Evidence {
     pub name: Option<String>,
     /// The digest it gave.
     pub digest: Option<Digest>,
+    /// Whether one writer wrote the name and the digest.
+    pub whole: bool,
+    /// What `--map` says of it.
+    pub mapped: Mapped,
     /// What became of it.
     pub verdict: Verdict,
+}
+
+/// What `--map` says of a clue.
+#[derive(Debug, Clone, Default)]
+pub struct Mapped {
+    /// The full names of the image that a rule makes of the name.
+    pub names: Vec<String>,
+    /// The digest of that image.
+    pub top: Option<Digest>,
+    /// Whether a rule without a pattern is about the name, the digest, or the name that the image with the digest has here.
+    pub exact: bool,
+}
+
+impl Mapped {
+    /// Whether a rule says that the image with the digest is what the name means. A pattern says so of all its names, so what it
+    /// leads to must be that image, or of its repository.
+    fn settles(&self, candidate: &Candidate) -> bool {
+        self.exact || self.top.as_ref() == Some(&candidate.top) || self.names.iter().any(|name| candidate.may_be(name))
+    }
 }
 
 /// How it is told that an image names another base than its layers lead to.
@@ -116,6 +134,18 @@ pub fn is_renamed(claim: Option<&Evidence>, proven: Option<&Candidate>) -> bool 
 }
 
 impl Evidence {
+    /// What became of a claim.
+    pub fn of(claim: Claim, verdict: Verdict) -> Self {
+        let whole = claim.is_whole();
+        Self { clue: claim.clue, name: claim.name, digest: claim.digest, whole, mapped: Mapped::default(), verdict }
+    }
+
+    /// Whether a name fits an image with the digest that is recorded beside it. The digest may be handed down by a base that is not
+    /// here, and the name be the image's own; not where one writer wrote both, or where the user says that they fit.
+    pub(super) fn fits(&self, name: &str, candidate: &Candidate) -> bool {
+        candidate.may_be(name) || self.whole || self.mapped.settles(candidate)
+    }
+
     /// The proven base, and how many of the lowest layers are its.
     pub fn proven(&self) -> Option<(&Arc<Candidate>, usize)> {
         match &self.verdict {

@@ -153,15 +153,18 @@ pub fn meaning(editions: &[Edition], question: &Question<'_>) -> Result<Option<M
         several => choose(editions, several, question).map(Some),
     }
     .and_then(|meant| {
-        let stranger = meant.and_then(|meant| editions.get(meant.at)).and_then(|edition| other_line(edition, question));
+        // One that is not known under any name was led to by a digest, which the image may have inherited: then it is a base of the
+        // one that the name means.
+        let nameless = question.old.filter(|old| old.names.is_empty() && old.former.is_empty());
+        let chosen = meant.and_then(|meant| editions.get(meant.at)).zip(nameless);
+        let stranger =
+            chosen.and_then(|(edition, old)| other_line(edition, old).map(|why| format!("the old base has no name here, and {why}")));
         stranger.map_or(Ok(meant), |why| Err(Undecided { why, among: running }))
     })
 }
 
-/// Why an edition may be of another line than the old base. One that is not known under any name was led to by a digest, which the
-/// image may have inherited: then it is a base of the one that the name means. Editions of one image are built on the same base.
-fn other_line(edition: &Edition, question: &Question<'_>) -> Option<String> {
-    let old = question.old.filter(|old| old.names.is_empty() && old.former.is_empty())?;
+/// Why an edition may be of another line than the old base: editions of one image are built on the same base.
+pub fn other_line(edition: &Edition, old: &Candidate) -> Option<String> {
     let own = EditionPlatform::of(&old.image);
     let new = edition.platforms.iter().find(|other| same_platform(other.platform.as_ref(), own.platform.as_ref()))?;
     let same = match (&own.base, &new.base) {
@@ -172,7 +175,7 @@ fn other_line(edition: &Edition, question: &Question<'_>) -> Option<String> {
     let said = |base: &Option<String>| base.clone().unwrap_or_else(|| "nothing that it records".to_owned());
     (!same).then(|| {
         let (own, new) = (said(&own.base), said(&new.base));
-        format!("the old base {} has no name here and is based on {own}; this one is based on {new}", old.reference)
+        format!("the old base {} is based on {own}; this one is based on {new}", old.reference)
     })
 }
 

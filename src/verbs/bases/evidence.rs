@@ -1,10 +1,12 @@
 //! What an image says of its base, compared with the local images; and the local images whose layers it has.
 
+use std::iter;
 use std::sync::Arc;
 
 use super::{Bases, Candidate, keep, locked, shown_platform, tree_index};
 use crate::core::{Result, text};
-use crate::plan::base::{Based, Claim, Clue, Evidence, Verdict, adds_settings_only, claims, decide, is_scratch, judge};
+use crate::oci::ImageName;
+use crate::plan::base::{Based, Claim, Clue, Evidence, Mapped, Verdict, adds_settings_only, claims, decide, is_scratch, judge};
 use crate::read::CatalogueEntry;
 use crate::read::provenance::Provenance;
 use crate::read::referrers::Trouble;
@@ -31,7 +33,8 @@ impl Bases<'_> {
         let candidate = self.candidate(image, &from.located, &from.tree).ok_or_else(|| lacks_platform(image, from))?;
         let name = candidate.names.first().cloned();
         let digest = Some(from.located.descriptor.digest.clone());
-        let mut evidence = vec![Evidence { clue: Clue::From, name, digest, verdict: judge(image, Arc::new(candidate), true) }];
+        let claim = Claim { name, digest, ..Claim::empty(Clue::From) };
+        let mut evidence = vec![Evidence::of(claim, judge(image, Arc::new(candidate), true))];
         evidence.extend(self.judge_claims(image, index)?);
         evidence.extend(self.matches(image)?);
         Ok(decide(image, evidence))
@@ -53,12 +56,12 @@ impl Bases<'_> {
     /// `io` and the like: what the system cannot read now may be the proof.
     fn judge_provenance(&self, image: &Image, index: &ImageIndex) -> Result<Vec<Evidence>> {
         let provenance = Provenance::read(image, index, self.limits());
-        let clue = Clue::Provenance;
+        let empty = Claim::empty(Clue::Provenance);
         let mut judged = Vec::with_capacity(provenance.materials.len());
         for material in provenance.materials {
             let (name, digest) = (Some(material.name), Some(material.digest));
-            let claim = Claim { clue, name: name.clone(), digest: digest.clone(), unreadable_digest: None, seam: None };
-            let verdict = match self.judge_claim(image, claim).map(|evidence| evidence.verdict) {
+            let claim = Claim { name, digest, ..empty.clone() };
+            let verdict = match self.verdict(image, &claim) {
                 Ok(Verdict::Refuted(candidate, _) | Verdict::NameMoved(candidate, _)) => Verdict::Unresolved(format!(
                     "{} has other layers; it may have been for another stage of the build",
                     candidate.reference
@@ -67,21 +70,39 @@ impl Bases<'_> {
                 Err(error) if Trouble::of(&error) == Trouble::Io => return Err(error),
                 Err(error) => Verdict::Unresolved(error.finding().message.clone()),
             };
-            judged.push(Evidence { clue, name, digest, verdict });
+            judged.push(Evidence::of(claim, verdict));
         }
         for (digest, error) in provenance.unread {
             if Trouble::of(&error) == Trouble::Io {
                 return Err(error);
             }
             let verdict = Verdict::Unresolved(format!("{digest} was not read: {}", error.finding().message));
-            judged.push(Evidence { clue, name: None, digest: None, verdict });
+            judged.push(Evidence::of(empty.clone(), verdict));
         }
         Ok(judged)
     }
 
     fn judge_claim(&self, image: &Image, claim: Claim) -> Result<Evidence> {
         let verdict = self.verdict(image, &claim)?;
-        Ok(Evidence { clue: claim.clue, name: claim.name, digest: claim.digest, verdict })
+        let mapped = self.mapped_claim(image, &claim, &verdict)?;
+        Ok(Evidence { mapped, ..Evidence::of(claim, verdict) })
+    }
+
+    /// What `--map` says of a claim, where its digest and its name do not lead to one image already.
+    fn mapped_claim(&self, image: &Image, claim: &Claim, verdict: &Verdict) -> Result<Mapped> {
+        let Some(name) = claim.name.as_deref().filter(|_| self.has_rules()) else { return Ok(Mapped::default()) };
+        let led = match verdict {
+            Verdict::Proven(candidate, _) if candidate.may_be(name) => return Ok(Mapped::default()),
+            Verdict::Proven(candidate, _) => Some(&**candidate),
+            _ => None,
+        };
+        let target = self.by_rule(name)?.and_then(|holder| self.candidate(image, &holder.located, &holder.tree));
+        let digests = claim.digest.iter().chain(led.into_iter().flat_map(|led| [&led.top, &led.image.descriptor.digest]));
+        let names = iter::once(name).chain(led.iter().flat_map(|led| &led.names).map(String::as_str));
+        let exact = self.has_rule_for(names, digests);
+        let (names, top) = target.map(|target| (target.names, target.top)).unzip();
+        let full = |name: &String| ImageName::parse(name).is_full();
+        Ok(Mapped { names: names.unwrap_or_default().into_iter().filter(full).collect(), top, exact })
     }
 
     fn verdict(&self, image: &Image, claim: &Claim) -> Result<Verdict> {
@@ -129,7 +150,8 @@ impl Bases<'_> {
                 continue;
             }
             let (name, digest) = (candidate.names.first().cloned(), Some(candidate.image.descriptor.digest.clone()));
-            evidence.push(Evidence { clue: Clue::Catalogue, name, digest, verdict: judge(image, candidate, false) });
+            let claim = Claim { name, digest, ..Claim::empty(Clue::Catalogue) };
+            evidence.push(Evidence::of(claim, judge(image, candidate, false)));
         }
         Ok(evidence)
     }

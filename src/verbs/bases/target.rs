@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::{Bases, Candidate, Holder, keep, locked};
 use crate::core::clock::Time;
-use crate::core::{Code, Digest, Error, Result, text};
+use crate::core::{Code, Digest, Error, Fact, Result, text};
 use crate::oci::{ImageName, Platform};
-use crate::plan::base::{Based, Edition, NameRule, Question, Target, Undecided, meaning, same_name};
+use crate::plan::base::{Based, Edition, Evidence, NameRule, Question, Target, Undecided, is_renamed, meaning, other_line, same_name};
 use crate::plan::batch::jump::highest;
+use crate::plan::mapping::Rule;
 use crate::read::{Image, ImageIndex, Located, Reference, Tree, locate_among};
 
 /// How many statements from one image to the next are followed. Nobody has more than a few.
@@ -57,10 +58,21 @@ impl Bases<'_> {
         let Some(name) = name else { return self.without_name(based) };
         let jumped = self.jump(name);
         let wanted = jumped.as_deref().unwrap_or(name);
+        let renamed = based.renamed();
         if let Some(holder) = self.by_rule(wanted)? {
-            return Ok(Lead::Found(Box::new(found(holder, NameRule::Map))));
+            let stranger = renamed.and_then(|base| Some((base, leads_away(&holder, base)?)));
+            return Ok(match stranger {
+                Some((base, why)) => Lead::Undecided(Box::new(other_base(wanted, &holder, base, why))),
+                None => Lead::Found(Box::new(found(holder, NameRule::Map))),
+            });
         }
         let holders = self.holders(wanted, based.base().map(|base| &**base))?;
+        if let Some(lead) = renamed.map(|base| self.by_name_here(wanted, base, &holders)).transpose()?.flatten() {
+            return Ok(match lead {
+                Ok(holder) => Lead::Found(Box::new(found(holder, NameRule::Map))),
+                Err(error) => Lead::Undecided(Box::new(error)),
+            });
+        }
         let editions: Vec<Edition> = holders.iter().map(|holder| holder.edition.clone()).collect();
         let platforms = platforms(image, index);
         let base = based.base().map(|base| &**base);
@@ -129,6 +141,64 @@ impl Bases<'_> {
         target.map(|target| self.mapped(&target, name)).transpose()
     }
 
+    /// Where a base goes that has other names here than the image gives it: its names here lead on only by a rule about one of them.
+    /// `holders` have the name that the image gives it; what differs from that cannot be told. `None` if nothing speaks against those.
+    fn by_name_here(&self, name: &str, base: &Candidate, holders: &[Holder]) -> Result<Option<std::result::Result<Holder, Error>>> {
+        let about = base.names.iter().find_map(|own| Some((own, self.rules.iter().find(|rule| rule.is_about(own))?.apply(own)?)));
+        if let Some((own, target)) = about {
+            let mapped = self.mapped(&target, own)?;
+            let agree = holders.iter().all(|holder| holder.edition.digest == mapped.edition.digest);
+            return Ok(Some(if agree { Ok(mapped) } else { Err(two_ways(name, base, holders, &[mapped])) }));
+        }
+        let mut others = Vec::new();
+        for own in base.names.iter().filter(|_| !holders.is_empty()) {
+            others.extend(self.with_name(own)?.iter().filter(|other| other.edition.digest != base.top).cloned());
+        }
+        others.retain(|other| !holders.iter().any(|holder| holder.edition.digest == other.edition.digest));
+        Ok((!others.is_empty()).then(|| Err(two_ways(name, base, holders, &others))))
+    }
+
+    /// Whether there are rules.
+    pub(super) fn has_rules(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
+    /// Whether a rule is about one of these names, or of these digests, and nothing else.
+    pub(super) fn has_rule_for<'n>(
+        &self,
+        names: impl Iterator<Item = &'n str> + Clone,
+        digests: impl Iterator<Item = &'n Digest> + Clone,
+    ) -> bool {
+        let by_digest = |rule: &Rule| digests.clone().any(|digest| rule.for_digest(digest, names.clone().next()).is_some());
+        self.rules.iter().any(|rule| names.clone().any(|name| rule.is_about(name)) || by_digest(rule))
+    }
+
+    /// What settles that a base with the digest that the image records has other names here than the image gives it: the rules to
+    /// type. Nothing for other conflicts.
+    ///
+    /// # Errors
+    /// Those of documents that cannot be read.
+    pub(in crate::verbs) fn settling(&self, image: &Image, claim: &Evidence, base: &Candidate) -> Result<Vec<String>> {
+        let Some(name) = claim.name.as_deref().filter(|_| is_renamed(claim, Some(base))) else { return Ok(Vec::new()) };
+        let mut leads = self.with_name(name)?.to_vec();
+        for own in &base.names {
+            leads.extend(self.with_name(own)?.iter().cloned());
+        }
+        let mut seen = BTreeSet::new();
+        let runs = |lead: &Holder| self.candidate(image, &lead.located, &lead.tree).is_some();
+        leads.retain(|lead| runs(lead) && seen.insert(lead.edition.digest.clone()));
+        let mut hints: Vec<String> = leads
+            .iter()
+            .take(LISTED)
+            .map(|lead| {
+                let (lead, name) = (lead.located.shown(), text::escape(name));
+                format!("If {} is its base, and {name} means {lead} now: --map {}", base.reference, shell(&format!("{name}={lead}")))
+            })
+            .collect();
+        hints.push(format!("Or say what follows it: --map {}", shell(&format!("{}=REFERENCE", base.top))));
+        Ok(hints)
+    }
+
     fn by_digest_rule(&self, based: &Based) -> Result<Option<Holder>> {
         let base = based.base().into_iter().flat_map(|base| [&base.top, &base.image.descriptor.digest]);
         let digests: Vec<&Digest> = base.chain(based.own.iter().filter_map(|own| own.digest.as_ref())).collect();
@@ -187,6 +257,40 @@ impl Bases<'_> {
 
 fn only_a_tag(count: usize) -> Undecided {
     Undecided { why: "a tag alone does not say of which repository it is".to_owned(), among: (0..count).collect() }
+}
+
+/// Why what a rule makes of the name that the image gives its base may not follow that base, which has other names here: then the
+/// digest that led to it is that of a base of its base.
+fn leads_away(holder: &Holder, base: &Candidate) -> Option<String> {
+    let is_it = holder.edition.is(&base.top) || holder.located.name.as_deref().is_some_and(|name| base.may_be(name));
+    if is_it { None } else { other_line(&holder.edition, base) }
+}
+
+/// The refusal of a rule that leads to what may be built on the proven base.
+fn other_base(name: &str, holder: &Holder, base: &Candidate, why: String) -> Error {
+    Error::new(Code::BaseConflict, "what --map makes of the name of the base may be built on the base with the recorded digest")
+        .expected(Fact::new(text::escape(name), "the image"))
+        .found(Fact::new(&base.reference, "the recorded digest and the layers"))
+        .detail(why)
+        .hint(format!(
+            "If {} is the old base, say so by its digest: --map {}",
+            base.reference,
+            shell(&format!("{}={}", base.top, holder.located.shown()))
+        ))
+        .hint("Else put the base that the image names beside the others and name it with --bases or --from.")
+}
+
+/// The refusal of a base whose name in the image means one image, and whose name here another one.
+fn two_ways(name: &str, base: &Candidate, holders: &[Holder], others: &[Holder]) -> Error {
+    let lead = |holder: &Holder| {
+        let reference = holder.located.shown();
+        format!("If {reference} is meant: --map {}", shell(&format!("{}={reference}", base.top)))
+    };
+    let here = base.names.iter().map(|own| text::escape(own)).collect::<Vec<_>>().join(", ");
+    let error = Error::new(Code::BaseAmbiguous, "the name that the image gives its base and the name of that here mean different images")
+        .expected(Fact::new(text::escape(name), "the image"))
+        .found(Fact::new(here, format!("the names of {} here", base.reference)));
+    holders.iter().chain(others).take(LISTED).fold(error, |error, holder| error.hint(lead(holder)))
 }
 
 /// The platforms of the index that the image belongs to, or its own.

@@ -33,7 +33,7 @@ pub(in crate::verbs) fn refusal(image: &Image, based: &Based, bases: &Bases<'_>)
                 Verdict::Refuted(..) | Verdict::NameMoved(..) if claim.clue == Clue::From || is_refuted(claim) => {
                     refuted(image, claim, proven.and_then(at), bases)
                 }
-                _ => Ok(not_here(image, claim, proven.and_then(at))),
+                _ => not_here(image, claim, proven.and_then(at), bases),
             }
         }
         Outcome::Ambiguous(several) => Ok(ambiguous(image, several.iter().filter_map(|at| based.evidence.get(*at)))),
@@ -76,7 +76,7 @@ fn refuted(image: &Image, claim: &Evidence, proven: Option<&Evidence>, bases: &B
 }
 
 /// The refusal of a base that was found by its layers while the image names another one.
-fn not_here(image: &Image, claim: &Evidence, proven: Option<&Evidence>) -> Error {
+fn not_here(image: &Image, claim: &Evidence, proven: Option<&Evidence>, bases: &Bases<'_>) -> Result<Error> {
     let named = [claim.name.clone(), claim.digest.as_ref().map(Digest::to_string)].into_iter().flatten().collect::<Vec<_>>().join(" ");
     let candidate = proven.and_then(base::candidate).map(|candidate| &**candidate);
     let mut error = Error::new(Code::BaseConflict, base::conflict_words(Some(claim), candidate))
@@ -86,12 +86,13 @@ fn not_here(image: &Image, claim: &Evidence, proven: Option<&Evidence>) -> Error
         error = error.hint("Put the base that the image names beside the others and name it with --bases.");
     }
     if let Some((other, layers)) = proven.and_then(Evidence::proven) {
+        error = bases.settling(image, claim, other)?.into_iter().fold(error, Error::hint);
         error = error
             .found(Fact::new(&other.reference, "the layers"))
             .detail(format!("the lowest {} of {} layers are those of {}", layers, image.manifest.layers.len(), other.reference))
             .hint(format!("If that is the same base under another name, say so: --from {}", quoted(&other.reference)));
     }
-    error.hint("Or split by position: --seam-layers N, where N is the number of layers that belong to the old base.")
+    Ok(error.hint("Or split by position: --seam-layers N, where N is the number of layers that belong to the old base."))
 }
 
 fn ambiguous<'a>(image: &Image, several: impl Iterator<Item = &'a Evidence>) -> Error {

@@ -33,6 +33,29 @@ fn moved(says: bool) -> Layout {
     layout
 }
 
+/// A base that has another name here than the image gives it, and its successor, under names that rules are about; the rules.
+fn renamed() -> Vec<(&'static str, Vec<Layout>, Image, Vec<String>)> {
+    let here = || vec![Layout::new().image("site/os:1-old", &old()).image("site/os:1", &new())];
+    let apart = || says(app(), OS, &old());
+    let pinned = || app().annotated(NAME, &format!("{OS}@{}", old().digest()));
+    let rule = |left: &str, right: &str| vec![format!("{left}=bases0:{right}")];
+    let by_digest = vec![format!("{}=bases0:site/os:1", old().digest())];
+    vec![
+        ("renamed", here(), apart(), vec![]),
+        ("renamed, and a rule for the name", here(), apart(), rule(OS, "site/os:1")),
+        ("renamed, and a rule that says that it is the base", here(), apart(), rule(OS, "site/os:1-old")),
+        ("renamed, and a pattern", here(), apart(), rule("r.example/*", "site/{match}")),
+        ("renamed, and a pattern about others", here(), apart(), rule("site/*", "site/{match}")),
+        ("renamed, and a rule for its name here", here(), apart(), rule("site/os:1-old", "site/os:1")),
+        ("renamed, and a rule for its digest", here(), apart(), by_digest),
+        ("renamed and pinned", here(), pinned(), vec![]),
+        ("renamed and pinned, and a rule", here(), pinned(), rule(OS, "site/os:1")),
+        ("renamed, and the name is here", vec![Layout::new().image("site/os:1", &old()).image(OS, &new())], apart(), vec![]),
+        ("renamed and pinned, and the name is here", vec![Layout::new().image("site/os:1", &old()).image(OS, &new())], pinned(), vec![]),
+        ("the same path elsewhere", vec![Layout::new().image("site.example/os:1", &old())], app().annotated(NAME, OS), vec![]),
+    ]
+}
+
 /// Layouts with bases, and the image.
 fn fixtures() -> Vec<(&'static str, Vec<Layout>, Image)> {
     let two = || vec![Layout::new().image(OS, &old()), Layout::new().image(OS, &new())];
@@ -107,13 +130,15 @@ fn batch(environment: &Environment, bases: &[&str]) -> (Value, Said) {
 
 #[test]
 fn all_verbs_agree() {
-    for (what, layouts, app) in fixtures() {
+    let without_rules = fixtures().into_iter().map(|(what, layouts, app)| (what, layouts, app, Vec::new()));
+    for (what, layouts, app, rules) in without_rules.chain(renamed()) {
         let environment = place(&[("app", Layout::new().image("r.example/app:1", &app))]);
         let names: Vec<String> = (0..layouts.len()).map(|number| format!("bases{number}")).collect();
         for (name, layout) in names.iter().zip(&layouts) {
             layout.write(&environment.join(name));
         }
-        let bases: Vec<&str> = names.iter().flat_map(|name| ["--bases", name]).collect();
+        let bases: Vec<&str> =
+            names.iter().flat_map(|name| ["--bases", name]).chain(rules.iter().flat_map(|rule| ["--map", rule])).collect();
         let json = |arguments: &[&str]| environment.json(&[arguments, &bases].concat());
 
         let (shown, report) = json(&["base", "show", "app"]);

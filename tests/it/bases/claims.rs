@@ -130,18 +130,188 @@ fn a_digest_alone_does_not_overrule_a_label_that_names_another_base() {
     assert!(codes(&report["platforms"][0]["findings"]).contains(&"base.conflict"), "{report:#}");
 }
 
-/// Behind the gap a base has another name, and its digest is the one that the image records: it is here, and so the refusal says.
+/// What the image says of a Java base that is here under a name of the site, and what is here.
+struct Renamed {
+    family: Family,
+    app: Image,
+    bases: Layout,
+}
+
+const SAID: &str = "docker.io/library/openjdk:21";
+const HERE: &str = "site.example/java:21-jan";
+const NEXT: &str = "site.example/java:21";
+
+impl Renamed {
+    /// The new Java base has a name of its own.
+    fn new(says: impl Fn(Image, &str) -> Image, new: &str) -> Self {
+        let family = Family::new();
+        let app = says(family.app(), &family.java(0).digest());
+        let bases = Layout::new().image(HERE, &family.java(0)).image(new, &family.java(1));
+        Self { family, app, bases }
+    }
+
+    fn place(&self) -> Environment {
+        place(&[("bases", self.bases.clone()), ("app", Layout::new().image("r.example/app:1", &self.app))])
+    }
+}
+
+/// A name and a digest in two values, which two writers may have written.
+fn apart(app: Image, digest: &str) -> Image {
+    app.annotated(NAME, SAID).annotated(DIGEST, digest)
+}
+
+/// All verbs: moved, as it should be.
+fn is_moved(environment: &Environment, family: &Family, more: &[&str], case: &str) {
+    let (report, layers) = moved(environment, more);
+    assert_eq!(layers, family.right(), "{case} {report:#}");
+    let (status, item) = outdated(environment, more);
+    assert_eq!((status, &item["standing"], &item["proof"]), (1, &json!("outdated"), &json!("proven")), "{case} {item:#}");
+    let item = planned(environment, more);
+    assert_eq!((&item["status"], &item["platforms"][0]["new"]["digest"]), (&json!("move"), &json!(family.java(1).digest())), "{case}");
+}
+
+/// All verbs: refused, and not known. What the refusal says.
+fn is_refused(environment: &Environment, more: &[&str], code: &str, case: &str) -> String {
+    let said = refused(environment, more, code);
+    let (status, item) = outdated(environment, more);
+    let recorded = item["standing"] == "outdated" && item["proof"] == "recorded";
+    assert!(status == 1 && (item["standing"] == "unknown" || recorded), "{case} {item:#}");
+    let item = planned(environment, more);
+    assert_eq!((&item["status"], &item["reason"]["code"]), (&json!("refused"), &json!(code)), "{case} {item:#}");
+    said
+}
+
+/// Behind the gap a base has another name, and its digest is the one that the image records. That digest may be handed down by a base
+/// that is not here, so a rule says that the name and the digest fit.
 #[test]
-fn a_base_that_is_here_under_another_name_is_not_said_to_be_away() {
-    let family = Family::new();
-    let app = family.app().annotated(NAME, "other.example/openjdk:21").annotated(DIGEST, &family.java(0).digest());
-    let bases = Layout::new().image("r.example/java:21", &family.java(1)).image("r.example/java:21-jan", &family.java(0));
-    let environment = place(&[("bases", bases), ("app", Layout::new().image("r.example/app:1", &app))]);
-    let said = refused(&environment, &[], "base.conflict");
-    assert!(said.contains("is here under another name") && said.contains("--from "), "{said}");
+fn a_base_that_is_here_under_another_name_is_settled_by_a_rule() {
+    let renamed = Renamed::new(apart, NEXT);
+    let environment = renamed.place();
+    let said = is_refused(&environment, &[], "base.conflict", "no rule");
+    let typed = format!("--map '{SAID}=bases:{HERE}'");
+    assert!(said.contains("is here under another name") && said.contains(&typed) && said.contains("--from "), "{said}");
     assert!(!said.contains("not here") && !said.contains("Put the base"), "{said}");
-    let (report, layers) = moved(&environment, &["--from", "bases:r.example/java:21-jan", "--onto", "bases:r.example/java:21"]);
-    assert_eq!(layers, digests(&[&family.os[1], &family.java[1], &family.app]), "{report:#}");
+    assert!(outdated(&environment, &[]).1["reason"].as_str().unwrap().contains(&typed));
+    let (status, platform) = show(&environment, &[]);
+    assert!(status == 1 && platform["findings"][0]["hints"].to_string().contains(&typed), "{platform:#}");
+    let digest = renamed.family.java(0).digest();
+    for rule in [
+        format!("{SAID}=bases:{NEXT}"),
+        format!("openjdk:21=bases:{NEXT}"),
+        format!("docker.io/library/*=bases:{NEXT}"),
+        "docker.io/library/open*=bases:site.example/java:{tag}".to_owned(),
+        format!("{HERE}=bases:{NEXT}"),
+        format!("{digest}=bases:{NEXT}"),
+        format!("{digest}=bases@{}", renamed.family.java(1).digest()),
+    ] {
+        is_moved(&environment, &renamed.family, &["--map", &rule], &rule);
+    }
+    // What was typed says that it is the base, and that nothing follows it.
+    let rule = format!("{SAID}=bases:{HERE}");
+    let (status, item) = outdated(&environment, &["--map", &rule]);
+    assert_eq!((status, &item["standing"]), (0, &json!("current")), "{item:#}");
+    assert_eq!(show(&environment, &["--map", &rule]).1["base"], format!("bases:{HERE}"));
+    // Rules about something else.
+    for rule in [format!("docker.io/library/debian:12=bases:{NEXT}"), format!("site.example/*=bases:{NEXT}")] {
+        is_refused(&environment, &["--map", &rule], "base.conflict", &rule);
+    }
+    let (report, layers) = moved(&environment, &["--from", &format!("bases:{HERE}"), "--onto", &format!("bases:{NEXT}")]);
+    assert_eq!(layers, renamed.family.right(), "{report:#}");
+}
+
+/// The name that the image gives leads on where something here has it; where the name here leads elsewhere, nobody knows.
+#[test]
+fn a_renamed_base_follows_the_name_that_the_image_gives_it() {
+    let pinned = |app: Image, digest: &str| app.annotated(NAME, &format!("{SAID}@{digest}"));
+    let label = |app: Image, digest: &str| labelled(app, NAME, &format!("openjdk:21@{digest}"));
+    // One writer wrote both.
+    for renamed in [Renamed::new(pinned, SAID), Renamed::new(label, SAID), Renamed::new(label, "openjdk:21")] {
+        is_moved(&renamed.place(), &renamed.family, &[], "one value");
+    }
+    for says in [pinned, label] {
+        let renamed = Renamed::new(says, NEXT);
+        let environment = renamed.place();
+        assert_eq!(show(&environment, &[]).1["base"], format!("bases:{HERE}"));
+        let said = is_refused(&environment, &[], "base.name_unknown", "its name is not here");
+        assert!(said.contains("openjdk:21=REFERENCE"), "{said}");
+        for rule in [format!("{SAID}=bases:{NEXT}"), format!("{HERE}=bases:{NEXT}"), format!("docker.io/*=bases:{NEXT}")] {
+            is_moved(&environment, &renamed.family, &["--map", &rule], &rule);
+        }
+    }
+    // Two writers may have.
+    let renamed = Renamed::new(apart, SAID);
+    let said = is_refused(&renamed.place(), &[], "base.conflict", "two values");
+    let rule = format!("{SAID}=bases:{SAID}");
+    assert!(said.contains(&format!("--map '{rule}'")), "{said}");
+    is_moved(&renamed.place(), &renamed.family, &["--map", &rule], &rule);
+    // Both names lead on, to different images.
+    let mut renamed = Renamed::new(pinned, SAID);
+    renamed.bases = renamed.bases.image(NEXT, &later(renamed.family.java(0).and(&[&own("of the site")])));
+    let rule = format!("{HERE}=bases:{NEXT}");
+    let said = is_refused(&renamed.place(), &["--map", &rule], "base.ambiguous", "two ways");
+    let typed = format!("{}=bases:{SAID}", renamed.family.java(0).digest());
+    assert!(said.contains(&format!("--map '{typed}'")), "{said}");
+    is_moved(&renamed.place(), &renamed.family, &["--map", &rule, "--map", &typed], "a rule for the digest");
+    // Both names lead to one.
+    is_moved(&renamed.place(), &renamed.family, &["--map", &format!("{HERE}=bases:{SAID}")], "both lead to one");
+}
+
+/// The name is the app's own, and the digest is handed down by the old Java base, which is not here: it is that of the OS. No rule about
+/// the name makes the OS the old Java base.
+#[test]
+fn a_rule_about_a_name_does_not_make_an_inherited_digest_the_base() {
+    let family = Family::new();
+    let os = family.os(0).digest();
+    let app = family.app().annotated(NAME, "r.example/java:21").annotated(DIGEST, &os);
+    let new = family.java(1).annotated(DIGEST, &family.os(1).digest());
+    let bases = Layout::new()
+        .image("site.example/os:11", &family.os(0))
+        .image("site.example/java:21", &new)
+        .image("site.example/os:12", &family.os(1));
+    let environment = place(&[("bases", bases), ("app", Layout::new().image("r.example/app:1", &app))]);
+    for rule in ["r.example/java:21=bases:site.example/java:21", "r.example/*=bases:site.example/{match}", "*=bases:site.example/java:21"] {
+        is_refused(&environment, &["--map", rule], "base.conflict", rule);
+    }
+    // The old Java base beside the others settles it.
+    let mut old = Layout::new().image("", &family.java(0).annotated(DIGEST, &os));
+    old.entries[0]["annotations"]["dev.airbase.former-names"] = json!("site.example/java:21");
+    old.write(&environment.join("old"));
+    let more = ["--bases", "old", "--map", "r.example/*=bases:site.example/{match}"];
+    assert_eq!(moved(&environment, &more).1, family.right());
+}
+
+/// What a company made of Docker's image has the same path at the company's registry. The layers prove Docker's image, which is not the
+/// base that is named; that a registry is a mirror is said with a rule.
+#[test]
+fn the_same_path_at_another_registry_is_another_repository() {
+    let family = Family::new();
+    for (said, here) in [
+        ("registry.example/debian:12", "docker.io/library/debian:12"),
+        ("docker.io/library/debian:12", "site.example/debian:12"),
+        ("debian:12", "site.example/mirror/library/debian:12"),
+        ("r.example:5000/team/os:1", "r.example/team/os:1"),
+    ] {
+        // The hardened Java base is not here; what it was made of is.
+        for digest in [None, Some(family.java(0).digest()), Some(family.os(0).digest())] {
+            let app = family.app().annotated(NAME, said);
+            let app = digest.iter().fold(app, |app, digest| app.annotated(DIGEST, digest));
+            let bases = Layout::new().image(here, &family.os(0));
+            let environment = place(&[("bases", bases.clone()), ("app", Layout::new().image("r.example/app:1", &app))]);
+            is_refused(&environment, &[], "base.conflict", said);
+            let new = place(&[
+                ("bases", Layout::new().image("", &family.os(0)).image(here, &family.os(1))),
+                ("app", Layout::new().image("r.example/app:1", &family.os(0).and(&[&family.app]).annotated(NAME, said))),
+            ]);
+            is_refused(&new, &[], "base.conflict", said);
+        }
+    }
+    // The old base had the name that a rule makes of the recorded one, here or on the stick before.
+    let app = family.app().annotated(NAME, "openjdk:21").annotated(DIGEST, &own("index").digest());
+    let mut moved_on = Layout::new().image("", &family.java(0)).image("site.example/openjdk:21", &family.java(1));
+    moved_on.entries[0]["annotations"]["dev.airbase.former-names"] = json!("site.example/openjdk:21");
+    let environment = place(&[("bases", moved_on), ("app", Layout::new().image("r.example/app:1", &app))]);
+    is_refused(&environment, &[], "base.conflict", "no rule");
+    is_moved(&environment, &family, &["--map", "docker.io/library/*=bases:site.example/{match}"], "a former name");
 }
 
 /// What settles it: the old base beside the others, or the seam.
