@@ -179,7 +179,7 @@ impl Bases<'_> {
     /// # Errors
     /// Those of documents that cannot be read.
     pub(in crate::verbs) fn settling(&self, image: &Image, claim: &Evidence, base: &Candidate) -> Result<Vec<String>> {
-        let Some(name) = claim.name.as_deref().filter(|_| is_renamed(claim, Some(base))) else { return Ok(Vec::new()) };
+        let Some(name) = claim.name.as_deref().filter(|_| is_renamed(Some(claim), Some(base))) else { return Ok(Vec::new()) };
         let mut leads = self.with_name(name)?.to_vec();
         for own in &base.names {
             leads.extend(self.with_name(own)?.iter().cloned());
