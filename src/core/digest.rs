@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use sha2::Digest as _;
 
@@ -59,11 +58,16 @@ impl Algorithm {
 ///
 /// The specification also allows algorithms that are not registered. Such a digest proves nothing here, so it is no
 /// `Digest`: parsing gives `digest.algorithm_unknown`, and who lists documents reports the blob as unverifiable.
+///
+/// It is kept as bytes: one command may hold some millions. Those of one algorithm sort as their digits do.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digest {
-    algorithm: Algorithm,
-    /// In full, shared by all copies: one command may hold some millions. Texts of one algorithm sort as their digits do.
-    text: Arc<str>,
+pub struct Digest(Sum);
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Sum {
+    Sha256([u8; 32]),
+    /// Rare, and not to make all others twice as large.
+    Sha512(Box<[u8; 64]>),
 }
 
 impl Digest {
@@ -76,33 +80,43 @@ impl Digest {
 
     /// The algorithm.
     pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        match self.0 {
+            Sum::Sha256(_) => Algorithm::Sha256,
+            Sum::Sha512(_) => Algorithm::Sha512,
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match &self.0 {
+            Sum::Sha256(bytes) => bytes,
+            Sum::Sha512(bytes) => bytes.as_slice(),
+        }
     }
 
     /// The hexadecimal digits alone, which are also the name of the file under `blobs/<algorithm>/`.
-    pub fn hex(&self) -> &str {
-        &self.text[self.algorithm.name().len() + 1..]
+    pub fn hex(&self) -> String {
+        hex(self.bytes())
     }
 
-    /// The whole text.
-    pub fn as_str(&self) -> &str {
-        &self.text
+    /// The first sixteen digits as a number.
+    pub fn beginning(&self) -> u64 {
+        self.bytes().first_chunk().copied().map_or(0, u64::from_be_bytes)
     }
 
     /// The first twelve digits with the algorithm, for people.
     pub fn short(&self) -> String {
-        format!("{}:{}", self.algorithm.name(), &self.hex()[..12])
+        format!("{}:{}", self.algorithm().name(), hex(&self.bytes()[..6]))
     }
 
     /// The path of the blob inside a layout, `blobs/<algorithm>/<hex>` (image-spec, image-layout.md, "Blobs").
     pub fn blob_path(&self) -> String {
-        format!("blobs/{}/{}", self.algorithm.name(), self.hex())
+        format!("blobs/{}/{}", self.algorithm().name(), self.hex())
     }
 
     /// The tag under which clients of registries without the referrers API look for referrers (distribution-spec,
     /// "Referrers Tag Schema").
     pub fn fallback_tag(&self) -> String {
-        format!("{}-{}", self.algorithm.name(), &self.hex()[..64])
+        format!("{}-{}", self.algorithm().name(), hex(&self.bytes()[..32]))
     }
 }
 
@@ -123,7 +137,7 @@ impl TypedDigest {
     pub fn fits(&self, digest: &Digest) -> bool {
         match self {
             Self::Whole(whole) => whole == digest,
-            Self::Beginning(text) => digest.as_str().starts_with(text.as_str()),
+            Self::Beginning(text) => digest.to_string().starts_with(text.as_str()),
         }
     }
 }
@@ -163,8 +177,8 @@ impl FromStr for Digest {
                 .expected(Fact::new("sha256: and 64, or sha512: and 128, lower-case hexadecimal digits", "image-spec, descriptor.md"))
         };
         // Nearly all are of this kind, and an index may have hundreds of thousands.
-        if text.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && is_lower_hex(hex)) {
-            return Ok(Self { algorithm: Algorithm::Sha256, text: text.into() });
+        if let Some(bytes) = text.strip_prefix("sha256:").and_then(from_hex) {
+            return Ok(Self(Sum::Sha256(bytes)));
         }
         let (name, encoded) = text.split_once(':').ok_or_else(syntax)?;
         let well_formed_rest =
@@ -172,20 +186,24 @@ impl FromStr for Digest {
         if !Algorithm::is_well_formed(name) || !well_formed_rest {
             return Err(syntax());
         }
-        let Some(algorithm) = Algorithm::from_name(name) else {
-            return Err(Error::new(Code::DigestAlgorithmUnknown, format!("the digest algorithm {name} cannot be verified here"))
-                .found(Fact::new(text, "the document")));
-        };
-        if encoded.len() != algorithm.hex_length() || !is_lower_hex(encoded) {
-            return Err(syntax());
+        match Algorithm::from_name(name) {
+            Some(Algorithm::Sha256) => from_hex(encoded).map(Sum::Sha256),
+            Some(Algorithm::Sha512) => from_hex(encoded).map(|bytes| Sum::Sha512(Box::new(bytes))),
+            None => {
+                return Err(Error::new(Code::DigestAlgorithmUnknown, format!("the digest algorithm {name} cannot be verified here"))
+                    .found(Fact::new(text, "the document")));
+            }
         }
-        Ok(Self { algorithm, text: text.into() })
+        .map(Self)
+        .ok_or_else(syntax)
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.text)
+        formatter.write_str(self.algorithm().name())?;
+        formatter.write_str(":")?;
+        formatter.write_str(&self.hex())
     }
 }
 
@@ -238,10 +256,10 @@ impl Hasher {
 
     /// The digest of everything added.
     pub fn finish(self) -> Digest {
-        match self.state {
-            State::Sha256(state) => Digest { algorithm: Algorithm::Sha256, text: text(Algorithm::Sha256, &state.finalize()).into() },
-            State::Sha512(state) => Digest { algorithm: Algorithm::Sha512, text: text(Algorithm::Sha512, &state.finalize()).into() },
-        }
+        Digest(match self.state {
+            State::Sha256(state) => Sum::Sha256(state.finalize().into()),
+            State::Sha512(state) => Sum::Sha512(Box::new(state.finalize().into())),
+        })
     }
 }
 
@@ -256,16 +274,28 @@ fn is_lower_hex(text: &str) -> bool {
     text.bytes().fold(true, |all, byte| all & (byte.is_ascii_digit() | matches!(byte, b'a'..=b'f')))
 }
 
-fn text(algorithm: Algorithm, bytes: &[u8]) -> Box<str> {
+fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(algorithm.name().len() + 1 + algorithm.hex_length());
-    text.push_str(algorithm.name());
-    text.push(':');
+    let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
         text.push(char::from(DIGITS[usize::from(byte >> 4)]));
         text.push(char::from(DIGITS[usize::from(byte & 15)]));
     }
-    text.into()
+    text
+}
+
+/// The bytes that just so many lower-case digits stand for.
+fn from_hex<const LENGTH: usize>(text: &str) -> Option<[u8; LENGTH]> {
+    if text.len() != LENGTH * 2 || !is_lower_hex(text) {
+        return None;
+    }
+    let value = |digit: u8| if digit.is_ascii_digit() { digit - b'0' } else { digit - b'a' + 10 };
+    let mut bytes = [0; LENGTH];
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().as_chunks().0) {
+        let [high, low] = *digits;
+        *byte = (value(high) << 4) | value(low);
+    }
+    Some(bytes)
 }
 
 #[cfg(test)]

@@ -2,20 +2,47 @@
 //! and our own.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-/// The annotations of a descriptor, sorted by key. A list, because an index may have a million of these, with three keys each: the
-/// smallest tree of the standard library takes half a kilobyte.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Annotations(Box<[(Key, String)]>);
+use crate::format::json::{Excerpt, Node};
 
-/// Most keys of an index are the same few, and are not kept again for each entry.
-type Key = Cow<'static, str>;
+/// The annotations of a descriptor that are text. An index may have a million of these, with three keys each, so they are not taken
+/// out of the text of the index unless they are spelled with escapes there.
+#[derive(Debug, Clone, Default)]
+pub struct Annotations(Spelled);
+
+#[derive(Debug, Clone, Default)]
+enum Spelled {
+    #[default]
+    None,
+    /// Each stands between its quotes as it is.
+    Plainly(Excerpt),
+    /// Sorted by key.
+    WithEscapes(Box<[(String, String)]>),
+}
 
 impl Annotations {
+    /// Those of an object, which `text` is the text of.
+    pub(super) fn of(text: Excerpt) -> Self {
+        if !text.contains('\\') {
+            return Self(Spelled::Plainly(text));
+        }
+        let pairs = text.node().members().filter_map(|(key, value)| Some((key.into_owned(), value.as_str()?.into_owned())));
+        let mut pairs: Vec<(String, String)> = pairs.collect();
+        pairs.sort_unstable();
+        Self(Spelled::WithEscapes(pairs.into()))
+    }
+
     /// The value of `key`.
-    pub fn get(&self, key: &str) -> Option<&String> {
-        let position = self.0.binary_search_by(|(own, _)| own.as_ref().cmp(key)).ok()?;
-        self.0.get(position).map(|(_, value)| value)
+    pub fn get(&self, key: &str) -> Option<&str> {
+        match &self.0 {
+            Spelled::None => None,
+            Spelled::Plainly(text) => text.node().get(key).and_then(plain),
+            Spelled::WithEscapes(pairs) => {
+                let position = pairs.binary_search_by(|(own, _)| own.as_str().cmp(key)).ok()?;
+                pairs.get(position).map(|(_, value)| value.as_str())
+            }
+        }
     }
 
     /// Whether there is such a key.
@@ -23,34 +50,51 @@ impl Annotations {
         self.get(key).is_some()
     }
 
-    /// Keys and values, sorted.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &String)> {
-        self.0.iter().map(|(key, value)| (key.as_ref(), value))
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    /// Keys and values, sorted by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut pairs: Vec<(&str, &str)> = match &self.0 {
+            Spelled::None => Vec::new(),
+            Spelled::Plainly(text) => text.node().members().filter_map(|(key, value)| Some((borrowed(key)?, plain(value)?))).collect(),
+            Spelled::WithEscapes(pairs) => pairs.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
+        };
+        pairs.sort_unstable();
+        pairs.into_iter()
     }
 
     /// As a map, such as documents have.
-    pub fn to_map(&self) -> std::collections::BTreeMap<String, String> {
-        self.0.iter().map(|(key, value)| (key.to_string(), value.clone())).collect()
+    pub fn to_map(&self) -> BTreeMap<String, String> {
+        self.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
     }
 }
 
-/// Keys stand once in a document that was read, so none is lost.
-impl<'a> FromIterator<(Cow<'a, str>, String)> for Annotations {
-    fn from_iter<T: IntoIterator<Item = (Cow<'a, str>, String)>>(pairs: T) -> Self {
-        const FREQUENT: [&str; 5] = [REF_NAME, CREATED, CONTAINERD_NAME, CONTAINERD_SUBJECT, MICROSOFT_END_OF_LIFE];
-        let own = |key: Cow<'a, str>| match FREQUENT.iter().find(|frequent| **frequent == key) {
-            Some(frequent) => Cow::Borrowed(*frequent),
-            None => Cow::Owned(key.into_owned()),
-        };
-        let mut pairs: Vec<(Key, String)> = pairs.into_iter().map(|(key, value)| (own(key), value)).collect();
-        pairs.sort_unstable();
-        Self(pairs.into())
+/// Text without escapes.
+fn plain(value: Node<'_>) -> Option<&str> {
+    value.as_str().and_then(borrowed)
+}
+
+fn borrowed(text: Cow<'_, str>) -> Option<&str> {
+    match text {
+        Cow::Borrowed(text) => Some(text),
+        Cow::Owned(_) => None,
     }
 }
 
-impl PartialEq<std::collections::BTreeMap<String, String>> for Annotations {
-    fn eq(&self, other: &std::collections::BTreeMap<String, String>) -> bool {
-        self.0.len() == other.len() && self.iter().eq(other.iter().map(|(key, value)| (key.as_str(), value)))
+impl PartialEq for Annotations {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Annotations {}
+
+impl PartialEq<BTreeMap<String, String>> for Annotations {
+    fn eq(&self, other: &BTreeMap<String, String>) -> bool {
+        self.iter().eq(other.iter().map(|(key, value)| (key.as_str(), value.as_str())))
     }
 }
 

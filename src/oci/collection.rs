@@ -38,7 +38,7 @@ pub fn is_collection(index: &Index) -> bool {
 /// The members, in the order of the index.
 pub fn members(index: &Index) -> Vec<Member> {
     let member = |descriptor: &Descriptor| Member {
-        name: descriptor.annotations.get(annotation::COLLECTION_MEMBER).cloned().unwrap_or_else(|| descriptor.digest.to_string()),
+        name: descriptor.annotations.get(annotation::COLLECTION_MEMBER).map_or_else(|| descriptor.digest.to_string(), str::to_owned),
         descriptor: descriptor.clone(),
         depends: descriptor
             .annotations

@@ -32,7 +32,7 @@ pub fn is_marked(entry: &Descriptor) -> bool {
 
 /// What the tag of a marked entry ends in, in a registry.
 pub fn ending(entry: &Descriptor) -> Option<&'static str> {
-    match entry.annotations.get(annotation::COSIGN_KIND)?.as_str() {
+    match entry.annotations.get(annotation::COSIGN_KIND)? {
         "dev.cosignproject.cosign/sigs" => Some("sig"),
         "dev.cosignproject.cosign/atts" => Some("att"),
         _ => None,
@@ -42,7 +42,7 @@ pub fn ending(entry: &Descriptor) -> Option<&'static str> {
 /// Whether an entry of `index.json` says that it leads to the image that `cosign save` was asked for.
 pub fn is_saved(entry: &Descriptor) -> bool {
     let marks = ["dev.cosignproject.cosign/image", "dev.cosignproject.cosign/imageIndex"];
-    entry.annotations.get(annotation::COSIGN_KIND).is_some_and(|kind| marks.contains(&kind.as_str()))
+    entry.annotations.get(annotation::COSIGN_KIND).is_some_and(|kind| marks.contains(&kind))
 }
 
 /// What the content of a layer of `media_type` speaks of. `None` if it does not say so, or speaks of several things.

@@ -28,9 +28,9 @@ pub struct Descriptor {
     /// Whether there are annotations that are not text.
     pub odd_annotations: bool,
     /// Where else the blob could be got. Never used to fetch anything.
-    pub urls: Vec<String>,
+    pub urls: Box<[String]>,
     /// The blob itself, where the descriptor embeds it; already checked against digest and size.
-    pub data: Option<Verified>,
+    pub data: Option<Box<Verified>>,
     /// The text of the descriptor as it stands in its document.
     pub raw: Excerpt,
 }
@@ -87,17 +87,9 @@ impl Descriptor {
                 .expected(Fact::new("0 to 9223372036854775807", "image-spec, descriptor.md"))
                 .found(Fact::new(size.raw(), "the document"))
         })?;
-        let mut annotations = Vec::new();
-        let mut odd_annotations = false;
-        if let Some(map) = member("annotations") {
-            for (key, value) in map.expect(Kind::Object, "annotations")?.members() {
-                // A value that is not text is ignored here and reported by fsck.
-                match value.as_str() {
-                    Some(value) => annotations.push((key, value.into_owned())),
-                    None => odd_annotations = true,
-                }
-            }
-        }
+        let annotations = member("annotations").map(|map| map.expect(Kind::Object, "annotations")).transpose()?;
+        // A value that is not text is ignored here and reported by fsck.
+        let odd_annotations = annotations.is_some_and(|map| map.members().any(|(_, value)| value.kind() != Kind::String));
         let data = match text("data")? {
             None => None,
             Some(encoded) => {
@@ -112,7 +104,8 @@ impl Descriptor {
                 let length = bytes.len();
                 Some(
                     Verified::check(&digest, size, bytes)
-                        .map_err(|_| mismatch().found(Fact::new(format!("{length} other bytes"), "data")))?,
+                        .map_err(|_| mismatch().found(Fact::new(format!("{length} other bytes"), "data")))
+                        .map(Box::new)?,
                 )
             }
         };
@@ -122,7 +115,7 @@ impl Descriptor {
             size,
             platform: member("platform").and_then(Platform::of).map(Box::new),
             artifact_type: text("artifactType")?.map(Cow::into_owned),
-            annotations: annotations.into_iter().collect(),
+            annotations: annotations.map(|map| Annotations::of(part(node, &raw, map))).unwrap_or_default(),
             odd_annotations,
             urls: member("urls").map(|list| list.items().filter_map(Node::as_str).map(Into::into).collect()).unwrap_or_default(),
             data,
@@ -146,7 +139,7 @@ impl Descriptor {
             artifact_type: None,
             annotations: Annotations::default(),
             odd_annotations: false,
-            urls: Vec::new(),
+            urls: Box::default(),
             data: None,
             raw: raw.into(),
         }
@@ -189,18 +182,18 @@ impl Descriptor {
     }
 
     fn containerd_name(&self) -> Option<&str> {
-        self.annotations.get(annotation::CONTAINERD_NAME).map(String::as_str).filter(|name| !name.is_empty())
+        self.annotations.get(annotation::CONTAINERD_NAME).filter(|name| !name.is_empty())
     }
 
     /// What the specification calls an entry of `index.json`, for readers that know nothing else: perhaps a tag beside a full name.
     pub fn ref_name(&self) -> Option<&str> {
-        self.annotations.get(annotation::REF_NAME).map(String::as_str).filter(|name| !name.is_empty())
+        self.annotations.get(annotation::REF_NAME).filter(|name| !name.is_empty())
     }
 
     /// The full names that its image had here and lost, the newest first. They never say which image a name means; they say
     /// what this one was called.
     pub fn former_names(&self) -> impl Iterator<Item = &str> {
-        annotation::former_names(self.annotations.get(annotation::FORMER_NAMES).map_or("", String::as_str))
+        annotation::former_names(self.annotations.get(annotation::FORMER_NAMES).unwrap_or_default())
     }
 
     /// Whether BuildKit marked this child of an index as an attestation, in its old or its new form.
@@ -228,6 +221,12 @@ impl Descriptor {
     pub fn is_manifest(&self) -> bool {
         media_type::is_manifest(&self.media_type)
     }
+}
+
+/// The text of a value in a descriptor, as a part of the text that the descriptor keeps, which may be a copy.
+fn part(descriptor: Node<'_>, raw: &Excerpt, value: Node<'_>) -> Excerpt {
+    let from = value.offset_in(descriptor.raw());
+    raw.part(from..from + value.raw().len())
 }
 
 fn shorten(text: &str) -> String {

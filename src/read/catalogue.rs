@@ -32,7 +32,7 @@ impl ChainId {
 
     /// The first sixteen digits as a number.
     fn beginning(&self) -> u64 {
-        self.0.hex().get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
+        self.0.beginning()
     }
 }
 

@@ -175,18 +175,16 @@ impl Container for LayoutDirectory {
                 stored.push(if unverifiable { Stored::Unverifiable(folder) } else { Stored::Stray(folder) });
                 continue;
             };
-            let (mut blobs, mut strays) = (Vec::new(), Vec::new());
+            let first = stored.len();
             self.directory.each(&format!("blobs/{}", known.name()), &mut |name, kind| {
                 let digest = std::str::from_utf8(name).ok().and_then(|hex| format!("{}:{hex}", known.name()).parse().ok());
                 match (digest, kind) {
-                    (Some(digest), EntryKind::File | EntryKind::Symlink | EntryKind::Special) => blobs.push(digest),
-                    _ => strays.push(format!("{folder}/{}", text::escape_bytes(name))),
+                    (Some(digest), EntryKind::File | EntryKind::Symlink | EntryKind::Special) => stored.push(Stored::Blob(digest)),
+                    _ => stored.push(Stored::Stray(format!("{folder}/{}", text::escape_bytes(name)))),
                 }
             })?;
-            blobs.sort_unstable();
-            strays.sort_unstable();
-            stored.reserve_exact(blobs.len().saturating_add(strays.len()));
-            stored.extend(blobs.into_iter().map(Stored::Blob).chain(strays.into_iter().map(Stored::Stray)));
+            // The blobs come first. There may be half a million, so they are sorted where they are.
+            stored.get_mut(first..).unwrap_or_default().sort_unstable();
         }
         Ok(stored)
     }

@@ -216,7 +216,7 @@ impl Source {
         }
         let Some(region) = self.container.blob(&descriptor.digest)? else {
             // The specification lets a descriptor embed what it names; it was checked when the descriptor was read.
-            return descriptor.data.clone().ok_or_else(|| self.missing(&descriptor.digest));
+            return descriptor.data.as_deref().cloned().ok_or_else(|| self.missing(&descriptor.digest));
         };
         if region.length() != descriptor.size {
             return Err(size_mismatch(&descriptor.digest, descriptor.size, region.length()).at(self.shown()));

@@ -373,7 +373,7 @@ pub(super) fn layout_options(context: Context<'_>) -> crate::write::LayoutOption
 pub(super) fn under_names_of(descriptor: &Descriptor, entry: &Descriptor, limits: &Limits) -> Result<Descriptor> {
     let mut annotations = descriptor.annotations.to_map();
     for key in [annotation::REF_NAME, annotation::CONTAINERD_NAME] {
-        annotations.extend(entry.annotations.get(key).map(|name| (key.to_owned(), name.clone())));
+        annotations.extend(entry.annotations.get(key).map(|name| (key.to_owned(), name.to_owned())));
     }
     let mut value = descriptor.to_value(limits)?;
     if !annotations.is_empty() {

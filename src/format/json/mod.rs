@@ -128,6 +128,19 @@ pub struct Excerpt {
     range: Range<usize>,
 }
 
+impl Excerpt {
+    /// The value that it is the text of.
+    pub fn node(&self) -> Node<'_> {
+        Node { text: self }
+    }
+
+    /// A part of it.
+    pub fn part(&self, range: Range<usize>) -> Self {
+        let from = self.range.start;
+        Self { text: Arc::clone(&self.text), range: from + range.start..from + range.end }
+    }
+}
+
 impl std::ops::Deref for Excerpt {
     type Target = str;
 

@@ -80,8 +80,8 @@ pub struct Claim {
 impl Claim {
     /// What `base.name` and `base.digest` say in one place. Empty values count as absent: buildah writes them for images from scratch.
     /// A name with another digest than `base.digest` is a claim of its own.
-    fn read<'a>(clue: Clue, get: impl Fn(&str) -> Option<&'a String>) -> Vec<Self> {
-        let text = |key: &str| get(key).map(String::as_str).filter(|value| !value.is_empty());
+    fn read<'a>(clue: Clue, get: impl Fn(&str) -> Option<&'a str>) -> Vec<Self> {
+        let text = |key: &str| get(key).filter(|value| !value.is_empty());
         let (name, in_name) = text(annotation::BASE_NAME).map(parted).unzip();
         let (name, in_name) = (name.filter(|name| !name.is_empty()).map(str::to_owned), in_name.flatten());
         let recorded = text(annotation::BASE_DIGEST);
@@ -128,13 +128,13 @@ fn parted(text: &str) -> (&str, Option<Digest>) {
 
 /// The claims of an image, the nearest first.
 pub fn claims(image: &Image, index: Option<&ImageIndex>) -> Vec<Claim> {
-    let mut claims = Claim::read(Clue::ManifestAnnotation, |key| image.manifest.annotations.get(key));
+    let mut claims = Claim::read(Clue::ManifestAnnotation, |key| image.manifest.annotations.get(key).map(String::as_str));
     if let Some(index) = index {
         // The entry of index.json speaks of where the image lies, and some tools write the image's own name there.
         claims.extend(Claim::read(Clue::DescriptorAnnotation, |key| image.descriptor.annotations.get(key)));
-        claims.extend(Claim::read(Clue::IndexAnnotation, |key| index.index.annotations.get(key)));
+        claims.extend(Claim::read(Clue::IndexAnnotation, |key| index.index.annotations.get(key).map(String::as_str)));
     }
-    claims.extend(Claim::read(Clue::Label, |key| image.config.labels.get(key)));
+    claims.extend(Claim::read(Clue::Label, |key| image.config.labels.get(key).map(String::as_str)));
     claims.extend(buildpacks(image));
     claims
 }

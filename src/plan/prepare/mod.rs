@@ -306,7 +306,7 @@ fn absent_layers(shipment: &Shipment, reference: &str) -> Option<Finding> {
 /// A name with a digest is of what has that digest.
 fn another_digest(shipment: &Shipment) -> Option<Finding> {
     let own = &shipment.descriptor.digest;
-    let digest = ImageName::parse(&shipment.name).digest.filter(|digest| !shipment.narrowed && *digest != own.as_str())?;
+    let digest = ImageName::parse(&shipment.name).digest.filter(|digest| !shipment.narrowed && *digest != own.to_string())?;
     Some(
         Finding::new(Code::PrepareName, "the digest in the name of the image is another than its own")
             .at(&shipment.name)

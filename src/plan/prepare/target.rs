@@ -71,6 +71,12 @@ impl Rule {
     }
 }
 
+/// The tag that a pattern gives to an image.
+fn tag_of(pattern: &str, digest: &Digest) -> String {
+    let hex = digest.hex();
+    pattern.replace("{digest12}", hex.get(..12).unwrap_or_default()).replace("{digest}", &hex)
+}
+
 impl Naming {
     /// All names go behind one registry.
     pub fn of(registry: Registry) -> Self {
@@ -84,8 +90,7 @@ impl Naming {
     pub fn target(&self, name: &str, digest: &Digest) -> Result<Target> {
         let mut target = self.place(name)?;
         if let (None, Some(pattern)) = (&target.tag, &self.keep_tag) {
-            let short = digest.hex().get(..12).unwrap_or_default();
-            target.tag = Some(pattern.replace("{digest12}", short).replace("{digest}", digest.hex()));
+            target.tag = Some(tag_of(pattern, digest));
         }
         Ok(target)
     }
@@ -103,8 +108,7 @@ impl Naming {
         };
         let mut target = self.behind(path, None, &name)?;
         if let Some(pattern) = &self.keep_tag {
-            let short = digest.hex().get(..12).unwrap_or_default();
-            target.tag = Some(pattern.replace("{digest12}", short).replace("{digest}", digest.hex()));
+            target.tag = Some(tag_of(pattern, digest));
         }
         Ok(Some(target))
     }

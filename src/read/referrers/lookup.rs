@@ -204,7 +204,7 @@ impl<'a> Lookup<'a> {
     fn excuse(&self, size: u64, listed: &[Descriptor], found: &mut Found) {
         let mut bare = Vec::new();
         let mut missing: u64 = 0;
-        for entry in listed.iter().filter(|entry| entry.annotations.iter().next().is_none() && !entry.odd_annotations) {
+        for entry in listed.iter().filter(|entry| entry.annotations.is_empty() && !entry.odd_annotations) {
             let Some(known) = found.known(&entry.digest).filter(|known| !known.listed.mirrored) else { continue };
             let annotations = &known.artifact.annotations;
             if entry.artifact_type == known.artifact.artifact_type {

@@ -131,7 +131,7 @@ impl Survey {
             output: output.filter(|_| pattern.is_some()).map(String::into_boxed_str),
             key,
         };
-        self.by_digest.push((beginning(&entry.digest), u32::try_from(self.subjects.len()).map_err(too_many)?));
+        self.by_digest.push((entry.digest.beginning(), u32::try_from(self.subjects.len()).map_err(too_many)?));
         self.subjects.push(subject);
         Ok(())
     }
@@ -161,8 +161,8 @@ impl Survey {
 
     /// The image with this digest, preferably the one with this name.
     pub(super) fn with_digest(&self, digest: &Digest, name: Option<&str>) -> Option<usize> {
-        let start = self.by_digest.partition_point(|(known, _)| *known < beginning(digest));
-        let near = self.by_digest.get(start..).unwrap_or_default().iter().take_while(|(known, _)| *known == beginning(digest));
+        let start = self.by_digest.partition_point(|(known, _)| *known < digest.beginning());
+        let near = self.by_digest.get(start..).unwrap_or_default().iter().take_while(|(known, _)| *known == digest.beginning());
         let mut first = None;
         for number in near.filter_map(|(_, number)| usize::try_from(*number).ok()) {
             let Some((_, entry)) = self.subjects.get(number).and_then(|subject| self.entry(subject)) else { continue };
@@ -176,11 +176,6 @@ impl Survey {
         }
         first
     }
-}
-
-/// The first sixteen digits of a digest.
-pub(super) fn beginning(digest: &Digest) -> u64 {
-    digest.hex().get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
 }
 
 fn located(source: &Arc<Source>, entry: &Descriptor) -> Located {

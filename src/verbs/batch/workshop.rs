@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::pass::{Pass, number};
-use super::survey::beginning;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{Descriptor, Name};
 use crate::plan::base::{Candidate, Prefix, prefix};
@@ -84,7 +83,7 @@ impl<'a> Workshop<'a> {
             let place = self.root.as_deref().map_or_else(|| PathBuf::from(path), |root| root.join(path));
             let source = Source::open(&place, self.context.limits).map_err(|error| Box::new(opening(error, path).into_finding()))?;
             let mut by_digest: Vec<(u64, u32)> =
-                (0..).zip(&source.index.manifests).map(|(position, entry)| (beginning(&entry.digest), position)).collect();
+                (0..).zip(&source.index.manifests).map(|(position, entry)| (entry.digest.beginning(), position)).collect();
             by_digest.sort_unstable();
             Ok(Arc::new(Indexed { source, by_digest }))
         });
@@ -95,8 +94,8 @@ impl<'a> Workshop<'a> {
     fn located(&self, path: &str, digest: &Digest, name: Option<&str>) -> Result<Located> {
         let indexed = self.source(path)?;
         let entries = &indexed.source.index.manifests;
-        let start = indexed.by_digest.partition_point(|(known, _)| *known < beginning(digest));
-        let near = indexed.by_digest.get(start..).unwrap_or_default().iter().take_while(|(known, _)| *known == beginning(digest));
+        let start = indexed.by_digest.partition_point(|(known, _)| *known < digest.beginning());
+        let near = indexed.by_digest.get(start..).unwrap_or_default().iter().take_while(|(known, _)| *known == digest.beginning());
         let listed: Vec<&Descriptor> = near
             .filter_map(|(_, position)| entries.get(usize::try_from(*position).ok()?))
             .filter(|entry| entry.digest == *digest)

@@ -1,6 +1,5 @@
 //! Everything in a layout that refers to something.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -69,12 +68,12 @@ pub(in crate::verbs) fn survey(source: &Arc<Source>, context: Context<'_>) -> Re
     }
     for digest in subjects {
         let standing = match reach.known.get(&digest) {
-            Some((_, standing)) => *standing,
+            Some(known) => known.standing(),
             None if source.container().blob(&digest)?.is_some() => Standing::Unlisted,
             None => Standing::Absent,
         };
         let mut found = match reach.known.get(&digest) {
-            Some((descriptor, _)) => lookup.of(descriptor),
+            Some(known) => lookup.of(known.descriptor()),
             None => lookup.of_digest(&digest),
         };
         for referrer in loose.remove(&digest).into_iter().flatten() {
@@ -87,7 +86,7 @@ pub(in crate::verbs) fn survey(source: &Arc<Source>, context: Context<'_>) -> Re
             continue;
         }
         let described = found.referrers.iter().find_map(|referrer| referrer.artifact.subject.clone());
-        let Some(subject) = reach.known.get(&digest).map(|(descriptor, _)| (**descriptor).clone()).or(described) else {
+        let Some(subject) = reach.known.get(&digest).map(|known| known.descriptor().clone()).or(described) else {
             surveyed.unread.extend(found.unread);
             continue;
         };
@@ -97,10 +96,32 @@ pub(in crate::verbs) fn survey(source: &Arc<Source>, context: Context<'_>) -> Re
     Ok(surveyed)
 }
 
+/// How `index.json` leads to something.
+enum Known<'s> {
+    Entry(&'s Descriptor),
+    Child(Box<Descriptor>),
+}
+
+impl Known<'_> {
+    fn descriptor(&self) -> &Descriptor {
+        match self {
+            Self::Entry(entry) => entry,
+            Self::Child(child) => child,
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        match self {
+            Self::Entry(_) => Standing::Entry,
+            Self::Child(_) => Standing::Child,
+        }
+    }
+}
+
 /// What `index.json` leads to.
 struct Reach<'s> {
     /// Entries are not copied: a layout may have a hundred thousand.
-    known: HashMap<Digest, (Cow<'s, Descriptor>, Standing)>,
+    known: HashMap<Digest, Known<'s>>,
     /// What an index of images lists.
     children: HashSet<Digest>,
     /// Of a digest whose tag does not spell all of it.
@@ -116,7 +137,7 @@ impl<'s> Reach<'s> {
             if is_list || entry.name().is_some_and(is_referrer_tag) {
                 continue;
             }
-            reach.known.insert(entry.digest.clone(), (Cow::Borrowed(entry), Standing::Entry));
+            reach.known.insert(entry.digest.clone(), Known::Entry(entry));
             if entry.is_index() {
                 waiting.push(entry.clone());
             }
@@ -137,7 +158,7 @@ impl<'s> Reach<'s> {
             };
             for child in index.manifests {
                 reach.children.insert(child.digest.clone());
-                reach.known.entry(child.digest.clone()).or_insert_with(|| (Cow::Owned(child.clone()), Standing::Child));
+                reach.known.entry(child.digest.clone()).or_insert_with(|| Known::Child(Box::new(child.clone())));
                 if child.is_index() {
                     waiting.push(child);
                 }

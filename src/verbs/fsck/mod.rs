@@ -425,7 +425,7 @@ impl Checker<'_> {
         let blob = match self.container.blob(&manifest.config.digest) {
             Ok(Some(region)) if region.length() == manifest.config.size => self.document(&manifest.config, &region),
             Ok(None) => match &manifest.config.data {
-                Some(blob) => Ok(blob.clone()),
+                Some(blob) => Ok(Verified::clone(blob)),
                 None => return,
             },
             Err(error) => return self.unread(error, &place),

@@ -98,7 +98,7 @@ impl Owners<'_> {
             }
             Ok(document) => document,
         };
-        document.or_else(|| descriptor.data.clone())
+        document.or_else(|| descriptor.data.as_deref().cloned())
     }
 
     fn read(&self, descriptor: &Descriptor) -> Result<Option<Verified>> {

@@ -320,7 +320,7 @@ impl<'a> Making<'a> {
         let after = resolve(resolve::Said::of(&all), &draft.made.into());
         let place = &subject.descriptor.digest;
         self.findings.retain(|finding| {
-            finding.code != Code::LifecycleAmbiguous || finding.place.as_ref().is_none_or(|at| !at.contains(place.hex()))
+            finding.code != Code::LifecycleAmbiguous || finding.place.as_ref().is_none_or(|at| !at.contains(&place.hex()))
         });
         self.findings.extend(after.findings.into_iter().filter(|finding| finding.code == Code::LifecycleAmbiguous));
     }

@@ -132,7 +132,7 @@ fn add(part: &Narrowed, found: &mut Walk, seen: &mut HashSet<Digest>) {
 /// An entry under the full name, for containerd under its own key as well: it files the image under that.
 fn named(descriptor: &Descriptor, name: &str, context: Context<'_>) -> Result<String> {
     let mut entry = descriptor.to_value(context.limits)?;
-    let mut annotations: BTreeMap<&str, &str> = descriptor.annotations.iter().map(|(key, text)| (key, text.as_str())).collect();
+    let mut annotations: BTreeMap<&str, &str> = descriptor.annotations.iter().collect();
     annotations.insert(annotation::CONTAINERD_NAME, name);
     annotations.insert(annotation::REF_NAME, name);
     entry.set("annotations", Value::string_map(annotations));

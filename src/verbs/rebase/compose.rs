@@ -231,7 +231,7 @@ fn keep(plan: &mut Plan, image: &Image) {
 }
 
 fn left_behind(plan: &mut Plan, descriptor: &Descriptor, why: &str) {
-    let kind = descriptor.annotations.get(annotation::DOCKER_REFERENCE_TYPE).cloned().unwrap_or_else(|| descriptor.media_type.to_string());
+    let kind = descriptor.annotations.get(annotation::DOCKER_REFERENCE_TYPE).unwrap_or(&descriptor.media_type).to_owned();
     plan.report.left_behind.push(descriptor.digest.clone());
     plan.report.findings.push(
         Finding::new(Code::AttestationLeft, format!("{why} stays with it")).at(&descriptor.digest).found(Fact::new(kind, "the index")),

@@ -9,8 +9,8 @@ use super::style::Style;
 use super::{Place, Step, Taken};
 use crate::core::{Code, Digest, Error, Limits, Result};
 use crate::format::json::{Document, Kind, Node};
+use crate::oci::Name;
 use crate::oci::annotation::{CONTAINERD_NAME, FORMER_NAMES, REF_NAME};
-use crate::oci::{Descriptor, Name};
 
 /// An entry as it stands in the text, and what decides whether an edit means it.
 pub(super) struct Listed<'a> {
@@ -44,21 +44,6 @@ impl<'a> Listed<'a> {
 
     fn name(&self) -> Option<Name<'_>> {
         self.full.as_deref().map(Name::full).or_else(|| self.short.as_deref().map(Name::parse))
-    }
-}
-
-impl<'a> From<&'a Descriptor> for Listed<'a> {
-    fn from(descriptor: &'a Descriptor) -> Self {
-        let annotation = |key| {
-            let name = descriptor.annotations.get(key).map(String::as_str);
-            name.filter(|name| !name.is_empty()).map(Cow::Borrowed)
-        };
-        Self {
-            body: &descriptor.raw,
-            digest: Some(Cow::Borrowed(descriptor.digest.as_str())),
-            short: annotation(REF_NAME),
-            full: annotation(CONTAINERD_NAME),
-        }
     }
 }
 
@@ -195,7 +180,7 @@ impl<'a> Entries<'a> {
 
     pub(super) fn put(&mut self, meant: Option<&Meant<'_>>, new: &New<'_>, limits: &Limits) -> Result<()> {
         let Some(meant) = meant else {
-            let is_listed = self.by_digest.get(new.digest.as_str()).is_some_and(|holders| holders.count > 0);
+            let is_listed = self.by_digest.get(&new.digest.to_string()).is_some_and(|holders| holders.count > 0);
             return if is_listed { Ok(()) } else { self.append(new, None, limits) };
         };
         let holders = self.holders(&meant.name);
@@ -205,7 +190,7 @@ impl<'a> Entries<'a> {
         digests.dedup();
         match digests.as_slice() {
             [] => {}
-            [Some(only)] if *only == new.digest.as_str() => return Ok(()),
+            [Some(only)] if **only == new.digest.to_string() => return Ok(()),
             [only] => {
                 let taken = only.and_then(|digest| digest.parse().ok()).map(|digest| Taken { name: meant.text.to_owned(), digest });
                 self.taken.extend(taken);
@@ -248,7 +233,7 @@ impl<'a> Entries<'a> {
 
     /// The entry of an image that lost its name.
     fn former_entry(&self, digest: &Digest) -> Option<usize> {
-        let mut listing = self.listing(digest.as_str());
+        let mut listing = self.listing(&digest.to_string()).into_iter();
         listing.find(|at| self.all.get(*at).is_some_and(|entry| !entry.has_name && entry.body.contains(FORMER_NAMES)))
     }
 
@@ -264,10 +249,10 @@ impl<'a> Entries<'a> {
     }
 
     /// The entries that list a digest now.
-    fn listing<'s>(&'s self, digest: &'s str) -> impl Iterator<Item = usize> + 's {
+    fn listing(&self, digest: &str) -> Vec<usize> {
         let positions = self.by_digest.get(digest).map_or(&[][..], |holders| holders.positions.as_slice());
-        let lists = move |at: &usize| self.all.get(*at).is_some_and(|entry| entry.alive && entry.digest.as_deref() == Some(digest));
-        positions.iter().copied().filter(lists)
+        let lists = |at: &usize| self.all.get(*at).is_some_and(|entry| entry.alive && entry.digest.as_deref() == Some(digest));
+        positions.iter().copied().filter(lists).collect()
     }
 
     fn count(&mut self, digest: &Digest, at: usize) {
@@ -298,7 +283,7 @@ impl<'a> Entries<'a> {
         }
         self.by_name.insert(meant.name.clone(), vec![*first]);
         let Some(old) = self.all.get(*first).map(|entry| entry.digest.clone()) else { return Ok(()) };
-        if old.as_deref() == Some(new.digest.as_str()) {
+        if old.as_deref() == Some(&new.digest.to_string()) {
             return Ok(());
         }
         let body = self.style.entry(&named(new.node, None, Some(meant)), limits)?;
@@ -313,7 +298,7 @@ impl<'a> Entries<'a> {
     }
 
     pub(super) fn remove(&mut self, digest: &Digest) {
-        for at in self.listing(digest.as_str()).collect::<Vec<_>>() {
+        for at in self.listing(&digest.to_string()) {
             self.drop_entry(at);
         }
     }
@@ -321,7 +306,9 @@ impl<'a> Entries<'a> {
     pub(super) fn remove_entry(&mut self, digest: &Digest, name: Option<&Name<'static>>) {
         let meant: Vec<usize> = match name {
             Some(name) => self.holders_of(name, digest),
-            None => self.listing(digest.as_str()).filter(|at| self.all.get(*at).is_some_and(|entry| !entry.has_name)).collect(),
+            None => {
+                self.listing(&digest.to_string()).into_iter().filter(|at| self.all.get(*at).is_some_and(|entry| !entry.has_name)).collect()
+            }
         };
         for at in meant {
             self.drop_entry(at);
@@ -341,7 +328,8 @@ impl<'a> Entries<'a> {
     /// Those of them that list this digest.
     fn holders_of(&self, name: &Name<'static>, digest: &Digest) -> Vec<usize> {
         let mut holders = self.holders(name);
-        holders.retain(|at| self.all.get(*at).is_some_and(|entry| entry.digest.as_deref() == Some(digest.as_str())));
+        let digest = digest.to_string();
+        holders.retain(|at| self.all.get(*at).is_some_and(|entry| entry.digest.as_deref() == Some(&digest)));
         holders
     }
 
@@ -384,7 +372,7 @@ impl<'a> Entries<'a> {
 
     /// Another entry of the same digest, rather one without a name.
     fn other(&self, at: usize, digest: Option<&str>) -> Option<usize> {
-        let others: Vec<usize> = self.listing(digest?).filter(|other| *other != at).collect();
+        let others: Vec<usize> = self.listing(digest?).into_iter().filter(|other| *other != at).collect();
         others.iter().copied().find(|other| self.all.get(*other).is_some_and(|entry| !entry.has_name)).or_else(|| others.first().copied())
     }
 

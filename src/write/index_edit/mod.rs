@@ -180,7 +180,12 @@ pub fn apply_to(index: &RootIndex, edits: &[IndexEdit], limits: &Limits) -> Resu
     if index.list().is_none() {
         return apply(index.text(), edits, limits);
     }
-    edit(&Place { text: index.text(), root: index.root(), list: index.list() }, index.manifests.iter().map(Listed::from), edits, limits)
+    edit(
+        &Place { text: index.text(), root: index.root(), list: index.list() },
+        index.manifests.iter().map(|entry| Listed::of(entry.raw.node())),
+        edits,
+        limits,
+    )
 }
 
 /// The text of an index, and where in it the list of entries stands, with its brackets. The list may be null, or absent.

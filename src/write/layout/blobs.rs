@@ -82,7 +82,7 @@ impl Layout {
             }
             let shelf = root.shelf(payload.digest.algorithm(), committed)?;
             Self::name(root, shelf, payload, outcome, committed)?;
-            if let Some(stamp) = shelf.stamp(payload.digest.hex()) {
+            if let Some(stamp) = shelf.stamp(&payload.digest.hex()) {
                 self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(payload.digest.clone(), stamp);
             }
             events.item();
@@ -166,7 +166,7 @@ impl Layout {
         staged: Staged<'_>,
         committed: &mut Committed,
     ) -> Result<()> {
-        match staged.publish(shelf, payload.digest.hex())? {
+        match staged.publish(shelf, &payload.digest.hex())? {
             Published::New => {
                 committed.blobs_written += 1;
                 committed.bytes_written += payload.size;
@@ -198,7 +198,7 @@ pub(super) enum Stored {
 
 /// Puts a verified blob in the place of something that is not it.
 fn repair(shelf: &WriteDirectory, payload: &Payload<'_>, staged: Staged<'_>, what: &str, committed: &mut Committed) -> Result<()> {
-    staged.replace(shelf, payload.digest.hex())?;
+    staged.replace(shelf, &payload.digest.hex())?;
     committed.blobs_written += 1;
     committed.bytes_written += payload.size;
     committed.findings.push(

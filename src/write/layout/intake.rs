@@ -237,14 +237,14 @@ impl<'l> Intake<'l> {
         }
         let mut committed = Committed::default();
         let shelf = self.root.shelf(payload.digest.algorithm(), &mut committed).map_err(Trouble::Output)?;
-        if shelf.link(file, payload.digest.hex()).map_err(Trouble::Output)? != Some(true) {
+        if shelf.link(file, &payload.digest.hex()).map_err(Trouble::Output)? != Some(true) {
             return Ok(false);
         }
         let mut done = locked(&self.done);
         done.committed.add(committed);
         done.linked.0 += 1;
         done.linked.1 += payload.size;
-        done.stamps.extend(shelf.stamp(payload.digest.hex()).map(|stamp| (payload.digest.clone(), stamp)));
+        done.stamps.extend(shelf.stamp(&payload.digest.hex()).map(|stamp| (payload.digest.clone(), stamp)));
         Ok(true)
     }
 
@@ -274,7 +274,7 @@ impl<'l> Intake<'l> {
             let shelf = self.root.shelf(digest.algorithm(), &mut committed)?;
             let payload = Payload { digest, size, content: crate::write::Content::Bytes(&[]) };
             Layout::name(self.root, shelf, &payload, outcome, &mut committed)?;
-            if noted && let Some(stamp) = shelf.stamp(payload.digest.hex()) {
+            if noted && let Some(stamp) = shelf.stamp(&payload.digest.hex()) {
                 locked(&self.layout.known).insert(payload.digest.clone(), stamp);
                 stamps.push((payload.digest, stamp));
             }
