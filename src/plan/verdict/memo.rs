@@ -74,7 +74,9 @@ impl Memo {
     /// The files of a base.
     pub(super) fn ground(&self, layers: &[Arc<Scan>], unpacker: Unpacker) -> Result<Arc<Ground>> {
         let mut text = format!("{unpacker:?}");
-        layers.iter().for_each(|layer| text.push_str(layer.content.hex()));
+        for layer in layers {
+            text.push_str(layer.content.hex());
+        }
         self.grounds.get(Digest::sha256(text.as_bytes()), GROUND_BYTES, || {
             let made = Scan::ground(layers, unpacker)?;
             let bytes = made.size();

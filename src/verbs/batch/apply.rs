@@ -73,6 +73,27 @@ pub struct Request {
     pub stop: Stop,
 }
 
+impl Request {
+    /// What `airbase batch apply` asks for without options: one layout, nothing marked and nothing replaced.
+    pub fn of(plan: PathBuf, output: PathBuf) -> Self {
+        Self {
+            plan,
+            output,
+            form: As::Layout,
+            link: false,
+            shard: None,
+            max_failures: None,
+            overwrite: false,
+            supersede: None,
+            words: Record::new(),
+            verify: Verify::Digest,
+            root: None,
+            mtime: 0,
+            stop: Stop::default(),
+        }
+    }
+}
+
 /// Does what the plan says.
 ///
 /// # Errors
