@@ -69,8 +69,6 @@ impl Provenance {
 fn statements(source: &Arc<Source>, descriptor: &Descriptor, marked: bool, image: &Image, limits: &Limits) -> Result<Vec<Descriptor>> {
     let manifest = Manifest::parse(&source.document(descriptor, limits)?, &descriptor.media_type, limits)?;
     let speaks = manifest.subject.as_ref().map_or(marked, |subject| subject.digest == image.descriptor.digest);
-    let may_be = |layer: &Descriptor| {
-        layer.media_type == STATEMENT && layer.annotations.get(PREDICATE_TYPE).is_none_or(|predicate| is_provenance(predicate))
-    };
+    let may_be = |layer: &Descriptor| layer.media_type == STATEMENT && layer.annotations.get(PREDICATE_TYPE).is_none_or(is_provenance);
     Ok(if speaks { manifest.layers.into_iter().filter(may_be).collect() } else { Vec::new() })
 }

@@ -75,7 +75,7 @@ impl Memo {
     pub(super) fn ground(&self, layers: &[Arc<Scan>], unpacker: Unpacker) -> Result<Arc<Ground>> {
         let mut text = format!("{unpacker:?}");
         for layer in layers {
-            text.push_str(layer.content.hex());
+            text.push_str(&layer.content.hex());
         }
         self.grounds.get(Digest::sha256(text.as_bytes()), GROUND_BYTES, || {
             let made = Scan::ground(layers, unpacker)?;

@@ -29,7 +29,7 @@ impl Closure<'_> {
     fn key(&self, loader: Option<Entry<'_>>) -> Option<Digest> {
         let mut text = format!("{} {} {}", self.musl, self.binds_now(), self.view.elf(loader?).is_some());
         for entry in self.loaded.iter().map(|loaded| self.view.find(&loaded.path)).chain([loader]) {
-            text.push_str(self.view.digest(entry?)?.hex());
+            text.push_str(&self.view.digest(entry?)?.hex());
         }
         Some(Digest::sha256(text.as_bytes()))
     }

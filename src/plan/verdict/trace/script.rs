@@ -15,7 +15,7 @@ const DEEPEST_SOURCE: usize = 4;
 /// How many calls of a function are told apart.
 const MOST_CALLS: usize = 16;
 
-impl<'v> Trace<'v> {
+impl Trace<'_> {
     /// A shell with its arguments.
     pub(super) fn shell(&mut self, place: &str, arguments: &[Argument], depth: usize) {
         let mut at = 0;

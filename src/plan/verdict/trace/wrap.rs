@@ -5,7 +5,7 @@ use crate::plan::verdict::loader::shown;
 use crate::plan::verdict::shell::{Script, Variables};
 use crate::read::rootfs::Entry;
 
-impl<'v> Trace<'v> {
+impl Trace<'_> {
     /// Commands that run another one.
     pub(super) fn wrapped(&mut self, name: &[u8], arguments: &[Argument], caller: Caller<'_>) {
         let skip = |count: usize| arguments.get(count..).unwrap_or_default();
