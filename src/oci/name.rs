@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::core::Digest;
+
 /// A name taken apart. Nothing is checked against a registry's rules; an unusual name is only less useful.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageName<'a> {
@@ -15,8 +17,11 @@ pub struct ImageName<'a> {
 
 impl<'a> ImageName<'a> {
     /// Takes `text` apart. A text without `/` and `:` is a bare tag in a layout, and a repository everywhere else; layouts
-    /// are what this tool reads, so it is a tag.
+    /// are what this tool reads, so it is a tag. A digest is a digest alone: containerd's CRI calls images by their IDs too.
     pub fn parse(text: &'a str) -> Self {
+        if text.parse::<Digest>().is_ok() {
+            return Self { repository: "", tag: None, digest: Some(text) };
+        }
         let (name, digest) = text.split_once('@').map_or((text, None), |(name, digest)| (name, Some(digest)));
         let is_tag = !text.contains(['/', ':']);
         let (path, last) = name.rfind('/').map_or(("", name), |slash| name.split_at(slash + 1));
@@ -152,7 +157,7 @@ fn is_digest(text: &str) -> bool {
 pub enum Name<'a> {
     /// The full name, in Docker's spelling if the grammar takes it, else byte for byte.
     Full(Cow<'a, str>),
-    /// A tag whose repository nobody knows.
+    /// A tag whose repository nobody knows, or a digest.
     Tag(Cow<'a, str>),
 }
 
@@ -165,6 +170,9 @@ impl<'a> Name<'a> {
     /// A text that is a full name because of the place where it stands.
     pub fn full(text: &'a str) -> Self {
         let parsed = ImageName::parse(text);
+        if parsed.digest == Some(text) {
+            return Self::Tag(text.into());
+        }
         let parsed = if parsed.is_full() { parsed } else { ImageName { repository: parsed.tag.unwrap_or_default(), tag: None, ..parsed } };
         if parsed.is_canonical() {
             return Self::Full(text.into());
@@ -253,5 +261,8 @@ mod tests {
             assert_ne!(Name::parse(one), Name::parse(other), "{one} {other}");
         }
         assert_ne!(Name::full("FOO"), Name::parse("FOO"));
+        // A tag may be as long as a digest; a digest says nothing of a repository.
+        let sha1 = format!("app:{}", "a".repeat(40));
+        assert!(Name::parse(&sha1).is_full() && !Name::parse(DIGEST).is_full() && !Name::full(DIGEST).is_full());
     }
 }

@@ -9,7 +9,7 @@ use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result}
 use crate::format::codec::{Codec, Packing};
 use crate::format::json::{Document, Value};
 use crate::oci::media_type::Compression;
-use crate::oci::{Descriptor, Name, RootIndex, Verified, annotation};
+use crate::oci::{Descriptor, ImageName, Name, RootIndex, Verified, annotation};
 use crate::read::{Reference, Source, SourceKind, Transport};
 use crate::write::{ArchiveOptions, Committed, Content, IndexEdit, Payload};
 
@@ -434,8 +434,10 @@ pub(super) fn refuse_input_as_output(path: &Path, cargo: &Cargo<'_>) -> Result<(
 /// `output.tag`.
 pub(super) fn check_name(name: &str) -> Result<()> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'/' | b':' | b'@' | b'+');
-    let readable = !name.is_empty() && name.len() <= 4096 && name.bytes().all(allowed) && !name.starts_with(['-', '/', ':', '@']);
-    if readable && name.parse::<Digest>().is_err() && !name.contains("sha256:") {
+    let readable = name.bytes().all(allowed) && !name.starts_with(['-', '/', ':', '@']);
+    // The host of a registry may be `[::1]`.
+    let readable = readable || ImageName::parse(name).canonical().is_some();
+    if readable && !name.is_empty() && name.len() <= 4096 && name.parse::<Digest>().is_err() && !name.contains("sha256:") {
         return Ok(());
     }
     Err(Error::new(Code::OutputTag, "that cannot be the name of an image")

@@ -192,6 +192,57 @@ fn archives_for_docker_carry_the_full_name() {
     assert_eq!(names(&entries(&environment, "moved.tar")[0]), (Some("docker.io/library/shop:1"), Some("1")));
 }
 
+/// Names of results: registries with ports and addresses, digests, and images that have no repository to make a name of.
+#[test]
+fn results_are_named_after_repositories_that_are_there() {
+    let (old, new) = (Image::of(&[&layer(&["os=1"])]), Image::of(&[&layer(&["os=2"])]));
+    let new = new.with_top("created", json!("2024-06-01T00:00:00Z"));
+    let environment = Environment::in_memory();
+    Layout::new().image("r.example/os:1", &old).write(&environment.join("old"));
+    Layout::new().image("r.example/os:1", &new).write(&environment.join("new"));
+    let mut apps = Layout::new();
+    let app = |what: &str| old.and(&[&layer(&[&format!("app={what}")])]);
+    let digest = app("pinned").digest();
+    let short = format!("quay.io/f/f:{}-r", &digest[7..19]);
+    let cases = [
+        ("port", Some("localhost:5000/t/b:1".to_owned()), "localhost:5000/t/b:1", Some("localhost:5000/t/b:1-r")),
+        ("address", Some("[fd00::1]:5000/c:1".to_owned()), "[fd00::1]:5000/c:1", Some("[fd00::1]:5000/c:1-r")),
+        ("tagged", Some(format!("quay.io/e/e:2@{}", app("tagged").digest())), "quay.io/e/e:2", Some("quay.io/e/e:2-r")),
+        ("pinned", Some(format!("quay.io/f/f@{digest}")), "", Some(&*short)),
+        ("id", Some(format!("sha256:{}", "2".repeat(64))), "", None),
+        ("none", None, "", None),
+    ]
+    .map(|(what, name, kept, made)| (what, name, kept, made.map(str::to_owned)));
+    for (what, name, ..) in &cases {
+        match name {
+            Some(name) => drop(save(&mut apps, name, &app(what))),
+            None => apps = apps.image("", &app(what)),
+        }
+    }
+    apps.write(&environment.join("apps"));
+    let plan = |more: &[&str]| {
+        let arguments = ["batch", "plan", "apps", "--bases", "old", "--bases", "new"];
+        let outcome = environment.run(&[&arguments[..], more].concat());
+        let names: Vec<String> =
+            crate::batch::items(&outcome.out).iter().map(|item| item["output"].as_str().unwrap_or_default().to_owned()).collect();
+        (outcome, names)
+    };
+    let sorted = |mut names: Vec<String>| {
+        names.sort();
+        names
+    };
+    let (outcome, names) = plan(&[]);
+    assert_eq!(outcome.status, 0, "{}", outcome.err);
+    assert_eq!(sorted(names), sorted(cases.iter().map(|(_, _, kept, _)| (*kept).to_owned()).collect()));
+    // Those without a repository are told, and the others are planned.
+    let (outcome, names) = plan(&["--name", "{repository}:{tag}-r"]);
+    assert!(outcome.status != 0 && outcome.out.matches("output.tag").count() == 2, "{}\n{}", outcome.out, outcome.err);
+    assert_eq!(sorted(names), sorted(cases.into_iter().filter_map(|(.., made)| made).collect()));
+    let (outcome, _) = plan(&["--name", "site/{file}:{digest}"]);
+    assert_eq!(outcome.status, 0, "{}", outcome.err);
+    environment.ok(&["tag", "apps:[fd00::1]:5000/c:1", "[fd00::1]:5000/c:2"]);
+}
+
 /// Reference, digest and the commands of what is pushed.
 fn pushes(report: &Value) -> Vec<(String, String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -247,6 +298,66 @@ fn a_name_with_a_digest_gets_no_tag() {
     // What does not have the digest of its name is not pushed under it.
     assert_eq!(report["leftOut"].as_array().unwrap().len(), 2, "{report:#}");
     assert_eq!(report["findings"].to_string().matches("prepare.name").count(), 2, "{report:#}");
+}
+
+/// What a runtime is given has no name that its entry did not have: neither the tag beside a wrong digest nor another digest.
+#[test]
+fn a_name_with_a_wrong_digest_is_handed_to_no_runtime() {
+    let (a, other) = (image("a"), image("other"));
+    let names = [
+        format!("quay.io/team/tag:1@{}", other.digest()),
+        format!("quay.io/team/none@{}", other.digest()),
+        "quay.io/team/broken:1@sha256:00".to_owned(),
+    ];
+    for out in ["out", "out.tar", "docker-archive:docker.tar"] {
+        let environment = Environment::in_memory();
+        let mut layout = Layout::new();
+        save(&mut layout, &format!("quay.io/team/right:1@{}", a.digest()), &a);
+        names.iter().for_each(|name| drop(save(&mut layout, name, &a)));
+        layout.write(&environment.join("in"));
+        let (status, report) = environment.json(&["prepare", "in", "--registry", "r.example/t", "--profile", "runtime", "-o", out]);
+        assert_eq!(status, 1, "{out} {report:#}");
+        assert_eq!(report["leftOut"].as_array().unwrap().len(), 3, "{out} {report:#}");
+        let loads = report["loads"].to_string();
+        assert!(names.iter().all(|name| !loads.contains(name.split(['/', ':', '@']).nth(2).unwrap())), "{out} {loads}");
+        let path = out.rsplit(':').next().unwrap();
+        assert_eq!(listed(&environment, path), [pair("r.example/t/team/right:1", &a.digest())], "{out}");
+    }
+}
+
+/// `ctr --namespace k8s.io images export` writes each image three times: under its name, its digest and its ID, the digest of its config.
+#[test]
+fn an_id_is_no_name() {
+    let (nginx, alone) = (image("nginx"), image("alone"));
+    let id = |image: &Image| crate::support::image::digest(&image.config_bytes());
+    let environment = Environment::in_memory();
+    let mut layout = Layout::new();
+    save(&mut layout, NGINX, &nginx);
+    save(&mut layout, &format!("docker.io/library/nginx@{}", nginx.digest()), &nginx);
+    save(&mut layout, &id(&nginx), &nginx);
+    layout.write(&environment.join("cri"));
+    let (status, report) = environment.json(&["prepare", "cri", "--registry", "r.example"]);
+    let found: Vec<String> = pushes(&report).into_iter().map(|(reference, ..)| reference).collect();
+    let expected = ["r.example/library/nginx:latest".to_owned(), format!("r.example/library/nginx@{}", nginx.digest())];
+    assert_eq!((status, found), (0, expected.to_vec()), "{report:#}");
+    assert_eq!(report["leftOut"], json!([]), "{report:#}");
+    // Its ID says nothing of a repository, in either annotation, and whichever digest it is.
+    for name in [id(&alone), alone.digest()] {
+        let mut layout = Layout::new();
+        save(&mut layout, &name, &alone);
+        let layout = layout.image(&name, &alone);
+        layout.write(&environment.join("alone"));
+        let (status, report) = environment.json(&["prepare", "alone", "--registry", "r.example"]);
+        assert_eq!((status, &report["pushes"]), (4, &json!([])), "{report:#}");
+        assert_eq!(report["leftOut"][0]["why"], "it has no name", "{report:#}");
+        let into = ["prepare", "alone", "--registry", "r.example", "--unnamed-into", "team/rest"];
+        let (_, report) = environment.json(&into);
+        assert_eq!(pushes(&report)[0].0, format!("r.example/team/rest@{}", alone.digest()), "{report:#}");
+        environment.ok(&["copy", &format!("alone@{}", alone.digest()), "docker-archive:alone.tar", "--overwrite"]);
+        let manifest: Value = serde_json::from_slice(&Contents::of(&environment.join("alone.tar")).files["manifest.json"]).unwrap();
+        assert_eq!(manifest[0]["RepoTags"], json!([]), "{manifest}");
+        std::fs::remove_dir_all(environment.join("alone")).unwrap();
+    }
 }
 
 #[test]

@@ -26,17 +26,27 @@ impl Pattern {
         Ok(Self(text.to_owned()))
     }
 
-    /// The name of the result of an image called `name` in the file or directory `file`. An image without a name has no repository,
-    /// and its tag is `latest`; where a name has a digest instead of a tag, the beginning of that stands for it.
-    pub fn apply(&self, file: &str, name: Option<&str>, digest: &str) -> String {
+    /// The name of the result of an image called `name` in the file or directory `file`. The tag of an image without a name is
+    /// `latest`; where a name has a digest instead of a tag, the beginning of that stands for it.
+    ///
+    /// # Errors
+    /// `output.tag` where the pattern takes the repository of an image whose name has none.
+    pub fn apply(&self, file: &str, name: Option<&str>, digest: &str) -> Result<String> {
         let parts = ImageName::parse(name.unwrap_or_default());
+        if parts.short_repository().is_empty() && ["{repository}", "{name}"].into_iter().any(|part| self.0.contains(part)) {
+            return Err(Error::new(Code::OutputTag, "the pattern takes the repository of an image whose name has none")
+                .expected(Fact::new(&self.0, "--name"))
+                .found(Fact::new(name.unwrap_or("no name"), "index.json"))
+                .hint("Leave such images out with --only, or make their names of {file}, {tag} and {digest}."));
+        }
         let tag = parts.tag.filter(|tag| !tag.is_empty()).unwrap_or(if parts.digest.is_some() { digest } else { "latest" });
-        self.0
+        Ok(self
+            .0
             .replace("{file}", stem(file))
             .replace("{repository}", parts.repository)
             .replace("{name}", parts.short_repository())
             .replace("{tag}", tag)
-            .replace("{digest}", digest)
+            .replace("{digest}", digest))
     }
 }
 
@@ -79,14 +89,22 @@ pub fn glob(pattern: &str, text: &str) -> bool {
 mod tests {
     use super::*;
 
+    const DIGEST: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
     #[test]
     fn patterns_make_names() {
-        let name = |pattern: &str, image| Pattern::parse(pattern).unwrap().apply("in/shop-1.tar.gz", image, "abc");
+        let name = |pattern: &str, image| {
+            Pattern::parse(pattern).unwrap().apply("in/shop-1.tar.gz", image, "abc").unwrap_or_else(|error| error.code().slug().to_owned())
+        };
         assert_eq!(name("{file}:{tag}", Some("registry.example/a/b:7")), "shop-1:7");
         assert_eq!(name("{file}:{tag}", None), "shop-1:latest");
         assert_eq!(name("{repository}:{tag}", Some("q.io/a@sha256:00")), "q.io/a:abc");
         assert_eq!(name("site/{name}:{tag}-{digest}", Some("registry.example/a/b:7")), "site/b:7-abc");
         assert_eq!(name("{repository}:new", Some("registry.example/a/b:7")), "registry.example/a/b:new");
+        for image in [None, Some("latest"), Some(DIGEST)] {
+            assert_eq!(name("site/{name}:{tag}", image), "output.tag", "{image:?}");
+            assert_eq!(name("{repository}:{tag}", image), "output.tag", "{image:?}");
+        }
         for wrong in ["", "{files}:{tag}", "{tag", "}"] {
             assert_eq!(Pattern::parse(wrong).unwrap_err().code(), Code::UsageArgument, "{wrong}");
         }

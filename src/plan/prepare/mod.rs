@@ -206,7 +206,7 @@ pub fn prepare(naming: &Naming, profile: Profile, place: &Place, shipments: &[Sh
                 continue;
             }
         };
-        if let Some(finding) = another_digest(shipment) {
+        if let Some(finding) = another_digest(&shipment.name, top).filter(|_| !shipment.narrowed) {
             prepared.findings.push(finding);
             prepared.left_out.push(leave("its name says another digest"));
             continue;
@@ -304,12 +304,11 @@ fn absent_layers(shipment: &Shipment, reference: &str) -> Option<Finding> {
 }
 
 /// A name with a digest is of what has that digest.
-fn another_digest(shipment: &Shipment) -> Option<Finding> {
-    let own = &shipment.descriptor.digest;
-    let digest = ImageName::parse(&shipment.name).digest.filter(|digest| !shipment.narrowed && *digest != own.to_string())?;
+pub fn another_digest(name: &str, own: &Digest) -> Option<Finding> {
+    let digest = ImageName::parse(name).digest.filter(|digest| *digest != own.to_string())?;
     Some(
         Finding::new(Code::PrepareName, "the digest in the name of the image is another than its own")
-            .at(&shipment.name)
+            .at(name)
             .expected(Fact::new(digest, "its name in index.json"))
             .found(Fact::new(own, "index.json"))
             .hint("Give it another name with `airbase tag PATH@DIGEST NAME`."),

@@ -113,7 +113,16 @@ impl Survey {
             return Ok(());
         }
         let output = match pattern {
-            Some(pattern) => Some(pattern.apply(path, entry.name(), entry.digest.hex().get(..12).unwrap_or_default())),
+            Some(pattern) => {
+                let hex = entry.digest.hex();
+                match pattern.apply(path, entry.name(), hex.get(..12).unwrap_or_default()) {
+                    Ok(name) => Some(name),
+                    Err(error) => {
+                        self.unreadable.push(error.at(&shown).into_finding());
+                        return Ok(());
+                    }
+                }
+            }
             None => entry.name_of_result().map(str::to_owned),
         };
         if pattern.is_some() {

@@ -61,6 +61,10 @@ fn name_of(entry: &Descriptor) -> Option<String> {
     Some(if name.is_full() && !ImageName::parse(text).is_full() { name.as_str().to_owned() } else { text.to_owned() })
 }
 
+fn is_digest(name: &str) -> bool {
+    ImageName::parse(name).digest == Some(name)
+}
+
 /// The repositories in which an image had names that it lost.
 fn former_repositories(entry: &Descriptor) -> Vec<String> {
     let mut repositories: Vec<String> = Vec::new();
@@ -102,8 +106,13 @@ pub(super) fn tops(
         entries.push((name, located.descriptor));
         entries
     } else {
-        let named = |entry: &&Descriptor| entry.name().is_some_and(|name| Tag::parse(name).is_none());
-        source.index.manifests.iter().filter(named).map(|entry| (name_of(entry), entry.clone())).collect()
+        let all = &source.index.manifests;
+        let named = |entry: &&Descriptor| entry.name().is_some_and(|name| Tag::parse(name).is_none() && !is_digest(name));
+        let there: HashSet<&Digest> = all.iter().filter(named).map(|entry| &entry.digest).collect();
+        // Of an image that is called by a digest alone, and has no other name, it is told that it has none.
+        let by_digest = |entry: &&Descriptor| entry.name().is_some_and(is_digest) && !there.contains(&entry.digest);
+        let named = all.iter().filter(named).map(|entry| (name_of(entry), entry.clone()));
+        named.chain(all.iter().filter(by_digest).map(|entry| (None, entry.clone()))).collect()
     };
     let nameless: Vec<Top> = if one || request.profile != Profile::Registry || !request.choice.platforms.is_empty() {
         Vec::new()

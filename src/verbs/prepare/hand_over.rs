@@ -9,7 +9,7 @@ use crate::core::fsys::shown;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::format::json::Value;
 use crate::oci::{Descriptor, Name, annotation};
-use crate::plan::prepare::{LeftOut, Profile};
+use crate::plan::prepare::{LeftOut, Profile, another_digest};
 use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Source, Walk, walk};
 use crate::verbs::Context;
@@ -56,6 +56,11 @@ pub(super) fn hand_over(
                         continue;
                     }
                 };
+                if let Some(finding) = another_digest(&top.name, &top.descriptor.digest).filter(|_| !top.narrowed) {
+                    told.push(finding);
+                    left_out.push(left(&top.descriptor, "its name says another digest"));
+                    continue;
+                }
                 top.local = target.reference(&top.descriptor.digest);
                 named(&top.descriptor, &top.local, context)?
             }
