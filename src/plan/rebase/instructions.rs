@@ -38,6 +38,13 @@ impl Instructions {
         self.0.iter().any(|(own, _)| *own == field)
     }
 
+    /// Whether the last one that sets `field` stands before every one that sets `other`.
+    pub fn sets_before(&self, field: &str, other: &str) -> bool {
+        let last = self.0.iter().rposition(|(own, _)| *own == field);
+        let first = self.0.iter().position(|(own, _)| *own == other);
+        last.is_some_and(|last| first.is_none_or(|first| last < first))
+    }
+
     /// Whether one of them sets the part of `field` called `key`: a variable, a label, a port, a volume.
     pub fn set_key(&self, field: &str, key: &str) -> bool {
         let port = key.strip_suffix("/tcp").filter(|_| field == "ExposedPorts");

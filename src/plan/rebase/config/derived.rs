@@ -97,16 +97,18 @@ fn shell(old: Node<'_>, app: Node<'_>, new: Node<'_>, own: &Instructions) -> Opt
     let shell =
         |document| Some(part(document, "Shell")).filter(|shell| !shell.is_empty()).unwrap_or_else(|| vec!["/bin/sh".into(), "-c".into()]);
     let (before, now) = (shell(old), shell(new));
-    if before == now || shell(app) != before || own.set("Shell") {
+    if before == now {
         return None;
     }
+    // A SHELL of the app's own counts for the commands behind it.
+    let of_base = |field: &str| if own.set("Shell") { own.sets_before(field, "Shell") } else { shell(app) == before };
     let differs = |field: &str| match (setting(old, field).and_then(filled), setting(app, field).and_then(filled)) {
         (Some(old), Some(app)) => !same(&old, &app),
         (old, app) => old.is_none() && app.is_some(),
     };
     let field = ["Entrypoint", "Cmd"].into_iter().find(|field| {
         let words = part(app, field);
-        (differs(field) || own.set(field)) && words.starts_with(&before) && words.len() > before.len()
+        of_base(field) && (differs(field) || own.set(field)) && words.starts_with(&before) && words.len() > before.len()
     })?;
     Some(
         Finding::new(Code::ConfigDerived, format!("{field} begins with the SHELL of the old base, and the new base has another"))

@@ -323,6 +323,9 @@ fn a_setting_made_of_the_bases_is_pointed_out() {
     assert_eq!(found(old, r#"{"Shell":["/bin/sh","-e","-c"],"Cmd":["/bin/sh","-e","-c","run"]}"#, new, &[]), shell);
     assert_eq!(found("{}", r#"{"Cmd":["/bin/sh","-c","run"]}"#, new, &[]), shell);
     assert!(found("{}", r#"{"Cmd":["/bin/sh","-c","run"]}"#, new, &["SHELL [/bin/sh -c]"]).is_empty());
+    let later = r#"{"Shell":["/bin/zsh","-c"],"Cmd":["/bin/sh","-c","run"]}"#;
+    assert_eq!(found("{}", later, new, &["CMD [/bin/sh -c run]", "SHELL [/bin/zsh -c]"]), shell);
+    assert!(found("{}", later, new, &["SHELL [/bin/sh -c]", "CMD [/bin/sh -c run]", "SHELL [/bin/zsh -c]"]).is_empty());
     assert!(found(old, r#"{"Shell":["/bin/sh","-e","-c"],"Cmd":["run"]}"#, new, &[]).is_empty());
     assert!(found("{}", r#"{"Cmd":["/bin/sh","-c","run"]}"#, "{}", &[]).is_empty());
 }
