@@ -198,6 +198,10 @@ pub fn is_edition(claimed: &str, own: &str) -> bool {
 /// Whether two names are of one repository. The same path at another registry is another one: `registry.example/debian` may be what a
 /// company made of `docker.io/library/debian`. That a registry is a mirror is said with `--map`.
 pub(super) fn same_repository(claimed: &str, own: &str) -> bool {
+    let (written, other) = (ImageName::parse(claimed), ImageName::parse(own));
+    if written.is_full() && written.repository == other.repository {
+        return true;
+    }
     let repository = |name: &str| spelled(name).map(|full| ImageName::parse(&full).repository.to_owned());
     repository(claimed).zip(repository(own)).is_some_and(|(claimed, own)| claimed == own)
 }
@@ -256,6 +260,10 @@ mod tests {
             ("index.docker.io/library/nginx:2", "docker.io/nginx", true),
             ("r.example:5000/os:1", "r.example:5000/os:2", true),
             ("[::1]:5000/os:1", "[::1]:5000/os:2", true),
+            // What the grammar does not take is compared as it is written.
+            ("r.example/Debian:12", "r.example/Debian:13", true),
+            ("r.example/Debian:12", "r.example/debian:12", false),
+            ("docker://debian:12", "debian:12", false),
             ("docker.io/library/debian:12", "site.example/debian:12", false),
             ("registry.example/debian:12", "debian:12", false),
             ("registry.example/os:1", "registry.example:5000/os:1", false),

@@ -281,7 +281,7 @@ impl View<'_> {
     fn claimed(&self, own: &[OwnClaim]) -> Option<Outcome> {
         for (position, claim) in own.iter().enumerate() {
             let Some(outcome) = self.met(claim) else { continue };
-            let Outcome::Base { proven, .. } = outcome else { return Some(outcome) };
+            let Outcome::Base { proven, rule, .. } = outcome else { return Some(outcome) };
             let base = self.evidence.get(proven).and_then(candidate)?;
             let fits = |other: &OwnClaim| match (&other.digest, &other.name) {
                 (_, Some(name)) if base.has_name(name) || base.had_name(name) => true,
@@ -300,8 +300,13 @@ impl View<'_> {
             let farther = own.iter().skip(position + 1).filter(|other| counts(other) && says(other));
             let contradicted = own.iter().take(position).chain(farther).find(|other| !fits(other));
             let layers = self.evidence.get(proven).map(|one| one.proofs().len());
-            if let Some(other) = contradicted.filter(|_| self.noted_seam(own).map(|(noted, _)| noted) != layers) {
+            let noted = self.noted_seam(own).map(|(noted, _)| noted);
+            if let Some(other) = contradicted.filter(|_| noted != layers) {
                 return Some(Outcome::Conflict { claim: other.at, proven: Some(proven) });
+            }
+            // Another edition of that name, with fewer layers or more, is not the one of which the number was recorded.
+            if rule != Rule::Digest && noted.is_some() && noted != layers {
+                return Some(Outcome::Conflict { claim: claim.at, proven: Some(proven) });
             }
             return Some(outcome);
         }

@@ -135,9 +135,6 @@ impl<'j> Job<'j, '_> {
                 .found(Fact::new(format!("{own} layers"), "the manifest"))
                 .hint(format!("Give a number from 0 to {own}: how many of the lowest layers belong to the old base.")));
         }
-        if layers == own && !self.request.force {
-            return Err(without_app_layers(image, layers));
-        }
         Ok(Based::at_seam(layers, self.bases.based(image, self.index)?))
     }
 
@@ -145,6 +142,13 @@ impl<'j> Job<'j, '_> {
         if let (Some(base), Some(proof)) = (based.base(), based.proof()) {
             let proofs = prove_content(image, &base.image, proof.proofs(), self.request.verify, self.context)?;
             return Ok((proofs.len(), proofs));
+        }
+        // Nobody proved that all of it is the base.
+        if let Outcome::Seam { layers, rule } = based.outcome
+            && layers == image.manifest.layers.len()
+            && !self.request.force
+        {
+            return Err(without_app_layers(image, layers, rule));
         }
         match based.seam() {
             Some(seam) => Ok((seam, Vec::new())),

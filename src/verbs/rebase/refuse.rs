@@ -2,7 +2,7 @@
 
 use crate::core::{Code, Digest, Error, Fact, Result};
 use crate::oci::annotation;
-use crate::plan::base::{self, Based, Candidate, Clue, Evidence, Outcome, Prefix, Verdict};
+use crate::plan::base::{self, Based, Candidate, Clue, Evidence, Outcome, Prefix, SeamRule, Verdict};
 use crate::read::Image;
 use crate::verbs::bases::Bases;
 
@@ -140,11 +140,16 @@ fn unknown(image: &Image, evidence: &[Evidence], bases: &Bases<'_>) -> Result<Er
 }
 
 /// The refusal of a seam above which nothing is left: the result would be the new base under the name of the app.
-pub(super) fn without_app_layers(image: &Image, layers: usize) -> Error {
-    Error::new(Code::RebaseNoAppLayers, "--seam-layers leaves no layer of the app, so the result would be the new base alone")
+pub(super) fn without_app_layers(image: &Image, layers: usize, rule: SeamRule) -> Error {
+    let from = match rule {
+        SeamRule::Given => "--seam-layers",
+        SeamRule::Recorded => "the recorded number of base layers",
+        SeamRule::Buildpacks => "buildpacks metadata",
+    };
+    Error::new(Code::RebaseNoAppLayers, format!("{from} leaves no layer of the app, so the result would be the new base alone"))
         .at(&image.descriptor.digest)
         .expected(Fact::new(format!("fewer than {layers}"), "the manifest"))
-        .found(Fact::new(layers, "--seam-layers"))
+        .found(Fact::new(layers, from))
         .hint("If all layers belong to one squashed layer, the image cannot be split: build it again on the new base.")
         .hint("If the app has only settings and no layer of its own, say so with --force.")
 }

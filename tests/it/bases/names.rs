@@ -257,6 +257,51 @@ fn a_name_with_a_digest_is_never_latest() {
     }
 }
 
+/// One rule for all spellings that distribution's grammar takes; what it does not take is compared byte for byte. The old base had the
+/// name, which moved on.
+#[test]
+fn spellings_of_a_base_name() {
+    const DEBIAN: &str = "docker.io/library/debian:12";
+    let sticks = Sticks::new();
+    let docker = ["debian:12", "docker.io/debian:12", DEBIAN, "index.docker.io/library/debian:12", "library/debian:12"];
+    let other = [
+        "localhost/debian:12",
+        "site.example/debian:12",
+        "site.example:5000/library/debian:12",
+        "[fd00::1]:5000/library/debian:12",
+        "SITE.EXAMPLE/debian:12",
+        "docker.io/library/debian:13",
+        "docker.io/library/debian",
+        // No names by the grammar.
+        "site.example/Debian:12",
+        "DEBIAN:12",
+        "debian:12 ",
+        "docker://debian:12",
+        "https://site.example/debian:12",
+        "debian:12@sha256:00",
+    ];
+    for (said, is_docker) in docker.iter().map(|name| (*name, true)).chain(other.iter().map(|name| (*name, false))) {
+        let app = sticks.old.and(&[&sticks.app]).annotated(NAME, said);
+        for here in [said, DEBIAN] {
+            let mut bases = Layout::new().image("", &sticks.old).image(here, &sticks.new);
+            bases.entries[0]["annotations"]["dev.airbase.former-names"] = json!(here);
+            let fits = is_docker || here == said;
+            for app in [app.clone(), app.clone().annotated(DIGEST, &sticks.old.digest())] {
+                let environment = place(&[("bases", bases.clone()), ("app", Layout::new().image("r.example/app:1", &app))]);
+                let (status, item) = outdated(&environment, &[]);
+                if fits {
+                    assert_eq!((status, &item["standing"], &item["proof"]), (1, &json!("outdated"), &json!("proven")), "{said} {here}");
+                    assert_eq!(moved(&environment, &[]).1, sticks.right(), "{said} {here}");
+                } else {
+                    assert_eq!((status, &item["standing"]), (1, &json!("unknown")), "{said} {here} {item:#}");
+                    let outcome = environment.run(&["rebase", "app", "--bases", "bases", "-o", "out"]);
+                    assert_eq!(outcome.status, 4, "{said} {here} {}", outcome.out);
+                }
+            }
+        }
+    }
+}
+
 /// Where the user said that bases lie decides nothing: an image that is to be moved may lie beside the base of the month before.
 #[test]
 fn a_candidate_among_bases_is_not_taken_where_dates_do_not_tell() {

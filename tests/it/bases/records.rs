@@ -94,6 +94,63 @@ fn a_seam_that_leaves_nothing_of_the_app_is_refused() {
     }
 }
 
+/// The same where not the user says how many layers are the base's, but an earlier rebase or buildpacks, and no base proves it.
+#[test]
+fn a_recorded_seam_that_leaves_nothing_of_the_app_is_refused() {
+    let (os, new, app) = (own("os"), own("os new"), own("app"));
+    let image = Image::of(&[&os, &app]);
+    let metadata = json!({"runImage": {"topLayer": app.diff_id(), "image": "r.example/os:1"}}).to_string();
+    for (what, image) in [
+        ("recorded", image.clone().annotated("dev.airbase.base.layers", "2")),
+        ("recorded, with a name", image.clone().annotated("dev.airbase.base.layers", "2").annotated(NAME, "r.example/os:1")),
+        ("buildpacks", image.clone().with("Labels", json!({METADATA: metadata}))),
+    ] {
+        let environment = place(&[
+            ("bases", Layout::new().image("r.example/os:1", &later(Image::of(&[&new])))),
+            ("app", Layout::new().image("r.example/app:1", &image)),
+        ]);
+        let said = refused(&environment, &["--onto", "bases"], "rebase.no_app_layers");
+        assert!(said.contains("--force"), "{what} {said}");
+        assert_eq!(moved(&environment, &["--onto", "bases", "--force"]).1, digests(&[&new]), "{what}");
+        let item = planned(&environment, &["--map", "*=bases:r.example/os:1"]);
+        assert_ne!(item["status"], "move", "{what} {item:#}");
+        // A base that has all of its layers is proven, and the app has settings alone.
+        Layout::new().image("r.example/os:1-old", &Image::of(&[&os, &app])).write(&environment.join("old"));
+        let settings = image.with("Cmd", json!(["/app"]));
+        Layout::new().image("r.example/app:1", &settings).write(&environment.join("settings"));
+        let arguments = ["rebase", "settings", "--from", "old", "--onto", "bases", "-o", "out:moved:1"];
+        environment.ok(&arguments);
+    }
+}
+
+/// The number of layers was recorded with another edition of the base: what has the name now is a base of that one, or is based on it.
+#[test]
+fn an_edition_with_another_number_of_layers_is_not_the_one_that_was_recorded() {
+    let (os, patch, app) = (own("os"), own("patch"), own("app"));
+    let image = Image::of(&[&os, &patch, &app]).annotated(NAME, "r.example/os:1").annotated("dev.airbase.base.layers", "2");
+    let gone = Image::of(&[&os, &patch]);
+    let says = [image.clone(), image.clone().annotated(DIGEST, &gone.annotated("note", "gone").digest())];
+    for image in says {
+        for wrong in [Image::of(&[&os]), Image::of(&[&os, &patch, &app])] {
+            let image = if wrong.layers.len() == 3 { image.and(&[&own("more")]) } else { image.clone() };
+            let app = Layout::new().image("r.example/app:1", &image);
+            let environment = place(&[("bases", Layout::new().image("r.example/os:1", &wrong)), ("app", app)]);
+            refused(&environment, &[], "base.conflict");
+            assert_ne!(outdated(&environment, &[]).1["standing"], "current");
+            assert_eq!(planned(&environment, &[])["reason"]["code"], "base.conflict");
+        }
+        // With as many layers, or with the recorded digest, it is.
+        let app = Layout::new().image("r.example/app:1", &image);
+        let environment = place(&[("bases", Layout::new().image("r.example/os:1", &Image::of(&[&os, &patch]))), ("app", app)]);
+        assert_eq!(outdated(&environment, &[]).1["standing"], "current");
+    }
+    let os = Image::of(&[&os]);
+    let image = image.annotated(DIGEST, &os.digest());
+    let environment =
+        place(&[("bases", Layout::new().image("r.example/os:1", &os)), ("app", Layout::new().image("r.example/app:1", &image))]);
+    assert_eq!(show(&environment, &[]).1["rule"], "digest");
+}
+
 // Buildpacks.
 
 const METADATA: &str = "io.buildpacks.lifecycle.metadata";
