@@ -712,8 +712,8 @@ codes! {
         "A module that a script loads is in none of the directories where the interpreter looks after the move. Directories often carry the version of the interpreter.",
         "Build the app again on the new base, or add the module to it.";
     VerdictSyntax, "verdict.syntax", Precondition, Damage,
-        "A script uses syntax that the interpreter of the new base is too old for.",
-        "Move the app onto a base with an interpreter that is at least as new.";
+        "A script uses syntax that the interpreter of the new base is too old for, or that its shell does not understand.",
+        "Move the app onto a base with an interpreter that is at least as new, or name the shell that the script is written for (`#!/bin/bash`) and add it to the app.";
     VerdictName, "verdict.name", Precondition, Damage,
         "A script takes a name from a module of the base that is not in the module after the move.",
         "Read what took its place in the notes of the new version, and change the script or build it on the new base.";
@@ -727,7 +727,7 @@ codes! {
         "A script reads something of the base that is another one after the move, so what it prints or decides may change.",
         "Read what the script does with it.";
     VerdictOption, "verdict.option", Precondition, Warning,
-        "A program is called with an option that the program of the new base may not have.",
+        "A program is called with an option that the program of the new base may not have, or with words that it reads in another way. Where it is known to refuse the option, and nothing goes on without the command, it is damage.",
         "Try the command on the new base.";
     VerdictReference, "verdict.reference", Precondition, Warning,
         "A file of the app names a path, a time zone, a language or a library of the old base that is not there after the move.",

@@ -4,6 +4,7 @@
 //! specification. No program of an image is run.
 
 mod batch;
+mod dialect;
 mod gate;
 mod owners;
 mod policy;
@@ -287,54 +288,6 @@ fn files_are_found_by_pattern_and_from_where_the_script_is() {
         "runs",
         &[],
     );
-}
-
-#[test]
-fn shells_that_differ_are_told() {
-    let shell = |name: &'static str, link: &'static str| vec![tool(name), (link, 0o777, Vec::new())];
-    let go = |content: &str| Move {
-        old: shell("bin/busybox", "bin/sh->/bin/busybox"),
-        new: shell("bin/dash", "bin/sh->/bin/dash"),
-        ..running(content, &[], &[])
-    };
-    expect("escapes", &go("echo -e 'a\\tb'"), "risks", &["verdict.changed"]);
-    expect("a test of bash", &go("if [[ a = b ]]; then echo a; fi"), "risks", &["verdict.changed"]);
-    expect("plain words", &go("echo a"), "runs", &[]);
-    let tools = |content: &str| Move {
-        old: base(&[program("bin/diff", Program { text: "BusyBox v1.2.3 ", ..Program::default() })]),
-        new: base(&[tool("bin/diff")]),
-        ..running(content, &[], &[])
-    };
-    expect("what busybox prints", &tools("diff /etc/keep /etc/passwd"), "risks", &["verdict.changed"]);
-    expect("what both print", &tools("diff -u /etc/keep /etc/passwd"), "runs", &[]);
-}
-
-/// GNU's tools and busybox take the same letters for other things, or one of them does not have it. What is a risk here was run under both,
-/// and fails or says something else in busybox 1.36; the other letters stand in its usage text.
-#[test]
-fn letters_that_busybox_reads_otherwise_are_told() {
-    for (command, answer) in [
-        ("date -d '2 days ago' +%F", "risks"),
-        ("date -u +%F", "runs"),
-        ("touch -d yesterday /tmp/x", "risks"),
-        ("seq -f '%03g' 1 3", "risks"),
-        ("seq -w 1 3", "runs"),
-        ("echo a | tee -p /tmp/q", "risks"),
-        ("echo a | tee -a /tmp/q", "runs"),
-        ("shuf -r /etc/keep", "risks"),
-        ("head -n 1 /etc/keep", "runs"),
-        ("head -1 /etc/keep", "runs"),
-    ] {
-        let name = command.split_once("| ").map_or(command, |(_, rest)| rest).split(' ').next().unwrap();
-        let path: &'static str = Box::leak(format!("bin/{name}").into_boxed_str());
-        let it = Move {
-            old: base(&[tool(path)]),
-            new: base(&[program(path, Program { text: "BusyBox v1.2.3 ", ..Program::default() })]),
-            ..running(command, &[], &[])
-        };
-        let codes: &[&str] = if answer == "runs" { &[] } else { &["verdict.option"] };
-        expect(command, &it, answer, codes);
-    }
 }
 
 /// What a program of the app asks for by name, or tells of its base.

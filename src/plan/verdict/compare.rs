@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::languages;
 use super::loader::shown;
 use super::owners::Owners;
+use super::shell::{Family, Understanding};
 use super::trace::{Trace, Traced, Use};
 use super::view::View;
 use crate::core::{Code, Digest, Fact, Finding, Severity};
@@ -95,18 +96,27 @@ impl Comparison<'_> {
         }
     }
 
-    /// Scripts that say what shells understand in their own ways.
+    /// What scripts have that the shell that runs them now understands in another way, or not at all.
     fn shells(&self, findings: &mut Vec<Finding>) {
-        for (place, (shell, special)) in &self.to.shells {
-            let Some((before, _)) = self.from.shells.get(place).filter(|(before, _)| before != shell) else { continue };
-            // The shell of bash and the one of busybox understand most of it.
-            if let Some(special) = special.filter(|special| shell != b"bash" || *special == "escapes of echo") {
-                findings.push(
-                    finding(Code::VerdictChanged, false, format!("another shell may understand a script differently: {special}"), place)
-                        .expected(Fact::new(shown(before), "the image"))
-                        .found(Fact::new(shown(shell), "the moved image")),
-                );
+        for ((place, construct), (shell, certain)) in &self.to.shells {
+            let Some((before, _)) = self.from.shells.get(&(place.clone(), *construct)) else { continue };
+            let (had, has) = (before.makes_of(*construct), shell.makes_of(*construct));
+            let known = before.family == shell.family && before.family != Family::Other;
+            let same_file = before.digest.is_some() && before.digest == shell.digest;
+            if same_file || (had == has && (known || had != Understanding::Own)) {
+                continue;
             }
+            let fatal = *certain && has == Understanding::Lacks;
+            let (code, message) = if fatal {
+                (Code::VerdictSyntax, format!("the shell does not understand a script: {}", construct.text))
+            } else {
+                (Code::VerdictChanged, format!("another shell may understand a script differently: {}", construct.text))
+            };
+            findings.push(
+                finding(code, fatal, message, place)
+                    .expected(Fact::new(shown(&before.name), "the image"))
+                    .found(Fact::new(shown(&shell.name), "the moved image")),
+            );
         }
     }
 

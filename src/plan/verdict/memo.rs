@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::compare::contains;
 use crate::core::{Digest, Result};
 use crate::read::rootfs::{Ground, Scan, Unpacker};
 
 /// A symbol that nobody defines: its name, the number of the file that needs it, and whether the program does not start for it.
 pub(super) type Unresolved = (Vec<u8>, usize, bool);
 
-/// How many bytes of symbols, and of the files of bases, are kept at most; then all are forgotten.
+/// How many bytes of symbols, of the files of bases, and of what programs say of themselves are kept at most; then all are forgotten.
 const SYMBOL_BYTES: usize = 4 << 20;
 const GROUND_BYTES: usize = 32 << 20;
+const MARK_BYTES: usize = 1 << 20;
 
 /// Values that follow from their keys alone, so that it does not matter who made them.
 #[derive(Debug)]
@@ -52,11 +54,31 @@ impl<V> Known<V> {
     }
 }
 
+/// What a program says of itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Marks {
+    /// Its commands may be links of any kind, so its name is no sign of it.
+    pub(super) busybox: bool,
+    pub(super) bash: bool,
+    pub(super) gawk: bool,
+    pub(super) mawk: bool,
+    /// Whether it knows the option of shells.
+    pub(super) pipefail: bool,
+}
+
+impl Marks {
+    fn of(bytes: &[u8]) -> Self {
+        let has = |text: &[u8]| contains(bytes, text);
+        Self { busybox: has(b"BusyBox v"), bash: has(b"GNU bash"), gawk: has(b"GNU Awk"), mawk: has(b"mawk "), pipefail: has(b"pipefail") }
+    }
+}
+
 /// What is known of bases and programs, by the digests of all that it comes from.
 #[derive(Debug, Default)]
 pub struct Memo {
     symbols: Known<Vec<Unresolved>>,
     grounds: Known<Ground>,
+    marks: Known<Marks>,
 }
 
 impl Memo {
@@ -69,6 +91,12 @@ impl Memo {
             Ok((made, bytes))
         });
         made.unwrap_or_default()
+    }
+
+    /// What a program of this digest says of itself.
+    pub(super) fn marks(&self, digest: &Digest, bytes: &[u8]) -> Marks {
+        const EACH: usize = 128;
+        self.marks.get(digest.clone(), MARK_BYTES, || Ok((Marks::of(bytes), EACH))).map_or_else(|_| Marks::of(bytes), |marks| *marks)
     }
 
     /// The files of a base.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::memo::Memo;
+use super::memo::{Marks, Memo};
 use crate::core::{Digest, Result};
 use crate::format::elf::Elf;
 use crate::format::tar::Kind;
@@ -146,6 +146,14 @@ impl View {
     pub(super) fn elf(&self, entry: Entry<'_>) -> Option<Arc<Elf>> {
         let content = entry.content()?;
         self.scans.get(content.layer)?.file(content.ordinal)?.elf()
+    }
+
+    /// What a program says of itself; nothing if it could not be kept.
+    pub(super) fn marks(&self, entry: Entry<'_>) -> Marks {
+        match (self.digest(entry), self.bytes(entry)) {
+            (Some(digest), Some(bytes)) => self.memo.marks(digest, bytes),
+            _ => Marks::default(),
+        }
     }
 
     /// Where a command is found.

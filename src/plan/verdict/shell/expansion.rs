@@ -1,5 +1,6 @@
 //! What a shell replaces in a word: variables, and what commands print.
 
+use super::dialect::{self, Construct};
 use super::lexer::{Lexer, flush};
 use super::{Part, Word};
 
@@ -51,7 +52,10 @@ impl Lexer<'_> {
         if self.follows(b"$((") {
             flush(word, text);
             word.parts.push(Part::Dynamic);
-            self.balanced(b'(', b')')?;
+            let inner = self.balanced(b'(', b')')?;
+            if let Some(construct) = dialect::arithmetic(&inner) {
+                self.meet(construct);
+            }
             return Ok(());
         }
         if self.follows(b"$(") {
@@ -77,14 +81,18 @@ impl Lexer<'_> {
             text.push(b'$');
         } else {
             flush(word, text);
-            word.parts.push(Part::Variable(rest.get(..length).unwrap_or_default().to_vec(), None));
+            let name = rest.get(..length).unwrap_or_default().to_vec();
+            if let Some(construct) = dialect::variable(&name) {
+                self.meet(construct);
+            }
+            word.parts.push(Part::Variable(name, None));
         }
         Ok(())
     }
 
     /// `$'TEXT'`
     fn escaped(&mut self, word: &mut Word, text: &mut Vec<u8>) {
-        self.special = Some("$' '");
+        self.meet(dialect::QUOTE);
         self.at += 2;
         while let Some(byte) = self.peek().filter(|byte| *byte != b'\'') {
             self.at += 1 + usize::from(byte == b'\\');
@@ -101,10 +109,8 @@ impl Lexer<'_> {
         let inner = self.balanced(b'{', b'}')?;
         flush(word, text);
         let length = inner.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
-        match inner.get(length..).unwrap_or_default() {
-            [b'/' | b'^' | b',' | b'@' | b'[', ..] => self.special = Some("a change of a value"),
-            [b':', next, ..] if !matches!(next, b'-' | b'=' | b'?' | b'+') => self.special = Some("a part of a value"),
-            _ => {}
+        if let Some(construct) = dialect::braced(&inner).or_else(|| dialect::variable(inner.get(..length)?)) {
+            self.meet(construct);
         }
         word.parts.push(braced(&inner));
         Ok(())
@@ -161,16 +167,17 @@ fn nested(inner: &[u8]) -> Part {
     if inner.len() > 512 {
         return Part::Dynamic;
     }
-    match expanded(inner).ok().and_then(|word| word.parts.into_iter().find(|part| matches!(part, Part::Output(_)))) {
+    match expanded(inner).ok().and_then(|(word, _)| word.parts.into_iter().find(|part| matches!(part, Part::Output(_)))) {
         Some(part) => part,
         None => Part::Dynamic,
     }
 }
 
-/// A text whose variables and commands are replaced.
-pub(super) fn expanded(text: &[u8]) -> Result<Word, &'static str> {
+/// A text whose variables and commands are replaced, and what in it depends on the shell.
+pub(super) fn expanded(text: &[u8]) -> Result<(Word, Vec<Construct>), &'static str> {
     let (mut word, mut plain) = (Word { parts: Vec::new(), quoted: true }, Vec::new());
-    Lexer::new(text).double_quoted(&mut word, &mut plain, true)?;
+    let mut lexer = Lexer::new(text);
+    lexer.double_quoted(&mut word, &mut plain, true)?;
     flush(&mut word, &mut plain);
-    Ok(word)
+    Ok((word, lexer.met.into_iter().map(|(_, construct, _)| construct).collect()))
 }

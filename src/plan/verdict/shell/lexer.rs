@@ -1,5 +1,6 @@
 //! Splits a script into words and operators.
 
+use super::dialect::{self, Construct};
 use super::expansion::expanded;
 use super::{Part, Word};
 
@@ -20,12 +21,21 @@ pub(super) struct Lexer<'a> {
     pub(super) at: usize,
     /// Here documents whose bodies follow the line: where their tokens are, the word that ends each, and whether it is as it stands.
     documents: Vec<(usize, Vec<u8>, bool)>,
-    pub(super) special: Option<&'static str>,
+    /// What depends on the shell: the number of the token that it begins with, and whether a shell that lacks it gets there.
+    pub(super) met: Vec<(usize, Construct, bool)>,
+    /// The number of the token that is read.
+    token: usize,
+    /// Whether the script may have ended before.
+    ended: bool,
 }
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a [u8]) -> Self {
-        Self { text, at: 0, documents: Vec::new(), special: None }
+        Self { text, at: 0, documents: Vec::new(), met: Vec::new(), token: 0, ended: false }
+    }
+
+    pub(super) fn meet(&mut self, construct: Construct) {
+        self.met.push((self.token, construct, !self.ended));
     }
 
     pub(super) fn peek(&self) -> Option<u8> {
@@ -40,6 +50,7 @@ impl<'a> Lexer<'a> {
         const OPERATORS: [&str; 12] = ["&&", "||", ";;&", ";;", ";&", ";", "|&", "|", "&", "(", ")", "\n"];
         let mut tokens = Vec::new();
         while let Some(byte) = self.peek() {
+            self.token = tokens.len();
             match byte {
                 b' ' | b'\t' | b'\r' => self.at += 1,
                 b'\\' if self.follows(b"\\\n") => self.at += 2,
@@ -48,13 +59,20 @@ impl<'a> Lexer<'a> {
                         self.at += 1;
                     }
                 }
-                b'<' | b'>' => self.redirect(&mut tokens)?,
+                b'<' | b'>' => {
+                    if self.is_named(&tokens) {
+                        self.meet(dialect::DESCRIPTOR);
+                    }
+                    self.redirect(&mut tokens)?;
+                }
                 b'&' if self.follows(b"&>") => {
-                    self.special = Some("&>");
+                    self.meet(dialect::BOTH);
                     self.at += 1;
                     self.redirect(&mut tokens)?;
                 }
                 b'(' if self.follows(b"((") => {
+                    let counts = tokens.last().is_some_and(|token| matches!(token, Token::Word(word) if word.is(b"for")));
+                    self.meet(if counts { dialect::FOR_NUMBERS } else { dialect::NUMBERS });
                     self.balanced(b'(', b')')?;
                     tokens.push(Token::Word(Word { parts: vec![Part::Text(b":".to_vec())], quoted: false }));
                 }
@@ -66,18 +84,32 @@ impl<'a> Lexer<'a> {
                 }
                 _ => {
                     if let Some(operator) = OPERATORS.iter().find(|operator| self.follows(operator.as_bytes())) {
+                        match *operator {
+                            "|&" => self.meet(dialect::PIPE_BOTH),
+                            ";&" | ";;&" => self.meet(dialect::CASE_ON),
+                            _ => {}
+                        }
                         self.at += operator.len();
                         tokens.push(Token::Operator(operator));
                         if *operator == "\n" {
                             self.read_documents(&mut tokens)?;
                         }
                     } else {
-                        tokens.push(Token::Word(self.word()?));
+                        let word = self.word()?;
+                        self.ended |= [&b"exit"[..], b"exec", b"return"].iter().any(|name| word.is(name));
+                        tokens.push(Token::Word(word));
                     }
                 }
             }
         }
         Ok(tokens)
+    }
+
+    /// Whether `{NAME}` stands before a redirection.
+    fn is_named(&self, tokens: &[Token]) -> bool {
+        let braced = |text: &[u8]| text.len() > 2 && text.starts_with(b"{") && text.ends_with(b"}");
+        let adjacent = self.at.checked_sub(1).and_then(|at| self.text.get(at)) == Some(&b'}');
+        adjacent && matches!(tokens.last(), Some(Token::Word(word)) if word.literal().is_some_and(braced))
     }
 
     fn is_descriptor(&self) -> bool {
@@ -88,7 +120,7 @@ impl<'a> Lexer<'a> {
 
     fn redirect(&mut self, tokens: &mut Vec<Token>) -> Result<(), &'static str> {
         if self.follows(b"<(") || self.follows(b">(") {
-            self.special = Some("<( )");
+            self.meet(dialect::PROCESS);
             let inner = self.balanced(b'(', b')')?;
             tokens.push(Token::Word(Word { parts: vec![Part::Output(inner)], quoted: true }));
             return Ok(());
@@ -100,26 +132,50 @@ impl<'a> Lexer<'a> {
             self.at += 1;
         }
         if self.peek() == Some(b'&') {
-            // A copy of a descriptor.
             self.at += 1;
+            if self.peek().is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'/' | b'.')) {
+                self.meet(dialect::BOTH_TO_FILE);
+                return self.target(tokens);
+            }
+            // A copy of a descriptor.
             while self.peek().is_some_and(|byte| byte.is_ascii_digit() || byte == b'-') {
                 self.at += 1;
             }
             return Ok(());
         }
-        while matches!(self.peek(), Some(b' ' | b'\t')) {
-            self.at += 1;
-        }
+        self.spaces();
         let word = self.word()?;
         if document {
             self.documents.push((tokens.len(), word.literal().unwrap_or_default().to_vec(), word.quoted));
             tokens.push(Token::Document(Word::default()));
         } else if here_string {
-            self.special = Some("<<<");
+            self.meet(dialect::HERE_STRING);
             tokens.push(Token::Document(word));
         } else {
             tokens.push(Token::Redirect(reads, word));
         }
+        Ok(())
+    }
+
+    /// The body of a here document whose variables and commands are replaced.
+    fn document(&mut self, body: &[u8], place: usize) -> Result<Word, &'static str> {
+        let (word, met) = expanded(body)?;
+        // Some shells go on after it.
+        self.met.extend(met.into_iter().map(|construct| (place, construct, false)));
+        Ok(word)
+    }
+
+    fn spaces(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    /// The file that is written after `>&`.
+    fn target(&mut self, tokens: &mut Vec<Token>) -> Result<(), &'static str> {
+        self.spaces();
+        let word = self.word()?;
+        tokens.push(Token::Redirect(false, word));
         Ok(())
     }
 
@@ -140,7 +196,7 @@ impl<'a> Lexer<'a> {
                 }
             }
             let body = self.text.get(start..stop).unwrap_or_default();
-            let word = if literal { Word { parts: vec![Part::Text(body.to_vec())], quoted: true } } else { expanded(body)? };
+            let word = if literal { Word { parts: vec![Part::Text(body.to_vec())], quoted: true } } else { self.document(body, place)? };
             if let Some(token) = tokens.get_mut(place) {
                 *token = Token::Document(word);
             }
@@ -154,7 +210,7 @@ impl<'a> Lexer<'a> {
         while let Some(byte) = self.peek() {
             match byte {
                 b'(' if text.ends_with(b"=") => {
-                    self.special = Some("an array");
+                    self.meet(dialect::ARRAY);
                     self.balanced(b'(', b')')?;
                     flush(&mut word, &mut text);
                     word.parts.push(Part::Dynamic);
@@ -180,7 +236,16 @@ impl<'a> Lexer<'a> {
                     }
                     self.at += 1;
                 }
+                b'$' if self.follows(b"$\"") => {
+                    self.meet(dialect::TRANSLATED);
+                    self.at += 1;
+                }
                 b'$' | b'`' => self.expansion(&mut word, &mut text)?,
+                b'{' if dialect::is_braces(self.text.get(self.at..).unwrap_or_default()) => {
+                    self.meet(dialect::BRACES);
+                    text.push(byte);
+                    self.at += 1;
+                }
                 b'*' | b'?' | b'[' if !(text.is_empty() && word.parts.is_empty() && byte == b'[') => {
                     // `[` alone is a command.
                     let rest = self.text.get(self.at..).unwrap_or_default();

@@ -3,6 +3,7 @@
 //! It is no shell: nothing is run, and what is only known when the script runs is [`Word::parts`] without a value. What it cannot
 //! follow is said, never passed over.
 
+mod dialect;
 mod expansion;
 mod lexer;
 mod parser;
@@ -12,6 +13,7 @@ mod value;
 
 use std::collections::BTreeSet;
 
+pub(super) use self::dialect::{Construct, Failure, Family, PIPEFAIL, Understanding};
 use self::lexer::Lexer;
 use self::parser::Parser;
 pub(super) use self::value::{MOST_VALUES, Variables, assignment, values};
@@ -88,6 +90,14 @@ pub(super) struct Command {
     pub(super) function: Option<Vec<u8>>,
 }
 
+/// Something that depends on the shell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Met {
+    pub(super) construct: Construct,
+    /// Whether a shell that lacks it does not get to its end as before.
+    pub(super) certain: bool,
+}
+
 /// A script.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Script {
@@ -97,8 +107,8 @@ pub(super) struct Script {
     pub(super) loops: Vec<(Vec<u8>, Vec<Word>)>,
     /// What could not be followed.
     pub(super) unclear: Option<&'static str>,
-    /// What only some shells understand.
-    pub(super) special: Option<&'static str>,
+    /// What depends on the shell.
+    pub(super) met: Vec<Met>,
     /// Whether it ends with the first command that fails.
     strict: bool,
 }
@@ -113,7 +123,7 @@ impl Script {
             Ok(tokens) => tokens,
             Err(reason) => return Self { unclear: Some(reason), ..Self::default() },
         };
-        Parser::new(&tokens, Self { special: lexer.special, ..Self::default() }).script()
+        Parser::new(&tokens, lexer.met).script()
     }
 
     /// The commands that give a script its result.

@@ -1,7 +1,8 @@
 //! Reads commands from words and operators.
 
+use super::dialect::{self, Construct, Failure};
 use super::lexer::Token;
-use super::{Command, Part, Script, Word, assignment};
+use super::{Command, Met, Part, Script, Word, assignment};
 
 /// Where a command stands.
 #[derive(Debug, Clone, Default)]
@@ -23,15 +24,19 @@ pub(super) struct Parser<'t> {
     at: usize,
     script: Script,
     depth: usize,
+    /// What depends on the shell, by the token that it begins with, and whether a shell that lacks it gets there.
+    met: Vec<(usize, Construct, bool)>,
+    /// And by the command that it is in, with whether the shell itself runs it, in any case.
+    placed: Vec<(usize, Construct, bool)>,
 }
 
 /// How deep commands may stand in each other.
 const DEEPEST: usize = 64;
 
 impl<'t> Parser<'t> {
-    /// One that adds to `script`.
-    pub(super) fn new(tokens: &'t [Token], script: Script) -> Self {
-        Self { tokens, at: 0, script, depth: 0 }
+    /// One of these tokens, in which the lexer met something that depends on the shell.
+    pub(super) fn new(tokens: &'t [Token], met: Vec<(usize, Construct, bool)>) -> Self {
+        Self { tokens, at: 0, script: Script::default(), depth: 0, met, placed: Vec::new() }
     }
 
     /// The whole script.
@@ -46,7 +51,52 @@ impl<'t> Parser<'t> {
             }
         }
         self.script.end_with(&last);
+        self.settle();
         self.script
+    }
+
+    /// What is certain of everything that depends on the shell.
+    fn settle(&mut self) {
+        let ends = |command: &Command| {
+            let name = command.words.first().and_then(Word::literal);
+            matches!(name, Some(b"exit" | b"exec" | b"return"))
+        };
+        let end = self.script.commands.iter().position(ends).unwrap_or(usize::MAX);
+        for (number, construct, alone) in std::mem::take(&mut self.placed) {
+            let reached = number <= end;
+            let certain = match (construct.failure, self.script.commands.get(number)) {
+                (Failure::End, _) => alone && reached,
+                (Failure::Command, Some(command)) => alone && reached && command.is_needed(),
+                _ => false,
+            };
+            self.script.met.push(Met { construct, certain });
+        }
+        for (_, construct, reached) in std::mem::take(&mut self.met) {
+            let certain = construct.failure == Failure::Syntax && reached;
+            self.script.met.push(Met { construct, certain });
+        }
+    }
+
+    /// Moves what begins with these tokens to a command.
+    fn place(&mut self, tokens: std::ops::Range<usize>, number: usize, alone: bool) {
+        let inside = |(token, construct, _): &(usize, Construct, bool)| tokens.contains(token) && construct.failure != Failure::Syntax;
+        let (here, elsewhere) = self.met.iter().partition(|met| inside(met));
+        self.met = elsewhere;
+        let here: Vec<(usize, Construct, bool)> = here;
+        self.placed.extend(here.into_iter().map(|(_, construct, reached)| (number, construct, alone && reached)));
+    }
+
+    /// Whether the script may have ended before.
+    fn has_ended(&self) -> bool {
+        let before = self.tokens.get(..self.at).unwrap_or_default();
+        before.iter().any(|token| matches!(token, Token::Word(word) if [&b"exit"[..], b"exec", b"return"].iter().any(|name| word.is(name))))
+    }
+
+    /// What is in commands from a number on runs in another process, or beside the script.
+    fn set_apart(&mut self, from: usize) {
+        for (number, _, alone) in &mut self.placed {
+            *alone &= *number < from;
+        }
     }
 
     fn operator(&self) -> &'static str {
@@ -92,8 +142,11 @@ impl<'t> Parser<'t> {
             if self.at >= self.tokens.len() || closes || matches!(self.operator(), ")" | ";;" | ";&" | ";;&") {
                 break;
             }
-            let start = self.at;
+            let (start, from) = (self.at, self.script.commands.len());
             last = self.chain(place);
+            if self.operator() == "&" {
+                self.set_apart(from);
+            }
             if self.at == start {
                 self.at += 1;
             }
@@ -116,6 +169,7 @@ impl<'t> Parser<'t> {
             let tested = self.script.commands.get(from..middle).unwrap_or_default().iter().any(Command::is_test);
             place.conditional |= or || tested;
             let next = self.pipeline(&place);
+            self.set_apart(middle);
             let fails = self.fails(middle);
             for command in self.script.commands.get_mut(from..middle).unwrap_or_default() {
                 command.guarded |= or;
@@ -147,8 +201,12 @@ impl<'t> Parser<'t> {
         let mut place = place.clone();
         while matches!(self.plain(), b"!" | b"time") {
             place.condition |= self.plain() == b"!";
+            if self.plain() == b"time" {
+                self.placed.push((self.script.commands.len(), dialect::TIME, true));
+            }
             self.at += 1;
         }
+        let from = self.script.commands.len();
         let mut last = self.command(&place);
         while matches!(self.operator(), "|" | "|&") {
             self.at += 1;
@@ -161,6 +219,7 @@ impl<'t> Parser<'t> {
                 }
             }
             last = self.command(&place);
+            self.set_apart(from);
         }
         last
     }
@@ -179,7 +238,11 @@ impl<'t> Parser<'t> {
                 self.list(&Place { condition: true, ..place.clone() });
                 self.body(place)
             }
-            b"for" | b"select" => self.repetition(place),
+            b"select" => {
+                self.met.push((self.at, dialect::SELECT, !self.has_ended()));
+                self.repetition(place)
+            }
+            b"for" => self.repetition(place),
             b"case" => self.cases(place),
             b"{" => {
                 self.at += 1;
@@ -188,7 +251,7 @@ impl<'t> Parser<'t> {
                 self.redirections(place, last)
             }
             b"function" => {
-                self.script.special = Some("function");
+                self.met.push((self.at, dialect::FUNCTION, !self.has_ended()));
                 self.at += 1;
                 let name = self.plain().to_vec();
                 self.at += 1;
@@ -199,7 +262,9 @@ impl<'t> Parser<'t> {
             }
             _ if self.operator() == "(" => {
                 self.at += 1;
+                let from = self.script.commands.len();
                 let last = self.list(place);
+                self.set_apart(from);
                 self.at += usize::from(self.operator() == ")");
                 self.redirections(place, last)
             }
@@ -208,6 +273,9 @@ impl<'t> Parser<'t> {
     }
 
     fn function(&mut self, name: Vec<u8>, place: &Place) -> Vec<usize> {
+        if !dialect::is_name(&name) {
+            self.met.push((self.at, dialect::FUNCTION_NAME, !self.has_ended()));
+        }
         self.script.functions.insert(name.clone());
         self.blank();
         let last = self.command(&Place { function: Some(name), conditional: place.conditional, condition: false });
@@ -245,7 +313,10 @@ impl<'t> Parser<'t> {
         self.blank();
         let closing: &[u8] = if self.take(b"{") { b"}" } else { b"done" };
         self.take(b"do");
+        let from = self.script.commands.len();
         let last = self.list(place);
+        // It may not be run at all.
+        self.set_apart(from);
         self.take(closing);
         self.redirections(place, last)
     }
@@ -327,13 +398,17 @@ impl<'t> Parser<'t> {
 
     fn simple(&mut self, place: &Place) -> Vec<usize> {
         let mut command = place.command();
+        let (start, mut appended) = (self.at, None);
         while let Some(token) = self.tokens.get(self.at) {
             // Inside of `[[` operators are words.
             let inside = command.words.first().is_some_and(|word| word.is(b"[["));
             let closed = command.words.last().is_some_and(|word| word.is(b"]]"));
             match token {
                 Token::Word(word) => match assignment(word).filter(|_| command.words.is_empty()) {
-                    Some(assignment) => command.assignments.push(assignment),
+                    Some(assignment) => {
+                        appended = appended.or_else(|| dialect::appended(word));
+                        command.assignments.push(assignment);
+                    }
                     None => command.words.push(word.clone()),
                 },
                 Token::Redirect(true, word) => command.reads.push(word.clone()),
@@ -344,13 +419,6 @@ impl<'t> Parser<'t> {
             }
             self.at += 1;
         }
-        if command
-            .words
-            .first()
-            .is_some_and(|word| [&b"[["[..], b"source", b"declare", b"let", b"shopt", b"pushd"].iter().any(|name| word.is(name)))
-        {
-            self.script.special = Some("a command of bash");
-        }
         if command.words.is_empty() && command.assignments.is_empty() && command == place.command() {
             return Vec::new();
         }
@@ -360,7 +428,10 @@ impl<'t> Parser<'t> {
         let strict = self.script.strict && !place.condition;
         command.ends = strict || command.words.first().is_some_and(|word| word.is(b"exec"));
         command.decides_end = strict;
+        let (number, alone) = (self.script.commands.len(), !place.conditional && !place.condition && place.function.is_none());
+        self.place(start..self.at, number, alone);
+        self.placed.extend(dialect::of_command(&command).into_iter().chain(appended).map(|construct| (number, construct, alone)));
         self.script.commands.push(command);
-        vec![self.script.commands.len() - 1]
+        vec![number]
     }
 }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Part, Script, Word};
 
-/// `NAME=WORD`
+/// `NAME=WORD`, or `NAME+=WORD`, whose value is not known.
 pub(in crate::plan::verdict) fn assignment(word: &Word) -> Option<(Vec<u8>, Word)> {
     let Some(Part::Text(text)) = word.parts.first() else { return None };
     let at = text.iter().position(|byte| *byte == b'=')?;
     let name = text.get(..at)?;
+    let (name, adds) = name.strip_suffix(b"+").map_or((name, false), |name| (name, true));
     let is_name = name
         .iter()
         .enumerate()
@@ -17,6 +18,9 @@ pub(in crate::plan::verdict) fn assignment(word: &Word) -> Option<(Vec<u8>, Word
         return None;
     }
     let mut value = Word { parts: Vec::new(), quoted: word.quoted };
+    if adds {
+        value.parts.push(Part::Dynamic);
+    }
     let rest = text.get(at + 1..).unwrap_or_default();
     if !rest.is_empty() {
         value.parts.push(Part::Text(rest.to_vec()));

@@ -1,6 +1,7 @@
 //! What the arguments of a command say: files, options, users.
 
 use super::commands::{COPIERS, LISTERS, NAMERS, PRINTING, READERS, WALKERS};
+use super::peculiar::peculiar;
 use super::{Argument, Trace, Use};
 use crate::read::rootfs::split;
 
@@ -43,8 +44,8 @@ fn prints_otherwise(name: &[u8], arguments: &[Argument]) -> bool {
     let none = |flags: &[&[u8]]| !arguments.iter().flatten().any(|word| flags.iter().any(|flag| word.starts_with(flag)));
     match name {
         b"diff" => none(&[b"-u", b"-q", b"-U"]),
-        b"date" => none(&[b"+"]),
-        b"stat" => none(&[b"-c"]),
+        b"date" => none(&[b"+", b"-I", b"-R", b"--iso-8601", b"--rfc-email"]),
+        b"stat" => none(&[b"-c", b"--format", b"--printf"]),
         b"id" => arguments.is_empty(),
         b"ls" => !none(&[b"-l", b"-s", b"-i"]),
         b"wc" => none(&[b"-"]),
@@ -77,8 +78,13 @@ impl Trace<'_> {
                 self.uses(&path, how, by, guarded);
             }
             if argument.starts_with(b"-") && argument.len() > 1 {
-                self.found.options.entry(path.to_vec()).or_default().entry(argument.clone()).or_insert_with(|| by.to_owned());
+                let guarded = guarded || self.guarded;
+                let options = self.found.options.entry(path.to_vec()).or_default();
+                options.entry(argument.clone()).or_insert_with(|| (by.to_owned(), guarded)).1 &= guarded;
             }
+        }
+        for text in peculiar(name, arguments) {
+            self.found.peculiar.entry(path.to_vec()).or_default().entry(text).or_insert_with(|| by.to_owned());
         }
         if operands == 0
             && LIST_HERE.contains(&name)

@@ -108,7 +108,7 @@ impl Trace<'_> {
         let words = command.words.iter().chain(command.assignments.iter().map(|(_, word)| word)).chain(&command.reads);
         for part in words.chain(&command.documents).chain(&command.writes).flat_map(|word| &word.parts) {
             if let Part::Output(inner) = part {
-                self.script(inner, at.place, arguments, at.depth + 1);
+                self.inner_script(inner, at.place, arguments, at.depth + 1);
             }
         }
     }
@@ -175,11 +175,11 @@ impl Trace<'_> {
             b"type" | b"hash" => {}
             b"exec" | b"command" | b"builtin" => self.spawn(rest, at.caller()),
             b"eval" => match rest.iter().cloned().collect::<Option<Vec<_>>>() {
-                Some(words) => self.script(&words.join(&b' '), place, &[], depth + 1),
+                Some(words) => self.inner_script(&words.join(&b' '), place, &[], depth + 1),
                 None => self.unclear(place, "what it evaluates is only known when it runs"),
             },
             b"trap" => match rest.first() {
-                Some(Some(text)) => self.script(text, place, &[], depth + 1),
+                Some(Some(text)) => self.inner_script(text, place, &[], depth + 1),
                 Some(None) => self.unclear(place, "what it runs at its end is only known when it runs"),
                 None => {}
             },

@@ -199,7 +199,7 @@ impl<'v> Trace<'v> {
             self.input = Input::Unknown;
             match call {
                 Some(Started::Words(words)) => self.spawn(&words, Caller { by: place, guarded: true, depth: depth + 1 }),
-                Some(Started::Shell(text)) => self.script(&text, place, &[], depth + 1),
+                Some(Started::Shell(text)) => self.shell_text(&text, place, depth + 1),
                 None => self.unclear(place, "it runs a program whose name is only known when it runs"),
             }
         }

@@ -5,6 +5,7 @@ mod command;
 mod commands;
 mod language;
 mod pattern;
+mod peculiar;
 mod run;
 mod script;
 mod wrap;
@@ -13,9 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::loader::shown;
-use super::shell::{Variables, Word, values};
+use super::shell::{Construct, Family, PIPEFAIL, Understanding, Variables, Word, values};
 use super::view::View;
-use crate::core::Code;
+use crate::core::{Code, Digest};
 use crate::format::tar::Kind;
 
 /// How deep programs may start each other before it is given up.
@@ -62,8 +63,10 @@ pub(super) struct Traced {
     pub(super) tests: BTreeMap<(String, String), (bool, bool)>,
     /// Programs that print what they are: the command, by the file that runs it.
     pub(super) versions: BTreeMap<Vec<u8>, String>,
-    /// Commands with the options that they are given.
-    pub(super) options: BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, String>>,
+    /// Commands with the options that they are given: by whom, and whether their failure is expected.
+    pub(super) options: BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, (String, bool)>>,
+    /// What commands are given that other makers of them read in another way.
+    pub(super) peculiar: BTreeMap<Vec<u8>, BTreeMap<String, String>>,
     /// Interpreters that scripts ask for their version: who asks, and what it may be.
     pub(super) releases: BTreeMap<Vec<u8>, (String, BTreeSet<Vec<u8>>)>,
     /// Names of parts of objects that the app's scripts of Python use.
@@ -80,8 +83,8 @@ pub(super) struct Traced {
     pub(super) patterns: BTreeMap<(String, String), BTreeSet<Vec<u8>>>,
     /// Names in modules that are not the app's: whether they are there, who uses them, and whether nothing goes on without them.
     pub(super) attributes: BTreeMap<(String, String), (bool, String, bool)>,
-    /// The shells that run scripts, and what in the script is not the same in each.
-    pub(super) shells: BTreeMap<String, (Vec<u8>, Option<&'static str>)>,
+    /// What scripts have that is not the same in each shell, by place: the shell that runs it, and whether nothing goes on without it.
+    pub(super) shells: BTreeMap<(String, Construct), (Rc<Shell>, bool)>,
     /// Names of users that scripts use.
     pub(super) users: BTreeMap<Vec<u8>, String>,
     /// The real paths of files that are reached.
@@ -90,6 +93,27 @@ pub(super) struct Traced {
 
 /// A word that may only be known when the script runs.
 type Argument = Option<Vec<u8>>;
+
+/// A shell that runs scripts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Shell {
+    pub(super) family: Family,
+    /// The name of its file.
+    pub(super) name: Vec<u8>,
+    pub(super) digest: Option<Digest>,
+    /// Whether it knows `set -o pipefail`, which is new in dash.
+    pub(super) pipefail: bool,
+}
+
+impl Shell {
+    /// What it makes of something in a script.
+    pub(super) fn makes_of(&self, construct: Construct) -> Understanding {
+        match self.family {
+            Family::Dash if construct == PIPEFAIL && self.pipefail => Understanding::Same,
+            family => construct.in_family(family),
+        }
+    }
+}
 
 /// Who runs something.
 #[derive(Debug, Clone, Copy)]
@@ -134,6 +158,9 @@ pub(super) struct Trace<'v> {
     /// What functions are given.
     calls: BTreeMap<Vec<u8>, BTreeSet<Vec<Argument>>>,
     input: Input,
+    /// The shell that runs the script that is followed, and whether what ends it ends a part of it alone.
+    shell: Option<Rc<Shell>>,
+    inner: bool,
     /// Whether the failure of what runs now is expected.
     guarded: bool,
 }
@@ -173,6 +200,8 @@ impl<'v> Trace<'v> {
             called: Some(BTreeSet::new()),
             calls: BTreeMap::new(),
             input: Input::Nothing,
+            shell: None,
+            inner: false,
             guarded: false,
         };
         for (arguments, guarded) in [(&view.launch.arguments, false), (&view.launch.health, true)] {

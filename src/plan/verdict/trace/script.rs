@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::command::Standing;
-use super::{Argument, Input, Trace, one};
+use super::{Argument, Input, Shell, Trace, one};
 use crate::core::Code;
 use crate::plan::verdict::loader::shown;
-use crate::plan::verdict::shell::{MOST_VALUES, Script, Variables, Word, assignment, values};
+use crate::plan::verdict::shell::{Failure, Family, MOST_VALUES, Script, Variables, Word, assignment, values};
 use crate::read::rootfs::split;
 
 /// How deep scripts may read each other.
@@ -18,6 +18,31 @@ const MOST_CALLS: usize = 16;
 impl Trace<'_> {
     /// A shell with its arguments.
     pub(super) fn shell(&mut self, place: &str, arguments: &[Argument], depth: usize) {
+        let before = (self.shell.clone(), self.inner);
+        (self.shell, self.inner) = (self.shell_at(place), false);
+        self.shell_runs(place, arguments, depth);
+        (self.shell, self.inner) = before;
+    }
+
+    /// A text that a program gives to the shell.
+    pub(super) fn shell_text(&mut self, text: &[u8], place: &str, depth: usize) {
+        let before = (self.shell.clone(), self.inner);
+        (self.shell, self.inner) = (self.shell_at("/bin/sh"), true);
+        if self.shell.is_none() {
+            self.lack(Code::VerdictCommand, b"/bin/sh", place, false);
+        }
+        self.script(text, place, &[], depth);
+        (self.shell, self.inner) = before;
+    }
+
+    /// A part of a script that ends by itself.
+    pub(super) fn inner_script(&mut self, text: &[u8], place: &str, arguments: &[Argument], depth: usize) {
+        let before = std::mem::replace(&mut self.inner, true);
+        self.script(text, place, arguments, depth);
+        self.inner = before;
+    }
+
+    fn shell_runs(&mut self, place: &str, arguments: &[Argument], depth: usize) {
         let mut at = 0;
         let mut code = false;
         while let Some(Some(argument)) = arguments.get(at) {
@@ -44,30 +69,43 @@ impl Trace<'_> {
         };
         let rest = arguments.get(at + 1..).unwrap_or_default();
         if code {
-            self.shell_of(place, "the command of a shell", first);
             return self.script(first, "the command of a shell", rest.get(1..).unwrap_or_default(), depth + 1);
         }
         let path = self.view.absolute(first);
-        if let Some(text) = self.view.text(&path) {
-            self.shell_of(place, &shown(&path), text);
-        }
         self.source(&path, place, rest, depth);
     }
 
-    /// Notes which shell runs a script, and what in it depends on the shell.
-    pub(super) fn shell_of(&mut self, shell: &str, place: &str, text: &[u8]) {
-        let Some(entry) = self.view.find(shell.as_bytes()) else { return };
+    /// What a program is as a shell. The names of busybox's are links of any kind, so its content says it.
+    fn shell_at(&self, path: &str) -> Option<Rc<Shell>> {
+        let entry = self.view.find(path.as_bytes())?;
         let real = entry.path();
-        let name = match split(&real).1 {
-            // busybox has the shell of its name.
-            b"sh" | b"ash" => b"busybox".to_vec(),
-            name => name.to_vec(),
+        let name = split(&real).1.to_vec();
+        let marks = self.view.marks(entry);
+        let family = match name.as_slice() {
+            _ if marks.busybox => Family::Busybox,
+            b"busybox" | b"ash" => Family::Busybox,
+            b"dash" => Family::Dash,
+            b"bash" => Family::Bash,
+            _ if marks.bash => Family::Bash,
+            _ => Family::Other,
         };
-        let has = |text: &[u8], needle: &[u8]| text.windows(needle.len()).any(|window| window == needle);
-        let script = Script::parse(text);
-        let escapes = text.split(|byte| *byte == b'\n').any(|line| has(line, b"echo -e") || (has(line, b"echo ") && has(line, b"\\")));
-        let special = if escapes { Some("escapes of echo") } else { script.special };
-        self.found.shells.insert(place.to_owned(), (name, special));
+        Some(Rc::new(Shell { family, name, digest: self.view.digest(entry).cloned(), pipefail: marks.pipefail }))
+    }
+
+    /// Notes what in a script depends on the shell. Variables that the script or the image sets are no shell's.
+    fn note_dialect(&mut self, script: &Script, place: &str, variables: &Variables) {
+        let Some(shell) = self.shell.clone() else { return };
+        for met in &script.met {
+            let name = met.construct.text.strip_prefix('$').map(str::as_bytes);
+            let given = name.is_some_and(|name| variables.contains_key(name));
+            if given || (met.construct.text == "time" && self.find(b"time").is_some()) {
+                continue;
+            }
+            let certain = met.certain && !self.guarded && (!self.inner || met.construct.failure == Failure::Syntax);
+            let key = (place.to_owned(), met.construct);
+            let entry = self.found.shells.entry(key).or_insert_with(|| (Rc::clone(&shell), certain));
+            entry.1 |= certain;
+        }
     }
 
     /// A file that a shell reads.
@@ -97,6 +135,7 @@ impl Trace<'_> {
         give(&mut variables, arguments);
         variables.insert(b"0".to_vec(), place.starts_with('/').then(|| BTreeSet::from([place.as_bytes().to_vec()])));
         self.assign(&script, place, &mut variables, 0);
+        self.note_dialect(&script, place, &variables);
         let functions = self.functions.clone();
         self.functions.extend(script.functions.iter().cloned());
         let called = self.called.clone();

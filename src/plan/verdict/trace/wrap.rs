@@ -106,7 +106,7 @@ impl Trace<'_> {
             let split_string = argument.strip_prefix(b"-S").or_else(|| argument.strip_prefix(b"--")?.strip_prefix(b"split-string="));
             if let Some(text) = split_string {
                 let path = self.view.command(b"env").unwrap_or_default();
-                self.found.options.entry(path).or_default().entry(b"-S".to_vec()).or_insert_with(|| caller.by.to_owned());
+                self.found.options.entry(path).or_default().entry(b"-S".to_vec()).or_insert_with(|| (caller.by.to_owned(), caller.guarded));
                 let text = if text.is_empty() { waiting.pop().flatten().unwrap_or_default() } else { text.to_vec() };
                 let script = Script::parse(&text);
                 let Some(command) = script.commands.first() else {
