@@ -116,31 +116,63 @@ pub fn scratch(app: &Image, limits: &Limits) -> Result<Image> {
 /// # Errors
 /// `config.type`, `platform.changed`, `image.diffid_count`, `base.empty`, `base.mismatch` if the seam lies above the app's layers.
 pub fn rebase_image(input: &Input<'_>, options: &Options, limits: &Limits) -> Result<Moved> {
-    let Input { app, old, new, seam } = *input;
-    app.check_layers()?;
-    new.check_layers()?;
-    for image in [Some(app), old, Some(new)].into_iter().flatten() {
-        image.config.check_types().map_err(|error| error.at(format!("{}@{}", image.source.shown(), image.manifest.config.digest)))?;
-    }
-    check_platform(app, new)?;
-    let (Some(tail), Some(tail_diff_ids)) = (app.manifest.layers.get(seam..), app.config.diff_ids.get(seam..)) else {
-        return Err(Error::new(Code::BaseMismatch, "the image has fewer layers than its base should have")
-            .at(&app.descriptor.digest)
-            .expected(Fact::new(format!("at least {seam} layers"), "the seam"))
-            .found(Fact::new(format!("{} layers", app.manifest.layers.len()), "the manifest")));
+    input.check()?;
+    let (layers, diff_ids) = input.layers()?;
+    let config = config_of(input, &diff_ids, options, limits)?;
+    let manifest = manifest_of(input, &layers, &config.document, options, limits)?;
+    let mut moved = Moved {
+        config: config.document,
+        manifest: manifest.document,
+        layers,
+        diff_ids,
+        os_version: os_version(input.new),
+        decisions: config.decisions.into_iter().chain(manifest.decisions).collect(),
+        findings: config.findings.into_iter().chain(manifest.findings).collect(),
     };
-    if new.manifest.layers.is_empty() {
-        return Err(Error::new(Code::BaseEmpty, "the new base has no layers").at(&new.descriptor.digest));
-    }
-    let layers: Vec<(Origin, Descriptor)> = new
-        .manifest
-        .layers
-        .iter()
-        .map(|layer| (Origin::Base, layer.clone()))
-        .chain(tail.iter().map(|layer| (Origin::App, layer.clone())))
-        .collect();
-    let diff_ids: Vec<Digest> = new.config.diff_ids.iter().chain(tail_diff_ids).cloned().collect();
+    moved.type_for(input.app, options, limits)?;
+    Ok(moved)
+}
 
+/// A document of the result, and how it was decided.
+struct Composed {
+    document: Authored,
+    decisions: Vec<Decision>,
+    findings: Vec<Finding>,
+}
+
+impl Input<'_> {
+    /// Refuses what cannot be put together.
+    fn check(&self) -> Result<()> {
+        self.app.check_layers()?;
+        self.new.check_layers()?;
+        for image in [Some(self.app), self.old, Some(self.new)].into_iter().flatten() {
+            let place = |error: Error| error.at(format!("{}@{}", image.source.shown(), image.manifest.config.digest));
+            image.config.check_types().map_err(place)?;
+        }
+        check_platform(self.app, self.new)
+    }
+
+    /// The layers of the result with where they came from, and their diffIDs.
+    fn layers(&self) -> Result<(Vec<(Origin, Descriptor)>, Vec<Digest>)> {
+        let Self { app, new, seam, .. } = *self;
+        let (Some(tail), Some(tail_diff_ids)) = (app.manifest.layers.get(seam..), app.config.diff_ids.get(seam..)) else {
+            return Err(Error::new(Code::BaseMismatch, "the image has fewer layers than its base should have")
+                .at(&app.descriptor.digest)
+                .expected(Fact::new(format!("at least {seam} layers"), "the seam"))
+                .found(Fact::new(format!("{} layers", app.manifest.layers.len()), "the manifest")));
+        };
+        if new.manifest.layers.is_empty() {
+            return Err(Error::new(Code::BaseEmpty, "the new base has no layers").at(&new.descriptor.digest));
+        }
+        let of = |origin: Origin| move |layer: &Descriptor| (origin, layer.clone());
+        let layers = new.manifest.layers.iter().map(of(Origin::Base)).chain(tail.iter().map(of(Origin::App))).collect();
+        Ok((layers, new.config.diff_ids.iter().chain(tail_diff_ids).cloned().collect()))
+    }
+}
+
+/// The config of the result: that of the app, merged with what the new base changed.
+fn config_of(input: &Input<'_>, diff_ids: &[Digest], options: &Options, limits: &Limits) -> Result<Composed> {
+    let Input { app, old, new, seam } = *input;
     let (old_history, app_history, new_history) = (old.map(|old| old.config.history()), app.config.history(), new.config.history());
     let histories = history::Input {
         old: old_history.as_deref(),
@@ -152,31 +184,16 @@ pub fn rebase_image(input: &Input<'_>, options: &Options, limits: &Limits) -> Re
     };
     let own = Instructions::of(history::own(&histories).iter().copied());
     let merged = config::merge(old.map(|old| old.config.root()), app.config.root(), new.config.root(), &own, &options.preferences);
-    let mut decisions = merged.decisions;
-    let mut findings: Vec<Finding> = merged.findings.into_iter().map(|finding| finding.at(&app.descriptor.digest)).collect();
-    findings.extend(triggers::finding(old, new).map(|finding| finding.at(&app.descriptor.digest)));
-    findings.extend(too_deep(layers.len()).map(|finding| finding.at(&app.descriptor.digest)));
-    let mut document = merged.document;
+    let (mut document, mut decisions) = (merged.document, merged.decisions);
     let aligned = history::align(&histories);
-    findings.extend(aligned.notes);
+    let of_app = merged.findings.into_iter().chain(triggers::finding(old, new)).chain(too_deep(diff_ids.len()));
+    let mut findings: Vec<Finding> = of_app.map(|finding| finding.at(&app.descriptor.digest)).chain(aligned.notes).collect();
+
     let mut rootfs = app.config.root().get("rootfs").map_or_else(Value::object, Value::open);
     rootfs.set("type", Value::string("layers"));
     rootfs.set("diff_ids", Value::strings(diff_ids.iter().map(Digest::to_string)));
     document.set("rootfs", rootfs);
-    // BuildKit's inline cache speaks of layers by their number, and the numbers have changed: a build that imported it would take
-    // a layer of the base for the result of a step of the app.
-    if let Some(cache) = app.config.root().get(INLINE_CACHE) {
-        document.remove(INLINE_CACHE);
-        let app = cache.as_str().map_or_else(|| cache.raw().to_owned(), std::borrow::Cow::into_owned);
-        decisions.push(Decision {
-            field: format!("document.{INLINE_CACHE}"),
-            kind: Kind::Merged,
-            old: None,
-            app: Some(app),
-            new: None,
-            result: None,
-        });
-    }
+    decisions.extend(drop_inline_cache(app, &mut document));
     match aligned.entries {
         Some(entries) => document.set("history", Value::Array(entries)),
         None => document.remove("history"),
@@ -184,53 +201,74 @@ pub fn rebase_image(input: &Input<'_>, options: &Options, limits: &Limits) -> Re
     if let Some(created) = created(app.config.created.as_deref(), new.config.created.as_deref(), options.created) {
         document.set("created", Value::string(&created));
     }
-    let mut lineage_labels = own_lineage_labels(old, app, options);
+    let mut labels = own_lineage_labels(old, app, options);
     match run_image_label(old, app, new, options, limits) {
-        Some(Ok(label)) => lineage_labels.push((annotation::BUILDPACKS_METADATA, Some(label))),
+        Some(Ok(label)) => labels.push((annotation::BUILDPACKS_METADATA, Some(label))),
         Some(Err(finding)) => findings.push(finding),
         None => {}
     }
-    decisions.retain(|decision| !lineage_labels.iter().any(|(key, _)| decision.field == format!("Labels.{key}")));
-    set_labels(&mut document, &lineage_labels, limits)?;
-    let config = Authored::new(media_type::OCI_CONFIG, &document, limits)?;
+    decisions.retain(|decision| !labels.iter().any(|(key, _)| decision.field == format!("Labels.{key}")));
+    set_labels(&mut document, &labels, limits)?;
+    Ok(Composed { document: Authored::new(media_type::OCI_CONFIG, &document, limits)?, decisions, findings })
+}
 
-    let inherited = annotations::merge(
-        old.map(|old| &old.manifest.annotations),
-        &app.manifest.annotations,
-        &new.manifest.annotations,
-        &options.preferences,
-    );
-    decisions.extend(inherited.decisions);
-    let mut value = Value::open(app.manifest.root());
-    value.set("mediaType", Value::string(media_type::OCI_MANIFEST));
-    let mut config_entry = app.manifest.config.to_value(limits)?;
-    config_entry.set("mediaType", Value::string(media_type::OCI_CONFIG));
-    config_entry.set("digest", Value::string(&config.blob.digest().to_string()));
-    config_entry.set("size", Value::size(config.blob.size()));
-    value.set("config", config_entry);
-    value.set("layers", Value::Array(layers.iter().map(|(_, layer)| layer_entry(layer, limits)).collect::<Result<_>>()?));
-    value.set("annotations", annotation_value(app, &inherited.annotations, &lineage(app, new, options)));
-    let manifest = Authored::new(media_type::OCI_MANIFEST, &value, limits)?;
-    if options.for_docker
-        && let Some(typed) = docker::typed(&manifest.blob, &Config::parse(&config.blob, limits)?, limits)?
-    {
-        findings.push(docker::typed_finding().at(&app.descriptor.digest));
-        return Ok(Moved {
-            config: Authored { media_type: media_type::DOCKER_CONFIG.into(), ..config },
-            manifest: typed,
-            layers,
-            diff_ids,
-            os_version: os_version(new),
-            decisions,
-            findings,
-        });
-    }
+/// BuildKit's inline cache speaks of layers by their number, and the numbers have changed: a build that imported it would take a layer
+/// of the base for the result of a step of the app.
+fn drop_inline_cache(app: &Image, document: &mut Value) -> Option<Decision> {
+    let cache = app.config.root().get(INLINE_CACHE)?;
+    document.remove(INLINE_CACHE);
+    Some(Decision {
+        field: format!("document.{INLINE_CACHE}"),
+        kind: Kind::Merged,
+        old: None,
+        app: Some(cache.as_str().map_or_else(|| cache.raw().to_owned(), std::borrow::Cow::into_owned)),
+        new: None,
+        result: None,
+    })
+}
 
-    if media_type::is_docker(&app.manifest.media_type) || layers.iter().any(|(_, layer)| media_type::is_docker(&layer.media_type)) {
-        findings.push(Finding::new(Code::MediaTypesUnified, "Docker media types became OCI media types").at(&app.descriptor.digest));
+/// The manifest of the result: that of the app with other layers, another config, and a record of how it came to be.
+fn manifest_of(
+    input: &Input<'_>,
+    layers: &[(Origin, Descriptor)],
+    config: &Authored,
+    options: &Options,
+    limits: &Limits,
+) -> Result<Composed> {
+    let Input { app, old, new, .. } = *input;
+    let old_annotations = old.map(|old| &old.manifest.annotations);
+    let merged = annotations::merge(old_annotations, &app.manifest.annotations, &new.manifest.annotations, &options.preferences);
+    let mut entry = app.manifest.config.to_value(limits)?;
+    entry.set("mediaType", Value::string(media_type::OCI_CONFIG));
+    entry.set("digest", Value::string(&config.blob.digest().to_string()));
+    entry.set("size", Value::size(config.blob.size()));
+    let mut document = Value::open(app.manifest.root());
+    document.set("mediaType", Value::string(media_type::OCI_MANIFEST));
+    document.set("config", entry);
+    document.set("layers", Value::Array(layers.iter().map(|(_, layer)| layer_entry(layer, limits)).collect::<Result<_>>()?));
+    document.set("annotations", annotation_value(app, &merged.annotations, &lineage(app, new, options)));
+    let document = Authored::new(media_type::OCI_MANIFEST, &document, limits)?;
+    Ok(Composed { document, decisions: merged.decisions, findings: Vec::new() })
+}
+
+impl Moved {
+    /// Gives the documents Docker's types where the result goes to docker and says what only Docker's say; else tells that they were
+    /// Docker's.
+    fn type_for(&mut self, app: &Image, options: &Options, limits: &Limits) -> Result<()> {
+        if options.for_docker
+            && let Some(typed) = docker::typed(&self.manifest.blob, &Config::parse(&self.config.blob, limits)?, limits)?
+        {
+            self.config.media_type = media_type::DOCKER_CONFIG.into();
+            self.manifest = typed;
+            self.findings.push(docker::typed_finding().at(&app.descriptor.digest));
+        } else if media_type::is_docker(&app.manifest.media_type)
+            || self.layers.iter().any(|(_, layer)| media_type::is_docker(&layer.media_type))
+        {
+            let finding = Finding::new(Code::MediaTypesUnified, "Docker media types became OCI media types");
+            self.findings.push(finding.at(&app.descriptor.digest));
+        }
+        Ok(())
     }
-    let os_version = os_version(new);
-    Ok(Moved { config, manifest, layers, diff_ids, os_version, decisions, findings })
 }
 
 /// Some builders write the keys of `base.name` and `base.digest` as labels. Those of the app's own are brought up to date like

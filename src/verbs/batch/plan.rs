@@ -25,7 +25,7 @@ use crate::verbs::bases::Bases;
 use crate::verbs::judge::Judge;
 use crate::verbs::lifecycle::Stopped;
 use crate::verbs::narrow::{Choice, select};
-use crate::verbs::rebase::compose::compose;
+use crate::verbs::rebase::compose::Decided;
 use crate::verbs::rebase::decide::{Job, Platformed};
 use crate::verbs::rebase::{self, TrustPlatform, judge_all, trusted, virtual_image};
 use crate::verbs::{Context, Opened};
@@ -455,7 +455,7 @@ impl Planner<'_> {
                 item.place(image, platformed, wire.as_ref(), &opened.located.descriptor.digest)?;
             }
         }
-        let plan = compose(&request, opened, &selection, index, decided, Vec::new(), self.context)?;
+        let plan = Decided { opened, selection: &selection, index, platforms: decided }.compose(&request, self.context)?;
         item.finish(&plan);
         if !selection.absent.is_empty() {
             item.warn(Code::PlatformAbsent);

@@ -12,7 +12,7 @@ use crate::plan::base::{Candidate, Prefix, prefix};
 use crate::plan::batch::{BaseItem, Item, Placed, Standing};
 use crate::read::{Image, Located, Source, Tree, load};
 use crate::verbs::narrow::{Choice, select};
-use crate::verbs::rebase::compose::compose;
+use crate::verbs::rebase::compose::Decided;
 use crate::verbs::rebase::decide::Platformed;
 use crate::verbs::rebase::{self, Plan, TrustPlatform, trusted, virtual_image};
 use crate::verbs::{Context, Opened};
@@ -194,7 +194,7 @@ impl<'a> Workshop<'a> {
             })?;
             decided.push((image, Some(self.platformed(image, placed)?)));
         }
-        let plan = compose(&request, &opened, &selection, index, decided, Vec::new(), self.context)?;
+        let plan = Decided { opened: &opened, selection: &selection, index, platforms: decided }.compose(&request, self.context)?;
         let expected = item.result.as_ref().map(|result| &result.digest);
         let found = plan.report.result.as_ref().map(|result| &result.digest);
         if expected != found {

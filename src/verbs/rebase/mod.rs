@@ -28,7 +28,7 @@ use crate::plan::verdict::Gate;
 use crate::read::{Child, Image, ImageIndex, Source, Tree, verify};
 use crate::report::rebase::{RebaseReport, Status};
 
-use compose::compose;
+use compose::Decided;
 use decide::{From, Job, Platformed};
 pub(super) use judging::judge_all;
 pub(super) use refuse::refusal;
@@ -188,8 +188,9 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
         decided.push((image, job.decide(image)?));
     }
     judge_all(&Judge::new(context), request, &opened, index, &mut decided, context.limits)?;
-    let findings = bases.findings.iter().chain(bases.catalogue_findings()).cloned().collect();
-    let mut plan = compose(request, &opened, &selection, index, decided, findings, context)?;
+    let mut plan = Decided { opened: &opened, selection: &selection, index, platforms: decided }.compose(request, context)?;
+    // What could not be read of the bases is told before what was decided.
+    plan.report.findings.splice(0..0, bases.findings.iter().chain(bases.catalogue_findings()).cloned());
     if let Some(now) = request.now.or(request.supersede.as_ref().map(|taking| taking.now)) {
         plan.report.findings.extend(stopped(&opened.located.source, &opened.tree, now, context));
     }
