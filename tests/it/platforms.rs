@@ -428,8 +428,8 @@ fn an_index_within_an_index_is_rebased_too() {
 fn what_the_index_says_beside_its_platforms_survives() {
     let platforms = ["amd64", "arm64"];
     let environment = Environment::new();
-    index("os:1", &images(|platform| base("1", platform), &platforms)).write(&environment.join("old"));
-    index("os:2", &images(|platform| base("2", platform), &platforms)).write(&environment.join("new"));
+    index("registry.example/os:1", &images(|platform| base("1", platform), &platforms)).write(&environment.join("old"));
+    index("registry.example/os:2", &images(|platform| base("2", platform), &platforms)).write(&environment.join("new"));
     let mut layout = Layout::new();
     let mut entries: Vec<Value> = platforms.iter().map(|platform| stored(&mut layout, &app(platform))).collect();
     entries[0]["annotations"] = json!({"org.example.entry": "first"});
