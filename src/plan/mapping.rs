@@ -78,9 +78,11 @@ impl Rule {
         self.pattern.after.is_none() && self.apply(name).is_some()
     }
 
-    /// The reference that the rule gives for a base with this digest, if it is about that. `name` is what the base is called.
+    /// The reference that the rule gives for a base with this digest, if it is about that: `DIGEST=…`, or `NAME@DIGEST=…` as images
+    /// record it. `name` is what the base is called.
     pub fn for_digest(&self, digest: &Digest, name: Option<&str>) -> Option<String> {
-        let is_it = self.pattern.after.is_none() && self.pattern.before.parse::<Digest>().is_ok_and(|own| own == *digest);
+        let own = self.pattern.before.rsplit('@').next().unwrap_or_default();
+        let is_it = self.pattern.after.is_none() && own.parse::<Digest>().is_ok_and(|own| own == *digest);
         if is_it { self.filled("", name.unwrap_or_default()) } else { None }
     }
 

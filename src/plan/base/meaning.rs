@@ -164,7 +164,7 @@ pub fn meaning(editions: &[Edition], question: &Question<'_>) -> Result<Option<M
 }
 
 /// Why an edition may be of another line than the old base: editions of one image are built on the same base.
-pub fn other_line(edition: &Edition, old: &Candidate) -> Option<String> {
+fn other_line(edition: &Edition, old: &Candidate) -> Option<String> {
     let own = EditionPlatform::of(&old.image);
     let new = edition.platforms.iter().find(|other| same_platform(other.platform.as_ref(), own.platform.as_ref()))?;
     let same = match (&own.base, &new.base) {
@@ -176,6 +176,30 @@ pub fn other_line(edition: &Edition, old: &Candidate) -> Option<String> {
     (!same).then(|| {
         let (own, new) = (said(&own.base), said(&new.base));
         format!("the old base {} is based on {own}; this one is based on {new}", old.reference)
+    })
+}
+
+/// Why an image may be built on the old base rather than follow it. Both are known by names, so more is asked than of [`other_line`]:
+/// what they record of their own bases must be the same repositories, and none of it the old base.
+pub fn built_on(new: &Candidate, old: &Candidate) -> Option<String> {
+    let names = |candidate: &Candidate| -> Vec<String> {
+        let mut names: Vec<String> = candidate.claims.iter().filter_map(|claim| claim.name.clone()).collect();
+        names.sort_unstable();
+        names.dedup_by(|one, other| same_repository(one, other));
+        names
+    };
+    let digests = |candidate: &Candidate| candidate.claims.iter().any(|claim| claim.digest.is_some());
+    let is_old = |name: &String| old.names.iter().chain(&old.former).any(|own| same_repository(name, own));
+    let (own, others) = (names(old), names(new));
+    let within = |some: &[String], all: &[String]| some.iter().all(|name| all.iter().any(|other| same_repository(name, other)));
+    let equal = within(&own, &others) && within(&others, &own);
+    // Digests alone do not say of which line they are.
+    let known = !own.is_empty() || !digests(old) && !digests(new);
+    let leads_there =
+        others.iter().any(is_old) || new.claims.iter().any(|claim| claim.digest.as_ref().is_some_and(|digest| old.is(digest)));
+    (!equal || !known || leads_there).then(|| {
+        let said = |names: &[String]| if names.is_empty() { "nothing that it names".to_owned() } else { names.join(", ") };
+        format!("the old base {} is based on {}; {} is based on {}", old.reference, said(&own), new.reference, said(&others))
     })
 }
 

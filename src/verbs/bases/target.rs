@@ -7,7 +7,7 @@ use super::{Bases, Candidate, Holder, keep, locked};
 use crate::core::clock::Time;
 use crate::core::{Code, Digest, Error, Fact, Result, text};
 use crate::oci::{ImageName, Platform};
-use crate::plan::base::{Based, Edition, Evidence, NameRule, Question, Target, Undecided, is_renamed, meaning, other_line, same_name};
+use crate::plan::base::{Based, Edition, Evidence, NameRule, Question, Target, Undecided, built_on, is_renamed, meaning, same_name};
 use crate::plan::batch::jump::highest;
 use crate::plan::mapping::Rule;
 use crate::read::{Image, ImageIndex, Located, Reference, Tree, locate_among};
@@ -60,7 +60,7 @@ impl Bases<'_> {
         let wanted = jumped.as_deref().unwrap_or(name);
         let renamed = based.renamed();
         if let Some(holder) = self.by_rule(wanted)? {
-            let stranger = renamed.and_then(|base| Some((base, leads_away(&holder, base)?)));
+            let stranger = renamed.and_then(|base| Some((base, self.leads_away(image, &holder, base)?)));
             return Ok(match stranger {
                 Some((base, why)) => Lead::Undecided(Box::new(other_base(wanted, &holder, base, why))),
                 None => Lead::Found(Box::new(found(holder, NameRule::Map))),
@@ -156,6 +156,14 @@ impl Bases<'_> {
         }
         others.retain(|other| !holders.iter().any(|holder| holder.edition.digest == other.edition.digest));
         Ok((!others.is_empty()).then(|| Err(two_ways(name, base, holders, &others))))
+    }
+
+    /// Why what a rule makes of the name that the image gives its base may not follow that base, which has other names here: then the
+    /// digest that led to it is that of a base of its base.
+    fn leads_away(&self, image: &Image, holder: &Holder, base: &Candidate) -> Option<String> {
+        let is_it = holder.edition.is(&base.top) || holder.located.name.as_deref().is_some_and(|name| base.may_be(name));
+        let new = self.candidate(image, &holder.located, &holder.tree).filter(|_| !is_it)?;
+        built_on(&new, base)
     }
 
     /// Whether there are rules.
@@ -257,13 +265,6 @@ impl Bases<'_> {
 
 fn only_a_tag(count: usize) -> Undecided {
     Undecided { why: "a tag alone does not say of which repository it is".to_owned(), among: (0..count).collect() }
-}
-
-/// Why what a rule makes of the name that the image gives its base may not follow that base, which has other names here: then the
-/// digest that led to it is that of a base of its base.
-fn leads_away(holder: &Holder, base: &Candidate) -> Option<String> {
-    let is_it = holder.edition.is(&base.top) || holder.located.name.as_deref().is_some_and(|name| base.may_be(name));
-    if is_it { None } else { other_line(&holder.edition, base) }
 }
 
 /// The refusal of a rule that leads to what may be built on the proven base.

@@ -280,6 +280,37 @@ fn a_rule_about_a_name_does_not_make_an_inherited_digest_the_base() {
     assert_eq!(moved(&environment, &more).1, family.right());
 }
 
+/// The same where the base below records a base of its own: digests alone do not say of which line they are, and what the new base
+/// records may be the old one's line.
+#[test]
+fn what_may_be_built_on_the_old_base_does_not_follow_it() {
+    let family = Family::new();
+    let ground = own("ground").digest();
+    let os = family.os(0).annotated(DIGEST, &ground);
+    let app = family.app().annotated(NAME, "r.example/java:21").annotated(DIGEST, &os.digest());
+    let java = family.java(1);
+    let rule = "r.example/java:21=bases:site.example/java:21";
+    for (what, new) in [
+        ("a digest", java.clone().annotated(DIGEST, &own("another ground").digest())),
+        ("a label that names the old base", labelled(java.clone().annotated(DIGEST, &ground), NAME, "site.example/os:12")),
+        ("the digest of the old base", java.clone().annotated(DIGEST, &os.digest())),
+        ("nothing", java.clone()),
+    ] {
+        let bases = Layout::new().image("site.example/os:11", &os).image("site.example/java:21", &new);
+        let environment = place(&[("bases", bases), ("app", Layout::new().image("r.example/app:1", &app))]);
+        let said = is_refused(&environment, &["--map", rule], "base.conflict", what);
+        let typed = format!("--map '{}=bases:site.example/java:21'", os.digest());
+        assert!(said.contains(&typed), "{what} {said}");
+    }
+    // Both record the same base by its name.
+    let named = |image: Image, digest: &str| image.annotated(NAME, "r.example/ground:1").annotated(DIGEST, digest);
+    let (os, new) = (named(family.os(0), &ground), named(family.os(1), &own("another ground").digest()));
+    let app = family.os(0).and(&[&family.app]).annotated(NAME, "r.example/system:1").annotated(DIGEST, &os.digest());
+    let bases = Layout::new().image("site.example/os:11", &os).image("site.example/next:12", &new);
+    let environment = place(&[("bases", bases), ("app", Layout::new().image("r.example/app:1", &app))]);
+    assert_eq!(moved(&environment, &["--map", "r.example/system:1=bases:site.example/next:12"]).1, digests(&[&family.os[1], &family.app]));
+}
+
 /// What a company made of Docker's image has the same path at the company's registry. The layers prove Docker's image, which is not the
 /// base that is named; that a registry is a mirror is said with a rule.
 #[test]

@@ -119,7 +119,7 @@ fn a_rule_may_have_a_name_a_pattern_or_a_digest_on_the_left() {
     let sticks = Sticks { new: Sticks::new().new.with_top("created", Value::Null), ..Sticks::new() };
     let environment = sticks.place();
     let to = format!("bases/b.tar:{OS}");
-    for left in [OS, "*", "registry.example/*", &sticks.old.digest()] {
+    for left in [OS, "*", "registry.example/*", &sticks.old.digest(), &format!("{OS}@{}", sticks.old.digest())] {
         let rule = format!("{left}={to}");
         assert_eq!(moved(&environment, &["--map", &rule]).1, sticks.right(), "{rule}");
         let (status, item) = outdated(&environment, &["--map", &rule]);
