@@ -71,6 +71,9 @@ pub enum Origin {
     App,
 }
 
+/// Layers, and where each came from.
+pub type Layers = Vec<(Origin, Descriptor)>;
+
 /// One moved platform.
 #[derive(Debug, Clone)]
 pub struct Moved {
@@ -79,7 +82,7 @@ pub struct Moved {
     /// The new manifest.
     pub manifest: Authored,
     /// Its layers, and where each came from.
-    pub layers: Vec<(Origin, Descriptor)>,
+    pub layers: Layers,
     /// Their diffIDs.
     pub diff_ids: Vec<Digest>,
     /// The `os.version` of its config, which is the new base's.
@@ -153,7 +156,7 @@ impl Input<'_> {
     }
 
     /// The layers of the result with where they came from, and their diffIDs.
-    fn layers(&self) -> Result<(Vec<(Origin, Descriptor)>, Vec<Digest>)> {
+    fn layers(&self) -> Result<(Layers, Vec<Digest>)> {
         let Self { app, new, seam, .. } = *self;
         let (Some(tail), Some(tail_diff_ids)) = (app.manifest.layers.get(seam..), app.config.diff_ids.get(seam..)) else {
             return Err(Error::new(Code::BaseMismatch, "the image has fewer layers than its base should have")
