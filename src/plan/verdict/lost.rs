@@ -1,6 +1,7 @@
 //! Names that the move takes away, searched for in the files that are reached: paths of data, time zones, libraries that are opened
 //! by name.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::loader::shown;
@@ -76,16 +77,16 @@ impl Lost {
             charsets: BTreeSet::new(),
             bundles: BUNDLES.iter().copied().filter(|path| after.exists(path)).collect(),
         };
-        let mut kept: BTreeSet<Vec<u8>> = BTreeSet::new();
-        for entry in after.rootfs().files(after.rootfs().root()) {
-            if entry.name().starts_with(b"lib") {
-                kept.insert(entry.name().to_vec());
-            }
-        }
-        for entry in before.rootfs().files(before.rootfs().root()) {
+        // Most moves take no library away; then nobody looks for them.
+        let kept: OnceCell<BTreeSet<&[u8]>> = OnceCell::new();
+        let libraries = || after.rootfs().files(after.rootfs().root()).map(|entry| entry.name()).filter(|name| name.starts_with(b"lib"));
+        for entry in before.rootfs().files(before.rootfs().root()).filter(|entry| !before.is_own(*entry)) {
             let path = [b"/".as_slice(), &entry.path()].concat();
-            let directory = before.find(&path).is_none_or(|entry| entry.kind() == Kind::Directory);
-            if directory || before.is_own(entry) || after.exists(&path) {
+            let directory = match entry.kind() {
+                Kind::Symlink => before.find(&path).is_none_or(|entry| entry.kind() == Kind::Directory),
+                kind => kind == Kind::Directory,
+            };
+            if directory || after.exists(&path) {
                 continue;
             }
             if let Some(zone) = path.strip_prefix(b"/usr/share/zoneinfo/") {
@@ -103,7 +104,10 @@ impl Lost {
             {
                 lost.charsets.insert(set.to_ascii_uppercase());
             }
-            if name.starts_with(b"lib") && name.windows(3).any(|window| window == b".so") && !kept.contains(name) {
+            if name.starts_with(b"lib")
+                && name.windows(3).any(|window| window == b".so")
+                && !kept.get_or_init(|| libraries().collect()).contains(name)
+            {
                 lost.libraries.insert(name.to_vec());
             }
             if OPTIONAL.iter().any(|text| path.windows(text.len()).any(|window| window == *text)) {

@@ -13,19 +13,21 @@ use crate::read::rootfs::Entry;
 
 impl Comparison<'_> {
     pub(super) fn references(&self, findings: &mut Vec<Finding>) {
-        let lost = Lost::between(self.old, self.new);
-        let copied: BTreeSet<&Digest> = self
-            .old
-            .rootfs()
-            .files(self.old.rootfs().root())
-            .filter(|entry| !self.old.is_own(*entry) || self.old.is_packaged(*entry))
-            .filter_map(|entry| self.old.digest(entry))
+        let own: Vec<(&Vec<u8>, Entry<'_>)> = self
+            .to
+            .reached
+            .iter()
+            .filter_map(|path| Some((path, self.new.find(path)?)))
+            .filter(|(_, entry)| self.new.is_own(*entry) && !self.new.is_packaged(*entry))
             .collect();
-        for path in &self.to.reached {
-            let Some(entry) = self.new.find(path) else { continue };
+        if own.is_empty() {
+            return;
+        }
+        let lost = Lost::between(self.old, self.new);
+        let copied = self.copied(own.iter().filter_map(|(_, entry)| self.new.digest(*entry)).collect());
+        for (path, entry) in own {
             // A copy of a file of the distribution names what the distribution may have.
-            let is_copy = self.new.digest(entry).is_some_and(|digest| copied.contains(digest));
-            if !self.new.is_own(entry) || self.new.is_packaged(entry) || is_copy {
+            if self.new.digest(entry).is_some_and(|digest| copied.contains(digest)) {
                 continue;
             }
             let by = format!("/{}", shown(path));
@@ -53,6 +55,18 @@ impl Comparison<'_> {
                 self.program(entry, bytes, &lost, &by, findings);
             }
         }
+    }
+
+    /// Those of these contents that the distribution had before.
+    fn copied<'d>(&self, contents: BTreeSet<&'d Digest>) -> BTreeSet<&'d Digest> {
+        let mut found = BTreeSet::new();
+        for entry in self.old.rootfs().files(self.old.rootfs().root()) {
+            let content = self.old.digest(entry).and_then(|digest| contents.get(digest));
+            if let Some(content) = content.filter(|_| !self.old.is_own(entry) || self.old.is_packaged(entry)) {
+                found.insert(*content);
+            }
+        }
+        found
     }
 
     /// What a program of the app asks the C library for by name, and files that say which system it is.

@@ -1,5 +1,7 @@
 //! The files of a tree in the order of their paths.
 
+use std::cmp::Ordering;
+
 use super::tree::Id;
 use super::{Entry, Rootfs};
 use crate::format::tar::Kind;
@@ -32,17 +34,25 @@ impl<'a> Files<'a> {
                 steps.push(Step::Below(child));
             }
         }
-        steps.sort_unstable_by(|one, two| self.key(*two).cmp(self.key(*one)));
+        steps.sort_unstable_by(|one, two| self.order(*two, *one));
         steps
     }
 
-    /// What a path goes on with in its directory.
-    fn key(&self, step: Step) -> impl Iterator<Item = &u8> {
-        let (id, end): (Id, &[u8]) = match step {
-            Step::Itself(id) => (id, b""),
-            Step::Below(id) => (id, b"/"),
-        };
-        self.rootfs.tree.name(id).iter().chain(end)
+    /// The order of what their paths go on with in their directory.
+    fn order(&self, one: Step, two: Step) -> Ordering {
+        let ((one, one_end), (two, two_end)) = (self.key(one), self.key(two));
+        let both = one.len().min(two.len());
+        let (one, one_rest) = one.split_at(both);
+        let (two, two_rest) = two.split_at(both);
+        one.cmp(two).then_with(|| one_rest.iter().chain(one_end).cmp(two_rest.iter().chain(two_end)))
+    }
+
+    /// The name of a step, and what its path goes on with.
+    fn key(&self, step: Step) -> (&[u8], &'static [u8]) {
+        match step {
+            Step::Itself(id) => (self.rootfs.tree.name(id), b""),
+            Step::Below(id) => (self.rootfs.tree.name(id), b"/"),
+        }
     }
 }
 
