@@ -70,13 +70,22 @@ fn what_a_shell_does_not_understand_breaks_a_script() {
         ("trap a ERR\na", RISKY, RISKY),
         ("x+=y\na", RISKY, RISKY),
         ("trap 'a ${x//b}' EXIT\na", RISKY, RUNS),
+        // What is hidden from the other shell, as people do it.
+        ("[ -z \"$1\" ] || eval 'x=(1 2)'\na", RISKY, RISKY),
+        ("if a; then . /app/arrays; fi\na", RISKY, RISKY),
+        ("a || exec a\na $(cat <<< x)", RISKY, RISKY),
+        (". /app/arrays\na", BROKEN, BROKEN),
         ("a \"$(cat <<< x)\"", BROKEN, BROKEN),
         // Plain words of POSIX.
         ("set -eu\nx=${1:-y}\n[ \"$x\" = y ] && a ${x%z} ${x##*/} $((1 + 2))\na", RUNS, RUNS),
     ] {
         for (name, (verdict, codes)) in [("dash", dash), ("ash", ash), ("hard ash", ash)] {
             let it = Move {
-                app: vec![script("app/run", &format!("#!/bin/sh\n{content}\n")), script("app/other", "a\n")],
+                app: vec![
+                    script("app/run", &format!("#!/bin/sh\n{content}\n")),
+                    script("app/other", "a\n"),
+                    script("app/arrays", "x=(1 2)\n"),
+                ],
                 ..between(content, "bash", name)
             };
             expect(&format!("{name}: {content}"), &it, verdict, codes);
@@ -88,7 +97,10 @@ fn what_a_shell_does_not_understand_breaks_a_script() {
 }
 
 fn with_other<'a>(it: Move<'a>, content: &str) -> Move<'a> {
-    Move { app: vec![script("app/run", &format!("#!/bin/sh\n{content}\n")), script("app/other", "a\n")], ..it }
+    Move {
+        app: vec![script("app/run", &format!("#!/bin/sh\n{content}\n")), script("app/other", "a\n"), script("app/arrays", "x=(1 2)\n")],
+        ..it
+    }
 }
 
 #[test]

@@ -86,6 +86,8 @@ pub(super) struct Command {
     pub(super) ends: bool,
     /// Whether what follows from its result ends the script with a failure.
     pub(super) decides_end: bool,
+    /// Whether the script may have ended before it.
+    pub(super) late: bool,
     /// The function that it is in.
     pub(super) function: Option<Vec<u8>>,
 }
@@ -159,6 +161,11 @@ impl Command {
     fn is_set(&self, letter: u8) -> bool {
         let flag = |word: &Word| word.literal().is_some_and(|text| text.starts_with(b"-") && text.contains(&letter));
         self.words.first().is_some_and(|word| word.is(b"set")) && self.words.iter().skip(1).any(flag)
+    }
+
+    /// Whether the script comes to it whatever happens.
+    pub(super) fn is_certain(&self) -> bool {
+        !(self.guarded || self.conditional || self.late) && self.function.is_none()
     }
 
     /// Whether the script cannot go on, or ends differently, if the command is not there.

@@ -62,6 +62,7 @@ impl<'t> Parser<'t> {
             matches!(name, Some(b"exit" | b"exec" | b"return"))
         };
         let end = self.script.commands.iter().position(ends).unwrap_or(usize::MAX);
+        self.script.commands.iter_mut().skip(end.saturating_add(1)).for_each(|command| command.late = true);
         for (number, construct, alone) in std::mem::take(&mut self.placed) {
             let reached = number <= end;
             let certain = match (construct.failure, self.script.commands.get(number)) {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::commands::{BUILTINS, NAMERS, READERS};
 use super::pattern::matching;
-use super::{Argument, Caller, Input, Trace, Use, one};
+use super::{Argument, Caller, Input, Text, Trace, Use, one};
 use crate::format::tar::Kind;
 use crate::plan::verdict::loader::shown;
 use crate::plan::verdict::shell::{Command, Part, Variables, Word, values};
@@ -108,7 +108,8 @@ impl Trace<'_> {
         let words = command.words.iter().chain(command.assignments.iter().map(|(_, word)| word)).chain(&command.reads);
         for part in words.chain(&command.documents).chain(&command.writes).flat_map(|word| &word.parts) {
             if let Part::Output(inner) = part {
-                self.inner_script(inner, at.place, arguments, at.depth + 1);
+                let text = if command.late { Text::Aside } else { Text::Part };
+                self.as_text(text, |trace| trace.script(inner, at.place, arguments, at.depth + 1));
             }
         }
     }
@@ -175,11 +176,11 @@ impl Trace<'_> {
             b"type" | b"hash" => {}
             b"exec" | b"command" | b"builtin" => self.spawn(rest, at.caller()),
             b"eval" => match rest.iter().cloned().collect::<Option<Vec<_>>>() {
-                Some(words) => self.inner_script(&words.join(&b' '), place, &[], depth + 1),
+                Some(words) => self.as_text(Text::Aside, |trace| trace.script(&words.join(&b' '), place, &[], depth + 1)),
                 None => self.unclear(place, "what it evaluates is only known when it runs"),
             },
             b"trap" => match rest.first() {
-                Some(Some(text)) => self.inner_script(text, place, &[], depth + 1),
+                Some(Some(text)) => self.as_text(Text::Aside, |trace| trace.script(text, place, &[], depth + 1)),
                 Some(None) => self.unclear(place, "what it runs at its end is only known when it runs"),
                 None => {}
             },
@@ -216,7 +217,8 @@ impl Trace<'_> {
         };
         self.uses(&found, Use::Read, at.place, !at.command.is_needed());
         if self.view.exists(&found) {
-            self.source(&found, at.place, rest, at.depth);
+            let text = if at.command.is_certain() { Text::Script } else { Text::Aside };
+            self.as_text(text, |trace| trace.source(&found, at.place, rest, at.depth));
         }
     }
 

@@ -33,6 +33,9 @@ pub(super) struct Need {
     pub(super) name: String,
 }
 
+/// Options of a command: by whom they are given, and whether the failure of the command is expected.
+type Options = BTreeMap<Vec<u8>, (String, bool)>;
+
 /// How a file is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Use {
@@ -63,8 +66,8 @@ pub(super) struct Traced {
     pub(super) tests: BTreeMap<(String, String), (bool, bool)>,
     /// Programs that print what they are: the command, by the file that runs it.
     pub(super) versions: BTreeMap<Vec<u8>, String>,
-    /// Commands with the options that they are given: by whom, and whether their failure is expected.
-    pub(super) options: BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, (String, bool)>>,
+    /// Commands with the options that they are given.
+    pub(super) options: BTreeMap<Vec<u8>, Options>,
     /// What commands are given that other makers of them read in another way.
     pub(super) peculiar: BTreeMap<Vec<u8>, BTreeMap<String, String>>,
     /// Interpreters that scripts ask for their version: who asks, and what it may be.
@@ -158,11 +161,22 @@ pub(super) struct Trace<'v> {
     /// What functions are given.
     calls: BTreeMap<Vec<u8>, BTreeSet<Vec<Argument>>>,
     input: Input,
-    /// The shell that runs the script that is followed, and whether what ends it ends a part of it alone.
+    /// The shell that runs the script that is followed, and how the text that is followed belongs to it.
     shell: Option<Rc<Shell>>,
-    inner: bool,
+    text: Text,
     /// Whether the failure of what runs now is expected.
     guarded: bool,
+}
+
+/// How a text belongs to a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Text {
+    /// It is the script, or a file that it reads in any case.
+    Script,
+    /// What it prints is a part of a command: the shell reads it with the script, and what ends it does not end the script.
+    Part,
+    /// The shell may never read it.
+    Aside,
 }
 
 /// What a program reads as its input.
@@ -201,7 +215,7 @@ impl<'v> Trace<'v> {
             calls: BTreeMap::new(),
             input: Input::Nothing,
             shell: None,
-            inner: false,
+            text: Text::Script,
             guarded: false,
         };
         for (arguments, guarded) in [(&view.launch.arguments, false), (&view.launch.health, true)] {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::command::Standing;
-use super::{Argument, Input, Shell, Trace, one};
+use super::{Argument, Input, Shell, Text, Trace, one};
 use crate::core::Code;
 use crate::plan::verdict::loader::shown;
 use crate::plan::verdict::shell::{Failure, Family, MOST_VALUES, Script, Variables, Word, assignment, values};
@@ -18,28 +18,29 @@ const MOST_CALLS: usize = 16;
 impl Trace<'_> {
     /// A shell with its arguments.
     pub(super) fn shell(&mut self, place: &str, arguments: &[Argument], depth: usize) {
-        let before = (self.shell.clone(), self.inner);
-        (self.shell, self.inner) = (self.shell_at(place), false);
+        let before = (self.shell.clone(), self.text);
+        (self.shell, self.text) = (self.shell_at(place), Text::Script);
         self.shell_runs(place, arguments, depth);
-        (self.shell, self.inner) = before;
+        (self.shell, self.text) = before;
     }
 
     /// A text that a program gives to the shell.
     pub(super) fn shell_text(&mut self, text: &[u8], place: &str, depth: usize) {
-        let before = (self.shell.clone(), self.inner);
-        (self.shell, self.inner) = (self.shell_at("/bin/sh"), true);
+        let before = (self.shell.clone(), self.text);
+        (self.shell, self.text) = (self.shell_at("/bin/sh"), Text::Aside);
         if self.shell.is_none() {
             self.lack(Code::VerdictCommand, b"/bin/sh", place, false);
         }
         self.script(text, place, &[], depth);
-        (self.shell, self.inner) = before;
+        (self.shell, self.text) = before;
     }
 
-    /// A part of a script that ends by itself.
-    pub(super) fn inner_script(&mut self, text: &[u8], place: &str, arguments: &[Argument], depth: usize) {
-        let before = std::mem::replace(&mut self.inner, true);
-        self.script(text, place, arguments, depth);
-        self.inner = before;
+    /// Follows something that belongs to the script in that way, or less.
+    pub(super) fn as_text(&mut self, text: Text, follow: impl FnOnce(&mut Self)) {
+        let before = self.text;
+        self.text = before.max(text);
+        follow(self);
+        self.text = before;
     }
 
     fn shell_runs(&mut self, place: &str, arguments: &[Argument], depth: usize) {
@@ -101,7 +102,12 @@ impl Trace<'_> {
             if given || (met.construct.text == "time" && self.find(b"time").is_some()) {
                 continue;
             }
-            let certain = met.certain && !self.guarded && (!self.inner || met.construct.failure == Failure::Syntax);
+            let read = match self.text {
+                Text::Script => true,
+                Text::Part => met.construct.failure == Failure::Syntax,
+                Text::Aside => false,
+            };
+            let certain = met.certain && read && !self.guarded;
             let key = (place.to_owned(), met.construct);
             let entry = self.found.shells.entry(key).or_insert_with(|| (Rc::clone(&shell), certain));
             entry.1 |= certain;
