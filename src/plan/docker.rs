@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
-use crate::format::json::{Document, Node, Value};
+use crate::format::json::{Document, Excerpt, Node, Value};
 use crate::oci::annotation::{CONTAINERD_NAME, REF_NAME};
 use crate::oci::{Config, Descriptor, ImageName, Index, Manifest, Name, Verified, media_type};
 use crate::plan::annotate::Authored;
@@ -25,7 +25,7 @@ pub type Documents<'d> = HashMap<&'d Digest, &'d Verified>;
 /// `ref.platform` if an entry has several platforms: docker's form knows none. `image.not_an_image` and `image.not_for_docker` for
 /// what no reader of such archives loads.
 pub fn manifest(
-    entries: &[(Option<String>, String)],
+    entries: &[(Option<String>, Excerpt)],
     documents: &Documents<'_>,
     is_there: &dyn Fn(&Digest) -> bool,
     limits: &Limits,
@@ -81,8 +81,8 @@ fn full(name: &str, descriptor: &Descriptor) -> Option<String> {
 ///
 /// # Errors
 /// Those of an entry that is no descriptor.
-pub fn for_containerd(entries: &[(Option<String>, String)], limits: &Limits) -> Result<Vec<(Option<String>, String)>> {
-    let named = |(name, raw): &(Option<String>, String)| {
+pub fn for_containerd(entries: &[(Option<String>, Excerpt)], limits: &Limits) -> Result<Vec<(Option<String>, Excerpt)>> {
+    let named = |(name, raw): &(Option<String>, Excerpt)| {
         let document = Document::parse(raw.as_bytes(), limits)?;
         let descriptor = Descriptor::parse(document.root(), limits)?;
         let Some((name, full)) = name.as_deref().and_then(|name| Some((name, full(name, &descriptor)?))) else {
@@ -96,7 +96,7 @@ pub fn for_containerd(entries: &[(Option<String>, String)], limits: &Limits) -> 
         annotations.set(REF_NAME, Value::string(name));
         let mut entry = Value::open(document.root());
         entry.set("annotations", annotations);
-        Ok((Some(name.to_owned()), entry.render()))
+        Ok((Some(name.to_owned()), entry.render().into()))
     };
     entries.iter().map(named).collect()
 }

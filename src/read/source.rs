@@ -191,12 +191,20 @@ impl Source {
     /// # Errors
     /// `blob.missing`, `descriptor.size_mismatch`, `path.*`; what was said of it with [`Source::distrust`].
     pub fn region(&self, descriptor: &Descriptor) -> Result<Region> {
-        if let Some(finding) = self.bad.lock().unwrap_or_else(PoisonError::into_inner).get(&descriptor.digest) {
+        self.region_of(&descriptor.digest, descriptor.size)
+    }
+
+    /// As [`Source::region`], of a blob of which no more is known.
+    ///
+    /// # Errors
+    /// As [`Source::region`].
+    pub fn region_of(&self, digest: &Digest, size: u64) -> Result<Region> {
+        if let Some(finding) = self.bad.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
             return Err(Error::of(finding.clone()));
         }
-        let region = self.container.blob(&descriptor.digest)?.ok_or_else(|| self.missing(&descriptor.digest))?;
-        if region.length() != descriptor.size {
-            return Err(size_mismatch(&descriptor.digest, descriptor.size, region.length()).at(self.shown()));
+        let region = self.container.blob(digest)?.ok_or_else(|| self.missing(digest))?;
+        if region.length() != size {
+            return Err(size_mismatch(digest, size, region.length()).at(self.shown()));
         }
         Ok(region)
     }

@@ -40,8 +40,8 @@ pub struct PrepareReport {
 }
 
 /// Words as any shell of POSIX takes them. What a terminal would not show as it is goes through `printf`.
-pub(super) fn shell(words: &[String]) -> String {
-    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+pub(super) fn shell<W: AsRef<str>>(words: &[W]) -> String {
+    words.iter().map(|word| quoted(word.as_ref())).collect::<Vec<_>>().join(" ")
 }
 
 fn quoted(word: &str) -> String {

@@ -48,7 +48,7 @@ pub fn make(directory: &Path) -> Result<()> {
     for made in [&old, &new] {
         let payloads: Vec<Payload<'_>> = made.blobs.iter().map(|blob| Payload::document(blob)).collect();
         // The second one takes the name; the first stays, without one.
-        bases.commit(&payloads, &[IndexEdit::Put { name: Some(BASE.into()), descriptor: made.descriptor.raw.to_string() }], &Silent)?;
+        bases.commit(&payloads, &[IndexEdit::Put { name: Some(BASE.into()), descriptor: made.descriptor.raw.clone() }], &Silent)?;
     }
     let recorded = [(annotation::BASE_NAME, BASE), (annotation::BASE_DIGEST, old_digest.as_str())];
     let shop = index(&|architecture| app(architecture, "shop", "1.4", &recorded), &recorded)?;
@@ -59,7 +59,7 @@ pub fn make(directory: &Path) -> Result<()> {
         write_archive(
             &directory.join("apps").join(file),
             &payloads,
-            vec![(Some(name.to_owned()), made.descriptor.raw.to_string())],
+            vec![(Some(name.to_owned()), made.descriptor.raw)],
             &options,
             &Silent,
         )?;

@@ -7,6 +7,7 @@ use super::output::{Cargo, check_name, write};
 use super::tag::Target;
 use super::{Context, open};
 use crate::core::Result;
+use crate::format::json::Excerpt;
 use crate::plan::assemble::assemble;
 use crate::read::{Image, Source, Walk, walk};
 use crate::report::index::{IndexReport, Member};
@@ -55,7 +56,7 @@ pub fn index(references: &[String], annotations: &[(String, String)], target: &T
         .and_then(|one| one.located.name.clone())
         .filter(|name| opened.iter().all(|one| one.located.name.as_ref() == Some(name)));
     let names: Vec<Option<String>> = if target.names.is_empty() { vec![common] } else { target.names.iter().cloned().map(Some).collect() };
-    let entries: Vec<(Option<String>, String)> = names.iter().map(|name| (name.clone(), descriptor.raw.to_string())).collect();
+    let entries: Vec<(Option<String>, Excerpt)> = names.iter().map(|name| (name.clone(), descriptor.raw.clone())).collect();
     let committed = write(&target.output, &cargo, &entries, target.mtime, context)?;
     let layers = walks.iter().map(|(_, found)| found.blobs.len()).sum();
     Ok(IndexReport {

@@ -264,6 +264,9 @@ fn entry(
         }
     }
     referrers(descriptor, subjects, &mut report, context);
+    // Most have one, and a list that grows begins with room for several.
+    report.images.shrink_to_fit();
+    report.referrers.shrink_to_fit();
     Ok(report)
 }
 

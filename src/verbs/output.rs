@@ -1,5 +1,6 @@
 //! Where a result goes.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,11 +8,11 @@ use std::sync::Arc;
 use crate::core::fsys::{Directory, File, ReadAt, Region, shown};
 use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::codec::{Codec, Packing};
-use crate::format::json::{Document, Value};
+use crate::format::json::{self, Excerpt, Value};
 use crate::oci::media_type::Compression;
 use crate::oci::{Descriptor, ImageName, Name, RootIndex, Verified, annotation};
 use crate::read::{Reference, Source, SourceKind, Transport};
-use crate::write::{ArchiveOptions, Committed, Content, IndexEdit, Payload};
+use crate::write::{ArchiveOptions, Closed, Committed, Content, IndexEdit, Payload};
 
 use super::lifecycle::holders;
 use super::referrers::{listed, revision};
@@ -118,11 +119,72 @@ impl Ending {
     }
 }
 
+/// A document that is to be written.
+#[derive(Debug)]
+enum Document<'a> {
+    InHand(Verified),
+    /// It was read and can be read again: a hundred thousand images have two documents each.
+    Stored(Blob<'a>),
+}
+
+impl Document<'_> {
+    fn digest(&self) -> &Digest {
+        match self {
+            Self::InHand(document) => document.digest(),
+            Self::Stored(blob) => &blob.digest,
+        }
+    }
+
+    fn size(&self) -> u64 {
+        match self {
+            Self::InHand(document) => document.size(),
+            Self::Stored(blob) => blob.size,
+        }
+    }
+
+    fn payload(&self) -> Payload<'_> {
+        match self {
+            Self::InHand(document) => Payload::of(document),
+            Self::Stored(blob) => blob.payload(),
+        }
+    }
+}
+
+/// What lies in a source.
+#[derive(Debug)]
+struct Blob<'a> {
+    source: &'a Source,
+    media_type: Cow<'static, str>,
+    digest: Digest,
+    size: u64,
+}
+
+impl<'a> Blob<'a> {
+    fn of(source: &'a Source, descriptor: &Descriptor) -> Self {
+        Self { source, media_type: descriptor.media_type.clone(), digest: descriptor.digest.clone(), size: descriptor.size }
+    }
+
+    fn payload(&self) -> Payload<'_> {
+        Payload { digest: self.digest.clone(), size: self.size, content: Content::Closed(self) }
+    }
+}
+
+impl Closed for Blob<'_> {
+    fn open(&self) -> Result<Region> {
+        self.source.region_of(&self.digest, self.size)
+    }
+
+    fn sequence(&self) -> Option<(u64, u64)> {
+        // Files lie in no stream, and need not be opened to know it; what cannot be opened is told by who copies it.
+        if self.source.kind() == SourceKind::Layout { None } else { self.open().ok()?.sequence() }
+    }
+}
+
 /// What is to be written: documents in hand, and blobs that lie in sources.
 #[derive(Debug, Default)]
 pub(super) struct Cargo<'a> {
-    documents: Vec<Verified>,
-    blobs: Vec<(&'a Source, Descriptor)>,
+    documents: Vec<Document<'a>>,
+    blobs: Vec<Blob<'a>>,
     files: Vec<(Region, Digest)>,
     inputs: Vec<&'a Arc<Source>>,
     wishes: Vec<Wish>,
@@ -145,22 +207,29 @@ impl<'a> Cargo<'a> {
     /// How large everything is.
     pub(super) fn sizes(&self) -> Vec<Size<'_>> {
         let documents = self.documents.iter();
-        let documents = documents.map(|one| Size { digest: one.digest(), bytes: one.bytes().len() as u64, media_type: None });
+        let documents = documents.map(|one| Size { digest: one.digest(), bytes: one.size(), media_type: None });
         let blobs = self.blobs.iter();
-        let blobs = blobs.map(|(_, one)| Size { digest: &one.digest, bytes: one.size, media_type: Some(&one.media_type) });
+        let blobs = blobs.map(|one| Size { digest: &one.digest, bytes: one.size, media_type: Some(&one.media_type) });
         let files = self.files.iter().map(|(region, digest)| Size { digest, bytes: region.length(), media_type: None });
         documents.chain(blobs).chain(files).collect()
     }
 
-    /// The blobs that lie in sources.
-    pub(super) fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
-        self.blobs.iter().map(|(_, descriptor)| descriptor)
+    /// The blobs that lie in sources, as they are described there.
+    pub(super) fn blobs(&self) -> impl Iterator<Item = (&Digest, u64)> {
+        self.blobs.iter().map(|blob| (&blob.digest, blob.size))
     }
 
     /// Adds a document, once.
     pub(super) fn document(&mut self, document: &Verified) {
         if self.seen.insert(document.digest().clone()) {
-            self.documents.push(document.clone());
+            self.documents.push(Document::InHand(document.clone()));
+        }
+    }
+
+    /// Adds a document of a source, once. It is read again when it is written.
+    pub(super) fn stored(&mut self, source: &'a Source, descriptor: &Descriptor) {
+        if self.seen.insert(descriptor.digest.clone()) {
+            self.documents.push(Document::Stored(Blob::of(source, descriptor)));
         }
     }
 
@@ -224,22 +293,29 @@ impl<'a> Cargo<'a> {
 
     /// Adds the documents of another one and what it says of referrers.
     pub(super) fn also(&mut self, other: &Cargo<'_>) {
-        other.documents.iter().for_each(|document| self.document(document));
+        other.in_hand().for_each(|document| self.document(document));
         other.wishes.iter().for_each(|wish| self.refer(wish.clone()));
         self.taken.extend(other.taken.iter().cloned());
     }
 
-    /// The documents, and what it says of referrers, for who writes them otherwise.
+    fn in_hand(&self) -> impl Iterator<Item = &Verified> {
+        self.documents.iter().filter_map(|document| match document {
+            Document::InHand(document) => Some(document),
+            Document::Stored(_) => None,
+        })
+    }
+
+    /// The documents in hand, and what it says of referrers, for who writes them otherwise.
     pub(super) fn into_documents(self) -> (Vec<Verified>, Vec<Wish>) {
-        (self.documents, self.wishes)
+        (self.in_hand().cloned().collect(), self.wishes)
     }
 
     /// The `manifest.json` of an archive for docker.
     ///
     /// # Errors
     /// Those of [`crate::plan::docker::manifest`].
-    pub(super) fn docker_manifest(&self, entries: &[(Option<String>, String)], limits: &crate::core::Limits) -> Result<String> {
-        let documents = self.documents.iter().map(|document| (document.digest(), document)).collect();
+    pub(super) fn docker_manifest(&self, entries: &[(Option<String>, Excerpt)], limits: &crate::core::Limits) -> Result<String> {
+        let documents = self.in_hand().map(|document| (document.digest(), document)).collect();
         crate::plan::docker::manifest(entries, &documents, &|digest| self.seen.contains(digest), limits)
     }
 
@@ -251,7 +327,7 @@ impl<'a> Cargo<'a> {
     /// Adds a blob of a source, once.
     pub(super) fn blob(&mut self, source: &'a Source, descriptor: &Descriptor) {
         if self.seen.insert(descriptor.digest.clone()) {
-            self.blobs.push((source, descriptor.clone()));
+            self.blobs.push(Blob::of(source, descriptor));
         }
     }
 }
@@ -263,14 +339,14 @@ impl<'a> Cargo<'a> {
 pub(super) fn write(
     output: &Output,
     cargo: &Cargo<'_>,
-    entries: &[(Option<String>, String)],
+    entries: &[(Option<String>, Excerpt)],
     mtime: u64,
     context: Context<'_>,
 ) -> Result<Committed> {
     match output {
         Output::Layout(path) => {
-            let regions = regions(cargo)?;
-            let payloads: Vec<Payload<'_>> = documents(cargo).chain(layers(cargo, &regions)).collect();
+            refuse_missing(cargo)?;
+            let payloads: Vec<Payload<'_>> = documents(cargo).chain(layers(cargo)).collect();
             room::for_layout(path, cargo, context)?;
             let layout = crate::write::Layout::open_or_create(path, layout_options(context))?;
             if let Some(input) = cargo.inputs.iter().find(|input| input.path == *path && input.kind() == SourceKind::Layout) {
@@ -307,23 +383,22 @@ pub(super) fn write(
     }
 }
 
-/// Where the blobs lie that are copied from sources.
-fn regions<'c>(cargo: &'c Cargo<'_>) -> Result<Vec<(Region, &'c Descriptor)>> {
-    cargo.blobs.iter().map(|(source, descriptor)| Ok((source.region(descriptor)?, descriptor))).collect()
+/// Refuses what cannot be whole, before anything of it is written.
+fn refuse_missing(cargo: &Cargo<'_>) -> Result<()> {
+    cargo.blobs.iter().try_for_each(|blob| blob.open().map(drop))
 }
 
 fn documents<'c>(cargo: &'c Cargo<'_>) -> impl Iterator<Item = Payload<'c>> {
-    cargo.documents.iter().map(Payload::of)
+    cargo.documents.iter().map(Document::payload)
 }
 
-fn layers<'c>(cargo: &'c Cargo<'_>, regions: &'c [(Region, &Descriptor)]) -> impl Iterator<Item = Payload<'c>> {
-    let payload = |region: &'c Region, digest: &Digest, size: u64| Payload {
+fn layers<'c>(cargo: &'c Cargo<'_>) -> impl Iterator<Item = Payload<'c>> {
+    let files = cargo.files.iter().map(|(region, digest)| Payload {
         digest: digest.clone(),
-        size,
+        size: region.length(),
         content: Content::Source(region as &dyn ReadAt),
-    };
-    let blobs = regions.iter().map(move |(region, descriptor)| payload(region, &descriptor.digest, descriptor.size));
-    blobs.chain(cargo.files.iter().map(move |(region, digest)| payload(region, digest, region.length())))
+    });
+    cargo.blobs.iter().map(Blob::payload).chain(files)
 }
 
 /// Hands over what an archive holds, in its order, and what its index lists. What is to be known of that comes with what `write` gives.
@@ -332,14 +407,14 @@ fn layers<'c>(cargo: &'c Cargo<'_>, regions: &'c [(Region, &Descriptor)]) -> imp
 /// Those of blobs that are not there, and of `write`.
 pub(super) fn packed<T>(
     cargo: &Cargo<'_>,
-    entries: &[(Option<String>, String)],
+    entries: &[(Option<String>, Excerpt)],
     context: Context<'_>,
-    write: impl FnOnce(&[Payload<'_>], Vec<(Option<String>, String)>) -> Result<T>,
+    write: impl FnOnce(&[Payload<'_>], Vec<(Option<String>, Excerpt)>) -> Result<T>,
 ) -> Result<(T, Vec<Finding>)> {
     let fresh = listed(&cargo.wishes, context)?;
-    let regions = regions(cargo)?;
+    refuse_missing(cargo)?;
     // Documents come first, so that a reader of a stream can decide early; layers by digest, so that the order is nobody's accident.
-    let mut layers: Vec<Payload<'_>> = layers(cargo, &regions).collect();
+    let mut layers: Vec<Payload<'_>> = layers(cargo).collect();
     layers.sort_by(|one, other| one.digest.cmp(&other.digest));
     let payloads: Vec<Payload<'_>> = documents(cargo).chain(fresh.documents.iter().map(Payload::of)).chain(layers).collect();
     let written = write(&payloads, entries.iter().chain(&fresh.entries).cloned().collect())?;
@@ -380,7 +455,7 @@ pub(super) fn under_names_of(descriptor: &Descriptor, entry: &Descriptor, limits
         value.set("annotations", Value::string_map(&annotations));
     }
     let text = value.render();
-    Descriptor::parse(Document::parse(text.as_bytes(), limits)?.root(), limits)
+    Descriptor::parse(json::Document::parse(text.as_bytes(), limits)?.root(), limits)
 }
 
 /// Refuses an archive that would take the place of something that is read, by whatever name: an input, a file that is attached, or what
@@ -394,7 +469,7 @@ pub(super) fn refuse_input_as_output(path: &Path, cargo: &Cargo<'_>) -> Result<(
             .found(Fact::new(shown(path), "-o"))
             .hint("Write to another file, and rename it afterwards.")
     };
-    let blobs = cargo.blobs.iter().map(|(source, _)| *source);
+    let blobs = cargo.blobs.iter().map(|blob| blob.source);
     let sources: Vec<&Source> = blobs.chain(cargo.inputs.iter().map(|source| &***source)).collect();
     let paths: BTreeSet<&Path> = sources.iter().map(|source| source.path.as_path()).collect();
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -419,10 +494,13 @@ pub(super) fn refuse_input_as_output(path: &Path, cargo: &Cargo<'_>) -> Result<(
         }
     }
     // A blob may be a link to a file elsewhere in its layout.
-    let blobs = regions(cargo)?;
-    let read = blobs.iter().map(|(region, _)| region).chain(cargo.files.iter().map(|(region, _)| region));
-    let read = read.filter_map(Region::file).filter_map(|file| file.identity().ok());
-    if target.is_some() && read.into_iter().any(|identity| Some(identity) == target) {
+    let is_read = |region: &Region| target.is_some() && region.file().and_then(|file| file.identity().ok()) == target;
+    for blob in &cargo.blobs {
+        if is_read(&blob.open()?) {
+            return Err(refused());
+        }
+    }
+    if cargo.files.iter().any(|(region, _)| is_read(region)) {
         return Err(refused());
     }
     Ok(())

@@ -6,6 +6,7 @@ use super::lifecycle::{Marked, Taker, Taking, stopped, taken_over};
 use super::output::{Cargo, Output, check_name, layout_options, write};
 use super::{Context, Opened, Verify, base, open};
 use crate::core::{Code, Error, Fact, Result};
+use crate::format::json::Excerpt;
 use crate::oci::{Descriptor, Index, annotation};
 use crate::plan::annotate::{Pair, Scope, annotate as rewrite, replaced};
 use crate::plan::lifecycle::time::Moment;
@@ -32,8 +33,8 @@ pub fn tag(reference: &str, names: &[String], taking: Option<&Taking>, context: 
         marked.cargo.enlist(source)?;
     }
     marked.cargo.input(source);
-    let entries: Vec<(Option<String>, String)> =
-        names.iter().map(|name| (Some(name.clone()), opened.located.descriptor.raw.to_string())).collect();
+    let entries: Vec<(Option<String>, Excerpt)> =
+        names.iter().map(|name| (Some(name.clone()), opened.located.descriptor.raw.clone())).collect();
     let mut committed = write(&Output::Layout(source.path.clone()), &marked.cargo, &entries, 0, context)?;
     committed.findings.append(&mut marked.findings);
     Ok(TagReport(Change { superseded: marked.superseded, ..change(&opened, &opened.located.descriptor, names.to_vec(), committed) }))
@@ -212,8 +213,8 @@ fn annotated(
     let names: Vec<Option<String>> =
         if target.names.is_empty() { vec![opened.located.result_name()] } else { target.names.iter().cloned().map(Some).collect() };
     // What the entry of index.json says beside type, digest and size still holds.
-    let entry = replaced(&opened.located.descriptor, top, context.limits)?.render();
-    let entries: Vec<(Option<String>, String)> = names.iter().map(|name| (name.clone(), entry.clone())).collect();
+    let entry: Excerpt = replaced(&opened.located.descriptor, top, context.limits)?.render().into();
+    let entries: Vec<(Option<String>, Excerpt)> = names.iter().map(|name| (name.clone(), entry.clone())).collect();
     let mut committed = write(&target.output, &cargo, &entries, target.mtime, context)?;
     if let Some(now) = target.now {
         committed.findings.extend(stopped(&opened.located.source, &opened.tree, now, context));

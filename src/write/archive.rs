@@ -25,6 +25,7 @@ use crate::core::event::Events;
 use crate::core::fsys::{EntryKind, Faults, Published, Staged, WriteDirectory, create_directories, schedule, shown};
 use crate::core::workers;
 use crate::core::{Code, Error, Limits, Result};
+use crate::format::json::Excerpt;
 use crate::format::tar::writer;
 use crate::oci::media_type::Compression;
 
@@ -76,7 +77,7 @@ impl Default for ArchiveOptions {
 pub fn write_archive(
     path: &Path,
     payloads: &[Payload<'_>],
-    entries: Vec<(Option<String>, String)>,
+    entries: Vec<(Option<String>, Excerpt)>,
     options: &ArchiveOptions,
     events: &dyn Events,
 ) -> Result<Committed> {
@@ -121,7 +122,7 @@ impl<'d> Unnamed<'d> {
         parent: &'d WriteDirectory,
         name: &str,
         payloads: &[Payload<'_>],
-        entries: Vec<(Option<String>, String)>,
+        entries: Vec<(Option<String>, Excerpt)>,
         options: &ArchiveOptions,
         others: Option<&Archives<'_>>,
         events: &dyn Events,
@@ -298,7 +299,7 @@ mod tests {
     fn write(path: &Path, options: &ArchiveOptions) -> Result<Committed> {
         let descriptor = format!(r#"{{"digest":"{}","size":10}}"#, Digest::sha256(MANIFEST));
         let layer = Payload { content: Content::Source(&Memory(LAYER)), ..Payload::document(LAYER) };
-        write_archive(path, &[Payload::document(MANIFEST), layer], vec![(Some("x".to_owned()), descriptor)], options, &Silent)
+        write_archive(path, &[Payload::document(MANIFEST), layer], vec![(Some("x".to_owned()), descriptor.into())], options, &Silent)
     }
 
     fn with(faults: &Faults, overwrite: bool) -> ArchiveOptions {

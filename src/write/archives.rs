@@ -19,6 +19,7 @@ use super::{Committed, Trouble, locked};
 use crate::core::event::{Events, Silent};
 use crate::core::fsys::{File, ReadAt as _, Staged, WriteDirectory, many_open_files};
 use crate::core::{Code, Digest, Error, Result};
+use crate::format::json::Excerpt;
 
 /// Takes archives for a directory.
 #[derive(Debug)]
@@ -85,7 +86,7 @@ impl<'d> Archives<'d> {
         &self,
         name: &str,
         payloads: &[Payload<'_>],
-        entries: Vec<(Option<String>, String)>,
+        entries: Vec<(Option<String>, Excerpt)>,
         options: &ArchiveOptions,
         events: &dyn Events,
     ) -> Result<u64, Trouble> {

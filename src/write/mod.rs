@@ -31,7 +31,7 @@ pub use archive::{ArchiveOptions, write_archive};
 pub use archives::{Archives, Named};
 pub use index_edit::{IndexEdit, Taken};
 pub use layout::{Done, Intake, Layout, LayoutOptions, Revise, Revision, Sweep, Swept, Trouble};
-pub use payload::{Content, Payload};
+pub use payload::{Closed, Content, Payload};
 
 /// What `oci-layout` says (image-spec, image-layout.md). Written into new layouts and archives, never over an old one.
 const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;

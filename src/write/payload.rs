@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::core::event::Events;
-use crate::core::fsys::ReadAt;
+use crate::core::fsys::{ReadAt, Region};
 use crate::core::{Code, Digest, Error, Fact, Hasher, Limits, Result};
 use crate::oci::{self, Verified};
 
@@ -15,6 +15,20 @@ pub enum Content<'a> {
     Bytes(&'a [u8]),
     /// A file, or a part of one.
     Source(&'a dyn ReadAt),
+    /// What is opened when its turn comes.
+    Closed(&'a dyn Closed),
+}
+
+/// A blob that is opened only while it is copied: of half a million, open files would take more memory than their digests.
+pub trait Closed: Sync {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// Those of a blob that is not there any more, or not as large as it was.
+    fn open(&self) -> Result<Region>;
+
+    /// As [`ReadAt::sequence`].
+    fn sequence(&self) -> Option<(u64, u64)>;
 }
 
 /// A blob to be written, and what it must turn out to be.
@@ -44,6 +58,7 @@ impl<'a> Payload<'a> {
         match self.content {
             Content::Bytes(_) => (self.size, None),
             Content::Source(source) => (self.size, source.sequence()),
+            Content::Closed(blob) => (self.size, blob.sequence()),
         }
     }
 
@@ -61,6 +76,11 @@ impl<'a> Payload<'a> {
         events: &dyn Events,
         mut sink: impl FnMut(&[u8], u64) -> Result<()>,
     ) -> Result<()> {
+        if let Content::Closed(blob) = self.content {
+            let region = blob.open()?;
+            let opened = Payload { digest: self.digest.clone(), size: self.size, content: Content::Source(&region) };
+            return opened.copy(buffer, stop, events, sink);
+        }
         self.check_length()?;
         let mut hasher = Hasher::new(self.digest.algorithm());
         let mut done: u64 = 0;
@@ -82,6 +102,8 @@ impl<'a> Payload<'a> {
                         source.read_at(target, done).map_err(|error| Error::io(format!("read the content of {}", self.digest), error))?;
                     target.get(..count).unwrap_or_default()
                 }
+                // It was opened above.
+                Content::Closed(_) => &[],
             };
             if piece.is_empty() {
                 return Err(self.size_mismatch(format!("{done} bytes")));
@@ -97,6 +119,7 @@ impl<'a> Payload<'a> {
                 let mut one = [0];
                 source.read_at(&mut one, self.size).map_err(|error| Error::io(format!("read the content of {}", self.digest), error))? > 0
             }
+            Content::Closed(_) => false,
         };
         if more {
             return Err(self.size_mismatch("more bytes".to_owned()));
@@ -118,7 +141,7 @@ impl<'a> Payload<'a> {
     pub(super) fn check_readable(&self, limits: &Limits) -> Result<()> {
         match self.content {
             Content::Bytes(bytes) => oci::check_readable(bytes, limits).map_err(|error| error.at(&self.digest)),
-            Content::Source(_) => Ok(()),
+            Content::Source(_) | Content::Closed(_) => Ok(()),
         }
     }
 
@@ -127,6 +150,8 @@ impl<'a> Payload<'a> {
         let length = match self.content {
             Content::Bytes(bytes) => bytes.len() as u64,
             Content::Source(source) => source.length(),
+            // It is compared when it is opened.
+            Content::Closed(_) => return Ok(()),
         };
         if length == self.size { Ok(()) } else { Err(self.size_mismatch(format!("{length} bytes"))) }
     }
@@ -173,6 +198,7 @@ impl fmt::Debug for Content<'_> {
         formatter.write_str(match self {
             Self::Bytes(_) => "Bytes",
             Self::Source(_) => "Source",
+            Self::Closed(_) => "Closed",
         })
     }
 }

@@ -428,3 +428,68 @@ fn small_archives_that_become_large_are_refused_and_need_no_memory() {
     // So many numbers compress to more than a sixteenth of a byte each; what is told is not wrong either way.
     assert!([0, 3].contains(&under(&environment, ADDRESSES, &["fsck", "members.tar.gz", "--allow-empty"]).status));
 }
+
+/// A layout of many images that share their layers, written file by file; every tenth has a statement on its life cycle.
+fn thousands(place: &Path, count: usize) {
+    let shelf = place.join("blobs/sha256");
+    fs::create_dir_all(&shelf).unwrap();
+    let put = |bytes: &[u8]| {
+        let digest = digest(bytes);
+        fs::write(shelf.join(digest.trim_start_matches("sha256:")), bytes).unwrap();
+        (digest, bytes.len())
+    };
+    let (empty, _) = put(b"{}");
+    let empty = format!(r#"{{"mediaType":"application/vnd.oci.empty.v1+json","digest":"{empty}","size":2}}"#);
+    let content = layer(&["etc/os-release=site"]);
+    let (blob, size) = put(&content.blob);
+    let mut entries = Vec::new();
+    for number in 0..count {
+        let config = format!(
+            r#"{{"architecture":"amd64","os":"linux","created":"2024-01-01T00:00:00Z","config":{{"Cmd":["/app/{number}"]}},"rootfs":{{"type":"layers","diff_ids":["{}"]}}}}"#,
+            content.diff_id()
+        );
+        let (config, length) = put(config.as_bytes());
+        let (manifest, length) = put(
+            format!(
+                r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{{"mediaType":"{CONFIG}","digest":"{config}","size":{length}}},"layers":[{{"mediaType":"{}","digest":"{blob}","size":{size}}}],"annotations":{{"org.opencontainers.image.base.name":"site.example/os:1"}}}}"#,
+                content.media_type
+            )
+            .as_bytes(),
+        );
+        let described = format!(r#""mediaType":"{MANIFEST}","digest":"{manifest}","size":{length}"#);
+        entries
+            .push(format!(r#"{{{described},"annotations":{{"org.opencontainers.image.ref.name":"site.example/team/app-{number}:1"}}}}"#));
+        if number % 10 == 0 {
+            let kind = "application/vnd.microsoft.artifact.lifecycle";
+            let said = r#""annotations":{"vnd.microsoft.artifact.lifecycle.end-of-life.date":"2090-01-01"}"#;
+            let (statement, length) = put(
+                format!(
+                    r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","artifactType":"{kind}","config":{empty},"layers":[{empty}],"subject":{{{described}}},{said}}}"#
+                )
+                .as_bytes(),
+            );
+            entries.push(format!(r#"{{"mediaType":"{MANIFEST}","digest":"{statement}","size":{length},"artifactType":"{kind}",{said}}}"#));
+        }
+    }
+    fs::write(place.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    fs::write(place.join("index.json"), format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, entries.join(","))).unwrap();
+}
+
+/// What grows with each image is bounded: so much memory that can be written to (which files that are mapped and addresses that are
+/// only reserved do not count for) is enough for 2 000 images. When images were kept in whole, none of these was enough.
+#[test]
+fn many_images_need_little_memory_each() {
+    let environment = Environment::in_memory();
+    thousands(&environment.join("L"), 2000);
+    for (megabytes, arguments) in [
+        (9, &["inspect", "L"][..]),
+        (5, &["fsck", "L"]),
+        (5, &["doctor", "L"]),
+        (5, &["gc", "L"]),
+        (11, &["prepare", "L", "--registry", "registry.example/new"]),
+        (13, &["copy", "L", "copied", "--all"]),
+    ] {
+        let outcome = under(&environment, &format!("ulimit -d {}", megabytes * 1024), &[arguments, &["--jobs", "1"]].concat());
+        assert!([0, 1].contains(&outcome.status), "{arguments:?} within {megabytes} MiB: {}", outcome.err);
+    }
+}

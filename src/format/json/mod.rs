@@ -155,6 +155,14 @@ impl From<String> for Excerpt {
     }
 }
 
+impl PartialEq for Excerpt {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Excerpt {}
+
 impl std::fmt::Display for Excerpt {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(self)

@@ -1,5 +1,6 @@
 //! The commands of other programs, and what they leave behind.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde::Serialize;
@@ -83,14 +84,14 @@ pub struct Pushed {
     /// The client.
     pub client: Client,
     /// The words of the command; none if it cannot do it.
-    pub command: Vec<String>,
+    pub command: Box<[Word]>,
     /// Whether everything arrives.
     pub suffices: bool,
     /// What it would leave behind.
     pub leaves: Vec<Digest>,
     /// Why it cannot do it, or leaves something behind.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
+    pub why: Option<Word>,
 }
 
 /// How another program takes what was written.
@@ -100,14 +101,19 @@ pub struct Load {
     /// The program.
     pub client: Client,
     /// The words of the command; none if it cannot take it.
-    pub command: Vec<String>,
+    pub command: Box<[Word]>,
     /// Why it cannot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
+/// Most words are the same for all of a hundred thousand images.
+pub type Word = Cow<'static, str>;
+
+/// A command: words that are always the same, and then those that are not.
+fn words(fixed: &[&'static str], rest: &[&str]) -> Box<[Word]> {
+    let fixed = fixed.iter().copied().map(Word::Borrowed);
+    fixed.chain(rest.iter().map(|word| Word::Owned((*word).to_owned()))).collect()
 }
 
 /// What each client can do. Digests stand in the commands, because a name with a colon or a slash cannot be given to oras and
@@ -126,13 +132,14 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
     let mut regctl = vec!["regctl", "image", "copy"];
     regctl.extend(all.then_some("--referrers"));
     regctl.extend((all && tagged).then_some("--digest-tags"));
-    regctl.extend([layout.as_str(), reference]);
     let unfit = |path: &str| path.contains([':', '@', ' ']);
     let broken = |client| cannot(client, "something that a referrer consists of is not here, so it would stop half-way: see the findings");
     let carries = all && !shipment.broken.is_empty();
     pushes.push(match place.kind {
         _ if carries => broken(Client::Regctl),
-        PlaceKind::Layout if !unfit(&place.path) => done(Client::Regctl, words(&regctl), left(shipment, |seen| seen.regctl, true)),
+        PlaceKind::Layout if !unfit(&place.path) => {
+            done(Client::Regctl, words(&regctl, &[&layout, reference]), left(shipment, |seen| seen.regctl, true))
+        }
         PlaceKind::Layout => cannot(Client::Regctl, "regctl 0.11 cannot be given this path"),
         PlaceKind::Archive | PlaceKind::Docker => cannot(
             Client::Regctl,
@@ -141,7 +148,7 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
     });
     let mut oras = vec!["oras", "cp"];
     oras.extend(all.then_some("-r"));
-    oras.extend(["--from-oci-layout", source.as_str(), reference]);
+    oras.push("--from-oci-layout");
     pushes.push(if carries {
         broken(Client::Oras)
     } else if place.compressed {
@@ -149,7 +156,7 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
     } else if !shipment.listed {
         cannot(Client::Oras, "oras 1.3 finds by digest what index.json lists only")
     } else {
-        done(Client::Oras, words(&oras), left(shipment, |seen| seen.oras, false))
+        done(Client::Oras, words(&oras, &[&source, reference]), left(shipment, |seen| seen.oras, false))
     });
     let transport = if place.kind == PlaceKind::Layout { "oci" } else { "oci-archive" };
     let (from, to) = (format!("{transport}:{}:{}", place.path, shipment.local), format!("docker://{reference}"));
@@ -167,10 +174,12 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
     } else if shipment.nested {
         cannot(Client::Skopeo, "skopeo 1.9 copies no index within an index")
     } else {
-        done(Client::Skopeo, words(&["skopeo", "copy", "--all", "--preserve-digests", &from, &to]), left(shipment, |_| false, false))
+        done(Client::Skopeo, words(&["skopeo", "copy", "--all", "--preserve-digests"], &[&from, &to]), left(shipment, |_| false, false))
     });
     pushes.push(match (place.kind, place.entries) {
-        (PlaceKind::Layout, 1) => done(Client::Crane, words(&["crane", "push", &place.path, reference]), left(shipment, |_| false, false)),
+        (PlaceKind::Layout, 1) => {
+            done(Client::Crane, words(&["crane", "push"], &[&place.path, reference]), left(shipment, |_| false, false))
+        }
         (PlaceKind::Layout, _) => cannot(
             Client::Crane,
             "crane 0.22 pushes a layout of one entry only; with --index the tag would be index.json, under another digest",
@@ -180,17 +189,17 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
     if shipment.saved && place.kind == PlaceKind::Layout {
         let stays = |piece: &&Piece| piece.kind == Kind::Referrer || (piece.kind == Kind::DigestTag && piece.seen.is_some());
         let leaves = shipment.pieces.iter().filter(stays).map(|piece| piece.descriptor.digest.clone()).collect();
-        pushes.push(done(Client::Cosign, words(&["cosign", "load", "--dir", &place.path, reference]), leaves));
+        pushes.push(done(Client::Cosign, words(&["cosign", "load", "--dir"], &[&place.path, reference]), leaves));
     }
     for pushed in pushes.iter_mut().filter(|pushed| !pushed.command.is_empty() && !shipment.external.is_empty()) {
         pushed.leaves.extend(shipment.external.iter().cloned());
         pushed.suffices = false;
-        pushed.why.get_or_insert_with(|| "layers that are kept elsewhere are not here".to_owned());
+        pushed.why.get_or_insert_with(|| "layers that are kept elsewhere are not here".into());
     }
     pushes
 }
 
-fn done(client: Client, command: Vec<String>, leaves: Vec<Digest>) -> Pushed {
+fn done(client: Client, command: Box<[Word]>, leaves: Vec<Digest>) -> Pushed {
     let why = match client {
         _ if leaves.is_empty() => None,
         Client::Regctl => Some("regctl 0.11 copies only referrers that the fallback tag of their subject lists, and tags of cosign"),
@@ -198,11 +207,11 @@ fn done(client: Client, command: Vec<String>, leaves: Vec<Digest>) -> Pushed {
         Client::Oras => Some("oras 1.3 copies no tags of cosign, and no referrers that are listed nowhere or misdescribe their subject"),
         _ => Some("it copies no referrers"),
     };
-    Pushed { client, command, suffices: leaves.is_empty(), leaves, why: why.map(str::to_owned) }
+    Pushed { client, command, suffices: leaves.is_empty(), leaves, why: why.map(Word::Borrowed) }
 }
 
-fn cannot(client: Client, why: &str) -> Pushed {
-    Pushed { client, command: Vec::new(), suffices: false, leaves: Vec::new(), why: Some(why.to_owned()) }
+fn cannot(client: Client, why: &'static str) -> Pushed {
+    Pushed { client, command: Box::default(), suffices: false, leaves: Vec::new(), why: Some(why.into()) }
 }
 
 /// The referrers that stay: those that a client does not see, and whatever refers to those.
@@ -225,14 +234,10 @@ fn left(shipment: &Shipment, sees: impl Fn(crate::plan::referrers::Seen) -> bool
 
 /// How runtimes and scanners take what was written.
 pub fn loads(profile: Profile, place: &Place, shipments: &[Shipment]) -> Vec<Load> {
-    let load = |client: Client, rest: &[&str]| {
-        let mut command = vec![client.name().to_owned()];
-        command.extend(words(rest));
-        Load { client, command, why: None }
-    };
+    let load = |client: Client, rest: &[&str]| Load { client, command: words(&[client.name()], rest), why: None };
     let path = place.path.as_str();
     let pull = |transport: &str, shipment: &Shipment| {
-        let cannot = |why: &str| Load { client: Client::Podman, command: Vec::new(), why: Some(format!("{}: {why}", shipment.local)) };
+        let cannot = |why: &str| Load { client: Client::Podman, command: Box::default(), why: Some(format!("{}: {why}", shipment.local)) };
         if path.contains(':') {
             cannot("podman 4 cannot be given a path with a colon")
         } else if media_type::is_docker(&shipment.descriptor.media_type) {

@@ -7,9 +7,10 @@
 mod clients;
 mod target;
 
-pub use clients::{Client, Load, Place, PlaceKind, Pushed, loads};
+pub use clients::{Client, Load, Place, PlaceKind, Pushed, Word, loads};
 pub use target::{Naming, Registry, Rule, Target, check_keep_tag};
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
@@ -117,7 +118,7 @@ pub struct Item {
     /// The digest that is promised.
     pub digest: Digest,
     /// The media type.
-    pub media_type: String,
+    pub media_type: Cow<'static, str>,
     /// The size in bytes.
     pub size: u64,
     /// What it is.
@@ -331,7 +332,7 @@ fn item(piece: &Piece, target: &Target, reference: &str, top: &Digest) -> Item {
         reference,
         repository: target.repository.clone(),
         digest: digest.clone(),
-        media_type: piece.descriptor.media_type.to_string(),
+        media_type: piece.descriptor.media_type.clone(),
         size: piece.descriptor.size,
         kind: piece.kind,
         platform: piece.descriptor.platform.as_deref().cloned(),

@@ -80,7 +80,7 @@ impl<'a, 'l> LayoutTarget<'a, 'l> {
             let payload = Payload { digest: document.digest().clone(), size: document.size(), content: Content::Bytes(document.bytes()) };
             self.intake.document(&payload, buffer, halt, &crate::core::event::Silent)?;
         }
-        let entry = plan.entries.first().map(|(_, entry)| entry.clone());
+        let entry = plan.entries.first().map(|(_, entry)| entry.to_string());
         Ok(ItemRecord {
             item: item.key.clone(),
             status: Final::Done,

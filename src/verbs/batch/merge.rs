@@ -60,7 +60,7 @@ pub fn merge(output: &Path, plan: Option<&str>, now: Moment, context: Context<'_
             Some(record) => match (record.status, record.entry) {
                 (Final::Done, Some(descriptor)) => {
                     report.moved += 1;
-                    finished.push(Finished { key: entry.key, name: record.name, descriptor });
+                    finished.push(Finished { key: entry.key, name: record.name, descriptor: descriptor.into() });
                 }
                 // Archives are complete without an index.
                 (Final::Done, None) => report.moved += 1,

@@ -344,7 +344,7 @@ impl<'a, 'l> Run<'a, 'l> {
 
     fn edit(&mut self, entry: &Entry, record: ItemRecord) {
         if let Some(descriptor) = record.entry.filter(|_| self.request.shard.is_none()) {
-            self.pending.push(Finished { key: entry.key, name: record.name, descriptor });
+            self.pending.push(Finished { key: entry.key, name: record.name, descriptor: descriptor.into() });
         }
     }
 

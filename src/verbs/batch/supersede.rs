@@ -13,6 +13,7 @@ use super::mark::Mark;
 use super::pass::Pass;
 use crate::core::event::Silent;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity, workers};
+use crate::format::json::Excerpt;
 use crate::oci::{Descriptor, Verified};
 use crate::plan::lifecycle::field::Record;
 use crate::plan::lifecycle::time::Moment;
@@ -36,7 +37,7 @@ pub(super) struct Finished {
     /// The name of its result.
     pub(super) name: Option<String>,
     /// The entry of its result, as JSON.
-    pub(super) descriptor: String,
+    pub(super) descriptor: Excerpt,
 }
 
 impl Finished {

@@ -68,7 +68,7 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
         cargo.input(source);
         blobs += copied(source, located, &mut cargo, context)?;
         let carried = carry(source, lookup, subjects(tree), &Carry::default(), &mut cargo, context)?;
-        entries.push((Some(member.name.clone()), located.descriptor.raw.to_string()));
+        entries.push((Some(member.name.clone()), located.descriptor.raw.clone()));
         entries.extend(carried.entries);
         findings.extend(carried.findings);
         digests.extend(carried.digests);
@@ -76,7 +76,7 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
     cargo.document(&authored.blob);
     let mut entry = authored.descriptor().to_value(context.limits)?;
     entry.set("artifactType", crate::format::json::Value::string(ARTIFACT_TYPE));
-    entries.push((Some(request.name.clone()), entry.render()));
+    entries.push((Some(request.name.clone()), entry.render().into()));
     let committed = write(&request.output, &cargo, &entries, request.mtime, context)?;
     findings.extend(committed.findings.iter().cloned());
     let order = order(&members).0.into_iter().map(str::to_owned).collect();

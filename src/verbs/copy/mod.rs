@@ -14,6 +14,7 @@ use super::output::{Cargo, Form, Output, check_name, write};
 use super::referrers::{Carry, Subject, Unreadable, carry, carry_as};
 use crate::core::fsys::{ReadAt as _, shown};
 use crate::core::{Code, Digest, Error, ExitClass, Fact, Finding, Result, Severity, text};
+use crate::format::json::Excerpt;
 use crate::oci::{Config, Descriptor, Index, Manifest, Name, Verified, collection};
 use crate::plan::annotate::{Authored, replaced};
 use crate::plan::docker;
@@ -49,7 +50,7 @@ pub struct Request {
 #[derive(Debug, Default)]
 struct Load<'a> {
     cargo: Cargo<'a>,
-    entries: Vec<(Option<String>, String)>,
+    entries: Vec<(Option<String>, Excerpt)>,
     images: Vec<Copied>,
     referrers: Vec<Digest>,
     /// Whether there may be more referrers, which could not be read.
@@ -89,11 +90,12 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
         }
     }
     let located = [located];
-    add(&source, &located, &located, &found, request, &mut load, context)?;
+    let subjects = subjects(&located, &found);
+    add(&source, &located, &located, &mut found, request, &mut load, context)?;
     brought.load(&mut load.cargo);
     let lookup = Lookup::new(&source, Scope::Usual, context.limits);
-    along(&source, &lookup, subjects(&located, &found), request, &mut load, context)?;
-    finish(&source, &found, request, load, context)
+    along(&source, &lookup, subjects, request, &mut load, context)?;
+    finish(&source, found.into(), request, load, context)
 }
 
 /// What is said of an index, said of the platforms of it that go without it.
@@ -150,21 +152,34 @@ fn may_be_of_a_blob(error: &Error) -> bool {
 }
 
 /// Reads all of the blobs, and marks those that are bad; whether there is one that was not known.
-fn distrusted(source: &Arc<Source>, blobs: &[Descriptor], context: Context<'_>) -> Result<bool> {
-    let place = |blob: &Descriptor| (blob.size, source.region(blob).ok().and_then(|region| region.sequence()));
-    let check = |blob: &Descriptor| check_content(source, blob, context.events).err();
+fn distrusted(source: &Arc<Source>, blobs: &[(Digest, u64)], context: Context<'_>) -> Result<bool> {
+    let place = |(digest, size): &(Digest, u64)| (*size, source.region_of(digest, *size).ok().and_then(|region| region.sequence()));
+    let check = |(digest, size): &(Digest, u64)| check_content(source, &Descriptor::plain("", digest, *size), context.events).err();
     let errors = verify::each(blobs, place, context.jobs, context.events, "verify", check)?;
     let mut any = false;
-    for (blob, error) in blobs.iter().zip(errors) {
+    for ((digest, _), error) in blobs.iter().zip(errors) {
         if let Some(error) = error {
             any = true;
-            source.distrust(&blob.digest, error.into_finding());
+            source.distrust(digest, error.into_finding());
         }
     }
     Ok(any)
 }
 
-fn copy_all(source: &Arc<Source>, request: &Request, handed: &mut Vec<Descriptor>, context: Context<'_>) -> Result<CopyReport> {
+/// What is told of a walk when all of it is written.
+struct Rest {
+    blobs: usize,
+    external: Vec<Descriptor>,
+    opaque: Vec<Opaque>,
+}
+
+impl From<Walk> for Rest {
+    fn from(found: Walk) -> Self {
+        Self { blobs: found.blobs.len(), external: found.external, opaque: found.opaque }
+    }
+}
+
+fn copy_all(source: &Arc<Source>, request: &Request, handed: &mut Vec<(Digest, u64)>, context: Context<'_>) -> Result<CopyReport> {
     let mut everything = Everything::of(source, context);
     let mut found = Walk::default();
     let mut brought = Brought::default();
@@ -193,7 +208,7 @@ fn copy_all(source: &Arc<Source>, request: &Request, handed: &mut Vec<Descriptor
     }
     let entries =
         if request.name.is_some() { everything.tops.clone() } else { everything.entries(source, &load.referrers, &found, context)? };
-    add(source, &everything.tops, &entries, &found, request, &mut load, context)?;
+    add(source, &everything.tops, &entries, &mut found, request, &mut load, context)?;
     load.images = everything::told(load.images, &everything.tops);
     let unread = Finding::new_among(&load.findings, std::mem::take(&mut everything.unread));
     load.findings.append(&mut everything.left);
@@ -201,8 +216,10 @@ fn copy_all(source: &Arc<Source>, request: &Request, handed: &mut Vec<Descriptor
     // Of these nobody can tell what they lead to, so they stay behind too.
     let others = source.index.findings.iter().filter(|finding| finding.code != Code::DigestAlgorithmUnknown).cloned();
     load.findings.extend(source.index.unverifiable().chain(others).map(|finding| finding.at(source.shown())));
-    handed.extend(load.cargo.blobs().cloned());
-    finish(source, &found, request, load, context)
+    handed.extend(load.cargo.blobs().map(|(digest, size)| (digest.clone(), size)));
+    // Of a hundred thousand images all this takes more than what is needed to write them.
+    drop((everything, entries, lookup));
+    finish(source, found.into(), request, load, context)
 }
 
 /// Adds what was walked, and the entries that lead to it.
@@ -210,21 +227,12 @@ fn add<'a>(
     source: &'a Arc<Source>,
     tops: &[Located],
     listed: &[Located],
-    found: &Walk,
+    found: &mut Walk,
     request: &Request,
     load: &mut Load<'a>,
     context: Context<'_>,
 ) -> Result<()> {
     let typed = typed(tops, found, &request.output, context)?;
-    let has_index = found.documents.iter().any(|(descriptor, _)| descriptor.is_index());
-    for (descriptor, document) in &found.documents {
-        if has_index || !typed.contains_key(&descriptor.digest) {
-            load.cargo.document(document);
-        }
-    }
-    for manifest in typed.values() {
-        load.cargo.document(&manifest.blob);
-    }
     for blob in &found.blobs {
         // What a descriptor embeds need not lie among the blobs.
         match blob.data.as_ref().map(|_| source.region(blob)) {
@@ -237,10 +245,10 @@ fn add<'a>(
     let carried = std::mem::take(&mut load.entries);
     for image in listed {
         let name = request.name.clone().or_else(|| image.name.clone());
-        let (mut entry, mut digest) = (image.descriptor.raw.to_string(), image.descriptor.digest.clone());
+        let (mut entry, mut digest) = (image.descriptor.raw.clone(), image.descriptor.digest.clone());
         if let Some(manifest) = typed.get(&digest) {
             load.findings.push(docker::typed_finding().at(image.shown()).expected(Fact::new(&digest, "the source")));
-            entry = replaced(&image.descriptor, manifest, context.limits)?.render();
+            entry = replaced(&image.descriptor, manifest, context.limits)?.render().into();
             digest = manifest.blob.digest().clone();
         }
         load.entries.push((name.clone(), entry));
@@ -253,16 +261,33 @@ fn add<'a>(
     let members = name_members(tops, found, &request.output, &mut load.entries, context)?;
     load.findings.extend(members);
     load.entries.extend(carried);
+    let has_index = found.documents.iter().any(|(descriptor, _)| descriptor.is_index());
+    // The documents go last, since they are let go of then. The `manifest.json` of an archive for docker is made from the documents.
+    let in_hand = matches!(request.output, Output::Archive { form: Form::Docker, .. });
+    for (descriptor, document) in found.documents.drain(..) {
+        if !has_index && typed.contains_key(&descriptor.digest) {
+            continue;
+        }
+        // One that was made anew or that its descriptor embeds lies nowhere.
+        if in_hand || source.region(&descriptor).is_err() {
+            load.cargo.document(&document);
+        } else {
+            load.cargo.stored(source, &descriptor);
+        }
+    }
+    for manifest in typed.values() {
+        load.cargo.document(&manifest.blob);
+    }
     Ok(())
 }
 
 /// Writes it.
-fn finish(source: &Source, found: &Walk, request: &Request, mut load: Load<'_>, context: Context<'_>) -> Result<CopyReport> {
+fn finish(source: &Source, rest: Rest, request: &Request, mut load: Load<'_>, context: Context<'_>) -> Result<CopyReport> {
     let committed = write(&request.output, &load.cargo, &load.entries, request.mtime, context)?;
-    load.findings.extend(found.external.iter().map(|layer| {
+    load.findings.extend(rest.external.iter().map(|layer| {
         Finding::new(Code::BlobExternal, "a layer that is kept elsewhere was not there and was not copied").at(&layer.digest)
     }));
-    load.findings.extend(found.opaque.iter().map(not_understood));
+    load.findings.extend(rest.opaque.iter().map(not_understood));
     load.findings.extend(source.container().findings());
     load.findings.extend(committed.findings.iter().cloned());
     Ok(CopyReport {
@@ -270,7 +295,7 @@ fn finish(source: &Source, found: &Walk, request: &Request, mut load: Load<'_>, 
         referrers: load.referrers,
         incomplete: load.incomplete,
         output: OutputReport { kind: request.output.kind().to_owned(), path: crate::core::fsys::shown(request.output.path()) },
-        written: WrittenReport::of(&committed, found.blobs.len(), 0),
+        written: WrittenReport::of(&committed, rest.blobs, 0),
         taken: committed.taken,
         superseded: load.superseded,
         findings: load.findings,
@@ -383,7 +408,7 @@ fn name_members(
     located: &[Located],
     found: &Walk,
     output: &Output,
-    entries: &mut Vec<(Option<String>, String)>,
+    entries: &mut Vec<(Option<String>, Excerpt)>,
     context: Context<'_>,
 ) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
@@ -407,7 +432,7 @@ fn name_members(
             match taken.get(&Name::parse(&member.name).into_owned()) {
                 Some(digest) if *digest == member.descriptor.digest => {}
                 Some(digest) => {
-                    entries.push((None, entry.render()));
+                    entries.push((None, entry.render().into()));
                     findings.push(
                         Finding::new(Code::CollectionNameKept, "a member was copied without its name, which stands for something else")
                             .at(&member.name)
@@ -417,7 +442,7 @@ fn name_members(
                 }
                 None => {
                     let name = member.name.parse::<Digest>().is_err().then(|| member.name.clone());
-                    entries.push((name, entry.render()));
+                    entries.push((name, entry.render().into()));
                     taken.insert(Name::parse(&member.name).into_owned(), member.descriptor.digest);
                 }
             }
@@ -427,7 +452,7 @@ fn name_members(
 }
 
 /// What the names of an output stand for: those that are there, and those that are about to be.
-fn names_in(output: &Output, entries: &[(Option<String>, String)], context: Context<'_>) -> HashMap<Name<'static>, Digest> {
+fn names_in(output: &Output, entries: &[(Option<String>, Excerpt)], context: Context<'_>) -> HashMap<Name<'static>, Digest> {
     let mut names = HashMap::new();
     // A layout that cannot be read has no names yet, or cannot be written to either.
     if let Output::Layout(path) = output

@@ -94,7 +94,8 @@ struct Checker<'a> {
     documents: usize,
     hashed: BTreeSet<Digest>,
     hashed_bytes: u64,
-    blobs: Vec<(Digest, Region)>,
+    /// How many blobs were hashed that are no documents.
+    contents: usize,
     deep: Deep,
     inflated: usize,
 }
@@ -134,7 +135,7 @@ fn check(path: &Path, view: View, level: u8, allow_sparse: bool, context: Contex
         documents: 0,
         hashed: BTreeSet::new(),
         hashed_bytes: 0,
-        blobs: Vec::new(),
+        contents: 0,
         deep: Deep::default(),
         inflated: 0,
     };
@@ -145,7 +146,7 @@ fn check(path: &Path, view: View, level: u8, allow_sparse: bool, context: Contex
     checker.stored(&mut checked);
     checked.entries = checker.entries;
     checked.documents = checker.documents;
-    checked.hashed = checker.hashed.len();
+    checked.hashed = checker.hashed.len() + checker.contents;
     checked.hashed_bytes = checker.hashed_bytes;
     checked.inflated = checker.inflated;
     checked.findings = checker.findings;
@@ -496,6 +497,7 @@ impl Checker<'_> {
             Ok(stored) => stored,
             Err(error) => return self.add(error, "blobs"),
         };
+        let mut waiting = Vec::new();
         for entry in stored {
             let digest = match entry {
                 Stored::Unverifiable(path) => {
@@ -516,8 +518,7 @@ impl Checker<'_> {
                 // What was there a moment ago is not hashed now, so it was not checked.
                 unopened => {
                     if !self.unopened.contains(&digest) {
-                        let gone = || Error::new(Code::BlobChanged, "a blob went away while the layout was checked");
-                        self.add(unopened.err().unwrap_or_else(gone), &digest.to_string());
+                        self.add(unopened.err().unwrap_or_else(went_away), &digest.to_string());
                     }
                     continue;
                 }
@@ -533,18 +534,20 @@ impl Checker<'_> {
                 }
             }
             if self.level >= 2 && !self.hashed.contains(&digest) {
-                self.blobs.push((digest, region));
+                waiting.push(Waiting { digest, length: region.length(), sequence: region.sequence() });
             }
         }
-        let blobs = std::mem::take(&mut self.blobs);
         let context = self.context;
         let results = verify::each(
-            &blobs,
-            |(_, region)| (region.length(), region.sequence()),
+            &waiting,
+            |blob| (blob.length, blob.sequence),
             context.jobs,
             context.events,
             "check",
-            |(digest, region)| hash(digest, region, context),
+            |blob| match self.container.blob(&blob.digest) {
+                Ok(Some(region)) => hash(&blob.digest, &region, context),
+                unopened => Err(unopened.err().unwrap_or_else(went_away)),
+            },
         );
         let results = match results {
             Ok(results) => results,
@@ -552,9 +555,9 @@ impl Checker<'_> {
         };
         let is_size = |finding: &&Finding| finding.code == Code::DescriptorSizeMismatch;
         let wrong_sizes: HashSet<String> = self.findings.iter().filter(is_size).filter_map(|finding| finding.place.clone()).collect();
-        for ((digest, region), result) in blobs.iter().zip(results) {
-            self.hashed.insert(digest.clone());
-            self.hashed_bytes += region.length();
+        for (Waiting { digest, length, .. }, result) in waiting.iter().zip(results) {
+            self.contents += 1;
+            self.hashed_bytes += length;
             // A blob whose size is wrong was reported as such; its digest is wrong too, which says nothing new.
             if let Err(error) = result
                 && !wrong_sizes.contains(&digest.to_string())
@@ -563,6 +566,17 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// A blob that is still to be hashed. It is opened again then: of a hundred thousand, open files would take more memory than all else.
+struct Waiting {
+    digest: Digest,
+    length: u64,
+    sequence: Option<(u64, u64)>,
+}
+
+fn went_away() -> Error {
+    Error::new(Code::BlobChanged, "a blob went away while the layout was checked")
 }
 
 fn hash(digest: &Digest, region: &Region, context: Context<'_>) -> Result<()> {

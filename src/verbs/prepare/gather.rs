@@ -338,6 +338,8 @@ impl Gather<'_> {
         }
         self.referrers(subjects, profile, &mut shipment)?;
         self.mark_replaced(top, &mut shipment)?;
+        // Most have one piece, and a list that grows begins with room for several.
+        shipment.pieces.shrink_to_fit();
         self.gathered.shipments.push(shipment);
         Ok(())
     }

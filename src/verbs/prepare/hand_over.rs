@@ -7,7 +7,7 @@ use super::gather::left;
 use super::{Request, Top};
 use crate::core::fsys::shown;
 use crate::core::{Code, Digest, Error, Fact, Finding, Result};
-use crate::format::json::Value;
+use crate::format::json::{Excerpt, Value};
 use crate::oci::{Descriptor, Name, annotation};
 use crate::plan::prepare::{LeftOut, Profile, another_digest};
 use crate::read::referrers::{Lookup, Scope};
@@ -37,7 +37,7 @@ pub(super) fn hand_over(
     let mut cargo = Cargo::default();
     cargo.input(source);
     let mut seen = HashSet::new();
-    let mut entries: Vec<(Option<String>, String)> = Vec::new();
+    let mut entries: Vec<(Option<String>, Excerpt)> = Vec::new();
     let mut names: HashMap<Name<'static>, Digest> = HashMap::new();
     let (mut left_out, mut told): (Vec<LeftOut>, Vec<Finding>) = Default::default();
     let mut nameless = HashSet::new();
@@ -69,7 +69,7 @@ pub(super) fn hand_over(
             walk(source, &top.descriptor, context.limits, &mut found, &mut seen)?;
             // It may go to several repositories, and lies here once.
             if nameless.insert(top.descriptor.digest.clone()) {
-                entries.push((None, entry));
+                entries.push((None, entry.into()));
             }
             written.push(top);
             continue;
@@ -88,7 +88,7 @@ pub(super) fn hand_over(
                 if request.profile == Profile::Registry {
                     walk(source, &top.descriptor, context.limits, &mut found, &mut seen)?;
                     let plain = Descriptor::plain(&top.descriptor.media_type, &top.descriptor.digest, top.descriptor.size);
-                    entries.push((None, plain.raw.to_string()));
+                    entries.push((None, plain.raw));
                 }
             }
             continue;
@@ -98,7 +98,7 @@ pub(super) fn hand_over(
             None => walk(source, &top.descriptor, context.limits, &mut found, &mut seen)?,
             Some(part) => add(part, &mut found, &mut seen),
         }
-        entries.push((Some(own), entry));
+        entries.push((Some(own), entry.into()));
         written.push(top);
     }
     for (_, document) in &found.documents {

@@ -111,6 +111,7 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
         (again, place)
     } else {
         let given = gather(&source, &chosen, &reference, request, context)?;
+        drop(chosen);
         (given, place(&source, &source.path, false))
     };
     let Gathered { shipments, left_out: more, findings: odd } = gathered;

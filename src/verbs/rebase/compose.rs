@@ -247,7 +247,7 @@ impl Plan {
     /// Notes the result under each of its names.
     fn enter(&mut self, top: &Authored, names: Vec<Option<String>>, entry: &str) {
         let descriptor = top.descriptor();
-        self.entries = names.iter().map(|name| (name.clone(), entry.to_owned())).collect();
+        self.entries = names.iter().map(|name| (name.clone(), entry.to_owned().into())).collect();
         self.report.result = Some(ResultReport {
             digest: descriptor.digest,
             media_type: descriptor.media_type.to_string(),

@@ -20,6 +20,7 @@ use super::narrow::{Choice, select};
 use super::output::{Cargo, Form, Output, check_name, write};
 use super::{Context, Opened, Verify, open, open_among};
 use crate::core::{Code, Digest, Error, Result};
+use crate::format::json::Excerpt;
 use crate::oci::Descriptor;
 use crate::plan::annotate::Authored;
 use crate::plan::lifecycle::time::Moment;
@@ -145,7 +146,7 @@ pub struct Plan {
     pub(super) inputs: Vec<(Arc<Source>, Descriptor)>,
     /// Everything that was read to make the result.
     pub(super) sources: Vec<Arc<Source>>,
-    pub(super) entries: Vec<(Option<String>, String)>,
+    pub(super) entries: Vec<(Option<String>, Excerpt)>,
     /// Statements on the old image, and on the new one.
     pub(super) statements: Cargo<'static>,
     output: Option<Output>,

@@ -8,6 +8,7 @@ use super::{Carry, Subject, carry, subjects};
 use crate::core::clock::Time;
 use crate::core::fsys::{self, ReadAt, Region, shown};
 use crate::core::{Algorithm, Code, Digest, Error, Fact, Hasher, Result, TypedDigest, limits};
+use crate::format::json::Excerpt;
 use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
 use crate::plan::annotate::Authored;
 use crate::plan::referrers::{Content, Draft, EMPTY, Item, OF_ENTRIES, Wish, manifest};
@@ -154,10 +155,10 @@ pub fn standalone(request: &Attach, context: Context<'_>) -> Result<AttachReport
     cargo.document(&Verified::authored(EMPTY.to_vec()));
     let mut entry = authored.descriptor().to_value(context.limits)?;
     entry.set("artifactType", crate::format::json::Value::string(&draft.artifact_type));
-    let entry = entry.render();
+    let entry: Excerpt = entry.render().into();
     let names: Vec<Option<String>> = request.names.iter().cloned().map(Some).collect();
     let names = if names.is_empty() { vec![None] } else { names };
-    let entries: Vec<(Option<String>, String)> = names.into_iter().map(|name| (name, entry.clone())).collect();
+    let entries: Vec<(Option<String>, Excerpt)> = names.into_iter().map(|name| (name, entry.clone())).collect();
     let committed = write(output, &cargo, &entries, request.mtime, context)?;
     Ok(AttachReport {
         image: request.image.clone(),
@@ -318,10 +319,10 @@ fn take_along<'a>(opened: &'a Opened, cargo: &mut Cargo<'a>, context: Context<'_
     carry(source, &lookup, subjects(&opened.tree), &Carry::default(), cargo, context)
 }
 
-fn names(opened: &Opened, names: &[String]) -> Vec<(Option<String>, String)> {
+fn names(opened: &Opened, names: &[String]) -> Vec<(Option<String>, Excerpt)> {
     let raw = &opened.located.descriptor.raw;
     if names.is_empty() {
-        return vec![(opened.located.name.clone(), raw.to_string())];
+        return vec![(opened.located.name.clone(), raw.clone())];
     }
-    names.iter().map(|name| (Some(name.clone()), raw.to_string())).collect()
+    names.iter().map(|name| (Some(name.clone()), raw.clone())).collect()
 }

@@ -4,6 +4,7 @@ use std::collections::{HashSet, VecDeque};
 
 use super::Subject;
 use crate::core::{Code, Digest, Error, Finding, Result, Severity, text};
+use crate::format::json::Excerpt;
 use crate::oci::Descriptor;
 use crate::plan::referrers::{Item, Wish};
 use crate::read::referrers::{Lookup, Referrer, Trouble, Unread, marked};
@@ -47,7 +48,7 @@ pub(in crate::verbs) struct Carried {
     /// The digests.
     pub(in crate::verbs) digests: Vec<Digest>,
     /// Entries for referrers that have only a name: the tags of cosign.
-    pub(in crate::verbs) entries: Vec<(Option<String>, String)>,
+    pub(in crate::verbs) entries: Vec<(Option<String>, Excerpt)>,
     /// What is odd about them.
     pub(in crate::verbs) findings: Vec<Finding>,
     /// Whether there may be more, which could not be read.
@@ -178,7 +179,7 @@ pub(in crate::verbs) fn carry_as<'a>(
                 carried.left.add(marked.artifact_type(), &marked.entry.digest, context);
             } else {
                 carried.digests.push(marked.entry.digest.clone());
-                carried.entries.push((None, marked.entry.raw.to_string()));
+                carried.entries.push((None, marked.entry.raw.clone()));
                 marked.layers.iter().chain([&marked.config]).for_each(|blob| cargo.blob(source, blob));
                 cargo.document(&marked.document);
             }
@@ -216,8 +217,8 @@ fn load<'a>(source: &'a Source, referrer: &Referrer, cargo: &mut Cargo<'a>, cont
 }
 
 /// The entries by which a referrer has names.
-fn named(source: &Source, referrer: &Referrer) -> Vec<(Option<String>, String)> {
+fn named(source: &Source, referrer: &Referrer) -> Vec<(Option<String>, Excerpt)> {
     let entries: Vec<&Descriptor> =
         source.index.manifests.iter().filter(|entry| entry.digest == referrer.descriptor.digest && entry.name().is_some()).collect();
-    entries.into_iter().map(|entry| (entry.name().map(str::to_owned), entry.raw.to_string())).collect()
+    entries.into_iter().map(|entry| (entry.name().map(str::to_owned), entry.raw.clone())).collect()
 }

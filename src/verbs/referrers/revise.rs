@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::core::{Finding, Result};
+use crate::format::json::Excerpt;
 use crate::oci::Verified;
 use crate::plan::referrers::{Listing, Lists, Rules, Wish, lists};
 use crate::read::Source;
@@ -38,7 +39,7 @@ pub(in crate::verbs) fn revision(
 pub(in crate::verbs) fn changes(wishes: &[Wish], lookup: Option<&Lookup<'_>>, context: Context<'_>) -> Result<Revision> {
     let mut decided = decide(wishes, &|wish| lookup.map_or_else(Found::default, |lookup| lookup.of(&wish.subject)), context)?;
     let edits = in_order(&decided).map(|listing| match listing.clone() {
-        Listing::Put(descriptor) => IndexEdit::Put { name: None, descriptor },
+        Listing::Put(descriptor) => IndexEdit::Put { name: None, descriptor: descriptor.into() },
         Listing::Tag(name, descriptor) => IndexEdit::Replace { name, descriptor },
         Listing::Remove(digest) => IndexEdit::Remove { digest },
     });
@@ -53,7 +54,7 @@ pub(in crate::verbs) fn changes(wishes: &[Wish], lookup: Option<&Lookup<'_>>, co
 #[derive(Debug, Default)]
 pub(in crate::verbs) struct Listed {
     /// Names and descriptors.
-    pub(in crate::verbs) entries: Vec<(Option<String>, String)>,
+    pub(in crate::verbs) entries: Vec<(Option<String>, Excerpt)>,
     /// The indexes under fallback tags.
     pub(in crate::verbs) documents: Vec<Verified>,
     /// What a user should know of them.
@@ -68,8 +69,8 @@ pub(in crate::verbs) fn listed(wishes: &[Wish], context: Context<'_>) -> Result<
     let mut decided = decide(wishes, &|_| Found::default(), context)?;
     let entries = in_order(&decided)
         .filter_map(|listing| match listing {
-            Listing::Put(descriptor) => Some((None, descriptor.clone())),
-            Listing::Tag(name, descriptor) => descriptor.clone().map(|descriptor| (Some(name.clone()), descriptor)),
+            Listing::Put(descriptor) => Some((None, descriptor.clone().into())),
+            Listing::Tag(name, descriptor) => descriptor.clone().map(|descriptor| (Some(name.clone()), descriptor.into())),
             Listing::Remove(_) => None,
         })
         .collect();

@@ -212,7 +212,8 @@ impl<'a> Entries<'a> {
     }
 
     fn append(&mut self, new: &New<'_>, meant: Option<&Meant<'_>>, limits: &Limits) -> Result<()> {
-        let body = self.style.entry(&named(new.node, None, meant), limits)?;
+        let mut body = self.style.entry(&named(new.node, None, meant), limits)?;
+        body.shrink_to_fit();
         let at = self.all.len();
         self.all.push(Entry {
             before: "",

@@ -20,7 +20,7 @@ mod style;
 use std::ops::Range;
 
 use crate::core::{Code, Digest, Error, Fact, Limits, Result};
-use crate::format::json::{Document, Kind, Node};
+use crate::format::json::{Document, Excerpt, Kind, Node};
 use crate::oci::{Descriptor, Name, RootIndex, no_list};
 use entries::{Entries, Listed, New};
 use naming::Meant;
@@ -43,7 +43,7 @@ pub enum IndexEdit {
         /// The name, which goes into the annotations where the descriptor had one.
         name: Option<String>,
         /// The descriptor as a JSON object, other annotations included.
-        descriptor: String,
+        descriptor: Excerpt,
     },
     /// Removes the name of an entry. It stays without a name, unless the digest is listed by another entry.
     Untag {

@@ -13,11 +13,11 @@ fn descriptor(digest: &str) -> String {
 }
 
 fn put(name: &str, digest: &str) -> IndexEdit {
-    IndexEdit::Put { name: Some(name.to_owned()), descriptor: descriptor(digest) }
+    IndexEdit::Put { name: Some(name.to_owned()), descriptor: descriptor(digest).into() }
 }
 
 fn add(digest: &str) -> IndexEdit {
-    IndexEdit::Put { name: None, descriptor: descriptor(digest) }
+    IndexEdit::Put { name: None, descriptor: descriptor(digest).into() }
 }
 
 fn untag(name: &str, digest: &str) -> IndexEdit {
@@ -126,7 +126,7 @@ fn tags_that_stand_for_lists_are_replaced_in_their_place() {
     check(&of(&[&old, &other]), &[remove(A), set(Some(A))], Some(&of(&[&other, &old])));
     check(
         &of(&[&old, &other]),
-        &[remove(A), IndexEdit::Put { name: Some("t".to_owned()), descriptor: descriptor(A) }],
+        &[remove(A), IndexEdit::Put { name: Some("t".to_owned()), descriptor: descriptor(A).into() }],
         Some(&of(&[&other, &old])),
     );
 }
@@ -191,7 +191,7 @@ fn the_name_stands_in_its_place_among_other_annotations() {
     let descriptor = format!(
         r#"{{"digest":"{A}","annotations":{{"a":"1","org.opencontainers.image.ref.name":"old","z":"2"}},"platform":{{"os":"linux"}}}}"#
     );
-    let text = text_of(EMPTY_INDEX, &[IndexEdit::Put { name: Some("n\"".to_owned()), descriptor }]).unwrap();
+    let text = text_of(EMPTY_INDEX, &[IndexEdit::Put { name: Some("n\"".to_owned()), descriptor: descriptor.into() }]).unwrap();
     assert!(
         text.ends_with(r#""annotations":{"a":"1","org.opencontainers.image.ref.name":"n\"","z":"2"},"platform":{"os":"linux"}}]}"#),
         "{text}"
@@ -210,7 +210,7 @@ fn what_is_ambiguous_or_broken_is_refused() {
     assert_eq!(code(r#"{"manifests":{}}"#, add(A)), Code::JsonType);
     assert_eq!(code(r#"{"Manifests":[]}"#, add(A)), Code::JsonCaseVariant);
     assert_eq!(code(EMPTY_INDEX, add("sha256:../../x")), Code::DigestSyntax);
-    assert_eq!(code(EMPTY_INDEX, IndexEdit::Put { name: None, descriptor: "{}".to_owned() }), Code::DescriptorIncomplete);
+    assert_eq!(code(EMPTY_INDEX, IndexEdit::Put { name: None, descriptor: "{}".to_owned().into() }), Code::DescriptorIncomplete);
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn a_name_in_another_spelling_is_the_same_name() {
 fn a_name_stands_where_one_stood() {
     let put = |name: &str, from: &str| IndexEdit::Put {
         name: Some(name.to_owned()),
-        descriptor: from.replace("\"A\"", &format!("\"{A}\"")).replace("\"B\"", &format!("\"{B}\"")),
+        descriptor: from.replace("\"A\"", &format!("\"{A}\"")).replace("\"B\"", &format!("\"{B}\"")).into(),
     };
     let from = saved("A", "registry.site/os:1");
     check(&index(&[]), &[put("os:2", &from)], Some(&index(&[saved("A", "docker.io/library/os:2").replace("\"os:2\"", "\"2\"")])));
@@ -384,7 +384,7 @@ fn an_image_is_known_by_the_names_that_it_lost() {
     // Copied without a name it is still known by what it was called, with one it is not.
     let put_back = |name: Option<&str>| IndexEdit::Put {
         name: name.map(str::to_owned),
-        descriptor: formerly("A", one).replace("\"A\"", &format!("\"{A}\"")),
+        descriptor: formerly("A", one).replace("\"A\"", &format!("\"{A}\"")).into(),
     };
     check(&index(&[]), &[put_back(None)], Some(&index(&[formerly("A", one)])));
     check(&index(&[]), &[put_back(Some(two))], Some(&index(&[named("A", two)])));

@@ -19,7 +19,7 @@ fn put(name: &str, bytes: &[u8]) -> IndexEdit {
         Digest::sha256(bytes),
         bytes.len()
     );
-    IndexEdit::Put { name: Some(name.to_owned()), descriptor }
+    IndexEdit::Put { name: Some(name.to_owned()), descriptor: descriptor.into() }
 }
 
 fn old_index() -> String {
