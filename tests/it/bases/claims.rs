@@ -497,6 +497,86 @@ fn inheritance_over_three_bases() {
     assert_eq!((status, &report["platforms"][0]["rule"]), (0, &json!("digest")), "{report:#}");
 }
 
+/// Middleware on Java on an OS, each in two editions, and each says what it is based on in some way. The app says nothing of its own
+/// and has what the middleware says, by builders that hand labels or annotations down; some of the old bases are not here.
+#[test]
+fn what_three_bases_hand_down_is_the_claim_of_the_nearest_that_is_missing() {
+    #[derive(Debug, Clone, Copy)]
+    enum Answer {
+        Current(&'static str),
+        /// Onto the new Java base, with the middleware and the app on it.
+        OntoJava,
+        Code(&'static str),
+    }
+    use Answer::{Code, Current, OntoJava};
+    let family = Family::new();
+    let middle = own("middleware");
+    let names = ["r.example/os:12", "r.example/java:21", "r.example/middleware:3"];
+    for (how, without_middleware) in [
+        // Java's name means the new edition, and its old one is called otherwise here.
+        ("name", Code("base.conflict")),
+        // A digest alone leads to the old edition, whose name here has not moved.
+        ("digest", Current("r.example/java:21-old")),
+        ("name and digest", OntoJava),
+        ("name with the digest", OntoJava),
+    ] {
+        for label in [true, false] {
+            let says = |image: Image, name: &str, base: &Image| {
+                let digest = base.digest();
+                let pairs = match how {
+                    "name" => vec![(NAME, name.to_owned())],
+                    "digest" => vec![(DIGEST, digest)],
+                    "name and digest" => vec![(NAME, name.to_owned()), (DIGEST, digest)],
+                    _ => vec![(NAME, format!("{name}@{digest}"))],
+                };
+                pairs.into_iter().fold(image, |mut image, (key, value)| {
+                    if label {
+                        image.config["config"]["Labels"][key] = json!(value);
+                        return image;
+                    }
+                    image.annotated(key, &value)
+                })
+            };
+            let chain = |edition: usize| {
+                let os = family.os(edition);
+                let java = says(os.and(&[&family.java[edition]]), names[0], &os);
+                let middleware = says(java.and(&[&middle]), names[1], &java);
+                [os, java, middleware]
+            };
+            let (old, new) = (chain(0), chain(1));
+            let app = Layout::new().image("r.example/app:1", &old[2].and(&[&family.app]));
+            for (missing, answer) in [
+                (&[][..], Current("r.example/middleware:3-old")),
+                (&[1][..], Current("r.example/middleware:3-old")),
+                (&[2][..], without_middleware),
+                (&[1, 2][..], Code("base.conflict")),
+                (&[0, 1, 2][..], Code("base.unknown")),
+            ] {
+                let case = format!("{how} {label} {missing:?}");
+                let here = (0..3).filter(|level| !missing.contains(level));
+                let bases = here.fold(Layout::new(), |bases, level| bases.image(&format!("{}-old", names[level]), &old[level]));
+                let bases = (0..3).fold(bases, |bases, level| bases.image(names[level], &new[level]));
+                let environment = place(&[("bases", bases), ("app", app.clone())]);
+                match answer {
+                    Current(name) => {
+                        assert_eq!(show(&environment, &[]).1["base"], format!("bases:{name}"), "{case}");
+                        assert_eq!(
+                            (outdated(&environment, &[]).0, &planned(&environment, &[])["status"]),
+                            (0, &json!("current")),
+                            "{case}"
+                        );
+                    }
+                    OntoJava => {
+                        let right = digests(&[&family.os[1], &family.java[1], &middle, &family.app]);
+                        assert_eq!(moved(&environment, &[]).1, right, "{case}");
+                    }
+                    Code(code) => drop(is_refused(&environment, &[], code, &case)),
+                }
+            }
+        }
+    }
+}
+
 /// Docker's library has the annotations on the descriptors in the index.
 #[test]
 fn descriptors_in_an_index_are_a_clue_and_are_brought_up_to_date() {
