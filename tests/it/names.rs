@@ -313,7 +313,9 @@ fn a_name_with_a_wrong_digest_is_handed_to_no_runtime() {
         let environment = Environment::in_memory();
         let mut layout = Layout::new();
         save(&mut layout, &format!("quay.io/team/right:1@{}", a.digest()), &a);
-        names.iter().for_each(|name| drop(save(&mut layout, name, &a)));
+        for name in &names {
+            save(&mut layout, name, &a);
+        }
         layout.write(&environment.join("in"));
         let (status, report) = environment.json(&["prepare", "in", "--registry", "r.example/t", "--profile", "runtime", "-o", out]);
         assert_eq!(status, 1, "{out} {report:#}");
