@@ -119,6 +119,9 @@ fn shells_of_other_makers_go_both_ways() {
         ("set -o pipefail\na", "dash-13", "ash", RUNS),
         ("UID=1\na $UID", "bash", "dash", RUNS),
         ("echo x", "bash", "ash", RUNS),
+        ("sh -ec 'echo x'", "bash", "ash", RUNS),
+        ("sh -c 'echo x'", "ash", "dash", RUNS),
+        ("sh -c 'x=(1)'", "bash", "dash", BROKEN),
     ] {
         expect(&format!("{old} to {new}: {content}"), &between(content, old, new), verdict, codes);
     }

@@ -34,7 +34,15 @@ const fn known(tool: Tool, long: &'static [&'static str]) -> Tool {
 const CHECKSUM: Tool = tool("", b"cw", b"", b"z");
 const OWNER: &[&str] = &["changes", "dereference", "no-dereference", "quiet", "recursive", "silent", "verbose"];
 
+/// What shells take in the same way.
+const SHELL: Tool = tool("", b"acefhilmnsuvxC", b"", b"");
+
 const TOOLS: &[Tool] = &[
+    Tool { name: "sh", ..SHELL },
+    Tool { name: "ash", ..SHELL },
+    Tool { name: "dash", ..SHELL },
+    Tool { name: "bash", ..SHELL },
+    tool("awk", b"Fvf", b"Fvf", b""),
     tool("base64", b"dw", b"w", b""),
     tool("basename", b"as", b"s", b"z"),
     tool("cat", b"Abentv", b"", b"ETs"),
@@ -281,6 +289,9 @@ pub(super) fn fate(name: &[u8], option: &[u8], small: bool) -> Fate {
         };
     }
     let number = option.iter().skip(1).all(u8::is_ascii_digit);
+    if option == b"--" {
+        return Fate::Same;
+    }
     let tool = TOOLS.iter().find(|tool| tool.name.as_bytes() == name);
     if number && [&b"head"[..], b"tail", b"nice", b"kill", b"gzip", b"bzip2", b"xz"].contains(&name) {
         return Fate::Same;
@@ -295,9 +306,6 @@ pub(super) fn fate(name: &[u8], option: &[u8], small: bool) -> Fate {
 impl Tool {
     fn long(&self, option: &[u8], small: bool) -> Fate {
         let name = option.split(|byte| *byte == b'=').next().unwrap_or_default();
-        if name.is_empty() {
-            return Fate::Same;
-        }
         if self.long.iter().any(|known| known.as_bytes() == name) {
             // What `date` reads after it is not the same.
             let dates = matches!(self.name, "date" | "touch") && name == b"date";
@@ -367,6 +375,11 @@ mod tests {
             ("mkdir --par", true, Fate::Doubtful),
             ("cut -dx", true, Fate::Same),
             ("unheard -a", true, Fate::Doubtful),
+            ("unheard --", true, Fate::Same),
+            ("sh -ec", false, Fate::Same),
+            ("sh -c", true, Fate::Same),
+            ("awk -F,", true, Fate::Same),
+            ("sh --login", false, Fate::Doubtful),
             ("adduser -D", false, Fate::Doubtful),
         ] {
             let (name, option) = command.split_once(' ').unwrap();
