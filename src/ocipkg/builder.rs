@@ -112,12 +112,12 @@ impl Builder {
         }));
         let path = match &self.place {
             Place::Layout(layout) => {
-                layout.commit(&payloads, &[IndexEdit::Put { name: self.name.clone(), descriptor: entry }], &Silent)?;
+                layout.commit(&payloads, &[IndexEdit::Put { name: self.name.clone(), descriptor: entry.into() }], &Silent)?;
                 layout.path()
             }
             Place::Archive(path) => {
                 let options = ArchiveOptions { limits: self.limits.clone(), ..ArchiveOptions::default() };
-                write_archive(path, &payloads, vec![(self.name.clone(), entry)], &options, &Silent)?;
+                write_archive(path, &payloads, vec![(self.name.clone(), entry.into())], &options, &Silent)?;
                 path
             }
         };
