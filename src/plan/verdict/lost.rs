@@ -8,7 +8,7 @@ use super::loader::shown;
 use super::view::View;
 use crate::format::elf;
 use crate::format::tar::Kind;
-use crate::read::rootfs::split;
+use crate::read::rootfs::{Entry, split};
 
 /// What was found in a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,7 +79,7 @@ impl Lost {
         };
         // Most moves take no library away; then nobody looks for them.
         let kept: OnceCell<BTreeSet<&[u8]>> = OnceCell::new();
-        let libraries = || after.rootfs().files(after.rootfs().root()).map(|entry| entry.name()).filter(|name| name.starts_with(b"lib"));
+        let libraries = || after.rootfs().files(after.rootfs().root()).map(Entry::name).filter(|name| name.starts_with(b"lib"));
         for entry in before.rootfs().files(before.rootfs().root()).filter(|entry| !before.is_own(*entry)) {
             let path = [b"/".as_slice(), &entry.path()].concat();
             let directory = match entry.kind() {
