@@ -291,8 +291,14 @@ impl View<'_> {
                 (None, None) => true,
             };
             // A farther claim that is refuted is told; one that leads nowhere may be the image's own, and this one inherited.
+            // Where only the digest is its own, what the inherited name leads to is no answer.
             let leads_nowhere = |other: &OwnClaim| {
-                self.evidence.get(other.at).is_some_and(|one| matches!(one.verdict, Verdict::Unresolved(_) | Verdict::NameMoved(..)))
+                self.evidence.get(other.at).is_some_and(|one| match &one.verdict {
+                    Verdict::Unresolved(_) | Verdict::NameMoved(..) => true,
+                    _ => {
+                        other.name.is_none() && !candidate(one).is_some_and(|found| other.digest.as_ref().is_some_and(|own| found.is(own)))
+                    }
+                })
             };
             // A digest alone says least: it may be inherited where a farther claim names another base.
             let says = |other: &OwnClaim| other.name.is_some() || other.digest.is_some();
@@ -313,6 +319,13 @@ impl View<'_> {
         None
     }
 
+    /// Whether another local image has the claimed name and more layers of the image than the one that the claim led to.
+    fn is_outdone(&self, claim: &OwnClaim, by: &Evidence) -> bool {
+        let layers = by.proofs().len();
+        let name = claim.name.as_deref();
+        name.is_some_and(|name| self.proven().any(|(_, other, more)| more > layers && (other.has_name(name) || other.had_name(name))))
+    }
+
     /// What one claim leads to by itself.
     fn met(&self, claim: &OwnClaim) -> Option<Outcome> {
         let evidence = self.evidence.get(claim.at)?;
@@ -329,6 +342,10 @@ impl View<'_> {
                 if is_recorded(candidate) && claim.name.as_deref().is_some_and(|name| !evidence.fits(name, candidate)) =>
             {
                 return Some(Outcome::Conflict { claim: claim.at, proven: Some(claim.at) });
+            }
+            // Nothing but an inherited digest may have led to it, and there is one here with the recorded name and more of the layers.
+            Verdict::Proven(candidate, _) if is_recorded(candidate) && candidate.is_nameless() && self.is_outdone(claim, evidence) => {
+                return Some(Outcome::Conflict { claim: claim.at, proven: self.longest() });
             }
             Verdict::Proven(candidate, _) if is_recorded(candidate) => return Some(base(claim.at, Rule::Digest)),
             Verdict::Refuted(candidate, _) if is_recorded(candidate) => {

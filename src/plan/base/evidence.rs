@@ -48,6 +48,11 @@ impl Candidate {
         called.peek().is_none() || called.any(|own| same_repository(claimed, own))
     }
 
+    /// Whether it is known under no name, and was under none.
+    pub fn is_nameless(&self) -> bool {
+        self.names.is_empty() && self.former.is_empty()
+    }
+
     /// Whether it had this name.
     pub fn had_name(&self, claimed: &str) -> bool {
         self.former.iter().any(|own| same_name(claimed, own))

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::claim::{claims, same_repository};
+use super::claim::{Claim, claims, same_repository};
 use super::evidence::{Candidate, Stated};
 use crate::core::Digest;
 use crate::core::clock::Time;
@@ -57,8 +57,8 @@ pub struct EditionPlatform {
     pub created: Option<String>,
     /// The version of what is in it.
     pub version: Option<String>,
-    /// What its manifest or its config says of its own base: the name, or the digest where that is all.
-    pub base: Option<String>,
+    /// What its manifest and its config say of its own base.
+    pub claims: Vec<Claim>,
 }
 
 impl EditionPlatform {
@@ -70,11 +70,7 @@ impl EditionPlatform {
             manifest: image.descriptor.digest.clone(),
             created: image.config.created.clone(),
             version: version.filter(|text| !text.is_empty()).cloned(),
-            base: {
-                let claims = claims(image, None);
-                let name = claims.iter().find_map(|claim| claim.name.clone());
-                name.or_else(|| claims.iter().find_map(|claim| claim.digest.as_ref().map(Digest::to_string)))
-            },
+            claims: claims(image, None),
         }
     }
 }
@@ -153,54 +149,75 @@ pub fn meaning(editions: &[Edition], question: &Question<'_>) -> Result<Option<M
         several => choose(editions, several, question).map(Some),
     }
     .and_then(|meant| {
-        // One that is not known under any name was led to by a digest, which the image may have inherited: then it is a base of the
-        // one that the name means.
-        let nameless = question.old.filter(|old| old.names.is_empty() && old.former.is_empty());
+        let nameless = question.old.filter(|old| old.is_nameless());
         let chosen = meant.and_then(|meant| editions.get(meant.at)).zip(nameless);
-        let stranger =
-            chosen.and_then(|(edition, old)| other_line(edition, old).map(|why| format!("the old base has no name here, and {why}")));
+        let stranger = chosen.and_then(|(edition, old)| stranger(edition, old));
         stranger.map_or(Ok(meant), |why| Err(Undecided { why, among: running }))
     })
 }
 
-/// Why an edition may be of another line than the old base: editions of one image are built on the same base.
-fn other_line(edition: &Edition, old: &Candidate) -> Option<String> {
-    let own = EditionPlatform::of(&old.image);
-    let new = edition.platforms.iter().find(|other| same_platform(other.platform.as_ref(), own.platform.as_ref()))?;
-    let same = match (&own.base, &new.base) {
-        // Digests of two editions of one base differ.
-        (Some(own), Some(new)) => [own, new].into_iter().any(|text| text.parse::<Digest>().is_ok()) || same_repository(own, new),
-        (own, new) => own == new,
-    };
-    let said = |base: &Option<String>| base.clone().unwrap_or_else(|| "nothing that it records".to_owned());
-    (!same).then(|| {
-        let (own, new) = (said(&own.base), said(&new.base));
-        format!("the old base {} is based on {own}; this one is based on {new}", old.reference)
+/// Why an edition may be of another line than an old base without any name. That was led to by a digest, which the image may have
+/// inherited: then it is a base of the one that the name means.
+fn stranger(edition: &Edition, old: &Candidate) -> Option<String> {
+    let own = old.image.platform();
+    let new = edition.platforms.iter().find(|other| same_platform(other.platform.as_ref(), own))?;
+    let lines = Lines::of(&old.claims, &new.claims);
+    (!lines.are_one() || lines.has_lone_digest).then(|| {
+        let (own, new) = (said(&lines.own), said(&lines.new));
+        format!("the old base {} has no name here and is based on {own}; this one is based on {new}", old.reference)
     })
 }
 
-/// Why an image may be built on the old base rather than follow it. Both are known by names, so more is asked than of [`other_line`]:
-/// what they record of their own bases must be the same repositories, and none of it the old base.
+/// Why an image may be built on the old base rather than follow it, where both are known by names.
 pub fn built_on(new: &Candidate, old: &Candidate) -> Option<String> {
-    let names = |candidate: &Candidate| -> Vec<String> {
-        let mut names: Vec<String> = candidate.claims.iter().filter_map(|claim| claim.name.clone()).collect();
-        names.sort_unstable();
-        names.dedup_by(|one, other| same_repository(one, other));
-        names
-    };
-    let digests = |candidate: &Candidate| candidate.claims.iter().any(|claim| claim.digest.is_some());
+    let lines = Lines::of(&old.claims, &new.claims);
     let is_old = |name: &String| old.names.iter().chain(&old.former).any(|own| same_repository(name, own));
-    let (own, others) = (names(old), names(new));
-    let within = |some: &[String], all: &[String]| some.iter().all(|name| all.iter().any(|other| same_repository(name, other)));
-    let equal = within(&own, &others) && within(&others, &own);
-    // Digests alone do not say of which line they are.
-    let known = !own.is_empty() || !digests(old) && !digests(new);
     let leads_there =
-        others.iter().any(is_old) || new.claims.iter().any(|claim| claim.digest.as_ref().is_some_and(|digest| old.is(digest)));
-    (!equal || !known || leads_there).then(|| {
-        let said = |names: &[String]| if names.is_empty() { "nothing that it names".to_owned() } else { names.join(", ") };
-        format!("the old base {} is based on {}; {} is based on {}", old.reference, said(&own), new.reference, said(&others))
+        lines.new.iter().any(is_old) || new.claims.iter().any(|claim| claim.digest.as_ref().is_some_and(|digest| old.is(digest)));
+    (!lines.are_one() || leads_there).then(|| {
+        format!("the old base {} is based on {}; {} is based on {}", old.reference, said(&lines.own), new.reference, said(&lines.new))
     })
+}
+
+/// What two images record of their own bases. Editions of one image are built on editions of the same bases, whose names are the same
+/// and whose digests are not, so digests do not say of which line they are.
+struct Lines {
+    /// The names that the old one gives.
+    own: Vec<String>,
+    /// Those that the new one gives.
+    new: Vec<String>,
+    /// Whether one of them gives a digest.
+    has_digest: bool,
+    /// Whether one of them gives a digest without a name.
+    has_lone_digest: bool,
+}
+
+impl Lines {
+    fn of(old: &[Claim], new: &[Claim]) -> Self {
+        let names = |claims: &[Claim]| -> Vec<String> {
+            let mut names: Vec<String> = claims.iter().filter_map(|claim| claim.name.clone()).collect();
+            names.sort_unstable();
+            names.dedup_by(|one, other| same_repository(one, other));
+            names
+        };
+        let with_digest = || old.iter().chain(new).filter(|claim| claim.digest.is_some());
+        Self {
+            own: names(old),
+            new: names(new),
+            has_digest: with_digest().next().is_some(),
+            has_lone_digest: with_digest().any(|claim| claim.name.is_none()),
+        }
+    }
+
+    /// Whether they are of the same repositories, as far as names tell.
+    fn are_one(&self) -> bool {
+        let within = |some: &[String], all: &[String]| some.iter().all(|name| all.iter().any(|other| same_repository(name, other)));
+        within(&self.own, &self.new) && within(&self.new, &self.own) && (!self.own.is_empty() || !self.has_digest)
+    }
+}
+
+fn said(names: &[String]) -> String {
+    if names.is_empty() { "nothing that it names".to_owned() } else { names.join(", ") }
 }
 
 fn choose(editions: &[Edition], among: &[usize], question: &Question<'_>) -> Result<Meant, Undecided> {
