@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
+use std::thread::Builder;
 
 use super::{Code, Error, Result};
 
@@ -39,8 +40,9 @@ pub(crate) fn run<T: Send>(jobs: usize, count: usize, work: impl Fn(usize, &mut 
         worker()
     } else {
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..jobs.min(count)).map(|_| scope.spawn(worker)).collect();
-            let mut done = Vec::with_capacity(count);
+            // A machine that is short of threads gets fewer, and with none of them the work is done here.
+            let threads: Vec<_> = (0..jobs.min(count)).map_while(|_| Builder::new().spawn_scoped(scope, worker).ok()).collect();
+            let mut done = if threads.is_empty() { worker() } else { Vec::with_capacity(count) };
             for thread in threads {
                 done.extend(thread.join().map_err(|_| Error::new(Code::Bug, "a thread panicked"))?);
             }
@@ -77,7 +79,7 @@ pub(crate) fn in_order<Piece: Send, Done: Send>(
             let (deal, pieces) = sync_channel(WAITING);
             let (give, results) = sync_channel(WAITING);
             let work = &work;
-            workers.push(scope.spawn(move || {
+            let worker = move || {
                 for piece in pieces {
                     let result = work(piece);
                     let failed = result.is_err();
@@ -85,17 +87,24 @@ pub(crate) fn in_order<Piece: Send, Done: Send>(
                         break;
                     }
                 }
-            }));
+            };
+            match Builder::new().spawn_scoped(scope, worker) {
+                Ok(worker) => workers.push(worker),
+                Err(error) if workers.is_empty() => return Err(no_thread(error)),
+                // A machine that is short of threads gets fewer.
+                Err(_) => break,
+            }
             dealt.push(deal);
             done.push(results);
         }
-        let maker = scope.spawn(move || {
+        let maker = move || {
             let mut turns = dealt.iter().cycle();
             make(&mut |piece| {
                 let turn = turns.next().and_then(|deal| deal.send(piece).ok());
                 turn.ok_or_else(|| Error::new(Code::Bug, "the work was stopped"))
             })
-        });
+        };
+        let maker = Builder::new().spawn_scoped(scope, maker).map_err(no_thread)?;
         // The first thread that has nothing left in its turn got no further piece, and neither did those after it.
         let taken = done.iter().cycle().map_while(|results| results.recv().ok()).try_for_each(|result| take(result?));
         drop(done);
@@ -104,6 +113,10 @@ pub(crate) fn in_order<Piece: Send, Done: Send>(
         // What stopped the others comes before what they say about being stopped.
         taken.and(worked).and(made)
     })
+}
+
+fn no_thread(error: std::io::Error) -> Error {
+    Error::io("start a thread", error)
 }
 
 #[cfg(test)]

@@ -493,3 +493,37 @@ fn many_images_need_little_memory_each() {
         assert!([0, 1].contains(&outcome.status), "{arguments:?} within {megabytes} MiB: {}", outcome.err);
     }
 }
+
+/// Where no thread can be started (a limit on processes, no memory for another stack), the work is done on the one that is there. Only a
+/// compressed archive needs a second one; that is said, and nothing is left behind. Rust's own variable makes every start of a thread
+/// fail: no machine has room for such a stack.
+#[test]
+fn what_needs_no_thread_is_done_without() {
+    const NO_THREADS: &str = "export RUST_MIN_STACK=70368744177664";
+    let environment = Environment::in_memory();
+    let (apps, bases) = many(5);
+    apps.write(&environment.join("apps"));
+    bases.write(&environment.join("bases"));
+    for arguments in [
+        &["fsck", "apps", "--level", "4"][..],
+        &["lifecycle", "check", "apps"],
+        &["outdated", "apps", "--bases", "bases", "--at", "2026-01-01"],
+        &["batch", "plan", "apps", "--bases", "bases", "--at", "2026-01-01", "--jobs", "4"],
+    ] {
+        let (usual, alone) = (environment.run(arguments), under(&environment, NO_THREADS, arguments));
+        assert_eq!((alone.status, without_times(&alone.out)), (usual.status, without_times(&usual.out)), "{}", alone.err);
+    }
+    assert_eq!(under(&environment, NO_THREADS, &["copy", "apps", "copied", "--all"]).status, 0);
+    environment.ok(&["copy", "apps", "usual", "--all"]);
+    assert!(Contents::of(&environment.join("copied")).files == Contents::of(&environment.join("usual")).files);
+    let before = snapshot(environment.path());
+    let refused = under(&environment, NO_THREADS, &["copy", "apps:registry.example/app-1:1", "out.tar.gz"]);
+    assert_eq!(refused.status, 6, "{}", refused.err);
+    assert!(refused.err.contains("failed to start a thread"), "{}", refused.err);
+    assert!(before == snapshot(environment.path()));
+}
+
+/// The text without the lines that say when it was made.
+fn without_times(text: &str) -> String {
+    text.lines().filter(|line| !line.contains("as of ")).collect::<Vec<_>>().join("\n")
+}
