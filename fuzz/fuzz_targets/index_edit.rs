@@ -76,9 +76,9 @@ fn edit(line: &str) -> Option<IndexEdit> {
     match line.as_bytes().first()? {
         b'+' => {
             let (name, which) = rest.rsplit_once(' ')?;
-            Some(IndexEdit::Put { name: Some(name.to_owned()), descriptor: descriptor(which) })
+            Some(IndexEdit::Put { name: Some(name.to_owned()), descriptor: descriptor(which).into() })
         }
-        b'*' => Some(IndexEdit::Put { name: None, descriptor: descriptor(rest) }),
+        b'*' => Some(IndexEdit::Put { name: None, descriptor: descriptor(rest).into() }),
         b'-' => {
             let (name, which) = rest.rsplit_once(' ')?;
             Some(IndexEdit::Untag { name: Name::parse(name).into_owned(), digest: digest(which) })
@@ -145,10 +145,10 @@ fn fulfilled(root: Node<'_>, edit: &IndexEdit, text: &str) {
         None => Vec::new(),
     };
     let (descriptor, name) = match edit {
-        IndexEdit::Put { name, descriptor } => (descriptor, name.as_ref()),
+        IndexEdit::Put { name, descriptor } => (&**descriptor, name.as_ref()),
         IndexEdit::Replace { name, descriptor: Some(descriptor) } => {
             assert_eq!(holders.len(), 1, "the name stands not once\n{text}");
-            (descriptor, Some(name))
+            (descriptor.as_str(), Some(name))
         }
         IndexEdit::Remove { digest } => {
             let digest = digest.to_string();
