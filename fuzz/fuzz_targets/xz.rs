@@ -1,7 +1,7 @@
 //! xz: whatever stands in a block whose headers are right, reading ends, and an archive that is packed so and read says what the plain one says.
 #![no_main]
 
-use airbase::core::Limits;
+use airbase::core::{Code, Limits};
 use airbase_fuzz::{MemoryFile, repair, view, xz};
 use libfuzzer_sys::fuzz_target;
 
@@ -24,6 +24,8 @@ fuzz_target!(|data: &[u8]| {
     match (packed, view(&MemoryFile::of(&content).path(), &LIMITS)) {
         (Ok(packed), Ok(plain)) => assert_eq!(packed, plain, "the archive says something else than its content"),
         (Err(_), Err(_)) => {}
+        // An old archive has no magic, so the name of its first member may be taken for that of a zip file; inside xz nobody asks.
+        (Ok(_), Err(Code::SourceUnsupported)) => {}
         (packed, plain) => panic!("packed: {packed:?}\nas it is: {plain:?}"),
     }
 });
