@@ -39,5 +39,8 @@ fn moved(folder: &str, bases: &str, out: &str) -> Result<u8> {
     // What is refused, or could not be read, is in the plan with its reason; the others are moved.
     let report = apply(&ApplyRequest::of(place, out.into()), Context::standard())?;
     println!("{} moved, {} failed, {} held", report.moved, report.failed, report.held);
+    for finding in planned.findings.iter().chain(report.findings()) {
+        eprintln!("{}", Error::of(finding.clone()));
+    }
     Ok(planned.exit().into_iter().chain(report.ended()).reduce(ExitClass::worse).map_or(0, ExitClass::status))
 }

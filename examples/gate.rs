@@ -7,7 +7,7 @@
 use std::process::ExitCode;
 
 use airbase::core::clock::Time;
-use airbase::core::{ExitClass, Result, text};
+use airbase::core::{Error, ExitClass, Result, text};
 use airbase::plan::lifecycle::policy::{Deny, Policy};
 use airbase::plan::lifecycle::resolve::Question;
 use airbase::plan::lifecycle::time::{Moment, Span};
@@ -33,6 +33,9 @@ fn judged(paths: Vec<String>) -> Result<u8> {
     for item in report.items.iter().filter(|item| !item.denied.is_empty()) {
         let reasons: Vec<&str> = item.denied.iter().map(|reason| reason.deny.name()).collect();
         println!("{}: {}", text::escape(&item.image), reasons.join(", "));
+    }
+    for finding in report.findings() {
+        eprintln!("{}", Error::of(finding.clone()));
     }
     // What could not be read is a finding, and then the answer is not a good one either.
     Ok(report.ended().map_or(0, ExitClass::status))

@@ -6,7 +6,7 @@
 
 use std::process::ExitCode;
 
-use airbase::core::Result;
+use airbase::core::{Error, Result};
 use airbase::oci::media_type::Compression;
 use airbase::report::Report as _;
 use airbase::verbs::rebase::{Request, plan};
@@ -35,6 +35,9 @@ fn moved(app: &str, bases: &str, new: &str) -> Result<u8> {
     let report = decided.apply(Context::standard())?;
     if let Some(result) = &report.result {
         println!("{}", result.digest);
+    }
+    for finding in report.findings() {
+        eprintln!("{}", Error::of(finding.clone()));
     }
     Ok(report.ended().map_or(0, airbase::core::ExitClass::status))
 }

@@ -34,7 +34,7 @@ struct Stage {
     drawn: bool,
 }
 
-/// Listens to the library and tells the person.
+/// Listens to the library and tells the user.
 #[derive(Debug)]
 pub(super) struct Meter {
     style: Style,

@@ -737,9 +737,9 @@ codes! {
         "Build the layer again with an entry for the directory that is named.";
     VerdictUnclear, "verdict.unclear", Precondition, Warning,
         "Something that the image runs was not understood, so it is not known whether it still runs.",
-        "Try the moved image; everything else that was found is told.";
+        "Try the moved image. The report lists everything else that was found.";
     VerdictHiddenFix, "verdict.hidden_fix", Precondition, Warning,
-        "The app has files of its own in the place of files that the new base changed, so fixes of the base do not reach it; or whether it does is not known. It is told where --deny hidden-fix asks for it.",
+        "The app has files of its own in the place of files that the new base changed, so fixes of the base do not reach the app, or it is not known whether they do. It is reported with --deny hidden-fix.",
         "Build the app again without its own copies, or accept each of them by a rule of the policy.";
     VerdictPolicy, "verdict.policy", Usage, Refusal,
         "The file given with --policy is no list of rules on findings of verdicts. A rule has `code`, `action` and `reason`, and where wanted `files` (a glob with * and ?) and `expires` (a date).",

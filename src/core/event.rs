@@ -1,4 +1,4 @@
-//! What the library tells while it works. It never prints; the caller decides what a person sees.
+//! What the library tells while it works. It never prints; the caller decides what a user sees.
 
 /// Receives progress. All methods may be called from several threads at once.
 pub trait Events: Sync {

@@ -30,7 +30,7 @@ impl Fact {
     }
 }
 
-/// Something about the input that a person should know.
+/// Something about the input that a user should know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The stable code.

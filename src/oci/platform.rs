@@ -57,7 +57,7 @@ impl Platform {
             && (self.os_version.is_empty() || other.os_version.is_empty() || build(&self.os_version) == build(&other.os_version))
     }
 
-    /// Whether `wanted`, as a person wrote it, means this platform: what it leaves out may be anything.
+    /// Whether `wanted`, as a user wrote it, means this platform: what it leaves out may be anything.
     pub fn is_meant_by(&self, wanted: &Self) -> bool {
         self.os == wanted.os
             && self.architecture == wanted.architecture

@@ -26,7 +26,7 @@ impl Verified {
         Self::check_digest(digest, bytes)
     }
 
-    /// Checks `bytes` against a digest that a person gave, with no descriptor at hand to know the size from.
+    /// Checks `bytes` against a digest that a user gave, with no descriptor at hand to know the size from.
     ///
     /// # Errors
     /// `blob.digest_mismatch`.

@@ -1,4 +1,4 @@
-//! References as a person types them: `[transport:]PATH[:NAME][@DIGEST]`.
+//! References as a user types them: `[transport:]PATH[:NAME][@DIGEST]`.
 
 use std::path::{Path, PathBuf};
 

@@ -13,7 +13,7 @@ use crate::write::Committed;
 use crate::write::Taken;
 use crate::write::journal::Final;
 
-/// What a plan holds. The plan itself is the answer; this is for the person who waits for it.
+/// What a plan holds. The plan itself is the answer; this is for the user who waits for it.
 #[derive(Debug, Clone, Default)]
 pub struct PlanReport {
     /// How many images there are of each standing.

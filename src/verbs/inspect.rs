@@ -55,6 +55,7 @@ pub fn inspect(request: &Request, context: Context<'_>) -> Result<InspectReport>
             let Some(located) = one_of(&request.paths, &reference, located, &mut report.findings)? else { continue };
             let bases = bases_for(&located.source, request, context)?;
             let entry = entry(&located.source, &located.descriptor, true, None, bases.as_ref(), context)?;
+            tell_unread(bases.as_ref(), &mut report.findings)?;
             report.sources.push(SourceReport {
                 path: located.source.shown(),
                 kind: located.source.kind(),
@@ -85,6 +86,13 @@ fn bases_for<'a>(source: &Arc<Source>, request: &Request, context: Context<'a>) 
     let mut bases = Bases::open(&request.bases, &request.map, context)?;
     bases.also([source]);
     Ok(Some(bases))
+}
+
+/// Adds what could not be read of the bases: the base of the image may be there.
+fn tell_unread(bases: Option<&Bases<'_>>, findings: &mut Vec<Finding>) -> Result<()> {
+    let unread = bases.map_or(Ok(Vec::new()), |bases| bases.unread(findings))?;
+    findings.extend(Finding::new_among(findings, unread));
+    Ok(())
 }
 
 fn inspect_source(source: &Arc<Source>, request: &Request, context: Context<'_>, findings: &mut Vec<Finding>) -> Result<SourceReport> {
@@ -120,6 +128,7 @@ fn inspect_source(source: &Arc<Source>, request: &Request, context: Context<'_>,
     if request.all {
         entries.extend(unlisted(source, bases.as_ref(), context)?);
     }
+    tell_unread(bases.as_ref(), findings)?;
     Ok(SourceReport { path: source.shown(), kind: source.kind(), entries, hidden })
 }
 

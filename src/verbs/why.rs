@@ -55,7 +55,7 @@ pub fn why(request: &Request, context: Context<'_>) -> Result<WhyReport> {
     let mut scans = Scans::new(Budget::databases(KEPT_DATABASES), context);
     let layers = scans.of(image)?;
     let asking = Asking { request, opened: &opened, image, context };
-    let chain = asking.chain()?;
+    let (chain, unread) = asking.chain()?;
     let mut package = PackageTrack::new(&request.asked);
     let mut track = Track::new(request.asked.as_bytes());
     let files = Merged::stepwise(&layers, Unpacker::Overlay, &mut |layer, files| {
@@ -68,6 +68,7 @@ pub fn why(request: &Request, context: Context<'_>) -> Result<WhyReport> {
     let is_package = !request.asked.contains('/') && (package.is_known() || moved.as_ref().is_some_and(in_new));
     let mut report = WhyReport::of(&opened.located.shown(), image, &request.asked, &chain, onto);
     report.unmoved = request.onto.is_some() && moved.is_none();
+    report.findings.extend(unread);
     report.findings.extend(packages.unread.iter().map(Unread::finding));
     report.findings.extend(packages.damaged.iter().cloned());
     if is_package {
@@ -126,8 +127,8 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    /// What the image is based on, and that on: the decision that all verbs share.
-    fn chain(&self) -> Result<Chain> {
+    /// What the image is based on, and that on: the decision that all verbs share; and what could not be read of the bases.
+    fn chain(&self) -> Result<(Chain, Vec<Finding>)> {
         let from = match self.request.from.as_deref() {
             None | Some("scratch") => None,
             Some(from) => Some(open(from, self.context)?),
@@ -144,7 +145,7 @@ impl Asking<'_> {
                 }
                 based
             }
-            (None, true) => return Ok(Chain { bases: Vec::new(), known: true }),
+            (None, true) => return Ok((Chain { bases: Vec::new(), known: true }, Vec::new())),
             (None, false) => based_image(self.image, index, &known, None, self.context)?,
         };
         let mut chain = Chain { bases: Vec::new(), known: based.outcome == Outcome::Scratch };
@@ -160,7 +161,8 @@ impl Asking<'_> {
             next = below.map(|base| known.based(&base.image, None)).transpose()?;
         }
         chain.bases.reverse();
-        Ok(chain)
+        let unread = if self.request.bases.is_empty() { Vec::new() } else { known.unread(&[])? };
+        Ok((chain, unread))
     }
 
     /// The image after the move, and the reference of the new base; none if nothing is moved.

@@ -52,7 +52,7 @@ pub struct Committed {
     pub blobs_reused: u64,
     /// How long was waited for the disk.
     pub flush: Duration,
-    /// What a person should know: blobs that were repaired.
+    /// What a user should know: blobs that were repaired.
     pub findings: Vec<Finding>,
     /// Whether there is a new index.
     pub index_changed: bool,

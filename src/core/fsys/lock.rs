@@ -166,7 +166,7 @@ impl Wait {
 }
 
 /// The process that holds a lock on `file`, from the kernel's list of locks: lines such as
-/// `1: FLOCK  ADVISORY  WRITE 1234 fe:00:131074 0 EOF`. A help for the person; `None` wherever anything is in doubt.
+/// `1: FLOCK  ADVISORY  WRITE 1234 fe:00:131074 0 EOF`. A help for the user; `None` wherever anything is in doubt.
 fn holder(file: &OwnedFd) -> Option<u32> {
     let stat = rustix::fs::fstat(file).ok()?;
     let place = format!("{:02x}:{:02x}:{}", rustix::fs::major(stat.st_dev), rustix::fs::minor(stat.st_dev), stat.st_ino);

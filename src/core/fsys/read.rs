@@ -67,7 +67,7 @@ pub struct File {
 }
 
 impl File {
-    /// Opens the file that a person named; the name itself may be a symbolic link, because that person chose it.
+    /// Opens the file that a user named; the name itself may be a symbolic link, because the user chose it.
     ///
     /// # Errors
     /// `path.not_regular`, `io`.
@@ -308,7 +308,7 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Opens the directory that a person named.
+    /// Opens the directory that a user named.
     ///
     /// # Errors
     /// `io`.

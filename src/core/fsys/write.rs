@@ -113,7 +113,7 @@ pub struct WriteDirectory {
 }
 
 impl WriteDirectory {
-    /// Opens the directory that a person named.
+    /// Opens the directory that a user named.
     ///
     /// # Errors
     /// `io`.
@@ -414,7 +414,7 @@ pub(super) fn failed(step: &str, path: &Path, errno: Errno) -> Error {
     Error::io(format!("{step} {}", shown(path)), io::Error::from(errno))
 }
 
-/// Makes a directory that a person named, and those above it. Whether the last one is new.
+/// Makes a directory that a user named, and those above it. Whether the last one is new.
 ///
 /// # Errors
 /// `io`.

@@ -175,7 +175,7 @@ pub struct Resolution {
     pub last: Option<Moment>,
     /// What each issuer says.
     pub by_issuer: BTreeMap<Option<String>, Own>,
-    /// What a person should know.
+    /// What a user should know.
     pub findings: Vec<Finding>,
 }
 

@@ -25,7 +25,7 @@ impl Moment {
     /// The last instant there is.
     pub const LAST: Self = Self(DateTime::MAX);
 
-    /// Reads what a person gave, to the second: RFC 3339, or a date, which means its first instant in UTC.
+    /// Reads what a user gave, to the second: RFC 3339, or a date, which means its first instant in UTC.
     ///
     /// # Errors
     /// `lifecycle.date`.

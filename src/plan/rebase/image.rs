@@ -23,7 +23,7 @@ pub struct Options {
     pub preferences: Preferences,
     /// Where the date of the result comes from.
     pub created: CreatedPolicy,
-    /// Annotations that the person gave.
+    /// Annotations that the user gave.
     pub annotations: Vec<(String, String)>,
     /// The codes of findings of the verdict that were accepted, with spaces between them.
     pub accepted: String,

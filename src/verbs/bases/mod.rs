@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::lifecycle::{Statements, Stopped};
-use super::{Context, Opened, one_of};
+use super::{Context, Opened};
 use crate::core::{Code, Digest, Error, Finding, Limits, Result, Severity};
 use crate::oci::{Descriptor, Name, Platform};
 use crate::plan::base::{Candidate, Edition, EditionPlatform, Stated, claims, same_name, spelled};
@@ -72,7 +72,7 @@ impl<'a> Bases<'a> {
     /// Opens every path: a layout, an archive, a folder of them, or a reference to one image.
     ///
     /// # Errors
-    /// Those of the only path; inside a folder, and where there are several, what cannot be opened is a finding.
+    /// Those of a path that cannot be opened itself: it may hold the newest edition. Inside a folder such a path is a finding.
     pub fn open(paths: &[String], rules: &[String], context: Context<'a>) -> Result<Self> {
         Self::open_among(paths, rules, &[], context)
     }
@@ -101,11 +101,9 @@ impl<'a> Bases<'a> {
         for path in paths {
             let reference = Reference::existing(path)?;
             if reference.names_one() {
-                let located = locate_among(&reference, open, context.limits);
-                bases.named.extend(one_of(paths, &reference, located, &mut bases.findings)?);
+                bases.named.push(locate_among(&reference, open, context.limits)?);
             } else {
-                let discovered = one_of(paths, &reference, discover_among(&reference, open, context.limits), &mut bases.findings)?;
-                let Some(Discovered { sources, findings, passed }) = discovered else { continue };
+                let Discovered { sources, findings, passed } = discover_among(&reference, open, context.limits)?;
                 if sources.iter().all(|source| source.index.manifests.is_empty()) {
                     bases.findings.push(context.nothing(passed.nothing(&reference.shown_path())));
                 }

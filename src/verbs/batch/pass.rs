@@ -147,7 +147,7 @@ impl Pass {
         Ok(pass)
     }
 
-    /// Puts the items into the order in which they are done: by their places in their chains, which a person may have edited.
+    /// Puts the items into the order in which they are done: by their places in their chains, which a user may have edited.
     fn sort(&mut self) -> Result<()> {
         let waits: Vec<Vec<usize>> = self
             .entries

@@ -69,7 +69,7 @@ pub struct Request {
     pub bases: Vec<String>,
     /// The old base, if the user names it; `scratch` if there was none.
     pub from: Option<String>,
-    /// How many layers belong to the old base, if the person says so.
+    /// How many layers belong to the old base, if the user says so.
     pub seam_layers: Option<usize>,
     /// Whether the user insists on a seam that leaves no layer of the app, and on a base of another stack of buildpacks.
     pub force: bool,
@@ -91,7 +91,7 @@ pub struct Request {
     pub created: CreatedPolicy,
     /// Annotations for the result.
     pub annotations: Vec<(String, String)>,
-    /// The name of the new base, if the person knows better.
+    /// The name of the new base, if the user knows better.
     pub base_name: Option<String>,
     /// Whether an image that would not run on the new base is moved.
     pub verdict: Gate,
@@ -216,7 +216,7 @@ fn old_base(text: &str, known: &[Arc<Source>], context: Context<'_>) -> Result<F
     Ok(From::Image(Box::new(open_among(text, known, context)?)))
 }
 
-/// Refuses an image whose index and config disagree on the platform, unless the person said whom to believe.
+/// Refuses an image whose index and config disagree on the platform, unless the user said whom to believe.
 pub(super) fn trusted(mut opened: Opened, trust: TrustPlatform) -> Result<Opened> {
     fn visit(image: &mut Image, trust: TrustPlatform) -> Result<()> {
         let contradiction = image.contradictions().into_iter().find(|finding| finding.code == Code::ImagePlatformMismatch);
