@@ -1,14 +1,18 @@
 //! `docs/json.md` against what is printed: every member that occurs is listed, with its type and its values, and what is listed
-//! occurs.
+//! occurs. Each document keeps to its published schema, and each schema is of a document that is printed or written here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::support::documentation::{
+    FINDING, JOURNAL_ITEM, JOURNAL_LAYER, PLAN, PLAN_END, PLAN_ITEM, PROGRESS, REFERRER, Row, SETTING, Section, sections,
+};
 use crate::support::elf::Program;
 use crate::support::image::{INDEX, MANIFEST, owned};
-use crate::support::{Environment, Image, Layout, layer};
+use crate::support::{Environment, Image, Layout, layer, schema};
 
 /// Members that no document of this test has, and why.
 const NOT_HERE: &[(&str, &str)] = &[
@@ -16,12 +20,6 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("airbase.verdict/v1 findings[]", "they are those of planning a rebase"),
 ];
 
-/// The section of the documentation in which the members of findings stand.
-const FINDING: &str = "finding";
-/// The one of referrers, which have referrers.
-const REFERRER: &str = "referrer";
-/// The one of progress lines.
-const PROGRESS: &str = "progress lines";
 /// Objects whose keys are the image's: labels and annotations.
 const MAPS: [&str; 2] = ["labels", "annotations"];
 
@@ -32,13 +30,20 @@ struct Occurred {
     values: Vec<Value>,
 }
 
-/// What occurred, by schema and path; and which runs ended otherwise than expected.
+/// What occurred.
 #[derive(Debug, Default)]
-struct Seen(BTreeMap<String, BTreeMap<String, Occurred>>, Vec<String>);
+struct Seen {
+    /// The values by schema and path.
+    paths: BTreeMap<String, BTreeMap<String, Occurred>>,
+    /// Runs that ended otherwise than expected, and documents that are not as their schema says.
+    wrong: BTreeSet<String>,
+    /// The schemas of the documents.
+    schemas: BTreeSet<String>,
+}
 
 impl Seen {
     fn note(&mut self, schema: &str, path: &str, value: &Value) {
-        let occurred = self.0.entry(schema.to_owned()).or_default().entry(path.to_owned()).or_default();
+        let occurred = self.paths.entry(schema.to_owned()).or_default().entry(path.to_owned()).or_default();
         occurred.times += 1;
         occurred.values.push(value.clone());
     }
@@ -51,6 +56,7 @@ impl Seen {
             Value::Object(_) if schema != FINDING && (["findings[]", "reasons[]"].contains(&name) || path == "error") => {
                 self.walk(FINDING, "", value);
             }
+            Value::Object(_) if name == "settings[]" && schema != PLAN => self.walk(SETTING, "", value),
             Value::Object(_) if [REFERRER, "airbase.referrers/v1"].contains(&schema) && name == "referrers[]" => {
                 self.walk(REFERRER, "", value);
             }
@@ -72,62 +78,23 @@ impl Seen {
     fn run(&mut self, environment: &Environment, arguments: &[&str], status: i32) -> Value {
         let (ended, document) = environment.json(arguments);
         if ended != status {
-            self.1.push(format!("{arguments:?} ended with {ended}, not {status}: {}", document["error"]));
+            self.wrong.insert(format!("{arguments:?} ended with {ended}, not {status}: {}", document["error"]));
         }
         let schema = document["schema"].as_str().unwrap().to_owned();
-        self.walk(&schema, "", &document);
+        self.take(&schema, &document);
         document
     }
 
+    /// Takes a document, or a line of one.
+    fn take(&mut self, schema: &str, document: &Value) {
+        self.walk(schema, "", document);
+        self.schemas.insert(schema::file_of(schema));
+        self.wrong.extend(schema::check(schema, document).into_iter().map(|text| format!("{schema}{text}")));
+    }
+
     fn times(&self, schema: &str, path: &str) -> usize {
-        self.0.get(schema).and_then(|paths| paths.get(path)).map_or(0, |occurred| occurred.times)
+        self.paths.get(schema).and_then(|paths| paths.get(path)).map_or(0, |occurred| occurred.times)
     }
-}
-
-/// A row of a table in the documentation.
-#[derive(Debug)]
-struct Row {
-    path: String,
-    kind: String,
-    meaning: String,
-    absent: String,
-}
-
-/// The sections of the documentation that describe members: the schemas in the heading, and the rows.
-fn documented() -> Vec<(Vec<String>, Vec<Row>)> {
-    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/json.md")).unwrap();
-    let mut sections = Vec::new();
-    for section in text.split("\n## ").skip(1) {
-        let (heading, body) = section.split_once('\n').unwrap();
-        let schemas: Vec<String> = if heading.contains('`') {
-            quoted(heading).filter(|name| name.starts_with("airbase.")).map(str::to_owned).collect()
-        } else {
-            vec![heading.to_lowercase()]
-        };
-        let rows: Vec<Row> = body
-            .lines()
-            .filter(|line| line.starts_with("| `"))
-            .map(|line| {
-                let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-                let [path, kind, meaning, absent] = cells.as_slice() else { panic!("a row has four cells: {line}") };
-                Row {
-                    path: path.trim_matches('`').to_owned(),
-                    kind: (*kind).to_owned(),
-                    meaning: (*meaning).to_owned(),
-                    absent: absent.trim_matches('|').trim().to_owned(),
-                }
-            })
-            .collect();
-        if !rows.is_empty() {
-            sections.push((schemas, rows));
-        }
-    }
-    sections
-}
-
-/// What stands between backticks.
-fn quoted(text: &str) -> impl Iterator<Item = &str> {
-    text.split('`').skip(1).step_by(2)
 }
 
 /// What is wrong with `value`, if it is not what the row says.
@@ -135,10 +102,12 @@ fn contradiction(row: &Row, value: &Value) -> Option<String> {
     let right = match row.kind.as_str() {
         "string" => value.is_string(),
         "digest" => value.as_str().is_some_and(|text| text.starts_with("sha256:") && text.len() == 71),
-        "one of" => value.as_str().is_some_and(|text| quoted(&row.meaning).any(|word| word == text)),
+        "one of" => row.values().contains(value),
         "number" => value.is_u64(),
+        "integer" => value.is_i64(),
         "boolean" => value.is_boolean(),
         "object" | "finding" | "referrer" => value.is_object(),
+        "list" => value.is_array(),
         _ => false,
     };
     (!right).then(|| format!("{} is no {}: {value}", row.path, row.kind))
@@ -147,10 +116,11 @@ fn contradiction(row: &Row, value: &Value) -> Option<String> {
 #[test]
 fn every_member_that_occurs_is_documented_and_the_other_way_round() {
     let seen = everything();
-    let sections = documented();
-    let mut wrong: BTreeSet<String> = seen.1.iter().cloned().collect();
-    for (schema, paths) in &seen.0 {
-        let rows: Vec<&Row> = sections.iter().filter(|(schemas, _)| schemas.contains(schema)).flat_map(|(_, rows)| rows).collect();
+    let sections = sections();
+    let mut wrong = seen.wrong.clone();
+    for (schema, paths) in &seen.paths {
+        let rows: Vec<&Row> =
+            sections.iter().filter(|section| section.schemas.contains(schema)).flat_map(|section| &section.rows).collect();
         for (path, occurred) in paths {
             let row = rows.iter().find(|row| row.path == *path);
             let leaf = occurred.values.iter().any(|value| !value.is_object() && !value.is_array());
@@ -168,12 +138,12 @@ fn every_member_that_occurs_is_documented_and_the_other_way_round() {
             let member = row.path.trim_end_matches("[]").trim_end_matches("{}");
             let parent = member.rsplit_once('.').map_or("", |(parent, _)| parent);
             let (there, whole) = (seen.times(schema, member), seen.times(schema, parent));
-            if row.absent == "never" && there != whole {
+            if row.always() && there != whole {
                 wrong.insert(format!("{schema}: {} was there {there} times of {whole}", row.path));
             }
         }
     }
-    for (schemas, rows) in &sections {
+    for Section { schemas, rows, .. } in &sections {
         for row in rows {
             let here = schemas.iter().any(|schema| seen.times(schema, &row.path) > 0);
             let excused = NOT_HERE.iter().any(|(path, _)| schemas.iter().any(|schema| *path == format!("{schema} {}", row.path)));
@@ -182,6 +152,8 @@ fn every_member_that_occurs_is_documented_and_the_other_way_round() {
             }
         }
     }
+    let unused = schema::made().into_keys().map(|schema| schema::file_of(&schema)).filter(|file| !seen.schemas.contains(file));
+    wrong.extend(unused.map(|file| format!("no document here has docs/schemas/{file}")));
     assert!(wrong.is_empty(), "\n{}", wrong.into_iter().collect::<Vec<_>>().join("\n"));
 }
 
@@ -204,10 +176,11 @@ fn everything() -> Seen {
     for arguments in [&["demo", "story"][..], &["explain"], &["explain", "blob.missing"], &["config", "--config", "site.toml"]] {
         seen.run(&environment, arguments, 0);
     }
+    seen.run(&environment, &["prepare", "ship", "--config", "site.toml"], 1);
     let outcome = environment.run(&["fsck", "apps", "--format", "json", "--progress", "json"]);
     assert!(!outcome.err.is_empty());
     for line in outcome.err.lines() {
-        seen.walk(PROGRESS, "", &serde_json::from_str(line).unwrap());
+        seen.take(PROGRESS, &serde_json::from_str(line).unwrap());
     }
     seen
 }
@@ -227,7 +200,7 @@ fn editions(seen: &mut Seen) {
     seen.run(&environment, &["rebase", "apps:app:1", "--bases", "bases", "--dry-run"], 0);
     let plan = environment.ok(&["batch", "plan", "apps", "--bases", "bases"]).out;
     for item in crate::batch::items(&plan) {
-        seen.walk("item of a plan", "", &item);
+        seen.take(PLAN_ITEM, &item);
     }
 }
 
@@ -518,13 +491,13 @@ fn judging(seen: &mut Seen, environment: &Environment) {
         let image = format!("apps:{image}:1");
         for more in [&[][..], &["--bases", "bases"]] {
             let (_, document) = environment.json(&[&["base", "show", &image][..], more].concat());
-            seen.walk("airbase.base-show/v1", "", &document);
+            seen.take("airbase.base-show/v1", &document);
         }
         for base in ["os:11", "os:12", "two:1", "empty:1"] {
             let base = format!("bases:registry.example/{base}");
             let (_, document) = environment.json(&["base", "verify", &image, "--base", &base]);
             let schema = document["schema"].as_str().unwrap().to_owned();
-            seen.walk(&schema, "", &document);
+            seen.take(&schema, &document);
         }
     }
     seen.run(environment, &["base", "show", "apps:stale:1", "--bases", "bases", "--bases", "ill"], 3);
@@ -658,11 +631,11 @@ fn batches(seen: &mut Seen) {
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         for line in &lines {
             let schema = match (line.get("schema"), line.get("end")) {
-                (Some(_), _) => "airbase.batch-plan/v1",
-                (_, Some(_)) => "end of a plan",
-                _ => "item of a plan",
+                (Some(_), _) => PLAN,
+                (_, Some(_)) => PLAN_END,
+                _ => PLAN_ITEM,
             };
-            seen.walk(schema, "", line);
+            seen.take(schema, line);
         }
     }
     // A layer of the runtime is damaged: it fails, and what stands on it is held.
@@ -682,6 +655,9 @@ fn batches(seen: &mut Seen) {
     seen.run(&environment, &["batch", "apply", "plan.jsonl", "-o", "sharded", "--shard", "1/1"], 0);
     seen.run(&environment, &["batch", "merge", "sharded"], 0);
     seen.run(&environment, &["batch", "merge", "sharded"], 0);
+    for output in ["batched", "sharded"] {
+        journals(seen, &environment.join(output).join("airbase-batch"));
+    }
     // A name of the batch stands on something else.
     environment.ok(&["copy", "many/apps:site/two:1", "forced:site/app:1"]);
     seen.run(&environment, &["batch", "apply", "plan.jsonl", "-o", "forced", "--overwrite"], 0);
@@ -695,6 +671,21 @@ fn batches(seen: &mut Seen) {
     seen.run(&environment, &["batch", "apply", "plan.jsonl", "-o", "many/apps", "--supersede", "--shard", "1/1"], 0);
     seen.run(&environment, &["batch", "merge", "many/apps"], 1);
     seen.run(&environment, &["batch", "apply", "plan.jsonl", "-o", "many/apps", "--supersede"], 3);
+}
+
+/// The lines of the journals in a folder.
+fn journals(seen: &mut Seen, folder: &Path) {
+    let plans = fs::read_dir(folder).unwrap().map(|plan| plan.unwrap().path());
+    for file in plans.flat_map(|plan| fs::read_dir(plan).unwrap()).map(|file| file.unwrap()) {
+        let name = file.file_name().into_string().unwrap();
+        if name == "plan.jsonl" || !name.ends_with(".jsonl") {
+            continue;
+        }
+        for line in fs::read_to_string(file.path()).unwrap().lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            seen.take(if line.get("blob").is_some() { JOURNAL_LAYER } else { JOURNAL_ITEM }, &line);
+        }
+    }
 }
 
 /// Referrers of an index and its platforms, with and without names, listed in every way, and one that was removed.

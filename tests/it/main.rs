@@ -57,6 +57,7 @@ mod rebuild;
 mod references;
 mod referrers;
 mod room;
+mod schemas;
 mod shapes;
 mod site;
 mod sparse;

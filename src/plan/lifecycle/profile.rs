@@ -187,7 +187,7 @@ fn cleared(draft: &Draft) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
 
-/// The document: `docs/lifecycle-v1.schema.json`. No whitespace and a fixed order, so that the same statement has the same digest.
+/// The document: `docs/schemas/lifecycle-v1.schema.json`. No whitespace and a fixed order, so that the same statement has the same digest.
 fn document(draft: &Draft, subject: &Descriptor) -> String {
     let mut root = Json::object();
     root.set("schema", Json::string(OWN_SCHEMA));

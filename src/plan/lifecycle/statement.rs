@@ -1,7 +1,7 @@
 //! One statement: a referrer that speaks of the life cycle of its subject, read into a value.
 //!
 //! Our statements say the same thing twice: in annotations, which listings of referrers carry, and in a JSON document in the one
-//! layer, which admission controllers read (`docs/lifecycle-v1.schema.json`). The annotation goes before the document, because
+//! layer, which admission controllers read (`docs/schemas/lifecycle-v1.schema.json`). The annotation goes before the document, because
 //! it is what others see; where the two differ, that is told.
 
 use std::collections::{BTreeMap, BTreeSet};

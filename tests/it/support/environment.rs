@@ -64,11 +64,13 @@ impl Environment {
         outcome
     }
 
-    /// Runs the program with `--format json` and reads the document that it prints.
+    /// Runs the program with `--format json` and reads the document that it prints, which keeps to its schema.
     pub fn json(&self, arguments: &[&str]) -> (i32, serde_json::Value) {
         let outcome = self.run(&[arguments, &["--format", "json"]].concat());
-        let document =
+        let document: serde_json::Value =
             serde_json::from_str(&outcome.out).unwrap_or_else(|error| panic!("{arguments:?}: {error}\n{}\n{}", outcome.out, outcome.err));
+        let wrong = super::schema::check(document["schema"].as_str().unwrap_or_default(), &document);
+        assert!(wrong.is_empty(), "{arguments:?}: not what docs/schemas says:\n{}\n{document:#}", wrong.join("\n"));
         (outcome.status, document)
     }
 

@@ -2,10 +2,12 @@
 
 pub mod contents;
 pub mod dice;
+pub mod documentation;
 pub mod elf;
 pub mod environment;
 pub mod image;
 pub mod real;
+pub mod schema;
 pub mod story;
 pub mod xz;
 
