@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::core::{Code, Digest, Fact, Finding, text};
 use crate::format::packages::{Malformed, Package, apk, dpkg, version};
 use crate::format::tar::Kind;
-use crate::read::rootfs::{Entry, Merged, Reading, Rootfs, split};
+use crate::read::rootfs::{Entry, Footprint, Merged, Reading, Rootfs, split};
 
 /// Whose database it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -173,14 +173,25 @@ impl Packages {
         Self::read(files, false)
     }
 
+    /// As [`Packages::of`], with what it depends on.
+    pub fn with_footprint(files: &Merged) -> (Self, Footprint) {
+        let mut footprint = databases(files.rootfs());
+        let found = Self::read_with(files, true, Some(&mut footprint));
+        (found, footprint)
+    }
+
     fn read(files: &Merged, lists: bool) -> Self {
+        Self::read_with(files, lists, None)
+    }
+
+    fn read_with(files: &Merged, lists: bool, footprint: Option<&mut Footprint>) -> Self {
         let mut reader = Reader { files, lists, found: Self::default(), listed: BTreeMap::new() };
         reader.apk();
         reader.dpkg();
         for (path, system) in UNREAD {
             reader.unread(path.as_bytes(), system);
         }
-        reader.finish()
+        reader.finish(footprint)
     }
 
     /// The real paths of the databases that are read.
@@ -242,6 +253,19 @@ impl Packages {
         let owned = move |owners: &[usize]| owners.iter().any(|at| self.installed.get(*at) == Some(package));
         self.owners.iter().filter(move |(_, owners)| owned(owners)).map(|(path, _)| path.as_slice())
     }
+}
+
+/// What databases are read from.
+fn databases(rootfs: &Rootfs) -> Footprint {
+    let mut footprint = Footprint::default();
+    let unread = UNREAD.iter().map(|(path, _)| *path);
+    for path in DATABASES.into_iter().chain(FOLDERS).chain(unread).chain(["var/lib/dpkg/info", "var/lib/dpkg/diversions"]) {
+        footprint.read(rootfs, path.as_bytes());
+        let Some(folder) = rootfs.resolve(path.as_bytes()).filter(|entry| entry.kind() == Kind::Directory) else { continue };
+        footprint.list(folder);
+        folder.children().for_each(|entry| footprint.read(rootfs, &entry.path()));
+    }
+    footprint
 }
 
 fn shown(path: &[u8]) -> String {
@@ -384,11 +408,14 @@ impl<'a> Reader<'a> {
         self.add(Installed { name, system: System::Dpkg, architecture, version }, files, place);
     }
 
-    fn finish(self) -> Packages {
+    fn finish(self, mut footprint: Option<&mut Footprint>) -> Packages {
         let Self { files, lists, mut found, listed } = self;
         for (at, (package, list)) in listed.into_iter().enumerate() {
             found.unlisted += usize::from(list.is_none());
             for path in list.into_iter().filter(|_| lists).flatten() {
+                if let Some(footprint) = &mut footprint {
+                    footprint.pass(files.rootfs(), &path);
+                }
                 // Lists say `/lib/…` where `lib` is a link to `usr/lib`.
                 let owners = match files.rootfs().lookup(&path) {
                     Some(entry) if entry.kind() == Kind::Directory => continue,

@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::base::Base;
 use super::compare::contains;
 use crate::core::{Digest, Result};
-use crate::read::rootfs::{Ground, Scan, Unpacker};
+use crate::read::rootfs::{Scan, Unpacker};
 
 /// A symbol that nobody defines: its name, the number of the file that needs it, and whether the program does not start for it.
 pub(super) type Unresolved = (Vec<u8>, usize, bool);
 
 /// How many bytes of symbols, of the files of bases, and of what programs say of themselves are kept at most; then all are forgotten.
 const SYMBOL_BYTES: usize = 4 << 20;
-const GROUND_BYTES: usize = 32 << 20;
+const BASE_BYTES: usize = 64 << 20;
 const MARK_BYTES: usize = 1 << 20;
 
 /// Values that follow from their keys alone, so that it does not matter who made them.
@@ -77,7 +78,7 @@ impl Marks {
 #[derive(Debug, Default)]
 pub struct Memo {
     symbols: Known<Vec<Unresolved>>,
-    grounds: Known<Ground>,
+    bases: Known<Base>,
     marks: Known<Marks>,
 }
 
@@ -99,14 +100,14 @@ impl Memo {
         self.marks.get(digest.clone(), MARK_BYTES, || Ok((Marks::of(bytes), EACH))).map_or_else(|_| Marks::of(bytes), |marks| *marks)
     }
 
-    /// The files of a base.
-    pub(super) fn ground(&self, layers: &[Arc<Scan>], unpacker: Unpacker) -> Result<Arc<Ground>> {
+    /// What is known of the base of these layers.
+    pub(super) fn base(&self, layers: &[Arc<Scan>], unpacker: Unpacker) -> Result<Arc<Base>> {
         let mut text = format!("{unpacker:?}");
         for layer in layers {
             text.push_str(&layer.content.hex());
         }
-        self.grounds.get(Digest::sha256(text.as_bytes()), GROUND_BYTES, || {
-            let made = Scan::ground(layers, unpacker)?;
+        self.bases.get(Digest::sha256(text.as_bytes()), BASE_BYTES, || {
+            let made = Base::of(layers, unpacker)?;
             let bytes = made.size();
             Ok((made, bytes))
         })

@@ -5,10 +5,12 @@
 //! understood is said, and then the answer is never that it runs.
 
 mod answer;
+mod base;
 mod compare;
 mod environment;
 mod fixes;
 mod gate;
+mod index;
 mod languages;
 mod loader;
 mod lost;
@@ -18,6 +20,8 @@ mod policy;
 mod references;
 mod shell;
 mod system;
+#[cfg(test)]
+mod tests;
 mod tools;
 mod trace;
 mod users;
@@ -75,17 +79,20 @@ pub fn judge(before: &Side<'_>, after: &Side<'_>, old_base_is_known: bool, memo:
 fn decide(before: &Side<'_>, after: &Side<'_>, unpacker: Unpacker, memo: &Arc<Memo>) -> Result<Judgement> {
     let old = View::of(before.layers, before.seam, Launch::of(before.config), unpacker, Arc::clone(memo))?;
     let new = View::of(after.layers, after.seam, Launch::of(after.config), unpacker, Arc::clone(memo))?;
-    let comparison = Comparison { from: Trace::of(&old), to: Trace::of(&new), old: &old, new: &new, owners: Owners::new(&old, &new) };
+    Ok(compare(&old, &new))
+}
+
+fn compare(old: &View, new: &View) -> Judgement {
+    let comparison = Comparison { from: Trace::of(old), to: Trace::of(new), old, new, owners: Owners::new(old, new) };
     let mut findings = comparison.findings();
-    let system = system::differences(&old, &new);
+    let system = system::differences(old, new);
     findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.code == Code::VerdictUnclear, finding.message.clone()));
     findings.dedup();
-    let findings = findings.into_iter().map(|finding| comparison.owners.name(finding));
-    let mut findings = findings.collect::<Result<Vec<_>>>()?;
+    let mut findings: Vec<_> = findings.into_iter().map(|finding| comparison.owners.name(finding)).collect();
     findings.splice(0..0, system);
     let answer = findings.iter().map(Answer::of).max().unwrap_or(Answer::Runs);
-    let Fixes { hidden, none_arrives } = Fixes::of(&old, &new, &comparison.owners)?;
-    let unread = unread(&old, &new);
+    let Fixes { hidden, none_arrives } = Fixes::of(old, new, &comparison.owners);
+    let unread = unread(old, new);
     let all_read = unread.is_empty();
     findings.extend(unread);
     let reached = &comparison.to.reached;
@@ -94,10 +101,10 @@ fn decide(before: &Side<'_>, after: &Side<'_>, unpacker: Unpacker, memo: &Arc<Me
         _ if !hidden.is_empty() => Patched::Partly,
         _ if !all_read => Patched::Unknown,
         Answer::Unknown => Patched::Unknown,
-        _ if reached.is_empty() || carries_libraries(&new, reached) => Patched::Unknown,
+        _ if reached.is_empty() || carries_libraries(new, reached) => Patched::Unknown,
         _ => Patched::Yes,
     };
-    Ok(Judgement { answer, patched, hidden, findings, reached: comparison.to.reached.len() })
+    Judgement { answer, patched, hidden, findings, reached: comparison.to.reached.len() }
 }
 
 /// Whether a program of the app that is reached needs nothing of any base.

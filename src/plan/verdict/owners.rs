@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::loader::shown;
 use super::trace::Need;
 use super::view::View;
-use crate::core::{Code, Finding, Result};
+use crate::core::{Code, Finding};
 use crate::plan::packages::{Owner, Packages};
 use crate::read::rootfs::Entry;
 
@@ -40,8 +40,8 @@ impl std::fmt::Display for Hidden {
 pub(super) struct Owners<'v> {
     old: &'v View,
     new: &'v View,
-    /// The packages of the new base. They are looked at only where the app's database lies over them.
-    base: OnceCell<Packages>,
+    /// Whether a database of the app lies over those of the new base.
+    base: OnceCell<bool>,
 }
 
 impl<'v> Owners<'v> {
@@ -50,35 +50,32 @@ impl<'v> Owners<'v> {
     }
 
     /// What the databases of the new base say, whatever of the app lies over them.
-    pub(super) fn base(&self) -> Result<&Packages> {
+    pub(super) fn base(&self) -> &Packages {
         let is_own = |path: &[u8]| self.new.find(path).is_some_and(|entry| self.new.is_own(entry));
-        if !Packages::places(self.new.rootfs()).iter().any(|path| is_own(path)) {
-            return Ok(&self.new.packages);
-        }
-        if self.base.get().is_none() {
-            let _ = self.base.set(self.new.base_packages()?);
-        }
-        Ok(self.base.get().unwrap_or(&self.new.packages))
+        let own = self
+            .base
+            .get_or_init(|| self.new.shared_packages().is_none() && Packages::places(self.new.rootfs()).iter().any(|path| is_own(path)));
+        if *own { self.new.base_packages() } else { self.new.packages() }
     }
 
     /// The packages that a file of the moved image is of.
-    fn after(&self, entry: Entry<'_>) -> Result<Vec<Owner>> {
-        let packages = if self.new.is_own(entry) { &self.new.packages } else { self.base()? };
-        Ok(Owner::all(packages, &entry.path()))
+    fn after(&self, entry: Entry<'_>) -> Vec<Owner> {
+        let packages = if self.new.is_own(entry) { self.new.packages() } else { self.base() };
+        Owner::all(packages, &entry.path())
     }
 
     /// Adds to a finding which package the file is of that it stands at.
-    pub(super) fn name(&self, mut finding: Finding) -> Result<Finding> {
-        let Some(path) = finding.place.clone().filter(|place| place.starts_with('/')) else { return Ok(finding) };
+    pub(super) fn name(&self, mut finding: Finding) -> Finding {
+        let Some(path) = finding.place.clone().filter(|place| place.starts_with('/')) else { return finding };
         let owners = match (self.new.find(path.as_bytes()), self.old.find(path.as_bytes())) {
-            (Some(entry), _) => self.after(entry)?,
-            (None, Some(entry)) => Owner::all(&self.old.packages, &entry.path()),
+            (Some(entry), _) => self.after(entry),
+            (None, Some(entry)) => Owner::all(self.old.packages(), &entry.path()),
             (None, None) => Vec::new(),
         };
         for owner in owners {
             finding = finding.detail(format!("{path} is of the package {owner} ({})", owner.system.name()));
         }
-        Ok(finding)
+        finding
     }
 
     /// Where the image had what is lacking now, if a package brought it.
@@ -87,7 +84,7 @@ impl<'v> Owners<'v> {
         let path = match need.code {
             Code::VerdictCommand | Code::VerdictScriptInterpreter | Code::VerdictInterpreter => self.old.command(name),
             Code::VerdictMissing => Some(name.to_vec()),
-            Code::VerdictNeeded => return self.old.packages.file_named(name).map(|(path, package)| was(path, &Owner::of(package))),
+            Code::VerdictNeeded => return self.old.packages().file_named(name).map(|(path, package)| was(path, &Owner::of(package))),
             _ => None,
         };
         self.was_of(&path?)
@@ -96,7 +93,7 @@ impl<'v> Owners<'v> {
     /// The package that a path of the image was of.
     pub(super) fn was_of(&self, path: &[u8]) -> Option<String> {
         let entry = self.old.find(path)?;
-        Owner::all(&self.old.packages, &entry.path()).first().map(|owner| was(&entry.path(), owner))
+        Owner::all(self.old.packages(), &entry.path()).first().map(|owner| was(&entry.path(), owner))
     }
 }
 

@@ -38,7 +38,7 @@ impl Comparison<'_> {
                 let opens =
                     |elf: &elf::Elf| elf.undefined.iter().any(|symbol| [&b"dlopen"[..], b"dlmopen"].contains(&symbol.name.as_slice()));
                 if let Some(elf) = self.new.elf(entry).filter(|elf| opens(elf)) {
-                    hits.extend(lost.libraries_in(self.new, bytes, &elf.needed, &by));
+                    hits.extend(lost.libraries_in(bytes, &elf.needed, &by));
                 }
             }
             let told: BTreeSet<&str> = self.to.lacks.keys().map(|need| need.name.as_str()).collect();
@@ -60,17 +60,18 @@ impl Comparison<'_> {
     /// Those of these contents that the distribution had before.
     fn copied<'d>(&self, contents: BTreeSet<&'d Digest>) -> BTreeSet<&'d Digest> {
         let mut found = BTreeSet::new();
-        for entry in self.old.rootfs().files(self.old.rootfs().root()) {
+        for entry in self.old.rootfs().own() {
             let content = self.old.digest(entry).and_then(|digest| contents.get(digest));
             if let Some(content) = content.filter(|_| !self.old.is_own(entry) || self.old.is_packaged(entry)) {
                 found.insert(*content);
             }
         }
+        found.extend(contents.into_iter().filter(|content| self.old.base_has(content)));
         found
     }
 
     /// What a program of the app asks the C library for by name, and files that say which system it is.
-    pub(super) fn program(&self, entry: Entry<'_>, bytes: &[u8], lost: &Lost, by: &str, findings: &mut Vec<Finding>) {
+    pub(super) fn program(&self, entry: Entry<'_>, bytes: &[u8], lost: &Lost<'_>, by: &str, findings: &mut Vec<Finding>) {
         const TELLING: [&[u8]; 8] = [
             b"/etc/os-release",
             b"/usr/lib/os-release",
@@ -90,7 +91,7 @@ impl Comparison<'_> {
         let asks = |names: &[&[u8]]| program.undefined.iter().any(|symbol| names.contains(&symbol.name.as_slice()));
         let texts = || bytes.split(|byte| *byte == 0).filter(|text| (1..64).contains(&text.len()));
         if asks(&[b"iconv_open", b"libiconv_open"]) {
-            for set in texts().filter(|text| lost.charsets.contains(&text.to_ascii_uppercase())) {
+            for set in texts().filter(|text| lost.charsets().contains(&text.to_ascii_uppercase())) {
                 let message = format!("a character set is not there any more: {}", shown(set));
                 findings.push(finding(Code::VerdictReference, true, message, by));
             }

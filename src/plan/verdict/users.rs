@@ -52,7 +52,7 @@ pub(super) fn is_number(text: &str) -> bool {
 
 /// The first file of the app that belongs to a user.
 pub(super) fn owned(view: &View, user: u64) -> Option<Entry<'_>> {
-    view.rootfs().files(view.rootfs().root()).find(|entry| entry.owner().0 == user && view.is_own(*entry))
+    view.rootfs().own().into_iter().find(|entry| entry.owner().0 == user && view.is_own(*entry))
 }
 
 impl Comparison<'_> {

@@ -1,7 +1,12 @@
 //! The files of one image, with what is known of their content.
 
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::base::Base;
+use super::fixes::Libraries;
+use super::index::Index;
 use super::memo::{Marks, Memo};
 use crate::core::{Digest, Result};
 use crate::format::elf::Elf;
@@ -73,25 +78,33 @@ impl Launch {
     }
 }
 
-/// The files of one image.
+/// The files of one image. What is the same in all images on its base is shared with them.
 #[derive(Debug)]
 pub(super) struct View {
     files: Merged,
     scans: Vec<Arc<Scan>>,
     /// How many of the lowest layers are the base's.
     seam: usize,
+    base: Arc<Base>,
     pub(super) launch: Launch,
     pub(super) memo: Arc<Memo>,
-    /// What package managers list.
-    pub(super) packages: Packages,
+    packages: OnceCell<Arc<Packages>>,
+    own_names: OnceCell<BTreeSet<Vec<u8>>>,
 }
 
 impl View {
     pub(super) fn of(scans: &[Arc<Scan>], seam: usize, launch: Launch, unpacker: Unpacker, memo: Arc<Memo>) -> Result<Self> {
         let (below, above) = scans.split_at(seam.min(scans.len()));
-        let files = Merged::on(&*memo.ground(below, unpacker)?, scans, above)?;
-        let packages = Packages::of(&files);
-        Ok(Self { files, scans: scans.to_vec(), seam, launch, memo, packages })
+        let base = memo.base(below, unpacker)?;
+        let files = Merged::on(base.ground(), scans, above)?;
+        let scans = scans.to_vec();
+        Ok(Self { files, scans, seam: below.len(), base, launch, memo, packages: OnceCell::new(), own_names: OnceCell::new() })
+    }
+
+    /// The same, put together for itself: nothing that is shared counts for it, and everything in it is its own.
+    #[cfg(test)]
+    pub(super) fn apart(scans: &[Arc<Scan>], seam: usize, launch: Launch, unpacker: Unpacker) -> Result<Self> {
+        Ok(Self { files: Merged::of(scans, unpacker)?, ..Self::of(scans, seam, launch, unpacker, Arc::default())? })
     }
 
     /// The tree.
@@ -99,21 +112,61 @@ impl View {
         self.files.rootfs()
     }
 
-    pub(super) fn is_packaged(&self, entry: Entry<'_>) -> bool {
-        self.packages.owners(&entry.path()).next().is_some()
+    /// What package managers list.
+    pub(super) fn packages(&self) -> &Packages {
+        self.packages.get_or_init(|| self.shared_packages().unwrap_or_else(|| Arc::new(Packages::of(&self.files))))
     }
 
-    /// The files of the base alone. Which packages they are of is asked by itself.
-    pub(super) fn base(&self) -> Result<Self> {
-        let scans = self.scans.get(..self.seam.min(self.scans.len())).unwrap_or_default();
-        let files = Merged::on(&*self.memo.ground(scans, Unpacker::Overlay)?, scans, &[])?;
-        let (launch, memo) = (Launch::default(), Arc::clone(&self.memo));
-        Ok(Self { files, scans: scans.to_vec(), seam: self.seam, launch, memo, packages: Packages::default() })
+    /// What package managers list in the base, if that is the same in the image.
+    pub(super) fn shared_packages(&self) -> Option<Arc<Packages>> {
+        let (packages, footprint) = self.base.packages(self.base_scans());
+        self.rootfs().keeps(footprint).then(|| Arc::clone(packages))
+    }
+
+    pub(super) fn is_packaged(&self, entry: Entry<'_>) -> bool {
+        self.packages().owners(&entry.path()).next().is_some()
+    }
+
+    fn base_scans(&self) -> &[Arc<Scan>] {
+        self.scans.get(..self.seam).unwrap_or_default()
+    }
+
+    /// What is known of the base.
+    pub(super) fn base(&self) -> &Base {
+        &self.base
+    }
+
+    /// Where the files of the base are.
+    pub(super) fn index(&self) -> &Index {
+        self.base.index(self.base_scans())
+    }
+
+    /// The libraries of the base.
+    pub(super) fn base_libraries(&self) -> &Libraries {
+        self.base.libraries(self.base_scans())
     }
 
     /// The packages of the base alone.
-    pub(super) fn base_packages(&self) -> Result<Packages> {
-        Ok(Packages::of(&self.base()?.files))
+    pub(super) fn base_packages(&self) -> &Packages {
+        &self.base.packages(self.base_scans()).0
+    }
+
+    /// The files of the base alone.
+    pub(super) fn base_files(&self) -> Merged {
+        Merged::ground(self.base.ground(), self.base_scans())
+    }
+
+    /// Whether any file has this name.
+    pub(super) fn has_name(&self, name: &[u8]) -> bool {
+        let is_it = |number| self.rootfs().of_ground(number).is_some_and(|entry| entry.is_explicit() && entry.name() == name);
+        let own = || self.rootfs().own().into_iter().map(|entry| entry.name().to_vec()).collect();
+        self.index().named(name).any(is_it) || self.own_names.get_or_init(own).contains(name)
+    }
+
+    /// Whether a file of the base has this content in the image too.
+    pub(super) fn base_has(&self, content: &Digest) -> bool {
+        let is_it = |number| self.rootfs().of_ground(number).is_some_and(|entry| self.digest(entry) == Some(content));
+        self.index().holding(content).any(is_it)
     }
 
     pub(super) fn find(&self, path: &[u8]) -> Option<Entry<'_>> {

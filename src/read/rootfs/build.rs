@@ -5,7 +5,8 @@
 //! `lib -> usr/lib` makes a real directory `lib`. Unpackers that write into one tree (umoci, kaniko, vfs) go through the link.
 //! Where the two families come to different files, the shape is noted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::tree::{Attributes, Id, Inode, ROOT, Tree};
 use super::{BrokenLink, Difference, Rootfs, Shape};
@@ -40,7 +41,7 @@ impl Builder {
     /// No layer yet.
     pub fn new(unpacker: Unpacker) -> Self {
         Self {
-            rootfs: Rootfs { tree: Tree::new(), hardlinks: BTreeMap::new(), broken: Vec::new(), differences: Vec::new() },
+            rootfs: Rootfs { tree: Tree::new(), hardlinks: Arc::default(), broken: Vec::new(), differences: Vec::new() },
             unpacker,
             layer: 0,
             ordinal: 0,
@@ -107,10 +108,7 @@ impl Builder {
             self.rootfs.tree.remove(id);
         }
         let id = self.rootfs.tree.put(parent, name, inode)?;
-        self.rootfs.hardlinks.remove(&id);
-        if let Some(target) = target {
-            self.rootfs.hardlinks.insert(id, target);
-        }
+        self.rootfs.share(id, target);
         Ok(())
     }
 
@@ -179,7 +177,7 @@ impl Builder {
         let attributes = Attributes { kind: Kind::Directory, mode: 0o755, uid: 0, gid: 0, layer: self.layer, explicit: false };
         let attributes = self.rootfs.tree.number(attributes);
         let id = self.rootfs.tree.put(parent, name, Inode { attributes, data: 0, ordinal: 0 })?;
-        self.rootfs.hardlinks.remove(&id);
+        self.rootfs.share(id, None);
         Ok(id)
     }
 
@@ -205,6 +203,12 @@ impl Builder {
         }
         self.layer = self.layer.saturating_add(1);
         self.ordinal = 0;
+    }
+
+    /// The same files as what many images lie on: copies of it are cheap.
+    pub(super) fn shared(mut self) -> Self {
+        self.rootfs.tree = self.rootfs.tree.shared();
+        self
     }
 
     /// The files so far.

@@ -38,10 +38,15 @@ impl Merged {
     /// # Errors
     /// `tar.too_many`.
     pub fn on(ground: &Ground, scans: &[Arc<Scan>], above: &[Arc<Scan>]) -> Result<Self> {
-        let Ground(builder) = ground;
-        let mut merged = Self { builder: builder.clone(), scans: scans.to_vec() };
+        let mut merged = Self::ground(ground, scans);
         above.iter().try_for_each(|scan| scan.apply(&mut merged.builder))?;
         Ok(merged)
+    }
+
+    /// The files of a ground alone, whose layers these are.
+    pub fn ground(ground: &Ground, scans: &[Arc<Scan>]) -> Self {
+        let Ground(builder) = ground;
+        Self { builder: builder.clone(), scans: scans.to_vec() }
     }
 
     /// As [`Merged::of`]; `see` is shown the files after each layer, with the number of that layer.

@@ -1,14 +1,17 @@
 //! The files of an image as a runtime sees them: all layers applied, and links followed as the kernel follows them.
 
 mod build;
+mod footprint;
 mod merged;
 mod scan;
 mod tree;
 mod walk;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use self::build::{LINKS, steps};
+use self::footprint::Step;
 use self::tree::{Id, Inode, ROOT, Tree};
 use super::Image;
 use super::layer::{Keep, member_content, scan};
@@ -17,6 +20,7 @@ use crate::core::{Code, Error, Limits, Result};
 use crate::format::tar::Kind;
 
 pub use self::build::{Builder, Unpacker, climbs};
+pub use self::footprint::Footprint;
 pub use self::merged::{Merged, Reading};
 pub use self::scan::{Budget, Ground, Kept, Scan};
 pub use self::walk::Files;
@@ -29,7 +33,7 @@ const SHOWN_DIFFERENCES: usize = 20;
 pub struct Rootfs {
     tree: Tree,
     /// What hard links share.
-    hardlinks: BTreeMap<Id, Inode>,
+    hardlinks: Arc<BTreeMap<Id, Inode>>,
     broken: Vec<BrokenLink>,
     differences: Vec<Difference>,
 }
@@ -149,6 +153,11 @@ impl Rootfs {
     }
 
     fn find(&self, path: &[u8], last: bool) -> Option<Entry<'_>> {
+        self.follow(path, last, &mut |_| ())
+    }
+
+    /// Follows a path and shows every step.
+    fn follow(&self, path: &[u8], last: bool, see: &mut impl FnMut(Step<'_>)) -> Option<Entry<'_>> {
         let mut here = ROOT;
         let mut waiting: Vec<&[u8]> = steps(path);
         waiting.reverse();
@@ -161,7 +170,11 @@ impl Rootfs {
                 here = self.tree.parent(here);
                 continue;
             }
-            let child = self.tree.child(here, part)?;
+            let Some(child) = self.tree.child(here, part) else {
+                see(Step::Lacks(here, part));
+                return None;
+            };
+            see(Step::At(child));
             if self.kind(child) != Kind::Symlink || (waiting.is_empty() && !last) {
                 here = child;
                 continue;
@@ -195,6 +208,19 @@ impl Rootfs {
         self.hardlinks.get(&id).copied().unwrap_or_else(|| self.tree.inode(id))
     }
 
+    /// Notes what a node shares as a hard link, if anything.
+    fn share(&mut self, id: Id, target: Option<Inode>) {
+        match target {
+            Some(target) => {
+                Arc::make_mut(&mut self.hardlinks).insert(id, target);
+            }
+            None if self.hardlinks.contains_key(&id) => {
+                Arc::make_mut(&mut self.hardlinks).remove(&id);
+            }
+            None => {}
+        }
+    }
+
     fn path(&self, id: Id) -> Vec<u8> {
         let mut names = Vec::new();
         let mut above = id;
@@ -209,6 +235,19 @@ impl Rootfs {
     /// All files at and below an entry, by path, byte by byte. Directories that no layer has a member for are left out.
     pub fn files<'a>(&'a self, at: Entry<'a>) -> Files<'a> {
         Files::below(self, at.id)
+    }
+
+    /// The files of [`Rootfs::files`] that the ground does not have, or not in this form, by path.
+    pub fn own(&self) -> Vec<Entry<'_>> {
+        let entries = self.tree.own().filter(|id| *id != ROOT).map(|id| Entry { rootfs: self, id }).filter(|entry| entry.is_explicit());
+        let mut all: Vec<(Vec<u8>, Entry<'_>)> = entries.map(|entry| (entry.path(), entry)).collect();
+        all.sort_by(|(one, _), (two, _)| one.cmp(two));
+        all.into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    /// The file that has this number in the ground, if it is as it is there.
+    pub fn of_ground(&self, number: u32) -> Option<Entry<'_>> {
+        self.tree.is_lower(number).then_some(Entry { rootfs: self, id: number })
     }
 
     /// The directory above everything.
@@ -287,6 +326,11 @@ impl<'a> Entry<'a> {
     /// What is in a directory, in no particular order.
     pub fn children(self) -> impl Iterator<Item = Entry<'a>> {
         self.rootfs.tree.children(self.id).map(move |id| Entry { rootfs: self.rootfs, id })
+    }
+
+    /// Its number, which it has in all trees on the same ground.
+    pub fn number(self) -> u32 {
+        self.id
     }
 
     /// Its name in its directory.

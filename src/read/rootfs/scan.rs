@@ -104,6 +104,21 @@ impl Scan {
         Self { content: Digest::sha256(b""), members: Vec::new(), files: BTreeMap::new(), kept }
     }
 
+    /// One with these members, and all bytes of its files.
+    #[cfg(test)]
+    pub(crate) fn of_files(files: Vec<(Member, Vec<u8>)>) -> Self {
+        let content = Digest::sha256(format!("{files:?}").as_bytes());
+        let kept = |bytes: &Vec<u8>| Kept {
+            digest: Digest::sha256(bytes),
+            bytes: Some(bytes.as_slice().into()),
+            soname: None,
+            parsed: OnceLock::new(),
+        };
+        let all = (0..).zip(&files).filter(|(_, (member, _))| member.kind == Kind::File);
+        let all = all.map(|(ordinal, (_, bytes))| (ordinal, kept(bytes))).collect();
+        Self { content, members: files.into_iter().map(|(member, _)| member).collect(), files: all, kept: 0 }
+    }
+
     /// How many bytes of files are kept.
     pub fn kept(&self) -> u64 {
         self.kept
@@ -131,7 +146,7 @@ impl Scan {
     pub fn ground(layers: &[Arc<Self>], unpacker: Unpacker) -> Result<Ground> {
         let mut builder = Builder::new(unpacker);
         layers.iter().try_for_each(|layer| layer.apply(&mut builder))?;
-        Ok(Ground(builder))
+        Ok(Ground(builder.shared()))
     }
 
     /// Puts the layer onto what is there.

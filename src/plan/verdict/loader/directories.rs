@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::format::elf::Elf;
 use crate::plan::verdict::view::View;
-use crate::read::rootfs::{Entry, split};
+use crate::read::rootfs::Entry;
 
 /// The elements of a search path. An empty one is the working directory, which is not searched here.
 pub(super) fn directories(path: &[u8], origin: &[u8], library: &[u8]) -> Vec<Vec<u8>> {
@@ -23,16 +23,6 @@ pub(super) fn directories(path: &[u8], origin: &[u8], library: &[u8]) -> Vec<Vec
         text
     };
     path.split(|byte| matches!(byte, b':' | b';')).filter(|part| !part.is_empty()).map(replace).collect()
-}
-
-/// Those of musl's loader: its settings name them, or they are the standard ones.
-pub(super) fn musl_directories(view: &View, interpreter: &[u8]) -> Vec<Vec<u8>> {
-    let name = split(interpreter).1;
-    let architecture = name.strip_suffix(b".so.1").unwrap_or(name);
-    let own = view.text(&[b"/etc/".as_slice(), architecture, b".path"].concat());
-    let standard: &[u8] = b"/lib:/usr/local/lib:/usr/lib";
-    let path = own.unwrap_or(standard);
-    path.split(|byte| matches!(byte, b':' | b'\n')).filter(|part| !part.is_empty()).map(<[u8]>::to_vec).collect()
 }
 
 /// The directories that are built into the loader, after those that only its cache knows.

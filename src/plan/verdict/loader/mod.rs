@@ -3,15 +3,16 @@
 mod directories;
 mod symbols;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use self::directories::{cache, directories, glibc_directories, musl_directories};
+use self::directories::{cache, directories, glibc_directories};
 use super::view::View;
 use crate::core::Code;
 use crate::format::elf::Elf;
 use crate::format::tar::Kind;
-use crate::read::rootfs::{Entry, split};
+use crate::read::rootfs::{Entry, Footprint, split};
 
 /// Something that a loader would not find.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,41 +47,93 @@ pub(super) fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// What is asked of a loader: a program of the base and the modules that it loads by name, and what in the image's settings it reads.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Question {
+    path: Vec<u8>,
+    modules: Vec<Vec<u8>>,
+    variables: [Option<Vec<u8>>; 3],
+    directory: Vec<u8>,
+}
+
+impl Question {
+    fn of(view: &View, path: &[u8], modules: &[Vec<u8>]) -> Self {
+        let value = |name: &[u8]| view.launch.variable(name).map(<[u8]>::to_vec);
+        Self {
+            path: path.to_vec(),
+            modules: modules.to_vec(),
+            variables: [&b"LD_PRELOAD"[..], b"LD_LIBRARY_PATH", b"LD_BIND_NOW"].map(value),
+            directory: view.launch.directory.clone(),
+        }
+    }
+}
+
+/// What a loader does with a program.
+#[derive(Debug, Default)]
+pub(super) struct Loading {
+    pub(super) lacks: BTreeSet<Lack>,
+    /// The files that were loaded.
+    pub(super) files: Vec<Vec<u8>>,
+    /// Where those really are.
+    pub(super) reached: BTreeSet<Vec<u8>>,
+    /// Libraries that the app asks for their version.
+    pub(super) tellers: BTreeSet<Vec<u8>>,
+}
+
+impl Loading {
+    /// What is loaded for a program with a loader, and for `modules` that it loads by name. Programs of bases are followed once for all
+    /// images that have nothing of their own in the way.
+    pub(super) fn of(view: &View, program: Entry<'_>, path: &[u8], elf: &Arc<Elf>, modules: &[Vec<u8>]) -> Arc<Self> {
+        let question = Question::of(view, path, modules);
+        if let Some((known, footprint)) = view.base().program(&question)
+            && view.rootfs().keeps(&footprint)
+        {
+            return known;
+        }
+        let mut closure = Closure::of(view, program, path, elf, modules);
+        let found = Arc::new(std::mem::take(&mut closure.found));
+        let mut footprint = Footprint::default();
+        for path in closure.asked.into_inner().iter().map(Vec::as_slice).chain([path]) {
+            footprint.read(view.rootfs(), path);
+        }
+        if view.rootfs().is_of_ground(&footprint) {
+            view.base().remember(question, &found, footprint);
+        }
+        found
+    }
+}
+
 /// The closure of a program or, for a module of an interpreter, of a library below `program`.
-pub(super) struct Closure<'v> {
+struct Closure<'v> {
     view: &'v View,
+    /// The paths that were looked for.
+    asked: RefCell<BTreeSet<Vec<u8>>>,
     musl: bool,
     defaults: Vec<Vec<u8>>,
     cache: BTreeMap<Vec<u8>, Vec<u8>>,
     loaded: Vec<Loaded>,
     names: BTreeSet<Vec<u8>>,
-    pub(super) lacks: BTreeSet<Lack>,
-    /// The files that were loaded.
-    pub(super) files: Vec<Vec<u8>>,
-    /// Libraries that the app asks for their version.
-    pub(super) tellers: BTreeSet<Vec<u8>>,
+    found: Loading,
 }
 
 impl<'v> Closure<'v> {
-    /// What is loaded for a program with a loader, and for `modules` that it loads by name.
-    pub(super) fn of(view: &'v View, program: Entry<'v>, path: &[u8], elf: &Arc<Elf>, modules: &[Vec<u8>]) -> Self {
+    fn of(view: &'v View, program: Entry<'v>, path: &[u8], elf: &Arc<Elf>, modules: &[Vec<u8>]) -> Self {
         let interpreter = elf.interpreter.clone().unwrap_or_default();
         let musl = split(&interpreter).1.starts_with(b"ld-musl");
         let mut closure = Self {
             view,
+            asked: RefCell::default(),
             musl,
             defaults: Vec::new(),
             cache: BTreeMap::new(),
             loaded: Vec::new(),
             names: BTreeSet::new(),
-            lacks: BTreeSet::new(),
-            files: Vec::new(),
-            tellers: BTreeSet::new(),
+            found: Loading::default(),
         };
         let Some(loader) = closure.interpreter(&interpreter, path, elf) else { return closure };
-        closure.defaults = if musl { musl_directories(view, &interpreter) } else { glibc_directories(view, loader, elf) };
+        closure.defaults = if musl { closure.musl_directories(&interpreter) } else { glibc_directories(view, loader, elf) };
         if !musl {
-            closure.cache = cache(view.text(b"/etc/ld.so.cache").unwrap_or_default());
+            closure.cache = cache(closure.text(b"/etc/ld.so.cache").unwrap_or_default());
         }
         // The kernel gives the real path of the program.
         let real = [b"/".as_slice(), &program.path()].concat();
@@ -93,7 +146,7 @@ impl<'v> Closure<'v> {
             }
         }
         for module in modules {
-            if let Some(entry) = view.find(module)
+            if let Some(entry) = closure.find(module)
                 && let Some(elf) = view.elf(entry)
             {
                 closure.loaded.push(Loaded { path: module.clone(), elf, parent: Some(0) });
@@ -103,12 +156,32 @@ impl<'v> Closure<'v> {
         closure
     }
 
+    /// What a path leads to. Nothing is looked for in another way, so that what the answer depends on is known.
+    fn find(&self, path: &[u8]) -> Option<Entry<'v>> {
+        self.asked.borrow_mut().insert(path.to_vec());
+        self.view.find(path)
+    }
+
+    fn text(&self, path: &[u8]) -> Option<&'v [u8]> {
+        self.view.bytes(self.find(path)?)
+    }
+
+    /// The directories of musl's loader: its settings name them, or they are the standard ones.
+    fn musl_directories(&self, interpreter: &[u8]) -> Vec<Vec<u8>> {
+        let name = split(interpreter).1;
+        let architecture = name.strip_suffix(b".so.1").unwrap_or(name);
+        let own = self.text(&[b"/etc/".as_slice(), architecture, b".path"].concat());
+        let standard: &[u8] = b"/lib:/usr/local/lib:/usr/lib";
+        let path = own.unwrap_or(standard);
+        path.split(|byte| matches!(byte, b':' | b'\n')).filter(|part| !part.is_empty()).map(<[u8]>::to_vec).collect()
+    }
+
     fn lack(&mut self, code: Code, name: &[u8], by: &[u8], fatal: bool) {
-        self.lacks.insert(Lack { code, name: shown(name), by: shown(by), fatal });
+        self.found.lacks.insert(Lack { code, name: shown(name), by: shown(by), fatal });
     }
 
     fn interpreter(&mut self, interpreter: &[u8], path: &[u8], elf: &Elf) -> Option<Entry<'v>> {
-        let Some(entry) = self.view.find(interpreter) else {
+        let Some(entry) = self.find(interpreter) else {
             self.lack(Code::VerdictInterpreter, interpreter, path, true);
             return None;
         };
@@ -144,7 +217,8 @@ impl<'v> Closure<'v> {
             }
             next += 1;
         }
-        self.files = self.loaded.iter().map(|loaded| loaded.path.clone()).collect();
+        self.found.files = self.loaded.iter().map(|loaded| loaded.path.clone()).collect();
+        self.found.reached = self.found.files.iter().filter_map(|file| Some(self.find(file)?.path())).collect();
         if !self.musl {
             self.versions();
         }
@@ -154,13 +228,12 @@ impl<'v> Closure<'v> {
 
     /// Who defines the symbols that tell a version.
     fn tellers(&mut self) {
-        let own =
-            |loaded: &&Loaded| self.view.find(&loaded.path).is_some_and(|entry| self.view.is_own(entry) && !self.view.is_packaged(entry));
+        let own = |loaded: &&Loaded| self.find(&loaded.path).is_some_and(|entry| self.view.is_own(entry) && !self.view.is_packaged(entry));
         let asked: BTreeSet<&[u8]> =
             self.loaded.iter().filter(own).flat_map(|loaded| &loaded.elf.undefined).map(|symbol| symbol.name.as_slice()).collect();
         let asked: BTreeSet<&[u8]> = asked.into_iter().filter(|name| tells_version(name)).collect();
         let defines = |loaded: &&Loaded| loaded.elf.defined.iter().any(|symbol| asked.contains(symbol.name.as_slice()));
-        self.tellers =
+        self.found.tellers =
             if asked.is_empty() { BTreeSet::new() } else { self.loaded.iter().filter(defines).map(|loaded| loaded.path.clone()).collect() };
     }
 
@@ -169,7 +242,7 @@ impl<'v> Closure<'v> {
     }
 
     fn load(&mut self, path: Vec<u8>, name: &[u8], parent: usize) {
-        let Some(entry) = self.view.find(&path) else { return };
+        let Some(entry) = self.find(&path) else { return };
         let Some(elf) = self.view.elf(entry) else { return };
         self.names.insert(name.to_vec());
         // glibc compares with the names that files give themselves, musl with the names of files.
@@ -185,11 +258,11 @@ impl<'v> Closure<'v> {
         }
         if name.contains(&b'/') {
             let path = self.view.absolute(name);
-            return if self.view.exists(&path) { Outcome::Found(path) } else { Outcome::Missing };
+            return if self.find(&path).is_some() { Outcome::Found(path) } else { Outcome::Missing };
         }
         let below = |directory: Vec<u8>| [directory.as_slice(), name].join(&b'/');
         let no_defaults = self.loaded.get(by).is_some_and(|asking| asking.elf.no_default_libraries);
-        let cached = self.cache.get(name).filter(|path| !no_defaults && self.view.exists(path)).cloned();
+        let cached = self.cache.get(name).filter(|path| !no_defaults && self.find(path).is_some()).cloned();
         let defaults = self.defaults.iter().filter(|_| !no_defaults).cloned().map(below);
         for path in self.directories(by).into_iter().map(below).chain(cached).chain(defaults) {
             match self.candidate(&path, by) {
@@ -203,7 +276,7 @@ impl<'v> Closure<'v> {
 
     /// Whether a file is taken; none if the search goes on.
     fn candidate(&self, path: &[u8], by: usize) -> Option<bool> {
-        let entry = self.view.find(path)?;
+        let entry = self.find(path)?;
         if entry.kind() != Kind::File {
             return Some(false);
         }

@@ -11,11 +11,11 @@ use crate::read::rootfs::Entry;
 impl Closure<'_> {
     pub(super) fn symbols(&mut self) {
         // Where a library is missing, so are its symbols.
-        if !self.lacks.is_empty() {
+        if !self.found.lacks.is_empty() {
             return;
         }
         let interpreter = self.loaded.first().and_then(|program| program.elf.interpreter.clone()).unwrap_or_default();
-        let loader = self.view.find(&interpreter);
+        let loader = self.find(&interpreter);
         let found = match self.key(loader) {
             Some(key) => self.view.memo.symbols(key, || self.unresolved(loader)),
             None => Arc::new(self.unresolved(loader)),
@@ -28,7 +28,7 @@ impl Closure<'_> {
     /// What the symbols depend on: the content of all files, in their order, and whether that of the loader could be kept.
     fn key(&self, loader: Option<Entry<'_>>) -> Option<Digest> {
         let mut text = format!("{} {} {}", self.musl, self.binds_now(), self.view.elf(loader?).is_some());
-        for entry in self.loaded.iter().map(|loaded| self.view.find(&loaded.path)).chain([loader]) {
+        for entry in self.loaded.iter().map(|loaded| self.find(&loaded.path)).chain([loader]) {
             text.push_str(&self.view.digest(entry?)?.hex());
         }
         Some(Digest::sha256(text.as_bytes()))

@@ -12,8 +12,9 @@ mod wrap;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
-use super::loader::shown;
+use super::loader::{Loading, shown};
 use super::shell::{Construct, Family, PIPEFAIL, Understanding, Variables, Word, values};
 use super::view::View;
 use crate::core::{Code, Digest};
@@ -146,7 +147,7 @@ pub(super) struct Trace<'v> {
     view: &'v View,
     pub(super) found: Traced,
     seen: BTreeSet<(Vec<u8>, Vec<Argument>)>,
-    closures: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
+    closures: BTreeMap<Vec<u8>, Arc<Loading>>,
     steps: usize,
     bytes: usize,
     /// What variables of the scripts above may hold.

@@ -1,5 +1,7 @@
 //! Programs and scripts as the kernel runs them.
 
+use std::sync::Arc;
+
 use super::commands::{NOT_FOLLOWED, SHELLS};
 use super::language::Running;
 use super::{Argument, Caller, Input, Trace, one};
@@ -7,7 +9,7 @@ use crate::core::Code;
 use crate::format::elf;
 use crate::format::tar::Kind;
 use crate::plan::verdict::languages::{Interpreter, Language};
-use crate::plan::verdict::loader::{Closure, shown};
+use crate::plan::verdict::loader::{Loading, shown};
 use crate::plan::verdict::shell::{Script, Variables};
 use crate::read::rootfs::{Entry, split};
 
@@ -99,7 +101,7 @@ impl<'v> Trace<'v> {
             return self.shell(place, arguments, depth);
         }
         if Language::of(&program).is_some() {
-            let Some(interpreter) = Interpreter::of(self.view, path, entry, &program, &libraries) else {
+            let Some(interpreter) = Interpreter::of(self.view, path, entry, &program, &libraries.files) else {
                 return self.unclear(place, "it is an interpreter whose version is not understood");
             };
             return self.language(Running { path, entry, interpreter }, arguments, depth);
@@ -157,32 +159,25 @@ impl<'v> Trace<'v> {
     }
 
     /// What a loader does with a program, once; gives its libraries.
-    pub(super) fn closure(&mut self, path: &[u8], entry: Entry<'v>, modules: &[Vec<u8>], guarded: bool) -> Vec<Vec<u8>> {
+    pub(super) fn closure(&mut self, path: &[u8], entry: Entry<'v>, modules: &[Vec<u8>], guarded: bool) -> Arc<Loading> {
         if modules.is_empty()
             && let Some(known) = self.closures.get(path)
         {
-            return known.clone();
+            return Arc::clone(known);
         }
-        let Some(program) = self.view.elf(entry) else { return Vec::new() };
-        if program.interpreter.is_none() {
-            // It needs no loader.
-            return Vec::new();
-        }
-        let closure = Closure::of(self.view, entry, path, &program, modules);
-        for lack in &closure.lacks {
+        // Without an interpreter it needs no loader.
+        let Some(program) = self.view.elf(entry).filter(|program| program.interpreter.is_some()) else { return Arc::default() };
+        let loading = Loading::of(self.view, entry, path, &program, modules);
+        for lack in &loading.lacks {
             self.lack(lack.code, lack.name.as_bytes(), &lack.by, lack.fatal && !guarded);
         }
-        for provider in &closure.tellers {
+        for provider in &loading.tellers {
             self.found.versions.entry(provider.clone()).or_insert_with(|| shown(path));
         }
-        for file in &closure.files {
-            if let Some(entry) = self.view.find(file) {
-                self.found.reached.insert(entry.path());
-            }
-        }
+        self.found.reached.extend(loading.reached.iter().cloned());
         if modules.is_empty() {
-            self.closures.insert(path.to_vec(), closure.files.clone());
+            self.closures.insert(path.to_vec(), Arc::clone(&loading));
         }
-        closure.files
+        loading
     }
 }
