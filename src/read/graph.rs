@@ -1,6 +1,6 @@
 //! Everything that an image consists of, each blob once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::Source;
 use crate::core::fsys::ReadAt as _;
@@ -22,11 +22,6 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// The documents by their digests.
-    pub fn by_digest(&self) -> HashMap<&Digest, &Verified> {
-        self.documents.iter().map(|(descriptor, document)| (&descriptor.digest, document)).collect()
-    }
-
     /// Adds what another walk found, each once.
     pub fn join<S: std::hash::BuildHasher>(&mut self, other: Self, seen: &mut HashSet<Digest, S>) {
         self.documents.extend(other.documents.into_iter().filter(|(descriptor, _)| seen.insert(descriptor.digest.clone())));

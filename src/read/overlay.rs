@@ -7,13 +7,13 @@ use std::sync::Arc;
 use super::{Container, Source, SourceKind, Stored};
 use crate::core::fsys::Region;
 use crate::core::{Digest, Finding, Limits, Result};
-use crate::oci::{Descriptor, RootIndex, Verified};
+use crate::oci::{RootIndex, Verified};
 
-/// The documents, and where each layer lies.
+/// The documents, and where each blob lies that is not among them.
 #[derive(Debug, Default)]
 pub struct Overlay {
     documents: BTreeMap<Digest, Region>,
-    layers: BTreeMap<Digest, Arc<Source>>,
+    blobs: BTreeMap<Digest, Arc<Source>>,
 }
 
 impl Overlay {
@@ -22,9 +22,9 @@ impl Overlay {
         self.documents.insert(document.digest().clone(), Region::memory(document.bytes().into()));
     }
 
-    /// Adds a layer that lies in `source`.
-    pub fn layer(&mut self, source: &Arc<Source>, layer: &Descriptor) {
-        self.layers.entry(layer.digest.clone()).or_insert_with(|| Arc::clone(source));
+    /// Adds a blob that lies in `source`.
+    pub fn blob(&mut self, source: &Arc<Source>, digest: &Digest) {
+        self.blobs.entry(digest.clone()).or_insert_with(|| Arc::clone(source));
     }
 
     /// The source that holds them. `path` is what it is called by.
@@ -49,7 +49,7 @@ impl Container for Overlay {
     }
 
     fn blob(&self, digest: &Digest) -> Result<Option<Region>> {
-        match (self.documents.get(digest), self.layers.get(digest)) {
+        match (self.documents.get(digest), self.blobs.get(digest)) {
             (Some(region), _) => Ok(Some(region.clone())),
             (None, Some(source)) => source.container().blob(digest),
             (None, None) => Ok(None),
@@ -57,7 +57,7 @@ impl Container for Overlay {
     }
 
     fn stored(&self) -> Result<Vec<Stored>> {
-        Ok(self.documents.keys().chain(self.layers.keys()).cloned().map(Stored::Blob).collect())
+        Ok(self.documents.keys().chain(self.blobs.keys()).cloned().map(Stored::Blob).collect())
     }
 
     fn findings(&self) -> Vec<Finding> {

@@ -152,15 +152,15 @@ impl Document<'_> {
 
 /// What lies in a source.
 #[derive(Debug)]
-struct Blob<'a> {
+pub(super) struct Blob<'a> {
     source: &'a Source,
-    media_type: Cow<'static, str>,
-    digest: Digest,
+    pub(super) media_type: Cow<'static, str>,
+    pub(super) digest: Digest,
     size: u64,
 }
 
 impl<'a> Blob<'a> {
-    fn of(source: &'a Source, descriptor: &Descriptor) -> Self {
+    pub(super) fn of(source: &'a Source, descriptor: &Descriptor) -> Self {
         Self { source, media_type: descriptor.media_type.clone(), digest: descriptor.digest.clone(), size: descriptor.size }
     }
 
@@ -227,9 +227,9 @@ impl<'a> Cargo<'a> {
     }
 
     /// Adds a document of a source, once. It is read again when it is written.
-    pub(super) fn stored(&mut self, source: &'a Source, descriptor: &Descriptor) {
-        if self.seen.insert(descriptor.digest.clone()) {
-            self.documents.push(Document::Stored(Blob::of(source, descriptor)));
+    pub(super) fn stored(&mut self, document: Blob<'a>) {
+        if self.seen.insert(document.digest.clone()) {
+            self.documents.push(Document::Stored(document));
         }
     }
 
@@ -326,8 +326,13 @@ impl<'a> Cargo<'a> {
 
     /// Adds a blob of a source, once.
     pub(super) fn blob(&mut self, source: &'a Source, descriptor: &Descriptor) {
-        if self.seen.insert(descriptor.digest.clone()) {
-            self.blobs.push(Blob::of(source, descriptor));
+        self.lying(Blob::of(source, descriptor));
+    }
+
+    /// As [`Cargo::blob`].
+    pub(super) fn lying(&mut self, blob: Blob<'a>) {
+        if self.seen.insert(blob.digest.clone()) {
+            self.blobs.push(blob);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Brought, Copied, Form, Output, Request};
+use super::{Brought, Copied, Form, Gathered, Output, Request};
 use crate::core::{Code, Digest, Error, ExitClass, Fact, Finding, Result, text};
 use crate::oci::{Artifact, Descriptor, Manifest, artifact, collection};
 use crate::read::referrers::{Lookup, Tag, lists_referrers_of, marked};
@@ -80,7 +80,7 @@ impl Everything {
     ///
     /// # Errors
     /// Those of making what is said of an index speak of its platforms.
-    pub(super) fn walk(&mut self, request: &Request, into: &mut Walk, brought: &mut Brought, context: Context<'_>) -> Result<()> {
+    pub(super) fn walk(&mut self, request: &Request, into: &mut Gathered<'_>, brought: &mut Brought, context: Context<'_>) -> Result<()> {
         let mut seen = HashSet::new();
         let mut kept = Vec::with_capacity(self.tops.len());
         for mut top in std::mem::take(&mut self.tops) {
@@ -90,14 +90,14 @@ impl Everything {
                 Ok((found, narrowed)) => {
                     if let Some(narrowed) = narrowed {
                         brought.add(&top, &narrowed, request, context)?;
-                        into.join(narrowed.found, &mut seen);
+                        into.join(&narrowed.descriptor.digest, narrowed.found, &mut seen);
                         self.left.extend(narrowed.findings);
                         if narrowed.descriptor.digest != top.descriptor.digest {
                             self.narrowed.insert(top.descriptor.digest.clone(), narrowed.descriptor.clone());
                         }
                         top.descriptor = narrowed.descriptor;
                     }
-                    into.join(found, &mut seen);
+                    into.join(&top.descriptor.digest, found, &mut seen);
                     kept.push(top);
                 }
                 Err(error) => self.leave(&top, explained(&top, error, context)),
@@ -133,9 +133,8 @@ impl Everything {
     }
 
     /// What refers to something and did not go with it: whoever asked for fewer referrers wants it so; else it goes alone.
-    pub(super) fn stragglers(&mut self, carried: &[Digest], chosen: bool, output: &Output, context: Context<'_>) -> Walk {
+    pub(super) fn stragglers(&mut self, carried: &[Digest], chosen: bool, output: &Output, into: &mut Gathered<'_>, context: Context<'_>) {
         let carried: HashSet<&Digest> = carried.iter().collect();
-        let mut found = Walk::default();
         let mut seen = HashSet::new();
         for one in std::mem::take(&mut self.referring) {
             if carried.contains(&one.descriptor.digest) {
@@ -153,13 +152,12 @@ impl Everything {
             }
             match whole(&one, None, output, context) {
                 Ok(more) => {
-                    found.join(more, &mut seen);
+                    into.join(&one.descriptor.digest, more, &mut seen);
                     self.tops.push(one);
                 }
                 Err(error) => self.leave(&one, error),
             }
         }
-        found
     }
 
     /// That an entry stays behind, and why.
@@ -195,9 +193,15 @@ impl Everything {
     }
 
     /// Every entry that lists something that goes along, under its own name. An image may have several.
-    pub(super) fn entries(&self, source: &Arc<Source>, referrers: &[Digest], found: &Walk, context: Context<'_>) -> Result<Vec<Located>> {
+    pub(super) fn entries(
+        &self,
+        source: &Arc<Source>,
+        referrers: &[Digest],
+        found: &Gathered<'_>,
+        context: Context<'_>,
+    ) -> Result<Vec<Located>> {
         let tops: HashSet<&Digest> = self.tops.iter().map(|top| &top.descriptor.digest).collect();
-        let walked: HashSet<&Digest> = found.documents.iter().map(|(descriptor, _)| &descriptor.digest).collect();
+        let walked: HashSet<&Digest> = found.documents.iter().map(|document| &document.digest).collect();
         let referrers: HashSet<&Digest> = referrers.iter().collect();
         // A referrer has a place on the list of its subject; a name that it has beside that is kept too.
         let is_named = |entry: &Descriptor| entry.name().is_some_and(|name| Tag::parse(name).is_none());

@@ -1,11 +1,13 @@
 //! Copies images between layouts and archives, byte for byte.
 
 mod everything;
+mod gathered;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 pub(super) use everything::Everything;
+use gathered::{Gathered, Rest};
 
 use super::Context;
 use super::lifecycle::{Taker, Taking, brought_down, holders, layout_at, taken_over};
@@ -15,13 +17,13 @@ use super::referrers::{Carry, Subject, Unreadable, carry, carry_as};
 use crate::core::fsys::{ReadAt as _, shown};
 use crate::core::{Code, Digest, Error, ExitClass, Fact, Finding, Result, Severity, text};
 use crate::format::json::Excerpt;
-use crate::oci::{Config, Descriptor, Index, Manifest, Name, Verified, collection};
+use crate::oci::{Config, Descriptor, Index, Manifest, Name, Verified, collection, media_type};
 use crate::plan::annotate::{Authored, replaced};
 use crate::plan::docker;
 use crate::plan::referrers::Wish;
 use crate::read::layer::check_content;
 use crate::read::referrers::{Lookup, Scope, marked};
-use crate::read::{Located, Opaque, Overlay, Reference, Source, Walk, locate, open_reference, verify, walk};
+use crate::read::{Located, Opaque, Reference, Source, Walk, locate, open_reference, verify, walk};
 use crate::report::copy::{Copied, CopyReport};
 use crate::report::rebase::{OutputReport, Superseded, WrittenReport};
 
@@ -79,23 +81,25 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
     let source = Arc::clone(&located.source);
     let mut load = Load::default();
     load.cargo.input(&source);
-    let mut found = Walk::default();
+    let mut walked = Walk::default();
     let mut brought = Brought::default();
     match narrow(&located, &request.choice, context)? {
-        None => walk(&source, &located.descriptor, context.limits, &mut found, &mut HashSet::new())?,
+        None => walk(&source, &located.descriptor, context.limits, &mut walked, &mut HashSet::new())?,
         Some(narrowed) => {
             brought.add(&located, &narrowed, request, context)?;
-            (located.descriptor, found) = (narrowed.descriptor, narrowed.found);
+            (located.descriptor, walked) = (narrowed.descriptor, narrowed.found);
             load.findings.extend(narrowed.findings);
         }
     }
+    let mut found = Gathered::new(&source, is_for_docker(&request.output));
+    found.join(&located.descriptor.digest, walked, &mut HashSet::new());
     let located = [located];
-    let subjects = subjects(&located, &found);
+    let subjects = subjects(&located, &mut found);
     add(&source, &located, &located, &mut found, request, &mut load, context)?;
     brought.load(&mut load.cargo);
     let lookup = Lookup::new(&source, Scope::Usual, context.limits);
     along(&source, &lookup, subjects, request, &mut load, context)?;
-    finish(&source, found.into(), request, load, context)
+    finish(&source, found.rest, request, load, context)
 }
 
 /// What is said of an index, said of the platforms of it that go without it.
@@ -107,7 +111,7 @@ struct Brought {
 
 impl Brought {
     fn add(&mut self, from: &Located, narrowed: &Narrowed, request: &Request, context: Context<'_>) -> Result<()> {
-        let runtime = matches!(request.output, Output::Archive { form: Form::Docker, .. });
+        let runtime = is_for_docker(&request.output);
         if narrowed.platforms.is_empty() || request.referrers.is_none() || runtime {
             return Ok(());
         }
@@ -146,6 +150,11 @@ fn copy_whole(source: &Arc<Source>, request: &Request, context: Context<'_>) -> 
     }
 }
 
+/// An archive for docker has no place for referrers, and its `manifest.json` is made from documents.
+fn is_for_docker(output: &Output) -> bool {
+    matches!(output, Output::Archive { form: Form::Docker, .. })
+}
+
 fn may_be_of_a_blob(error: &Error) -> bool {
     let is_of_output = matches!(error.code(), Code::IoSpace | Code::IoAfterPublication);
     matches!(error.exit_class(), ExitClass::Corrupt | ExitClass::Io) && !is_of_output
@@ -166,22 +175,9 @@ fn distrusted(source: &Arc<Source>, blobs: &[(Digest, u64)], context: Context<'_
     Ok(any)
 }
 
-/// What is told of a walk when all of it is written.
-struct Rest {
-    blobs: usize,
-    external: Vec<Descriptor>,
-    opaque: Vec<Opaque>,
-}
-
-impl From<Walk> for Rest {
-    fn from(found: Walk) -> Self {
-        Self { blobs: found.blobs.len(), external: found.external, opaque: found.opaque }
-    }
-}
-
 fn copy_all(source: &Arc<Source>, request: &Request, handed: &mut Vec<(Digest, u64)>, context: Context<'_>) -> Result<CopyReport> {
     let mut everything = Everything::of(source, context);
-    let mut found = Walk::default();
+    let mut found = Gathered::new(source, is_for_docker(&request.output));
     let mut brought = Brought::default();
     everything.walk(request, &mut found, &mut brought, context)?;
     if let (Some(name), true) = (&request.name, everything.tops.len() > 1) {
@@ -193,16 +189,12 @@ fn copy_all(source: &Arc<Source>, request: &Request, handed: &mut Vec<(Digest, u
     let mut load = Load::default();
     load.cargo.input(source);
     let lookup = Lookup::new(source, Scope::Thorough, context.limits);
-    let mut subjects = subjects(&everything.tops, &found);
+    let mut subjects = subjects(&everything.tops, &mut found);
     subjects.extend(everything.absent(&lookup, &subjects));
     brought.load(&mut load.cargo);
     along(source, &lookup, subjects, request, &mut load, context)?;
     let chosen = request.referrers.as_ref().is_none_or(|carry| *carry != Carry::default());
-    let more = everything.stragglers(&load.referrers, chosen, &request.output, context);
-    found.documents.extend(more.documents);
-    found.blobs.extend(more.blobs);
-    found.external.extend(more.external);
-    found.opaque.extend(more.opaque);
+    everything.stragglers(&load.referrers, chosen, &request.output, &mut found, context);
     if everything.tops.is_empty() && load.referrers.is_empty() {
         return Err(everything.nothing(source));
     }
@@ -219,7 +211,7 @@ fn copy_all(source: &Arc<Source>, request: &Request, handed: &mut Vec<(Digest, u
     handed.extend(load.cargo.blobs().map(|(digest, size)| (digest.clone(), size)));
     // Of a hundred thousand images all this takes more than what is needed to write them.
     drop((everything, entries, lookup));
-    finish(source, found.into(), request, load, context)
+    finish(source, found.rest, request, load, context)
 }
 
 /// Adds what was walked, and the entries that lead to it.
@@ -227,20 +219,14 @@ fn add<'a>(
     source: &'a Arc<Source>,
     tops: &[Located],
     listed: &[Located],
-    found: &mut Walk,
+    found: &mut Gathered<'a>,
     request: &Request,
     load: &mut Load<'a>,
     context: Context<'_>,
 ) -> Result<()> {
     let typed = typed(tops, found, &request.output, context)?;
-    for blob in &found.blobs {
-        // What a descriptor embeds need not lie among the blobs.
-        match blob.data.as_ref().map(|_| source.region(blob)) {
-            Some(Err(error)) if error.code() == Code::BlobMissing => {}
-            Some(Err(error)) => load.findings.push(error.into_finding().detail("it was copied as its descriptor embeds it")),
-            Some(Ok(_)) | None => load.cargo.blob(source, blob),
-        }
-    }
+    load.findings.append(&mut found.findings);
+    found.blobs.drain(..).for_each(|blob| load.cargo.lying(blob));
     // What refers to an image stands behind it.
     let carried = std::mem::take(&mut load.entries);
     for image in listed {
@@ -261,18 +247,11 @@ fn add<'a>(
     let members = name_members(tops, found, &request.output, &mut load.entries, context)?;
     load.findings.extend(members);
     load.entries.extend(carried);
-    let has_index = found.documents.iter().any(|(descriptor, _)| descriptor.is_index());
-    // The documents go last, since they are let go of then. The `manifest.json` of an archive for docker is made from the documents.
-    let in_hand = matches!(request.output, Output::Archive { form: Form::Docker, .. });
-    for (descriptor, document) in found.documents.drain(..) {
-        if !has_index && typed.contains_key(&descriptor.digest) {
-            continue;
-        }
-        // One that was made anew or that its descriptor embeds lies nowhere.
-        if in_hand || source.region(&descriptor).is_err() {
-            load.cargo.document(&document);
-        } else {
-            load.cargo.stored(source, &descriptor);
+    let has_index = found.documents.iter().any(|document| media_type::is_index(&document.media_type));
+    for document in found.documents.drain(..).filter(|document| has_index || !typed.contains_key(&document.digest)) {
+        match found.kept.get(&document.digest) {
+            Some(kept) => load.cargo.document(kept),
+            None => load.cargo.stored(document),
         }
     }
     for manifest in typed.values() {
@@ -310,7 +289,7 @@ fn supersede(
     taking: &Taking,
     source: &Arc<Source>,
     listed: &[Located],
-    found: &Walk,
+    found: &Gathered<'_>,
     request: &Request,
     load: &mut Load<'_>,
     context: Context<'_>,
@@ -323,9 +302,7 @@ fn supersede(
     };
     let there = layout_at(path, context)?;
     // An index of some platforms was made just now, and lies nowhere.
-    let mut overlay = Overlay::default();
-    found.documents.iter().for_each(|(_, document)| overlay.document(document));
-    let made = overlay.into_source(&source.path, context.limits)?;
+    let made = found.overlay().into_source(&source.path, context.limits)?;
     let mut trees = Vec::new();
     for image in listed {
         let Some(name) = request.name.clone().or_else(|| image.name.clone()) else { continue };
@@ -358,12 +335,12 @@ fn not_understood(opaque: &Opaque) -> Finding {
 }
 
 /// The manifests that are written with Docker's media types, by the digests that they have in the source.
-fn typed(located: &[Located], found: &Walk, output: &Output, context: Context<'_>) -> Result<HashMap<Digest, Authored>> {
+fn typed(located: &[Located], found: &Gathered<'_>, output: &Output, context: Context<'_>) -> Result<HashMap<Digest, Authored>> {
     let mut typed = HashMap::new();
-    if !matches!(output, Output::Archive { form: Form::Docker, .. }) {
+    if !is_for_docker(output) {
         return Ok(typed);
     }
-    let documents = found.by_digest();
+    let documents = &found.kept;
     for descriptor in located.iter().map(|image| &image.descriptor).filter(|descriptor| descriptor.is_manifest()) {
         let Some(blob) = documents.get(&descriptor.digest) else { continue };
         let manifest = Manifest::parse(blob, &descriptor.media_type, context.limits)?;
@@ -393,12 +370,11 @@ fn refuse_one_name_for_two(images: &[Copied]) -> Result<()> {
 }
 
 /// The images and everything below them that may have referrers: what was walked once, however many ways lead to it.
-fn subjects(located: &[Located], found: &Walk) -> Vec<Subject> {
+fn subjects(located: &[Located], found: &mut Gathered<'_>) -> Vec<Subject> {
     let tops: HashSet<&Digest> = located.iter().map(|image| &image.descriptor.digest).collect();
-    let may_be = |descriptor: &&Descriptor| (descriptor.is_index() || descriptor.is_manifest()) && !descriptor.is_attestation();
     let mut subjects: Vec<Subject> = located.iter().map(|image| Subject { descriptor: image.descriptor.clone(), child: false }).collect();
-    let below = found.documents.iter().map(|(descriptor, _)| descriptor).filter(may_be).filter(|below| !tops.contains(&below.digest));
-    subjects.extend(below.map(|descriptor| Subject { descriptor: descriptor.clone(), child: true }));
+    let below = found.below.drain(..).filter(|below| !tops.contains(&below.digest));
+    subjects.extend(below.map(|descriptor| Subject { descriptor, child: true }));
     subjects
 }
 
@@ -406,21 +382,21 @@ fn subjects(located: &[Located], found: &Walk) -> Vec<Subject> {
 /// else already is left alone: nobody asked for that one to move.
 fn name_members(
     located: &[Located],
-    found: &Walk,
+    found: &Gathered<'_>,
     output: &Output,
     entries: &mut Vec<(Option<String>, Excerpt)>,
     context: Context<'_>,
 ) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let mut taken: Option<HashMap<Name<'static>, Digest>> = None;
-    let documents = found.by_digest();
+    let documents = &found.kept;
     for one in located.iter().filter(|one| one.descriptor.is_index()) {
         let Some(document) = documents.get(&one.descriptor.digest) else { continue };
         let index = Index::parse(document, &one.descriptor.media_type, context.limits)?;
         if !collection::is_collection(&index) {
             continue;
         }
-        if matches!(output, Output::Archive { form: Form::Docker, .. }) {
+        if is_for_docker(output) {
             return Err(Error::new(Code::NotAnImage, "a docker-archive holds images, and this is a collection")
                 .at(one.shown())
                 .hint("Write a layout or an oci-archive, or copy its members one by one."));
@@ -487,7 +463,7 @@ fn along<'a>(
         load.findings.extend(left_out.filter(|_| !request.all));
         return Ok(());
     };
-    if matches!(request.output, Output::Archive { form: Form::Docker, .. }) {
+    if is_for_docker(&request.output) {
         let marked = marked(source, context.limits);
         let left = |digest: &Digest, artifact_type: &str| {
             Finding::new(Code::ReferrerLeft, "an archive for docker has no place for referrers; one was left out")

@@ -1,49 +1,39 @@
-//! Writes the forms that are missing.
-
-use std::sync::Arc;
+//! Asks for the forms that are missing.
 
 use super::survey::Survey;
-use crate::core::Result;
 use crate::core::clock::Time;
 use crate::oci::artifact::is_removed;
 use crate::oci::{Verified, annotation};
 use crate::plan::referrers::{Content, Draft, EMPTY, Item, Standing, Wish, diagnose, manifest};
-use crate::read::Source;
 use crate::read::referrers::{FoundBy, Referrer};
-use crate::verbs::Context;
-use crate::verbs::output::{Cargo, Output, write};
-use crate::write::Committed;
+use crate::verbs::output::Cargo;
 
-/// Derives the lists of every subject that needs it anew from the manifests.
-pub(super) fn fix(source: &Arc<Source>, surveys: &[Survey], adopt: bool, context: Context<'_>) -> Result<Committed> {
-    let mut cargo = Cargo::default();
-    for survey in surveys {
-        let referrers = &survey.found.referrers;
-        let listed = referrers.iter().flat_map(|referrer| diagnose(referrer, survey.standing).into_iter().chain(referrer.findings.clone()));
-        let mut wrong = listed.chain(survey.found.findings.iter().cloned());
-        if !wrong.any(|finding| survey.mends(&finding, adopt)) {
-            continue;
-        }
-        let mut wish = Wish {
-            subject: survey.subject.clone(),
-            child: survey.standing == Standing::Child,
-            add: Vec::new(),
-            remove: Vec::new(),
-            clean: true,
-        };
-        let is_wanted =
-            |referrer: &&Referrer| referrer.ending.is_none() && !referrer.listed.index && (adopt || referrer.found_by() != FoundBy::Blob);
-        for referrer in referrers.iter().filter(is_wanted) {
-            if is_removed(&referrer.artifact.media_type) {
-                wish.add.push(migrated(referrer, &mut cargo));
-                wish.remove.push(referrer.descriptor.digest.clone());
-            } else {
-                wish.add.push(Item::from(referrer));
-            }
-        }
-        cargo.refer(wish);
+/// Asks for the lists of a subject that needs it to be derived anew from the manifests.
+pub(super) fn ask(survey: &Survey, adopt: bool, cargo: &mut Cargo<'_>) {
+    let referrers = &survey.found.referrers;
+    let listed = referrers.iter().flat_map(|referrer| diagnose(referrer, survey.standing).into_iter().chain(referrer.findings.clone()));
+    let mut wrong = listed.chain(survey.found.findings.iter().cloned());
+    if !wrong.any(|finding| survey.mends(&finding, adopt)) {
+        return;
     }
-    write(&Output::Layout(source.path.clone()), &cargo, &[], 0, context)
+    let mut wish = Wish {
+        subject: survey.subject.clone(),
+        child: survey.standing == Standing::Child,
+        add: Vec::new(),
+        remove: Vec::new(),
+        clean: true,
+    };
+    let is_wanted =
+        |referrer: &&Referrer| referrer.ending.is_none() && !referrer.listed.index && (adopt || referrer.found_by() != FoundBy::Blob);
+    for referrer in referrers.iter().filter(is_wanted) {
+        if is_removed(&referrer.artifact.media_type) {
+            wish.add.push(migrated(referrer, cargo));
+            wish.remove.push(referrer.descriptor.digest.clone());
+        } else {
+            wish.add.push(Item::from(referrer));
+        }
+    }
+    cargo.refer(wish);
 }
 
 /// An artifact manifest as the image manifest that says the same.

@@ -3,18 +3,20 @@
 mod fix;
 mod survey;
 
-pub(super) use survey::{Survey, Surveyed, survey};
+pub(super) use survey::{Survey, survey};
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::core::fsys::shown;
-use crate::core::{Code, Error, Finding, Result, Severity};
-use crate::plan::referrers::{diagnose, seen};
+use crate::core::{Code, Digest, Error, Finding, Result, Severity};
+use crate::plan::referrers::{Standing, diagnose, seen};
+use crate::read::referrers::Referrer;
 use crate::read::{Source, SourceKind, open_path};
 use crate::report::doctor::{Diagnosed, DoctorReport};
 use crate::verbs::Context;
-use crate::verbs::output::layout_options;
+use crate::verbs::output::{Cargo, Output, layout_options, write};
 use crate::write::Layout;
 
 /// What is to be mended.
@@ -40,19 +42,24 @@ pub fn doctor(path: &Path, how: Fix, context: Context<'_>) -> Result<DoctorRepor
             .at(shown(path))
             .hint("Copy it into a layout first: `airbase copy --all ARCHIVE DIR`."));
     }
-    let surveys = survey(&source, context)?;
-    let mut report = examined(&source, &surveys);
+    let mut cargo = Cargo::default();
+    cargo.input(&source);
+    let mut report = examined(&source, context, &mut |survey| {
+        if how != Fix::Nothing {
+            fix::ask(survey, how == Fix::Adopt, &mut cargo);
+        }
+    })?;
     if how == Fix::Nothing {
         return Ok(report);
     }
-    let committed = fix::fix(&source, &surveys.subjects, how == Fix::Adopt, context)?;
+    let committed = write(&Output::Layout(source.path.clone()), &cargo, &[], 0, context)?;
+    // The index of a hundred thousand images is not kept beside the one that takes its place.
+    drop(cargo);
+    drop(source);
     report.changed = committed.index_changed || committed.blobs_written > 0;
     // What was mended is what is not found any more: what was meant to be written proves nothing.
     if report.changed || report.left > 0 {
-        let after = alone(path, context, &|| {
-            let source = open_path(path, context.limits)?;
-            Ok(examined(&source, &survey(&source, context)?))
-        })?;
+        let after = alone(path, context, &|| examined(&open_path(path, context.limits)?, context, &mut |_| {}))?;
         let left: HashSet<_> = after.all_findings().map(same).collect();
         report.mended = report.all_findings().filter(|finding| !left.contains(&same(finding))).count();
         report.left = after.left;
@@ -74,26 +81,34 @@ fn same(finding: &Finding) -> (Code, Option<String>) {
     (finding.code, finding.place.clone())
 }
 
-/// What the layout is like.
-fn examined(source: &Source, surveyed: &Surveyed) -> DoctorReport {
-    let mut report = DoctorReport { path: source.shown(), referrers: Vec::new(), findings: Vec::new(), changed: false, mended: 0, left: 0 };
-    report.findings.extend(surveyed.unread.iter().map(|unread| unread.finding.clone()));
-    for survey in &surveyed.subjects {
-        report.findings.extend(survey.found.findings.iter().cloned());
-        for referrer in &survey.found.referrers {
-            let mut findings = diagnose(referrer, survey.standing);
-            findings.extend(referrer.findings.iter().cloned());
-            report.referrers.push(Diagnosed {
-                digest: referrer.descriptor.digest.clone(),
-                artifact_type: referrer.artifact_type().to_owned(),
-                subject: survey.subject.digest.clone(),
-                found_by: referrer.found_by(),
-                seen_by: seen(referrer, survey.standing),
-                names: referrer.listed.names.clone(),
-                findings,
-            });
-        }
-    }
+/// What the layout is like; `also` sees each subject before it is let go of.
+fn examined(source: &Arc<Source>, context: Context<'_>, also: &mut dyn FnMut(&Survey)) -> Result<DoctorReport> {
+    let mut referrers = Vec::new();
+    let mut of_lists = Vec::new();
+    let unread = survey(source, context, &mut |survey| {
+        also(&survey);
+        let Survey { subject, standing, found } = survey;
+        of_lists.extend(found.findings);
+        referrers.extend(found.referrers.into_iter().map(|referrer| diagnosed(referrer, &subject.digest, standing)));
+        Ok(())
+    })?;
+    let findings = unread.into_iter().map(|unread| unread.finding).chain(of_lists).collect();
+    let mut report = DoctorReport { path: source.shown(), referrers, findings, changed: false, mended: 0, left: 0 };
     report.left = report.all_findings().filter(|finding| finding.severity > Severity::Note).count();
-    report
+    Ok(report)
+}
+
+fn diagnosed(referrer: Referrer, subject: &Digest, standing: Standing) -> Diagnosed {
+    let mut findings = diagnose(&referrer, standing);
+    let (artifact_type, found_by, seen_by) = (referrer.artifact_type().to_owned(), referrer.found_by(), seen(&referrer, standing));
+    findings.extend(referrer.findings);
+    Diagnosed {
+        digest: referrer.descriptor.digest,
+        artifact_type,
+        subject: subject.clone(),
+        found_by,
+        seen_by,
+        names: referrer.listed.names,
+        findings,
+    }
 }

@@ -33,35 +33,25 @@ impl Survey {
     }
 }
 
-/// Everything in a layout that refers to something.
-#[derive(Debug, Default)]
-pub(in crate::verbs) struct Surveyed {
-    pub(in crate::verbs) subjects: Vec<Survey>,
-    /// What could not be read, and belongs to none of the subjects that are known.
-    pub(in crate::verbs) unread: Vec<Unread>,
-}
-
-impl Surveyed {
-    /// What the system could not read, first; then what nothing lists and is not what its digest says. While there is any, it is not
-    /// known what refers to what.
-    pub(in crate::verbs) fn doubt(&self) -> Option<&Unread> {
-        let all = || self.subjects.iter().flat_map(|survey| &survey.found.unread).chain(&self.unread);
-        all()
-            .find(|unread| unread.trouble == Trouble::Io)
-            .or_else(|| self.unread.iter().find(|unread| unread.finding.code == Code::BlobDigestMismatch))
-    }
-}
-
-/// Reads every manifest that `index.json` leads to, and every small blob that nothing leads to.
-pub(in crate::verbs) fn survey(source: &Arc<Source>, context: Context<'_>) -> Result<Surveyed> {
+/// Reads every manifest that `index.json` leads to, and every small blob that nothing leads to. Each subject is handed to `visit`, and
+/// only what that keeps of it is kept: a layout may have a hundred thousand. What could not be read and belongs to none of them is
+/// returned.
+///
+/// # Errors
+/// Those of listing blobs and of `visit`.
+pub(in crate::verbs) fn survey(
+    source: &Arc<Source>,
+    context: Context<'_>,
+    visit: &mut dyn FnMut(Survey) -> Result<()>,
+) -> Result<Vec<Unread>> {
     let lookup = Lookup::new(source, Scope::Thorough, context.limits);
-    let mut surveyed = Surveyed::default();
-    let reach = Reach::of(source, context, &mut surveyed.unread);
+    let mut unread = Vec::new();
+    let reach = Reach::of(source, context, &mut unread);
     let (digests, tags) = lookup.subjects();
     let mut subjects: BTreeSet<Digest> = digests.into_iter().collect();
     subjects.extend(tags.iter().filter_map(|tag| reach.by_tag(tag)));
     let mut loose: BTreeMap<Digest, Vec<Referrer>> = BTreeMap::new();
-    for referrer in unlisted(source, &lookup, &reach, &mut surveyed.unread)? {
+    for referrer in unlisted(source, &lookup, &reach, &mut unread)? {
         let Some(subject) = referrer.artifact.subject.as_ref().map(|subject| subject.digest.clone()) else { continue };
         subjects.insert(subject.clone());
         loose.entry(subject).or_default().push(referrer);
@@ -87,13 +77,13 @@ pub(in crate::verbs) fn survey(source: &Arc<Source>, context: Context<'_>) -> Re
         }
         let described = found.referrers.iter().find_map(|referrer| referrer.artifact.subject.clone());
         let Some(subject) = reach.known.get(&digest).map(|known| known.descriptor().clone()).or(described) else {
-            surveyed.unread.extend(found.unread);
+            unread.extend(found.unread);
             continue;
         };
-        surveyed.subjects.push(Survey { subject, standing, found });
+        visit(Survey { subject, standing, found })?;
     }
-    surveyed.unread.extend(lookup.unplaced().iter().cloned());
-    Ok(surveyed)
+    unread.extend(lookup.unplaced().iter().cloned());
+    Ok(unread)
 }
 
 /// How `index.json` leads to something.

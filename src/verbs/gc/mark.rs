@@ -15,7 +15,6 @@ use crate::plan::lifecycle::convention::OWN_TYPE;
 use crate::read::Source;
 use crate::read::referrers::{Tag, lists_referrers_of};
 use crate::verbs::Context;
-use crate::verbs::doctor::Survey;
 
 /// What keeps a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +41,9 @@ pub(super) struct Marks {
     pub(super) gone: Vec<(Descriptor, &'static str)>,
 }
 
+/// By subject, who refers to it, and whether that is listed in an index of images beside its subject.
+pub(super) type Referring = HashMap<Digest, Vec<(Descriptor, bool)>>;
+
 /// What is decided otherwise than by who needs what.
 pub(super) struct Rules<'r> {
     /// Which referrers of nothing stay for now.
@@ -53,18 +55,14 @@ pub(super) struct Rules<'r> {
 /// Decides what stays.
 pub(super) fn marks(
     source: &Arc<Source>,
-    surveys: &[Survey],
+    referring: &Referring,
     batched: &[Descriptor],
     rules: &Rules<'_>,
     context: Context<'_>,
 ) -> Result<Marks> {
-    let mut walk = Walk::new(source, surveys, context);
-    let referrers: HashSet<&Digest> = surveys
-        .iter()
-        .flat_map(|survey| &survey.found.referrers)
-        .filter(|referrer| !referrer.listed.index)
-        .map(|referrer| &referrer.descriptor.digest)
-        .collect();
+    let mut walk = Walk::new(source, referring, context);
+    let referrers = referring.values().flatten().filter(|(_, in_index)| !in_index);
+    let referrers: HashSet<&Digest> = referrers.map(|(referrer, _)| &referrer.digest).collect();
     let mut others = Vec::new();
     for entry in &source.index.manifests {
         // A name alone proves nothing: it may be the only name of an image.
@@ -105,7 +103,7 @@ pub(super) fn marks(
 
 struct Walk<'a> {
     source: &'a Source,
-    surveys: HashMap<&'a Digest, &'a Survey>,
+    referring: &'a Referring,
     lists: HashMap<String, Vec<&'a Descriptor>>,
     listed_by: HashMap<&'a Digest, Digest>,
     context: Context<'a>,
@@ -113,7 +111,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(source: &'a Source, surveys: &'a [Survey], context: Context<'a>) -> Self {
+    fn new(source: &'a Source, referring: &'a Referring, context: Context<'a>) -> Self {
         let mut lists: HashMap<String, Vec<&Descriptor>> = HashMap::new();
         let mut listed_by = HashMap::new();
         for entry in &source.index.manifests {
@@ -124,8 +122,7 @@ impl<'a> Walk<'a> {
                 lists.entry(tag).or_default().push(entry);
             }
         }
-        let surveys = surveys.iter().map(|survey| (&survey.subject.digest, survey)).collect();
-        Self { source, surveys, lists, listed_by, context, marks: Marks::default() }
+        Self { source, referring, lists, listed_by, context, marks: Marks::default() }
     }
 
     /// Of whom an entry lists the referrers, by what it says or by what it lists.
@@ -179,10 +176,8 @@ impl<'a> Walk<'a> {
             // With everything that it lists: what cannot be confirmed as a referrer is still somebody's.
             let lists = self.lists.get(descriptor.digest.fallback_tag().as_str()).into_iter().flatten();
             waiting.extend(lists.map(|list| ((*list).clone(), Keeper::List)));
-            if let Some(survey) = self.surveys.get(&descriptor.digest) {
-                let referrers = survey.found.referrers.iter();
-                waiting.extend(referrers.map(|referrer| (referrer.descriptor.clone(), Keeper::Subject)));
-            }
+            let referrers = self.referring.get(&descriptor.digest).into_iter().flatten();
+            waiting.extend(referrers.map(|(referrer, _)| (referrer.clone(), Keeper::Subject)));
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mark::{Keeper, Marks, Rules, marks};
+use mark::{Keeper, Marks, Referring, Rules, marks};
 
 use super::Context;
 use super::output::layout_options;
@@ -17,6 +17,7 @@ use crate::core::{Code, Digest, Error, Fact, Result};
 use crate::format::json::Document;
 use crate::oci::Descriptor;
 use crate::plan::lifecycle::time::Span;
+use crate::read::referrers::{Trouble, Unread};
 use crate::read::{Source, SourceKind, Stored, open_path};
 use crate::report::gc::{Collected, GcReport, Gone, Kept};
 use crate::verbs::doctor::survey;
@@ -80,10 +81,7 @@ pub fn gc(request: &Request, context: Context<'_>) -> Result<GcReport> {
 /// Decides what goes; `emptied` says that the list may be empty because an earlier round took the last entries off it.
 fn plan(source: &Arc<Source>, request: &Request, emptied: bool, context: Context<'_>) -> Result<(GcReport, Sweep)> {
     refuse_what_is_not_understood(source)?;
-    let surveyed = survey(source, context)?;
-    if let Some(unread) = surveyed.doubt() {
-        return Err(doubtful(Error::of(unread.finding.clone())).at(source.shown()));
-    }
+    let referring = referring(source, context)?;
     let directory = WriteDirectory::open(&request.path, context.faults)?;
     let grace = i64::try_from(request.grace.seconds()).unwrap_or(i64::MAX);
     // A file from the future is young, whatever its clock says.
@@ -99,7 +97,7 @@ fn plan(source: &Arc<Source>, request: &Request, emptied: bool, context: Context
             .at(source.shown())
             .hint("Copy index.json again from where it came from. If it is meant to be empty: `airbase gc PATH --allow-empty`."));
     }
-    let marks = marks(source, &surveyed.subjects, &batched, &Rules { is_young: &is_young, orphans: request.orphans }, context)?;
+    let marks = marks(source, &referring, &batched, &Rules { is_young: &is_young, orphans: request.orphans }, context)?;
     let mut report = GcReport {
         path: source.shown(),
         applied: false,
@@ -137,6 +135,31 @@ fn plan(source: &Arc<Source>, request: &Request, emptied: bool, context: Context
         }
     }
     Ok((report, sweep))
+}
+
+/// Who refers to whom.
+///
+/// # Errors
+/// What the system could not read, first; then what nothing lists and is not what its digest says: while there is any, it is not known
+/// what refers to what.
+fn referring(source: &Arc<Source>, context: Context<'_>) -> Result<Referring> {
+    let mut referring = Referring::default();
+    let is_of_system = |unread: &&Unread| unread.trouble == Trouble::Io;
+    let mut doubt = None;
+    let unread = survey(source, context, &mut |survey| {
+        if doubt.is_none() {
+            doubt = survey.found.unread.iter().find(is_of_system).cloned();
+        }
+        let referrers = survey.found.referrers.into_iter().map(|referrer| (referrer.descriptor, referrer.listed.index));
+        referring.insert(survey.subject.digest, referrers.collect());
+        Ok(())
+    })?;
+    let is_damaged = |unread: &&Unread| unread.finding.code == Code::BlobDigestMismatch;
+    let doubt = doubt.as_ref().or_else(|| unread.iter().find(is_of_system)).or_else(|| unread.iter().find(is_damaged));
+    match doubt {
+        Some(unread) => Err(doubtful(Error::of(unread.finding.clone())).at(source.shown())),
+        None => Ok(referring),
+    }
 }
 
 /// Refuses a layout with digests of algorithms that are not known here: what such a document names cannot be read.

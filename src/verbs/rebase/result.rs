@@ -18,7 +18,7 @@ pub(in crate::verbs) fn virtual_image(plan: &Plan, from: &Located, context: Cont
         overlay.document(document);
     }
     for (source, layer) in &plan.blobs {
-        overlay.layer(source, layer);
+        overlay.blob(source, &layer.digest);
     }
     let source = overlay.into_source(&from.source.path, context.limits)?;
     let top = plan.documents.iter().find(|document| *document.blob.digest() == result.digest);
