@@ -19,7 +19,8 @@
 //! cli      arguments, terminal, exit status (feature `cli`, on by default)
 //! ```
 //!
-//! A folder imports only what stands above it in this list; a test checks that. `plan` and `write` do not know each other.
+//! A folder imports only what stands above it in this list; a test checks that. `plan` and `write` do not know each other. The first three are
+//! the crate `airbase-format`, `read` and `write` are `airbase-store`: they are handed on here, and no program needs to name them.
 //!
 //! # What holds everywhere
 //!
@@ -66,13 +67,13 @@
 
 #[cfg(feature = "cli")]
 pub mod cli;
-pub mod core;
-pub mod format;
-pub mod oci;
 #[cfg(feature = "ocipkg")]
 pub mod ocipkg;
 pub mod plan;
-pub mod read;
 pub mod report;
 pub mod verbs;
-pub mod write;
+
+#[doc(inline)]
+pub use airbase_format::{core, format, oci};
+#[doc(inline)]
+pub use airbase_store::{read, write};

@@ -43,7 +43,7 @@ fn it_is_an_index_with_a_type_of_its_own_and_names_in_it() {
     let environment = collected();
     let contents = Contents::of(&environment.join("in"));
     let collection = contents.json(&contents.named("shop").unwrap());
-    // By hand, from the description in src/oci/collection.rs.
+    // By hand, from the description in crates/format/src/oci/collection.rs.
     let [web_bytes, db_bytes] = ["team/web:1", "team/db:5"].map(|name| {
         let digest = contents.named(name).unwrap();
         (digest.clone(), contents.files[&format!("blobs/{}", digest.replace(':', "/"))].len())

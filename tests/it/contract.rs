@@ -677,11 +677,11 @@ fn batches(seen: &mut Seen) {
 fn journals(seen: &mut Seen, folder: &Path) {
     let plans = fs::read_dir(folder).unwrap().map(|plan| plan.unwrap().path());
     for file in plans.flat_map(|plan| fs::read_dir(plan).unwrap()).map(|file| file.unwrap()) {
-        let name = file.file_name().into_string().unwrap();
-        if name == "plan.jsonl" || !name.ends_with(".jsonl") {
+        let path = file.path();
+        if file.file_name() == "plan.jsonl" || path.extension().is_none_or(|ending| ending != "jsonl") {
             continue;
         }
-        for line in fs::read_to_string(file.path()).unwrap().lines() {
+        for line in fs::read_to_string(path).unwrap().lines() {
             let line: Value = serde_json::from_str(line).unwrap();
             seen.take(if line.get("blob").is_some() { JOURNAL_LAYER } else { JOURNAL_ITEM }, &line);
         }

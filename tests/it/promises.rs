@@ -19,7 +19,7 @@ fn sources(path: &Path, found: &mut Vec<PathBuf>) {
 fn every_promise_names_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut paths = Vec::new();
-    for folder in ["src", "tests"] {
+    for folder in ["crates", "src", "tests"] {
         sources(&root.join(folder), &mut paths);
     }
     let mut tests = BTreeSet::new();

@@ -34,7 +34,7 @@ impl Time {
     }
 
     /// The date and the time of day in UTC.
-    pub(crate) fn to_utc(self) -> jiff::civil::DateTime {
+    pub fn to_utc(self) -> jiff::civil::DateTime {
         jiff::tz::Offset::UTC.to_datetime(self.0)
     }
 

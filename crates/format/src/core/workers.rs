@@ -13,7 +13,7 @@ const BUFFER_BYTES: usize = super::limits::CHUNK_BYTES;
 
 /// Does `work` for each number below `count`, on up to `jobs` threads, lowest numbers first, and gives the results in
 /// order. The first failure tells the others to stop and is what comes back.
-pub(crate) fn run<T: Send>(jobs: usize, count: usize, work: impl Fn(usize, &mut [u8], &AtomicBool) -> Result<T> + Sync) -> Result<Vec<T>> {
+pub fn run<T: Send>(jobs: usize, count: usize, work: impl Fn(usize, &mut [u8], &AtomicBool) -> Result<T> + Sync) -> Result<Vec<T>> {
     let stop = AtomicBool::new(false);
     let next = AtomicUsize::new(0);
     let failure = Mutex::new(None);
@@ -64,7 +64,7 @@ const WAITING: usize = 1;
 ///
 /// `make` gets a function that deals a piece; when that fails, nobody takes the results any more, and `make` shall end. The first
 /// failure, of whatever step, is what comes back.
-pub(crate) fn in_order<Piece: Send, Done: Send>(
+pub fn in_order<Piece: Send, Done: Send>(
     jobs: usize,
     make: impl FnOnce(&mut dyn FnMut(Piece) -> Result<()>) -> Result<()> + Send,
     work: impl Fn(Piece) -> Result<Done> + Sync,

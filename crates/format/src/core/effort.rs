@@ -26,12 +26,12 @@ pub fn so_far() -> Effort {
 }
 
 /// Counts a document that is read.
-pub(crate) fn document(bytes: usize) {
+pub fn document(bytes: usize) {
     DOCUMENTS.fetch_add(1, Ordering::Relaxed);
     BYTES.fetch_add(bytes as u64, Ordering::Relaxed);
 }
 
 /// Counts a walk over entries.
-pub(crate) fn entries(count: usize) {
+pub fn entries(count: usize) {
     ENTRIES.fetch_add(count as u64, Ordering::Relaxed);
 }

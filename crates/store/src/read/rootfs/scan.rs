@@ -98,15 +98,15 @@ impl Scan {
         self.files.get(&ordinal)
     }
 
-    /// One without files that says that it keeps so many bytes.
-    #[cfg(test)]
-    pub(crate) fn of_size(kept: u64) -> Self {
+    /// One without files that says that it keeps so many bytes, for tests of those who keep scans.
+    #[doc(hidden)]
+    pub fn of_size(kept: u64) -> Self {
         Self { content: Digest::sha256(b""), members: Vec::new(), files: BTreeMap::new(), kept }
     }
 
-    /// One with these members, and all bytes of its files.
-    #[cfg(test)]
-    pub(crate) fn of_files(files: Vec<(Member, Vec<u8>)>) -> Self {
+    /// One with these members, and all bytes of its files, for tests of those who look at files.
+    #[doc(hidden)]
+    pub fn of_files(files: Vec<(Member, Vec<u8>)>) -> Self {
         let content = Digest::sha256(format!("{files:?}").as_bytes());
         let kept = |bytes: &Vec<u8>| Kept {
             digest: Digest::sha256(bytes),

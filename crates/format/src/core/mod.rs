@@ -12,7 +12,7 @@ pub mod finding;
 pub mod fsys;
 pub mod limits;
 pub mod text;
-pub(crate) mod workers;
+pub mod workers;
 
 pub use code::{Code, ExitClass, Severity};
 pub use digest::{Algorithm, Digest, Hasher, TypedDigest};

@@ -23,7 +23,7 @@ mod write;
 pub use append::Appender;
 pub use fault::{Faults, Operation};
 pub use lock::{INDEX_LOCK, IndexLock, StoreLock};
-pub(crate) use read::shown;
+pub use read::shown;
 pub use read::{Directory, Entry, EntryKind, File, ReadAt, Region, real};
 pub use schedule::schedule;
 pub use space::{Space, many_open_files, space};

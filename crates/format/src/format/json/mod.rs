@@ -355,7 +355,7 @@ impl<'a> Object<'a> {
 }
 
 /// The refusal of a key that differs from one of the specification only in case.
-pub(crate) fn case_variant(key: &str, name: &str) -> Error {
+pub fn case_variant(key: &str, name: &str) -> Error {
     Error::new(Code::JsonCaseVariant, format!("the key {key:?} differs from {name:?} only in case"))
         .expected(Fact::new(name, "image-spec"))
         .found(Fact::new(key, "the document"))

@@ -495,6 +495,6 @@ pub fn real(path: &Path) -> Result<PathBuf> {
 }
 
 /// A path for people.
-pub(crate) fn shown(path: &Path) -> String {
+pub fn shown(path: &Path) -> String {
     text::escape_bytes(path.as_os_str().as_bytes())
 }
