@@ -245,3 +245,40 @@ fn a_damaged_path_among_several_keeps_no_other_back() {
     environment.refused(&["inspect", "a.tar", "nowhere.tar"], "ref.path_missing", 2);
     environment.refused(&["inspect", "a.tar:other:1", "c.tar"], "ref.not_found", 4);
 }
+
+/// An archive in a folder of bases that ends early may hold a newer edition: what a name means now is not known then. Where the new base
+/// is named, nothing of it is asked.
+#[test]
+fn a_base_that_cannot_be_read_may_be_the_newer_one() {
+    const OS: &str = "registry.example/os:1";
+    let environment = Environment::new();
+    let old = Image::of(&[&layer(&["os=old"])]);
+    let new = Image::of(&[&layer(&["os=new"])]).with_top("created", json!("2026-01-01T00:00:00Z"));
+    let name = "org.opencontainers.image.base.name";
+    let digest = "org.opencontainers.image.base.digest";
+    let app = old.and(&[&layer(&["app=1"])]).annotated(name, OS).annotated(digest, &old.digest());
+    Layout::new().image("app:1", &app).write(&environment.join("app"));
+    fs::create_dir_all(environment.join("bases")).unwrap();
+    let mut bases = Layout::new().image(OS, &new);
+    let unnamed = bases.store(&old);
+    bases.entries.push(unnamed);
+    bases.write(&environment.join("bases/good"));
+    environment.ok(&["rebase", "app", "--bases", "bases", "--dry-run"]);
+    let whole = crate::support::image::archive(&Layout::new().image("other:1", &new).files());
+    fs::write(environment.join("bases/late.tar"), &whole[..3000]).unwrap();
+
+    for more in [&["-o", "out"][..], &["--dry-run"]] {
+        let command = [&["rebase", "app", "--bases", "bases"], more].concat();
+        let outcome = environment.refused(&command, "archive.truncated", 3);
+        assert!(outcome.err.contains("bases/late.tar") && outcome.err.contains("--onto"), "{}", outcome.err);
+    }
+    assert!(!environment.join("out").exists());
+    let named = format!("bases/good:{OS}");
+    environment.ok(&["rebase", "app", "--bases", "bases", "--onto", &named, "-o", "out"]);
+
+    // Where nothing was found, what was not read is told beside it.
+    fs::remove_dir_all(environment.join("bases/good")).unwrap();
+    Layout::new().image("registry.example/tool:1", &Image::of(&[&layer(&["tool=1"])])).write(&environment.join("bases/tool"));
+    let outcome = environment.refused(&["rebase", "app", "--bases", "bases", "--dry-run"], "base.unknown", 4);
+    assert!(outcome.err.contains("not read: bases/late.tar") && outcome.err.contains("[archive.truncated]"), "{}", outcome.err);
+}

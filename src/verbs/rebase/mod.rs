@@ -19,7 +19,7 @@ use super::lifecycle::{Taking, stopped};
 use super::narrow::{Choice, select};
 use super::output::{Cargo, Form, Output, check_name, write};
 use super::{Context, Opened, Verify, open, open_among};
-use crate::core::{Code, Digest, Error, Result};
+use crate::core::{Code, Digest, Error, ExitClass, Finding, Result, Severity};
 use crate::format::json::Excerpt;
 use crate::oci::Descriptor;
 use crate::plan::annotate::Authored;
@@ -57,6 +57,9 @@ pub enum TrustPlatform {
     /// The config.
     Config,
 }
+
+/// How many sources that could not be read an error lists.
+const TOLD_UNREAD: usize = 10;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -186,7 +189,10 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     let job = Job { opened: &opened, index, bases: &bases, from: from.as_ref(), onto: onto.as_ref(), request, context };
     let mut decided: Vec<(&Image, Option<Platformed<'_>>)> = Vec::new();
     for image in &selection.images {
-        decided.push((image, job.decide(image)?));
+        decided.push((image, job.decide(image).map_err(|error| with_unread(error, &bases))?));
+    }
+    if request.onto.is_none() {
+        all_read(&bases)?;
     }
     judge_all(&Judge::new(context), request, &opened, index, &mut decided, context.limits)?;
     let mut plan = Decided { opened: &opened, selection: &selection, index, platforms: decided }.compose(request, context)?;
@@ -206,6 +212,32 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     // A layer with addresses may be kept elsewhere.
     plan.blobs.iter().filter(|(_, blob)| blob.urls.is_empty()).try_for_each(|(source, blob)| source.region(blob).map(drop))?;
     Ok(plan)
+}
+
+/// The sources of bases that could not be read: nobody knows which names and images are in them.
+fn unread<'b>(bases: &'b Bases<'_>) -> impl Iterator<Item = &'b Finding> {
+    let all = bases.findings.iter().chain(bases.catalogue_findings());
+    all.filter(|finding| finding.is_unread() || (finding.severity == Severity::Refusal && finding.code != Code::PathNothing))
+}
+
+/// An error of a decision, which says what else might have been found.
+fn with_unread(error: Error, bases: &Bases<'_>) -> Error {
+    let line = |finding: &Finding| {
+        let place = finding.place.as_deref().unwrap_or_default();
+        format!("not read: {place}: {} [{}]", finding.message, finding.code.slug())
+    };
+    let is_io = unread(bases).any(Finding::is_unread);
+    let error = error.details(unread(bases).take(TOLD_UNREAD).map(line));
+    if is_io { error.with_exit_class(ExitClass::Io) } else { error }
+}
+
+/// Refuses to take what a name means among the bases that were read for what it means now.
+fn all_read(bases: &Bases<'_>) -> Result<()> {
+    let Some(finding) = unread(bases).reduce(|one, other| if other.is_unread() && !one.is_unread() { other } else { one }) else {
+        return Ok(());
+    };
+    let hint = "A newer edition of the base may be in it. Repair it or take it away, or name the new base with --onto.";
+    Err(Error::of(finding.clone().severity(Severity::Refusal)).hint(hint))
 }
 
 /// The old base that the user names. Docker reserves the word for "none"; a layout of that name is `./scratch`.
