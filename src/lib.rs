@@ -10,7 +10,7 @@
 //! core     digests, limits, codes, findings, events, time; core::fsys alone touches files
 //! format   strict lossless JSON, tar framing, gzip in blocks, ELF as a loader reads it: bytes in, values out
 //! oci      descriptors, manifests, indexes, configs, platforms: views of verified bytes
-//! read     sources (layout, archive), references, images, the catalogue of local images, layers, the files of an image
+//! read     sources (layout, archive, skopeo's directory), references, images, the catalogue of local images, layers, the files of an image
 //! plan     decisions as values: which base, which layers, which config, whether it still runs
 //! write    layouts and archives: stage, verify, flush, publish, exchange the index
 //! report   the JSON contract and its rendering for people

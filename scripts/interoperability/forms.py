@@ -84,6 +84,10 @@ def keeping(here, layout, remote, registry):
         run("skopeo", "copy", "-q", "--all", "--preserve-digests", f"oci:{layout}:app", f"{kind}:{here / name}:app")
         return here / name
 
+    def skopeo_directory():
+        run("skopeo", "copy", "-q", "--all", "--preserve-digests", f"oci:{layout}:app", f"dir:{here / 'skopeo-dir'}")
+        return here / "skopeo-dir"
+
     def regctl_layout():
         run("regctl", "image", "copy", f"ocidir://{layout}:app", f"ocidir://{here / 'regctl'}:app")
         return here / "regctl"
@@ -109,6 +113,7 @@ def keeping(here, layout, remote, registry):
     return [
         ("skopeo as a layout", "skopeo", lambda: skopeo("oci", "skopeo")),
         ("skopeo as an oci-archive", "skopeo", lambda: skopeo("oci-archive", "skopeo.tar")),
+        ("skopeo as its own directory", "skopeo", skopeo_directory),
         ("regctl as a layout", "regctl", regctl_layout),
         ("regctl's export", "regctl", lambda: regctl_export("regctl.tar")),
         ("regctl's compressed export", "regctl", lambda: regctl_export("regctl.tar.gz", "--compress")),

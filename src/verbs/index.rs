@@ -57,7 +57,8 @@ pub fn index(references: &[String], annotations: &[(String, String)], target: &T
         .filter(|name| opened.iter().all(|one| one.located.name.as_ref() == Some(name)));
     let names: Vec<Option<String>> = if target.names.is_empty() { vec![common] } else { target.names.iter().cloned().map(Some).collect() };
     let entries: Vec<(Option<String>, Excerpt)> = names.iter().map(|name| (name.clone(), descriptor.raw.clone())).collect();
-    let committed = write(&target.output, &cargo, &entries, target.mtime, context)?;
+    let mut committed = write(&target.output, &cargo, &entries, target.mtime, context)?;
+    committed.findings.extend(walks.iter().flat_map(|(source, _)| source.left_behind()));
     let layers = walks.iter().map(|(_, found)| found.blobs.len()).sum();
     Ok(IndexReport {
         digest: descriptor.digest,

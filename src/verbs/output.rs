@@ -62,6 +62,14 @@ impl Output {
         let path = reference.path;
         let form = match reference.transport {
             Some(Transport::Layout) => return Ok((Self::Layout(path), reference.name)),
+            Some(Transport::SkopeoDirectory) => {
+                return Err(Error::new(Code::UsageOutput, "skopeo's dir: is read and not written")
+                    .expected(Fact::new("DIR:NAME, x.tar or docker-archive:x.tar", "airbase"))
+                    .found(Fact::new(text, "-o"))
+                    .hint(
+                        "Write a layout, which skopeo reads too: `skopeo copy oci:DIR:NAME dir:NEW`. A layout that is called dir is ./dir.",
+                    ));
+            }
             // What cannot be opened is told by who writes to it.
             None if Directory::open(&path).is_ok() => return Ok((Self::Layout(path), reference.name)),
             Some(Transport::DockerArchive) => Form::Docker,
@@ -176,7 +184,7 @@ impl Closed for Blob<'_> {
 
     fn sequence(&self) -> Option<(u64, u64)> {
         // Files lie in no stream, and need not be opened to know it; what cannot be opened is told by who copies it.
-        if self.source.kind() == SourceKind::Layout { None } else { self.open().ok()?.sequence() }
+        if matches!(self.source.kind(), SourceKind::Layout | SourceKind::SkopeoDirectory) { None } else { self.open().ok()?.sequence() }
     }
 }
 

@@ -24,7 +24,10 @@ pub fn rm(reference: &str, referrers: bool, dry_run: bool, context: Context<'_>)
     let located = locate_entry(&parsed, context.limits)?;
     let path = &located.source.path;
     if located.source.kind() != SourceKind::Layout {
-        return Err(Error::new(Code::UsageOutput, "rm would change an archive, and archives are never changed")
+        return Err(located
+            .source
+            .kind()
+            .unchangeable("rm")
             .at(located.shown())
             .hint("Copy what is to stay into a new one: `airbase copy`."));
     }

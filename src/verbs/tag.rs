@@ -54,7 +54,7 @@ pub fn untag(reference: &str, context: Context<'_>) -> Result<UntagReport> {
             .hint("Write PATH:NAME."));
     };
     if located.source.kind() != SourceKind::Layout {
-        return Err(immutable("untag", &located.source.shown()));
+        return Err(immutable(located.source.kind(), "untag", &located.source.shown()));
     }
     let edit = match located.descriptor.full_name() {
         Some(own) if !is_list(&located, &name, context)? => {
@@ -216,6 +216,7 @@ fn annotated(
     let entry: Excerpt = replaced(&opened.located.descriptor, top, context.limits)?.render().into();
     let entries: Vec<(Option<String>, Excerpt)> = names.iter().map(|name| (name.clone(), entry.clone())).collect();
     let mut committed = write(&target.output, &cargo, &entries, target.mtime, context)?;
+    committed.findings.extend(opened.located.source.left_behind());
     if let Some(now) = target.now {
         committed.findings.extend(stopped(&opened.located.source, &opened.tree, now, context));
     }
@@ -258,12 +259,12 @@ fn change(opened: &Opened, result: &Descriptor, names: Vec<String>, committed: C
 fn layout_only(opened: &Opened, verb: &str) -> Result<()> {
     match opened.located.source.kind() {
         SourceKind::Layout => Ok(()),
-        SourceKind::Archive | SourceKind::DockerArchive => Err(immutable(verb, &opened.located.source.shown())),
+        kind => Err(immutable(kind, verb, &opened.located.source.shown())),
     }
 }
 
-fn immutable(verb: &str, path: &str) -> Error {
-    Error::new(Code::UsageOutput, format!("{verb} would change an archive, and archives are never changed")).at(path).hint(
+fn immutable(kind: SourceKind, verb: &str, path: &str) -> Error {
+    kind.unchangeable(verb).at(path).hint(
         "Copy the image under its new name instead: `airbase copy ARCHIVE:NAME NEW.tar:NAME` or `airbase copy ARCHIVE:NAME DIR:NAME`.",
     )
 }

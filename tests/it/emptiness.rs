@@ -14,21 +14,18 @@ fn image() -> Image {
     Image::of(&[&layer(&["etc/os-release=1"])])
 }
 
-/// What `skopeo copy … dir:` writes.
-fn skopeo_directory(path: &Path) {
-    fs::create_dir_all(path).unwrap();
-    let image = image();
-    fs::write(path.join("version"), "Directory Transport Version: 1.1\n").unwrap();
-    fs::write(path.join("manifest.json"), image.manifest_bytes()).unwrap();
-    fs::write(path.join(&digest(&image.config_bytes())[7..]), image.config_bytes()).unwrap();
-    fs::write(path.join(&image.layers[0].digest()[7..]), &image.layers[0].blob).unwrap();
+/// What `docker save` writes, taken out of its archive.
+fn unpacked(path: &Path) {
+    fs::create_dir_all(path.join("1")).unwrap();
+    fs::write(path.join("1/layer.tar"), &image().layers[0].tar).unwrap();
+    fs::write(path.join("manifest.json"), json!([{"Config": "c.json", "RepoTags": null, "Layers": ["1/layer.tar"]}]).to_string()).unwrap();
 }
 
 /// Places in which there is nothing to give a good answer about, with what is said of them in the table.
 const PLACES: [(&str, &str); 8] = [
     ("empty", "an empty folder"),
     ("others", "a folder of other files"),
-    ("dir", "an image of skopeo's `dir:`"),
+    ("unpacked", "an unpacked docker-archive"),
     ("none", "a layout that lists nothing"),
     ("lost", "a layout without `index.json`"),
     ("cut.tar", "an archive that ends early"),
@@ -42,7 +39,7 @@ fn places(environment: &Environment) {
     fs::create_dir(at("others")).unwrap();
     fs::write(at("others/notes.txt"), "nothing here").unwrap();
     fs::write(at("others/list.gz"), gzip(b"nothing here")).unwrap();
-    skopeo_directory(&at("dir"));
+    unpacked(&at("unpacked"));
     Layout::new().write(&at("none"));
     let layout = Layout::new().image("app:1", &image());
     layout.write(&at("lost"));
@@ -260,12 +257,10 @@ fn what_looks_like_an_image_is_never_passed_over() {
             assert_eq!(outcome.status, status, "{verb:?}\n{}{}", outcome.out, outcome.err);
         }
     };
-    skopeo_directory(&put("a").join("x"));
-    judged("a", "source.unsupported", 1, "skopeo copy dir:a/x oci:a/x-oci");
-    let saved = put("b").join("x");
-    fs::create_dir_all(saved.join("1")).unwrap();
-    fs::write(saved.join("1/layer.tar"), &image().layers[0].tar).unwrap();
-    fs::write(saved.join("manifest.json"), json!([{"Config": "c.json", "RepoTags": null, "Layers": ["1/layer.tar"]}]).to_string()).unwrap();
+    base.write_skopeo(&put("a").join("x"));
+    fs::write(environment.join("a/x/version"), "Directory Transport Version: 9.0\n").unwrap();
+    judged("a", "dir.version", 3, "skopeo copy --all dir:a/x oci:a/x-oci");
+    unpacked(&put("b").join("x"));
     judged("b", "source.unsupported", 1, "tar -C b/x -cf b/x.tar");
     base.write_archive(&environment.join("elsewhere/app.tar"));
     std::os::unix::fs::symlink("../elsewhere/app.tar", put("c").join("app")).unwrap();

@@ -60,6 +60,7 @@ mod room;
 mod schemas;
 mod shapes;
 mod site;
+mod skopeo;
 mod sparse;
 mod support;
 mod unknown;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use crate::cli::terminal::Terminal;
+use crate::core::Result;
 use crate::core::clock::Time;
-use crate::core::{Code, Error, Result};
 use crate::oci::media_type;
 use crate::read::{Reference, Source, SourceKind};
 use crate::verbs::Output;
@@ -93,10 +93,9 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
 /// `usage.output`, and those of opening the place.
 pub(super) fn refuse_archive(image: &str, verb: &str) -> Result<()> {
     let reference = Reference::existing(image)?;
-    if Source::open_container(&reference.path, reference.view(), &crate::core::Limits::STANDARD)?.kind() == SourceKind::Layout {
+    let kind = Source::open_container(&reference.path, reference.view(), &crate::core::Limits::STANDARD)?.kind();
+    if kind == SourceKind::Layout {
         return Ok(());
     }
-    Err(Error::new(Code::UsageOutput, format!("{verb} would change an archive, and archives are never changed"))
-        .at(reference.shown_path())
-        .hint("Say where the result goes: -o NEW.tar, or -o DIR:NAME for a layout."))
+    Err(kind.unchangeable(verb).at(reference.shown_path()).hint("Say where the result goes: -o NEW.tar, or -o DIR:NAME for a layout."))
 }

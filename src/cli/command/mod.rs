@@ -135,11 +135,10 @@ fn destination(image: &str, destination: &Destination) -> Result<(Output, Vec<St
     let reference = Reference::existing(image)?;
     let kind = crate::read::Source::open_container(&reference.path, reference.view(), &crate::core::Limits::STANDARD)?.kind();
     match kind {
-        SourceKind::Archive | SourceKind::DockerArchive => {
-            Err(Error::new(Code::UsageOutput, "the image is in an archive, and archives are never changed")
-                .at(reference.shown_path())
-                .hint("Say where the result goes: -o NEW.tar, or -o DIR:NAME for a layout."))
-        }
+        SourceKind::Archive | SourceKind::DockerArchive | SourceKind::SkopeoDirectory => Err(kind
+            .unchangeable("the command")
+            .at(reference.shown_path())
+            .hint("Say where the result goes: -o NEW.tar, or -o DIR:NAME for a layout.")),
         SourceKind::Layout if names.is_empty() => Err(Error::new(Code::UsageOutput, "the command does not say where the result goes")
             .at(reference.shown_path())
             .hint("Give --tag NAME to add the result to this layout, or -o OUT for another place.")),

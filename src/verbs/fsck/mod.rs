@@ -523,7 +523,8 @@ impl Checker<'_> {
                     continue;
                 }
             };
-            if self.container.kind() == SourceKind::Layout && region.file().is_some_and(crate::core::fsys::File::writable_by_others) {
+            let is_directory = matches!(self.container.kind(), SourceKind::Layout | SourceKind::SkopeoDirectory);
+            if is_directory && region.file().is_some_and(crate::core::fsys::File::writable_by_others) {
                 self.findings.push(Finding::new(Code::PathWritableByOthers, "every user may change this blob").at(&digest));
             }
             if !named {

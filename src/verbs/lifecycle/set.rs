@@ -117,9 +117,7 @@ pub(super) fn refuse_archive(source: &Source, verb: &str) -> Result<()> {
     if source.kind() == SourceKind::Layout {
         return Ok(());
     }
-    Err(Error::new(Code::UsageOutput, format!("{verb} would change an archive, and archives are never changed"))
-        .at(source.shown())
-        .hint("Copy it into a layout first: `airbase copy ARCHIVE DIR`."))
+    Err(source.kind().unchangeable(verb).at(source.shown()).hint("Copy it into a layout first: `airbase copy ARCHIVE DIR`."))
 }
 
 /// What is odd about a subject. A new statement takes the place of all of its issuer, so it must not be made while one of them cannot be

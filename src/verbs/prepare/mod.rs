@@ -57,6 +57,14 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
     }
     let reference = Reference::existing(&request.path)?;
     let source = open_reference(&reference, context.limits)?;
+    if source.kind() == SourceKind::SkopeoDirectory && request.output.is_none() {
+        return Err(Error::new(
+            Code::PrepareSource,
+            "a directory of skopeo's dir: has no name to push to, and most clients cannot read it",
+        )
+        .at(source.shown())
+        .hint(format!("Copy it into a layout under a name, and prepare that: `airbase copy {} NEW:NAME`.", source.shown())));
+    }
     if source.kind() == SourceKind::DockerArchive && request.output.is_none() {
         return Err(Error::new(Code::PrepareSource, "the archive holds no manifests, so each client would push others of its own making")
             .at(source.shown())
@@ -186,7 +194,7 @@ fn place(source: &Source, path: &Path, docker: bool) -> Place {
     let kind = match source.kind() {
         SourceKind::Layout => PlaceKind::Layout,
         _ if docker => PlaceKind::Docker,
-        SourceKind::Archive | SourceKind::DockerArchive => PlaceKind::Archive,
+        SourceKind::Archive | SourceKind::DockerArchive | SourceKind::SkopeoDirectory => PlaceKind::Archive,
     };
     let text = path.to_string_lossy();
     let compressed = Codec::of_file(&text).is_some_and(|(codec, _)| codec.reads != Some(Packing::PLAIN));

@@ -115,6 +115,7 @@ pub fn attach(request: &Attach, context: Context<'_>) -> Result<AttachReport> {
         (Some(output), Some(opened)) => {
             let carried = take_along(opened, &mut cargo, context)?;
             findings.extend(carried.findings);
+            findings.extend(opened.located.source.left_behind());
             entries = names(opened, &request.names);
             entries.extend(carried.entries);
             output.clone()

@@ -23,7 +23,9 @@ pub fn detach(image: &str, digest: &TypedDigest, context: Context<'_>) -> Result
     let source = &opened.located.source;
     let digest = &source.complete(digest)?;
     if source.kind() != SourceKind::Layout {
-        return Err(Error::new(Code::UsageOutput, "detach would change an archive, and archives are never changed")
+        return Err(source
+            .kind()
+            .unchangeable("detach")
             .at(source.shown())
             .hint("Copy it into a layout first: `airbase copy ARCHIVE DIR`."));
     }

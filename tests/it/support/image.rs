@@ -288,6 +288,21 @@ impl Layout {
         }
     }
 
+    /// Writes its first entry as skopeo's `dir:` has it (containers-transports(5)).
+    pub fn write_skopeo(&self, path: &Path) {
+        std::fs::create_dir_all(path).unwrap();
+        std::fs::write(path.join("version"), "Directory Transport Version: 1.1\n").unwrap();
+        for (digest, bytes) in &self.blobs {
+            let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
+            let name = match digest.split_once(':').unwrap().1 {
+                _ if self.entries[0]["digest"] == *digest => "manifest.json".to_owned(),
+                hex if document["schemaVersion"].is_u64() => format!("{hex}.manifest.json"),
+                hex => hex.to_owned(),
+            };
+            std::fs::write(path.join(name), bytes).unwrap();
+        }
+    }
+
     /// Writes it as an archive.
     pub fn write_archive(&self, path: &Path) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -348,6 +348,13 @@ codes! {
         "The kind of file is known but cannot be read by this version.",
         "Convert it first, as the message says.";
 
+    DirVersion, "dir.version", Corrupt, Refusal,
+        "The file version of a directory of skopeo's dir: is missing or says another version than 1.1, so the other files may be called otherwise. Where it is missing, 1.1 is assumed, as skopeo does.",
+        "Convert it with the skopeo that wrote it: `skopeo copy --all dir:DIR oci:NEW`.";
+    DirSignature, "dir.signature", Precondition, Warning,
+        "Beside an image in skopeo's dir: lie signatures (signature-1 and so on). Layouts and archives have no place for them, so a copy does not have them; a rebased image is another one, of which they say nothing.",
+        "Keep the directory as long as the signatures are needed, and sign what is made of it.";
+
     // Archives.
     ArchiveNotALayout, "archive.not_a_layout", Corrupt, Refusal,
         "The tar archive holds neither index.json nor manifest.json at its top.",

@@ -10,7 +10,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::discover::no_layout;
 use super::{Container, SourceKind, Stored};
 use crate::core::fsys::{Directory, EntryKind, Region, is_temporary, shown};
 use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result, text};
@@ -35,9 +34,6 @@ impl LayoutDirectory {
     }
 
     pub(super) fn open(directory: Directory, limits: &Limits) -> Result<Self> {
-        if kind_of(&directory, limits)? != DirectoryKind::Layout {
-            return Err(no_layout(&directory, limits)?);
-        }
         let mut findings = Vec::new();
         match directory.file("oci-layout")? {
             None => findings.push(Finding::new(Code::LayoutMarkerMissing, "the file oci-layout is missing").at(shown(directory.path()))),
@@ -80,10 +76,7 @@ impl DirectoryKind {
     /// Why an image in a directory is not read, if it is one.
     pub(super) fn unsupported(self, path: &Path) -> Option<Error> {
         let (what, hint) = match self {
-            Self::Layout | Self::Folder => return None,
-            Self::Skopeo => {
-                ("an image as skopeo's dir: has it", format!("Convert it where skopeo is: `skopeo copy dir:{0} oci:{0}-oci`.", shown(path)))
-            }
+            Self::Layout | Self::Skopeo | Self::Folder => return None,
             Self::UnpackedDocker => {
                 ("an unpacked docker-archive", format!("Pack it again: `tar -C {0} -cf {0}.tar $(ls {0})`.", shown(path)))
             }

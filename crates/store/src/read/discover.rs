@@ -167,8 +167,8 @@ struct Search<'a> {
 impl Search<'_> {
     fn directory(&mut self, directory: &Directory, path: &Path, depth: usize) -> Result<()> {
         match kind_of(directory, self.limits)? {
-            DirectoryKind::Layout => self.found.paths.push(path.to_owned()),
-            kind @ (DirectoryKind::Skopeo | DirectoryKind::UnpackedDocker) => {
+            DirectoryKind::Layout | DirectoryKind::Skopeo => self.found.paths.push(path.to_owned()),
+            kind @ DirectoryKind::UnpackedDocker => {
                 self.found.findings.extend(kind.unsupported(path).map(|error| error.into_finding().severity(Severity::Damage)));
             }
             DirectoryKind::Folder if depth > self.deepest => {

@@ -1,6 +1,6 @@
 //! Reading: sources, references, images, and the catalogue of everything local.
 //!
-//! A [`Source`] is a layout directory or an archive; both answer the same two questions, "what does `index.json` say" and
+//! A [`Source`] is a layout directory, an archive or a directory of skopeo; all answer the same two questions, "what does `index.json` say" and
 //! "where do the bytes of this blob lie". A blob is a region of an open file, so nothing is unpacked and nothing large is
 //! held in memory, and another kind of container is one more file here.
 //!
@@ -24,6 +24,7 @@ mod reference;
 pub mod referrers;
 mod resolve;
 pub mod rootfs;
+mod skopeo;
 mod source;
 mod stream;
 pub mod verify;

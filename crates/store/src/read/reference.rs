@@ -15,6 +15,8 @@ pub enum Transport {
     Archive,
     /// `docker-archive:`
     DockerArchive,
+    /// `dir:`
+    SkopeoDirectory,
 }
 
 /// A reference taken apart.
@@ -40,6 +42,7 @@ const TRANSPORTS: &[(&str, Transport)] = &[
     ("ocidir://", Transport::Layout),
     ("ocidir:", Transport::Layout),
     ("oci:", Transport::Layout),
+    ("dir:", Transport::SkopeoDirectory),
 ];
 
 impl Reference {
@@ -116,7 +119,7 @@ impl Reference {
         match self.transport {
             Some(Transport::Archive) => View::Oci,
             Some(Transport::DockerArchive) => View::Docker,
-            Some(Transport::Layout) | None => View::Whole,
+            Some(Transport::Layout | Transport::SkopeoDirectory) | None => View::Whole,
         }
     }
 
@@ -131,8 +134,11 @@ fn split(input: &str) -> Result<(Option<Transport>, &str, Option<TypedDigest>)> 
         return Err(Error::new(Code::RefStdin, "an image cannot be read from standard input")
             .hint("Write it to a file first: `cat > image.tar`, then give the path."));
     }
+    // A layout that is called dir is more than a word of skopeo's: its images are `dir:NAME`.
+    let is_path = |transport| transport == Transport::SkopeoDirectory && exists(Path::new("dir"));
     let (transport, rest) = TRANSPORTS
         .iter()
+        .filter(|(_, transport)| !is_path(*transport))
         .find_map(|(prefix, transport)| input.strip_prefix(prefix).map(|rest| (Some(*transport), rest)))
         .unwrap_or((None, input));
     // A digest is only what looks like one: a path may hold an @ of its own.

@@ -120,6 +120,7 @@ pub fn check_transport(reference: &Reference, kind: SourceKind) -> Result<()> {
         Some(Transport::Layout) => kind == SourceKind::Layout,
         Some(Transport::Archive) => kind == SourceKind::Archive,
         Some(Transport::DockerArchive) => kind == SourceKind::DockerArchive,
+        Some(Transport::SkopeoDirectory) => kind == SourceKind::SkopeoDirectory,
     };
     if fits {
         return Ok(());
@@ -304,7 +305,7 @@ fn by_digest<'a>(
 }
 
 /// What a document is that no descriptor described: what it calls itself, or what its fields make it.
-fn document_type(blob: &Verified, limits: &Limits) -> Result<String> {
+pub(super) fn document_type(blob: &Verified, limits: &Limits) -> Result<String> {
     let not_an_image = || Error::new(Code::NotAnImage, format!("blob {} is neither a manifest nor an index", blob.digest()));
     let document = Document::parse(blob.bytes(), limits).map_err(|_| not_an_image())?;
     let root = document.root();

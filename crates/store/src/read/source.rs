@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use serde::Serialize;
 
 use super::archive::Archive;
-use super::directory::LayoutDirectory;
+use super::directory::{DirectoryKind, LayoutDirectory, kind_of};
+use super::discover::no_layout;
 use super::referrers::{Candidates, Marking, Scope};
+use super::skopeo::SkopeoDirectory;
 use crate::core::fsys::{Directory, File, ReadAt, Region, shown};
 use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result, TypedDigest};
 use crate::format::codec::{Codec, Packing};
@@ -27,6 +29,9 @@ pub enum SourceKind {
     /// What `docker save` writes, read as if it were a layout.
     #[serde(rename = "docker-archive")]
     DockerArchive,
+    /// One image in a directory, as skopeo's `dir:` has it.
+    #[serde(rename = "dir")]
+    SkopeoDirectory,
 }
 
 impl SourceKind {
@@ -36,7 +41,17 @@ impl SourceKind {
             Self::Layout => "OCI layout",
             Self::Archive => "oci-archive",
             Self::DockerArchive => "docker-archive",
+            Self::SkopeoDirectory => "skopeo's dir:",
         }
+    }
+
+    /// Refuses to change what is no layout. The caller says what to do instead.
+    pub fn unchangeable(self, verb: &str) -> Error {
+        let (what, whats) = match self {
+            Self::Layout | Self::Archive | Self::DockerArchive => ("an archive", "archives"),
+            Self::SkopeoDirectory => ("a directory of skopeo (dir:)", "those"),
+        };
+        Error::new(Code::UsageOutput, format!("{verb} would change {what}, and {whats} are never changed"))
     }
 }
 
@@ -168,6 +183,13 @@ impl Source {
         self.container.kind()
     }
 
+    /// What lies beside an image here and has no place in a layout or an archive.
+    pub fn left_behind(&self) -> Vec<Finding> {
+        let mut findings = self.container.findings();
+        findings.retain(|finding| finding.code == Code::DirSignature);
+        findings
+    }
+
     /// The entries of the index by what they may refer to.
     pub(super) fn candidates(&self, scope: Scope) -> Arc<Candidates> {
         match scope {
@@ -293,12 +315,20 @@ fn open_container(path: &Path, view: View, limits: &Limits) -> Result<Box<dyn Co
     match File::open(path) {
         Ok(file) => open_file(file, view, limits),
         Err(error) if error.code() == Code::PathNotRegular => match Directory::open(path) {
-            Ok(directory) => Ok(Box::new(LayoutDirectory::open(directory, limits)?)),
+            Ok(directory) => open_directory(directory, limits),
             // It is neither.
             Err(other) if other.is_not_found() => Err(error),
             Err(other) => Err(other),
         },
         Err(error) => Err(error),
+    }
+}
+
+fn open_directory(directory: Directory, limits: &Limits) -> Result<Box<dyn Container>> {
+    match kind_of(&directory, limits)? {
+        DirectoryKind::Layout => Ok(Box::new(LayoutDirectory::open(directory, limits)?)),
+        DirectoryKind::Skopeo => Ok(Box::new(SkopeoDirectory::open(directory, limits)?)),
+        DirectoryKind::UnpackedDocker | DirectoryKind::Folder => Err(no_layout(&directory, limits)?),
     }
 }
 
