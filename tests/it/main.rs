@@ -41,8 +41,6 @@ mod manners;
 mod merge;
 mod names;
 mod names_model;
-#[cfg(feature = "ocipkg")]
-mod ocipkg;
 mod offline;
 mod older_kernels;
 mod pages;
