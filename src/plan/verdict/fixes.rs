@@ -6,7 +6,6 @@ use super::loader::shown;
 use super::owners::{Hidden, Owners};
 use super::view::View;
 use crate::core::{Digest, Finding, Severity};
-use crate::format::elf;
 use crate::format::tar::Kind;
 use crate::plan::packages::{Owner, Unread};
 use crate::read::rootfs::{Entry, Merged};
@@ -22,11 +21,6 @@ pub(super) struct Fixes {
 
 /// Databases of packages, which mask what a scanner would tell.
 const DATABASES: [&[u8]; 3] = [b"var/lib/dpkg/status", b"lib/apk/db/installed", b"usr/lib/apk/db/installed"];
-
-/// Whether it is a program or a library. What was too large to be kept is told by its mode.
-fn is_program(bytes: Option<&[u8]>, entry: Entry<'_>) -> bool {
-    bytes.map_or(entry.mode() & 0o111 != 0, |bytes| bytes.starts_with(elf::MAGIC))
-}
 
 fn is_certificate(path: &[u8]) -> bool {
     path.ends_with(b".crt") || path.ends_with(b".pem")
@@ -49,7 +43,7 @@ impl Fixes {
     pub(super) fn of(old: &View, new: &View, owners: &Owners<'_>) -> Self {
         let counts = |entry: &Entry<'_>| {
             let path = entry.path();
-            is_program(new.bytes(*entry), *entry) || is_certificate(&path) || DATABASES.contains(&path.as_slice())
+            new.files().is_program(*entry) || is_certificate(&path) || DATABASES.contains(&path.as_slice())
         };
         let files = new.rootfs().own().into_iter().filter(|entry| new.is_own(*entry) && entry.kind() == Kind::File);
         let own: Vec<Entry<'_>> = files.filter(counts).collect();
@@ -67,7 +61,7 @@ impl Fixes {
                 (before, Some(after)) => before.and_then(|before| from.digest(before)) != to.digest(after) && digest != to.digest(after),
                 (_, None) => false,
             };
-            let name = if is_program(new.bytes(entry), entry) { new.elf(entry).and_then(|elf| elf.soname.clone()) } else { None };
+            let name = if new.files().is_program(entry) { new.elf(entry).and_then(|elf| elf.soname.clone()) } else { None };
             let elsewhere = name.filter(|name| match (before.get(name), after.get(name)) {
                 // What only the new base has, newer than the app's or not, is not what the app gets.
                 (before, Some((after, _))) => before.is_none_or(|(before, _)| before != after) && digest != after.as_ref(),
@@ -95,7 +89,7 @@ fn arrives(from: &Merged, to: &Merged, new: &View, hidden: &BTreeSet<Vec<u8>>) -
         };
         let changed = after.kind() == Kind::File && from.digest(before) != to.digest(after);
         changed
-            && (is_program(to.bytes(after), after) || is_certificate(&path))
+            && (to.is_program(after) || is_certificate(&path))
             && new.digest(moved) == to.digest(after)
             && !hidden.contains(entry.name())
     })

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::base::Base;
 use super::compare::contains;
+use super::languages::Language;
 use crate::core::{Digest, Result};
+use crate::format::elf::Elf;
 use crate::read::rootfs::{Scan, Unpacker};
 
 /// A symbol that nobody defines: its name, the number of the file that needs it, and whether the program does not start for it.
@@ -80,6 +82,7 @@ pub struct Memo {
     symbols: Known<Vec<Unresolved>>,
     bases: Known<Base>,
     marks: Known<Marks>,
+    languages: Known<Option<Language>>,
 }
 
 impl Memo {
@@ -98,6 +101,12 @@ impl Memo {
     pub(super) fn marks(&self, digest: &Digest, bytes: &[u8]) -> Marks {
         const EACH: usize = 128;
         self.marks.get(digest.clone(), MARK_BYTES, || Ok((Marks::of(bytes), EACH))).map_or_else(|_| Marks::of(bytes), |marks| *marks)
+    }
+
+    /// The language that a program of this digest is the interpreter of.
+    pub(super) fn language(&self, digest: &Digest, elf: &Elf) -> Option<Language> {
+        const EACH: usize = 128;
+        self.languages.get(digest.clone(), MARK_BYTES, || Ok((Language::of(elf), EACH))).map_or_else(|_| Language::of(elf), |known| *known)
     }
 
     /// What is known of the base of these layers.

@@ -107,6 +107,11 @@ impl View {
         Ok(Self { files: Merged::of(scans, unpacker)?, ..Self::of(scans, seam, launch, unpacker, Arc::default())? })
     }
 
+    /// The tree with the contents.
+    pub(super) fn files(&self) -> &Merged {
+        &self.files
+    }
+
     /// The tree.
     pub(super) fn rootfs(&self) -> &Rootfs {
         self.files.rootfs()

@@ -234,6 +234,7 @@ impl<'a> Workshop<'a> {
             names_its_base: false,
             findings: Vec::new(),
             judged: None,
+            result: None,
             accepted: placed.accepted()?,
         })
     }

@@ -34,7 +34,7 @@ impl Decided<'_> {
     ///
     /// # Errors
     /// `platform.missing` if the new base has none of them, and those of documents that cannot be put together.
-    pub(in crate::verbs) fn compose(&self, request: &Request, context: Context<'_>) -> Result<Plan> {
+    pub(in crate::verbs) fn compose(mut self, request: &Request, context: Context<'_>) -> Result<Plan> {
         let located = &self.opened.located;
         let mut plan = self.plan(request);
         let (moves, options) = self.move_all(request, &mut plan, context.limits)?;
@@ -93,17 +93,20 @@ impl Decided<'_> {
     }
 
     /// Moves every platform that the new base has; the options are those that all of them have in common.
-    fn move_all(&self, request: &Request, plan: &mut Plan, limits: &Limits) -> Result<(Vec<Move>, Option<Options>)> {
+    fn move_all(&mut self, request: &Request, plan: &mut Plan, limits: &Limits) -> Result<(Vec<Move>, Option<Options>)> {
         let preferences = Preferences::parse(&request.prefer)?;
         let mut moves = Vec::with_capacity(self.platforms.len());
         let mut in_common: Option<Options> = None;
-        for (image, platformed) in &self.platforms {
+        for (image, platformed) in &mut self.platforms {
             let Some(platformed) = platformed else {
                 plan.report.platforms.push(skipped(image, request.on_missing_platform));
                 moves.push((image.descriptor.digest.clone(), None));
                 continue;
             };
-            let (result, options) = moved(request, &preferences, platformed, self.index, limits)?;
+            let (result, options) = match platformed.result.take() {
+                Some(result) => *result,
+                None => moved(request, &preferences, platformed, self.index, limits)?,
+            };
             plan.report.platforms.push(reported(platformed, &result, &options));
             in_common = Some(match in_common {
                 Some(others) => others.in_common(&options),

@@ -10,6 +10,7 @@ use crate::oci::{ImageName, buildpacks};
 use crate::plan::base::{Based, Candidate, Clue, Evidence, NameRule, Outcome, Proof, SeamRule, base_name};
 use crate::plan::lifecycle::field::Status;
 use crate::plan::rebase::image::scratch;
+use crate::plan::rebase::image::{Moved, Options};
 use crate::plan::verdict::Judgement;
 use crate::read::{Image, ImageIndex, Located, Tree};
 use crate::verbs::bases::{Bases, Found, Lead, nowhere, shown_platform};
@@ -75,6 +76,8 @@ pub(in crate::verbs) struct Platformed<'a> {
     pub(in crate::verbs) judged: Option<Judgement>,
     /// What of that was accepted, though it breaks the image.
     pub(in crate::verbs) accepted: BTreeSet<Code>,
+    /// What comes out, if it was put together to be judged and nothing that was learned then is recorded in it.
+    pub(in crate::verbs) result: Option<Box<(Moved, Options)>>,
 }
 
 impl<'j> Job<'j, '_> {
@@ -221,6 +224,7 @@ impl<'j> Job<'j, '_> {
             names_its_base,
             findings,
             judged: None,
+            result: None,
             accepted: BTreeSet::new(),
         }))
     }

@@ -28,11 +28,13 @@ pub(in crate::verbs) fn judge_all(
     let preferences = Preferences::parse(&request.prefer)?;
     for (image, platformed) in decided {
         let Some(platformed) = platformed else { continue };
-        let (moved, _) = moved(request, &preferences, platformed, index, limits)?;
-        let judgement = judge.moved(platformed, &moved)?;
+        let result = moved(request, &preferences, platformed, index, limits)?;
+        let judgement = judge.moved(platformed, &result.0)?;
         let platform = index.and(image.platform()).map(|platform| format!(" {platform}")).unwrap_or_default();
         platformed.accepted = request.verdict.pass(&judgement, &format!("{}{platform}", opened.located.shown()))?;
         platformed.judged = Some(judgement);
+        // What was accepted is recorded in the result.
+        platformed.result = platformed.accepted.is_empty().then(|| Box::new(result));
     }
     Ok(())
 }

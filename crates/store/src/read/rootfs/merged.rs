@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Builder, Entry, Ground, Kept, Rootfs, Scan, Unpacker};
 use crate::core::{Digest, Result};
+use crate::format::elf;
 use crate::format::tar::Member;
 
 /// The files of an image.
@@ -80,6 +81,15 @@ impl Merged {
     /// The content of a file, if it was kept.
     pub fn bytes(&self, entry: Entry<'_>) -> Option<&[u8]> {
         self.kept(entry)?.bytes.as_deref()
+    }
+
+    /// Whether it is a program or a library. What was too large to be kept is told by its mode.
+    pub fn is_program(&self, entry: Entry<'_>) -> bool {
+        match self.kept(entry).map(|kept| (&kept.bytes, kept.data)) {
+            Some((Some(bytes), _)) => bytes.starts_with(elf::MAGIC),
+            Some((None, true)) => false,
+            Some((None, false)) | None => entry.mode() & 0o111 != 0,
+        }
     }
 
     /// The digest of the content of a file.

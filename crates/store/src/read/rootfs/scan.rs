@@ -19,6 +19,8 @@ use crate::read::layer::scan;
 const PROGRAM_BYTES: u64 = 128 * MIB;
 /// Other files up to this size are kept: scripts without a first line, modules, lists, settings.
 const TEXT_BYTES: u64 = 512 << 10;
+/// How many bytes a file gets room for before they are there: its header may say anything.
+const ROOM_BYTES: u64 = 16 * MIB;
 /// Below these nothing says what a program needs.
 const UNREAD: &[&str] = &["usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/zoneinfo/", "usr/share/i18n/", "var/cache/"];
 
@@ -50,7 +52,9 @@ pub struct Kept {
     /// The digest of its content.
     pub digest: Digest,
     /// Its bytes, if they were kept.
-    pub bytes: Option<Arc<[u8]>>,
+    pub bytes: Option<Box<[u8]>>,
+    /// Whether it is neither a program nor a text, so that nobody needs its bytes.
+    pub data: bool,
     /// The name that a library gives itself, where programs are not kept.
     pub soname: Option<Vec<u8>>,
     /// What it is as a program or a library, once somebody asked.
@@ -111,6 +115,7 @@ impl Scan {
         let kept = |bytes: &Vec<u8>| Kept {
             digest: Digest::sha256(bytes),
             bytes: Some(bytes.as_slice().into()),
+            data: false,
             soname: None,
             parsed: OnceLock::new(),
         };
@@ -186,7 +191,7 @@ fn file(member: &Member, content: &mut dyn Read, budget: &mut Budget) -> Result<
         let chunk = buffer.get(..count).unwrap_or_default();
         library |= first && budget.wants_name(member, chunk);
         if first && (budget.wants(member, chunk) || library) && member.size <= budget.left {
-            bytes = Some(Vec::new());
+            bytes = Some(Vec::with_capacity(usize::try_from(member.size.min(ROOM_BYTES)).unwrap_or_default()));
         }
         first = false;
         if count == 0 {
@@ -197,9 +202,11 @@ fn file(member: &Member, content: &mut dyn Read, budget: &mut Budget) -> Result<
             bytes.extend_from_slice(chunk);
         }
     }
-    let mut kept = Kept { digest: hasher.finish(), bytes: None, soname: None, parsed: OnceLock::new() };
+    let mut kept = Kept { digest: hasher.finish(), bytes: None, data: false, soname: None, parsed: OnceLock::new() };
     if library {
         kept.soname = bytes.and_then(|bytes| Elf::parse(&bytes).ok()).and_then(|elf| elf.soname);
+    } else if bytes.as_ref().is_some_and(|bytes| is_data(member, bytes)) {
+        kept.data = true;
     } else if let Some(bytes) = bytes {
         budget.left = budget.left.saturating_sub(member.size);
         kept.bytes = Some(bytes.into());
@@ -227,6 +234,14 @@ impl Budget {
         let named = || split(&member.name).1.windows(3).any(|window| window == b".so");
         !self.programs && start.starts_with(elf::MAGIC) && member.size <= PROGRAM_BYTES && named()
     }
+}
+
+/// Whether a file is no program, no text, no database and no module of a language, and nothing that a loader reads.
+fn is_data(member: &Member, bytes: &[u8]) -> bool {
+    const READ: [&[u8]; 6] = [b"ld.so.cache", b".py", b".pm", b".pl", b".ph", b".rb"];
+    let path = inner_path(&member.name);
+    let is_followed = bytes.starts_with(elf::MAGIC) || bytes.starts_with(b"#!") || is_database(&path);
+    !is_followed && bytes.contains(&0) && !READ.iter().any(|end| path.ends_with(end))
 }
 
 /// What says which packages and users an image has, and which system it is.
