@@ -244,3 +244,90 @@ fn options_that_busybox_refuses_break_what_needs_them() {
     expect("a function of gawk", &awk("{ print gensub(/a/, 1, 1) }"), "risks", &["verdict.option"]);
     expect("plain awk", &awk("{ print $1, length($2) }"), "runs", &[]);
 }
+
+/// Tried: busybox 1.36.1 of Alpine and 1.37.0 with musl print nothing for `%N`, 1.38.0 with glibc prints the letters.
+#[test]
+fn builds_of_busybox_read_formats_of_dates_with_their_c_library() {
+    const MUSL: &str = "/lib/ld-musl-x86_64.so.1";
+    let date = |text, interpreter| program("bin/date", Program { interpreter, text, ..Program::default() });
+    let loader = || program("lib/ld-musl-x86_64.so.1", Program { soname: "libc.musl-x86_64.so.1", ..Program::default() });
+    let from = ("BusyBox v1.36.1 ", MUSL);
+    for (command, to, answer) in [
+        ("date +%N", ("BusyBox v1.36.1  rebuilt", MUSL), "runs"),
+        ("date +%N", ("BusyBox v1.37.0 ", MUSL), "risks"),
+        ("date +%s%3N", ("BusyBox v1.36.1  static", ""), "risks"),
+        ("date +%P", ("BusyBox v1.38.0 ", ""), "risks"),
+        ("date +%F", ("BusyBox v1.38.0 ", ""), "runs"),
+    ] {
+        let it =
+            Move { old: base(&[loader(), date(from.0, from.1)]), new: base(&[loader(), date(to.0, to.1)]), ..running(command, &[], &[]) };
+        let codes: &[&str] = if answer == "runs" { &[] } else { &["verdict.option"] };
+        expect(&format!("{command}: {to:?}"), &it, answer, codes);
+    }
+}
+
+/// `sh -e` is `set -e` (POSIX, sh): what fails ends the script. Tried with each in bash, dash and busybox.
+#[test]
+fn a_shell_may_be_told_to_end_with_the_first_failure() {
+    let lost = |line: &str, content: &str| Move {
+        old: base(&[tool("bin/lost")]),
+        new: base(&[]),
+        app: vec![script("app/run", &format!("#!/bin/sh{line}\n{content}\n"))],
+        ..running("", &[], &[])
+    };
+    for (line, content, answer) in [
+        ("", "lost\necho", "risks"),
+        (" -e", "lost\necho", "breaks"),
+        (" -eu", "lost\necho", "breaks"),
+        (" -u", "lost\necho", "risks"),
+        (" -e", "lost || echo\necho", "risks"),
+        (" -e", "set +e\nlost\necho", "risks"),
+        (" -e", "if echo; then set +e; fi\nlost\necho", "risks"),
+        ("", "if echo; then set -e; fi\nlost\necho", "risks"),
+        ("", "set -o errexit\nlost\necho", "breaks"),
+        ("", "set -uo errexit\nlost\necho", "breaks"),
+        ("", "set -e\nset +o errexit\nlost\necho", "risks"),
+        // These are given to the script.
+        ("", "set -- -e\nlost\necho", "risks"),
+        ("", "set x -e\nlost\necho", "risks"),
+        ("", "sh -ec 'lost; echo'", "breaks"),
+        ("", "sh -e -c 'lost; echo'", "breaks"),
+        ("", "sh -o errexit -c 'lost; echo'", "breaks"),
+        ("", "sh -c 'lost; echo' -e", "risks"),
+        ("", "sh -c 'lost; echo'\necho", "risks"),
+    ] {
+        expect(&format!("{line}: {content}"), &lost(line, content), answer, &["verdict.command"]);
+    }
+}
+
+/// `system` gives a text to `/bin/sh` (POSIX). Which texts of a program those are is not known.
+#[test]
+fn texts_that_programs_give_to_a_shell_are_read_as_one_reads_them() {
+    const GLIBC: &str = "/lib64/ld-linux-x86-64.so.2";
+    let c = || {
+        let loader = program("lib64/ld-linux-x86-64.so.2", Program { soname: "ld-linux-x86-64.so.2", ..Program::default() });
+        vec![loader, program("lib/libc.so.6", Program { soname: "libc.so.6", defined: &["system", "puts"], ..Program::default() })]
+    };
+    let it = |text: &'static str, undefined: &'static [&'static str], old: &str, new: &str| Move {
+        old: [shell(old), c(), vec![tool("usr/bin/a"), tool("bin/cat")]].concat(),
+        new: [shell(new), c(), vec![tool("usr/bin/a"), tool("bin/cat")]].concat(),
+        app: vec![program("app/run", Program { interpreter: GLIBC, needed: &["libc.so.6"], undefined, text, ..Program::default() })],
+        ..running("", &[], &[])
+    };
+    let system: &[&str] = &["system"];
+    for (text, undefined, old, new, (verdict, codes)) in [
+        ("\0[ 1 == 1 ] && a\0", system, "bash", "dash", RISKY),
+        ("\0[ 1 == 1 ] && a\0", system, "bash", "ash", RUNS),
+        ("\0[[ -e /x ]] && a\0", system, "bash", "ash", RISKY),
+        ("\0if [[ -e /x ]]; then a; fi\0", system, "bash", "dash", RISKY),
+        ("\0cat {x,y}\0", system, "bash", "dash", RISKY),
+        ("\0echo -e x\0", system, "bash", "dash", RISKY),
+        ("\0cat x y\0", system, "bash", "dash", RUNS),
+        ("\0if [ -e /x ]; then a; fi\0", system, "bash", "dash", RUNS),
+        // What runs no shell only prints it.
+        ("\0[ 1 == 1 ] && a\0", &["puts"], "bash", "dash", RUNS),
+        ("\0[ 1 == 1 ] && a\0", system, "dash", "dash", RUNS),
+    ] {
+        expect(&format!("{text:?} {old} to {new}"), &it(text, undefined, old, new), verdict, codes);
+    }
+}

@@ -117,6 +117,11 @@ pub(super) struct Script {
 
 impl Script {
     pub(super) fn parse(text: &[u8]) -> Self {
+        Self::parse_as(text, false)
+    }
+
+    /// One that its shell was told to end with the first command that fails, if `strict`.
+    pub(super) fn parse_as(text: &[u8], strict: bool) -> Self {
         if text.len() > LONGEST {
             return Self { unclear: Some("a script that is too long"), ..Self::default() };
         }
@@ -125,7 +130,7 @@ impl Script {
             Ok(tokens) => tokens,
             Err(reason) => return Self { unclear: Some(reason), ..Self::default() },
         };
-        Parser::new(&tokens, lexer.met).script()
+        Parser::new(&tokens, lexer.met, strict).script()
     }
 
     /// The commands that give a script its result.
@@ -158,9 +163,22 @@ impl Command {
             .is_some_and(|word| [&b"["[..], b"[[", b"test", b"command", b"which", b"type", b"grep"].iter().any(|name| word.is(name)))
     }
 
-    fn is_set(&self, letter: u8) -> bool {
-        let flag = |word: &Word| word.literal().is_some_and(|text| text.starts_with(b"-") && text.contains(&letter));
-        self.words.first().is_some_and(|word| word.is(b"set")) && self.words.iter().skip(1).any(flag)
+    /// Whether the script ends with the first command that fails from here on: `set -e`, `set -o errexit`, `set +e`.
+    fn makes_strict(&self) -> Option<bool> {
+        let (first, rest) = self.words.split_first()?;
+        if !first.is(b"set") {
+            return None;
+        }
+        let mut words = rest.iter().map_while(Word::literal);
+        let mut strict = None;
+        // What follows other words is given to the script.
+        while let Some(word) = words.next().filter(|word| *word != b"--" && (word.starts_with(b"-") || word.starts_with(b"+"))) {
+            let named = word.ends_with(b"o") && words.next() == Some(b"errexit");
+            if named || word.contains(&b'e') {
+                strict = Some(word.starts_with(b"-"));
+            }
+        }
+        strict
     }
 
     /// Whether the script comes to it whatever happens.

@@ -35,8 +35,8 @@ const DEEPEST: usize = 64;
 
 impl<'t> Parser<'t> {
     /// One of these tokens, in which the lexer met something that depends on the shell.
-    pub(super) fn new(tokens: &'t [Token], met: Vec<(usize, Construct, bool)>) -> Self {
-        Self { tokens, at: 0, script: Script::default(), depth: 0, met, placed: Vec::new() }
+    pub(super) fn new(tokens: &'t [Token], met: Vec<(usize, Construct, bool)>, strict: bool) -> Self {
+        Self { tokens, at: 0, script: Script { strict, ..Script::default() }, depth: 0, met, placed: Vec::new() }
     }
 
     /// The whole script.
@@ -423,8 +423,9 @@ impl<'t> Parser<'t> {
         if command.words.is_empty() && command.assignments.is_empty() && command == place.command() {
             return Vec::new();
         }
-        if command.is_set(b'e') {
-            self.script.strict = true;
+        // In a branch it may be left as it was, and what may not be strict is not.
+        if let Some(strict) = command.makes_strict().filter(|strict| !(*strict && place.conditional)) {
+            self.script.strict = strict;
         }
         let strict = self.script.strict && !place.condition;
         command.ends = strict || command.words.first().is_some_and(|word| word.is(b"exec"));

@@ -52,7 +52,8 @@ impl Comparison<'_> {
             }
         }
         for (path, texts) in self.to.peculiar.iter().filter(|(path, _)| !self.is_same(path)) {
-            let other = self.makers(path).is_some_and(|(old, new)| old != new);
+            let builds = split(path).1 == b"date" && !self.is_build(path);
+            let other = self.makers(path).is_some_and(|(old, new)| old != new || (old == Maker::Busybox && builds));
             for (text, by) in texts.iter().filter(|_| other) {
                 let message = format!("a program reads in another way what it is given: {text}");
                 findings.push(finding(Code::VerdictOption, false, message, by));
@@ -95,6 +96,13 @@ impl Comparison<'_> {
             (false, _) if lost => Fate::Refused,
             (false, _) => fate(name, option, after),
         }
+    }
+
+    /// Whether it is the same release of busybox with the same C library, which reads the formats of dates. A static one does not say
+    /// which it has.
+    fn is_build(&self, path: &[u8]) -> bool {
+        let library = |view: &View| view.find(path).and_then(|entry| view.elf(entry)?.interpreter.clone());
+        self.is_release(path) && library(self.old).is_some_and(|before| Some(before) == library(self.new))
     }
 
     /// Who made a command before the move and after it.

@@ -165,6 +165,8 @@ pub(super) struct Trace<'v> {
     /// The shell that runs the script that is followed, and how the text that is followed belongs to it.
     shell: Option<Rc<Shell>>,
     text: Text,
+    /// Whether the shell was told to end the next text with the first command that fails.
+    strict: bool,
     /// Whether the failure of what runs now is expected.
     guarded: bool,
 }
@@ -217,6 +219,7 @@ impl<'v> Trace<'v> {
             input: Input::Nothing,
             shell: None,
             text: Text::Script,
+            strict: false,
             guarded: false,
         };
         for (arguments, guarded) in [(&view.launch.arguments, false), (&view.launch.health, true)] {

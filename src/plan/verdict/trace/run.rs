@@ -1,14 +1,15 @@
 //! Programs and scripts as the kernel runs them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::commands::{NOT_FOLLOWED, SHELLS};
 use super::language::Running;
-use super::{Argument, Caller, Input, Trace, one};
+use super::{Argument, Caller, Input, Text, Trace, one};
 use crate::core::Code;
 use crate::format::elf;
 use crate::format::tar::Kind;
-use crate::plan::verdict::languages::{Interpreter, Language};
+use crate::plan::verdict::languages::Interpreter;
 use crate::plan::verdict::loader::{Loading, shown};
 use crate::plan::verdict::shell::{Script, Variables};
 use crate::read::rootfs::{Entry, split};
@@ -100,7 +101,7 @@ impl<'v> Trace<'v> {
         if SHELLS.contains(&applet.as_slice()) || SHELLS.contains(&name.as_slice()) {
             return self.shell(place, arguments, depth);
         }
-        if Language::of(&program).is_some() {
+        if self.view.digest(entry).is_some_and(|digest| self.view.memo.language(digest, &program).is_some()) {
             let Some(interpreter) = Interpreter::of(self.view, path, entry, &program, &libraries.files) else {
                 return self.unclear(place, "it is an interpreter whose version is not understood");
             };
@@ -128,6 +129,9 @@ impl<'v> Trace<'v> {
             b"posix_spawn",
             b"posix_spawnp",
         ];
+        // Words that are in the shell itself, with which a text for it begins.
+        const BEGINNINGS: &[&[u8]] =
+            &[b"[", b"[[", b"test", b"if", b"for", b"while", b"until", b"case", b"set", b"export", b"source", b"echo"];
         if !program.undefined.iter().any(|symbol| RUNNING.contains(&symbol.name.as_slice())) {
             return;
         }
@@ -135,20 +139,23 @@ impl<'v> Trace<'v> {
             let first = text.split(|byte| *byte == b' ').next().unwrap_or_default();
             let named = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b'+');
             let library = first.windows(3).any(|window| window == b".so");
-            if first.len() < 2
+            let begins = BEGINNINGS.contains(&first);
+            if (first.len() < 2 && !begins)
                 || library
-                || !first.iter().all(named)
+                || !(begins || first.iter().all(named))
                 || text.len() > 4096
                 || !text.iter().all(|byte| (0x20..0x7f).contains(byte))
             {
                 continue;
             }
-            if self.find(first).is_none() {
+            if self.find(first).is_none() && !begins {
                 // Most are no commands; those that were there before are told.
                 self.lack(Code::VerdictCommand, first, place, false);
                 continue;
             }
-            for command in &Script::parse(text).commands {
+            let script = Script::parse(text);
+            self.note_text(&script, place);
+            for command in &script.commands {
                 let arguments: Vec<Argument> = command.words.iter().map(|word| one(word, &Variables::new())).collect();
                 if arguments.first().is_some_and(|name| name.as_ref().is_some_and(|name| self.find(name).is_some())) {
                     self.input = Input::Nothing;
@@ -156,6 +163,15 @@ impl<'v> Trace<'v> {
                 }
             }
         }
+    }
+
+    /// What in a text that a program may give to the shell depends on the shell.
+    fn note_text(&mut self, script: &Script, place: &str) {
+        let before = (self.shell.clone(), self.text);
+        (self.shell, self.text) = (self.shell_at("/bin/sh"), Text::Aside);
+        let variables = self.view.launch.environment.iter().map(|(name, value)| (name.clone(), Some(BTreeSet::from([value.clone()]))));
+        self.note_dialect(script, place, &variables.collect());
+        (self.shell, self.text) = before;
     }
 
     /// What a loader does with a program, once; gives its libraries.

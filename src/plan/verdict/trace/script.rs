@@ -22,6 +22,7 @@ impl Trace<'_> {
         (self.shell, self.text) = (self.shell_at(place), Text::Script);
         self.shell_runs(place, arguments, depth);
         (self.shell, self.text) = before;
+        self.strict = false;
     }
 
     /// A text that a program gives to the shell.
@@ -54,8 +55,14 @@ impl Trace<'_> {
             if !argument.starts_with(b"-") && !argument.starts_with(b"+") {
                 break;
             }
-            code |= !argument.starts_with(b"--") && argument.contains(&b'c');
-            at += if argument == b"-o" { 2 } else { 1 };
+            let has = |letter: u8| !argument.starts_with(b"--") && argument.contains(&letter);
+            code |= has(b'c');
+            let named = argument.ends_with(b"o") && arguments.get(at + 1) == Some(&Some(b"errexit".to_vec()));
+            if named || has(b'e') {
+                self.strict = argument.starts_with(b"-");
+            }
+            // The name of an option follows: `-o errexit`, `-eo pipefail`.
+            at += if has(b'o') { 2 } else { 1 };
         }
         let Some(first) = arguments.get(at) else {
             return match std::mem::replace(&mut self.input, Input::Unknown) {
@@ -77,7 +84,7 @@ impl Trace<'_> {
     }
 
     /// What a program is as a shell. The names of busybox's are links of any kind, so its content says it.
-    fn shell_at(&self, path: &str) -> Option<Rc<Shell>> {
+    pub(super) fn shell_at(&self, path: &str) -> Option<Rc<Shell>> {
         let entry = self.view.find(path.as_bytes())?;
         let real = entry.path();
         let name = split(&real).1.to_vec();
@@ -94,7 +101,7 @@ impl Trace<'_> {
     }
 
     /// Notes what in a script depends on the shell. Variables that the script or the image sets are no shell's.
-    fn note_dialect(&mut self, script: &Script, place: &str, variables: &Variables) {
+    pub(super) fn note_dialect(&mut self, script: &Script, place: &str, variables: &Variables) {
         let Some(shell) = self.shell.clone() else { return };
         for met in &script.met {
             let name = met.construct.text.strip_prefix('$').map(str::as_bytes);
@@ -130,7 +137,7 @@ impl Trace<'_> {
         if !self.step(place, depth) || !self.room(text, place) {
             return;
         }
-        let script = Script::parse(text);
+        let script = Script::parse_as(text, std::mem::take(&mut self.strict));
         if let Some(reason) = script.unclear {
             return self.unclear(place, format!("{reason} in a script is not followed"));
         }
