@@ -352,92 +352,108 @@ pub struct ImportArguments {
 pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<u8> {
     match command {
         Command::Set(arguments) => set(arguments, terminal),
-        Command::Supersede(arguments) => {
-            let request = Supersede {
-                old: arguments.old.clone(),
-                by: arguments.by.clone(),
-                more: arguments.words.record(arguments.clock.now()?)?,
-                profile: arguments.form.profile()?,
-                issuer: arguments.form.issuer.clone(),
-                force: arguments.force,
-                now: arguments.clock.now()?,
-            };
-            let report = lifecycle::supersede(&request, terminal.context())?;
-            terminal.answer(&report)
-        }
-        Command::Show(arguments) => {
-            let query = Show {
-                image: arguments.image.clone(),
-                bases: arguments.places.bases(&terminal.site),
-                map: arguments.places.map(&terminal.site),
-                platform: super::platform(arguments.platform.as_deref())?,
-                question: arguments.clock.question(&arguments.issuer)?,
-            };
-            let report = lifecycle::show(&query, terminal.context())?;
-            terminal.answer(&report)
-        }
-        Command::History(arguments) => {
-            let query = Show {
-                image: arguments.image.clone(),
-                bases: Vec::new(),
-                map: Vec::new(),
-                platform: super::platform(arguments.platform.as_deref())?,
-                question: arguments.clock.question(&[])?,
-            };
-            let report = lifecycle::history(&query, terminal.context())?;
-            terminal.answer(&report)
-        }
-        Command::Trace(arguments) => {
-            // A whole reference leads to its digest.
-            let digest = arguments.digest.rsplit_once('@').map_or(arguments.digest.as_str(), |(_, digest)| digest);
-            let report = lifecycle::trace(digest, &arguments.paths, &arguments.clock.question(&arguments.issuer)?, terminal.context())?;
-            terminal.answer(&report)
-        }
-        Command::Check(arguments) => {
-            let parse = |texts: &[String]| texts.iter().map(|text| Deny::parse(text)).collect::<Result<Vec<_>>>();
-            let standard = if arguments.deny_only.is_empty() { Deny::STANDARD.to_vec() } else { parse(&arguments.deny_only)? };
-            let lists = arguments.require_lists.then_some(Deny::Unlisted);
-            let mut policy = Policy::new(standard.into_iter().chain(parse(&arguments.deny)?).chain(lists), Span::parse(&arguments.grace)?);
-            policy.max_age = arguments.max_age.as_deref().map(Span::parse).transpose()?;
-            let report = lifecycle::check(
-                &question(&arguments.paths, &arguments.places, &arguments.clock, &arguments.issuer, &terminal.site)?,
-                &policy,
-                Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() },
-            )?;
-            terminal.answer(&report)
-        }
-        Command::Report(arguments) => {
-            let report = lifecycle::report(
-                &question(&arguments.paths, &arguments.places, &arguments.clock, &arguments.issuer, &terminal.site)?,
-                Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() },
-            )?;
-            terminal.answer(&report)
-        }
-        Command::Compact(arguments) => {
-            let request = Compact {
-                image: arguments.image.clone(),
-                profile: arguments.form.profile()?,
-                issuer: arguments.form.issuer.clone(),
-                dry_run: arguments.dry_run,
-                now: arguments.clock.now()?,
-            };
-            let report = lifecycle::compact(&request, terminal.context())?;
-            terminal.answer(&report)
-        }
-        Command::Import(arguments) => {
-            let request = Import {
-                file: arguments.file.clone(),
-                paths: arguments.paths.clone(),
-                product: arguments.product.clone(),
-                profile: arguments.form.profile()?,
-                issuer: arguments.form.issuer.clone(),
-                dry_run: arguments.dry_run,
-                now: arguments.clock.now()?,
-            };
-            let report = lifecycle::import(&request, terminal.context())?;
-            terminal.answer(&report)
-        }
+        Command::Supersede(arguments) => supersede(arguments, terminal),
+        Command::Show(arguments) => show(arguments, terminal),
+        Command::History(arguments) => history(arguments, terminal),
+        Command::Trace(arguments) => trace(arguments, terminal),
+        Command::Check(arguments) => check(arguments, terminal),
+        Command::Report(arguments) => report(arguments, terminal),
+        Command::Compact(arguments) => compact(arguments, terminal),
+        Command::Import(arguments) => import(arguments, terminal),
     }
+}
+
+fn supersede(arguments: &SupersedeArguments, terminal: &mut Terminal) -> Result<u8> {
+    let request = Supersede {
+        old: arguments.old.clone(),
+        by: arguments.by.clone(),
+        more: arguments.words.record(arguments.clock.now()?)?,
+        profile: arguments.form.profile()?,
+        issuer: arguments.form.issuer.clone(),
+        force: arguments.force,
+        now: arguments.clock.now()?,
+    };
+    let report = lifecycle::supersede(&request, terminal.context())?;
+    terminal.answer(&report)
+}
+
+fn show(arguments: &ShowArguments, terminal: &mut Terminal) -> Result<u8> {
+    let query = Show {
+        image: arguments.image.clone(),
+        bases: arguments.places.bases(&terminal.site),
+        map: arguments.places.map(&terminal.site),
+        platform: super::platform(arguments.platform.as_deref())?,
+        question: arguments.clock.question(&arguments.issuer)?,
+    };
+    let report = lifecycle::show(&query, terminal.context())?;
+    terminal.answer(&report)
+}
+
+fn history(arguments: &HistoryArguments, terminal: &mut Terminal) -> Result<u8> {
+    let query = Show {
+        image: arguments.image.clone(),
+        bases: Vec::new(),
+        map: Vec::new(),
+        platform: super::platform(arguments.platform.as_deref())?,
+        question: arguments.clock.question(&[])?,
+    };
+    let report = lifecycle::history(&query, terminal.context())?;
+    terminal.answer(&report)
+}
+
+fn trace(arguments: &TraceArguments, terminal: &mut Terminal) -> Result<u8> {
+    // A whole reference leads to its digest.
+    let digest = arguments.digest.rsplit_once('@').map_or(arguments.digest.as_str(), |(_, digest)| digest);
+    let report = lifecycle::trace(digest, &arguments.paths, &arguments.clock.question(&arguments.issuer)?, terminal.context())?;
+    terminal.answer(&report)
+}
+
+fn check(arguments: &CheckArguments, terminal: &mut Terminal) -> Result<u8> {
+    let parse = |texts: &[String]| texts.iter().map(|text| Deny::parse(text)).collect::<Result<Vec<_>>>();
+    let standard = if arguments.deny_only.is_empty() { Deny::STANDARD.to_vec() } else { parse(&arguments.deny_only)? };
+    let lists = arguments.require_lists.then_some(Deny::Unlisted);
+    let mut policy = Policy::new(standard.into_iter().chain(parse(&arguments.deny)?).chain(lists), Span::parse(&arguments.grace)?);
+    policy.max_age = arguments.max_age.as_deref().map(Span::parse).transpose()?;
+    let report = lifecycle::check(
+        &question(&arguments.paths, &arguments.places, &arguments.clock, &arguments.issuer, &terminal.site)?,
+        &policy,
+        Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() },
+    )?;
+    terminal.answer(&report)
+}
+
+fn report(arguments: &ReportArguments, terminal: &mut Terminal) -> Result<u8> {
+    let report = lifecycle::report(
+        &question(&arguments.paths, &arguments.places, &arguments.clock, &arguments.issuer, &terminal.site)?,
+        Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() },
+    )?;
+    terminal.answer(&report)
+}
+
+fn compact(arguments: &CompactArguments, terminal: &mut Terminal) -> Result<u8> {
+    let request = Compact {
+        image: arguments.image.clone(),
+        profile: arguments.form.profile()?,
+        issuer: arguments.form.issuer.clone(),
+        dry_run: arguments.dry_run,
+        now: arguments.clock.now()?,
+    };
+    let report = lifecycle::compact(&request, terminal.context())?;
+    terminal.answer(&report)
+}
+
+fn import(arguments: &ImportArguments, terminal: &mut Terminal) -> Result<u8> {
+    let request = Import {
+        file: arguments.file.clone(),
+        paths: arguments.paths.clone(),
+        product: arguments.product.clone(),
+        profile: arguments.form.profile()?,
+        issuer: arguments.form.issuer.clone(),
+        dry_run: arguments.dry_run,
+        now: arguments.clock.now()?,
+    };
+    let report = lifecycle::import(&request, terminal.context())?;
+    terminal.answer(&report)
 }
 
 fn question(paths: &[String], places: &Places, clock: &Clock, issuers: &[String], site: &Site) -> Result<Check> {

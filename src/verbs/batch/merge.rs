@@ -14,7 +14,7 @@ use crate::read::Reference;
 use crate::report::batch::MergeReport;
 use crate::verbs::Context;
 use crate::verbs::output::layout_options;
-use crate::write::journal::{self, Final, JOURNALS, Journal, PLAN};
+use crate::write::journal::{self, Final, JOURNALS, Journal, PLAN, Past};
 use crate::write::{IndexEdit, Layout};
 
 /// Exchanges the index of a layout for one that lists everything that the shards of a plan finished. If they were asked to, the old
@@ -28,58 +28,12 @@ pub fn merge(output: &Path, plan: Option<&str>, now: Moment, context: Context<'_
     output.to_str().map(Reference::existing).transpose()?;
     let layout = Layout::open_or_create(output, layout_options(context))?;
     let root = layout.prepare()?;
-    let mut plans = journal::plans(root.directory())?;
-    if let Some(wanted) = plan {
-        plans.retain(|plan| plan == wanted);
-    }
-    let plan = match plans.as_slice() {
-        [plan] => plan.clone(),
-        [] => {
-            return Err(Error::new(Code::RefNotFound, "no batch was written here")
-                .at(shown(output))
-                .expected(Fact::new(format!("{JOURNALS}/PLAN"), "airbase batch apply")));
-        }
-        several => {
-            return Err(Error::new(Code::RefAmbiguous, "several batches were written here")
-                .at(shown(output))
-                .details(several.iter().cloned())
-                .hint("Name one with --plan."));
-        }
-    };
+    let plan = meant(journal::plans(root.directory())?, plan, output)?;
     let lost = || Error::new(Code::BatchPlanInvalid, "the copy of the plan is not there").at(shown(output));
     let file = root.directory().file(&format!("{JOURNALS}/{plan}/{PLAN}"))?.ok_or_else(lost)?;
     let pass = Pass::of(file, context.limits, &mut |_| Ok(()))?;
     let past = journal::read(root.directory(), &plan)?;
-    let mut report = MergeReport { plan, ..MergeReport::default() };
-    let mut finished = Vec::new();
-    let mut missing = Vec::new();
-    for entry in pass.entries.iter().filter(|entry| entry.standing == Standing::Move) {
-        let key = key(entry.key);
-        match past.item(&key) {
-            None => missing.push(key),
-            Some(record) => match (record.status, record.entry) {
-                (Final::Done, Some(descriptor)) => {
-                    report.moved += 1;
-                    finished.push(Finished { key: entry.key, name: record.name, descriptor: descriptor.into() });
-                }
-                // Archives are complete without an index.
-                (Final::Done, None) => report.moved += 1,
-                (Final::Failed, _) => report.failed += 1,
-                (Final::Held, _) => report.held += 1,
-            },
-        }
-    }
-    if let Some(first) = missing.first() {
-        let image = pass.with_key(super::pass::number(first)?).map(|entry| pass.item(entry)).transpose()?;
-        let mut error = Error::new(Code::BatchIncomplete, format!("{} items have no end yet; nothing was changed", missing.len()))
-            .at(shown(output))
-            .expected(Fact::new(missing.len() + report.moved + report.failed + report.held, "the plan"))
-            .found(Fact::new(report.moved + report.failed + report.held, "the journals"));
-        if let Some(image) = image {
-            error = error.detail(format!("the first of them: {}", image.image));
-        }
-        return Err(error);
-    }
+    let Ends { mut report, finished } = Ends::of(&pass, &past, MergeReport { plan, ..MergeReport::default() }, output)?;
     if journal::supersedes(root.directory(), &report.plan)? && !finished.is_empty() {
         let intake = layout.intake()?;
         let (marked, _) = Marking::new(&pass, now, Record::new(), context).list(&layout, &intake, &finished, usize::MAX)?;
@@ -96,4 +50,58 @@ pub fn merge(output: &Path, plan: Option<&str>, now: Moment, context: Context<'_
     }
     Journal::open(root, &report.plan, "merge", &|take| pass.copy(take))?.listed()?;
     Ok(report)
+}
+
+/// The plan that is meant: the one that is named, or else the only one.
+fn meant(mut plans: Vec<String>, named: Option<&str>, output: &Path) -> Result<String> {
+    plans.retain(|plan| named.is_none_or(|named| plan == named));
+    match plans.as_slice() {
+        [plan] => Ok(plan.clone()),
+        [] => Err(Error::new(Code::RefNotFound, "no batch was written here")
+            .at(shown(output))
+            .expected(Fact::new(format!("{JOURNALS}/PLAN"), "airbase batch apply"))),
+        several => Err(Error::new(Code::RefAmbiguous, "several batches were written here")
+            .at(shown(output))
+            .details(several.iter().cloned())
+            .hint("Name one with --plan.")),
+    }
+}
+
+/// How the items of a plan ended.
+struct Ends {
+    /// With their numbers.
+    report: MergeReport,
+    /// Those that the index is to list.
+    finished: Vec<Finished>,
+}
+
+impl Ends {
+    /// Every item that is to be moved must have an end.
+    fn of(pass: &Pass, past: &Past, mut report: MergeReport, output: &Path) -> Result<Self> {
+        let mut finished = Vec::new();
+        let mut missing = Vec::new();
+        for entry in pass.entries.iter().filter(|entry| entry.standing == Standing::Move) {
+            let Some(record) = past.item(&key(entry.key)) else {
+                missing.push(entry);
+                continue;
+            };
+            match (record.status, record.entry) {
+                (Final::Done, Some(descriptor)) => {
+                    report.moved += 1;
+                    finished.push(Finished { key: entry.key, name: record.name, descriptor: descriptor.into() });
+                }
+                // Archives are complete without an index.
+                (Final::Done, None) => report.moved += 1,
+                (Final::Failed, _) => report.failed += 1,
+                (Final::Held, _) => report.held += 1,
+            }
+        }
+        let Some(first) = missing.first() else { return Ok(Self { report, finished }) };
+        let ended = report.moved + report.failed + report.held;
+        Err(Error::new(Code::BatchIncomplete, format!("{} items have no end yet; nothing was changed", missing.len()))
+            .at(shown(output))
+            .expected(Fact::new(missing.len() + ended, "the plan"))
+            .found(Fact::new(ended, "the journals"))
+            .detail(format!("the first of them: {}", pass.item(first)?.image)))
+    }
 }

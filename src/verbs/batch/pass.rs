@@ -9,7 +9,7 @@ use crate::core::fsys::{File, ReadAt as _, shown};
 use crate::core::{Algorithm, Code, Error, Fact, Hasher, Limits, Result};
 use crate::oci::Name;
 use crate::plan::batch::document::{self, Line};
-use crate::plan::batch::{End, Header, Item, Placed, Standing, order};
+use crate::plan::batch::{End, Header, Item, Placed, Settings, Standing, order};
 use crate::plan::verdict::Strictness;
 
 /// The longest line that is read.
@@ -58,6 +58,71 @@ pub(super) fn key(number: u64) -> String {
     format!("{number:016x}")
 }
 
+fn invalid(message: &str) -> Error {
+    Error::new(Code::BatchPlanInvalid, message)
+}
+
+/// Where a line stands in its file, and which it is.
+struct Place {
+    at: u64,
+    length: usize,
+    count: usize,
+}
+
+/// What the lines of a plan said so far.
+#[derive(Default)]
+struct Reading {
+    entries: Vec<Entry>,
+    positions: HashMap<u64, usize>,
+    waits: HashMap<u64, Vec<u64>>,
+    names: HashSet<Name<'static>>,
+    counts: End,
+}
+
+impl Reading {
+    fn item(&mut self, item: &Item, settings: &Settings, place: Place) -> Result<()> {
+        self.counts.count(item.status);
+        let key = number(&item.key)?;
+        if self.positions.insert(key, self.entries.len()).is_some() {
+            return Err(invalid("the plan has an item twice").at(&item.image));
+        }
+        if item.status == Standing::Move {
+            self.moved(item, key, settings)?;
+        }
+        let too_large = |_| invalid("the plan has too many lines");
+        self.entries.push(Entry {
+            key,
+            at: place.at,
+            length: u32::try_from(place.length).map_err(too_large)?,
+            number: u32::try_from(place.count).map_err(too_large)?,
+            level: 0,
+            standing: item.status,
+            bytes: item.layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.size)),
+        });
+        Ok(())
+    }
+
+    fn moved(&mut self, item: &Item, key: u64, settings: &Settings) -> Result<()> {
+        if item.result.is_none() || item.platforms.is_empty() {
+            return Err(invalid("an item is to be moved and does not say how").at(&item.image));
+        }
+        // What a rule of the site lets pass is not among the codes that were accepted.
+        let refuses = settings.verdict.as_deref() == Some(Strictness::Refuse.name()) && settings.policy.is_empty();
+        if refuses && item.platforms.iter().any(Placed::is_refused) {
+            return Err(invalid("an item is to be moved that the plan refuses, since it would not run").at(&item.image));
+        }
+        if let Some(name) = item.output.as_deref().filter(|name| !self.names.insert(Name::parse(name).into_owned())) {
+            return Err(Error::new(Code::BatchCollision, format!("several items of the plan would be called {name}")));
+        }
+        let before = item.platforms.iter().filter_map(|placed| placed.new.item.as_deref());
+        let before = before.map(number).collect::<Result<Vec<u64>>>()?;
+        if !before.is_empty() {
+            self.waits.insert(key, before);
+        }
+        Ok(())
+    }
+}
+
 impl Pass {
     /// Reads a plan; `visit` sees each item.
     ///
@@ -70,64 +135,24 @@ impl Pass {
     /// As [`Pass::open`], of a file that is open.
     pub(super) fn of(file: File, limits: &Limits, visit: &mut dyn FnMut(&Item) -> Result<()>) -> Result<Self> {
         let mut header: Option<Header> = None;
-        let mut counts = End::default();
         let mut end = None;
-        let mut entries: Vec<Entry> = Vec::new();
-        let mut positions = HashMap::new();
-        let mut waits: HashMap<u64, Vec<u64>> = HashMap::new();
-        let mut names = HashSet::new();
+        let mut read = Reading::default();
         let mut hasher = Hasher::new(Algorithm::Sha256);
-        let invalid = |message: &str| Error::new(Code::BatchPlanInvalid, message);
         each_line(&file, &mut |line, at, count| {
             hasher.update(line.as_bytes());
             let text = line.trim_end_matches(['\n', '\r']);
-            let Some(head) = header.as_ref().map(|header| &header.seal) else {
+            let Some(header) = &header else {
                 header = Some(document::header(text, limits)?);
                 return Ok(());
             };
             if end.is_some() {
                 return Err(invalid("something stands behind the last line of the plan"));
             }
-            match document::read(text, count, head, limits)? {
+            match document::read(text, count, &header.seal, limits)? {
                 Line::End(promised) => end = Some(promised),
                 Line::Item(item) => {
                     visit(&item)?;
-                    counts.count(item.status);
-                    let key = number(&item.key)?;
-                    if positions.insert(key, entries.len()).is_some() {
-                        return Err(invalid("the plan has an item twice").at(&item.image));
-                    }
-                    if item.status == Standing::Move {
-                        if item.result.is_none() || item.platforms.is_empty() {
-                            return Err(invalid("an item is to be moved and does not say how").at(&item.image));
-                        }
-                        // What a rule of the site lets pass is not among the codes that were accepted.
-                        let refuses = header.as_ref().is_some_and(|Header { settings, .. }| {
-                            settings.verdict.as_deref() == Some(Strictness::Refuse.name()) && settings.policy.is_empty()
-                        });
-                        if refuses && item.platforms.iter().any(Placed::is_refused) {
-                            return Err(invalid("an item is to be moved that the plan refuses, since it would not run").at(&item.image));
-                        }
-                        if item.output.as_ref().is_some_and(|name| !names.insert(Name::parse(name).into_owned())) {
-                            let name = item.output.as_deref().unwrap_or_default();
-                            return Err(Error::new(Code::BatchCollision, format!("several items of the plan would be called {name}")));
-                        }
-                        let before = item.platforms.iter().filter_map(|placed| placed.new.item.as_deref());
-                        let before = before.map(self::number).collect::<Result<Vec<u64>>>()?;
-                        if !before.is_empty() {
-                            waits.insert(key, before);
-                        }
-                    }
-                    let too_large = |_| invalid("the plan has too many lines");
-                    entries.push(Entry {
-                        key,
-                        at,
-                        length: u32::try_from(text.len()).map_err(too_large)?,
-                        number: u32::try_from(count).map_err(too_large)?,
-                        level: 0,
-                        standing: item.status,
-                        bytes: item.layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.size)),
-                    });
+                    read.item(&item, &header.settings, Place { at, length: text.len(), count })?;
                 }
             }
             Ok(())
@@ -137,9 +162,10 @@ impl Pass {
             invalid("the plan is cut off: its last line is missing")
                 .hint("Make the plan again, or copy it again; the last line begins {\"end\":.")
         })?;
-        if !counts.is_part_of(&end) {
+        if !read.counts.is_part_of(&end) {
             return Err(invalid("the plan has more items than its last line says"));
         }
+        let Reading { entries, positions, waits, .. } = read;
         let awaited = waits.values().flatten().copied().collect();
         let id = hasher.finish().hex().get(..16).unwrap_or_default().to_owned();
         let mut pass = Self { file, header, end, id, entries, positions, waits, awaited, limits: limits.clone() };

@@ -136,6 +136,41 @@ enum Making {
     NoBase,
 }
 
+/// What became of the platforms of one image.
+#[derive(Default)]
+struct Parts<'j> {
+    decided: Vec<(&'j Image, Option<Platformed<'j>>)>,
+    /// The key of the item whose result the new base is, for each of them.
+    wired: Vec<Option<String>>,
+    /// The images that platforms wait for.
+    waits: Vec<usize>,
+    /// How many platforms have no base, and say so.
+    without: usize,
+    /// Whether a new base is past its end of life.
+    ended: bool,
+}
+
+impl Parts<'_> {
+    /// What becomes of the image if it cannot be moved yet, or never.
+    fn unmoved(&mut self, opened: &Opened) -> Result<Option<Making>> {
+        let images = self.without + self.decided.len() + self.waits.len();
+        if images == 0 {
+            return Err(Error::new(Code::NotAnImage, "the index holds no runnable image").at(opened.located.shown()));
+        }
+        if self.without == images {
+            return Ok(Some(Making::NoBase));
+        }
+        if self.without > 0 {
+            return Err(Error::new(Code::BaseNameUnknown, "one platform of the image has no base, and another one has")
+                .at(opened.located.shown())
+                .hint("Move it alone with `airbase rebase --platform OS/ARCHITECTURE`."));
+        }
+        self.waits.sort_unstable();
+        self.waits.dedup();
+        Ok((!self.waits.is_empty()).then(|| Making::Waits(std::mem::take(&mut self.waits))))
+    }
+}
+
 struct Planner<'a> {
     targets: Targets<'a, 'a>,
     judge: Judge<'a>,
@@ -163,87 +198,49 @@ pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str)
     let mut bases = bases.at(request.now).allow(request.allow);
     bases.also(&survey.sources);
     survey.unreadable.append(&mut bases.findings);
-    let mut planner = Planner {
-        targets: Targets { bases: &bases, survey: &survey, allow_downgrade: request.allow_downgrade },
-        judge: Judge::new(single),
-        survey: &survey,
-        request: rebase::Request {
-            prefer: request.prefer.clone(),
-            choice: request.choice.clone(),
-            verdict: request.verdict.clone(),
-            ..rebase::Request::of("")
-        },
-        context: single,
-        states: HashMap::new(),
-        ground: Mutex::default(),
-        rebased: Mutex::default(),
-    };
-    let count = survey.subjects.len();
-    context.events.begin("plan", count as u64, 0);
-    let mut lines = Lines::default();
-    let mut decided: Vec<Decision> = Vec::with_capacity(count);
-    for start in (0..count).step_by(BLOCK) {
-        let numbers: Vec<usize> = (start..count.min(start + BLOCK)).collect();
-        let mut block = planner.decide_all(&numbers, 0, context)?;
-        lines.pack(block.iter_mut().filter_map(Decision::line))?;
-        decided.append(&mut block);
-    }
-    refuse_collisions(&survey, &mut decided)?;
-
-    // Chains: level by level, each on what the level below gives.
-    let waits: Vec<Vec<usize>> = decided
-        .iter()
-        .map(|decision| match decision {
-            Decision::Waits(before) => before.clone(),
-            _ => Vec::new(),
-        })
-        .collect();
-    let levels = order::levels(&waits);
-    for (number, level) in levels.iter().enumerate() {
-        if level.is_none() {
-            let refused = planner.refuse(number, &circle(&survey, &order::circle(&waits, &levels, number))?)?;
-            replace(&mut decided, number, Decision::Ready(refused));
-        }
-    }
-    planner.settle_states(&waits, &decided, &mut lines, None)?;
-    for level in 1..=levels.iter().copied().flatten().max().unwrap_or(0) {
-        let numbers: Vec<usize> = (0..count)
-            .filter(|number| levels.get(*number) == Some(&Some(level)) && matches!(decided.get(*number), Some(Decision::Waits(_))))
-            .collect();
-        for (number, decision) in numbers.iter().zip(planner.decide_all(&numbers, level, context)?) {
-            replace(&mut decided, *number, decision);
-        }
-        planner.settle_states(&waits, &decided, &mut lines, Some(&numbers))?;
-    }
-    planner.name_bases(&mut decided)?;
+    let mut planner = Planner::new(request, &bases, &survey, single);
+    context.events.begin("plan", survey.subjects.len() as u64, 0);
+    let mut planned = planner.decide_alone(context)?;
+    refuse_collisions(&survey, &mut planned.decided)?;
+    planner.decide_chains(&mut planned, context)?;
+    planner.name_bases(&mut planned.decided)?;
     context.events.end();
 
-    let mut header = Header {
-        schema: document::SCHEMA.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        settings: request.settings(),
-        seal: String::new(),
-    };
-    write(&document::first(&mut header)?)?;
-    let mut order: Vec<(usize, usize)> = levels.iter().map(|level| level.unwrap_or(0)).zip(0..count).collect();
-    order.sort_unstable();
     let mut report = PlanReport::default();
-    let mut end = End { not_chosen: survey.not_chosen, ..End::default() };
-    for (_, number) in order {
-        if let Some(Decision::Ready(ready)) = decided.get(number) {
-            end.count(ready.standing);
-            report.count(ready.standing, ready.code);
-            report.warn(&ready.warnings);
-            report.judged(ready.standing, ready.verdict);
-            write(&document::sealed(lines.text(&ready.line)?, &header.seal)?)?;
-        }
-    }
-    let unread = bases.catalogue_findings().iter().chain(&survey.unreadable);
-    report.findings.extend(unread.cloned());
-    end.unreadable = report.findings.iter().map(Reason::of).collect();
+    report.findings.extend(bases.catalogue_findings().iter().chain(&survey.unreadable).cloned());
     report.not_chosen = survey.not_chosen;
-    write(&document::last(document::Last { end }, &header.seal)?)?;
+    planned.write(request.settings(), &mut report, write)?;
     Ok(report)
+}
+
+/// All images, decided or waiting, with their lines and their places in their chains.
+struct Planned {
+    decided: Vec<Decision>,
+    lines: Lines,
+    levels: Vec<Option<usize>>,
+}
+
+impl Planned {
+    /// Hands over the lines, chain by chain, and counts them in the report.
+    fn write(&mut self, settings: Settings, report: &mut PlanReport, write: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+        let (schema, version) = (document::SCHEMA.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+        let mut header = Header { schema, version, settings, seal: String::new() };
+        write(&document::first(&mut header)?)?;
+        let mut order: Vec<(usize, usize)> = self.levels.iter().map(|level| level.unwrap_or(0)).zip(0..self.decided.len()).collect();
+        order.sort_unstable();
+        let mut end = End { not_chosen: report.not_chosen, ..End::default() };
+        for (_, number) in order {
+            if let Some(Decision::Ready(ready)) = self.decided.get(number) {
+                end.count(ready.standing);
+                report.count(ready.standing, ready.code);
+                report.warn(&ready.warnings);
+                report.judged(ready.standing, ready.verdict);
+                write(&document::sealed(self.lines.text(&ready.line)?, &header.seal)?)?;
+            }
+        }
+        end.unreadable = report.findings.iter().map(Reason::of).collect();
+        write(&document::last(document::Last { end }, &header.seal)?)
+    }
 }
 
 fn replace(decided: &mut [Decision], number: usize, decision: Decision) {
@@ -317,7 +314,61 @@ fn reason(finding: &Finding) -> Reason {
 /// What a subject leads to, and its key if it is only about to be made.
 type Subject = ((Located, Tree), Option<String>);
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
+    fn new(request: &Request, bases: &'a Bases<'a>, survey: &'a Survey, context: Context<'a>) -> Self {
+        Self {
+            targets: Targets { bases, survey, allow_downgrade: request.allow_downgrade },
+            judge: Judge::new(context),
+            survey,
+            request: rebase::Request {
+                prefer: request.prefer.clone(),
+                choice: request.choice.clone(),
+                verdict: request.verdict.clone(),
+                ..rebase::Request::of("")
+            },
+            context,
+            states: HashMap::new(),
+            ground: Mutex::default(),
+            rebased: Mutex::default(),
+        }
+    }
+
+    /// Decides every image by itself; some wait for others then.
+    fn decide_alone(&self, context: Context<'_>) -> Result<Planned> {
+        let count = self.survey.subjects.len();
+        let mut planned = Planned { decided: Vec::with_capacity(count), lines: Lines::default(), levels: Vec::new() };
+        for start in (0..count).step_by(BLOCK) {
+            let numbers: Vec<usize> = (start..count.min(start + BLOCK)).collect();
+            let mut block = self.decide_all(&numbers, 0, context)?;
+            planned.lines.pack(block.iter_mut().filter_map(Decision::line))?;
+            planned.decided.append(&mut block);
+        }
+        Ok(planned)
+    }
+
+    /// Decides those that wait, level by level, each on what the level below gives.
+    fn decide_chains(&mut self, planned: &mut Planned, context: Context<'_>) -> Result<()> {
+        let Planned { decided, lines, levels } = planned;
+        let before = |decision: &Decision| if let Decision::Waits(before) = decision { before.clone() } else { Vec::new() };
+        let waits: Vec<Vec<usize>> = decided.iter().map(before).collect();
+        *levels = order::levels(&waits);
+        for (number, _) in levels.iter().enumerate().filter(|(_, level)| level.is_none()) {
+            let refused = self.refuse(number, &circle(self.survey, &order::circle(&waits, levels, number))?)?;
+            replace(decided, number, Decision::Ready(refused));
+        }
+        self.settle_states(&waits, decided, lines, None)?;
+        for level in 1..=levels.iter().copied().flatten().max().unwrap_or(0) {
+            let waiting =
+                |number: &usize| levels.get(*number) == Some(&Some(level)) && matches!(decided.get(*number), Some(Decision::Waits(_)));
+            let numbers: Vec<usize> = (0..decided.len()).filter(waiting).collect();
+            for (number, decision) in numbers.iter().zip(self.decide_all(&numbers, level, context)?) {
+                replace(decided, *number, decision);
+            }
+            self.settle_states(&waits, decided, lines, Some(&numbers))?;
+        }
+        Ok(())
+    }
+
     fn decide_all(&self, numbers: &[usize], level: usize, context: Context<'_>) -> Result<Vec<Decision>> {
         workers::run(context.jobs, numbers.len(), |position, _, _| {
             let number = numbers.get(position).copied().ok_or_else(|| Error::new(Code::Bug, "an image was counted and is not there"))?;
@@ -388,63 +439,16 @@ impl Planner<'_> {
             _ => None,
         };
         let selection = select(opened, &self.request.choice)?;
-        let images = &selection.images;
-        if images.is_empty() {
-            return Err(Error::new(Code::NotAnImage, "the index holds no runnable image").at(opened.located.shown()));
-        }
         let request = rebase::Request { names: output.iter().cloned().collect(), ..self.request.clone() };
-        let mut decided: Vec<(&Image, Option<Platformed<'_>>)> = Vec::new();
-        let mut wired: Vec<Option<String>> = Vec::new();
-        let mut waits = Vec::new();
-        let (bases, context) = (self.targets.bases, self.context);
-        let job = Job { opened, index, bases, from: None, onto: None, request: &request, context };
-        let (mut ended, mut without) = (false, 0);
-        for image in images {
-            let split = job.split(image)?;
-            if split.based.outcome == Outcome::Scratch {
-                without += 1;
-                continue;
-            }
-            self.note_ground(split.old().map(|old| (&old.top, &old.image.descriptor.digest)));
-            let (located, tree, rule, wire) = match self.targets.of(image, index, &split)? {
-                Target::Here(found) => {
-                    ended |= bases.target(image, &split.based, &found).stated.status == Some(Stated::EndOfLife);
-                    (found.located, found.tree, found.rule, None)
-                }
-                Target::Subject(other) => {
-                    if let Some(((located, tree), wire)) = self.subject(other)? {
-                        (located, tree, NameRule::Only, wire)
-                    } else {
-                        waits.push(other);
-                        continue;
-                    }
-                }
-            };
-            wired.push(wire);
-            let name = split.based.name().map(str::to_owned);
-            let settled = job.settle(image, split, &located, &tree, rule)?;
-            if let Some(platformed) = &settled {
-                self.note_ground(Some((&platformed.new.top, &platformed.new.image.descriptor.digest)));
-                let same = platformed.old.as_ref().is_some_and(|old| old.image.descriptor.digest == platformed.new.image.descriptor.digest);
-                if !same {
-                    self.targets.refuse_downgrade(name.as_deref(), platformed.old.as_ref(), &platformed.new)?;
-                }
-            }
-            decided.push((image, settled));
+        let job = Job { opened, index, bases: self.targets.bases, from: None, onto: None, request: &request, context: self.context };
+        let mut parts = Parts::default();
+        for image in &selection.images {
+            self.decide_part(&job, image, &mut parts)?;
         }
-        if without == images.len() {
-            return Ok(Making::NoBase);
+        if let Some(unmoved) = parts.unmoved(opened)? {
+            return Ok(unmoved);
         }
-        if without > 0 {
-            return Err(Error::new(Code::BaseNameUnknown, "one platform of the image has no base, and another one has")
-                .at(opened.located.shown())
-                .hint("Move it alone with `airbase rebase --platform OS/ARCHITECTURE`."));
-        }
-        if !waits.is_empty() {
-            waits.sort_unstable();
-            waits.dedup();
-            return Ok(Making::Waits(waits));
-        }
+        let Parts { mut decided, wired, ended, .. } = parts;
         match before {
             Some(before) => before.accepted_by(&mut decided)?,
             None => judge_all(&self.judge, &request, opened, index, &mut decided, self.context.limits)?,
@@ -468,6 +472,41 @@ impl Planner<'_> {
             item.status = Standing::Current;
         }
         Ok(Making::Made(Box::new(Made { item, plan })))
+    }
+
+    /// Decides what one platform is to be based on.
+    fn decide_part<'j>(&self, job: &Job<'j, '_>, image: &'j Image, parts: &mut Parts<'j>) -> Result<()> {
+        let split = job.split(image)?;
+        if split.based.outcome == Outcome::Scratch {
+            parts.without += 1;
+            return Ok(());
+        }
+        self.note_ground(split.old().map(|old| (&old.top, &old.image.descriptor.digest)));
+        let (located, tree, rule, wire) = match self.targets.of(image, job.index, &split)? {
+            Target::Here(found) => {
+                parts.ended |= job.bases.target(image, &split.based, &found).stated.status == Some(Stated::EndOfLife);
+                (found.located, found.tree, found.rule, None)
+            }
+            Target::Subject(other) => {
+                let Some(((located, tree), wire)) = self.subject(other)? else {
+                    parts.waits.push(other);
+                    return Ok(());
+                };
+                (located, tree, NameRule::Only, wire)
+            }
+        };
+        let name = split.based.name().map(str::to_owned);
+        let settled = job.settle(image, split, &located, &tree, rule)?;
+        if let Some(platformed) = &settled {
+            self.note_ground(Some((&platformed.new.top, &platformed.new.image.descriptor.digest)));
+            let same = platformed.old.as_ref().is_some_and(|old| old.image.descriptor.digest == platformed.new.image.descriptor.digest);
+            if !same {
+                self.targets.refuse_downgrade(name.as_deref(), platformed.old.as_ref(), &platformed.new)?;
+            }
+        }
+        parts.wired.push(wire);
+        parts.decided.push((image, settled));
+        Ok(())
     }
 
     /// What a subject is for those that are based on it, and its key if it is only about to be made; `None` while it is not decided.

@@ -234,36 +234,11 @@ impl Checker<'_> {
 
     fn descriptor(&mut self, descriptor: &Descriptor, depth: usize, queue: &mut VecDeque<(Descriptor, usize)>) {
         let place = descriptor.digest.to_string();
-        let is_index = descriptor.is_index();
-        let sort = match (is_index, descriptor.is_manifest()) {
-            (true, _) => Sort::Index,
-            (false, true) => Sort::Manifest,
-            (false, false) => Sort::Content,
-        };
-        match self.seen.get(&descriptor.digest) {
-            Some((size, _)) if *size != descriptor.size => {
-                let finding = Finding::new(Code::DescriptorConflict, "two descriptors give one digest different sizes")
-                    .at(&place)
-                    .expected(Fact::new(format!("{size} bytes"), "an earlier descriptor"))
-                    .found(Fact::new(format!("{} bytes", descriptor.size), "a later descriptor"));
-                return self.findings.push(finding);
-            }
-            Some((_, Sort::Manifest | Sort::Index)) if sort == Sort::Content => return,
-            Some((_, known)) if *known == sort => return,
-            // It was met as the content of an image, and is a document as well.
-            Some((_, Sort::Content)) => {
-                let was_unopened = self.unopened.contains(&descriptor.digest);
-                self.seen.insert(descriptor.digest.clone(), (descriptor.size, sort));
-                if was_unopened {
-                    return;
-                }
-            }
-            Some(_) => {
-                return self.add(Error::new(Code::DocTypeConflict, "one digest is named as a manifest and as an index"), &place);
-            }
-            None => {
-                self.seen.insert(descriptor.digest.clone(), (descriptor.size, sort));
-            }
+        let is_document = descriptor.is_index() || descriptor.is_manifest();
+        match self.meet(descriptor) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => return self.add(error, &place),
         }
         if descriptor.odd_annotations {
             self.findings.push(Finding::new(Code::AnnotationsType, "a descriptor has an annotation that is not text").at(&place));
@@ -277,7 +252,7 @@ impl Checker<'_> {
             Ok(None) => {
                 self.unopened.insert(descriptor.digest.clone());
                 // An embedded document was checked when its descriptor was read, and leads on like any other.
-                if let Some(blob) = descriptor.data.as_ref().filter(|_| is_index || descriptor.is_manifest()) {
+                if let Some(blob) = descriptor.data.as_ref().filter(|_| is_document) {
                     self.documents += 1;
                     return self.walk(descriptor, blob, depth, queue);
                 }
@@ -287,7 +262,7 @@ impl Checker<'_> {
         if region.length() != descriptor.size {
             return self.add(size_mismatch(&descriptor.digest, descriptor.size, region.length()), &place);
         }
-        if is_index || descriptor.is_manifest() {
+        if is_document {
             match self.document(descriptor, &region) {
                 Err(error) => self.add(error, &place),
                 Ok(blob) => self.walk(descriptor, &blob, depth, queue),
@@ -295,6 +270,30 @@ impl Checker<'_> {
         } else if depth == 0 {
             self.unknown_entry(descriptor, &region);
         }
+    }
+
+    /// Notes that a descriptor was met; whether there is more to look at than before.
+    fn meet(&mut self, descriptor: &Descriptor) -> Result<bool> {
+        let sort = match (descriptor.is_index(), descriptor.is_manifest()) {
+            (true, _) => Sort::Index,
+            (false, true) => Sort::Manifest,
+            (false, false) => Sort::Content,
+        };
+        let more = match self.seen.get(&descriptor.digest) {
+            Some((size, _)) if *size != descriptor.size => {
+                return Err(Error::new(Code::DescriptorConflict, "two descriptors give one digest different sizes")
+                    .expected(Fact::new(format!("{size} bytes"), "an earlier descriptor"))
+                    .found(Fact::new(format!("{} bytes", descriptor.size), "a later descriptor")));
+            }
+            Some((_, Sort::Manifest | Sort::Index)) if sort == Sort::Content => return Ok(false),
+            Some((_, known)) if *known == sort => return Ok(false),
+            // It was met as the content of an image, and is a document as well.
+            Some((_, Sort::Content)) => !self.unopened.contains(&descriptor.digest),
+            Some(_) => return Err(Error::new(Code::DocTypeConflict, "one digest is named as a manifest and as an index")),
+            None => true,
+        };
+        self.seen.insert(descriptor.digest.clone(), (descriptor.size, sort));
+        Ok(more)
     }
 
     /// An entry of `index.json` with an unknown media type is legal. But if its blob calls itself a manifest or an index, the
@@ -512,35 +511,45 @@ impl Checker<'_> {
                 Stored::Blob(digest) => digest,
             };
             checked.blobs += 1;
-            let named = self.seen.contains_key(&digest);
-            let region = match self.container.blob(&digest) {
-                Ok(Some(region)) => region,
-                // What was there a moment ago is not hashed now, so it was not checked.
-                unopened => {
-                    if !self.unopened.contains(&digest) {
-                        self.add(unopened.err().unwrap_or_else(went_away), &digest.to_string());
-                    }
-                    continue;
-                }
-            };
-            let is_directory = matches!(self.container.kind(), SourceKind::Layout | SourceKind::SkopeoDirectory);
-            if is_directory && region.file().is_some_and(crate::core::fsys::File::writable_by_others) {
-                self.findings.push(Finding::new(Code::PathWritableByOthers, "every user may change this blob").at(&digest));
-            }
-            if !named {
-                checked.unreferenced += 1;
-                checked.unreferenced_bytes += region.length();
-                if self.container.kind() == SourceKind::Archive {
-                    self.findings.push(Finding::new(Code::ArchiveUnreferenced, "no document names this blob").at(&digest));
-                }
-            }
-            if self.level >= 2 && !self.hashed.contains(&digest) {
+            if let Some(region) = self.stored_blob(&digest, checked)
+                && self.level >= 2
+                && !self.hashed.contains(&digest)
+            {
                 waiting.push(Waiting { digest, length: region.length(), sequence: region.sequence() });
             }
         }
+        self.hash_all(&waiting);
+    }
+
+    /// What a blob is by itself. What was there a moment ago is not hashed now, so it was not checked.
+    fn stored_blob(&mut self, digest: &Digest, checked: &mut Checked) -> Option<Region> {
+        let region = match self.container.blob(digest) {
+            Ok(Some(region)) => region,
+            unopened => {
+                if !self.unopened.contains(digest) {
+                    self.add(unopened.err().unwrap_or_else(went_away), &digest.to_string());
+                }
+                return None;
+            }
+        };
+        let is_directory = matches!(self.container.kind(), SourceKind::Layout | SourceKind::SkopeoDirectory);
+        if is_directory && region.file().is_some_and(crate::core::fsys::File::writable_by_others) {
+            self.findings.push(Finding::new(Code::PathWritableByOthers, "every user may change this blob").at(digest));
+        }
+        if !self.seen.contains_key(digest) {
+            checked.unreferenced += 1;
+            checked.unreferenced_bytes += region.length();
+            if self.container.kind() == SourceKind::Archive {
+                self.findings.push(Finding::new(Code::ArchiveUnreferenced, "no document names this blob").at(digest));
+            }
+        }
+        Some(region)
+    }
+
+    fn hash_all(&mut self, waiting: &[Waiting]) {
         let context = self.context;
         let results = verify::each(
-            &waiting,
+            waiting,
             |blob| (blob.length, blob.sequence),
             context.jobs,
             context.events,

@@ -13,7 +13,7 @@ use crate::plan::lifecycle::change::Change;
 use crate::plan::lifecycle::import::{Import as List, import as read};
 use crate::plan::lifecycle::profile::Profile;
 use crate::plan::lifecycle::time::Moment;
-use crate::read::{Located, Source};
+use crate::read::{Located, Source, Tree};
 use crate::report::lifecycle::set::{ImportReport, Imported};
 use crate::verbs::Context;
 use crate::verbs::base::each_image;
@@ -62,52 +62,27 @@ pub fn import(request: &Import, context: Context<'_>) -> Result<ImportReport> {
         changed: false,
         findings: list.findings.clone(),
     };
-    let mut places: Vec<(Arc<Source>, Making<'_>)> = Vec::new();
-    let mut readers: HashMap<PathBuf, Reader<'_>> = HashMap::new();
-    let mut met: BTreeSet<Digest> = BTreeSet::new();
+    let mut work = Work { request, context, wanted: &wanted, places: Vec::new(), readers: HashMap::new(), met: BTreeSet::new() };
     let mut done: BTreeSet<(PathBuf, Digest)> = BTreeSet::new();
     let mut findings = Vec::new();
     each_image(&request.paths, context, &mut findings, |_| true, &mut |located, tree| {
-        let source = &located.source;
-        if !done.insert((source.path.clone(), located.descriptor.digest.clone())) {
-            return Ok(Vec::new());
+        if done.insert((located.source.path.clone(), located.descriptor.digest.clone())) {
+            match work.image(located, tree)? {
+                Some(imported) => report.images.push(imported),
+                None => report.unmatched += 1,
+            }
         }
-        let reader = readers.entry(source.path.clone()).or_insert_with(|| Reader::new(source, request.now, context));
-        let subjects = reader.subjects(tree);
-        let by_product = subjects.first().and_then(|top| wanted.by_product(located, top));
-        let mut matched: Vec<(&Subject<'_>, &Change, String)> = Vec::new();
-        for subject in &subjects {
-            met.insert(subject.descriptor.digest.clone());
-            let by_digest = wanted.digests.get(&subject.descriptor.digest).map(|change| (*change, subject.descriptor.digest.to_string()));
-            matched.extend(by_digest.or_else(|| by_product.clone()).map(|(change, why)| (subject, change, why)));
-        }
-        let Some(why) = matched.first().map(|(_, _, why)| why.clone()) else {
-            report.unmatched += 1;
-            return Ok(Vec::new());
-        };
-        if !request.dry_run {
-            refuse_archive(source, "lifecycle import")?;
-        }
-        let position = places.iter().position(|(known, _)| known.path == source.path).unwrap_or_else(|| {
-            places.push((Arc::clone(source), Making::new(request.now, request.profile.clone(), request.issuer.clone())));
-            places.len() - 1
-        });
-        let Some((_, making)) = places.get_mut(position) else { return Ok(Vec::new()) };
-        for (subject, change, _) in matched {
-            making.state(subject, change)?;
-        }
-        report.images.push(Imported { image: located.shown(), matched: why, subjects: std::mem::take(&mut making.subjects) });
         Ok(Vec::new())
     })?;
     report.findings.extend(findings);
-    report.not_here = wanted.digests.keys().filter(|digest| !met.contains(*digest)).cloned().collect();
-    for (source, making) in &mut places {
+    report.not_here = wanted.digests.keys().filter(|digest| !work.met.contains(*digest)).cloned().collect();
+    for (source, making) in &mut work.places {
         if !request.dry_run {
             report.changed |= making.commit(source, context)?;
         }
         report.findings.append(&mut making.findings);
     }
-    if report.images.is_empty() && met.is_empty() {
+    if report.images.is_empty() && work.met.is_empty() {
         // What could not be read may be full of images.
         if let Some(failed) = report.findings.iter().find(|finding| finding.code.exit_class() == ExitClass::Io) {
             return Err(Error::of(failed.clone()));
@@ -115,6 +90,48 @@ pub fn import(request: &Import, context: Context<'_>) -> Result<ImportReport> {
         return Err(Error::new(Code::NotAnImage, "there is no image below the paths").details(request.paths.iter().cloned()));
     }
     Ok(report)
+}
+
+/// What is stated in each layout.
+struct Work<'a> {
+    request: &'a Import,
+    context: Context<'a>,
+    wanted: &'a Wanted<'a>,
+    places: Vec<(Arc<Source>, Making<'a>)>,
+    readers: HashMap<PathBuf, Reader<'a>>,
+    /// The images that were looked at, and their platforms.
+    met: BTreeSet<Digest>,
+}
+
+impl Work<'_> {
+    /// States what the list says of an image; nothing if it does not speak of it.
+    fn image(&mut self, located: &Located, tree: &Tree) -> Result<Option<Imported>> {
+        let (source, request) = (&located.source, self.request);
+        let reader = self.readers.entry(source.path.clone()).or_insert_with(|| Reader::new(source, request.now, self.context));
+        let subjects = reader.subjects(tree);
+        let by_product = subjects.first().and_then(|top| self.wanted.by_product(located, top));
+        let mut matched: Vec<(&Subject<'_>, &Change, String)> = Vec::new();
+        for subject in &subjects {
+            let digest = &subject.descriptor.digest;
+            self.met.insert(digest.clone());
+            let by_digest = self.wanted.digests.get(digest).map(|change| (*change, digest.to_string()));
+            matched.extend(by_digest.or_else(|| by_product.clone()).map(|(change, why)| (subject, change, why)));
+        }
+        let Some((_, _, why)) = matched.first() else { return Ok(None) };
+        let why = why.clone();
+        if !request.dry_run {
+            refuse_archive(source, "lifecycle import")?;
+        }
+        let position = self.places.iter().position(|(known, _)| known.path == source.path).unwrap_or_else(|| {
+            self.places.push((Arc::clone(source), Making::new(request.now, request.profile.clone(), request.issuer.clone())));
+            self.places.len() - 1
+        });
+        let Some((_, making)) = self.places.get_mut(position) else { return Ok(None) };
+        for (subject, change, _) in matched {
+            making.state(subject, change)?;
+        }
+        Ok(Some(Imported { image: located.shown(), matched: why, subjects: std::mem::take(&mut making.subjects) }))
+    }
 }
 
 /// A list by what it speaks of.

@@ -62,24 +62,37 @@ pub fn walk<S: std::hash::BuildHasher>(
     into: &mut Walk,
     seen: &mut HashSet<Digest, S>,
 ) -> Result<()> {
-    // A worklist instead of recursion; a document is emitted when all below it was.
-    enum Step {
-        Enter(Box<Descriptor>, usize),
-        Emit(Box<Descriptor>, Verified),
-    }
-    let mut steps = vec![Step::Enter(Box::new(root.clone()), 0)];
-    while let Some(step) = steps.pop() {
-        let (descriptor, depth) = match step {
-            Step::Emit(descriptor, blob) => {
-                into.documents.push((*descriptor, blob));
-                continue;
-            }
-            Step::Enter(descriptor, depth) => (descriptor, depth),
-        };
-        if !seen.insert(descriptor.digest.clone()) {
-            continue;
+    let mut walker = Walker { source, limits, into, seen, steps: vec![Step::Enter(Box::new(root.clone()), 0)] };
+    while let Some(step) = walker.steps.pop() {
+        match step {
+            Step::Emit(descriptor, blob) => walker.into.documents.push((*descriptor, blob)),
+            Step::Enter(descriptor, depth) => walker.enter(descriptor, depth)?,
         }
-        if seen.len() > limits.graph_nodes {
+    }
+    Ok(())
+}
+
+/// A worklist instead of recursion; a document is emitted when all below it was.
+enum Step {
+    Enter(Box<Descriptor>, usize),
+    Emit(Box<Descriptor>, Verified),
+}
+
+struct Walker<'a, S> {
+    source: &'a Source,
+    limits: &'a Limits,
+    into: &'a mut Walk,
+    seen: &'a mut HashSet<Digest, S>,
+    steps: Vec<Step>,
+}
+
+impl<S: std::hash::BuildHasher> Walker<'_, S> {
+    fn enter(&mut self, descriptor: Box<Descriptor>, depth: usize) -> Result<()> {
+        if !self.seen.insert(descriptor.digest.clone()) {
+            return Ok(());
+        }
+        let limits = self.limits;
+        if self.seen.len() > limits.graph_nodes {
             return Err(Error::new(Code::GraphTooMany, "the image has too many documents")
                 .expected(Fact::new(format!("at most {}", limits.graph_nodes), "the limits")));
         }
@@ -88,53 +101,68 @@ pub fn walk<S: std::hash::BuildHasher>(
                 .expected(Fact::new(format!("at most {} levels", limits.graph_depth), "the limits")));
         }
         if descriptor.is_index() {
-            let blob = source.document(&descriptor, limits)?;
+            let blob = self.source.document(&descriptor, limits)?;
             let index = Index::parse(&blob, &descriptor.media_type, limits)?;
-            steps.push(Step::Emit(descriptor, blob));
-            steps.extend(index.manifests.into_iter().rev().map(|child| Step::Enter(Box::new(child), depth + 1)));
+            self.steps.push(Step::Emit(descriptor, blob));
+            self.steps.extend(index.manifests.into_iter().rev().map(|child| Step::Enter(Box::new(child), depth + 1)));
+            Ok(())
         } else if descriptor.is_manifest() {
-            let blob = source.document(&descriptor, limits)?;
-            let manifest = Manifest::parse(&blob, &descriptor.media_type, limits)?;
-            if seen.insert(manifest.config.digest.clone()) {
-                if crate::oci::media_type::is_image_config(&manifest.config.media_type) {
-                    let config = source.document(&manifest.config, limits)?;
-                    // A config that two readers would read differently is not passed on.
-                    Config::parse(&config, limits).map_err(|error| error.at(format!("{}@{}", source.shown(), manifest.config.digest)))?;
-                    into.documents.push((manifest.config.clone(), config));
-                } else {
-                    into.blobs.push(manifest.config.clone());
-                }
-            }
-            for layer in manifest.layers {
-                if !seen.insert(layer.digest.clone()) {
-                    continue;
-                }
-                if !layer.urls.is_empty() && source.container().blob(&layer.digest)?.is_none() {
-                    into.external.push(layer);
-                } else {
-                    into.blobs.push(layer);
-                }
-            }
-            into.documents.push((*descriptor, blob));
+            self.manifest(descriptor)
         } else {
-            let mut opaque = Opaque { descriptor: *descriptor, named: Vec::new(), missing: Vec::new(), closed: false };
-            for named in visible(source, &mut opaque, limits)? {
-                if source.container().blob(&named.digest)?.is_none() {
-                    opaque.missing.push(named.digest);
-                    continue;
-                }
-                opaque.named.push(named.digest.clone());
-                if named.is_index() || named.is_manifest() {
-                    steps.push(Step::Enter(Box::new(named), depth + 1));
-                } else if seen.insert(named.digest.clone()) {
-                    into.blobs.push(named);
-                }
-            }
-            into.blobs.push(opaque.descriptor.clone());
-            into.opaque.push(opaque);
+            self.opaque(descriptor, depth)
         }
     }
-    Ok(())
+
+    fn manifest(&mut self, descriptor: Box<Descriptor>) -> Result<()> {
+        let blob = self.source.document(&descriptor, self.limits)?;
+        let manifest = Manifest::parse(&blob, &descriptor.media_type, self.limits)?;
+        if self.seen.insert(manifest.config.digest.clone()) {
+            self.config(manifest.config)?;
+        }
+        for layer in manifest.layers {
+            if !self.seen.insert(layer.digest.clone()) {
+                continue;
+            }
+            if !layer.urls.is_empty() && self.source.container().blob(&layer.digest)?.is_none() {
+                self.into.external.push(layer);
+            } else {
+                self.into.blobs.push(layer);
+            }
+        }
+        self.into.documents.push((*descriptor, blob));
+        Ok(())
+    }
+
+    fn config(&mut self, descriptor: Descriptor) -> Result<()> {
+        if !crate::oci::media_type::is_image_config(&descriptor.media_type) {
+            self.into.blobs.push(descriptor);
+            return Ok(());
+        }
+        let config = self.source.document(&descriptor, self.limits)?;
+        // A config that two readers would read differently is not passed on.
+        Config::parse(&config, self.limits).map_err(|error| error.at(format!("{}@{}", self.source.shown(), descriptor.digest)))?;
+        self.into.documents.push((descriptor, config));
+        Ok(())
+    }
+
+    fn opaque(&mut self, descriptor: Box<Descriptor>, depth: usize) -> Result<()> {
+        let mut opaque = Opaque { descriptor: *descriptor, named: Vec::new(), missing: Vec::new(), closed: false };
+        for named in visible(self.source, &mut opaque, self.limits)? {
+            if self.source.container().blob(&named.digest)?.is_none() {
+                opaque.missing.push(named.digest);
+                continue;
+            }
+            opaque.named.push(named.digest.clone());
+            if named.is_index() || named.is_manifest() {
+                self.steps.push(Step::Enter(Box::new(named), depth + 1));
+            } else if self.seen.insert(named.digest.clone()) {
+                self.into.blobs.push(named);
+            }
+        }
+        self.into.blobs.push(opaque.descriptor.clone());
+        self.into.opaque.push(opaque);
+        Ok(())
+    }
 }
 
 /// The descriptors that stand in a document of an unknown type: objects with `mediaType`, `digest` and `size`. Its `subject` is
