@@ -8,10 +8,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::support::documentation::{
-    FINDING, JOURNAL_ITEM, JOURNAL_LAYER, PLAN, PLAN_END, PLAN_ITEM, PROGRESS, REFERRER, Row, SETTING, Section, sections,
+    FINDING, JOURNAL_ITEM, JOURNAL_LAYER, PLAN, PLAN_END, PLAN_ITEM, PROGRESS, RECORD, REFERRER, Row, SETTING, Section, sections,
 };
 use crate::support::elf::Program;
-use crate::support::image::{INDEX, MANIFEST, owned};
+use crate::support::image::{INDEX, MANIFEST, ReadBack, owned};
 use crate::support::{Environment, Image, Layout, layer, schema};
 
 /// Members that no document of this test has, and why.
@@ -527,6 +527,15 @@ fn moving(seen: &mut Seen, environment: &Environment) {
     seen.run(environment, &[&many[..], &["--on-missing-platform", "keep-old"]].concat(), 0);
     let onto = ["--onto", "bases:registry.example/os:12", "-o", "docker-archive:seam.tar:seam:1"];
     seen.run(environment, &[&["rebase", "apps:stranger:1", "--seam-layers", "0"][..], &onto].concat(), 0);
+    let accepted = ["rebase", "told:stopped", "--from", "told:old", "--onto", "told:new", "-o", "moved:told:1"];
+    seen.run(environment, &[&accepted[..], &accept].concat(), 0);
+    for (place, name) in [("moved", "stale:2"), ("moved", "told:1")] {
+        let manifest = ReadBack::open(&environment.join(place)).named(name);
+        let mut record = manifest["annotations"].clone();
+        let is_ours = |key: &str| key.starts_with("dev.airbase.") || key.starts_with("org.opencontainers.image.base.");
+        record.as_object_mut().unwrap().retain(|key, _| is_ours(key));
+        seen.take(RECORD, &record);
+    }
     environment.ok(&["copy", "apps:bare:1", "moved:taken:1"]);
     seen.run(environment, &[&os[..], &["-o", "moved:taken:1"]].concat(), 0);
 }

@@ -20,6 +20,8 @@ pub const PLAN_END: &str = "end of a plan";
 pub const JOURNAL_ITEM: &str = "item of a journal";
 /// The one of the line that a journal has for a layer.
 pub const JOURNAL_LAYER: &str = "layer of a journal";
+/// The one of the annotations that a rebase writes: the members are their keys, which have dots.
+pub const RECORD: &str = "record of a rebase";
 /// The first line of a plan.
 pub const PLAN: &str = "airbase.batch-plan/v1";
 

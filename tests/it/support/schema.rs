@@ -8,12 +8,13 @@ use std::sync::OnceLock;
 use serde_json::{Map, Value, json};
 
 use super::documentation::{
-    FINDING, JOURNAL_ITEM, JOURNAL_LAYER, PLAN, PLAN_END, PLAN_ITEM, PROGRESS, REFERRER, Row, SETTING, Section, sections,
+    FINDING, JOURNAL_ITEM, JOURNAL_LAYER, PLAN, PLAN_END, PLAN_ITEM, PROGRESS, RECORD, REFERRER, Row, SETTING, Section, sections,
 };
 
 /// A journal, and what progress lines are called here: documents whose lines do not say what they are.
 const JOURNAL: &str = "airbase.batch-journal/v1";
 const LINES: &str = "airbase.progress/v1";
+const RECORDED: &str = "airbase.rebase-record/v1";
 
 const DIGEST: &str = "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$";
 
@@ -28,6 +29,7 @@ pub fn file_of(schema: &str) -> String {
         PLAN_ITEM | PLAN_END => PLAN,
         JOURNAL_ITEM | JOURNAL_LAYER => JOURNAL,
         PROGRESS => LINES,
+        RECORD => RECORDED,
         other => other,
     };
     format!("{}.schema.json", schema.trim_start_matches("airbase.").replace('/', "-"))
@@ -42,7 +44,15 @@ pub fn made() -> BTreeMap<String, Value> {
     schemas.insert(PLAN.to_owned(), lines(&sections, PLAN, &[("first", PLAN), ("item", PLAN_ITEM), ("end", PLAN_END)]));
     schemas.insert(JOURNAL.to_owned(), lines(&sections, JOURNAL, &[("item", JOURNAL_ITEM), ("layer", JOURNAL_LAYER)]));
     schemas.insert(LINES.to_owned(), lines(&sections, LINES, &[("line", PROGRESS)]));
+    schemas.insert(RECORDED.to_owned(), whole(&sections, RECORDED, record(&sections)));
     schemas
+}
+
+/// Annotations of a manifest or an index, among others of which nothing is said.
+fn record(sections: &[Section]) -> Value {
+    let section = sections.iter().find(|section| section.schemas == [RECORD]).unwrap();
+    let properties: Map<String, Value> = section.rows.iter().map(|row| (row.path.clone(), described(kind(row), row))).collect();
+    json!({"type": "object", "description": section.about, "properties": properties, "additionalProperties": {"type": "string"}})
 }
 
 /// The document that a command prints.
@@ -132,18 +142,20 @@ impl<'a> Node<'a> {
 
     fn value(&self) -> Value {
         let inner = if self.members.is_empty() { self.row.map_or(Value::Null, kind) } else { self.object() };
-        let mut value = match (self.list, self.map) {
+        let value = match (self.list, self.map) {
             (true, _) if inner.is_null() => json!({"type": "array"}),
             (true, _) => json!({"type": "array", "items": inner}),
             (_, true) => json!({"type": "object", "additionalProperties": inner}),
             _ => inner,
         };
-        if let Some(row) = self.row {
-            let absent = if row.always() { String::new() } else { format!("; absent when: {}", row.absent) };
-            value["description"] = json!(format!("{}{absent}", row.meaning));
-        }
-        value
+        if let Some(row) = self.row { described(value, row) } else { value }
     }
+}
+
+fn described(mut value: Value, row: &Row) -> Value {
+    let absent = if row.always() { String::new() } else { format!("; absent when: {}", row.absent) };
+    value["description"] = json!(format!("{}{absent}", row.meaning));
+    value
 }
 
 /// What the type of a row means.

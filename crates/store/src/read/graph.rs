@@ -109,7 +109,7 @@ impl<S: std::hash::BuildHasher> Walker<'_, S> {
         } else if descriptor.is_manifest() {
             self.manifest(descriptor)
         } else {
-            self.opaque(descriptor, depth)
+            self.opaque(*descriptor, depth)
         }
     }
 
@@ -145,8 +145,8 @@ impl<S: std::hash::BuildHasher> Walker<'_, S> {
         Ok(())
     }
 
-    fn opaque(&mut self, descriptor: Box<Descriptor>, depth: usize) -> Result<()> {
-        let mut opaque = Opaque { descriptor: *descriptor, named: Vec::new(), missing: Vec::new(), closed: false };
+    fn opaque(&mut self, descriptor: Descriptor, depth: usize) -> Result<()> {
+        let mut opaque = Opaque { descriptor, named: Vec::new(), missing: Vec::new(), closed: false };
         for named in visible(self.source, &mut opaque, self.limits)? {
             if self.source.container().blob(&named.digest)?.is_none() {
                 opaque.missing.push(named.digest);
