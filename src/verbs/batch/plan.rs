@@ -17,7 +17,7 @@ use crate::plan::batch::{End, Header, Item, Origin, Reason, Settings, Standing, 
 use crate::plan::lifecycle::field::Status as Stated;
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::rebase::Preferences;
-use crate::plan::verdict::{Answer, Gate, Rule};
+use crate::plan::verdict::{Answer, Gate, Rule, Strictness};
 use crate::read::{Image, Located, Tree, load};
 use crate::report::batch::PlanReport;
 use crate::report::rebase::Status;
@@ -369,13 +369,20 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
+    /// Decides images, whose numbers ascend. Where they are judged, those on one base come one after another, so that what is known of it is
+    /// used before it is forgotten.
     fn decide_all(&self, numbers: &[usize], level: usize, context: Context<'_>) -> Result<Vec<Decision>> {
-        workers::run(context.jobs, numbers.len(), |position, _, _| {
-            let number = numbers.get(position).copied().ok_or_else(|| Error::new(Code::Bug, "an image was counted and is not there"))?;
+        let judged = self.request.verdict.strictness != Strictness::Off;
+        let order = if judged { self.survey.by_layers(numbers) } else { numbers.to_vec() };
+        let decided = workers::run(context.jobs, order.len(), |position, _, _| {
+            let number = order.get(position).copied().ok_or_else(|| Error::new(Code::Bug, "an image was counted and is not there"))?;
             let decision = self.decide(number, level)?;
             context.events.item();
             Ok(decision)
-        })
+        })?;
+        let mut decided: Vec<(usize, Decision)> = order.into_iter().zip(decided).collect();
+        decided.sort_by_key(|(number, _)| *number);
+        Ok(decided.into_iter().map(|(_, decision)| decision).collect())
     }
 
     fn refuse(&self, number: usize, error: &Error) -> Result<Ready> {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::pass::{key as key_of, number as number_of};
+use crate::core::fsys::ReadAt as _;
 use crate::core::{Code, Digest, Error, Finding, Result, text};
 use crate::oci::Descriptor;
 use crate::plan::batch::document::key;
@@ -168,6 +169,15 @@ impl Survey {
         place.map(|(source, entry)| located(source, entry)).ok_or_else(|| Error::new(Code::Bug, "an image was counted and is not there"))
     }
 
+    /// Numbers of images in an order in which those that begin with the same layers come together. Nothing else follows from what is
+    /// read for it, which is not checked here.
+    pub(super) fn by_layers(&self, numbers: &[usize]) -> Vec<usize> {
+        let layers = |number: usize| self.subjects.get(number).and_then(|subject| self.entry(subject)).map(first_layers);
+        let mut order: Vec<usize> = numbers.to_vec();
+        order.sort_by_cached_key(|number| (layers(*number).unwrap_or_default(), *number));
+        order
+    }
+
     /// The image with this digest, preferably the one with this name.
     pub(super) fn with_digest(&self, digest: &Digest, name: Option<&str>) -> Option<usize> {
         let start = self.by_digest.partition_point(|(known, _)| *known < digest.beginning());
@@ -189,4 +199,18 @@ impl Survey {
 
 fn located(source: &Arc<Source>, entry: &Descriptor) -> Located {
     Located { source: Arc::clone(source), descriptor: entry.clone(), name: entry.name().map(str::to_owned) }
+}
+
+/// The beginnings of the digests of the first layers, as far as they are in the beginning of the manifest.
+fn first_layers((source, entry): (&Arc<Source>, &Descriptor)) -> Vec<u64> {
+    const READ_BYTES: usize = 4096;
+    const LAYERS: usize = 8;
+    // What is quick to read in one direction only is read in that.
+    let Ok(Some(region)) = source.container().blob(&entry.digest) else { return Vec::new() };
+    let mut bytes = vec![0; READ_BYTES];
+    let count = if region.sequence().is_none() { region.read_at(&mut bytes, 0).unwrap_or(0) } else { 0 };
+    let text = String::from_utf8_lossy(bytes.get(..count).unwrap_or_default());
+    let Some((_, layers)) = text.split_once("\"layers\"") else { return Vec::new() };
+    let beginning = |digest: &str| u64::from_str_radix(digest.get(..16)?, 16).ok();
+    layers.split("sha256:").skip(1).take(LAYERS).map_while(beginning).collect()
 }

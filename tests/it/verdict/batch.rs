@@ -56,6 +56,27 @@ fn named(environment: &Environment, layout: &str, name: &str) -> Option<String> 
     Contents::of(&environment.join(layout)).named(&format!("registry.example/{name}:1"))
 }
 
+/// Images on one base are judged one after another, wherever they lie; the plan has them as they lie.
+#[test]
+fn the_order_of_judging_is_not_that_of_the_plan() {
+    let other = bases().0.and(&[&packed(&[text("etc/middle", "")])]);
+    let apps: Vec<(String, Image)> = (0..9_u8)
+        .map(|number| {
+            let image = app(if number % 4 == 0 { &["libx.so.1"] } else { &[] }, &number.to_string());
+            let middle =
+                on(&other, "registry.example/middle:1", &[text("app/mark", &number.to_string())]).with("Cmd", json!(["/app/mark"]));
+            (format!("app-{number}"), if number % 2 == 0 { image } else { middle })
+        })
+        .collect();
+    let environment = world(&apps.iter().map(|(name, image)| (name.as_str(), image.clone())).collect::<Vec<_>>());
+    let order = |text: &str| items(text).iter().map(|item| item["digest"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let unjudged = order(&plan(&environment, &["--verdict", "off"]).0);
+    for jobs in ["1", "4"] {
+        let outcome = environment.run(&[&PLAN[..], &["--verdict", "warn", "--jobs", jobs]].concat());
+        assert_eq!(order(&outcome.out), unjudged, "{}", outcome.err);
+    }
+}
+
 #[test]
 fn of_two_apps_the_one_that_breaks_is_refused_with_its_cause() {
     let environment = two();

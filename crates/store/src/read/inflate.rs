@@ -21,7 +21,9 @@ pub(super) struct RegionReader {
 
 impl RegionReader {
     pub(super) fn new(region: Region, algorithm: Algorithm) -> Self {
-        Self { region, offset: 0, buffer: vec![0; CHUNK_BYTES], at: 0, filled: 0, hasher: Some(Hasher::new(algorithm)) }
+        // Most layers of apps are small.
+        let length = usize::try_from(region.length()).unwrap_or(CHUNK_BYTES).clamp(4096, CHUNK_BYTES);
+        Self { region, offset: 0, buffer: vec![0; length], at: 0, filled: 0, hasher: Some(Hasher::new(algorithm)) }
     }
 
     /// How the bytes are compressed, by the first of them. They stay to be read: a compressed archive around the region would

@@ -67,7 +67,8 @@ impl<'a> Inflated<'a> {
 
     /// Reads to the end of the content.
     fn drain(&mut self) -> io::Result<()> {
-        let mut buffer = vec![0; CHUNK_BYTES];
+        // Behind an archive there is little.
+        let mut buffer = vec![0; CHUNK_BYTES / 8];
         while self.read(&mut buffer)? > 0 {}
         Ok(())
     }
