@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Page, Report, Tone};
 use crate::core::{Digest, ExitClass, Finding, text};
-use crate::oci::Platform;
+use crate::oci::SharedPlatform;
 use crate::plan::base::{Confidence, NameRule};
 use crate::plan::lifecycle::time::Moment;
 
@@ -38,7 +38,7 @@ pub struct Item {
     pub manifest: Digest,
     /// The platform; absent if neither index nor config says one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub platform: Option<Platform>,
+    pub platform: Option<SharedPlatform>,
     /// The verdict.
     pub standing: Standing,
     /// How sure that is, where it is current or outdated.
@@ -192,7 +192,7 @@ impl Report for OutdatedReport {
                 item.image.clone(),
                 item.digest.to_string(),
                 item.manifest.to_string(),
-                item.platform.as_ref().map(Platform::to_string).unwrap_or_default(),
+                item.platform.as_deref().map(ToString::to_string).unwrap_or_default(),
                 string(&item.base_name),
                 digest(&item.base_manifest),
                 digest(&item.newer_manifest),

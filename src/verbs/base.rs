@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::bases::{Bases, candidate, shown_platform, tree_index};
 use super::proof::prove_content;
 use super::{Context, Opened, Verify, one_of, open};
-use crate::core::{Code, Fact, Finding, Result, text};
+use crate::core::{Code, Digest, Fact, Finding, Result, text};
 use crate::oci::Platform;
 use crate::plan::base::{self, Based, Candidate, Clue, Confidence, Evidence, Outcome, Prefix, SeamRule, Verdict};
 use crate::plan::lifecycle::time::Moment;
@@ -373,9 +373,10 @@ pub(super) struct Listed {
 struct Below {
     /// The path, as given.
     text: String,
-    /// Whether one image was named.
-    is_named: bool,
-    images: Vec<Located>,
+    /// The image, if one was named.
+    named: Option<Located>,
+    /// Else all places of images.
+    sources: Vec<Arc<Source>>,
     /// What is no source of images.
     passed: Passed,
 }
@@ -395,25 +396,20 @@ impl Listed {
         };
         for path in paths {
             let reference = Reference::existing(path)?;
-            let mut below = Below { text: reference.text.clone(), is_named: true, images: Vec::new(), passed: Passed::default() };
+            let mut below = Below { text: reference.text.clone(), named: None, sources: Vec::new(), passed: Passed::default() };
             if reference.names_one() {
                 let located = locate_among(&reference, &listed.sources, context.limits);
                 let Some(located) = one_of(paths, &reference, located, findings)? else { continue };
                 add(&located.source, &mut listed.sources);
-                below.images.push(located);
+                below.named = Some(located);
             } else {
                 let found = discover_among(&reference, &listed.sources, context.limits);
                 let Some(found) = one_of(paths, &reference, found, findings)? else { continue };
                 findings.extend(found.findings);
-                (below.is_named, below.passed) = (false, found.passed);
-                for source in found.sources {
+                (below.sources, below.passed) = (found.sources, found.passed);
+                for source in &below.sources {
                     findings.extend(source.index.unverifiable().map(|finding| finding.at(source.shown())));
-                    below.images.extend(candidates(&source).map(|entry| Located {
-                        source: Arc::clone(&source),
-                        descriptor: entry.clone(),
-                        name: entry.name().map(str::to_owned),
-                    }));
-                    add(&source, &mut listed.sources);
+                    add(source, &mut listed.sources);
                 }
             }
             listed.paths.push(below);
@@ -430,15 +426,14 @@ impl Listed {
         visit: &mut dyn FnMut(&Located, &Tree) -> Result<Vec<Finding>>,
     ) {
         for below in self.paths {
-            let mut met = HashSet::new();
             let mut looked = false;
-            for located in below.images {
-                let place = (located.source.path.clone(), located.descriptor.digest.clone());
-                if located.name.is_none() && met.contains(&place) {
-                    continue;
+            let is_named = below.named.is_some();
+            let mut look = |located: &Located, met: &mut HashSet<Digest>| {
+                if located.name.is_none() && met.contains(&located.descriptor.digest) {
+                    return;
                 }
                 let visited = load(&located.source, &located.descriptor, context.limits).and_then(|tree| {
-                    if !below.is_named && belongs_to_another(&located, &tree, context) {
+                    if !is_named && belongs_to_another(located, &tree, context) {
                         return Ok(Vec::new());
                     }
                     looked |= counts(&tree);
@@ -447,8 +442,8 @@ impl Listed {
                         looked = true;
                         return Ok(vec![Finding::new(Code::ImageSparse, "no platform of the index is here").at(located.shown())]);
                     }
-                    met.extend(tree.images().iter().map(|image| (located.source.path.clone(), image.descriptor.digest.clone())));
-                    visit(&located, &tree)
+                    met.extend(tree.images().iter().map(|image| image.descriptor.digest.clone()));
+                    visit(located, &tree)
                 });
                 match visited {
                     Ok(more) => findings.extend(more),
@@ -457,6 +452,11 @@ impl Listed {
                         findings.push(error.at(located.shown()).into());
                     }
                 }
+            };
+            below.named.iter().for_each(|located| look(located, &mut HashSet::new()));
+            for source in &below.sources {
+                let mut met = HashSet::new();
+                candidates(source).for_each(|entry| look(&Located::entry(source, entry), &mut met));
             }
             if !looked {
                 findings.push(context.nothing(below.passed.nothing(&below.text)));

@@ -1,11 +1,12 @@
 //! Images whose base is outdated.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::base::{Listed, based_image, has_images};
 use super::bases::{Bases, Lead, tree_index};
 use super::{Context, Verify};
 use crate::core::{Code, Digest, Result, text};
+use crate::oci::Platforms;
 use crate::plan::base::{self, Based, Confidence, Outcome, Stated, standing};
 use crate::plan::batch::jump::Allow;
 use crate::plan::batch::name::glob;
@@ -47,19 +48,22 @@ pub fn outdated(request: &Request, context: Context<'_>) -> Result<OutdatedRepor
     bases.also(&listed.sources);
     let judge = Judge { bases: &bases, verify: request.verify, context };
     let mut findings = Vec::new();
-    let mut seen = BTreeSet::new();
+    let mut judged = HashMap::new();
+    let mut platforms = Platforms::default();
     let mut successors: BTreeMap<Digest, Digest> = BTreeMap::new();
     listed.each_image(context, &mut findings, has_images, &mut |located, tree| {
         if !chosen(located, &request.only) {
             report.not_chosen += 1;
             return Ok(Vec::new());
         }
+        let seen = judged.entry(located.source.path.clone()).or_insert_with(HashSet::new);
         for image in tree.images() {
             // One image under two names is judged once.
-            if !seen.insert((located.source.path.clone(), located.descriptor.digest.clone(), image.descriptor.digest.clone())) {
+            let (top, own) = (&located.descriptor.digest, &image.descriptor.digest);
+            if !seen.insert((top.clone(), (top != own).then(|| Box::new(own.clone())))) {
                 continue;
             }
-            report.items.push(judge.item(located, image, tree_index(tree))?);
+            report.items.push(judge.item(located, image, tree_index(tree), &mut platforms)?);
             if let Some(successor) = successor(&bases, located, tree, image) {
                 successors.insert(image.descriptor.digest.clone(), successor);
             }
@@ -150,7 +154,7 @@ struct Judge<'j, 'c> {
 }
 
 impl Judge<'_, '_> {
-    fn item(&self, located: &Located, image: &Image, index: Option<&ImageIndex>) -> Result<Item> {
+    fn item(&self, located: &Located, image: &Image, index: Option<&ImageIndex>, platforms: &mut Platforms) -> Result<Item> {
         image.check_layers()?;
         let based = based_image(image, index, self.bases, self.verify, self.context)?;
         let lead = self.bases.follow(image, index, &based)?;
@@ -158,7 +162,7 @@ impl Judge<'_, '_> {
             image: located.shown(),
             digest: located.descriptor.digest.clone(),
             manifest: image.descriptor.digest.clone(),
-            platform: image.platform().cloned(),
+            platform: image.platform().map(|platform| platforms.shared(platform)),
             standing: Standing::Unknown,
             proof: None,
             base_name: based.name().map(str::to_owned),

@@ -92,7 +92,7 @@ fn cells(image: &str, subject: &SubjectReport) -> [String; 16] {
     [
         image.to_owned(),
         subject.digest.to_string(),
-        subject.platform.as_ref().map(ToString::to_string).unwrap_or_default(),
+        subject.platform.as_deref().map(ToString::to_string).unwrap_or_default(),
         subject.standing.name().replace(' ', "-"),
         value(Field::EndOfLife),
         value(Field::EndOfSupport),

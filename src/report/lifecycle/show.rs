@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{DeclaredReport, FieldReport, Standing, UNAUTHENTICATED, ValueReport, find, shown, value_line};
 use crate::core::{Digest, ExitClass, Finding, text};
-use crate::oci::Platform;
+use crate::oci::{Platform, SharedPlatform};
 use crate::plan::lifecycle::declared::Inherited;
 use crate::plan::lifecycle::field::Field;
 use crate::plan::lifecycle::resolve::Role;
@@ -36,7 +36,7 @@ pub struct SubjectReport {
     pub digest: Digest,
     /// The platform; absent for an index.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub platform: Option<Platform>,
+    pub platform: Option<SharedPlatform>,
     /// Where it stands.
     pub standing: Standing,
     /// Whether statements differ and nothing but strictness decided.
@@ -48,12 +48,12 @@ pub struct SubjectReport {
     pub issuer: Option<String>,
     /// The statement that the standing follows from.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub speaker: Option<Digest>,
+    pub speaker: Option<Box<Digest>>,
     /// Whether something signs that statement. No signature is verified.
     pub speaker_signed: bool,
     /// The index that the standing follows from, if not from a statement on this.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub through: Option<Digest>,
+    pub through: Option<Box<Digest>>,
     /// Whole days until the end of life, while that is to come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub days_left: Option<u64>,

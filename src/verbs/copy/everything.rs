@@ -46,7 +46,7 @@ impl Everything {
         let saved: HashSet<&Digest> = marked(source, context.limits).found.iter().map(|marked| &marked.entry.digest).collect();
         let platforms = platforms(source, context.limits);
         for entry in &source.index.manifests {
-            let located = || Located { source: Arc::clone(source), descriptor: entry.clone(), name: entry.name().map(str::to_owned) };
+            let located = || Located::entry(source, entry);
             let sort = match sort(source, entry, &saved, context) {
                 _ if is_alone(entry) && platforms.contains(&entry.digest) => Sort::Else,
                 Ok(sort) => sort,

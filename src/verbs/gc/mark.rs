@@ -33,10 +33,59 @@ pub(super) enum Keeper {
     Grace,
 }
 
+/// By what blobs are kept. A layout may have half a million, so those that are here have a place in a sorted list.
+#[derive(Debug)]
+pub(super) struct Kept {
+    stored: Vec<(Digest, Option<Keeper>)>,
+    /// What is named and is not here.
+    absent: BTreeMap<Digest, Keeper>,
+}
+
+impl Kept {
+    fn none_of(stored: Vec<Digest>) -> Self {
+        let mut stored: Vec<_> = stored.into_iter().map(|digest| (digest, None)).collect();
+        stored.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        Self { stored, absent: BTreeMap::new() }
+    }
+
+    fn get_mut(&mut self, digest: &Digest) -> Option<&mut Keeper> {
+        match self.stored.binary_search_by(|(stored, _)| stored.cmp(digest)) {
+            Ok(position) => self.stored.get_mut(position).and_then(|(_, keeper)| keeper.as_mut()),
+            Err(_) => self.absent.get_mut(digest),
+        }
+    }
+
+    fn insert(&mut self, digest: &Digest, keeper: Keeper) {
+        let position = self.stored.binary_search_by(|(stored, _)| stored.cmp(digest));
+        match position.ok().and_then(|position| self.stored.get_mut(position)) {
+            Some((_, place)) => *place = Some(keeper),
+            None => drop(self.absent.insert(digest.clone(), keeper)),
+        }
+    }
+
+    fn contains(&self, digest: &Digest) -> bool {
+        match self.stored.binary_search_by(|(stored, _)| stored.cmp(digest)) {
+            Ok(position) => self.stored.get(position).is_some_and(|(_, keeper)| keeper.is_some()),
+            Err(_) => self.absent.contains_key(digest),
+        }
+    }
+
+    /// How many are kept by this.
+    pub(super) fn count(&self, keeper: Keeper) -> usize {
+        let all = self.stored.iter().filter_map(|(_, keeper)| *keeper).chain(self.absent.values().copied());
+        all.filter(|own| *own == keeper).count()
+    }
+
+    /// What is here and is not kept.
+    pub(super) fn others(self) -> impl Iterator<Item = Digest> {
+        self.stored.into_iter().filter(|(_, keeper)| keeper.is_none()).map(|(digest, _)| digest)
+    }
+}
+
 /// What stays and what goes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Marks {
-    pub(super) kept: BTreeMap<Digest, Keeper>,
+    pub(super) kept: Kept,
     /// Entries that go, and why.
     pub(super) gone: Vec<(Descriptor, &'static str)>,
 }
@@ -52,15 +101,16 @@ pub(super) struct Rules<'r> {
     pub(super) orphans: bool,
 }
 
-/// Decides what stays.
+/// Decides what stays of the blobs that are `stored`.
 pub(super) fn marks(
     source: &Arc<Source>,
+    stored: Vec<Digest>,
     referring: &Referring,
     batched: &[Descriptor],
     rules: &Rules<'_>,
     context: Context<'_>,
 ) -> Result<Marks> {
-    let mut walk = Walk::new(source, referring, context);
+    let mut walk = Walk::new(source, stored, referring, context);
     let referrers = referring.values().flatten().filter(|(_, in_index)| !in_index);
     let referrers: HashSet<&Digest> = referrers.map(|(referrer, _)| &referrer.digest).collect();
     let mut others = Vec::new();
@@ -83,12 +133,15 @@ pub(super) fn marks(
         walk.mark(entry, Keeper::Unnamed)?;
     }
     for entry in &others {
-        if !walk.marks.kept.contains_key(&entry.digest) && (rules.is_young)(&entry.digest)? {
+        if !walk.marks.kept.contains(&entry.digest) && (rules.is_young)(&entry.digest)? {
             walk.mark(entry, Keeper::Grace)?;
         }
     }
     let mut marks = walk.marks;
-    for entry in others.into_iter().filter(|entry| !marks.kept.contains_key(&entry.digest)) {
+    for entry in others {
+        if marks.kept.contains(&entry.digest) {
+            continue;
+        }
         let list = entry.name().and_then(Tag::parse);
         let why = match list {
             Some(Tag { ending: None, .. }) => "a list of referrers of something that is not here",
@@ -111,7 +164,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(source: &'a Source, referring: &'a Referring, context: Context<'a>) -> Self {
+    fn new(source: &'a Source, stored: Vec<Digest>, referring: &'a Referring, context: Context<'a>) -> Self {
         let mut lists: HashMap<String, Vec<&Descriptor>> = HashMap::new();
         let mut listed_by = HashMap::new();
         for entry in &source.index.manifests {
@@ -122,7 +175,7 @@ impl<'a> Walk<'a> {
                 lists.entry(tag).or_default().push(entry);
             }
         }
-        Self { source, referring, lists, listed_by, context, marks: Marks::default() }
+        Self { source, referring, lists, listed_by, context, marks: Marks { kept: Kept::none_of(stored), gone: Vec::new() } }
     }
 
     /// Of whom an entry lists the referrers, by what it says or by what it lists.
@@ -162,7 +215,7 @@ impl<'a> Walk<'a> {
                 }
                 continue;
             }
-            self.marks.kept.insert(descriptor.digest.clone(), keeper);
+            self.marks.kept.insert(&descriptor.digest, keeper);
             if !artifact::may_refer(&descriptor.media_type) && keeper == Keeper::Part && is_content(&descriptor.media_type) {
                 continue;
             }

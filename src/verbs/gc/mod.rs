@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mark::{Keeper, Marks, Referring, Rules, marks};
+use mark::{Keeper, Referring, Rules, marks};
 
 use super::Context;
 use super::output::layout_options;
@@ -80,7 +80,7 @@ pub fn gc(request: &Request, context: Context<'_>) -> Result<GcReport> {
 
 /// Decides what goes; `emptied` says that the list may be empty because an earlier round took the last entries off it.
 fn plan(source: &Arc<Source>, request: &Request, emptied: bool, context: Context<'_>) -> Result<(GcReport, Sweep)> {
-    refuse_what_is_not_understood(source)?;
+    let stored = understood(source)?;
     let referring = referring(source, context)?;
     let directory = WriteDirectory::open(&request.path, context.faults)?;
     let grace = i64::try_from(request.grace.seconds()).unwrap_or(i64::MAX);
@@ -92,12 +92,12 @@ fn plan(source: &Arc<Source>, request: &Request, emptied: bool, context: Context
         batched.push(Descriptor::parse(Document::parse(entry.as_bytes(), context.limits)?.root(), context.limits)?);
     }
     let allowed = emptied || request.allow_empty;
-    if source.index.manifests.is_empty() && batched.is_empty() && !allowed && holds_blobs(source)? {
+    if source.index.manifests.is_empty() && batched.is_empty() && !allowed && !stored.is_empty() {
         return Err(Error::new(Code::GcEmpty, "the layout lists nothing, so all of its blobs would go")
             .at(source.shown())
             .hint("Copy index.json again from where it came from. If it is meant to be empty: `airbase gc PATH --allow-empty`."));
     }
-    let marks = marks(source, &referring, &batched, &Rules { is_young: &is_young, orphans: request.orphans }, context)?;
+    let marks = marks(source, stored, &referring, &batched, &Rules { is_young: &is_young, orphans: request.orphans }, context)?;
     let mut report = GcReport {
         path: source.shown(),
         applied: false,
@@ -105,7 +105,7 @@ fn plan(source: &Arc<Source>, request: &Request, emptied: bool, context: Context
         blobs: Vec::new(),
         bytes: 0,
         leftovers: Vec::new(),
-        kept: kept(&marks),
+        kept: kept(&marks.kept),
         deleted: None,
     };
     let mut sweep = Sweep::default();
@@ -113,11 +113,7 @@ fn plan(source: &Arc<Source>, request: &Request, emptied: bool, context: Context
         report.entries.push(Gone::of(entry, why));
         sweep.revision.edits.push(IndexEdit::removal(entry));
     }
-    for stored in source.container().stored()? {
-        let Stored::Blob(digest) = stored else { continue };
-        if marks.kept.contains_key(&digest) {
-            continue;
-        }
+    for digest in marks.kept.others() {
         // A link is not ours to delete.
         let Some(stamp) = directory.examine(&digest.blob_path())? else { continue };
         if is_young_file(&stamp) {
@@ -162,19 +158,24 @@ fn referring(source: &Arc<Source>, context: Context<'_>) -> Result<Referring> {
     }
 }
 
-/// Refuses a layout with digests of algorithms that are not known here: what such a document names cannot be read.
-fn refuse_what_is_not_understood(source: &Source) -> Result<()> {
+/// The blobs of a layout without digests of algorithms that are not known here: what such a document names cannot be read.
+fn understood(source: &Source) -> Result<Vec<Digest>> {
     if let Some(finding) = source.index.unverifiable().next() {
         return Err(doubtful(Error::of(finding)));
     }
+    let mut blobs = Vec::new();
     for stored in source.container().stored()? {
-        if let Stored::Unverifiable(folder) = stored {
-            return Err(doubtful(Error::new(Code::DigestAlgorithmUnknown, "there are blobs whose digests cannot be verified here"))
-                .at(source.shown())
-                .found(Fact::new(folder, "the layout")));
+        match stored {
+            Stored::Blob(digest) => blobs.push(digest),
+            Stored::Unverifiable(folder) => {
+                return Err(doubtful(Error::new(Code::DigestAlgorithmUnknown, "there are blobs whose digests cannot be verified here"))
+                    .at(source.shown())
+                    .found(Fact::new(folder, "the layout")));
+            }
+            Stored::Stray(_) => {}
         }
     }
-    Ok(())
+    Ok(blobs)
 }
 
 /// What keeps gc from deciding.
@@ -182,19 +183,14 @@ fn doubtful(error: Error) -> Error {
     error.detail("what it needs is not known, so nothing was deleted")
 }
 
-fn holds_blobs(source: &Source) -> Result<bool> {
-    Ok(source.container().stored()?.iter().any(|stored| matches!(stored, Stored::Blob(_))))
-}
-
-fn kept(marks: &Marks) -> Kept {
-    let count = |wanted: fn(&Keeper) -> bool| marks.kept.values().filter(|keeper| wanted(keeper)).count();
+fn kept(kept: &mark::Kept) -> Kept {
     Kept {
-        named: count(|keeper| matches!(keeper, Keeper::Named)),
-        unnamed: count(|keeper| matches!(keeper, Keeper::Unnamed)),
-        parts: count(|keeper| matches!(keeper, Keeper::Part)),
-        referrers: count(|keeper| matches!(keeper, Keeper::Subject)),
-        lists: count(|keeper| matches!(keeper, Keeper::List)),
-        dangling: count(|keeper| matches!(keeper, Keeper::Grace)),
+        named: kept.count(Keeper::Named),
+        unnamed: kept.count(Keeper::Unnamed),
+        parts: kept.count(Keeper::Part),
+        referrers: kept.count(Keeper::Subject),
+        lists: kept.count(Keeper::List),
+        dangling: kept.count(Keeper::Grace),
         young: 0,
     }
 }

@@ -1,12 +1,13 @@
 //! A gate over many images, and an inventory of them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::inherited::{Base, Inheritance, earliest_end};
 use super::show::subject_report;
 use super::state::{Reader, Subject};
-use crate::core::{Code, Finding, Result};
+use crate::core::{Code, Digest, Finding, Result};
+use crate::oci::Platforms;
 use crate::plan::lifecycle::policy::{Asked, Deny, Policy, Verdict, evaluate};
 use crate::plan::lifecycle::resolve::Question;
 use crate::read::{Located, Tree};
@@ -44,6 +45,7 @@ pub fn check(query: &Check, policy: &Policy, context: Context<'_>) -> Result<Che
         authenticated: false,
         findings: Vec::new(),
     };
+    let mut platforms = Platforms::default();
     let findings = each_subject(query, context, &mut |located, subject, bases| {
         let asked =
             Asked { resolution: &subject.resolution, base_end: earliest_end(bases), listed: subject.listed, now: query.question.now };
@@ -59,7 +61,7 @@ pub fn check(query: &Check, policy: &Policy, context: Context<'_>) -> Result<Che
         if unknown || !denied.is_empty() || !in_grace.is_empty() {
             report.items.push(Judged {
                 image: located.shown(),
-                subject: subject_report(subject, bases, query.question.now),
+                subject: subject_report(subject, bases, query.question.now, &mut platforms),
                 denied,
                 in_grace,
             });
@@ -79,8 +81,9 @@ pub fn check(query: &Check, policy: &Policy, context: Context<'_>) -> Result<Che
 /// Those of paths that cannot be opened; an image that cannot be read is a finding.
 pub fn report(query: &Check, context: Context<'_>) -> Result<InventoryReport> {
     let mut report = InventoryReport { at: query.question.now, items: Vec::new(), findings: Vec::new() };
+    let mut platforms = Platforms::default();
     report.findings = each_subject(query, context, &mut |located, subject, bases| {
-        report.items.push(Item { image: located.shown(), subject: subject_report(subject, bases, query.question.now) });
+        report.items.push(Item { image: located.shown(), subject: subject_report(subject, bases, query.question.now, &mut platforms) });
     })?;
     Ok(report)
 }
@@ -90,21 +93,21 @@ type Visit<'v> = dyn FnMut(&Located, &Subject<'_>, &[Base]) + 'v;
 /// Calls `visit` for every index and every platform, once in each source.
 fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    let mut readers: HashMap<PathBuf, Reader<'_>> = HashMap::new();
+    // With the images that were asked about: one that several names lead to is asked about once.
+    let mut readers: HashMap<PathBuf, (Reader<'_>, HashSet<Digest>)> = HashMap::new();
     let listed = Listed::of(&query.paths, context, &mut findings)?;
     let mut inheritance = Inheritance::new(&query.bases, &query.map, &listed.sources, query.question.clone(), context)?;
-    let mut seen = BTreeSet::new();
     let mut spoken = Vec::new();
     listed.each_image(context, &mut findings, |_| true, &mut |located, tree| {
         let source = &located.source;
-        let reader = readers.entry(source.path.clone()).or_insert_with(|| Reader::everywhere(source, query.question.clone(), context));
+        let open = || (Reader::everywhere(source, query.question.clone(), context), HashSet::new());
+        let (reader, asked) = readers.entry(source.path.clone()).or_insert_with(open);
         let index = match tree {
             Tree::Index(index) => Some(&**index),
             _ => None,
         };
         for mut subject in reader.with_members(tree) {
-            // An image that several names lead to is asked about once.
-            if !seen.insert((source.path.clone(), subject.descriptor.digest.clone())) {
+            if !asked.insert(subject.descriptor.digest.clone()) {
                 continue;
             }
             let bases = inheritance.below(&mut subject, index)?;
@@ -114,7 +117,7 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
         Ok(Vec::new())
     });
     findings.extend(spoken);
-    let unplaced = readers.values().flat_map(Reader::unplaced).collect();
+    let unplaced = readers.values().flat_map(|(reader, _)| reader.unplaced()).collect();
     findings.extend(Finding::new_among(&findings, unplaced));
     let unread = inheritance.findings(&findings)?;
     findings.extend(unread);

@@ -3,7 +3,7 @@
 use super::inherited::{Base, Inheritance};
 use super::state::{Reader, Subject};
 use crate::core::Result;
-use crate::oci::Platform;
+use crate::oci::{Platform, Platforms};
 use crate::plan::lifecycle::resolve::Question;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::Tree;
@@ -39,10 +39,11 @@ pub fn show(query: &Show, context: Context<'_>) -> Result<ShowReport> {
         Tree::Index(index) => Some(&**index),
         _ => None,
     };
+    let mut platforms = Platforms::default();
     for mut subject in chosen(&opened, &reader, query.platform.as_ref())? {
         let bases = inheritance.below(&mut subject, index)?;
         report.findings.append(&mut subject.findings);
-        report.subjects.push(subject_report(&subject, &bases, query.question.now));
+        report.subjects.push(subject_report(&subject, &bases, query.question.now, &mut platforms));
     }
     report.findings.extend(reader.unplaced());
     let unread = inheritance.findings(&report.findings)?;
@@ -89,15 +90,15 @@ fn chosen<'t>(opened: &'t crate::verbs::Opened, reader: &Reader<'_>, platform: O
 }
 
 /// What holds of one subject, for reports.
-pub(super) fn subject_report(subject: &Subject<'_>, bases: &[Base], now: Moment) -> SubjectReport {
+pub(super) fn subject_report(subject: &Subject<'_>, bases: &[Base], now: Moment, platforms: &mut Platforms) -> SubjectReport {
     SubjectReport {
         digest: subject.descriptor.digest.clone(),
-        platform: subject.platform().cloned(),
+        platform: subject.platform().map(|platform| platforms.shared(platform)),
         standing: subject.resolution.standing.into(),
         ambiguous: subject.resolution.ambiguous,
         unreadable: subject.resolution.unreadable,
         issuer: subject.resolution.issuer().map(str::to_owned),
-        through: subject.through.clone(),
+        through: subject.through.clone().map(Box::new),
         values: subject.resolution.fields.iter().map(|(field, held)| (*field, held).into()).collect(),
         declared: subject.declared.iter().map(Into::into).collect(),
         inherited: bases
@@ -112,7 +113,7 @@ pub(super) fn subject_report(subject: &Subject<'_>, bases: &[Base], now: Moment)
             .collect(),
         statements: subject.statements.len(),
         signed: subject.statements.iter().filter(|statement| subject.signed.contains(&statement.digest)).count(),
-        speaker: subject.resolution.speaker().cloned(),
+        speaker: subject.resolution.speaker().cloned().map(Box::new),
         speaker_signed: subject.speaker_is_signed(),
         days_left: subject.resolution.days_left(now),
     }

@@ -28,5 +28,5 @@ pub use document::check_readable;
 pub use index::{Entries, Index, RootIndex, no_list};
 pub use manifest::Manifest;
 pub use name::{ImageName, Name, is_path_component, is_tag};
-pub use platform::Platform;
+pub use platform::{Platform, Platforms, SharedPlatform};
 pub use verified::{Verified, digest_mismatch, size_mismatch};

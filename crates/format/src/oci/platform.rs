@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -21,6 +22,40 @@ pub struct Platform {
     pub os_version: String,
     /// `win32k`, …
     pub os_features: Vec<String>,
+}
+
+/// A platform that many images share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedPlatform(Arc<Platform>);
+
+impl std::ops::Deref for SharedPlatform {
+    type Target = Platform;
+
+    fn deref(&self) -> &Platform {
+        &self.0
+    }
+}
+
+impl Serialize for SharedPlatform {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.as_ref().serialize(serializer)
+    }
+}
+
+/// Platforms that were met: they are few, however many images there are.
+#[derive(Debug, Default)]
+pub struct Platforms(Vec<SharedPlatform>);
+
+impl Platforms {
+    /// One that equals `platform` and is kept once.
+    pub fn shared(&mut self, platform: &Platform) -> SharedPlatform {
+        if let Some(known) = self.0.iter().find(|known| ***known == *platform) {
+            return known.clone();
+        }
+        let new = SharedPlatform(Arc::new(platform.clone()));
+        self.0.push(new.clone());
+        new
+    }
 }
 
 impl Platform {

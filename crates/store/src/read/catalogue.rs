@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::{Located, Source, Tree, is_alone, is_candidate, load};
 use crate::core::{Code, Digest, Finding, Limits, Result, workers};
-use crate::oci::{Descriptor, Platform};
+use crate::oci::{Descriptor, Platforms, SharedPlatform};
 
 /// The identity of a stack of layers.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,7 +49,7 @@ pub struct CatalogueEntry {
     /// Where it is.
     pub source: Arc<Source>,
     /// What it runs on.
-    pub platform: Option<Arc<Platform>>,
+    pub platform: Option<SharedPlatform>,
     /// How many layers it has.
     pub layers: u32,
     top: Top,
@@ -62,8 +62,8 @@ pub struct CatalogueEntry {
 enum Top {
     /// By its position there.
     Listed(u32),
-    /// It was named by its digest; and the name by which it was found.
-    Named(Box<Descriptor>, Option<String>),
+    /// It was named by its digest; and the name by which it was found. Most are listed.
+    Named(Box<(Descriptor, Option<String>)>),
 }
 
 impl CatalogueEntry {
@@ -71,7 +71,7 @@ impl CatalogueEntry {
     pub fn top(&self) -> Option<&Descriptor> {
         match &self.top {
             Top::Listed(position) => self.source.index.manifests.get(usize::try_from(*position).ok()?),
-            Top::Named(descriptor, _) => Some(descriptor),
+            Top::Named(named) => Some(&named.0),
         }
     }
 
@@ -84,7 +84,7 @@ impl CatalogueEntry {
     pub fn names(&self) -> Vec<String> {
         match &self.top {
             Top::Listed(_) => self.top().and_then(Descriptor::name).map(str::to_owned).into_iter().collect(),
-            Top::Named(_, name) => name.iter().cloned().collect(),
+            Top::Named(named) => named.1.iter().cloned().collect(),
         }
     }
 
@@ -99,20 +99,15 @@ impl CatalogueEntry {
 /// How many images are in memory at once while the catalogue is made.
 const READ_AT_ONCE: usize = 256;
 
-/// The entries whose whole stack has one chain ID: mostly one.
-#[derive(Debug)]
-struct Chained {
-    first: u32,
-    others: Vec<u32>,
-}
-
 /// The catalogue.
 #[derive(Debug, Default)]
 pub struct Catalogue {
     entries: Vec<CatalogueEntry>,
     /// By the beginning of the chain ID: whoever is found is compared layer by layer anyway.
-    by_chain: HashMap<u64, Chained>,
-    platforms: Vec<Arc<Platform>>,
+    by_chain: HashMap<u64, u32>,
+    /// Further entries of one chain ID: most have none.
+    also_by_chain: HashMap<u64, Vec<u32>>,
+    platforms: Platforms,
     /// For every stack of lowest layers of any image, the first two images that have it; the key is the beginning of its chain ID.
     by_prefix: HashMap<u64, (u32, Option<u32>)>,
     sources: Vec<Arc<Source>>,
@@ -129,7 +124,7 @@ impl Catalogue {
         if let Some(located) = only {
             self.sources.push(Arc::clone(source));
             let tree = load(source, &located.descriptor, limits)?;
-            self.insert(&tree, &Top::Named(Box::new(located.descriptor.clone()), located.name.clone()));
+            self.insert(&tree, &Top::Named(Box::new((located.descriptor.clone(), located.name.clone()))));
             return Ok(());
         }
         self.add_all(source, 1, limits)
@@ -195,14 +190,13 @@ impl Catalogue {
                     known.1 = Some(number);
                 }
             }
-            if let Some(id) = chain.last() {
-                self.by_chain
-                    .entry(id.beginning())
-                    .and_modify(|chained| chained.others.push(number))
-                    .or_insert(Chained { first: number, others: Vec::new() });
+            if let Some(id) = chain.last().map(ChainId::beginning)
+                && *self.by_chain.entry(id).or_insert(number) != number
+            {
+                self.also_by_chain.entry(id).or_default().push(number);
             }
             let same = tree.descriptor().digest == image.descriptor.digest;
-            let platform = image.platform().map(|platform| self.platform(platform));
+            let platform = image.platform().map(|platform| self.platforms.shared(platform));
             self.entries.push(CatalogueEntry {
                 source: Arc::clone(&image.source),
                 platform,
@@ -211,16 +205,6 @@ impl Catalogue {
                 child: (!same).then(|| Box::new(image.descriptor.clone())),
             });
         }
-    }
-
-    /// Platforms are few.
-    fn platform(&mut self, platform: &Platform) -> Arc<Platform> {
-        if let Some(known) = self.platforms.iter().find(|known| ***known == *platform) {
-            return Arc::clone(known);
-        }
-        let new = Arc::new(platform.clone());
-        self.platforms.push(Arc::clone(&new));
-        new
     }
 
     /// All entries.
@@ -237,8 +221,8 @@ impl Catalogue {
     pub fn prefixes<'a>(&'a self, chain: &[ChainId]) -> Vec<(usize, &'a CatalogueEntry)> {
         let mut found = Vec::new();
         for (position, id) in chain.iter().enumerate().rev() {
-            let Some(chained) = self.by_chain.get(&id.beginning()) else { continue };
-            for number in std::iter::once(&chained.first).chain(&chained.others) {
+            let others = self.also_by_chain.get(&id.beginning()).into_iter().flatten();
+            for number in self.by_chain.get(&id.beginning()).into_iter().chain(others) {
                 let entry = usize::try_from(*number).ok().and_then(|number| self.entries.get(number));
                 found.extend(entry.filter(|entry| usize::try_from(entry.layers) == Ok(position + 1)).map(|entry| (position + 1, entry)));
             }

@@ -22,6 +22,11 @@ pub struct Located {
 }
 
 impl Located {
+    /// An entry of `index.json`.
+    pub fn entry(source: &Arc<Source>, entry: &Descriptor) -> Self {
+        Self { source: Arc::clone(source), descriptor: entry.clone(), name: entry.name().map(str::to_owned) }
+    }
+
     /// The name of what is made of it, unless it gets another one.
     pub fn result_name(&self) -> Option<String> {
         match self.descriptor.name() {
