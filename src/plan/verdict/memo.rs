@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::base::Base;
 use super::compare::contains;
-use super::languages::Language;
+use super::languages::{Import, Language, Told, imports};
 use crate::core::{Digest, Result};
 use crate::format::elf::Elf;
 use crate::read::rootfs::{Scan, Unpacker};
@@ -17,6 +17,7 @@ pub(super) type Unresolved = (Vec<u8>, usize, bool);
 const SYMBOL_BYTES: usize = 4 << 20;
 const BASE_BYTES: usize = 64 << 20;
 const MARK_BYTES: usize = 1 << 20;
+const IMPORT_BYTES: usize = 8 << 20;
 
 /// Values that follow from their keys alone, so that it does not matter who made them.
 #[derive(Debug)]
@@ -83,6 +84,8 @@ pub struct Memo {
     bases: Known<Base>,
     marks: Known<Marks>,
     languages: Known<Option<Language>>,
+    interpreters: Known<Told>,
+    imports: Known<Vec<Import>>,
 }
 
 impl Memo {
@@ -107,6 +110,29 @@ impl Memo {
     pub(super) fn language(&self, digest: &Digest, elf: &Elf) -> Option<Language> {
         const EACH: usize = 128;
         self.languages.get(digest.clone(), MARK_BYTES, || Ok((Language::of(elf), EACH))).map_or_else(|_| Language::of(elf), |known| *known)
+    }
+
+    /// What the files of an interpreter with these digests say.
+    pub(super) fn told(&self, language: Language, digests: &[&Digest], make: impl FnOnce() -> Told) -> Arc<Told> {
+        let key = digests.iter().fold(format!("{language:?}"), |text, digest| format!("{text} {}", digest.hex()));
+        let made = self.interpreters.get(Digest::sha256(key.as_bytes()), MARK_BYTES, || {
+            let made = make();
+            let bytes = made.size();
+            Ok((made, bytes))
+        });
+        made.unwrap_or_default()
+    }
+
+    /// What a module of a base loads, whose content has this digest.
+    pub(super) fn imports(&self, language: Language, digest: &Digest, text: &[u8]) -> Arc<Vec<Import>> {
+        const EACH: usize = 64;
+        let key = Digest::sha256(format!("{language:?} {}", digest.hex()).as_bytes());
+        let made = self.imports.get(key, IMPORT_BYTES, || {
+            let made = imports(language, text);
+            let bytes = (made.len() + 2) * EACH;
+            Ok((made, bytes))
+        });
+        made.unwrap_or_default()
     }
 
     /// What is known of the base of these layers.

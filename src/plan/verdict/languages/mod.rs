@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::view::View;
+use crate::core::Digest;
 use crate::format::elf::Elf;
 use crate::format::tar::Kind;
 use crate::read::rootfs::{Entry, split};
@@ -98,42 +99,76 @@ fn after<'a>(bytes: &'a [u8], needle: &'static [u8]) -> impl Iterator<Item = &'a
         .filter_map(move |(at, _)| bytes.get(at + needle.len()..))
 }
 
+/// What the program and the library of an interpreter say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    release: BTreeSet<Vec<u8>>,
+    /// Modules that are in it.
+    builtin: BTreeSet<Vec<u8>>,
+    /// The 11 of Python 3.11.
+    minor: Option<Vec<u8>>,
+    /// The directories that it names for modules of Perl and Ruby.
+    directories: Vec<Vec<u8>>,
+}
+
+impl Told {
+    fn of(language: Language, images: &[&[u8]]) -> Self {
+        let release = release(images);
+        match language {
+            Language::Python => Self { release, builtin: python::builtin(images), minor: python::minor(images), directories: Vec::new() },
+            Language::Perl => Self { release, directories: named(images, b"perl"), ..Self::default() },
+            Language::Ruby => Self { release, directories: named(images, b"ruby"), ..Self::default() },
+        }
+    }
+
+    /// About how many bytes of memory it takes.
+    pub(super) fn size(&self) -> usize {
+        const EACH: usize = 64;
+        (self.release.len() + self.builtin.len() + self.directories.len() + 2) * EACH
+    }
+}
+
+/// The directories with a word in their names, or with gems.
+fn named(images: &[&[u8]], word: &[u8]) -> Vec<Vec<u8>> {
+    let mut directories: Vec<Vec<u8>> = Vec::new();
+    for text in images.iter().flat_map(|image| strings(image)) {
+        for part in text.split(|byte| *byte == b':') {
+            let named = part.windows(word.len()).any(|window| window == word) || part.windows(5).any(|window| window == b"/gems");
+            if part.starts_with(b"/") && named && !directories.iter().any(|known| known == part) {
+                directories.push(part.to_vec());
+            }
+        }
+    }
+    directories
+}
+
 impl Interpreter {
     /// None if the interpreter is not understood.
     pub(super) fn of(view: &View, path: &[u8], entry: Entry<'_>, elf: &Arc<Elf>, libraries: &[Vec<u8>]) -> Option<Self> {
         let language = Language::of(elf)?;
-        let mut images: Vec<&[u8]> = vec![view.bytes(entry)?];
+        let mut images = vec![entry];
         let wanted: &[u8] = match language {
             Language::Python => b"libpython",
             Language::Perl => b"libperl",
             Language::Ruby => b"libruby",
         };
         for library in libraries.iter().filter(|library| split(library).1.starts_with(wanted)) {
-            images.push(view.text(library)?);
+            images.push(view.find(library)?);
         }
-        match language {
-            Language::Python => python::interpreter(view, path, entry, elf, &images),
-            Language::Perl | Language::Ruby => {
-                let word: &[u8] = if language == Language::Perl { b"perl" } else { b"ruby" };
-                let mut directories: Vec<Vec<u8>> = Vec::new();
-                for text in images.iter().flat_map(|image| strings(image)) {
-                    for part in text.split(|byte| *byte == b':') {
-                        let named =
-                            part.windows(word.len()).any(|window| window == word) || part.windows(5).any(|window| window == b"/gems");
-                        if part.starts_with(b"/") && named && !directories.iter().any(|known| known == part) {
-                            directories.push(part.to_vec());
-                        }
-                    }
-                }
-                if directories.is_empty() {
-                    return None;
-                }
-                if language == Language::Ruby {
-                    directories.extend(ruby::gems(view, &directories));
-                }
-                Some(Self { language, directories, builtin: BTreeSet::new(), tag: Vec::new(), minor: 0, release: release(&images) })
-            }
+        let bytes: Vec<&[u8]> = images.iter().map(|image| view.bytes(*image)).collect::<Option<_>>()?;
+        let digests: Vec<&Digest> = images.iter().map(|image| view.digest(*image)).collect::<Option<_>>()?;
+        let told = view.memo.told(language, &digests, || Told::of(language, &bytes));
+        if language == Language::Python {
+            return python::interpreter(view, path, entry, elf, &told);
         }
+        let mut directories = told.directories.clone();
+        if directories.is_empty() {
+            return None;
+        }
+        if language == Language::Ruby {
+            directories.extend(ruby::gems(view, &directories));
+        }
+        Some(Self { language, directories, builtin: BTreeSet::new(), tag: Vec::new(), minor: 0, release: told.release.clone() })
     }
 
     /// Puts the directories that the environment names before the others.

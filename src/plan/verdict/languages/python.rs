@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::names::is_quoted;
-use super::{Interpreter, Language, after, is_file, release};
+use super::{Interpreter, Language, Told, after, is_file};
 use crate::format::elf::Elf;
 use crate::format::tar::Kind;
 use crate::plan::verdict::view::View;
@@ -75,12 +75,28 @@ impl Interpreter {
     }
 }
 
-pub(super) fn interpreter(view: &View, path: &[u8], entry: Entry<'_>, elf: &Elf, images: &[&[u8]]) -> Option<Interpreter> {
-    let digits = |rest: &[u8]| -> Vec<u8> { rest.iter().copied().take_while(u8::is_ascii_digit).collect() };
+fn digits(rest: &[u8]) -> Vec<u8> {
+    rest.iter().copied().take_while(u8::is_ascii_digit).collect()
+}
+
+/// The minor version that the name of compiled modules has.
+pub(super) fn minor(images: &[&[u8]]) -> Option<Vec<u8>> {
+    images.iter().find_map(|image| after(image, b"cpython-3").map(digits).find(|minor| !minor.is_empty()))
+}
+
+/// The modules that are in an interpreter.
+pub(super) fn builtin(images: &[&[u8]]) -> BTreeSet<Vec<u8>> {
+    let mut found: BTreeSet<Vec<u8>> =
+        [&b"sys"[..], b"builtins", b"__future__", b"_imp", b"marshal", b"__main__"].iter().map(|name| name.to_vec()).collect();
+    for rest in images.iter().flat_map(|image| after(image, b"PyInit_")) {
+        found.insert(rest.iter().copied().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').collect());
+    }
+    found
+}
+
+pub(super) fn interpreter(view: &View, path: &[u8], entry: Entry<'_>, elf: &Elf, told: &Told) -> Option<Interpreter> {
     let named = elf.needed.iter().find_map(|name| name.strip_prefix(b"libpython3.").map(digits));
-    let minor = named
-        .or_else(|| images.iter().find_map(|image| after(image, b"cpython-3").map(digits).find(|minor| !minor.is_empty())))
-        .filter(|minor| !minor.is_empty())?;
+    let minor = named.or_else(|| told.minor.clone()).filter(|minor| !minor.is_empty())?;
     let version = [b"python3.", minor.as_slice()].concat();
     let tag = [b"cpython-3", minor.as_slice(), b"-"].concat();
     // A virtual environment names the home of the interpreter, and has packages of its own.
@@ -112,11 +128,7 @@ pub(super) fn interpreter(view: &View, path: &[u8], entry: Entry<'_>, elf: &Elf,
         }
         directories.push(b"/usr/lib/python3/dist-packages".to_vec());
     }
-    let mut builtin: BTreeSet<Vec<u8>> =
-        [&b"sys"[..], b"builtins", b"__future__", b"_imp", b"marshal", b"__main__"].iter().map(|name| name.to_vec()).collect();
-    for rest in images.iter().flat_map(|image| after(image, b"PyInit_")) {
-        builtin.insert(rest.iter().copied().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').collect());
-    }
     let minor = std::str::from_utf8(&minor).ok().and_then(|text| text.parse().ok())?;
-    Some(Interpreter { language: Language::Python, directories, builtin, tag, minor, release: release(images) })
+    let Told { release, builtin, .. } = told.clone();
+    Some(Interpreter { language: Language::Python, directories, builtin, tag, minor, release })
 }

@@ -1,5 +1,7 @@
 //! Interpreters with their scripts and modules.
 
+use std::sync::Arc;
+
 use super::{Argument, Caller, Input, Trace, Use};
 use crate::core::Code;
 use crate::plan::verdict::languages::{
@@ -285,11 +287,15 @@ impl<'v> Trace<'v> {
             self.found.modules.insert(found.path());
         }
         // What a function of it loads is loaded when it is called.
-        imports(interpreter.language, text)
-            .into_iter()
+        let imports = match self.view.digest(found) {
+            Some(digest) if !own => self.view.memo.imports(interpreter.language, digest, text),
+            _ => Arc::new(imports(interpreter.language, text)),
+        };
+        imports
+            .iter()
             .filter(|inner| !inner.soft)
             .filter(|inner| own || inner.name.starts_with(b".") || interpreter.module(self.view, &inner.name).is_some())
-            .map(|inner| (Import { inner: inner.inner || !own, ..inner }, shown(&file)))
+            .map(|inner| (Import { inner: inner.inner || !own, ..inner.clone() }, shown(&file)))
             .collect()
     }
 }
