@@ -59,6 +59,7 @@ impl<'a> Gathered<'a> {
         let mut is_new = |descriptor: &Descriptor| seen.insert(descriptor.digest.clone());
         for (descriptor, document) in found.documents.into_iter().filter(|(descriptor, _)| is_new(descriptor)) {
             self.documents.push(Blob::of(self.source, &descriptor));
+            // It was read and hashed: what has no file of its own now, such as what a descriptor embeds, is written from memory.
             if self.in_hand || descriptor.is_index() || self.source.region(&descriptor).is_err() {
                 self.kept.insert(descriptor.digest.clone(), document);
             }

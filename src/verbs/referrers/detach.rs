@@ -1,7 +1,7 @@
 //! Takes a referrer away from its subject.
 
 use super::{revision, subjects};
-use crate::core::{Code, Digest, Error, Fact, Result, TypedDigest};
+use crate::core::{Code, Digest, Error, ExitClass, Fact, Finding, Result, TypedDigest};
 use crate::oci::Index;
 use crate::plan::referrers::Wish;
 use crate::read::referrers::{Lookup, Referrer, Scope};
@@ -29,16 +29,16 @@ pub fn detach(image: &str, digest: &TypedDigest, context: Context<'_>) -> Result
             .at(source.shown())
             .hint("Copy it into a layout first: `airbase copy ARCHIVE DIR`."));
     }
+    let (part, mut findings) = is_part(source, digest, context)?;
     let lookup = Lookup::new(source, Scope::Quick, context.limits);
     // Who was stopped after the lists were written and before the manifest was deleted comes again and finds it on no list.
     let unlisted = match lookup.unlisted(digest) {
         // What is no document refers to nothing.
         Err(error) if error.raw_os_error().is_none() => None,
-        other => other?.filter(|_| !is_part(source, digest, context)),
+        other => other?,
     };
-    let mut detached = Vec::new();
-    let mut wishes = Vec::new();
-    let mut findings = Vec::new();
+    let unlisted = unlisted.filter(|_| !part);
+    let (mut detached, mut wishes) = (Vec::new(), Vec::new());
     for subject in subjects(&opened.tree) {
         let found = lookup.of(&subject.descriptor);
         findings.extend(found.findings.iter().cloned());
@@ -66,7 +66,7 @@ pub fn detach(image: &str, digest: &TypedDigest, context: Context<'_>) -> Result
     layout.remember(&source.index);
     let swept = layout.sweep(&|text| {
         let now = Source::with_index(&source.path, text, &[source], context.limits)?;
-        let delete = if is_part(&now, digest, context) { Vec::new() } else { vec![(digest.clone(), None)] };
+        let delete = if is_part(&now, digest, context)?.0 { Vec::new() } else { vec![(digest.clone(), None)] };
         Ok(Sweep { revision: revision(&source.path, text, &[source], &[], &wishes, context)?, delete, ..Sweep::default() })
     })?;
     Ok(DetachReport { image: opened.located.shown(), detached, changed: swept.committed.index_changed || swept.blobs > 0, findings })
@@ -76,12 +76,19 @@ fn refers_to(referrer: &Referrer, subject: &Digest) -> bool {
     referrer.artifact.subject.as_ref().is_some_and(|own| own.digest == *subject)
 }
 
-/// Whether an index of images or a collection lists `digest`: then it belongs to that too.
-fn is_part(source: &Source, digest: &Digest, context: Context<'_>) -> bool {
-    let indexes = source.index.manifests.iter().filter(|entry| entry.is_index() && !entry.name().is_some_and(is_referrer_tag));
-    indexes.into_iter().any(|entry| {
+/// Whether an index of images or a collection lists `digest`: then it belongs to that too. A damaged one may list anything, and is told.
+///
+/// # Errors
+/// `io` where the system could not read one.
+fn is_part(source: &Source, digest: &Digest, context: Context<'_>) -> Result<(bool, Vec<Finding>)> {
+    let (mut part, mut damaged) = (false, Vec::new());
+    for entry in source.index.manifests.iter().filter(|entry| entry.is_index() && !entry.name().is_some_and(is_referrer_tag)) {
         let index = source.document(entry, context.limits).and_then(|blob| Index::parse(&blob, &entry.media_type, context.limits));
-        // An index that cannot be read may list anything.
-        index.map_or(true, |index| index.manifests.iter().any(|child| child.digest == *digest))
-    })
+        match index {
+            Ok(index) => part |= index.manifests.iter().any(|child| child.digest == *digest),
+            Err(error) if error.exit_class() == ExitClass::Io => return Err(error),
+            Err(error) => damaged.push(error.into_finding().detail(format!("it may list {digest}, whose manifest stays"))),
+        }
+    }
+    Ok((part || !damaged.is_empty(), damaged))
 }

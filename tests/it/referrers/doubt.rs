@@ -249,3 +249,29 @@ fn a_damaged_entry_with_a_name_may_refer_to_any_image() {
     let (_, report) = environment.json(&[&["lifecycle", "check", "in"][..], &at].concat());
     assert_eq!(report["findings"].as_array().unwrap().len(), 1, "{report:#}");
 }
+
+/// An index that is damaged may list what is taken off the lists of referrers as a part of its own: it stays, and that is told.
+#[test]
+fn what_a_damaged_index_may_list_is_not_deleted_with_its_last_mention() {
+    let environment = Environment::new();
+    let mut layout = Layout::new().image("app:1", &app());
+    let bundle = index(&mut layout, &json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [descriptor(&app())]}));
+    layout.entry("bundle:1", bundle.clone());
+    layout.write(&environment.join("in"));
+    let attach = || {
+        let (_, report) = environment.json(&["attach", "in:app:1", "--type", "application/x-report"]);
+        report["attached"][0]["digest"].as_str().unwrap().to_owned()
+    };
+    let path = |digest: &str| environment.join("in/blobs").join(digest.replace(':', "/"));
+    let sound = attach();
+    let (status, report) = environment.json(&["detach", "in:app:1", &sound]);
+    assert_eq!((status, report["findings"].as_array().unwrap().len(), path(&sound).exists()), (0, 0, false), "{report:#}");
+
+    fs::write(path(bundle["digest"].as_str().unwrap()), "{").unwrap();
+    let doubted = attach();
+    let (status, report) = environment.json(&["detach", "in:app:1", &doubted]);
+    assert!(path(&doubted).exists(), "{status} {report:#}");
+    let told = &report["findings"][0];
+    assert_eq!(told["code"], "descriptor.size_mismatch", "{report:#}");
+    assert_eq!(told["details"], json!([format!("it may list {doubted}, whose manifest stays")]), "{report:#}");
+}

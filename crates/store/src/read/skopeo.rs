@@ -58,6 +58,7 @@ fn check_version(directory: &Directory) -> Result<Option<Finding>> {
         let finding = Finding::new(Code::DirVersion, "the file version is missing").severity(Severity::Note);
         return Ok(Some(finding.at(shown(directory.path()))));
     };
+    // What is longer than what it may say is another version.
     let bytes = file.read_all(VERSION_BYTES)?.unwrap_or_default();
     let said = String::from_utf8_lossy(&bytes);
     if said.trim_end() == KNOWN {
