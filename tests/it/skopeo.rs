@@ -225,6 +225,40 @@ fn wrong_bytes_are_damage() {
     assert_ne!(environment.run(&["inspect", "app"]).status, 0);
 }
 
+/// One that is cut off does not make a folder of others look good.
+#[test]
+fn what_is_not_whole_is_never_passed_over() {
+    let environment = place();
+    let at = |name: &str| environment.join("bases/old").join(name);
+    let whole = fs::read(at("manifest.json")).unwrap();
+    let judge = |code: &str| {
+        for verb in [&["inspect", "bases"][..], &["fsck", "bases"], &["lifecycle", "check", "bases"], &["batch", "plan", "bases"]] {
+            let outcome = environment.run(verb);
+            assert!(outcome.status != 0, "{verb:?} {code}\n{}{}", outcome.out, outcome.err);
+            assert!(format!("{}{}", outcome.out, outcome.err).contains(code), "{verb:?} {code}\n{}{}", outcome.out, outcome.err);
+        }
+        let outcome = environment.run(&["ls", "bases/old"]);
+        assert!(outcome.status != 0 && outcome.err.contains(code), "{}", outcome.err);
+    };
+    fs::write(at("manifest.json"), &whole[..whole.len() / 2]).unwrap();
+    judge("json.");
+    fs::remove_file(at("manifest.json")).unwrap();
+    judge("layout.index.missing");
+    symlink(environment.join("app/manifest.json"), at("manifest.json")).unwrap();
+    judge("path.symlink");
+    fs::remove_file(at("manifest.json")).unwrap();
+    fs::write(at("manifest.json"), "[]").unwrap();
+    judge("image.not_an_image");
+    // Other programs have files of that name, and links.
+    fs::write(environment.join("app/manifest.json"), app().manifest_bytes()).unwrap();
+    fs::remove_dir_all(environment.join("bases/old")).unwrap();
+    fs::create_dir(environment.join("bases/old")).unwrap();
+    fs::write(at("version"), "1.1").unwrap();
+    fs::create_dir(environment.join("bases/link")).unwrap();
+    symlink("../old/version", environment.join("bases/link/version")).unwrap();
+    environment.ok(&["fsck", "bases"]);
+}
+
 #[test]
 fn its_version_is_looked_at() {
     let environment = place();

@@ -10,7 +10,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Container, SourceKind, Stored};
+use super::{Container, SourceKind, Stored, skopeo};
 use crate::core::fsys::{Directory, EntryKind, Region, is_temporary, shown};
 use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result, text};
 use crate::format::json::{Document, Kind, Node};
@@ -101,6 +101,10 @@ pub(super) fn kind_of(directory: &Directory, limits: &Limits) -> Result<Director
         if directory.kind(&format!("blobs/{algorithm}"))? == Some(EntryKind::Directory) {
             return Ok(DirectoryKind::Layout);
         }
+    }
+    // What says of itself that it is one is not passed over, in whatever state its manifest is.
+    if skopeo::is_marked(directory)? {
+        return Ok(DirectoryKind::Skopeo);
     }
     if directory.kind("manifest.json")? != Some(EntryKind::File) {
         return Ok(DirectoryKind::Folder);

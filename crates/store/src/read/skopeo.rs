@@ -23,6 +23,8 @@ use crate::oci::{Descriptor, Verified, media_type};
 const VERSION: &str = "version";
 /// What it says where they are called as above.
 const KNOWN: &str = "Directory Transport Version: 1.1";
+/// What it begins with in every version.
+const MARK: &str = "Directory Transport Version:";
 /// It is some thirty bytes.
 const VERSION_BYTES: u64 = 4 << 10;
 const MANIFEST: &str = "manifest.json";
@@ -52,6 +54,18 @@ impl SkopeoDirectory {
     }
 }
 
+/// Whether a directory says that it is one: the file is written before all others.
+///
+/// # Errors
+/// `io`.
+pub(super) fn is_marked(directory: &Directory) -> Result<bool> {
+    if directory.kind(VERSION)? != Some(EntryKind::File) {
+        return Ok(false);
+    }
+    let Some(file) = directory.file(VERSION)? else { return Ok(false) };
+    Ok(file.beginning(MARK.len() as u64)? == MARK.as_bytes())
+}
+
 /// Refuses a directory whose files may be called otherwise. skopeo itself reads one that does not say it.
 fn check_version(directory: &Directory) -> Result<Option<Finding>> {
     let Some(file) = directory.file(VERSION)? else {
@@ -71,7 +85,11 @@ fn check_version(directory: &Directory) -> Result<Option<Finding>> {
 }
 
 fn read_manifest(directory: &Directory, limits: &Limits) -> Result<Verified> {
-    let file = directory.file(MANIFEST)?.ok_or_else(|| Error::new(Code::InputChanged, "manifest.json vanished"))?;
+    let file = directory.file(MANIFEST)?.ok_or_else(|| {
+        Error::new(Code::LayoutIndexMissing, "the directory has no manifest.json: a copy into it was stopped")
+            .expected(Fact::new(MANIFEST, "containers-transports(5)"))
+            .found(Fact::new("no such file", shown(directory.path())))
+    })?;
     let bytes = file.read_all(limits.document_bytes)?.ok_or_else(|| {
         Error::new(Code::DocTooLarge, "manifest.json is too large")
             .expected(Fact::new(format!("at most {} bytes", limits.document_bytes), "the limits"))
