@@ -51,68 +51,77 @@ pub enum Scope {
 /// An annotation to be set; one without a value is removed.
 pub type Pair = (String, Option<String>);
 
-/// Sets annotations. `for_image` gives what a platform manifest gets, `top` what the index gets. What the descriptors in an index say
-/// of bases is brought up to date.
+/// What is set, and where.
+#[derive(Clone, Copy)]
+pub struct Notes<'a> {
+    /// In which documents.
+    pub scope: Scope,
+    /// What the top gets.
+    pub top: &'a [Pair],
+    /// What the manifest of a platform gets.
+    pub of_image: &'a dyn Fn(&Image) -> Vec<Pair>,
+}
+
+impl std::fmt::Debug for Notes<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Notes").field("scope", &self.scope).field("top", &self.top).finish_non_exhaustive()
+    }
+}
+
+/// Sets annotations. What the descriptors in an index say of bases is brought up to date.
 ///
 /// Docker's documents have no annotations; such a document becomes its OCI equivalent, with the same config and layers.
 ///
 /// # Errors
 /// `output.limit` if a result could not be read again.
-pub fn annotate(tree: &Tree, scope: Scope, top: &[Pair], for_image: &dyn Fn(&Image) -> Vec<Pair>, limits: &Limits) -> Result<Rewritten> {
-    let mut rewritten = Rewritten::default();
-    match tree {
+pub fn annotate(tree: &Tree, notes: &Notes<'_>, limits: &Limits) -> Result<Rewritten> {
+    let mut rewriter = Rewriter { notes, limits, documents: Vec::new() };
+    let top = match tree {
         Tree::Image(image) => {
-            let mut pairs = top.to_vec();
-            pairs.extend(for_image(image));
-            rewritten.documents.push(manifest(image.manifest.root().raw(), &pairs, limits)?);
+            let pairs = [notes.top, &(notes.of_image)(image)].concat();
+            manifest(image.manifest.root().raw(), &pairs, limits)?
         }
-        Tree::Artifact { manifest: artifact, .. } => rewritten.documents.push(manifest(artifact.root().raw(), top, limits)?),
+        Tree::Artifact { manifest: artifact, .. } => manifest(artifact.root().raw(), notes.top, limits)?,
         // The members of a collection are images of their own, which nobody asked to change.
-        Tree::Collection(node) => {
-            let authored = index(node, Scope::Top, top, for_image, limits, &mut rewritten)?;
-            rewritten.documents.push(authored);
-        }
-        Tree::Index(node) => {
-            let authored = index(node, scope, top, for_image, limits, &mut rewritten)?;
-            rewritten.documents.push(authored);
-        }
-    }
-    Ok(rewritten)
+        Tree::Collection(node) => rewriter.index(node, Scope::Top, notes.top)?,
+        Tree::Index(node) => rewriter.index(node, notes.scope, notes.top)?,
+    };
+    rewriter.documents.push(top);
+    Ok(Rewritten { documents: rewriter.documents })
 }
 
-fn index(
-    node: &ImageIndex,
-    scope: Scope,
-    top: &[Pair],
-    for_image: &dyn Fn(&Image) -> Vec<Pair>,
-    limits: &Limits,
-    into: &mut Rewritten,
-) -> Result<Authored> {
-    let mut entries = Vec::with_capacity(node.children.len());
-    for (child, descriptor) in node.children.iter().zip(&node.index.manifests) {
-        let (authored, pairs) = match (scope, child) {
-            (Scope::All, Child::Image(image)) => {
-                let pairs = for_image(image);
-                (Some(manifest(image.manifest.root().raw(), &pairs, limits)?), pairs)
-            }
-            (Scope::All, Child::Index(inner)) => (Some(index(inner, scope, &[], for_image, limits, into)?), Vec::new()),
-            _ => (None, Vec::new()),
-        };
-        entries.push(match authored {
-            None => Value::Raw(descriptor.raw.to_string()),
-            Some(authored) => {
-                let mut entry = replaced(descriptor, &authored, limits)?;
-                update_base(&mut entry, descriptor, &pairs, limits)?;
-                into.documents.push(authored);
-                entry
-            }
-        });
+struct Rewriter<'a> {
+    notes: &'a Notes<'a>,
+    limits: &'a Limits,
+    documents: Vec<Authored>,
+}
+
+impl Rewriter<'_> {
+    fn index(&mut self, node: &ImageIndex, scope: Scope, top: &[Pair]) -> Result<Authored> {
+        let mut entries = Vec::with_capacity(node.children.len());
+        for (child, descriptor) in node.children.iter().zip(&node.index.manifests) {
+            let (authored, pairs) = match (scope, child) {
+                (Scope::All, Child::Image(image)) => {
+                    let pairs = (self.notes.of_image)(image);
+                    (manifest(image.manifest.root().raw(), &pairs, self.limits)?, pairs)
+                }
+                (Scope::All, Child::Index(inner)) => (self.index(inner, scope, &[])?, Vec::new()),
+                _ => {
+                    entries.push(Value::Raw(descriptor.raw.to_string()));
+                    continue;
+                }
+            };
+            let mut entry = replaced(descriptor, &authored, self.limits)?;
+            update_base(&mut entry, descriptor, &pairs, self.limits)?;
+            self.documents.push(authored);
+            entries.push(entry);
+        }
+        let mut value = Value::open(node.index.root());
+        value.set("mediaType", Value::string(media_type::OCI_INDEX));
+        value.set("manifests", Value::Array(entries));
+        set_annotations(&mut value, node.index.root().get("annotations").map(crate::format::json::Node::raw), top, self.limits)?;
+        Authored::new(media_type::OCI_INDEX, &value, self.limits)
     }
-    let mut value = Value::open(node.index.root());
-    value.set("mediaType", Value::string(media_type::OCI_INDEX));
-    value.set("manifests", Value::Array(entries));
-    set_annotations(&mut value, node.index.root().get("annotations").map(crate::format::json::Node::raw), top, limits)?;
-    Authored::new(media_type::OCI_INDEX, &value, limits)
 }
 
 /// The entry of an index for a document that took the place of another: all it said stays but type, digest and size, and what the

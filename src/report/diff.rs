@@ -97,23 +97,15 @@ pub struct Compared {
 }
 
 impl Compared {
-    /// The comparison of two manifests.
-    pub fn of(
-        platform: Option<Platform>,
-        (from, to): (Digest, Digest),
-        base: Bases,
-        layers: Layers,
-        config: Vec<Setting>,
-        contents: Option<Contents>,
-        findings: Vec<Finding>,
-    ) -> Self {
-        let differs = !config.is_empty() || contents.as_ref().is_some_and(differ);
-        let outcome = match (differs, contents.is_none() || findings.iter().any(is_gap)) {
+    /// With the outcome that follows from the rest.
+    pub fn concluded(self) -> Self {
+        let differs = !self.config.is_empty() || self.contents.as_ref().is_some_and(differ);
+        let outcome = match (differs, self.contents.is_none() || self.findings.iter().any(is_gap)) {
             (true, _) => Outcome::Different,
             (false, true) => Outcome::Unknown,
             (false, false) => Outcome::Same,
         };
-        Self { platform, from, to, outcome, base, layers, config, contents, findings }
+        Self { outcome, ..self }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::oci::Platform;
 use crate::plan::diff::{contents, layers, settings};
 use crate::read::Image;
 use crate::read::rootfs::{Budget, Merged, Scan, Unpacker};
-use crate::report::diff::{Bases as BaseReport, Compared, DiffReport, Side};
+use crate::report::diff::{Bases as BaseReport, Compared, DiffReport, Outcome, Side};
 
 /// What is asked of `diff`.
 #[derive(Debug, Clone, Default)]
@@ -140,9 +140,18 @@ impl Comparison<'_> {
             _ => None,
         };
         let base = BaseReport { from: self.base(self.from, was)?, to: self.base(self.to, is)? };
-        let manifests = (was.descriptor.digest.clone(), is.descriptor.digest.clone());
-        let platform = is.platform().or(was.platform()).cloned();
-        Ok(Compared::of(platform, manifests, base, layers, settings(was, is), contents, findings))
+        let compared = Compared {
+            platform: is.platform().or(was.platform()).cloned(),
+            from: was.descriptor.digest.clone(),
+            to: is.descriptor.digest.clone(),
+            outcome: Outcome::Unknown,
+            base,
+            layers,
+            config: settings(was, is),
+            contents,
+            findings,
+        };
+        Ok(compared.concluded())
     }
 
     /// The layers of an image; none, with the reason among the findings, if one of them cannot be read here.

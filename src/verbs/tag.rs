@@ -8,7 +8,7 @@ use super::{Context, Opened, Verify, base, open};
 use crate::core::{Code, Error, Fact, Result};
 use crate::format::json::Excerpt;
 use crate::oci::{Descriptor, Index, annotation};
-use crate::plan::annotate::{Pair, Scope, annotate as rewrite, replaced};
+use crate::plan::annotate::{Notes, Pair, Scope, annotate as rewrite, replaced};
 use crate::plan::lifecycle::time::Moment;
 use crate::read::referrers::{Lookup, Scope::Quick, Tag, Trouble};
 use crate::read::{Image, Located, SourceKind, Tree, Walk, walk};
@@ -124,7 +124,7 @@ pub fn annotate(reference: &str, pairs: &[(String, String)], all: bool, target: 
     let scope = if all { Scope::All } else { Scope::Top };
     let pairs: Vec<Pair> = pairs.iter().map(|(key, text)| (key.clone(), Some(text.clone()))).collect();
     let of_image = |_: &Image| if all { pairs.clone() } else { Vec::new() };
-    annotated(&opened, scope, &pairs, &of_image, None, target, context).map(AnnotateReport)
+    annotated(&opened, &Notes { scope, top: &pairs, of_image: &of_image }, None, target, context).map(AnnotateReport)
 }
 
 /// Proves that an image is based on another one, then records it in the annotations of the specification.
@@ -163,7 +163,7 @@ pub fn set_base(reference: &str, base_text: &str, base_name: Option<&str>, targe
         }
         pairs
     };
-    annotated(&opened, Scope::All, &pairs, &of_image, Some(&below), target, context).map(BaseSetReport)
+    annotated(&opened, &Notes { scope: Scope::All, top: &pairs, of_image: &of_image }, Some(&below), target, context).map(BaseSetReport)
 }
 
 /// Records that an image has no base.
@@ -176,24 +176,17 @@ fn set_scratch(reference: &str, target: &Target, context: Context<'_>) -> Result
         own.push((annotation::BASE_LAYERS.to_owned(), Some("0".to_owned())));
         own
     };
-    annotated(&opened, Scope::All, &pairs, &of_image, None, target, context).map(BaseSetReport)
+    annotated(&opened, &Notes { scope: Scope::All, top: &pairs, of_image: &of_image }, None, target, context).map(BaseSetReport)
 }
 
-fn annotated(
-    opened: &Opened,
-    scope: Scope,
-    pairs: &[Pair],
-    of_image: &dyn Fn(&Image) -> Vec<Pair>,
-    read: Option<&Opened>,
-    target: &Target,
-    context: Context<'_>,
-) -> Result<Change> {
+/// Writes the image with these annotations. `read` is what was read to know them.
+fn annotated(opened: &Opened, notes: &Notes<'_>, read: Option<&Opened>, target: &Target, context: Context<'_>) -> Result<Change> {
     target.names.iter().try_for_each(|name| check_name(name))?;
-    let rewritten = rewrite(&opened.tree, scope, pairs, of_image, context.limits)?;
+    let rewritten = rewrite(&opened.tree, notes, context.limits)?;
     let Some(top) = rewritten.documents.last() else { return Err(Error::new(Code::Bug, "nothing was annotated")) };
     let mut found = Walk::default();
     walk(&opened.located.source, &opened.located.descriptor, context.limits, &mut found, &mut HashSet::new())?;
-    let successors: HashSet<_> = replaced_digests(&opened.tree, scope);
+    let successors: HashSet<_> = replaced_digests(&opened.tree, notes.scope);
     let mut cargo = Cargo::default();
     for input in read.into_iter().chain([opened]) {
         cargo.input(&input.located.source);

@@ -114,6 +114,62 @@ impl SubjectReport {
     }
 }
 
+impl SubjectReport {
+    /// What holds, unless that is what holds of the index too.
+    fn values_lines(&self, page: &mut Page, index: Option<&Self>) {
+        let says = |subject: &Self| -> Vec<_> { subject.values.iter().map(|value| (value.field, value.value.clone())).collect() };
+        let statement = self.values.iter().find_map(|value| value.statement.as_ref());
+        let alike = index.is_some_and(|index| says(index) == says(self));
+        if let Some(through) = &self.through {
+            let line = format!("by the statements on its index {}", page.digest(through));
+            page.line_toned(2, Tone::Dim, &line);
+        } else if let Some(statement) = statement.filter(|_| alike) {
+            let line = format!("as the index, by its own statement {}", page.digest(statement));
+            page.line_toned(2, Tone::Dim, &line);
+        } else {
+            for value in &self.values {
+                value_line(page, 2, value);
+            }
+        }
+    }
+
+    /// What it says of itself and does not hold.
+    fn declared_lines(&self, page: &mut Page) {
+        for declared in &self.declared {
+            // Where both agree there is nothing to tell.
+            let agrees = |value: &ValueReport| value.field == declared.field && value.value == declared.value;
+            let holds = declared.inherited != Inherited::Yes
+                && self.values.iter().any(|value| (value.statement.is_none() && value.key == declared.key) || agrees(value));
+            if holds {
+                continue;
+            }
+            let why = match declared.inherited {
+                Inherited::Yes => "inherited from its base",
+                Inherited::No => "does not hold, a statement goes before it",
+                Inherited::Unknown => "does not hold, a statement goes before it; its own or its base's",
+            };
+            let line = format!(
+                "its {} says {} {}: {why}  ({})",
+                declared.place.name(),
+                declared.field.name(),
+                shown(&declared.value),
+                text::escape(&declared.key)
+            );
+            page.line_toned(2, Tone::Dim, &line);
+        }
+    }
+
+    /// Where its bases stand.
+    fn base_lines(&self, page: &mut Page) {
+        for base in &self.inherited {
+            let words = page.toned(base.standing.tone(), base.standing.name());
+            let end = find(&base.values, Field::EndOfLife).map(|end| format!(", end of life {}", shown(end))).unwrap_or_default();
+            let depth = if base.depth == 1 { "its base".to_owned() } else { format!("base {} below it", base.depth) };
+            page.line(2, &format!("{depth} {} {}  {words}{end}", text::escape(&base.base), page.digest(&base.digest)));
+        }
+    }
+}
+
 impl Report for ShowReport {
     const SCHEMA: &'static str = "airbase.lifecycle-show/v1";
 
@@ -133,50 +189,9 @@ impl Report for ShowReport {
             if let Some(by) = subject.spoken() {
                 page.line_toned(2, Tone::Dim, &by);
             }
-            let says =
-                |subject: &SubjectReport| -> Vec<_> { subject.values.iter().map(|value| (value.field, value.value.clone())).collect() };
-            let statement = subject.values.iter().find_map(|value| value.statement.as_ref());
-            let alike = number > 0 && top.is_some_and(|top| says(top) == says(subject));
-            if let Some(through) = &subject.through {
-                let line = format!("by the statements on its index {}", page.digest(through));
-                page.line_toned(2, Tone::Dim, &line);
-            } else if let Some(statement) = statement.filter(|_| alike) {
-                let line = format!("as the index, by its own statement {}", page.digest(statement));
-                page.line_toned(2, Tone::Dim, &line);
-            } else {
-                for value in &subject.values {
-                    value_line(page, 2, value);
-                }
-            }
-            for declared in &subject.declared {
-                // What holds was told above; here is what does not.
-                // Where both agree there is nothing to tell either.
-                let agrees = |value: &ValueReport| value.field == declared.field && value.value == declared.value;
-                let holds = declared.inherited != Inherited::Yes
-                    && subject.values.iter().any(|value| (value.statement.is_none() && value.key == declared.key) || agrees(value));
-                if holds {
-                    continue;
-                }
-                let why = match declared.inherited {
-                    Inherited::Yes => "inherited from its base",
-                    Inherited::No => "does not hold, a statement goes before it",
-                    Inherited::Unknown => "does not hold, a statement goes before it; its own or its base's",
-                };
-                let line = format!(
-                    "its {} says {} {}: {why}  ({})",
-                    declared.place.name(),
-                    declared.field.name(),
-                    shown(&declared.value),
-                    text::escape(&declared.key)
-                );
-                page.line_toned(2, Tone::Dim, &line);
-            }
-            for base in &subject.inherited {
-                let words = page.toned(base.standing.tone(), base.standing.name());
-                let end = find(&base.values, Field::EndOfLife).map(|end| format!(", end of life {}", shown(end))).unwrap_or_default();
-                let depth = if base.depth == 1 { "its base".to_owned() } else { format!("base {} below it", base.depth) };
-                page.line(2, &format!("{depth} {} {}  {words}{end}", text::escape(&base.base), page.digest(&base.digest)));
-            }
+            subject.values_lines(page, top.filter(|_| number > 0));
+            subject.declared_lines(page);
+            subject.base_lines(page);
         }
         if self.subjects.iter().any(|subject| subject.statements > 0) {
             page.line_toned(0, Tone::Dim, UNAUTHENTICATED);

@@ -68,16 +68,9 @@ impl TraceReport {
         let names = self.names();
         if names.is_empty() { digest } else { format!("{names} ({digest})") }
     }
-}
 
-impl Report for TraceReport {
-    const SCHEMA: &'static str = "airbase.lifecycle-trace/v1";
-
-    fn findings(&self) -> Vec<&Finding> {
-        self.findings.iter().collect()
-    }
-
-    fn render(&self, page: &mut Page) {
+    /// The images on the way, and what led from one to the next.
+    fn way(&self, page: &mut Page) {
         for (number, stop) in self.stops.iter().enumerate() {
             if let Some(step) = number.checked_sub(1).and_then(|before| self.steps.get(before)) {
                 let line = format!("↓ {}", step.evidence.name());
@@ -94,6 +87,10 @@ impl Report for TraceReport {
                 page.line_toned(2, Tone::Dim, &known.join(", "));
             }
         }
+    }
+
+    /// How it ends.
+    fn end(&self, page: &mut Page) {
         match &self.result {
             End::Newest { standing: Some(standing @ (Status::Withdrawn | Status::EndOfLife)), .. } => {
                 let word = Standing::from(Some(*standing)).name();
@@ -143,6 +140,19 @@ impl Report for TraceReport {
                 page.line_toned(0, Tone::Caution, &line);
             }
         }
+    }
+}
+
+impl Report for TraceReport {
+    const SCHEMA: &'static str = "airbase.lifecycle-trace/v1";
+
+    fn findings(&self) -> Vec<&Finding> {
+        self.findings.iter().collect()
+    }
+
+    fn render(&self, page: &mut Page) {
+        self.way(page);
+        self.end(page);
         page.findings(0, &self.findings);
     }
 

@@ -184,11 +184,10 @@ impl<'a> Reader<'a> {
             Tree::Index(index) => self.index(index, false, &[], &mut subjects),
             // What is said of a collection is said of it alone: its members are images of their own.
             Tree::Collection(index) => {
-                let places = Places { index: Some(&index.index.annotations), ..Places::default() };
-                subjects.push(self.subject(&index.descriptor, false, None, Some(index), places, &[]).0);
+                subjects.push(self.subject(What::Index(index), false, &[]).0);
             }
             Tree::Artifact { descriptor, .. } => {
-                subjects.push(self.subject(descriptor, false, None, None, Places::default(), &[]).0);
+                subjects.push(self.subject(What::Artifact(descriptor), false, &[]).0);
             }
         }
         subjects
@@ -210,14 +209,13 @@ impl<'a> Reader<'a> {
     }
 
     fn index<'t>(&self, index: &'t ImageIndex, child: bool, above: &[Level], subjects: &mut Vec<Subject<'t>>) {
-        let places = Places { index: Some(&index.index.annotations), ..Places::default() };
-        let (own, level) = self.subject(&index.descriptor, child, None, Some(index), places, above);
+        let (own, level) = self.subject(What::Index(index), child, above);
         subjects.push(own);
         let mut levels = above.to_vec();
         levels.push(level);
         for below in &index.children {
             match below {
-                Child::Image(image) => subjects.push(self.subject(&image.descriptor, true, Some(image), None, places_of(image), &levels).0),
+                Child::Image(image) => subjects.push(self.subject(What::Image(image), true, &levels).0),
                 Child::Index(inner) => self.index(inner, true, &levels, subjects),
                 Child::Attestation(_) | Child::Other(_) | Child::Missing(_) => {}
             }
@@ -226,23 +224,20 @@ impl<'a> Reader<'a> {
 
     /// One image, of which no index is known that leads to it.
     pub(super) fn image<'t>(&self, image: &'t Image, child: bool) -> Subject<'t> {
-        self.subject(&image.descriptor, child, Some(image), None, places_of(image), &[]).0
+        self.subject(What::Image(image), child, &[]).0
     }
 
-    fn subject<'t>(
-        &self,
-        descriptor: &Descriptor,
-        child: bool,
-        image: Option<&'t Image>,
-        index: Option<&'t ImageIndex>,
-        places: Places<'_>,
-        above: &[Level],
-    ) -> (Subject<'t>, Level) {
-        let (declared, mut findings) = declared(places, None, self.context.conventions);
-        let created = match (image, index) {
-            (Some(image), _) => created(image),
-            (None, Some(index)) => created_of_index(index),
-            (None, None) => Vec::new(),
+    fn subject<'t>(&self, what: What<'t>, child: bool, above: &[Level]) -> (Subject<'t>, Level) {
+        let (descriptor, image, index) = match what {
+            What::Image(image) => (&image.descriptor, Some(image), None),
+            What::Index(index) => (&index.descriptor, None, Some(index)),
+            What::Artifact(descriptor) => (descriptor, None, None),
+        };
+        let (declared, mut findings) = declared(what.places(), None, self.context.conventions);
+        let created = match what {
+            What::Image(image) => created(image),
+            What::Index(index) => created_of_index(index),
+            What::Artifact(_) => Vec::new(),
         };
         let own = self.level(descriptor, &created);
         let mut levels = own.findings.clone();
@@ -408,6 +403,25 @@ impl<'a> Reader<'a> {
 /// Where an image says something itself.
 pub(super) fn places_of(image: &Image) -> Places<'_> {
     Places { manifest: Some(&image.manifest.annotations), index: None, labels: Some(&image.config.labels) }
+}
+
+/// What something is said of.
+#[derive(Clone, Copy)]
+enum What<'t> {
+    Image(&'t Image),
+    Index(&'t ImageIndex),
+    Artifact(&'t Descriptor),
+}
+
+impl<'t> What<'t> {
+    /// Where it speaks of itself.
+    fn places(self) -> Places<'t> {
+        match self {
+            Self::Image(image) => places_of(image),
+            Self::Index(index) => Places { index: Some(&index.index.annotations), ..Places::default() },
+            Self::Artifact(_) => Places::default(),
+        }
+    }
 }
 
 /// The creation times that an image gives itself.

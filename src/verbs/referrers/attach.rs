@@ -84,24 +84,8 @@ pub fn attach(request: &Attach, context: Context<'_>) -> Result<AttachReport> {
         Some(opened) => chosen(opened, request)?,
         None => vec![missing(request)?],
     };
-    let mut attached = Vec::new();
-    let mut wishes = Vec::new();
-    for subject in subjects {
-        let authored = manifest(&draft, Some(&subject.descriptor));
-        cargo.document(&authored.blob);
-        attached.push(Attached {
-            subject: subject.descriptor.digest.clone(),
-            platform: subject.descriptor.platform.as_deref().cloned(),
-            digest: authored.blob.digest().clone(),
-        });
-        wishes.push(Wish {
-            add: vec![item(&authored, &draft)],
-            child: subject.child,
-            subject: subject.descriptor,
-            remove: Vec::new(),
-            clean: false,
-        });
-    }
+    let (attached, wishes): (Vec<Attached>, Vec<Wish>) =
+        subjects.into_iter().map(|subject| attachment(subject, &draft, &mut cargo)).unzip();
     cargo.document(&Verified::authored(EMPTY.to_vec()));
     let mut findings = Vec::new();
     let mut entries = Vec::new();
@@ -139,6 +123,19 @@ pub fn attach(request: &Attach, context: Context<'_>) -> Result<AttachReport> {
         written: WrittenReport::of(&committed, request.files.len(), 0),
         findings,
     })
+}
+
+/// What is attached to one subject, and what the lists of the layout are to say of it.
+fn attachment(subject: Subject, draft: &Draft, cargo: &mut Cargo<'_>) -> (Attached, Wish) {
+    let authored = manifest(draft, Some(&subject.descriptor));
+    cargo.document(&authored.blob);
+    let attached = Attached {
+        subject: subject.descriptor.digest.clone(),
+        platform: subject.descriptor.platform.as_deref().cloned(),
+        digest: authored.blob.digest().clone(),
+    };
+    let add = vec![item(&authored, draft)];
+    (attached, Wish { add, child: subject.child, subject: subject.descriptor, remove: Vec::new(), clean: false })
 }
 
 /// Writes the same without a subject, as an artifact of its own.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use super::Source;
-use super::inflate::{self, Inflate, RegionReader};
+use super::inflate::{self, Inflate};
+use super::region::RegionReader;
 use crate::core::event::{Events, Silent};
 use crate::core::fsys::{ReadAt as _, Region};
 use crate::core::limits::CHUNK_BYTES;

@@ -22,6 +22,7 @@ mod overlay;
 pub mod provenance;
 mod reference;
 pub mod referrers;
+mod region;
 mod resolve;
 pub mod rootfs;
 mod skopeo;

@@ -46,6 +46,7 @@ pub(super) fn reconcile(members: &Members, archive: &dyn Container, limits: &Lim
         entry.images.iter().for_each(|image| by_config.entry(&image.config).or_default().push((number, image)));
         entry.descriptor.name().into_iter().for_each(|name| by_name.entry(spelled(name)).or_default().push(entry));
     }
+    let both = Both { members, archive, limits };
     let mut found = vec![false; entries.len()];
     let mut more: Vec<(Item, Verified, Config)> = Vec::new();
     for item in docker::items(members, limits)? {
@@ -62,7 +63,7 @@ pub(super) fn reconcile(members: &Members, archive: &dyn Container, limits: &Lim
         let listed = by_config.get(&digest).map_or(&[][..], Vec::as_slice);
         for (number, image) in listed {
             if let Ok((_, config)) = &read {
-                same_layers(members, archive, &item, image, config, limits)?;
+                both.same_layers(&item, image, config)?;
             }
             found.get_mut(*number).into_iter().for_each(|found| *found = true);
         }
@@ -79,7 +80,7 @@ pub(super) fn reconcile(members: &Members, archive: &dyn Container, limits: &Lim
     let unlisted = if more.is_empty() { HashMap::new() } else { unlisted(archive, limits)? };
     for (item, config, parsed) in &more {
         match unlisted.get(config.digest()) {
-            Some((descriptor, image)) if same_layers(members, archive, item, image, parsed, limits).is_ok() => {
+            Some((descriptor, image)) if both.same_layers(item, image, parsed).is_ok() => {
                 made.list(descriptor, item, limits)?;
             }
             _ => made.add(members, item, config, parsed, limits)?,
@@ -143,31 +144,40 @@ fn refuse_another(tag: &str, config: &Digest, entries: &[&Entry<'_>]) -> Result<
 
 const CHOOSE: &str = "Do not use this archive, or choose one description knowingly: oci-archive:FILE or docker-archive:FILE.";
 
-/// Refuses layers that are others than those of the image with the same config.
-fn same_layers(members: &Members, archive: &dyn Container, item: &Item, image: &Listed, config: &Config, limits: &Limits) -> Result<()> {
-    let differ = |expected: String, found: String| {
-        Error::new(Code::ArchiveViewsDisagree, "an image has other layers for docker than for OCI readers")
-            .at(&image.config)
-            .expected(Fact::new(expected, "index.json, for OCI readers"))
-            .found(Fact::new(found, "manifest.json, for docker"))
-            .hint(CHOOSE)
-    };
-    if item.layers.len() != image.layers.len() {
-        return Err(differ(text::count(image.layers.len(), "layer"), text::count(item.layers.len(), "layer")));
-    }
-    for ((name, layer), diff_id) in item.layers.iter().zip(&image.layers).zip(&config.diff_ids) {
-        let plain = name.strip_prefix("./").unwrap_or(name);
-        if plain == layer.digest.blob_path() {
-            continue;
+/// An archive with two views.
+struct Both<'a> {
+    members: &'a Members,
+    archive: &'a dyn Container,
+    limits: &'a Limits,
+}
+
+impl Both<'_> {
+    /// Refuses layers that are others than those of the image with the same config.
+    fn same_layers(&self, item: &Item, image: &Listed, config: &Config) -> Result<()> {
+        let differ = |expected: String, found: String| {
+            Error::new(Code::ArchiveViewsDisagree, "an image has other layers for docker than for OCI readers")
+                .at(&image.config)
+                .expected(Fact::new(expected, "index.json, for OCI readers"))
+                .found(Fact::new(found, "manifest.json, for docker"))
+                .hint(CHOOSE)
+        };
+        if item.layers.len() != image.layers.len() {
+            return Err(differ(text::count(image.layers.len(), "layer"), text::count(item.layers.len(), "layer")));
         }
-        // What is not here loads nowhere.
-        let Some(region) = members.region(plain)? else { continue };
-        let listed = archive.blob(&layer.digest)?;
-        if !is_same(&region, layer, listed.as_ref(), diff_id, limits)? {
-            return Err(differ(layer.digest.to_string(), plain.to_owned()));
+        for ((name, layer), diff_id) in item.layers.iter().zip(&image.layers).zip(&config.diff_ids) {
+            let plain = name.strip_prefix("./").unwrap_or(name);
+            if plain == layer.digest.blob_path() {
+                continue;
+            }
+            // What is not here loads nowhere.
+            let Some(region) = self.members.region(plain)? else { continue };
+            let listed = self.archive.blob(&layer.digest)?;
+            if !is_same(&region, layer, listed.as_ref(), diff_id, self.limits)? {
+                return Err(differ(layer.digest.to_string(), plain.to_owned()));
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Whether a member holds the layer, in the same bytes or in another compression.

@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _};
 
 use xz4rust::{XzDecoder, XzError, XzNextBlockResult};
 
-use super::inflate::RegionReader;
+use super::region::RegionReader;
 use crate::core::{Code, Error, Fact};
 
 /// The largest dictionary that is taken, which is that of `xz -9`. A file may ask for 4 GiB.
