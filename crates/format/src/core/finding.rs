@@ -121,6 +121,18 @@ impl Finding {
     }
 }
 
+/// What an `io::Error` carries where a file that was to be opened once more is another one by now, or has another size.
+#[derive(Debug)]
+pub(super) struct Replaced;
+
+impl fmt::Display for Replaced {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("it was replaced or changed while it was read")
+    }
+}
+
+impl std::error::Error for Replaced {}
+
 /// The finding that stopped the work.
 #[derive(Debug)]
 pub struct Error {
@@ -144,6 +156,8 @@ impl Error {
     pub fn io(step: impl Into<String>, source: std::io::Error) -> Self {
         let code = match source.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
             Some(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) => Code::IoSpace,
+            // How many files were open meanwhile is not what the answer depends on.
+            _ if source.get_ref().is_some_and(|inner| inner.is::<Replaced>()) => Code::BlobChanged,
             _ => Code::Io,
         };
         let mut error = Self::new(code, format!("failed to {}", step.into()));

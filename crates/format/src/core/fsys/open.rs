@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use rustix::fs::{Mode, OFlags};
 
 use super::beneath;
+use crate::core::finding::Replaced;
 
 /// How many files that can be opened again stay open.
 const MOST: usize = 24;
@@ -71,7 +72,7 @@ impl Handle {
         }
         let file = Arc::new(File::from(self.way.open()?));
         if identity(&file)? != self.identity {
-            return Err(io::Error::other("it was replaced or changed while it was read"));
+            return Err(io::Error::other(Replaced));
         }
         *locked(&self.slot) = Some(Arc::clone(&file));
         self.note();
@@ -106,6 +107,7 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "the tests look at the disk with other means than the code")]
 mod tests {
+    use crate::core::Code;
     use crate::core::fsys::{Directory, ReadAt as _};
 
     #[test]
@@ -134,6 +136,11 @@ mod tests {
         std::fs::remove_file(place.path().join("file-1")).unwrap();
         for file in files.iter().take(2) {
             assert!(file.read_exact_at(&mut [0], 0).is_err());
+        }
+        std::fs::write(place.path().join("file-2"), "longer").unwrap();
+        for (number, code) in [(0, Code::BlobChanged), (1, Code::Io), (2, Code::BlobChanged)] {
+            assert_eq!(files[number].read_all(9).unwrap_err().code(), code, "{number}");
+            assert_eq!(files[number].check_unchanged().unwrap_err().code(), code, "{number}");
         }
     }
 }
