@@ -107,6 +107,10 @@ fn inflated_zstd(blob: &[u8]) -> Option<Vec<u8>> {
     (out.len() as u64 <= LIMITS.layer_bytes).then_some(out)
 }
 
+fn decompressed(blob: &[u8]) -> std::io::Result<Vec<u8>> {
+    zstd::bulk::decompress(blob, usize::try_from(LIMITS.layer_bytes).expect("a small limit"))
+}
+
 fn examine(blob: &[u8], media_type: &str, expected: Option<Vec<u8>>) {
     let digest = Digest::sha256(blob);
     let text = format!(r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{}}}"#, blob.len());
@@ -129,6 +133,8 @@ fn examine(blob: &[u8], media_type: &str, expected: Option<Vec<u8>>) {
                 assert!(codes.contains(&error.code()), "{error:?}");
             }
             (Err(error), _) if error.code() == Code::LayerTooLarge => {}
+            // A frame that promises bytes and ends with an empty block: the decoder finds that where there is room for all, and not in pieces.
+            (Err(error), Some(_)) if error.code() == Code::StreamCorrupt && is_zstd(blob) && decompressed(blob).is_err() => {}
             (seen, expected) => panic!("{seen:?}, and at once {:?}", expected.as_ref().map(Vec::len)),
         }
     }

@@ -157,7 +157,7 @@ impl Error {
         let code = match source.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
             Some(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) => Code::IoSpace,
             // How many files were open meanwhile is not what the answer depends on.
-            _ if source.get_ref().is_some_and(|inner| inner.is::<Replaced>()) => Code::BlobChanged,
+            _ if source.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Replaced>) => Code::BlobChanged,
             _ => Code::Io,
         };
         let mut error = Self::new(code, format!("failed to {}", step.into()));
