@@ -264,6 +264,14 @@ fn a_base_that_cannot_be_read_may_be_the_newer_one() {
     bases.entries.push(unnamed);
     bases.write(&environment.join("bases/good"));
     environment.ok(&["rebase", "app", "--bases", "bases", "--dry-run"]);
+    // What was read and is no base keeps nothing back: a file of something else, and an image that is damaged and has another name.
+    fs::write(environment.join("bases/notes.tar"), crate::support::image::archive(&[("notes".to_owned(), b"text".to_vec())])).unwrap();
+    let mut odd = Layout::new();
+    let odd_digest = odd.blob(br#"{"schemaVersion":2,"schemaVersion":2}"#);
+    odd.entry("registry.example/odd:1", json!({"mediaType": MANIFEST, "digest": odd_digest, "size": 37}));
+    odd.write(&environment.join("bases/odd"));
+    let outcome = environment.ok(&["rebase", "app", "--bases", "bases", "--dry-run"]);
+    assert!(outcome.out.contains("archive.not_a_layout"), "{}", outcome.out);
     let whole = crate::support::image::archive(&Layout::new().image("other:1", &new).files());
     fs::write(environment.join("bases/late.tar"), &whole[..3000]).unwrap();
 

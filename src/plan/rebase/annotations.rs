@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::decision::Decision;
 use super::preference::{Preferences, Side};
 use super::rule::{Old, Sides, Weight};
+use crate::oci::annotation;
 
 /// What the merge gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub struct Merged {
 
 /// Whether an annotation tells how the image came to be, so that only the caller can know what it says now.
 fn is_lineage(key: &str) -> bool {
-    matches!(key, "org.opencontainers.image.base.name" | "org.opencontainers.image.base.digest") || key.starts_with("dev.airbase.")
+    matches!(key, annotation::BASE_NAME | annotation::BASE_DIGEST) || key.starts_with(annotation::OWN_PREFIX)
 }
 
 /// Merges per key. Annotations about the lineage stay as the app has them; the caller sets them.

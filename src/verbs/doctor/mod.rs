@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::core::fsys::shown;
-use crate::core::{Code, Digest, Error, Finding, Result, Severity};
+use crate::core::{Code, Digest, Finding, Result, Severity};
 use crate::plan::referrers::{Standing, diagnose, seen};
 use crate::read::referrers::Referrer;
 use crate::read::{Source, SourceKind, open_path};
@@ -38,9 +38,11 @@ pub enum Fix {
 pub fn doctor(path: &Path, how: Fix, context: Context<'_>) -> Result<DoctorReport> {
     let source = open_path(path, context.limits)?;
     if how != Fix::Nothing && source.kind() != SourceKind::Layout {
-        return Err(Error::new(Code::UsageOutput, "--fix would change an archive, and archives are never changed")
+        return Err(source
+            .kind()
+            .unchangeable("--fix")
             .at(shown(path))
-            .hint("Copy it into a layout first: `airbase copy --all ARCHIVE DIR`."));
+            .hint("Copy it into a layout first: `airbase copy --all PATH DIR`."));
     }
     let mut cargo = Cargo::default();
     cargo.input(&source);

@@ -49,9 +49,11 @@ pub struct Request {
 pub fn gc(request: &Request, context: Context<'_>) -> Result<GcReport> {
     let source = open_path(&request.path, context.limits)?;
     if source.kind() != SourceKind::Layout {
-        return Err(
-            Error::new(Code::UsageOutput, "archives are never changed, so there is nothing to collect in one").at(shown(&request.path))
-        );
+        return Err(source
+            .kind()
+            .unchangeable("gc")
+            .at(shown(&request.path))
+            .hint("Copy what is wanted of it into a layout: `airbase copy --all PATH DIR`."));
     }
     if !request.apply {
         return plan(&source, request, false, context).map(|(report, _)| report);

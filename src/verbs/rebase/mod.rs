@@ -214,10 +214,14 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     Ok(plan)
 }
 
-/// The sources of bases that could not be read: nobody knows which names and images are in them.
+/// The sources of bases that could not be read: nobody knows which names and images are in them. An image of a source that was read has
+/// a name that is known, so what is wrong with it counts only if the system could not read it.
 fn unread<'b>(bases: &'b Bases<'_>) -> impl Iterator<Item = &'b Finding> {
-    let all = bases.findings.iter().chain(bases.catalogue_findings());
-    all.filter(|finding| finding.is_unread() || (finding.severity == Severity::Refusal && finding.code != Code::PathNothing))
+    // What was read to its end and holds no image holds no base.
+    let is_empty = |finding: &Finding| matches!(finding.code, Code::PathNothing | Code::ArchiveNotALayout);
+    let sources = bases.findings.iter().filter(move |finding| finding.severity == Severity::Refusal && !is_empty(finding));
+    let system = bases.findings.iter().chain(bases.catalogue_findings()).filter(|finding| finding.is_unread());
+    sources.filter(|finding| !finding.is_unread()).chain(system)
 }
 
 /// An error of a decision, which says what else might have been found.

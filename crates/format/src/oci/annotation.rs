@@ -137,8 +137,6 @@ pub const BUILDPACKS_REBASABLE: &str = "io.buildpacks.rebasable";
 pub const CONTAINERD_SUBJECT: &str = "io.containerd.manifest.subject";
 /// On an entry of `index.json` that lists an index of referrers: the digest of their subject (proposed in image-spec#1171).
 pub const REFERRER_SUBJECT: &str = "org.opencontainers.image.referrer.subject";
-/// On `index.json` itself: all fallback tags were turned into entries with [`REFERRER_SUBJECT`].
-pub const REFERRER_CONVERT: &str = "org.opencontainers.image.referrer.convert";
 /// What cosign takes an entry of `index.json` for.
 pub const COSIGN_KIND: &str = "kind";
 
