@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use airbase::core::{Error, ExitClass, Result};
+use airbase::foundation::{Error, ExitClass, Result};
 use airbase::report::Report as _;
 use airbase::verbs::Context;
 use airbase::verbs::batch::{ApplyRequest, PlanRequest, apply, plan};

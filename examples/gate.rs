@@ -6,8 +6,8 @@
 
 use std::process::ExitCode;
 
-use airbase::core::clock::Time;
-use airbase::core::{Error, ExitClass, Result, text};
+use airbase::foundation::clock::Time;
+use airbase::foundation::{Error, ExitClass, Result, text};
 use airbase::plan::lifecycle::policy::{Deny, Policy};
 use airbase::plan::lifecycle::resolve::Question;
 use airbase::plan::lifecycle::time::{Moment, Span};

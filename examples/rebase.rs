@@ -6,7 +6,7 @@
 
 use std::process::ExitCode;
 
-use airbase::core::{Error, Result};
+use airbase::foundation::{Error, Result};
 use airbase::oci::media_type::Compression;
 use airbase::report::Report as _;
 use airbase::verbs::rebase::{Request, plan};
@@ -39,5 +39,5 @@ fn moved(app: &str, bases: &str, new: &str) -> Result<u8> {
     for finding in report.findings() {
         eprintln!("{}", Error::of(finding.clone()));
     }
-    Ok(report.ended().map_or(0, airbase::core::ExitClass::status))
+    Ok(report.ended().map_or(0, airbase::foundation::ExitClass::status))
 }

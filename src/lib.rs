@@ -7,16 +7,16 @@
 //! # Map
 //!
 //! ```text
-//! core     digests, limits, codes, findings, events, time; core::fsys alone touches files
-//! format   strict lossless JSON, tar framing, gzip in blocks, ELF as a loader reads it: bytes in, values out
-//! oci      descriptors, manifests, indexes, configs, platforms: views of verified bytes
-//! read     sources (layout, archive, skopeo's directory), references, images, the catalogue of local images, layers, the files of an image
-//! plan     decisions as values: which base, which layers, which config, whether it still runs
-//! write    layouts and archives: stage, verify, flush, publish, exchange the index
-//! report   the JSON contract and its rendering for people
-//! verbs    read, plan, write, in this order: one function for each verb
-//! ocipkg   the traits of the crate ocipkg over our sources and our store (feature `ocipkg`, off by default)
-//! cli      arguments, terminal, exit status (feature `cli`, on by default)
+//! foundation  digests, limits, codes, findings, events, time; foundation::fsys alone touches files
+//! format      strict lossless JSON, tar framing, gzip in blocks, ELF as a loader reads it: bytes in, values out
+//! oci         descriptors, manifests, indexes, configs, platforms: views of verified bytes
+//! read        sources (layout, archive, skopeo's directory), references, images, the catalogue of local images, layers, the files of an image
+//! plan        decisions as values: which base, which layers, which config, whether it still runs
+//! write       layouts and archives: stage, verify, flush, publish, exchange the index
+//! report      the JSON contract and its rendering for people
+//! verbs       read, plan, write, in this order: one function for each verb
+//! ocipkg      the traits of the crate ocipkg over our sources and our store (feature `ocipkg`, off by default)
+//! cli         arguments, terminal, exit status (feature `cli`, on by default)
 //! ```
 //!
 //! A folder imports only what stands above it in this list; a test checks that. `plan` and `write` do not know each other. The first three are
@@ -42,7 +42,7 @@
 //! use airbase::verbs::rebase::{Request, plan};
 //! use airbase::verbs::{Context, Form, Output};
 //!
-//! # fn main() -> airbase::core::Result<()> {
+//! # fn main() -> airbase::foundation::Result<()> {
 //! let context = Context::standard();
 //! let request = Request {
 //!     onto: Some("bases/debian-12.tar".into()),
@@ -74,6 +74,6 @@ pub mod report;
 pub mod verbs;
 
 #[doc(inline)]
-pub use airbase_format::{core, format, oci};
+pub use airbase_format::{format, foundation, oci};
 #[doc(inline)]
 pub use airbase_store::{read, write};

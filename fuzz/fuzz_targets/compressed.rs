@@ -5,9 +5,9 @@
 
 use std::io::Read as _;
 
-use airbase::core::event::Silent;
-use airbase::core::fsys::Region;
-use airbase::core::{Algorithm, Code, Digest, Limits};
+use airbase::foundation::event::Silent;
+use airbase::foundation::fsys::Region;
+use airbase::foundation::{Algorithm, Code, Digest, Limits};
 use airbase::format::json::Document;
 use airbase::format::tar::Member;
 use airbase::oci::Descriptor;

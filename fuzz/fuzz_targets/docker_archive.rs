@@ -3,8 +3,8 @@
 //! The same members say the same in a plain archive, in gzip and in zstd; and what fsck finds nothing wrong with can be read.
 #![no_main]
 
-use airbase::core::Limits;
-use airbase::core::event::Silent;
+use airbase::foundation::Limits;
+use airbase::foundation::event::Silent;
 use airbase::read::layer::Keep;
 use airbase::read::{Rootfs, Source, load};
 use airbase::verbs::{Context, fsck};
@@ -46,7 +46,7 @@ fuzz_target!(|text: &[u8]| {
 });
 
 /// What fsck finds at its deepest level, from the worst on, as codes.
-fn findings(file: &MemoryFile) -> Vec<(airbase::core::Severity, airbase::core::Code)> {
+fn findings(file: &MemoryFile) -> Vec<(airbase::foundation::Severity, airbase::foundation::Code)> {
     let context = Context { limits: &LIMITS, jobs: 1, ..Context::standard() };
     let report = fsck::fsck(&[file.path().display().to_string()], 4, false, context).expect("fsck reports, and does not fail");
     let findings = report.sources.iter().flat_map(|source| &source.findings);

@@ -5,7 +5,7 @@
 //! Everything behind an empty line is the index.
 #![no_main]
 
-use airbase::core::{Code, Digest, Error, Limits};
+use airbase::foundation::{Code, Digest, Error, Limits};
 use airbase::format::json::{Document, Node};
 use airbase::oci::annotation::{CONTAINERD_NAME, REF_NAME};
 use airbase::oci::{Name, RootIndex};

@@ -1,7 +1,7 @@
 //! Strict JSON: every document that is accepted is one to another parser too, and says the same.
 #![no_main]
 
-use airbase::core::Limits;
+use airbase::foundation::Limits;
 use airbase::format::json::{Document, Kind, Node, Text, Value, quote};
 use libfuzzer_sys::fuzz_target;
 

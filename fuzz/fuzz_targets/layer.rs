@@ -1,7 +1,7 @@
 //! The framing of tar archives.
 #![no_main]
 
-use airbase::core::Limits;
+use airbase::foundation::Limits;
 use airbase::format::tar::Profile;
 use airbase_fuzz::{NARROW, check_tar, repair};
 use libfuzzer_sys::fuzz_target;

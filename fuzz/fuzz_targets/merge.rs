@@ -1,7 +1,7 @@
 //! The three-way merge of configs, and the history: the old base's, the app's and the new base's, divided by lines `%%`.
 #![no_main]
 
-use airbase::core::Limits;
+use airbase::foundation::Limits;
 use airbase::format::json::{Document, Kind, Node};
 use airbase::oci::{Config, Verified};
 use airbase::plan::rebase::instructions::Instructions;

@@ -1,7 +1,7 @@
 //! Plans of batches: what is read is what stands there, with the seal that it has and with one that is right.
 #![no_main]
 
-use airbase::core::Limits;
+use airbase::foundation::Limits;
 use airbase::plan::batch::document::{Line, first, header, key, line, read, sealed};
 use libfuzzer_sys::fuzz_target;
 

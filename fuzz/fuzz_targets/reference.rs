@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use airbase::core::Digest;
+use airbase::foundation::Digest;
 use airbase::oci::ImageName;
 use airbase::read::{Reference, is_referrer_tag};
 use libfuzzer_sys::fuzz_target;

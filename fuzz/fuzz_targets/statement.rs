@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use airbase::core::{Digest, Limits};
+use airbase::foundation::{Digest, Limits};
 use airbase::oci::{Descriptor, Verified, media_type};
 use airbase::plan::lifecycle::convention::Conventions;
 use airbase::plan::lifecycle::resolve::{Question, Said, resolve};

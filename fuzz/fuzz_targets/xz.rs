@@ -1,7 +1,7 @@
 //! xz: whatever stands in a block whose headers are right, reading ends, and an archive that is packed so and read says what the plain one says.
 #![no_main]
 
-use airbase::core::{Code, Limits};
+use airbase::foundation::{Code, Limits};
 use airbase_fuzz::{MemoryFile, repair, view, xz};
 use libfuzzer_sys::fuzz_target;
 

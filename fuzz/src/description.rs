@@ -12,7 +12,7 @@
 //! Members are separated by a line `%%`. In names and contents `@0@` is the SHA-256 of the content of member 0, `@.@` that of
 //! the member itself (in its name), `~0~` that of member 0 before compression, and `#0#` the size of member 0.
 
-use airbase::core::Digest;
+use airbase::foundation::Digest;
 
 use crate::gzip;
 

@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 
-use airbase::core::{Code, Finding, Limits, Result};
+use airbase::foundation::{Code, Finding, Limits, Result};
 use airbase::format::tar::{Kind, LayerReader, Member, Profile, Walk, normalise};
 
 /// Narrow limits, which are reached.

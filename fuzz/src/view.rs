@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use airbase::core::fsys::ReadAt as _;
-use airbase::core::{Code, Limits};
+use airbase::foundation::fsys::ReadAt as _;
+use airbase::foundation::{Code, Limits};
 use airbase::read::{Source, SourceKind, Stored};
 
 /// What is read from a source.

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches as _;
 
-use crate::core::{Code, Error, text};
+use crate::foundation::{Code, Error, text};
 use arguments::Line;
 use options::Global;
 use terminal::Terminal;

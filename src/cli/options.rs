@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 
 use super::site::{Key, Site};
 use super::terminal::written_file;
-use crate::core::fsys::shown;
-use crate::core::{Code, Error, Limits, Result};
+use crate::foundation::fsys::shown;
+use crate::foundation::{Code, Error, Limits, Result};
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::verdict;
 use crate::verbs::{Choice, Sparse};

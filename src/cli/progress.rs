@@ -8,9 +8,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::core::clock::Stopwatch;
-use crate::core::event::Events;
-use crate::core::text;
+use crate::foundation::clock::Stopwatch;
+use crate::foundation::event::Events;
+use crate::foundation::text;
 
 /// How often something is shown.
 const INTERVAL: Duration = Duration::from_millis(100);

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::terminal::{variable, written_file};
-use crate::core::fsys::shown;
-use crate::core::{Code, Error, Fact, Result};
+use crate::foundation::fsys::shown;
+use crate::foundation::{Code, Error, Fact, Result};
 use crate::report::Setting;
 
 /// The file for all users of a machine.

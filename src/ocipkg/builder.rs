@@ -9,10 +9,10 @@ use ocipkg::image::ImageBuilder;
 use ocipkg::oci_spec::image::ImageManifest;
 
 use super::SourceImage;
-use crate::core::event::Silent;
-use crate::core::fsys::{Directory, Faults, ReadAt as _, Region, WriteDirectory, shown};
-use crate::core::{Code, Digest, Error, Fact, Limits, Result};
 use crate::format::json::{Document, Kind, Node, Value};
+use crate::foundation::event::Silent;
+use crate::foundation::fsys::{Directory, Faults, ReadAt as _, Region, WriteDirectory, shown};
+use crate::foundation::{Code, Digest, Error, Fact, Limits, Result};
 use crate::oci::{Descriptor, Manifest, Verified, media_type, size_mismatch};
 use crate::write::{ArchiveOptions, Content, IndexEdit, Layout, LayoutOptions, Payload, write_archive};
 

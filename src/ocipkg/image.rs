@@ -9,8 +9,8 @@ use ocipkg::image::Image;
 use ocipkg::oci_spec::image::ImageManifest;
 
 use super::digest;
-use crate::core::fsys::ReadAt as _;
-use crate::core::{Code, Digest, Error, Fact, Hasher, Limits, Result};
+use crate::foundation::fsys::ReadAt as _;
+use crate::foundation::{Code, Digest, Error, Fact, Hasher, Limits, Result};
 use crate::oci::{Descriptor, Manifest, Platform, Verified, digest_mismatch, size_mismatch};
 use crate::read::{Located, Reference, Source, Tree, load, locate};
 

@@ -11,7 +11,7 @@
 //! The feature is off by default. `ocipkg` itself verifies nothing that it reads and holds whole blobs in memory, so nothing
 //! else of airbase is built on it; and it brings ninety-five crates, though none that opens a connection.
 //!
-//! Imports `core`, `format`, `oci`, `read` and `write`; nothing imports it.
+//! Imports `foundation`, `format`, `oci`, `read` and `write`; nothing imports it.
 
 mod builder;
 mod image;
@@ -19,7 +19,7 @@ mod image;
 pub use builder::Builder;
 pub use image::SourceImage;
 
-use crate::core::{Digest, Result};
+use crate::foundation::{Digest, Result};
 
 /// A digest of theirs as one of ours.
 fn digest(theirs: &ocipkg::Digest) -> Result<Digest> {

@@ -1,7 +1,7 @@
 //! New documents that differ from old ones in their annotations only.
 
-use crate::core::{Limits, Result};
 use crate::format::json::{Document, Value};
+use crate::foundation::{Limits, Result};
 use crate::oci::annotation::FORMER_NAMES;
 use crate::oci::{Descriptor, Verified, annotation, check_readable, media_type};
 use crate::read::{Child, Image, ImageIndex, Tree};

@@ -1,7 +1,7 @@
 //! One index from several images: applications and bases often arrive as an archive for each platform.
 
-use crate::core::{Code, Error, Fact, Limits, Result};
 use crate::format::json::Value;
+use crate::foundation::{Code, Error, Fact, Limits, Result};
 use crate::oci::{Platform, media_type};
 use crate::plan::annotate::Authored;
 use crate::read::Image;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::core::{Code, Error, Fact, Finding, Limits, Result};
 use crate::format::json::Value;
+use crate::foundation::{Code, Error, Fact, Finding, Limits, Result};
 use crate::oci::collection::{ARTIFACT_TYPE, Member, SEPARATOR};
 use crate::oci::{annotation, media_type};
 use crate::plan::annotate::Authored;
@@ -165,7 +165,7 @@ fn cycle<'a>(members: &'a [Member], left: &BTreeSet<&'a str>) -> Vec<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::Digest;
+    use crate::foundation::Digest;
     use crate::oci::Descriptor;
 
     fn members(texts: &[&str]) -> Vec<Member> {

@@ -10,8 +10,8 @@
 
 use std::collections::HashMap;
 
-use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::json::{Document, Excerpt, Node, Value};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::oci::annotation::{CONTAINERD_NAME, REF_NAME};
 use crate::oci::{Config, Descriptor, ImageName, Index, Manifest, Name, Verified, media_type};
 use crate::plan::annotate::Authored;

@@ -5,7 +5,7 @@
 //! `{repository}` the name without its tag, `{name}` the last part of the repository, and `{tag}` the tag:
 //! `docker.io/library/*=./bases/{name}-{tag}.tar`.
 
-use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::foundation::{Code, Digest, Error, Fact, Result};
 use crate::oci::ImageName;
 
 /// The pattern of a rule: a name, in which one `*` stands for any text.

@@ -1,7 +1,7 @@
 //! Decisions: values in, plans and findings out.
 //!
 //! Nothing here opens a file, reads the time or prints. The same inputs and options give the same plan, to the byte.
-//! Imports `core`, `format`, `oci` and the value types of `read`.
+//! Imports `foundation`, `format`, `oci` and the value types of `read`.
 
 pub mod annotate;
 pub mod assemble;

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::core::{Code, Digest, Fact, Finding, text};
 use crate::format::packages::{Malformed, Package, apk, dpkg, version};
 use crate::format::tar::Kind;
+use crate::foundation::{Code, Digest, Fact, Finding, text};
 use crate::read::rootfs::{Entry, Footprint, Merged, Reading, Rootfs, split};
 
 /// Whose database it is.

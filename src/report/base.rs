@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::rebase::proof_words;
 use super::{Page, Report, Tone};
-use crate::core::{Digest, ExitClass, Finding, text};
+use crate::foundation::{Digest, ExitClass, Finding, text};
 use crate::oci::Platform;
 use crate::plan::base::{Clue, Confidence, LayerIdentity, Proof, Rule};
 

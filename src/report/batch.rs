@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::rebase::{OutputReport, taken};
 use super::{Page, Report, Tone};
-use crate::core::{Code, Digest, ExitClass, Finding, text};
+use crate::foundation::{Code, Digest, ExitClass, Finding, text};
 use crate::plan::batch::{Origin, Reason, Standing};
 use crate::plan::verdict::{Answer, Patched};
 use crate::write::Committed;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::rebase::{OutputReport, WrittenReport};
 use super::{Page, Report, Tone};
-use crate::core::{Digest, ExitClass, Finding, Severity, text};
+use crate::foundation::{Digest, ExitClass, Finding, Severity, text};
 use crate::oci::{Platform, collection};
 
 /// A member, as the collection has it.

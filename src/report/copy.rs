@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::rebase::{OutputReport, Superseded, WrittenReport, superseded, taken};
 use super::{Page, Report, Tone, exit_of};
-use crate::core::{Code, Digest, ExitClass, Finding, text};
+use crate::foundation::{Code, Digest, ExitClass, Finding, text};
 use crate::write::Taken;
 
 /// One copied entry.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Page, Report, Tone, exit_of};
-use crate::core::{Code, Digest, ExitClass, Finding, Severity, text};
+use crate::foundation::{Code, Digest, ExitClass, Finding, Severity, text};
 use crate::oci::Platform;
 use crate::plan::diff::{Change, Contents, FileChange, Layer, Layers, Named, PackageChange, PackageChanges, Setting};
 use crate::plan::os_release::OsRelease;

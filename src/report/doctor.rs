@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Page, Report, Tone};
-use crate::core::{Digest, ExitClass, Finding, text};
+use crate::foundation::{Digest, ExitClass, Finding, text};
 use crate::plan::referrers::Seen;
 use crate::read::referrers::FoundBy;
 

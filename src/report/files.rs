@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use super::{Page, Report, Tone};
-use crate::core::{Digest, Finding, text};
+use crate::foundation::{Digest, Finding, text};
 use crate::oci::Platform;
 use crate::read::Rootfs;
 use crate::read::rootfs::Entry;

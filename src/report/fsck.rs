@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Page, Report, Tone, exit_of};
-use crate::core::{Code, ExitClass, Finding, Severity, text};
+use crate::foundation::{Code, ExitClass, Finding, Severity, text};
 use crate::read::SourceKind;
 
 /// One source.

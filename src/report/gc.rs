@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Page, Report, Tone};
-use crate::core::{Digest, Finding, text};
+use crate::foundation::{Digest, Finding, text};
 use crate::oci::Descriptor;
 
 /// An entry of `index.json` that goes.

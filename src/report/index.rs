@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::rebase::{OutputReport, WrittenReport};
 use super::{Page, Report, Tone};
-use crate::core::{Digest, Finding, text};
+use crate::foundation::{Digest, Finding, text};
 use crate::oci::Platform;
 
 /// One image of the index.

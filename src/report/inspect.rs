@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::collection::Member;
 use super::rebase::proof_words;
 use super::{Page, Report, Tone, exit_of};
-use crate::core::{Digest, ExitClass, Finding, text};
+use crate::foundation::{Digest, ExitClass, Finding, text};
 use crate::oci::Platform;
 use crate::plan::base::Proof;
 use crate::read::SourceKind;

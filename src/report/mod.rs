@@ -38,7 +38,7 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-use crate::core::{Code, ExitClass, Finding, Severity, text};
+use crate::foundation::{Code, ExitClass, Finding, Severity, text};
 
 /// How commands are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

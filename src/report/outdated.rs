@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Page, Report, Tone};
-use crate::core::{Digest, ExitClass, Finding, text};
+use crate::foundation::{Digest, ExitClass, Finding, text};
 use crate::oci::SharedPlatform;
 use crate::plan::base::{Confidence, NameRule};
 use crate::plan::lifecycle::time::Moment;

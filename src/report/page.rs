@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::core::{Digest, Finding, Severity, text};
+use crate::foundation::{Digest, Finding, Severity, text};
 
 /// The longest value that is shown whole, in characters. Annotations may hold megabytes.
 const MOST_CHARACTERS: usize = 1200;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::rebase::{OutputReport, WrittenReport};
 use super::{Commands, Page, Report, Tone, exit_of};
-use crate::core::{ExitClass, Finding, Severity, text};
+use crate::foundation::{ExitClass, Finding, Severity, text};
 use crate::plan::prepare::{Client, Item, LeftOut, Load, Profile, Push, Pushed};
 
 /// The report.

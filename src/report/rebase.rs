@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::lifecycle::set::Stated;
 use super::{Page, Report, Tone};
-use crate::core::{Code, Digest, Finding, text};
+use crate::foundation::{Code, Digest, Finding, text};
 use crate::oci::Platform;
 use crate::plan::base::{Clue, NameRule, Proof};
 use crate::plan::rebase::image::Origin;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Page, Report, Tone, exit_of};
-use crate::core::{Digest, ExitClass, Finding, text};
+use crate::foundation::{Digest, ExitClass, Finding, text};
 use crate::oci::Platform;
 use crate::read::referrers::FoundBy;
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::gc::Gone;
 use super::{Page, Report, Tone};
-use crate::core::{Digest, ExitClass, Finding, text};
+use crate::foundation::{Digest, ExitClass, Finding, text};
 
 /// The report.
 #[derive(Debug, Clone, Serialize)]

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::prepare::shell;
 use super::{Page, Report, Tone, exit_of};
-use crate::core::{Code, Digest, ExitClass, Finding, Severity, text};
+use crate::foundation::{Code, Digest, ExitClass, Finding, Severity, text};
 use crate::plan::sync::Standing;
 
 /// One item of the plan.

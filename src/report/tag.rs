@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::rebase::{OutputReport, Superseded, superseded, taken};
 use super::{Page, Report, Tone};
-use crate::core::{Digest, Finding, text};
+use crate::foundation::{Digest, Finding, text};
 use crate::write::Taken;
 
 /// What happened to a name or to annotations.

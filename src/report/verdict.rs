@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::rebase::{JudgedReport, patched_words};
 use super::{Page, Report, Tone};
-use crate::core::{Code, Digest, ExitClass, Finding, text};
+use crate::foundation::{Code, Digest, ExitClass, Finding, text};
 use crate::oci::Platform;
 use crate::plan::verdict::{Answer, Hidden, Patched};
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Page, Report, Tone, exit_of};
-use crate::core::{Code, Digest, ExitClass, Finding, Severity, text};
+use crate::foundation::{Code, Digest, ExitClass, Finding, Severity, text};
 use crate::oci::Platform;
 use crate::plan::diff::{Aspect, Change, FileState};
 use crate::plan::why::{Chain, Fate, FileMove, FileWhy, Happened, Layer, Origin, Owner, PackageMove, PackageWhy, Part};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::bases::{Bases, candidate, shown_platform, tree_index};
 use super::proof::prove_content;
 use super::{Context, Opened, Verify, one_of, open};
-use crate::core::{Code, Digest, Fact, Finding, Result, text};
+use crate::foundation::{Code, Digest, Fact, Finding, Result, text};
 use crate::oci::Platform;
 use crate::plan::base::{self, Based, Candidate, Clue, Confidence, Evidence, Outcome, Prefix, SeamRule, Verdict};
 use crate::plan::lifecycle::time::Moment;

@@ -4,10 +4,10 @@
 
 use std::path::Path;
 
-use crate::core::event::Silent;
-use crate::core::{Digest, Result};
 use crate::format::json::{Value, quote};
 use crate::format::tar::writer;
+use crate::foundation::event::Silent;
+use crate::foundation::{Digest, Result};
 use crate::oci::{Descriptor, Verified, annotation, media_type};
 use crate::write::{ArchiveOptions, IndexEdit, Layout, LayoutOptions, Payload, write_archive};
 

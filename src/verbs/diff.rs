@@ -6,7 +6,7 @@ use super::base::show_image;
 use super::bases::tree_index;
 use super::layers::Scans;
 use super::{Bases, Context, KEPT_DATABASES, Opened, open};
-use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::oci::Platform;
 use crate::plan::diff::{contents, layers, settings};
 use crate::read::Image;

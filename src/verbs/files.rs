@@ -3,10 +3,10 @@
 use std::io::Write;
 
 use super::{Context, open};
-use crate::core::fsys::ReadAt;
-use crate::core::limits::{CHUNK_BYTES, MIB};
-use crate::core::{Code, Error, Fact, Result, text};
 use crate::format::tar::Member;
+use crate::foundation::fsys::ReadAt;
+use crate::foundation::limits::{CHUNK_BYTES, MIB};
+use crate::foundation::{Code, Error, Fact, Result, text};
 use crate::oci::{Descriptor, Platform};
 use crate::read::layer::Keep;
 use crate::read::rootfs::{climbs, inner_path, split, write_content};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::output::{Cargo, check_name, write};
 use super::tag::Target;
 use super::{Context, open};
-use crate::core::Result;
 use crate::format::json::Excerpt;
+use crate::foundation::Result;
 use crate::plan::assemble::assemble;
 use crate::read::{Image, Source, Walk, walk};
 use crate::report::index::{IndexReport, Member};
@@ -71,7 +71,7 @@ pub fn index(references: &[String], annotations: &[(String, String)], target: &T
                 platform: image.platform().cloned(),
             })
             .collect(),
-        output: OutputReport { kind: target.output.kind().to_owned(), path: crate::core::fsys::shown(target.output.path()) },
+        output: OutputReport { kind: target.output.kind().to_owned(), path: crate::foundation::fsys::shown(target.output.path()) },
         findings: committed.findings.clone(),
         written: WrittenReport::of(&committed, layers, 0),
     })

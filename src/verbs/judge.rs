@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::Context;
 use super::rebase::decide::Platformed;
-use crate::core::limits::MIB;
-use crate::core::{Code, Digest, Error, ExitClass, Finding, Result, Severity};
+use crate::foundation::limits::MIB;
+use crate::foundation::{Code, Digest, Error, ExitClass, Finding, Result, Severity};
 use crate::oci::{Config, Descriptor, Platform};
 use crate::plan::rebase::image::{Moved, Origin};
 use crate::plan::verdict::{Answer, Judgement, Memo, Patched, Side, judge};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Context;
-use crate::core::{Digest, Result};
+use crate::foundation::{Digest, Result};
 use crate::oci::Descriptor;
 use crate::read::rootfs::{Budget, Scan};
 use crate::read::{Image, View, verify};

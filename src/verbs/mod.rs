@@ -35,10 +35,10 @@ pub mod why;
 
 use std::sync::Arc;
 
-use crate::core::event::{Events, Silent};
-use crate::core::fsys::Faults;
-use crate::core::limits::MIB;
-use crate::core::{ExitClass, Finding, Limits, Result, Severity};
+use crate::foundation::event::{Events, Silent};
+use crate::foundation::fsys::Faults;
+use crate::foundation::limits::MIB;
+use crate::foundation::{ExitClass, Finding, Limits, Result, Severity};
 use crate::oci::Platform;
 use crate::plan::lifecycle::convention::Conventions;
 use crate::read::{Image, Located, Reference, Source, Tree, load, locate_among};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::output::under_names_of;
 use super::{Context, Opened};
-use crate::core::{Code, Digest, Error, Fact, Finding, Result, text};
 use crate::format::json::{Document, Value};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, text};
 use crate::oci::{Descriptor, Index, Platform, annotation, collection};
 use crate::plan::annotate::Authored;
 use crate::plan::batch::Settings;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::base::{Listed, based_image, has_images};
 use super::bases::{Bases, Lead, tree_index};
 use super::{Context, Verify};
-use crate::core::{Code, Digest, Result, text};
+use crate::foundation::{Code, Digest, Result, text};
 use crate::oci::Platforms;
 use crate::plan::base::{self, Based, Confidence, Outcome, Stated, standing};
 use crate::plan::batch::jump::Allow;

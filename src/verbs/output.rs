@@ -5,10 +5,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::core::fsys::{Directory, File, ReadAt, Region, shown};
-use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::codec::{Codec, Packing};
 use crate::format::json::{self, Excerpt, Value};
+use crate::foundation::fsys::{Directory, File, ReadAt, Region, shown};
+use crate::foundation::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::oci::media_type::Compression;
 use crate::oci::{Descriptor, ImageName, Name, RootIndex, Verified, annotation};
 use crate::read::{Reference, Source, SourceKind, Transport};
@@ -322,7 +322,7 @@ impl<'a> Cargo<'a> {
     ///
     /// # Errors
     /// Those of [`crate::plan::docker::manifest`].
-    pub(super) fn docker_manifest(&self, entries: &[(Option<String>, Excerpt)], limits: &crate::core::Limits) -> Result<String> {
+    pub(super) fn docker_manifest(&self, entries: &[(Option<String>, Excerpt)], limits: &crate::foundation::Limits) -> Result<String> {
         let documents = self.in_hand().map(|document| (document.digest(), document)).collect();
         crate::plan::docker::manifest(entries, &documents, &|digest| self.seen.contains(digest), limits)
     }

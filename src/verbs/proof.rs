@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Context;
-use crate::core::fsys::ReadAt as _;
-use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::foundation::fsys::ReadAt as _;
+use crate::foundation::{Code, Digest, Error, Fact, Result};
 use crate::oci::{Descriptor, media_type};
 use crate::plan::base::Proof;
 use crate::read::{Image, Source, layer, verify};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Context;
 use super::output::layout_options;
-use crate::core::{Code, Digest, Error, Finding, Result, Severity};
+use crate::foundation::{Code, Digest, Error, Finding, Result, Severity};
 use crate::oci::{Descriptor, Index, Name};
 use crate::read::referrers::{Lookup, Scope, Tag, Unread};
 use crate::read::{Reference, Source, SourceKind, load, locate_entry};
@@ -91,7 +91,7 @@ impl Removal<'_> {
                 self.findings.push(
                     Finding::new(Code::RmStillNamed, "the image has another name, so what refers to it stays")
                         .at(&top.digest)
-                        .found(crate::core::Fact::new(other, "index.json")),
+                        .found(crate::foundation::Fact::new(other, "index.json")),
                 );
             }
             return;

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::Context;
 use super::output::Cargo;
-use crate::core::fsys::{Space, WriteDirectory, shown, space};
-use crate::core::{Code, Digest, Error, Fact, Result, text};
+use crate::foundation::fsys::{Space, WriteDirectory, shown, space};
+use crate::foundation::{Code, Digest, Error, Fact, Result, text};
 use crate::oci::media_type::{self, Compression};
 
 /// A header of a member, what its content is padded to, and the end of an archive.

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::core::fsys::{File, shown};
-use crate::core::{Code, Error, Fact, Finding, Limits, Result};
+use crate::foundation::fsys::{File, shown};
+use crate::foundation::{Code, Error, Fact, Finding, Limits, Result};
 use crate::plan::sync::{Plan, Promise, Standing, Told, plan, read, verify};
 use crate::read::nothing;
 use crate::report::sync::{Checked, Replaced, SyncReport};
@@ -96,7 +96,7 @@ pub fn verify_sync(plan_path: &Path, listings: &[Listing], lists: bool, context:
     Ok(report)
 }
 
-fn finding(promise: &Promise, standing: Standing, found: &[crate::core::Digest]) -> Option<Finding> {
+fn finding(promise: &Promise, standing: Standing, found: &[crate::foundation::Digest]) -> Option<Finding> {
     let finding = match standing {
         Standing::There => return None,
         Standing::Missing => Finding::new(Code::SyncMissing, "it is not in the registry"),

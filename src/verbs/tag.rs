@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::lifecycle::{Marked, Taker, Taking, stopped, taken_over};
 use super::output::{Cargo, Output, check_name, layout_options, write};
 use super::{Context, Opened, Verify, base, open};
-use crate::core::{Code, Error, Fact, Result};
 use crate::format::json::Excerpt;
+use crate::foundation::{Code, Error, Fact, Result};
 use crate::oci::{Descriptor, Index, annotation};
 use crate::plan::annotate::{Notes, Pair, Scope, annotate as rewrite, replaced};
 use crate::plan::lifecycle::time::Moment;
@@ -218,7 +218,7 @@ fn annotated(opened: &Opened, notes: &Notes<'_>, read: Option<&Opened>, target: 
         digest: opened.located.descriptor.digest.clone(),
         result: descriptor.digest,
         names: names.into_iter().flatten().collect(),
-        output: OutputReport { kind: target.output.kind().to_owned(), path: crate::core::fsys::shown(target.output.path()) },
+        output: OutputReport { kind: target.output.kind().to_owned(), path: crate::foundation::fsys::shown(target.output.path()) },
         changed: committed.index_changed,
         taken: committed.taken,
         superseded: Vec::new(),
@@ -227,7 +227,7 @@ fn annotated(opened: &Opened, notes: &Notes<'_>, read: Option<&Opened>, target: 
 }
 
 /// The documents of a tree that get a successor.
-fn replaced_digests(tree: &Tree, scope: Scope) -> HashSet<crate::core::Digest> {
+fn replaced_digests(tree: &Tree, scope: Scope) -> HashSet<crate::foundation::Digest> {
     let mut replaced = HashSet::from([tree.descriptor().digest.clone()]);
     if scope == Scope::All {
         replaced.extend(tree.images().into_iter().map(|image| image.descriptor.digest.clone()));

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::judge::{Judge, unknown};
 use super::rebase::{Request, plan};
 use super::{Context, open};
-use crate::core::{Code, Error, Result};
+use crate::foundation::{Code, Error, Result};
 use crate::plan::verdict::{Answer, Gate, Patched};
 use crate::report::rebase::JudgedReport;
 use crate::report::verdict::{PlatformVerdict, VerdictReport};

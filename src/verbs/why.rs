@@ -7,7 +7,7 @@ use super::bases::tree_index;
 use super::layers::Scans;
 use super::rebase::{self, plan, virtual_image};
 use super::{Bases, Choice, Context, KEPT_DATABASES, Opened, open};
-use crate::core::{Code, Error, Finding, Result, Severity, text};
+use crate::foundation::{Code, Error, Finding, Result, Severity, text};
 use crate::oci::Platform;
 use crate::plan::base::{Based, Outcome};
 use crate::plan::packages::{Packages, Unread};

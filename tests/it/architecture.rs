@@ -4,21 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use airbase::core::Code;
+use airbase::foundation::Code;
 
 /// Who may import whom. A folder may import itself; nothing else is allowed.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("core", &[]),
-    ("format", &["core"]),
-    ("oci", &["core", "format"]),
-    ("read", &["core", "format", "oci"]),
-    ("plan", &["core", "format", "oci", "read"]),
-    ("write", &["core", "format", "oci"]),
-    ("report", &["core", "oci", "plan", "read", "write"]),
-    ("verbs", &["core", "format", "oci", "plan", "read", "report", "write"]),
-    ("ocipkg", &["core", "format", "oci", "read", "write"]),
+    ("foundation", &[]),
+    ("format", &["foundation"]),
+    ("oci", &["foundation", "format"]),
+    ("read", &["foundation", "format", "oci"]),
+    ("plan", &["foundation", "format", "oci", "read"]),
+    ("write", &["foundation", "format", "oci"]),
+    ("report", &["foundation", "oci", "plan", "read", "write"]),
+    ("verbs", &["foundation", "format", "oci", "plan", "read", "report", "write"]),
+    ("ocipkg", &["foundation", "format", "oci", "read", "write"]),
     // On top of all: the demonstration makes its images with what lies far below.
-    ("cli", &["core", "oci", "plan", "read", "report", "verbs"]),
+    ("cli", &["foundation", "oci", "plan", "read", "report", "verbs"]),
 ];
 
 fn root() -> PathBuf {
@@ -106,11 +106,15 @@ fn a_lower_layer_never_imports_a_higher_one() {
 
 /// What only some files may do: a piece of code, and where it may stand.
 const PRIVILEGES: &[(&str, &[&str], &[&str])] = &[
-    ("files are touched by core::fsys alone", &["std::fs", "rustix::fs", "fs::File", "OpenOptions"], &["crates/format/src/core/fsys/"]),
     (
-        "time is read by core::clock alone",
+        "files are touched by foundation::fsys alone",
+        &["std::fs", "rustix::fs", "fs::File", "OpenOptions"],
+        &["crates/format/src/foundation/fsys/"],
+    ),
+    (
+        "time is read by foundation::clock alone",
         &["SystemTime", "Instant", "thread::sleep", "Timestamp::now"],
-        &["crates/format/src/core/clock.rs"],
+        &["crates/format/src/foundation/clock.rs"],
     ),
     ("only the command line prints", &["println!", "eprintln!", "print!", "eprint!", "io::stdout", "io::stderr", "dbg!"], &["src/cli/"]),
     ("only the command line reads the environment", &["std::env", "env::var"], &["src/cli/"]),
@@ -169,7 +173,7 @@ const UNTESTED: &[(&str, &str)] = &[("bug", "whoever knows how to raise it mends
 /// A code that nothing raises promises something that nobody keeps.
 #[test]
 fn every_code_is_raised_and_tested() {
-    let sources: Vec<(String, String)> = sources().into_iter().filter(|(name, _)| name != "crates/format/src/core/code.rs").collect();
+    let sources: Vec<(String, String)> = sources().into_iter().filter(|(name, _)| name != "crates/format/src/foundation/code.rs").collect();
     let raised: String = sources.iter().flat_map(|(name, text)| code(name, text)).map(|(_, line)| line + "\n").collect();
     // Tests in src name the variant, tests of the program name the text.
     let within: String = sources

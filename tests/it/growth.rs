@@ -5,7 +5,7 @@
 use std::fs;
 use std::process::Command;
 
-use airbase::core::effort;
+use airbase::foundation::effort;
 use serde_json::json;
 
 use crate::support::image::{MANIFEST, digest};

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use airbase::core::fsys::{Faults, StoreLock, WriteDirectory};
+use airbase::foundation::fsys::{Faults, StoreLock, WriteDirectory};
 use serde_json::{Value, json};
 
 use crate::support::environment::{Outcome, snapshot};

@@ -491,9 +491,9 @@ fn explain_knows_every_code_and_no_other() {
     let environment = place();
     let (_, report) = environment.json(&["explain"]);
     let listed: BTreeSet<&str> = report["codes"].as_array().unwrap().iter().map(|code| code["code"].as_str().unwrap()).collect();
-    assert_eq!(listed, airbase::core::Code::ALL.iter().map(|code| code.slug()).collect());
+    assert_eq!(listed, airbase::foundation::Code::ALL.iter().map(|code| code.slug()).collect());
     let all = environment.ok(&["explain"]).out;
-    for code in airbase::core::Code::ALL {
+    for code in airbase::foundation::Code::ALL {
         assert!(all.lines().any(|line| line.split(' ').next() == Some(code.slug())), "{}", code.slug());
         let one = environment.ok(&["explain", code.slug()]).out;
         for piece in [code.slug(), code.meaning(), code.next(), &format!("exit status {}", code.exit_class().status())] {

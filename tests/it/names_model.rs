@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use airbase::core::Code;
-use airbase::core::clock::Time;
+use airbase::foundation::Code;
+use airbase::foundation::clock::Time;
 use airbase::plan::lifecycle::time::Span;
 use airbase::verbs::referrers::Attach;
 use airbase::verbs::{Context, Output, copy, gc, rebase, referrers, rm, tag};
@@ -318,7 +318,7 @@ impl Run<'_> {
         let context = Context { jobs: 1, ..Context::standard() };
         let report = rebase::plan(&request, context).and_then(|plan| plan.apply(context));
         let result = report.map(|report| report.result.map(|result| result.digest.to_string()));
-        self.log.push(format!("  onto {onto} as {names:?}: {:?}", result.as_ref().map_err(airbase::core::Error::code)));
+        self.log.push(format!("  onto {onto} as {names:?}: {:?}", result.as_ref().map_err(airbase::foundation::Error::code)));
         // An image on the other base is refused, and nothing changes.
         let (Ok(Some(digest)), Ok((at, old))) = (result, meant) else { return };
         self.rebased += 1;
@@ -327,7 +327,7 @@ impl Run<'_> {
         self.model.put(names.first().map(String::as_str).or(own.as_deref()), &digest);
     }
 
-    fn attach(&mut self, image: String, context: Context<'_>) -> airbase::core::Result<Vec<String>> {
+    fn attach(&mut self, image: String, context: Context<'_>) -> airbase::foundation::Result<Vec<String>> {
         let request = Attach {
             image,
             files: Vec::new(),

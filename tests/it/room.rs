@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use airbase::core::fsys::Faults;
-use airbase::core::{Code, Result};
+use airbase::foundation::fsys::Faults;
+use airbase::foundation::{Code, Result};
 use airbase::oci::media_type::Compression;
 use airbase::plan::lifecycle::time::Moment;
 use airbase::plan::prepare::{Naming, Profile, Registry};
@@ -147,8 +147,9 @@ fn refused(write: Write, environment: &Environment, out: &str, room: usize) -> b
         Err(error) => {
             assert_eq!(error.code(), Code::IoSpace, "{error}");
             let finding = error.finding();
-            let bytes =
-                |fact: &Option<airbase::core::Fact>| fact.as_ref().unwrap().value.split(' ').next().unwrap().parse::<usize>().unwrap();
+            let bytes = |fact: &Option<airbase::foundation::Fact>| {
+                fact.as_ref().unwrap().value.split(' ').next().unwrap().parse::<usize>().unwrap()
+            };
             assert!(bytes(&finding.expected) > room && bytes(&finding.found) == room, "{finding:?}");
             assert!(finding.place.as_ref().unwrap().ends_with(out), "{finding:?}");
             assert_eq!(faults.operations(), 0, "something was written");

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use airbase::core::{Code, Error, Limits};
+use airbase::foundation::{Code, Error, Limits};
 use airbase::ocipkg::{Builder, SourceImage};
 use ocipkg::ImageName;
 use ocipkg::image::{

@@ -1,13 +1,13 @@
 //! What airbase knows of bytes: the floors that every other one stands on. `airbase` hands them on, so programs name that crate alone.
 //!
 //! ```text
-//! core     digests, limits, codes, findings, events, time; core::fsys alone touches files
-//! format   strict lossless JSON, tar framing, gzip in blocks, ELF as a loader reads it: bytes in, values out
-//! oci      descriptors, manifests, indexes, configs, platforms: views of verified bytes
+//! foundation  digests, limits, codes, findings, events, time; foundation::fsys alone touches files
+//! format      strict lossless JSON, tar framing, gzip in blocks, ELF as a loader reads it: bytes in, values out
+//! oci         descriptors, manifests, indexes, configs, platforms: views of verified bytes
 //! ```
 //!
 //! Within the crate a folder imports only what is above it in this list; a test checks that.
 
-pub mod core;
 pub mod format;
+pub mod foundation;
 pub mod oci;

@@ -10,4 +10,4 @@
 pub mod read;
 pub mod write;
 
-use airbase_format::{core, format, oci};
+use airbase_format::{format, foundation, oci};

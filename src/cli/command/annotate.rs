@@ -2,7 +2,7 @@
 
 use crate::cli::options::Destination;
 use crate::cli::terminal::Terminal;
-use crate::core::Result;
+use crate::foundation::Result;
 use crate::verbs::tag::{Target, annotate};
 
 #[derive(Debug, clap::Args)]

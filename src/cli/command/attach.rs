@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use crate::cli::terminal::Terminal;
-use crate::core::Result;
-use crate::core::clock::Time;
+use crate::foundation::Result;
+use crate::foundation::clock::Time;
 use crate::oci::media_type;
 use crate::read::{Reference, Source, SourceKind};
 use crate::verbs::Output;
@@ -93,7 +93,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
 /// `usage.output`, and those of opening the place.
 pub(super) fn refuse_archive(image: &str, verb: &str) -> Result<()> {
     let reference = Reference::existing(image)?;
-    let kind = Source::open_container(&reference.path, reference.view(), &crate::core::Limits::STANDARD)?.kind();
+    let kind = Source::open_container(&reference.path, reference.view(), &crate::foundation::Limits::STANDARD)?.kind();
     if kind == SourceKind::Layout {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use crate::cli::options::{self, Destination, Emptiness, Places};
 use crate::cli::terminal::Terminal;
-use crate::core::Result;
+use crate::foundation::Result;
 use crate::verbs::Context;
 use crate::verbs::base::{self, dependents, verify};
 use crate::verbs::tag::{Target, set_base};

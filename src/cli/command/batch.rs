@@ -8,8 +8,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::cli::options::{Allow, Emptiness, Gate, Moving, Places, Verify};
 use crate::cli::terminal::{Terminal, variable};
-use crate::core::clock::Time;
-use crate::core::{Error, ExitClass, Result};
+use crate::foundation::clock::Time;
+use crate::foundation::{Error, ExitClass, Result};
 use crate::plan::batch::shard::Shard;
 use crate::plan::lifecycle::time::Moment;
 use crate::verbs::Context;

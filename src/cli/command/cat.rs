@@ -1,7 +1,7 @@
 //! `airbase cat`
 
 use crate::cli::terminal::{Out, Terminal};
-use crate::core::Result;
+use crate::foundation::Result;
 use crate::verbs::files::{Wanted, cat};
 
 #[derive(Debug, clap::Args)]

@@ -1,7 +1,7 @@
 //! `airbase collection create|show|check`
 
 use crate::cli::terminal::Terminal;
-use crate::core::{Code, Error, Fact, Result};
+use crate::foundation::{Code, Error, Fact, Result};
 use crate::verbs::Output;
 use crate::verbs::collection::{Create, check, create, show};
 

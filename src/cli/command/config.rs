@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::terminal::Terminal;
-use crate::core::{Finding, Result, text};
+use crate::foundation::{Finding, Result, text};
 use crate::report::{Page, Report, Setting, Tone};
 
 #[derive(Debug, clap::Args)]

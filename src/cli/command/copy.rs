@@ -3,7 +3,7 @@
 use super::superseding::Superseding;
 use crate::cli::options::Narrowing;
 use crate::cli::terminal::Terminal;
-use crate::core::{Code, Error, Fact, Result};
+use crate::foundation::{Code, Error, Fact, Result};
 use crate::verbs::Output;
 use crate::verbs::copy::{Request, copy};
 use crate::verbs::referrers::Carry;

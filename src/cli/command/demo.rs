@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::cli::arguments::Line;
 use crate::cli::options::Format;
 use crate::cli::terminal::Terminal;
-use crate::core::fsys::{create_directories, shown};
-use crate::core::{Code, Digest, Error, Fact, Finding, Result};
+use crate::foundation::fsys::{create_directories, shown};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
 use crate::report::{Page, Report};
 
 #[derive(Debug, clap::Args)]
@@ -105,7 +105,10 @@ impl Report for Told {
         page.gap();
         page.line(
             0,
-            &format!("Everything is in {}: look around, and delete it when you are done.", crate::core::text::escape(&self.directory)),
+            &format!(
+                "Everything is in {}: look around, and delete it when you are done.",
+                crate::foundation::text::escape(&self.directory)
+            ),
         );
     }
 }
@@ -133,7 +136,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         told.commands.push(format!("airbase {}", step.command.join(" ")));
     }
     for name in ["new/shop.tar", "new/plain.tar"] {
-        let source = crate::read::Source::open(Path::new(name), &crate::core::Limits::STANDARD)?;
+        let source = crate::read::Source::open(Path::new(name), &crate::foundation::Limits::STANDARD)?;
         told.results.extend(source.index.manifests.iter().map(|entry| Made { path: name.to_owned(), digest: entry.digest.clone() }));
     }
     terminal.answer(&told)

@@ -1,7 +1,7 @@
 //! `airbase detach`
 
 use crate::cli::terminal::Terminal;
-use crate::core::{Result, TypedDigest};
+use crate::foundation::{Result, TypedDigest};
 use crate::verbs::referrers::detach;
 
 #[derive(Debug, clap::Args)]

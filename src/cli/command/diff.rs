@@ -1,7 +1,7 @@
 //! `airbase diff`
 
 use crate::cli::terminal::Terminal;
-use crate::core::Result;
+use crate::foundation::Result;
 use crate::verbs::diff::{Request, diff};
 
 /// Show what differs between two images or bases: layers, settings, packages, users, libraries, files.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::terminal::Terminal;
-use crate::core::Result;
+use crate::foundation::Result;
 use crate::verbs::doctor::{Fix, doctor};
 
 #[derive(Debug, clap::Args)]

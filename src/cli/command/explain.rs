@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::terminal::Terminal;
-use crate::core::{Code, Error, ExitClass, Fact, Finding, Result, Severity};
+use crate::foundation::{Code, Error, ExitClass, Fact, Finding, Result, Severity};
 use crate::report::{Page, Report, Tone};
 
 #[derive(Debug, clap::Args)]

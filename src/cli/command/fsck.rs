@@ -2,7 +2,7 @@
 
 use crate::cli::options::Emptiness;
 use crate::cli::terminal::Terminal;
-use crate::core::Result;
+use crate::foundation::Result;
 use crate::verbs::Context;
 use crate::verbs::fsck::fsck;
 

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use crate::cli::terminal::Terminal;
-use crate::core::Result;
-use crate::core::clock::Time;
+use crate::foundation::Result;
+use crate::foundation::clock::Time;
 use crate::plan::lifecycle::time::Span;
 use crate::verbs::gc::{Request, gc};
 

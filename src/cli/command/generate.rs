@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::terminal::Terminal;
-use crate::core::{Error, Result};
+use crate::foundation::{Error, Result};
 
 #[derive(Debug, clap::Args)]
 pub struct Completions {

@@ -3,7 +3,7 @@
 use crate::cli::options::Emptiness;
 use crate::cli::site::Key;
 use crate::cli::terminal::Terminal;
-use crate::core::Result;
+use crate::foundation::Result;
 use crate::verbs::Context;
 use crate::verbs::inspect::{Request, inspect};
 

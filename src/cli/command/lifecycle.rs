@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use crate::cli::options::{Emptiness, Places};
 use crate::cli::site::Site;
 use crate::cli::terminal::Terminal;
-use crate::core::{Code, Error, Result};
+use crate::foundation::{Code, Error, Result};
 use crate::plan::lifecycle::change::Change;
 use crate::plan::lifecycle::field::{Field, Record, Status, Value};
 use crate::plan::lifecycle::policy::{Deny, Policy};

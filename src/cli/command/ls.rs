@@ -1,7 +1,7 @@
 //! `airbase ls`
 
 use crate::cli::terminal::Terminal;
-use crate::core::Result;
+use crate::foundation::Result;
 use crate::verbs::files::ls;
 
 #[derive(Debug, clap::Args)]

@@ -35,8 +35,8 @@ pub(super) mod why;
 use super::arguments::{Command, Line};
 use super::options::{Destination, Format};
 use super::terminal::Terminal;
-use crate::core::clock::Time;
-use crate::core::{Code, Error, Fact, Result};
+use crate::foundation::clock::Time;
+use crate::foundation::{Code, Error, Fact, Result};
 use crate::oci::Platform;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::{Reference, SourceKind};
@@ -133,7 +133,7 @@ fn destination(image: &str, destination: &Destination) -> Result<(Output, Vec<St
         return Ok((output, names));
     }
     let reference = Reference::existing(image)?;
-    let kind = crate::read::Source::open_container(&reference.path, reference.view(), &crate::core::Limits::STANDARD)?.kind();
+    let kind = crate::read::Source::open_container(&reference.path, reference.view(), &crate::foundation::Limits::STANDARD)?.kind();
     match kind {
         SourceKind::Archive | SourceKind::DockerArchive | SourceKind::SkopeoDirectory => Err(kind
             .unchangeable("the command")

@@ -2,7 +2,7 @@
 
 use crate::cli::options::{Allow, Emptiness, Places, Verify};
 use crate::cli::terminal::Terminal;
-use crate::core::{Code, Error, Fact, Result};
+use crate::foundation::{Code, Error, Fact, Result};
 use crate::verbs::Context;
 use crate::verbs::outdated::{Request, outdated};
 

@@ -3,7 +3,7 @@
 use crate::cli::options::{Emptiness, Format, Narrowing};
 use crate::cli::site::Key;
 use crate::cli::terminal::Terminal;
-use crate::core::{Code, Error, Fact, Result};
+use crate::foundation::{Code, Error, Fact, Result};
 use crate::plan::prepare::{Client as Program, Naming, Profile, Registry, Rule, check_keep_tag};
 use crate::verbs::prepare::{Request, prepare};
 use crate::verbs::{Context, Output};

@@ -5,8 +5,8 @@ use clap::ValueEnum;
 use super::superseding::Superseding;
 use crate::cli::options::{Destination, Gate, Moving, Places, Verify};
 use crate::cli::terminal::Terminal;
-use crate::core::clock::Time;
-use crate::core::{Code, Error, Result};
+use crate::foundation::clock::Time;
+use crate::foundation::{Code, Error, Result};
 use crate::plan::rebase::created::CreatedPolicy;
 use crate::verbs::rebase::{MissingPlatform, Request, TrustPlatform, plan};
 

@@ -1,7 +1,7 @@
 //! `airbase referrers`
 
 use crate::cli::terminal::Terminal;
-use crate::core::Result;
+use crate::foundation::Result;
 use crate::verbs::referrers::{Query, referrers};
 
 #[derive(Debug, clap::Args)]

@@ -1,7 +1,7 @@
 //! `airbase rm`
 
 use crate::cli::terminal::Terminal;
-use crate::core::Result;
+use crate::foundation::Result;
 use crate::verbs::rm::rm;
 
 #[derive(Debug, clap::Args)]

@@ -1,8 +1,8 @@
 //! `--supersede`, `--eol` and `--reason` of commands by which an image loses its name.
 
 use crate::cli::terminal::Terminal;
-use crate::core::Result;
-use crate::core::clock::Time;
+use crate::foundation::Result;
+use crate::foundation::clock::Time;
 use crate::verbs::lifecycle::Taking;
 
 #[derive(Debug, clap::Args)]

@@ -2,7 +2,7 @@
 
 use super::superseding::Superseding;
 use crate::cli::terminal::Terminal;
-use crate::core::Result;
+use crate::foundation::Result;
 use crate::verbs::tag::tag;
 
 #[derive(Debug, clap::Args)]

@@ -1,7 +1,7 @@
 //! `airbase untag`
 
 use crate::cli::terminal::Terminal;
-use crate::core::Result;
+use crate::foundation::Result;
 use crate::verbs::tag::untag;
 
 #[derive(Debug, clap::Args)]

@@ -2,7 +2,7 @@
 
 use crate::cli::options::{Moving, Places, Policing};
 use crate::cli::terminal::Terminal;
-use crate::core::Result;
+use crate::foundation::Result;
 use crate::verbs::rebase::Request;
 use crate::verbs::verdict::verdict;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::cli::options::Emptiness;
 use crate::cli::terminal::Terminal;
-use crate::core::{Code, Error, Fact, Result};
+use crate::foundation::{Code, Error, Fact, Result};
 use crate::verbs::Context;
 use crate::verbs::sync::{Content, Listing, verify_sync};
 

@@ -2,7 +2,7 @@
 
 use crate::cli::options::Places;
 use crate::cli::terminal::Terminal;
-use crate::core::Result;
+use crate::foundation::Result;
 use crate::verbs::why::{Request, why};
 
 /// Tell which layer of which image brought a file or a package, what later layers did to it, and what a move does to it.

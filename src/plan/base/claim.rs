@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::core::Digest;
+use crate::foundation::Digest;
 use crate::oci::{ImageName, Name, annotation};
 use crate::read::{Image, ImageIndex};
 

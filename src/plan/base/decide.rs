@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::claim::{Claim, Clue, buildpacks_seam, is_scratch, labels, recorded_layers};
 use super::evidence::{Candidate, Evidence, Verdict, candidate};
 use super::layers::history_begins;
-use crate::core::{Code, Digest, Fact, Finding, Severity};
+use crate::foundation::{Code, Digest, Fact, Finding, Severity};
 use crate::oci::{ImageName, annotation};
 use crate::read::Image;
 

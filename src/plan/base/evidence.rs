@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::claim::{Claim, Clue, is_edition, same_name, same_repository};
 use super::layers::{Prefix, Proof, prefix};
-use crate::core::Digest;
+use crate::foundation::Digest;
 use crate::oci::ImageName;
 use crate::plan::lifecycle::field::Status;
 use crate::read::Image;

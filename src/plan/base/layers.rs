@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::core::Digest;
 use crate::format::json::Node;
+use crate::foundation::Digest;
 use crate::read::Image;
 
 /// How one layer was proven.

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::claim::{Claim, claims, same_repository};
 use super::evidence::{Candidate, Stated};
-use crate::core::Digest;
-use crate::core::clock::Time;
+use crate::foundation::Digest;
+use crate::foundation::clock::Time;
 use crate::oci::{Platform, annotation};
 use crate::plan::batch::jump::is_lower;
 use crate::plan::lifecycle::time::Moment;

@@ -6,7 +6,7 @@ use super::decide::{Based, Outcome};
 use super::evidence::Stated;
 use super::layers::Proof;
 use super::meaning::NameRule;
-use crate::core::Digest;
+use crate::foundation::Digest;
 
 /// What the name of a base means now.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::item::{End, Header, Item};
-use crate::core::{Code, Digest, Error, Fact, Limits, Result, text};
 use crate::format::json::Document;
+use crate::foundation::{Code, Digest, Error, Fact, Limits, Result, text};
 
 /// What the first line calls itself.
 pub const SCHEMA: &str = "airbase.batch-plan/v1";

@@ -4,7 +4,7 @@
 //! three numbers, then whatever describes the edition. A base jumps only to a tag of the same edition with as many numbers, so
 //! that `17` never becomes `17.0.9`, `12-slim` never `13`, and `1.2.0-rc1` never anything.
 
-use crate::core::{Code, Error, Fact, Result};
+use crate::foundation::{Code, Error, Fact, Result};
 use crate::oci::ImageName;
 
 /// The farthest jump that is allowed.

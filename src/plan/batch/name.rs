@@ -1,7 +1,7 @@
 //! The names of results, and globs over names.
 
-use crate::core::{Code, Error, Fact, Result};
 use crate::format::codec::Codec;
+use crate::foundation::{Code, Error, Fact, Result};
 use crate::oci::ImageName;
 
 /// What `--name` says.

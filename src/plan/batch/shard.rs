@@ -1,6 +1,6 @@
 //! Which machine does which item.
 
-use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::foundation::{Code, Digest, Error, Fact, Result};
 
 /// One of several equal parts of the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

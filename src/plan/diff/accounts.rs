@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::lossy;
-use crate::core::{Code, Finding};
+use crate::foundation::{Code, Finding};
 use crate::read::rootfs::{Merged, Reading};
 
 const USERS: &[u8] = b"etc/passwd";

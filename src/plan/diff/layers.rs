@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::core::Digest;
+use crate::foundation::Digest;
 use crate::read::Image;
 
 /// A layer of one of the images.

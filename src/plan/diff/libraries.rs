@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Change, Named, differing, lossy, path};
-use crate::core::Digest;
+use crate::foundation::Digest;
 use crate::read::rootfs::Merged;
 
 /// The files of one library with the digests of their contents.

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::os_release::OsRelease;
 use super::packages::Packages;
-use crate::core::{Finding, Severity, text};
+use crate::foundation::{Finding, Severity, text};
 use crate::read::rootfs::Merged;
 
 pub use config::{Setting, settings};

@@ -98,7 +98,7 @@ fn to_be_written(record: &mut Record, now: Moment) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::Digest;
+    use crate::foundation::Digest;
 
     fn moment(text: &str) -> Moment {
         Moment::strict(text).unwrap()

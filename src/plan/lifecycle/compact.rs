@@ -13,7 +13,7 @@ use super::field::Record;
 use super::resolve::{Resolution, Role, Said, replaced_by_next, resolve};
 use super::statement::Statement;
 use super::time::Moment;
-use crate::core::Digest;
+use crate::foundation::Digest;
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq)]

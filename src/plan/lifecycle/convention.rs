@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::field::{Field, KEY_PREFIX};
-use crate::core::{Code, Error, Fact, Result};
+use crate::foundation::{Code, Error, Fact, Result};
 use crate::oci::annotation;
 
 /// The artifact type of our own statements, and the media type of the document in them.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::convention::{Conventions, MICROSOFT_KEY, field_of};
 use super::field::{Field, KEY_PREFIX, Place, Stated, Status, Value};
 use super::time::When;
-use crate::core::{Code, Fact, Finding};
+use crate::foundation::{Code, Fact, Finding};
 
 /// Whether what an image says is its own word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::time::{self, Dialect, Moment, Reading, When};
-use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::foundation::{Code, Digest, Error, Fact, Result};
 use crate::oci::annotation;
 
 /// All keys of our statements begin so.

@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use super::change::Change;
 use super::field::{self, Field, Status, Value};
 use super::time::{self, Moment, When};
-use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::json::{Document, Kind, Node};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result};
 
 /// What a list asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use super::field::{self, Field, Record, Stated, Status, Value};
 use super::resolve::{Held, Role, Source};
 use super::statement::{Statement, agree};
 use super::time::{Moment, When};
-use crate::core::Digest;
+use crate::foundation::Digest;
 
 /// Values that hold together, each with who says it.
 pub(super) type Fields = BTreeMap<Field, Held>;

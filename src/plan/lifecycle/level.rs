@@ -2,7 +2,7 @@
 
 use super::field::{Field, Stated, Status, Value};
 use super::statement::Statement;
-use crate::core::Digest;
+use crate::foundation::Digest;
 
 /// The statement on an index, as it holds for the manifest `platform_digest` below it, of `platform` if that is known.
 ///

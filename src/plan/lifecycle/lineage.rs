@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::field::Status;
 use super::time::Moment;
-use crate::core::Digest;
+use crate::foundation::Digest;
 use crate::oci::ImageName;
 
 /// What is known of one image: an index, or the manifest of one platform.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::field::{self, Field, Status};
 use super::resolve::{Resolution, Source};
 use super::time::{Moment, Span, When};
-use crate::core::{Code, Error, Fact, Result};
+use crate::foundation::{Code, Error, Fact, Result};
 
 /// Something that a gate does not let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

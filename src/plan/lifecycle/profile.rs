@@ -11,8 +11,8 @@ use super::convention::{self, MICROSOFT_KEY, MICROSOFT_TYPE, OWN_SCHEMA, OWN_TYP
 use super::field::{self, Field, Record, Status, Value};
 use super::statement::{CLEARED, ISSUER, OVERRIDES, RECORDED, REPLACES, SEQUENCE, SUBJECT_CREATED};
 use super::time::Moment;
-use crate::core::{Code, Digest, Error, Fact, Result};
 use crate::format::json::Value as Json;
+use crate::foundation::{Code, Digest, Error, Fact, Result};
 use crate::oci::{Descriptor, annotation, media_type};
 
 /// For which readers a statement is written.

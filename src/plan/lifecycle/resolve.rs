@@ -13,7 +13,7 @@ use super::field::{self, Field, Place, Record, Stated, Status, Value};
 use super::issuer::{Candidate, Fields, Word, differing, record, strictest, strictness, word};
 use super::statement::Statement;
 use super::time::{Moment, When};
-use crate::core::{Code, Digest, Fact, Finding};
+use crate::foundation::{Code, Digest, Fact, Finding};
 
 /// What became of one statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::convention::{Convention, Conventions, Extent, MICROSOFT_KEY, OWN_SCHEMA};
 use super::field::{Field, KEY_PREFIX, Place, Record, Stated, Value};
 use super::time::{self, Dialect, Moment, When};
-use crate::core::{Code, Digest, Fact, Finding, Limits, Severity};
 use crate::format::json::{Document, Kind, Node};
+use crate::foundation::{Code, Digest, Fact, Finding, Limits, Severity};
 use crate::oci::{Descriptor, Verified, annotation};
 
 /// The annotation with the time of the statement.

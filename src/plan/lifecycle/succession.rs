@@ -5,7 +5,7 @@
 
 use super::change::Change;
 use super::field::{self, Field, Record, Value};
-use crate::core::Digest;
+use crate::foundation::Digest;
 
 /// Begins what is said of one old image; a reason may say it of several, and begin with words of somebody's own.
 const OPENING: &str = "what speaks of the bytes of ";

@@ -14,8 +14,8 @@ use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime};
 use serde::Serialize;
 
-use crate::core::clock::Time;
-use crate::core::{Code, Error, Fact, Finding, Result};
+use crate::foundation::clock::Time;
+use crate::foundation::{Code, Error, Fact, Finding, Result};
 
 /// An instant, in UTC, from 1970 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

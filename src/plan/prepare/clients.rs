@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use super::{Kind, Piece, Profile, Shipment};
-use crate::core::Digest;
+use crate::foundation::Digest;
 use crate::oci::media_type;
 
 /// A program that pushes, or takes what was prepared.

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::core::{Code, Digest, Fact, Finding, Result, Severity};
+use crate::foundation::{Code, Digest, Fact, Finding, Result, Severity};
 use crate::oci::{Descriptor, ImageName, Platform};
 use crate::plan::referrers::Seen;
 

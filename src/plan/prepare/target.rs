@@ -10,7 +10,7 @@
 //! team/app:1@sha256:…           R/team/app:1         if the digest is that of the image
 //! ```
 
-use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::foundation::{Code, Digest, Error, Fact, Result};
 use crate::oci::{ImageName, is_path_component, is_tag};
 use crate::plan::mapping::Pattern;
 

@@ -1,6 +1,6 @@
 //! The date of the result.
 
-use crate::core::clock::Time;
+use crate::foundation::clock::Time;
 
 /// Which date a rebased image carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,9 +4,9 @@
 //! many ways: not at all, too short, padded, with dates filled in. So it is fitted to the layers, and where it does not
 //! fit, the history suffers and a finding says so. The entries that stay are kept byte for byte.
 
-use crate::core::text::count;
-use crate::core::{Code, Fact, Finding};
 use crate::format::json::{Node, Value};
+use crate::foundation::text::count;
+use crate::foundation::{Code, Fact, Finding};
 
 /// What stands for a layer of which nothing was recorded.
 const NOT_RECORDED: &str = r#"{"comment":"not recorded"}"#;

@@ -73,8 +73,8 @@ fn names(text: &str, key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::Limits;
     use crate::format::json::Document;
+    use crate::foundation::Limits;
 
     fn of(texts: &[&str]) -> Instructions {
         let entries: Vec<String> = texts.iter().map(|text| format!(r#"{{"created_by":{}}}"#, crate::format::json::quote(text))).collect();

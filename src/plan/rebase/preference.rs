@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::core::{Code, Error, Fact, Result};
+use crate::foundation::{Code, Error, Fact, Result};
 
 /// One of the two that can win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -1,6 +1,6 @@
 //! ONBUILD: what a build on the base would have run, and a rebase does not.
 
-use crate::core::{Code, Fact, Finding};
+use crate::foundation::{Code, Fact, Finding};
 use crate::read::Image;
 
 /// A warning, if the old or the new base has triggers.

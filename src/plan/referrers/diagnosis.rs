@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::core::{Code, Fact, Finding};
+use crate::foundation::{Code, Fact, Finding};
 use crate::oci::artifact::is_removed;
 use crate::read::referrers::{FoundBy, Listed, Referrer};
 

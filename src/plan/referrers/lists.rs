@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::manifest::triple;
-use crate::core::clock::Time;
-use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::format::json::Value;
+use crate::foundation::clock::Time;
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::oci::{Descriptor, Verified, annotation, media_type};
 use crate::plan::annotate::Authored;
 use crate::plan::lifecycle::convention::Conventions;
@@ -296,7 +296,7 @@ fn entry(item: &Item, subject: &Digest) -> String {
 /// An entry for a platform's manifest.
 fn plain(subject: &Descriptor) -> String {
     let mut value = triple(&subject.media_type, &subject.digest, subject.size);
-    let platform = crate::format::json::Document::parse(subject.raw.as_bytes(), &crate::core::Limits::STANDARD);
+    let platform = crate::format::json::Document::parse(subject.raw.as_bytes(), &crate::foundation::Limits::STANDARD);
     if let Some(platform) = platform.ok().and_then(|document| document.root().get("platform")) {
         value.set("platform", Value::of(platform));
     }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::core::Digest;
 use crate::format::json::Value;
+use crate::foundation::Digest;
 use crate::oci::{Descriptor, Verified, media_type};
 use crate::plan::annotate::Authored;
 

@@ -23,8 +23,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::core::{Algorithm, Code, Digest, Error, Fact, Limits, Result};
 use crate::format::json::{Document, Kind, Node};
+use crate::foundation::{Algorithm, Code, Digest, Error, Fact, Limits, Result};
 
 /// What listings tell.
 #[derive(Debug, Clone, Default)]

@@ -6,8 +6,8 @@ pub use listing::{Told, read};
 
 use serde::Serialize;
 
-use crate::core::{Code, Digest, Error, Fact, Limits, Result};
 use crate::format::json::{Document, Kind, Node};
+use crate::foundation::{Code, Digest, Error, Fact, Limits, Result};
 use crate::plan::referrers::is_of_lists;
 
 /// What was promised of one document.

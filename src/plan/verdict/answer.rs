@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Hidden;
-use crate::core::{Code, Finding, Severity};
+use crate::foundation::{Code, Finding, Severity};
 use crate::oci::Config;
 use crate::read::rootfs::Scan;
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::fixes::Libraries;
 use super::index::Index;
 use super::loader::{Loading, Question};
-use crate::core::Result;
+use crate::foundation::Result;
 use crate::plan::packages::Packages;
 use crate::read::rootfs::{Footprint, Ground, Merged, Scan, Unpacker};
 

@@ -8,9 +8,9 @@ use super::owners::Owners;
 use super::shell::{Family, Understanding};
 use super::trace::{Trace, Traced, Use};
 use super::view::View;
-use crate::core::{Code, Digest, Fact, Finding, Severity};
 use crate::format::elf;
 use crate::format::tar::Kind;
+use crate::foundation::{Code, Digest, Fact, Finding, Severity};
 use crate::read::rootfs::Entry;
 
 /// What was met in both images.

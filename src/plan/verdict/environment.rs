@@ -4,7 +4,7 @@ use super::compare::{Comparison, finding};
 use super::loader::shown;
 use super::trace::Trace;
 use super::view::View;
-use crate::core::{Code, Finding};
+use crate::foundation::{Code, Finding};
 
 impl Comparison<'_> {
     /// Time zone, terminal and language of the environment, and those that scripts set.

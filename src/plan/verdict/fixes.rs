@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::loader::shown;
 use super::owners::{Hidden, Owners};
 use super::view::View;
-use crate::core::{Digest, Finding, Severity};
 use crate::format::tar::Kind;
+use crate::foundation::{Digest, Finding, Severity};
 use crate::plan::packages::{Owner, Unread};
 use crate::read::rootfs::{Entry, Merged};
 

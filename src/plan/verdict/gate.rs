@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::policy::{Action, Rule};
 use super::{Answer, Hidden, Judgement, Patched};
-use crate::core::{Code, Error, Fact, Finding, Result, Severity, text};
+use crate::foundation::{Code, Error, Fact, Finding, Result, Severity, text};
 
 /// How many causes a refusal lists.
 const SHOWN: usize = 8;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher as _, Hash};
 
 use super::compare::contains;
-use crate::core::Digest;
 use crate::format::tar::Kind;
+use crate::foundation::Digest;
 use crate::read::rootfs::{Entry, Merged};
 
 /// Where time zones lie.

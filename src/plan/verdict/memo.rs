@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::base::Base;
 use super::compare::contains;
 use super::languages::{Import, Language, Told, imports};
-use crate::core::{Digest, Result};
 use crate::format::elf::Elf;
+use crate::foundation::{Digest, Result};
 use crate::read::rootfs::{Scan, Unpacker};
 
 /// A symbol that nobody defines: its name, the number of the file that needs it, and whether the program does not start for it.

@@ -40,7 +40,7 @@ use self::owners::Owners;
 pub use self::policy::{Rule, parse as policy};
 use self::trace::Trace;
 use self::view::{Launch, View};
-use crate::core::{Code, Result, Severity};
+use crate::foundation::{Code, Result, Severity};
 use crate::read::rootfs::Unpacker;
 
 /// How many commands a shell script has.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::loader::shown;
 use super::trace::Need;
 use super::view::View;
-use crate::core::{Code, Finding};
+use crate::foundation::{Code, Finding};
 use crate::plan::packages::{Owner, Packages};
 use crate::read::rootfs::Entry;
 

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::gate::code;
-use crate::core::{Code, Error, Fact, Finding, Result};
+use crate::foundation::{Code, Error, Fact, Finding, Result};
 use crate::plan::batch::name::glob;
 use crate::plan::lifecycle::time::Moment;
 

@@ -7,8 +7,8 @@ use super::loader::shown;
 use super::lost::Lost;
 use super::users;
 use super::view::View;
-use crate::core::{Code, Digest, Finding};
 use crate::format::elf;
+use crate::foundation::{Code, Digest, Finding};
 use crate::read::rootfs::Entry;
 
 impl Comparison<'_> {

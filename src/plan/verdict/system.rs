@@ -1,8 +1,8 @@
 //! Which distribution an image is, and which C library it has.
 
 use super::view::View;
-use crate::core::{Code, Fact, Finding, Severity};
 use crate::format::tar::Kind;
+use crate::foundation::{Code, Fact, Finding, Severity};
 use crate::read::rootfs::Entry;
 
 /// What says which system an image is; the first that is there counts.

@@ -4,7 +4,7 @@ use super::compare::{Comparison, finding};
 use super::loader::shown;
 use super::trace::Trace;
 use super::view::View;
-use crate::core::{Code, Fact, Finding};
+use crate::foundation::{Code, Fact, Finding};
 use crate::read::rootfs::Entry;
 
 /// A line of `/etc/passwd` or `/etc/group`: the name and the number.

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::file::State;
-use crate::core::text;
 use crate::format::tar::{Kind, Member};
+use crate::foundation::text;
 use crate::read::rootfs::{inner_path, split};
 
 /// How a layer takes files away.

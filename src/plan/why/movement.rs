@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{Cause, Happened, Owner, State, Track};
-use crate::core::{Digest, Result};
+use crate::foundation::{Digest, Result};
 use crate::plan::diff::FileState;
 use crate::plan::packages::Packages;
 use crate::read::rootfs::{Merged, Scan, Unpacker};

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::movement::PackageMove;
 use super::{Owner, State};
-use crate::core::{Digest, text};
+use crate::foundation::{Digest, text};
 use crate::plan::diff::Change;
 use crate::plan::packages::Packages;
 use crate::read::rootfs::Merged;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::show::SubjectReport;
 use super::{Standing, UNAUTHENTICATED, find, shown};
-use crate::core::{ExitClass, Finding, text};
+use crate::foundation::{ExitClass, Finding, text};
 use crate::plan::lifecycle::field::Field;
 use crate::plan::lifecycle::policy::{Deny, Reason};
 use crate::plan::lifecycle::time::Moment;

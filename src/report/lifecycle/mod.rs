@@ -8,7 +8,7 @@ pub mod trace;
 use serde::Serialize;
 
 use super::{Page, Tone};
-use crate::core::{Digest, text};
+use crate::foundation::{Digest, text};
 use crate::plan::lifecycle::declared::{Declaration, Inherited};
 use crate::plan::lifecycle::field::{Field, Place, Record, Status};
 use crate::plan::lifecycle::resolve::{Held, Source};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{FieldReport, shown};
-use crate::core::{Digest, ExitClass, Finding, text};
+use crate::foundation::{Digest, ExitClass, Finding, text};
 use crate::oci::Platform;
 use crate::plan::lifecycle::field::Field;
 use crate::plan::lifecycle::time::Moment;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{DeclaredReport, FieldReport, Standing, UNAUTHENTICATED, ValueReport, find, shown, value_line};
-use crate::core::{Digest, ExitClass, Finding, text};
+use crate::foundation::{Digest, ExitClass, Finding, text};
 use crate::oci::{Platform, SharedPlatform};
 use crate::plan::lifecycle::declared::Inherited;
 use crate::plan::lifecycle::field::Field;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Standing;
-use crate::core::{Digest, ExitClass, Finding, text};
+use crate::foundation::{Digest, ExitClass, Finding, text};
 use crate::plan::lifecycle::field::Status;
 use crate::plan::lifecycle::lineage::{End, Step, Tagging};
 use crate::plan::lifecycle::time::Moment;

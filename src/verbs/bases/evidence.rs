@@ -4,7 +4,7 @@ use std::iter;
 use std::sync::Arc;
 
 use super::{Bases, Candidate, keep, locked, shown_platform, tree_index};
-use crate::core::{Result, text};
+use crate::foundation::{Result, text};
 use crate::oci::ImageName;
 use crate::plan::base::{Based, Claim, Clue, Evidence, Mapped, Verdict, adds_settings_only, claims, decide, is_scratch, judge};
 use crate::read::CatalogueEntry;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::core::Digest;
+use crate::foundation::Digest;
 use crate::oci::Name;
 use crate::read::Source;
 

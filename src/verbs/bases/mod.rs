@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::lifecycle::{Statements, Stopped};
 use super::{Context, Opened};
-use crate::core::{Code, Digest, Error, Finding, Limits, Result, Severity};
+use crate::foundation::{Code, Digest, Error, Finding, Limits, Result, Severity};
 use crate::oci::{Descriptor, Name, Platform};
 use crate::plan::base::{Candidate, Edition, EditionPlatform, Stated, claims, same_name, spelled};
 use crate::plan::batch::jump::Allow;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Bases, Candidate, Holder, keep, locked};
-use crate::core::clock::Time;
-use crate::core::{Code, Digest, Error, Fact, Result, text};
+use crate::foundation::clock::Time;
+use crate::foundation::{Code, Digest, Error, Fact, Result, text};
 use crate::oci::{ImageName, Platform};
 use crate::plan::base::{Based, Edition, Evidence, NameRule, Question, Target, Undecided, built_on, is_renamed, meaning, same_name};
 use crate::plan::batch::jump::highest;

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::core::event::Silent;
-use crate::core::{Code, Error, Fact, Result};
+use crate::foundation::event::Silent;
+use crate::foundation::{Code, Error, Fact, Result};
 use crate::oci::Name;
 use crate::plan::batch::Item;
 use crate::read::{Source, load};

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use super::apply::{As, Request};
 use super::archives::file_name;
 use super::pass::{Entry, Pass, key};
-use crate::core::fsys::{Directory, WriteDirectory, shown};
-use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::format::json::{Document, Node};
+use crate::foundation::fsys::{Directory, WriteDirectory, shown};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::media_type::OCI_MANIFEST;
 use crate::oci::{Manifest, Name, annotation};
 use crate::plan::batch::{Item, Standing};
@@ -166,7 +166,7 @@ impl Check {
     /// `io.space`, `io`.
     pub(super) fn room(&mut self, request: &Request, pass: &Pass, past: &Past, context: Context<'_>) -> Result<()> {
         // The blobs may have a file system of their own.
-        let space = crate::core::fsys::space(&request.output.join("blobs/sha256"), context.faults)?;
+        let space = crate::foundation::fsys::space(&request.output.join("blobs/sha256"), context.faults)?;
         let done = past.done() as u64;
         let all = pass.entries.iter().filter(|entry| entry.standing == Standing::Move).count() as u64;
         if done >= all {

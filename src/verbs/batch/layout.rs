@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::workshop::Once;
-use crate::core::fsys::{ReadAt as _, Region};
-use crate::core::{Code, Digest, Error, Finding, Result};
+use crate::foundation::fsys::{ReadAt as _, Region};
+use crate::foundation::{Code, Digest, Error, Finding, Result};
 use crate::oci::Descriptor;
 use crate::plan::batch::Item;
 use crate::read::{Source, Tree, layer, load};
@@ -78,7 +78,7 @@ impl<'a, 'l> LayoutTarget<'a, 'l> {
         }
         for document in plan.kept.iter().chain(plan.documents.iter().map(|document| &document.blob)) {
             let payload = Payload { digest: document.digest().clone(), size: document.size(), content: Content::Bytes(document.bytes()) };
-            self.intake.document(&payload, buffer, halt, &crate::core::event::Silent)?;
+            self.intake.document(&payload, buffer, halt, &crate::foundation::event::Silent)?;
         }
         let entry = plan.entries.first().map(|(_, entry)| entry.to_string());
         Ok(ItemRecord {
@@ -146,7 +146,7 @@ impl<'a, 'l> LayoutTarget<'a, 'l> {
             (None, _) if !layer.urls.is_empty() => true,
             (None, _) => false,
             (Some(stamp), Some(noted)) if self.verify == Verify::Digest && noted.fits(&stamp) => true,
-            (Some(_), _) => match layer::check_content(&self.stored, layer, &crate::core::event::Silent) {
+            (Some(_), _) => match layer::check_content(&self.stored, layer, &crate::foundation::event::Silent) {
                 Ok(()) => true,
                 Err(error) if error.code() == Code::Io => return Err(error),
                 Err(_) => false,
@@ -160,6 +160,6 @@ impl<'a, 'l> LayoutTarget<'a, 'l> {
 }
 
 /// The open file that a region is the whole of.
-fn whole(region: &Region) -> Option<&crate::core::fsys::File> {
+fn whole(region: &Region) -> Option<&crate::foundation::fsys::File> {
     region.file().filter(|file| file.length() == region.length())
 }

@@ -1,6 +1,6 @@
 //! The lines of a plan while it is made. A hundred thousand of them are a hundred megabytes, and a fifth of that when packed.
 
-use crate::core::{Code, Error, Result};
+use crate::foundation::{Code, Error, Result};
 
 /// Where a line is.
 #[derive(Debug, Clone)]

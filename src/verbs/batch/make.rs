@@ -1,6 +1,6 @@
 //! One item and what comes out of it.
 
-use crate::core::{Code, Digest, Error, Result};
+use crate::foundation::{Code, Digest, Error, Result};
 use crate::plan::base::{Candidate, NameRule};
 use crate::plan::batch::{BaseItem, Expected, Item, LayerItem, Origin, Placed, Standing};
 use crate::plan::rebase::image::Origin as LayerOrigin;
@@ -97,7 +97,7 @@ impl Item {
             }
         }
         let findings = plan.report.findings.iter().chain(plan.report.platforms.iter().flat_map(|platform| &platform.findings));
-        let warnings = findings.filter(|finding| finding.severity >= crate::core::Severity::Warning);
+        let warnings = findings.filter(|finding| finding.severity >= crate::foundation::Severity::Warning);
         self.warnings = warnings.map(|finding| finding.code.slug().to_owned()).collect();
         self.warnings.sort_unstable();
         self.warnings.dedup();

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::supersede::Finished;
-use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::format::json::Document;
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::oci::{Descriptor, Verified, annotation};
 use crate::plan::batch::Item;
 use crate::plan::lifecycle::field::Record;

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::pass::{Pass, key};
 use super::supersede::{Finished, Marking};
-use crate::core::event::Silent;
-use crate::core::fsys::shown;
-use crate::core::{Code, Error, Fact, Result};
+use crate::foundation::event::Silent;
+use crate::foundation::fsys::shown;
+use crate::foundation::{Code, Error, Fact, Result};
 use crate::plan::batch::Standing;
 use crate::plan::lifecycle::field::Record;
 use crate::plan::lifecycle::time::Moment;

@@ -5,8 +5,8 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use crate::core::fsys::{File, ReadAt as _, shown};
-use crate::core::{Algorithm, Code, Error, Fact, Hasher, Limits, Result};
+use crate::foundation::fsys::{File, ReadAt as _, shown};
+use crate::foundation::{Algorithm, Code, Error, Fact, Hasher, Limits, Result};
 use crate::oci::Name;
 use crate::plan::batch::document::{self, Line};
 use crate::plan::batch::{End, Header, Item, Placed, Settings, Standing, order};
@@ -216,7 +216,7 @@ impl Pass {
     /// # Errors
     /// `io`, and those of `take`.
     pub(super) fn copy(&self, take: &mut dyn FnMut(&[u8], u64) -> Result<()>) -> Result<()> {
-        let mut buffer = vec![0; crate::core::limits::CHUNK_BYTES];
+        let mut buffer = vec![0; crate::foundation::limits::CHUNK_BYTES];
         let mut at = 0;
         loop {
             let count =

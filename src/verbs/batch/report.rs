@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::pass::Pass;
-use crate::core::Result;
-use crate::core::fsys::Directory;
+use crate::foundation::Result;
+use crate::foundation::fsys::Directory;
 use crate::plan::batch::{Item, Standing};
 use crate::report::batch::{BatchReport, ItemReport, Outcome};
 use crate::verbs::Context;

@@ -11,10 +11,10 @@ use super::layout::LayoutTarget;
 use super::pass::{Entry, Pass, key};
 use super::supersede::{Finished, Marking};
 use super::workshop::Workshop;
-use crate::core::clock::Stopwatch;
-use crate::core::event::Silent;
-use crate::core::fsys::{WriteDirectory, shown};
-use crate::core::{Code, Error, ExitClass, Fact, Finding, Result, Severity, workers};
+use crate::foundation::clock::Stopwatch;
+use crate::foundation::event::Silent;
+use crate::foundation::fsys::{WriteDirectory, shown};
+use crate::foundation::{Code, Error, ExitClass, Fact, Finding, Result, Severity, workers};
 use crate::plan::batch::Standing;
 use crate::report::batch::{ApplyReport, Failure};
 use crate::report::rebase::OutputReport;
@@ -352,7 +352,7 @@ impl<'a, 'l> Run<'a, 'l> {
     /// somebody who sent a signal waits.
     fn list(&mut self, layout: &Layout, intake: &Intake<'_>) -> Result<bool> {
         if self.marking.is_some() && !self.pending.is_empty() && self.request.stop.asked.load(Ordering::Relaxed) {
-            let left = crate::core::text::count(self.pending.len(), "result");
+            let left = crate::foundation::text::count(self.pending.len(), "result");
             self.report.findings.push(
                 Finding::new(Code::BatchIncomplete, format!("{left} written, and neither listed nor marked yet"))
                     .severity(Severity::Warning)

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use super::mark::Mark;
 use super::pass::Pass;
-use crate::core::event::Silent;
-use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity, workers};
 use crate::format::json::Excerpt;
+use crate::foundation::event::Silent;
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity, workers};
 use crate::oci::{Descriptor, Verified};
 use crate::plan::lifecycle::field::Record;
 use crate::plan::lifecycle::time::Moment;

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::pass::{key as key_of, number as number_of};
-use crate::core::fsys::ReadAt as _;
-use crate::core::{Code, Digest, Error, Finding, Result, text};
+use crate::foundation::fsys::ReadAt as _;
+use crate::foundation::{Code, Digest, Error, Finding, Result, text};
 use crate::oci::Descriptor;
 use crate::plan::batch::document::key;
 use crate::plan::batch::name::{Pattern, glob};

@@ -1,7 +1,7 @@
 //! What an image should be based on.
 
 use super::survey::Survey;
-use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::foundation::{Code, Digest, Error, Fact, Result};
 use crate::oci::ImageName;
 use crate::plan::base::Candidate;
 use crate::plan::batch::jump::Version;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::pass::{Pass, number};
-use crate::core::{Code, Digest, Error, Fact, Finding, Result};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{Descriptor, Name};
 use crate::plan::base::{Candidate, Prefix, prefix};
 use crate::plan::batch::{BaseItem, Item, Placed, Standing};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::members;
 use super::show::Named;
-use crate::core::fsys::ReadAt as _;
-use crate::core::{Code, Digest, Error, Fact, Finding, Result};
+use crate::foundation::fsys::ReadAt as _;
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::Descriptor;
 use crate::plan::collection::order;
 use crate::read::referrers::{Lookup, Scope};
@@ -84,7 +84,7 @@ impl Check<'_> {
     fn below(&mut self, root: &Descriptor, place: &str) {
         let first = self.walk.documents.len();
         if let Err(error) = walk(self.source, root, self.context.limits, &mut self.walk, &mut self.seen) {
-            self.findings.push(error.detail(format!("of {}", crate::core::text::escape(place))).into_finding());
+            self.findings.push(error.detail(format!("of {}", crate::foundation::text::escape(place))).into_finding());
         }
         let documents: Vec<Descriptor> = self.walk.documents.iter().skip(first).map(|(descriptor, _)| descriptor.clone()).collect();
         for document in documents.iter().filter(|one| (one.is_index() || one.is_manifest()) && !one.is_attestation()) {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::core::{Code, Digest, Error, Fact, Finding, Result};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::collection::{ARTIFACT_TYPE, Member};
 use crate::plan::collection::{compose, depend, order};
 use crate::read::referrers::{Lookup, Scope};
@@ -86,7 +86,7 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
         members: members.into_iter().map(Into::into).collect(),
         order,
         referrers: digests,
-        output: OutputReport { kind: request.output.kind().to_owned(), path: crate::core::fsys::shown(request.output.path()) },
+        output: OutputReport { kind: request.output.kind().to_owned(), path: crate::foundation::fsys::shown(request.output.path()) },
         changed: committed.index_changed,
         written: WrittenReport::of(&committed, blobs, 0),
         findings,

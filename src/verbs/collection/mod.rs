@@ -8,7 +8,7 @@ pub use check::check;
 pub use create::{Create, create};
 pub use show::show;
 
-use crate::core::{Code, Error, Fact, Result};
+use crate::foundation::{Code, Error, Fact, Result};
 use crate::oci::collection::Member;
 use crate::read::{ImageIndex, Reference, Tree, collections, load, locate, open_reference};
 use crate::verbs::{Context, Opened};

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::members;
-use crate::core::{Code, Digest, Error, Finding, Result};
+use crate::foundation::{Code, Digest, Error, Finding, Result};
 use crate::oci::{Descriptor, Name};
 use crate::plan::collection::order;
 use crate::read::referrers::{Lookup, Scope};
@@ -37,7 +37,7 @@ pub fn show(reference: &str, context: Context<'_>) -> Result<ShowReport> {
             findings.push(
                 Finding::new(Code::BlobMissing, "a member is not there")
                     .at(&member.name)
-                    .found(crate::core::Fact::new("nothing", descriptor.digest.blob_path())),
+                    .found(crate::foundation::Fact::new("nothing", descriptor.digest.blob_path())),
             );
         }
         let (standing, now) = named.standing(&member.name, &member.descriptor.digest);

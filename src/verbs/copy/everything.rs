@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Brought, Copied, Form, Gathered, Output, Request};
-use crate::core::{Code, Digest, Error, ExitClass, Fact, Finding, Result, text};
+use crate::foundation::{Code, Digest, Error, ExitClass, Fact, Finding, Result, text};
 use crate::oci::{Artifact, Descriptor, Manifest, artifact, collection};
 use crate::read::referrers::{Lookup, Tag, lists_referrers_of, marked};
 use crate::read::{Located, Source, Tree, Walk, is_alone, load, platforms, walk};

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::core::{Code, Digest, Finding};
+use crate::foundation::{Code, Digest, Finding};
 use crate::oci::{Descriptor, Verified};
 use crate::read::{Opaque, Overlay, Source, Walk};
 use crate::verbs::output::Blob;

@@ -14,9 +14,9 @@ use super::lifecycle::{Taker, Taking, brought_down, holders, layout_at, taken_ov
 use super::narrow::{Choice, Narrowed, narrow};
 use super::output::{Cargo, Form, Output, check_name, write};
 use super::referrers::{Carry, Subject, Unreadable, carry, carry_as};
-use crate::core::fsys::{ReadAt as _, shown};
-use crate::core::{Code, Digest, Error, ExitClass, Fact, Finding, Result, Severity, text};
 use crate::format::json::Excerpt;
+use crate::foundation::fsys::{ReadAt as _, shown};
+use crate::foundation::{Code, Digest, Error, ExitClass, Fact, Finding, Result, Severity, text};
 use crate::oci::{Config, Descriptor, Index, Manifest, Name, Verified, collection, media_type};
 use crate::plan::annotate::{Authored, replaced};
 use crate::plan::docker;
@@ -273,7 +273,7 @@ fn finish(source: &Source, rest: Rest, request: &Request, mut load: Load<'_>, co
         images: load.images,
         referrers: load.referrers,
         incomplete: load.incomplete,
-        output: OutputReport { kind: request.output.kind().to_owned(), path: crate::core::fsys::shown(request.output.path()) },
+        output: OutputReport { kind: request.output.kind().to_owned(), path: crate::foundation::fsys::shown(request.output.path()) },
         written: WrittenReport::of(&committed, rest.blobs, 0),
         taken: committed.taken,
         superseded: load.superseded,

@@ -1,7 +1,7 @@
 //! Asks for the forms that are missing.
 
 use super::survey::Survey;
-use crate::core::clock::Time;
+use crate::foundation::clock::Time;
 use crate::oci::artifact::is_removed;
 use crate::oci::{Verified, annotation};
 use crate::plan::referrers::{Content, Draft, EMPTY, Item, Standing, Wish, diagnose, manifest};

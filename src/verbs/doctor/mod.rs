@@ -9,8 +9,8 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::core::fsys::shown;
-use crate::core::{Code, Digest, Finding, Result, Severity};
+use crate::foundation::fsys::shown;
+use crate::foundation::{Code, Digest, Finding, Result, Severity};
 use crate::plan::referrers::{Standing, diagnose, seen};
 use crate::read::referrers::Referrer;
 use crate::read::{Source, SourceKind, open_path};

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::core::fsys::ReadAt;
-use crate::core::{Algorithm, Code, Digest, Error, ExitClass, Finding, Result};
+use crate::foundation::fsys::ReadAt;
+use crate::foundation::{Algorithm, Code, Digest, Error, ExitClass, Finding, Result};
 use crate::oci::{Descriptor, Index};
 use crate::plan::referrers::{Standing, is_mended};
 use crate::read::referrers::{Found, Listed, Lookup, Referrer, Scope, Tag, Trouble, Unread, lists_referrers_of};

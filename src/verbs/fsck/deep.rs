@@ -5,9 +5,9 @@ use std::io::Read;
 
 use super::Checker;
 use super::names::{Names, broken_links};
-use crate::core::fsys::{ReadAt as _, Region};
-use crate::core::{Algorithm, Code, Digest, Fact, Finding, Result, Severity};
 use crate::format::tar::Member;
+use crate::foundation::fsys::{ReadAt as _, Region};
+use crate::foundation::{Algorithm, Code, Digest, Fact, Finding, Result, Severity};
 use crate::oci::{Config, Descriptor, Manifest, digest_mismatch, media_type};
 use crate::read::layer::{Examined, Visit, examine};
 use crate::read::rootfs::{BrokenLink, Builder, Unpacker, inner_path};

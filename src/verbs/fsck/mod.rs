@@ -15,10 +15,10 @@ use std::path::Path;
 use deep::Deep;
 
 use super::Context;
-use crate::core::fsys::{Directory, ReadAt, Region, shown};
-use crate::core::limits::CHUNK_BYTES;
-use crate::core::{Code, Digest, Error, Fact, Finding, Hasher, Result, Severity, text};
 use crate::format::json::{Document, Node};
+use crate::foundation::fsys::{Directory, ReadAt, Region, shown};
+use crate::foundation::limits::CHUNK_BYTES;
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Hasher, Result, Severity, text};
 use crate::oci::{Config, Descriptor, Index, Manifest, Name, RootIndex, Verified, digest_mismatch, media_type, size_mismatch};
 use crate::read::{Container, Found, Reference, Source, SourceKind, Stored, View, check_transport, find, verify};
 use crate::report::exit_of;
@@ -533,7 +533,7 @@ impl Checker<'_> {
             }
         };
         let is_directory = matches!(self.container.kind(), SourceKind::Layout | SourceKind::SkopeoDirectory);
-        if is_directory && region.file().is_some_and(crate::core::fsys::File::writable_by_others) {
+        if is_directory && region.file().is_some_and(crate::foundation::fsys::File::writable_by_others) {
             self.findings.push(Finding::new(Code::PathWritableByOthers, "every user may change this blob").at(digest));
         }
         if !self.seen.contains_key(digest) {

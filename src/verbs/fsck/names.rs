@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 
-use crate::core::{Code, Fact, Finding, text};
 use crate::format::tar::{Kind, Member};
+use crate::foundation::{Code, Fact, Finding, text};
 use crate::read::rootfs::{climbs, inner_path, split};
 
 /// Names are cut at this length where they are shown.

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::core::fsys::ReadAt as _;
-use crate::core::{Code, Digest, Error, Finding, Limits, Result, Severity, text};
+use crate::foundation::fsys::ReadAt as _;
+use crate::foundation::{Code, Digest, Error, Finding, Limits, Result, Severity, text};
 use crate::oci::{Descriptor, Index, Manifest, RootIndex, Verified, size_mismatch};
 use crate::read::Container;
 

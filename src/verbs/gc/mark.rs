@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::core::{Digest, Limits, Result};
 use crate::format::json::{Document, Kind, Node};
+use crate::foundation::{Digest, Limits, Result};
 use crate::oci::{Artifact, Descriptor, Index, artifact, media_type};
 use crate::plan::lifecycle::convention::OWN_TYPE;
 use crate::read::Source;

@@ -11,10 +11,10 @@ use mark::{Keeper, Referring, Rules, marks};
 
 use super::Context;
 use super::output::layout_options;
-use crate::core::clock::Time;
-use crate::core::fsys::{Stamp, WriteDirectory, shown};
-use crate::core::{Code, Digest, Error, Fact, Result};
 use crate::format::json::Document;
+use crate::foundation::clock::Time;
+use crate::foundation::fsys::{Stamp, WriteDirectory, shown};
+use crate::foundation::{Code, Digest, Error, Fact, Result};
 use crate::oci::Descriptor;
 use crate::plan::lifecycle::time::Span;
 use crate::read::referrers::{Trouble, Unread};

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::core::{Code, Digest, Finding, Limits};
+use crate::foundation::{Code, Digest, Finding, Limits};
 use crate::oci::{Descriptor, Index, collection, media_type};
 use crate::read::Source;
 use crate::read::referrers::Lookup;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::set::Making;
 use super::state::Reader;
-use crate::core::Result;
+use crate::foundation::Result;
 use crate::oci::{Verified, annotation, media_type};
 use crate::plan::lifecycle::convention::Convention;
 use crate::plan::lifecycle::profile::{Authored, Draft, Profile, write as author};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::inherited::{Base, Inheritance, earliest_end};
 use super::show::subject_report;
 use super::state::{Reader, Subject};
-use crate::core::{Code, Digest, Finding, Result};
+use crate::foundation::{Code, Digest, Finding, Result};
 use crate::oci::Platforms;
 use crate::plan::lifecycle::policy::{Asked, Deny, Policy, Verdict, evaluate};
 use crate::plan::lifecycle::resolve::Question;

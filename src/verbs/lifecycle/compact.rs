@@ -2,7 +2,7 @@
 
 use super::set::{Making, readable, refuse_archive};
 use super::state::Reader;
-use crate::core::{Digest, Result};
+use crate::foundation::{Digest, Result};
 use crate::plan::lifecycle::change::Next;
 use crate::plan::lifecycle::compact::compact as decide;
 use crate::plan::lifecycle::profile::Profile;

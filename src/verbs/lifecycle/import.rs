@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::set::{Making, refuse_archive};
 use super::state::{Reader, Subject};
-use crate::core::fsys::{File, shown};
-use crate::core::{Code, Digest, Error, ExitClass, Fact, Result};
+use crate::foundation::fsys::{File, shown};
+use crate::foundation::{Code, Digest, Error, ExitClass, Fact, Result};
 use crate::oci::{ImageName, annotation};
 use crate::plan::lifecycle::change::Change;
 use crate::plan::lifecycle::import::{Import as List, import as read};

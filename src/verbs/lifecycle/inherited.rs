@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::state::{Reader, Subject, places_of};
-use crate::core::{Digest, Finding, Result};
+use crate::foundation::{Digest, Finding, Result};
 use crate::plan::base::Candidate;
 use crate::plan::lifecycle::convention::Conventions;
 use crate::plan::lifecycle::declared::declared;

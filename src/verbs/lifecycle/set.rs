@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::state::{Reader, Subject};
-use crate::core::{Code, Digest, Error, Finding, Result};
+use crate::foundation::{Code, Digest, Error, Finding, Result};
 use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
 use crate::plan::lifecycle::change::{Change, Next};
 use crate::plan::lifecycle::convention::{Convention, OWN_TYPE};

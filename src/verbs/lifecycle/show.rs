@@ -2,7 +2,7 @@
 
 use super::inherited::{Base, Inheritance};
 use super::state::{Reader, Subject};
-use crate::core::Result;
+use crate::foundation::Result;
 use crate::oci::{Platform, Platforms};
 use crate::plan::lifecycle::resolve::Question;
 use crate::plan::lifecycle::time::Moment;

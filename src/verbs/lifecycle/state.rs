@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::above::{Above, Unreadable};
 
-use crate::core::{Digest, Finding, Severity};
+use crate::foundation::{Digest, Finding, Severity};
 use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
 use crate::plan::lifecycle::convention::OWN_TYPE;
 use crate::plan::lifecycle::declared::{Declaration, Places, declared};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::state::{Reader, Subject};
 use super::stopped::Stopped;
-use crate::core::Digest;
+use crate::foundation::Digest;
 use crate::plan::base::Stated;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::{Located, Source, Tree};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::state::{Reader, Subject};
-use crate::core::{Code, Digest, Error, Fact, Finding, Severity};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Severity};
 use crate::plan::lifecycle::field::Status;
 use crate::plan::lifecycle::resolve::Stand;
 use crate::plan::lifecycle::time::Moment;

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::set::{Making, refuse_archive};
 use super::state::{Reader, Subject};
 use super::trace::member;
-use crate::core::fsys::File;
-use crate::core::{Code, Digest, Error, Fact, Finding, Result};
+use crate::foundation::fsys::File;
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{Descriptor, Platform};
 use crate::plan::lifecycle::change::Change;
 use crate::plan::lifecycle::field::{self, Field, Record, Status, Value};
@@ -131,7 +131,7 @@ impl Pair<'_> {
                     let Some(same) = by_platform.get(&Platform::to_string(platform)) else {
                         making.findings.push(
                             Finding::new(Code::PlatformMissing, "the new image lacks a platform of the old one, which is not marked")
-                                .severity(crate::core::Severity::Warning)
+                                .severity(crate::foundation::Severity::Warning)
                                 .at(&subject.descriptor.digest)
                                 .expected(Fact::new(platform, &self.shown))
                                 .hint("Say what becomes of it with `airbase lifecycle set --platform`."),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::state::{Reader, Subject};
-use crate::core::{Code, Digest, Error, Fact, Finding, Result};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{ImageName, Platform, annotation};
 use crate::plan::lifecycle::field;
 use crate::plan::lifecycle::field::Field;

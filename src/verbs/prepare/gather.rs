@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::Request;
-use crate::core::{Algorithm, Code, Digest, Fact, Finding, Result, Severity};
+use crate::foundation::{Algorithm, Code, Digest, Fact, Finding, Result, Severity};
 use crate::oci::{Descriptor, ImageName, Index, Name, collection, cosign};
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::prepare::{Kind, LeftOut, Piece, Profile, Shipment};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::gather::left;
 use super::{Request, Top};
-use crate::core::fsys::shown;
-use crate::core::{Code, Digest, Error, Fact, Finding, Result};
 use crate::format::json::{Excerpt, Value};
+use crate::foundation::fsys::shown;
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{Descriptor, Name, annotation};
 use crate::plan::prepare::{LeftOut, Profile, another_digest};
 use crate::read::referrers::{Lookup, Scope};

@@ -8,9 +8,9 @@ use std::path::Path;
 use gather::{Gathered, Top, gather, tops};
 use hand_over::hand_over;
 
-use crate::core::fsys::shown;
-use crate::core::{Code, Error, Fact, Finding, Result, Severity, text};
 use crate::format::codec::{Codec, Packing};
+use crate::foundation::fsys::shown;
+use crate::foundation::{Code, Error, Fact, Finding, Result, Severity, text};
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::prepare::{Client, LeftOut, Load, Naming, Place, PlaceKind, Profile, Push, Registry, loads, prepare as decide};
 use crate::plan::referrers::{is_mended, is_of_lists};

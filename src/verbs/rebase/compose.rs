@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::decide::Platformed;
 use super::describe::{reported, skipped};
 use super::{MissingPlatform, Plan, Request};
-use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::oci::{Descriptor, annotation};
 use crate::plan::annotate::{Authored, replaced};
 use crate::plan::base;
@@ -260,7 +260,7 @@ impl Plan {
         self.report.output = self
             .output
             .as_ref()
-            .map(|output| OutputReport { kind: output.kind().to_owned(), path: crate::core::fsys::shown(output.path()) });
+            .map(|output| OutputReport { kind: output.kind().to_owned(), path: crate::foundation::fsys::shown(output.path()) });
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::refuse::{not_rebasable, other_stack, refusal, without_app_layers};
 use super::{MissingPlatform, Request};
-use crate::core::clock::Time;
-use crate::core::{Code, Digest, Error, Fact, Finding, Result};
+use crate::foundation::clock::Time;
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{ImageName, buildpacks};
 use crate::plan::base::{Based, Candidate, Clue, Evidence, NameRule, Outcome, Proof, SeamRule, base_name};
 use crate::plan::lifecycle::field::Status;

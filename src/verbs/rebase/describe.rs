@@ -2,7 +2,7 @@
 
 use super::MissingPlatform;
 use super::decide::Platformed;
-use crate::core::{Code, Fact, Finding};
+use crate::foundation::{Code, Fact, Finding};
 use crate::plan::base::{Candidate, NameRule};
 use crate::plan::rebase::image::{Moved, Options, Origin};
 use crate::read::Image;

@@ -3,7 +3,7 @@
 use super::Request;
 use super::compose::{is_current, moved};
 use super::decide::Platformed;
-use crate::core::{Limits, Result};
+use crate::foundation::{Limits, Result};
 use crate::plan::rebase::Preferences;
 use crate::plan::verdict::Strictness;
 use crate::read::{Image, ImageIndex};

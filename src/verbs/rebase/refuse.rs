@@ -1,6 +1,6 @@
 //! Refusals of bases: both compared facts, where each came from, and what the operator can do offline.
 
-use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::foundation::{Code, Digest, Error, Fact, Result};
 use crate::oci::annotation;
 use crate::plan::base::{self, Based, Candidate, Clue, Evidence, Outcome, Prefix, SeamRule, Verdict};
 use crate::read::Image;

@@ -1,7 +1,7 @@
 //! What a rebase gives, before it is written.
 
 use super::Plan;
-use crate::core::{Code, Error, Result};
+use crate::foundation::{Code, Error, Result};
 use crate::oci::Descriptor;
 use crate::read::{Located, Overlay, Tree, load};
 use crate::verbs::Context;

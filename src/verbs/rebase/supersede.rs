@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Plan, virtual_image};
-use crate::core::fsys::shown;
-use crate::core::{Code, Digest, Error, Fact, Result};
+use crate::foundation::fsys::shown;
+use crate::foundation::{Code, Digest, Error, Fact, Result};
 use crate::read::SourceKind;
 use crate::report::rebase::Superseded;
 use crate::verbs::lifecycle::{Reader, Successor, Taking, superseding};

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Carry, Subject, carry, subjects};
-use crate::core::clock::Time;
-use crate::core::fsys::{self, ReadAt, Region, shown};
-use crate::core::{Algorithm, Code, Digest, Error, Fact, Hasher, Result, TypedDigest, limits};
 use crate::format::json::Excerpt;
+use crate::foundation::clock::Time;
+use crate::foundation::fsys::{self, ReadAt, Region, shown};
+use crate::foundation::{Algorithm, Code, Digest, Error, Fact, Hasher, Result, TypedDigest, limits};
 use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
 use crate::plan::annotate::Authored;
 use crate::plan::referrers::{Content, Draft, EMPTY, Item, OF_ENTRIES, Wish, manifest};

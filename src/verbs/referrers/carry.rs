@@ -3,8 +3,8 @@
 use std::collections::{HashSet, VecDeque};
 
 use super::Subject;
-use crate::core::{Code, Digest, Error, Finding, Result, Severity, text};
 use crate::format::json::Excerpt;
+use crate::foundation::{Code, Digest, Error, Finding, Result, Severity, text};
 use crate::oci::Descriptor;
 use crate::plan::referrers::{Item, Wish};
 use crate::read::referrers::{Lookup, Referrer, Trouble, Unread, marked};

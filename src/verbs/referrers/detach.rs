@@ -1,7 +1,7 @@
 //! Takes a referrer away from its subject.
 
 use super::{revision, subjects};
-use crate::core::{Code, Digest, Error, ExitClass, Fact, Finding, Result, TypedDigest};
+use crate::foundation::{Code, Digest, Error, ExitClass, Fact, Finding, Result, TypedDigest};
 use crate::oci::Index;
 use crate::plan::referrers::Wish;
 use crate::read::referrers::{Lookup, Referrer, Scope};

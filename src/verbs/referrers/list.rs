@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::subjects;
-use crate::core::{Code, Digest, Error, Finding, Result, TypedDigest};
+use crate::foundation::{Code, Digest, Error, Finding, Result, TypedDigest};
 use crate::oci::{Artifact, Descriptor, Platform};
 use crate::read::referrers::{FoundBy, Lookup, Referrer, Scope};
 use crate::read::{Child, ImageIndex, Reference, Tree, open_reference};

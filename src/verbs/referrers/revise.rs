@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::core::{Finding, Result};
 use crate::format::json::Excerpt;
+use crate::foundation::{Finding, Result};
 use crate::oci::Verified;
 use crate::plan::referrers::{Listing, Lists, Rules, Wish, lists};
 use crate::read::Source;

@@ -13,7 +13,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use airbase::core::{Digest, Limits};
+use airbase::foundation::{Digest, Limits};
 use airbase::oci::{Descriptor, Verified};
 use airbase::plan::base::{
     Based, Candidate, Claim, Clue, Edition, EditionPlatform, Evidence, Outcome, Prefix, Question, Stated, Verdict, adds_settings_only,

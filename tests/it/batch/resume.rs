@@ -5,8 +5,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use airbase::core::fsys::{Faults, Operation, is_temporary};
-use airbase::core::{Code, Result};
+use airbase::foundation::fsys::{Faults, Operation, is_temporary};
+use airbase::foundation::{Code, Result};
 use airbase::plan::lifecycle::time::Moment;
 use airbase::verbs::batch::{ApplyRequest, As, Stop, apply, merge};
 use airbase::verbs::{Context, Verify};

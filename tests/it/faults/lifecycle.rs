@@ -1,6 +1,6 @@
 //! Statements on the life cycle.
 
-use airbase::core::Result;
+use airbase::foundation::Result;
 use airbase::plan::lifecycle::change::Change;
 use airbase::plan::lifecycle::field::{Field, Record, Value};
 use airbase::plan::lifecycle::time::{Moment, When};

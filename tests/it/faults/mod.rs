@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use airbase::core::fsys::{Faults, is_temporary};
-use airbase::core::{Code, Digest, Result};
+use airbase::foundation::fsys::{Faults, is_temporary};
+use airbase::foundation::{Code, Digest, Result};
 use airbase::oci::media_type::Compression;
 use airbase::plan::lifecycle::field::Record;
 use airbase::plan::lifecycle::time::Moment;

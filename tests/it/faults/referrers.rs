@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use airbase::core::clock::Time;
-use airbase::core::{Digest, Result};
+use airbase::foundation::clock::Time;
+use airbase::foundation::{Digest, Result};
 use airbase::plan::lifecycle::time::Moment;
 use airbase::plan::prepare::{Naming, Profile, Registry};
 use airbase::verbs::doctor::{Fix, doctor};

@@ -1,7 +1,7 @@
 //! What takes away: names, entries, referrers, blobs.
 
-use airbase::core::TypedDigest;
-use airbase::core::clock::Time;
+use airbase::foundation::TypedDigest;
+use airbase::foundation::clock::Time;
 use airbase::plan::lifecycle::time::Span;
 use airbase::verbs::{gc, referrers, rm, tag};
 

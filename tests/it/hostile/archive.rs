@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use airbase::core::{Code, Limits};
 use airbase::format::tar::{Profile, Walk};
+use airbase::foundation::{Code, Limits};
 
 use super::{ACCEPTED, DAMAGED, LAYER_DAMAGED, Place, REFUSED, Statuses, write_files};
 use crate::support::image::archive;
@@ -394,7 +394,7 @@ fn t28_an_archive_that_is_a_fifo() {
 #[test]
 fn t28_an_archive_that_shrinks_while_it_is_read() {
     struct Shrunk(Vec<u8>);
-    impl airbase::core::fsys::ReadAt for Shrunk {
+    impl airbase::foundation::fsys::ReadAt for Shrunk {
         fn length(&self) -> u64 {
             self.0.len() as u64 + 10_240
         }

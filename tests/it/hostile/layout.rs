@@ -366,9 +366,9 @@ fn l26_a_file_that_changes_its_size_while_it_is_read_is_refused() {
     let path = place.join("file");
     for (before, after) in [("four", "fours"), ("four", "for")] {
         fs::write(&path, before).unwrap();
-        let file = airbase::core::fsys::File::open(&path).unwrap();
+        let file = airbase::foundation::fsys::File::open(&path).unwrap();
         fs::write(&path, after).unwrap();
-        assert_eq!(file.check_unchanged().unwrap_err().code(), airbase::core::Code::BlobChanged);
+        assert_eq!(file.check_unchanged().unwrap_err().code(), airbase::foundation::Code::BlobChanged);
         assert!(file.read_all(100).is_err(), "{before} → {after}");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use airbase::core::Digest;
+use airbase::foundation::Digest;
 use airbase::plan::lifecycle::convention::Convention;
 use airbase::plan::lifecycle::field::{Field, Place, Stated, Status, Value};
 use airbase::plan::lifecycle::level::down;

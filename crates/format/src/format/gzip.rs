@@ -8,7 +8,7 @@
 
 use flate2::{Compress, Crc, FlushCompress, Status};
 
-use crate::core::{Code, Error, Result};
+use crate::foundation::{Code, Error, Result};
 
 /// What a member begins with: deflate, no flags, no time, no hint about the effort, no operating system.
 pub const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];

@@ -1,4 +1,4 @@
-//! Formats: bytes in, values out. No paths, no files; imports `core` only.
+//! Formats: bytes in, values out. No paths, no files; imports `foundation` only.
 
 pub mod codec;
 pub mod elf;

@@ -10,8 +10,8 @@
 use std::collections::BTreeMap;
 
 use super::{Descriptor, Index, Manifest, Verified, document, media_type};
-use crate::core::{Code, Error, Fact, Limits, Result};
 use crate::format::json::Text;
+use crate::foundation::{Code, Error, Fact, Limits, Result};
 
 /// A document as one that refers to something.
 #[derive(Debug, Clone)]

@@ -3,8 +3,8 @@
 //! The label is JSON in a text. It is the only record by other tools that says where the base ends: `topLayer`, a diffID.
 
 use super::annotation;
-use crate::core::{Code, Digest, Error, Limits, Result};
 use crate::format::json::{Document, Node, Value};
+use crate::foundation::{Code, Digest, Error, Limits, Result};
 
 /// The run image as the label describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]

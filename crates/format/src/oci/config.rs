@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::buildpacks::RunImage;
 use super::{Platform, Verified, annotation, config_type, document, manifest::too_many_layers};
-use crate::core::{Code, Digest, Error, Finding, Limits, Result};
 use crate::format::json::{Kind, Node, Text};
+use crate::foundation::{Code, Digest, Error, Finding, Limits, Result};
 
 const KNOWN: &[&str] = &["created", "author", "architecture", "os", "os.version", "os.features", "variant", "config", "rootfs", "history"];
 const KNOWN_CONFIG: &[&str] = &[

@@ -3,8 +3,8 @@
 //! Readers written in Go refuse a whole config over one field of another type, so such an image runs nowhere. `null` is fine: it
 //! is Go's spelling of nothing.
 
-use crate::core::{Code, Fact, Finding};
 use crate::format::json::{Kind, Node};
+use crate::foundation::{Code, Fact, Finding};
 
 /// What a field holds.
 #[derive(Debug)]
@@ -144,8 +144,8 @@ impl Shape {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::Limits;
     use crate::format::json::Document;
+    use crate::foundation::Limits;
 
     fn of(config: &str) -> Vec<(Code, String)> {
         let text = format!(r#"{{"config":{config}}}"#);

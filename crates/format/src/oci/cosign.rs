@@ -12,8 +12,8 @@
 
 use super::descriptor::decode_base64;
 use super::{Descriptor, Verified, annotation};
-use crate::core::{Digest, Limits};
 use crate::format::json::{Node, Text};
+use crate::foundation::{Digest, Limits};
 
 /// A signature.
 pub const SIGNATURE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";

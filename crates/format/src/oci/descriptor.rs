@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::annotation::Annotations;
 use super::{ImageName, Name, Platform, Verified, annotation, media_type};
-use crate::core::{Code, Digest, Error, Fact, Limits, Result};
 use crate::format::json::{Excerpt, Kind, Node, Text, Value, case_variant, quote};
+use crate::foundation::{Code, Digest, Error, Fact, Limits, Result};
 
 /// The keys of the specification, for the check of case variants.
 const KNOWN: &[&str] = &["mediaType", "digest", "size", "urls", "annotations", "data", "artifactType", "platform"];

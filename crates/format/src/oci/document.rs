@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Descriptor;
-use crate::core::{Code, Error, Fact, Finding, Limits, Result};
 use crate::format::json::{Document, Kind, Node, Object};
+use crate::foundation::{Code, Error, Fact, Finding, Limits, Result};
 
 /// Refuses a document whose own `mediaType` is not the one that the descriptor promised (CVE-2021-41190).
 pub(super) fn check_media_type(root: &Object<'_>, promised: &str) -> Result<()> {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::{Descriptor, Verified, document, manifest::ambiguous, media_type};
-use crate::core::{Code, Error, Fact, Finding, Limits, Result, Severity, effort};
 use crate::format::json::{Node, Text};
+use crate::foundation::{Code, Error, Fact, Finding, Limits, Result, Severity, effort};
 
 const KNOWN: &[&str] = &["schemaVersion", "mediaType", "artifactType", "manifests", "subject", "annotations", "config", "layers"];
 

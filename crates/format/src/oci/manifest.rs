@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Descriptor, Verified, cosign, document, media_type};
-use crate::core::{Code, Error, ExitClass, Fact, Finding, Limits, Result, Severity};
 use crate::format::json::{Node, Text};
+use crate::foundation::{Code, Error, ExitClass, Fact, Finding, Limits, Result, Severity};
 
 const KNOWN: &[&str] = &["schemaVersion", "mediaType", "artifactType", "config", "layers", "subject", "annotations", "manifests"];
 

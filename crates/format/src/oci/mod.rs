@@ -2,7 +2,7 @@
 //!
 //! Every type here is a view: it holds the fields that airbase decides on, and the text that it came from. Nothing is
 //! written back from a view; documents are changed through `format::json::Value`, so unknown fields survive.
-//! Imports `core` and `format`.
+//! Imports `foundation` and `format`.
 
 pub mod annotation;
 pub mod artifact;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::core::Digest;
+use crate::foundation::Digest;
 
 /// A name taken apart. Nothing is checked against a registry's rules; an unusual name is only less useful.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

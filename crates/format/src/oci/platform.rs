@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::core::{Code, Error, Fact, Result};
 use crate::format::json::Node;
+use crate::foundation::{Code, Error, Fact, Result};
 
 /// What a manifest runs on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

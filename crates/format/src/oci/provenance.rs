@@ -3,8 +3,8 @@
 //! It lists what went into the build. Images are package URLs, `pkg:docker/NAME@TAG?platform=…`, each with the digest that the
 //! name had. It does not say which of them is the base: a build of several stages names them all.
 
-use crate::core::{Digest, Limits, Result};
 use crate::format::json::{Document, Node};
+use crate::foundation::{Digest, Limits, Result};
 
 /// The media type of a layer that is an in-toto statement.
 pub const STATEMENT: &str = "application/vnd.in-toto+json";

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::core::{Code, Digest, Error, Fact, Hasher, Result};
+use crate::foundation::{Code, Digest, Error, Fact, Hasher, Result};
 
 /// A document whose bytes have the digest and the size that a descriptor promised.
 ///

@@ -14,8 +14,8 @@ use super::directory::check_marker;
 use super::members::Members;
 use super::views::reconcile;
 use super::{Container, SourceKind, Stored, View, docker};
-use crate::core::fsys::{File, Region};
-use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result};
+use crate::foundation::fsys::{File, Region};
+use crate::foundation::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result};
 
 #[derive(Debug)]
 pub(super) struct Archive {

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Located, Source, Tree, is_alone, is_candidate, load};
-use crate::core::{Code, Digest, Finding, Limits, Result, workers};
+use crate::foundation::{Code, Digest, Finding, Limits, Result, workers};
 use crate::oci::{Descriptor, Platforms, SharedPlatform};
 
 /// The identity of a stack of layers.
@@ -167,7 +167,7 @@ impl Catalogue {
                 match tree {
                     Ok(tree) => self.insert(&tree, &Top::Listed(position)),
                     Err(error) if error.code() == Code::BlobMissing => {
-                        self.findings.push(error.into_finding().severity(crate::core::Severity::Warning));
+                        self.findings.push(error.into_finding().severity(crate::foundation::Severity::Warning));
                     }
                     Err(error) => self.findings.push(error.at(format!("{}@{}", source.shown(), entry.digest)).into()),
                 }

@@ -11,9 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Container, SourceKind, Stored, skopeo};
-use crate::core::fsys::{Directory, EntryKind, Region, is_temporary, shown};
-use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result, text};
 use crate::format::json::{Document, Kind, Node};
+use crate::foundation::fsys::{Directory, EntryKind, Region, is_temporary, shown};
+use crate::foundation::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result, text};
 
 /// The only version of the layout that exists.
 const VERSION: &str = "1.0.0";

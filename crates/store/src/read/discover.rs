@@ -14,10 +14,10 @@ use super::directory::{DirectoryKind, kind_of};
 use super::inflate::Inflate;
 use super::resolve::open_among;
 use super::{Reference, Source, View};
-use crate::core::fsys::{Directory, EntryKind, File, ReadAt, Region, is_temporary, real, shown};
-use crate::core::{Algorithm, Code, Error, Fact, Finding, Limits, Result, Severity};
 use crate::format::codec::{Codec, Packing};
 use crate::format::tar;
+use crate::foundation::fsys::{Directory, EntryKind, File, ReadAt, Region, is_temporary, real, shown};
+use crate::foundation::{Algorithm, Code, Error, Fact, Finding, Limits, Result, Severity};
 
 /// What lies at or below a path.
 #[derive(Debug, Default)]

@@ -15,10 +15,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::inflate;
 use super::members::{Members, bytes};
-use crate::core::fsys::{ReadAt, Region};
-use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result, Severity};
 use crate::format::codec::{Codec, Compression, Packing};
 use crate::format::json::{Document, Kind, Node, Value, quote};
+use crate::foundation::fsys::{ReadAt, Region};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result, Severity};
 use crate::oci::{Config, Descriptor, Verified, annotation, media_type};
 
 /// The layout that a docker-archive amounts to.

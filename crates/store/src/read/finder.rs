@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::resolve::{Located, locate_in, open_among};
 use super::{Reference, Source};
-use crate::core::{Limits, Result, TypedDigest};
+use crate::foundation::{Limits, Result, TypedDigest};
 use crate::oci::{Descriptor, ImageName, Name};
 
 /// How often the entries of a source are walked over before they are sorted by what they may be called.

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use super::Source;
-use crate::core::fsys::ReadAt as _;
-use crate::core::{Code, Digest, Error, Fact, Limits, Result};
 use crate::format::json::{Document, Node};
+use crate::foundation::fsys::ReadAt as _;
+use crate::foundation::{Code, Digest, Error, Fact, Limits, Result};
 use crate::oci::{Config, Descriptor, Index, Manifest, Verified};
 
 /// What hangs below some descriptors: enough to copy it.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Source;
-use crate::core::{Code, Error, Fact, Finding, Limits, Result};
+use crate::foundation::{Code, Error, Fact, Finding, Limits, Result};
 use crate::oci::{Config, Descriptor, Index, Manifest, Platform, Verified, collection};
 
 /// A runnable image of one platform.

@@ -4,10 +4,10 @@ use std::io::{self, BufRead, Read};
 
 use super::region::RegionReader;
 use super::xz::Xz;
-use crate::core::fsys::{ReadAt, Region};
-use crate::core::limits::CHUNK_BYTES;
-use crate::core::{Algorithm, Code, Digest, Error, Fact, Hasher, Limits, Result};
 use crate::format::codec::{Compression, Packing};
+use crate::foundation::fsys::{ReadAt, Region};
+use crate::foundation::limits::CHUNK_BYTES;
+use crate::foundation::{Algorithm, Code, Digest, Error, Fact, Hasher, Limits, Result};
 
 /// A compressed stream that is read as what it inflates to.
 pub(super) enum Inflate {

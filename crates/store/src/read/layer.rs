@@ -6,12 +6,12 @@ use std::io::{self, Read};
 use super::Source;
 use super::inflate::{self, Inflate};
 use super::region::RegionReader;
-use crate::core::event::{Events, Silent};
-use crate::core::fsys::{ReadAt as _, Region};
-use crate::core::limits::CHUNK_BYTES;
-use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Hasher, Limits, Result, text};
 use crate::format::codec::Packing;
 use crate::format::tar::{Kind, LayerReader, Member, Profile};
+use crate::foundation::event::{Events, Silent};
+use crate::foundation::fsys::{ReadAt as _, Region};
+use crate::foundation::limits::CHUNK_BYTES;
+use crate::foundation::{Algorithm, Code, Digest, Error, Fact, Finding, Hasher, Limits, Result, text};
 use crate::oci::media_type::{self, Compression};
 use crate::oci::{Descriptor, digest_mismatch};
 

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{inflate, stream};
-use crate::core::fsys::{File, ReadAt, Region};
-use crate::core::limits::{EXPANSION, SMALL_BYTES};
-use crate::core::{Code, Error, Fact, Finding, Limits, Result, text};
 use crate::format::codec::Packing;
 use crate::format::tar::{Kind, Member, Profile, Walk, normalise};
+use crate::foundation::fsys::{File, ReadAt, Region};
+use crate::foundation::limits::{EXPANSION, SMALL_BYTES};
+use crate::foundation::{Code, Error, Fact, Finding, Limits, Result, text};
 
 /// Names at the top of an archive that decide what it says. Nothing may come near them in another spelling.
 const CONTROL: &[&str] = &["oci-layout", "index.json", "manifest.json", "repositories", "blobs"];
@@ -83,7 +83,7 @@ impl Members {
             }
             findings.push(
                 Finding::new(Code::TarDuplicateEntry, format!("{name} stands twice in the archive, with the same content"))
-                    .severity(crate::core::Severity::Warning),
+                    .severity(crate::foundation::Severity::Warning),
             );
             return Ok(());
         }
@@ -186,7 +186,7 @@ fn beside(name: &str, link: &[u8]) -> String {
 }
 
 fn same(one: &Region, two: &Region) -> Result<bool> {
-    let mut left = vec![0; crate::core::limits::CHUNK_BYTES];
+    let mut left = vec![0; crate::foundation::limits::CHUNK_BYTES];
     let mut right = left.clone();
     let mut done = 0;
     while done < one.length() {

@@ -5,7 +5,7 @@
 //! held in memory, and another kind of container is one more file here.
 //!
 //! What leaves this folder is verified ([`crate::oci::Verified`]) or a region that the writing side verifies while it
-//! copies. Imports `core`, `format` and `oci`; knows nothing of plans.
+//! copies. Imports `foundation`, `format` and `oci`; knows nothing of plans.
 
 mod archive;
 mod catalogue;

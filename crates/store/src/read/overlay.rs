@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Container, Source, SourceKind, Stored};
-use crate::core::fsys::Region;
-use crate::core::{Digest, Finding, Limits, Result};
+use crate::foundation::fsys::Region;
+use crate::foundation::{Digest, Finding, Limits, Result};
 use crate::oci::{RootIndex, Verified};
 
 /// The documents, and where each blob lies that is not among them.

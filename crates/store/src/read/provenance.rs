@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Child, Image, ImageIndex, Source};
-use crate::core::{Code, Digest, Error, Limits, Result};
+use crate::foundation::{Code, Digest, Error, Limits, Result};
 use crate::oci::provenance::{Material, PREDICATE_TYPE, STATEMENT, is_provenance, materials};
 use crate::oci::{Descriptor, Manifest, annotation};
 

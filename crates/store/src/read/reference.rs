@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::View;
-use crate::core::fsys::{File, shown};
-use crate::core::{Code, Digest, Error, Fact, Result, TypedDigest, text};
+use crate::foundation::fsys::{File, shown};
+use crate::foundation::{Code, Digest, Error, Fact, Result, TypedDigest, text};
 
 /// The transport that a reference may begin with, spelled as skopeo and regctl do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,11 +2,11 @@
 
 use std::io::{self, BufRead, Read};
 
-use crate::core::event::{Events, Silent};
-use crate::core::fsys::{ReadAt, Region};
-use crate::core::limits::CHUNK_BYTES;
-use crate::core::{Algorithm, Digest, Hasher};
 use crate::format::codec::Packing;
+use crate::foundation::event::{Events, Silent};
+use crate::foundation::fsys::{ReadAt, Region};
+use crate::foundation::limits::CHUNK_BYTES;
+use crate::foundation::{Algorithm, Digest, Hasher};
 
 /// A region read from its start to its end, hashed on the way.
 pub(super) struct RegionReader {

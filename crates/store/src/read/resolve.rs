@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::referrers::lists_referrers_of;
 use super::{Reference, Source, SourceKind, Transport, is_referrer_tag};
-use crate::core::{Code, Digest, Error, Fact, Limits, Result, text};
 use crate::format::json::{Document, Node};
+use crate::foundation::{Code, Digest, Error, Fact, Limits, Result, text};
 use crate::oci::{Descriptor, ImageName, Index, Manifest, Name, Verified, collection, media_type};
 
 /// What a reference means.
@@ -108,7 +108,7 @@ pub(super) fn open_among(reference: &Reference, open: &[Arc<Source>], limits: &L
             return Err(Error::new(Code::RefTwoSplits, "the reference means two different images")
                 .found(Fact::new(&reference.text, "the command line"))
                 .detail(format!("the source {}", reference.shown_path()))
-                .detail(format!("the image {} in {}", text::escape(name), crate::core::fsys::shown(path)))
+                .detail(format!("the image {} in {}", text::escape(name), crate::foundation::fsys::shown(path)))
                 .hint("Give the image by digest (PATH@DIGEST), or rename one of the two files."));
         }
     }

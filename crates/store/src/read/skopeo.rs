@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 use super::resolve::document_type;
 use super::{Container, SourceKind, Stored};
-use crate::core::fsys::{Directory, EntryKind, Region, is_temporary, shown};
-use crate::core::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result, Severity, text};
 use crate::format::json::{Document, Node, Value};
+use crate::foundation::fsys::{Directory, EntryKind, Region, is_temporary, shown};
+use crate::foundation::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, Result, Severity, text};
 use crate::oci::{Descriptor, Verified, media_type};
 
 /// The file that says how the others are called.

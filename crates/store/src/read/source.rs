@@ -12,9 +12,9 @@ use super::directory::{DirectoryKind, LayoutDirectory, kind_of};
 use super::discover::no_layout;
 use super::referrers::{Candidates, Marking, Scope};
 use super::skopeo::SkopeoDirectory;
-use crate::core::fsys::{Directory, File, ReadAt, Region, shown};
-use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result, TypedDigest};
 use crate::format::codec::{Codec, Packing};
+use crate::foundation::fsys::{Directory, File, ReadAt, Region, shown};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result, TypedDigest};
 use crate::oci::{Descriptor, RootIndex, Verified, size_mismatch};
 
 /// What kind of place it is.

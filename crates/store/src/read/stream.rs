@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::inflate::Inflate;
-use crate::core::fsys::{File, ReadAt, Region, shown};
-use crate::core::limits::{CHUNK_BYTES, FEW_MEMBERS, MEMBER_BYTES, MIB};
-use crate::core::{Algorithm, Code, Error, Fact, Limits, Result};
 use crate::format::codec::Packing;
 use crate::format::tar::{Kind, LayerReader, Member, Profile};
+use crate::foundation::fsys::{File, ReadAt, Region, shown};
+use crate::foundation::limits::{CHUNK_BYTES, FEW_MEMBERS, MEMBER_BYTES, MIB};
+use crate::foundation::{Algorithm, Code, Error, Fact, Limits, Result};
 
 /// Members up to this size are kept: configs and manifests of real images stay below it.
 const KEPT_BYTES: u64 = MIB;
@@ -105,7 +105,7 @@ pub(super) struct Inflated {
     pub(super) members: Vec<Member>,
     pub(super) kept: HashMap<u64, Arc<[u8]>>,
     pub(super) stream: Arc<Stream>,
-    pub(super) warnings: Vec<crate::core::Finding>,
+    pub(super) warnings: Vec<crate::foundation::Finding>,
 }
 
 /// Numbers streams, so that those who read several know which parts belong together.

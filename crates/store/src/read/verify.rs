@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{Source, layer};
-use crate::core::event::Events;
-use crate::core::fsys::{ReadAt as _, schedule};
-use crate::core::{Code, Error, Result, workers};
+use crate::foundation::event::Events;
+use crate::foundation::fsys::{ReadAt as _, schedule};
+use crate::foundation::{Code, Error, Result, workers};
 use crate::oci::Descriptor;
 
 /// Hashes all blobs, the largest first, on `jobs` threads; gives the number of bytes that were hashed.

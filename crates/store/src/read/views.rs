@@ -11,8 +11,8 @@ use super::docker::{self, Item, Made, promised, read_config};
 use super::inflate;
 use super::members::{Members, bytes};
 use super::{Container, Stored, is_candidate};
-use crate::core::fsys::{ReadAt, Region};
-use crate::core::{Code, Digest, Error, Fact, Limits, Result, text};
+use crate::foundation::fsys::{ReadAt, Region};
+use crate::foundation::{Code, Digest, Error, Fact, Limits, Result, text};
 use crate::oci::{Config, Descriptor, ImageName, Index, Manifest, RootIndex, Verified, media_type};
 
 /// An image of `index.json`.

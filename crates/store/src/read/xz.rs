@@ -5,7 +5,7 @@ use std::io::{self, BufRead as _};
 use xz4rust::{XzDecoder, XzError, XzNextBlockResult};
 
 use super::region::RegionReader;
-use crate::core::{Code, Error, Fact};
+use crate::foundation::{Code, Error, Fact};
 
 /// The largest dictionary that is taken, which is that of `xz -9`. A file may ask for 4 GiB.
 const DICTIONARY_BYTES: usize = 64 << 20;

@@ -21,12 +21,12 @@ use super::index_edit::{self, EMPTY_INDEX, IndexEdit};
 use super::leftovers::clear_folder;
 use super::payload::{Payload, distinct, stopped, total};
 use super::{Archives, Committed, MARKER, Trouble, compressed};
-use crate::core::event::Events;
-use crate::core::fsys::{EntryKind, Faults, Published, Staged, WriteDirectory, create_directories, schedule, shown};
-use crate::core::workers;
-use crate::core::{Code, Error, Limits, Result};
 use crate::format::json::Excerpt;
 use crate::format::tar::writer;
+use crate::foundation::event::Events;
+use crate::foundation::fsys::{EntryKind, Faults, Published, Staged, WriteDirectory, create_directories, schedule, shown};
+use crate::foundation::workers;
+use crate::foundation::{Code, Error, Limits, Result};
 use crate::oci::media_type::Compression;
 
 /// How an archive is written.
@@ -287,9 +287,9 @@ mod tests {
     use rustix::io::Errno;
 
     use super::*;
-    use crate::core::Digest;
-    use crate::core::event::Silent;
-    use crate::core::fsys::{Operation, is_temporary};
+    use crate::foundation::Digest;
+    use crate::foundation::event::Silent;
+    use crate::foundation::fsys::{Operation, is_temporary};
     use crate::write::Content;
     use crate::write::payload::Memory;
 

@@ -16,10 +16,10 @@ use super::layout::FLUSHED_SINGLY;
 use super::leftovers::clear_folder;
 use super::payload::{Payload, stopped};
 use super::{Committed, Trouble, locked};
-use crate::core::event::{Events, Silent};
-use crate::core::fsys::{File, ReadAt as _, Staged, WriteDirectory, many_open_files};
-use crate::core::{Code, Digest, Error, Result};
 use crate::format::json::Excerpt;
+use crate::foundation::event::{Events, Silent};
+use crate::foundation::fsys::{File, ReadAt as _, Staged, WriteDirectory, many_open_files};
+use crate::foundation::{Code, Digest, Error, Result};
 
 /// Takes archives for a directory.
 #[derive(Debug)]
@@ -237,7 +237,7 @@ mod tests {
     use rustix::io::Errno;
 
     use super::*;
-    use crate::core::fsys::{Faults, ReadAt, is_temporary};
+    use crate::foundation::fsys::{Faults, ReadAt, is_temporary};
     use crate::write::{Content, write_archive};
 
     /// Bytes that tell how many of them were read.

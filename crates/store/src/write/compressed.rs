@@ -14,13 +14,13 @@ use std::sync::atomic::AtomicBool;
 
 use super::archive::Plan;
 use super::payload::{Content, Payload, total};
-use crate::core::event::Events;
-use crate::core::fsys::{ReadAt, Staged, WriteDirectory, schedule};
-use crate::core::workers;
-use crate::core::{Code, Digest, Error, Result};
 use crate::format::codec::{Compression, Packing};
 use crate::format::gzip::{self, Block, Treatment};
 use crate::format::tar::writer;
+use crate::foundation::event::Events;
+use crate::foundation::fsys::{ReadAt, Staged, WriteDirectory, schedule};
+use crate::foundation::workers;
+use crate::foundation::{Code, Digest, Error, Result};
 
 /// How much is compressed at a time. Blocks that begin with an empty window cost 0.2 % at this size, and up to 2 % at 128 KiB.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -78,7 +78,7 @@ struct Piece {
 /// Deals the bytes of the archive in pieces whose ends depend on nothing but the archive.
 fn read(plan: &Plan<'_, '_>, spill: &Spill<'_>, events: &dyn Events, deal: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
     let never = AtomicBool::new(false);
-    let mut buffer = vec![0; crate::core::limits::CHUNK_BYTES];
+    let mut buffer = vec![0; crate::foundation::limits::CHUNK_BYTES];
     let mut cutter = Cutter { bytes: Vec::new(), treatment: Treatment::Deflate, deal };
     cutter.add(&plan.head, Treatment::Deflate)?;
     for blob in &plan.blobs {

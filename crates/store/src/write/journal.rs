@@ -25,8 +25,8 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::fsys::{Appender, Directory, Stamp, WriteDirectory};
-use crate::core::{Code, Digest, Error, Result};
+use crate::foundation::fsys::{Appender, Directory, Stamp, WriteDirectory};
+use crate::foundation::{Code, Digest, Error, Result};
 
 /// The folder in the root of an output.
 pub const JOURNALS: &str = "airbase-batch";

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::core::Result;
-use crate::core::fsys::{INDEX_LOCK, StoreLock, WriteDirectory, is_temporary};
+use crate::foundation::Result;
+use crate::foundation::fsys::{INDEX_LOCK, StoreLock, WriteDirectory, is_temporary};
 
 /// Removes what killed writers left in a folder in which archives and layouts are made. Nobody asked for it, so nobody is told where it
 /// cannot be done.

@@ -1,4 +1,4 @@
-//! Writing layouts and archives. May import `core`, `format` and `oci`; knows neither plans nor the command line.
+//! Writing layouts and archives. May import `foundation`, `format` and `oci`; knows neither plans nor the command line.
 //!
 //! * [`Payload`]: a blob to be written, hashed from the buffer that is written.
 //! * [`Layout`]: adds blobs to a layout and commits one change of its index.
@@ -10,7 +10,7 @@
 //!
 //! What holds after a kill, a full disk or a failed write, at any point: a reader sees the old index or the new one,
 //! whole, and everything it names; no blob has a name that its bytes do not deserve; nothing else lies around but
-//! unreferenced valid blobs, `index.json.lock`, and names that [`crate::core::fsys::is_temporary`] recognises, none of
+//! unreferenced valid blobs, `index.json.lock`, and names that [`crate::foundation::fsys::is_temporary`] recognises, none of
 //! which anybody needs.
 
 mod archive;
@@ -25,7 +25,7 @@ mod payload;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::core::Finding;
+use crate::foundation::Finding;
 
 pub use archive::{ArchiveOptions, write_archive};
 pub use archives::{Archives, Named};
@@ -81,8 +81,8 @@ impl Committed {
     }
 
     /// Runs a flush and adds the time it took.
-    fn flushing<T>(&mut self, flush: impl FnOnce() -> crate::core::Result<T>) -> crate::core::Result<T> {
-        let watch = crate::core::clock::Stopwatch::start();
+    fn flushing<T>(&mut self, flush: impl FnOnce() -> crate::foundation::Result<T>) -> crate::foundation::Result<T> {
+        let watch = crate::foundation::clock::Stopwatch::start();
         let result = flush();
         self.flush = self.flush.saturating_add(watch.elapsed());
         result

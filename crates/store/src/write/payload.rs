@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::core::event::Events;
-use crate::core::fsys::{ReadAt, Region};
-use crate::core::{Code, Digest, Error, Fact, Hasher, Limits, Result};
+use crate::foundation::event::Events;
+use crate::foundation::fsys::{ReadAt, Region};
+use crate::foundation::{Code, Digest, Error, Fact, Hasher, Limits, Result};
 use crate::oci::{self, Verified};
 
 /// Where the bytes of a blob come from.

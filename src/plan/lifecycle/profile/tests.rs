@@ -2,8 +2,8 @@ use super::super::convention::{Convention, Conventions};
 use super::super::statement::{Made, Referrer, Statement};
 use super::super::time::When;
 use super::*;
-use crate::core::Limits;
 use crate::format::json::{Document, Kind, Node};
+use crate::foundation::Limits;
 use crate::oci::Verified;
 
 const NOW: &str = "2026-01-02T03:04:05Z";

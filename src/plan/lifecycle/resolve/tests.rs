@@ -7,7 +7,7 @@ use super::super::profile::{Draft, Profile, write};
 use super::super::statement::{Made, Referrer};
 use super::super::time::Span;
 use super::*;
-use crate::core::Limits;
+use crate::foundation::Limits;
 use crate::oci::{Descriptor, Verified, media_type};
 
 pub(in super::super) fn moment(text: &str) -> Moment {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{Instructions, Node, Old, Sides, filled, same};
-use crate::core::{Code, Fact, Finding};
+use crate::foundation::{Code, Fact, Finding};
 
 /// A value of the old base that the new base does not have.
 struct Changed {

@@ -16,8 +16,8 @@ use super::decision::Decision;
 use super::instructions::Instructions;
 use super::preference::{Preferences, Side};
 use super::rule::{Choice, Old, Sides, Weight};
-use crate::core::Finding;
 use crate::format::json::{Kind, Node, Value};
+use crate::foundation::Finding;
 
 /// Top-level fields about how the app was built. They stay the app's: the new base was not built that way.
 const BUILD: [&str; 12] = [

@@ -3,8 +3,8 @@ use serde_json::{Map, Value as Tree};
 
 use super::super::decision;
 use super::*;
-use crate::core::Limits;
 use crate::format::json::Document;
+use crate::foundation::Limits;
 
 fn parse(text: &str) -> Node<'_> {
     Document::parse(text.as_bytes(), &Limits::STANDARD).unwrap().root()

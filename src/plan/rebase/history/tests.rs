@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::core::Limits;
 use crate::format::json::Document;
+use crate::foundation::Limits;
 
 /// Histories as JSON lists, then the layers of old base, app and new base.
 type Case<'a> = (Option<&'a str>, &'a str, &'a str, [usize; 3]);

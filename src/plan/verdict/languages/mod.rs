@@ -13,9 +13,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::view::View;
-use crate::core::Digest;
 use crate::format::elf::Elf;
 use crate::format::tar::Kind;
+use crate::foundation::Digest;
 use crate::read::rootfs::{Entry, split};
 
 pub(super) use self::imports::imports;

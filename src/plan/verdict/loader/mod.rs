@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use self::directories::{cache, directories, glibc_directories};
 use super::view::View;
-use crate::core::Code;
 use crate::format::elf::Elf;
 use crate::format::tar::Kind;
+use crate::foundation::Code;
 use crate::read::rootfs::{Entry, Footprint, split};
 
 /// Something that a loader would not find.

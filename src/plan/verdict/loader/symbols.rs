@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Closure;
-use crate::core::{Code, Digest};
+use crate::foundation::{Code, Digest};
 use crate::plan::verdict::memo::Unresolved;
 use crate::read::rootfs::Entry;
 

@@ -6,7 +6,7 @@ use self::busybox::{Fate, fate};
 use super::compare::{Comparison, contains, finding};
 use super::loader::shown;
 use super::view::View;
-use crate::core::{Code, Finding};
+use crate::foundation::{Code, Finding};
 use crate::read::rootfs::{Entry, split};
 
 /// Who made a program, as far as its commands are read in different ways.

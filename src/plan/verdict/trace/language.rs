@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Argument, Caller, Input, Trace, Use};
-use crate::core::Code;
+use crate::foundation::Code;
 use crate::plan::verdict::languages::{
     Import, Interpreter, Language, Started, defines, identifiers, imports, quoted_paths, started, taken_names,
 };

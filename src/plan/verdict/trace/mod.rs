@@ -17,8 +17,8 @@ use std::sync::Arc;
 use super::loader::{Loading, shown};
 use super::shell::{Construct, Family, PIPEFAIL, Understanding, Variables, Word, values};
 use super::view::View;
-use crate::core::{Code, Digest};
 use crate::format::tar::Kind;
+use crate::foundation::{Code, Digest};
 
 /// How deep programs may start each other before it is given up.
 const DEEPEST: usize = 24;

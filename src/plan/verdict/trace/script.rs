@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::command::Standing;
 use super::{Argument, Input, Shell, Text, Trace, one};
-use crate::core::Code;
+use crate::foundation::Code;
 use crate::plan::verdict::loader::shown;
 use crate::plan::verdict::shell::{Failure, Family, MOST_VALUES, Script, Variables, Word, assignment, values};
 use crate::read::rootfs::split;

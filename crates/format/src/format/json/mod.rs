@@ -20,7 +20,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::core::{Code, Error, Fact, Limits, Result};
+use crate::foundation::{Code, Error, Fact, Limits, Result};
 
 /// A JSON document that passed validation.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 
-use crate::core::{Code, Error, Fact, Limits, Result, effort};
+use crate::foundation::{Code, Error, Fact, Limits, Result, effort};
 
 /// Above this many members, keys are compared through a set instead of one by one.
 const MEMBERS_COMPARED_PAIRWISE: usize = 16;

@@ -4,8 +4,8 @@
 use super::header::{Header, place, until_nul};
 use super::pax::{self, Extension};
 use super::{BLOCK, BLOCK_BYTES, Kind, Member, Profile};
-use crate::core::limits::USUAL_NAME;
-use crate::core::{Code, Error, Fact, Finding, Limits, Result, Severity, text};
+use crate::foundation::limits::USUAL_NAME;
+use crate::foundation::{Code, Error, Fact, Finding, Limits, Result, Severity, text};
 
 /// The largest size that eleven octal digits hold, which is what the size field has room for.
 const LARGEST_OCTAL: u64 = 0o777_7777_7777;

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::{BLOCK, Profile};
-use crate::core::{Code, Error, Fact, Result, text};
+use crate::foundation::{Code, Error, Fact, Result, text};
 
 const NAME: Range<usize> = 0..100;
 const MODE: Range<usize> = 100..108;

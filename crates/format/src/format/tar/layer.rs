@@ -7,8 +7,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use super::framing::{Framer, Step};
 use super::walk::truncated;
 use super::{BLOCK, BLOCK_BYTES, Member, Profile, padded};
-use crate::core::limits::CHUNK_BYTES;
-use crate::core::{Code, Error, Fact, Finding, Limits, Result};
+use crate::foundation::limits::CHUNK_BYTES;
+use crate::foundation::{Code, Error, Fact, Finding, Limits, Result};
 
 /// Reads a decompressed layer, or any archive that cannot be read by position, from front to back.
 ///

@@ -1,7 +1,7 @@
 //! Names in outer archives.
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
 
-use crate::core::{Code, Error, Fact, Result, text};
+use crate::foundation::{Code, Error, Fact, Result, text};
 
 /// The one spelling of a member name: without a leading `./`, repeated slashes and slashes at the end. The directory
 /// that was packed, `./`, is the empty name.

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::Profile;
-use crate::core::{Code, Error, Fact, Result, text};
+use crate::foundation::{Code, Error, Fact, Result, text};
 
 /// One record, and where it stands in the archive.
 #[derive(Debug)]

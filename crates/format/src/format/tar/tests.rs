@@ -2,8 +2,8 @@ use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
 use super::*;
-use crate::core::fsys::ReadAt;
-use crate::core::{Code, Error, Limits, Result, Severity};
+use crate::foundation::fsys::ReadAt;
+use crate::foundation::{Code, Error, Limits, Result, Severity};
 
 // Building archives by hand.
 
@@ -598,7 +598,10 @@ fn written_headers_are_the_same_every_time() {
     // Fields that a reader does not show: no names of users, and this is the digest of what `tar --format=ustar
     // --mtime=@5 --owner=0 --group=0 --numeric-owner --mode=… -b1` of GNU tar writes.
     assert_eq!(bytes[265..329], [0; 64]);
-    assert_eq!(crate::core::Digest::sha256(&bytes).to_string(), "sha256:045de46bcbe546415c910dbf2e72bc96c9f65dcc95495b192121533cd0edc4dc");
+    assert_eq!(
+        crate::foundation::Digest::sha256(&bytes).to_string(),
+        "sha256:045de46bcbe546415c910dbf2e72bc96c9f65dcc95495b192121533cd0edc4dc"
+    );
     for name in ["/a", "../a", "", ".", "./a", "a//b", "a/../b"] {
         assert_eq!(writer::file_header(name, 0, 0).unwrap_err().code(), Code::TarName, "{name:?}");
     }

@@ -5,9 +5,9 @@ use std::fmt;
 
 use super::framing::{Framer, Step};
 use super::{BLOCK, BLOCK_BYTES, Member, Profile, padded};
-use crate::core::fsys::ReadAt;
-use crate::core::limits::CHUNK_BYTES;
-use crate::core::{Code, Error, Fact, Finding, Limits, Result};
+use crate::foundation::fsys::ReadAt;
+use crate::foundation::limits::CHUNK_BYTES;
+use crate::foundation::{Code, Error, Fact, Finding, Limits, Result};
 
 /// How much is read to see one header. Small members follow each other closely, so one read serves several headers;
 /// for large ones the unused part costs next to nothing.

@@ -6,7 +6,7 @@
 //! 10 KiB, which is about tape drives.
 
 use super::{BLOCK, BLOCK_BYTES, normalise};
-use crate::core::{Code, Error, Fact, Result};
+use crate::foundation::{Code, Error, Fact, Result};
 
 /// The end marker.
 pub const END: [u8; 1024] = [0; 1024];

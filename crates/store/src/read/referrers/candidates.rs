@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Scope, Tag};
-use crate::core::Digest;
+use crate::foundation::Digest;
 use crate::oci::{Descriptor, RootIndex, annotation, artifact};
 
 /// The positions of entries in an index, by what they may refer to.

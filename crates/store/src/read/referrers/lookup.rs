@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::candidates::Candidates;
 use super::{Fallback, Found, Listed, Referrer, Tag, Trouble, Unread};
-use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result, Severity};
 use crate::format::json::{Node, Text};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result, Severity};
 use crate::oci::{Artifact, Descriptor, Index, artifact, media_type};
 use crate::read::Source;
 

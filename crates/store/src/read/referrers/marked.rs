@@ -1,7 +1,7 @@
 //! Signatures and attestations that stand in `index.json` under no name, as `cosign save` leaves them.
 
 use super::Unread;
-use crate::core::{Digest, Limits, Result};
+use crate::foundation::{Digest, Limits, Result};
 use crate::oci::{Descriptor, Manifest, Verified, cosign};
 use crate::read::Source;
 

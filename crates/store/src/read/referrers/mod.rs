@@ -25,7 +25,7 @@ mod unread;
 
 use std::collections::HashMap;
 
-use crate::core::{Digest, Finding};
+use crate::foundation::{Digest, Finding};
 use crate::oci::{Artifact, Descriptor, Verified};
 
 pub(super) use candidates::Candidates;

@@ -1,7 +1,7 @@
 //! Lists of referrers that lost their name: what a client leaves that makes a new list, moves the fallback tag to it, and keeps
 //! the entry of the old one.
 
-use crate::core::{Digest, Limits};
+use crate::foundation::{Digest, Limits};
 use crate::oci::{Artifact, Descriptor, Index, artifact};
 use crate::read::Source;
 

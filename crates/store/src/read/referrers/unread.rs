@@ -1,6 +1,6 @@
 //! What may refer to something and cannot be read. Who refers to an image is then not known, which is no "nobody".
 
-use crate::core::{Digest, Error, ExitClass, Finding, Severity};
+use crate::foundation::{Digest, Error, ExitClass, Finding, Severity};
 use crate::oci::Descriptor;
 
 /// Why something could not be read.

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use super::tree::{Attributes, Id, Inode, ROOT, Tree};
 use super::{BrokenLink, Difference, Rootfs, Shape};
-use crate::core::Result;
 use crate::format::tar::{Kind, Member};
+use crate::foundation::Result;
 
 /// The most links that are followed on one way, as in the kernel.
 pub(super) const LINKS: usize = 40;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{Builder, Entry, Ground, Kept, Rootfs, Scan, Unpacker};
-use crate::core::{Digest, Result};
 use crate::format::elf;
 use crate::format::tar::Member;
+use crate::foundation::{Digest, Result};
 
 /// The files of an image.
 #[derive(Debug)]

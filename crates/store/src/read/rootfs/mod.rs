@@ -15,9 +15,9 @@ use self::footprint::Step;
 use self::tree::{Id, Inode, ROOT, Tree};
 use super::Image;
 use super::layer::{Keep, member_content, scan};
-use crate::core::event::Events;
-use crate::core::{Code, Error, Limits, Result};
 use crate::format::tar::Kind;
+use crate::foundation::event::Events;
+use crate::foundation::{Code, Error, Limits, Result};
 
 pub use self::build::{Builder, Unpacker, climbs};
 pub use self::footprint::Footprint;

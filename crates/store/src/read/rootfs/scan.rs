@@ -6,11 +6,11 @@ use std::io::Read;
 use std::sync::{Arc, OnceLock};
 
 use super::{Builder, Rootfs, Unpacker, inner_path, split};
-use crate::core::event::Events;
-use crate::core::limits::{CHUNK_BYTES, MIB};
-use crate::core::{Algorithm, Digest, Error, Hasher, Limits, Result};
 use crate::format::elf::{self, Elf};
 use crate::format::tar::{Kind, Member};
+use crate::foundation::event::Events;
+use crate::foundation::limits::{CHUNK_BYTES, MIB};
+use crate::foundation::{Algorithm, Digest, Error, Hasher, Limits, Result};
 use crate::oci::Descriptor;
 use crate::read::Source;
 use crate::read::layer::scan;

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
-use crate::core::{Code, Error, Fact, Result};
 use crate::format::tar::Kind;
+use crate::foundation::{Code, Error, Fact, Result};
 
 /// The number of a node.
 pub(super) type Id = u32;

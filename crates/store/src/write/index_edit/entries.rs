@@ -7,8 +7,8 @@ use super::naming::{Meant, annotation, known_names, named, nameless, with_former
 use super::pieces::{blanks, join, slice};
 use super::style::Style;
 use super::{Place, Step, Taken};
-use crate::core::{Code, Digest, Error, Limits, Result};
 use crate::format::json::{Document, Kind, Node};
+use crate::foundation::{Code, Digest, Error, Limits, Result};
 use crate::oci::Name;
 use crate::oci::annotation::{CONTAINERD_NAME, FORMER_NAMES, REF_NAME};
 

@@ -19,8 +19,8 @@ mod style;
 
 use std::ops::Range;
 
-use crate::core::{Code, Digest, Error, Fact, Limits, Result};
 use crate::format::json::{Document, Excerpt, Kind, Node};
+use crate::foundation::{Code, Digest, Error, Fact, Limits, Result};
 use crate::oci::{Descriptor, Name, RootIndex, no_list};
 use entries::{Entries, Listed, New};
 use naming::Meant;

@@ -1,8 +1,8 @@
 //! The names of an entry, in its own text.
 
 use super::pieces::{Piece, pieces, slice, without};
-use crate::core::{Limits, Result};
 use crate::format::json::{Document, Node, Value, quote};
+use crate::foundation::{Limits, Result};
 use crate::oci::annotation::{CONTAINERD_NAME, FORMER_NAMES, REF_NAME, former_names, join_former_names};
 use crate::oci::{ImageName, Name};
 

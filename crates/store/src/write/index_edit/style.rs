@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::entries::Entry;
 use super::pieces::{blanks, blanks_behind, pieces, slice};
-use crate::core::{Limits, Result};
 use crate::format::json::{Document, Kind, Node, quote};
+use crate::foundation::{Limits, Result};
 
 /// How the file is laid out.
 #[derive(Default)]

@@ -2,9 +2,9 @@
 
 use super::store::Store;
 use super::{FLUSHED_SINGLY, Layout, WAVE};
-use crate::core::event::Events;
-use crate::core::fsys::{EntryKind, File, Published, Staged, WriteDirectory, many_open_files, schedule};
-use crate::core::{Code, Digest, Error, Fact, Finding, Result, workers};
+use crate::foundation::event::Events;
+use crate::foundation::fsys::{EntryKind, File, Published, Staged, WriteDirectory, many_open_files, schedule};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, workers};
 use crate::write::Committed;
 use crate::write::payload::{Payload, total};
 use std::sync::PoisonError;
@@ -174,7 +174,7 @@ impl Layout {
             }
             // Somebody else was faster. Theirs is kept if it is right; ours is at hand if it is not.
             Published::Exists(staged) => {
-                let mut buffer = vec![0; crate::core::limits::CHUNK_BYTES];
+                let mut buffer = vec![0; crate::foundation::limits::CHUNK_BYTES];
                 match Self::examine(root, payload, &mut buffer, &AtomicBool::new(false))? {
                     Stored::Good(file) => {
                         committed.flushing(|| root.sync_file(&file))?;

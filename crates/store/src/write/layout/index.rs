@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::store::Store;
 use super::{Change, INDEX, Layout, MERGES, TORN_PAUSE, TORN_READS};
-use crate::core::clock::Stopwatch;
-use crate::core::event::Silent;
-use crate::core::fsys::{IndexLock, ReadAt, Staged, WriteDirectory, shown};
-use crate::core::limits::CHUNK_BYTES;
-use crate::core::{Code, Digest, Error, Fact, Finding, Result, Severity, clock};
 use crate::format::json::Document;
+use crate::foundation::clock::Stopwatch;
+use crate::foundation::event::Silent;
+use crate::foundation::fsys::{IndexLock, ReadAt, Staged, WriteDirectory, shown};
+use crate::foundation::limits::CHUNK_BYTES;
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity, clock};
 use crate::oci::{RootIndex, Verified};
 use crate::write::index_edit::{self, Edited, Taken};
 use crate::write::{Committed, Payload, locked};

@@ -35,12 +35,12 @@ mod sweep;
 pub use intake::{Done, Intake, Trouble};
 pub use sweep::{Sweep, Swept};
 
-use crate::core::event::Events;
-use crate::core::fsys::{
+use crate::format::json::{Document, Node};
+use crate::foundation::event::Events;
+use crate::foundation::fsys::{
     Directory, EntryKind, Faults, INDEX_LOCK, Stamp, StoreLock, WriteDirectory, create_directories, is_temporary, shown, temporary_sibling,
 };
-use crate::core::{Code, Digest, Error, Fact, Finding, Limits, Result};
-use crate::format::json::{Document, Node};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::oci::{RootIndex, Verified};
 use crate::write::index_edit::{EMPTY_INDEX, IndexEdit};
 use crate::write::journal::JOURNALS;

@@ -6,8 +6,8 @@
 use std::ops::Deref;
 use std::sync::OnceLock;
 
-use crate::core::fsys::{Staged, WriteDirectory};
-use crate::core::{Algorithm, Code, Error, Result};
+use crate::foundation::fsys::{Staged, WriteDirectory};
+use crate::foundation::{Algorithm, Code, Error, Result};
 use crate::write::Committed;
 
 /// The root of a layout, and its directories of blobs, each opened when it is first needed.

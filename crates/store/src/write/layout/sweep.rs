@@ -9,8 +9,8 @@ use std::cell::RefCell;
 use super::index::Plan;
 use super::store::Store;
 use super::{Change, INDEX, Layout, MERGES, Revision};
-use crate::core::fsys::{IndexLock, Stamp, StoreLock, WriteDirectory, is_temporary};
-use crate::core::{Algorithm, Code, Digest, Error, Result};
+use crate::foundation::fsys::{IndexLock, Stamp, StoreLock, WriteDirectory, is_temporary};
+use crate::foundation::{Algorithm, Code, Digest, Error, Result};
 use crate::write::Committed;
 
 /// After how many blobs is looked whether the index is still the same.

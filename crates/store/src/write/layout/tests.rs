@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::core::event::Silent;
-use crate::core::fsys::Operation;
+use crate::foundation::event::Silent;
+use crate::foundation::fsys::Operation;
 use crate::oci::annotation::REF_NAME;
 use crate::write::Content;
 use crate::write::payload::Memory;
@@ -408,7 +408,7 @@ fn a_writer_takes_nothing_from_one_that_is_at_work() {
                 let inner = root.clone();
                 let faults = Faults::count().meanwhile(kind, move || {
                     if busy.fetch_add(1, Ordering::SeqCst) < 3 {
-                        let folder = crate::core::fsys::WriteDirectory::open(&beside, &Faults::none()).unwrap();
+                        let folder = crate::foundation::fsys::WriteDirectory::open(&beside, &Faults::none()).unwrap();
                         crate::write::leftovers::clear_folder(&folder);
                         if inner.exists() {
                             crate::write::leftovers::clear_layout(&WriteDirectory::open(&inner, &Faults::none()).unwrap());

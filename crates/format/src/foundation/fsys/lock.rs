@@ -23,8 +23,8 @@ use rustix::io::Errno;
 use super::fault::Operation;
 use super::read::shown;
 use super::write::{WriteDirectory, failed, random};
-use crate::core::clock::{self, Stopwatch};
-use crate::core::{Code, Error, Result};
+use crate::foundation::clock::{self, Stopwatch};
+use crate::foundation::{Code, Error, Result};
 
 /// The name of the lock file that BuildKit and this program share.
 pub const INDEX_LOCK: &str = "index.json.lock";
@@ -197,7 +197,7 @@ mod tests {
     use rustix::fs::AtFlags;
 
     use super::*;
-    use crate::core::fsys::{Directory, Faults};
+    use crate::foundation::fsys::{Directory, Faults};
 
     const SHORT: Duration = Duration::from_millis(20);
 

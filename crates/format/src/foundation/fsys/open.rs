@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use rustix::fs::{Mode, OFlags};
 
 use super::beneath;
-use crate::core::finding::Replaced;
+use crate::foundation::finding::Replaced;
 
 /// How many files that can be opened again stay open.
 const MOST: usize = 24;
@@ -107,8 +107,8 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "the tests look at the disk with other means than the code")]
 mod tests {
-    use crate::core::Code;
-    use crate::core::fsys::{Directory, ReadAt as _};
+    use crate::foundation::Code;
+    use crate::foundation::fsys::{Directory, ReadAt as _};
 
     #[test]
     fn many_files_are_read_and_few_are_open() {

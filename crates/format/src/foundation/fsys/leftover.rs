@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use super::fault::Operation;
 use super::read::EntryKind;
 use super::write::{Stamp, WriteDirectory, is_temporary};
-use crate::core::{Digest, Result};
+use crate::foundation::{Digest, Result};
 
 /// Marks what has a temporary name as held. `false` if somebody is just removing it. Where the file system has no locks, nobody can take
 /// it either.

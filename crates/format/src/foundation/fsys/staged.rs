@@ -15,7 +15,7 @@ use super::leftover::{exchange_mark, hold};
 use super::open::Way;
 use super::read::shown;
 use super::write::{NAME_ATTEMPTS, Stamp, WriteDirectory, failed, temporary};
-use crate::core::{Error, Result};
+use crate::foundation::{Error, Result};
 
 /// What [`Staged::publish`] did.
 #[derive(Debug)]
@@ -287,7 +287,7 @@ impl fmt::Debug for Staged<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::fsys::Faults;
+    use crate::foundation::fsys::Faults;
 
     #[test]
     fn a_staged_file_has_no_name_until_it_is_published_and_never_replaces() {

@@ -19,7 +19,7 @@ use super::fault::{Faults, Operation};
 use super::leftover::hold;
 use super::read::{Directory, EntryKind, shown};
 use super::staged::Staged;
-use crate::core::{Code, Error, Fact, Result};
+use crate::foundation::{Code, Error, Fact, Result};
 
 /// What every temporary name of ours begins with, but for layouts under construction (see [`temporary_sibling`]).
 const TEMPORARY: &str = ".airbase-tmp-";

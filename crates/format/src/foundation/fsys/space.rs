@@ -7,7 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::Faults;
 use super::read::shown;
-use crate::core::{Error, Result};
+use crate::foundation::{Error, Result};
 
 /// The room on a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -70,7 +70,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
-    use crate::core::fsys::Directory;
+    use crate::foundation::fsys::Directory;
 
     /// Where the system has no `openat2`, there is nothing to compare with.
     #[test]

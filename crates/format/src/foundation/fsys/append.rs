@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::fault::{Faults, Operation};
 use super::write::{WriteDirectory, failed, random};
-use crate::core::Result;
+use crate::foundation::Result;
 
 /// A file that is appended to.
 pub struct Appender {

@@ -1,7 +1,7 @@
 //! The vocabulary that everything else speaks: digests, limits, codes, findings, errors, events, time, and the one
 //! place that touches files.
 //!
-//! Nothing here knows a format or a document. Every other folder may import `core`; `core` imports none of them.
+//! Nothing here knows a format or a document. Every other folder may import `foundation`; `foundation` imports none of them.
 
 pub mod clock;
 pub mod code;
