@@ -9,8 +9,8 @@ use std::process::ExitCode;
 
 use airbase::foundation::{Error, ExitClass, Result};
 use airbase::report::Report as _;
-use airbase::verbs::Context;
 use airbase::verbs::batch::{ApplyRequest, PlanRequest, apply, plan};
+use airbase::verbs::{Context, Places};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
 fn moved(folder: &str, bases: &str, out: &str) -> Result<u8> {
     let place = PathBuf::from(format!("{out}.plan"));
     let mut lines = String::new();
-    let request = PlanRequest { inputs: vec![folder.to_owned()], bases: vec![bases.to_owned()], ..PlanRequest::default() };
+    let request = PlanRequest { inputs: vec![folder.to_owned()], places: Places::of([bases]), ..PlanRequest::default() };
     let planned = plan(&request, Context::standard(), &mut |line| {
         lines.push_str(line);
         Ok(())

@@ -12,8 +12,8 @@ use airbase::plan::lifecycle::policy::{Deny, Policy};
 use airbase::plan::lifecycle::resolve::Question;
 use airbase::plan::lifecycle::time::{Moment, Span};
 use airbase::report::Report as _;
-use airbase::verbs::Context;
 use airbase::verbs::lifecycle::{Check, check};
+use airbase::verbs::{Context, Places};
 
 fn main() -> ExitCode {
     match judged(std::env::args().skip(1).collect()) {
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
 
 fn judged(paths: Vec<String>) -> Result<u8> {
     let question = Question::from(Moment::from(Time::now()));
-    let query = Check { paths, bases: Vec::new(), map: Vec::new(), question };
+    let query = Check { paths, places: Places::default(), question };
     let policy = Policy::new(Deny::STANDARD.into_iter().chain([Deny::Unknown]), Span::parse("0")?);
     let report = check(&query, &policy, Context::standard())?;
     for item in report.items.iter().filter(|item| !item.denied.is_empty()) {

@@ -10,7 +10,7 @@ use airbase::foundation::{Error, Result};
 use airbase::oci::media_type::Compression;
 use airbase::report::Report as _;
 use airbase::verbs::rebase::{Request, plan};
-use airbase::verbs::{Context, Form, Output};
+use airbase::verbs::{Context, Form, Output, Places};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
 
 fn moved(app: &str, bases: &str, new: &str) -> Result<u8> {
     let output = Output::Archive { path: new.into(), form: Form::Oci, compression: Compression::None, overwrite: false };
-    let request = Request { bases: vec![bases.to_owned()], output: Some(output), ..Request::of(app) };
+    let request = Request { places: Places::of([bases]), output: Some(output), ..Request::of(app) };
     // Everything is decided here, also whether the image still runs, and nothing is written.
     let decided = plan(&request, Context::standard())?;
     let report = decided.apply(Context::standard())?;

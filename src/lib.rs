@@ -40,13 +40,13 @@
 //! ```no_run
 //! use airbase::oci::media_type::Compression;
 //! use airbase::verbs::rebase::{Request, plan};
-//! use airbase::verbs::{Context, Form, Output};
+//! use airbase::verbs::{Context, Form, Output, Places};
 //!
 //! # fn main() -> airbase::foundation::Result<()> {
 //! let context = Context::standard();
 //! let request = Request {
 //!     onto: Some("bases/debian-12.tar".into()),
-//!     bases: vec!["bases".into()],
+//!     places: Places::of(["bases"]),
 //!     output: Some(Output::Archive {
 //!         path: "app-new.tar.gz".into(),
 //!         form: Form::Oci,

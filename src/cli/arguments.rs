@@ -3,10 +3,11 @@
 use clap::{Parser, Subcommand};
 
 use super::command::{
-    annotate, attach, base, batch, cat, collection, config, copy, demo, detach, diff, doctor, explain, fsck, gc, generate, index, inspect,
-    lifecycle, ls, outdated, prepare, rebase, referrers, rm, tag, untag, verdict, verify_sync, why,
+    annotate, attach, base, batch, cat, collection, config, copy, demo, detach, diff, doctor, explain, fsck, generate, index, inspect,
+    lifecycle, ls, outdated, prepare, rebase, rm, tag, untag, verdict, verify_sync, why,
 };
 use super::options::Global;
+use crate::verbs;
 
 /// Prove which base a container image has, and move it onto a newer one: offline, on layouts and archives.
 ///
@@ -71,7 +72,7 @@ pub enum Command {
     /// Attach an SBOM, a report, anything to an image
     Attach(attach::Arguments),
     /// Show who refers to an image, and who to those
-    Referrers(referrers::Arguments),
+    Referrers(verbs::referrers::Query),
     /// Take what was attached away again
     Detach(detach::Arguments),
     /// Show which client sees which referrer, and fix what they do not see
@@ -82,7 +83,7 @@ pub enum Command {
     /// Remove an image from a layout, and what refers to it if asked to
     Rm(rm::Arguments),
     /// Show what nobody needs in a layout, and delete it if asked to
-    Gc(gc::Arguments),
+    Gc(verbs::gc::Request),
     /// Print what to push to a registry, with which commands, under which names and digests; and write what it wants
     Prepare(prepare::Arguments),
     /// Tell whether everything of a plan of `prepare` was pushed, from a listing that was brought back

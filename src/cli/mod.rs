@@ -14,6 +14,8 @@ mod progress;
 mod site;
 mod terminal;
 
+use std::any::TypeId;
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,6 +23,10 @@ use std::process::ExitCode;
 use clap::FromArgMatches as _;
 
 use crate::foundation::{Code, Error, text};
+use crate::oci::Platform;
+use crate::plan::lifecycle::profile::Profile;
+use crate::plan::lifecycle::time::{Moment, Span};
+use crate::plan::mapping::Rule;
 use arguments::Line;
 use options::Global;
 use terminal::Terminal;
@@ -31,19 +37,38 @@ pub fn main() -> ExitCode {
 }
 
 /// Runs the program with these arguments, of which the first is its name, and the environment of the process; gives the exit status.
-pub fn with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
-    let parsed = definition().try_get_matches_from(arguments);
-    let parsed = parsed.and_then(|matches| Ok((Line::from_arg_matches(&matches)?, config_of(&matches))));
-    let line = match parsed {
-        Ok((line, config)) => Line { global: Global { config, ..line.global }, ..line },
-        Err(error) => {
-            // Help and version are no errors; clap knows which is which.
-            let status = if error.use_stderr() { 2 } else { 0 };
-            return if print(&error).is_ok() { status } else { 6 };
-        }
-    };
-    let mut terminal = Terminal::new(&line.global);
-    run(&line, &mut terminal)
+pub fn with(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let matches = definition().try_get_matches_from(&arguments);
+    match matches.and_then(|matches| Ok(Line { global: global_of(&matches)?, ..Line::from_arg_matches(&matches)? })) {
+        Ok(line) => run(&line, &mut Terminal::new(&line.global)),
+        Err(error) => refuse(&error, &arguments),
+    }
+}
+
+/// Tells what is wrong with the command line. What a type of ours refuses is an error as any other, in the form that is asked for; that
+/// may stand behind the wrong value, so the whole line is read once more.
+fn refuse(error: &clap::Error, arguments: &[OsString]) -> u8 {
+    let Some(own) = std::error::Error::source(error).and_then(|source| source.downcast_ref::<Error>()) else { return told(error) };
+    match as_text(definition()).try_get_matches_from(arguments).and_then(|matches| global_of(&matches)) {
+        Ok(global) => Terminal::new(&global).fail(own),
+        Err(error) => told(&error),
+    }
+}
+
+/// The command line with the values of types of ours as they were typed.
+fn as_text(command: clap::Command) -> clap::Command {
+    let own = [TypeId::of::<Platform>(), TypeId::of::<Moment>(), TypeId::of::<Span>(), TypeId::of::<Profile>(), TypeId::of::<Rule>()];
+    let is_own = |argument: &clap::Arg| own.iter().any(|own| argument.get_value_parser().type_id() == *own);
+    let text = |argument: clap::Arg| if is_own(&argument) { argument.value_parser(clap::value_parser!(String)) } else { argument };
+    command.mut_args(text).mut_subcommands(as_text)
+}
+
+/// Prints help, or what clap finds wrong; gives the exit status.
+fn told(error: &clap::Error) -> u8 {
+    // Help and version are no errors; clap knows which is which.
+    let status = if error.use_stderr() { 2 } else { 0 };
+    if print(error).is_ok() { status } else { 6 }
 }
 
 /// Prints help, or what is wrong with the command line. Words of the command line may be names of files that somebody else chose.
@@ -92,6 +117,11 @@ fn with_config_everywhere(command: clap::Command, config: &clap::Arg) -> clap::C
         let inner = if taken { inner } else { inner.arg(config) };
         with_config_everywhere(inner, config)
     })
+}
+
+/// The options of all commands.
+fn global_of(matches: &clap::ArgMatches) -> std::result::Result<Global, clap::Error> {
+    Ok(Global { config: config_of(matches), ..Global::from_arg_matches(matches)? })
 }
 
 /// The file of settings, wherever on the line it stands; the last one counts.

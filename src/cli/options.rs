@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::site::{Key, Site};
 use super::terminal::written_file;
 use crate::foundation::fsys::shown;
 use crate::foundation::{Code, Error, Limits, Result};
+use crate::oci::Platform;
 use crate::plan::lifecycle::time::Moment;
-use crate::plan::verdict;
+use crate::plan::verdict::{self, Strictness};
 use crate::verbs::{Choice, Sparse};
 
 /// Options of all commands.
@@ -123,111 +123,12 @@ pub enum Progress {
     None,
 }
 
-/// How far a base may jump by its version tag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Allow {
-    /// 1.2.3 to 1.2.4
-    Patch,
-    /// 3.19 to 3.20
-    Minor,
-    /// 12 to 13
-    Major,
-}
-
-impl From<Allow> for crate::plan::batch::jump::Allow {
-    fn from(allow: Allow) -> Self {
-        match allow {
-            Allow::Patch => Self::Patch,
-            Allow::Minor => Self::Minor,
-            Allow::Major => Self::Major,
-        }
-    }
-}
-
-/// How much is inflated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Verify {
-    /// Layers whose blobs differ while their diffIDs agree
-    Digest,
-    /// Every layer, to compare it with its diffID
-    Content,
-}
-
-impl From<Verify> for crate::verbs::Verify {
-    fn from(verify: Verify) -> Self {
-        match verify {
-            Verify::Digest => Self::Digest,
-            Verify::Content => Self::Content,
-        }
-    }
-}
-
-/// Of which platforms of an index is spoken.
-#[derive(Debug, Clone, Args)]
-pub struct Narrowing {
-    /// This platform only, without its index: OS/ARCHITECTURE[/VARIANT]; several times: an index of these
-    #[arg(long, value_name = "PLATFORM")]
-    platform: Vec<String>,
-    /// What becomes of an index of which some platforms are not here
-    #[arg(long, value_enum, value_name = "HOW", default_value_t = SparseIndex::Refuse)]
-    sparse: SparseIndex,
-}
-
-/// What becomes of an index of which some platforms are not here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SparseIndex {
-    /// It is refused
-    Refuse,
-    /// What is here gets an index of its own
-    Filter,
-    /// The index stays, with its digest and what is here; registries refuse it
-    Keep,
-}
-
-impl Narrowing {
-    /// What is wanted.
-    ///
-    /// # Errors
-    /// `usage.argument`.
-    pub fn choice(&self) -> Result<Choice> {
-        let sparse = match self.sparse {
-            SparseIndex::Refuse => Sparse::Refuse,
-            SparseIndex::Filter => Sparse::Filter,
-            SparseIndex::Keep => Sparse::Keep,
-        };
-        Ok(Choice { platforms: self.platform.iter().map(|text| text.parse()).collect::<Result<_>>()?, sparse })
-    }
-}
-
-/// Where bases lie.
-#[derive(Debug, Clone, Args)]
-pub struct Places {
-    /// Where bases lie: layouts, archives, folders of them, or references; once for each. Without it, what the site sets
-    #[arg(long, value_name = "PATH")]
-    bases: Vec<String>,
-    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}; or 'DIGEST=REFERENCE'
-    #[arg(long, value_name = "RULE")]
-    map: Vec<String>,
-}
-
-impl Places {
-    /// The bases that were typed, or else those that the site sets.
-    pub(super) fn bases(&self, site: &Site) -> Vec<String> {
-        site.or_set(Key::Bases, &self.bases)
-    }
-
-    /// The rules that were typed, or else those that the site sets.
-    pub(super) fn map(&self, site: &Site) -> Vec<String> {
-        site.or_set(Key::Map, &self.map)
-    }
-}
-
 /// Which platforms of an index are moved.
 #[derive(Debug, Clone, Args)]
 pub struct Moving {
     /// This platform only, without its index: OS/ARCHITECTURE[/VARIANT]; several times: an index of these
     #[arg(long, value_name = "PLATFORM")]
-    platform: Vec<String>,
+    platform: Vec<Platform>,
     /// What becomes of an index of which some platforms are not here
     #[arg(long, value_enum, value_name = "HOW", default_value_t = MovedIndex::Refuse)]
     sparse: MovedIndex,
@@ -244,12 +145,9 @@ enum MovedIndex {
 
 impl Moving {
     /// What is wanted.
-    ///
-    /// # Errors
-    /// `usage.argument`.
-    pub fn choice(&self) -> Result<Choice> {
+    pub fn choice(&self) -> Choice {
         let sparse = if self.sparse == MovedIndex::Filter { Sparse::Filter } else { Sparse::Refuse };
-        Ok(Choice { platforms: self.platform.iter().map(|text| text.parse()).collect::<Result<_>>()?, sparse })
+        Choice { platforms: self.platform.clone(), sparse }
     }
 }
 
@@ -332,22 +230,6 @@ impl Gate {
             return Err(Error::new(Code::UsageArgument, "--verdict off does not look, and --policy and --deny need a verdict")
                 .hint("Leave --verdict away, or --policy and --deny."));
         }
-        let strictness = match self.verdict {
-            Strictness::Refuse => verdict::Strictness::Refuse,
-            Strictness::Warn => verdict::Strictness::Warn,
-            Strictness::Off => verdict::Strictness::Off,
-        };
-        Ok(verdict::Gate { strictness, accept: verdict::Gate::codes(&self.accept)?, ..gate })
+        Ok(verdict::Gate { strictness: self.verdict, accept: verdict::Gate::codes(&self.accept)?, ..gate })
     }
-}
-
-/// What is done with an image that would not run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Strictness {
-    /// Refuse it
-    Refuse,
-    /// Move it and tell
-    Warn,
-    /// Do not look
-    Off,
 }

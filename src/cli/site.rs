@@ -11,7 +11,9 @@ use serde::Deserialize;
 use super::terminal::{variable, written_file};
 use crate::foundation::fsys::shown;
 use crate::foundation::{Code, Error, Fact, Result};
+use crate::plan::mapping::Rule;
 use crate::report::Setting;
+use crate::verbs::Places;
 
 /// The file for all users of a machine.
 const SYSTEM: &str = "/etc/airbase/config.toml";
@@ -152,6 +154,15 @@ impl Site {
             }
             _ => typed.to_vec(),
         }
+    }
+
+    /// Where bases lie: what was typed, or else what is set.
+    ///
+    /// # Errors
+    /// `usage.argument` for a rule that is none.
+    pub(super) fn places(&self, typed: &Places) -> Result<Places> {
+        let map = if typed.map.is_empty() { Rule::all(self.or_set(Key::Map, &[]))? } else { typed.map.clone() };
+        Ok(Places { bases: self.or_set(Key::Bases, &typed.bases), map })
     }
 
     /// The settings that were taken.

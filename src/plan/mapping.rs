@@ -5,6 +5,8 @@
 //! `{repository}` the name without its tag, `{name}` the last part of the repository, and `{tag}` the tag:
 //! `docker.io/library/*=./bases/{name}-{tag}.tar`.
 
+use std::fmt;
+
 use crate::foundation::{Code, Digest, Error, Fact, Result};
 use crate::oci::ImageName;
 
@@ -46,6 +48,15 @@ pub struct Rule {
     target: String,
 }
 
+/// As it was written.
+impl fmt::Display for Rule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Pattern { before, after } = &self.pattern;
+        let after = after.as_ref().map(|after| format!("*{after}")).unwrap_or_default();
+        write!(formatter, "{before}{after}={}", self.target)
+    }
+}
+
 impl Rule {
     /// Reads a rule.
     ///
@@ -59,6 +70,14 @@ impl Rule {
         };
         let (pattern, target) = Pattern::of_rule(text).ok_or_else(refused)?;
         Ok(Self { pattern, target: target.to_owned() })
+    }
+
+    /// Reads several.
+    ///
+    /// # Errors
+    /// `usage.argument`.
+    pub fn all<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Result<Vec<Self>> {
+        texts.into_iter().map(|text| Self::parse(text.as_ref())).collect()
     }
 
     /// The reference that the rule gives for `name`, if it applies: to the name as written, or to Docker's full spelling. A name with a

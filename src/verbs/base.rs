@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::bases::{Bases, candidate, shown_platform, tree_index};
 use super::proof::prove_content;
-use super::{Context, Opened, Verify, one_of, open};
+use super::{Context, Opened, Places, Verify, one_of, open};
 use crate::foundation::{Code, Digest, Fact, Finding, Result, text};
 use crate::oci::Platform;
 use crate::plan::base::{self, Based, Candidate, Clue, Confidence, Evidence, Outcome, Prefix, SeamRule, Verdict};
@@ -18,18 +18,22 @@ use crate::report::base::{
 
 /// What is asked of `base show`.
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Show {
     /// The image.
+    #[cfg_attr(feature = "cli", arg(value_name = "REF"))]
     pub image: String,
     /// Where bases lie.
-    pub bases: Vec<String>,
-    /// Rules from names of bases to places.
-    pub map: Vec<String>,
-    /// One platform only.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub places: Places,
+    /// One platform only: OS/ARCHITECTURE[/VARIANT].
+    #[cfg_attr(feature = "cli", arg(long, value_name = "PLATFORM"))]
     pub platform: Option<Platform>,
-    /// Which layers are inflated; without it none, so that equal diffIDs of different blobs are only claimed.
+    /// Which layers are inflated; without it none, and a base whose blobs are other ones is only claimed.
+    #[cfg_attr(feature = "cli", arg(long, value_enum, value_name = "HOW"))]
     pub verify: Option<Verify>,
     /// As of when statements on bases count; without it they do not.
+    #[cfg_attr(feature = "cli", arg(skip))]
     pub now: Option<Moment>,
 }
 
@@ -39,7 +43,7 @@ pub struct Show {
 /// Those of documents that cannot be read, and of layers that are inflated. An unknown base is a verdict, not an error.
 pub fn show(query: &Show, context: Context<'_>) -> Result<ShowReport> {
     let opened = open(&query.image, context)?;
-    let mut known = Bases::open(&query.bases, &query.map, context)?.at(query.now);
+    let mut known = Bases::open(&query.places, context)?.at(query.now);
     known.also([&opened.located.source]);
     let index = tree_index(&opened.tree);
     let mut platforms = Vec::new();

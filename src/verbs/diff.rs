@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::base::show_image;
 use super::bases::tree_index;
 use super::layers::Scans;
-use super::{Bases, Context, KEPT_DATABASES, Opened, open};
+use super::{Bases, Context, KEPT_DATABASES, Opened, Places, open};
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::oci::Platform;
 use crate::plan::diff::{contents, layers, settings};
@@ -15,12 +15,19 @@ use crate::report::diff::{Bases as BaseReport, Compared, DiffReport, Outcome, Si
 
 /// What is asked of `diff`.
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Request {
     /// The first image.
+    #[cfg_attr(feature = "cli", arg(value_name = "REF"))]
     pub from: String,
     /// The second image.
+    #[cfg_attr(feature = "cli", arg(value_name = "REF"))]
     pub to: String,
-    /// One platform only.
+    /// List every file that differs, and in what; and every package, user and library.
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub files: bool,
+    /// One platform only: OS/ARCHITECTURE[/VARIANT].
+    #[cfg_attr(feature = "cli", arg(long, value_name = "PLATFORM"))]
     pub platform: Option<Platform>,
 }
 
@@ -49,7 +56,7 @@ pub fn diff(request: &Request, context: Context<'_>) -> Result<DiffReport> {
                 .found(Fact::new(list(&to), &to.image)),
         );
     }
-    Ok(DiffReport::of(from, to, platforms, findings))
+    Ok(DiffReport { whole: request.files, ..DiffReport::of(from, to, platforms, findings) })
 }
 
 /// Which images are compared with each other.
@@ -175,7 +182,7 @@ impl Comparison<'_> {
 
     /// What the image is based on, as far as its own source shows it.
     fn base(&self, opened: &Opened, image: &Image) -> Result<Option<String>> {
-        let mut known = Bases::open(&[], &[], self.context)?;
+        let mut known = Bases::open(&Places::default(), self.context)?;
         known.also([&self.from.located.source, &self.to.located.source]);
         Ok(show_image(image, tree_index(&opened.tree), &known, None, self.context)?.0.base)
     }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::base::show_image;
 use super::bases::Bases;
-use super::{Context, one_of};
+use super::{Context, Places, one_of};
 use crate::format::json::Node;
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::oci::{Descriptor, annotation, collection, cosign};
+use crate::plan::mapping::Rule;
 use crate::read::referrers::{Lookup, Scope, Trouble, lists_referrers_of};
 use crate::read::{Child, Discovered, Image, ImageIndex, Reference, Source, Stored, Tree, discover, is_referrer_tag, load, locate};
 use crate::report::collection::Member;
@@ -17,17 +18,24 @@ use crate::report::inspect::{
 };
 
 /// What is asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Request {
-    /// References, sources and folders of sources.
+    /// References, layouts, archives, or folders of them.
+    #[cfg_attr(feature = "cli", arg(required = true, value_name = "REF|PATH"))]
     pub paths: Vec<String>,
-    /// Untagged entries, referrers, artifacts, and manifests that no index lists too.
+    /// Show untagged entries, referrers, artifacts, and manifests that no index lists, too.
+    #[cfg_attr(feature = "cli", arg(long))]
     pub all: bool,
-    /// Where bases lie, to tell what is inherited.
+    /// Where bases lie: layouts, archives, folders of them, or references; shows the base and what is inherited from it.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "PATH"))]
     pub bases: Vec<String>,
-    /// Where a base of some name lies.
+    /// Where a base of some name lies: 'PATTERN=REFERENCE', with * in the pattern and {name}, {tag}, {repository}, {match}; or 'DIGEST=REFERENCE'.
+    // As texts: without bases nobody reads them.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "RULE"))]
     pub map: Vec<String>,
-    /// Whether people get all of each image where there are several.
+    /// All of each image, where there are several.
+    #[cfg_attr(feature = "cli", arg(long))]
     pub long: bool,
 }
 
@@ -83,7 +91,8 @@ fn bases_for<'a>(source: &Arc<Source>, request: &Request, context: Context<'a>) 
     if request.bases.is_empty() {
         return Ok(None);
     }
-    let mut bases = Bases::open(&request.bases, &request.map, context)?;
+    let places = Places { bases: request.bases.clone(), map: Rule::all(&request.map)? };
+    let mut bases = Bases::open(&places, context)?;
     bases.also([source]);
     Ok(Some(bases))
 }

@@ -22,6 +22,7 @@ pub mod lifecycle;
 mod narrow;
 pub mod outdated;
 mod output;
+mod places;
 pub mod prepare;
 mod proof;
 pub mod rebase;
@@ -46,6 +47,7 @@ use crate::read::{Image, Located, Reference, Source, Tree, load, locate_among};
 pub use bases::Bases;
 pub use narrow::{Choice, Sparse};
 pub use output::{Form, Output};
+pub use places::Places;
 pub use proof::Verify;
 
 /// How many bytes of databases of packages and users are held in memory at most.

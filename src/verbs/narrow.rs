@@ -16,13 +16,14 @@ use crate::read::{Child as Part, Image, ImageIndex, Located, Source, Tree, Walk,
 
 /// What becomes of an index of which some platforms are not here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Sparse {
     /// It is refused.
     #[default]
     Refuse,
     /// What is here gets an index of its own.
     Filter,
-    /// It stays as it is, with what is here.
+    /// The index stays, with its digest and what is here; registries refuse it.
     Keep,
 }
 
@@ -31,10 +32,13 @@ const FILTER: &str = "filter";
 
 /// What is wanted of an index.
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Choice {
-    /// These platforms; all, if there are none. One goes without an index, several get an index of their own.
+    /// This platform only, without its index: OS/ARCHITECTURE[/VARIANT]; several times: an index of these.
+    #[cfg_attr(feature = "cli", arg(long = "platform", value_name = "PLATFORM"))]
     pub platforms: Vec<Platform>,
-    /// What becomes of it where some are not here.
+    /// What becomes of an index of which some platforms are not here.
+    #[cfg_attr(feature = "cli", arg(long, value_enum, value_name = "HOW", default_value_t))]
     pub sparse: Sparse,
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::base::{Listed, based_image, has_images};
 use super::bases::{Bases, Lead, tree_index};
-use super::{Context, Verify};
+use super::{Context, Places, Verify};
 use crate::foundation::{Code, Digest, Result, text};
 use crate::oci::Platforms;
 use crate::plan::base::{self, Based, Confidence, Outcome, Stated, standing};
@@ -17,22 +17,29 @@ use crate::report::outdated::{Item, OutdatedReport, Standing};
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Request {
-    /// Where images lie.
+    /// Where images lie: layouts, archives, folders of them, or references.
+    #[cfg_attr(feature = "cli", arg(required = true, value_name = "PATH"))]
     pub paths: Vec<String>,
     /// Where bases lie.
-    pub bases: Vec<String>,
-    /// Rules from names of bases to places.
-    pub map: Vec<String>,
-    /// Only images whose name or reference is one of these globs.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub places: Places,
+    /// Only images whose name or reference is this glob.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "GLOB"))]
     pub only: Vec<String>,
-    /// How far a base may jump.
+    /// How far a base may jump by its version tag; without it, only to what its own name means now.
+    #[cfg_attr(feature = "cli", arg(long, value_enum, value_name = "HOW"))]
     pub allow: Option<Allow>,
-    /// Which layers are inflated; without it none, so that equal diffIDs of different blobs are only claimed.
+    /// Which layers are inflated; without it none, and a base whose blobs are other ones is only claimed.
+    #[cfg_attr(feature = "cli", arg(long, value_enum, value_name = "HOW"))]
     pub verify: Option<Verify>,
-    /// Whether images whose successor was judged in the same run count as any other.
+    /// Judge images too in whose place, by a statement, another one of these stands.
+    #[cfg_attr(feature = "cli", arg(long))]
     pub all: bool,
-    /// As of when statements count; without it they do not.
+    /// As of when statements on bases count: YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ; without it SOURCE_DATE_EPOCH or the clock.
+    // The command line asks the clock; without an answer here statements do not count.
+    #[cfg_attr(feature = "cli", arg(long = "at", visible_alias = "now", value_name = "TIME", value_parser = Moment::strict))]
     pub now: Option<Moment>,
 }
 
@@ -43,7 +50,7 @@ pub struct Request {
 pub fn outdated(request: &Request, context: Context<'_>) -> Result<OutdatedReport> {
     let mut report = OutdatedReport { at: request.now, ..OutdatedReport::default() };
     let listed = Listed::of(&request.paths, context, &mut report.findings)?;
-    let bases = Bases::open_among(&request.bases, &request.map, &listed.sources, context)?;
+    let bases = Bases::open_among(&request.places, &listed.sources, context)?;
     let mut bases = bases.at(request.now).allow(request.allow);
     bases.also(&listed.sources);
     let judge = Judge { bases: &bases, verify: request.verify, context };

@@ -11,11 +11,13 @@ use crate::plan::base::Proof;
 use crate::read::{Image, Source, layer, verify};
 
 /// How much is inflated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Verify {
-    /// Only layers whose blobs differ while their diffIDs agree; of all others the digests suffice.
+    /// Layers whose blobs differ while their diffIDs agree.
+    #[default]
     Digest,
-    /// Every layer.
+    /// Every layer, to compare it with its diffID.
     Content,
 }
 

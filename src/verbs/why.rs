@@ -6,7 +6,7 @@ use super::base::based_image;
 use super::bases::tree_index;
 use super::layers::Scans;
 use super::rebase::{self, plan, virtual_image};
-use super::{Bases, Choice, Context, KEPT_DATABASES, Opened, open};
+use super::{Bases, Choice, Context, KEPT_DATABASES, Opened, Places, open};
 use crate::foundation::{Code, Error, Finding, Result, Severity, text};
 use crate::oci::Platform;
 use crate::plan::base::{Based, Outcome};
@@ -24,20 +24,25 @@ const NEAREST: usize = 3;
 
 /// What is asked of `why`.
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Request {
     /// The image.
+    #[cfg_attr(feature = "cli", arg(value_name = "REF"))]
     pub image: String,
-    /// A path in it, or the name of a package.
+    /// A path in the image, or the name of a package; a name without a slash is a package if there is one of that name.
+    #[cfg_attr(feature = "cli", arg(value_name = "PATH|PACKAGE"))]
     pub asked: String,
-    /// The base to move it onto; without it no move is looked at.
+    /// Also tell what a move onto this base does to it.
+    #[cfg_attr(feature = "cli", arg(long, visible_alias = "to", value_name = "REF"))]
     pub onto: Option<String>,
-    /// Its base, if the user names it; `scratch` if it has none.
+    /// The base, where the image does not say it or says it wrongly.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "REF"))]
     pub from: Option<String>,
     /// Where bases lie.
-    pub bases: Vec<String>,
-    /// Rules from base names to references.
-    pub map: Vec<String>,
-    /// The platform, where the image has several.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub places: Places,
+    /// The platform, where the image has several: OS/ARCHITECTURE[/VARIANT].
+    #[cfg_attr(feature = "cli", arg(long, value_name = "PLATFORM"))]
     pub platform: Option<Platform>,
 }
 
@@ -133,7 +138,7 @@ impl Asking<'_> {
             None | Some("scratch") => None,
             Some(from) => Some(open(from, self.context)?),
         };
-        let mut known = Bases::open(&self.request.bases, &self.request.map, self.context)?;
+        let mut known = Bases::open(&self.request.places, self.context)?;
         known.also([Some(&self.opened.located.source), from.as_ref().map(|from| &from.located.source)].into_iter().flatten());
         self.image.check_layers()?;
         let index = tree_index(&self.opened.tree);
@@ -161,7 +166,7 @@ impl Asking<'_> {
             next = below.map(|base| known.based(&base.image, None)).transpose()?;
         }
         chain.bases.reverse();
-        let unread = if self.request.bases.is_empty() { Vec::new() } else { known.unread(&[])? };
+        let unread = if self.request.places.bases.is_empty() { Vec::new() } else { known.unread(&[])? };
         Ok((chain, unread))
     }
 
@@ -174,8 +179,7 @@ impl Asking<'_> {
         let request = rebase::Request {
             onto: self.request.onto.clone(),
             from: self.request.from.clone(),
-            bases: self.request.bases.clone(),
-            map: self.request.map.clone(),
+            places: self.request.places.clone(),
             choice,
             // What would not run is moved all the same to be looked at.
             verdict: Gate::OFF,

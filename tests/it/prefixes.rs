@@ -1,6 +1,6 @@
 //! The search for the longest prefix, on random catalogues.
 
-use airbase::verbs::{Context, base};
+use airbase::verbs::{Context, Places, base};
 use proptest::prelude::*;
 
 use crate::support::image::{Compression, Layer};
@@ -41,7 +41,7 @@ proptest! {
         apps.write(&environment.join("apps"));
 
         let text = |name: &str| environment.join(name).into_os_string().into_string().unwrap();
-        let query = base::Show { image: text("apps"), bases: vec![text("bases")], ..base::Show::default() };
+        let query = base::Show { image: text("apps"), places: Places::of([text("bases")]), ..base::Show::default() };
         let report = base::show(&query, Context::standard()).unwrap();
         let found = &report.platforms[0];
 

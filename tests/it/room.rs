@@ -9,7 +9,7 @@ use airbase::oci::media_type::Compression;
 use airbase::plan::lifecycle::time::Moment;
 use airbase::plan::prepare::{Naming, Profile, Registry};
 use airbase::verbs::referrers::Carry;
-use airbase::verbs::{Choice, Context, Form, Output, batch, copy, prepare, rebase};
+use airbase::verbs::{Choice, Context, Form, Output, Places, batch, copy, prepare, rebase};
 
 use crate::support;
 use crate::support::environment::snapshot;
@@ -69,7 +69,7 @@ fn copy_of(environment: &Environment, source: &str, all: bool, out: &str, contex
 fn plan(environment: &Environment) {
     let request = batch::PlanRequest {
         inputs: vec![path(environment, "in")],
-        bases: ["bases", "old"].map(|name| path(environment, name)).to_vec(),
+        places: Places::of(["bases", "old"].map(|name| path(environment, name))),
         ..batch::PlanRequest::default()
     };
     let mut text = String::new();
@@ -127,7 +127,7 @@ const WRITES: [(&str, Write, usize); 6] = [
         "rebase",
         |environment, out, context| {
             let request = rebase::Request {
-                bases: ["bases", "old"].map(|name| path(environment, name)).to_vec(),
+                places: Places::of(["bases", "old"].map(|name| path(environment, name))),
                 output: Some(output(environment, out)),
                 ..rebase::Request::of(&path(environment, "in:registry.example/app:1"))
             };

@@ -48,6 +48,30 @@ fn bases_do_not_swallow_the_image() {
     assert!(outcome.err.contains("--bases takes one value; give it again for each"), "{}", outcome.err);
 }
 
+/// What a value that is typed must be is told as every error is, wherever on the line the form is asked for; what clap finds missing
+/// goes before it.
+#[test]
+fn a_wrong_value_is_told_in_the_form_that_is_asked_for() {
+    let environment = place();
+    for (line, code, found) in [
+        (&["ls", "apps", "--platform", "linux"][..], "usage.argument", "linux"),
+        (&["outdated", "apps", "--bases", "bases", "--map", "nothing"], "usage.argument", "nothing"),
+        (&["outdated", "apps", "--bases", "bases", "--now", "soon"], "lifecycle.date", "soon"),
+        (&["gc", "apps", "--grace", "3m"], "usage.argument", "3m"),
+        (&["lifecycle", "compact", "apps", "--profile", "mine"], "usage.argument", "mine"),
+    ] {
+        for line in [[&["--format", "json"], line].concat(), [line, &["--format", "json"]].concat()] {
+            let (status, document) = answer(&mut environment.command(&line));
+            assert_eq!((status, &document["exit"]), (2, &json!(2)), "{line:?}: {document:#}");
+            assert_eq!(document["error"]["code"], code, "{line:?}: {document:#}");
+            assert_eq!(document["error"]["found"]["value"], found, "{line:?}: {document:#}");
+        }
+    }
+    let outcome = environment.run(&["gc", "--grace", "3m", "--format", "json"]);
+    assert_eq!((outcome.status, outcome.out.as_str()), (2, ""), "{}", outcome.err);
+    assert!(outcome.err.contains("<PATH>"), "{}", outcome.err);
+}
+
 #[test]
 fn the_environment_sets_what_is_not_typed() {
     let environment = place();

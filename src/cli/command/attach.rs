@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::cli::terminal::Terminal;
 use crate::foundation::Result;
 use crate::foundation::clock::Time;
-use crate::oci::media_type;
+use crate::oci::{Platform, media_type};
 use crate::read::{Reference, Source, SourceKind};
 use crate::verbs::Output;
 use crate::verbs::referrers::{Attach, File, Missing, attach, standalone};
@@ -35,7 +35,7 @@ pub struct Arguments {
     members: bool,
     /// Attach it to one platform only: OS/ARCHITECTURE[/VARIANT]
     #[arg(long, value_name = "PLATFORM")]
-    platform: Option<String>,
+    platform: Option<Platform>,
     /// Write it without a subject, under the name that REF gives it
     #[arg(long, conflicts_with_all = ["all", "platform", "output", "allow_missing_subject"])]
     standalone: bool,
@@ -74,7 +74,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         created: Terminal::epoch()?.unwrap_or_else(Time::now),
         all: arguments.all,
         members: arguments.members,
-        platform: super::platform(arguments.platform.as_deref())?,
+        platform: arguments.platform.clone(),
         missing: arguments
             .subject_size
             .filter(|_| arguments.allow_missing_subject)

@@ -1,16 +1,17 @@
 //! `airbase base show|verify|set|dependents`
 
-use crate::cli::options::{self, Destination, Emptiness, Places};
+use crate::cli::options::{Destination, Emptiness};
 use crate::cli::terminal::Terminal;
 use crate::foundation::Result;
-use crate::verbs::Context;
+use crate::oci::Platform;
 use crate::verbs::base::{self, dependents, verify};
 use crate::verbs::tag::{Target, set_base};
+use crate::verbs::{self, Context};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Show what an image is based on, with all the evidence, annotated or not
-    Show(Show),
+    Show(base::Show),
     /// Prove that an image is based on another one
     #[command(alias = "check")]
     Verify(Verify),
@@ -18,21 +19,6 @@ pub enum Command {
     Set(Set),
     /// List the images that are based on an image
     Dependents(Dependents),
-}
-
-#[derive(Debug, clap::Args)]
-pub struct Show {
-    /// The image
-    #[arg(value_name = "REF")]
-    image: String,
-    #[command(flatten)]
-    places: Places,
-    /// One platform only: OS/ARCHITECTURE[/VARIANT]
-    #[arg(long, value_name = "PLATFORM")]
-    platform: Option<String>,
-    /// Which layers are inflated; without it none, and a base whose blobs are other ones is only claimed
-    #[arg(long = "verify", value_enum, value_name = "HOW")]
-    how: Option<options::Verify>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -45,10 +31,10 @@ pub struct Verify {
     base: String,
     /// One platform only: OS/ARCHITECTURE[/VARIANT]
     #[arg(long, value_name = "PLATFORM")]
-    platform: Option<String>,
+    platform: Option<Platform>,
     /// Which layers are inflated
-    #[arg(long = "verify", value_enum, value_name = "HOW", default_value_t = options::Verify::Digest)]
-    how: options::Verify,
+    #[arg(long = "verify", value_enum, value_name = "HOW", default_value_t = verbs::Verify::Digest)]
+    how: verbs::Verify,
 }
 
 #[derive(Debug, clap::Args)]
@@ -80,20 +66,13 @@ pub struct Dependents {
 
 pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<u8> {
     match command {
-        Command::Show(arguments) => {
-            let query = base::Show {
-                image: arguments.image.clone(),
-                bases: arguments.places.bases(&terminal.site),
-                map: arguments.places.map(&terminal.site),
-                platform: super::platform(arguments.platform.as_deref())?,
-                verify: arguments.how.map(Into::into),
-                now: Some(super::now(None)?),
-            };
+        Command::Show(typed) => {
+            let places = terminal.site.places(&typed.places)?;
+            let query = base::Show { places, now: Some(super::now(None)?), ..typed.clone() };
             terminal.answer(&base::show(&query, terminal.context())?)
         }
         Command::Verify(arguments) => {
-            let platform = super::platform(arguments.platform.as_deref())?;
-            let report = verify(&arguments.image, &arguments.base, platform.as_ref(), arguments.how.into(), terminal.context())?;
+            let report = verify(&arguments.image, &arguments.base, arguments.platform.as_ref(), arguments.how, terminal.context())?;
             terminal.answer(&report)
         }
         Command::Set(arguments) => {

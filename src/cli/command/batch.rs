@@ -3,22 +3,21 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::ValueEnum;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::cli::options::{Allow, Emptiness, Gate, Moving, Places, Verify};
+use crate::cli::options::{Emptiness, Gate, Moving};
 use crate::cli::terminal::{Terminal, variable};
 use crate::foundation::clock::Time;
 use crate::foundation::{Error, ExitClass, Result};
 use crate::plan::batch::shard::Shard;
 use crate::plan::lifecycle::time::Moment;
-use crate::verbs::Context;
 use crate::verbs::batch::{self, ApplyRequest, As, PlanRequest, Stop};
+use crate::verbs::{Context, Verify};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Decide every image, and print the plan; nothing is written
-    Plan(Plan),
+    Plan(Box<Plan>),
     /// Do what a plan says; run it again to go on where it was stopped
     Apply(Apply),
     /// List in the index what shards wrote, and mark the old images if they were asked to, in one step
@@ -29,29 +28,8 @@ pub enum Command {
 
 #[derive(Debug, clap::Args)]
 pub struct Plan {
-    /// Where the images lie: layouts, archives, folders of them, or references
-    #[arg(required = true, value_name = "INPUT")]
-    inputs: Vec<String>,
     #[command(flatten)]
-    places: Places,
-    /// Only images whose name or reference is this glob
-    #[arg(long, value_name = "GLOB")]
-    only: Vec<String>,
-    /// How far a base may jump by its version tag; without it, only to what its own name means now
-    #[arg(long, value_enum, value_name = "HOW")]
-    allow: Option<Allow>,
-    /// Let a base become an older one
-    #[arg(long)]
-    allow_downgrade: bool,
-    /// As of when a new base is past its end of life, which is a warning: YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ; without it SOURCE_DATE_EPOCH or the clock
-    #[arg(long, visible_alias = "now", value_name = "TIME")]
-    at: Option<String>,
-    /// The names of the results, with {file}, {repository}, {name}, {tag}, {digest}; without it, images keep their names
-    #[arg(long, value_name = "PATTERN")]
-    name: Option<String>,
-    /// Who wins where app and new base both changed a setting: app, base, or FIELD=app|base (User, Env.JAVA_HOME, Labels.KEY)
-    #[arg(long, value_name = "WHO", num_args = 1)]
-    prefer: Vec<String>,
+    request: PlanRequest,
     #[command(flatten)]
     moving: Moving,
     #[command(flatten)]
@@ -69,8 +47,8 @@ pub struct Apply {
     #[arg(long, short, value_name = "OUT")]
     output: PathBuf,
     /// What the results become
-    #[arg(long = "as", value_enum, default_value_t = Form::Layout, value_name = "WHAT")]
-    form: Form,
+    #[arg(long = "as", value_enum, default_value_t, value_name = "WHAT")]
+    form: As,
     /// Give layers of layouts on the same file system a second name, instead of copying them
     #[arg(long)]
     link: bool,
@@ -96,19 +74,11 @@ pub struct Apply {
     #[arg(long, value_name = "TEXT", requires = "supersede", conflicts_with = "shard")]
     reason: Option<String>,
     /// Whether the layers of images that are finished are hashed again
-    #[arg(long, value_enum, value_name = "HOW", default_value_t = Verify::Digest)]
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
     verify: Verify,
     /// The directory from which relative paths of the plan lead to its inputs; without it, the current one
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
-    /// One layout
-    Layout,
-    /// An oci-archive each
-    Archives,
 }
 
 #[derive(Debug, clap::Args)]
@@ -148,18 +118,14 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
 
 /// The plan goes to standard output whatever the format, and what a user wants to know to standard error.
 fn plan(arguments: &Plan, terminal: &mut Terminal) -> Result<u8> {
+    let typed = &arguments.request;
+    let now = super::now(typed.now)?;
     let request = PlanRequest {
-        inputs: arguments.inputs.clone(),
-        bases: arguments.places.bases(&terminal.site),
-        map: arguments.places.map(&terminal.site),
-        only: arguments.only.clone(),
-        allow: arguments.allow.map(Into::into),
-        allow_downgrade: arguments.allow_downgrade,
-        now: Some(super::now(arguments.at.as_deref())?),
-        name: arguments.name.clone(),
-        prefer: arguments.prefer.clone(),
-        choice: arguments.moving.choice()?,
-        verdict: arguments.gate.gate(super::now(arguments.at.as_deref())?)?,
+        places: terminal.site.places(&typed.places)?,
+        now: Some(now),
+        choice: arguments.moving.choice(),
+        verdict: arguments.gate.gate(now)?,
+        ..typed.clone()
     };
     // Lines are small and there are many.
     let mut lines = String::new();
@@ -194,17 +160,14 @@ fn apply(arguments: &Apply, terminal: &mut Terminal) -> Result<u8> {
     let request = ApplyRequest {
         plan: arguments.plan.clone(),
         output: arguments.output.clone(),
-        form: match arguments.form {
-            Form::Layout => As::Layout,
-            Form::Archives => As::Archives,
-        },
+        form: arguments.form,
         link: arguments.link,
         shard,
         max_failures: if arguments.fail_fast { Some(1) } else { arguments.max_failures.map(std::num::NonZeroUsize::get) },
         overwrite: arguments.overwrite,
         supersede: if arguments.supersede { Some(present()?) } else { None },
         words: super::lifecycle::words(arguments.eol.as_deref(), arguments.reason.as_deref())?,
-        verify: arguments.verify.into(),
+        verify: arguments.verify,
         root: arguments.root.clone(),
         mtime: Terminal::mtime()?,
         stop: signals()?,

@@ -2,6 +2,7 @@
 
 use crate::cli::terminal::{Out, Terminal};
 use crate::foundation::Result;
+use crate::oci::Platform;
 use crate::verbs::files::{Wanted, cat};
 
 #[derive(Debug, clap::Args)]
@@ -17,17 +18,16 @@ pub struct Arguments {
     config: bool,
     /// The platform, where the image has several: OS/ARCHITECTURE[/VARIANT]
     #[arg(long, value_name = "PLATFORM")]
-    platform: Option<String>,
+    platform: Option<Platform>,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
-    let platform = super::platform(arguments.platform.as_deref())?;
     let wanted = match (&arguments.inner, arguments.config) {
         (Some(inner), _) => Wanted::File(inner.clone()),
         (None, true) => Wanted::Config,
         (None, false) => Wanted::Document,
     };
-    cat(&arguments.image, &wanted, platform.as_ref(), &mut Out, terminal.context())?;
+    cat(&arguments.image, &wanted, arguments.platform.as_ref(), &mut Out, terminal.context())?;
     Terminal::print(b"")?;
     Ok(0)
 }

@@ -1,12 +1,11 @@
 //! `airbase copy`
 
 use super::superseding::Superseding;
-use crate::cli::options::Narrowing;
 use crate::cli::terminal::Terminal;
 use crate::foundation::{Code, Error, Fact, Result};
-use crate::verbs::Output;
 use crate::verbs::copy::{Request, copy};
 use crate::verbs::referrers::Carry;
+use crate::verbs::{Choice, Output};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -20,7 +19,7 @@ pub struct Arguments {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
-    narrowing: Narrowing,
+    choice: Choice,
     /// Which referrers go along: signatures, SBOMs, statements
     #[arg(long, value_enum, default_value_t = Referrers::All)]
     referrers: Referrers,
@@ -55,7 +54,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
     let request = Request {
         source: arguments.source.clone(),
         all: arguments.all,
-        choice: arguments.narrowing.choice()?,
+        choice: arguments.choice.clone(),
         output,
         name,
         referrers: (arguments.referrers == Referrers::All)

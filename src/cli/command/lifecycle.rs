@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::cli::options::{Emptiness, Places};
+use crate::cli::options::Emptiness;
 use crate::cli::site::Site;
 use crate::cli::terminal::Terminal;
 use crate::foundation::{Code, Error, Result};
+use crate::oci::Platform;
 use crate::plan::lifecycle::change::Change;
 use crate::plan::lifecycle::field::{Field, Record, Status, Value};
 use crate::plan::lifecycle::policy::{Deny, Policy};
@@ -15,8 +16,8 @@ use crate::plan::lifecycle::profile::Profile;
 use crate::plan::lifecycle::resolve::Question;
 use crate::plan::lifecycle::time::{Moment, Span, When};
 use crate::report::lifecycle::set::SetAllReport;
-use crate::verbs::Context;
 use crate::verbs::lifecycle::{self, Check, Compact, Import, Set, Show, Supersede};
+use crate::verbs::{Context, Places};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -44,8 +45,8 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 struct Clock {
     /// The time to take for now: YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ; without it SOURCE_DATE_EPOCH or the clock
-    #[arg(long = "at", visible_alias = "now", value_name = "TIME")]
-    at: Option<String>,
+    #[arg(long = "at", visible_alias = "now", value_name = "TIME", value_parser = Moment::strict)]
+    at: Option<Moment>,
 }
 
 impl Clock {
@@ -55,7 +56,7 @@ impl Clock {
     }
 
     fn now(&self) -> Result<Moment> {
-        super::now(self.at.as_deref())
+        super::now(self.at)
     }
 }
 
@@ -63,17 +64,11 @@ impl Clock {
 #[derive(Debug, clap::Args)]
 struct Form {
     /// For which readers: combined (default), microsoft, native, or vnd.ORG
-    #[arg(long, value_name = "PROFILE")]
-    profile: Option<String>,
+    #[arg(long, value_name = "PROFILE", value_parser = Profile::parse)]
+    profile: Option<Profile>,
     /// Who says so
     #[arg(long, value_name = "NAME")]
     issuer: Option<String>,
-}
-
-impl Form {
-    fn profile(&self) -> Result<Option<Profile>> {
-        self.profile.as_deref().map(Profile::parse).transpose()
-    }
 }
 
 /// What can be said with any status.
@@ -191,7 +186,7 @@ pub struct SetArguments {
     clear: Vec<Clear>,
     /// On one platform only: OS/ARCHITECTURE[/VARIANT]
     #[arg(long, value_name = "PLATFORM", conflicts_with = "index_only")]
-    platform: Option<String>,
+    platform: Option<Platform>,
     /// Only on what REF names, not on the platforms below it
     #[arg(long)]
     index_only: bool,
@@ -232,7 +227,7 @@ pub struct ShowArguments {
     places: Places,
     /// One platform only: OS/ARCHITECTURE[/VARIANT]
     #[arg(long, value_name = "PLATFORM")]
-    platform: Option<String>,
+    platform: Option<Platform>,
     /// Whose statements count: the name of an issuer, as often as there are; without it everybody's
     #[arg(long, value_name = "NAME")]
     issuer: Vec<String>,
@@ -247,7 +242,7 @@ pub struct HistoryArguments {
     image: String,
     /// One platform only: OS/ARCHITECTURE[/VARIANT]
     #[arg(long, value_name = "PLATFORM")]
-    platform: Option<String>,
+    platform: Option<Platform>,
     #[command(flatten)]
     clock: Clock,
 }
@@ -280,14 +275,14 @@ pub struct CheckArguments {
     #[arg(long, value_name = "WHAT", value_delimiter = ',', conflicts_with = "deny")]
     deny_only: Vec<String>,
     /// For how long a word holds: an image of which nothing was said for longer is unknown
-    #[arg(long, value_name = "SPAN")]
-    max_age: Option<String>,
+    #[arg(long, value_name = "SPAN", value_parser = Span::parse)]
+    max_age: Option<Span>,
     /// Deny images to which nothing refers and that have no list of referrers either: a copy may have left behind what was said
     #[arg(long)]
     require_lists: bool,
     /// For how long it may be used nevertheless: 30d, 12h
-    #[arg(long, value_name = "SPAN", default_value = "0")]
-    grace: String,
+    #[arg(long, value_name = "SPAN", default_value = "0", value_parser = Span::parse)]
+    grace: Span,
     #[command(flatten)]
     emptiness: Emptiness,
     #[command(flatten)]
@@ -368,7 +363,7 @@ fn supersede(arguments: &SupersedeArguments, terminal: &mut Terminal) -> Result<
         old: arguments.old.clone(),
         by: arguments.by.clone(),
         more: arguments.words.record(arguments.clock.now()?)?,
-        profile: arguments.form.profile()?,
+        profile: arguments.form.profile.clone(),
         issuer: arguments.form.issuer.clone(),
         force: arguments.force,
         now: arguments.clock.now()?,
@@ -380,9 +375,8 @@ fn supersede(arguments: &SupersedeArguments, terminal: &mut Terminal) -> Result<
 fn show(arguments: &ShowArguments, terminal: &mut Terminal) -> Result<u8> {
     let query = Show {
         image: arguments.image.clone(),
-        bases: arguments.places.bases(&terminal.site),
-        map: arguments.places.map(&terminal.site),
-        platform: super::platform(arguments.platform.as_deref())?,
+        places: terminal.site.places(&arguments.places)?,
+        platform: arguments.platform.clone(),
         question: arguments.clock.question(&arguments.issuer)?,
     };
     let report = lifecycle::show(&query, terminal.context())?;
@@ -392,9 +386,8 @@ fn show(arguments: &ShowArguments, terminal: &mut Terminal) -> Result<u8> {
 fn history(arguments: &HistoryArguments, terminal: &mut Terminal) -> Result<u8> {
     let query = Show {
         image: arguments.image.clone(),
-        bases: Vec::new(),
-        map: Vec::new(),
-        platform: super::platform(arguments.platform.as_deref())?,
+        places: Places::default(),
+        platform: arguments.platform.clone(),
         question: arguments.clock.question(&[])?,
     };
     let report = lifecycle::history(&query, terminal.context())?;
@@ -412,8 +405,8 @@ fn check(arguments: &CheckArguments, terminal: &mut Terminal) -> Result<u8> {
     let parse = |texts: &[String]| texts.iter().map(|text| Deny::parse(text)).collect::<Result<Vec<_>>>();
     let standard = if arguments.deny_only.is_empty() { Deny::STANDARD.to_vec() } else { parse(&arguments.deny_only)? };
     let lists = arguments.require_lists.then_some(Deny::Unlisted);
-    let mut policy = Policy::new(standard.into_iter().chain(parse(&arguments.deny)?).chain(lists), Span::parse(&arguments.grace)?);
-    policy.max_age = arguments.max_age.as_deref().map(Span::parse).transpose()?;
+    let mut policy = Policy::new(standard.into_iter().chain(parse(&arguments.deny)?).chain(lists), arguments.grace);
+    policy.max_age = arguments.max_age;
     let report = lifecycle::check(
         &question(&arguments.paths, &arguments.places, &arguments.clock, &arguments.issuer, &terminal.site)?,
         &policy,
@@ -433,7 +426,7 @@ fn report(arguments: &ReportArguments, terminal: &mut Terminal) -> Result<u8> {
 fn compact(arguments: &CompactArguments, terminal: &mut Terminal) -> Result<u8> {
     let request = Compact {
         image: arguments.image.clone(),
-        profile: arguments.form.profile()?,
+        profile: arguments.form.profile.clone(),
         issuer: arguments.form.issuer.clone(),
         dry_run: arguments.dry_run,
         now: arguments.clock.now()?,
@@ -447,7 +440,7 @@ fn import(arguments: &ImportArguments, terminal: &mut Terminal) -> Result<u8> {
         file: arguments.file.clone(),
         paths: arguments.paths.clone(),
         product: arguments.product.clone(),
-        profile: arguments.form.profile()?,
+        profile: arguments.form.profile.clone(),
         issuer: arguments.form.issuer.clone(),
         dry_run: arguments.dry_run,
         now: arguments.clock.now()?,
@@ -457,7 +450,7 @@ fn import(arguments: &ImportArguments, terminal: &mut Terminal) -> Result<u8> {
 }
 
 fn question(paths: &[String], places: &Places, clock: &Clock, issuers: &[String], site: &Site) -> Result<Check> {
-    Ok(Check { paths: paths.to_vec(), bases: places.bases(site), map: places.map(site), question: clock.question(issuers)? })
+    Ok(Check { paths: paths.to_vec(), places: site.places(places)?, question: clock.question(issuers)? })
 }
 
 fn set(arguments: &SetArguments, terminal: &mut Terminal) -> Result<u8> {
@@ -471,9 +464,9 @@ fn set(arguments: &SetArguments, terminal: &mut Terminal) -> Result<u8> {
     let request = Set {
         image: arguments.images.first().cloned().unwrap_or_default(),
         change: Change { set: record, clear: arguments.clear.iter().flat_map(|clear| clear.fields()).collect(), explicit: true },
-        profile: arguments.form.profile()?,
+        profile: arguments.form.profile.clone(),
         issuer: arguments.form.issuer.clone(),
-        platform: super::platform(arguments.platform.as_deref())?,
+        platform: arguments.platform.clone(),
         index_only: arguments.index_only,
         overrides: arguments.r#override,
         dry_run: arguments.dry_run,

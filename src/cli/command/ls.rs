@@ -2,6 +2,7 @@
 
 use crate::cli::terminal::Terminal;
 use crate::foundation::Result;
+use crate::oci::Platform;
 use crate::verbs::files::ls;
 
 #[derive(Debug, clap::Args)]
@@ -14,11 +15,10 @@ pub struct Arguments {
     inner: Option<String>,
     /// The platform, where the image has several: OS/ARCHITECTURE[/VARIANT]
     #[arg(long, value_name = "PLATFORM")]
-    platform: Option<String>,
+    platform: Option<Platform>,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
-    let platform = super::platform(arguments.platform.as_deref())?;
-    let report = ls(&arguments.image, arguments.inner.as_deref(), platform.as_ref(), terminal.context())?;
+    let report = ls(&arguments.image, arguments.inner.as_deref(), arguments.platform.as_ref(), terminal.context())?;
     terminal.answer(&report)
 }

@@ -37,15 +37,14 @@ use super::options::{Destination, Format};
 use super::terminal::Terminal;
 use crate::foundation::clock::Time;
 use crate::foundation::{Code, Error, Fact, Result};
-use crate::oci::Platform;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::{Reference, SourceKind};
 use crate::verbs::Output;
 
 /// The time to take for now: as given, else that of `SOURCE_DATE_EPOCH` or the clock.
-fn now(given: Option<&str>) -> Result<Moment> {
+fn now(given: Option<Moment>) -> Result<Moment> {
     match given {
-        Some(text) => Moment::strict(text),
+        Some(moment) => Ok(moment),
         None => Ok(Moment::from(Terminal::epoch()?.unwrap_or_else(Time::now)).to_the_second()),
     }
 }
@@ -88,12 +87,12 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Annotate(arguments) => annotate::run(arguments, terminal),
         Command::Collection(command) => collection::run(command, terminal),
         Command::Attach(arguments) => attach::run(arguments, terminal),
-        Command::Referrers(arguments) => referrers::run(arguments, terminal),
+        Command::Referrers(query) => referrers::run(query, terminal),
         Command::Detach(arguments) => detach::run(arguments, terminal),
         Command::Doctor(arguments) => doctor::run(arguments, terminal),
         Command::Lifecycle(command) => lifecycle::run(command, terminal),
         Command::Rm(arguments) => rm::run(arguments, terminal),
-        Command::Gc(arguments) => gc::run(arguments, terminal),
+        Command::Gc(request) => gc::run(request, terminal),
         Command::Prepare(arguments) => prepare::run(arguments, terminal),
         Command::VerifySync(arguments) => verify_sync::run(arguments, terminal),
         Command::Demo(arguments) => demo::run(arguments, terminal),
@@ -103,11 +102,6 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
         Command::Man(arguments) => generate::man(arguments),
         Command::Generate(arguments) => generate::run(arguments),
     }
-}
-
-/// A platform from the command line.
-fn platform(text: Option<&str>) -> Result<Option<Platform>> {
-    text.map(str::parse).transpose()
 }
 
 /// `K=V` from the command line.

@@ -1,12 +1,12 @@
 //! `airbase prepare`
 
-use crate::cli::options::{Emptiness, Format, Narrowing};
+use crate::cli::options::{Emptiness, Format};
 use crate::cli::site::Key;
 use crate::cli::terminal::Terminal;
 use crate::foundation::{Code, Error, Fact, Result};
-use crate::plan::prepare::{Client as Program, Naming, Profile, Registry, Rule, check_keep_tag};
+use crate::plan::prepare::{Client, Naming, Profile, Registry, Rule, check_keep_tag};
 use crate::verbs::prepare::{Request, prepare};
-use crate::verbs::{Context, Output};
+use crate::verbs::{Choice, Context, Output};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -19,7 +19,7 @@ pub struct Arguments {
     registry: Option<String>,
     /// For whom it is
     #[arg(long, value_enum)]
-    profile: Option<For>,
+    profile: Option<Profile>,
     /// Where some names go: PATTERN=TARGET, such as 'quay.io/*=R/quay/{repository}'; the first rule that fits holds
     #[arg(long, value_name = "RULE")]
     map: Vec<String>,
@@ -36,7 +36,7 @@ pub struct Arguments {
     #[arg(long, value_enum, value_name = "CLIENT")]
     client: Option<Client>,
     #[command(flatten)]
-    narrowing: Narrowing,
+    choice: Choice,
     /// With --sparse keep: the registry does not look whether all platforms of an index are there
     #[arg(long)]
     registry_takes_sparse: bool,
@@ -48,52 +48,6 @@ pub struct Arguments {
     overwrite: bool,
     #[command(flatten)]
     emptiness: Emptiness,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum For {
-    /// A registry: everything, with referrers in both forms
-    Registry,
-    /// A container runtime: images alone, under their full names
-    Runtime,
-    /// A scanner: one image
-    Scanner,
-}
-
-/// A program that pushes or loads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Client {
-    /// regctl
-    Regctl,
-    /// oras
-    Oras,
-    /// skopeo
-    Skopeo,
-    /// crane
-    Crane,
-    /// cosign, for what it saved
-    Cosign,
-    /// podman
-    Podman,
-    /// containerd's ctr
-    Ctr,
-    /// docker
-    Docker,
-}
-
-impl From<Client> for Program {
-    fn from(client: Client) -> Self {
-        match client {
-            Client::Regctl => Self::Regctl,
-            Client::Oras => Self::Oras,
-            Client::Skopeo => Self::Skopeo,
-            Client::Crane => Self::Crane,
-            Client::Cosign => Self::Cosign,
-            Client::Podman => Self::Podman,
-            Client::Ctr => Self::Ctr,
-            Client::Docker => Self::Docker,
-        }
-    }
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
@@ -108,11 +62,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
             }
         },
     };
-    let profile = match arguments.profile {
-        None | Some(For::Registry) => Profile::Registry,
-        Some(For::Runtime) => Profile::Runtime,
-        Some(For::Scanner) => Profile::Scanner,
-    };
+    let profile = arguments.profile.unwrap_or_default();
     // What a node gets keeps its names unless a registry is typed.
     let typed = arguments.registry.as_slice();
     let registry = if profile == Profile::Registry { terminal.site.or_set(Key::Registry, typed) } else { typed.to_vec() };
@@ -142,8 +92,8 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
             keep_tag: arguments.keep_tag.clone(),
         },
         profile,
-        client: arguments.client.map(Into::into),
-        choice: arguments.narrowing.choice()?,
+        client: arguments.client,
+        choice: arguments.choice.clone(),
         takes_sparse: arguments.registry_takes_sparse,
         output,
         now: super::now(None)?,

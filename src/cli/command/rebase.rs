@@ -3,12 +3,15 @@
 use clap::ValueEnum;
 
 use super::superseding::Superseding;
-use crate::cli::options::{Destination, Gate, Moving, Places, Verify};
+use crate::cli::options::{Destination, Gate, Moving};
 use crate::cli::terminal::Terminal;
 use crate::foundation::clock::Time;
 use crate::foundation::{Code, Error, Result};
+use crate::plan::lifecycle::time::Moment;
+use crate::plan::rebase::Preferences;
 use crate::plan::rebase::created::CreatedPolicy;
 use crate::verbs::rebase::{MissingPlatform, Request, TrustPlatform, plan};
+use crate::verbs::{Places, Verify};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -30,8 +33,8 @@ pub struct Arguments {
     #[arg(long)]
     force: bool,
     /// As of when statements on bases count: YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ; without it SOURCE_DATE_EPOCH or the clock
-    #[arg(long, visible_alias = "now", value_name = "TIME")]
-    at: Option<String>,
+    #[arg(long, visible_alias = "now", value_name = "TIME", value_parser = Moment::strict)]
+    at: Option<Moment>,
     #[command(flatten)]
     destination: Destination,
     /// Set an annotation of the result
@@ -44,18 +47,18 @@ pub struct Arguments {
     #[arg(long, value_name = "WHO", num_args = 1)]
     prefer: Vec<String>,
     /// What to do with a platform that the new base lacks
-    #[arg(long, value_enum, default_value_t = Missing::Fail)]
-    on_missing_platform: Missing,
+    #[arg(long, value_enum, default_value_t)]
+    on_missing_platform: MissingPlatform,
     /// Whom to believe where index and config give different platforms
     #[arg(long, value_enum, value_name = "WHO")]
-    trust_platform: Option<Trust>,
+    trust_platform: Option<TrustPlatform>,
     #[command(flatten)]
     moving: Moving,
     /// The date of the result; newest is the later one of image and new base
     #[arg(long, value_enum, default_value_t = Created::Newest)]
     created: Created,
     /// Which layers are inflated before anything is written
-    #[arg(long, value_enum, value_name = "HOW", default_value_t = Verify::Digest)]
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
     verify: Verify,
     #[command(flatten)]
     gate: Gate,
@@ -64,24 +67,6 @@ pub struct Arguments {
     /// The full name of the new base, where the base itself has none
     #[arg(long, value_name = "NAME")]
     base_name: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Missing {
-    /// Refuse the image
-    Fail,
-    /// Keep the old manifest of that platform
-    KeepOld,
-    /// Leave the platform out
-    Drop,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Trust {
-    /// The descriptor in the index
-    Descriptor,
-    /// The config
-    Config,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -116,29 +101,20 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
     let request = Request {
         image: arguments.image.clone(),
         onto: arguments.onto.clone(),
-        bases: arguments.places.bases(&terminal.site),
+        places: terminal.site.places(&arguments.places)?,
         from: arguments.from.clone(),
         seam_layers: arguments.seam_layers,
         force: arguments.force,
-        now: Some(super::now(arguments.at.as_deref())?),
-        map: arguments.places.map(&terminal.site),
-        choice: arguments.moving.choice()?,
-        on_missing_platform: match arguments.on_missing_platform {
-            Missing::Fail => MissingPlatform::Fail,
-            Missing::KeepOld => MissingPlatform::KeepOld,
-            Missing::Drop => MissingPlatform::Drop,
-        },
-        trust_platform: match arguments.trust_platform {
-            None => TrustPlatform::Refuse,
-            Some(Trust::Descriptor) => TrustPlatform::Descriptor,
-            Some(Trust::Config) => TrustPlatform::Config,
-        },
-        verify: arguments.verify.into(),
-        prefer: arguments.prefer.clone(),
+        now: Some(super::now(arguments.at)?),
+        choice: arguments.moving.choice(),
+        on_missing_platform: arguments.on_missing_platform,
+        trust_platform: arguments.trust_platform.unwrap_or_default(),
+        verify: arguments.verify,
+        prefer: Preferences::parse(&arguments.prefer)?,
         created,
         annotations: super::pairs(&arguments.annotations)?,
         base_name: arguments.base_name.clone(),
-        verdict: arguments.gate.gate(super::now(arguments.at.as_deref())?)?,
+        verdict: arguments.gate.gate(super::now(arguments.at)?)?,
         supersede: arguments.superseding.taking()?,
         output,
         names,

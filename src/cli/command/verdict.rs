@@ -1,8 +1,9 @@
 //! `airbase verdict`
 
-use crate::cli::options::{Moving, Places, Policing};
+use crate::cli::options::{Moving, Policing};
 use crate::cli::terminal::Terminal;
 use crate::foundation::Result;
+use crate::verbs::Places;
 use crate::verbs::rebase::Request;
 use crate::verbs::verdict::verdict;
 
@@ -35,9 +36,8 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
     let request = Request {
         onto: arguments.onto.clone(),
         from: arguments.from.clone(),
-        bases: arguments.places.bases(&terminal.site),
-        map: arguments.places.map(&terminal.site),
-        choice: arguments.moving.choice()?,
+        places: terminal.site.places(&arguments.places)?,
+        choice: arguments.moving.choice(),
         verdict: arguments.policing.gate(super::now(None)?)?,
         ..Request::of(&arguments.image)
     };

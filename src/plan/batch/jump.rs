@@ -9,12 +9,13 @@ use crate::oci::ImageName;
 
 /// The farthest jump that is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Allow {
-    /// The third number may rise.
+    /// 1.2.3 to 1.2.4.
     Patch,
-    /// The second one too.
+    /// 3.19 to 3.20.
     Minor,
-    /// Any.
+    /// 12 to 13.
     Major,
 }
 

@@ -11,27 +11,30 @@ use crate::oci::media_type;
 
 /// A program that pushes, or takes what was prepared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum Client {
-    /// regctl of regclient.
+    /// regctl.
     Regctl,
     /// oras.
     Oras,
     /// skopeo.
     Skopeo,
-    /// crane of go-containerregistry.
+    /// crane.
     Crane,
-    /// cosign, which loads what it saved.
+    /// cosign, for what it saved.
     Cosign,
-    /// Docker.
-    Docker,
     /// podman.
     Podman,
-    /// containerd's own client.
+    /// containerd's ctr.
     Ctr,
+    /// docker.
+    Docker,
     /// trivy.
+    #[cfg_attr(feature = "cli", value(skip))]
     Trivy,
     /// syft.
+    #[cfg_attr(feature = "cli", value(skip))]
     Syft,
 }
 

@@ -20,12 +20,14 @@ use crate::oci::{Descriptor, ImageName, Platform};
 use crate::plan::referrers::Seen;
 
 /// For whom it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
-    /// A registry: everything, with all referrers.
+    /// A registry: everything, with referrers in both forms.
+    #[default]
     Registry,
-    /// A container runtime: images alone.
+    /// A container runtime: images alone, under their full names.
     Runtime,
     /// A scanner: one image.
     Scanner,

@@ -11,13 +11,14 @@ const SHOWN: usize = 8;
 
 /// What is done with an image that would not run after the move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Strictness {
-    /// It is refused.
+    /// Refuse it.
     #[default]
     Refuse,
-    /// It is moved, and that is told.
+    /// Move it and tell.
     Warn,
-    /// Nobody looks.
+    /// Do not look.
     Off,
 }
 

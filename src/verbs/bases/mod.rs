@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::lifecycle::{Statements, Stopped};
-use super::{Context, Opened};
+use super::{Context, Opened, Places};
 use crate::foundation::{Code, Digest, Error, Finding, Limits, Result, Severity};
 use crate::oci::{Descriptor, Name, Platform};
 use crate::plan::base::{Candidate, Edition, EditionPlatform, Stated, claims, same_name, spelled};
@@ -73,17 +73,17 @@ impl<'a> Bases<'a> {
     ///
     /// # Errors
     /// Those of a path that cannot be opened itself: it may hold the newest edition. Inside a folder such a path is a finding.
-    pub fn open(paths: &[String], rules: &[String], context: Context<'a>) -> Result<Self> {
-        Self::open_among(paths, rules, &[], context)
+    pub fn open(places: &Places, context: Context<'a>) -> Result<Self> {
+        Self::open_among(places, &[], context)
     }
 
     /// As [`Bases::open`]; a source among `open` is not read again.
-    pub(super) fn open_among(paths: &[String], rules: &[String], open: &[Arc<Source>], context: Context<'a>) -> Result<Self> {
+    pub(super) fn open_among(places: &Places, open: &[Arc<Source>], context: Context<'a>) -> Result<Self> {
         let mut bases = Self {
             sources: Vec::new(),
             beside: Vec::new(),
             named: Vec::new(),
-            rules: rules.iter().map(|rule| Rule::parse(rule)).collect::<Result<_>>()?,
+            rules: places.map.clone(),
             allow: None,
             context,
             statements: None,
@@ -98,7 +98,7 @@ impl<'a> Bases<'a> {
             jumps: Mutex::default(),
             findings: Vec::new(),
         };
-        for path in paths {
+        for path in &places.bases {
             let reference = Reference::existing(path)?;
             if reference.names_one() {
                 bases.named.push(locate_among(&reference, open, context.limits)?);

@@ -25,11 +25,13 @@ use crate::write::journal::Past;
 use crate::write::{Archives, Layout, journal};
 
 /// What results become.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum As {
     /// One layout.
+    #[default]
     Layout,
-    /// An archive each.
+    /// An oci-archive each.
     Archives,
 }
 

@@ -28,41 +28,52 @@ use crate::verbs::narrow::{Choice, select};
 use crate::verbs::rebase::compose::Decided;
 use crate::verbs::rebase::decide::{Job, Platformed};
 use crate::verbs::rebase::{self, TrustPlatform, judge_all, trusted, virtual_image};
-use crate::verbs::{Context, Opened};
+use crate::verbs::{Context, Opened, Places};
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Request {
-    /// Where the images lie.
+    /// Where the images lie: layouts, archives, folders of them, or references.
+    #[cfg_attr(feature = "cli", arg(required = true, value_name = "INPUT"))]
     pub inputs: Vec<String>,
     /// Where bases lie.
-    pub bases: Vec<String>,
-    /// Rules from base names to references.
-    pub map: Vec<String>,
-    /// Only images whose name or reference is one of these globs.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub places: Places,
+    /// Only images whose name or reference is this glob.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "GLOB"))]
     pub only: Vec<String>,
-    /// How far a base may jump.
+    /// How far a base may jump by its version tag; without it, only to what its own name means now.
+    #[cfg_attr(feature = "cli", arg(long, value_enum, value_name = "HOW"))]
     pub allow: Option<Allow>,
-    /// Whether a base may be older than the one before.
+    /// Let a base become an older one.
+    #[cfg_attr(feature = "cli", arg(long))]
     pub allow_downgrade: bool,
-    /// The pattern of the results' names.
+    /// As of when a new base is past its end of life, which is a warning: YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ; without it SOURCE_DATE_EPOCH or the clock.
+    // The command line asks the clock; without an answer here nobody asks.
+    #[cfg_attr(feature = "cli", arg(long = "at", visible_alias = "now", value_name = "TIME", value_parser = Moment::strict))]
+    pub now: Option<Moment>,
+    /// The names of the results, with {file}, {repository}, {name}, {tag}, {digest}; without it, images keep their names.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "PATTERN"))]
     pub name: Option<String>,
-    /// Who wins a conflict.
+    /// Who wins where app and new base both changed a setting: app, base, or FIELD=app|base (User, Env.JAVA_HOME, Labels.KEY).
+    // As texts, because a plan holds them so.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "WHO", num_args = 1))]
     pub prefer: Vec<String>,
     /// What is wanted of indexes.
+    #[cfg_attr(feature = "cli", arg(skip))]
     pub choice: Choice,
     /// Whether an image that would not run on its new base is moved.
+    #[cfg_attr(feature = "cli", arg(skip))]
     pub verdict: Gate,
-    /// As of when a new base is past its end of life; without it nobody asks.
-    pub now: Option<Moment>,
 }
 
 impl Request {
     fn settings(&self) -> Settings {
         let mut settings = Settings {
             inputs: self.inputs.clone(),
-            bases: self.bases.clone(),
-            map: self.map.clone(),
+            bases: self.places.bases.clone(),
+            map: self.places.map.iter().map(ToString::to_string).collect(),
             only: self.only.clone(),
             allow: self.allow.map(|allow| allow.name().to_owned()),
             allow_downgrade: self.allow_downgrade,
@@ -190,15 +201,15 @@ struct Planner<'a> {
 /// Those of paths that cannot be opened, `usage.argument`, and those of `write`. An image that cannot be moved is an item.
 pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str) -> Result<()>) -> Result<PlanReport> {
     let pattern = request.name.as_deref().map(Pattern::parse).transpose()?;
-    Preferences::parse(&request.prefer)?;
+    let prefer = Preferences::parse(&request.prefer)?;
     let mut survey = Survey::of(&request.inputs, &request.only, pattern.as_ref(), context)?;
     // Images are decided on several threads, each of which does one.
     let single = Context { jobs: 1, events: &Silent, ..context };
-    let bases = Bases::open_among(&request.bases, &request.map, &survey.sources, context)?;
+    let bases = Bases::open_among(&request.places, &survey.sources, context)?;
     let mut bases = bases.at(request.now).allow(request.allow);
     bases.also(&survey.sources);
     survey.unreadable.append(&mut bases.findings);
-    let mut planner = Planner::new(request, &bases, &survey, single);
+    let mut planner = Planner::new(request, prefer, &bases, &survey, single);
     context.events.begin("plan", survey.subjects.len() as u64, 0);
     let mut planned = planner.decide_alone(context)?;
     refuse_collisions(&survey, &mut planned.decided)?;
@@ -315,13 +326,13 @@ fn reason(finding: &Finding) -> Reason {
 type Subject = ((Located, Tree), Option<String>);
 
 impl<'a> Planner<'a> {
-    fn new(request: &Request, bases: &'a Bases<'a>, survey: &'a Survey, context: Context<'a>) -> Self {
+    fn new(request: &Request, prefer: Preferences, bases: &'a Bases<'a>, survey: &'a Survey, context: Context<'a>) -> Self {
         Self {
             targets: Targets { bases, survey, allow_downgrade: request.allow_downgrade },
             judge: Judge::new(context),
             survey,
             request: rebase::Request {
-                prefer: request.prefer.clone(),
+                prefer,
                 choice: request.choice.clone(),
                 verdict: request.verdict.clone(),
                 ..rebase::Request::of("")

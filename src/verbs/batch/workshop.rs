@@ -10,6 +10,7 @@ use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{Descriptor, Name};
 use crate::plan::base::{Candidate, Prefix, prefix};
 use crate::plan::batch::{BaseItem, Item, Placed, Standing};
+use crate::plan::rebase::Preferences;
 use crate::read::{Image, Located, Source, Tree, load};
 use crate::verbs::narrow::{Choice, select};
 use crate::verbs::rebase::compose::Decided;
@@ -61,7 +62,7 @@ impl<'a> Workshop<'a> {
     pub(super) fn new(pass: &'a Pass, root: Option<&Path>, context: Context<'a>) -> Result<Self> {
         let settings = &pass.header.settings;
         let choice = Choice::of(settings)?;
-        let request = rebase::Request { prefer: settings.prefer.clone(), choice, ..rebase::Request::of("") };
+        let request = rebase::Request { prefer: Preferences::parse(&settings.prefer)?, choice, ..rebase::Request::of("") };
         Ok(Self {
             pass,
             root: root.map(Path::to_owned),

@@ -26,18 +26,27 @@ use crate::write::{IndexEdit, Layout, Sweep};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Request {
     /// The layout.
+    #[cfg_attr(feature = "cli", arg(value_name = "PATH"))]
     pub path: PathBuf,
-    /// Whether it is deleted, and not only shown.
+    /// Delete it, and do not only show it.
+    #[cfg_attr(feature = "cli", arg(long))]
     pub apply: bool,
-    /// What is younger than this is kept: another program may be about to name it, or its subject may be on its way.
+    /// Keep what is younger: 12h, 30d, 0.
+    // Another program may be about to name it, or its subject may be on its way.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "TIME", default_value = "1d", value_parser = Span::parse))]
     pub grace: Span,
-    /// Whether a named entry goes that by its name belongs to an image that is not here.
+    /// Delete signatures and the like whose image is not here, too: by their name they belong to it.
+    #[cfg_attr(feature = "cli", arg(long))]
     pub orphans: bool,
-    /// Whether a layout that lists nothing is collected: all of it goes.
+    /// Collect in a layout that lists nothing.
+    // All of it goes.
+    #[cfg_attr(feature = "cli", arg(long))]
     pub allow_empty: bool,
-    /// The present, by the same clock that dates files.
+    /// The present, by the same clock that dates files: `SOURCE_DATE_EPOCH` says nothing about files that others are writing now.
+    #[cfg_attr(feature = "cli", arg(skip = Time::now()))]
     pub now: Time,
 }
 

@@ -12,8 +12,8 @@ use crate::plan::lifecycle::policy::{Asked, Deny, Policy, Verdict, evaluate};
 use crate::plan::lifecycle::resolve::Question;
 use crate::read::{Located, Tree};
 use crate::report::lifecycle::check::{CheckReport, InventoryReport, Item, Judged};
-use crate::verbs::Context;
 use crate::verbs::base::Listed;
+use crate::verbs::{Context, Places};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -21,9 +21,7 @@ pub struct Check {
     /// Where images lie.
     pub paths: Vec<String>,
     /// Where bases lie.
-    pub bases: Vec<String>,
-    /// Rules from names of bases to places.
-    pub map: Vec<String>,
+    pub places: Places,
     /// As of when, and whose word counts.
     pub question: Question,
 }
@@ -96,7 +94,7 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
     // With the images that were asked about: one that several names lead to is asked about once.
     let mut readers: HashMap<PathBuf, (Reader<'_>, HashSet<Digest>)> = HashMap::new();
     let listed = Listed::of(&query.paths, context, &mut findings)?;
-    let mut inheritance = Inheritance::new(&query.bases, &query.map, &listed.sources, query.question.clone(), context)?;
+    let mut inheritance = Inheritance::new(&query.places, &listed.sources, query.question.clone(), context)?;
     let mut spoken = Vec::new();
     listed.each_image(context, &mut findings, |_| true, &mut |located, tree| {
         let source = &located.source;

@@ -14,8 +14,8 @@ use crate::plan::lifecycle::field::{Field, Status, when};
 use crate::plan::lifecycle::resolve::{Question, Resolution};
 use crate::plan::lifecycle::time::When;
 use crate::read::{Image, ImageIndex, Source};
-use crate::verbs::Context;
 use crate::verbs::bases::Bases;
+use crate::verbs::{Context, Places};
 
 /// How many bases below each other are followed. Nobody has more than five.
 const MOST: usize = 32;
@@ -48,9 +48,9 @@ impl std::fmt::Debug for Inheritance<'_> {
 }
 
 impl<'a> Inheritance<'a> {
-    /// Looks in `paths`, and in `sources`, where the images are.
-    pub(super) fn new(paths: &[String], map: &[String], sources: &[Arc<Source>], question: Question, context: Context<'a>) -> Result<Self> {
-        let mut bases = Bases::open_among(paths, map, sources, context)?;
+    /// Looks in `places`, and in `sources`, where the images are.
+    pub(super) fn new(places: &Places, sources: &[Arc<Source>], question: Question, context: Context<'a>) -> Result<Self> {
+        let mut bases = Bases::open_among(places, sources, context)?;
         bases.also(sources);
         Ok(Self { bases, readers: HashMap::new(), question, context })
     }

@@ -8,7 +8,7 @@ use crate::plan::lifecycle::resolve::Question;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::Tree;
 use crate::report::lifecycle::show::{HistoryReport, InheritedReport, ShowReport, StatementReport, SubjectHistory, SubjectReport};
-use crate::verbs::{Context, open};
+use crate::verbs::{Context, Places, open};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -16,9 +16,7 @@ pub struct Show {
     /// The image.
     pub image: String,
     /// Where bases lie.
-    pub bases: Vec<String>,
-    /// Rules from names of bases to places.
-    pub map: Vec<String>,
+    pub places: Places,
     /// One platform only.
     pub platform: Option<Platform>,
     /// As of when, and whose word counts.
@@ -32,8 +30,7 @@ pub struct Show {
 pub fn show(query: &Show, context: Context<'_>) -> Result<ShowReport> {
     let opened = open(&query.image, context)?;
     let reader = Reader::everywhere(&opened.located.source, query.question.clone(), context);
-    let mut inheritance =
-        Inheritance::new(&query.bases, &query.map, std::slice::from_ref(&opened.located.source), query.question.clone(), context)?;
+    let mut inheritance = Inheritance::new(&query.places, std::slice::from_ref(&opened.located.source), query.question.clone(), context)?;
     let mut report = ShowReport { image: opened.located.shown(), at: query.question.now, subjects: Vec::new(), findings: Vec::new() };
     let index = match &opened.tree {
         Tree::Index(index) => Some(&**index),

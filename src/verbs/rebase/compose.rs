@@ -9,7 +9,6 @@ use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::oci::{Descriptor, annotation};
 use crate::plan::annotate::{Authored, replaced};
 use crate::plan::base;
-use crate::plan::rebase::Preferences;
 use crate::plan::rebase::image::{Entry, Input, Moved, Options, Origin, moved_entry, rebase_image, rebase_index};
 use crate::read::{Child, Image, ImageIndex};
 use crate::report::rebase::{OutputReport, RebaseReport, ResultReport, Status};
@@ -94,7 +93,6 @@ impl Decided<'_> {
 
     /// Moves every platform that the new base has; the options are those that all of them have in common.
     fn move_all(&mut self, request: &Request, plan: &mut Plan, limits: &Limits) -> Result<(Vec<Move>, Option<Options>)> {
-        let preferences = Preferences::parse(&request.prefer)?;
         let mut moves = Vec::with_capacity(self.platforms.len());
         let mut in_common: Option<Options> = None;
         for (image, platformed) in &mut self.platforms {
@@ -105,7 +103,7 @@ impl Decided<'_> {
             };
             let (result, options) = match platformed.result.take() {
                 Some(result) => *result,
-                None => moved(request, &preferences, platformed, self.index, limits)?,
+                None => moved(request, platformed, self.index, limits)?,
             };
             plan.report.platforms.push(reported(platformed, &result, &options));
             in_common = Some(match in_common {
@@ -148,12 +146,11 @@ pub(super) fn is_current(decided: &[(&Image, Option<Platformed<'_>>)]) -> bool {
 /// A platform on its new base.
 pub(super) fn moved(
     request: &Request,
-    preferences: &Preferences,
     platformed: &Platformed<'_>,
     index: Option<&ImageIndex>,
     limits: &Limits,
 ) -> Result<(Moved, Options)> {
-    let options = options(request, preferences, platformed, index);
+    let options = options(request, platformed, index);
     let input = Input {
         app: platformed.app,
         old: platformed.old.as_ref().map(|old| &old.image).or(platformed.scratch.as_ref()),
@@ -163,11 +160,11 @@ pub(super) fn moved(
     Ok((rebase_image(&input, &options, limits)?, options))
 }
 
-fn options(request: &Request, preferences: &Preferences, platformed: &Platformed<'_>, index: Option<&ImageIndex>) -> Options {
+fn options(request: &Request, platformed: &Platformed<'_>, index: Option<&ImageIndex>) -> Options {
     let claimed = || base::claims(platformed.app, index).iter().find_map(|claim| claim.digest.clone());
     let old_base_digest = platformed.old.as_ref().map(|old| old.top.clone()).or_else(claimed);
     Options {
-        preferences: preferences.clone(),
+        preferences: request.prefer.clone(),
         created: request.created,
         annotations: request.annotations.clone(),
         accepted: platformed.accepted.iter().map(|code| code.slug()).collect::<Vec<_>>().join(" "),

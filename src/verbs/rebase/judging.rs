@@ -4,7 +4,6 @@ use super::Request;
 use super::compose::{is_current, moved};
 use super::decide::Platformed;
 use crate::foundation::{Limits, Result};
-use crate::plan::rebase::Preferences;
 use crate::plan::verdict::Strictness;
 use crate::read::{Image, ImageIndex};
 use crate::verbs::Opened;
@@ -25,10 +24,9 @@ pub(in crate::verbs) fn judge_all(
     if request.verdict.strictness == Strictness::Off || is_current(decided) {
         return Ok(());
     }
-    let preferences = Preferences::parse(&request.prefer)?;
     for (image, platformed) in decided {
         let Some(platformed) = platformed else { continue };
-        let result = moved(request, &preferences, platformed, index, limits)?;
+        let result = moved(request, platformed, index, limits)?;
         let judgement = judge.moved(platformed, &result.0)?;
         let platform = index.and(image.platform()).map(|platform| format!(" {platform}")).unwrap_or_default();
         platformed.accepted = request.verdict.pass(&judgement, &format!("{}{platform}", opened.located.shown()))?;

@@ -18,12 +18,13 @@ use super::judge::Judge;
 use super::lifecycle::{Taking, stopped};
 use super::narrow::{Choice, select};
 use super::output::{Cargo, Form, Output, check_name, write};
-use super::{Context, Opened, Verify, open, open_among};
+use super::{Context, Opened, Places, Verify, open, open_among};
 use crate::format::json::Excerpt;
 use crate::foundation::{Code, Digest, Error, ExitClass, Finding, Result, Severity};
 use crate::oci::Descriptor;
 use crate::plan::annotate::Authored;
 use crate::plan::lifecycle::time::Moment;
+use crate::plan::rebase::Preferences;
 use crate::plan::rebase::created::CreatedPolicy;
 use crate::plan::verdict::Gate;
 use crate::read::{Child, Image, ImageIndex, Source, Tree, verify};
@@ -37,20 +38,25 @@ pub(super) use result::virtual_image;
 use supersede::supersede;
 
 /// What to do with a platform that the new base lacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum MissingPlatform {
-    /// Refuse the whole image.
+    /// Refuse the image.
+    #[default]
     Fail,
-    /// Keep the old manifest of that platform in the new index.
+    /// Keep the old manifest of that platform.
     KeepOld,
     /// Leave the platform out.
     Drop,
 }
 
 /// Which platform to believe where index and config contradict each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum TrustPlatform {
     /// Neither.
+    #[default]
+    #[cfg_attr(feature = "cli", value(skip))]
     Refuse,
     /// The descriptor in the index.
     Descriptor,
@@ -69,7 +75,7 @@ pub struct Request {
     /// The new base; without it, what the name of the base means now.
     pub onto: Option<String>,
     /// Where bases lie.
-    pub bases: Vec<String>,
+    pub places: Places,
     /// The old base, if the user names it; `scratch` if there was none.
     pub from: Option<String>,
     /// How many layers belong to the old base, if the user says so.
@@ -78,8 +84,6 @@ pub struct Request {
     pub force: bool,
     /// As of when statements on bases count; without it they do not.
     pub now: Option<Moment>,
-    /// Rules from base names to references.
-    pub map: Vec<String>,
     /// What is wanted of an index.
     pub choice: Choice,
     /// What to do with a platform that the new base lacks.
@@ -89,7 +93,7 @@ pub struct Request {
     /// How much is inflated.
     pub verify: Verify,
     /// Who wins a conflict.
-    pub prefer: Vec<String>,
+    pub prefer: Preferences,
     /// Where the date comes from.
     pub created: CreatedPolicy,
     /// Annotations for the result.
@@ -115,17 +119,16 @@ impl Request {
         Self {
             image: image.to_owned(),
             onto: None,
-            bases: Vec::new(),
+            places: Places::default(),
             from: None,
             seam_layers: None,
             force: false,
             now: None,
-            map: Vec::new(),
             choice: Choice::default(),
-            on_missing_platform: MissingPlatform::Fail,
-            trust_platform: TrustPlatform::Refuse,
-            verify: Verify::Digest,
-            prefer: Vec::new(),
+            on_missing_platform: MissingPlatform::default(),
+            trust_platform: TrustPlatform::default(),
+            verify: Verify::default(),
+            prefer: Preferences::STANDARD,
             created: CreatedPolicy::Newest,
             annotations: Vec::new(),
             base_name: None,
@@ -175,7 +178,7 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
         known.push(Arc::clone(&from.located.source));
     }
     let onto = request.onto.as_deref().map(|text| open_among(text, &known, context)).transpose()?;
-    let mut bases = Bases::open_among(&request.bases, &request.map, &known, context)?.at(request.now);
+    let mut bases = Bases::open_among(&request.places, &known, context)?.at(request.now);
     bases.also(&known);
 
     let selection = select(&opened, &request.choice)?;

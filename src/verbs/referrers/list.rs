@@ -12,14 +12,19 @@ use crate::verbs::{Context, Opened, open};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Query {
-    /// The image.
+    /// The image, or something that refers to one.
+    #[cfg_attr(feature = "cli", arg(value_name = "REF"))]
     pub image: String,
-    /// Only these artifact types, of the image's own referrers.
+    /// Only referrers of this artifact type.
+    #[cfg_attr(feature = "cli", arg(long = "type", value_name = "TYPE"))]
     pub types: Vec<String>,
-    /// Whether people are shown the referrers of referrers.
+    /// Show the referrers of referrers too.
+    #[cfg_attr(feature = "cli", arg(long))]
     pub tree: bool,
-    /// One platform only.
+    /// One platform only: OS/ARCHITECTURE[/VARIANT].
+    #[cfg_attr(feature = "cli", arg(long, value_name = "PLATFORM"))]
     pub platform: Option<Platform>,
 }
 

@@ -22,7 +22,7 @@ use airbase::plan::lifecycle::field::Record;
 use airbase::plan::lifecycle::time::Moment;
 use airbase::verbs::lifecycle::Taking;
 use airbase::verbs::referrers::Carry;
-use airbase::verbs::{Context, Form, Output, copy, rebase, rm, tag};
+use airbase::verbs::{Context, Form, Output, Places, copy, rebase, rm, tag};
 use rustix::io::Errno;
 use serde_json::{Value, json};
 
@@ -122,7 +122,7 @@ impl Place<'_> {
     fn rebase_and_mark(&self, image: String, names: &[&str], supersede: Option<Moment>, context: Context<'_>) -> Result<()> {
         let request = rebase::Request {
             onto: Some(self.input("bases:os:new")),
-            bases: vec![self.input("bases")],
+            places: Places::of([self.input("bases")]),
             supersede: supersede.map(|now| Taking { more: Record::new(), now }),
             output: Some(self.output()),
             names: names.iter().map(|name| (*name).to_owned()).collect(),
