@@ -1,7 +1,7 @@
 //! airbase: the offline toolkit for the base of your container images.
 //!
-//! It works on OCI image layouts and on archives of them. It proves which base an image stands on, tells whether that base
-//! has moved on, and moves the app layers onto the newer base. It contains no network code, runs no external program, and
+//! It works on OCI image layouts and on archives of them. It proves which base an image is based on, tells whether that base
+//! is outdated, and moves the app layers onto the newer base. It contains no network code, runs no external program, and
 //! has no `unsafe`.
 //!
 //! # Map
@@ -13,13 +13,13 @@
 //! read        sources (layout, archive, skopeo's directory), references, images, the catalogue of local images, layers, the files of an image
 //! plan        decisions as values: which base, which layers, which config, whether it still runs
 //! write       layouts and archives: stage, verify, flush, publish, exchange the index
-//! report      the JSON contract and its rendering for people
+//! report      the JSON contract and its rendering for users
 //! verbs       read, plan, write, in this order: one function for each verb
 //! ocipkg      the traits of the crate ocipkg over our sources and our store (feature `ocipkg`, off by default)
 //! cli         arguments, terminal, exit status (feature `cli`, on by default)
 //! ```
 //!
-//! A folder imports only what stands above it in this list; a test checks that. `plan` and `write` do not know each other. The first three are
+//! A folder imports only folders above it in this list; a test checks that. `plan` and `write` do not know each other. The first three are
 //! the crate `airbase-format`, `read` and `write` are `airbase-store`: they are handed on here, and no program needs to name them.
 //!
 //! # What holds everywhere

@@ -192,7 +192,7 @@ impl Terminal {
         Ok(report.ended().map_or(0, ExitClass::status))
     }
 
-    /// Prints a report for people on standard error, because standard output is for something else.
+    /// Prints a report for users on standard error, because standard output is for something else.
     pub(super) fn remark(&self, render: impl FnOnce(&mut Page)) {
         if !self.global.quiet {
             let mut page = Page::new(self.colour_err, self.global.verbose);

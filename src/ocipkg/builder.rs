@@ -43,7 +43,7 @@ enum Place {
 }
 
 impl Builder {
-    /// An image that will be added to the layout at `path`, which is made if it is not there. A name that stands on another
+    /// An image that will be added to the layout at `path`, which is made if it is not there. A name that another
     /// image moves to this one.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use crate::plan::annotate::Authored;
 /// annotation does.
 ///
 /// # Errors
-/// `collection.member` for none, a name twice, or a name that cannot stand in a list; `output.limit` for too many.
+/// `collection.member` for none, a name twice, or a name that cannot be in a list; `output.limit` for too many.
 pub fn compose(members: &[Member], annotations: &[(String, String)], limits: &Limits) -> Result<Authored> {
     if members.is_empty() {
         return Err(Error::new(Code::CollectionMember, "a collection has members").found(Fact::new("none", "the command line")));
@@ -90,7 +90,7 @@ fn find<'a>(members: &'a [Member], name: &str) -> Result<&'a Member> {
     }
 }
 
-/// The names in an order in which each member stands behind those that it needs, as near to the order of the members as that
+/// The names in an order in which each member comes after those that it needs, as near to the order of the members as that
 /// goes; and what cannot be so: a cycle, or a name that is no member's. Members of a cycle come last.
 pub fn order(members: &[Member]) -> (Vec<&str>, Vec<Finding>) {
     let names: BTreeSet<&str> = members.iter().map(|member| member.name.as_str()).collect();

@@ -1,6 +1,6 @@
 //! The `manifest.json` of an archive that docker is to load.
 //!
-//! The archive stays an image layout, with its blobs as they are; `manifest.json` stands beside `index.json` and says the same in
+//! The archive stays an image layout, with its blobs as they are; `manifest.json` is beside `index.json` and says the same in
 //! docker's words: `[{"Config":"blobs/sha256/…","RepoTags":["name:tag"],"Layers":["blobs/sha256/…", …]}]`. Docker 25 and podman
 //! read the layers where they lie, compressed or not, so nothing is recompressed and no digest changes.
 //!

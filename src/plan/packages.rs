@@ -333,7 +333,7 @@ impl<'a> Reader<'a> {
     fn add(&mut self, package: Installed, files: Option<Vec<Vec<u8>>>, place: &[u8]) {
         let twice =
             |known: &Installed| known.name == package.name && known.system == package.system && known.architecture == package.architecture;
-        // Equal keys stand beside each other, whatever their versions are.
+        // Equal keys are beside each other, whatever their versions are.
         let same =
             self.listed.range(Installed { version: String::new(), ..package.clone() }..).next().is_some_and(|(known, _)| twice(known));
         if same {

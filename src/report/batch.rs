@@ -1,4 +1,4 @@
-//! `airbase.batch-apply/v1`, `airbase.batch-merge/v1`, `airbase.batch-report/v1`, and what `plan` tells people.
+//! `airbase.batch-apply/v1`, `airbase.batch-merge/v1`, `airbase.batch-report/v1`, and what `plan` tells users.
 
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ impl PlanReport {
         super::exit_of(&self.findings).into_iter().chain(self.unread).reduce(ExitClass::worse)
     }
 
-    /// Writes it for people.
+    /// Writes it for users.
     pub fn render(&self, page: &mut Page) {
         let count = |standing: Standing| self.counts.get(standing.name()).copied().unwrap_or(0);
         let mut words = vec![format!("{} to move", count(Standing::Move)), format!("{} current", count(Standing::Current))];
@@ -235,7 +235,7 @@ impl ApplyReport {
     }
 }
 
-/// How many failures are shown to people.
+/// How many failures are shown to users.
 const SHOWN: usize = 20;
 
 impl Report for ApplyReport {

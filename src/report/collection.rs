@@ -134,7 +134,7 @@ pub struct CheckReport {
     pub bytes: u64,
     /// How many members' names stand for something else by now.
     pub moved: usize,
-    /// What is missing, damaged or has moved on.
+    /// What is missing, damaged or is outdated.
     pub findings: Vec<Finding>,
 }
 

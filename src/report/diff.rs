@@ -11,9 +11,9 @@ use crate::plan::diff::{Change, Contents, FileChange, Layer, Layers, Named, Pack
 use crate::plan::os_release::OsRelease;
 use crate::plan::packages::System;
 
-/// How many of each kind are shown to people.
+/// How many of each kind are shown to users.
 const SHOWN: usize = 4;
-/// The longest value that is shown to people, in characters.
+/// The longest value that is shown to users, in characters.
 const MOST_CHARACTERS: usize = 60;
 
 /// What a comparison amounts to.
@@ -54,7 +54,7 @@ pub struct DiffReport {
     pub platforms: Vec<Compared>,
     /// What concerns both images as a whole.
     pub findings: Vec<Finding>,
-    /// Whether people are shown every difference.
+    /// Whether users are shown every difference.
     #[serde(skip)]
     pub whole: bool,
 }

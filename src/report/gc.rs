@@ -24,7 +24,7 @@ impl Gone {
         Self { digest: entry.digest.clone(), names: entry.name().map(str::to_owned).into_iter().collect(), why: why.to_owned() }
     }
 
-    /// For people.
+    /// As it is shown to users.
     pub(super) fn shown(&self, page: &Page) -> String {
         let names: Vec<String> = self.names.iter().map(|name| text::escape(name)).collect();
         let names = if names.is_empty() { String::new() } else { names.join(", ") + "  " };
@@ -85,7 +85,7 @@ pub struct GcReport {
     pub deleted: Option<Collected>,
 }
 
-/// How many digests people are shown; the JSON form has all.
+/// How many digests users are shown; the JSON form has all.
 const SHOWN: usize = 20;
 
 impl Report for GcReport {

@@ -1,4 +1,4 @@
-//! What verbs found out and did, as data: the JSON contract and its rendering for people.
+//! What verbs found out and did, as data: the JSON contract and its rendering for users.
 //!
 //! Every report is one JSON object whose first member is `"schema": "airbase.<verb>/v1"`. Within a version members are only
 //! added. Digests are written in full, sizes are bytes, times are as the documents spell them, absent facts are absent
@@ -65,7 +65,7 @@ pub trait Report: Serialize {
     /// The name and version of its JSON form.
     const SCHEMA: &'static str;
 
-    /// Writes it for people.
+    /// Writes it for users.
     fn render(&self, page: &mut Page);
 
     /// All findings in it, wherever in it they stand.

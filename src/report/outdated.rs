@@ -20,7 +20,7 @@ pub enum Standing {
     Base,
     /// It says that it has no base, and nothing local is one.
     NoBase,
-    /// By a statement another image stands in its place, which was judged too.
+    /// By a statement another image takes its place, which was judged too.
     Superseded,
     /// It is not known.
     Unknown,

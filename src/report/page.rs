@@ -1,4 +1,4 @@
-//! Text for people.
+//! Text for users.
 
 use std::io;
 

@@ -84,7 +84,7 @@ impl Superseded {
     }
 }
 
-/// What is marked as superseded, for people.
+/// What is marked as superseded, for users.
 pub(super) fn superseded(page: &mut Page, all: &[Superseded]) {
     for old in all {
         let what = old.platform.as_ref().map_or_else(|| "as a whole".to_owned(), |platform| text::escape(&platform.to_string()));
@@ -185,10 +185,10 @@ impl JudgedReport {
     }
 }
 
-/// How many reasons of a verdict are told to people.
+/// How many reasons of a verdict are told to users.
 const REASONS: usize = 4;
 
-/// Whether fixes arrive, for people.
+/// Whether fixes arrive, for users.
 pub(super) fn patched_words(patched: Patched, hidden: usize) -> String {
     match patched {
         Patched::Partly => format!("partly: the app hides {} that the new base changed", text::count(hidden, "file")),
@@ -288,7 +288,7 @@ impl WrittenReport {
     }
 }
 
-/// How many names are told to people.
+/// How many names are told to users.
 const TOLD: usize = 12;
 
 /// Whose names were taken.
@@ -438,7 +438,7 @@ fn decision_words(decision: &Decision) -> String {
     }
 }
 
-/// Values longer than this are cut for people; the JSON form has them whole.
+/// Values longer than this are cut for users; the JSON form has them whole.
 const SHOWN: usize = 100;
 
 fn shorten(value: &str) -> String {

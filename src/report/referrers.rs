@@ -15,7 +15,7 @@ use crate::read::referrers::FoundBy;
 pub enum Class {
     /// It only refers to it.
     Attached,
-    /// It stands in the same index as its subject.
+    /// It is in the same index as its subject.
     Embedded,
     /// It has a name of its own.
     Named,
@@ -75,7 +75,7 @@ pub struct ReferrersReport {
     pub subjects: Vec<Of>,
     /// What the lists of the layout say that is not so.
     pub findings: Vec<Finding>,
-    /// Whether people are shown the referrers of referrers.
+    /// Whether users are shown the referrers of referrers.
     #[serde(skip)]
     pub tree: bool,
 }

@@ -10,7 +10,7 @@ use crate::foundation::{Code, Digest, ExitClass, Finding, text};
 use crate::oci::Platform;
 use crate::plan::verdict::{Answer, Hidden, Patched};
 
-/// How many hidden files are shown to people.
+/// How many hidden files are shown to users.
 const SHOWN: usize = 10;
 
 /// The report.
@@ -32,7 +32,7 @@ pub struct VerdictReport {
     /// What is left of the verdict without what the policy accepts: it decides how the process ends.
     #[serde(skip)]
     pub left: Answer,
-    /// Whether people are told what the findings mean.
+    /// Whether users are told what the findings mean.
     #[serde(skip)]
     pub explain: bool,
 }

@@ -9,9 +9,9 @@ use crate::plan::diff::{Aspect, Change, FileState};
 use crate::plan::why::{Chain, Fate, FileMove, FileWhy, Happened, Layer, Origin, Owner, PackageMove, PackageWhy, Part};
 use crate::read::Image;
 
-/// How many files of one kind are shown to people.
+/// How many files of one kind are shown to users.
 const SHOWN: usize = 5;
-/// How much of what made a layer is shown to people, in characters.
+/// How much of what made a layer is shown to users, in characters.
 const MOST_CHARACTERS: usize = 70;
 
 /// The report.

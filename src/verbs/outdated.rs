@@ -95,7 +95,7 @@ fn chosen(located: &Located, only: &[String]) -> bool {
     only.is_empty() || only.iter().any(fits)
 }
 
-/// The image that stands in the place of this one, by a statement.
+/// The image that takes the place of this one, by a statement.
 fn successor(bases: &Bases<'_>, located: &Located, tree: &Tree, image: &Image) -> Option<Digest> {
     let of = |digest: &Digest| bases.stated(&located.source, tree, digest);
     let superseded = |stated: Stated| stated.successor.filter(|_| stated.status == Some(Status::Superseded));

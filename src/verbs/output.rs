@@ -47,7 +47,7 @@ pub enum Output {
 }
 
 impl Output {
-    /// Reads `-o OUT`: the place, and the name that stands behind it.
+    /// Reads `-o OUT`: the place, and the name that follows it.
     ///
     /// A directory that exists, or a path without an archive's ending, is a layout; `oci:` and `oci-archive:` say it outright. The
     /// ending of an archive says what it is compressed with.
@@ -457,7 +457,7 @@ pub(super) fn layout_options(context: Context<'_>) -> crate::write::LayoutOption
     }
 }
 
-/// A descriptor below an entry of `index.json`, as it stands there in place of that entry: under the same names.
+/// A descriptor below an entry of `index.json`, as it is there in place of that entry: under the same names.
 pub(super) fn under_names_of(descriptor: &Descriptor, entry: &Descriptor, limits: &Limits) -> Result<Descriptor> {
     let mut annotations = descriptor.annotations.to_map();
     for key in [annotation::REF_NAME, annotation::CONTAINERD_NAME] {

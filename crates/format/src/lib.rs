@@ -1,4 +1,4 @@
-//! What airbase knows of bytes: the floors that every other one stands on. `airbase` hands them on, so programs name that crate alone.
+//! What airbase knows of bytes: the floors that every other one is built on. `airbase` hands them on, so programs name that crate alone.
 //!
 //! ```text
 //! foundation  digests, limits, codes, findings, events, time; foundation::fsys alone touches files

@@ -45,7 +45,7 @@ impl Clue {
         (self == Self::Label) == (other == Self::Label) && self != Self::Buildpacks && other != Self::Buildpacks
     }
 
-    /// For people.
+    /// As it is shown to users.
     pub fn name(self) -> &'static str {
         match self {
             Self::From => "named on the command line",
@@ -117,7 +117,7 @@ impl Claim {
     }
 }
 
-/// `NAME@DIGEST` in two parts; what stands behind the `@` and is no digest stays with the name. Without a tag the digest stays with it
+/// `NAME@DIGEST` in two parts; what follows the `@` and is no digest stays with the name. Without a tag the digest stays with it
 /// too: such a name means this digest, and never `latest`.
 fn parted(text: &str) -> (&str, Option<Digest>) {
     match text.split_once('@').map(|(name, digest)| (name, digest.parse().ok())) {
@@ -186,7 +186,7 @@ pub fn same_name(claimed: &str, own: &str) -> bool {
 }
 
 /// Whether a name has a date or the number of a build behind the tag of another one: `os:12-20240101` is an edition of `os:12`. Whatever
-/// else stands there may name something else, such as a base of it.
+/// else is there may name something else, such as a base of it.
 pub fn is_edition(claimed: &str, own: &str) -> bool {
     let (Some(claimed), Some(own)) = (spelled(claimed), ImageName::parse(own).canonical()) else { return false };
     let rest = own.strip_prefix(&claimed).and_then(|rest| rest.strip_prefix(['-', '.', '_']));

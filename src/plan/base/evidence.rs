@@ -14,7 +14,7 @@ use crate::read::Image;
 pub struct Candidate {
     /// The image for the platform.
     pub image: Image,
-    /// The reference for people.
+    /// The reference for users.
     pub reference: String,
     /// The names under which it is known locally.
     pub names: Vec<String>,
@@ -82,7 +82,7 @@ pub enum Verdict {
     Proven(Arc<Candidate>, Vec<Proof>),
     /// The digest leads to an image with other layers.
     Refuted(Arc<Candidate>, Prefix),
-    /// The name leads to an image with other layers: the name moved on, which names do.
+    /// The name leads to an image with other layers: it means another image now, as names do.
     NameMoved(Arc<Candidate>, Prefix),
     /// Nothing local to compare with.
     Unresolved(String),

@@ -34,7 +34,7 @@ pub enum NameRule {
 }
 
 impl NameRule {
-    /// For people, where there was a choice.
+    /// For users, where there was a choice.
     pub fn words(self) -> Option<String> {
         match self {
             Self::Only | Self::Onto => None,

@@ -5,7 +5,7 @@ use crate::oci::ImageName;
 /// The name that the result of a rebase should give its base, if one is known.
 ///
 /// The specification wants a full reference. A bare tag of a layout is not one, so it is only used where the repository is
-/// known: because the tag is the old name's own, or because the old base stood in the same layout under the old name's tag.
+/// known: because the tag is the old name's own, or because the old base was in the same layout under the old name's tag.
 pub fn base_name(new_names: &[String], old_claimed: Option<&str>, same_repository: bool) -> Option<String> {
     if let Some(full) = new_names.iter().find(|name| ImageName::parse(name).is_full()) {
         return Some(full.clone());

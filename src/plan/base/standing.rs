@@ -59,7 +59,7 @@ impl Confidence {
         if proofs.contains(&Proof::SameDiffIdClaimed) { Self::Claimed } else { Self::Proven }
     }
 
-    /// For people.
+    /// As it is shown to users.
     pub fn name(self) -> &'static str {
         match self {
             Self::Proven => "proven",

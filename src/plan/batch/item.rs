@@ -74,9 +74,9 @@ pub struct Settings {
 pub enum Standing {
     /// It moves.
     Move,
-    /// It stands on that base already.
+    /// It is based on that base already.
     Current,
-    /// Others stand on it, and it stands on nothing here.
+    /// Others are based on it, and it is based on nothing here.
     Base,
     /// It cannot be moved.
     Refused,
@@ -85,7 +85,7 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// For people.
+    /// As it is shown to users.
     pub fn name(self) -> &'static str {
         match self {
             Self::Move => "move",
@@ -165,7 +165,7 @@ impl Item {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Placed {
-    /// The platform, for people.
+    /// The platform, for users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
     /// The manifest, unless it is the image itself.
@@ -193,7 +193,7 @@ pub struct Placed {
     /// Whether the fixes of the new base reach the app.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patched: Option<Patched>,
-    /// The gravest reasons of the verdict, for people.
+    /// The gravest reasons of the verdict, for users.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<String>,
     /// The codes of findings that break it and were accepted; the result records them.
@@ -320,7 +320,7 @@ pub struct End {
     /// How many images move.
     #[serde(rename = "move")]
     pub moves: usize,
-    /// How many stand on their new base already.
+    /// How many are based on their new base already.
     pub current: usize,
     /// How many are bases themselves.
     pub base: usize,

@@ -6,7 +6,7 @@
 //! * [`Item`], [`document`]: the lines, written and read.
 //! * [`jump`]: how far a base may jump, by the tags of its repository.
 //! * [`name`]: the names of results, and globs over names.
-//! * [`order`]: which item waits for which, and what stands in a circle.
+//! * [`order`]: which item waits for which, and what waits in a circle.
 //! * [`shard`]: which machine does which item.
 
 pub mod document;

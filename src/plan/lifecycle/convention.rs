@@ -76,7 +76,7 @@ impl Convention {
         }
     }
 
-    /// For people.
+    /// As it is shown to users.
     pub fn name(&self) -> String {
         match self {
             Self::Own => "airbase".to_owned(),

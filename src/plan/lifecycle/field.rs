@@ -20,7 +20,7 @@ pub enum Status {
     Withdrawn,
     /// Its life has ended: it gets no more fixes.
     EndOfLife,
-    /// Another image stands in its place.
+    /// Another image takes its place.
     Superseded,
     /// It should not be used for anything new.
     Deprecated,
@@ -76,7 +76,7 @@ pub enum Field {
     SupersededByPlatforms,
     /// The digest of the image that this one stands in for.
     Supersedes,
-    /// Why, for people.
+    /// Why, for users.
     Reason,
     /// Where to read more.
     Url,
@@ -145,7 +145,7 @@ impl Field {
         }
     }
 
-    /// For people.
+    /// As it is shown to users.
     pub fn name(self) -> &'static str {
         match self {
             Self::Status => "status",
@@ -290,7 +290,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// For people.
+    /// As it is shown to users.
     pub fn name(self) -> &'static str {
         match self {
             Self::Annotation => "annotation of the statement",
@@ -352,7 +352,7 @@ pub fn text(record: &Record, field: Field) -> Option<&str> {
     }
 }
 
-/// Where an image stands at `now`, by what `record` says: the most restrictive of its status and its dates. `None` if the record
+/// What holds of an image at `now`, by what `record` says: the most restrictive of its status and its dates. `None` if the record
 /// says nothing of that, which is no promise of anything.
 ///
 /// A life that ends later has not ended, so a date in the future alone means active.

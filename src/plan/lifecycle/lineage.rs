@@ -69,7 +69,7 @@ pub enum Evidence {
 }
 
 impl Evidence {
-    /// For people.
+    /// As it is shown to users.
     pub fn name(self) -> &'static str {
         match self {
             Self::SupersededBy => "a statement says that it is superseded",
@@ -301,7 +301,7 @@ impl Lineage {
             Next::None => {}
             found => return found,
         }
-        // A node pins the manifest of its platform, and people supersede the index.
+        // A node pins the manifest of its platform, and users supersede the index.
         let mut found = BTreeSet::new();
         for (index, platform) in self.within.get(digest).into_iter().flatten() {
             match self.next_of(index) {

@@ -1,6 +1,6 @@
 //! The life cycle of images: statements, what they say together, and what to write next.
 //!
-//! An image is immutable, so that it is outdated is said by a referrer that is attached later. Several people say it, several
+//! An image is immutable, so that it is outdated is said by a referrer that is attached later. Several issuers say it, several
 //! times, in several conventions; here their statements are values, and what is true of the image is a function of the set of
 //! them. Nothing here reads a file or the clock: `now` is an argument, so an audit can be repeated.
 

@@ -1,7 +1,7 @@
 //! What a new image says of the one that it stands in for.
 //!
 //! Signatures and SBOMs speak of bytes, so they stay with the old image, and whoever looks at the new one and misses them should
-//! find out why. Its statement says in the reason, for people, what stayed where.
+//! find out why. Its statement says in the reason, for users, what stayed where.
 
 use super::change::Change;
 use super::field::{self, Field, Record, Value};

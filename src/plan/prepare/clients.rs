@@ -119,7 +119,7 @@ fn words(fixed: &[&'static str], rest: &[&str]) -> Box<[Word]> {
     fixed.chain(rest.iter().map(|word| Word::Owned((*word).to_owned()))).collect()
 }
 
-/// What each client can do. Digests stand in the commands, because a name with a colon or a slash cannot be given to oras and
+/// What each client can do. Digests are in the commands, because a name with a colon or a slash cannot be given to oras and
 /// regctl; skopeo takes names only, and takes those.
 pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, reference: &str) -> Vec<Pushed> {
     if shipment.odd_documents {

@@ -210,7 +210,7 @@ impl Target {
 }
 
 impl Registry {
-    /// Reads what stands behind `--registry`.
+    /// Reads what follows `--registry`.
     ///
     /// # Errors
     /// `usage.argument`.
@@ -238,7 +238,7 @@ impl Registry {
         if self.path.is_empty() { self.host.clone() } else { format!("{}/{}", self.host, self.path) }
     }
 
-    /// What stands behind the registry.
+    /// What follows the registry.
     fn behind(&self, own: &str, tag: Option<&str>, name: &str) -> Result<Target> {
         let repository = [self.path.as_str(), own].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
         if repository.is_empty() {

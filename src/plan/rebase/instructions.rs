@@ -59,7 +59,7 @@ fn setting(created_by: &str) -> Option<(&'static str, String)> {
     Some((field, rest.trim().to_owned()))
 }
 
-/// Whether `key` stands in `text` as a word of its own, on the left of an equals sign if it has one beside it.
+/// Whether `key` is in `text` as a word of its own, on the left of an equals sign if it has one beside it.
 fn names(text: &str, key: &str) -> bool {
     let begins = |before: Option<char>| before.is_none_or(|character| character.is_whitespace() || "\"'[,".contains(character));
     let ends = |after: Option<char>| after.is_none_or(|character| character.is_whitespace() || "\"'=],:".contains(character));

@@ -270,7 +270,7 @@ fn child(item: &Item, annotated: bool) -> Value {
 }
 
 /// Annotations that say something of an entry of `index.json`, and would give a referrer the name of an image: several clients
-/// lift what stands on a manifest onto its entry.
+/// copy the annotations of a manifest to its entry.
 pub const OF_ENTRIES: &[&str] = &[
     annotation::REF_NAME,
     annotation::CONTAINERD_NAME,

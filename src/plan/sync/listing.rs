@@ -1,4 +1,4 @@
-//! Listings of a registry, as people and clients write them.
+//! Listings of a registry, as users and clients write them.
 //!
 //! ```text
 //! sha256:…  registry.site/team/app:1           what a name stands for
@@ -250,7 +250,7 @@ fn stored(bytes: &[u8], given: Option<&Named>, from: &str, told: &mut Told) -> R
     Ok(())
 }
 
-/// What regctl prints for people: `Key: value`, and lists of what refers to it. What an index names is not proven by that.
+/// What regctl prints for users: `Key: value`, and lists of what refers to it. What an index names is not proven by that.
 fn fields(text: &str, from: &str, told: &mut Told) -> Result<()> {
     let refuse = |line: &str| {
         wrong("the listing looks like regctl's and has no digest where one belongs", from).found(Fact::new(line, "the listing"))

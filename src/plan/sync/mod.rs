@@ -49,7 +49,7 @@ const SCHEMA: &str = "airbase.prepare/v1";
 pub struct Plan {
     /// What is to be there.
     pub promises: Vec<Promise>,
-    /// The codes of what stood in the way of promising more.
+    /// The codes of what prevented a stronger promise.
     pub shortcomings: Vec<String>,
 }
 

@@ -35,7 +35,7 @@ impl Cause {
         Self { reason, path: format!("/{}", text::escape_bytes(path)) }
     }
 
-    /// For people.
+    /// As it is shown to users.
     pub fn words(&self) -> String {
         match self.reason {
             Reason::Whiteout => format!("by a whiteout of {}", self.path),

@@ -108,7 +108,7 @@ pub enum Happened {
 }
 
 impl Happened {
-    /// For people.
+    /// As it is shown to users.
     pub fn word(self) -> &'static str {
         match self {
             Self::Added => "added",

@@ -34,7 +34,7 @@ pub enum Fate {
 }
 
 impl Fate {
-    /// For people.
+    /// As it is shown to users.
     pub fn words(self) -> &'static str {
         match self {
             Self::Stays => "stays: it is the app's",

@@ -22,7 +22,7 @@ pub enum Standing {
     Withdrawn,
     /// Its life has ended.
     EndOfLife,
-    /// Another one stands in its place.
+    /// Another one takes its place.
     Superseded,
     /// Not for anything new.
     Deprecated,
@@ -46,7 +46,7 @@ impl From<Option<Status>> for Standing {
 }
 
 impl Standing {
-    /// For people.
+    /// As it is shown to users.
     pub fn name(self) -> &'static str {
         match self {
             Self::Withdrawn => "withdrawn",
@@ -133,7 +133,7 @@ impl From<&Declaration> for DeclaredReport {
     }
 }
 
-/// A value for people: a midnight is a day.
+/// A value for users: a midnight is a day.
 pub(super) fn shown(value: &str) -> String {
     let day = value.strip_suffix("T00:00:00Z").filter(|day| day.len() == 10);
     text::escape(day.unwrap_or(value))

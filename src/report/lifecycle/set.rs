@@ -56,7 +56,7 @@ pub struct SetReport {
     pub at: Moment,
     /// The index or manifest, then each platform.
     pub subjects: Vec<Stated>,
-    /// The image that stands in its place, of `supersede`.
+    /// The image that takes its place, of `supersede`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub successor: Option<SuccessorReport>,
     /// Whether it is only a plan.

@@ -1,4 +1,4 @@
-//! Where names and digests stand in the indexes of all sources.
+//! Where names and digests are in the indexes of all sources.
 
 use std::sync::Arc;
 

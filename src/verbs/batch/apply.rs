@@ -59,7 +59,7 @@ pub struct Request {
     pub shard: Option<Shard>,
     /// After how many failures no more items are taken.
     pub max_failures: Option<usize>,
-    /// Whether names that stand on other images move, and archives are replaced.
+    /// Whether names that other images have move, and archives are replaced.
     pub overwrite: bool,
     /// Whether old images are marked as superseded by what became of them, and when that is said.
     pub supersede: Option<Moment>,

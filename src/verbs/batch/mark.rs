@@ -20,7 +20,7 @@ use crate::write::IndexEdit;
 /// A statement on one subject.
 pub(super) struct Word {
     pub(super) wish: Wish,
-    /// The statement, and the list that it comes to stand on.
+    /// The statement, and the list that it is put on.
     pub(super) documents: Vec<Verified>,
     pub(super) edits: Vec<IndexEdit>,
 }

@@ -1,6 +1,6 @@
 //! Many images at once: `batch plan`, `apply`, `merge`, `report`.
 //!
-//! `survey` says which images there are, `target` what each should stand on, `plan` decides them all in the order of their chains and
+//! `survey` says which images there are, `target` what each should be based on, `plan` decides them all in the order of their chains and
 //! writes the file. `pass` reads such a file, `workshop` makes what an item gives once more, `layout` and `archives` are the two places
 //! where results go, and `apply` does it all: `check` looks before anything is written, `run` goes through the items, `supersede` marks
 //! the old images, as `mark` says for each. `merge` lists what shards wrote, `report` tells how far everything is. One item is moved by

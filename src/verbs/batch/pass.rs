@@ -62,7 +62,7 @@ fn invalid(message: &str) -> Error {
     Error::new(Code::BatchPlanInvalid, message)
 }
 
-/// Where a line stands in its file, and which it is.
+/// Where a line is in its file, and which it is.
 struct Place {
     at: u64,
     length: usize,

@@ -126,7 +126,7 @@ struct Ready {
     digest: Digest,
 }
 
-/// What a subject is for those that stand on it.
+/// What a subject is for those that are based on it.
 #[derive(Clone)]
 enum State {
     /// It moves, and this comes out.
@@ -616,7 +616,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// Images that others stand on and that stand on nothing are bases; and an image without a name of which another was made by an
+    /// Images that others are based on and that are based on nothing here are bases; and an image without a name of which another was made by an
     /// earlier rebase is only the past of that one.
     fn name_bases(&self, decided: &mut [Decision]) -> Result<()> {
         let ground = self.ground.lock().unwrap_or_else(PoisonError::into_inner);

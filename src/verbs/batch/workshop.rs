@@ -144,7 +144,7 @@ impl<'a> Workshop<'a> {
         read.map_err(|finding| Error::of(*finding))
     }
 
-    /// What an item gives, for those that stand on it. A shard makes what it needs of others here, and writes nothing of it.
+    /// What an item gives, for those that are based on it. A shard makes what it needs of others here, and writes nothing of it.
     ///
     /// # Errors
     /// `batch.held` if it cannot be had.

@@ -15,7 +15,7 @@ use crate::read::{Source, Walk, layer, walk};
 use crate::report::collection::{CheckReport, Standing};
 use crate::verbs::Context;
 
-/// Hashes everything that the members and their referrers consist of, and says whose name has moved on.
+/// Hashes everything that the members and their referrers consist of, and says whose name means another image now.
 ///
 /// # Errors
 /// `ref.*`, and those of reading the collection itself. What is wrong with a member is a finding.

@@ -271,7 +271,7 @@ impl<'a> Walk<'a> {
 
 enum Parts {
     Known(Vec<Descriptor>),
-    /// Digests that stand in it, whatever they mean.
+    /// Digests that are in it, whatever they mean.
     Spelled(Vec<Digest>),
 }
 

@@ -1,4 +1,4 @@
-//! States that one image stands in the place of another.
+//! States that one image takes the place of another.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -228,7 +228,7 @@ fn below(tree: &Tree) -> Vec<&Descriptor> {
 }
 
 /// What speaks of the bytes of an old image and does not come along: attestations in its index, and what refers to it or to a
-/// platform, for people. What speaks of something that the new image consists of too is not left behind.
+/// platform, for users. What speaks of something that the new image consists of too is not left behind.
 pub(super) fn left_behind(reader: &Reader<'_>, old: &Tree, new: &Tree) -> Vec<String> {
     fn beside(index: &ImageIndex, found: &mut Vec<(Digest, &'static str)>) {
         for child in &index.children {

@@ -144,7 +144,7 @@ impl Request {
 /// Everything that a rebase will do. It is complete: writing needs no further decision.
 #[derive(Debug)]
 pub struct Plan {
-    /// What is to be written and why, for people and for scripts.
+    /// What is to be written and why, for users and for scripts.
     pub report: RebaseReport,
     pub(super) documents: Vec<Authored>,
     pub(super) kept: Vec<crate::oci::Verified>,

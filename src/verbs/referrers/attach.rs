@@ -69,7 +69,7 @@ pub struct Attach {
 /// Attaches.
 ///
 /// # Errors
-/// `usage.argument` for a type that is no media type or an annotation that cannot stand there, `referrer.fallback_tag`, those of
+/// `usage.argument` for a type that is no media type or an annotation that cannot be there, `referrer.fallback_tag`, those of
 /// references, of reading the files and of writing. With an error nothing was written.
 pub fn attach(request: &Attach, context: Context<'_>) -> Result<AttachReport> {
     let mut draft = draft(request)?;

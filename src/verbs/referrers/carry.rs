@@ -165,7 +165,7 @@ pub(in crate::verbs) fn carry_as<'a>(
             cargo.refer(Wish { subject: subject.descriptor, child: subject.child, add, remove: Vec::new(), clean: false });
         }
     }
-    // What has neither a name nor a subject goes along as it stands there.
+    // What has neither a name nor a subject goes along as it is there.
     if carry.depth > 0 {
         let marking = marked(source, context.limits);
         refuse_unread(&marking.unread, unreadable)?;

@@ -58,7 +58,7 @@ pub fn referrers(query: &Query, context: Context<'_>) -> Result<ReferrersReport>
             referrers: nodes,
         });
     }
-    // Each subject asks for all that stands beside it.
+    // Each subject asks for all that is beside it.
     odd.dedup();
     report.findings.extend(odd);
     report.findings.extend(lookup.unplaced_findings());

@@ -1,6 +1,6 @@
 //! Referrers: `attach`, `referrers`, `detach`, and what every verb that writes them shares.
 //!
-//! `revision` is asked by the writer under the lock of the index, so that two who attach to one image both stand on its list.
+//! `revision` is asked by the writer under the lock of the index, so that two who attach to one image both get onto its list.
 
 mod attach;
 mod carry;

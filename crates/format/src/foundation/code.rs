@@ -259,7 +259,7 @@ codes! {
         "The config lists another number of diffIDs than the manifest has layers.",
         "The image is broken. Get it again, or make it again with another tool.";
     NotForDocker, "image.not_for_docker", Precondition, Refusal,
-        "A layer of the image cannot stand in a docker-archive: it is no tar (squashfs, encrypted), or it is kept elsewhere and is not there. No reader of such archives loads the image.",
+        "A layer of the image cannot be in a docker-archive: it is no tar (squashfs, encrypted), or it is kept elsewhere and is not there. No reader of such archives loads the image.",
         "Write a layout or an oci-archive instead.";
     ConfigType, "config.type", Corrupt, Refusal,
         "A field of the image config has another JSON type than the specification gives it. Docker, podman, containerd and skopeo cannot read such an image.",
@@ -292,7 +292,7 @@ codes! {
         "A layer has the same path twice. Runtimes keep the last one; some scanners read the first.",
         "Nothing, if you trust who made the image. Otherwise look at both with `tar -tvf`.";
     LayerWhiteout, "layer.whiteout", Corrupt, Damage,
-        "A layer has a whiteout that names nothing to hide: no name stands behind `.wh.`, or it is . or .., or the whiteout is a directory with something in it. Runtimes disagree on what it removes.",
+        "A layer has a whiteout that names nothing to hide: no name follows `.wh.`, or it is . or .., or the whiteout is a directory with something in it. Runtimes disagree on what it removes.",
         "Make the image again with another tool.";
     StreamCorrupt, "stream.corrupt", Corrupt, Damage,
         "Compressed data is damaged.",
@@ -301,7 +301,7 @@ codes! {
         "Compressed data ends before its end.",
         "Copy the blob again from where it came from.";
     StreamTrailing, "stream.trailing", Corrupt, Warning,
-        "Something else than zeros stands behind the compressed data of a layer. The digest covers it, and nobody who unpacks the layer sees it.",
+        "Something else than zeros follows the compressed data of a layer. The digest covers it, and nobody who unpacks the layer sees it.",
         "Ask who made the image what it is. Where that does not matter, nothing.";
     ZstdWindow, "zstd.window", Corrupt, Refusal,
         "A layer or an archive was compressed with a zstd window above 128 MiB, so inflating it takes as much memory. The zstd command refuses it by default too.",
@@ -552,7 +552,7 @@ codes! {
         "A referrer is on the list under the fallback tag and has no entry of its own in index.json. zot, when it is given this folder, does not see it.",
         "`airbase doctor PATH --fix` adds the entry.";
     ReferrerNotMirrored, "referrer.not_mirrored", Precondition, Warning,
-        "The list under the fallback tag does not repeat the artifact type and all annotations of a referrer. regctl filters by what stands there, and registries without the referrers API keep it so.",
+        "The list under the fallback tag does not repeat the artifact type and all annotations of a referrer. regctl filters by what is there, and registries without the referrers API keep it so.",
         "`airbase doctor PATH --fix` writes it anew from the manifest.";
     ReferrerBlobOnly, "referrer.blob_only", Precondition, Note,
         "A manifest refers to an image and nothing lists it: cosign saves bundles so, and what was detached stays so until it is collected. No other client finds it, and the next one that collects garbage deletes it.",

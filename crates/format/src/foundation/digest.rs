@@ -103,7 +103,7 @@ impl Digest {
         self.bytes().first_chunk().copied().map_or(0, u64::from_be_bytes)
     }
 
-    /// The first twelve digits with the algorithm, for people.
+    /// The first twelve digits with the algorithm, for users.
     pub fn short(&self) -> String {
         format!("{}:{}", self.algorithm().name(), hex(&self.bytes()[..6]))
     }

@@ -2,7 +2,7 @@
 //!
 //! A tag name may hold an escape sequence that clears the screen or forges a line (RUSTSEC-2025-0055 is one of many), or
 //! characters that nobody sees. Nothing that came from a document or a file name is printed with them, in any format: [`hidden`]
-//! says which they are, and [`escape`], [`json`] and [`cell`] spell them as people, JSON and spreadsheets read them.
+//! says which they are, and [`escape`], [`json`] and [`cell`] spell them as users, JSON and spreadsheets read them.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -100,7 +100,7 @@ pub fn escape_bytes(bytes: &[u8]) -> String {
     out
 }
 
-/// A number of bytes for people, in binary units: `1.4 MiB`.
+/// A number of bytes for users, in binary units: `1.4 MiB`.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if count < 1024 {

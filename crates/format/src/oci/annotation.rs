@@ -170,7 +170,7 @@ pub fn former_names(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').filter(|name| !name.is_empty()).take(FORMER)
 }
 
-/// The text of [`FORMER_NAMES`] for these names, the newest first; each stands once. Empty if there are none. A name with a comma
+/// The text of [`FORMER_NAMES`] for these names, the newest first; each is there once. Empty if there are none. A name with a comma
 /// would become two others, and no registry takes it.
 pub fn join_former_names<'n>(names: impl Iterator<Item = &'n str>) -> String {
     let mut seen = std::collections::HashSet::new();

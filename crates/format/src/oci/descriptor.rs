@@ -31,7 +31,7 @@ pub struct Descriptor {
     pub urls: Box<[String]>,
     /// The blob itself, where the descriptor embeds it; already checked against digest and size.
     pub data: Option<Box<Verified>>,
-    /// The text of the descriptor as it stands in its document.
+    /// The text of the descriptor as it is in its document.
     pub raw: Excerpt,
 }
 
@@ -154,7 +154,7 @@ impl Descriptor {
     }
 
     /// The name of an entry of `index.json` as it is written: the full one of containerd where it is there, else the one of the
-    /// specification, which may be a tag alone. The tag that stands beside a full name is no name of its own.
+    /// specification, which may be a tag alone. The tag that is beside a full name is no name of its own.
     pub fn name(&self) -> Option<&str> {
         self.containerd_name().or_else(|| self.ref_name())
     }

@@ -1,4 +1,4 @@
-//! Names of images as people and annotations write them: `[registry/]repository[:tag][@digest]`.
+//! Names of images as users and annotations write them: `[registry/]repository[:tag][@digest]`.
 
 use std::borrow::Cow;
 
@@ -162,7 +162,7 @@ pub enum Name<'a> {
 }
 
 impl<'a> Name<'a> {
-    /// A name as people type it, and as `org.opencontainers.image.ref.name` gives it: full if it has `/` or `:`.
+    /// A name as users type it, and as `org.opencontainers.image.ref.name` gives it: full if it has `/` or `:`.
     pub fn parse(text: &'a str) -> Self {
         if ImageName::parse(text).is_full() { Self::full(text) } else { Self::Tag(text.into()) }
     }

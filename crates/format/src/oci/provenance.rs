@@ -47,7 +47,7 @@ fn material(node: Node<'_>) -> Option<Material> {
     Some(Material { name, digest })
 }
 
-/// The image that a package URL names, as people write it.
+/// The image that a package URL names, as users write it.
 fn image_name(uri: &str) -> Option<String> {
     let path = uri.strip_prefix("pkg:docker/")?.split(['?', '#']).next()?;
     let (name, version) = match path.rsplit_once('@') {

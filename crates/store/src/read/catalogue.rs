@@ -2,7 +2,7 @@
 //!
 //! The chain ID of a stack of layers is the digest of the diffIDs from the bottom up (image-spec, config.md, "Layer
 //! ChainID"): two images with the same chain ID have the same file system, however their layers are compressed. Looking up
-//! the chain ID of an image at every depth finds every local image that it stands on, without any annotation.
+//! the chain ID of an image at every depth finds every local image that it is based on, without any annotation.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -88,7 +88,7 @@ impl CatalogueEntry {
         }
     }
 
-    /// The reference for people.
+    /// The reference for users.
     pub fn shown(&self) -> String {
         let descriptor = self.top().cloned();
         let name = self.names().into_iter().next();
@@ -231,7 +231,7 @@ impl Catalogue {
     }
 
     /// An entry that shares the most of the lowest layers with the image of this chain, and how many; the image `own` is none. For
-    /// people: nothing is decided by it.
+    /// users: nothing is decided by it.
     pub fn nearest<'a>(&'a self, chain: &[ChainId], own: &Digest) -> Option<(usize, &'a CatalogueEntry)> {
         chain.iter().enumerate().rev().find_map(|(position, id)| {
             let (first, second) = self.by_prefix.get(&id.beginning())?;

@@ -165,7 +165,7 @@ impl<S: std::hash::BuildHasher> Walker<'_, S> {
     }
 }
 
-/// The descriptors that stand in a document of an unknown type: objects with `mediaType`, `digest` and `size`. Its `subject` is
+/// The descriptors that are in a document of an unknown type: objects with `mediaType`, `digest` and `size`. Its `subject` is
 /// something else's, and is not its content.
 ///
 /// # Errors

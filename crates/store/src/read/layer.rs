@@ -95,7 +95,7 @@ pub struct Examined {
     pub blob: Digest,
     /// The digest of what it inflates to, or why it cannot be inflated.
     pub content: Result<Digest>,
-    /// Whether something else than zeros stands behind the compressed data.
+    /// Whether something else than zeros follows the compressed data.
     pub trailing: bool,
     /// What is odd about it as a tar archive, or why it is none. Empty where the members were not asked for, and where the layer
     /// cannot be inflated.

@@ -123,7 +123,7 @@ impl Reference {
         }
     }
 
-    /// The path for people.
+    /// The path for users.
     pub fn shown_path(&self) -> String {
         shown(&self.path)
     }

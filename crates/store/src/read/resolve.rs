@@ -35,7 +35,7 @@ impl Located {
         }
     }
 
-    /// The reference for people: `PATH:NAME` or `PATH@DIGEST`.
+    /// The reference for users: `PATH:NAME` or `PATH@DIGEST`.
     pub fn shown(&self) -> String {
         match &self.name {
             Some(name) => format!("{}:{}", self.source.shown(), text::escape(name)),

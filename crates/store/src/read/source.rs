@@ -35,7 +35,7 @@ pub enum SourceKind {
 }
 
 impl SourceKind {
-    /// For people.
+    /// As it is shown to users.
     pub fn name(self) -> &'static str {
         match self {
             Self::Layout => "OCI layout",
@@ -198,7 +198,7 @@ impl Source {
         }
     }
 
-    /// The path for people, with the description that was asked for.
+    /// The path for users, with the description that was asked for.
     pub fn shown(&self) -> String {
         let transport = match self.view {
             View::Whole => "",
@@ -337,7 +337,7 @@ fn open_file(file: File, view: View, limits: &Limits) -> Result<Box<dyn Containe
     let length = usize::try_from(file.length()).unwrap_or(usize::MAX).min(start.len());
     let start = start.get_mut(..length).unwrap_or_default();
     file.read_exact_at(start, 0).map_err(|error| Error::io(format!("read {}", shown(file.path())), error))?;
-    // The name of a member may begin with such letters too; then the magic of tar stands behind it.
+    // The name of a member may begin with such letters too; then the magic of tar follows it.
     let is_ustar = start.get(257..262) == Some(b"ustar");
     if let Some(codec) = Codec::by_first_bytes(start).filter(|codec| codec.reads.is_none() && !is_ustar) {
         return Err(Error::new(Code::SourceUnsupported, format!("the file is {}", codec.name))

@@ -3,7 +3,7 @@
 //! `docker save` since 25, buildkit and containerd write such. Two readers of one archive must load the same images, so each image of
 //! one description is looked for in the other. What `manifest.json` alone has is an image of its own where nothing of `index.json` is
 //! left over: `docker save NAME ID` lists the second image there only. Where both have something that the other lacks, one image may
-//! stand in the place of another, and the archive is refused.
+//! take the place of another, and the archive is refused.
 
 use std::collections::HashMap;
 

@@ -33,7 +33,7 @@ impl Xz {
         self.reader
     }
 
-    /// Inflates some bytes; none behind the last stream, whatever stands there.
+    /// Inflates some bytes; none behind the last stream, whatever is there.
     ///
     /// # Errors
     /// Those of reading as they are, and of the data as an [`Error`] inside: `stream.corrupt`, `stream.truncated`, `xz.dictionary`.
@@ -58,7 +58,7 @@ impl Xz {
         }
     }
 
-    /// Whether another stream stands behind the zeros that follow.
+    /// Whether another stream comes after the zeros that follow.
     fn starts_again(&mut self) -> io::Result<bool> {
         loop {
             let rest = self.reader.fill_buf()?;

@@ -1,6 +1,6 @@
 //! A new oci-archive: a layout as one tar file.
 //!
-//! The members stand in a fixed order with fixed metadata: `oci-layout`, `index.json`, the directories, then the blobs as
+//! The members are in a fixed order with fixed metadata: `oci-layout`, `index.json`, the directories, then the blobs as
 //! given, so that equal input gives equal bytes and a reader that streams sees the index first. No member is compressed,
 //! so every offset is known before a byte is written: the file is sized first, and several threads fill it by position,
 //! largest blob first, each hashing the bytes that it writes. What lies between members are zeros that need no writing.
@@ -36,7 +36,7 @@ pub struct ArchiveOptions {
     pub overwrite: bool,
     /// The modification time of every member, in seconds since 1970.
     pub mtime: u64,
-    /// What stands in `manifest.json`, where docker is to load the archive too; without it the archive has none.
+    /// What is in `manifest.json`, where docker is to load the archive too; without it the archive has none.
     pub docker_manifest: Option<String>,
     /// What the archive is compressed with.
     pub compression: Compression,

@@ -16,9 +16,9 @@
 //! ```text
 //! OUT/airbase-batch/PLAN/supersede               empty: whoever lists what is done marks the old images as superseded
 //! ```
-//! Shards write no index and therefore no statements, which stand on its lists; so they note that somebody asked for them.
+//! Shards write no index and therefore no statements, which are on its lists; so they note that somebody asked for them.
 //!
-//! A line is written after what it speaks of is on the disk, and flushed before the index is. Lines come last: what stands behind a
+//! A line is written after what it speaks of is on the disk, and flushed before the index is. Lines come last: what follows a
 //! line that cannot be read was not finished when the process was killed, and is done again.
 
 use std::collections::HashMap;
@@ -206,7 +206,7 @@ impl Past {
             } else {
                 serde_json::from_slice::<ItemRecord>(line).ok().zip(std::str::from_utf8(line).ok()).map(|(record, text)| {
                     let known = self.items.get(record.item.as_str());
-                    // The same item, done twice, came out the same; and whoever did it after it failed has mended it.
+                    // The same item, done twice, came out the same; and whoever did it after it failed has made up for that.
                     if known.is_none_or(|(end, _)| *end != Final::Done) {
                         self.items.insert(record.item.into_boxed_str(), (record.status, text.trim_end().into()));
                     }

@@ -75,7 +75,7 @@ fn own_texts(old: Node<'_>, app: Node<'_>) -> Vec<(String, String)> {
     texts
 }
 
-/// Whether `value` stands in `text`: anywhere if it is long enough to mean something, else as a word of its own. A document in a
+/// Whether `value` is in `text`: anywhere if it is long enough to mean something, else as a word of its own. A document in a
 /// label is written by a tool, and has numbers of its own.
 fn contains(text: &str, value: &str) -> bool {
     const LONG: usize = 3;

@@ -36,7 +36,7 @@ pub(super) fn is_list(name: &str, values: [&str; 3], separator: char) -> bool {
 }
 
 /// What the app's value would be on the new base, if the app extended the old base's: `ENV PATH=/app:$PATH`. It did if the old
-/// base's segments stand in it together and once. A value that the app replaced whole, or rearranged, is its own.
+/// base's segments are in it together and once. A value that the app replaced whole, or rearranged, is its own.
 pub(super) fn extended(old: &str, app: &str, new: &str, separator: char) -> Option<String> {
     if old.is_empty() {
         return None;

@@ -3,7 +3,7 @@
 use super::{Decision, Edit, Merger, Node, Old, Sides, both_same, filled, text};
 use crate::plan::rebase::rule::Choice;
 
-/// The fields, as they stand at the top level of the document.
+/// The fields, as they are at the top level of the document.
 pub(super) const FIELDS: [&str; 5] = ["os", "architecture", "variant", "os.version", "os.features"];
 /// Those that a config must have: if the new base's lacks one, the app's stays.
 const REQUIRED: [&str; 2] = ["os", "architecture"];

@@ -71,7 +71,7 @@ impl Text {
         Ok(Self { text: Arc::new(text), root })
     }
 
-    /// As [`Text::parse`], with the places of what stands in the root: for documents of many megabytes. Of the lists only the items of
+    /// As [`Text::parse`], with the places of what is in the root: for documents of many megabytes. Of the lists only the items of
     /// `manifests` are noted, one more than an index may have at most.
     ///
     /// # Errors
@@ -212,7 +212,7 @@ pub struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// The text of the value exactly as it stands in the document.
+    /// The text of the value exactly as it is in the document.
     pub fn raw(self) -> &'a str {
         self.text
     }

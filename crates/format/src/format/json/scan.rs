@@ -34,7 +34,7 @@ pub(super) fn validate<'a>(text: &'a str, limits: &Limits) -> Result<&'a str> {
     scan(Scanner::new(text, limits, None)).map(|(root, _)| root)
 }
 
-/// As [`validate`], with the places of what stands in the root.
+/// As [`validate`], with the places of what is in the root.
 pub(super) fn outline<'a>(text: &'a str, limits: &Limits) -> Result<(&'a str, Outline)> {
     scan(Scanner::new(text, limits, Some(Outline::default()))).map(|(root, outline)| (root, outline.unwrap_or_default()))
 }

@@ -48,7 +48,7 @@ pub(super) struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    /// Reads the block that stands at `at`.
+    /// Reads the block that is at `at`.
     ///
     /// # Errors
     /// `tar.checksum`, `tar.type` for a magic that nobody writes.

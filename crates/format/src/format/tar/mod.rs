@@ -102,7 +102,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// For people.
+    /// As it is shown to users.
     pub fn name(self) -> &'static str {
         match self {
             Self::File => "a regular file",

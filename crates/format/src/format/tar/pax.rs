@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::Profile;
 use crate::foundation::{Code, Error, Fact, Result, text};
 
-/// One record, and where it stands in the archive.
+/// One record, and where it is in the archive.
 #[derive(Debug)]
 struct Record<'a> {
     key: &'a [u8],

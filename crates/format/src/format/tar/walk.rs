@@ -125,7 +125,7 @@ impl<'a, S: ReadAt + ?Sized> Walk<'a, S> {
         })
     }
 
-    /// Looks at what stands behind the end marker.
+    /// Looks at what follows the end marker.
     fn tail(&mut self) -> Result<()> {
         let mut buffer = Vec::new();
         loop {

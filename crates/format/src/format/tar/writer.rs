@@ -17,7 +17,7 @@ const OCTAL_END: u64 = 8 << 30;
 /// The name of every extension header; readers that know PAX never show it.
 const EXTENSION_NAME: &str = "PaxHeaders/member";
 
-/// How much of the end of a long name stands in the header proper. Readers that know no PAX at least tell blobs apart.
+/// How much of the end of a long name is in the header proper. Readers that know no PAX at least tell blobs apart.
 const SHORT_NAME: usize = 64;
 
 /// What comes before the content of a file.

@@ -270,7 +270,7 @@ pub enum EntryKind {
 }
 
 impl EntryKind {
-    /// For people.
+    /// As it is shown to users.
     pub fn name(self) -> &'static str {
         match self {
             Self::File => "a regular file",
@@ -494,7 +494,7 @@ pub fn real(path: &Path) -> Result<PathBuf> {
     std::fs::canonicalize(path).map_err(|error| Error::io(format!("follow {}", shown(path)), error))
 }
 
-/// A path for people.
+/// A path for users.
 pub fn shown(path: &Path) -> String {
     text::escape_bytes(path.as_os_str().as_bytes())
 }

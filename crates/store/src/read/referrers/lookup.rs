@@ -254,7 +254,7 @@ impl<'a> Lookup<'a> {
         }
         let mut referrer = match read(&self.source, entry, self.limits) {
             Ok(referrer) => referrer,
-            // Nobody but olareg keeps such an index, so what left the other lists still stands there.
+            // Nobody but olareg keeps such an index, so what left the other lists is still there.
             Err(error) if listed.response && error.code() == Code::BlobMissing => return,
             Err(error) if error.code() == Code::BlobMissing => {
                 let gone = Finding::new(Code::ReferrerGone, "a referrer is listed and is not there").at(&entry.digest);

@@ -1,4 +1,4 @@
-//! Signatures and attestations that stand in `index.json` under no name, as `cosign save` leaves them.
+//! Signatures and attestations that are in `index.json` under no name, as `cosign save` leaves them.
 
 use super::Unread;
 use crate::foundation::{Digest, Limits, Result};

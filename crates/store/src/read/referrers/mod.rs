@@ -12,7 +12,7 @@
 //! blobs/                      a manifest that nothing lists (cosign 3); found only where that is asked for
 //! ```
 //!
-//! A list proves nothing: whether a manifest refers to an image stands in the manifest, which is read and hashed each time.
+//! A list proves nothing: whether a manifest refers to an image is in the manifest, which is read and hashed each time.
 //!
 //! `candidates` sorts the entries of an index, [`Lookup`] finds them, [`Referrer`] is one of them.
 
@@ -61,7 +61,7 @@ pub struct Listed {
     /// Under the fallback tag of its subject.
     pub fallback: bool,
     /// Whether the list under the fallback tag says of it just what the specification asks for: the artifact type and all
-    /// annotations. regctl filters by what stands there.
+    /// annotations. regctl filters by what is there.
     pub mirrored: bool,
     /// In an index that says of whom it lists the referrers.
     pub response: bool,

@@ -7,7 +7,7 @@ use crate::read::Source;
 
 /// Of whom an entry without a name lists the referrers. It is taken for an image unless every document that it lists says that it
 /// refers to one and the same thing: an image on several platforms has no subject, a collection says what it is, and attestations
-/// of BuildKit stand beside their image.
+/// of BuildKit are beside their image.
 pub fn lists_referrers_of(source: &Source, entry: &Descriptor, limits: &Limits) -> Option<Digest> {
     if entry.name().is_some() || !entry.is_index() || entry.is_artifact() {
         return None;

@@ -12,7 +12,7 @@ use crate::foundation::{Code, Digest, Error, Limits, Result};
 use crate::oci::Name;
 use crate::oci::annotation::{CONTAINERD_NAME, FORMER_NAMES, REF_NAME};
 
-/// An entry as it stands in the text, and what decides whether an edit means it.
+/// An entry as it is in the text, and what decides whether an edit means it.
 pub(super) struct Listed<'a> {
     body: &'a str,
     digest: Option<Cow<'a, str>>,
@@ -76,7 +76,7 @@ pub(super) struct Entry<'a> {
     pub(super) after: &'a str,
     digest: Option<Cow<'a, str>>,
     has_name: bool,
-    /// Whether it stood in the file. The blanks of new entries are chosen, not kept.
+    /// Whether it was in the file. The blanks of new entries are chosen, not kept.
     old: bool,
     alive: bool,
 }
@@ -391,7 +391,7 @@ impl<'a> Entries<'a> {
         let (open, rest) = if let Some(list) = list {
             (slice(index_text, 0, list.start), slice(index_text, list.end, index_text.len()))
         } else {
-            // At the end of the object, before the blanks that stand in front of its brace.
+            // At the end of the object, before the blanks that are in front of its brace.
             let end = root.offset_in(index_text) + root.raw().len() - 1;
             let end = slice(index_text, 0, end).trim_end_matches([' ', '\t', '\n', '\r']).len();
             (slice(index_text, 0, end), slice(index_text, end, index_text.len()))

@@ -152,7 +152,7 @@ pub struct Edited {
 /// Applies `edits` in their order to the text of an index.
 ///
 /// # Errors
-/// What is wrong with the text (`json.*`, `layout.index.no_list`), `ref.ambiguous` if a name to be replaced stands on several digests,
+/// What is wrong with the text (`json.*`, `layout.index.no_list`), `ref.ambiguous` if several digests have a name that is to be replaced,
 /// `descriptor.incomplete` and `digest.*` if an edit brings no descriptor.
 pub fn apply(index_text: &str, edits: &[IndexEdit], limits: &Limits) -> Result<Edited> {
     let document = Document::parse(index_text.as_bytes(), limits)?.root();

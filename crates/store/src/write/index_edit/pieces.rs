@@ -47,7 +47,7 @@ pub(super) fn blanks_behind<'a>(container: &'a str, piece: &Piece<'a>) -> &'a st
     slice(container, comma + 1, blanks(container, comma + 1))
 }
 
-/// Puts pieces together again: `first` stands before the first one, whatever stood there.
+/// Puts pieces together again: `first` comes before the first one, whatever was there.
 pub(super) fn join<'a>(out: &mut String, pieces: impl Iterator<Item = (&'a str, &'a str, &'a str)>, first: &str, last: &str) {
     let mut pieces = pieces.peekable();
     let mut number = 0_usize;

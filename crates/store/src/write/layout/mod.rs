@@ -121,7 +121,7 @@ pub struct Revision {
 
 /// Says how the index changes, given the text of what it says now, which nobody has parsed yet: mostly it is what the caller read
 /// before, and parsing tens of thousands of entries once more would be most of the work. It is asked again whenever somebody
-/// else changed the index meanwhile, so that two who add to one list both stand in it.
+/// else changed the index meanwhile, so that two who add to one list are both in it.
 pub type Revise<'a> = dyn Fn(&[u8]) -> Result<Revision> + 'a;
 
 /// What happens to an index.
