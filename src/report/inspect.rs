@@ -1,5 +1,6 @@
 //! `airbase.inspect/v1`: what is in a source.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -38,6 +39,29 @@ pub struct Identity {
     pub owner: Owner,
 }
 
+/// Keys and values, sorted by key. A map has room for eleven of them where most images have one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pairs(Box<[(String, String)]>);
+
+impl Pairs {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+}
+
+impl From<&BTreeMap<String, String>> for Pairs {
+    fn from(map: &BTreeMap<String, String>) -> Self {
+        Self(map.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+}
+
+impl Serialize for Pairs {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
 /// One layer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -47,7 +71,7 @@ pub struct Layer {
     /// Its size in bytes.
     pub size: u64,
     /// Its media type.
-    pub media_type: String,
+    pub media_type: Cow<'static, str>,
     /// What the config says that it inflates to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diff_id: Option<Digest>,
@@ -97,9 +121,9 @@ pub struct Inspected {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_signal: Option<String>,
     /// The labels.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Pairs,
     /// The annotations of the manifest.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: Pairs,
     /// The layers, the lowest first.
     pub layers: Vec<Layer>,
     /// Who and what the image is.
@@ -138,7 +162,7 @@ pub struct Referrer {
     /// How it was found.
     pub found_by: FoundBy,
     /// Its annotations.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: Pairs,
 }
 
 /// What an entry is.
@@ -184,7 +208,7 @@ pub struct EntryReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<Digest>,
     /// The annotations of the index, if it is one.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: Pairs,
     /// Its platforms.
     pub images: Vec<Inspected>,
     /// Its members, if it is a collection.
@@ -329,7 +353,7 @@ impl EntryReport {
         if let Some(subject) = &self.subject {
             page.trusted_field(2, "refers to", &page.digest(subject));
         }
-        for (key, value) in &self.annotations {
+        for (key, value) in self.annotations.iter() {
             page.field(2, "annotation", &format!("{key}={value}"));
         }
         for (position, image) in self.images.iter().enumerate() {
@@ -353,7 +377,7 @@ impl EntryReport {
                 FoundBy::Blob => "its blob alone",
             };
             page.field(2, "referrer", &format!("{}{life}  {}  by {}", referrer.artifact_type, page.digest(&referrer.digest), how));
-            for (key, value) in &referrer.annotations {
+            for (key, value) in referrer.annotations.iter() {
                 page.field(4, "", &format!("{key}={value}"));
             }
         }
@@ -383,7 +407,7 @@ impl Layer {
 }
 
 /// What of an image is usually the same on every platform.
-type Settings<'a> = ([&'a [String]; 6], [Option<&'a String>; 3], [&'a BTreeMap<String, String>; 2]);
+type Settings<'a> = ([&'a [String]; 6], [Option<&'a String>; 3], [&'a Pairs; 2]);
 
 impl Inspected {
     fn settings(&self) -> Settings<'_> {
@@ -445,10 +469,10 @@ impl Inspected {
         if !self.healthcheck.is_empty() {
             page.field(3, "healthcheck", &quoted(&self.healthcheck));
         }
-        for (key, value) in &self.labels {
+        for (key, value) in self.labels.iter() {
             page.field(3, "label", &format!("{key}={value}"));
         }
-        for (key, value) in &self.annotations {
+        for (key, value) in self.annotations.iter() {
             page.field(3, "annotation", &format!("{key}={value}"));
         }
     }

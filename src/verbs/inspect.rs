@@ -14,7 +14,7 @@ use crate::read::referrers::{Lookup, Scope, Trouble, lists_referrers_of};
 use crate::read::{Child, Discovered, Image, ImageIndex, Reference, Source, Stored, Tree, discover, is_referrer_tag, load, locate};
 use crate::report::collection::Member;
 use crate::report::inspect::{
-    EntryKind, EntryReport, Identity, InspectReport, Inspected, InspectedBase, Layer, Owner, Referrer, SourceReport,
+    EntryKind, EntryReport, Identity, InspectReport, Inspected, InspectedBase, Layer, Owner, Pairs, Referrer, SourceReport,
 };
 
 /// What is asked for.
@@ -183,7 +183,7 @@ fn referrers(subject: &Descriptor, known: &Lookup<'_>, report: &mut EntryReport,
             artifact_type: referrer.artifact_type().to_owned(),
             found_by: referrer.found_by(),
             digest: referrer.descriptor.digest,
-            annotations: referrer.artifact.annotations,
+            annotations: Pairs::from(&referrer.artifact.annotations),
         });
         report.findings.extend(referrer.findings);
     }
@@ -206,7 +206,7 @@ fn entry(
         listed,
         artifact_type: descriptor.artifact_type.clone(),
         subject: None,
-        annotations: BTreeMap::new(),
+        annotations: Pairs::default(),
         images: Vec::new(),
         members: Vec::new(),
         other: Vec::new(),
@@ -235,7 +235,7 @@ fn entry(
         }
         Tree::Collection(index) => {
             report.kind = EntryKind::Collection;
-            report.annotations.clone_from(&index.index.annotations);
+            report.annotations = Pairs::from(&index.index.annotations);
             report.artifact_type.clone_from(&index.index.artifact_type);
             report.subject = index.index.subject.as_ref().map(|subject| subject.digest.clone());
             report.findings.extend(index.index.findings.iter().cloned());
@@ -243,7 +243,7 @@ fn entry(
         }
         Tree::Index(index) => {
             report.kind = EntryKind::Index;
-            report.annotations.clone_from(&index.index.annotations);
+            report.annotations = Pairs::from(&index.index.annotations);
             report.artifact_type = report.artifact_type.or_else(|| index.index.artifact_type.clone());
             report.subject = index.index.subject.as_ref().map(|subject| subject.digest.clone());
             report.findings.extend(index.index.findings.iter().cloned());
@@ -256,7 +256,7 @@ fn entry(
             let artifact_type = statement.map_or_else(|| manifest.effective_artifact_type(), |layer| &layer.media_type);
             report.artifact_type = Some(artifact_type.to_owned());
             report.subject = manifest.subject.as_ref().map(|subject| subject.digest.clone());
-            report.annotations.clone_from(&manifest.annotations);
+            report.annotations = Pairs::from(&manifest.annotations);
             report.findings.extend(manifest.findings.iter().cloned());
         }
     }
@@ -345,7 +345,7 @@ fn inspect_image(image: &Image, index: Option<&ImageIndex>, bases: Option<&Bases
         layers.push(Layer {
             digest: layer.digest.clone(),
             size: layer.size,
-            media_type: layer.media_type.to_string(),
+            media_type: layer.media_type.clone(),
             diff_id: image.config.diff_ids.get(position).cloned(),
             present,
             created_by: made.get(position).filter(|words| !words.is_empty()).cloned(),
@@ -383,8 +383,8 @@ fn inspect_image(image: &Image, index: Option<&ImageIndex>, bases: Option<&Bases
         volumes: keys("Volumes"),
         healthcheck,
         stop_signal: word("StopSignal"),
-        labels: image.config.labels.clone(),
-        annotations: image.manifest.annotations.clone(),
+        labels: Pairs::from(&image.config.labels),
+        annotations: Pairs::from(&image.manifest.annotations),
         layers,
         identity: identity(image, index, base_image.as_ref()),
         base,

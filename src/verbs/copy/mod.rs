@@ -226,7 +226,9 @@ fn add<'a>(
 ) -> Result<()> {
     let typed = typed(tops, found, &request.output, context)?;
     load.findings.append(&mut found.findings);
-    found.blobs.drain(..).for_each(|blob| load.cargo.lying(blob));
+    for blob in std::mem::take(&mut found.blobs) {
+        load.cargo.lying(blob);
+    }
     // What refers to an image stands behind it.
     let carried = std::mem::take(&mut load.entries);
     for image in listed {
@@ -248,7 +250,7 @@ fn add<'a>(
     load.findings.extend(members);
     load.entries.extend(carried);
     let has_index = found.documents.iter().any(|document| media_type::is_index(&document.media_type));
-    for document in found.documents.drain(..).filter(|document| has_index || !typed.contains_key(&document.digest)) {
+    for document in std::mem::take(&mut found.documents).into_iter().filter(|document| has_index || !typed.contains_key(&document.digest)) {
         match found.kept.get(&document.digest) {
             Some(kept) => load.cargo.document(kept),
             None => load.cargo.stored(document),
