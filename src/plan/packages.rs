@@ -2,11 +2,15 @@
 //!
 //! What is there and was not read is told: it never looks like an image without packages.
 
+mod needs;
+
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+pub use self::needs::Providers;
+use crate::format::packages::relation::Relations;
 use crate::format::packages::{Malformed, Package, apk, dpkg, version};
 use crate::format::tar::Kind;
 use crate::foundation::{Code, Digest, Fact, Finding, text};
@@ -123,6 +127,8 @@ impl Unread {
 pub struct Packages {
     /// All of them, by name.
     pub installed: Vec<Installed>,
+    /// What each of them needs and provides.
+    relations: Vec<Relations>,
     /// The databases that were read, and how many packages each has.
     pub databases: BTreeMap<System, usize>,
     /// Databases that are there and were not read.
@@ -275,12 +281,15 @@ fn shown(path: &[u8]) -> String {
 /// Diversions by the place where packages think that their file is.
 type Diversions = BTreeMap<Vec<u8>, dpkg::Diversion>;
 
+/// The files that a package lists, if it has a list, and what it needs and provides.
+type Said = (Option<Vec<Vec<u8>>>, Relations);
+
 struct Reader<'a> {
     files: &'a Merged,
     lists: bool,
     found: Packages,
-    /// What each package lists, as it is spelled there.
-    listed: BTreeMap<Installed, Option<Vec<Vec<u8>>>>,
+    /// What each package lists, as it is spelled there, and what it needs and provides.
+    listed: BTreeMap<Installed, Said>,
 }
 
 impl<'a> Reader<'a> {
@@ -324,13 +333,13 @@ impl<'a> Reader<'a> {
         for place in places {
             let Some(packages) = self.read(&place, "apk", apk::installed) else { continue };
             *self.found.databases.entry(System::Apk).or_default() += packages.len();
-            for Package { name, version, architecture, files } in packages {
-                self.add(Installed { name, system: System::Apk, architecture, version }, Some(files), &place);
+            for Package { name, version, architecture, files, relations } in packages {
+                self.add(Installed { name, system: System::Apk, architecture, version }, (Some(files), relations), &place);
             }
         }
     }
 
-    fn add(&mut self, package: Installed, files: Option<Vec<Vec<u8>>>, place: &[u8]) {
+    fn add(&mut self, package: Installed, said: Said, place: &[u8]) {
         let twice =
             |known: &Installed| known.name == package.name && known.system == package.system && known.architecture == package.architecture;
         // Equal keys are beside each other, whatever their versions are.
@@ -340,7 +349,7 @@ impl<'a> Reader<'a> {
             let finding = Finding::new(Code::PackagesDamaged, format!("a package occurs twice: {}", package.name));
             self.found.damaged.push(finding.at(shown(place)));
         }
-        self.listed.insert(package, files);
+        self.listed.insert(package, said);
     }
 
     fn children(&self, path: &[u8]) -> Vec<Entry<'a>> {
@@ -395,7 +404,7 @@ impl<'a> Reader<'a> {
         if !stanza.present {
             return;
         }
-        let dpkg::Stanza { name, version, architecture, .. } = stanza;
+        let dpkg::Stanza { name, version, architecture, relations, .. } = stanza;
         let diverted = |path: &[u8]| -> Vec<u8> {
             let other = diversions.get(path).filter(|diversion| diversion.by.as_ref() != Some(&name));
             other.map_or_else(|| path.to_vec(), |diversion| diversion.to.clone())
@@ -405,12 +414,12 @@ impl<'a> Reader<'a> {
             Reading::Bytes(bytes) => Some(dpkg::list(bytes).map(diverted).collect()),
             Reading::Absent | Reading::Unread => None,
         });
-        self.add(Installed { name, system: System::Dpkg, architecture, version }, files, place);
+        self.add(Installed { name, system: System::Dpkg, architecture, version }, (files, relations), place);
     }
 
     fn finish(self, mut footprint: Option<&mut Footprint>) -> Packages {
         let Self { files, lists, mut found, listed } = self;
-        for (at, (package, list)) in listed.into_iter().enumerate() {
+        for (at, (package, (list, relations))) in listed.into_iter().enumerate() {
             found.unlisted += usize::from(list.is_none());
             for path in list.into_iter().filter(|_| lists).flatten() {
                 if let Some(footprint) = &mut footprint {
@@ -427,6 +436,7 @@ impl<'a> Reader<'a> {
                 }
             }
             found.installed.push(package);
+            found.relations.push(relations);
         }
         found
     }

@@ -4,7 +4,9 @@
 //! specification. No program of an image is run.
 
 mod batch;
+mod depends;
 mod dialect;
+mod gains;
 mod gate;
 mod owners;
 mod policy;

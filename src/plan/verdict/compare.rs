@@ -6,7 +6,7 @@ use super::languages;
 use super::loader::shown;
 use super::owners::Owners;
 use super::shell::{Family, Understanding};
-use super::trace::{Trace, Traced, Use};
+use super::trace::{Need, Trace, Traced, Use};
 use super::view::View;
 use crate::format::elf;
 use crate::format::tar::Kind;
@@ -33,6 +33,7 @@ impl Comparison<'_> {
             findings.push(unclear(Trace::CONFIG, "the image starts nothing by itself"));
         }
         self.lacks(&mut findings);
+        self.gains(&mut findings);
         self.patterns(&mut findings);
         self.names(&mut findings);
         self.parts(&mut findings);
@@ -43,6 +44,7 @@ impl Comparison<'_> {
         self.references(&mut findings);
         self.users(&mut findings);
         self.environment(&mut findings);
+        self.dependencies(&mut findings);
         self.unpacking(&mut findings);
         for (place, reason) in &self.to.unclear {
             findings.push(unclear(place, reason));
@@ -155,6 +157,51 @@ impl Comparison<'_> {
         }
     }
 
+    /// What the app did not find before the move and finds after it: it went on without it, and bytes do not tell what it does with it.
+    fn gains(&self, findings: &mut Vec<Finding>) {
+        for (need, (by, _)) in self.from.lacks.iter().filter(|(need, _)| !self.to.lacks.contains_key(need)) {
+            if self.asks_for(need, by) && self.is_found(need, by) {
+                findings.push(gained(&need.name, by));
+            }
+        }
+        for (path, (how, by, _)) in self.to.uses.iter().filter(|(path, _)| !is_made(path) && !self.old.exists(path)) {
+            let Some(entry) = self.new.find(path).filter(|entry| !self.new.is_own(*entry)) else { continue };
+            let read = match how {
+                Use::Named => false,
+                Use::Taken => entry.kind() == Kind::File && !is_data(path) && !self.new.files().is_program(entry),
+                _ => true,
+            };
+            if read && self.is_of_app(by) {
+                findings.push(gained(&shown(path), by));
+            }
+        }
+    }
+
+    /// Whether something is what the app itself wrote: a script of its own, or its config.
+    fn is_of_app(&self, by: &str) -> bool {
+        self.new.find(by.as_bytes()).is_none_or(|entry| self.new.is_own(entry) && !self.new.is_packaged(entry))
+    }
+
+    /// Whether the app asks for something, as far as that is certain: most texts in programs are no names of commands.
+    fn asks_for(&self, need: &Need, by: &str) -> bool {
+        let program = self.new.find(by.as_bytes()).is_some_and(|entry| self.new.files().is_program(entry));
+        self.is_of_app(by) && (need.code != Code::VerdictCommand || !program || need.name == Trace::SHELL)
+    }
+
+    /// Whether what was lacking is there now, and not only not asked for any more.
+    fn is_found(&self, need: &Need, by: &str) -> bool {
+        let name = need.name.as_bytes();
+        match need.code {
+            Code::VerdictCommand => self.old.command(name).is_none() && self.new.command(name).is_some(),
+            Code::VerdictScriptInterpreter | Code::VerdictInterpreter | Code::VerdictMissing => {
+                !self.old.exists(name) && self.new.exists(name)
+            }
+            // Whoever takes a module if it is there does without it.
+            Code::VerdictModule => false,
+            _ => self.new.find(by.as_bytes()).is_some_and(|entry| self.to.reached.contains(&entry.path())),
+        }
+    }
+
     /// Whose a file is.
     fn origin(&self, by: &str) -> Option<(&'static str, &'static str)> {
         let entry = self.new.find(by.as_bytes())?;
@@ -163,11 +210,7 @@ impl Comparison<'_> {
 
     fn uses(&self, findings: &mut Vec<Finding>) {
         for (path, (how, by, guarded)) in &self.to.uses {
-            // These are made when the image is started.
-            let made = [&b"/dev"[..], b"/proc", b"/sys", b"/run", b"/tmp"];
-            let ignored =
-                made.iter().any(|folder| path.strip_prefix(*folder).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")));
-            let (Some(old), false) = (self.old.find(path), ignored) else { continue };
+            let (Some(old), false) = (self.old.find(path), is_made(path)) else { continue };
             let Some(new) = self.new.find(path) else {
                 let fatal = *how > Use::Named && !guarded;
                 let missing = finding(Code::VerdictMissing, fatal, format!("a file is not found: {}", shown(path)), by);
@@ -176,11 +219,10 @@ impl Comparison<'_> {
             };
             let differ = old.kind() == Kind::File && self.old.digest(old) != self.new.digest(new);
             let program = self.old.bytes(old).is_some_and(|bytes| bytes.starts_with(elf::MAGIC));
-            let certificate = path.ends_with(b".crt") || path.ends_with(b".pem") || path.windows(9).any(|window| window == b"/zoneinfo");
             let changed = match how {
                 Use::Read if old.kind() == Kind::Directory => names(old) != names(new),
                 Use::Read => differ,
-                Use::Taken => differ && !program && !certificate,
+                Use::Taken => differ && !program && !is_data(path),
                 Use::Walked => !below(self.old, old).into_keys().eq(below(self.new, new).into_keys()),
                 Use::Copied => differ || below(self.old, old) != below(self.new, new),
                 Use::Listed => names(old) != names(new),
@@ -242,6 +284,22 @@ impl Comparison<'_> {
 
 fn unclear(place: &str, reason: &str) -> Finding {
     Finding::new(Code::VerdictUnclear, reason).severity(Severity::Warning).at(place)
+}
+
+/// What was not there before the move.
+fn gained(name: &str, by: &str) -> Finding {
+    finding(Code::VerdictChanged, false, format!("what was not found before the move is found now: {name}"), by)
+}
+
+/// Whether a path is made when the image is started.
+fn is_made(path: &[u8]) -> bool {
+    let made = [&b"/dev"[..], b"/proc", b"/sys", b"/run", b"/tmp"];
+    made.iter().any(|folder| path.strip_prefix(*folder).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")))
+}
+
+/// Whether a file is a certificate or a time zone, of which each edition does as well.
+fn is_data(path: &[u8]) -> bool {
+    path.ends_with(b".crt") || path.ends_with(b".pem") || contains(path, b"/zoneinfo")
 }
 
 fn names(directory: Entry<'_>) -> BTreeSet<Vec<u8>> {

@@ -7,6 +7,7 @@
 mod answer;
 mod base;
 mod compare;
+mod dependencies;
 mod environment;
 mod fixes;
 mod gate;

@@ -739,6 +739,9 @@ codes! {
     VerdictReference, "verdict.reference", Precondition, Warning,
         "A file of the app names a path, a time zone, a language or a library of the old base that is not there after the move.",
         "Find out whether the app needs it; then add it to the new base or to the app.";
+    VerdictDepends, "verdict.package.depends", Precondition, Note,
+        "A package that the app installed needs another one, by the database of packages, and the new base has none that does, or another version. What the app starts of the package was followed all the same, so that nothing is decided by this alone; it is a risk where files of what is needed were used and are not used any more.",
+        "Add what is needed to the new base or to the app, if the app uses that part of the package; `apt-get check` or `apk fix -s` in the moved image says the same.";
     VerdictUnpack, "verdict.unpack", Precondition, Warning,
         "Unpackers make different files of a layer on the new base, or cannot unpack it.",
         "Build the layer again with an entry for the directory that is named.";

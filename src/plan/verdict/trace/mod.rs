@@ -200,6 +200,8 @@ impl Traced {
 impl<'v> Trace<'v> {
     /// Who asks for what the image starts.
     pub(super) const CONFIG: &'static str = "the config";
+    /// What gets the texts that programs give to the shell.
+    pub(super) const SHELL: &'static str = "/bin/sh";
 
     pub(super) fn of(view: &'v View) -> Traced {
         let directory = if view.launch.directory.is_empty() { b"/".to_vec() } else { view.launch.directory.clone() };

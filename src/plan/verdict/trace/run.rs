@@ -129,10 +129,16 @@ impl<'v> Trace<'v> {
             b"posix_spawn",
             b"posix_spawnp",
         ];
+        // Functions of the C library that give a text to `/bin/sh`.
+        const SHELLING: &[&[u8]] = &[b"system", b"popen", b"wordexp"];
         // Words that are in the shell itself, with which a text for it begins.
         const BEGINNINGS: &[&[u8]] =
             &[b"[", b"[[", b"test", b"if", b"for", b"while", b"until", b"case", b"set", b"export", b"source", b"echo"];
-        if !program.undefined.iter().any(|symbol| RUNNING.contains(&symbol.name.as_slice())) {
+        let calls = |names: &[&[u8]]| program.undefined.iter().any(|symbol| names.contains(&symbol.name.as_slice()));
+        if calls(SHELLING) && self.shell_at(Self::SHELL).is_none() {
+            self.lack(Code::VerdictCommand, Self::SHELL.as_bytes(), place, false);
+        }
+        if !calls(RUNNING) && !calls(SHELLING) {
             return;
         }
         for text in self.view.bytes(entry).unwrap_or_default().split(|byte| *byte == 0) {
@@ -168,7 +174,7 @@ impl<'v> Trace<'v> {
     /// What in a text that a program may give to the shell depends on the shell.
     fn note_text(&mut self, script: &Script, place: &str) {
         let before = (self.shell.clone(), self.text);
-        (self.shell, self.text) = (self.shell_at("/bin/sh"), Text::Aside);
+        (self.shell, self.text) = (self.shell_at(Self::SHELL), Text::Aside);
         let variables = self.view.launch.environment.iter().map(|(name, value)| (name.clone(), Some(BTreeSet::from([value.clone()]))));
         self.note_dialect(script, place, &variables.collect());
         (self.shell, self.text) = before;

@@ -28,9 +28,9 @@ impl Trace<'_> {
     /// A text that a program gives to the shell.
     pub(super) fn shell_text(&mut self, text: &[u8], place: &str, depth: usize) {
         let before = (self.shell.clone(), self.text);
-        (self.shell, self.text) = (self.shell_at("/bin/sh"), Text::Aside);
+        (self.shell, self.text) = (self.shell_at(Self::SHELL), Text::Aside);
         if self.shell.is_none() {
-            self.lack(Code::VerdictCommand, b"/bin/sh", place, false);
+            self.lack(Code::VerdictCommand, Self::SHELL.as_bytes(), place, false);
         }
         self.script(text, place, &[], depth);
         (self.shell, self.text) = before;

@@ -1,5 +1,6 @@
 //! `lib/apk/db/installed` of apk: records of lines `letter:value`, each record ended by an empty line.
 
+use super::relation::{Relations, apk_needs, apk_provides};
 use super::{Malformed, Package, word};
 
 /// Reads the database.
@@ -30,6 +31,7 @@ struct Record {
     architecture: Option<String>,
     directory: Option<Vec<u8>>,
     files: Vec<Vec<u8>>,
+    relations: Relations,
 }
 
 impl Record {
@@ -41,6 +43,8 @@ impl Record {
             b'P' => self.name = Some(once(self.name.as_ref(), value).map_err(malformed)?),
             b'V' => self.version = Some(once(self.version.as_ref(), value).map_err(malformed)?),
             b'A' => self.architecture = word(value).map(str::to_owned),
+            b'D' => self.relations.needs = apk_needs(value).ok_or_else(|| malformed("what it depends on is not understood"))?,
+            b'p' => self.relations.provides = apk_provides(value).ok_or_else(|| malformed("what it provides is not understood"))?,
             b'F' => self.directory = Some(value.to_vec()),
             b'R' => {
                 let directory = self.directory.as_ref().ok_or_else(|| malformed("a file stands before any directory"))?;
@@ -55,7 +59,10 @@ impl Record {
     fn finish(self, number: usize) -> Result<Option<Package>, Malformed> {
         match (self.begun, self.name, self.version) {
             (false, ..) => Ok(None),
-            (true, Some(name), Some(version)) => Ok(Some(Package { name, version, architecture: self.architecture, files: self.files })),
+            (true, Some(name), Some(version)) => {
+                let Self { architecture, files, relations, .. } = self;
+                Ok(Some(Package { name, version, architecture, files, relations }))
+            }
             (true, ..) => Err(Malformed { line: number, reason: "a record ends without a name and a version" }),
         }
     }

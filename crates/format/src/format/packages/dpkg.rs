@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::relation::{Relations, dpkg_needs, dpkg_provides};
 use super::{Malformed, word};
 
 /// A stanza.
@@ -16,6 +17,8 @@ pub struct Stanza {
     pub architecture: Option<String>,
     /// Whether files of it are there: a package that was removed leaves a stanza as long as its settings are kept.
     pub present: bool,
+    /// What it needs and provides.
+    pub relations: Relations,
 }
 
 /// A file of which another package's copy stands elsewhere.
@@ -65,14 +68,31 @@ struct Fields {
     version: Option<String>,
     architecture: Option<String>,
     present: Option<bool>,
+    /// What stands in the fields that name other packages, each with its first line.
+    needs: Vec<(Vec<u8>, usize)>,
+    provides: Option<(Vec<u8>, usize)>,
+    /// Whether the line before was of one of those, which may go on.
+    open: Open,
+    for_all: bool,
+}
+
+/// Which field may go on in the next line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Open {
+    #[default]
+    None,
+    Needs,
+    Provides,
 }
 
 impl Fields {
     fn line(&mut self, line: &[u8], number: usize) -> Result<(), Malformed> {
         let malformed = |reason| Malformed { line: number, reason };
         if matches!(line.first(), Some(b' ' | b'\t')) {
+            self.more(line);
             return if self.known.is_empty() { Err(malformed("a stanza begins with the second line of a field")) } else { Ok(()) };
         }
+        self.open = Open::None;
         let colon = line.iter().position(|byte| *byte == b':').ok_or_else(|| malformed("it is not a field"))?;
         let (name, value) = (line.get(..colon).unwrap_or_default(), line.get(colon + 1..).unwrap_or_default().trim_ascii());
         let name = word(name).ok_or_else(|| malformed("it is not a field"))?.to_ascii_lowercase();
@@ -81,22 +101,59 @@ impl Fields {
             "package" => self.name = Some(text()?),
             "version" => self.version = Some(text()?),
             "architecture" => self.architecture = Some(text()?),
+            "depends" | "pre-depends" => {
+                self.needs.push((value.to_vec(), number));
+                self.open = Open::Needs;
+            }
+            "provides" => {
+                self.provides = Some((value.to_vec(), number));
+                self.open = Open::Provides;
+            }
+            "multi-arch" => self.for_all = [&b"foreign"[..], b"allowed"].contains(&value),
             "status" => self.present = Some(is_present(value).ok_or_else(|| malformed("the state of the package is unknown"))?),
             _ => {}
         }
         if self.known.insert(name.into_bytes()) { Ok(()) } else { Err(malformed("a field occurs twice in a stanza")) }
     }
 
+    /// A further line of a field.
+    fn more(&mut self, line: &[u8]) {
+        let value = match self.open {
+            Open::None => None,
+            Open::Needs => self.needs.last_mut(),
+            Open::Provides => self.provides.as_mut(),
+        };
+        if let Some((value, _)) = value {
+            value.extend_from_slice(line);
+        }
+    }
+
+    fn relations(&self) -> Result<Relations, Malformed> {
+        let malformed = |line: usize| Malformed { line, reason: "what it needs or provides is not understood" };
+        let mut relations = Relations { for_all: self.for_all, ..Relations::default() };
+        for (value, line) in &self.needs {
+            relations.needs.extend(dpkg_needs(value).ok_or_else(|| malformed(*line))?);
+        }
+        if let Some((value, line)) = &self.provides {
+            relations.provides.extend(dpkg_provides(value).ok_or_else(|| malformed(*line))?);
+        }
+        Ok(relations)
+    }
+
     fn finish(self, line: usize) -> Result<Option<Stanza>, Malformed> {
         if self.known.is_empty() {
             return Ok(None);
         }
+        let relations = self.relations()?;
         let name = self.name.ok_or(Malformed { line, reason: "a stanza ends without a name" })?;
         // The stanzas of distroless have no state.
         let present = self.present.unwrap_or(true);
         match self.version {
             None if present => Err(Malformed { line, reason: "a stanza ends without a version" }),
-            version => Ok(Some(Stanza { name, version: version.unwrap_or_default(), architecture: self.architecture, present })),
+            version => {
+                let version = version.unwrap_or_default();
+                Ok(Some(Stanza { name, version, architecture: self.architecture, present, relations }))
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod apk;
 pub mod dpkg;
+pub mod relation;
 pub mod version;
 
 /// Why a database cannot be read.
@@ -31,6 +32,8 @@ pub struct Package {
     pub architecture: Option<String>,
     /// The files that the database lists for it, as paths from the root without a leading slash.
     pub files: Vec<Vec<u8>>,
+    /// What it needs and provides.
+    pub relations: relation::Relations,
 }
 
 /// A name or a version: neither is empty or has blanks, and both are ASCII.

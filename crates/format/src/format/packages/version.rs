@@ -81,6 +81,13 @@ pub fn apk(one: &str, other: &str) -> Option<Ordering> {
     }))
 }
 
+/// Whether a version of apk begins with the parts of another one, as `~` asks for; never if one of them is no version.
+pub fn apk_begins(version: &str, beginning: &str) -> bool {
+    let (Some(version), Some(beginning)) = (tokens(version.as_bytes()), tokens(beginning.as_bytes())) else { return false };
+    let wanted = beginning.iter().filter(|token| **token != Token::End);
+    wanted.zip(&version).all(|(wanted, token)| wanted.compare(token) == Some(Ordering::Equal))
+}
+
 /// Parts of `NUMBER{.NUMBER}[LETTER]{_SUFFIX[NUMBER]}[~HASH][-rNUMBER]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Token<'a> {
