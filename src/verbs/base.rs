@@ -11,7 +11,7 @@ use crate::oci::Platform;
 use crate::plan::base::{self, Based, Candidate, Clue, Confidence, Evidence, Outcome, Prefix, SeamRule, Verdict};
 use crate::plan::lifecycle::time::Moment;
 use crate::read::referrers::{Lookup, Scope, lists_referrers_of};
-use crate::read::{Child, Image, ImageIndex, Located, Passed, Reference, Source, Tree, candidates, discover_among, load, locate_among};
+use crate::read::{Image, ImageIndex, Located, Passed, Reference, Source, Tree, candidates, discover_among, load, locate_among};
 use crate::report::base::{
     Dependent, DependentsReport, Difference, EvidenceReport, Outcome as Found, PlatformBase, ShowReport, VerifyReport,
 };
@@ -350,7 +350,7 @@ pub(super) fn has_images(tree: &Tree) -> bool {
 /// Whether the platforms of an index are all in another place.
 fn is_all_elsewhere(tree: &Tree) -> bool {
     let Tree::Index(index) = tree else { return false };
-    tree.images().is_empty() && index.children.iter().any(|child| matches!(child, Child::Missing(_)))
+    index.images().is_empty() && index.missing().next().is_some()
 }
 
 /// Calls `visit` for every image below `paths`; what cannot be read becomes a finding, and so does a path below which nothing is

@@ -182,8 +182,7 @@ pub(super) fn select<'t>(opened: &'t Opened, choice: &Choice) -> Result<Selectio
         }
         return Ok(Selection { images, alone: false, partial: false, absent: Vec::new(), findings: Vec::new() });
     };
-    let mut children = Vec::new();
-    parts(index, choice.sparse == Sparse::Filter, &mut children)?;
+    let children = parts(index, choice.sparse == Sparse::Filter)?;
     let all = children.len();
     let (here, findings) = chosen(children, choice, located)?;
     let alone = here.len() == 1 && choice.platforms.len() == 1 && choice.sparse == Sparse::Refuse;
@@ -194,22 +193,22 @@ pub(super) fn select<'t>(opened: &'t Opened, choice: &Choice) -> Result<Selectio
 }
 
 /// The images of an index, those that are not here among them; with `layers`, an image whose last layer is away is not here either.
-fn parts<'i>(index: &'i ImageIndex, layers: bool, into: &mut Vec<Child<'i>>) -> Result<()> {
-    for part in &index.children {
+fn parts(index: &ImageIndex, layers: bool) -> Result<Vec<Child<'_>>> {
+    let mut parts = Vec::new();
+    for part in index.descendants() {
         match part {
             Part::Image(image) => {
                 let here = !layers || has_last_layer(image)?;
                 let found = here.then(Walk::default);
-                into.push(Child { descriptor: &image.descriptor, platform: image.platform().cloned(), found });
+                parts.push(Child { descriptor: &image.descriptor, platform: image.platform().cloned(), found });
             }
-            Part::Index(inner) => parts(inner, layers, into)?,
             Part::Missing(descriptor) => {
-                into.push(Child { descriptor, platform: descriptor.platform.as_deref().cloned(), found: None });
+                parts.push(Child { descriptor, platform: descriptor.platform.as_deref().cloned(), found: None });
             }
-            Part::Attestation(_) | Part::Other(_) => {}
+            Part::Index(_) | Part::Attestation(_) | Part::Other(_) => {}
         }
     }
-    Ok(())
+    Ok(parts)
 }
 
 fn has_last_layer(image: &Image) -> Result<bool> {

@@ -318,8 +318,17 @@ fn an_index_whose_platforms_are_elsewhere_is_told() {
     let mut layout = Layout::new().image("os:1", &image()).index("app:1", &[&other], json!({}));
     layout.blobs.remove(&other.digest());
     layout.write(&environment.join("in"));
-    for verb in [&["outdated", "in", "--bases", "in"][..], &["base", "dependents", "in:os:1", "in"]] {
-        let outcome = environment.run(verb);
-        assert!(outcome.status == 1 && outcome.out.contains("image.sparse"), "{}{}", outcome.out, outcome.err);
+    // The same within another index.
+    let inner = layout.entries.last().unwrap();
+    let inner = json!({"mediaType": inner["mediaType"], "digest": inner["digest"], "size": inner["size"]});
+    let mut layout = layout.index("outer:1", &[], json!({"manifests": [inner]}));
+    layout.entries.retain(|entry| entry["annotations"]["org.opencontainers.image.ref.name"] != "app:1");
+    layout.write(&environment.join("nested"));
+    for path in ["in", "nested"] {
+        let os = format!("{path}:os:1");
+        for verb in [&["outdated", path, "--bases", path][..], &["base", "dependents", &os, path]] {
+            let outcome = environment.run(verb);
+            assert!(outcome.status == 1 && outcome.out.contains("image.sparse"), "{verb:?}: {}{}", outcome.out, outcome.err);
+        }
     }
 }

@@ -296,19 +296,7 @@ fn two_ways(name: &str, base: &Candidate, holders: &[Holder], others: &[Holder])
 
 /// The platforms of the index that the image belongs to, or its own.
 fn platforms(image: &Image, index: Option<&ImageIndex>) -> Vec<Option<Platform>> {
-    fn below(index: &ImageIndex, platforms: &mut Vec<Option<Platform>>) {
-        for child in &index.children {
-            match child {
-                crate::read::Child::Image(image) => platforms.push(image.platform().cloned()),
-                crate::read::Child::Index(inner) => below(inner, platforms),
-                _ => {}
-            }
-        }
-    }
-    let mut platforms = Vec::new();
-    if let Some(index) = index {
-        below(index, &mut platforms);
-    }
+    let platforms: Vec<_> = index.into_iter().flat_map(ImageIndex::images).map(|image| image.platform().cloned()).collect();
     if platforms.is_empty() { vec![image.platform().cloned()] } else { platforms }
 }
 

@@ -7,7 +7,7 @@ use crate::foundation::{Code, Digest, Error, Finding, Result};
 use crate::oci::{Descriptor, Name};
 use crate::plan::collection::order;
 use crate::read::referrers::{Lookup, Scope};
-use crate::read::{Child, ImageIndex, Source, Tree};
+use crate::read::{Child, Image, Source};
 use crate::report::collection::{Looked, Of, ShowReport, Standing};
 use crate::verbs::{Context, referrers};
 
@@ -81,7 +81,10 @@ impl<'a> Named<'a> {
 /// A member and what runs below it.
 pub(super) fn subjects(member: &Descriptor, child: &Child) -> Vec<Descriptor> {
     match child {
-        Child::Index(index) => referrers::subjects(&Tree::Index(index.clone())).into_iter().map(|subject| subject.descriptor).collect(),
+        Child::Index(index) => {
+            let below = referrers::below(index).into_iter().map(|subject| subject.descriptor);
+            std::iter::once(index.descriptor.clone()).chain(below).collect()
+        }
         _ => vec![member.clone()],
     }
 }
@@ -110,12 +113,9 @@ fn referred(subject: &Descriptor, lookup: &Lookup<'_>, seen: &mut HashSet<Digest
 }
 
 fn platforms(child: &Child) -> Vec<crate::oci::Platform> {
-    fn below(index: &ImageIndex) -> Vec<crate::oci::Platform> {
-        index.children.iter().flat_map(platforms).collect()
-    }
     match child {
         Child::Image(image) => image.platform().cloned().into_iter().collect(),
-        Child::Index(index) => below(index),
+        Child::Index(index) => index.images().into_iter().filter_map(Image::platform).cloned().collect(),
         Child::Attestation(_) | Child::Other(_) | Child::Missing(_) => Vec::new(),
     }
 }

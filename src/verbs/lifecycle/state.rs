@@ -70,7 +70,7 @@ impl Subject<'_> {
         match (self.image, self.index) {
             (Some(own), _) => image(own),
             (None, Some(index)) => {
-                index.index.annotations.get(annotation::CREATED).cloned().or_else(|| images(index).into_iter().find_map(image))
+                index.index.annotations.get(annotation::CREATED).cloned().or_else(|| index.images().into_iter().find_map(image))
             }
             (None, None) => None,
         }
@@ -135,19 +135,6 @@ pub(super) struct Level {
     pub(super) findings: Vec<Finding>,
 }
 
-/// All images below an index.
-fn images(index: &ImageIndex) -> Vec<&Image> {
-    let mut found = Vec::new();
-    for child in &index.children {
-        match child {
-            Child::Image(image) => found.push(&**image),
-            Child::Index(inner) => found.extend(images(inner)),
-            Child::Attestation(_) | Child::Other(_) | Child::Missing(_) => {}
-        }
-    }
-    found
-}
-
 /// Reads statements out of one source. Made once for all images of it.
 #[derive(Debug)]
 pub(in crate::verbs) struct Reader<'a> {
@@ -181,7 +168,7 @@ impl<'a> Reader<'a> {
         let mut subjects = Vec::new();
         match tree {
             Tree::Image(image) => subjects.push(self.image(image, false)),
-            Tree::Index(index) => self.index(index, false, &[], &mut subjects),
+            Tree::Index(index) => self.index(index, false, &mut subjects),
             // What is said of a collection is said of it alone: its members are images of their own.
             Tree::Collection(index) => {
                 subjects.push(self.subject(What::Index(index), false, &[]).0);
@@ -200,7 +187,7 @@ impl<'a> Reader<'a> {
             for member in &collection.children {
                 match member {
                     Child::Image(image) => subjects.push(self.image(image, true)),
-                    Child::Index(index) => self.index(index, true, &[], &mut subjects),
+                    Child::Index(index) => self.index(index, true, &mut subjects),
                     Child::Attestation(_) | Child::Other(_) | Child::Missing(_) => {}
                 }
             }
@@ -208,17 +195,21 @@ impl<'a> Reader<'a> {
         subjects
     }
 
-    fn index<'t>(&self, index: &'t ImageIndex, child: bool, above: &[Level], subjects: &mut Vec<Subject<'t>>) {
-        let (own, level) = self.subject(What::Index(index), child, above);
+    fn index<'t>(&self, index: &'t ImageIndex, child: bool, subjects: &mut Vec<Subject<'t>>) {
+        let (own, level) = self.subject(What::Index(index), child, &[]);
         subjects.push(own);
-        let mut levels = above.to_vec();
-        levels.push(level);
-        for below in &index.children {
-            match below {
-                Child::Image(image) => subjects.push(self.subject(What::Image(image), true, &levels).0),
-                Child::Index(inner) => self.index(inner, true, &levels, subjects),
-                Child::Attestation(_) | Child::Other(_) | Child::Missing(_) => {}
-            }
+        // What the indexes say that lead to the child at hand, the outermost first.
+        let mut above = vec![level];
+        for (depth, below) in index.levels() {
+            above.truncate(depth);
+            let what = match below {
+                Child::Image(image) => What::Image(image),
+                Child::Index(inner) => What::Index(inner),
+                Child::Attestation(_) | Child::Other(_) | Child::Missing(_) => continue,
+            };
+            let (own, level) = self.subject(what, true, &above);
+            subjects.push(own);
+            above.push(level);
         }
     }
 
@@ -431,5 +422,5 @@ fn created(image: &Image) -> Vec<String> {
 
 fn created_of_index(index: &ImageIndex) -> Vec<String> {
     let own = index.index.annotations.get(annotation::CREATED).cloned();
-    own.into_iter().chain(images(index).into_iter().flat_map(created)).collect()
+    own.into_iter().chain(index.images().into_iter().flat_map(created)).collect()
 }

@@ -208,43 +208,21 @@ fn is_same(one: &Source, other: &Source) -> bool {
 
 /// Everything that a tree leads to and that something may speak of, the top first.
 fn below(tree: &Tree) -> Vec<&Descriptor> {
-    fn children<'t>(index: &'t ImageIndex, found: &mut Vec<&'t Descriptor>) {
-        for child in &index.children {
-            match child {
-                Child::Image(image) => found.push(&image.descriptor),
-                Child::Index(inner) => {
-                    found.push(&inner.descriptor);
-                    children(inner, found);
-                }
-                Child::Attestation(descriptor) | Child::Other(descriptor) | Child::Missing(descriptor) => found.push(descriptor),
-            }
-        }
-    }
     let mut found = vec![tree.descriptor()];
-    if let Some(index) = tree.index() {
-        children(index, &mut found);
-    }
+    found.extend(tree.index().into_iter().flat_map(ImageIndex::descendants).map(Child::descriptor));
     found
 }
 
 /// What speaks of the bytes of an old image and does not come along: attestations in its index, and what refers to it or to a
 /// platform, for users. What speaks of something that the new image consists of too is not left behind.
 pub(super) fn left_behind(reader: &Reader<'_>, old: &Tree, new: &Tree) -> Vec<String> {
-    fn beside(index: &ImageIndex, found: &mut Vec<(Digest, &'static str)>) {
-        for child in &index.children {
-            match child {
-                Child::Attestation(descriptor) => found.push((descriptor.digest.clone(), "attestation")),
-                Child::Other(descriptor) => found.push((descriptor.digest.clone(), "no runnable image")),
-                Child::Index(inner) => beside(inner, found),
-                Child::Image(_) | Child::Missing(_) => {}
-            }
-        }
-    }
     let carried: BTreeSet<Digest> = below(new).into_iter().map(|descriptor| descriptor.digest.clone()).collect();
-    let mut embedded = Vec::new();
-    if let Some(index) = old.index() {
-        beside(index, &mut embedded);
-    }
+    let beside = |child: &Child| match child {
+        Child::Attestation(descriptor) => Some((descriptor.digest.clone(), "attestation")),
+        Child::Other(descriptor) => Some((descriptor.digest.clone(), "no runnable image")),
+        Child::Image(_) | Child::Index(_) | Child::Missing(_) => None,
+    };
+    let embedded: Vec<_> = old.index().into_iter().flat_map(ImageIndex::descendants).filter_map(beside).collect();
     let mut left: Vec<String> =
         embedded.iter().filter(|(digest, _)| !carried.contains(digest)).map(|(digest, what)| format!("{what} {digest}")).collect();
     let mut seen = carried;

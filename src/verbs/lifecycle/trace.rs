@@ -11,7 +11,6 @@ use crate::plan::lifecycle::field::Field;
 use crate::plan::lifecycle::lineage::{End, Lineage, Member};
 use crate::plan::lifecycle::resolve::{Question, Source};
 use crate::plan::lifecycle::time;
-use crate::read::Child;
 use crate::report::lifecycle::trace::{Stop, TraceReport};
 use crate::verbs::Context;
 use crate::verbs::base::each_image;
@@ -116,11 +115,8 @@ pub(super) fn member(subject: &Subject<'_>, reference: &str, names: &[String]) -
     let platforms: BTreeMap<String, Digest> = subject
         .index
         .iter()
-        .flat_map(|index| &index.children)
-        .filter_map(|child| match child {
-            Child::Image(image) => Some((image.platform().map(Platform::to_string)?, image.descriptor.digest.clone())),
-            _ => None,
-        })
+        .flat_map(|index| index.images())
+        .filter_map(|image| Some((image.platform().map(Platform::to_string)?, image.descriptor.digest.clone())))
         .collect();
     // The channel of an index is not that of each of its platforms.
     let own_word = |field: Field| match subject.resolution.fields.get(&field).map(|held| &held.source) {

@@ -264,7 +264,7 @@ impl Plan {
 /// Whether an index within the index has platforms, and none that is wanted.
 fn goes_without(index: &ImageIndex, moves: &[Move]) -> bool {
     let images = index.images();
-    let absent = index.children.iter().any(|child| matches!(child, Child::Missing(_)));
+    let absent = index.missing().next().is_some();
     let is_wanted = |image: &Image| moves.iter().any(|(digest, _)| *digest == image.descriptor.digest);
     (absent || !images.is_empty()) && !images.into_iter().any(is_wanted)
 }

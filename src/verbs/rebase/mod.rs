@@ -27,7 +27,7 @@ use crate::plan::lifecycle::time::Moment;
 use crate::plan::rebase::Preferences;
 use crate::plan::rebase::created::CreatedPolicy;
 use crate::plan::verdict::Gate;
-use crate::read::{Child, Image, ImageIndex, Source, Tree, verify};
+use crate::read::{Image, Source, Tree, verify};
 use crate::report::rebase::{RebaseReport, Status};
 
 use compose::Decided;
@@ -257,37 +257,19 @@ fn old_base(text: &str, known: &[Arc<Source>], context: Context<'_>) -> Result<F
 
 /// Refuses an image whose index and config disagree on the platform, unless the user said whom to believe.
 pub(super) fn trusted(mut opened: Opened, trust: TrustPlatform) -> Result<Opened> {
-    fn visit(image: &mut Image, trust: TrustPlatform) -> Result<()> {
+    for image in opened.tree.images_mut() {
         let contradiction = image.contradictions().into_iter().find(|finding| finding.code == Code::ImagePlatformMismatch);
         match (contradiction, trust) {
-            (None, _) | (Some(_), TrustPlatform::Config) => Ok(()),
-            (Some(_), TrustPlatform::Descriptor) => {
-                image.config.platform = image.descriptor.platform.as_deref().cloned();
-                Ok(())
-            }
+            (None, _) | (Some(_), TrustPlatform::Config) => {}
+            (Some(_), TrustPlatform::Descriptor) => image.config.platform = image.descriptor.platform.as_deref().cloned(),
             (Some(finding), TrustPlatform::Refuse) => {
                 let mut error = Error::new(finding.code, finding.message).at(&image.descriptor.digest);
                 if let (Some(expected), Some(found)) = (finding.expected, finding.found) {
                     error = error.expected(expected).found(found);
                 }
-                Err(error.hint("Say which one is right with --trust-platform descriptor or --trust-platform config."))
+                return Err(error.hint("Say which one is right with --trust-platform descriptor or --trust-platform config."));
             }
         }
-    }
-    fn visit_index(index: &mut ImageIndex, trust: TrustPlatform) -> Result<()> {
-        for child in &mut index.children {
-            match child {
-                Child::Image(image) => visit(image, trust)?,
-                Child::Index(inner) => visit_index(inner, trust)?,
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-    match &mut opened.tree {
-        Tree::Image(image) => visit(image, trust)?,
-        Tree::Index(index) => visit_index(index, trust)?,
-        Tree::Collection(_) | Tree::Artifact { .. } => {}
     }
     Ok(opened)
 }

@@ -6,7 +6,7 @@ use super::subjects;
 use crate::foundation::{Code, Digest, Error, Finding, Result, TypedDigest};
 use crate::oci::{Artifact, Descriptor, Platform};
 use crate::read::referrers::{FoundBy, Lookup, Referrer, Scope};
-use crate::read::{Child, ImageIndex, Reference, Tree, open_reference};
+use crate::read::{Child, Reference, Tree, open_reference};
 use crate::report::referrers::{Class, Node, Of, ReferrersReport};
 use crate::verbs::{Context, Opened, open};
 
@@ -122,50 +122,39 @@ fn node(referrer: Referrer, referrers: Vec<Node>) -> Node {
 /// Children of the index that say of another child that they refer to it: the attestations of BuildKit, in their old form by an
 /// annotation, in their new one by a subject.
 fn embedded(opened: &Opened, subject: &Digest, context: Context<'_>, findings: &mut Vec<Finding>) -> Vec<Node> {
-    fn collect(index: &ImageIndex, subject: &Digest, context: Context<'_>, nodes: &mut Vec<Node>, findings: &mut Vec<Finding>) {
-        for child in &index.children {
-            let descriptor = match child {
-                Child::Index(inner) => {
-                    collect(inner, subject, context, nodes, findings);
-                    continue;
-                }
-                Child::Attestation(descriptor) | Child::Other(descriptor) => descriptor,
-                Child::Image(_) | Child::Missing(_) => continue,
-            };
-            let document = index.source.document(descriptor, context.limits);
-            let artifact = match document.and_then(|document| Artifact::parse(&document, &descriptor.media_type, context.limits)) {
-                Ok(artifact) => artifact,
-                // A platform's statement that was not copied along is as usual as a platform that was not.
-                Err(error) if error.code() == Code::BlobMissing => continue,
-                Err(error) => {
-                    findings.push(error.into_finding().at(&descriptor.digest));
-                    continue;
-                }
-            };
-            let marked = descriptor.annotations.get(crate::oci::annotation::DOCKER_REFERENCE_DIGEST);
-            let refers = artifact.subject.as_ref().is_some_and(|own| own.digest == *subject)
-                || marked.is_some_and(|marked| *marked == subject.to_string());
-            if !refers {
+    let mut nodes = Vec::new();
+    let Tree::Index(index) = &opened.tree else { return nodes };
+    for child in index.descendants() {
+        let (Child::Attestation(descriptor) | Child::Other(descriptor)) = child else { continue };
+        let document = index.source.document(descriptor, context.limits);
+        let artifact = match document.and_then(|document| Artifact::parse(&document, &descriptor.media_type, context.limits)) {
+            Ok(artifact) => artifact,
+            // A platform's statement that was not copied along is as usual as a platform that was not.
+            Err(error) if error.code() == Code::BlobMissing => continue,
+            Err(error) => {
+                findings.push(error.into_finding().at(&descriptor.digest));
                 continue;
             }
-            nodes.push(Node {
-                digest: descriptor.digest.clone(),
-                artifact_type: artifact.artifact_type.clone().unwrap_or_else(|| artifact.media_type.clone()),
-                media_type: artifact.media_type.clone(),
-                class: Class::Embedded,
-                found_by: FoundBy::Index,
-                entry: false,
-                fallback_tag: false,
-                names: Vec::new(),
-                size: artifact.content.iter().fold(0, |sum, blob| sum.saturating_add(blob.size)),
-                annotations: artifact.annotations,
-                referrers: Vec::new(),
-            });
+        };
+        let marked = descriptor.annotations.get(crate::oci::annotation::DOCKER_REFERENCE_DIGEST);
+        let refers = artifact.subject.as_ref().is_some_and(|own| own.digest == *subject)
+            || marked.is_some_and(|marked| *marked == subject.to_string());
+        if !refers {
+            continue;
         }
-    }
-    let mut nodes = Vec::new();
-    if let Tree::Index(index) = &opened.tree {
-        collect(index, subject, context, &mut nodes, findings);
+        nodes.push(Node {
+            digest: descriptor.digest.clone(),
+            artifact_type: artifact.artifact_type.clone().unwrap_or_else(|| artifact.media_type.clone()),
+            media_type: artifact.media_type.clone(),
+            class: Class::Embedded,
+            found_by: FoundBy::Index,
+            entry: false,
+            fallback_tag: false,
+            names: Vec::new(),
+            size: artifact.content.iter().fold(0, |sum, blob| sum.saturating_add(blob.size)),
+            annotations: artifact.annotations,
+            referrers: Vec::new(),
+        });
     }
     nodes
 }

@@ -31,21 +31,13 @@ pub(super) struct Subject {
 /// The top of a tree and everything below it that runs: what one speaks of when one speaks of an image. Attestations speak of
 /// their siblings, and nobody of them.
 pub(super) fn subjects(tree: &Tree) -> Vec<Subject> {
-    fn below(index: &ImageIndex, subjects: &mut Vec<Subject>) {
-        for child in &index.children {
-            match child {
-                Child::Image(image) => subjects.push(Subject { descriptor: image.descriptor.clone(), child: true }),
-                Child::Index(inner) => {
-                    subjects.push(Subject { descriptor: inner.descriptor.clone(), child: true });
-                    below(inner, subjects);
-                }
-                Child::Attestation(_) | Child::Other(_) | Child::Missing(_) => {}
-            }
-        }
-    }
     let mut subjects = vec![Subject { descriptor: tree.descriptor().clone(), child: false }];
-    if let Some(index) = tree.index() {
-        below(index, &mut subjects);
-    }
+    subjects.extend(tree.index().into_iter().flat_map(below));
     subjects
+}
+
+/// What an index leads to and that runs: images, and the indexes within it.
+pub(super) fn below(index: &ImageIndex) -> Vec<Subject> {
+    let runs = index.descendants().filter(|child| matches!(child, Child::Image(_) | Child::Index(_)));
+    runs.map(|child| Subject { descriptor: child.descriptor().clone(), child: true }).collect()
 }

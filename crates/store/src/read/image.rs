@@ -87,33 +87,37 @@ pub struct ImageIndex {
 }
 
 impl ImageIndex {
-    /// What it and the indexes within it list and what is not here.
-    fn missing(&self) -> Vec<&Descriptor> {
-        let mut missing = Vec::new();
-        for child in &self.children {
-            match child {
-                Child::Missing(descriptor) => missing.push(descriptor),
-                Child::Index(inner) => missing.extend(inner.missing()),
-                _ => {}
+    /// What it lists, and what the indexes within it list: in their order, an index before what is in it.
+    pub fn descendants(&self) -> impl Iterator<Item = &Child> {
+        self.levels().map(|(_, child)| child)
+    }
+
+    /// As [`Self::descendants`], each with the number of indexes above it: 1 for what this index lists.
+    pub fn levels(&self) -> impl Iterator<Item = (usize, &Child)> {
+        let mut waiting = vec![self.children.iter()];
+        std::iter::from_fn(move || {
+            loop {
+                let depth = waiting.len();
+                let Some(child) = waiting.last_mut()?.next() else {
+                    waiting.pop();
+                    continue;
+                };
+                if let Child::Index(inner) = child {
+                    waiting.push(inner.children.iter());
+                }
+                return Some((depth, child));
             }
-        }
-        missing
+        })
     }
 
     /// All images of it and of the indexes within it, in their order.
     pub fn images(&self) -> Vec<&Image> {
-        fn collect<'a>(index: &'a ImageIndex, images: &mut Vec<&'a Image>) {
-            for child in &index.children {
-                match child {
-                    Child::Image(image) => images.push(image),
-                    Child::Index(inner) => collect(inner, images),
-                    _ => {}
-                }
-            }
-        }
-        let mut images = Vec::new();
-        collect(self, &mut images);
-        images
+        self.descendants().filter_map(Child::image).collect()
+    }
+
+    /// What it and the indexes within it list and what is not here.
+    pub fn missing(&self) -> impl Iterator<Item = &Descriptor> {
+        self.descendants().filter_map(|child| if let Child::Missing(descriptor) = child { Some(descriptor) } else { None })
     }
 }
 
@@ -130,6 +134,22 @@ pub enum Child {
     Other(Descriptor),
     /// Its manifest is not in the source.
     Missing(Descriptor),
+}
+
+impl Child {
+    /// The entry of the index.
+    pub fn descriptor(&self) -> &Descriptor {
+        match self {
+            Self::Image(image) => &image.descriptor,
+            Self::Index(index) => &index.descriptor,
+            Self::Attestation(descriptor) | Self::Other(descriptor) | Self::Missing(descriptor) => descriptor,
+        }
+    }
+
+    /// The image, if it is one.
+    pub fn image(&self) -> Option<&Image> {
+        if let Self::Image(image) = self { Some(image) } else { None }
+    }
 }
 
 /// What a reference can name.
@@ -162,6 +182,27 @@ impl Tree {
         }
     }
 
+    /// As [`Self::images`], to be changed.
+    pub fn images_mut(&mut self) -> Vec<&mut Image> {
+        let mut waiting = match self {
+            Self::Image(image) => return vec![image],
+            Self::Index(index) => vec![index.children.iter_mut()],
+            Self::Collection(_) | Self::Artifact { .. } => Vec::new(),
+        };
+        let mut images = Vec::new();
+        while let Some(children) = waiting.last_mut() {
+            match children.next() {
+                Some(Child::Image(image)) => images.push(&mut **image),
+                Some(Child::Index(inner)) => waiting.push(inner.children.iter_mut()),
+                Some(_) => {}
+                None => {
+                    waiting.pop();
+                }
+            }
+        }
+        images
+    }
+
     /// The index at the top, if it is an index of any kind.
     pub fn index(&self) -> Option<&ImageIndex> {
         match self {
@@ -192,9 +233,8 @@ impl Tree {
     /// That the platform is listed and not here, or that it may be in a part that is not here.
     fn absent(&self, platform: Option<&Platform>) -> Option<Error> {
         let wanted = platform?;
-        let missing = self.index()?.missing();
-        let may_be = |child: &&&Descriptor| child.platform.as_deref().is_none_or(|own| own.is_meant_by(wanted));
-        let meant = missing.iter().find(may_be)?;
+        let may_be = |child: &&Descriptor| child.platform.as_deref().is_none_or(|own| own.is_meant_by(wanted));
+        let meant = self.index()?.missing().find(may_be)?;
         let listed = if meant.platform.is_some() { "the image lists it" } else { "a part that is not here may hold it" };
         Some(
             Error::new(Code::RefPlatform, format!("{wanted} is not here: {listed}"))

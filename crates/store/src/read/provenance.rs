@@ -36,12 +36,8 @@ impl Provenance {
     }
 
     fn visit(&mut self, image: &Image, index: &ImageIndex, limits: &Limits) {
-        for child in &index.children {
+        for child in index.descendants() {
             let descriptor = match child {
-                Child::Index(inner) => {
-                    self.visit(image, inner, limits);
-                    continue;
-                }
                 Child::Attestation(descriptor) | Child::Other(descriptor) if descriptor.is_manifest() => descriptor,
                 _ => continue,
             };
