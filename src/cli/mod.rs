@@ -8,6 +8,7 @@
 
 pub mod arguments;
 mod command;
+mod environment;
 mod examples;
 pub mod options;
 mod progress;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::terminal::written_file;
+use super::environment::written_file;
 use crate::foundation::fsys::shown;
 use crate::foundation::{Code, Error, Limits, Result};
 use crate::oci::Platform;

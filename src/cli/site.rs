@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::terminal::{variable, written_file};
+use super::environment::{variable, written_file};
 use crate::foundation::fsys::shown;
 use crate::foundation::{Code, Error, Fact, Result};
 use crate::plan::mapping::Rule;

@@ -1,14 +1,14 @@
 //! Standard output, standard error and the environment.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
 
+use super::environment::{variable, written_file};
 use super::options::{Format, Global, Progress, When};
 use super::progress::Meter;
 use super::site::Site;
 use crate::foundation::clock::Time;
-use crate::foundation::fsys::{Faults, File, shown};
-use crate::foundation::{Code, Error, ExitClass, Fact, Finding, Limits, Result, text};
+use crate::foundation::fsys::{Faults, shown};
+use crate::foundation::{Code, Error, ExitClass, Finding, Limits, Result, text};
 use crate::plan::lifecycle::convention::Conventions;
 use crate::report::{Commands, Page, Report, Setting, Tone};
 use crate::verbs::Context;
@@ -54,29 +54,6 @@ impl Write for Out {
             _ => Ok(()),
         }
     }
-}
-
-/// The environment, read in one place.
-#[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
-pub(super) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// More than anybody writes by hand.
-const WRITTEN_BYTES: u64 = 4 << 20;
-
-/// A file that somebody wrote for airbase, such as a policy, by what it is called.
-///
-/// # Errors
-/// `usage.argument` for what is no regular file or too large, and those of reading.
-pub(super) fn written_file(path: &Path, what: &str) -> Result<Vec<u8>> {
-    let refused = |why: &str| {
-        let expected = Fact::new("a regular file of at most 4 MiB", "airbase");
-        Error::new(Code::UsageArgument, format!("{what} {why}")).at(shown(path)).expected(expected).hint("Name another file.")
-    };
-    let file =
-        File::open(path).map_err(|error| if error.code() == Code::PathNotRegular { refused("is no regular file") } else { error })?;
-    file.read_all(WRITTEN_BYTES)?.ok_or_else(|| refused("is too large"))
 }
 
 impl Terminal {

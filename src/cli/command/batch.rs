@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use crate::cli::environment::variable;
 use crate::cli::options::{Emptiness, Gate, Moving};
-use crate::cli::terminal::{Terminal, variable};
+use crate::cli::terminal::Terminal;
 use crate::foundation::clock::Time;
 use crate::foundation::{Error, ExitClass, Result};
 use crate::plan::batch::shard::Shard;

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::convention::{MICROSOFT_TYPE, OWN_TYPE};
 use super::field::Record;
-use super::resolve::{Resolution, Role, Said, replaced_by_next, resolve};
+use super::held::Role;
+use super::resolve::{Resolution, Said, replaced_by_next, resolve};
 use super::statement::Statement;
 use super::time::Moment;
 use crate::foundation::Digest;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::convention::Extent;
 use super::field::{self, Field, Record, Stated, Status, Value};
-use super::resolve::{Held, Role, Source};
+use super::held::{Held, Role, SaidBy};
 use super::statement::{Statement, agree};
 use super::time::{Moment, When};
 use crate::foundation::Digest;
@@ -156,7 +156,7 @@ fn withdrawn<'a>(statements: &[&'a Statement], dated: &BTreeMap<&Digest, Dated<'
 
 /// What a statement says, each value with it as the source.
 pub(super) fn held(statement: &Statement) -> Fields {
-    let source = Source::Statement {
+    let source = SaidBy::Statement {
         statement: statement.digest.clone(),
         made: statement.made.time(),
         issuer: statement.issuer.clone(),
@@ -220,7 +220,7 @@ pub(super) fn differing(several: &[Fields], now: Moment) -> Option<(usize, usize
         for field in [Field::Status, Field::EndOfLife, Field::EndOfSupport, Field::SupersededBy] {
             let Some(held) = fields.get(&field) else { continue };
             let on = match &held.source {
-                Source::Statement { on, .. } if field == Field::SupersededBy => Some(on),
+                SaidBy::Statement { on, .. } if field == Field::SupersededBy => Some(on),
                 _ => None,
             };
             let known = known.entry((field, on)).or_default();

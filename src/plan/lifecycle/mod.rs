@@ -9,6 +9,7 @@ pub mod compact;
 pub mod convention;
 pub mod declared;
 pub mod field;
+pub mod held;
 pub mod import;
 mod issuer;
 pub mod level;

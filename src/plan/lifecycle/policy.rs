@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::field::{self, Field, Status};
-use super::resolve::{Resolution, Source};
+use super::held::SaidBy;
+use super::resolve::Resolution;
 use super::time::{Moment, Span, When};
 use crate::foundation::{Code, Error, Fact, Result};
 
@@ -142,7 +143,7 @@ pub fn evaluate(policy: &Policy, asked: Asked<'_>) -> Verdict {
     let Asked { resolution, base_end, listed, now } = asked;
     let record = resolution.record();
     let made = |field: Field| match resolution.fields.get(&field).map(|held| &held.source) {
-        Some(Source::Statement { made, .. }) => *made,
+        Some(SaidBy::Statement { made, .. }) => *made,
         _ => None,
     };
     // Since when a date has passed; a status counts from the statement that gives it.

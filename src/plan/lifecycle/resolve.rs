@@ -6,46 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
-
 use super::declared::{Declaration, Inherited};
-use super::field::{self, Field, Place, Record, Stated, Status, Value};
+use super::field::{self, Field, Place, Record, Status, Value};
+use super::held::{Held, Role, SaidBy};
 use super::issuer::{Candidate, Fields, Word, differing, record, strictest, strictness, word};
 use super::statement::Statement;
 use super::time::{Moment, When};
 use crate::foundation::{Code, Digest, Fact, Finding};
-
-/// What became of one statement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "role", rename_all = "kebab-case")]
-pub enum Role {
-    /// The standing follows from it.
-    Speaks,
-    /// Another value that holds comes from it.
-    Adds,
-    /// It says nothing else than those that hold.
-    Agrees,
-    /// It says something else than what holds, and what holds is stricter.
-    Differs,
-    /// A later word of its issuer holds.
-    Older,
-    /// Another statement of its issuer says that it replaces this one.
-    Replaced {
-        /// That statement.
-        by: Digest,
-    },
-    /// Another issuer overrides it.
-    Overridden {
-        /// The statement that says so.
-        by: Digest,
-    },
-    /// It was made later than the time that is asked about.
-    Future,
-    /// Its issuer is not among those whose word is asked for.
-    NotAsked,
-    /// It says nothing on the life cycle that is understood.
-    SaysNothing,
-}
 
 impl Role {
     /// As reports have it.
@@ -63,47 +30,6 @@ impl Role {
             Self::SaysNothing => "says-nothing",
         }
     }
-}
-
-/// Who says what holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "by", rename_all = "kebab-case")]
-pub enum Source {
-    /// A statement.
-    Statement {
-        /// The digest of its manifest.
-        statement: Digest,
-        /// When it was made, if that is known.
-        made: Option<Moment>,
-        /// Who says so.
-        issuer: Option<String>,
-        /// The subject of the statement: the image itself, or an index above it.
-        on: Digest,
-    },
-    /// The image itself.
-    Image,
-}
-
-impl Source {
-    /// The statement, if it is one.
-    pub fn statement(&self) -> Option<&Digest> {
-        match self {
-            Self::Statement { statement, .. } => Some(statement),
-            Self::Image => None,
-        }
-    }
-}
-
-/// A value that holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Held {
-    /// The value, and where it was read.
-    #[serde(flatten)]
-    pub stated: Stated,
-    /// Who says it.
-    #[serde(flatten)]
-    pub source: Source,
 }
 
 /// What is asked.
@@ -189,14 +115,14 @@ impl Resolution {
     pub fn issuer(&self) -> Option<&str> {
         let speaker = self.speaker()?;
         self.fields.values().find_map(|held| match &held.source {
-            Source::Statement { statement, issuer, .. } if statement == speaker => issuer.as_deref(),
+            SaidBy::Statement { statement, issuer, .. } if statement == speaker => issuer.as_deref(),
             _ => None,
         })
     }
 
     /// What statements say: what the image says of itself is not among it.
     pub fn stated(&self) -> Record {
-        let by_statement = self.fields.iter().filter(|(_, held)| held.source != Source::Image);
+        let by_statement = self.fields.iter().filter(|(_, held)| held.source != SaidBy::Image);
         by_statement.map(|(field, held)| (*field, held.stated.value.clone())).collect()
     }
 
@@ -212,7 +138,7 @@ impl Resolution {
         if let Some(said) = self.by_issuer.get(&issuer.map(str::to_owned)) {
             return said.says.clone();
         }
-        let own = self.fields.iter().filter(|(_, held)| held.source == Source::Image && held.stated.place != Place::Label);
+        let own = self.fields.iter().filter(|(_, held)| held.source == SaidBy::Image && held.stated.place != Place::Label);
         own.map(|(field, held)| (*field, held.stated.value.clone())).collect()
     }
 
@@ -389,7 +315,7 @@ fn assign(roles: &mut BTreeMap<Digest, Role>, candidates: &[Candidate<'_>], fiel
 fn declare(fields: &mut Fields, declared: &[Declaration], candidates: &[Candidate<'_>]) {
     let cleared: BTreeSet<Field> = candidates.iter().flat_map(|candidate| &candidate.last.cleared).copied().collect();
     for declaration in declared.iter().filter(|one| one.inherited != Inherited::Yes && !cleared.contains(&one.field)) {
-        fields.entry(declaration.field).or_insert_with(|| Held { stated: declaration.stated.clone(), source: Source::Image });
+        fields.entry(declaration.field).or_insert_with(|| Held { stated: declaration.stated.clone(), source: SaidBy::Image });
     }
 }
 

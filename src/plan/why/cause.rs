@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::file::State;
+use super::state::State;
 use crate::format::tar::{Kind, Member};
 use crate::foundation::text;
 use crate::read::rootfs::{inner_path, split};

@@ -11,7 +11,7 @@ use super::{Page, Tone};
 use crate::foundation::{Digest, text};
 use crate::plan::lifecycle::declared::{Declaration, Inherited};
 use crate::plan::lifecycle::field::{Field, Place, Record, Status};
-use crate::plan::lifecycle::resolve::{Held, Source};
+use crate::plan::lifecycle::held::{Held, SaidBy};
 use crate::plan::lifecycle::time::Dialect;
 
 /// Where an image stands.
@@ -95,8 +95,8 @@ impl From<(Field, &Held)> for ValueReport {
             field,
             value: held.stated.value.to_string(),
             statement: match &held.source {
-                Source::Statement { statement, .. } => Some(statement.clone()),
-                Source::Image => None,
+                SaidBy::Statement { statement, .. } => Some(statement.clone()),
+                SaidBy::Image => None,
             },
             place: held.stated.place,
             key: held.stated.key.clone(),

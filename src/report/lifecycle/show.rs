@@ -7,7 +7,7 @@ use crate::foundation::{Digest, ExitClass, Finding, text};
 use crate::oci::{Platform, SharedPlatform};
 use crate::plan::lifecycle::declared::Inherited;
 use crate::plan::lifecycle::field::Field;
-use crate::plan::lifecycle::resolve::Role;
+use crate::plan::lifecycle::held::Role;
 use crate::plan::lifecycle::statement::{Made, Statement};
 use crate::plan::lifecycle::time::Moment;
 use crate::report::{Page, Report, Tone};

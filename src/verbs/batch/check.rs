@@ -4,9 +4,9 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
-use super::apply::{As, Request};
 use super::archives::file_name;
 use super::pass::{Entry, Pass, key};
+use super::request::{As, Request};
 use crate::format::json::{Document, Node};
 use crate::foundation::fsys::{Directory, WriteDirectory, shown};
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use super::finished::Finished;
 use super::pass::{Pass, key};
-use super::supersede::{Finished, Marking};
+use super::supersede::Marking;
 use crate::foundation::event::Silent;
 use crate::foundation::fsys::shown;
 use crate::foundation::{Code, Error, Fact, Result};

@@ -9,6 +9,7 @@
 mod apply;
 mod archives;
 mod check;
+mod finished;
 mod layout;
 mod lines;
 mod make;
@@ -17,13 +18,15 @@ mod merge;
 mod pass;
 mod plan;
 mod report;
+mod request;
 mod run;
 mod supersede;
 mod survey;
 mod target;
 mod workshop;
 
-pub use apply::{As, Request as ApplyRequest, Stop, apply};
+pub use apply::apply;
 pub use merge::merge;
 pub use plan::{Request as PlanRequest, plan};
 pub use report::report;
+pub use request::{As, Request as ApplyRequest, Stop};

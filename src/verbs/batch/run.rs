@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::apply::Request;
 use super::archives::ArchiveTarget;
+use super::finished::Finished;
 use super::layout::LayoutTarget;
 use super::pass::{Entry, Pass, key};
-use super::supersede::{Finished, Marking};
+use super::request::Request;
+use super::supersede::Marking;
 use super::workshop::Workshop;
 use crate::foundation::clock::Stopwatch;
 use crate::foundation::event::Silent;

@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+use super::finished::Finished;
 use super::mark::Mark;
 use super::pass::Pass;
-use crate::format::json::Excerpt;
 use crate::foundation::event::Silent;
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity, workers};
 use crate::oci::{Descriptor, Verified};
@@ -28,24 +28,6 @@ use crate::write::{Committed, IndexEdit, Intake, Layout, Payload, Revision, Trou
 
 /// How many items are marked before their statements are flushed.
 const PORTION: usize = 1024;
-
-/// An item that is done, and is to be listed.
-#[derive(Debug)]
-pub(super) struct Finished {
-    /// Its key.
-    pub(super) key: u64,
-    /// The name of its result.
-    pub(super) name: Option<String>,
-    /// The entry of its result, as JSON.
-    pub(super) descriptor: Excerpt,
-}
-
-impl Finished {
-    /// Lists it.
-    pub(super) fn put(&self) -> IndexEdit {
-        IndexEdit::Put { name: self.name.clone(), descriptor: self.descriptor.clone() }
-    }
-}
 
 /// What came of an exchange.
 #[derive(Debug, Default)]

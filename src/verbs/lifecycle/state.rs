@@ -10,6 +10,7 @@ use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
 use crate::plan::lifecycle::convention::OWN_TYPE;
 use crate::plan::lifecycle::declared::{Declaration, Places, declared};
 use crate::plan::lifecycle::field::{Field, Value};
+use crate::plan::lifecycle::held::SaidBy;
 use crate::plan::lifecycle::level::down;
 use crate::plan::lifecycle::lineage::Member;
 use crate::plan::lifecycle::resolve::{self, Question, Resolution, Said};
@@ -106,8 +107,8 @@ impl Subject<'_> {
 fn successor(resolution: &Resolution, of: &Digest) -> Option<(Digest, Option<Moment>)> {
     let held = resolution.fields.get(&Field::SupersededBy)?;
     let (own, made) = match &held.source {
-        resolve::Source::Statement { on, made, .. } => (on == of, *made),
-        resolve::Source::Image => (true, None),
+        SaidBy::Statement { on, made, .. } => (on == of, *made),
+        SaidBy::Image => (true, None),
     };
     match &held.stated.value {
         Value::Digest(digest) if own || held.stated.key.starts_with(BY_PLATFORM) => Some((digest.clone(), made)),

@@ -8,8 +8,9 @@ use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{ImageName, Platform, annotation};
 use crate::plan::lifecycle::field;
 use crate::plan::lifecycle::field::Field;
+use crate::plan::lifecycle::held::SaidBy;
 use crate::plan::lifecycle::lineage::{End, Lineage, Member};
-use crate::plan::lifecycle::resolve::{Question, Source};
+use crate::plan::lifecycle::resolve::Question;
 use crate::plan::lifecycle::time;
 use crate::report::lifecycle::trace::{Stop, TraceReport};
 use crate::verbs::Context;
@@ -120,7 +121,7 @@ pub(super) fn member(subject: &Subject<'_>, reference: &str, names: &[String]) -
         .collect();
     // The channel of an index is not that of each of its platforms.
     let own_word = |field: Field| match subject.resolution.fields.get(&field).map(|held| &held.source) {
-        Some(Source::Statement { on, .. }) => *on == subject.descriptor.digest,
+        Some(SaidBy::Statement { on, .. }) => *on == subject.descriptor.digest,
         _ => true,
     };
     let channel = field::text(&record, Field::Channel).filter(|_| own_word(Field::Channel)).map(str::to_owned);

@@ -12,17 +12,16 @@
 //! A compressed archive is the same tar file inside gzip or zstd (see [`compressed`]); its length is not known beforehand, so
 //! nothing is reserved.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::archive_plan::ArchivePlan;
 use super::index_edit::{self, EMPTY_INDEX, IndexEdit};
 use super::leftovers::clear_folder;
-use super::payload::{Payload, distinct, stopped, total};
+use super::payload::{Payload, stopped, total};
 use super::{Archives, Committed, MARKER, Trouble, compressed};
 use crate::format::json::Excerpt;
-use crate::format::tar::writer;
 use crate::foundation::event::Events;
 use crate::foundation::fsys::{EntryKind, Faults, Published, Staged, WriteDirectory, create_directories, schedule, shown};
 use crate::foundation::workers;
@@ -140,7 +139,7 @@ impl<'d> Unnamed<'d> {
         let index = index_edit::apply(EMPTY_INDEX, &edits, &options.limits).map_err(Trouble::Input)?.text;
         let mut control = vec![("oci-layout", MARKER), ("index.json", index.as_deref().unwrap_or(EMPTY_INDEX).as_bytes())];
         control.extend(options.docker_manifest.as_ref().map(|manifest| ("manifest.json", manifest.as_bytes())));
-        let plan = Plan::of(payloads, &control, options).map_err(Trouble::Input)?;
+        let plan = ArchivePlan::of(payloads, &control, options.mtime, &options.limits).map_err(Trouble::Input)?;
 
         let staged = parent.stage().map_err(Trouble::Output)?;
         match options.compression {
@@ -184,7 +183,7 @@ fn exists(parent: &WriteDirectory, name: &str) -> Error {
 /// Writes the archive by position, several blobs at once.
 fn fill(
     staged: &Staged<'_>,
-    plan: &Plan<'_, '_>,
+    plan: &ArchivePlan<'_, '_>,
     options: &ArchiveOptions,
     others: Option<&Archives<'_>>,
     events: &dyn Events,
@@ -226,56 +225,6 @@ fn fill(
         Ok(_) => Ok(()),
         Err(error) if broken.load(Ordering::Relaxed) => Err(Trouble::Output(error)),
         Err(error) => Err(Trouble::Input(error)),
-    }
-}
-
-/// Where everything goes.
-pub(super) struct Plan<'p, 'a> {
-    /// The bytes before the first blob.
-    pub(super) head: Vec<u8>,
-    pub(super) blobs: Vec<Blob<'p, 'a>>,
-    pub(super) length: u64,
-}
-
-pub(super) struct Blob<'p, 'a> {
-    pub(super) payload: &'p Payload<'a>,
-    pub(super) header: Vec<u8>,
-    /// Where its header goes.
-    at: u64,
-}
-
-impl<'p, 'a> Plan<'p, 'a> {
-    fn of(payloads: &'p [Payload<'a>], control: &[(&str, &[u8])], options: &ArchiveOptions) -> Result<Self> {
-        let mtime = options.mtime;
-        let payloads = distinct(payloads, &options.limits)?;
-        let mut head = Vec::new();
-        for (name, content) in control {
-            head.extend(writer::file_header(name, content.len() as u64, mtime)?);
-            head.extend_from_slice(content);
-            head.resize(head.len().saturating_add(writer::padding(content.len() as u64)), 0);
-        }
-        head.extend(writer::directory_header("blobs", mtime)?);
-        let algorithms: BTreeSet<_> = payloads.iter().map(|payload| payload.digest.algorithm()).collect();
-        for algorithm in algorithms {
-            head.extend(writer::directory_header(&format!("blobs/{}", algorithm.name()), mtime)?);
-        }
-        let mut blobs = Vec::with_capacity(payloads.len());
-        let too_large = || Error::new(Code::UsageOutput, "the archive would be larger than a file can be");
-        let mut at = head.len() as u64;
-        for payload in payloads {
-            payload.check_length()?;
-            let header = writer::file_header(&payload.digest.blob_path(), payload.size, mtime)?;
-            let next = (header.len() as u64)
-                .checked_add(payload.size)
-                .and_then(|length| length.checked_add(writer::padding(payload.size) as u64))
-                .and_then(|length| length.checked_add(at))
-                .filter(|next| i64::try_from(*next).is_ok())
-                .ok_or_else(too_large)?;
-            blobs.push(Blob { payload, header, at });
-            at = next;
-        }
-        let length = at.checked_add(writer::END.len() as u64).filter(|length| i64::try_from(*length).is_ok()).ok_or_else(too_large)?;
-        Ok(Self { head, blobs, length })
     }
 }
 

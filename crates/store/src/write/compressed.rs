@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::io::{self, Write as _};
 use std::sync::atomic::AtomicBool;
 
-use super::archive::Plan;
+use super::archive_plan::ArchivePlan;
 use super::payload::{Content, Payload, total};
 use crate::format::codec::{Compression, Packing};
 use crate::format::gzip::{self, Block, Treatment};
@@ -38,7 +38,7 @@ const ZSTD_LEVEL: i32 = 3;
 pub(super) fn fill(
     staged: &Staged<'_>,
     home: &WriteDirectory,
-    plan: &Plan<'_, '_>,
+    plan: &ArchivePlan<'_, '_>,
     compression: Compression,
     jobs: usize,
     events: &dyn Events,
@@ -76,7 +76,7 @@ struct Piece {
 }
 
 /// Deals the bytes of the archive in pieces whose ends depend on nothing but the archive.
-fn read(plan: &Plan<'_, '_>, spill: &Spill<'_>, events: &dyn Events, deal: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
+fn read(plan: &ArchivePlan<'_, '_>, spill: &Spill<'_>, events: &dyn Events, deal: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
     let never = AtomicBool::new(false);
     let mut buffer = vec![0; crate::foundation::limits::CHUNK_BYTES];
     let mut cutter = Cutter { bytes: Vec::new(), treatment: Treatment::Deflate, deal };
@@ -171,7 +171,7 @@ struct Spill<'d> {
 
 impl<'d> Spill<'d> {
     /// Copies and verifies them, each stream in one pass.
-    fn of(home: &'d WriteDirectory, plan: &Plan<'_, '_>, jobs: usize, events: &dyn Events) -> Result<Self> {
+    fn of(home: &'d WriteDirectory, plan: &ArchivePlan<'_, '_>, jobs: usize, events: &dyn Events) -> Result<Self> {
         let blobs: Vec<&Payload<'_>> = plan.blobs.iter().map(|blob| blob.payload).filter(|payload| payload.place().1.is_some()).collect();
         if blobs.is_empty() {
             return Ok(Self { file: None, places: HashMap::new() });

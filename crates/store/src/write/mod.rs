@@ -14,6 +14,7 @@
 //! which anybody needs.
 
 mod archive;
+mod archive_plan;
 mod archives;
 mod compressed;
 pub mod index_edit;

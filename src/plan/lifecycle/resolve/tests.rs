@@ -9,6 +9,7 @@ use super::super::time::Span;
 use super::*;
 use crate::foundation::Limits;
 use crate::oci::{Descriptor, Verified, media_type};
+use crate::plan::lifecycle::field::Stated;
 
 pub(in super::super) fn moment(text: &str) -> Moment {
     Moment::strict(text).unwrap()
@@ -200,7 +201,7 @@ fn one_date_lies_over_what_was_said_before() {
     let theirs = microsoft("theirs", Some("2026-03-01"), "2027-01-01");
     let resolution = holds(&[oldest.clone(), ours.clone(), theirs.clone()]);
     let from = |field| resolution.fields.get(&field).map(|held: &Held| (held.stated.value.to_string(), held.source.clone()));
-    let by = |statement: &Statement| Source::Statement {
+    let by = |statement: &Statement| SaidBy::Statement {
         statement: statement.digest.clone(),
         made: statement.made.time(),
         issuer: None,
@@ -236,7 +237,7 @@ fn any_statement_goes_before_what_the_image_says_itself() {
     let alone = said(&[], &declared);
     assert_eq!(alone.standing, Some(Status::EndOfLife));
     assert_eq!(alone.fields[&Field::EndOfLife].stated.value, end("2026-01-01").1);
-    assert_eq!(alone.fields[&Field::EndOfLife].source, Source::Image);
+    assert_eq!(alone.fields[&Field::EndOfLife].source, SaidBy::Image);
     assert!(alone.stated().is_empty() && alone.kept(None).is_empty());
     let spoken = said(&[own("ours", None, &[status(Status::Active)])], &declared);
     assert_eq!((spoken.standing, spoken.fields.len()), (Some(Status::Active), 1));
@@ -326,7 +327,7 @@ proptest! {
         prop_assert_eq!(resolution.speaker().is_some(), set.iter().any(Statement::is_valid));
         prop_assert_eq!(resolution.roles.values().filter(|role| **role == Role::Speaks).count(), usize::from(resolution.speaker().is_some()));
         for (field, held) in &resolution.fields {
-            let Source::Statement { statement, .. } = &held.source else { panic!("nothing was declared") };
+            let SaidBy::Statement { statement, .. } = &held.source else { panic!("nothing was declared") };
             let source = set.iter().find(|one| one.digest == *statement).unwrap();
             prop_assert_eq!(source.says.get(field), Some(&held.stated));
             prop_assert!(matches!(resolution.roles[statement], Role::Speaks | Role::Adds));

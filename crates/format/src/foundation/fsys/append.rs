@@ -11,7 +11,8 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::fault::{Faults, Operation};
-use super::write::{WriteDirectory, failed, random};
+use super::temporary::random;
+use super::write::{WriteDirectory, failed};
 use crate::foundation::Result;
 
 /// A file that is appended to.

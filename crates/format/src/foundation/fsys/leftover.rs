@@ -11,18 +11,12 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
-use rustix::io::Errno;
 
 use super::fault::Operation;
 use super::read::EntryKind;
-use super::write::{Stamp, WriteDirectory, is_temporary};
+use super::temporary::is_temporary;
+use super::write::{Stamp, WriteDirectory};
 use crate::foundation::{Digest, Result};
-
-/// Marks what has a temporary name as held. `false` if somebody is just removing it. Where the file system has no locks, nobody can take
-/// it either.
-pub(super) fn hold(file: impl AsFd) -> bool {
-    !matches!(rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive), Err(Errno::WOULDBLOCK))
-}
 
 /// What the name of a file says that will be exchanged with the file `old`.
 pub(super) fn exchange_mark(ours: &Stamp, old: Option<&Stamp>) -> String {
@@ -118,6 +112,8 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::super::{Faults, Published};
+    use rustix::io::Errno;
+
     use super::*;
 
     const NEVER: &dyn Fn(&WriteDirectory) -> Result<bool> = &|_| Ok(false);

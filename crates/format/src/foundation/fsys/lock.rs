@@ -22,7 +22,8 @@ use rustix::io::Errno;
 
 use super::fault::Operation;
 use super::read::shown;
-use super::write::{WriteDirectory, failed, random};
+use super::temporary::random;
+use super::write::{WriteDirectory, failed};
 use crate::foundation::clock::{self, Stopwatch};
 use crate::foundation::{Code, Error, Result};
 

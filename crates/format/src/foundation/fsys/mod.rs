@@ -18,6 +18,7 @@ mod read;
 mod schedule;
 mod space;
 mod staged;
+mod temporary;
 mod write;
 
 pub use append::Appender;
@@ -28,4 +29,5 @@ pub use read::{Directory, Entry, EntryKind, File, ReadAt, Region, real};
 pub use schedule::schedule;
 pub use space::{Space, many_open_files, space};
 pub use staged::{Published, Staged};
-pub use write::{Stamp, WriteDirectory, create_directories, is_temporary, temporary_sibling};
+pub use temporary::{is_temporary, temporary_sibling};
+pub use write::{Stamp, WriteDirectory, create_directories};

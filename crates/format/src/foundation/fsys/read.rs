@@ -13,7 +13,7 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::beneath;
 use super::open::{Handle, Way};
-use super::write::is_temporary;
+use super::temporary::is_temporary;
 use crate::foundation::{Code, Error, Fact, Result, text};
 
 /// Bytes that can be read by position, from several threads at once.

@@ -6,15 +6,16 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
-use rustix::fs::{AtFlags, CWD, FallocateFlags, Gid, Mode, RenameFlags, Uid};
+use rustix::fs::{AtFlags, CWD, FallocateFlags, Gid, Mode, OFlags, RenameFlags, Uid};
 use rustix::io::Errno;
 
 use super::File;
 use super::fault::Operation;
-use super::leftover::{exchange_mark, hold};
+use super::leftover::exchange_mark;
 use super::open::Way;
 use super::read::shown;
-use super::write::{NAME_ATTEMPTS, Stamp, WriteDirectory, failed, temporary};
+use super::temporary::{NAME_ATTEMPTS, hold, temporary};
+use super::write::{Stamp, WriteDirectory, failed};
 use crate::foundation::{Error, Result};
 
 /// What [`Staged::publish`] did.
@@ -31,6 +32,50 @@ pub struct Staged<'a> {
     pub(super) home: &'a WriteDirectory,
     pub(super) fd: OwnedFd,
     pub(super) name: Option<String>,
+}
+
+impl WriteDirectory {
+    /// Begins a file that has no name.
+    ///
+    /// # Errors
+    /// `io`, `io.space`.
+    pub fn stage(&self) -> Result<Staged<'_>> {
+        let mode = Mode::from_raw_mode(0o666);
+        let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+        let (fd, name) = match self.change(Operation::Stage, || rustix::fs::openat(self.directory().fd(), ".", flags, mode)) {
+            Ok(fd) => (fd, None),
+            // What file systems and kernels without O_TMPFILE answer.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {
+                let (fd, name) = self.create_temporary()?;
+                (fd, Some(name))
+            }
+            Err(errno) => return Err(failed("create a file in", self.directory().path(), errno)),
+        };
+        let staged = Staged { home: self, fd, name };
+        if let Some((user, group)) = self.owner {
+            self.change(Operation::Own, || rustix::fs::fchown(&staged.fd, Some(user), Some(group)))
+                .map_err(|errno| failed("set the owner of a file in", self.directory().path(), errno))?;
+        }
+        Ok(staged)
+    }
+
+    fn create_temporary(&self) -> Result<(OwnedFd, String)> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut last = Errno::EXIST;
+        for _ in 0..NAME_ATTEMPTS {
+            let name = temporary();
+            match self.change(Operation::Create, || rustix::fs::openat(self.directory().fd(), &name, flags, Mode::from_raw_mode(0o666))) {
+                Ok(fd) if hold(&fd) && self.still_names(&name, &fd) => return Ok((fd, name)),
+                // Somebody else has the name, or just takes this file for abandoned.
+                Ok(_) | Err(Errno::EXIST) => {}
+                Err(errno) => {
+                    last = errno;
+                    break;
+                }
+            }
+        }
+        Err(failed("create a file in", self.directory().path(), last))
+    }
 }
 
 impl<'a> Staged<'a> {

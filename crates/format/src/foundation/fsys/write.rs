@@ -7,7 +7,6 @@
 //! Nothing here replaces content in place, truncates a file that has a name, or writes through a symbolic link.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::Path;
@@ -16,41 +15,8 @@ use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Stat, S
 use rustix::io::Errno;
 
 use super::fault::{Faults, Operation};
-use super::leftover::hold;
 use super::read::{Directory, EntryKind, shown};
-use super::staged::Staged;
 use crate::foundation::{Code, Error, Fact, Result};
-
-/// What every temporary name of ours begins with, but for layouts under construction (see [`temporary_sibling`]).
-const TEMPORARY: &str = ".airbase-tmp-";
-
-/// What stands between the name of a layout under construction and its random end.
-const SIBLING: &str = ".airbase-tmp-";
-
-/// How often a random name that is taken already is replaced by another one.
-pub(super) const NAME_ATTEMPTS: usize = 16;
-
-/// Whether this is the name of a file or directory that a killed process of ours may have left behind.
-pub fn is_temporary(name: &[u8]) -> bool {
-    name.starts_with(TEMPORARY.as_bytes())
-        || (name.starts_with(b".") && name.windows(SIBLING.len()).any(|window| window == SIBLING.as_bytes()))
-}
-
-/// A new name for something that will be moved to `name` in the same directory: `.NAME.airbase-tmp-RANDOM`.
-pub fn temporary_sibling(name: &str) -> String {
-    format!(".{name}{SIBLING}{:016x}", random())
-}
-
-/// `.airbase-tmp-PID-RANDOM`.
-pub(super) fn temporary() -> String {
-    format!("{TEMPORARY}{}-{:016x}", rustix::process::getpid().as_raw_nonzero(), random())
-}
-
-/// A number that other processes and threads do not get: the standard library seeds its hash maps from the system's
-/// generator. Names are taken exclusively, so a clash costs one more try and nothing else.
-pub(super) fn random() -> u64 {
-    RandomState::new().hash_one(0_u8)
-}
 
 /// Device, inode, size and times of a file: as long as they stay, so did its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +75,7 @@ pub struct WriteDirectory {
     directory: Directory,
     faults: Faults,
     /// Whom new files belong to, if that is not who runs us.
-    owner: Option<(Uid, Gid)>,
+    pub(super) owner: Option<(Uid, Gid)>,
 }
 
 impl WriteDirectory {
@@ -232,48 +198,6 @@ impl WriteDirectory {
                 other => return other.inspect(|_| self.faults.done(operation)),
             }
         }
-    }
-
-    /// Begins a file that has no name.
-    ///
-    /// # Errors
-    /// `io`, `io.space`.
-    pub fn stage(&self) -> Result<Staged<'_>> {
-        let mode = Mode::from_raw_mode(0o666);
-        let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
-        let (fd, name) = match self.change(Operation::Stage, || rustix::fs::openat(self.directory.fd(), ".", flags, mode)) {
-            Ok(fd) => (fd, None),
-            // What file systems and kernels without O_TMPFILE answer.
-            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {
-                let (fd, name) = self.create_temporary()?;
-                (fd, Some(name))
-            }
-            Err(errno) => return Err(failed("create a file in", self.directory.path(), errno)),
-        };
-        let staged = Staged { home: self, fd, name };
-        if let Some((user, group)) = self.owner {
-            self.change(Operation::Own, || rustix::fs::fchown(&staged.fd, Some(user), Some(group)))
-                .map_err(|errno| failed("set the owner of a file in", self.directory.path(), errno))?;
-        }
-        Ok(staged)
-    }
-
-    fn create_temporary(&self) -> Result<(OwnedFd, String)> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut last = Errno::EXIST;
-        for _ in 0..NAME_ATTEMPTS {
-            let name = temporary();
-            match self.change(Operation::Create, || rustix::fs::openat(self.directory.fd(), &name, flags, Mode::from_raw_mode(0o666))) {
-                Ok(fd) if hold(&fd) && self.still_names(&name, &fd) => return Ok((fd, name)),
-                // Somebody else has the name, or just takes this file for abandoned.
-                Ok(_) | Err(Errno::EXIST) => {}
-                Err(errno) => {
-                    last = errno;
-                    break;
-                }
-            }
-        }
-        Err(failed("create a file in", self.directory.path(), last))
     }
 
     /// Opens a file that lives for locking only, creating it if necessary. It is never written.
@@ -434,19 +358,5 @@ pub fn create_directories(path: &Path) -> Result<bool> {
                 .map_err(|errno| Error::io(format!("make the directory {}", shown(path)), errno.into()))
         }
         Err(errno) => Err(Error::io(format!("make the directory {}", shown(path)), errno.into())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn our_temporary_names_are_recognised_and_no_others() {
-        assert!(is_temporary(temporary().as_bytes()));
-        assert!(is_temporary(temporary_sibling("out").as_bytes()));
-        for name in ["oci-layout", "index.json", "index.json.lock", "oci-put-blob123", ".umoci-x", "x.airbase-tmp-1"] {
-            assert!(!is_temporary(name.as_bytes()), "{name}");
-        }
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+use super::entry::Entry;
 use super::naming::{Meant, annotation, known_names, named, nameless, with_former, with_former_alone};
 use super::pieces::{blanks, join, slice};
 use super::style::Style;
@@ -68,17 +69,6 @@ impl<'e> New<'e> {
         let is_full = annotation(self.node, CONTAINERD_NAME).is_some_and(|own| own == text);
         if is_full { Meant { text, name: Name::full(text).into_owned() } } else { Meant::of(text) }
     }
-}
-
-pub(super) struct Entry<'a> {
-    pub(super) before: &'a str,
-    pub(super) body: Cow<'a, str>,
-    pub(super) after: &'a str,
-    digest: Option<Cow<'a, str>>,
-    has_name: bool,
-    /// Whether it was in the file. The blanks of new entries are chosen, not kept.
-    old: bool,
-    alive: bool,
 }
 
 /// The entries that list one digest.

@@ -13,6 +13,7 @@
 //! `latest` have different names as long as their full names differ.
 
 mod entries;
+mod entry;
 mod naming;
 mod pieces;
 mod style;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::entries::Entry;
+use super::entry::Entry;
 use super::pieces::{blanks, blanks_behind, pieces, slice};
 use crate::format::json::{Document, Kind, Node, quote};
 use crate::foundation::{Limits, Result};
