@@ -16,7 +16,7 @@ fn a_base_that_brings_what_the_app_did_not_find_is_a_risk() {
     expect("neither", &running("cat /etc/keep", &[], extra), "runs", &[]);
     expect(
         "what it makes",
-        &running("mkdir -p /etc/extra; touch /etc/extra", &[tool("bin/mkdir")], &[&[tool("bin/mkdir")], &extra[1..]].concat()),
+        &running("mkdir -p /etc/extra", &[tool("bin/mkdir")], &[&[tool("bin/mkdir")], &extra[1..]].concat()),
         "runs",
         &[],
     );
