@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::Context;
 use super::output::layout_options;
 use crate::foundation::{Code, Digest, Error, Finding, Result, Severity};
-use crate::oci::{Descriptor, Index, Name};
+use crate::oci::{Descriptor, Name};
 use crate::read::referrers::{Lookup, Scope, Tag, Unread};
-use crate::read::{Reference, Source, SourceKind, load, locate_entry};
+use crate::read::{Reference, Source, SourceKind, each_index, load, locate_entry};
 use crate::report::gc::Gone;
 use crate::report::rm::RmReport;
 use crate::write::{IndexEdit, Layout, Revision};
@@ -204,14 +204,14 @@ impl Removal<'_> {
     /// Those of indexes that cannot be read; one that is not there lists nothing.
     fn children_of_others(&self, top: &Digest) -> Result<HashSet<Digest>> {
         let mut children = HashSet::new();
-        for entry in self.source.index.manifests.iter().filter(|entry| entry.is_index() && entry.digest != *top) {
-            let blob = match self.source.document(entry, self.context.limits) {
-                Err(error) if error.code() == Code::BlobMissing => continue,
-                other => other?,
-            };
-            let index = Index::parse(&blob, &entry.media_type, self.context.limits)?;
-            children.extend(index.manifests.into_iter().map(|child| child.digest));
-        }
+        let others = self.source.index.manifests.iter().filter(|entry| entry.digest != *top).cloned();
+        each_index(self.source, others, self.context.limits, &mut |_, index| match index {
+            Err(error) if error.code() == Code::BlobMissing => Ok(()),
+            index => {
+                children.extend(index?.manifests.into_iter().map(|child| child.digest));
+                Ok(())
+            }
+        })?;
         Ok(children)
     }
 }

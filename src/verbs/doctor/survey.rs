@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crate::foundation::fsys::ReadAt;
 use crate::foundation::{Algorithm, Code, Digest, Error, ExitClass, Finding, Result};
-use crate::oci::{Descriptor, Index};
+use crate::oci::Descriptor;
 use crate::plan::referrers::{Standing, is_mended};
 use crate::read::referrers::{Found, Listed, Lookup, Referrer, Scope, Tag, Trouble, Unread, lists_referrers_of};
-use crate::read::{Source, Stored, is_referrer_tag};
+use crate::read::{Source, Stored, each_index, is_referrer_tag};
 use crate::verbs::Context;
 
 /// A subject and who refers to it.
@@ -46,7 +46,7 @@ pub(in crate::verbs) fn survey(
 ) -> Result<Vec<Unread>> {
     let lookup = Lookup::new(source, Scope::Thorough, context.limits);
     let mut unread = Vec::new();
-    let reach = Reach::of(source, context, &mut unread);
+    let reach = Reach::of(source, context, &mut unread)?;
     let (digests, tags) = lookup.subjects();
     let mut subjects: BTreeSet<Digest> = digests.into_iter().collect();
     subjects.extend(tags.iter().filter_map(|tag| reach.by_tag(tag)));
@@ -119,7 +119,7 @@ struct Reach<'s> {
 }
 
 impl<'s> Reach<'s> {
-    fn of(source: &'s Source, context: Context<'_>, unread: &mut Vec<Unread>) -> Self {
+    fn of(source: &'s Source, context: Context<'_>, unread: &mut Vec<Unread>) -> Result<Self> {
         let mut reach = Self { known: HashMap::new(), children: HashSet::new(), tags: HashMap::new() };
         let mut waiting = Vec::new();
         for entry in &source.index.manifests {
@@ -128,35 +128,24 @@ impl<'s> Reach<'s> {
                 continue;
             }
             reach.known.insert(entry.digest.clone(), Known::Entry(entry));
-            if entry.is_index() {
-                waiting.push(entry.clone());
-            }
+            waiting.extend(Some(entry).filter(|entry| entry.is_index()).cloned());
         }
-        let mut seen = HashSet::new();
-        while let Some(descriptor) = waiting.pop() {
-            if !seen.insert(descriptor.digest.clone()) || seen.len() > context.limits.graph_nodes {
-                continue;
-            }
-            let read = source.document(&descriptor, context.limits);
-            let index = match read.and_then(|blob| Index::parse(&blob, &descriptor.media_type, context.limits)) {
-                Ok(index) => index,
+        each_index(source, waiting, context.limits, &mut |descriptor, index| {
+            match index {
+                Ok(index) => {
+                    for child in index.manifests {
+                        reach.children.insert(child.digest.clone());
+                        reach.known.entry(child.digest.clone()).or_insert_with(|| Known::Child(Box::new(child)));
+                    }
+                }
                 // `fsck` says what is wrong with it, unless that is the system.
-                Err(error) => {
-                    unread.extend(Some(Unread::of(&descriptor, error)).filter(|unread| unread.trouble == Trouble::Io));
-                    continue;
-                }
-            };
-            for child in index.manifests {
-                reach.children.insert(child.digest.clone());
-                reach.known.entry(child.digest.clone()).or_insert_with(|| Known::Child(Box::new(child.clone())));
-                if child.is_index() {
-                    waiting.push(child);
-                }
+                Err(error) => unread.extend(Some(Unread::of(descriptor, error)).filter(|unread| unread.trouble == Trouble::Io)),
             }
-        }
+            Ok(())
+        })?;
         let shortened = reach.known.keys().filter(|digest| digest.algorithm() != Algorithm::Sha256);
         reach.tags = shortened.map(|digest| (digest.fallback_tag(), digest.clone())).collect();
-        reach
+        Ok(reach)
     }
 
     /// The subject of a fallback tag: one that is here, or what the tag spells.

@@ -2,10 +2,9 @@
 
 use super::{revision, subjects};
 use crate::foundation::{Code, Digest, Error, ExitClass, Fact, Finding, Result, TypedDigest};
-use crate::oci::Index;
 use crate::plan::referrers::Wish;
 use crate::read::referrers::{Lookup, Referrer, Scope};
-use crate::read::{Source, SourceKind, is_referrer_tag};
+use crate::read::{Source, SourceKind, each_index, is_referrer_tag};
 use crate::report::attach::{Attached, DetachReport};
 use crate::verbs::output::layout_options;
 use crate::verbs::{Context, open};
@@ -82,13 +81,14 @@ fn refers_to(referrer: &Referrer, subject: &Digest) -> bool {
 /// `io` where the system could not read one.
 fn is_part(source: &Source, digest: &Digest, context: Context<'_>) -> Result<(bool, Vec<Finding>)> {
     let (mut part, mut damaged) = (false, Vec::new());
-    for entry in source.index.manifests.iter().filter(|entry| entry.is_index() && !entry.name().is_some_and(is_referrer_tag)) {
-        let index = source.document(entry, context.limits).and_then(|blob| Index::parse(&blob, &entry.media_type, context.limits));
+    let images = source.index.manifests.iter().filter(|entry| !entry.name().is_some_and(is_referrer_tag)).cloned();
+    each_index(source, images, context.limits, &mut |_, index| {
         match index {
             Ok(index) => part |= index.manifests.iter().any(|child| child.digest == *digest),
             Err(error) if error.exit_class() == ExitClass::Io => return Err(error),
             Err(error) => damaged.push(error.into_finding().detail(format!("it may list {digest}, whose manifest stays"))),
         }
-    }
+        Ok(())
+    })?;
     Ok((part || !damaged.is_empty(), damaged))
 }

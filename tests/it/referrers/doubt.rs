@@ -250,6 +250,34 @@ fn a_damaged_entry_with_a_name_may_refer_to_any_image() {
     assert_eq!(report["findings"].as_array().unwrap().len(), 1, "{report:#}");
 }
 
+/// An index within an index lists it too, so it is a part of an image and stays when it is taken off the list of referrers.
+#[test]
+fn what_an_index_within_an_index_lists_is_not_deleted_with_its_last_mention() {
+    let environment = Environment::new();
+    let place = environment.join("in");
+    Layout::new().image("app:1", &app()).write(&place);
+    let (_, report) = environment.json(&["attach", "in:app:1", "--type", "application/x-report"]);
+    let attached = report["attached"][0]["digest"].as_str().unwrap();
+    let blob = |digest: &str| place.join("blobs").join(digest.replace(':', "/"));
+    let add = |children: Value| {
+        let bytes = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": children})).unwrap();
+        let digest = digest(&bytes);
+        fs::write(blob(&digest), &bytes).unwrap();
+        json!({"mediaType": INDEX, "digest": digest, "size": bytes.len()})
+    };
+    let child = json!({"mediaType": MANIFEST, "digest": attached, "size": fs::metadata(blob(attached)).unwrap().len()});
+    let inner = add(json!([descriptor(&app()), child]));
+    let mut outer = add(json!([inner]));
+    outer["annotations"] = json!({"org.opencontainers.image.ref.name": "bundle:1"});
+    let mut index = Contents::of(&place).index();
+    index["manifests"].as_array_mut().unwrap().push(outer);
+    fs::write(place.join("index.json"), serde_json::to_vec(&index).unwrap()).unwrap();
+
+    environment.ok(&["detach", "in:app:1", attached]);
+    assert!(blob(attached).exists(), "the index within bundle:1 has lost a part");
+    environment.ok(&["fsck", "in"]);
+}
+
 /// An index that is damaged may list what is taken off the lists of referrers as a part of its own: it stays, and that is told.
 #[test]
 fn what_a_damaged_index_may_list_is_not_deleted_with_its_last_mention() {

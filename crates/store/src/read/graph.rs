@@ -72,6 +72,33 @@ pub fn walk<S: std::hash::BuildHasher>(
     Ok(())
 }
 
+/// Reads the indexes among `tops` and those that they lead to, each once, and hands each over, or why it cannot be read. What refers to them is not followed.
+///
+/// # Errors
+/// `graph.too_many`, and what `visit` returns.
+pub fn each_index(
+    source: &Source,
+    tops: impl IntoIterator<Item = Descriptor>,
+    limits: &Limits,
+    visit: &mut dyn FnMut(&Descriptor, Result<Index>) -> Result<()>,
+) -> Result<()> {
+    let mut waiting: Vec<Descriptor> = tops.into_iter().filter(Descriptor::is_index).collect();
+    let mut seen = HashSet::new();
+    while let Some(descriptor) = waiting.pop() {
+        if !seen.insert(descriptor.digest.clone()) {
+            continue;
+        }
+        if seen.len() > limits.graph_nodes {
+            return Err(Error::new(Code::GraphTooMany, "the layout has too many indexes")
+                .expected(Fact::new(format!("at most {}", limits.graph_nodes), "the limits")));
+        }
+        let index = source.document(&descriptor, limits).and_then(|blob| Index::parse(&blob, &descriptor.media_type, limits));
+        waiting.extend(index.iter().flat_map(|index| &index.manifests).filter(|child| child.is_index()).cloned());
+        visit(&descriptor, index)?;
+    }
+    Ok(())
+}
+
 /// A worklist instead of recursion; a document is emitted when all below it was.
 enum Step {
     Enter(Box<Descriptor>, usize),

@@ -35,7 +35,7 @@ mod xz;
 pub use catalogue::{Catalogue, CatalogueEntry, ChainId};
 pub use discover::{Discovered, Found, Passed, discover, discover_among, find, nothing};
 pub use finder::Finder;
-pub use graph::{Opaque, Walk, walk};
+pub use graph::{Opaque, Walk, each_index, walk};
 pub use image::{Child, Image, ImageIndex, Tree, load};
 pub use overlay::Overlay;
 pub use reference::{Reference, Transport};
