@@ -198,3 +198,32 @@ fn no_verb_does_more_for_a_referrer_among_more_referrers() {
         .into()
     });
 }
+
+/// Images that have all their layers in common: each adds settings of its own to one base.
+fn alike(environment: &Environment, count: usize) {
+    let base = Image::of(&[&layer(&["etc/os-release=old"])]);
+    let mut apps = Layout::new().image("registry.example/os:1", &base);
+    for number in 0..count {
+        let mut app = base.clone().with("Cmd", json!([format!("/app/{number}")]));
+        let step = json!({"created_by": format!("CMD /app/{number}"), "empty_layer": true});
+        app.config["history"].as_array_mut().unwrap().push(step);
+        apps = apps.image(&format!("registry.example/app-{number}:1"), &app);
+    }
+    apps.write(&environment.join("apps"));
+}
+
+#[test]
+fn no_verb_compares_each_image_with_each_that_has_the_same_layers() {
+    compare(alike, |_| {
+        [
+            "inspect apps --bases apps",
+            "lifecycle check apps --at 2026-06-01T00:00:00Z",
+            "lifecycle report apps --at 2026-06-01T00:00:00Z",
+            "outdated apps --bases apps",
+            "batch plan apps --bases apps",
+            "base dependents apps:registry.example/os:1 apps",
+        ]
+        .map(words)
+        .into()
+    });
+}

@@ -3,6 +3,7 @@
 use airbase::verbs::{Context, Places, base};
 use proptest::prelude::*;
 
+use crate::support::dice::Dice;
 use crate::support::image::{Compression, Layer};
 use crate::support::{Environment, Image, Layout, layer};
 
@@ -57,6 +58,63 @@ proptest! {
         prop_assert_eq!(found.evidence.iter().map(|evidence| evidence.of).collect::<Vec<_>>(), lengths);
         for evidence in &found.evidence {
             prop_assert_eq!(evidence.proofs.len(), evidence.of);
+        }
+    }
+}
+
+/// Random layouts in which many images have the same layers and differ in settings and histories.
+fn editions(dice: &mut Dice, count: u64) -> Vec<(Vec<u64>, Vec<String>)> {
+    let mut edition = || {
+        let layers: Vec<u64> = (0..1 + dice.below(3)).map(|_| dice.below(2)).collect();
+        let mut steps: Vec<String> = layers.iter().map(|content| format!("COPY {content}")).collect();
+        for _ in 0..dice.below(3) {
+            steps.push(format!("ENV A={}", dice.below(2)));
+        }
+        steps.truncate(usize::try_from(dice.below(8)).unwrap());
+        (layers, steps)
+    };
+    (0..count).map(|_| edition()).collect()
+}
+
+/// The images that are told as possible bases are those that comparing each image with each finds. An image has its first layers below it;
+/// of those with all its layers only those whose history its own goes on from.
+#[test]
+fn of_images_with_the_same_layers_those_are_found_that_comparing_each_with_each_finds() {
+    let mut dice = Dice::new(11);
+    for round in 0..12 {
+        let editions = editions(&mut dice, 14);
+        let image = |number: usize, (layers, steps): &(Vec<u64>, Vec<String>)| {
+            let layers: Vec<Layer> = layers.iter().map(|content| layer(&[&format!("file={content}")])).collect();
+            let step = |words: &String| serde_json::json!({"created_by": words, "empty_layer": words.starts_with("ENV")});
+            let image = Image::of(&layers.iter().collect::<Vec<_>>());
+            image.with_top("history", steps.iter().map(step).collect()).with("Labels", serde_json::json!({"number": number.to_string()}))
+        };
+        let environment = Environment::new();
+        let mut all = Layout::new();
+        for (number, edition) in editions.iter().enumerate() {
+            all = all.image(&format!("image:{number}"), &image(number, edition));
+        }
+        all.write(&environment.join("all"));
+        let place = environment.join("all").into_os_string().into_string().unwrap();
+        for (number, (layers, steps)) in editions.iter().enumerate() {
+            let is_below = |(other, (below, before)): &(usize, &(Vec<u64>, Vec<String>))| {
+                let goes_on = !before.is_empty() && before.len() < steps.len() && steps.starts_with(before);
+                *other != number && layers.starts_with(below) && (below.len() < layers.len() || goes_on)
+            };
+            let mut expected: Vec<(usize, String)> = editions
+                .iter()
+                .enumerate()
+                .filter(is_below)
+                .map(|(other, (below, _))| (below.len(), format!("{place}:image:{other}")))
+                .collect();
+            // The longest first, and those of one length as they lie.
+            expected.sort_by_key(|(length, _)| std::cmp::Reverse(*length));
+            let query =
+                base::Show { image: format!("{place}:image:{number}"), places: Places::of([place.clone()]), ..base::Show::default() };
+            let report = base::show(&query, Context::standard()).unwrap();
+            let found: Vec<(usize, String)> =
+                report.platforms[0].evidence.iter().map(|one| (one.of, one.reference.clone().unwrap_or_default())).collect();
+            assert_eq!(found, expected, "round {round}, image {number} of {editions:?}");
         }
     }
 }

@@ -1,11 +1,8 @@
 //! Layers compared position by position: equal blobs under two verified manifests, or equal diffIDs where the blobs differ because
 //! somebody recompressed them. Never "the first layer that looks like it": equal layers repeat in real images.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 
-use crate::format::json::Node;
 use crate::foundation::Digest;
 use crate::read::Image;
 
@@ -84,12 +81,6 @@ pub fn adds_settings_only(image: &Image, base: &Image) -> bool {
 
 /// Whether the history of `base` is the beginning of that of `image`.
 pub(super) fn history_begins(image: &Image, base: &Image) -> bool {
-    let (own, below) = (image.config.history(), base.config.history());
-    let text = |node: Node<'_>, key: &str| node.get(key).and_then(Node::as_str).map(Cow::into_owned);
-    !below.is_empty()
-        && below.len() <= own.len()
-        && own.iter().zip(&below).all(|(own, below)| {
-            ["created_by", "comment", "author"].iter().all(|key| text(*own, key) == text(*below, key))
-                && own.get("empty_layer").map(|node| node.raw() == "true") == below.get("empty_layer").map(|node| node.raw() == "true")
-        })
+    let below = base.config.steps();
+    !below.is_empty() && image.config.steps().starts_with(&below)
 }

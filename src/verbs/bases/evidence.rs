@@ -143,7 +143,7 @@ impl Bases<'_> {
     /// Local images whose layers are the lowest layers of `image`, the longest first. The image itself is none of them.
     fn matches(&self, image: &Image) -> Result<Vec<Evidence>> {
         let mut evidence = Vec::new();
-        for (_, entry) in self.catalogue()?.prefixes(&ChainId::of(&image.config.diff_ids)) {
+        for (_, entry) in self.catalogue()?.prefixes(image) {
             let Some(candidate) = self.matched(image, entry)? else { continue };
             let settings_only = candidate.image.manifest.layers.len() == image.manifest.layers.len();
             if settings_only && !adds_settings_only(image, &candidate.image) {

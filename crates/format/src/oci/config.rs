@@ -45,6 +45,15 @@ pub struct Config {
     text: Text,
 }
 
+/// What an entry of the history says was done, whenever that was.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HistoryStep {
+    /// Who made it with what, and what was said of it.
+    words: [Option<String>; 3],
+    /// Whether it says that it made no layer.
+    is_empty: Option<bool>,
+}
+
 impl Config {
     /// Reads a config.
     ///
@@ -116,6 +125,18 @@ impl Config {
         let filled = self.history().into_iter().filter(|entry| entry.get("empty_layer").and_then(Node::as_bool) != Some(true));
         let makers: Vec<_> = filled.map(|entry| entry.get("created_by").and_then(Node::as_str).map(Into::into)).collect();
         if makers.len() == self.diff_ids.len() { makers } else { Vec::new() }
+    }
+
+    /// What the entries of the history say was done, in their order.
+    pub fn steps(&self) -> Vec<HistoryStep> {
+        let step = |entry: Node<'_>| {
+            let text = |key: &str| entry.get(key).and_then(Node::as_str).map(Into::into);
+            HistoryStep {
+                words: ["created_by", "comment", "author"].map(text),
+                is_empty: entry.get("empty_layer").map(|empty| empty.raw() == "true"),
+            }
+        };
+        self.history().into_iter().map(step).collect()
     }
 
     /// The entries of the history in their order.

@@ -22,7 +22,7 @@ pub mod provenance;
 mod verified;
 
 pub use artifact::Artifact;
-pub use config::Config;
+pub use config::{Config, HistoryStep};
 pub use descriptor::Descriptor;
 pub use document::check_readable;
 pub use index::{Entries, Index, RootIndex, no_list};

@@ -6,11 +6,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::Arc;
 
-use super::{Located, Source, Tree, is_alone, is_candidate, load};
-use crate::foundation::{Code, Digest, Finding, Limits, Result, workers};
-use crate::oci::{Descriptor, Platforms, SharedPlatform};
+use super::{Image, Located, Source, Tree, is_alone, is_candidate, load};
+use crate::foundation::{Code, Digest, Finding, Limits, Result, effort, workers};
+use crate::oci::{Descriptor, HistoryStep, Platforms, SharedPlatform};
 
 /// The identity of a stack of layers.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -96,6 +97,35 @@ impl CatalogueEntry {
     }
 }
 
+/// The histories of an image at every depth, as numbers: equal histories have equal ones.
+fn histories(image: &Image) -> Vec<u64> {
+    let mut hasher = DefaultHasher::new();
+    let step = |step: HistoryStep| {
+        step.hash(&mut hasher);
+        hasher.finish()
+    };
+    image.config.steps().into_iter().map(step).collect()
+}
+
+/// The numbers of the entries that have something in common. Most have nothing in common with others.
+#[derive(Debug, Default)]
+struct Numbers {
+    first: HashMap<u64, u32>,
+    more: HashMap<u64, Vec<u32>>,
+}
+
+impl Numbers {
+    fn add(&mut self, key: u64, number: u32) {
+        if *self.first.entry(key).or_insert(number) != number {
+            self.more.entry(key).or_default().push(number);
+        }
+    }
+
+    fn of(&self, key: u64) -> impl Iterator<Item = u32> {
+        self.first.get(&key).into_iter().chain(self.more.get(&key).into_iter().flatten()).copied()
+    }
+}
+
 /// How many images are in memory at once while the catalogue is made.
 const READ_AT_ONCE: usize = 256;
 
@@ -104,9 +134,9 @@ const READ_AT_ONCE: usize = 256;
 pub struct Catalogue {
     entries: Vec<CatalogueEntry>,
     /// By the beginning of the chain ID: whoever is found is compared layer by layer anyway.
-    by_chain: HashMap<u64, u32>,
-    /// Further entries of one chain ID: most have none.
-    also_by_chain: HashMap<u64, Vec<u32>>,
+    by_chain: Numbers,
+    /// By the beginning of the chain ID and the history: of many images with the same layers few may be the base of one.
+    by_history: Numbers,
     platforms: Platforms,
     /// For every stack of lowest layers of any image, the first two images that have it; the key is the beginning of its chain ID.
     by_prefix: HashMap<u64, (u32, Option<u32>)>,
@@ -190,10 +220,10 @@ impl Catalogue {
                     known.1 = Some(number);
                 }
             }
-            if let Some(id) = chain.last().map(ChainId::beginning)
-                && *self.by_chain.entry(id).or_insert(number) != number
-            {
-                self.also_by_chain.entry(id).or_default().push(number);
+            if let Some(id) = chain.last().map(ChainId::beginning) {
+                self.by_chain.add(id, number);
+                // Without a history it goes on nowhere.
+                histories(image).last().into_iter().for_each(|history| self.by_history.add(id ^ history, number));
             }
             let same = tree.descriptor().digest == image.descriptor.digest;
             let platform = image.platform().map(|platform| self.platforms.shared(platform));
@@ -217,15 +247,24 @@ impl Catalogue {
         &self.sources
     }
 
-    /// Entries whose whole stack of layers is the lowest `depth` layers of the image with this chain, deepest first.
-    pub fn prefixes<'a>(&'a self, chain: &[ChainId]) -> Vec<(usize, &'a CatalogueEntry)> {
+    /// Entries whose whole stack of layers is the lowest layers of `image`, and how many, deepest first. Of those that have all its layers
+    /// only those are given whose history that of the image goes on from: no others can be its base, and each of thousands of images may
+    /// have the same layers.
+    pub fn prefixes<'a>(&'a self, image: &Image) -> Vec<(usize, &'a CatalogueEntry)> {
         let mut found = Vec::new();
-        for (position, id) in chain.iter().enumerate().rev() {
-            let others = self.also_by_chain.get(&id.beginning()).into_iter().flatten();
-            for number in self.by_chain.get(&id.beginning()).into_iter().chain(others) {
-                let entry = usize::try_from(*number).ok().and_then(|number| self.entries.get(number));
-                found.extend(entry.filter(|entry| usize::try_from(entry.layers) == Ok(position + 1)).map(|entry| (position + 1, entry)));
-            }
+        for (position, id) in ChainId::of(&image.config.diff_ids).iter().enumerate().rev() {
+            let (depth, id) = (position + 1, id.beginning());
+            let mut numbers: Vec<u32> = if depth == image.manifest.layers.len() {
+                let histories = histories(image);
+                let shorter = histories.split_last().map_or(&[][..], |(_, shorter)| shorter);
+                shorter.iter().flat_map(|history| self.by_history.of(id ^ history)).collect()
+            } else {
+                self.by_chain.of(id).collect()
+            };
+            numbers.sort_unstable();
+            effort::entries(numbers.len());
+            let entries = numbers.into_iter().filter_map(|number| self.entries.get(usize::try_from(number).ok()?));
+            found.extend(entries.filter(|entry| usize::try_from(entry.layers) == Ok(depth)).map(|entry| (depth, entry)));
         }
         found
     }
