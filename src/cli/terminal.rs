@@ -10,6 +10,7 @@ use crate::foundation::clock::Time;
 use crate::foundation::fsys::{Faults, shown};
 use crate::foundation::{Code, Error, ExitClass, Finding, Limits, Result, text};
 use crate::plan::lifecycle::convention::Conventions;
+use crate::report::inspect::InspectReport;
 use crate::report::{Commands, Page, Report, Setting, Tone};
 use crate::verbs::Context;
 
@@ -154,7 +155,7 @@ impl Terminal {
             }
             Format::Human if self.global.quiet => Ok(()),
             Format::Human => {
-                let mut page = Page::new(self.colour_out, self.global.verbose).write_to(Box::new(Out));
+                let mut page = self.page();
                 report.render(&mut page);
                 for setting in &settings {
                     page.setting(setting);
@@ -163,10 +164,28 @@ impl Terminal {
             }
         };
         written.and_then(|()| Out.flush()).map_err(|error| {
-            let error = Error::io("write to standard output", error);
+            let error = unwritten(error);
             if self.changes.changed() { untold(error) } else { error }
         })?;
         Ok(report.ended().map_or(0, ExitClass::status))
+    }
+
+    /// A page that goes to standard output.
+    fn page(&self) -> Page {
+        Page::new(self.colour_out, self.global.verbose).write_to(Box::new(Out))
+    }
+
+    /// The report of `inspect`, which is printed while it is made.
+    ///
+    /// # Errors
+    /// `io` if standard output cannot take it.
+    pub(super) fn inspection(&self, long: bool) -> Result<InspectReport<'static>> {
+        match self.global.format {
+            Format::Human if self.global.quiet => Ok(InspectReport::silent()),
+            Format::Human => Ok(InspectReport::page(self.page(), long)),
+            // Which commands have another form was checked before anything was done.
+            _ => InspectReport::json(&self.site.used(), Box::new(Out)).map_err(unwritten),
+        }
     }
 
     /// Prints a report for users on standard error, because standard output is for something else.
@@ -184,7 +203,7 @@ impl Terminal {
     /// # Errors
     /// `io`.
     pub(super) fn print(bytes: &[u8]) -> Result<()> {
-        Out.write_all(bytes).and_then(|()| Out.flush()).map_err(|error| Error::io("write to standard output", error))
+        Out.write_all(bytes).and_then(|()| Out.flush()).map_err(unwritten)
     }
 
     /// Prints an error; gives the exit status that belongs to it.
@@ -213,6 +232,11 @@ impl Terminal {
         }
         class.status()
     }
+}
+
+/// Standard output failed.
+pub(super) fn unwritten(error: io::Error) -> Error {
+    Error::io("write to standard output", error)
 }
 
 /// Standard output failed after a change was made.

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io;
 
 use serde::Serialize;
 
 use super::collection::Member;
 use super::rebase::proof_words;
-use super::{Page, Report, Tone, exit_of};
+use super::{Page, Pieces, Setting, Tone, exit_of};
 use crate::foundation::{Digest, ExitClass, Finding, text};
 use crate::oci::Platform;
 use crate::plan::base::Proof;
@@ -222,67 +223,193 @@ pub struct EntryReport {
     pub findings: Vec<Finding>,
 }
 
+/// What is told of sources, in this order: the heading of each, its entries, and what is hidden of it.
+#[derive(Debug)]
+pub enum Piece {
+    /// A source begins.
+    Source(SourceReport),
+    /// One of its entries.
+    Entry(Box<EntryReport>),
+    /// It ends, and so many entries are not shown without `--all`.
+    Hidden(usize),
+}
+
 /// One source.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug)]
 pub struct SourceReport {
     /// The path.
     pub path: String,
     /// What it is.
     pub kind: SourceKind,
-    /// Its entries.
-    pub entries: Vec<EntryReport>,
-    /// How many entries are not shown without `--all`.
-    pub hidden: usize,
+    /// How many characters the longest of the names has that are shown, or more.
+    pub width: usize,
 }
 
-/// The report.
-#[derive(Debug, Clone, Serialize)]
-pub struct InspectReport {
-    /// Whether people get all of each image where there are several.
-    #[serde(skip)]
-    pub long: bool,
-    /// Each source.
-    pub sources: Vec<SourceReport>,
-    /// What could not be read.
-    pub findings: Vec<Finding>,
+/// The report, written while it is made: of a hundred thousand images only what is wrong with them is kept.
+#[derive(Debug)]
+pub struct InspectReport<'o> {
+    form: Form<'o>,
+    exit: Option<ExitClass>,
 }
 
-impl Report for InspectReport {
-    const SCHEMA: &'static str = "airbase.inspect/v1";
+#[derive(Debug)]
+enum Form<'o> {
+    Json(Pieces<'o>),
+    Lines(Lines),
+    Silent,
+}
 
-    fn findings(&self) -> Vec<&Finding> {
-        let entries = self.sources.iter().flat_map(|source| &source.entries);
-        let own = entries.flat_map(|entry| entry.findings.iter().chain(entry.images.iter().flat_map(|image| &image.findings)));
-        own.chain(&self.findings).collect()
+/// The form for users. One entry is shown in full, several on a line each.
+#[derive(Debug)]
+struct Lines {
+    page: Page,
+    /// Whether users get all of each image where there are several.
+    long: bool,
+    width: usize,
+    /// What is not written as long as there is one entry only.
+    waiting: Option<Vec<Piece>>,
+}
+
+/// The name and version of the JSON form.
+const SCHEMA: &str = "airbase.inspect/v1";
+
+impl<'o> InspectReport<'o> {
+    /// The JSON form.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn json(settings: &[Setting], out: Box<dyn io::Write + 'o>) -> io::Result<Self> {
+        let mut pieces = Pieces::begin(SCHEMA, settings, out)?;
+        pieces.list("sources")?;
+        Ok(Self { form: Form::Json(pieces), exit: None })
     }
 
-    fn render(&self, page: &mut Page) {
-        let entries = self.sources.iter().map(|source| source.entries.len()).sum::<usize>();
-        let short = entries > 1 && !self.long;
-        for source in &self.sources {
-            page.line_toned(0, Tone::Strong, &format!("{} ({})", text::escape(&source.path), source.kind.name()));
-            let width = source.entries.iter().map(|entry| entry.shown_names().chars().count()).max().unwrap_or_default().min(NAME_WIDTH);
-            for entry in &source.entries {
-                if short {
-                    entry.render_line(page, width);
-                } else {
-                    entry.render(page);
-                }
+    /// The form for users; with `long`, all of each image where there are several.
+    pub fn page(page: Page, long: bool) -> Self {
+        Self { form: Form::Lines(Lines { page, long, width: 0, waiting: Some(Vec::new()) }), exit: None }
+    }
+
+    /// The exit status alone.
+    pub fn silent() -> Self {
+        Self { form: Form::Silent, exit: None }
+    }
+
+    /// Writes what comes next.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn piece(&mut self, piece: Piece) -> io::Result<()> {
+        if let Piece::Entry(entry) = &piece {
+            self.count(entry.findings.iter().chain(entry.images.iter().flat_map(|image| &image.findings)));
+        }
+        match &mut self.form {
+            Form::Json(pieces) => piece.to_json(pieces),
+            Form::Lines(lines) => {
+                lines.piece(piece);
+                lines.page.failure().map_or(Ok(()), Err)
             }
-            if source.hidden > 0 {
-                let entries = if source.hidden == 1 { "1 entry".to_owned() } else { format!("{} entries", source.hidden) };
+            Form::Silent => Ok(()),
+        }
+    }
+
+    fn count<'f>(&mut self, findings: impl IntoIterator<Item = &'f Finding>) {
+        self.exit = self.exit.into_iter().chain(exit_of(findings)).reduce(ExitClass::worse);
+    }
+
+    /// Writes the end, with what could not be read; gives how the process ends.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn finish(mut self, findings: &[Finding], settings: &[Setting]) -> io::Result<Option<ExitClass>> {
+        self.count(findings);
+        match self.form {
+            Form::Json(mut pieces) => {
+                pieces.close()?;
+                pieces.member("findings", &findings)?;
+                pieces.finish()?;
+            }
+            Form::Lines(lines) => lines.finish(findings, settings)?,
+            Form::Silent => {}
+        }
+        Ok(self.exit)
+    }
+
+    /// Ends without a report. What was written already is none.
+    pub fn abandon(self) {
+        if let Form::Json(pieces) = self.form {
+            pieces.abandon();
+        }
+    }
+}
+
+impl Piece {
+    fn to_json(&self, pieces: &mut Pieces<'_>) -> io::Result<()> {
+        match self {
+            Self::Source(source) => {
+                pieces.object()?;
+                pieces.member("path", &source.path)?;
+                pieces.member("kind", &source.kind)?;
+                pieces.list("entries")
+            }
+            Self::Entry(entry) => pieces.item(entry),
+            Self::Hidden(hidden) => {
+                pieces.close()?;
+                pieces.member("hidden", hidden)?;
+                pieces.close()
+            }
+        }
+    }
+}
+
+impl Lines {
+    fn piece(&mut self, piece: Piece) {
+        let is_entry = |piece: &Piece| matches!(piece, Piece::Entry(_));
+        let is_second = is_entry(&piece) && self.waiting.iter().flatten().any(is_entry);
+        match &mut self.waiting {
+            Some(waiting) if !is_second && !self.long => waiting.push(piece),
+            _ => {
+                self.write_waiting(!self.long);
+                self.write(&piece, !self.long);
+            }
+        }
+    }
+
+    fn write_waiting(&mut self, short: bool) {
+        for piece in self.waiting.take().unwrap_or_default() {
+            self.write(&piece, short);
+        }
+    }
+
+    fn write(&mut self, piece: &Piece, short: bool) {
+        let page = &mut self.page;
+        match piece {
+            Piece::Source(source) => {
+                self.width = source.width.min(NAME_WIDTH);
+                page.line_toned(0, Tone::Strong, &format!("{} ({})", text::escape(&source.path), source.kind.name()));
+            }
+            Piece::Entry(entry) if short => entry.render_line(page, self.width),
+            Piece::Entry(entry) => entry.render(page),
+            Piece::Hidden(0) => {}
+            Piece::Hidden(hidden) => {
+                let entries = if *hidden == 1 { "1 entry".to_owned() } else { format!("{hidden} entries") };
                 page.line_toned(1, Tone::Dim, &format!("{entries} not shown: referrers, artifacts and untagged manifests; see --all"));
             }
         }
-        page.findings(0, &self.findings);
+    }
+
+    fn finish(mut self, findings: &[Finding], settings: &[Setting]) -> io::Result<()> {
+        let short = self.waiting.is_none() && !self.long;
+        self.write_waiting(short);
+        let page = &mut self.page;
+        page.findings(0, findings);
         if short {
             page.line_toned(0, Tone::Dim, "One line an image: `airbase inspect PATH:NAME` shows one of them, --long all of them.");
         }
         page.line_toned(0, Tone::Dim, "Documents were hashed, layers were not: `airbase fsck` hashes everything.");
-    }
-
-    fn exit(&self) -> Option<ExitClass> {
-        exit_of(self.findings())
+        for setting in settings {
+            page.setting(setting);
+        }
+        self.page.finish()
     }
 }
 
@@ -292,13 +419,15 @@ const NAME_WIDTH: usize = 56;
 /// How much of the line of the history that made a layer is shown.
 const MADE_BY_WIDTH: usize = 60;
 
+/// The names of an entry, as users see them.
+pub fn shown_names<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let names = names.map(text::escape).collect::<Vec<_>>().join(", ");
+    if names.is_empty() { "(no name)".to_owned() } else { names }
+}
+
 impl EntryReport {
     fn shown_names(&self) -> String {
-        if self.names.is_empty() {
-            "(no name)".to_owned()
-        } else {
-            self.names.iter().map(|name| text::escape(name)).collect::<Vec<_>>().join(", ")
-        }
+        shown_names(self.names.iter().map(String::as_str))
     }
 
     fn kind_name(&self) -> &'static str {

@@ -23,6 +23,7 @@ pub mod inspect;
 pub mod lifecycle;
 pub mod outdated;
 mod page;
+mod pieces;
 pub mod prepare;
 pub mod rebase;
 pub mod referrers;
@@ -33,6 +34,7 @@ pub mod verdict;
 pub mod why;
 
 pub use page::{Page, Tone};
+pub use pieces::Pieces;
 
 use std::io::{self, Write as _};
 

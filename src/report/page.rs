@@ -81,6 +81,11 @@ impl Page {
         self.failed.map_or(Ok(()), Err)
     }
 
+    /// The failure of writing, if there was one. It is told once.
+    pub fn failure(&mut self) -> Option<io::Error> {
+        self.failed.take()
+    }
+
     fn flush(&mut self) {
         if self.failed.is_none()
             && let Some(out) = &mut self.out

@@ -1,6 +1,6 @@
 //! Shows what is in sources.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::base::show_image;
@@ -14,7 +14,7 @@ use crate::read::referrers::{Lookup, Scope, Trouble, lists_referrers_of};
 use crate::read::{Child, Discovered, Image, ImageIndex, Reference, Source, Stored, Tree, discover, is_referrer_tag, load, locate};
 use crate::report::collection::Member;
 use crate::report::inspect::{
-    EntryKind, EntryReport, Identity, InspectReport, Inspected, InspectedBase, Layer, Owner, Pairs, Referrer, SourceReport,
+    EntryKind, EntryReport, Identity, Inspected, InspectedBase, Layer, Owner, Pairs, Piece, Referrer, SourceReport, shown_names,
 };
 
 /// What is asked for.
@@ -50,40 +50,44 @@ const IDENTITY: &[(&str, &str)] = &[
     ("created", annotation::CREATED),
 ];
 
-/// Inspects.
+/// Takes what is found, while it is found.
+pub type Tell<'t> = dyn FnMut(Piece) -> Result<()> + 't;
+
+/// Inspects: hands over each source and each of its entries, and gives what could not be read.
 ///
 /// # Errors
-/// Those of paths and references that cannot be opened; in a folder, and inside a source, what cannot be read is a finding.
-pub fn inspect(request: &Request, context: Context<'_>) -> Result<InspectReport> {
-    let mut report = InspectReport { long: request.long, sources: Vec::new(), findings: Vec::new() };
+/// Those of paths and references that cannot be opened, and of `tell`; in a folder, and inside a source, what cannot be read is a finding.
+pub fn inspect(request: &Request, tell: &mut Tell<'_>, context: Context<'_>) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
     for path in &request.paths {
         let reference = Reference::existing(path)?;
         if reference.names_one() {
             let located = locate(&reference, context.limits);
-            let Some(located) = one_of(&request.paths, &reference, located, &mut report.findings)? else { continue };
+            let Some(located) = one_of(&request.paths, &reference, located, &mut findings)? else { continue };
             let bases = bases_for(&located.source, request, context)?;
             let entry = entry(&located.source, &located.descriptor, true, None, bases.as_ref(), context)?;
-            tell_unread(bases.as_ref(), &mut report.findings)?;
-            report.sources.push(SourceReport {
-                path: located.source.shown(),
-                kind: located.source.kind(),
-                entries: vec![entry],
-                hidden: 0,
-            });
+            tell_unread(bases.as_ref(), &mut findings)?;
+            tell(Piece::Source(heading(&located.source, 0)))?;
+            tell(Piece::Entry(Box::new(entry)))?;
+            tell(Piece::Hidden(0))?;
         } else {
-            let discovered = one_of(&request.paths, &reference, discover(&reference, context.limits), &mut report.findings)?;
-            let Some(Discovered { sources, findings, passed }) = discovered else { continue };
-            report.findings.extend(findings);
-            let before = report.sources.len();
+            let discovered = one_of(&request.paths, &reference, discover(&reference, context.limits), &mut findings)?;
+            let Some(Discovered { sources, findings: more, passed }) = discovered else { continue };
+            findings.extend(more);
+            let mut entries = 0;
             for source in sources {
-                report.sources.push(inspect_source(&source, request, context, &mut report.findings)?);
+                entries += inspect_source(&source, request, tell, &mut findings, context)?;
             }
-            if report.sources.iter().skip(before).all(|source| source.entries.is_empty()) {
-                report.findings.push(context.nothing(passed.nothing(&reference.shown_path())));
+            if entries == 0 {
+                findings.push(context.nothing(passed.nothing(&reference.shown_path())));
             }
         }
     }
-    Ok(report)
+    Ok(findings)
+}
+
+fn heading(source: &Source, width: usize) -> SourceReport {
+    SourceReport { path: source.shown(), kind: source.kind(), width }
 }
 
 /// The bases that were given and the source itself; `None` if none were given. Its catalogue serves all entries of the source.
@@ -104,56 +108,130 @@ fn tell_unread(bases: Option<&Bases<'_>>, findings: &mut Vec<Finding>) -> Result
     Ok(())
 }
 
-fn inspect_source(source: &Arc<Source>, request: &Request, context: Context<'_>, findings: &mut Vec<Finding>) -> Result<SourceReport> {
+/// Tells a source; gives how many entries are shown.
+fn inspect_source(
+    source: &Arc<Source>,
+    request: &Request,
+    tell: &mut Tell<'_>,
+    findings: &mut Vec<Finding>,
+    context: Context<'_>,
+) -> Result<usize> {
     findings.extend(source.container().findings());
     findings.extend(source.index.findings.iter().cloned().map(|finding| finding.at(source.shown())));
     let known = Lookup::new(source, Scope::Thorough, context.limits);
     findings.extend(known.unplaced_findings());
     let bases = bases_for(source, request, context)?;
-    let mut entries: Vec<EntryReport> = Vec::new();
-    let mut hidden = 0;
-    let mut positions: BTreeMap<Digest, usize> = BTreeMap::new();
-    for descriptor in &source.index.manifests {
-        if let Some(known) = positions.get(&descriptor.digest).and_then(|position| entries.get_mut(*position)) {
-            known.names.extend(descriptor.name().map(str::to_owned));
-            continue;
-        }
-        let entry = entry(source, descriptor, true, Some(&known), bases.as_ref(), context)?;
-        let ordinary = matches!(entry.kind, EntryKind::Image | EntryKind::Index | EntryKind::Collection | EntryKind::Unreadable)
-            && (!entry.names.is_empty() || source.index.manifests.len() == 1);
-        let named_artifact =
-            matches!(entry.kind, EntryKind::Artifact | EntryKind::Other) && !entry.names.is_empty() && entry.subject.is_none();
-        if request.all || ordinary || named_artifact {
-            positions.insert(descriptor.digest.clone(), entries.len());
-            entries.push(entry);
-        } else {
-            hidden += 1;
-        }
-    }
-    if entries.is_empty() && hidden > 0 && !request.all {
+    let names = Names::of(source.index.manifests.as_slice());
+    tell(Piece::Source(heading(source, names.width(request.all))))?;
+    let mut asked = Inspection { source, names, known, bases, all: request.all, context };
+    let (mut shown, mut hidden) = asked.listed(tell)?;
+    if shown == 0 && hidden > 0 && !request.all {
         // A source of untagged images only: hiding all of it would say that it is empty.
-        return inspect_source(source, &Request { all: true, ..request.clone() }, context, &mut Vec::new());
+        asked.all = true;
+        (shown, hidden) = asked.listed(tell)?;
     }
-    if request.all {
-        entries.extend(unlisted(source, bases.as_ref(), context)?);
+    if asked.all {
+        shown += unlisted(source, asked.bases.as_ref(), tell, context)?;
     }
-    tell_unread(bases.as_ref(), findings)?;
-    Ok(SourceReport { path: source.shown(), kind: source.kind(), entries, hidden })
+    tell_unread(asked.bases.as_ref(), findings)?;
+    tell(Piece::Hidden(hidden))?;
+    Ok(shown)
 }
 
-/// Manifests and indexes that lie in the source and that no index lists: neither `index.json` nor an index below it.
-fn unlisted(source: &Arc<Source>, bases: Option<&Bases<'_>>, context: Context<'_>) -> Result<Vec<EntryReport>> {
-    let mut listed = std::collections::HashSet::new();
-    let mut walked = crate::read::Walk::default();
+/// The entries of an index by their digests: an image may have several names.
+struct Names<'s> {
+    entries: &'s [Descriptor],
+    /// The positions of the entries, sorted by digest.
+    order: Vec<usize>,
+}
+
+impl<'s> Names<'s> {
+    fn of(entries: &'s [Descriptor]) -> Self {
+        let mut order: Vec<usize> = (0..entries.len()).collect();
+        order.sort_by_key(|position| entries.get(*position).map(|entry| &entry.digest));
+        Self { entries, order }
+    }
+
+    fn at(&self, order: usize) -> Option<&'s Descriptor> {
+        self.entries.get(*self.order.get(order)?)
+    }
+
+    /// The entry at a position and those behind it that list the same.
+    fn from(&self, position: usize) -> impl Iterator<Item = &'s Descriptor> {
+        let digest = self.entries.get(position).map(|entry| &entry.digest);
+        let begin = self.order.partition_point(|other| self.entries.get(*other).map(|entry| &entry.digest) < digest);
+        let same = self.order.iter().skip(begin).filter_map(|other| Some((*other, self.entries.get(*other)?)));
+        same.take_while(move |(_, entry)| Some(&entry.digest) == digest)
+            .filter(move |(other, _)| *other >= position)
+            .map(|(_, entry)| entry)
+    }
+
+    /// How wide the names get that are shown.
+    fn width(&self, all: bool) -> usize {
+        let is_first = |order: &usize| {
+            order.checked_sub(1).and_then(|before| self.at(before)).map(|entry| &entry.digest) != self.at(*order).map(|entry| &entry.digest)
+        };
+        let firsts = (0..self.order.len()).filter(is_first).filter_map(|order| self.order.get(order));
+        let names = firsts.map(|position| self.from(*position).filter_map(Descriptor::name).filter(|name| all || !is_referrer_tag(name)));
+        names.map(|names| shown_names(names).chars().count()).max().unwrap_or_default()
+    }
+}
+
+/// The inspection of one source.
+struct Inspection<'s, 'c> {
+    source: &'s Arc<Source>,
+    names: Names<'s>,
+    known: Lookup<'c>,
+    bases: Option<Bases<'c>>,
+    /// Whether nothing is hidden.
+    all: bool,
+    context: Context<'c>,
+}
+
+impl Inspection<'_, '_> {
+    /// Tells the entries of `index.json`, an image of several names once; gives how many are shown and how many are not.
+    fn listed(&self, tell: &mut Tell<'_>) -> Result<(usize, usize)> {
+        let manifests = &self.source.index.manifests;
+        let (mut shown, mut hidden) = (0, 0);
+        let mut several: HashSet<&Digest> = HashSet::new();
+        for (position, descriptor) in manifests.iter().enumerate() {
+            if several.contains(&descriptor.digest) {
+                continue;
+            }
+            let mut entry = entry(self.source, descriptor, true, Some(&self.known), self.bases.as_ref(), self.context)?;
+            let ordinary = matches!(entry.kind, EntryKind::Image | EntryKind::Index | EntryKind::Collection | EntryKind::Unreadable)
+                && (!entry.names.is_empty() || manifests.len() == 1);
+            let named_artifact =
+                matches!(entry.kind, EntryKind::Artifact | EntryKind::Other) && !entry.names.is_empty() && entry.subject.is_none();
+            if !self.all && !ordinary && !named_artifact {
+                hidden += 1;
+                continue;
+            }
+            let mut also = self.names.from(position).skip(1).peekable();
+            if also.peek().is_some() {
+                several.insert(&descriptor.digest);
+                entry.names.extend(also.filter_map(Descriptor::name).map(str::to_owned));
+            }
+            tell(Piece::Entry(Box::new(entry)))?;
+            shown += 1;
+        }
+        Ok((shown, hidden))
+    }
+}
+
+/// Tells manifests and indexes that lie in the source and that no index lists, neither `index.json` nor an index below it; gives how
+/// many there are.
+fn unlisted(source: &Arc<Source>, bases: Option<&Bases<'_>>, tell: &mut Tell<'_>, context: Context<'_>) -> Result<usize> {
+    let mut listed = HashSet::new();
     for descriptor in &source.index.manifests {
         // What cannot be read now may list what is taken for unlisted; content that is wrong is reported where it is shown.
-        if let Err(error) = crate::read::walk(source, descriptor, context.limits, &mut walked, &mut listed)
+        if let Err(error) = crate::read::walk(source, descriptor, context.limits, &mut crate::read::Walk::default(), &mut listed)
             && Trouble::of(&error) == Trouble::Io
         {
             return Err(error);
         }
     }
-    let mut entries = Vec::new();
+    let mut shown = 0;
     for stored in source.container().stored()? {
         let Stored::Blob(digest) = stored else { continue };
         if listed.contains(&digest) {
@@ -167,10 +245,11 @@ fn unlisted(source: &Arc<Source>, bases: Option<&Bases<'_>>, context: Context<'_
             Err(_) => continue,
         };
         if located.descriptor.is_index() || located.descriptor.is_manifest() {
-            entries.push(entry(source, &located.descriptor, false, None, bases, context)?);
+            tell(Piece::Entry(Box::new(entry(source, &located.descriptor, false, None, bases, context)?)))?;
+            shown += 1;
         }
     }
-    Ok(entries)
+    Ok(shown)
 }
 
 /// Who refers to `subject`, for the report.
@@ -282,9 +361,6 @@ fn entry(
         }
     }
     referrers(descriptor, subjects, &mut report, context);
-    // Most have one, and a list that grows begins with room for several.
-    report.images.shrink_to_fit();
-    report.referrers.shrink_to_fit();
     Ok(report)
 }
 

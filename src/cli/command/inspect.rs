@@ -2,8 +2,8 @@
 
 use crate::cli::options::Emptiness;
 use crate::cli::site::Key;
-use crate::cli::terminal::Terminal;
-use crate::foundation::Result;
+use crate::cli::terminal::{Terminal, unwritten};
+use crate::foundation::{ExitClass, Result};
 use crate::verbs::Context;
 use crate::verbs::inspect::{Request, inspect};
 
@@ -19,6 +19,12 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
     let typed = &arguments.request;
     let (bases, map) = (terminal.site.or_set(Key::Bases, &typed.bases), terminal.site.or_set(Key::Map, &typed.map));
     let context = Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() };
-    let report = inspect(&Request { bases, map, ..typed.clone() }, context)?;
-    terminal.answer(&report)
+    let mut report = terminal.inspection(typed.long)?;
+    match inspect(&Request { bases, map, ..typed.clone() }, &mut |piece| report.piece(piece).map_err(unwritten), context) {
+        Ok(findings) => Ok(report.finish(&findings, &terminal.site.used()).map_err(unwritten)?.map_or(0, ExitClass::status)),
+        Err(error) => {
+            report.abandon();
+            Err(error)
+        }
+    }
 }
