@@ -35,6 +35,7 @@ impl Comparison<'_> {
         self.lacks(&mut findings);
         self.gains(&mut findings);
         self.patterns(&mut findings);
+        self.asked(&mut findings);
         self.names(&mut findings);
         self.parts(&mut findings);
         self.shells(&mut findings);
@@ -61,6 +62,27 @@ impl Comparison<'_> {
         }
     }
 
+    /// Links and names that scripts ask for, and what releases of their interpreters do in ways of their own.
+    fn asked(&self, findings: &mut Vec<Finding>) {
+        for (path, by) in &self.to.links {
+            findings.extend(self.asked_link(path, by));
+        }
+        for ((file, name), by) in &self.to.entries {
+            let found = match *file {
+                b"/etc/passwd" => self.asked_user(name, [true, false], by),
+                b"/etc/group" => self.asked_user(name, [false, true], by),
+                file => self.asked_entry(file, name, by),
+            };
+            findings.extend(found.map(|finding| finding.severity(Severity::Warning)));
+        }
+        for ((place, manner), after) in &self.to.manners {
+            if self.from.manners.get(&(place.clone(), *manner)).is_some_and(|before| before != after) {
+                let message = format!("the interpreter does it in another way: {manner}");
+                findings.push(finding(Code::VerdictChanged, false, message, place));
+            }
+        }
+    }
+
     /// Names that scripts take from modules of the base.
     fn names(&self, findings: &mut Vec<Finding>) {
         for ((module, name), (there, by, needed)) in self.to.attributes.iter().filter(|(_, (there, ..))| !there) {
@@ -74,16 +96,12 @@ impl Comparison<'_> {
         }
     }
 
-    /// Parts of objects that the modules of the base named, and do not name any more.
+    /// Parts of objects that the modules or the interpreter of the base named, and do not name any more.
     fn parts(&self, findings: &mut Vec<Finding>) {
         let all = |traced: &Traced, view: &View| -> BTreeSet<Vec<u8>> {
-            let texts = traced.modules.iter().filter_map(|path| view.text(path));
-            texts
-                .flat_map(languages::identifiers)
-                .map(|(name, _)| name)
-                .filter(|name| self.to.parts.contains_key(*name))
-                .map(<[u8]>::to_vec)
-                .collect()
+            let texts = traced.modules.iter().filter_map(|path| view.text(path)).flat_map(languages::words);
+            let built_in = traced.interpreters.iter().filter_map(|path| view.text(path)).flat_map(languages::built_in);
+            texts.chain(built_in).filter(|name| self.to.parts.contains_key(*name)).map(<[u8]>::to_vec).collect()
         };
         if self.to.parts.is_empty() {
             return;
@@ -91,7 +109,18 @@ impl Comparison<'_> {
         let (before, after) = (all(&self.from, self.old), all(&self.to, self.new));
         let told: BTreeSet<&str> =
             self.to.attributes.iter().filter(|(_, (there, ..))| !there).map(|((_, name), _)| name.as_str()).collect();
-        let lost = |name: &Vec<u8>| before.contains(name) && !after.contains(name) && !told.contains(shown(name).as_str());
+        // A text in the end of a longer one is there too.
+        let kept = |name: &[u8]| {
+            let text = [name, b"\0"].concat();
+            self.to.interpreters.iter().filter_map(|path| self.new.text(path)).any(|bytes| contains(bytes, &text))
+        };
+        let lost = |name: &Vec<u8>| {
+            before.contains(name)
+                && !after.contains(name)
+                && !told.contains(shown(name).as_str())
+                && !self.to.defined.contains(name)
+                && !kept(name)
+        };
         for (name, by) in self.to.parts.iter().filter(|(name, _)| lost(name)) {
             let message = format!("a name that the modules of the base had is not in them any more: {}", shown(name));
             findings.push(finding(Code::VerdictName, false, message, by));
@@ -197,7 +226,7 @@ impl Comparison<'_> {
                 !self.old.exists(name) && self.new.exists(name)
             }
             // Whoever takes a module if it is there does without it.
-            Code::VerdictModule => false,
+            Code::VerdictModule | Code::VerdictSyntax => false,
             _ => self.new.find(by.as_bytes()).is_some_and(|entry| self.to.reached.contains(&entry.path())),
         }
     }

@@ -8,10 +8,99 @@ use super::lost::Lost;
 use super::users;
 use super::view::View;
 use crate::format::elf;
-use crate::foundation::{Code, Digest, Finding};
+use crate::foundation::{Code, Digest, Fact, Finding, Severity};
 use crate::read::rootfs::Entry;
 
+/// Shorter names are parts of many words.
+const GO_NAME: usize = 5;
+
+/// Functions that look up a name in a file.
+const DATABASES: [(&[&[u8]], &[u8]); 4] = [
+    (&[b"getservbyname", b"getservbyname_r"], b"/etc/services"),
+    (&[b"getprotobyname", b"getprotobyname_r"], b"/etc/protocols"),
+    (&[b"getrpcbyname", b"getrpcbyname_r"], b"/etc/rpc"),
+    (&[b"getnetbyname", b"getnetbyname_r"], b"/etc/networks"),
+];
+
+/// The line of a file that begins with a name.
+fn line<'v>(view: &'v View, file: &[u8], name: &[u8]) -> Option<Vec<&'v [u8]>> {
+    let words = |line: &'v [u8]| -> Vec<&'v [u8]> {
+        let line = line.split(|byte| *byte == b'#').next().unwrap_or_default();
+        line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect()
+    };
+    // A name may also be another name of what the line is about.
+    view.text(file)?
+        .split(|byte| *byte == b'\n')
+        .map(words)
+        .find(|words| words.iter().enumerate().any(|(at, word)| at != 1 && *word == name))
+}
+
 impl Comparison<'_> {
+    /// A name that is asked for: whether that of a user, and whether that of a group.
+    pub(super) fn asked_user(&self, name: &[u8], [user, group]: [bool; 2], by: &str) -> Option<Finding> {
+        let known = |view: &View| [users::user(view, name).filter(|_| user), users::group(view, name).filter(|_| group)];
+        let (before, after) = (known(self.old), known(self.new));
+        let changed = before.iter().zip(&after).any(|(before, after)| before.is_some() && before != after);
+        let lost = before.iter().zip(&after).any(|(before, after)| before.is_some() && after.is_none());
+        let message = format!("a user or group that is asked for is another one, or not there: {}", shown(name));
+        changed.then(|| finding(Code::VerdictUser, lost, message, by))
+    }
+
+    /// A name that is looked up in a file.
+    pub(super) fn asked_entry(&self, file: &[u8], name: &[u8], by: &str) -> Option<Finding> {
+        let before = line(self.old, file, name)?;
+        let after = line(self.new, file, name);
+        let differs = after.as_ref().is_none_or(|after| before.get(1) != after.get(1));
+        let message = format!("a name that is looked up is another one, or not there: {} in {}", shown(name), shown(file));
+        differs.then(|| finding(if after.is_none() { Code::VerdictMissing } else { Code::VerdictChanged }, false, message, by))
+    }
+
+    /// A link whose target is asked for.
+    pub(super) fn asked_link(&self, path: &[u8], by: &str) -> Option<Finding> {
+        let (before, after) = (self.old.find(path)?.path(), self.new.find(path)?.path());
+        let message = format!("a link leads to another place: {}", shown(path));
+        (before != after).then(|| {
+            finding(Code::VerdictChanged, false, message, by)
+                .expected(Fact::new(format!("/{}", shown(&before)), "the image"))
+                .found(Fact::new(format!("/{}", shown(&after)), "the moved image"))
+        })
+    }
+
+    /// What a program of Go may run and whom it looks up; its texts have no ends.
+    fn program_of_go(&self, bytes: &[u8], by: &str, findings: &mut Vec<Finding>) {
+        if !contains(bytes, b"Go buildinf:") {
+            return;
+        }
+        if contains(bytes, b"os/user.lookupUser\0") || contains(bytes, b"os/user.Lookup\0") {
+            for name in users::names(self.old).into_iter().filter(|name| name.len() >= GO_NAME && contains(bytes, name)) {
+                let lost = self.asked_user(name, [true, false], by);
+                findings.extend(lost.map(|finding| finding.severity(Severity::Warning)));
+            }
+        }
+        if contains(bytes, b"os/exec.Command\0") || contains(bytes, b"os/exec.(*Cmd).Start\0") {
+            let lost: Vec<String> = self
+                .lost_commands()
+                .into_iter()
+                .filter(|name| name.len() >= GO_NAME && contains(bytes, name))
+                .map(|name| shown(&name))
+                .collect();
+            if !lost.is_empty() {
+                let message = format!("commands are not found that a program of Go may run: {}", lost.join(", "));
+                findings.push(finding(Code::VerdictCommand, false, message, by));
+            }
+        }
+    }
+
+    /// The commands that were found and are not found any more.
+    fn lost_commands(&self) -> BTreeSet<Vec<u8>> {
+        let folders = self.old.launch.path();
+        let children = folders.iter().filter_map(|folder| self.old.find(folder)).flat_map(Entry::children);
+        children
+            .map(|entry| entry.name().to_vec())
+            .filter(|name| self.old.command(name).is_some() && self.new.command(name).is_none())
+            .collect()
+    }
+
     pub(super) fn references(&self, findings: &mut Vec<Finding>) {
         let own: Vec<(&Vec<u8>, Entry<'_>)> = self
             .to
@@ -53,6 +142,7 @@ impl Comparison<'_> {
             }
             if bytes.starts_with(elf::MAGIC) {
                 self.program(entry, bytes, &lost, &by, findings);
+                self.program_of_go(bytes, &by, findings);
             }
         }
     }
@@ -97,13 +187,16 @@ impl Comparison<'_> {
             }
         }
         if asks(&[b"getpwnam", b"getpwnam_r", b"getgrnam", b"getgrnam_r", b"initgroups"]) {
-            for name in texts() {
-                let known = |view: &View| (users::user(view, name), users::group(view, name));
-                if known(self.old) != known(self.new) && users::user(self.old, name).is_some() {
-                    let message = format!("a user that a program asks for is another one, or not there: {}", shown(name));
-                    findings.push(finding(Code::VerdictUser, users::user(self.new, name).is_none(), message, by));
-                }
+            let both = [asks(&[b"getpwnam", b"getpwnam_r", b"initgroups"]), asks(&[b"getgrnam", b"getgrnam_r"])];
+            texts().for_each(|name| findings.extend(self.asked_user(name, both, by)));
+        }
+        for (functions, file) in DATABASES {
+            if asks(functions) {
+                texts().for_each(|name| findings.extend(self.asked_entry(file, name, by)));
             }
+        }
+        if asks(&[b"realpath", b"readlink", b"canonicalize_file_name"]) {
+            texts().filter(|text| text.starts_with(b"/")).for_each(|path| findings.extend(self.asked_link(path, by)));
         }
     }
 }

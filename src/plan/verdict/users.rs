@@ -23,6 +23,12 @@ pub(super) fn user(view: &View, name: &[u8]) -> Option<u64> {
     number(view.text(b"/etc/passwd").unwrap_or_default(), name)
 }
 
+/// The names of all users.
+pub(super) fn names(view: &View) -> Vec<&[u8]> {
+    let lines = view.text(b"/etc/passwd").unwrap_or_default().split(|byte| *byte == b'\n');
+    lines.filter_map(|line| line.split(|byte| *byte == b':').next()).filter(|name| !name.is_empty()).collect()
+}
+
 /// The number of a group.
 pub(super) fn group(view: &View, name: &[u8]) -> Option<u64> {
     number(view.text(b"/etc/group").unwrap_or_default(), name)

@@ -19,7 +19,7 @@ use crate::foundation::Digest;
 use crate::read::rootfs::{Entry, split};
 
 pub(super) use self::imports::imports;
-pub(super) use self::names::{defines, identifiers, taken_names};
+pub(super) use self::names::{built_in, defined, defines, given_to, identifiers, methods, taken_names, words};
 pub(super) use self::started::{Started, quoted_paths, started};
 
 /// A language whose scripts are followed.
@@ -74,16 +74,19 @@ pub(super) struct Interpreter {
     minor: u32,
     /// Texts of the interpreter that may be its version: `3.11.2`.
     pub(super) release: BTreeSet<Vec<u8>>,
+    /// The program and its library.
+    pub(super) images: Vec<Vec<u8>>,
 }
 
 fn strings(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split(|byte| !(0x20..0x7f).contains(byte)).filter(|text| text.len() > 3)
 }
 
-/// Texts of three numbers.
+/// Texts of three numbers, before which Perl has a `v`.
 fn release(images: &[&[u8]]) -> BTreeSet<Vec<u8>> {
     let is_number = |part: &[u8]| !part.is_empty() && part.len() < 4 && part.iter().all(u8::is_ascii_digit);
-    let texts = images.iter().flat_map(|image| image.split(|byte| *byte == 0)).filter(|text| (5..12).contains(&text.len()));
+    let texts = images.iter().flat_map(|image| image.split(|byte| *byte == 0)).map(|text| text.strip_prefix(b"v").unwrap_or(text));
+    let texts = texts.filter(|text| (5..12).contains(&text.len()));
     texts
         .filter(|text| text.split(|byte| *byte == b'.').count() == 3 && text.split(|byte| *byte == b'.').all(is_number))
         .map(<[u8]>::to_vec)
@@ -158,8 +161,9 @@ impl Interpreter {
         let bytes: Vec<&[u8]> = images.iter().map(|image| view.bytes(*image)).collect::<Option<_>>()?;
         let digests: Vec<&Digest> = images.iter().map(|image| view.digest(*image)).collect::<Option<_>>()?;
         let told = view.memo.told(language, &digests, || Told::of(language, &bytes));
+        let images: Vec<Vec<u8>> = images.iter().map(|image| [b"/".as_slice(), &image.path()].concat()).collect();
         if language == Language::Python {
-            return python::interpreter(view, path, entry, elf, &told);
+            return python::interpreter(view, path, entry, elf, &told).map(|interpreter| Self { images, ..interpreter });
         }
         let mut directories = told.directories.clone();
         if directories.is_empty() {
@@ -168,7 +172,7 @@ impl Interpreter {
         if language == Language::Ruby {
             directories.extend(ruby::gems(view, &directories));
         }
-        Some(Self { language, directories, builtin: BTreeSet::new(), tag: Vec::new(), minor: 0, release: told.release.clone() })
+        Some(Self { language, directories, builtin: BTreeSet::new(), tag: Vec::new(), minor: 0, release: told.release.clone(), images })
     }
 
     /// Puts the directories that the environment names before the others.

@@ -12,6 +12,16 @@ pub(super) fn is_quoted(text: &[u8], name: &[u8]) -> bool {
 
 /// The names in a text, and whether each follows a dot.
 pub(in crate::plan::verdict) fn identifiers(text: &[u8]) -> impl Iterator<Item = (&[u8], bool)> {
+    marked(text).map(|(name, _, dot)| (name, dot))
+}
+
+/// All names in a text; those of Ruby may end with a mark.
+pub(in crate::plan::verdict) fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    marked(text).flat_map(|(name, long, _)| [name, long])
+}
+
+/// The names in a text: each as it is, with the mark that follows it, and whether it follows a dot.
+fn marked(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], bool)> {
     let part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -19,8 +29,51 @@ pub(in crate::plan::verdict) fn identifiers(text: &[u8]) -> impl Iterator<Item =
         let dot = start.checked_sub(1).and_then(|before| rest.get(before)) == Some(&b'.');
         let tail = rest.get(start..)?;
         let end = tail.iter().position(|byte| !part(byte)).unwrap_or(tail.len());
+        let mark = tail.get(end).is_some_and(|byte| matches!(byte, b'?' | b'!')) && tail.get(end + 1) != Some(&b'=');
         rest = tail.get(end..)?;
-        Some((tail.get(..end)?, dot))
+        Some((tail.get(..end)?, tail.get(..end + usize::from(mark))?, dot))
+    })
+}
+
+/// The names of methods that a text of Ruby calls.
+pub(in crate::plan::verdict) fn methods(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    marked(text).filter(|(.., dot)| *dot).map(|(_, name, _)| name)
+}
+
+/// The names with which texts of a program or a library end: those of what is built into an interpreter are among them, since linkers
+/// put a text into the end of a longer one.
+pub(in crate::plan::verdict) fn built_in(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'?' | b'!');
+    let end = move |text: &'_ [u8]| text.iter().rposition(|byte| !part(byte)).map_or(0, |at| at + 1);
+    let is_name = |text: &&[u8]| {
+        let name = text.strip_suffix(b"?").or_else(|| text.strip_suffix(b"!")).unwrap_or(text);
+        (2..40).contains(&name.len()) && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    };
+    bytes.split(|byte| *byte == 0).map(move |text| text.get(end(text)..).unwrap_or_default()).filter(is_name)
+}
+
+/// The names that a text defines: functions, classes, and what is given a value.
+pub(in crate::plan::verdict) fn defined(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).flat_map(|line| {
+        let start =
+            [&b"def "[..], b"async def ", b"class ", b"attr_accessor ", b"attr_reader "].iter().find_map(|word| line.strip_prefix(*word));
+        let given = || {
+            line.iter().position(|byte| matches!(byte, b'=' | b':')).and_then(|end| line.get(..end)).filter(|left| !left.contains(&b'('))
+        };
+        start.or_else(given).map(words).into_iter().flatten()
+    })
+}
+
+/// The texts in quotes that functions of these names are given first.
+pub(in crate::plan::verdict) fn given_to<'t>(text: &'t [u8], function: &'static [u8]) -> impl Iterator<Item = &'t [u8]> {
+    let calls =
+        text.windows(function.len()).enumerate().filter(move |(_, window)| *window == function).map(move |(at, _)| at + function.len());
+    calls.filter_map(|at| {
+        let rest = text.get(at..)?;
+        let rest = rest.strip_prefix(b"(").unwrap_or(rest).trim_ascii_start();
+        let quote = *rest.first().filter(|byte| matches!(byte, b'"' | b'\''))?;
+        let inner = rest.get(1..)?;
+        inner.get(..inner.iter().take(256).position(|byte| *byte == quote)?)
     })
 }
 

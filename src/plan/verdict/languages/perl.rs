@@ -3,7 +3,36 @@
 use super::{Interpreter, is_file};
 use crate::plan::verdict::view::View;
 
+/// The newest Perl that a text asks for with `use v5.36` or `use 5.036`: the 36 of it.
+pub(in crate::plan::verdict) fn wanted(text: &[u8]) -> Option<u32> {
+    let number = |digits: &[u8]| std::str::from_utf8(digits).ok()?.parse::<u32>().ok();
+    let statements = text.split(|byte| matches!(byte, b'\n' | b';')).map(<[u8]>::trim_ascii);
+    let versions =
+        statements.filter_map(|line| line.strip_prefix(b"use ").or_else(|| line.strip_prefix(b"require "))).map(<[u8]>::trim_ascii);
+    let minor = |version: &[u8]| {
+        let (tuple, rest) = version.strip_prefix(b"v").map_or((false, version), |rest| (true, rest));
+        let mut parts = rest.strip_prefix(b"5.")?.split(|byte| *byte == b'.');
+        let first: Vec<u8> = parts.next()?.iter().copied().filter(|byte| *byte != b'_').collect();
+        if first.is_empty() || !first.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        // 5.036 is v5.36, and so is 5.36.0; 5.36 is v5.360.
+        if tuple || parts.next().is_some() { number(&first) } else { number([first.as_slice(), b"00"].concat().get(..3)?) }
+    };
+    versions.filter_map(minor).max()
+}
+
 impl Interpreter {
+    /// The Perl that a text asks for, if this one is older; nothing if it does not say which it is.
+    pub(in crate::plan::verdict) fn older_than(&self, text: &[u8]) -> Option<String> {
+        let wanted = wanted(text)?;
+        let own = self
+            .release
+            .iter()
+            .filter_map(|release| std::str::from_utf8(release).ok()?.strip_prefix("5.")?.split('.').next()?.parse::<u32>().ok());
+        own.max().filter(|own| *own < wanted).map(|_| format!("Perl 5.{wanted}"))
+    }
+
     pub(super) fn perl_module(&self, view: &View, name: &[u8]) -> Option<Vec<Vec<u8>>> {
         let parts: Vec<&[u8]> = name.split(|byte| *byte == b':').filter(|part| !part.is_empty()).collect();
         let path = [parts.join(&b'/').as_slice(), b".pm"].concat();

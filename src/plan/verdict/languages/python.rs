@@ -6,6 +6,7 @@ use super::names::is_quoted;
 use super::{Interpreter, Language, Told, after, is_file};
 use crate::format::elf::Elf;
 use crate::format::tar::Kind;
+use crate::plan::verdict::compare::contains;
 use crate::plan::verdict::view::View;
 use crate::read::rootfs::{Entry, split};
 
@@ -58,6 +59,33 @@ impl Interpreter {
         is_file(view, &file).then_some(file)
     }
 
+    /// What a text does that releases of Python do in different ways, and whether this one is new enough for the later one: from
+    /// "What's New in Python".
+    pub(in crate::plan::verdict) fn manners(&self, text: &[u8]) -> Vec<(&'static str, bool)> {
+        let has = |needle: &[u8]| contains(text, needle);
+        let opens = |mode: &[u8]| has(b"open(") && [b'"', b'\''].iter().any(|quote| has(&[b", ", &[*quote][..], mode, &[*quote]].concat()));
+        // An enumeration of texts or numbers, which prints its value or its name.
+        let mixed = text.split(|byte| *byte == b'\n').any(|line| {
+            let bases = line.trim_ascii().strip_prefix(b"class ").and_then(|rest| rest.get(rest.iter().position(|byte| *byte == b'(')?..));
+            bases.is_some_and(|bases| (bases.starts_with(b"(str,") || bases.starts_with(b"(int,")) && contains(bases, b"Enum"))
+        });
+        // Letters of a pattern have to stand at its beginning.
+        let flags = [&b"(?i)"[..], b"(?m)", b"(?s)", b"(?x)"].iter().any(|flag| {
+            let at = text.windows(4).enumerate().filter(|(_, window)| window == flag).map(|(at, _)| at);
+            at.into_iter().any(|at| at > 0 && !matches!(text.get(at - 1), Some(b'"' | b'\'' | b')')))
+        });
+        let kinds: [(u32, bool, &'static str); 7] = [
+            (9, has(b"json.load") && has(b"encoding="), "json.loads with an encoding, refused since Python 3.9"),
+            (10, has(b"asyncio") && has(b"loop=loop"), "a loop that is given to asyncio, refused since Python 3.10"),
+            (11, opens(b"U") || opens(b"rU") || opens(b"Ur") || opens(b"rbU"), "open with the mode U, refused since Python 3.11"),
+            (11, has(b"random.sample({") || has(b"random.sample(set("), "random.sample of a set, refused since Python 3.11"),
+            (11, has(b"random.shuffle(") && has(b", random.random)"), "random.shuffle with a function, refused since Python 3.11"),
+            (11, mixed, "format of an enumeration with str or int, another one since Python 3.11"),
+            (11, flags, "flags inside of a pattern, refused since Python 3.11"),
+        ];
+        kinds.into_iter().filter(|(_, used, _)| *used).map(|(minor, _, text)| (text, self.minor >= minor)).collect()
+    }
+
     /// Syntax that the interpreter does not know.
     pub(in crate::plan::verdict) fn too_old_for(&self, text: &[u8]) -> Option<&'static str> {
         let lines = || text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.starts_with(b"#"));
@@ -69,10 +97,18 @@ impl Interpreter {
             (8, has(b" := "), "an assignment in an expression, of Python 3.8"),
             (10, follows(b"match ", b"case "), "the match statement, of Python 3.10"),
             (11, lines().any(|line| line.starts_with(b"except*") || line.starts_with(b"except *")), "except*, of Python 3.11"),
-            (12, lines().any(|line| line.starts_with(b"type ") && line.contains(&b'=')), "the type statement, of Python 3.12"),
+            (12, lines().any(is_type), "the type statement, of Python 3.12"),
         ];
         kinds.into_iter().find(|(minor, used, _)| self.minor < *minor && *used).map(|(_, _, name)| name)
     }
+}
+
+/// `type NAME = …` or `type NAME[…] = …`
+fn is_type(line: &[u8]) -> bool {
+    let Some(rest) = line.strip_prefix(b"type ") else { return false };
+    let name = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+    let after = rest.get(name..).unwrap_or_default().trim_ascii_start();
+    name > 0 && (after.starts_with(b"[") || (after.starts_with(b"=") && !after.starts_with(b"==")))
 }
 
 fn digits(rest: &[u8]) -> Vec<u8> {
@@ -130,5 +166,5 @@ pub(super) fn interpreter(view: &View, path: &[u8], entry: Entry<'_>, elf: &Elf,
     }
     let minor = std::str::from_utf8(&minor).ok().and_then(|text| text.parse().ok())?;
     let Told { release, builtin, .. } = told.clone();
-    Some(Interpreter { language: Language::Python, directories, builtin, tag, minor, release })
+    Some(Interpreter { language: Language::Python, directories, builtin, tag, minor, release, images: Vec::new() })
 }

@@ -15,6 +15,8 @@ enum Maker {
     Busybox,
     Gawk,
     Mawk,
+    /// A program with a library of OpenSSL before 3.
+    OldOpenSsl,
     Other,
 }
 
@@ -25,6 +27,7 @@ impl Maker {
             () if marks.busybox => Self::Busybox,
             () if marks.gawk => Self::Gawk,
             () if marks.mawk => Self::Mawk,
+            () if view.elf(entry).is_some_and(|elf| elf.needed.iter().any(|name| name.starts_with(b"libcrypto.so.1"))) => Self::OldOpenSsl,
             () => Self::Other,
         }
     }

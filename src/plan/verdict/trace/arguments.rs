@@ -2,6 +2,7 @@
 
 use super::commands::{COPIERS, LISTERS, NAMERS, PRINTING, READERS, WALKERS};
 use super::peculiar::peculiar;
+use super::wrap::{NICE, STARTERS, TIMEOUT, XARGS, options};
 use super::{Argument, Trace, Use};
 use crate::read::rootfs::split;
 
@@ -54,6 +55,26 @@ fn prints_otherwise(name: &[u8], arguments: &[Argument]) -> bool {
     }
 }
 
+/// How many of its arguments a command that runs another one takes for itself.
+fn own_words(name: &[u8], arguments: &[Argument]) -> usize {
+    let valued: &[&[u8]] = match name {
+        b"xargs" => XARGS,
+        b"timeout" => TIMEOUT,
+        b"nice" | b"ionice" => NICE,
+        b"nohup" | b"setsid" | b"stdbuf" | b"time" | b"env" | b"su-exec" | b"gosu" | b"tini" | b"dumb-init" => STARTERS,
+        _ => return arguments.len(),
+    };
+    let operands = options(arguments, valued);
+    let more = arguments.len() - operands;
+    // The time that is left, or the user, stands before the command; so do values of variables.
+    operands + if name == b"env" { arguments.iter().skip(operands).take_while(|word| has_value(word)).count() } else { more.min(1) }
+}
+
+/// `NAME=VALUE`
+fn has_value(word: &Argument) -> bool {
+    word.as_ref().is_some_and(|word| word.contains(&b'='))
+}
+
 /// Whether a program of awk runs commands.
 fn runs_commands(program: &[u8]) -> bool {
     let calls = [&b"system("[..], b"getline"].iter().any(|call| program.windows(call.len()).any(|window| window == *call));
@@ -71,8 +92,10 @@ impl Trace<'_> {
     pub(super) fn arguments(&mut self, path: &[u8], arguments: &[Argument], by: &str, guarded: bool) {
         let name = split(path).1;
         let how = how(name, arguments);
+        // What stands behind the command that it runs is the command's.
+        let own = arguments.get(..own_words(name, arguments)).unwrap_or_default();
         let mut operands = 0;
-        for argument in arguments.iter().flatten() {
+        for argument in own.iter().flatten() {
             for path in self.meant(argument) {
                 operands += 1;
                 self.uses(&path, how, by, guarded);
@@ -81,6 +104,12 @@ impl Trace<'_> {
                 let guarded = guarded || self.guarded;
                 let options = self.found.options.entry(path.to_vec()).or_default();
                 options.entry(argument.clone()).or_insert_with(|| (by.to_owned(), guarded)).1 &= guarded;
+            }
+        }
+        if [&b"readlink"[..], b"realpath"].contains(&name) {
+            let paths: Vec<Vec<u8>> = own.iter().flatten().flat_map(|argument| self.meant(argument)).collect();
+            for path in paths {
+                self.found.links.entry(path).or_insert_with(|| by.to_owned());
             }
         }
         for text in peculiar(name, arguments) {
@@ -105,6 +134,9 @@ impl Trace<'_> {
             self.awk(arguments, by);
         }
         self.databases(name, by);
+        if name == b"getent" {
+            self.asks_database(arguments, by);
+        }
         if USERS.contains(&name) {
             self.users(arguments, by);
         }
@@ -120,9 +152,23 @@ impl Trace<'_> {
                 self.uses(database, Use::Read, by, true);
             }
         }
-        if name == b"getent" {
-            self.uses(b"/etc/passwd", Use::Read, by, true);
-        }
+    }
+
+    /// `getent DATABASE [KEY…]`
+    fn asks_database(&mut self, arguments: &[Argument], by: &str) {
+        let mut words = arguments.iter().flatten().filter(|word| !word.starts_with(b"-"));
+        let file: &'static [u8] = match words.next().map(Vec::as_slice) {
+            Some(b"group") => b"/etc/group",
+            Some(b"services") => b"/etc/services",
+            Some(b"protocols") => b"/etc/protocols",
+            Some(b"networks") => b"/etc/networks",
+            Some(b"shadow") => b"/etc/shadow",
+            Some(b"rpc") => b"/etc/rpc",
+            // Runtimes write it.
+            Some(b"hosts" | b"ahosts" | b"ahostsv4" | b"ahostsv6") => return,
+            _ => b"/etc/passwd",
+        };
+        self.uses(file, Use::Read, by, true);
     }
 
     fn awk(&mut self, arguments: &[Argument], by: &str) {

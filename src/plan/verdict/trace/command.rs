@@ -7,6 +7,7 @@ use super::commands::{BUILTINS, NAMERS, READERS};
 use super::pattern::matching;
 use super::{Argument, Caller, Input, Text, Trace, Use, one};
 use crate::format::tar::Kind;
+use crate::foundation::Code;
 use crate::plan::verdict::loader::shown;
 use crate::plan::verdict::shell::{Command, Part, Variables, Word, values};
 use crate::read::rootfs::split;
@@ -30,6 +31,11 @@ impl<'a> Standing<'a> {
     fn caller(self) -> Caller<'a> {
         Caller { by: self.place, guarded: !self.command.is_needed(), depth: self.depth + 1 }
     }
+}
+
+/// `"$@"` or `$*`
+pub(super) fn is_all_given(word: &Word) -> bool {
+    matches!(word.parts.as_slice(), [Part::Variable(name, None)] if name == b"@" || name == b"*")
 }
 
 impl Trace<'_> {
@@ -81,6 +87,39 @@ impl Trace<'_> {
             Some(word) => one(word, &variables).map_or(Input::Unknown, Input::Known),
             None => Input::Unknown,
         };
+        let Some(list) = self.given.first().filter(|_| command.function.is_none()) else {
+            return self.command_on(at, (first, rest), arguments);
+        };
+        if self.given.len() == 1 || !words.iter().any(is_all_given) {
+            let list = list.clone();
+            return self.command_on(at, (first, rest), &list);
+        }
+        // What a script was given may have been set by it, for one case or the other. A list that does not begin with a command is then
+        // none that it runs.
+        let (run, other): (Vec<_>, Vec<_>) = self.given.clone().into_iter().partition(|list| self.begins((first, rest), list).is_ok());
+        for list in run.iter().chain(other.iter().filter(|_| run.is_empty())) {
+            self.command_on(at, (first, rest), list);
+        }
+        let lost: Vec<_> = other.iter().filter_map(|list| self.begins((first, rest), list).err().flatten()).collect();
+        for name in lost.into_iter().filter(|_| !run.is_empty()) {
+            let code = if name.contains(&b'/') { Code::VerdictMissing } else { Code::VerdictCommand };
+            self.lack(code, &name, place, false);
+        }
+    }
+
+    /// Whether a command that is given a list of words runs something that is there; its name if not.
+    fn begins(&self, (first, rest): (&Word, &[Word]), given: &[Argument]) -> Result<(), Option<Vec<u8>>> {
+        let value = |word: &Word| if is_all_given(word) { given.first().cloned().flatten() } else { one(word, &self.inherited) };
+        let mut names = std::iter::once(first).chain(rest).map(value);
+        let name = names.find(|name| name.as_deref().is_none_or(|name| ![&b"exec"[..], b"command"].contains(&name))).flatten();
+        let is_known = |name: &Vec<u8>| self.find(name).is_some() || BUILTINS.contains(&name.as_slice()) || self.functions.contains(name);
+        if name.as_ref().is_some_and(is_known) { Ok(()) } else { Err(name) }
+    }
+
+    /// A command of a script that was given `arguments`.
+    fn command_on(&mut self, at: Standing<'_>, (first, rest): (&Word, &[Word]), arguments: &[Argument]) {
+        let place = at.place;
+        let variables = Rc::clone(&self.inherited);
         // `"$@"` is what the script was given.
         if first.parts.first() == Some(&Part::Variable(b"@".to_vec(), None)) {
             return match arguments.split_first() {
@@ -136,7 +175,7 @@ impl Trace<'_> {
         let mut given: Vec<Argument> = Vec::new();
         for word in words {
             match word.parts.as_slice() {
-                [Part::Variable(name, None)] if name == b"@" || name == b"*" => given.extend(arguments.iter().cloned()),
+                _ if is_all_given(word) => given.extend(arguments.iter().cloned()),
                 parts if parts.iter().any(|part| matches!(part, Part::Pattern(_))) => match self.values(word, at.place, &variables) {
                     Some(values) => given.extend(values.into_iter().map(Some)),
                     None => given.push(None),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Argument, Caller, Input, Trace, Use};
 use crate::foundation::Code;
 use crate::plan::verdict::languages::{
-    Import, Interpreter, Language, Started, defines, identifiers, imports, quoted_paths, started, taken_names,
+    Import, Interpreter, Language, Started, defined, defines, given_to, identifiers, imports, methods, quoted_paths, started, taken_names,
 };
 use crate::plan::verdict::loader::shown;
 use crate::read::rootfs::{Entry, split};
@@ -32,6 +32,14 @@ enum Given {
     /// Nothing: it says its version.
     Nothing,
 }
+
+/// Functions that look up a name in a file; all three languages call them so.
+const LOOKUPS: &[(&[u8], &[u8])] = &[
+    (b"getpwnam", b"/etc/passwd"),
+    (b"getgrnam", b"/etc/group"),
+    (b"getservbyname", b"/etc/services"),
+    (b"getprotobyname", b"/etc/protocols"),
+];
 
 /// Texts that are looked for.
 type Texts = &'static [&'static [u8]];
@@ -186,8 +194,27 @@ impl<'v> Trace<'v> {
         } else if asked.iter().any(|word| has(word)) {
             self.found.releases.entry(path.to_vec()).or_insert_with(|| (place.to_owned(), interpreter.release.clone()));
         }
+        let resolves = [&b"realpath"[..], b"readlink", b"abs_path"].iter().any(|call| has(call));
         for path in quoted_paths(text) {
+            if resolves {
+                self.found.links.entry(path.clone()).or_insert_with(|| place.to_owned());
+            }
             self.uses(&path, Use::Taken, place, true);
+        }
+        for (function, file) in LOOKUPS {
+            for name in given_to(text, function) {
+                self.found.entries.entry((*file, name.to_vec())).or_insert_with(|| place.to_owned());
+            }
+        }
+        self.found.interpreters.extend(interpreter.images.iter().cloned());
+        self.found.defined.extend(defined(text).map(<[u8]>::to_vec));
+        if let Some(release) = interpreter.older_than(text).filter(|_| interpreter.language == Language::Perl) {
+            self.lack(Code::VerdictSyntax, release.as_bytes(), place, true);
+        }
+        if interpreter.language == Language::Ruby {
+            for name in methods(text) {
+                self.found.parts.entry(name.to_vec()).or_insert_with(|| place.to_owned());
+            }
         }
         if interpreter.language == Language::Python {
             self.python(interpreter, text, place, depth);
@@ -207,6 +234,9 @@ impl<'v> Trace<'v> {
         }
         if let Some(reason) = interpreter.too_old_for(text) {
             self.lack(Code::VerdictSyntax, reason.as_bytes(), place, true);
+        }
+        for (manner, new) in interpreter.manners(text) {
+            self.found.manners.insert((place.to_owned(), manner), new);
         }
         self.attributes(interpreter, text, place);
         for (name, _) in identifiers(text).filter(|(_, part)| *part) {
@@ -283,7 +313,7 @@ impl<'v> Trace<'v> {
             return self.text(interpreter, running.path, text, (&shown(&file), 0));
         }
         // What the base brings fits together.
-        if interpreter.language == Language::Python {
+        if interpreter.language != Language::Perl {
             self.found.modules.insert(found.path());
         }
         // What a function of it loads is loaded when it is called.

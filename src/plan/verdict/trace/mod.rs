@@ -83,6 +83,16 @@ pub(super) struct Traced {
     pub(super) printing: BTreeMap<Vec<u8>, String>,
     /// Who asks for the names of the user and its groups.
     pub(super) identity: Option<String>,
+    /// Links whose targets are asked for, and by whom.
+    pub(super) links: BTreeMap<Vec<u8>, String>,
+    /// Names that are looked up in a file of `/etc`: the file and the name, and by whom.
+    pub(super) entries: BTreeMap<(&'static [u8], Vec<u8>), String>,
+    /// What the release of an interpreter does in another way than others: by place and text, whether it is new enough.
+    pub(super) manners: BTreeMap<(String, &'static str), bool>,
+    /// The programs and libraries of interpreters, whose texts name what is built into them.
+    pub(super) interpreters: BTreeSet<Vec<u8>>,
+    /// Names that scripts of the app define themselves.
+    pub(super) defined: BTreeSet<Vec<u8>>,
     /// What patterns for names of files match, by place and pattern.
     pub(super) patterns: BTreeMap<(String, String), BTreeSet<Vec<u8>>>,
     /// Names in modules that are not the app's: whether they are there, who uses them, and whether nothing goes on without them.
@@ -161,6 +171,8 @@ pub(super) struct Trace<'v> {
     called: Option<BTreeSet<Vec<u8>>>,
     /// What functions are given.
     calls: BTreeMap<Vec<u8>, BTreeSet<Vec<Argument>>>,
+    /// The lists of words that the script may have been given.
+    given: Vec<Vec<Argument>>,
     input: Input,
     /// The shell that runs the script that is followed, and how the text that is followed belongs to it.
     shell: Option<Rc<Shell>>,
@@ -218,6 +230,7 @@ impl<'v> Trace<'v> {
             functions: BTreeSet::new(),
             called: Some(BTreeSet::new()),
             calls: BTreeMap::new(),
+            given: Vec::new(),
             input: Input::Nothing,
             shell: None,
             text: Text::Script,

@@ -50,6 +50,7 @@ pub(super) fn peculiar(name: &[u8], arguments: &[Argument]) -> Vec<String> {
         b"sed" => words().filter(|word| is_of_gnu(word)).collect(),
         b"awk" | b"mawk" | b"gawk" | b"nawk" => words().filter(|word| AWK.iter().any(|text| has(word, text))).collect(),
         b"dirname" => operands().skip(1).take(1).collect(),
+        b"openssl" => words().filter(|word| is_legacy(word)).collect(),
         // What it gives when the time is up is not the same.
         b"timeout" => vec![b"its exit status"],
         _ => Vec::new(),
@@ -81,6 +82,15 @@ fn has_unit(word: &[u8]) -> bool {
     let number = end.and_then(|end| rest.get(..=end)).unwrap_or_default();
     let is_number = number.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'c' | b'n' | b'b'));
     is_number && !unit.is_empty() && unit.len() < 4 && !matches!(unit, b"k" | b"m") && unit.iter().all(|byte| b"KMGTPEkmbB".contains(byte))
+}
+
+/// Algorithms that OpenSSL 3 has in its legacy provider alone, which is not loaded by itself: OSSL_PROVIDER-legacy(7).
+fn is_legacy(word: &[u8]) -> bool {
+    let name = word.strip_prefix(b"-").unwrap_or(word).to_ascii_lowercase();
+    let ciphers = [&b"des"[..], b"bf", b"blowfish", b"cast", b"cast5", b"idea", b"rc2", b"rc4", b"rc5", b"seed"];
+    let digests = [&b"md2"[..], b"md4", b"mdc2", b"whirlpool", b"rmd160", b"ripemd", b"ripemd160"];
+    let first = name.split(|byte| *byte == b'-').next().unwrap_or_default();
+    digests.contains(&name.as_slice()) || ciphers.contains(&first)
 }
 
 /// Commands of sed that only GNU's has.
@@ -115,6 +125,9 @@ mod tests {
             "awk BEGIN{print(gensub(/a/,1,1))}",
             "dirname a/b c/d",
             "timeout 1 a",
+            "openssl dgst -md4 f",
+            "openssl enc -rc4-40 -k a",
+            "openssl des-cbc -d",
         ] {
             assert!(told(text), "{text}");
         }
@@ -131,6 +144,9 @@ mod tests {
             "sed s/a/b/ f",
             "awk {print($1)} f",
             "dirname a/b",
+            "openssl dgst -sha256 f",
+            "openssl enc -aes-256-cbc -k a",
+            "openssl enc -des3 -k a",
         ] {
             assert!(!told(text), "{text}");
         }

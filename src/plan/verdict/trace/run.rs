@@ -77,7 +77,9 @@ impl<'v> Trace<'v> {
             return self.unclear(place, "a loader that is run as a command is not followed");
         }
         let libraries = self.closure(path, entry, &[], guarded);
-        if self.view.is_own(entry) && !self.view.is_packaged(entry) {
+        // A copy of an interpreter names commands that the app does not run.
+        let language = self.view.digest(entry).and_then(|digest| self.view.memo.language(digest, &program));
+        if language.is_none() && self.view.is_own(entry) && !self.view.is_packaged(entry) {
             self.commands_of(entry, &program, place, depth);
         }
         let name = split(path).1.to_vec();
@@ -101,7 +103,7 @@ impl<'v> Trace<'v> {
         if SHELLS.contains(&applet.as_slice()) || SHELLS.contains(&name.as_slice()) {
             return self.shell(place, arguments, depth);
         }
-        if self.view.digest(entry).is_some_and(|digest| self.view.memo.language(digest, &program).is_some()) {
+        if language.is_some() {
             let Some(interpreter) = Interpreter::of(self.view, path, entry, &program, &libraries.files) else {
                 return self.unclear(place, "it is an interpreter whose version is not understood");
             };

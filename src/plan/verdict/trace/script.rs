@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::command::Standing;
+use super::command::{Standing, is_all_given};
 use super::{Argument, Input, Shell, Text, Trace, one};
 use crate::foundation::Code;
 use crate::plan::verdict::loader::shown;
-use crate::plan::verdict::shell::{Failure, Family, MOST_VALUES, Script, Variables, Word, assignment, values};
+use crate::plan::verdict::shell::{Command, Failure, Family, MOST_VALUES, Script, Variables, Word, assignment, values};
 use crate::read::rootfs::split;
 
 /// How deep scripts may read each other.
 const DEEPEST_SOURCE: usize = 4;
+/// How many lists of words a script may have been given.
+const MOST_GIVEN: usize = 8;
 /// How many calls of a function are told apart.
 const MOST_CALLS: usize = 16;
 
@@ -159,9 +161,11 @@ impl Trace<'_> {
         let (inherited, directories) = (std::mem::replace(&mut self.inherited, Rc::new(variables)), self.directories.clone());
         let calls = self.calls.clone();
         self.note_calls(&script);
+        let given = std::mem::replace(&mut self.given, vec![arguments.to_vec()]);
         for (number, command) in script.commands.iter().enumerate() {
             let Some(function) = &command.function else {
                 self.command(Standing { command, place, number, depth }, arguments);
+                self.sets(command);
                 continue;
             };
             let reached = self.called.as_ref().is_none_or(|called| called.contains(function));
@@ -174,6 +178,7 @@ impl Trace<'_> {
                 self.inherited = outside;
             }
         }
+        self.given = given;
         self.calls = calls;
         self.inherited = inherited;
         self.directories = directories;
@@ -182,11 +187,50 @@ impl Trace<'_> {
         self.called = called;
     }
 
-    /// What the functions that are known are given by a script.
+    /// `set -- WORDS`, after which a script was given these words: for certain, or instead of others.
+    fn sets(&mut self, command: &Command) {
+        let Some((first, words)) = command.words.split_first() else { return };
+        let dashes = words.iter().position(|word| word.literal() == Some(b"--"));
+        let Some(words) = dashes.and_then(|at| words.get(at + 1..)).filter(|_| first.literal() == Some(b"set")) else { return };
+        let mut lists: Vec<Vec<Argument>> = Vec::new();
+        for given in &self.given {
+            let mut list = Vec::new();
+            for word in words {
+                if is_all_given(word) {
+                    list.extend(given.iter().cloned());
+                } else {
+                    list.push(one(word, &self.inherited));
+                }
+            }
+            lists.push(list);
+        }
+        if command.is_certain() {
+            self.given.clear();
+        }
+        let before = self.given.len();
+        self.given.extend(lists);
+        self.given.dedup();
+        self.given.truncate(MOST_GIVEN);
+        let variables = Rc::make_mut(&mut self.inherited);
+        for (number, lists) in (1..10_usize).map(|number| (number, self.given.get(before..).unwrap_or_default())) {
+            let known = variables.entry(number.to_string().into_bytes()).or_insert_with(|| Some(BTreeSet::new()));
+            if before == 0 {
+                *known = Some(BTreeSet::new());
+            }
+            for list in lists {
+                match (known.as_mut(), list.get(number - 1).cloned().unwrap_or_else(|| Some(Vec::new()))) {
+                    (Some(known), Some(value)) => drop(known.insert(value)),
+                    _ => *known = None,
+                }
+            }
+        }
+    }
+
+    /// What functions are given by a script; those of scripts that it reads are not known yet.
     pub(super) fn note_calls(&mut self, script: &Script) {
         for command in &script.commands {
             let mut words = command.words.iter();
-            let Some(name) = words.next().and_then(Word::literal).filter(|name| self.functions.contains(*name)) else { continue };
+            let Some(name) = words.next().and_then(Word::literal) else { continue };
             let inner = command.function.is_some();
             let value = |word: &Word| if inner { word.literal().map(<[u8]>::to_vec) } else { one(word, &self.inherited) };
             let given: Vec<Argument> = words.map(value).collect();

@@ -5,37 +5,46 @@ use crate::plan::verdict::loader::shown;
 use crate::plan::verdict::shell::{Script, Variables};
 use crate::read::rootfs::Entry;
 
+/// Options whose values are words of their own.
+pub(super) const XARGS: &[&[u8]] = &[b"-n", b"-I", b"-L", b"-P", b"-d", b"-s", b"-a", b"-E"];
+pub(super) const TIMEOUT: &[&[u8]] = &[b"-s", b"-k"];
+pub(super) const NICE: &[&[u8]] = &[b"-n", b"-c"];
+pub(super) const STARTERS: &[&[u8]] = &[b"-o", b"-i", b"-e", b"-p"];
+
+/// How many words are options and their values, with which the arguments of a command begin.
+pub(super) fn options(arguments: &[Argument], valued: &[&[u8]]) -> usize {
+    let mut at = 0;
+    while let Some(Some(argument)) = arguments.get(at) {
+        if argument == b"--" {
+            at += 1;
+            break;
+        }
+        if !argument.starts_with(b"-") || argument == b"-" {
+            break;
+        }
+        at += if valued.contains(&argument.as_slice()) { 2 } else { 1 };
+    }
+    at.min(arguments.len())
+}
+
 impl Trace<'_> {
     /// Commands that run another one.
     pub(super) fn wrapped(&mut self, name: &[u8], arguments: &[Argument], caller: Caller<'_>) {
         let skip = |count: usize| arguments.get(count..).unwrap_or_default();
         // Options, and for some of them a value, stand before the command.
-        let operands = |valued: &[&[u8]]| {
-            let mut at = 0;
-            while let Some(Some(argument)) = arguments.get(at) {
-                if argument == b"--" {
-                    at += 1;
-                    break;
-                }
-                if !argument.starts_with(b"-") || argument == b"-" {
-                    break;
-                }
-                at += if valued.contains(&argument.as_slice()) { 2 } else { 1 };
-            }
-            at
-        };
+        let operands = |valued: &[&[u8]]| options(arguments, valued);
         match name {
             b"env" => self.env(arguments, caller),
-            b"nice" | b"ionice" => self.spawn(skip(operands(&[b"-n", b"-c"])), caller.deeper()),
+            b"nice" | b"ionice" => self.spawn(skip(operands(NICE)), caller.deeper()),
             b"nohup" | b"setsid" | b"stdbuf" | b"tini" | b"dumb-init" | b"catatonit" | b"time" => {
-                self.spawn(skip(operands(&[b"-o", b"-i", b"-e", b"-p"])), caller.deeper());
+                self.spawn(skip(operands(STARTERS)), caller.deeper());
             }
-            b"timeout" => self.spawn(skip(operands(&[b"-s", b"-k"]) + 1), caller.deeper()),
+            b"timeout" => self.spawn(skip(operands(TIMEOUT) + 1), caller.deeper()),
             b"gosu" | b"su-exec" => self.spawn(skip(1), caller.deeper()),
             b"xargs" => {
-                let rest = skip(operands(&[b"-n", b"-I", b"-L", b"-P", b"-d", b"-s", b"-a", b"-E"]));
-                self.spawn(rest, caller.deeper());
+                self.spawn(skip(operands(XARGS)), caller.deeper());
             }
+            b"flock" => self.locked(skip(operands(&[b"-w", b"-E", b"--timeout", b"--wait", b"--conflict-exit-code"])), caller),
             b"sudo" | b"doas" => {
                 self.plugins(name, caller.guarded);
                 self.spawn(skip(operands(&[b"-u", b"-g", b"-U", b"-C", b"-h", b"-p", b"-r", b"-t", b"-T"])), caller.deeper());
@@ -44,8 +53,8 @@ impl Trace<'_> {
                 self.plugins(name, caller.guarded);
                 self.other_user(arguments, caller);
             }
-            b"chroot" | b"setpriv" | b"unshare" | b"start-stop-daemon" | b"script" | b"watch" | b"parallel" | b"run-parts" | b"flock"
-            | b"at" | b"batch" | b"screen" | b"tmux" | b"runsv" | b"ssh" | b"chpst" | b"taskset" | b"prlimit" | b"faketime" | b"strace"
+            b"chroot" | b"setpriv" | b"unshare" | b"start-stop-daemon" | b"script" | b"watch" | b"parallel" | b"run-parts" | b"at"
+            | b"batch" | b"screen" | b"tmux" | b"runsv" | b"ssh" | b"chpst" | b"taskset" | b"prlimit" | b"faketime" | b"strace"
             | b"gdb" | b"debconf" | b"proot" | b"fakeroot" | b"dbus-run-session" | b"xvfb-run" => {
                 self.unclear(caller.by, format!("what is run through {} is not followed", shown(name)));
             }
@@ -58,6 +67,17 @@ impl Trace<'_> {
                 self.spawn(&command, caller.deeper());
             }
             _ => {}
+        }
+    }
+
+    /// `flock FILE COMMAND`, `flock FILE -c TEXT`, or `flock NUMBER`, which runs nothing.
+    fn locked(&mut self, words: &[Argument], caller: Caller<'_>) {
+        match words.get(1..).unwrap_or_default() {
+            [] => {}
+            [Some(flag), text, ..] if flag == b"-c" || flag == b"--command" => {
+                self.spawn(&[Some(Self::SHELL.as_bytes().to_vec()), Some(b"-c".to_vec()), text.clone()], caller.deeper());
+            }
+            command => self.spawn(command, caller.deeper()),
         }
     }
 
