@@ -458,10 +458,16 @@ impl Listed {
                 }
             };
             below.named.iter().for_each(|located| look(located, &mut HashSet::new()));
+            let mut unread = Vec::new();
             for source in &below.sources {
                 let mut met = HashSet::new();
-                candidates(source).for_each(|entry| look(&Located::entry(source, entry), &mut met));
+                match candidates(source, context.limits) {
+                    Ok(entries) => entries.for_each(|entry| look(&Located::entry(source, entry), &mut met)),
+                    Err(error) => unread.push(error.at(source.shown())),
+                }
             }
+            looked |= !unread.is_empty();
+            findings.extend(unread.into_iter().map(Finding::from));
             if !looked {
                 findings.push(context.nothing(below.passed.nothing(&below.text)));
             }

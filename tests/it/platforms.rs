@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::environment::snapshot;
 use crate::support::image::{INDEX, Layer, ReadBack, digest, texts};
 use crate::support::story::{codes, expect_layers};
-use crate::support::{Environment, Image, Layout, layer};
+use crate::support::{Contents, Environment, Image, Layout, layer};
 
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
 const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
@@ -422,6 +422,30 @@ fn an_index_within_an_index_is_rebased_too() {
     let inner = out.json(entry["digest"].as_str().unwrap());
     assert_eq!(inner["org.example.inner"], 1);
     expect_moved(&out, &inner["manifests"][0], "arm64");
+}
+
+/// A platform that something refers to has an entry of its own. It is a platform all the same, however deep the index lies that lists it.
+#[test]
+fn a_platform_of_an_index_within_an_index_is_no_image_more() {
+    let environment = Environment::new();
+    index("os:1", &images(|platform| base("1", platform), &["amd64", "arm64"])).write(&environment.join("bases"));
+    let mut layout = Layout::new();
+    let first = stored(&mut layout, &app("amd64"));
+    let second = stored(&mut layout, &app("arm64"));
+    let inner = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [second]})).unwrap();
+    let entry = json!({"mediaType": INDEX, "digest": layout.blob(&inner), "size": inner.len()});
+    add_index(layout, "app:1", &[first, entry], json!({})).write(&environment.join("apps"));
+    environment.ok(&["attach", "apps:app:1", "--type", "application/x-report", "--all"]);
+    let entries = Contents::of(&environment.join("apps")).unnamed();
+    assert!(entries.contains(&app("arm64").digest()), "{entries:?}");
+
+    // One image is there, so the path alone names it.
+    environment.ok(&["ls", "apps", "--platform", "linux/arm64"]);
+    let (_, report) = environment.json(&["outdated", "apps", "--bases", "bases"]);
+    let images: Vec<&str> = report["items"].as_array().unwrap().iter().map(|item| item["image"].as_str().unwrap()).collect();
+    assert_eq!(images, ["apps:app:1"; 2], "an item for each platform: {report:#}");
+    let plan = environment.run(&["batch", "plan", "apps", "--bases", "bases"]).out;
+    assert_eq!(plan.lines().filter(|line| line.contains("\"image\":")).count(), 1, "{plan}");
 }
 
 #[test]

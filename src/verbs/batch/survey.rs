@@ -10,7 +10,7 @@ use crate::oci::Descriptor;
 use crate::plan::batch::document::key;
 use crate::plan::batch::name::{Pattern, glob};
 use crate::read::referrers::lists_referrers_of;
-use crate::read::{Discovered, Located, Reference, Source, discover_among, is_candidate, locate_among, nothing, platforms};
+use crate::read::{Discovered, Located, Reference, Source, discover_among, is_candidate, locate_among, nothing, parts};
 use crate::verbs::output::check_name;
 use crate::verbs::{Context, one_of};
 
@@ -72,12 +72,12 @@ impl Survey {
             for source in sources {
                 let number = survey.source(&source);
                 // A platform with an entry of its own moves with its index.
-                let platforms = platforms(&source, context.limits);
+                let parts = parts(&source, context.limits)?;
                 let all = &source.index.manifests;
                 let named: HashSet<&Digest> = all.iter().filter(|entry| entry.name().is_some()).map(|entry| &entry.digest).collect();
                 for (position, entry) in all.iter().enumerate() {
                     // The same image under a name as well is that one.
-                    let is_another = || platforms.contains(&entry.digest) || named.contains(&entry.digest);
+                    let is_another = || parts.contains(&entry.digest) || named.contains(&entry.digest);
                     if entry.name().is_none() && (is_another() || lists_referrers_of(&source, entry, context.limits).is_some()) {
                         continue;
                     }

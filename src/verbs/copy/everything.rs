@@ -7,7 +7,7 @@ use super::{Brought, Copied, Form, Gathered, Output, Request};
 use crate::foundation::{Code, Digest, Error, ExitClass, Fact, Finding, Result, text};
 use crate::oci::{Artifact, Descriptor, Manifest, artifact, collection};
 use crate::read::referrers::{Lookup, Tag, lists_referrers_of, marked};
-use crate::read::{Located, Source, Tree, Walk, is_alone, load, platforms, walk};
+use crate::read::{Located, Source, Tree, Walk, load, parts, walk};
 use crate::verbs::Context;
 use crate::verbs::narrow::{Narrowed, explained, narrow};
 use crate::verbs::output::under_names_of;
@@ -40,15 +40,18 @@ enum Sort {
 
 impl Everything {
     /// Sorts the entries of `source`.
-    pub(in crate::verbs) fn of(source: &Arc<Source>, context: Context<'_>) -> Self {
+    ///
+    /// # Errors
+    /// `graph.too_many`.
+    pub(in crate::verbs) fn of(source: &Arc<Source>, context: Context<'_>) -> Result<Self> {
         let mut everything = Self::default();
         let mut positions = HashMap::new();
         let saved: HashSet<&Digest> = marked(source, context.limits).found.iter().map(|marked| &marked.entry.digest).collect();
-        let platforms = platforms(source, context.limits);
+        let parts = parts(source, context.limits)?;
         for entry in &source.index.manifests {
             let located = || Located::entry(source, entry);
             let sort = match sort(source, entry, &saved, context) {
-                _ if is_alone(entry) && platforms.contains(&entry.digest) => Sort::Else,
+                _ if entry.name().is_none() && parts.contains(&entry.digest) => Sort::Else,
                 Ok(sort) => sort,
                 Err(error) => {
                     everything.leave(&located(), error);
@@ -73,7 +76,7 @@ impl Everything {
                 }
             }
         }
-        everything
+        Ok(everything)
     }
 
     /// Reads all of it, and leaves behind what is not whole.

@@ -133,7 +133,7 @@ impl Brought {
 /// The only entry of a source that holds no image.
 fn only_entry(reference: &Reference, context: Context<'_>) -> Result<Option<Located>> {
     let source = open_reference(reference, context.limits)?;
-    let mut everything = Everything::of(&source, context);
+    let mut everything = Everything::of(&source, context)?;
     everything.refuse_unread()?;
     Ok(everything.tops.pop().filter(|_| everything.tops.is_empty() && everything.left.is_empty()))
 }
@@ -176,7 +176,7 @@ fn distrusted(source: &Arc<Source>, blobs: &[(Digest, u64)], context: Context<'_
 }
 
 fn copy_all(source: &Arc<Source>, request: &Request, handed: &mut Vec<(Digest, u64)>, context: Context<'_>) -> Result<CopyReport> {
-    let mut everything = Everything::of(source, context);
+    let mut everything = Everything::of(source, context)?;
     let mut found = Gathered::new(source, is_for_docker(&request.output));
     let mut brought = Brought::default();
     everything.walk(request, &mut found, &mut brought, context)?;

@@ -117,7 +117,7 @@ pub(super) fn tops(
     let nameless: Vec<Top> = if one || request.profile != Profile::Registry || !request.choice.platforms.is_empty() {
         Vec::new()
     } else {
-        let mut everything = Everything::of(source, context);
+        let mut everything = Everything::of(source, context)?;
         everything.refuse_unread()?;
         let nameless = everything.tops.iter().filter(|top| top.name.is_none());
         nameless.flat_map(|top| Top::nameless(&top.descriptor, request)).collect()

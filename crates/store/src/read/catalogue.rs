@@ -9,7 +9,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::Arc;
 
-use super::{Image, Located, Source, Tree, is_alone, is_candidate, load};
+use super::{Image, Located, Source, Tree, inner_indexes, is_alone, is_candidate, load};
 use crate::foundation::{Code, Digest, Finding, Limits, Result, effort, workers};
 use crate::oci::{Descriptor, HistoryStep, Platforms, SharedPlatform};
 
@@ -166,7 +166,9 @@ impl Catalogue {
     /// `bug` if a thread panicked; what cannot be read is a finding.
     pub fn add_all(&mut self, source: &Arc<Source>, jobs: usize, limits: &Limits) -> Result<()> {
         self.sources.push(Arc::clone(source));
-        let all = || (0_u32..).zip(&source.index.manifests).filter(|(_, entry)| is_candidate(entry));
+        let inner = inner_indexes(source, limits)?;
+        let is_own = |entry: &Descriptor| is_candidate(entry) && (entry.name().is_some() || !inner.contains(&entry.digest));
+        let all = || (0_u32..).zip(&source.index.manifests).filter(|(_, entry)| is_own(entry));
         let (first, begin): (Vec<_>, usize) = (all().filter(|(_, entry)| !is_alone(entry)).collect(), self.entries.len());
         self.read(source, &first, jobs, limits)?;
         let alone: Vec<_> = all().filter(|(_, entry)| is_alone(entry)).collect();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::graph::each_index;
 use super::referrers::lists_referrers_of;
 use super::{Reference, Source, SourceKind, Transport, is_referrer_tag};
 use crate::format::json::{Document, Node};
@@ -184,28 +185,44 @@ pub fn locate_all(reference: &Reference, limits: &Limits) -> Result<Vec<Located>
 pub(super) fn images(source: &Arc<Source>, limits: &Limits) -> Result<Vec<Located>> {
     let mut found = listed_images(source, limits)?;
     if found.iter().any(|located| located.name.is_none()) {
-        let platforms = platforms(source, limits);
-        found.retain(|located| located.name.is_some() || !platforms.contains(&located.descriptor.digest));
+        let parts = parts(source, limits)?;
+        found.retain(|located| located.name.is_some() || !parts.contains(&located.descriptor.digest));
     }
     Ok(found)
 }
 
-/// Manifests that have an entry without a name of their own and belong to an index of the layout: a platform with referrers has
-/// such an entry, and is not an image more. Indexes are read only where there is such an entry.
-pub fn platforms(source: &Source, limits: &Limits) -> HashSet<Digest> {
-    let is_alone = |entry: &&Descriptor| is_alone(entry) && is_candidate(entry);
-    let alone: HashSet<&Digest> = source.index.manifests.iter().filter(is_alone).map(|entry| &entry.digest).collect();
-    let mut platforms = HashSet::new();
-    if alone.is_empty() {
-        return platforms;
+/// What has an entry without a name and belongs to an index of the layout: a platform with referrers has such an entry, and so has an index
+/// within an index, and is not an image more. Indexes are read only where there is such an entry.
+///
+/// # Errors
+/// `graph.too_many`.
+pub fn parts(source: &Source, limits: &Limits) -> Result<HashSet<Digest>> {
+    listed_within(source, |entry| entry.name().is_none(), limits)
+}
+
+/// Of [`parts`] the indexes.
+///
+/// # Errors
+/// `graph.too_many`.
+pub fn inner_indexes(source: &Source, limits: &Limits) -> Result<HashSet<Digest>> {
+    listed_within(source, |entry| entry.name().is_none() && entry.is_index(), limits)
+}
+
+/// Those of the `wanted` entries that an index of the layout lists.
+fn listed_within(source: &Source, wanted: fn(&Descriptor) -> bool, limits: &Limits) -> Result<HashSet<Digest>> {
+    let all = || source.index.manifests.iter().filter(|entry| is_candidate(entry));
+    let wanted: HashSet<&Digest> = all().filter(|entry| wanted(entry)).map(|entry| &entry.digest).collect();
+    let mut listed = HashSet::new();
+    if wanted.is_empty() {
+        return Ok(listed);
     }
-    for entry in source.index.manifests.iter().filter(|entry| entry.is_index() && is_candidate(entry)) {
+    each_index(source, all().cloned(), limits, &mut |_, index| {
         // An index that cannot be read has no children that are known; whoever opens it is told.
-        let Ok(blob) = source.document(entry, limits) else { continue };
-        let Ok(index) = Index::parse(&blob, &entry.media_type, limits) else { continue };
-        platforms.extend(index.manifests.into_iter().map(|child| child.digest).filter(|child| alone.contains(child)));
-    }
-    platforms
+        let children = index.into_iter().flat_map(|index| index.manifests).map(|child| child.digest);
+        listed.extend(children.filter(|child| wanted.contains(child)));
+        Ok(())
+    })?;
+    Ok(listed)
 }
 
 /// Whether an entry of `index.json` may be an image, as far as that can be told without reading it.
@@ -217,13 +234,17 @@ pub fn is_candidate(entry: &Descriptor) -> bool {
         && !entry.name().is_some_and(is_referrer_tag)
 }
 
-/// Entries of `index.json` that may be images, as far as that can be told without reading them: those with names and indexes
+/// Entries of `index.json` that may be images, as far as that can be told without reading manifests: those with names and indexes
 /// first, in their order. A platform with referrers has an entry of its own beside the index that it belongs to; who met it in
 /// the index passes over it.
-pub fn candidates(source: &Source) -> impl Iterator<Item = &Descriptor> {
-    let all = || source.index.manifests.iter().filter(|entry| is_candidate(entry));
-    let is_alone = |entry: &&Descriptor| is_alone(entry);
-    all().filter(move |entry| !is_alone(entry)).chain(all().filter(is_alone))
+///
+/// # Errors
+/// `graph.too_many`.
+pub fn candidates<'s>(source: &'s Source, limits: &Limits) -> Result<impl Iterator<Item = &'s Descriptor> + use<'s>> {
+    let inner = inner_indexes(source, limits)?;
+    let is_own = |entry: &&Descriptor| is_candidate(entry) && (entry.name().is_some() || !inner.contains(&entry.digest));
+    let (alone, first): (Vec<_>, Vec<_>) = source.index.manifests.iter().filter(is_own).partition(|entry| is_alone(entry));
+    Ok(first.into_iter().chain(alone))
 }
 
 /// Whether an entry may be a platform of some index of the same layout.
