@@ -55,13 +55,22 @@ pub(in crate::plan::verdict) fn built_in(bytes: &[u8]) -> impl Iterator<Item = &
 /// The names that a text defines: functions, classes, and what is given a value.
 pub(in crate::plan::verdict) fn defined(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).flat_map(|line| {
-        let start =
-            [&b"def "[..], b"async def ", b"class ", b"attr_accessor ", b"attr_reader "].iter().find_map(|word| line.strip_prefix(*word));
-        let given = || {
-            line.iter().position(|byte| matches!(byte, b'=' | b':')).and_then(|end| line.get(..end)).filter(|left| !left.contains(&b'('))
-        };
-        start.or_else(given).map(words).into_iter().flatten()
+        let after = |words: &[&[u8]]| words.iter().find_map(|word| line.strip_prefix(*word));
+        let one = after(&[b"def ", b"async def ", b"class "]).and_then(|rest| words(rest).next());
+        let all = after(&[b"attr_accessor ", b"attr_reader ", b"attr_writer "]).or_else(|| given(line)).map(words);
+        // The second of two is the name with its mark.
+        let marked = after(&[b"def "]).and_then(|rest| words(rest).nth(1));
+        one.into_iter().chain(marked).chain(all.into_iter().flatten())
     })
+}
+
+/// What stands on the left of `NAME, NAME = VALUE` or `NAME: TYPE`.
+fn given(line: &[u8]) -> Option<&[u8]> {
+    let end = line.iter().position(|byte| matches!(byte, b'=' | b':')).filter(|end| line.get(end + 1) != Some(&b'='))?;
+    let left = line.get(..end)?.trim_ascii();
+    let is_name =
+        |part: &[u8]| !part.is_empty() && part.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'@'));
+    left.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).all(is_name).then_some(left)
 }
 
 /// The texts in quotes that functions of these names are given first.

@@ -33,6 +33,27 @@ fn names_of_modules_are_found() {
 }
 
 #[test]
+fn what_a_text_defines_is_no_name_of_others() {
+    let found = |text: &str| defined(text.as_bytes()).map(|name| String::from_utf8_lossy(name).into_owned()).collect::<BTreeSet<_>>();
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+    for (text, expected) in [
+        ("def f(self): self.gone(1)", &["f"][..]),
+        ("class C(m.gone): x = 1", &["C"]),
+        ("def f?(a)", &["f", "f?"]),
+        ("attr_reader :a, :b", &["a", "b"]),
+        ("self.a, b = m.gone, 1", &["self", "a", "b"]),
+        ("a: int = m.gone()", &["a"]),
+        ("if m.gone: x", &[]),
+        ("assert m.gone == 1", &[]),
+        ("m.gone == 1", &[]),
+        ("m.gone(a=1)", &[]),
+        ("return m.gone", &[]),
+    ] {
+        assert_eq!(found(text), names(expected), "{text}");
+    }
+}
+
+#[test]
 fn programs_that_scripts_start_are_found() {
     let text = b"subprocess.run(['a', x, \"b c\"], check=True)\nos.system('d e')\nsubprocess.Popen(y)\nopen('/etc/x')\n";
     let word = |text: &str| Some(text.as_bytes().to_vec());
