@@ -14,7 +14,7 @@ use crate::foundation::event::Silent;
 use crate::foundation::fsys::{Directory, Faults, ReadAt as _, Region, WriteDirectory, shown};
 use crate::foundation::{Code, Digest, Error, Fact, Limits, Result};
 use crate::oci::{Descriptor, Manifest, Verified, media_type, size_mismatch};
-use crate::write::{ArchiveOptions, Content, IndexEdit, Layout, LayoutOptions, Payload, write_archive};
+use crate::write::{ArchiveContents, ArchiveOptions, Content, IndexEdit, Layout, LayoutOptions, Payload, write_archive};
 
 /// Blobs up to this size wait in memory, larger ones in files without a name: each of those is an open file, and 1024 is a
 /// usual limit of them.
@@ -117,7 +117,8 @@ impl Builder {
             }
             Place::Archive(path) => {
                 let options = ArchiveOptions { limits: self.limits.clone(), ..ArchiveOptions::default() };
-                write_archive(path, &payloads, vec![(self.name.clone(), entry.into())], &options, &Silent)?;
+                let contents = ArchiveContents { payloads: &payloads, entries: vec![(self.name.clone(), entry.into())] };
+                write_archive(path, contents, &options, &Silent)?;
                 path
             }
         };

@@ -239,7 +239,7 @@ pub fn verify(image: &str, base_text: &str, platform: Option<&Platform>, verify:
     let mut findings = Vec::new();
     for image in chosen(&opened, platform)? {
         image.check_layers()?;
-        let Some(candidate) = candidate(image, &below.located, &below.tree) else {
+        let Some(candidate) = candidate(image, &below) else {
             findings.push(
                 Finding::new(Code::PlatformMissing, format!("the base has no {}", shown_platform(image)))
                     .at(below.located.shown())
@@ -312,7 +312,7 @@ pub fn dependents(base_text: &str, paths: &[String], context: Context<'_>) -> Re
                 return Ok(image.contradictions());
             }
             report.compared += 1;
-            let Some(candidate) = candidate(image, &below.located, &below.tree) else { continue };
+            let Some(candidate) = candidate(image, &below) else { continue };
             if candidate.image.descriptor.digest == image.descriptor.digest {
                 continue;
             }

@@ -9,7 +9,7 @@ use crate::format::tar::writer;
 use crate::foundation::event::Silent;
 use crate::foundation::{Digest, Result};
 use crate::oci::{Descriptor, Verified, annotation, media_type};
-use crate::write::{ArchiveOptions, IndexEdit, Layout, LayoutOptions, Payload, write_archive};
+use crate::write::{ArchiveContents, ArchiveOptions, IndexEdit, Layout, LayoutOptions, Payload, write_archive};
 
 /// The name of the base.
 pub const BASE: &str = "registry.example/os:12";
@@ -56,13 +56,8 @@ pub fn make(directory: &Path) -> Result<()> {
     for (file, name, made) in [("shop.tar", "registry.example/shop:1.4", shop), ("plain.tar", "registry.example/plain:0.9", plain)] {
         let payloads: Vec<Payload<'_>> = made.blobs.iter().map(|blob| Payload::document(blob)).collect();
         let options = ArchiveOptions { jobs: 1, ..ArchiveOptions::default() };
-        write_archive(
-            &directory.join("apps").join(file),
-            &payloads,
-            vec![(Some(name.to_owned()), made.descriptor.raw)],
-            &options,
-            &Silent,
-        )?;
+        let contents = ArchiveContents { payloads: &payloads, entries: vec![(Some(name.to_owned()), made.descriptor.raw)] };
+        write_archive(&directory.join("apps").join(file), contents, &options, &Silent)?;
     }
     Ok(())
 }

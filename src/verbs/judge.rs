@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::Context;
 use super::rebase::decide::Platformed;
 use crate::foundation::limits::MIB;
-use crate::foundation::{Code, Digest, Error, ExitClass, Finding, Result, Severity};
+use crate::foundation::{Code, Digest, Error, ExitClass, Finding, Limits, Result, Severity};
 use crate::oci::{Config, Descriptor, Platform};
 use crate::plan::rebase::image::{Moved, Origin};
 use crate::plan::verdict::{Answer, Judgement, Memo, Patched, Side, judge};
@@ -45,6 +45,11 @@ pub(super) struct Judge<'c> {
 impl<'c> Judge<'c> {
     pub(super) fn new(context: Context<'c>) -> Self {
         Self { bases: Memory::default(), programs: Arc::default(), context }
+    }
+
+    /// The bounds of what it reads.
+    pub(super) fn limits(&self) -> &Limits {
+        self.context.limits
     }
 
     /// What becomes of a platform that was decided.

@@ -184,10 +184,10 @@ impl Judge<'_, '_> {
                 let target = self.bases.target(image, &based, found);
                 item.base_name = found.name.clone().or(item.base_name);
                 item.newer_manifest.clone_from(&target.manifest);
-                item.newer_reference = target.manifest.is_some().then(|| found.located.shown());
+                item.newer_reference = target.manifest.is_some().then(|| found.opened.located.shown());
                 item.why = Some(found.rule);
                 match &target.manifest {
-                    None => Err(format!("{} has no such platform", found.located.shown())),
+                    None => Err(format!("{} has no such platform", found.opened.located.shown())),
                     Some(_) => Ok(target),
                 }
             }

@@ -12,7 +12,7 @@ use crate::foundation::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, R
 use crate::oci::media_type::Compression;
 use crate::oci::{Descriptor, ImageName, Name, RootIndex, Verified, annotation};
 use crate::read::{Reference, Source, SourceKind, Transport};
-use crate::write::{ArchiveOptions, Closed, Committed, Content, IndexEdit, Payload};
+use crate::write::{ArchiveContents, ArchiveOptions, Closed, Committed, Content, IndexEdit, Payload, write_archive};
 
 use super::lifecycle::holders;
 use super::referrers::{listed, revision};
@@ -388,7 +388,7 @@ pub(super) fn write(
             };
             let entries = named.as_deref().unwrap_or(entries);
             let options = ArchiveOptions { docker_manifest, compression: *compression, ..archive_options(*overwrite, mtime, context) };
-            let pack = |payloads: &[Payload<'_>], entries| crate::write::write_archive(path, payloads, entries, &options, context.events);
+            let pack = |contents: ArchiveContents<'_, '_>| write_archive(path, contents, &options, context.events);
             let (mut committed, findings) = packed(cargo, entries, context, pack)?;
             committed.findings.extend(findings);
             Ok(committed)
@@ -422,7 +422,7 @@ pub(super) fn packed<T>(
     cargo: &Cargo<'_>,
     entries: &[(Option<String>, Excerpt)],
     context: Context<'_>,
-    write: impl FnOnce(&[Payload<'_>], Vec<(Option<String>, Excerpt)>) -> Result<T>,
+    write: impl FnOnce(ArchiveContents<'_, '_>) -> Result<T>,
 ) -> Result<(T, Vec<Finding>)> {
     let fresh = listed(&cargo.wishes, context)?;
     refuse_missing(cargo)?;
@@ -430,7 +430,8 @@ pub(super) fn packed<T>(
     let mut layers: Vec<Payload<'_>> = layers(cargo).collect();
     layers.sort_by(|one, other| one.digest.cmp(&other.digest));
     let payloads: Vec<Payload<'_>> = documents(cargo).chain(fresh.documents.iter().map(Payload::of)).chain(layers).collect();
-    let written = write(&payloads, entries.iter().chain(&fresh.entries).cloned().collect())?;
+    let entries = entries.iter().chain(&fresh.entries).cloned().collect();
+    let written = write(ArchiveContents { payloads: &payloads, entries })?;
     Ok((written, fresh.findings))
 }
 

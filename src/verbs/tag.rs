@@ -157,7 +157,7 @@ pub fn set_base(reference: &str, base_text: &str, base_name: Option<&str>, targe
     pairs.push((annotation::BASE_NAME.to_owned(), name));
     let of_image = |image: &Image| {
         let mut pairs = if matches!(opened.tree, Tree::Index(_)) { pairs.clone() } else { Vec::new() };
-        if let Some(candidate) = super::bases::candidate(image, &below.located, &below.tree) {
+        if let Some(candidate) = super::bases::candidate(image, &below) {
             pairs.push((annotation::BASE_MANIFEST_DIGEST.to_owned(), Some(candidate.image.descriptor.digest.to_string())));
             pairs.push((annotation::BASE_LAYERS.to_owned(), Some(candidate.image.manifest.layers.len().to_string())));
         }

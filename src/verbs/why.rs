@@ -188,7 +188,7 @@ impl Asking<'_> {
         let plan = plan(&request, self.context)?;
         let Some(report) = plan.report.platforms.iter().find(|report| report.from == self.image.descriptor.digest) else { return Ok(None) };
         let (Some(_), Some(base)) = (&plan.report.result, &report.new_base) else { return Ok(None) };
-        let tree = virtual_image(&plan, &self.opened.located, self.context)?.1;
+        let tree = virtual_image(&plan, &self.opened.located, self.context)?.tree;
         let images = tree.images();
         let Some(image) = images.iter().find(|image| Some(&image.descriptor.digest) == report.manifest.as_ref()) else { return Ok(None) };
         Ok(Some((self.put_together(scans, before, packages, image, report)?, base.reference.clone())))

@@ -10,7 +10,7 @@ use crate::plan::base::{Based, Claim, Clue, Evidence, Mapped, Verdict, adds_sett
 use crate::read::CatalogueEntry;
 use crate::read::provenance::Provenance;
 use crate::read::referrers::Trouble;
-use crate::read::{ChainId, Image, ImageIndex, Located, Tree, load};
+use crate::read::{ChainId, Image, ImageIndex, load};
 use crate::verbs::Opened;
 use crate::verbs::bases::lacks_platform;
 
@@ -30,7 +30,7 @@ impl Bases<'_> {
     /// # Errors
     /// `platform.missing` if that has no such platform; as [`Bases::based`].
     pub(in crate::verbs) fn based_on(&self, image: &Image, index: Option<&ImageIndex>, from: &Opened) -> Result<Based> {
-        let candidate = self.candidate(image, &from.located, &from.tree).ok_or_else(|| lacks_platform(image, from))?;
+        let candidate = self.candidate(image, from).ok_or_else(|| lacks_platform(image, from))?;
         let name = candidate.names.first().cloned();
         let digest = Some(from.located.descriptor.digest.clone());
         let claim = Claim { name, digest, ..Claim::empty(Clue::From) };
@@ -96,7 +96,7 @@ impl Bases<'_> {
             Verdict::Proven(candidate, _) => Some(&**candidate),
             _ => None,
         };
-        let target = self.by_rule(name)?.and_then(|holder| self.candidate(image, &holder.located, &holder.tree));
+        let target = self.by_rule(name)?.and_then(|holder| self.candidate(image, &holder.opened));
         let digests = claim.digest.iter().chain(led.into_iter().flat_map(|led| [&led.top, &led.image.descriptor.digest]));
         let names = iter::once(name).chain(led.iter().flat_map(|led| &led.names).map(String::as_str));
         let exact = self.has_rule_for(names, digests);
@@ -110,14 +110,14 @@ impl Bases<'_> {
             return Ok(Verdict::Unresolved(why.clone()));
         }
         if let Some(found) = claim.digest.as_ref().map(|digest| self.with_digest(digest)).transpose()?.flatten() {
-            return Ok(self.compared(image, claim, &found.0, &found.1, true));
+            return Ok(self.compared(image, claim, &found, true));
         }
         // A base may have another digest here: copied with another compression, or one platform without its index. Then its name
         // leads to it, and the layers say whether it is the one.
         let Some(name) = claim.name.as_deref().filter(|name| !is_scratch(name)) else { return Ok(nothing_named(claim)) };
         let mut first = None;
         for holder in self.by_rule(name)?.iter().chain(&*self.with_name(name)?) {
-            match self.compared(image, claim, &holder.located, &holder.tree, false) {
+            match self.compared(image, claim, &holder.opened, false) {
                 proven @ Verdict::Proven(..) => return Ok(proven),
                 other => first = first.or(Some(other)),
             }
@@ -125,9 +125,9 @@ impl Bases<'_> {
         Ok(first.unwrap_or_else(|| nothing_named(claim)))
     }
 
-    fn compared(&self, image: &Image, claim: &Claim, located: &Located, tree: &Tree, by_digest: bool) -> Verdict {
-        let Some(candidate) = self.candidate(image, located, tree) else {
-            return Verdict::Unresolved(format!("{} is here, but not for {}", located.shown(), shown_platform(image)));
+    fn compared(&self, image: &Image, claim: &Claim, opened: &Opened, by_digest: bool) -> Verdict {
+        let Some(candidate) = self.candidate(image, opened) else {
+            return Verdict::Unresolved(format!("{} is here, but not for {}", opened.located.shown(), shown_platform(image)));
         };
         match (&claim.seam, judge(image, Arc::new(candidate), by_digest)) {
             // The name may lead to a base of the base, or to one that is based on it.

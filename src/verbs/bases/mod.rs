@@ -25,7 +25,7 @@ use listed::Listed;
 pub(super) use target::{Found, Lead, nowhere};
 
 /// What a digest leads to, if it is here.
-type Led = Option<Arc<(Located, Tree)>>;
+type Led = Option<Arc<Opened>>;
 
 /// An image of the catalogue, if it runs where it should.
 type Matched = Option<Arc<Candidate>>;
@@ -63,8 +63,7 @@ pub struct Bases<'a> {
 /// A local image that has a name now.
 #[derive(Debug, Clone)]
 pub(super) struct Holder {
-    pub(super) located: Located,
-    pub(super) tree: Tree,
+    pub(super) opened: Opened,
     pub(super) edition: Edition,
 }
 
@@ -221,7 +220,7 @@ impl<'a> Bases<'a> {
     ///
     /// # Errors
     /// Those of a document that is there and cannot be read.
-    pub fn with_digest(&self, digest: &Digest) -> Result<Option<Arc<(Located, Tree)>>> {
+    pub fn with_digest(&self, digest: &Digest) -> Result<Led> {
         if let Some(found) = locked(&self.by_digest).get(digest) {
             return Ok(found.clone());
         }
@@ -230,7 +229,7 @@ impl<'a> Bases<'a> {
         Ok(found)
     }
 
-    fn find_digest(&self, digest: &Digest) -> Result<Option<(Located, Tree)>> {
+    fn find_digest(&self, digest: &Digest) -> Result<Option<Opened>> {
         let places = self.listed().with_digest(digest).filter_map(|place| self.entry(place));
         let listed = places.filter(|(_, entry)| entry.digest == *digest).map(|(source, _)| source).next();
         for source in listed.into_iter().chain(self.all_sources()) {
@@ -243,7 +242,7 @@ impl<'a> Bases<'a> {
                 other => other?,
             };
             match load(source, &located.descriptor, self.limits()) {
-                Ok(tree) => return Ok(Some((located, tree))),
+                Ok(tree) => return Ok(Some(Opened { located, tree })),
                 // The entry is there and its manifest is not; another source may have it.
                 Err(error) if error.code() == Code::BlobMissing => {}
                 Err(error) => return Err(error),
@@ -290,7 +289,7 @@ impl<'a> Bases<'a> {
         found.sort_by_key(|(_, among_bases)| !among_bases);
         let mut holders: Vec<Holder> = Vec::new();
         for (located, among_bases) in found {
-            if !holders.iter().any(|known| known.located.descriptor.digest == located.descriptor.digest) {
+            if !holders.iter().any(|known| known.opened.located.descriptor.digest == located.descriptor.digest) {
                 holders.push(self.holder(located, among_bases)?);
             }
         }
@@ -302,7 +301,7 @@ impl<'a> Bases<'a> {
         let platforms = tree.images().into_iter().map(EditionPlatform::of).collect();
         let stated = self.stated(&located.source, &tree, &located.descriptor.digest);
         let edition = Edition { digest: located.descriptor.digest.clone(), platforms, stated, among_bases };
-        Ok(Holder { located, tree, edition })
+        Ok(Holder { opened: Opened { located, tree }, edition })
     }
 
     /// What statements beside a tree say of the part of it with this digest.
@@ -323,8 +322,8 @@ impl<'a> Bases<'a> {
     }
 
     /// The image of a tree that runs where `image` runs, as a base.
-    pub(super) fn candidate(&self, image: &Image, located: &Located, tree: &Tree) -> Option<Candidate> {
-        let mut candidate = candidate(image, located, tree)?;
+    pub(super) fn candidate(&self, image: &Image, opened: &Opened) -> Option<Candidate> {
+        let mut candidate = candidate(image, opened)?;
         self.add_all_names(&mut candidate);
         Some(candidate)
     }
@@ -363,7 +362,7 @@ fn add_names(candidate: &mut Candidate, entry: &Descriptor) {
 }
 
 /// The image of a tree that runs where `image` runs, under the names that its entry has.
-pub(super) fn candidate(image: &Image, located: &Located, tree: &Tree) -> Option<Candidate> {
+pub(super) fn candidate(image: &Image, Opened { located, tree }: &Opened) -> Option<Candidate> {
     let same = |other: &&Image| match (image.platform(), other.platform()) {
         (Some(own), Some(other)) => own.matches(other),
         _ => true,

@@ -10,7 +10,8 @@ use crate::oci::{ImageName, Platform};
 use crate::plan::base::{Based, Edition, Evidence, NameRule, Question, Target, Undecided, built_on, is_renamed, meaning, same_name};
 use crate::plan::batch::jump::highest;
 use crate::plan::mapping::Rule;
-use crate::read::{Image, ImageIndex, Located, Reference, Tree, locate_among};
+use crate::read::{Image, ImageIndex, Located, Reference, locate_among};
+use crate::verbs::Opened;
 
 /// How many statements from one image to the next are followed. Nobody has more than a few.
 const MOST: usize = 32;
@@ -38,10 +39,8 @@ pub(in crate::verbs) struct Found {
     pub name: Option<String>,
     /// Why it means this one.
     pub rule: NameRule,
-    /// Where it is.
-    pub located: Located,
-    /// What is below it.
-    pub tree: Tree,
+    /// Where it is, and what is below it.
+    pub opened: Opened,
 }
 
 impl Bases<'_> {
@@ -51,7 +50,7 @@ impl Bases<'_> {
     /// Those of a rule's target, and of documents that cannot be read.
     pub(in crate::verbs) fn follow(&self, image: &Image, index: Option<&ImageIndex>, based: &Based) -> Result<Lead> {
         let name = based.name();
-        let found = |holder: Holder, rule| Found { name: name.map(str::to_owned), rule, located: holder.located, tree: holder.tree };
+        let found = |holder: Holder, rule| Found { name: name.map(str::to_owned), rule, opened: holder.opened };
         if let Some(holder) = self.by_digest_rule(based)? {
             return Ok(Lead::Found(Box::new(found(holder, NameRule::Map))));
         }
@@ -96,10 +95,10 @@ impl Bases<'_> {
     /// A base without a name may have a successor by a statement.
     fn without_name(&self, based: &Based) -> Result<Lead> {
         let Some(base) = based.base() else { return Ok(Lead::NoName) };
-        let Some(tree) = self.with_digest(&base.top)? else { return Ok(Lead::NoName) };
-        let holder = self.holder(tree.0.clone(), false)?;
+        let Some(pinned) = self.with_digest(&base.top)? else { return Ok(Lead::NoName) };
+        let holder = self.holder(pinned.located.clone(), false)?;
         Ok(match self.successor(&holder.edition)? {
-            Some(next) => Lead::Found(Box::new(Found { name: None, rule: NameRule::SupersededBy, located: next.located, tree: next.tree })),
+            Some(next) => Lead::Found(Box::new(Found { name: None, rule: NameRule::SupersededBy, opened: next.opened })),
             None => Lead::NoName,
         })
     }
@@ -115,7 +114,7 @@ impl Bases<'_> {
                 return Ok(None);
             }
             let Some(found) = self.with_digest(&digest)? else { break };
-            let holder = self.holder(found.0.clone(), false)?;
+            let holder = self.holder(found.located.clone(), false)?;
             if holder.edition.platforms.is_empty() {
                 break;
             }
@@ -127,10 +126,10 @@ impl Bases<'_> {
 
     /// What was found, as the decision compares it.
     pub(in crate::verbs) fn target(&self, image: &Image, based: &Based, found: &Found) -> Target {
-        let new = self.candidate(image, &found.located, &found.tree);
+        let new = self.candidate(image, &found.opened);
         let manifest = new.as_ref().map(|new| new.image.descriptor.digest.clone());
-        let top = found.located.descriptor.digest.clone();
-        let stated = self.stated(&found.located.source, &found.tree, manifest.as_ref().unwrap_or(&top));
+        let top = found.opened.located.descriptor.digest.clone();
+        let stated = self.stated(&found.opened.located.source, &found.opened.tree, manifest.as_ref().unwrap_or(&top));
         let older = new.as_ref().zip(based.base()).is_some_and(|(new, old)| is_older(new, old));
         Target { top, manifest, rule: found.rule, stated, older }
     }
@@ -161,8 +160,8 @@ impl Bases<'_> {
     /// Why what a rule makes of the name that the image gives its base may not follow that base, which has other names here: then the
     /// digest that led to it is that of a base of its base.
     fn leads_away(&self, image: &Image, holder: &Holder, base: &Candidate) -> Option<String> {
-        let is_it = holder.edition.is(&base.top) || holder.located.name.as_deref().is_some_and(|name| base.may_be(name));
-        let new = self.candidate(image, &holder.located, &holder.tree).filter(|_| !is_it)?;
+        let is_it = holder.edition.is(&base.top) || holder.opened.located.name.as_deref().is_some_and(|name| base.may_be(name));
+        let new = self.candidate(image, &holder.opened).filter(|_| !is_it)?;
         built_on(&new, base)
     }
 
@@ -193,13 +192,13 @@ impl Bases<'_> {
             leads.extend(self.with_name(own)?.iter().cloned());
         }
         let mut seen = BTreeSet::new();
-        let runs = |lead: &Holder| self.candidate(image, &lead.located, &lead.tree).is_some();
+        let runs = |lead: &Holder| self.candidate(image, &lead.opened).is_some();
         leads.retain(|lead| runs(lead) && seen.insert(lead.edition.digest.clone()));
         let mut hints: Vec<String> = leads
             .iter()
             .take(LISTED)
             .map(|lead| {
-                let (lead, name) = (lead.located.shown(), text::escape(name));
+                let (lead, name) = (lead.opened.located.shown(), text::escape(name));
                 format!("If {} is its base, and {name} means {lead} now: --map {}", base.reference, shell(&format!("{name}={lead}")))
             })
             .collect();
@@ -276,7 +275,7 @@ fn other_base(name: &str, holder: &Holder, base: &Candidate, why: String) -> Err
         .hint(format!(
             "If {} is the old base, say so by its digest: --map {}",
             base.reference,
-            shell(&format!("{}={}", base.top, holder.located.shown()))
+            shell(&format!("{}={}", base.top, holder.opened.located.shown()))
         ))
         .hint("Else put the base that the image names beside the others and name it with --bases or --from.")
 }
@@ -284,7 +283,7 @@ fn other_base(name: &str, holder: &Holder, base: &Candidate, why: String) -> Err
 /// The refusal of a base whose name in the image means one image, and whose name here another one.
 fn two_ways(name: &str, base: &Candidate, holders: &[Holder], others: &[Holder]) -> Error {
     let lead = |holder: &Holder| {
-        let reference = holder.located.shown();
+        let reference = holder.opened.located.shown();
         format!("If {reference} is meant: --map {}", shell(&format!("{}={reference}", base.top)))
     };
     let here = base.names.iter().map(|own| text::escape(own)).collect::<Vec<_>>().join(", ");
@@ -310,8 +309,8 @@ pub(in crate::verbs) fn is_older(new: &Candidate, old: &Candidate) -> bool {
 fn several(name: &str, holders: &[Holder], undecided: &Undecided) -> Error {
     let among: Vec<&Holder> = undecided.among.iter().filter_map(|at| holders.get(*at)).collect();
     let reference = |holder: &Holder| {
-        let twice = among.iter().filter(|other| other.located.shown() == holder.located.shown()).count() > 1;
-        if twice { Located { name: None, ..holder.located.clone() }.shown() } else { holder.located.shown() }
+        let twice = among.iter().filter(|other| other.opened.located.shown() == holder.opened.located.shown()).count() > 1;
+        if twice { Located { name: None, ..holder.opened.located.clone() }.shown() } else { holder.opened.located.shown() }
     };
     let created = |holder: &Holder| {
         let mut dates: Vec<&str> = holder.edition.platforms.iter().map(|own| own.created.as_deref().unwrap_or("no date")).collect();

@@ -42,8 +42,8 @@ pub fn apply(request: &Request, context: Context<'_>) -> Result<ApplyReport> {
             let past = journal::read(intake.root().directory(), &pass.id)?;
             check.room(request, &pass, &past, context)?;
             drop(check);
-            let target = LayoutTarget::new(&intake, &past, &request.output, request.link, request.verify, context)?;
-            let run = Run::new(request, &pass, &past, Target::Layout(target), intake.root(), context)?;
+            let target = LayoutTarget::new(&intake, &past, request, context)?;
+            let run = Run::new(request, &pass, &past, Target::Layout(target), context)?;
             run.all(Some((&layout, &intake)))
         }
         As::Archives => {
@@ -51,17 +51,8 @@ pub fn apply(request: &Request, context: Context<'_>) -> Result<ApplyReport> {
             let root = WriteDirectory::open(&request.output, context.faults)?.for_its_owner()?;
             let past = journal::read(root.directory(), &pass.id)?;
             check.room(request, &pass, &past, context)?;
-            let target = ArchiveTarget {
-                folder: request.output.clone(),
-                archives: Archives::new(&root),
-                overwrite: request.overwrite,
-                verify: request.verify,
-                mtime: request.mtime,
-                stop: &request.stop.asked,
-                apparent: 0.into(),
-                context,
-            };
-            Run::new(request, &pass, &past, Target::Archives(target), &root, context)?.all(None)
+            let target = ArchiveTarget { root: &root, request, archives: Archives::new(&root), apparent: 0.into(), context };
+            Run::new(request, &pass, &past, Target::Archives(target), context)?.all(None)
         }
     };
     report.map(|mut report| {

@@ -1,10 +1,12 @@
 //! Results into archives, one for each, in one directory.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::request::Request;
 use crate::foundation::event::Silent;
+use crate::foundation::fsys::WriteDirectory;
 use crate::foundation::{Code, Error, Fact, Result};
 use crate::oci::Name;
 use crate::plan::batch::Item;
@@ -13,17 +15,13 @@ use crate::verbs::output::{archive_options, packed, refuse_input_as_output};
 use crate::verbs::rebase::Plan;
 use crate::verbs::{Context, Verify};
 use crate::write::journal::{FileRecord, Final, ItemRecord};
-use crate::write::{ArchiveOptions, Archives, Payload, Trouble};
+use crate::write::{ArchiveContents, ArchiveOptions, Archives, Trouble};
 
 /// A directory that takes archives.
 pub(super) struct ArchiveTarget<'a> {
-    pub(super) folder: PathBuf,
+    pub(super) root: &'a WriteDirectory,
+    pub(super) request: &'a Request,
     pub(super) archives: Archives<'a>,
-    pub(super) overwrite: bool,
-    pub(super) verify: Verify,
-    pub(super) mtime: u64,
-    /// Set when what is being written shall be given up.
-    pub(super) stop: &'a Arc<AtomicBool>,
     pub(super) apparent: AtomicU64,
     pub(super) context: Context<'a>,
 }
@@ -76,13 +74,13 @@ impl ArchiveTarget<'_> {
         let name = file_name(item);
         check_length(&name).map_err(Trouble::Input)?;
         let cargo = plan.cargo().map_err(Trouble::Input)?;
-        refuse_input_as_output(&self.folder.join(&name), &cargo).map_err(Trouble::Input)?;
+        refuse_input_as_output(&self.request.output.join(&name), &cargo).map_err(Trouble::Input)?;
         // Items are written at the same time, so each has one thread.
         let options = ArchiveOptions {
-            stop: Some(Arc::clone(self.stop)),
-            ..archive_options(self.overwrite, self.mtime, Context { jobs: 1, ..self.context })
+            stop: Some(Arc::clone(&self.request.stop.asked)),
+            ..archive_options(self.request.overwrite, self.request.mtime, Context { jobs: 1, ..self.context })
         };
-        let add = |payloads: &[Payload<'_>], entries| Ok(self.archives.add(&name, payloads, entries, &options, &Silent));
+        let add = |contents: ArchiveContents<'_, '_>| Ok(self.archives.add(&name, contents, &options, &Silent));
         let (bytes, _) = packed(&cargo, &plan.entries, self.context, add).map_err(Trouble::Input)?;
         let bytes = bytes?;
         self.apparent.fetch_add(bytes, Ordering::Relaxed);
@@ -107,7 +105,7 @@ impl ArchiveTarget<'_> {
         let Some(stamp) = self.archives.folder().stamp(&name) else { return Ok(None) };
         let known = past.filter(|record| record.digest.as_ref() == Some(&expected.digest)).and_then(|record| record.archive.as_ref());
         let same = known.is_some_and(|file| file.name.as_deref() == Some(&name) && file.fits(&stamp));
-        let sound = (same && self.verify == Verify::Digest) || self.is_sound(&self.folder.join(&name), item)?;
+        let sound = (same && self.request.verify == Verify::Digest) || self.is_sound(&self.request.output.join(&name), item)?;
         Ok(sound.then(|| ItemRecord { archive: self.file(name), ..done(item) }))
     }
 

@@ -1,12 +1,13 @@
 //! Results into a layout.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::request::Request;
 use super::workshop::Once;
 use crate::foundation::fsys::{ReadAt as _, Region};
+use crate::foundation::workers::Worker;
 use crate::foundation::{Code, Digest, Error, Finding, Result};
 use crate::oci::Descriptor;
 use crate::plan::batch::Item;
@@ -35,20 +36,13 @@ pub(super) struct LayoutTarget<'a, 'l> {
 }
 
 impl<'a, 'l> LayoutTarget<'a, 'l> {
-    pub(super) fn new(
-        intake: &'a Intake<'l>,
-        past: &'a Past,
-        path: &Path,
-        link: bool,
-        verify: Verify,
-        context: Context<'a>,
-    ) -> Result<Self> {
+    pub(super) fn new(intake: &'a Intake<'l>, past: &'a Past, request: &Request, context: Context<'a>) -> Result<Self> {
         Ok(Self {
             intake,
             past,
-            link,
-            verify,
-            stored: Source::blobs(path, context.limits)?,
+            link: request.link,
+            verify: request.verify,
+            stored: Source::blobs(&request.output, context.limits)?,
             hashed: Once::default(),
             sound: Mutex::default(),
             apparent: AtomicU64::new(0),
@@ -57,7 +51,7 @@ impl<'a, 'l> LayoutTarget<'a, 'l> {
     }
 
     /// Takes everything that the result of an item needs. It has names when the intake is published.
-    pub(super) fn write(&self, item: &Item, plan: &Plan, buffer: &mut [u8], halt: &AtomicBool) -> Result<ItemRecord, Trouble> {
+    pub(super) fn write(&self, item: &Item, plan: &Plan, worker: &mut Worker<'_>) -> Result<ItemRecord, Trouble> {
         let events = self.context.events;
         let copied: BTreeSet<&Digest> = plan.blobs.iter().map(|(_, layer)| &layer.digest).collect();
         for (source, layer) in &plan.inputs {
@@ -73,12 +67,12 @@ impl<'a, 'l> LayoutTarget<'a, 'l> {
             let region = source.region(layer).map_err(Trouble::Input)?;
             let file = if self.link { whole(&region) } else { None };
             let payload = Payload { digest: layer.digest.clone(), size: layer.size, content: Content::Source(&region) };
-            self.intake.layer(&payload, file, buffer, halt, events)?;
+            self.intake.layer(&payload, file, worker, events)?;
             self.apparent.fetch_add(layer.size, Ordering::Relaxed);
         }
         for document in plan.kept.iter().chain(plan.documents.iter().map(|document| &document.blob)) {
             let payload = Payload { digest: document.digest().clone(), size: document.size(), content: Content::Bytes(document.bytes()) };
-            self.intake.document(&payload, buffer, halt, &crate::foundation::event::Silent)?;
+            self.intake.document(&payload, worker, &crate::foundation::event::Silent)?;
         }
         let entry = plan.entries.first().map(|(_, entry)| entry.to_string());
         Ok(ItemRecord {

@@ -17,6 +17,24 @@ use crate::verbs::lifecycle::{Reader, Successor, superseding};
 use crate::verbs::referrers::changes;
 use crate::write::IndexEdit;
 
+/// The index of the output as it was read, and what is said of its images.
+pub(super) struct OldIndex<'a> {
+    pub(super) source: &'a Arc<Source>,
+    /// The first entry of each digest.
+    entries: HashMap<&'a Digest, &'a Descriptor>,
+    reader: Reader<'a>,
+}
+
+impl<'a> OldIndex<'a> {
+    pub(super) fn of(source: &'a Arc<Source>, reader: Reader<'a>) -> Self {
+        let mut entries: HashMap<&Digest, &Descriptor> = HashMap::with_capacity(source.index.manifests.len());
+        for entry in &source.index.manifests {
+            entries.entry(&entry.digest).or_insert(entry);
+        }
+        Self { source, entries, reader }
+    }
+}
+
 /// A statement on one subject.
 pub(super) struct Word {
     pub(super) wish: Wish,
@@ -42,17 +60,10 @@ impl Mark {
     ///
     /// # Errors
     /// `ref.not_found` if the old image is not listed any more, and those of reading both images and of making statements.
-    pub(super) fn of(
-        item: &Item,
-        finished: &Finished,
-        source: &Arc<Source>,
-        places: &HashMap<&Digest, &Descriptor>,
-        reader: &Reader<'_>,
-        more: &Record,
-        context: Context<'_>,
-    ) -> Result<Self> {
+    pub(super) fn of(item: &Item, finished: &Finished, index: &OldIndex<'_>, more: &Record, context: Context<'_>) -> Result<Self> {
+        let OldIndex { source, entries, reader } = index;
         let limits = context.limits;
-        let place = places.get(&item.digest).ok_or_else(|| {
+        let place = entries.get(&item.digest).ok_or_else(|| {
             Error::new(Code::RefNotFound, "the old image is not in the output any more")
                 .expected(Fact::new(&item.digest, "the plan"))
                 .found(Fact::new("no such entry", "index.json"))

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::lines::{Line, Lines};
 use super::make::{Made, item_of};
-use super::survey::Survey;
+use super::survey::{Survey, SurveyOptions};
 use super::target::{Target, Targets};
 use crate::foundation::event::Silent;
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, workers};
@@ -130,7 +130,7 @@ struct Ready {
 #[derive(Clone)]
 enum State {
     /// It moves, and this comes out.
-    Moves(Arc<(Located, Tree)>),
+    Moves(Arc<Opened>),
     /// It stays as it is.
     Stays,
     /// It cannot be done.
@@ -202,7 +202,7 @@ struct Planner<'a> {
 pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str) -> Result<()>) -> Result<PlanReport> {
     let pattern = request.name.as_deref().map(Pattern::parse).transpose()?;
     let prefer = Preferences::parse(&request.prefer)?;
-    let mut survey = Survey::of(&request.inputs, &request.only, pattern.as_ref(), context)?;
+    let mut survey = Survey::of(&request.inputs, &SurveyOptions { only: &request.only, pattern: pattern.as_ref() }, context)?;
     // Images are decided on several threads, each of which does one.
     let single = Context { jobs: 1, events: &Silent, ..context };
     let bases = Bases::open_among(&request.places, &survey.sources, context)?;
@@ -323,7 +323,7 @@ fn reason(finding: &Finding) -> Reason {
 }
 
 /// What a subject leads to, and its key if it is only about to be made.
-type Subject = ((Located, Tree), Option<String>);
+type Subject = (Opened, Option<String>);
 
 impl<'a> Planner<'a> {
     fn new(request: &Request, prefer: Preferences, bases: &'a Bases<'a>, survey: &'a Survey, context: Context<'a>) -> Self {
@@ -385,7 +385,7 @@ impl<'a> Planner<'a> {
     fn decide_all(&self, numbers: &[usize], level: usize, context: Context<'_>) -> Result<Vec<Decision>> {
         let judged = self.request.verdict.strictness != Strictness::Off;
         let order = if judged { self.survey.by_layers(numbers) } else { numbers.to_vec() };
-        let decided = workers::run(context.jobs, order.len(), |position, _, _| {
+        let decided = workers::run(context.jobs, order.len(), |position, _| {
             let number = order.get(position).copied().ok_or_else(|| Error::new(Code::Bug, "an image was counted and is not there"))?;
             let decision = self.decide(number, level)?;
             context.events.item();
@@ -469,7 +469,7 @@ impl<'a> Planner<'a> {
         let Parts { mut decided, wired, ended, .. } = parts;
         match before {
             Some(before) => before.accepted_by(&mut decided)?,
-            None => judge_all(&self.judge, &request, opened, index, &mut decided, self.context.limits)?,
+            None => judge_all(&self.judge, &request, opened, &mut decided)?,
         }
         let mut item = item_of(&opened.located, &self.survey.key(number), output, Standing::Move)?;
         for ((image, platformed), wire) in decided.iter().zip(&wired) {
@@ -500,21 +500,21 @@ impl<'a> Planner<'a> {
             return Ok(());
         }
         self.note_ground(split.old().map(|old| (&old.top, &old.image.descriptor.digest)));
-        let (located, tree, rule, wire) = match self.targets.of(image, job.index, &split)? {
+        let (onto, rule, wire) = match self.targets.of(image, job.index, &split)? {
             Target::Here(found) => {
                 parts.ended |= job.bases.target(image, &split.based, &found).stated.status == Some(Stated::EndOfLife);
-                (found.located, found.tree, found.rule, None)
+                (found.opened, found.rule, None)
             }
             Target::Subject(other) => {
-                let Some(((located, tree), wire)) = self.subject(other)? else {
+                let Some((onto, wire)) = self.subject(other)? else {
                     parts.waits.push(other);
                     return Ok(());
                 };
-                (located, tree, NameRule::Only, wire)
+                (onto, NameRule::Only, wire)
             }
         };
         let name = split.based.name().map(str::to_owned);
-        let settled = job.settle(image, split, &located, &tree, rule)?;
+        let settled = job.settle(image, split, &onto, rule)?;
         if let Some(platformed) = &settled {
             self.note_ground(Some((&platformed.new.top, &platformed.new.image.descriptor.digest)));
             let same = platformed.old.as_ref().is_some_and(|old| old.image.descriptor.digest == platformed.new.image.descriptor.digest);
@@ -534,7 +534,7 @@ impl<'a> Planner<'a> {
             Some(State::Stays) => {
                 let located = self.survey.located(other)?;
                 let tree = load(&located.source, &located.descriptor, self.context.limits)?;
-                Some(((located, tree), None))
+                Some((Opened { located, tree }, None))
             }
             Some(State::Moves(moved)) => Some(((**moved).clone(), Some(self.survey.key(other)))),
             Some(State::Stopped(reason)) => return Err(held(&self.survey.located(other)?, reason)),

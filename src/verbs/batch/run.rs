@@ -15,6 +15,7 @@ use super::workshop::Workshop;
 use crate::foundation::clock::Stopwatch;
 use crate::foundation::event::Silent;
 use crate::foundation::fsys::{WriteDirectory, shown};
+use crate::foundation::workers::Worker;
 use crate::foundation::{Code, Error, ExitClass, Fact, Finding, Result, Severity, workers};
 use crate::plan::batch::Standing;
 use crate::report::batch::{ApplyReport, Failure};
@@ -52,6 +53,16 @@ pub(super) enum Target<'a, 'l> {
     Archives(ArchiveTarget<'a>),
 }
 
+impl Target<'_, '_> {
+    /// The directory that the journal is in.
+    fn root(&self) -> &WriteDirectory {
+        match self {
+            Self::Layout(target) => target.intake.root(),
+            Self::Archives(target) => target.root,
+        }
+    }
+}
+
 /// The run.
 pub(super) struct Run<'a, 'l> {
     request: &'a Request,
@@ -77,16 +88,9 @@ pub(super) struct Run<'a, 'l> {
 }
 
 impl<'a, 'l> Run<'a, 'l> {
-    pub(super) fn new(
-        request: &'a Request,
-        pass: &'a Pass,
-        past: &'a Past,
-        target: Target<'a, 'l>,
-        root: &WriteDirectory,
-        context: Context<'a>,
-    ) -> Result<Self> {
+    pub(super) fn new(request: &'a Request, pass: &'a Pass, past: &'a Past, target: Target<'a, 'l>, context: Context<'a>) -> Result<Self> {
         let label = request.shard.map_or_else(|| "all".to_owned(), |shard| format!("{}of{}", shard.index + 1, shard.count));
-        let journal = Journal::open(root, &pass.id, &label, &|take| pass.copy(take))?;
+        let journal = Journal::open(target.root(), &pass.id, &label, &|take| pass.copy(take))?;
         if request.supersede.is_some() {
             journal.supersede()?;
         }
@@ -182,9 +186,9 @@ impl<'a, 'l> Run<'a, 'l> {
 
     /// One portion: the work, the flush, the names, the journal.
     fn portion(&mut self, portion: &[Entry], intake: Option<&Intake<'_>>) -> Result<()> {
-        let mut ended = workers::run(self.context.jobs, portion.len(), |number, buffer, _| {
+        let mut ended = workers::run(self.context.jobs, portion.len(), |number, worker| {
             let ended = match portion.get(number) {
-                Some(entry) if !self.stopping() => self.item(entry, buffer),
+                Some(entry) if !self.stopping() => self.item(entry, &mut Worker { buffer: worker.buffer, stop: &self.request.stop.asked }),
                 _ => Ended::Left,
             };
             self.context.events.item();
@@ -224,7 +228,7 @@ impl<'a, 'l> Run<'a, 'l> {
     }
 
     /// One item. What is wrong with it stays with it; what is wrong with the target stops all.
-    fn item(&self, entry: &Entry, buffer: &mut [u8]) -> Ended {
+    fn item(&self, entry: &Entry, worker: &mut Worker<'_>) -> Ended {
         let item = match self.pass.item(entry) {
             Ok(item) => item,
             Err(error) => return self.break_off(error),
@@ -254,7 +258,7 @@ impl<'a, 'l> Run<'a, 'l> {
             Err(error) => return self.failed(error, item.image),
         };
         let written = match &self.target {
-            Target::Layout(target) => target.write(&item, &made, buffer, &self.request.stop.asked).map(Ended::Done),
+            Target::Layout(target) => target.write(&item, &made, worker).map(Ended::Done),
             Target::Archives(target) => target.write(&item, &made).map(|(record, name)| Ended::Unnamed(record, name)),
         };
         match written {
@@ -309,12 +313,14 @@ impl<'a, 'l> Run<'a, 'l> {
             }
             Ended::Failed(finding, class, image) => {
                 self.report.failed += 1;
-                self.stopped(entry, Final::Failed, &finding, image, Some(class))?;
+                self.report.worst(class);
+                self.stopped(entry, Final::Failed, &finding, image)?;
                 Final::Failed
             }
             Ended::Held(finding, image) => {
                 self.report.held += 1;
-                self.stopped(entry, Final::Held, &finding, image, None)?;
+                self.report.worst(ExitClass::Precondition);
+                self.stopped(entry, Final::Held, &finding, image)?;
                 Final::Held
             }
         };
@@ -324,8 +330,7 @@ impl<'a, 'l> Run<'a, 'l> {
         Ok(())
     }
 
-    fn stopped(&mut self, entry: &Entry, status: Final, finding: &Finding, image: String, class: Option<ExitClass>) -> Result<()> {
-        self.report.worst(class.unwrap_or(ExitClass::Precondition));
+    fn stopped(&mut self, entry: &Entry, status: Final, finding: &Finding, image: String) -> Result<()> {
         let record = ItemRecord {
             item: key(entry.key),
             status,

@@ -10,14 +10,14 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::finished::Finished;
-use super::mark::Mark;
+use super::mark::{Mark, OldIndex};
 use super::pass::Pass;
 use crate::foundation::event::Silent;
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity, workers};
-use crate::oci::{Descriptor, Verified};
+use crate::oci::Verified;
 use crate::plan::lifecycle::field::Record;
 use crate::plan::lifecycle::time::Moment;
-use crate::plan::referrers::{EMPTY, Item as Listed, Wish};
+use crate::plan::referrers::{EMPTY, Item, Wish};
 use crate::read::Source;
 use crate::read::referrers::{Lookup, Scope};
 use crate::report::batch::Unmarked;
@@ -69,9 +69,9 @@ impl Step {
         let wish = |(wish, statements): &(Wish, Vec<Digest>)| {
             let add = statements.iter().map(|statement| {
                 let gone = || Error::new(Code::InputChanged, "a statement that was just written is not there").at(statement);
-                Ok(Listed::from(&lookup.unlisted(statement)?.ok_or_else(gone)?))
+                Ok(Item::from(&lookup.unlisted(statement)?.ok_or_else(gone)?))
             });
-            Ok(Wish { add: add.collect::<Result<Vec<Listed>>>()?, ..wish.clone() })
+            Ok(Wish { add: add.collect::<Result<Vec<Item>>>()?, ..wish.clone() })
         };
         let wishes = self.said.iter().map(wish).collect::<Result<Vec<Wish>>>()?;
         changes(&wishes, Some(lookup), context)
@@ -163,19 +163,15 @@ impl<'a> Marking<'a> {
 
     /// Makes what an exchange says, and writes the statements and lists of it.
     fn exchange(&mut self, source: &Arc<Source>, intake: &Intake<'_>, finished: &[Finished], most: usize) -> Result<Exchange> {
-        let reader = Reader::new(source, self.now, self.context);
-        let mut places: HashMap<&Digest, &Descriptor> = HashMap::with_capacity(source.index.manifests.len());
-        for entry in &source.index.manifests {
-            places.entry(&entry.digest).or_insert(entry);
-        }
+        let index = OldIndex::of(source, Reader::new(source, self.now, self.context));
         let mut exchange = Exchange::default();
         write(intake, &[Verified::authored(EMPTY.to_vec())], 1)?;
         for portion in finished.chunks(PORTION) {
             if exchange.steps.iter().filter(|step| !step.said.is_empty()).count() >= most {
                 break;
             }
-            let made = workers::run(self.context.jobs, portion.len(), |number, _, _| match portion.get(number) {
-                Some(finished) => self.attempt(finished, source, &places, &reader),
+            let made = workers::run(self.context.jobs, portion.len(), |number, _| match portion.get(number) {
+                Some(finished) => self.attempt(finished, &index),
                 None => Err(Error::new(Code::Bug, "an item was counted and is not there")),
             })?;
             let mut documents = Vec::new();
@@ -199,17 +195,11 @@ impl<'a> Marking<'a> {
     }
 
     /// Makes what is to be said for one item. What is wrong with its images or with what is said of them stays with it.
-    fn attempt(
-        &self,
-        finished: &Finished,
-        source: &Arc<Source>,
-        places: &HashMap<&Digest, &Descriptor>,
-        reader: &Reader<'_>,
-    ) -> Result<std::result::Result<Mark, Unmarked>> {
+    fn attempt(&self, finished: &Finished, index: &OldIndex<'_>) -> Result<std::result::Result<Mark, Unmarked>> {
         let entry =
             self.pass.with_key(finished.key).ok_or_else(|| Error::new(Code::Bug, "an item was done that the plan does not have"))?;
         let item = self.pass.item(entry)?;
-        let mark = match Mark::of(&item, finished, source, places, reader, &self.words, self.context) {
+        let mark = match Mark::of(&item, finished, index, &self.words, self.context) {
             Err(error) if error.code() == Code::Io => return Err(error),
             Err(error) => return Ok(Err(unmarked(finished.key, item.image, vec![error.into_finding()]))),
             Ok(mark) => mark,
@@ -253,9 +243,9 @@ fn unmarked(key: u64, image: String, findings: Vec<Finding>) -> Unmarked {
 
 /// Takes documents into the layout; they have names when the intake is published.
 fn write(intake: &Intake<'_>, documents: &[Verified], jobs: usize) -> Result<()> {
-    workers::run(jobs, documents.len(), |number, buffer, stop| {
+    workers::run(jobs, documents.len(), |number, worker| {
         let Some(document) = documents.get(number) else { return Ok(()) };
-        intake.document(&Payload::of(document), buffer, stop, &Silent).map_err(Trouble::into_error)
+        intake.document(&Payload::of(document), worker, &Silent).map_err(Trouble::into_error)
     })?;
     Ok(())
 }

@@ -24,6 +24,14 @@ pub(super) struct Subject {
     key: u64,
 }
 
+/// Which images are taken, and what their results are called.
+pub(super) struct SurveyOptions<'a> {
+    /// Globs of names and references; all, if there are none.
+    pub(super) only: &'a [String],
+    /// The names of the results, where they are not their own.
+    pub(super) pattern: Option<&'a Pattern>,
+}
+
 /// All of them, in the order of the inputs.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
@@ -42,7 +50,7 @@ impl Survey {
     ///
     /// # Errors
     /// Those of a path that cannot be opened itself; inside a folder such a path is a finding.
-    pub(super) fn of(inputs: &[String], only: &[String], pattern: Option<&Pattern>, context: Context<'_>) -> Result<Self> {
+    pub(super) fn of(inputs: &[String], options: &SurveyOptions<'_>, context: Context<'_>) -> Result<Self> {
         let mut survey = Self::default();
         let mut seen = HashSet::new();
         for input in inputs {
@@ -59,7 +67,7 @@ impl Survey {
                     .position(|entry| entry.digest == located.descriptor.digest && entry.name() == located.descriptor.name());
                 let position = listed
                     .ok_or_else(|| Error::new(Code::RefNotFound, "a batch takes images that index.json lists").at(located.shown()))?;
-                survey.add(source, position, only, pattern, &mut seen)?;
+                survey.add(source, position, options, &mut seen)?;
                 continue;
             }
             let discovered = discover_among(&reference, &survey.sources, context.limits);
@@ -81,7 +89,7 @@ impl Survey {
                     if entry.name().is_none() && (is_another() || lists_referrers_of(&source, entry, context.limits).is_some()) {
                         continue;
                     }
-                    survey.add(number, position, only, pattern, &mut seen)?;
+                    survey.add(number, position, options, &mut seen)?;
                 }
             }
         }
@@ -100,7 +108,8 @@ impl Survey {
         })
     }
 
-    fn add(&mut self, number: usize, position: usize, only: &[String], pattern: Option<&Pattern>, seen: &mut HashSet<u64>) -> Result<()> {
+    fn add(&mut self, number: usize, position: usize, options: &SurveyOptions<'_>, seen: &mut HashSet<u64>) -> Result<()> {
+        let SurveyOptions { only, pattern } = *options;
         let Some(source) = self.sources.get(number) else { return Ok(()) };
         let Some(entry) = source.index.manifests.get(position).filter(|entry| is_candidate(entry)) else { return Ok(()) };
         let Some(path) = source.path.to_str() else {

@@ -33,7 +33,7 @@ impl Targets<'_, '_> {
         let subject = |digest: &Digest, name: Option<&str>| self.survey.with_digest(digest, name);
         let name = match self.bases.follow(image, index, &split.based)? {
             Lead::Found(found) => {
-                return Ok(match subject(&found.located.descriptor.digest, found.located.name.as_deref()) {
+                return Ok(match subject(&found.opened.located.descriptor.digest, found.opened.located.name.as_deref()) {
                     Some(number) => Target::Subject(number),
                     None => Target::Here(found),
                 });

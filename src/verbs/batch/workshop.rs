@@ -54,8 +54,8 @@ pub(super) struct Workshop<'a> {
     request: rebase::Request,
     context: Context<'a>,
     sources: Once<String, Shared<Indexed>>,
-    bases: Once<(String, Digest), Shared<(Located, Tree)>>,
-    results: Once<u64, Shared<(Located, Tree)>>,
+    bases: Once<(String, Digest), Shared<Opened>>,
+    results: Once<u64, Shared<Opened>>,
 }
 
 impl<'a> Workshop<'a> {
@@ -127,7 +127,7 @@ impl<'a> Workshop<'a> {
         }
     }
 
-    fn base(&self, base: &BaseItem) -> Result<Arc<(Located, Tree)>> {
+    fn base(&self, base: &BaseItem) -> Result<Arc<Opened>> {
         if let Some(key) = &base.item {
             return self.result(number(key)?);
         }
@@ -137,7 +137,7 @@ impl<'a> Workshop<'a> {
             let read = || {
                 let located = self.located(path, &base.digest, base.name.as_deref())?;
                 let tree = load(&located.source, &located.descriptor, self.context.limits)?;
-                Ok(Arc::new((located, tree)))
+                Ok(Arc::new(Opened { located, tree }))
             };
             read().map_err(|error: Error| Box::new(error.into_finding()))
         });
@@ -148,7 +148,7 @@ impl<'a> Workshop<'a> {
     ///
     /// # Errors
     /// `batch.held` if it cannot be had.
-    pub(super) fn result(&self, key: u64) -> Result<Arc<(Located, Tree)>> {
+    pub(super) fn result(&self, key: u64) -> Result<Arc<Opened>> {
         let entry = self.pass.with_key(key).ok_or_else(|| {
             Error::new(Code::BatchHeld, "the item that it waits for is not in the plan").found(Fact::new(super::pass::key(key), "the plan"))
         })?;
@@ -242,8 +242,7 @@ impl<'a> Workshop<'a> {
 }
 
 /// The image of a base for a platform.
-fn candidate(base: &BaseItem, found: &(Located, Tree)) -> Result<Candidate> {
-    let (located, tree) = found;
+fn candidate(base: &BaseItem, Opened { located, tree }: &Opened) -> Result<Candidate> {
     let manifest = base.manifest.as_ref().unwrap_or(&base.digest);
     let image = tree.images().into_iter().find(|image| image.descriptor.digest == *manifest);
     let image = image.filter(|_| tree.descriptor().digest == base.digest).ok_or_else(|| {

@@ -95,6 +95,8 @@ pub(super) type Referring = HashMap<Digest, Vec<(Descriptor, bool)>>;
 
 /// What is decided otherwise than by who needs what.
 pub(super) struct Rules<'r> {
+    /// What a batch has written and not listed yet.
+    pub(super) batched: &'r [Descriptor],
     /// Which referrers of nothing stay for now.
     pub(super) is_young: &'r dyn Fn(&Digest) -> Result<bool>,
     /// Whether named entries go that by their name belong to something that is not here.
@@ -106,7 +108,6 @@ pub(super) fn marks(
     source: &Arc<Source>,
     stored: Vec<Digest>,
     referring: &Referring,
-    batched: &[Descriptor],
     rules: &Rules<'_>,
     context: Context<'_>,
 ) -> Result<Marks> {
@@ -128,8 +129,7 @@ pub(super) fn marks(
     for entry in beside_the_list(source, context.limits) {
         walk.mark(&entry, Keeper::Part)?;
     }
-    // What a batch has written and not listed yet.
-    for entry in batched {
+    for entry in rules.batched {
         walk.mark(entry, Keeper::Unnamed)?;
     }
     for entry in &others {

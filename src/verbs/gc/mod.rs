@@ -108,7 +108,8 @@ fn plan(source: &Arc<Source>, request: &Request, emptied: bool, context: Context
             .at(source.shown())
             .hint("Copy index.json again from where it came from. If it is meant to be empty: `airbase gc PATH --allow-empty`."));
     }
-    let marks = marks(source, stored, &referring, &batched, &Rules { is_young: &is_young, orphans: request.orphans }, context)?;
+    let rules = Rules { batched: &batched, is_young: &is_young, orphans: request.orphans };
+    let marks = marks(source, stored, &referring, &rules, context)?;
     let mut report = GcReport {
         path: source.shown(),
         applied: false,

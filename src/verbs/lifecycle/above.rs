@@ -36,14 +36,14 @@ impl Above {
         let spoken_of: HashSet<&Digest> = digests.iter().collect();
         let tags: HashSet<&str> = tags.iter().map(String::as_str).collect();
         let is_spoken_of = |digest: &Digest| spoken_of.contains(digest) || tags.contains(digest.fallback_tag().as_str());
-        let mut seen = Seen::default();
+        let mut search = Search { source, is_spoken_of: &is_spoken_of, limits, indexes: HashSet::default(), below: HashSet::default() };
         let listed = source.index.manifests.iter().filter(|entry| entry.is_index() && entry.lists_referrers_of().is_none());
         for entry in listed.filter(|entry| !entry.name().is_some_and(crate::read::referrers::is_referrer_tag)) {
-            above.take(source, entry, &is_spoken_of, &mut seen, limits);
+            above.take(entry, &mut search);
         }
         let entries: HashSet<&Digest> = source.index.manifests.iter().map(|entry| &entry.digest).collect();
         for digest in digests.iter().filter(|digest| !entries.contains(digest)) {
-            if seen.indexes.contains(digest) || seen.below.contains(digest) {
+            if search.indexes.contains(digest) || search.below.contains(digest) {
                 continue;
             }
             let document = match source.document_by_digest(digest, limits) {
@@ -59,7 +59,7 @@ impl Above {
             let types = [media_type::OCI_INDEX, media_type::DOCKER_LIST];
             let is_index = |media_type: &&str| Index::parse(&document, media_type, limits).is_ok();
             let Some(media_type) = types.into_iter().find(is_index) else { continue };
-            above.take(source, &Descriptor::authored(media_type, &document), &is_spoken_of, &mut seen, limits);
+            above.take(&Descriptor::authored(media_type, &document), &mut search);
         }
         above
     }
@@ -78,12 +78,13 @@ impl Above {
         self.unreadable.iter()
     }
 
-    fn take(&mut self, source: &Source, top: &Descriptor, is_spoken_of: &dyn Fn(&Digest) -> bool, seen: &mut Seen, limits: &Limits) {
+    fn take(&mut self, top: &Descriptor, search: &mut Search<'_>) {
+        let Search { source, is_spoken_of, limits, .. } = *search;
         // The way down to an index, as positions of those of them that something is said of.
         let mut ahead: Vec<(Descriptor, Vec<usize>, usize)> = vec![(top.clone(), Vec::new(), 0)];
         let mut documents = limits.tree_documents;
         while let Some((descriptor, mut way, depth)) = ahead.pop() {
-            let is_new = seen.indexes.insert(descriptor.digest.clone());
+            let is_new = search.indexes.insert(descriptor.digest.clone());
             if depth > limits.graph_depth || (way.is_empty() && !is_new) || documents == 0 {
                 continue;
             }
@@ -118,16 +119,18 @@ impl Above {
                 if child.is_index() {
                     ahead.push((child.clone(), way.clone(), depth + 1));
                 } else {
-                    seen.below.insert(child.digest.clone());
+                    search.below.insert(child.digest.clone());
                 }
             }
         }
     }
 }
 
-/// What was met.
-#[derive(Default)]
-struct Seen {
+/// Where is looked, for what, and what was met.
+struct Search<'s> {
+    source: &'s Source,
+    is_spoken_of: &'s dyn Fn(&Digest) -> bool,
+    limits: &'s Limits,
     indexes: HashSet<Digest>,
     below: HashSet<Digest>,
 }

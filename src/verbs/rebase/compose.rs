@@ -28,6 +28,15 @@ pub(in crate::verbs) struct Decided<'a> {
 /// What became of a platform, under the digest that it had; nothing if the new base does not have it.
 type Move = (Digest, Option<Moved>);
 
+/// What becomes of the platforms of an index.
+struct Moves<'m> {
+    all: &'m [Move],
+    /// What they have in common.
+    options: &'m Options,
+    /// What becomes of those that the new base lacks.
+    missing: MissingPlatform,
+}
+
 impl Decided<'_> {
     /// Puts the platforms together.
     ///
@@ -49,7 +58,10 @@ impl Decided<'_> {
             return Err(Error::new(Code::PlatformMissing, "the new base has none of the platforms of the image").at(located.shown()));
         };
         let top = match (self.index, self.selection.alone) {
-            (Some(index), false) => plan.assemble(index, &moves, &options, request.on_missing_platform, context.limits)?,
+            (Some(index), false) => {
+                let moves = Moves { all: &moves, options: &options, missing: request.on_missing_platform };
+                plan.assemble(index, &moves, context.limits)?
+            }
             _ => first(&moves).map(|moved| moved.manifest.clone()).ok_or_else(|| Error::new(Code::Bug, "nothing was moved"))?,
         };
         // What the entry of index.json says beside type, digest and size still holds, unless it was of another document.
@@ -192,27 +204,20 @@ impl Plan {
     }
 
     /// The new index, and indexes within it.
-    fn assemble(
-        &mut self,
-        index: &ImageIndex,
-        moves: &[Move],
-        options: &Options,
-        choice: MissingPlatform,
-        limits: &Limits,
-    ) -> Result<Authored> {
+    fn assemble(&mut self, index: &ImageIndex, moves: &Moves<'_>, limits: &Limits) -> Result<Authored> {
         let mut entries = Vec::with_capacity(index.children.len());
         for child in &index.children {
             entries.push(match child {
-                Child::Image(image) => match moves.iter().find(|(digest, _)| *digest == image.descriptor.digest) {
+                Child::Image(image) => match moves.all.iter().find(|(digest, _)| *digest == image.descriptor.digest) {
                     Some((_, Some(moved))) => Entry::Moved(moved.manifest.clone(), moved.os_version.clone()),
-                    Some((_, None)) if choice == MissingPlatform::KeepOld => {
+                    Some((_, None)) if moves.missing == MissingPlatform::KeepOld => {
                         self.keep(image);
                         Entry::Keep
                     }
                     _ => Entry::Drop,
                 },
-                Child::Index(inner) if goes_without(inner, moves) => Entry::Drop,
-                Child::Index(inner) => Entry::Replace(self.assemble(inner, moves, options, choice, limits)?),
+                Child::Index(inner) if goes_without(inner, moves.all) => Entry::Drop,
+                Child::Index(inner) => Entry::Replace(self.assemble(inner, moves, limits)?),
                 Child::Attestation(descriptor) => {
                     self.leave_behind(descriptor, "an attestation of the old image");
                     Entry::Drop
@@ -225,7 +230,7 @@ impl Plan {
                 Child::Missing(_) => Entry::Drop,
             });
         }
-        let authored = rebase_index(index, &entries, options, limits)?;
+        let authored = rebase_index(index, &entries, moves.options, limits)?;
         self.documents.push(authored.clone());
         Ok(authored)
     }

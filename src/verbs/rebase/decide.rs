@@ -12,7 +12,7 @@ use crate::plan::lifecycle::field::Status;
 use crate::plan::rebase::image::scratch;
 use crate::plan::rebase::image::{Moved, Options};
 use crate::plan::verdict::Judgement;
-use crate::read::{Image, ImageIndex, Located, Tree};
+use crate::read::{Image, ImageIndex};
 use crate::verbs::bases::{Bases, Found, Lead, nowhere, shown_platform};
 use crate::verbs::proof::{Claim, Verify, check, prove_content};
 use crate::verbs::{Context, Opened};
@@ -86,11 +86,11 @@ impl<'j> Job<'j, '_> {
     pub(in crate::verbs) fn decide(&self, image: &'j Image) -> Result<Option<Platformed<'j>>> {
         let split = self.split(image)?;
         if let Some(onto) = self.onto {
-            return self.settle(image, split, &onto.located, &onto.tree, NameRule::Onto);
+            return self.settle(image, split, onto, NameRule::Onto);
         }
         let found = self.current_base(image, &split)?;
         let ended = self.ended(image, &split, &found);
-        let settled = self.settle(image, split, &found.located, &found.tree, found.rule)?;
+        let settled = self.settle(image, split, &found.opened, found.rule)?;
         Ok(settled.map(|platformed| Platformed { findings: [platformed.findings, ended].concat(), ..platformed }))
     }
 
@@ -98,7 +98,8 @@ impl<'j> Job<'j, '_> {
     fn ended(&self, image: &Image, split: &Split, found: &Found) -> Vec<Finding> {
         let stated = self.bases.target(image, &split.based, found).stated;
         let finding = (stated.status == Some(Status::EndOfLife)).then(|| {
-            Finding::new(Code::BaseEndOfLife, "the new base is at the end of its life, by statements beside it").at(found.located.shown())
+            Finding::new(Code::BaseEndOfLife, "the new base is at the end of its life, by statements beside it")
+                .at(found.opened.located.shown())
         });
         finding.into_iter().collect()
     }
@@ -174,20 +175,13 @@ impl<'j> Job<'j, '_> {
         }
     }
 
-    /// The decision for an image that is split so and is moved onto the image that `located` and `tree` are; `None` if that lacks the
+    /// The decision for an image that is split so and is moved onto the image `onto`; `None` if that lacks the
     /// platform and the user allowed it.
     ///
     /// # Errors
     /// `platform.missing`, `base.other_stack`, and those of layers that are inflated.
-    pub(in crate::verbs) fn settle(
-        &self,
-        image: &'j Image,
-        split: Split,
-        located: &Located,
-        tree: &Tree,
-        rule: NameRule,
-    ) -> Result<Option<Platformed<'j>>> {
-        let Some(new) = self.bases.candidate(image, located, tree) else { return self.missing_platform(image, located, tree) };
+    pub(in crate::verbs) fn settle(&self, image: &'j Image, split: Split, onto: &Opened, rule: NameRule) -> Result<Option<Platformed<'j>>> {
+        let Some(new) = self.bases.candidate(image, onto) else { return self.missing_platform(image, onto) };
         if let Some(error) = other_stack(image, &new).filter(|_| !self.request.force) {
             return Err(error);
         }
@@ -229,15 +223,15 @@ impl<'j> Job<'j, '_> {
         }))
     }
 
-    fn missing_platform(&self, image: &Image, located: &Located, tree: &Tree) -> Result<Option<Platformed<'j>>> {
+    fn missing_platform(&self, image: &Image, onto: &Opened) -> Result<Option<Platformed<'j>>> {
         if self.request.on_missing_platform != MissingPlatform::Fail {
             return Ok(None);
         }
-        let offered = tree.images().iter().map(|image| shown_platform(image)).collect::<Vec<_>>().join(", ");
+        let offered = onto.tree.images().iter().map(|image| shown_platform(image)).collect::<Vec<_>>().join(", ");
         Err(Error::new(Code::PlatformMissing, format!("the new base has no {}", shown_platform(image)))
             .at(self.opened.located.shown())
             .expected(Fact::new(shown_platform(image), "the image"))
-            .found(Fact::new(if offered.is_empty() { "no image at all".to_owned() } else { offered }, located.shown()))
+            .found(Fact::new(if offered.is_empty() { "no image at all".to_owned() } else { offered }, onto.located.shown()))
             .hint("Get the base for this platform, or choose with --on-missing-platform keep-old|drop."))
     }
 

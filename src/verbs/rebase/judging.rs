@@ -3,10 +3,11 @@
 use super::Request;
 use super::compose::{is_current, moved};
 use super::decide::Platformed;
-use crate::foundation::{Limits, Result};
+use crate::foundation::Result;
 use crate::plan::verdict::Strictness;
-use crate::read::{Image, ImageIndex};
+use crate::read::Image;
 use crate::verbs::Opened;
+use crate::verbs::bases::tree_index;
 use crate::verbs::judge::Judge;
 
 /// Judges the platforms that move, and notes what was accepted.
@@ -17,16 +18,15 @@ pub(in crate::verbs) fn judge_all(
     judge: &Judge<'_>,
     request: &Request,
     opened: &Opened,
-    index: Option<&ImageIndex>,
     decided: &mut [(&Image, Option<Platformed<'_>>)],
-    limits: &Limits,
 ) -> Result<()> {
     if request.verdict.strictness == Strictness::Off || is_current(decided) {
         return Ok(());
     }
+    let index = tree_index(&opened.tree);
     for (image, platformed) in decided {
         let Some(platformed) = platformed else { continue };
-        let result = moved(request, platformed, index, limits)?;
+        let result = moved(request, platformed, index, judge.limits())?;
         let judgement = judge.moved(platformed, &result.0)?;
         let platform = index.and(image.platform()).map(|platform| format!(" {platform}")).unwrap_or_default();
         platformed.accepted = request.verdict.pass(&judgement, &format!("{}{platform}", opened.located.shown()))?;

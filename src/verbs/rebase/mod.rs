@@ -197,7 +197,7 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     if request.onto.is_none() {
         all_read(&bases)?;
     }
-    judge_all(&Judge::new(context), request, &opened, index, &mut decided, context.limits)?;
+    judge_all(&Judge::new(context), request, &opened, &mut decided)?;
     let mut plan = Decided { opened: &opened, selection: &selection, index, platforms: decided }.compose(request, context)?;
     // What could not be read of the bases is told before what was decided.
     plan.report.findings.splice(0..0, bases.findings.iter().chain(bases.catalogue_findings()).cloned());

@@ -40,7 +40,7 @@ pub(super) fn supersede(plan: &mut Plan, opened: &Opened, taking: &Taking, conte
         .iter()
         .filter_map(|platform| Some((platform.platform.as_ref()?.to_string(), platform.manifest.clone()?)))
         .collect();
-    let (_, tree) = virtual_image(plan, &opened.located, context)?;
+    let tree = virtual_image(plan, &opened.located, context)?.tree;
     let name = result.names.first().cloned();
     let reader = Reader::new(source, taking.now, context);
     let successor = Successor { tree: &tree, name, by_manifest, by_platform, more: taking.more.clone() };

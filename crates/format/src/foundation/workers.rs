@@ -11,9 +11,18 @@ use super::{Code, Error, Result};
 /// on a loaded machine, because they no longer stay in the second-level cache between reading, hashing and writing.
 const BUFFER_BYTES: usize = super::limits::CHUNK_BYTES;
 
+/// What one of several threads works with.
+#[derive(Debug)]
+pub struct Worker<'w> {
+    /// Its own.
+    pub buffer: &'w mut [u8],
+    /// Set when the work is to be given up.
+    pub stop: &'w AtomicBool,
+}
+
 /// Does `work` for each number below `count`, on up to `jobs` threads, lowest numbers first, and gives the results in
 /// order. The first failure tells the others to stop and is what comes back.
-pub fn run<T: Send>(jobs: usize, count: usize, work: impl Fn(usize, &mut [u8], &AtomicBool) -> Result<T> + Sync) -> Result<Vec<T>> {
+pub fn run<T: Send>(jobs: usize, count: usize, work: impl Fn(usize, &mut Worker<'_>) -> Result<T> + Sync) -> Result<Vec<T>> {
     let stop = AtomicBool::new(false);
     let next = AtomicUsize::new(0);
     let failure = Mutex::new(None);
@@ -25,7 +34,7 @@ pub fn run<T: Send>(jobs: usize, count: usize, work: impl Fn(usize, &mut [u8], &
             if number >= count {
                 break;
             }
-            match work(number, &mut buffer, &stop) {
+            match work(number, &mut Worker { buffer: &mut buffer, stop: &stop }) {
                 Ok(result) => done.push((number, result)),
                 Err(error) => {
                     if !stop.swap(true, Ordering::Relaxed) {

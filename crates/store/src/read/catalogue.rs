@@ -192,7 +192,7 @@ impl Catalogue {
     fn read(&mut self, source: &Arc<Source>, entries: &[(u32, &Descriptor)], jobs: usize, limits: &Limits) -> Result<()> {
         // Trees are large, so only some are in memory at once.
         for entries in entries.chunks(READ_AT_ONCE) {
-            let read = workers::run(jobs, entries.len(), |number, _, _| {
+            let read = workers::run(jobs, entries.len(), |number, _| {
                 Ok(entries.get(number).map(|(position, entry)| (*position, *entry, load(source, entry, limits))))
             })?;
             for (position, entry, tree) in read.into_iter().flatten() {

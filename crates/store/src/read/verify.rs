@@ -39,7 +39,7 @@ pub fn each<T: Sync, R: Send>(
     let places: Vec<(u64, Option<(u64, u64)>)> = items.iter().map(place).collect();
     events.begin(stage, items.len() as u64, places.iter().map(|(size, _)| size).sum());
     let groups = schedule(places.into_iter());
-    let done = workers::run(jobs, groups.len(), |number, _, _| {
+    let done = workers::run(jobs, groups.len(), |number, _| {
         let mut results = Vec::new();
         for position in groups.get(number).into_iter().flatten() {
             let item = items.get(*position).ok_or_else(|| Error::new(Code::Bug, "an item was counted and is not there"))?;

@@ -13,9 +13,9 @@
 //! nothing is reserved.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::archive_options::ArchiveOptions;
 use super::archive_plan::ArchivePlan;
 use super::index_edit::{self, EMPTY_INDEX, IndexEdit};
 use super::leftovers::clear_folder;
@@ -23,46 +23,10 @@ use super::payload::{Payload, stopped, total};
 use super::{Archives, Committed, MARKER, Trouble, compressed};
 use crate::format::json::Excerpt;
 use crate::foundation::event::Events;
-use crate::foundation::fsys::{EntryKind, Faults, Published, Staged, WriteDirectory, create_directories, schedule, shown};
+use crate::foundation::fsys::{EntryKind, Published, Staged, WriteDirectory, create_directories, schedule, shown};
 use crate::foundation::workers;
-use crate::foundation::{Code, Error, Limits, Result};
+use crate::foundation::{Code, Error, Result};
 use crate::oci::media_type::Compression;
-
-/// How an archive is written.
-#[derive(Debug, Clone)]
-pub struct ArchiveOptions {
-    /// Whether a file of that name is replaced.
-    pub overwrite: bool,
-    /// The modification time of every member, in seconds since 1970.
-    pub mtime: u64,
-    /// What is in `manifest.json`, where docker is to load the archive too; without it the archive has none.
-    pub docker_manifest: Option<String>,
-    /// What the archive is compressed with.
-    pub compression: Compression,
-    /// How many threads hash, compress and write.
-    pub jobs: usize,
-    /// The bounds on the index.
-    pub limits: Limits,
-    /// The gate of all changes.
-    pub faults: Faults,
-    /// Set when the writing shall be given up. One that is compressed is written to its end.
-    pub stop: Option<Arc<AtomicBool>>,
-}
-
-impl Default for ArchiveOptions {
-    fn default() -> Self {
-        Self {
-            overwrite: false,
-            mtime: 0,
-            docker_manifest: None,
-            compression: Compression::None,
-            jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            limits: Limits::STANDARD,
-            faults: Faults::none(),
-            stop: None,
-        }
-    }
-}
 
 /// Writes `payloads` in their order, documents before layers if the reader shall be pleased, and an index that lists
 /// `entries`: a name, if it has one, and the descriptor as a JSON object.
@@ -73,13 +37,7 @@ impl Default for ArchiveOptions {
 /// # Errors
 /// `output.exists`, `usage.output`, `descriptor.size_mismatch`, `blob.digest_mismatch`, `descriptor.*`, `digest.*`, `json.*`, `io`,
 /// `io.space`, `io.after_publication`.
-pub fn write_archive(
-    path: &Path,
-    payloads: &[Payload<'_>],
-    entries: Vec<(Option<String>, Excerpt)>,
-    options: &ArchiveOptions,
-    events: &dyn Events,
-) -> Result<Committed> {
+pub fn write_archive(path: &Path, contents: ArchiveContents<'_, '_>, options: &ArchiveOptions, events: &dyn Events) -> Result<Committed> {
     let unusable = |what: &str| Error::new(Code::UsageOutput, format!("{} {what}", shown(path)));
     let name = path.file_name().and_then(std::ffi::OsStr::to_str).ok_or_else(|| unusable("cannot be the name of an archive"))?;
     let parent = match path.parent() {
@@ -90,7 +48,7 @@ pub fn write_archive(
     create_directories(parent)?;
     let parent = WriteDirectory::open(parent, &options.faults)?;
     clear_folder(&parent);
-    let archive = Unnamed::write(&parent, name, payloads, entries, options, None, events).map_err(Trouble::into_error)?;
+    let archive = Unnamed::write(&parent, name, contents, options, None, events).map_err(Trouble::into_error)?;
     let mut flushed = Committed::default();
     flushed.flushing(|| archive.sync())?;
     let mut committed = archive.publish()?;
@@ -100,6 +58,15 @@ pub fn write_archive(
     })?;
     events.end();
     Ok(committed)
+}
+
+/// What an archive holds.
+#[derive(Debug)]
+pub struct ArchiveContents<'p, 'a> {
+    /// Its blobs.
+    pub payloads: &'p [Payload<'a>],
+    /// The entries of its index, each under its name.
+    pub entries: Vec<(Option<String>, Excerpt)>,
 }
 
 /// An archive that is complete, and neither flushed nor called anything.
@@ -120,8 +87,7 @@ impl<'d> Unnamed<'d> {
     pub(super) fn write(
         parent: &'d WriteDirectory,
         name: &str,
-        payloads: &[Payload<'_>],
-        entries: Vec<(Option<String>, Excerpt)>,
+        contents: ArchiveContents<'_, '_>,
         options: &ArchiveOptions,
         others: Option<&Archives<'_>>,
         events: &dyn Events,
@@ -135,17 +101,17 @@ impl<'d> Unnamed<'d> {
             _ => {}
         }
 
-        let edits: Vec<IndexEdit> = entries.into_iter().map(|(name, descriptor)| IndexEdit::Put { name, descriptor }).collect();
+        let edits: Vec<IndexEdit> = contents.entries.into_iter().map(|(name, descriptor)| IndexEdit::Put { name, descriptor }).collect();
         let index = index_edit::apply(EMPTY_INDEX, &edits, &options.limits).map_err(Trouble::Input)?.text;
         let mut control = vec![("oci-layout", MARKER), ("index.json", index.as_deref().unwrap_or(EMPTY_INDEX).as_bytes())];
         control.extend(options.docker_manifest.as_ref().map(|manifest| ("manifest.json", manifest.as_bytes())));
-        let plan = ArchivePlan::of(payloads, &control, options.mtime, &options.limits).map_err(Trouble::Input)?;
+        let plan = ArchivePlan::of(contents.payloads, &control, options.mtime, &options.limits).map_err(Trouble::Input)?;
 
         let staged = parent.stage().map_err(Trouble::Output)?;
         match options.compression {
             Compression::None => fill(&staged, &plan, options, others, events)?,
             // Whose fault it is nobody asks who writes one archive.
-            compression => compressed::fill(&staged, parent, &plan, compression, options.jobs, events).map_err(Trouble::Input)?,
+            _ => compressed::fill(&staged, parent, &plan, options, events).map_err(Trouble::Input)?,
         }
         let committed = Committed {
             index_changed: true,
@@ -198,11 +164,11 @@ fn fill(
     // Whether it was the archive that could not be written, of the first failure where there is one thread.
     let broken = AtomicBool::new(false);
     let write = |bytes: &[u8], offset: u64| staged.write_at(bytes, offset).inspect_err(|_| broken.store(true, Ordering::Relaxed));
-    let filled = workers::run(options.jobs, groups.len(), |number, buffer, stop| {
+    let filled = workers::run(options.jobs, groups.len(), |number, worker| {
         for blob in groups.get(number).into_iter().flatten().filter_map(|position| plan.blobs.get(*position)) {
             write(&blob.header, blob.at)?;
             let start = blob.at.saturating_add(blob.header.len() as u64);
-            let copied = match others.map(|others| others.copy(blob.payload, staged, start, buffer, stop, &asked)) {
+            let copied = match others.map(|others| others.copy(blob.payload, staged, start, worker, &asked)) {
                 None => false,
                 Some(Ok(copied)) => copied,
                 Some(Err(trouble)) => {
@@ -213,9 +179,13 @@ fn fill(
             if copied {
                 events.bytes(blob.payload.size);
             } else {
-                blob.payload.copy(buffer, stop, events, |bytes, offset| {
-                    if asked() { Err(stopped()) } else { write(bytes, start.saturating_add(offset)) }
-                })?;
+                blob.payload.copy(
+                    worker,
+                    events,
+                    |bytes, offset| {
+                        if asked() { Err(stopped()) } else { write(bytes, start.saturating_add(offset)) }
+                    },
+                )?;
             }
             events.item();
         }
@@ -238,7 +208,7 @@ mod tests {
     use super::*;
     use crate::foundation::Digest;
     use crate::foundation::event::Silent;
-    use crate::foundation::fsys::{Operation, is_temporary};
+    use crate::foundation::fsys::{Faults, Operation, is_temporary};
     use crate::write::Content;
     use crate::write::payload::Memory;
 
@@ -248,7 +218,12 @@ mod tests {
     fn write(path: &Path, options: &ArchiveOptions) -> Result<Committed> {
         let descriptor = format!(r#"{{"digest":"{}","size":10}}"#, Digest::sha256(MANIFEST));
         let layer = Payload { content: Content::Source(&Memory(LAYER)), ..Payload::document(LAYER) };
-        write_archive(path, &[Payload::document(MANIFEST), layer], vec![(Some("x".to_owned()), descriptor.into())], options, &Silent)
+        write_archive(
+            path,
+            ArchiveContents { payloads: &[Payload::document(MANIFEST), layer], entries: vec![(Some("x".to_owned()), descriptor.into())] },
+            options,
+            &Silent,
+        )
     }
 
     fn with(faults: &Faults, overwrite: bool) -> ArchiveOptions {
@@ -362,7 +337,8 @@ mod tests {
         let path = place.path().join("a.tar");
         for content in [&b"a manifesT"[..], b"a manifest!", b"short"] {
             let payload = Payload { content: Content::Source(&Memory(content)), ..Payload::document(MANIFEST) };
-            write_archive(&path, &[payload], Vec::new(), &ArchiveOptions::default(), &Silent).unwrap_err();
+            write_archive(&path, ArchiveContents { payloads: &[payload], entries: Vec::new() }, &ArchiveOptions::default(), &Silent)
+                .unwrap_err();
             assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
         }
     }

@@ -8,17 +8,17 @@
 //! more than it saves.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use super::archive::{ArchiveOptions, Unnamed};
+use super::archive::{ArchiveContents, Unnamed};
+use super::archive_options::ArchiveOptions;
 use super::layout::FLUSHED_SINGLY;
 use super::leftovers::clear_folder;
 use super::payload::{Payload, stopped};
 use super::{Committed, Trouble, locked};
-use crate::format::json::Excerpt;
 use crate::foundation::event::{Events, Silent};
 use crate::foundation::fsys::{File, ReadAt as _, Staged, WriteDirectory, many_open_files};
+use crate::foundation::workers::Worker;
 use crate::foundation::{Code, Digest, Error, Result};
 
 /// Takes archives for a directory.
@@ -85,12 +85,11 @@ impl<'d> Archives<'d> {
     pub fn add(
         &self,
         name: &str,
-        payloads: &[Payload<'_>],
-        entries: Vec<(Option<String>, Excerpt)>,
+        contents: ArchiveContents<'_, '_>,
         options: &ArchiveOptions,
         events: &dyn Events,
     ) -> Result<u64, Trouble> {
-        let archive = Unnamed::write(self.folder, name, payloads, entries, options, Some(self), events)?;
+        let archive = Unnamed::write(self.folder, name, contents, options, Some(self), events)?;
         let bytes = archive.committed.bytes_written;
         let full = {
             let mut waiting = locked(&self.waiting);
@@ -114,14 +113,13 @@ impl<'d> Archives<'d> {
         payload: &Payload<'_>,
         archive: &Staged<'_>,
         start: u64,
-        buffer: &mut [u8],
-        stop: &AtomicBool,
+        worker: &mut Worker<'_>,
         asked: &dyn Fn() -> bool,
     ) -> Result<bool, Trouble> {
         let Some(place) = self.place(payload) else { return Ok(false) };
         let mut unreadable = None;
         let copy = place.get_or_init(|| {
-            self.spool(payload, buffer, stop, asked).unwrap_or_else(|error| {
+            self.spool(payload, worker, asked).unwrap_or_else(|error| {
                 unreadable = Some(error);
                 None
             })
@@ -176,10 +174,10 @@ impl<'d> Archives<'d> {
     ///
     /// # Errors
     /// Those of the source.
-    fn spool(&self, payload: &Payload<'_>, buffer: &mut [u8], stop: &AtomicBool, asked: &dyn Fn() -> bool) -> Result<Option<File>> {
+    fn spool(&self, payload: &Payload<'_>, worker: &mut Worker<'_>, asked: &dyn Fn() -> bool) -> Result<Option<File>> {
         let Ok(staged) = self.folder.stage() else { return Ok(None) };
         let mut full = false;
-        let copied = payload.copy(buffer, stop, &Silent, |bytes, offset| {
+        let copied = payload.copy(worker, &Silent, |bytes, offset| {
             if asked() {
                 return Err(stopped());
             }
@@ -278,7 +276,13 @@ mod tests {
     fn alone(source: &Counted, digest: &Digest, own: &[u8]) -> Vec<u8> {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("alone.tar");
-        write_archive(&path, &[Payload::document(own), payload(source, digest)], Vec::new(), &options(&Faults::none()), &Silent).unwrap();
+        write_archive(
+            &path,
+            ArchiveContents { payloads: &[Payload::document(own), payload(source, digest)], entries: Vec::new() },
+            &options(&Faults::none()),
+            &Silent,
+        )
+        .unwrap();
         fs::read(path).unwrap()
     }
 
@@ -292,7 +296,9 @@ mod tests {
         for number in 0..5 {
             let own = own(number);
             let payloads = [Payload::document(own.as_bytes()), payload(source, digest)];
-            archives.add(&format!("{number}.tar"), &payloads, Vec::new(), &options(faults), &Silent).map_err(Trouble::into_error)?;
+            archives
+                .add(&format!("{number}.tar"), ArchiveContents { payloads: &payloads, entries: Vec::new() }, &options(faults), &Silent)
+                .map_err(Trouble::into_error)?;
         }
         archives.publish()
     }
@@ -320,7 +326,12 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let folder = WriteDirectory::open(place.path(), &faults).unwrap();
         let archives = Archives::new(&folder);
-        let add = |name: &str, payload: Payload<'_>| match archives.add(name, &[payload], Vec::new(), &options(&faults), &Silent) {
+        let add = |name: &str, payload: Payload<'_>| match archives.add(
+            name,
+            ArchiveContents { payloads: &[payload], entries: Vec::new() },
+            &options(&faults),
+            &Silent,
+        ) {
             Ok(_) => None,
             Err(Trouble::Input(error)) => Some(error.code()),
             Err(Trouble::Output(error)) => panic!("the target is sound: {error}"),

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::io::{self, Write as _};
 use std::sync::atomic::AtomicBool;
 
+use super::archive_options::ArchiveOptions;
 use super::archive_plan::ArchivePlan;
 use super::payload::{Content, Payload, total};
 use crate::format::codec::{Compression, Packing};
@@ -20,6 +21,7 @@ use crate::format::tar::writer;
 use crate::foundation::event::Events;
 use crate::foundation::fsys::{ReadAt, Staged, WriteDirectory, schedule};
 use crate::foundation::workers;
+use crate::foundation::workers::Worker;
 use crate::foundation::{Code, Digest, Error, Result};
 
 /// How much is compressed at a time. Blocks that begin with an empty window cost 0.2 % at this size, and up to 2 % at 128 KiB.
@@ -39,15 +41,15 @@ pub(super) fn fill(
     staged: &Staged<'_>,
     home: &WriteDirectory,
     plan: &ArchivePlan<'_, '_>,
-    compression: Compression,
-    jobs: usize,
+    options: &ArchiveOptions,
     events: &dyn Events,
 ) -> Result<()> {
+    let jobs = options.jobs;
     let spill = Spill::of(home, plan, jobs, events)?;
     events.begin("write", plan.blobs.len() as u64, total(plan.blobs.iter().map(|blob| blob.payload)));
     let make = |deal: &mut dyn FnMut(Piece) -> Result<()>| read(plan, &spill, events, deal);
     let mut target = Target { staged, at: 0 };
-    match compression {
+    match options.compression {
         Compression::None => workers::in_order(1, make, Ok, |piece| target.append(&piece.bytes)),
         Compression::Gzip => {
             target.append(&gzip::HEADER)?;
@@ -90,7 +92,7 @@ fn read(plan: &ArchivePlan<'_, '_>, spill: &Spill<'_>, events: &dyn Events, deal
             }
             cutter.add(bytes, treatment)
         };
-        spill.payload(blob.payload, |payload| payload.copy(&mut buffer, &never, events, sink))?;
+        spill.payload(blob.payload, |payload| payload.copy(&mut Worker { buffer: &mut buffer, stop: &never }, events, sink))?;
         cutter.add(writer::END.get(..writer::padding(blob.payload.size)).unwrap_or_default(), Treatment::Deflate)?;
         events.item();
     }
@@ -186,10 +188,10 @@ impl<'d> Spill<'d> {
         let file = home.stage()?;
         file.reserve(length)?;
         let groups = schedule(blobs.iter().map(|blob| blob.place()));
-        workers::run(jobs, groups.len(), |number, buffer, stop| {
+        workers::run(jobs, groups.len(), |number, worker| {
             for blob in groups.get(number).into_iter().flatten().filter_map(|position| blobs.get(*position)) {
                 let start = places.get(&blob.digest).copied().unwrap_or_default();
-                blob.copy(buffer, stop, events, |bytes, offset| file.write_at(bytes, start.saturating_add(offset)))?;
+                blob.copy(worker, events, |bytes, offset| file.write_at(bytes, start.saturating_add(offset)))?;
                 events.item();
             }
             Ok(())

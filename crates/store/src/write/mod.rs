@@ -14,6 +14,7 @@
 //! which anybody needs.
 
 mod archive;
+mod archive_options;
 mod archive_plan;
 mod archives;
 mod compressed;
@@ -28,7 +29,8 @@ use std::time::Duration;
 
 use crate::foundation::Finding;
 
-pub use archive::{ArchiveOptions, write_archive};
+pub use archive::{ArchiveContents, write_archive};
+pub use archive_options::ArchiveOptions;
 pub use archives::{Archives, Named};
 pub use index_edit::{IndexEdit, Taken};
 pub use layout::{Done, Intake, Layout, LayoutOptions, Revise, Revision, Sweep, Swept, Trouble};

@@ -1,10 +1,11 @@
 //! A blob on its way to a disk.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::foundation::event::Events;
 use crate::foundation::fsys::{ReadAt, Region};
+use crate::foundation::workers::Worker;
 use crate::foundation::{Code, Digest, Error, Fact, Hasher, Limits, Result};
 use crate::oci::{self, Verified};
 
@@ -69,26 +70,20 @@ impl<'a> Payload<'a> {
     ///
     /// # Errors
     /// `descriptor.size_mismatch`, `blob.digest_mismatch`, `io`, and whatever `sink` refuses.
-    pub(super) fn copy(
-        &self,
-        buffer: &mut [u8],
-        stop: &AtomicBool,
-        events: &dyn Events,
-        mut sink: impl FnMut(&[u8], u64) -> Result<()>,
-    ) -> Result<()> {
+    pub(super) fn copy(&self, worker: &mut Worker<'_>, events: &dyn Events, mut sink: impl FnMut(&[u8], u64) -> Result<()>) -> Result<()> {
         if let Content::Closed(blob) = self.content {
             let region = blob.open()?;
             let opened = Payload { digest: self.digest.clone(), size: self.size, content: Content::Source(&region) };
-            return opened.copy(buffer, stop, events, sink);
+            return opened.copy(worker, events, sink);
         }
         self.check_length()?;
         let mut hasher = Hasher::new(self.digest.algorithm());
         let mut done: u64 = 0;
         while done < self.size {
-            if stop.load(Ordering::Relaxed) {
+            if worker.stop.load(Ordering::Relaxed) {
                 return Err(stopped());
             }
-            let most = usize::try_from(self.size.saturating_sub(done)).unwrap_or(usize::MAX).min(buffer.len());
+            let most = usize::try_from(self.size.saturating_sub(done)).unwrap_or(usize::MAX).min(worker.buffer.len());
             let piece = match self.content {
                 // Bytes in memory cannot change behind the hash, so they are not copied.
                 Content::Bytes(bytes) => {
@@ -97,7 +92,7 @@ impl<'a> Payload<'a> {
                     rest.get(..most.min(rest.len())).unwrap_or_default()
                 }
                 Content::Source(source) => {
-                    let target = buffer.get_mut(..most).unwrap_or_default();
+                    let target = worker.buffer.get_mut(..most).unwrap_or_default();
                     let count =
                         source.read_at(target, done).map_err(|error| Error::io(format!("read the content of {}", self.digest), error))?;
                     target.get(..count).unwrap_or_default()
@@ -164,21 +159,22 @@ impl<'a> Payload<'a> {
     }
 
     /// Whether `stored` has the size and the digest of this blob.
-    pub(super) fn is_stored_in(&self, stored: &dyn ReadAt, buffer: &mut [u8], stop: &AtomicBool) -> Result<bool> {
+    pub(super) fn is_stored_in(&self, stored: &dyn ReadAt, worker: &mut Worker<'_>) -> Result<bool> {
         if stored.length() != self.size {
             return Ok(false);
         }
         let mut hasher = Hasher::new(self.digest.algorithm());
         let mut done: u64 = 0;
         loop {
-            if stop.load(Ordering::Relaxed) {
+            if worker.stop.load(Ordering::Relaxed) {
                 return Err(stopped());
             }
-            let count = stored.read_at(buffer, done).map_err(|error| Error::io(format!("read the stored blob {}", self.digest), error))?;
+            let count =
+                stored.read_at(worker.buffer, done).map_err(|error| Error::io(format!("read the stored blob {}", self.digest), error))?;
             if count == 0 {
                 return Ok(done == self.size && hasher.finish() == self.digest);
             }
-            hasher.update(buffer.get(..count).unwrap_or_default());
+            hasher.update(worker.buffer.get(..count).unwrap_or_default());
             done = done.saturating_add(count as u64);
             if done > self.size {
                 return Ok(false);

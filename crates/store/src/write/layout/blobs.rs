@@ -4,6 +4,7 @@ use super::store::Store;
 use super::{FLUSHED_SINGLY, Layout, WAVE};
 use crate::foundation::event::Events;
 use crate::foundation::fsys::{EntryKind, File, Published, Staged, WriteDirectory, many_open_files, schedule};
+use crate::foundation::workers::Worker;
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, workers};
 use crate::write::Committed;
 use crate::write::payload::{Payload, total};
@@ -51,11 +52,11 @@ impl Layout {
     /// Writes some blobs. Whether any of them may have a name that was not flushed.
     fn write_wave(&self, root: &Store, wave: &[&Payload<'_>], events: &dyn Events, committed: &mut Committed) -> Result<bool> {
         let groups = schedule(wave.iter().map(|payload| payload.place()));
-        let staged = workers::run(self.options.jobs, groups.len(), |number, buffer, stop| {
+        let staged = workers::run(self.options.jobs, groups.len(), |number, worker| {
             let mut outcomes = Vec::new();
             for position in groups.get(number).into_iter().flatten() {
                 let payload = wave.get(*position).ok_or_else(|| Error::new(Code::Bug, "a blob was counted and is not there"))?;
-                outcomes.push((*position, self.stage(root, payload, buffer, stop, events)?));
+                outcomes.push((*position, self.stage(root, payload, worker, events)?));
             }
             Ok(outcomes)
         })?;
@@ -115,19 +116,12 @@ impl Layout {
     }
 
     /// Verifies the blob if its name is there, stages it if not.
-    fn stage<'r>(
-        &self,
-        root: &'r Store,
-        payload: &Payload<'_>,
-        buffer: &mut [u8],
-        stop: &AtomicBool,
-        events: &dyn Events,
-    ) -> Result<Outcome<'r>> {
+    fn stage<'r>(&self, root: &'r Store, payload: &Payload<'_>, worker: &mut Worker<'_>, events: &dyn Events) -> Result<Outcome<'r>> {
         if self.knows(root, &payload.digest) {
             events.bytes(payload.size);
             return Ok(Outcome::Known);
         }
-        let bad = match Self::examine(root, payload, buffer, stop)? {
+        let bad = match Self::examine(root, payload, worker)? {
             Stored::Good(file) => {
                 events.bytes(payload.size);
                 return Ok(Outcome::Good(file));
@@ -136,7 +130,7 @@ impl Layout {
             Stored::Missing => None,
         };
         let staged = root.stage_blob(payload.digest.algorithm())?;
-        payload.copy(buffer, stop, events, |bytes, offset| staged.write_at(bytes, offset))?;
+        payload.copy(worker, events, |bytes, offset| staged.write_at(bytes, offset))?;
         Ok(match bad {
             Some(what) => Outcome::Repair(staged, what),
             None => Outcome::New(staged),
@@ -144,12 +138,12 @@ impl Layout {
     }
 
     /// What is stored under the name of a blob. A link inside the layout is read, and never written through.
-    pub(super) fn examine(root: &WriteDirectory, payload: &Payload<'_>, buffer: &mut [u8], stop: &AtomicBool) -> Result<Stored> {
+    pub(super) fn examine(root: &WriteDirectory, payload: &Payload<'_>, worker: &mut Worker<'_>) -> Result<Stored> {
         let path = payload.digest.blob_path();
         match root.directory().blob(&path) {
             Ok(None) => Ok(Stored::Missing),
             Ok(Some(file)) => {
-                let sound = payload.is_stored_in(&file, buffer, stop)?;
+                let sound = payload.is_stored_in(&file, worker)?;
                 Ok(if sound { Stored::Good(file) } else { Stored::Bad("other bytes") })
             }
             Err(error) if error.code() == Code::PathSymlink && root.directory().kind(&path)? == Some(EntryKind::Symlink) => {
@@ -175,7 +169,7 @@ impl Layout {
             // Somebody else was faster. Theirs is kept if it is right; ours is at hand if it is not.
             Published::Exists(staged) => {
                 let mut buffer = vec![0; crate::foundation::limits::CHUNK_BYTES];
-                match Self::examine(root, payload, &mut buffer, &AtomicBool::new(false))? {
+                match Self::examine(root, payload, &mut Worker { buffer: &mut buffer, stop: &AtomicBool::new(false) })? {
                     Stored::Good(file) => {
                         committed.flushing(|| root.sync_file(&file))?;
                         committed.blobs_reused += 1;

@@ -6,7 +6,6 @@
 //! the bytes are on the disk, no trust in a name that is there already.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::blobs::{Outcome, Stored};
@@ -14,6 +13,7 @@ use super::store::Store;
 use super::{FLUSHED_SINGLY, Layout};
 use crate::foundation::event::Events;
 use crate::foundation::fsys::{File, Stamp, StoreLock, WriteDirectory, many_open_files};
+use crate::foundation::workers::Worker;
 use crate::foundation::{Code, Digest, Error, Result};
 use crate::write::leftovers::clear_layout;
 use crate::write::payload::Payload;
@@ -129,9 +129,9 @@ impl<'l> Intake<'l> {
     ///
     /// # Errors
     /// [`Trouble`]; of the input only `output.limit`.
-    pub fn document(&self, payload: &Payload<'_>, buffer: &mut [u8], stop: &AtomicBool, events: &dyn Events) -> Result<(), Trouble> {
+    pub fn document(&self, payload: &Payload<'_>, worker: &mut Worker<'_>, events: &dyn Events) -> Result<(), Trouble> {
         payload.check_readable(&self.layout.options.limits).map_err(Trouble::Input)?;
-        self.take(payload, None, false, buffer, stop, events)
+        self.take(payload, None, false, worker, events)
     }
 
     /// Takes a layer, unless it was taken before. With `link`, the open file that it is the whole of becomes the blob itself, where
@@ -139,17 +139,10 @@ impl<'l> Intake<'l> {
     ///
     /// # Errors
     /// [`Trouble`].
-    pub fn layer(
-        &self,
-        payload: &Payload<'_>,
-        link: Option<&File>,
-        buffer: &mut [u8],
-        stop: &AtomicBool,
-        events: &dyn Events,
-    ) -> Result<(), Trouble> {
+    pub fn layer(&self, payload: &Payload<'_>, link: Option<&File>, worker: &mut Worker<'_>, events: &dyn Events) -> Result<(), Trouble> {
         let place = Arc::clone(locked(&self.taken).entry(payload.digest.clone()).or_default());
         let mut trouble = None;
-        let taken = *place.get_or_init(|| match self.take(payload, link, true, buffer, stop, events) {
+        let taken = *place.get_or_init(|| match self.take(payload, link, true, worker, events) {
             Ok(()) => true,
             Err(own) => {
                 trouble = Some(own);
@@ -163,7 +156,7 @@ impl<'l> Intake<'l> {
                 Err(trouble)
             }
             None if taken => Ok(()),
-            None => self.take(payload, link, true, buffer, stop, events),
+            None => self.take(payload, link, true, worker, events),
         }
     }
 
@@ -172,8 +165,7 @@ impl<'l> Intake<'l> {
         payload: &Payload<'_>,
         link: Option<&File>,
         noted: bool,
-        buffer: &mut [u8],
-        stop: &AtomicBool,
+        worker: &mut Worker<'_>,
         events: &dyn Events,
     ) -> Result<(), Trouble> {
         let path = payload.digest.blob_path();
@@ -184,7 +176,7 @@ impl<'l> Intake<'l> {
             events.bytes(payload.size);
             return Ok(());
         }
-        let stored = Layout::examine(self.root, payload, buffer, stop).map_err(Trouble::Output)?;
+        let stored = Layout::examine(self.root, payload, worker).map_err(Trouble::Output)?;
         let bad = match stored {
             Stored::Good(file) => {
                 events.bytes(payload.size);
@@ -194,13 +186,13 @@ impl<'l> Intake<'l> {
             Stored::Missing => None,
         };
         if let (Some(file), None) = (link, bad)
-            && self.link(payload, file, buffer, stop, events)?
+            && self.link(payload, file, worker, events)?
         {
             return Ok(());
         }
         let staged = self.root.stage_blob(payload.digest.algorithm()).map_err(Trouble::Output)?;
         let mut output = None;
-        let copied = payload.copy(buffer, stop, events, |bytes, offset| {
+        let copied = payload.copy(worker, events, |bytes, offset| {
             staged.write_at(bytes, offset).map_err(|error| {
                 output = Some(error);
                 Error::new(Code::Bug, "the target failed")
@@ -229,8 +221,8 @@ impl<'l> Intake<'l> {
     }
 
     /// Gives the file of the source one more name here; `false` if that cannot be.
-    fn link(&self, payload: &Payload<'_>, file: &File, buffer: &mut [u8], stop: &AtomicBool, events: &dyn Events) -> Result<bool, Trouble> {
-        payload.copy(buffer, stop, events, |_, _| Ok(())).map_err(Trouble::Input)?;
+    fn link(&self, payload: &Payload<'_>, file: &File, worker: &mut Worker<'_>, events: &dyn Events) -> Result<bool, Trouble> {
+        payload.copy(worker, events, |_, _| Ok(())).map_err(Trouble::Input)?;
         if self.flushed.get().is_none() {
             self.root.sync_blobs().map_err(Trouble::Output)?;
             let _ = self.flushed.set(());
