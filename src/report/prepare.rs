@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::rebase::{OutputReport, WrittenReport};
 use super::{Commands, Page, Report, Tone, exit_of};
 use crate::foundation::{ExitClass, Finding, Severity, text};
-use crate::plan::prepare::{Client, Item, LeftOut, Load, Profile, Push, Pushed};
+use crate::plan::prepare::{Client, LeftOut, Load, Profile, Push, Pushed, Sending};
 
 /// The report.
 #[derive(Debug, Clone, Serialize)]
@@ -27,10 +27,9 @@ pub struct PrepareReport {
     /// The program whose commands are asked for.
     #[serde(skip)]
     pub client: Option<Client>,
-    /// What must be in the registry afterwards.
-    pub items: Vec<Item>,
-    /// Each image that is pushed, with the commands.
-    pub pushes: Vec<Push>,
+    /// What must be in the registry afterwards, and each image that is pushed, with the commands.
+    #[serde(flatten)]
+    pub sending: Sending,
     /// How other programs take what was written.
     pub loads: Vec<Load>,
     /// What is not pushed.
@@ -108,8 +107,8 @@ impl Report for PrepareReport {
     }
 
     fn render(&self, page: &mut Page) {
-        for push in &self.pushes {
-            Self::push(page, push);
+        for push in self.sending.pushes() {
+            Self::push(page, &push);
         }
         if let Some(output) = &self.output {
             page.field(0, "output", &format!("{} ({})", output.path, output.kind));
@@ -125,7 +124,7 @@ impl Report for PrepareReport {
             page.field(0, "left out", &format!("{}{name}: {}", page.digest(&left.digest), left.why));
         }
         page.findings(0, &self.findings);
-        if !self.pushes.is_empty() {
+        if !self.sending.is_empty() {
             page.line_toned(
                 0,
                 Tone::Dim,
@@ -137,7 +136,7 @@ impl Report for PrepareReport {
     fn to_commands(&self, form: Commands) -> Option<String> {
         let mut lines: Vec<String> = Vec::new();
         let mut not_done: Vec<String> = Vec::new();
-        for push in &self.pushes {
+        for push in self.sending.pushes() {
             let fits = |pushed: &&Pushed| self.client.map_or(pushed.suffices, |client| client == pushed.client);
             match push.clients.iter().find(fits) {
                 Some(pushed) => {

@@ -127,7 +127,7 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
         let clients = [Client::Regctl, Client::Oras, Client::Skopeo, Client::Crane];
         return clients.map(|client| cannot(client, "clients and registries keep manifests under digests of sha256 only")).into();
     }
-    let source = format!("{}@{}", place.path, shipment.descriptor.digest);
+    let source = format!("{}@{}", place.path, shipment.digest);
     let tagged = shipment.pieces.iter().any(|piece| piece.kind == Kind::DigestTag && piece.seen.is_some());
     let all = profile == Profile::Registry;
     let mut pushes = Vec::new();
@@ -162,12 +162,12 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
         done(Client::Oras, words(&oras, &[&source, reference]), left(shipment, |seen| seen.oras, false))
     });
     let transport = if place.kind == PlaceKind::Layout { "oci" } else { "oci-archive" };
-    let (from, to) = (format!("{transport}:{}:{}", place.path, shipment.local), format!("docker://{reference}"));
+    let (from, to) = (format!("{transport}:{}:{}", place.path, shipment.local()), format!("docker://{reference}"));
     pushes.push(if place.path.contains(':') {
         cannot(Client::Skopeo, "skopeo 1.9 cannot be given a path with a colon")
     } else if shipment.odd_layers {
         cannot(Client::Skopeo, "skopeo 1.9 gives layers digests of sha256, and the manifest names others")
-    } else if media_type::is_docker(&shipment.descriptor.media_type) {
+    } else if media_type::is_docker(&shipment.media_type) {
         cannot(Client::Skopeo, "skopeo 1.9 finds no entry with Docker's media types in a layout")
     } else if !shipment.named {
         cannot(
@@ -191,7 +191,7 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
     });
     if shipment.saved && place.kind == PlaceKind::Layout {
         let stays = |piece: &&Piece| piece.kind == Kind::Referrer || (piece.kind == Kind::DigestTag && piece.seen.is_some());
-        let leaves = shipment.pieces.iter().filter(stays).map(|piece| piece.descriptor.digest.clone()).collect();
+        let leaves = shipment.pieces.iter().filter(stays).map(|piece| piece.digest.clone()).collect();
         pushes.push(done(Client::Cosign, words(&["cosign", "load", "--dir"], &[&place.path, reference]), leaves));
     }
     for pushed in pushes.iter_mut().filter(|pushed| !pushed.command.is_empty() && !shipment.external.is_empty()) {
@@ -228,8 +228,8 @@ fn left(shipment: &Shipment, sees: impl Fn(crate::plan::referrers::Seen) -> bool
             Kind::DigestTag => !tags || piece.seen.is_none(),
             _ => false,
         };
-        if stays && left.insert(&piece.descriptor.digest) {
-            digests.push(piece.descriptor.digest.clone());
+        if stays && left.insert(&piece.digest) {
+            digests.push(piece.digest.clone());
         }
     }
     digests
@@ -240,13 +240,14 @@ pub fn loads(profile: Profile, place: &Place, shipments: &[Shipment]) -> Vec<Loa
     let load = |client: Client, rest: &[&str]| Load { client, command: words(&[client.name()], rest), why: None };
     let path = place.path.as_str();
     let pull = |transport: &str, shipment: &Shipment| {
-        let cannot = |why: &str| Load { client: Client::Podman, command: Box::default(), why: Some(format!("{}: {why}", shipment.local)) };
+        let cannot =
+            |why: &str| Load { client: Client::Podman, command: Box::default(), why: Some(format!("{}: {why}", shipment.local())) };
         if path.contains(':') {
             cannot("podman 4 cannot be given a path with a colon")
-        } else if media_type::is_docker(&shipment.descriptor.media_type) {
+        } else if media_type::is_docker(&shipment.media_type) {
             cannot("podman 4 finds no entry with Docker's media types in a layout; write -o docker-archive:FILE.tar for it")
         } else {
-            load(Client::Podman, &["pull", &format!("{transport}:{path}:{}", shipment.local)])
+            load(Client::Podman, &["pull", &format!("{transport}:{path}:{}", shipment.local())])
         }
     };
     match (profile, place.kind) {

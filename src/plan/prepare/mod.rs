@@ -11,12 +11,13 @@ pub use clients::{Client, Load, Place, PlaceKind, Pushed, Word, loads};
 pub use target::{Naming, Registry, Rule, Target, check_keep_tag};
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 
-use serde::Serialize;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 
 use crate::foundation::{Code, Digest, Fact, Finding, Result, Severity};
-use crate::oci::{Descriptor, ImageName, Platform};
+use crate::oci::{ImageName, Platform};
 use crate::plan::referrers::Seen;
 
 /// For whom it is.
@@ -60,8 +61,14 @@ pub enum Kind {
 /// A document of a shipment.
 #[derive(Debug, Clone)]
 pub struct Piece {
-    /// Media type, digest, size and platform.
-    pub descriptor: Descriptor,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its media type.
+    pub media_type: Cow<'static, str>,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its platform, where its descriptor says it.
+    pub platform: Option<Box<Platform>>,
     /// What it is.
     pub kind: Kind,
     /// Its artifact type, if it has one.
@@ -81,10 +88,12 @@ pub struct Piece {
 pub struct Shipment {
     /// Its name, which decides where it goes.
     pub name: String,
-    /// Its name in the place that is pushed from.
-    pub local: String,
-    /// What it lists.
-    pub descriptor: Descriptor,
+    /// Its name in the place that is pushed from, if that is another one.
+    pub other_local: Option<String>,
+    /// The digest of what it lists.
+    pub digest: Digest,
+    /// The media type of that.
+    pub media_type: Cow<'static, str>,
     /// All of it, the top first.
     pub pieces: Vec<Piece>,
     /// Whether an index lies within an index.
@@ -107,6 +116,13 @@ pub struct Shipment {
     pub odd_layers: bool,
     /// What referrers consist of and is not here.
     pub broken: Vec<Digest>,
+}
+
+impl Shipment {
+    /// Its name in the place that is pushed from.
+    pub fn local(&self) -> &str {
+        self.other_local.as_ref().unwrap_or(&self.name)
+    }
 }
 
 /// Something that must be found in the registry afterwards.
@@ -180,84 +196,153 @@ pub struct LeftOut {
 }
 
 /// The plan.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Prepared {
-    /// What must be there afterwards.
-    pub items: Vec<Item>,
-    /// What is pushed, and how.
-    pub pushes: Vec<Push>,
+    /// What is pushed.
+    pub sending: Sending,
     /// What is not.
     pub left_out: Vec<LeftOut>,
     /// What should be known.
     pub findings: Vec<Finding>,
 }
 
+/// What is pushed. What it amounts to is made when it is told: of a hundred thousand images the commands alone have a million words.
+#[derive(Debug, Clone)]
+pub struct Sending {
+    naming: Naming,
+    profile: Profile,
+    place: Place,
+    shipments: Vec<Shipment>,
+}
+
+impl Sending {
+    /// Nothing.
+    pub fn nothing(naming: &Naming, profile: Profile, place: &Place) -> Self {
+        Self { naming: naming.clone(), profile, place: place.clone(), shipments: Vec::new() }
+    }
+
+    /// Whether nothing is pushed.
+    pub fn is_empty(&self) -> bool {
+        self.shipments.is_empty()
+    }
+
+    /// What must be there afterwards, each once: two names in one repository share their platforms.
+    pub fn items(&self) -> impl Iterator<Item = Item> {
+        let items = self.targets().flat_map(|(shipment, target, reference)| {
+            shipment.pieces.iter().map(move |piece| item(piece, &target, &reference, &shipment.digest))
+        });
+        let mut seen = HashSet::new();
+        // By its digest: so many references would be most of what is kept.
+        items.filter(move |item| seen.insert(Digest::sha256(item.reference.as_bytes())))
+    }
+
+    /// Each image that is pushed, and how.
+    pub fn pushes(&self) -> impl Iterator<Item = Push> {
+        self.targets().map(|(shipment, _, reference)| {
+            let count = |kinds: &[Kind]| shipment.pieces.iter().filter(|piece| kinds.contains(&piece.kind)).count();
+            Push {
+                name: shipment.name.clone(),
+                digest: shipment.digest.clone(),
+                manifests: count(&[Kind::Index, Kind::Platform, Kind::Attestation]) - usize::from(is_index(shipment)),
+                referrers: count(&[Kind::Referrer, Kind::DigestTag]),
+                clients: clients::push(self.profile, &self.place, shipment, &reference),
+                reference,
+            }
+        })
+    }
+
+    /// Where each goes. What has no such place was left out.
+    fn targets(&self) -> impl Iterator<Item = (&Shipment, Target, String)> {
+        self.shipments.iter().filter_map(|shipment| {
+            let target = target(&self.naming, shipment).ok()?;
+            let reference = target.reference(&shipment.digest);
+            Some((shipment, target, reference))
+        })
+    }
+}
+
+impl Serialize for Sending {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_map(Some(2))?;
+        members.serialize_entry("items", &Each(|| self.items()))?;
+        members.serialize_entry("pushes", &Each(|| self.pushes()))?;
+        members.end()
+    }
+}
+
+/// A list whose items are made one by one.
+struct Each<F>(F);
+
+impl<I: Iterator<Item: Serialize>, F: Fn() -> I> Serialize for Each<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0())
+    }
+}
+
 /// Decides.
-pub fn prepare(naming: &Naming, profile: Profile, place: &Place, shipments: &[Shipment]) -> Prepared {
-    let mut prepared = Prepared::default();
-    let mut taken: BTreeMap<String, (&str, &Digest)> = BTreeMap::new();
+pub fn prepare(naming: &Naming, profile: Profile, place: &Place, mut shipments: Vec<Shipment>) -> Prepared {
+    let mut findings = Vec::new();
+    let mut left_out = Vec::new();
     let mut referring = false;
     let mut untagged = Vec::new();
-    for shipment in shipments {
-        let top = &shipment.descriptor.digest;
+    let mut goes = Vec::with_capacity(shipments.len());
+    // By the digest of the name in the registry.
+    let mut taken: HashMap<Digest, &Shipment> = HashMap::new();
+    for shipment in &shipments {
+        goes.push(false);
+        let top = &shipment.digest;
         let leave = |why: &str| LeftOut { digest: top.clone(), names: vec![shipment.name.clone()], why: why.to_owned() };
         let target = match target(naming, shipment) {
             Ok(target) => target,
             Err(error) => {
-                prepared.findings.push(error.into_finding());
-                prepared.left_out.push(leave("the registry would refuse its name"));
+                findings.push(error.into_finding());
+                left_out.push(leave("the registry would refuse its name"));
                 continue;
             }
         };
         if let Some(finding) = another_digest(&shipment.name, top).filter(|_| !shipment.narrowed) {
-            prepared.findings.push(finding);
-            prepared.left_out.push(leave("its name says another digest"));
+            findings.push(finding);
+            left_out.push(leave("its name says another digest"));
             continue;
         }
         let reference = target.reference(top);
-        match taken.get(&reference) {
-            Some((_, digest)) if *digest == top => continue,
-            Some((name, digest)) => {
-                prepared.findings.push(
+        let key = Digest::sha256(reference.as_bytes());
+        match taken.get(&key) {
+            Some(other) if other.digest == *top => continue,
+            Some(other) => {
+                findings.push(
                     Finding::new(Code::PrepareTwice, "two entries of the layout would have one name in the registry")
                         .at(&reference)
-                        .expected(Fact::new(digest, *name))
+                        .expected(Fact::new(&other.digest, &other.name))
                         .found(Fact::new(top, &shipment.name)),
                 );
-                prepared.left_out.push(leave("its name in the registry is taken by another entry"));
+                left_out.push(leave("its name in the registry is taken by another entry"));
                 continue;
             }
-            None => taken.insert(reference.clone(), (&shipment.name, top)),
+            None => taken.insert(key, shipment),
         };
         if naming.registry.is_none() {
             // Names stay as they are, and nobody pushes to where they came from.
             continue;
         }
-        if let (Profile::Registry, None) = (profile, &target.tag) {
-            untagged.push(reference.clone());
-        }
-        prepared.findings.extend(absent_layers(shipment, &reference));
+        findings.extend(absent_layers(shipment, &reference));
         referring |= shipment.pieces.iter().any(|piece| piece.kind == Kind::Referrer);
-        prepared.items.extend(shipment.pieces.iter().map(|piece| item(piece, &target, &reference, top)));
-        let count = |kinds: &[Kind]| shipment.pieces.iter().filter(|piece| kinds.contains(&piece.kind)).count();
-        prepared.pushes.push(Push {
-            name: shipment.name.clone(),
-            digest: top.clone(),
-            manifests: count(&[Kind::Index, Kind::Platform, Kind::Attestation]) - usize::from(is_index(shipment)),
-            referrers: count(&[Kind::Referrer, Kind::DigestTag]),
-            clients: clients::push(profile, place, shipment, &reference),
-            reference,
-        });
+        if let (Profile::Registry, None) = (profile, &target.tag) {
+            untagged.push(reference);
+        }
+        if let Some(goes) = goes.last_mut() {
+            *goes = true;
+        }
     }
-    // Two names in one repository share their platforms.
-    let mut seen = BTreeSet::new();
-    prepared.items.retain(|item| seen.insert(item.reference.clone()));
-    prepared.findings.extend(nobody(&prepared.pushes));
+    let mut goes = goes.into_iter();
+    shipments.retain(|_| goes.next() == Some(true));
+    let sending = Sending { shipments, ..Sending::nothing(naming, profile, place) };
+    findings.extend(nobody(&sending));
     if !untagged.is_empty() {
-        prepared.findings.push(untagged_finding(untagged));
+        findings.push(untagged_finding(untagged));
     }
     if referring {
-        prepared.findings.push(
+        findings.push(
             Finding::new(
                 Code::PrepareTagByTag,
                 "a program that pushes tag by tag replaces the lists of referrers of the registry by these",
@@ -266,11 +351,11 @@ pub fn prepare(naming: &Naming, profile: Profile, place: &Place, shipments: &[Sh
             .hint("Push with regctl or oras as written here: both join the lists."),
         );
     }
-    prepared
+    Prepared { sending, left_out, findings }
 }
 
 fn target(naming: &Naming, shipment: &Shipment) -> Result<Target> {
-    let digest = &shipment.descriptor.digest;
+    let digest = &shipment.digest;
     match naming.unnamed(digest)?.filter(|_| shipment.unnamed) {
         Some(target) => Ok(target),
         None => naming.target(&shipment.name, digest),
@@ -278,9 +363,9 @@ fn target(naming: &Naming, shipment: &Shipment) -> Result<Target> {
 }
 
 /// What no client brings there whole.
-fn nobody(pushes: &[Push]) -> Option<Finding> {
-    let lines: Vec<&String> =
-        pushes.iter().filter(|push| !push.clients.iter().any(|pushed| pushed.suffices)).map(|push| &push.reference).collect();
+fn nobody(sending: &Sending) -> Option<Finding> {
+    let alone = |push: &Push| !push.clients.iter().any(|pushed| pushed.suffices);
+    let lines: Vec<String> = sending.pushes().filter(alone).map(|push| push.reference).collect();
     let finding = Finding::new(Code::PrepareClient, "no client brings all of it there")
         .hint("What `airbase prepare -o DIR` writes suits most clients; the reasons of each are told with its commands.");
     (!lines.is_empty()).then(|| lines.into_iter().fold(finding, Finding::detail))
@@ -324,7 +409,7 @@ fn is_index(shipment: &Shipment) -> bool {
 }
 
 fn item(piece: &Piece, target: &Target, reference: &str, top: &Digest) -> Item {
-    let digest = &piece.descriptor.digest;
+    let digest = &piece.digest;
     let reference = match &piece.tag {
         _ if digest == top => reference.to_owned(),
         Some(tag) => format!("{}:{tag}", target.repository),
@@ -334,10 +419,10 @@ fn item(piece: &Piece, target: &Target, reference: &str, top: &Digest) -> Item {
         reference,
         repository: target.repository.clone(),
         digest: digest.clone(),
-        media_type: piece.descriptor.media_type.clone(),
-        size: piece.descriptor.size,
+        media_type: piece.media_type.clone(),
+        size: piece.size,
         kind: piece.kind,
-        platform: piece.descriptor.platform.as_deref().cloned(),
+        platform: piece.platform.as_deref().cloned(),
         artifact_type: piece.artifact_type.clone(),
         subject: piece.subject.clone(),
         required: piece.kind != Kind::List,

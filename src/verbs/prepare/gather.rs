@@ -208,10 +208,13 @@ fn members(source: &Arc<Source>, top: &Descriptor, context: Context<'_>) -> Resu
     Ok(collection::is_collection(&index).then(|| collection::members(&index).into_iter().map(named).collect()))
 }
 
+/// After how many tops the room of those that are done is given back.
+const TOPS_AT_ONCE: usize = 4096;
+
 /// Reads the shipments. Of a whole place, what goes with none of them is told.
 pub(super) fn gather(
     source: &Arc<Source>,
-    tops: &[Top],
+    mut tops: Vec<Top>,
     reference: &Reference,
     request: &Request,
     context: Context<'_>,
@@ -233,8 +236,13 @@ pub(super) fn gather(
         went: HashSet::new(),
         gathered: Gathered::default(),
     };
-    for top in tops {
+    tops.reverse();
+    while let Some(top) = tops.pop() {
         gather.ship(top, profile)?;
+        // What becomes a shipment gives its room back.
+        if tops.len().is_multiple_of(TOPS_AT_ONCE) {
+            tops.shrink_to_fit();
+        }
     }
     if profile == Profile::Registry {
         gather.gathered.findings.extend(gather.lookup.unplaced_findings());
@@ -279,9 +287,9 @@ fn saved(source: &Source) -> Option<&Digest> {
 }
 
 impl Gather<'_> {
-    fn ship(&mut self, top: &Top, profile: Profile) -> Result<()> {
+    fn ship(&mut self, top: Top, profile: Profile) -> Result<()> {
         let mut found = Walk::default();
-        let kind = match self.walk(top, &mut found).and_then(|()| self.kind(top)) {
+        let kind = match self.walk(&top, &mut found).and_then(|()| self.kind(&top)) {
             Ok(kind) => kind,
             Err(error) => {
                 let located = Located { source: Arc::clone(self.source), descriptor: top.descriptor.clone(), name: None };
@@ -300,9 +308,10 @@ impl Gather<'_> {
             return Ok(());
         }
         let mut shipment = Shipment {
-            name: top.name.clone(),
-            local: top.local.clone(),
-            descriptor: top.descriptor.clone(),
+            name: String::new(),
+            other_local: None,
+            digest: top.descriptor.digest.clone(),
+            media_type: top.descriptor.media_type.clone(),
             pieces: Vec::new(),
             nested: false,
             listed: self.listed.contains(&top.descriptor.digest),
@@ -337,7 +346,9 @@ impl Gather<'_> {
             self.marked(&subjects, &mut shipment)?;
         }
         self.referrers(subjects, profile, &mut shipment)?;
-        self.mark_replaced(top, &mut shipment)?;
+        self.mark_replaced(&top, &mut shipment)?;
+        shipment.other_local = (top.local != top.name).then_some(top.local);
+        shipment.name = top.name;
         // Most have one piece, and a list that grows begins with room for several.
         shipment.pieces.shrink_to_fit();
         self.gathered.shipments.push(shipment);
@@ -375,7 +386,7 @@ impl Gather<'_> {
         let tree = load(self.source, &top.descriptor, self.context.limits)?;
         let replaced: HashSet<Digest> = replaced(&self.reader, &tree, self.now).into_iter().collect();
         for piece in shipment.pieces.iter_mut().filter(|piece| piece.kind == Kind::Referrer) {
-            piece.replaced = replaced.contains(&piece.descriptor.digest);
+            piece.replaced = replaced.contains(&piece.digest);
         }
         Ok(())
     }
@@ -453,8 +464,7 @@ impl Gather<'_> {
             subject: Some(subject.digest.clone()),
             seen: Some(seen(referrer, standing)),
             tag,
-            descriptor: referrer.descriptor.clone(),
-            replaced: false,
+            ..plain(&referrer.descriptor, Kind::Referrer)
         });
         Ok(())
     }
@@ -499,5 +509,16 @@ fn gone(digest: &Digest) -> Finding {
 
 fn plain(descriptor: &Descriptor, kind: Kind) -> Piece {
     let artifact_type = (kind == Kind::Collection).then(|| collection::ARTIFACT_TYPE.to_owned());
-    Piece { descriptor: descriptor.clone(), kind, artifact_type, subject: None, seen: None, tag: None, replaced: false }
+    Piece {
+        digest: descriptor.digest.clone(),
+        media_type: descriptor.media_type.clone(),
+        size: descriptor.size,
+        platform: descriptor.platform.clone(),
+        kind,
+        artifact_type,
+        subject: None,
+        seen: None,
+        tag: None,
+        replaced: false,
+    }
 }

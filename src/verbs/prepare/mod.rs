@@ -12,7 +12,9 @@ use crate::format::codec::{Codec, Packing};
 use crate::foundation::fsys::shown;
 use crate::foundation::{Code, Error, Fact, Finding, Result, Severity, text};
 use crate::plan::lifecycle::time::Moment;
-use crate::plan::prepare::{Client, LeftOut, Load, Naming, Place, PlaceKind, Profile, Push, Registry, loads, prepare as decide};
+use crate::plan::prepare::{
+    Client, LeftOut, Load, Naming, Place, PlaceKind, Prepared, Profile, Registry, Sending, loads, prepare as decide,
+};
 use crate::plan::referrers::{is_mended, is_of_lists};
 use crate::read::referrers::marked;
 use crate::read::{Reference, Source, SourceKind, nothing, open_reference};
@@ -87,25 +89,12 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
         findings.push(nothing);
     }
     findings.extend(source.index.unverifiable());
-    let mut report = PrepareReport {
-        path: source.shown(),
-        registry: request.naming.registry.as_ref().map(Registry::shown),
-        profile: request.profile,
-        output: None,
-        written: None,
-        items: Vec::new(),
-        client: None,
-        pushes: Vec::new(),
-        loads: Vec::new(),
-        left_out: Vec::new(),
-        findings: Vec::new(),
-    };
+    let mut written = None;
     let (gathered, place) = if let Some(output) = &request.output {
-        let given = gather(&source, &chosen, &reference, request, context)?;
-        let (committed, written, more) = hand_over(&source, chosen, request, output, context)?;
+        let given = gather(&source, chosen.clone(), &reference, request, context)?;
+        let (committed, tops, more) = hand_over(&source, chosen, request, output, context)?;
         findings.extend(committed.findings.iter().cloned());
-        report.output = Some(OutputReport { kind: output.kind().to_owned(), path: shown(output.path()) });
-        report.written = Some(WrittenReport::of(&committed, 0, 0));
+        written = Some(WrittenReport::of(&committed, 0, 0));
         left_out.extend(given.left_out);
         left_out.extend(more);
         // Everything else that was wrong with the lists is mended in what was written.
@@ -114,27 +103,21 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
         findings.extend(given.findings.into_iter().filter(stays));
         // What was written is what is pushed: it is read again, as the other programs will read it.
         let place = Source::open(output.path(), context.limits)?;
-        let again = gather(&place, &written, &Reference { name: Some(String::new()), ..reference.clone() }, request, context)?;
+        let again = gather(&place, tops, &Reference { name: Some(String::new()), ..reference.clone() }, request, context)?;
         let place = self::place(&place, output.path(), matches!(output, Output::Archive { form: Form::Docker, .. }));
         (again, place)
     } else {
-        let given = gather(&source, &chosen, &reference, request, context)?;
-        drop(chosen);
+        let given = gather(&source, chosen, &reference, request, context)?;
         (given, place(&source, &source.path, false))
     };
     let Gathered { shipments, left_out: more, findings: odd } = gathered;
     left_out.extend(more);
     findings.extend(odd);
-    let prepared = decide(&request.naming, request.profile, &place, &shipments);
-    if request.output.is_some() {
-        report.loads = loads(request.profile, &place, &shipments);
-    }
-    findings.extend(request.client.and_then(|client| insufficient(client, &prepared.pushes, &report.loads)));
-    report.client = request.client;
-    report.items = prepared.items;
-    report.pushes = prepared.pushes;
-    left_out.extend(prepared.left_out);
-    findings.extend(prepared.findings);
+    let loads = if request.output.is_some() { loads(request.profile, &place, &shipments) } else { Vec::new() };
+    let Prepared { sending, left_out: more, findings: odd } = decide(&request.naming, request.profile, &place, shipments);
+    findings.extend(request.client.and_then(|client| insufficient(client, &sending, &loads)));
+    left_out.extend(more);
+    findings.extend(odd);
     if request.profile == Profile::Registry {
         let saved = source.kind() == SourceKind::Layout && !marked(&source, context.limits).found.is_empty();
         let hint = saved.then(|| {
@@ -145,22 +128,31 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
         });
         findings.extend(left_behind(&left_out).map(|finding| hint.iter().fold(finding, Finding::hint)));
     }
-    if request.client.is_some_and(|client| report.pushes.iter().all(|push| push.suffices(client))) {
+    if request.client.is_some_and(|client| sending.pushes().all(|push| push.suffices(client))) {
         // Whoever does not find it is not the one who pushes it.
         for finding in findings.iter_mut().filter(|finding| is_of_lists(finding.code)) {
             finding.severity = Severity::Note;
         }
     }
-    report.left_out = left_out;
-    report.findings = findings;
-    Ok(report)
+    Ok(PrepareReport {
+        path: source.shown(),
+        registry: request.naming.registry.as_ref().map(Registry::shown),
+        profile: request.profile,
+        output: request.output.as_ref().map(|output| OutputReport { kind: output.kind().to_owned(), path: shown(output.path()) }),
+        written,
+        client: request.client,
+        sending,
+        loads,
+        left_out,
+        findings,
+    })
 }
 
 /// What the program that is asked for cannot do.
-fn insufficient(client: Client, pushes: &[Push], loads: &[Load]) -> Option<Finding> {
+fn insufficient(client: Client, sending: &Sending, loads: &[Load]) -> Option<Finding> {
     let mut lines = Vec::new();
     let mut is_known = false;
-    for push in pushes {
+    for push in sending.pushes() {
         for pushed in push.clients.iter().filter(|pushed| pushed.client == client) {
             is_known = true;
             lines.extend(pushed.why.as_ref().map(|why| format!("{}: {why}", push.reference)));
@@ -171,7 +163,7 @@ fn insufficient(client: Client, pushes: &[Push], loads: &[Load]) -> Option<Findi
         lines.extend(load.why.clone());
     }
     let finding = Finding::new(Code::PrepareClient, format!("{} cannot bring everything there", client.name()));
-    let is_empty = pushes.is_empty() && loads.is_empty();
+    let is_empty = sending.is_empty() && loads.is_empty();
     if !is_known && !is_empty {
         return Some(finding.detail("it takes nothing that is prepared so: see --profile and -o"));
     }
