@@ -339,7 +339,7 @@ fn on_a_terminal_there_is_colour_unless_no_color_says_otherwise() {
         script.args(["-qec", &command, "/dev/null"]).stdin(Stdio::null());
         script.output().ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
     };
-    let Some(plain) = run(&[]) else { return eprintln!("SKIPPED: there is no program called script") };
+    let Some(plain) = run(&[]) else { return crate::support::skipped("there is no program called script") };
     assert!(plain.contains("\u{1b}[32mclean"), "{plain:?}");
     for variables in [[("NO_COLOR", "1")], [("TERM", "dumb")]] {
         let text = run(&variables).unwrap();

@@ -59,7 +59,7 @@ fn everything_works_without_any_network() {
         .into_iter()
         .find(|flags| Command::new("unshare").args(*flags).arg("true").output().is_ok_and(|output| output.status.success()));
     let Some(flags) = flags else {
-        eprintln!("SKIPPED everything_works_without_any_network: no network namespaces here");
+        crate::support::skipped("no network namespaces here");
         return;
     };
     for arguments in COMMANDS {
@@ -78,7 +78,7 @@ fn no_socket_is_ever_asked_for() {
     let before = ["-f", "-qq", "-e", "trace=%network,execve", "-o", trace.to_str().unwrap()];
     let works = Command::new("strace").args(before).arg("true").output().is_ok_and(|output| output.status.success());
     if !works {
-        eprintln!("SKIPPED no_socket_is_ever_asked_for: strace is not here or may not trace");
+        crate::support::skipped("strace is not here or may not trace");
         return;
     }
     for arguments in COMMANDS {

@@ -62,7 +62,7 @@ fn place() -> Environment {
 #[test]
 fn without_openat2_every_answer_is_the_same() {
     let tools = Environment::new();
-    let Some(filter) = filter(&tools) else { return eprintln!("SKIPPED: there is no C compiler") };
+    let Some(filter) = filter(&tools) else { return crate::support::skipped("there is no C compiler") };
     let kinds = ["sound", "linked", "two-hops", "away", "absolute", "fifo", "directory", "parent", "whole"];
     let mut commands: Vec<Vec<&str>> = vec![
         vec!["inspect", "sound", "linked"],

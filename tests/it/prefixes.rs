@@ -65,7 +65,7 @@ proptest! {
 /// Random layouts in which many images have the same layers and differ in settings and histories.
 fn editions(dice: &mut Dice, count: u64) -> Vec<(Vec<u64>, Vec<String>)> {
     let mut edition = || {
-        let layers: Vec<u64> = (0..1 + dice.below(3)).map(|_| dice.below(2)).collect();
+        let layers: Vec<u64> = (0..=dice.below(3)).map(|_| dice.below(2)).collect();
         let mut steps: Vec<String> = layers.iter().map(|content| format!("COPY {content}")).collect();
         for _ in 0..dice.below(3) {
             steps.push(format!("ENV A={}", dice.below(2)));

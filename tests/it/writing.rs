@@ -668,7 +668,7 @@ fn a_read_only_target_is_an_error_and_a_read_only_input_is_none() {
     };
     let before = snapshot(environment.path());
     let Some((status, text)) = run(&format!("exec {program} copy in:app:1 fixed")) else {
-        eprintln!("SKIPPED a_read_only_target_is_an_error_and_a_read_only_input_is_none: no private mounts here");
+        crate::support::skipped("no private mounts here");
         return;
     };
     assert_eq!(status, 6, "{text}");
@@ -694,7 +694,7 @@ fn blobs_of_both_algorithms_travel() {
     let blob = &image.layers[0].blob;
     let output = std::process::Command::new("sha512sum").stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn();
     let Ok(mut child) = output else {
-        eprintln!("SKIPPED blobs_of_both_algorithms_travel: there is no sha512sum");
+        crate::support::skipped("there is no sha512sum");
         return;
     };
     std::io::Write::write_all(&mut child.stdin.take().unwrap(), blob).unwrap();

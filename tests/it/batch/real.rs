@@ -83,8 +83,7 @@ fn twenty_apps_on_two_middlewares_on_a_runtime_on_alpine() {
         assert_eq!(std::fs::read_to_string(root.join("etc/alpine-release")).unwrap(), "3.20.3\n");
         // Only root may change its root directory.
         if !std::fs::read_to_string("/proc/self/status").unwrap().contains("Uid:\t0\t0") {
-            use std::io::Write as _;
-            std::io::stderr().write_all(format!("SKIPPED running {name}: not root\n").as_bytes()).unwrap();
+            crate::support::skipped(&format!("running {name} needs root"));
             continue;
         }
         let output =

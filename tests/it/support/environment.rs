@@ -1,5 +1,6 @@
 //! A place to run the program in: an empty directory, an empty environment.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -18,6 +19,13 @@ pub struct Outcome {
     pub out: String,
     /// Standard error.
     pub err: String,
+}
+
+/// Says that a test did nothing, or not all, and why.
+pub fn skipped(why: &str) {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    // Not eprintln: the harness keeps what a passing test prints to itself.
+    std::io::stderr().write_all(format!("SKIPPED {test}: {why}\n").as_bytes()).unwrap();
 }
 
 impl Environment {

@@ -13,5 +13,5 @@ pub mod xz;
 
 pub use contents::Contents;
 pub use dice::Dice;
-pub use environment::Environment;
+pub use environment::{Environment, skipped};
 pub use image::{Image, Layer, Layout, layer};

@@ -1,15 +1,14 @@
 //! Genuine images, where `AIRBASE_REAL_IMAGES` names the folder that holds them.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
+
+use super::skipped;
 
 /// The folder, or a visible line that says that the test did nothing.
 pub fn folder(test: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("AIRBASE_REAL_IMAGES").map(PathBuf::from);
     if folder.is_none() {
-        // Not eprintln: the harness keeps what a passing test prints to itself.
-        let line = format!("SKIPPED {test}: AIRBASE_REAL_IMAGES is not set\n");
-        std::io::stderr().write_all(line.as_bytes()).unwrap();
+        skipped(&format!("AIRBASE_REAL_IMAGES is not set ({test})"));
     }
     folder
 }
