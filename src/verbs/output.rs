@@ -227,6 +227,12 @@ impl<'a> Cargo<'a> {
         self.blobs.iter().map(|blob| (&blob.digest, blob.size))
     }
 
+    /// Gives back the room for what might have been added.
+    pub(super) fn shrink(&mut self) {
+        self.documents.shrink_to_fit();
+        self.blobs.shrink_to_fit();
+    }
+
     /// Adds a document, once.
     pub(super) fn document(&mut self, document: &Verified) {
         if self.seen.insert(document.digest().clone()) {
@@ -365,14 +371,16 @@ pub(super) fn write(
             if let Some(input) = cargo.inputs.iter().find(|input| input.path == *path && input.kind() == SourceKind::Layout) {
                 layout.remember(&input.index);
             }
-            let edits: Vec<IndexEdit> =
-                entries.iter().map(|(name, descriptor)| IndexEdit::Put { name: name.clone(), descriptor: descriptor.clone() }).collect();
+            // Made when they are needed: those of a hundred thousand images are large.
+            let put =
+                |(name, descriptor): &(Option<String>, Excerpt)| IndexEdit::Put { name: name.clone(), descriptor: descriptor.clone() };
+            let edits = || entries.iter().map(put);
             if cargo.wishes.is_empty() {
-                return layout.commit(&payloads, &edits, context.events);
+                return layout.commit(&payloads, &edits().collect::<Vec<_>>(), context.events);
             }
             let revise = |text: &[u8]| {
                 cargo.still_taken(text, context.limits)?;
-                revision(path, text, &cargo.inputs, &edits, &cargo.wishes, context)
+                revision(path, text, &cargo.inputs, edits(), &cargo.wishes, context)
             };
             layout.revise(&payloads, &revise, context.events)
         }

@@ -264,6 +264,9 @@ fn add<'a>(
 
 /// Writes it.
 fn finish(source: &Source, rest: Rest, request: &Request, mut load: Load<'_>, context: Context<'_>) -> Result<CopyReport> {
+    load.cargo.shrink();
+    load.entries.shrink_to_fit();
+    load.images.shrink_to_fit();
     let committed = write(&request.output, &load.cargo, &load.entries, request.mtime, context)?;
     load.findings.extend(rest.external.iter().map(|layer| {
         Finding::new(Code::BlobExternal, "a layer that is kept elsewhere was not there and was not copied").at(&layer.digest)

@@ -21,7 +21,7 @@ pub(in crate::verbs) fn revision(
     path: &Path,
     text: &[u8],
     known: &[&Arc<Source>],
-    edits: &[IndexEdit],
+    edits: impl Iterator<Item = IndexEdit>,
     wishes: &[Wish],
     context: Context<'_>,
 ) -> Result<Revision> {
@@ -29,7 +29,7 @@ pub(in crate::verbs) fn revision(
     let source = if text == EMPTY_INDEX.as_bytes() { None } else { Some(Source::with_index(path, text, known, context.limits)?) };
     let lookup = source.as_ref().map(|source| Lookup::new(source, Scope::Quick, context.limits));
     let asked = changes(wishes, lookup.as_ref(), context)?;
-    Ok(Revision { edits: edits.iter().cloned().chain(asked.edits).collect(), ..asked })
+    Ok(Revision { edits: edits.chain(asked.edits).collect(), ..asked })
 }
 
 /// What the wishes ask for in a layout of which `lookup` knows who refers to what; without it, in one that lists nothing.

@@ -171,6 +171,8 @@ impl RootIndex {
                 Err(error) => return Err(error.at(format!("index.json, entry {number}"))),
             }
         }
+        // A list that grows has room for up to as many again, and this one stays.
+        manifests.shrink_to_fit();
         // What `umoci init` writes.
         for finding in findings.iter_mut().filter(|finding| finding.code == Code::DocNullArray) {
             finding.severity = Severity::Note;

@@ -122,7 +122,7 @@ impl<'a> Entries<'a> {
     pub(super) fn read(place: &Place<'a>, listed: impl Iterator<Item = Listed<'a>>, steps: &[Step<'_>], limits: &Limits) -> Result<Self> {
         let names: HashSet<&Name<'_>> = steps.iter().filter_map(Step::name).collect();
         let mut entries = Self {
-            all: Vec::with_capacity(listed.size_hint().0),
+            all: Vec::with_capacity(listed.size_hint().0 + steps.len()),
             by_name: HashMap::new(),
             by_digest: steps.iter().filter_map(Step::digest).map(|digest| (digest.to_string(), Holders::default())).collect(),
             style: Style::default(),

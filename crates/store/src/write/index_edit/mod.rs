@@ -197,7 +197,10 @@ struct Place<'a> {
 }
 
 fn edit<'a>(place: &Place<'a>, listed: impl Iterator<Item = Listed<'a>>, edits: &[IndexEdit], limits: &Limits) -> Result<Edited> {
-    let steps: Vec<Step<'_>> = edits.iter().map(|edit| edit.read(limits)).collect::<Result<_>>()?;
+    let mut steps: Vec<Step<'_>> = Vec::with_capacity(edits.len());
+    for edit in edits {
+        steps.push(edit.read(limits)?);
+    }
     let mut entries = Entries::read(place, listed, &steps, limits)?;
     if entries.all.len() > limits.index_entries {
         return Err(Error::new(Code::GraphTooMany, "the index has more entries than the limit")
