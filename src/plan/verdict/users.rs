@@ -2,7 +2,7 @@
 
 use super::compare::{Comparison, finding};
 use super::loader::shown;
-use super::trace::Trace;
+use super::trace::{Identity, Trace};
 use super::view::View;
 use crate::foundation::{Code, Fact, Finding};
 use crate::read::rootfs::Entry;
@@ -34,21 +34,50 @@ pub(super) fn group(view: &View, name: &[u8]) -> Option<u64> {
     number(view.text(b"/etc/group").unwrap_or_default(), name)
 }
 
-/// The user of a config, as far as programs tell of it: its line up to the groups, and the names of its groups.
-pub(super) fn identity(view: &View, user: &str) -> (Vec<u8>, Vec<Vec<u8>>) {
-    let name = user.split(':').next().unwrap_or_default();
+/// The user of a config, as far as programs tell of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    /// Its number, by itself or by its line.
+    number: Vec<u8>,
+    /// Its line of `/etc/passwd` up to the groups.
+    line: Vec<Vec<u8>>,
+    /// The number of its group, and the names that group has.
+    group: (Vec<u8>, Vec<Vec<u8>>),
+    /// The names of all its groups.
+    groups: Vec<Vec<u8>>,
+}
+
+impl Told {
+    /// Whether what is asked for is not the same.
+    fn differs(&self, other: &Self, asked: Identity) -> bool {
+        match asked {
+            Identity::Number => self.number != other.number,
+            Identity::Name => self.line.first() != other.line.first(),
+            Identity::Group => self.group != other.group,
+            Identity::All => self != other,
+        }
+    }
+}
+
+/// The user of a config.
+pub(super) fn identity(view: &View, user: &str) -> Told {
+    let (name, team) = user.split_once(':').unwrap_or((user, ""));
     let name: &[u8] = if name.is_empty() { b"0" } else { name.as_bytes() };
     let lines = |path: &[u8]| view.text(path).unwrap_or_default().split(|byte| *byte == b'\n');
     let fields = |line: &[u8]| -> Vec<Vec<u8>> { line.split(|byte| *byte == b':').map(<[u8]>::to_vec).collect() };
     let own = lines(b"/etc/passwd").map(fields).find(|fields| [0, 2].iter().any(|at| fields.get(*at).is_some_and(|field| field == name)));
     let own = own.unwrap_or_default();
-    let empty = Vec::new();
-    let (login, first) = (own.first().unwrap_or(&empty), own.get(3).unwrap_or(&empty));
+    let (login, first) = (own.first().cloned().unwrap_or_default(), own.get(3).cloned().unwrap_or_default());
+    let number = if name.iter().all(u8::is_ascii_digit) { name.to_vec() } else { own.get(2).cloned().unwrap_or_default() };
+    let team = if team.is_empty() { first } else { team.as_bytes().to_vec() };
+    let is_own = |group: &Vec<Vec<u8>>| [0, 2].iter().any(|at| group.get(*at) == Some(&team));
     let member = |group: &Vec<Vec<u8>>| {
-        group.get(2) == Some(first) || group.get(3).is_some_and(|members| members.split(|byte| *byte == b',').any(|member| member == login))
+        is_own(group) || group.get(3).is_some_and(|members| members.split(|byte| *byte == b',').any(|member| *member == login))
     };
-    let groups = lines(b"/etc/group").map(fields).filter(member).filter_map(|group| group.first().cloned()).collect();
-    (own.get(..4).unwrap_or_default().join(&b':'), groups)
+    let named = |fits: &dyn Fn(&Vec<Vec<u8>>) -> bool| {
+        lines(b"/etc/group").map(fields).filter(|group| fits(group)).filter_map(|group| group.first().cloned()).collect()
+    };
+    Told { number, line: own.get(..4).unwrap_or_default().to_vec(), group: (team.clone(), named(&is_own)), groups: named(&member) }
 }
 
 /// Whether a text is a number, which needs no line.
@@ -87,9 +116,9 @@ impl Comparison<'_> {
         if !team.is_empty() && !is_number(team) && group(self.new, team.as_bytes()).is_none() {
             findings.push(finding(Code::VerdictUser, true, format!("the group is not in /etc/group: {team}"), Trace::CONFIG));
         }
-        if let Some(by) = &self.to.identity
-            && identity(self.old, &self.old.launch.user) != identity(self.new, &self.new.launch.user)
-        {
+        let differs = |asked: Identity, user: &str| identity(self.old, user).differs(&identity(self.new, user), asked);
+        let other = self.to.identity.iter().find(|((asked, user), _)| differs(*asked, user));
+        if let Some((_, by)) = other {
             findings.push(finding(Code::VerdictChanged, false, "the names of the user and its groups are other ones".to_owned(), by));
         }
         for (name, by) in &self.to.users {

@@ -194,3 +194,46 @@ fn methods_that_ruby_does_not_have_any_more_are_a_risk() {
     expect("one in the end of a longer name", &moved("puts self.kept?('a')"), "runs", &[]);
     expect("one of its own", &moved("def exists?(a)\n  1\nend\nputs self.exists?('a')"), "runs", &[]);
 }
+
+/// id(1): what is asked for of the user counts, not what else bases say of it.
+#[test]
+fn of_a_user_what_is_asked_for_counts() {
+    let of = |passwd: &str, group: &str| {
+        let files = [tool("bin/id"), tool("bin/gosu"), text("etc/group", group)];
+        with_users(passwd, &files)
+    };
+    let moved = |user, body: &str, old: (&str, &str), new: (&str, &str)| Move {
+        user,
+        old: of(old.0, old.1),
+        new: of(new.0, new.1),
+        ..running(body, &[], &[])
+    };
+    let (one, two) = (("svc:x:9:9::/:\n", "root:x:0:\nsvc:x:9:\n"), ("svc:x:8:8::/:\n", "root:x:0:\nwheel:x:10:root\nsvc:x:8:\n"));
+    for (user, body, verdict) in [
+        ("", "id -u", "runs"),
+        ("", "id -un", "runs"),
+        ("", "id -gn", "runs"),
+        ("", "id", "risks"),
+        ("", "id -Gn", "risks"),
+        ("4242", "id -u", "runs"),
+        ("svc", "id -un", "runs"),
+        ("svc", "id -u", "risks"),
+        ("svc", "id -g", "risks"),
+        ("", "gosu svc id -un", "runs"),
+        ("", "gosu svc id -u", "risks"),
+    ] {
+        let codes: &[&str] = if verdict == "runs" { &[] } else { &["verdict.changed"] };
+        expect(&format!("{body} of {user}"), &moved(user, body, one, two), verdict, codes);
+    }
+}
+
+/// Dates that coreutils and busybox read in the same way.
+#[test]
+fn plain_dates_are_the_same_everywhere() {
+    let date = |text| [program("bin/date", Program { text, ..Program::default() })];
+    let moved = |body| running(body, &date("coreutils"), &date("BusyBox v1.37.0"));
+    expect("seconds", &moved("date -u -d @0 +%F"), "runs", &[]);
+    expect("a day", &moved("date -d '2024-01-02 03:04' +%s"), "runs", &[]);
+    expect("words", &moved("date -d 'next friday' +%F"), "risks", &["verdict.option"]);
+    expect("what is not known", &moved("date -d \"$1\" +%F"), "risks", &["verdict.option"]);
+}

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use self::directories::{cache, directories, glibc_directories};
+use super::languages::Language;
 use super::view::View;
 use crate::format::elf::Elf;
 use crate::format::tar::Kind;
@@ -228,6 +229,10 @@ impl<'v> Closure<'v> {
 
     /// Who defines the symbols that tell a version.
     fn tellers(&mut self) {
+        // What an interpreter tells is what scripts ask it for.
+        if self.loaded.first().is_some_and(|program| Language::of(&program.elf).is_some()) {
+            return;
+        }
         let own = |loaded: &&Loaded| self.find(&loaded.path).is_some_and(|entry| self.view.is_own(entry) && !self.view.is_packaged(entry));
         let asked: BTreeSet<&[u8]> =
             self.loaded.iter().filter(own).flat_map(|loaded| &loaded.elf.undefined).map(|symbol| symbol.name.as_slice()).collect();

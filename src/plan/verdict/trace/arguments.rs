@@ -3,7 +3,7 @@
 use super::commands::{COPIERS, LISTERS, NAMERS, PRINTING, READERS, WALKERS};
 use super::peculiar::peculiar;
 use super::wrap::{NICE, STARTERS, TIMEOUT, XARGS, options};
-use super::{Argument, Trace, Use};
+use super::{Argument, Identity, Trace, Use};
 use crate::read::rootfs::split;
 
 /// Commands that tell of packages.
@@ -55,6 +55,43 @@ fn prints_otherwise(name: &[u8], arguments: &[Argument]) -> bool {
     }
 }
 
+/// What of the user a command tells.
+fn identity(name: &[u8], arguments: &[Argument]) -> Option<Identity> {
+    match name {
+        b"whoami" | b"logname" => Some(Identity::Name),
+        b"groups" => Some(Identity::All),
+        b"id" => {
+            let flags: Vec<&[u8]> = arguments.iter().flatten().filter_map(|word| word.strip_prefix(b"-")).collect();
+            let has = |letter: u8| flags.iter().any(|flag| flag.contains(&letter));
+            // Another user is named, or a word that is not known.
+            let other = arguments.iter().any(|word| word.as_ref().is_none_or(|word| !word.starts_with(b"-")));
+            match (has(b'u'), has(b'g'), has(b'n')) {
+                _ if other || flags.iter().any(|flag| flag.starts_with(b"-")) => Some(Identity::All),
+                (true, false, false) => Some(Identity::Number),
+                (true, false, true) => Some(Identity::Name),
+                (false, true, _) => Some(Identity::Group),
+                _ => Some(Identity::All),
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Whether a date is one that GNU's `date -d` and busybox's read in the same way: `@SECONDS`, `YYYY-MM-DD` and a time after it.
+fn is_plain_date(text: &[u8]) -> bool {
+    let shape: Vec<u8> = text.iter().map(|byte| if byte.is_ascii_digit() { b'0' } else { *byte }).collect();
+    let seconds = shape.strip_prefix(b"@").is_some_and(|rest| !rest.is_empty() && rest.iter().all(|byte| *byte == b'0'));
+    seconds || [&b"0000-00-00"[..], b"0000-00-00 00:00", b"0000-00-00 00:00:00"].contains(&shape.as_slice())
+}
+
+/// Whether the option of a command at a position has a value of which all its makers make the same.
+fn is_common(name: &[u8], own: &[Argument], at: usize) -> bool {
+    let Some(Some(option)) = own.get(at) else { return false };
+    let next = || own.get(at + 1).and_then(Option::as_deref);
+    let value = if option == b"-d" { next() } else { option.strip_prefix(b"-d") };
+    name == b"date" && value.is_some_and(is_plain_date)
+}
+
 /// How many of its arguments a command that runs another one takes for itself.
 fn own_words(name: &[u8], arguments: &[Argument]) -> usize {
     let valued: &[&[u8]] = match name {
@@ -95,12 +132,12 @@ impl Trace<'_> {
         // What stands behind the command that it runs is the command's.
         let own = arguments.get(..own_words(name, arguments)).unwrap_or_default();
         let mut operands = 0;
-        for argument in own.iter().flatten() {
+        for (at, argument) in own.iter().enumerate().filter_map(|(at, argument)| Some((at, argument.as_ref()?))) {
             for path in self.meant(argument) {
                 operands += 1;
                 self.uses(&path, how, by, guarded);
             }
-            if argument.starts_with(b"-") && argument.len() > 1 {
+            if argument.starts_with(b"-") && argument.len() > 1 && !is_common(name, own, at) {
                 let guarded = guarded || self.guarded;
                 let options = self.found.options.entry(path.to_vec()).or_default();
                 options.entry(argument.clone()).or_insert_with(|| (by.to_owned(), guarded)).1 &= guarded;
@@ -133,7 +170,7 @@ impl Trace<'_> {
         if [&b"awk"[..], b"mawk", b"gawk", b"nawk"].contains(&name) {
             self.awk(arguments, by);
         }
-        self.databases(name, by);
+        self.databases(name, arguments, by);
         if name == b"getent" {
             self.asks_database(arguments, by);
         }
@@ -143,9 +180,14 @@ impl Trace<'_> {
     }
 
     /// Databases of packages and users that a command reads by itself.
-    fn databases(&mut self, name: &[u8], by: &str) {
-        if [&b"id"[..], b"groups", b"whoami", b"logname"].contains(&name) {
-            self.found.identity.get_or_insert_with(|| by.to_owned());
+    fn databases(&mut self, name: &[u8], arguments: &[Argument], by: &str) {
+        if let Some(asked) = identity(name, arguments) {
+            // Of a user that is not known, what all bases have in common is all that is.
+            let (asked, user) = match &self.user {
+                Some(user) => (asked, user.clone()),
+                None => (Identity::All, self.view.launch.user.clone()),
+            };
+            self.found.identity.entry((asked, user)).or_insert_with(|| by.to_owned());
         }
         if QUERIES.contains(&name) {
             for database in [&b"/var/lib/dpkg/status"[..], b"/lib/apk/db/installed"] {

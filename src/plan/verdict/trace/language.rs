@@ -283,7 +283,7 @@ impl<'v> Trace<'v> {
                     self.lack(Code::VerdictModule, &file, &by, !import.soft);
                     continue;
                 };
-                if !self.seen.insert((file.clone(), Vec::new())) {
+                if !self.seen.insert((file.clone(), Vec::new(), None)) {
                     continue;
                 }
                 if self.view.elf(found).is_none() && self.view.bytes(found).is_some() && !self.step(&by, 0) {

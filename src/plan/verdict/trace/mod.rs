@@ -37,6 +37,19 @@ pub(super) struct Need {
 /// Options of a command: by whom they are given, and whether the failure of the command is expected.
 type Options = BTreeMap<Vec<u8>, (String, bool)>;
 
+/// What of a user is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Identity {
+    /// Its number: `id -u`.
+    Number,
+    /// Its name: `id -un`, `whoami`.
+    Name,
+    /// The number and name of its group: `id -gn`.
+    Group,
+    /// All groups: `id`, `groups`.
+    All,
+}
+
 /// How a file is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Use {
@@ -81,8 +94,8 @@ pub(super) struct Traced {
     pub(super) settings: BTreeMap<(Vec<u8>, Vec<u8>), String>,
     /// Commands that print other things where they are busybox's.
     pub(super) printing: BTreeMap<Vec<u8>, String>,
-    /// Who asks for the names of the user and its groups.
-    pub(super) identity: Option<String>,
+    /// What is asked for of which user, and by whom.
+    pub(super) identity: BTreeMap<(Identity, String), String>,
     /// Links whose targets are asked for, and by whom.
     pub(super) links: BTreeMap<Vec<u8>, String>,
     /// Names that are looked up in a file of `/etc`: the file and the name, and by whom.
@@ -156,7 +169,7 @@ impl<'a> Caller<'a> {
 pub(super) struct Trace<'v> {
     view: &'v View,
     pub(super) found: Traced,
-    seen: BTreeSet<(Vec<u8>, Vec<Argument>)>,
+    seen: BTreeSet<(Vec<u8>, Vec<Argument>, Option<String>)>,
     closures: BTreeMap<Vec<u8>, Arc<Loading>>,
     steps: usize,
     bytes: usize,
@@ -181,6 +194,8 @@ pub(super) struct Trace<'v> {
     strict: bool,
     /// Whether the failure of what runs now is expected.
     guarded: bool,
+    /// Who runs what is followed, if that is known.
+    user: Option<String>,
 }
 
 /// How a text belongs to a script.
@@ -236,6 +251,7 @@ impl<'v> Trace<'v> {
             text: Text::Script,
             strict: false,
             guarded: false,
+            user: Some(view.launch.user.clone()),
         };
         for (arguments, guarded) in [(&view.launch.arguments, false), (&view.launch.health, true)] {
             if !arguments.is_empty() {

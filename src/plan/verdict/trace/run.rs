@@ -19,7 +19,7 @@ impl<'v> Trace<'v> {
     pub(super) fn run(&mut self, path: &[u8], arguments: &[Argument], caller: Caller<'_>) {
         let Caller { by, guarded, depth } = caller;
         let place = shown(path);
-        if !self.step(&place, depth) || !self.seen.insert((path.to_vec(), arguments.to_vec())) {
+        if !self.step(&place, depth) || !self.seen.insert((path.to_vec(), arguments.to_vec(), self.user.clone())) {
             return;
         }
         let Some(entry) = self.view.find(path) else {

@@ -40,14 +40,18 @@ impl Trace<'_> {
                 self.spawn(skip(operands(STARTERS)), caller.deeper());
             }
             b"timeout" => self.spawn(skip(operands(TIMEOUT) + 1), caller.deeper()),
-            b"gosu" | b"su-exec" => self.spawn(skip(1), caller.deeper()),
+            b"gosu" | b"su-exec" => {
+                let user = arguments.first().cloned().flatten().and_then(|user| String::from_utf8(user).ok());
+                self.as_user(user, |trace| trace.spawn(skip(1), caller.deeper()));
+            }
             b"xargs" => {
                 self.spawn(skip(operands(XARGS)), caller.deeper());
             }
             b"flock" => self.locked(skip(operands(&[b"-w", b"-E", b"--timeout", b"--wait", b"--conflict-exit-code"])), caller),
             b"sudo" | b"doas" => {
                 self.plugins(name, caller.guarded);
-                self.spawn(skip(operands(&[b"-u", b"-g", b"-U", b"-C", b"-h", b"-p", b"-r", b"-t", b"-T"])), caller.deeper());
+                let command = skip(operands(&[b"-u", b"-g", b"-U", b"-C", b"-h", b"-p", b"-r", b"-t", b"-T"]));
+                self.as_user(None, |trace| trace.spawn(command, caller.deeper()));
             }
             b"su" | b"runuser" => {
                 self.plugins(name, caller.guarded);
@@ -70,6 +74,13 @@ impl Trace<'_> {
         }
     }
 
+    /// Follows what a user runs.
+    fn as_user(&mut self, user: Option<String>, follow: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.user, user);
+        follow(self);
+        self.user = before;
+    }
+
     /// `flock FILE COMMAND`, `flock FILE -c TEXT`, or `flock NUMBER`, which runs nothing.
     fn locked(&mut self, words: &[Argument], caller: Caller<'_>) {
         match words.get(1..).unwrap_or_default() {
@@ -90,7 +101,9 @@ impl Trace<'_> {
         };
         let shell = after(b"-s", b"shell").unwrap_or_else(|| Some(b"/bin/sh".to_vec()));
         match after(b"-c", b"command") {
-            Some(Some(command)) => self.spawn(&[shell, Some(b"-c".to_vec()), Some(command)], caller.deeper()),
+            Some(Some(command)) => {
+                self.as_user(None, |trace| trace.spawn(&[shell, Some(b"-c".to_vec()), Some(command)], caller.deeper()));
+            }
             _ => self.unclear(caller.by, "what is run as another user is not followed"),
         }
     }
