@@ -6,10 +6,12 @@ use crate::foundation::event::Events;
 use crate::foundation::fsys::{EntryKind, File, Published, Staged, WriteDirectory, many_open_files, schedule};
 use crate::foundation::workers::Worker;
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, workers};
-use crate::write::Committed;
 use crate::write::payload::{Payload, total};
-use std::sync::PoisonError;
+use crate::write::{Committed, locked};
 use std::sync::atomic::AtomicBool;
+
+/// How many blobs are remembered. What comes again is hashed again then; of a hundred thousand images in one step nothing comes again.
+const KNOWN: usize = 1 << 14;
 
 /// What became of a blob in the first step.
 pub(super) enum Outcome<'r> {
@@ -83,9 +85,13 @@ impl Layout {
             }
             let shelf = root.shelf(payload.digest.algorithm(), committed)?;
             Self::name(root, shelf, payload, outcome, committed)?;
-            if let Some(stamp) = shelf.stamp(&payload.digest.hex()) {
-                self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(payload.digest.clone(), stamp);
+            let mut known = locked(&self.known);
+            if known.len() < KNOWN
+                && let Some(stamp) = shelf.stamp(&payload.digest.hex())
+            {
+                known.insert(payload.digest.clone(), stamp);
             }
+            drop(known);
             events.item();
         }
         Ok(flushed > 0)
@@ -93,7 +99,7 @@ impl Layout {
 
     /// Whether this handle verified the blob, and the file is still the same one.
     pub(super) fn knows(&self, root: &WriteDirectory, digest: &Digest) -> bool {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(digest).copied();
+        let known = locked(&self.known).get(digest).copied();
         known.is_some() && root.stamp(&digest.blob_path()) == known
     }
 

@@ -246,14 +246,15 @@ impl Layout {
 
     /// Builds the layout beside its place and moves it there. `None` if somebody else made one meanwhile.
     fn create(&self, payloads: &[&Payload<'_>], change: Change<'_>, events: &dyn Events) -> Result<Option<Committed>> {
-        let revision = change.of(EMPTY_INDEX.as_bytes())?;
-        let index = index_edit::apply(EMPTY_INDEX, &revision.edits, &self.options.limits)?.text;
+        let Revision { edits, documents, findings } = change.of(EMPTY_INDEX.as_bytes())?;
+        let index = index_edit::apply(EMPTY_INDEX, &edits, &self.options.limits)?.text;
+        drop(edits);
         let (parent, name) = self.place()?;
         clear_folder(&parent);
         let (site, root) = Site::new(&parent, name)?;
         let mut committed = Committed { index_changed: true, ..Committed::default() };
         self.write_blobs(&root, payloads, events, &mut committed)?;
-        self.write_documents(&root, &revision.documents, &mut committed)?;
+        self.write_documents(&root, &documents, &mut committed)?;
         // The specification wants the directory even if there is nothing in it.
         root.make_directory("blobs")?;
         create_file(&root, INDEX, index.as_deref().unwrap_or(EMPTY_INDEX).as_bytes(), &mut committed)?;
@@ -263,7 +264,7 @@ impl Layout {
             return Ok(None);
         }
         site.finished();
-        committed.findings.extend(revision.findings);
+        committed.findings.extend(findings);
         committed.flushing(|| parent.sync()).map_err(|error| self.after_publication(&error))?;
         Ok(Some(committed))
     }
