@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::rebase::{OutputReport, taken};
 use super::{Page, Report, Tone};
 use crate::foundation::{Code, Digest, ExitClass, Finding, text};
-use crate::plan::batch::{Origin, Reason, Standing};
+use crate::plan::batch::{ItemStatus, Origin, Reason};
 use crate::plan::verdict::{Answer, Patched};
 use crate::write::Committed;
 use crate::write::Taken;
@@ -34,7 +34,7 @@ pub struct PlanReport {
 
 impl PlanReport {
     /// Counts an image.
-    pub fn count(&mut self, standing: Standing, code: Option<Code>) {
+    pub fn count(&mut self, standing: ItemStatus, code: Option<Code>) {
         *self.counts.entry(standing.name()).or_default() += 1;
         let Some(code) = code else { return };
         *self.reasons.entry(code.slug()).or_default() += 1;
@@ -57,8 +57,8 @@ impl PlanReport {
     }
 
     /// Counts the verdict on an image that is moved.
-    pub fn judged(&mut self, standing: Standing, verdict: Option<Answer>) {
-        if standing == Standing::Move {
+    pub fn judged(&mut self, standing: ItemStatus, verdict: Option<Answer>) {
+        if standing == ItemStatus::Move {
             *self.verdicts.entry(verdict).or_default() += 1;
         }
     }
@@ -70,9 +70,9 @@ impl PlanReport {
 
     /// Writes it for users.
     pub fn render(&self, page: &mut Page) {
-        let count = |standing: Standing| self.counts.get(standing.name()).copied().unwrap_or(0);
-        let mut words = vec![format!("{} to move", count(Standing::Move)), format!("{} current", count(Standing::Current))];
-        for (standing, what) in [(Standing::Base, "bases themselves"), (Standing::Refused, "refused"), (Standing::Held, "held")] {
+        let count = |standing: ItemStatus| self.counts.get(standing.name()).copied().unwrap_or(0);
+        let mut words = vec![format!("{} to move", count(ItemStatus::Move)), format!("{} current", count(ItemStatus::Current))];
+        for (standing, what) in [(ItemStatus::Base, "bases themselves"), (ItemStatus::Refused, "refused"), (ItemStatus::Held, "held")] {
             if count(standing) > 0 {
                 words.push(format!("{} {what}", count(standing)));
             }
@@ -113,13 +113,13 @@ pub struct Counts {
 
 impl Counts {
     /// Counts an item.
-    pub fn count(&mut self, standing: Standing) {
+    pub fn count(&mut self, standing: ItemStatus) {
         *match standing {
-            Standing::Move => &mut self.moves,
-            Standing::Current => &mut self.current,
-            Standing::Base => &mut self.base,
-            Standing::Refused => &mut self.refused,
-            Standing::Held => &mut self.held,
+            ItemStatus::Move => &mut self.moves,
+            ItemStatus::Current => &mut self.current,
+            ItemStatus::Base => &mut self.base,
+            ItemStatus::Refused => &mut self.refused,
+            ItemStatus::Held => &mut self.held,
         } += 1;
     }
 }

@@ -59,7 +59,7 @@ pub struct CreateReport {
 /// What the name of a member stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Standing {
+pub enum NameStatus {
     /// For the member.
     Current,
     /// For something else by now.
@@ -78,7 +78,7 @@ pub struct Looked {
     /// Its platforms.
     pub platforms: Vec<Platform>,
     /// What its name stands for in this source.
-    pub standing: Standing,
+    pub standing: NameStatus,
     /// What its name stands for now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub now: Option<Digest>,
@@ -193,8 +193,8 @@ impl Report for ShowReport {
                 page.field(2, "needs", &looked.member.depends.join(", "));
             }
             match (looked.standing, &looked.now) {
-                (Standing::Moved, Some(now)) => page.trusted_field(2, "moved", &format!("the name is {} now", page.digest(now))),
-                (Standing::Unnamed, _) => page.trusted_field(2, "name", "no entry of index.json has it"),
+                (NameStatus::Moved, Some(now)) => page.trusted_field(2, "moved", &format!("the name is {} now", page.digest(now))),
+                (NameStatus::Unnamed, _) => page.trusted_field(2, "name", "no entry of index.json has it"),
                 _ => {}
             }
             referrers(page, 2, &looked.referrers);

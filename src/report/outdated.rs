@@ -11,7 +11,7 @@ use crate::plan::lifecycle::time::Moment;
 /// The verdict on one image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Standing {
+pub enum OutdatedStatus {
     /// It is based on what the name of its base means now.
     Current,
     /// The name of its base means another image now, or its base has come to its end.
@@ -29,7 +29,7 @@ pub enum Standing {
 /// One image.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Item {
+pub struct OutdatedItem {
     /// The image, as a reference.
     pub image: String,
     /// Its digest.
@@ -40,7 +40,7 @@ pub struct Item {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<SharedPlatform>,
     /// The verdict.
-    pub standing: Standing,
+    pub standing: OutdatedStatus,
     /// How sure that is, where it is current or outdated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proof: Option<Confidence>,
@@ -72,7 +72,7 @@ pub struct OutdatedReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Moment>,
     /// Each image and platform.
-    pub items: Vec<Item>,
+    pub items: Vec<OutdatedItem>,
     /// How many are current.
     pub current: usize,
     /// How many of those only by what configs claim.
@@ -93,7 +93,7 @@ pub struct OutdatedReport {
     pub findings: Vec<Finding>,
 }
 
-impl Standing {
+impl OutdatedStatus {
     /// As it is written.
     pub fn name(self) -> &'static str {
         match self {
@@ -116,7 +116,7 @@ impl Standing {
     }
 }
 
-impl Item {
+impl OutdatedItem {
     fn detail(&self, page: &Page) -> Option<(Tone, String)> {
         let digest = |digest: &Option<Digest>| digest.as_ref().map_or_else(|| "nothing".to_owned(), |digest| page.digest(digest));
         let name = self.base_name.as_deref().map_or_else(|| "no name".to_owned(), text::escape);
@@ -128,17 +128,19 @@ impl Item {
         };
         let reason = self.reason.as_deref().map(|reason| format!(": {}", text::escape(reason))).unwrap_or_default();
         match self.standing {
-            Standing::Current => Some((Tone::Dim, format!("base {name} {}{why}{proof}", digest(&self.base_manifest)))),
-            Standing::Outdated if self.reason.is_some() => {
+            OutdatedStatus::Current => Some((Tone::Dim, format!("base {name} {}{why}{proof}", digest(&self.base_manifest)))),
+            OutdatedStatus::Outdated if self.reason.is_some() => {
                 Some((Tone::Plain, format!("base {name} {}{reason}", digest(&self.base_manifest))))
             }
-            Standing::Outdated => {
+            OutdatedStatus::Outdated => {
                 let newer = self.newer_reference.as_deref().map(text::escape).unwrap_or_default();
                 let was = if self.base_manifest.is_some() { digest(&self.base_manifest) } else { "another image".to_owned() };
                 Some((Tone::Plain, format!("base {name} was {was}, is now {} ({newer}{why}){proof}", digest(&self.newer_manifest))))
             }
-            Standing::Base | Standing::NoBase => None,
-            Standing::Superseded | Standing::Unknown => Some((Tone::Plain, self.reason.as_deref().map(text::escape).unwrap_or_default())),
+            OutdatedStatus::Base | OutdatedStatus::NoBase => None,
+            OutdatedStatus::Superseded | OutdatedStatus::Unknown => {
+                Some((Tone::Plain, self.reason.as_deref().map(text::escape).unwrap_or_default()))
+            }
         }
     }
 }
@@ -151,10 +153,10 @@ impl Report for OutdatedReport {
     }
 
     fn render(&self, page: &mut Page) {
-        let alike = |one: &&Item, other: &&Item| {
+        let alike = |one: &&OutdatedItem, other: &&OutdatedItem| {
             one.image == other.image && one.standing == other.standing && one.base_name == other.base_name && one.reason == other.reason
         };
-        let items: Vec<&Item> = self.items.iter().collect();
+        let items: Vec<&OutdatedItem> = self.items.iter().collect();
         for group in items.chunk_by(alike) {
             let Some(item) = group.first() else { continue };
             let word = page.toned(item.standing.tone(), &format!("{:8}", item.standing.name()));

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::prepare::shell;
 use super::{Page, Report, Tone, exit_of};
 use crate::foundation::{Code, Digest, ExitClass, Finding, Severity, text};
-use crate::plan::sync::Standing;
+use crate::plan::sync::Presence;
 
 /// One item of the plan.
 #[derive(Debug, Clone, Serialize)]
@@ -20,7 +20,7 @@ pub struct Checked {
     /// Whether it must be there.
     pub required: bool,
     /// How it stands.
-    pub standing: Standing,
+    pub standing: Presence,
     /// What its name stands for, where that is something else.
     pub found: Vec<Digest>,
 }
@@ -75,13 +75,13 @@ impl Report for SyncReport {
     fn render(&self, page: &mut Page) {
         // What is there needs no words, unless somebody wants them.
         let all = page.full;
-        for item in self.items.iter().filter(|item| all || item.standing != Standing::There) {
+        for item in self.items.iter().filter(|item| all || item.standing != Presence::There) {
             let (tone, word) = match item.standing {
-                _ if !item.required && item.standing != Standing::There => (Tone::Dim, "optional"),
-                Standing::There => (Tone::Good, "there"),
-                Standing::Missing => (Tone::Bad, "missing"),
-                Standing::Another => (Tone::Bad, "another"),
-                Standing::NotTold => (Tone::Caution, "not told"),
+                _ if !item.required && item.standing != Presence::There => (Tone::Dim, "optional"),
+                Presence::There => (Tone::Good, "there"),
+                Presence::Missing => (Tone::Bad, "missing"),
+                Presence::Another => (Tone::Bad, "another"),
+                Presence::NotTold => (Tone::Caution, "not told"),
             };
             let word = page.toned(tone, &format!("{word:<9}"));
             page.line(0, &format!("{word} {}  {}", page.digest(&item.digest), text::escape(&item.reference)));
@@ -103,7 +103,7 @@ impl Report for SyncReport {
         for finding in self.findings.iter().filter(|finding| matches!(finding.code, Code::PathNothing | Code::SyncShort)) {
             page.finding(0, finding);
         }
-        if self.items.iter().any(|item| item.required && item.standing == Standing::NotTold) {
+        if self.items.iter().any(|item| item.required && item.standing == Presence::NotTold) {
             page.line_toned(
                 0,
                 Tone::Dim,

@@ -13,7 +13,7 @@ use crate::plan::batch::name::glob;
 use crate::plan::lifecycle::field::Status;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::{Image, ImageIndex, Located, Tree};
-use crate::report::outdated::{Item, OutdatedReport, Standing};
+use crate::report::outdated::{OutdatedItem, OutdatedReport, OutdatedStatus};
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
@@ -104,33 +104,33 @@ fn successor(bases: &Bases<'_>, located: &Located, tree: &Tree, image: &Image) -
 
 /// An image that others are based on, or should be, and that itself names no base and has none here, is a base. One on which nothing
 /// is based may be an app whose base is missing: that stays unknown.
-fn name_bases(items: &mut [Item]) {
+fn name_bases(items: &mut [OutdatedItem]) {
     let under: BTreeSet<Digest> =
         items.iter().flat_map(|item| [item.base_manifest.clone(), item.newer_manifest.clone()]).flatten().collect();
     // Of an index, all platforms count as one: not every app has all of them.
     let under: BTreeSet<Digest> = items.iter().filter(|item| under.contains(&item.manifest)).map(|item| item.digest.clone()).collect();
     for item in items {
         let says_nothing = item.base_manifest.is_none() && item.base_name.is_none();
-        if item.standing == Standing::Unknown && says_nothing && under.contains(&item.digest) {
-            item.standing = Standing::Base;
+        if item.standing == OutdatedStatus::Unknown && says_nothing && under.contains(&item.digest) {
+            item.standing = OutdatedStatus::Base;
             item.reason = None;
         }
     }
 }
 
 /// An image whose base is outdated itself is not current: a batch would move both.
-fn follow_outdated_bases(items: &mut [Item]) {
+fn follow_outdated_bases(items: &mut [OutdatedItem]) {
     let mut outdated: BTreeSet<Digest> =
-        items.iter().filter(|item| item.standing == Standing::Outdated).map(|item| item.manifest.clone()).collect();
+        items.iter().filter(|item| item.standing == OutdatedStatus::Outdated).map(|item| item.manifest.clone()).collect();
     loop {
-        let on_it = |item: &&mut Item| {
-            item.standing == Standing::Current && item.base_manifest.as_ref().is_some_and(|base| outdated.contains(base))
+        let on_it = |item: &&mut OutdatedItem| {
+            item.standing == OutdatedStatus::Current && item.base_manifest.as_ref().is_some_and(|base| outdated.contains(base))
         };
         let found: Vec<Digest> = items
             .iter_mut()
             .filter(on_it)
             .map(|item| {
-                item.standing = Standing::Outdated;
+                item.standing = OutdatedStatus::Outdated;
                 item.reason = Some("its base is outdated itself".to_owned());
                 item.manifest.clone()
             })
@@ -143,12 +143,12 @@ fn follow_outdated_bases(items: &mut [Item]) {
 }
 
 /// What is left of an image in whose place another one stands, which was judged too, keeps no gate red.
-fn leave_superseded(items: &mut [Item], successors: &BTreeMap<Digest, Digest>) {
+fn leave_superseded(items: &mut [OutdatedItem], successors: &BTreeMap<Digest, Digest>) {
     let judged: BTreeSet<Digest> = items.iter().flat_map(|item| [item.manifest.clone(), item.digest.clone()]).collect();
     for item in items {
         let successor = successors.get(&item.manifest).filter(|successor| judged.contains(*successor) && **successor != item.manifest);
         if let Some(successor) = successor {
-            item.standing = Standing::Superseded;
+            item.standing = OutdatedStatus::Superseded;
             item.reason = Some(format!("{successor} stands in its place"));
         }
     }
@@ -161,16 +161,16 @@ struct Judge<'j, 'c> {
 }
 
 impl Judge<'_, '_> {
-    fn item(&self, located: &Located, image: &Image, index: Option<&ImageIndex>, platforms: &mut Platforms) -> Result<Item> {
+    fn item(&self, located: &Located, image: &Image, index: Option<&ImageIndex>, platforms: &mut Platforms) -> Result<OutdatedItem> {
         image.check_layers()?;
         let based = based_image(image, index, self.bases, self.verify, self.context)?;
         let lead = self.bases.follow(image, index, &based)?;
-        let mut item = Item {
+        let mut item = OutdatedItem {
             image: located.shown(),
             digest: located.descriptor.digest.clone(),
             manifest: image.descriptor.digest.clone(),
             platform: image.platform().map(|platform| platforms.shared(platform)),
-            standing: Standing::Unknown,
+            standing: OutdatedStatus::Unknown,
             proof: None,
             base_name: based.name().map(str::to_owned),
             base_manifest: based.base().map(|base| base.image.descriptor.digest.clone()),
@@ -205,14 +205,14 @@ impl Judge<'_, '_> {
         Ok(item)
     }
 
-    fn set(&self, item: &mut Item, image: &Image, based: &Based, judged: base::Standing) -> Result<()> {
+    fn set(&self, item: &mut OutdatedItem, image: &Image, based: &Based, judged: base::Standing) -> Result<()> {
         use base::Standing as Judged;
         match judged {
-            Judged::Current(confidence) => (item.standing, item.proof) = (Standing::Current, Some(confidence)),
+            Judged::Current(confidence) => (item.standing, item.proof) = (OutdatedStatus::Current, Some(confidence)),
             Judged::Outdated { confidence, ended } => {
-                (item.standing, item.proof, item.reason) = (Standing::Outdated, Some(confidence), ended);
+                (item.standing, item.proof, item.reason) = (OutdatedStatus::Outdated, Some(confidence), ended);
             }
-            Judged::NoBase => item.standing = Standing::NoBase,
+            Judged::NoBase => item.standing = OutdatedStatus::NoBase,
             Judged::Unknown(reason) => item.reason = Some(self.reason(image, based, reason)?),
         }
         Ok(())
@@ -235,14 +235,14 @@ impl OutdatedReport {
     fn count(&mut self) {
         for item in &self.items {
             *match item.standing {
-                Standing::Current => &mut self.current,
-                Standing::Outdated => &mut self.outdated,
-                Standing::Base => &mut self.bases,
-                Standing::NoBase => &mut self.no_base,
-                Standing::Superseded => &mut self.superseded,
-                Standing::Unknown => &mut self.unknown,
+                OutdatedStatus::Current => &mut self.current,
+                OutdatedStatus::Outdated => &mut self.outdated,
+                OutdatedStatus::Base => &mut self.bases,
+                OutdatedStatus::NoBase => &mut self.no_base,
+                OutdatedStatus::Superseded => &mut self.superseded,
+                OutdatedStatus::Unknown => &mut self.unknown,
             } += 1;
-            let claimed = item.standing == Standing::Current && item.proof == Some(Confidence::Claimed);
+            let claimed = item.standing == OutdatedStatus::Current && item.proof == Some(Confidence::Claimed);
             self.claimed += usize::from(claimed);
         }
         // An entry that cannot be verified may be an image.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::foundation::fsys::{File, shown};
 use crate::foundation::{Code, Error, Fact, Finding, Limits, Result};
-use crate::plan::sync::{Plan, Promise, Standing, Told, plan, read, verify};
+use crate::plan::sync::{Presence, Promise, Promises, Told, plan, read, verify};
 use crate::read::nothing;
 use crate::report::sync::{Checked, Replaced, SyncReport};
 use crate::verbs::Context;
@@ -44,7 +44,7 @@ impl Listing {
 /// # Errors
 /// `sync.plan`, `sync.listing`, and those of reading files.
 pub fn verify_sync(plan_path: &Path, listings: &[Listing], lists: bool, context: Context<'_>) -> Result<SyncReport> {
-    let Plan { mut promises, shortcomings } =
+    let Promises { mut promises, shortcomings } =
         plan(&bytes(plan_path, context.limits)?, context.limits).map_err(|error| error.at(shown(plan_path)))?;
     // A registry without the referrers API has them, and whoever looks for statements there looks at nothing else.
     for promise in &mut promises {
@@ -77,15 +77,15 @@ pub fn verify_sync(plan_path: &Path, listings: &[Listing], lists: bool, context:
         report.findings.push(context.nothing(nothing(&shown(plan_path))));
     }
     // As long as something is missing, the older statement may be the only one that anybody finds.
-    let all = promises.iter().zip(&verdicts).all(|(promise, (standing, _))| !promise.required || *standing == Standing::There);
+    let all = promises.iter().zip(&verdicts).all(|(promise, (standing, _))| !promise.required || *standing == Presence::There);
     let replaced = promises.iter().filter(|promise| all && promise.replaced);
     report.replaced = replaced.map(|promise| Replaced::by_regctl(&promise.reference)).collect();
     for (promise, (standing, found)) in promises.into_iter().zip(verdicts) {
         match standing {
-            Standing::There => report.there += 1,
-            Standing::Missing => report.missing += 1,
-            Standing::Another => report.another += 1,
-            Standing::NotTold => report.not_told += 1,
+            Presence::There => report.there += 1,
+            Presence::Missing => report.missing += 1,
+            Presence::Another => report.another += 1,
+            Presence::NotTold => report.not_told += 1,
         }
         if promise.required {
             report.findings.extend(finding(&promise, standing, &found));
@@ -96,13 +96,13 @@ pub fn verify_sync(plan_path: &Path, listings: &[Listing], lists: bool, context:
     Ok(report)
 }
 
-fn finding(promise: &Promise, standing: Standing, found: &[crate::foundation::Digest]) -> Option<Finding> {
+fn finding(promise: &Promise, standing: Presence, found: &[crate::foundation::Digest]) -> Option<Finding> {
     let finding = match standing {
-        Standing::There => return None,
-        Standing::Missing => Finding::new(Code::SyncMissing, "it is not in the registry"),
-        Standing::Another => Finding::new(Code::SyncOther, "its name stands for another digest in the registry")
+        Presence::There => return None,
+        Presence::Missing => Finding::new(Code::SyncMissing, "it is not in the registry"),
+        Presence::Another => Finding::new(Code::SyncOther, "its name stands for another digest in the registry")
             .found(Fact::new(found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "), "the listing")),
-        Standing::NotTold => Finding::new(Code::SyncUntold, "the listing does not say whether it is there"),
+        Presence::NotTold => Finding::new(Code::SyncUntold, "the listing does not say whether it is there"),
     };
     Some(finding.at(&promise.reference).expected(Fact::new(&promise.digest, "the plan")))
 }

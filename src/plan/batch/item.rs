@@ -71,7 +71,7 @@ pub struct Settings {
 /// What is to happen with an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Standing {
+pub enum ItemStatus {
     /// It moves.
     Move,
     /// It is based on that base already.
@@ -84,7 +84,7 @@ pub enum Standing {
     Held,
 }
 
-impl Standing {
+impl ItemStatus {
     /// As it is shown to users.
     pub fn name(self) -> &'static str {
         match self {
@@ -104,7 +104,7 @@ pub struct Item {
     /// What the item is called in journals and reports: sixteen digits, from the name of the result and the digest of the image.
     pub key: String,
     /// What is to happen.
-    pub status: Standing,
+    pub status: ItemStatus,
     /// The image, as a reference.
     pub image: String,
     /// The layout or archive that it lies in, as given.
@@ -347,13 +347,13 @@ impl End {
     }
 
     /// Counts an item.
-    pub fn count(&mut self, standing: Standing) {
+    pub fn count(&mut self, standing: ItemStatus) {
         *match standing {
-            Standing::Move => &mut self.moves,
-            Standing::Current => &mut self.current,
-            Standing::Base => &mut self.base,
-            Standing::Refused => &mut self.refused,
-            Standing::Held => &mut self.held,
+            ItemStatus::Move => &mut self.moves,
+            ItemStatus::Current => &mut self.current,
+            ItemStatus::Base => &mut self.base,
+            ItemStatus::Refused => &mut self.refused,
+            ItemStatus::Held => &mut self.held,
         } += 1;
     }
 }

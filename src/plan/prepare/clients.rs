@@ -127,79 +127,117 @@ pub(super) fn push(profile: Profile, place: &Place, shipment: &Shipment, referen
         let clients = [Client::Regctl, Client::Oras, Client::Skopeo, Client::Crane];
         return clients.map(|client| cannot(client, "clients and registries keep manifests under digests of sha256 only")).into();
     }
-    let source = format!("{}@{}", place.path, shipment.digest);
-    let tagged = shipment.pieces.iter().any(|piece| piece.kind == Kind::DigestTag && piece.seen.is_some());
-    let all = profile == Profile::Registry;
-    let mut pushes = Vec::new();
-    let layout = format!("ocidir://{source}");
-    let mut regctl = vec!["regctl", "image", "copy"];
-    regctl.extend(all.then_some("--referrers"));
-    regctl.extend((all && tagged).then_some("--digest-tags"));
-    let unfit = |path: &str| path.contains([':', '@', ' ']);
-    let broken = |client| cannot(client, "something that a referrer consists of is not here, so it would stop half-way: see the findings");
-    let carries = all && !shipment.broken.is_empty();
-    pushes.push(match place.kind {
-        _ if carries => broken(Client::Regctl),
-        PlaceKind::Layout if !unfit(&place.path) => {
-            done(Client::Regctl, words(&regctl, &[&layout, reference]), left(shipment, |seen| seen.regctl, true))
-        }
-        PlaceKind::Layout => cannot(Client::Regctl, "regctl 0.11 cannot be given this path"),
-        PlaceKind::Archive | PlaceKind::Docker => cannot(
-            Client::Regctl,
-            "regctl 0.11 copies from layouts, and loses referrers when it imports an archive: copy it into a layout first",
-        ),
-    });
-    let mut oras = vec!["oras", "cp"];
-    oras.extend(all.then_some("-r"));
-    oras.push("--from-oci-layout");
-    pushes.push(if carries {
-        broken(Client::Oras)
-    } else if place.compressed {
-        cannot(Client::Oras, "oras 1.3 reads archives that are not compressed")
-    } else if !shipment.listed {
-        cannot(Client::Oras, "oras 1.3 finds by digest what index.json lists only")
-    } else {
-        done(Client::Oras, words(&oras, &[&source, reference]), left(shipment, |seen| seen.oras, false))
-    });
-    let transport = if place.kind == PlaceKind::Layout { "oci" } else { "oci-archive" };
-    let (from, to) = (format!("{transport}:{}:{}", place.path, shipment.local()), format!("docker://{reference}"));
-    pushes.push(if place.path.contains(':') {
-        cannot(Client::Skopeo, "skopeo 1.9 cannot be given a path with a colon")
-    } else if shipment.odd_layers {
-        cannot(Client::Skopeo, "skopeo 1.9 gives layers digests of sha256, and the manifest names others")
-    } else if media_type::is_docker(&shipment.media_type) {
-        cannot(Client::Skopeo, "skopeo 1.9 finds no entry with Docker's media types in a layout")
-    } else if !shipment.named {
-        cannot(
-            Client::Skopeo,
-            "skopeo 1.9 finds by org.opencontainers.image.ref.name only, which is missing or the name of another entry first",
-        )
-    } else if shipment.nested {
-        cannot(Client::Skopeo, "skopeo 1.9 copies no index within an index")
-    } else {
-        done(Client::Skopeo, words(&["skopeo", "copy", "--all", "--preserve-digests"], &[&from, &to]), left(shipment, |_| false, false))
-    });
-    pushes.push(match (place.kind, place.entries) {
-        (PlaceKind::Layout, 1) => {
-            done(Client::Crane, words(&["crane", "push"], &[&place.path, reference]), left(shipment, |_| false, false))
-        }
-        (PlaceKind::Layout, _) => cannot(
-            Client::Crane,
-            "crane 0.22 pushes a layout of one entry only; with --index the tag would be index.json, under another digest",
-        ),
-        _ => cannot(Client::Crane, "crane 0.22 pushes an archive with another manifest, under another digest"),
-    });
-    if shipment.saved && place.kind == PlaceKind::Layout {
-        let stays = |piece: &&Piece| piece.kind == Kind::Referrer || (piece.kind == Kind::DigestTag && piece.seen.is_some());
-        let leaves = shipment.pieces.iter().filter(stays).map(|piece| piece.digest.clone()).collect();
-        pushes.push(done(Client::Cosign, words(&["cosign", "load", "--dir"], &[&place.path, reference]), leaves));
-    }
+    let way = Pushing { all: profile == Profile::Registry, place, shipment, reference };
+    let mut pushes = vec![way.with_regctl(), way.with_oras(), way.with_skopeo(), way.with_crane()];
+    pushes.extend(way.with_cosign());
     for pushed in pushes.iter_mut().filter(|pushed| !pushed.command.is_empty() && !shipment.external.is_empty()) {
         pushed.leaves.extend(shipment.external.iter().cloned());
         pushed.suffices = false;
         pushed.why.get_or_insert_with(|| "layers that are kept elsewhere are not here".into());
     }
     pushes
+}
+
+/// What is pushed from where to where.
+struct Pushing<'p> {
+    /// With its referrers.
+    all: bool,
+    place: &'p Place,
+    shipment: &'p Shipment,
+    reference: &'p str,
+}
+
+impl Pushing<'_> {
+    fn source(&self) -> String {
+        format!("{}@{}", self.place.path, self.shipment.digest)
+    }
+
+    /// That a client would stop half-way, if it would.
+    fn broken(&self, client: Client) -> Option<Pushed> {
+        let carries = self.all && !self.shipment.broken.is_empty();
+        carries.then(|| cannot(client, "something that a referrer consists of is not here, so it would stop half-way: see the findings"))
+    }
+
+    fn with_regctl(&self) -> Pushed {
+        if let Some(broken) = self.broken(Client::Regctl) {
+            return broken;
+        }
+        let tagged = self.shipment.pieces.iter().any(|piece| piece.kind == Kind::DigestTag && piece.seen.is_some());
+        let layout = format!("ocidir://{}", self.source());
+        let mut regctl = vec!["regctl", "image", "copy"];
+        regctl.extend(self.all.then_some("--referrers"));
+        regctl.extend((self.all && tagged).then_some("--digest-tags"));
+        match self.place.kind {
+            PlaceKind::Layout if !self.place.path.contains([':', '@', ' ']) => {
+                done(Client::Regctl, words(&regctl, &[&layout, self.reference]), left(self.shipment, |seen| seen.regctl, true))
+            }
+            PlaceKind::Layout => cannot(Client::Regctl, "regctl 0.11 cannot be given this path"),
+            PlaceKind::Archive | PlaceKind::Docker => cannot(
+                Client::Regctl,
+                "regctl 0.11 copies from layouts, and loses referrers when it imports an archive: copy it into a layout first",
+            ),
+        }
+    }
+
+    fn with_oras(&self) -> Pushed {
+        if let Some(broken) = self.broken(Client::Oras) {
+            return broken;
+        }
+        if self.place.compressed {
+            return cannot(Client::Oras, "oras 1.3 reads archives that are not compressed");
+        }
+        if !self.shipment.listed {
+            return cannot(Client::Oras, "oras 1.3 finds by digest what index.json lists only");
+        }
+        let mut oras = vec!["oras", "cp"];
+        oras.extend(self.all.then_some("-r"));
+        oras.push("--from-oci-layout");
+        done(Client::Oras, words(&oras, &[&self.source(), self.reference]), left(self.shipment, |seen| seen.oras, false))
+    }
+
+    fn with_skopeo(&self) -> Pushed {
+        let (place, shipment) = (self.place, self.shipment);
+        let why = if place.path.contains(':') {
+            "skopeo 1.9 cannot be given a path with a colon"
+        } else if shipment.odd_layers {
+            "skopeo 1.9 gives layers digests of sha256, and the manifest names others"
+        } else if media_type::is_docker(&shipment.media_type) {
+            "skopeo 1.9 finds no entry with Docker's media types in a layout"
+        } else if !shipment.named {
+            "skopeo 1.9 finds by org.opencontainers.image.ref.name only, which is missing or the name of another entry first"
+        } else if shipment.nested {
+            "skopeo 1.9 copies no index within an index"
+        } else {
+            let transport = if place.kind == PlaceKind::Layout { "oci" } else { "oci-archive" };
+            let (from, to) = (format!("{transport}:{}:{}", place.path, shipment.local()), format!("docker://{}", self.reference));
+            let command = words(&["skopeo", "copy", "--all", "--preserve-digests"], &[&from, &to]);
+            return done(Client::Skopeo, command, left(shipment, |_| false, false));
+        };
+        cannot(Client::Skopeo, why)
+    }
+
+    fn with_crane(&self) -> Pushed {
+        match (self.place.kind, self.place.entries) {
+            (PlaceKind::Layout, 1) => {
+                let command = words(&["crane", "push"], &[&self.place.path, self.reference]);
+                done(Client::Crane, command, left(self.shipment, |_| false, false))
+            }
+            (PlaceKind::Layout, _) => cannot(
+                Client::Crane,
+                "crane 0.22 pushes a layout of one entry only; with --index the tag would be index.json, under another digest",
+            ),
+            _ => cannot(Client::Crane, "crane 0.22 pushes an archive with another manifest, under another digest"),
+        }
+    }
+
+    /// cosign loads what it saved.
+    fn with_cosign(&self) -> Option<Pushed> {
+        let stays = |piece: &&Piece| piece.kind == Kind::Referrer || (piece.kind == Kind::DigestTag && piece.seen.is_some());
+        (self.shipment.saved && self.place.kind == PlaceKind::Layout).then(|| {
+            let leaves = self.shipment.pieces.iter().filter(stays).map(|piece| piece.digest.clone()).collect();
+            done(Client::Cosign, words(&["cosign", "load", "--dir"], &[&self.place.path, self.reference]), leaves)
+        })
+    }
 }
 
 fn done(client: Client, command: Box<[Word]>, leaves: Vec<Digest>) -> Pushed {

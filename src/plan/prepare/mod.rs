@@ -11,12 +11,13 @@ pub use clients::{Client, Load, Place, PlaceKind, Pushed, Word, loads};
 pub use target::{Naming, Registry, Rule, Target, check_keep_tag};
 
 use std::borrow::Cow;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-use crate::foundation::{Code, Digest, Fact, Finding, Result, Severity};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::oci::{ImageName, Platform};
 use crate::plan::referrers::Seen;
 
@@ -290,36 +291,14 @@ pub fn prepare(naming: &Naming, profile: Profile, place: &Place, mut shipments: 
     let mut taken: HashMap<Digest, &Shipment> = HashMap::new();
     for shipment in &shipments {
         goes.push(false);
-        let top = &shipment.digest;
-        let leave = |why: &str| LeftOut { digest: top.clone(), names: vec![shipment.name.clone()], why: why.to_owned() };
-        let target = match target(naming, shipment) {
-            Ok(target) => target,
-            Err(error) => {
+        let (target, reference) = match placed(naming, shipment, &mut taken) {
+            Ok(Some(placed)) => placed,
+            Ok(None) => continue,
+            Err((error, why)) => {
                 findings.push(error.into_finding());
-                left_out.push(leave("the registry would refuse its name"));
+                left_out.push(LeftOut { digest: shipment.digest.clone(), names: vec![shipment.name.clone()], why: why.to_owned() });
                 continue;
             }
-        };
-        if let Some(finding) = another_digest(&shipment.name, top).filter(|_| !shipment.narrowed) {
-            findings.push(finding);
-            left_out.push(leave("its name says another digest"));
-            continue;
-        }
-        let reference = target.reference(top);
-        let key = Digest::sha256(reference.as_bytes());
-        match taken.get(&key) {
-            Some(other) if other.digest == *top => continue,
-            Some(other) => {
-                findings.push(
-                    Finding::new(Code::PrepareTwice, "two entries of the layout would have one name in the registry")
-                        .at(&reference)
-                        .expected(Fact::new(&other.digest, &other.name))
-                        .found(Fact::new(top, &shipment.name)),
-                );
-                left_out.push(leave("its name in the registry is taken by another entry"));
-                continue;
-            }
-            None => taken.insert(key, shipment),
         };
         if naming.registry.is_none() {
             // Names stay as they are, and nobody pushes to where they came from.
@@ -341,17 +320,43 @@ pub fn prepare(naming: &Naming, profile: Profile, place: &Place, mut shipments: 
     if !untagged.is_empty() {
         findings.push(untagged_finding(untagged));
     }
-    if referring {
-        findings.push(
-            Finding::new(
-                Code::PrepareTagByTag,
-                "a program that pushes tag by tag replaces the lists of referrers of the registry by these",
-            )
-            .detail("That is so with skopeo for every tag and with `oras restore`, on registries without the referrers API.")
-            .hint("Push with regctl or oras as written here: both join the lists."),
-        );
-    }
+    findings.extend(referring.then(tag_by_tag));
     Prepared { sending, left_out, findings }
+}
+
+/// Where a shipment goes in the registry, and the reference there; nothing if the same image goes there already. Otherwise why it is left
+/// out. `taken` has the digests of references.
+fn placed<'s>(
+    naming: &Naming,
+    shipment: &'s Shipment,
+    taken: &mut HashMap<Digest, &'s Shipment>,
+) -> std::result::Result<Option<(Target, String)>, (Error, &'static str)> {
+    let top = &shipment.digest;
+    let target = target(naming, shipment).map_err(|error| (error, "the registry would refuse its name"))?;
+    if let Some(finding) = another_digest(&shipment.name, top).filter(|_| !shipment.narrowed) {
+        return Err((Error::of(finding), "its name says another digest"));
+    }
+    let reference = target.reference(top);
+    match taken.entry(Digest::sha256(reference.as_bytes())) {
+        Entry::Occupied(other) if other.get().digest == *top => Ok(None),
+        Entry::Occupied(other) => {
+            let error = Error::new(Code::PrepareTwice, "two entries of the layout would have one name in the registry")
+                .at(&reference)
+                .expected(Fact::new(&other.get().digest, &other.get().name))
+                .found(Fact::new(top, &shipment.name));
+            Err((error, "its name in the registry is taken by another entry"))
+        }
+        Entry::Vacant(place) => {
+            place.insert(shipment);
+            Ok(Some((target, reference)))
+        }
+    }
+}
+
+fn tag_by_tag() -> Finding {
+    Finding::new(Code::PrepareTagByTag, "a program that pushes tag by tag replaces the lists of referrers of the registry by these")
+        .detail("That is so with skopeo for every tag and with `oras restore`, on registries without the referrers API.")
+        .hint("Push with regctl or oras as written here: both join the lists.")
 }
 
 fn target(naming: &Naming, shipment: &Shipment) -> Result<Target> {

@@ -424,7 +424,7 @@ fn annotation_value(app: &Image, merged: &std::collections::BTreeMap<String, Str
 
 /// What becomes of one entry of an index.
 #[derive(Debug, Clone)]
-pub enum Entry {
+pub enum RebasedEntry {
     /// It is replaced by a new document.
     Replace(Authored),
     /// It is replaced by a moved image, which may have another `os.version`.
@@ -466,18 +466,18 @@ fn base_pairs(options: &Options) -> [Pair; 2] {
 ///
 /// # Errors
 /// Only those of documents that cannot be read again, which is a bug.
-pub fn rebase_index(index: &ImageIndex, entries: &[Entry], options: &Options, limits: &Limits) -> Result<Authored> {
+pub fn rebase_index(index: &ImageIndex, entries: &[RebasedEntry], options: &Options, limits: &Limits) -> Result<Authored> {
     let mut manifests = Vec::new();
     for (descriptor, entry) in index.index.manifests.iter().zip(entries) {
         match entry {
-            Entry::Replace(authored) => manifests.push(replaced(descriptor, authored, limits)?),
-            Entry::Moved(authored, os_version) => {
+            RebasedEntry::Replace(authored) => manifests.push(replaced(descriptor, authored, limits)?),
+            RebasedEntry::Moved(authored, os_version) => {
                 let mut entry = moved_entry(descriptor, authored, os_version.as_deref(), limits)?;
                 update_base(&mut entry, descriptor, &base_pairs(options), limits)?;
                 manifests.push(entry);
             }
-            Entry::Keep => manifests.push(Value::Raw(descriptor.raw.to_string())),
-            Entry::Drop => {}
+            RebasedEntry::Keep => manifests.push(Value::Raw(descriptor.raw.to_string())),
+            RebasedEntry::Drop => {}
         }
     }
     let mut value = Value::open(index.index.root());

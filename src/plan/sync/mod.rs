@@ -30,7 +30,7 @@ pub struct Promise {
 /// How it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Standing {
+pub enum Presence {
     /// It is there, under the digest that was promised.
     There,
     /// The listing says that it is not there.
@@ -46,7 +46,7 @@ const SCHEMA: &str = "airbase.prepare/v1";
 
 /// What a plan promises, and what was wrong when it was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
+pub struct Promises {
     /// What is to be there.
     pub promises: Vec<Promise>,
     /// The codes of what prevented a stronger promise.
@@ -57,7 +57,7 @@ pub struct Plan {
 ///
 /// # Errors
 /// `sync.plan`.
-pub fn plan(bytes: &[u8], limits: &Limits) -> Result<Plan> {
+pub fn plan(bytes: &[u8], limits: &Limits) -> Result<Promises> {
     let wrong = |what: &str| Error::new(Code::SyncPlan, what.to_owned()).expected(Fact::new(SCHEMA, "airbase prepare --format json"));
     let document =
         Document::parse(bytes, limits).map_err(|error| wrong("the plan is no JSON document").detail(&error.finding().message))?;
@@ -91,11 +91,11 @@ pub fn plan(bytes: &[u8], limits: &Limits) -> Result<Plan> {
     // What one client cannot do is promised all the same, and somebody else may have done it.
     let is_of_clients = |slug: &String| Code::from_slug(slug).is_some_and(|code| code == Code::PrepareClient || is_of_lists(code));
     let shortcomings = findings.filter(is_worse).map(code).filter(|slug| !is_of_clients(slug)).collect();
-    Ok(Plan { promises, shortcomings })
+    Ok(Promises { promises, shortcomings })
 }
 
 /// How each promise stands, and what its name stands for where that is something else.
-pub fn verify(promises: &[Promise], told: &Told) -> Vec<(Standing, Vec<Digest>)> {
+pub fn verify(promises: &[Promise], told: &Told) -> Vec<(Presence, Vec<Digest>)> {
     promises
         .iter()
         .map(|promise| {
@@ -104,16 +104,16 @@ pub fn verify(promises: &[Promise], told: &Told) -> Vec<(Standing, Vec<Digest>)>
             let in_repository = told.by_repository.get(&promise.repository).is_some_and(|digests| digests.contains(&promise.digest));
             match known {
                 // Whatever another line says: who asked last is not known.
-                _ if told.missing.contains(&promise.reference) => (Standing::Missing, known.into_iter().flatten().cloned().collect()),
-                _ if by_digest && in_repository => (Standing::There, Vec::new()),
-                None => (Standing::NotTold, Vec::new()),
+                _ if told.missing.contains(&promise.reference) => (Presence::Missing, known.into_iter().flatten().cloned().collect()),
+                _ if by_digest && in_repository => (Presence::There, Vec::new()),
+                None => (Presence::NotTold, Vec::new()),
                 // Two answers for one name: whoever asks may get either.
                 Some(digests) => {
                     let others: Vec<Digest> = digests.iter().filter(|digest| **digest != promise.digest).cloned().collect();
                     match (digests.is_empty(), others.is_empty()) {
-                        (true, _) => (Standing::Missing, others),
-                        (false, true) => (Standing::There, others),
-                        (false, false) => (Standing::Another, others),
+                        (true, _) => (Presence::Missing, others),
+                        (false, true) => (Presence::There, others),
+                        (false, false) => (Presence::Another, others),
                     }
                 }
             }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::show::SubjectReport;
-use super::{Standing, UNAUTHENTICATED, find, shown};
+use super::{LifecycleStatus, UNAUTHENTICATED, find, shown};
 use crate::foundation::{ExitClass, Finding, text};
 use crate::plan::lifecycle::field::Field;
 use crate::plan::lifecycle::policy::{Deny, Reason};
@@ -195,7 +195,7 @@ pub struct InventoryReport {
     /// As of when.
     pub at: Moment,
     /// Every image and platform.
-    pub items: Vec<Item>,
+    pub items: Vec<InventoryItem>,
     /// What should be known.
     pub findings: Vec<Finding>,
 }
@@ -203,7 +203,7 @@ pub struct InventoryReport {
 /// One image or platform.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Item {
+pub struct InventoryItem {
     /// The image, as a reference.
     pub image: String,
     /// What holds.
@@ -213,7 +213,7 @@ pub struct Item {
 
 impl InventoryReport {
     /// How many stand where.
-    fn counts(&self) -> Vec<(Standing, usize)> {
+    fn counts(&self) -> Vec<(LifecycleStatus, usize)> {
         let mut counts = std::collections::BTreeMap::new();
         for item in &self.items {
             *counts.entry(item.subject.standing).or_insert(0) += 1;
@@ -232,13 +232,13 @@ impl Report for InventoryReport {
     fn render(&self, page: &mut Page) {
         let end = |subject: &SubjectReport| find(&subject.values, Field::EndOfLife).map(str::to_owned);
         let bases = |subject: &SubjectReport| subject.inherited.iter().map(|base| (base.base.clone(), base.standing)).collect::<Vec<_>>();
-        let alike = |one: &&Item, other: &&Item| {
+        let alike = |one: &&InventoryItem, other: &&InventoryItem| {
             one.image == other.image
                 && one.subject.standing == other.subject.standing
                 && end(&one.subject) == end(&other.subject)
                 && (one.subject.platform.is_none() || bases(&one.subject) == bases(&other.subject))
         };
-        let items: Vec<&Item> = self.items.iter().collect();
+        let items: Vec<&InventoryItem> = self.items.iter().collect();
         for group in items.chunk_by(alike) {
             let Some(item) = group.first() else { continue };
             let subject = &item.subject;
@@ -250,7 +250,7 @@ impl Report for InventoryReport {
                 &format!("{standing}  {end:<10}  {}  {}  {}", page.digest(&subject.digest), text::escape(&item.image), what(&subjects)),
             );
             let below = group.last().map_or(&subject.inherited, |item| &item.subject.inherited);
-            for base in below.iter().filter(|base| base.standing == Standing::EndOfLife) {
+            for base in below.iter().filter(|base| base.standing == LifecycleStatus::EndOfLife) {
                 let line = format!("its base {} is at its end of life", text::escape(&base.base));
                 page.line_toned(7, Tone::Caution, &line);
             }

@@ -17,7 +17,7 @@ use crate::plan::lifecycle::time::Dialect;
 /// Where an image stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Standing {
+pub enum LifecycleStatus {
     /// It must not be used.
     Withdrawn,
     /// Its life has ended.
@@ -32,7 +32,7 @@ pub enum Standing {
     Unknown,
 }
 
-impl From<Option<Status>> for Standing {
+impl From<Option<Status>> for LifecycleStatus {
     fn from(status: Option<Status>) -> Self {
         match status {
             Some(Status::Withdrawn) => Self::Withdrawn,
@@ -45,7 +45,7 @@ impl From<Option<Status>> for Standing {
     }
 }
 
-impl Standing {
+impl LifecycleStatus {
     /// As it is shown to users.
     pub fn name(self) -> &'static str {
         match self {

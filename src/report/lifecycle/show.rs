@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{DeclaredReport, FieldReport, Standing, UNAUTHENTICATED, ValueReport, find, shown, value_line};
+use super::{DeclaredReport, FieldReport, LifecycleStatus, UNAUTHENTICATED, ValueReport, find, shown, value_line};
 use crate::foundation::{Digest, ExitClass, Finding, text};
 use crate::oci::{Platform, SharedPlatform};
 use crate::plan::lifecycle::declared::Inherited;
@@ -23,7 +23,7 @@ pub struct InheritedReport {
     /// How far down it is: 1 for the base of the image.
     pub depth: usize,
     /// Where it stands.
-    pub standing: Standing,
+    pub standing: LifecycleStatus,
     /// What holds of it.
     pub values: Vec<ValueReport>,
 }
@@ -38,7 +38,7 @@ pub struct SubjectReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<SharedPlatform>,
     /// Where it stands.
-    pub standing: Standing,
+    pub standing: LifecycleStatus,
     /// Whether statements differ and nothing but strictness decided.
     pub ambiguous: bool,
     /// How many entries may be statements and cannot be read or understood.
@@ -88,7 +88,7 @@ impl SubjectReport {
     pub(super) fn summary(&self) -> String {
         let end = find(&self.values, Field::EndOfLife).map(shown);
         let mut words = match (self.standing, end, self.days_left) {
-            (Standing::EndOfLife, Some(end), _) if end != "true" => format!("end of life since {end}"),
+            (LifecycleStatus::EndOfLife, Some(end), _) if end != "true" => format!("end of life since {end}"),
             (standing, Some(end), Some(days)) => {
                 format!("{}, end of life {end} (in {})", standing.name(), text::count(usize::try_from(days).unwrap_or(usize::MAX), "day"))
             }
@@ -196,7 +196,7 @@ impl Report for ShowReport {
         if self.subjects.iter().any(|subject| subject.statements > 0) {
             page.line_toned(0, Tone::Dim, UNAUTHENTICATED);
         }
-        if self.subjects.iter().all(|subject| subject.standing == Standing::Unknown) {
+        if self.subjects.iter().all(|subject| subject.standing == LifecycleStatus::Unknown) {
             page.line_toned(0, Tone::Dim, "Nobody says anything of it. That does not mean that it is supported.");
         }
         page.findings(0, &self.findings);
@@ -284,7 +284,7 @@ pub struct SubjectHistory {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// Where it stands.
-    pub standing: Standing,
+    pub standing: LifecycleStatus,
     /// Whether statements differ and nothing but strictness decided.
     pub ambiguous: bool,
     /// The statements, the latest first.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Standing;
+use super::LifecycleStatus;
 use crate::foundation::{Digest, ExitClass, Finding, text};
 use crate::plan::lifecycle::field::Status;
 use crate::plan::lifecycle::lineage::{End, Step, Tagging};
@@ -28,7 +28,7 @@ pub struct Stop {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
     /// Where it stands.
-    pub standing: Standing,
+    pub standing: LifecycleStatus,
     /// Whether something may be said of it that cannot be read.
     pub unreadable: bool,
     /// Its names, and which of them move on.
@@ -93,7 +93,7 @@ impl TraceReport {
     fn end(&self, page: &mut Page) {
         match &self.result {
             End::Newest { standing: Some(standing @ (Status::Withdrawn | Status::EndOfLife)), .. } => {
-                let word = Standing::from(Some(*standing)).name();
+                let word = LifecycleStatus::from(Some(*standing)).name();
                 let line = format!("The way ends at {}, which must not be used: {word}.", self.last(page));
                 page.line_toned(0, Tone::Bad, &line);
             }

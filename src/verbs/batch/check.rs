@@ -5,14 +5,14 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::archives::file_name;
-use super::pass::{Entry, Pass, key};
+use super::pass::{Pass, PlanEntry, key};
 use super::request::{As, Request};
 use crate::format::json::{Document, Node};
 use crate::foundation::fsys::{Directory, WriteDirectory, shown};
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::media_type::OCI_MANIFEST;
 use crate::oci::{Manifest, Name, annotation};
-use crate::plan::batch::{Item, Standing};
+use crate::plan::batch::{Item, ItemStatus};
 use crate::read::Source;
 use crate::verbs::{Context, room};
 use crate::write::Taken;
@@ -68,7 +68,7 @@ impl Check {
 
     /// Looks at an item of the plan.
     pub(super) fn see(&mut self, item: &Item) {
-        if item.status != Standing::Move {
+        if item.status != ItemStatus::Move {
             return;
         }
         if let Some(listed) = &self.listed {
@@ -168,17 +168,17 @@ impl Check {
         // The blobs may have a file system of their own.
         let space = crate::foundation::fsys::space(&request.output.join("blobs/sha256"), context.faults)?;
         let done = past.done() as u64;
-        let all = pass.entries.iter().filter(|entry| entry.standing == Standing::Move).count() as u64;
+        let all = pass.entries.iter().filter(|entry| entry.standing == ItemStatus::Move).count() as u64;
         if done >= all {
             return Ok(());
         }
         let (wanted, what, hint) = match self.form {
             // Each holds the layers of its own image; those of the bases come on top.
             As::Archives => {
-                let ours = |entry: &&Entry| {
+                let ours = |entry: &&PlanEntry| {
                     let key = key(entry.key);
                     let whole = || past.item(&key).is_some_and(|record| record.status == Final::Done);
-                    entry.standing == Standing::Move && request.shard.is_none_or(|shard| shard.holds(&key)) && !whole()
+                    entry.standing == ItemStatus::Move && request.shard.is_none_or(|shard| shard.holds(&key)) && !whole()
                 };
                 let sizes = pass.entries.iter().filter(ours).map(|entry| space.taken_by(entry.bytes));
                 (

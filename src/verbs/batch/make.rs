@@ -2,7 +2,7 @@
 
 use crate::foundation::{Code, Digest, Error, Result};
 use crate::plan::base::{Candidate, NameRule};
-use crate::plan::batch::{BaseItem, Expected, Item, LayerItem, Origin, Placed, Standing};
+use crate::plan::batch::{BaseItem, Expected, Item, ItemStatus, LayerItem, Origin, Placed};
 use crate::plan::rebase::image::Origin as LayerOrigin;
 use crate::plan::verdict::{Answer, Judgement, one_line};
 use crate::read::{Image, Located};
@@ -19,7 +19,7 @@ pub(super) struct Made {
 ///
 /// # Errors
 /// `usage.argument` if its path is not text.
-pub(super) fn item_of(located: &Located, key: &str, output: Option<String>, status: Standing) -> Result<Item> {
+pub(super) fn item_of(located: &Located, key: &str, output: Option<String>, status: ItemStatus) -> Result<Item> {
     Ok(Item {
         key: key.to_owned(),
         status,

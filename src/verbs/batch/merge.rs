@@ -8,7 +8,7 @@ use super::supersede::Marking;
 use crate::foundation::event::Silent;
 use crate::foundation::fsys::shown;
 use crate::foundation::{Code, Error, Fact, Result};
-use crate::plan::batch::Standing;
+use crate::plan::batch::ItemStatus;
 use crate::plan::lifecycle::field::Record;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::Reference;
@@ -81,7 +81,7 @@ impl Ends {
     fn of(pass: &Pass, past: &Past, mut report: MergeReport, output: &Path) -> Result<Self> {
         let mut finished = Vec::new();
         let mut missing = Vec::new();
-        for entry in pass.entries.iter().filter(|entry| entry.standing == Standing::Move) {
+        for entry in pass.entries.iter().filter(|entry| entry.standing == ItemStatus::Move) {
             let Some(record) = past.item(&key(entry.key)) else {
                 missing.push(entry);
                 continue;

@@ -9,7 +9,7 @@ use crate::foundation::fsys::{File, ReadAt as _, shown};
 use crate::foundation::{Algorithm, Code, Error, Fact, Hasher, Limits, Result};
 use crate::oci::Name;
 use crate::plan::batch::document::{self, Line};
-use crate::plan::batch::{End, Header, Item, Placed, Settings, Standing, order};
+use crate::plan::batch::{End, Header, Item, ItemStatus, Placed, Settings, order};
 use crate::plan::verdict::Strictness;
 
 /// The longest line that is read.
@@ -17,7 +17,7 @@ const LINE: usize = 4 << 20;
 
 /// One item of the plan.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct PlanEntry {
     /// Its key, as a number.
     pub(super) key: u64,
     at: u64,
@@ -25,7 +25,7 @@ pub(super) struct Entry {
     number: u32,
     /// Its place in its chain.
     pub(super) level: u32,
-    pub(super) standing: Standing,
+    pub(super) standing: ItemStatus,
     /// The bytes of its own layers.
     pub(super) bytes: u64,
 }
@@ -39,7 +39,7 @@ pub(super) struct Pass {
     /// The beginning of the digest of the file.
     pub(super) id: String,
     /// Its items, in the order in which they are done.
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<PlanEntry>,
     positions: HashMap<u64, usize>,
     /// The items that each waits for.
     pub(super) waits: HashMap<u64, Vec<u64>>,
@@ -72,7 +72,7 @@ struct Place {
 /// What the lines of a plan said so far.
 #[derive(Default)]
 struct Reading {
-    entries: Vec<Entry>,
+    entries: Vec<PlanEntry>,
     positions: HashMap<u64, usize>,
     waits: HashMap<u64, Vec<u64>>,
     names: HashSet<Name<'static>>,
@@ -86,11 +86,11 @@ impl Reading {
         if self.positions.insert(key, self.entries.len()).is_some() {
             return Err(invalid("the plan has an item twice").at(&item.image));
         }
-        if item.status == Standing::Move {
+        if item.status == ItemStatus::Move {
             self.moved(item, key, settings)?;
         }
         let too_large = |_| invalid("the plan has too many lines");
-        self.entries.push(Entry {
+        self.entries.push(PlanEntry {
             key,
             at: place.at,
             length: u32::try_from(place.length).map_err(too_large)?,
@@ -195,7 +195,7 @@ impl Pass {
     ///
     /// # Errors
     /// `batch.plan_invalid` if the file was changed, `io`.
-    pub(super) fn item(&self, entry: &Entry) -> Result<Item> {
+    pub(super) fn item(&self, entry: &PlanEntry) -> Result<Item> {
         let mut bytes = vec![0; usize::try_from(entry.length).unwrap_or(0)];
         self.file.read_exact_at(&mut bytes, entry.at).map_err(|error| Error::io(format!("read {}", shown(self.file.path())), error))?;
         let changed = || Error::new(Code::InputChanged, "the plan was changed while it was carried out").at(shown(self.file.path()));
@@ -207,7 +207,7 @@ impl Pass {
     }
 
     /// The entry with this key.
-    pub(super) fn with_key(&self, key: u64) -> Option<&Entry> {
+    pub(super) fn with_key(&self, key: u64) -> Option<&PlanEntry> {
         self.entries.get(*self.positions.get(&key)?)
     }
 

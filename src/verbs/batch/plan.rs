@@ -13,7 +13,7 @@ use crate::oci::{Name, annotation};
 use crate::plan::base::{NameRule, Outcome, claims, recorded_layers};
 use crate::plan::batch::jump::Allow;
 use crate::plan::batch::name::Pattern;
-use crate::plan::batch::{End, Header, Item, Origin, Reason, Settings, Standing, document, order};
+use crate::plan::batch::{End, Header, Item, ItemStatus, Origin, Reason, Settings, document, order};
 use crate::plan::lifecycle::field::Status as Stated;
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::rebase::Preferences;
@@ -114,7 +114,7 @@ const BLOCK: usize = 1024;
 
 /// A decided image. Thousands of them are in memory, so it is kept as its line.
 struct Ready {
-    standing: Standing,
+    standing: ItemStatus,
     line: Line,
     code: Option<Code>,
     /// The codes of what should be known though it is moved.
@@ -265,7 +265,7 @@ fn refuse_collisions(survey: &Survey, decided: &mut [Decision]) -> Result<()> {
     let mut named: HashMap<Name<'static>, Vec<usize>> = HashMap::new();
     for (number, decision) in decided.iter().enumerate() {
         let moves = match decision {
-            Decision::Ready(ready) => ready.standing == Standing::Move,
+            Decision::Ready(ready) => ready.standing == ItemStatus::Move,
             Decision::Waits(_) => true,
             Decision::Nothing => false,
         };
@@ -294,7 +294,7 @@ fn circle(survey: &Survey, numbers: &[usize]) -> Result<Error> {
 fn refused(survey: &Survey, number: usize, error: &Error, origin: Origin, claimless: bool) -> Result<Ready> {
     let located = survey.located(number)?;
     let code = error.code();
-    let standing = if code == Code::BatchHeld { Standing::Held } else { Standing::Refused };
+    let standing = if code == Code::BatchHeld { ItemStatus::Held } else { ItemStatus::Refused };
     let mut item = item_of(&located, &survey.key(number), survey.output(number), standing)?;
     item.reason = Some(reason(error.finding()));
     item.origin = origin;
@@ -429,7 +429,7 @@ impl<'a> Planner<'a> {
             Ok(Making::Made(mut made)) => {
                 made.item.level = level;
                 made.item.origin = origin;
-                if stopped.is_some() && made.item.status == Standing::Move {
+                if stopped.is_some() && made.item.status == ItemStatus::Move {
                     made.item.warn(Code::LifecycleStopped);
                 }
                 let warnings = made.item.warnings.clone();
@@ -471,7 +471,7 @@ impl<'a> Planner<'a> {
             Some(before) => before.accepted_by(&mut decided)?,
             None => judge_all(&self.judge, &request, opened, &mut decided)?,
         }
-        let mut item = item_of(&opened.located, &self.survey.key(number), output, Standing::Move)?;
+        let mut item = item_of(&opened.located, &self.survey.key(number), output, ItemStatus::Move)?;
         for ((image, platformed), wire) in decided.iter().zip(&wired) {
             if let Some(platformed) = platformed {
                 item.place(image, platformed, wire.as_ref(), &opened.located.descriptor.digest)?;
@@ -487,7 +487,7 @@ impl<'a> Planner<'a> {
             item.warn(Code::BaseEndOfLife);
         }
         if plan.report.status == Status::Current {
-            item.status = Standing::Current;
+            item.status = ItemStatus::Current;
         }
         Ok(Making::Made(Box::new(Made { item, plan })))
     }
@@ -544,9 +544,9 @@ impl<'a> Planner<'a> {
     /// The item of an image that is based on nothing.
     fn base(&self, number: usize) -> Result<Ready> {
         let located = self.survey.located(number)?;
-        let item = item_of(&located, &self.survey.key(number), self.survey.output(number), Standing::Base)?;
+        let item = item_of(&located, &self.survey.key(number), self.survey.output(number), ItemStatus::Base)?;
         Ok(Ready {
-            standing: Standing::Base,
+            standing: ItemStatus::Base,
             line: Line::Plain(document::line(&item)?),
             code: None,
             warnings: Vec::new(),
@@ -593,7 +593,7 @@ impl<'a> Planner<'a> {
             let Some(Decision::Ready(ready)) = decided.get(number) else { continue };
             let ground = ready.code == Some(Code::BaseUnknown) && ready.claimless;
             let state = match ready.standing {
-                Standing::Move => {
+                ItemStatus::Move => {
                     let located = self.survey.located(number)?;
                     let tree = load(&located.source, &located.descriptor, self.context.limits)?;
                     let opened = trusted(Opened { located, tree }, TrustPlatform::Refuse)?;
@@ -604,9 +604,9 @@ impl<'a> Planner<'a> {
                         Making::Waits(_) | Making::NoBase => return Err(Error::new(Code::Bug, "an image that was decided waits")),
                     }
                 }
-                Standing::Current | Standing::Base => State::Stays,
-                Standing::Refused if ground => State::Stays,
-                Standing::Refused | Standing::Held => {
+                ItemStatus::Current | ItemStatus::Base => State::Stays,
+                ItemStatus::Refused if ground => State::Stays,
+                ItemStatus::Refused | ItemStatus::Held => {
                     let reason = serde_json::from_str::<Item>(lines.text(&ready.line)?).ok().and_then(|item| item.reason);
                     State::Stopped(reason.unwrap_or_else(|| Reason::of(&Finding::new(Code::Bug, "a refusal without a reason"))))
                 }

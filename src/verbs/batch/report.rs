@@ -5,7 +5,7 @@ use std::path::Path;
 use super::pass::Pass;
 use crate::foundation::Result;
 use crate::foundation::fsys::Directory;
-use crate::plan::batch::{Item, Standing};
+use crate::plan::batch::{Item, ItemStatus};
 use crate::report::batch::{BatchReport, ItemReport, Outcome};
 use crate::verbs::Context;
 use crate::write::journal::{self, Final};
@@ -27,15 +27,15 @@ pub fn report(plan: &Path, output: &Path, context: Context<'_>) -> Result<BatchR
     };
     let mut report = BatchReport { plan: pass.id.clone(), ..BatchReport::default() };
     for item in items {
-        let record = past.item(&item.key).filter(|_| item.status == Standing::Move);
+        let record = past.item(&item.key).filter(|_| item.status == ItemStatus::Move);
         let outcome = match (item.status, record.as_ref().map(|record| record.status)) {
-            (Standing::Move, None) => Outcome::Missing,
-            (Standing::Move, Some(Final::Done)) => Outcome::Moved,
-            (Standing::Move, Some(Final::Failed)) => Outcome::Failed,
-            (Standing::Move, Some(Final::Held)) | (Standing::Held, _) => Outcome::Held,
-            (Standing::Current, _) => Outcome::Current,
-            (Standing::Base, _) => Outcome::Base,
-            (Standing::Refused, _) => Outcome::Refused,
+            (ItemStatus::Move, None) => Outcome::Missing,
+            (ItemStatus::Move, Some(Final::Done)) => Outcome::Moved,
+            (ItemStatus::Move, Some(Final::Failed)) => Outcome::Failed,
+            (ItemStatus::Move, Some(Final::Held)) | (ItemStatus::Held, _) => Outcome::Held,
+            (ItemStatus::Current, _) => Outcome::Current,
+            (ItemStatus::Base, _) => Outcome::Base,
+            (ItemStatus::Refused, _) => Outcome::Refused,
         };
         let reason = item.reason.as_ref();
         report.add(ItemReport {

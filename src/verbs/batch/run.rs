@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::archives::ArchiveTarget;
 use super::finished::Finished;
 use super::layout::LayoutTarget;
-use super::pass::{Entry, Pass, key};
+use super::pass::{Pass, PlanEntry, key};
 use super::request::Request;
 use super::supersede::Marking;
 use super::workshop::Workshop;
@@ -17,7 +17,7 @@ use crate::foundation::event::Silent;
 use crate::foundation::fsys::{WriteDirectory, shown};
 use crate::foundation::workers::Worker;
 use crate::foundation::{Code, Error, ExitClass, Fact, Finding, Result, Severity, workers};
-use crate::plan::batch::Standing;
+use crate::plan::batch::ItemStatus;
 use crate::report::batch::{ApplyReport, Failure};
 use crate::report::rebase::OutputReport;
 use crate::verbs::Context;
@@ -123,11 +123,11 @@ impl<'a, 'l> Run<'a, 'l> {
 
     /// Does all items of the shard.
     pub(super) fn all(mut self, layout: Option<(&Layout, &Intake<'_>)>) -> Result<ApplyReport> {
-        let mut todo: Vec<Entry> = Vec::new();
+        let mut todo: Vec<PlanEntry> = Vec::new();
         for entry in &self.pass.entries {
             self.report.plan_counts.count(entry.standing);
             let ours = self.request.shard.is_none_or(|shard| shard.holds(&key(entry.key)));
-            if entry.standing == Standing::Move && ours {
+            if entry.standing == ItemStatus::Move && ours {
                 todo.push(entry.clone());
             }
         }
@@ -185,7 +185,7 @@ impl<'a, 'l> Run<'a, 'l> {
     }
 
     /// One portion: the work, the flush, the names, the journal.
-    fn portion(&mut self, portion: &[Entry], intake: Option<&Intake<'_>>) -> Result<()> {
+    fn portion(&mut self, portion: &[PlanEntry], intake: Option<&Intake<'_>>) -> Result<()> {
         let mut ended = workers::run(self.context.jobs, portion.len(), |number, worker| {
             let ended = match portion.get(number) {
                 Some(entry) if !self.stopping() => self.item(entry, &mut Worker { buffer: worker.buffer, stop: &self.request.stop.asked }),
@@ -228,7 +228,7 @@ impl<'a, 'l> Run<'a, 'l> {
     }
 
     /// One item. What is wrong with it stays with it; what is wrong with the target stops all.
-    fn item(&self, entry: &Entry, worker: &mut Worker<'_>) -> Ended {
+    fn item(&self, entry: &PlanEntry, worker: &mut Worker<'_>) -> Ended {
         let item = match self.pass.item(entry) {
             Ok(item) => item,
             Err(error) => return self.break_off(error),
@@ -288,7 +288,7 @@ impl<'a, 'l> Run<'a, 'l> {
     }
 
     /// Writes down how an item ended.
-    fn note(&mut self, entry: &Entry, ended: Ended) -> Result<()> {
+    fn note(&mut self, entry: &PlanEntry, ended: Ended) -> Result<()> {
         let end = match ended {
             Ended::Left => {
                 self.report.left += 1;
@@ -330,7 +330,7 @@ impl<'a, 'l> Run<'a, 'l> {
         Ok(())
     }
 
-    fn stopped(&mut self, entry: &Entry, status: Final, finding: &Finding, image: String) -> Result<()> {
+    fn stopped(&mut self, entry: &PlanEntry, status: Final, finding: &Finding, image: String) -> Result<()> {
         let record = ItemRecord {
             item: key(entry.key),
             status,
@@ -348,7 +348,7 @@ impl<'a, 'l> Run<'a, 'l> {
         Ok(())
     }
 
-    fn edit(&mut self, entry: &Entry, record: ItemRecord) {
+    fn edit(&mut self, entry: &PlanEntry, record: ItemRecord) {
         if let Some(descriptor) = record.entry.filter(|_| self.request.shard.is_none()) {
             self.pending.push(Finished { key: entry.key, name: record.name, descriptor: descriptor.into() });
         }
@@ -394,10 +394,10 @@ impl<'a, 'l> Run<'a, 'l> {
 }
 
 /// How many items make a portion. Those that wait for others come in a later one.
-fn portion(rest: &[Entry]) -> usize {
+fn portion(rest: &[PlanEntry]) -> usize {
     let level = rest.first().map(|entry| entry.level);
     let mut bytes = 0_u64;
-    let fits = |entry: &&Entry| {
+    let fits = |entry: &&PlanEntry| {
         bytes = bytes.saturating_add(entry.bytes);
         Some(entry.level) == level && bytes <= PORTION_BYTES
     };

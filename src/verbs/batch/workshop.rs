@@ -9,7 +9,7 @@ use super::pass::{Pass, number};
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{Descriptor, Name};
 use crate::plan::base::{Candidate, Prefix, prefix};
-use crate::plan::batch::{BaseItem, Item, Placed, Standing};
+use crate::plan::batch::{BaseItem, Item, ItemStatus, Placed};
 use crate::plan::rebase::Preferences;
 use crate::read::{Image, Located, Source, Tree, load};
 use crate::verbs::narrow::{Choice, select};
@@ -172,7 +172,7 @@ impl<'a> Workshop<'a> {
     /// # Errors
     /// `batch.*`, and those of documents that cannot be read.
     pub(super) fn make(&self, item: &Item) -> Result<(Plan, Located)> {
-        if item.status != Standing::Move {
+        if item.status != ItemStatus::Move {
             return Err(Error::new(Code::BatchHeld, "the item that it waits for is not one that is moved").at(&item.image));
         }
         let located = self.located(&item.source, &item.digest, item.name.as_deref())?;

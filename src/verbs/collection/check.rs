@@ -12,7 +12,7 @@ use crate::plan::collection::order;
 use crate::read::referrers::{Lookup, Scope};
 use crate::read::verify::each;
 use crate::read::{Source, Walk, layer, walk};
-use crate::report::collection::{CheckReport, Standing};
+use crate::report::collection::{CheckReport, NameStatus};
 use crate::verbs::Context;
 
 /// Hashes everything that the members and their referrers consist of, and says whose name means another image now.
@@ -37,7 +37,7 @@ pub fn check(reference: &str, context: Context<'_>) -> Result<CheckReport> {
     let mut moved = 0;
     for member in &members {
         check.below(&member.descriptor, &member.name);
-        if let (Standing::Moved, Some(now)) = named.standing(&member.name, &member.descriptor.digest) {
+        if let (NameStatus::Moved, Some(now)) = named.standing(&member.name, &member.descriptor.digest) {
             moved += 1;
             check.findings.push(
                 Finding::new(Code::CollectionMoved, "the name of a member stands for another image now")

@@ -12,7 +12,7 @@ use crate::report::collection::CreateReport;
 use crate::report::rebase::{OutputReport, WrittenReport};
 use crate::verbs::Context;
 use crate::verbs::output::{Cargo, Form, Output, check_name, write};
-use crate::verbs::referrers::{Carry, carry, subjects};
+use crate::verbs::referrers::{Carrier, Carry, subjects};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -67,7 +67,7 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
         let lookup = lookup.ok_or_else(|| Error::new(Code::Bug, "a source was opened and is not known"))?;
         cargo.input(source);
         blobs += copied(source, located, &mut cargo, context)?;
-        let carried = carry(source, lookup, subjects(tree), &Carry::default(), &mut cargo, context)?;
+        let carried = Carrier::of(source, lookup, &Carry::default(), context).carry(subjects(tree), &mut cargo)?;
         entries.push((Some(member.name.clone()), located.descriptor.raw.clone()));
         entries.extend(carried.entries);
         findings.extend(carried.findings);

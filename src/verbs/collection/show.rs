@@ -8,7 +8,7 @@ use crate::oci::{Descriptor, Name};
 use crate::plan::collection::order;
 use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Child, Image, Source};
-use crate::report::collection::{Looked, Of, ShowReport, Standing};
+use crate::report::collection::{Looked, NameStatus, Of, ShowReport};
 use crate::verbs::{Context, referrers};
 
 /// Shows the members of a collection, what their names stand for now, and who refers to them.
@@ -68,12 +68,12 @@ impl<'a> Named<'a> {
     }
 
     /// What a name stands for, given the digest that it stood for.
-    pub(super) fn standing(&self, name: &str, digest: &Digest) -> (Standing, Option<Digest>) {
+    pub(super) fn standing(&self, name: &str, digest: &Digest) -> (NameStatus, Option<Digest>) {
         let named = self.0.get(&Name::parse(name)).map_or(&[][..], Vec::as_slice);
         match named.first() {
-            None => (Standing::Unnamed, None),
-            Some(_) if named.contains(&digest) => (Standing::Current, None),
-            Some(other) => (Standing::Moved, Some((*other).clone())),
+            None => (NameStatus::Unnamed, None),
+            Some(_) if named.contains(&digest) => (NameStatus::Current, None),
+            Some(other) => (NameStatus::Moved, Some((*other).clone())),
         }
     }
 }

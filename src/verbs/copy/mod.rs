@@ -13,7 +13,7 @@ use super::Context;
 use super::lifecycle::{Taker, Taking, brought_down, holders, layout_at, taken_over};
 use super::narrow::{Choice, Narrowed, narrow};
 use super::output::{Cargo, Form, Output, check_name, write};
-use super::referrers::{Carry, Subject, Unreadable, carry, carry_as};
+use super::referrers::{Carrier, Carry, Subject, Unreadable};
 use crate::format::json::Excerpt;
 use crate::foundation::fsys::{ReadAt as _, shown};
 use crate::foundation::{Code, Digest, Error, ExitClass, Fact, Finding, Result, Severity, text};
@@ -464,7 +464,7 @@ fn along<'a>(
 ) -> Result<()> {
     let Some(wanted) = &request.referrers else {
         let stays = Carry { types: Vec::new(), depth: 0 };
-        let left_out = carry(source, lookup, subjects, &stays, &mut Cargo::default(), context)?.left_out;
+        let left_out = Carrier::of(source, lookup, &stays, context).carry(subjects, &mut Cargo::default())?.left_out;
         load.findings.extend(left_out.filter(|_| !request.all));
         return Ok(());
     };
@@ -484,7 +484,7 @@ fn along<'a>(
         return Ok(());
     }
     let unread = if request.all { Unreadable::Told } else { Unreadable::Refused };
-    let carried = carry_as(source, lookup, subjects, wanted, unread, &mut load.cargo, context)?;
+    let carried = Carrier::of(source, lookup, wanted, context).unreadable(unread).carry(subjects, &mut load.cargo)?;
     load.entries.extend(carried.entries);
     load.findings.extend(carried.findings);
     // With everything each entry that stays is told on its own.

@@ -11,7 +11,7 @@ use crate::oci::Platforms;
 use crate::plan::lifecycle::policy::{Asked, Deny, Policy, Verdict, evaluate};
 use crate::plan::lifecycle::resolve::Question;
 use crate::read::{Located, Tree};
-use crate::report::lifecycle::check::{CheckReport, InventoryReport, Item, Judged};
+use crate::report::lifecycle::check::{CheckReport, InventoryItem, InventoryReport, Judged};
 use crate::verbs::base::Listed;
 use crate::verbs::{Context, Places};
 
@@ -81,7 +81,9 @@ pub fn report(query: &Check, context: Context<'_>) -> Result<InventoryReport> {
     let mut report = InventoryReport { at: query.question.now, items: Vec::new(), findings: Vec::new() };
     let mut platforms = Platforms::default();
     report.findings = each_subject(query, context, &mut |located, subject, bases| {
-        report.items.push(Item { image: located.shown(), subject: subject_report(subject, bases, query.question.now, &mut platforms) });
+        report
+            .items
+            .push(InventoryItem { image: located.shown(), subject: subject_report(subject, bases, query.question.now, &mut platforms) });
     })?;
     Ok(report)
 }

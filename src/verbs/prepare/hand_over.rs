@@ -15,7 +15,7 @@ use crate::read::{Source, Walk, walk};
 use crate::verbs::Context;
 use crate::verbs::narrow::Narrowed;
 use crate::verbs::output::{Cargo, Output, write};
-use crate::verbs::referrers::{Carry, Subject, carry};
+use crate::verbs::referrers::{Carrier, Carry, Subject};
 use crate::write::Committed;
 
 /// Writes it, and gives the entries as they are named there.
@@ -113,7 +113,7 @@ pub(super) fn hand_over(
             .filter(|one| (one.is_index() || one.is_manifest()) && !one.is_attestation())
             .map(|one| Subject { descriptor: one.clone(), child: !tops.contains(&one.digest) })
             .collect();
-        let carried = carry(source, &lookup, subjects, &Carry::default(), &mut cargo, context)?;
+        let carried = Carrier::of(source, &lookup, &Carry::default(), context).carry(subjects, &mut cargo)?;
         entries.extend(carried.entries);
     }
     if let (true, false) = (entries.is_empty(), told.is_empty()) {

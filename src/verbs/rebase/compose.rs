@@ -9,7 +9,7 @@ use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::oci::{Descriptor, annotation};
 use crate::plan::annotate::{Authored, replaced};
 use crate::plan::base;
-use crate::plan::rebase::image::{Entry, Input, Moved, Options, Origin, moved_entry, rebase_image, rebase_index};
+use crate::plan::rebase::image::{Input, Moved, Options, Origin, RebasedEntry, moved_entry, rebase_image, rebase_index};
 use crate::read::{Child, Image, ImageIndex};
 use crate::report::rebase::{OutputReport, RebaseReport, ResultReport, Status};
 use crate::verbs::narrow::Selection;
@@ -209,25 +209,25 @@ impl Plan {
         for child in &index.children {
             entries.push(match child {
                 Child::Image(image) => match moves.all.iter().find(|(digest, _)| *digest == image.descriptor.digest) {
-                    Some((_, Some(moved))) => Entry::Moved(moved.manifest.clone(), moved.os_version.clone()),
+                    Some((_, Some(moved))) => RebasedEntry::Moved(moved.manifest.clone(), moved.os_version.clone()),
                     Some((_, None)) if moves.missing == MissingPlatform::KeepOld => {
                         self.keep(image);
-                        Entry::Keep
+                        RebasedEntry::Keep
                     }
-                    _ => Entry::Drop,
+                    _ => RebasedEntry::Drop,
                 },
-                Child::Index(inner) if goes_without(inner, moves.all) => Entry::Drop,
-                Child::Index(inner) => Entry::Replace(self.assemble(inner, moves, limits)?),
+                Child::Index(inner) if goes_without(inner, moves.all) => RebasedEntry::Drop,
+                Child::Index(inner) => RebasedEntry::Replace(self.assemble(inner, moves, limits)?),
                 Child::Attestation(descriptor) => {
                     self.leave_behind(descriptor, "an attestation of the old image");
-                    Entry::Drop
+                    RebasedEntry::Drop
                 }
                 Child::Other(descriptor) => {
                     self.leave_behind(descriptor, "no runnable image");
-                    Entry::Drop
+                    RebasedEntry::Drop
                 }
                 // It was refused before, unless it was asked to leave it out.
-                Child::Missing(_) => Entry::Drop,
+                Child::Missing(_) => RebasedEntry::Drop,
             });
         }
         let authored = rebase_index(index, &entries, moves.options, limits)?;

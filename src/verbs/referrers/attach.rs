@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Carry, Subject, carry, subjects};
+use super::{Carrier, Carry, Subject, subjects};
 use crate::format::json::Excerpt;
 use crate::foundation::clock::Time;
 use crate::foundation::fsys::{self, ReadAt, Region, shown};
@@ -314,7 +314,7 @@ fn take_along<'a>(opened: &'a Opened, cargo: &mut Cargo<'a>, context: Context<'_
     found.documents.iter().for_each(|(_, document)| cargo.document(document));
     found.blobs.iter().for_each(|blob| cargo.blob(source, blob));
     let lookup = Lookup::new(source, Scope::Quick, context.limits);
-    carry(source, &lookup, subjects(&opened.tree), &Carry::default(), cargo, context)
+    Carrier::of(source, &lookup, &Carry::default(), context).carry(subjects(&opened.tree), cargo)
 }
 
 fn names(opened: &Opened, names: &[String]) -> Vec<(Option<String>, Excerpt)> {

@@ -28,8 +28,8 @@ impl Default for Carry {
 }
 
 impl Carry {
-    fn wants(&self, referrer: &Referrer) -> bool {
-        self.types.is_empty() || self.types.iter().any(|wanted| wanted == referrer.artifact_type())
+    fn wants(&self, artifact_type: &str) -> bool {
+        self.types.is_empty() || self.types.iter().any(|wanted| wanted == artifact_type)
     }
 }
 
@@ -91,62 +91,75 @@ impl Left {
     }
 }
 
-/// Adds the referrers of `subjects`, and theirs, to `cargo`. A filter by type holds for the image's own referrers: the signature
-/// of an SBOM goes where the SBOM goes.
-///
-/// # Errors
-/// Those of reading a referrer's documents.
-pub(in crate::verbs) fn carry<'a>(
+/// Takes the referrers of images along that lie in one source.
+pub(in crate::verbs) struct Carrier<'a, 'c, 'l> {
     source: &'a Source,
-    lookup: &Lookup<'_>,
-    subjects: Vec<Subject>,
-    wanted: &Carry,
-    cargo: &mut Cargo<'a>,
-    context: Context<'_>,
-) -> Result<Carried> {
-    carry_as(source, lookup, subjects, wanted, Unreadable::Refused, cargo, context)
+    lookup: &'c Lookup<'l>,
+    wanted: &'c Carry,
+    unreadable: Unreadable,
+    context: Context<'c>,
 }
 
-/// As [`carry`], where the caller says what becomes of those that cannot be had.
-///
-/// # Errors
-/// Those of [`carry`], if they are refused.
-pub(in crate::verbs) fn carry_as<'a>(
-    source: &'a Source,
-    lookup: &Lookup<'_>,
-    subjects: Vec<Subject>,
-    carry: &Carry,
-    unreadable: Unreadable,
-    cargo: &mut Cargo<'a>,
-    context: Context<'_>,
-) -> Result<Carried> {
-    let mut carried = Carried::default();
-    let mut seen: HashSet<Digest> = HashSet::new();
-    let mut queue: VecDeque<(Subject, usize)> = subjects.into_iter().map(|subject| (subject, 0)).collect();
-    let top = queue.front().map(|(subject, _)| subject.descriptor.digest.clone());
-    while let Some((subject, depth)) = queue.pop_front() {
-        if depth >= carry.depth {
-            let found = if seen.insert(subject.descriptor.digest.clone()) { lookup.of(&subject.descriptor).referrers } else { Vec::new() };
-            for referrer in &found {
-                carried.left.add(referrer.artifact_type(), &referrer.descriptor.digest, context);
-            }
-            continue;
-        }
-        if !seen.insert(subject.descriptor.digest.clone()) {
-            continue;
-        }
-        let found = lookup.of(&subject.descriptor);
-        refuse_unread(&found.unread, unreadable)?;
-        carried.incomplete |= !found.unread.is_empty();
-        carried.findings.extend(found.findings);
-        let mut add = Vec::new();
-        for referrer in &found.referrers {
-            if depth == 0 && !carry.wants(referrer) {
-                carried.left.add(referrer.artifact_type(), &referrer.descriptor.digest, context);
+impl<'a, 'c, 'l> Carrier<'a, 'c, 'l> {
+    /// One that refuses what cannot be had.
+    pub(in crate::verbs) fn of(source: &'a Source, lookup: &'c Lookup<'l>, wanted: &'c Carry, context: Context<'c>) -> Self {
+        Self { source, lookup, wanted, unreadable: Unreadable::Refused, context }
+    }
+
+    /// As it is, but for what becomes of referrers that cannot be had.
+    pub(in crate::verbs) fn unreadable(self, unreadable: Unreadable) -> Self {
+        Self { unreadable, ..self }
+    }
+
+    /// Adds the referrers of `subjects`, and theirs, to `cargo`. A filter by type holds for the image's own referrers: the signature
+    /// of an SBOM goes where the SBOM goes.
+    ///
+    /// # Errors
+    /// Those of reading a referrer's documents, if what cannot be had is refused.
+    pub(in crate::verbs) fn carry(&self, subjects: Vec<Subject>, cargo: &mut Cargo<'a>) -> Result<Carried> {
+        let mut carried = Carried::default();
+        let mut seen: HashSet<Digest> = HashSet::new();
+        let mut queue: VecDeque<(Subject, usize)> = subjects.into_iter().map(|subject| (subject, 0)).collect();
+        let top = queue.front().map(|(subject, _)| subject.descriptor.digest.clone());
+        while let Some((subject, depth)) = queue.pop_front() {
+            if !seen.insert(subject.descriptor.digest.clone()) {
                 continue;
             }
-            match load(source, referrer, cargo, context) {
-                Err(error) if unreadable == Unreadable::Told => {
+            if depth >= self.wanted.depth {
+                let found = self.lookup.of(&subject.descriptor).referrers;
+                for referrer in &found {
+                    self.leave(referrer.artifact_type(), &referrer.descriptor.digest, &mut carried);
+                }
+            } else {
+                let next = self.carry_those_of(subject, depth == 0, cargo, &mut carried)?;
+                queue.extend(next.into_iter().map(|subject| (subject, depth + 1)));
+            }
+        }
+        if self.wanted.depth > 0 {
+            self.carry_marked(&seen, cargo, &mut carried)?;
+        }
+        carried.left_out = top.and_then(|top| std::mem::take(&mut carried.left).finding(&top));
+        Ok(carried)
+    }
+
+    fn leave(&self, artifact_type: &str, digest: &Digest, carried: &mut Carried) {
+        carried.left.add(artifact_type, digest, self.context);
+    }
+
+    /// Takes the referrers of one subject along, of the image itself only those that are wanted; gives what may have referrers next.
+    fn carry_those_of(&self, subject: Subject, own: bool, cargo: &mut Cargo<'a>, carried: &mut Carried) -> Result<Vec<Subject>> {
+        let found = self.lookup.of(&subject.descriptor);
+        self.refuse_unread(&found.unread)?;
+        carried.incomplete |= !found.unread.is_empty();
+        carried.findings.extend(found.findings);
+        let (mut add, mut next) = (Vec::new(), Vec::new());
+        for referrer in &found.referrers {
+            if own && !self.wanted.wants(referrer.artifact_type()) {
+                self.leave(referrer.artifact_type(), &referrer.descriptor.digest, carried);
+                continue;
+            }
+            match load(self.source, referrer, cargo, self.context) {
+                Err(error) if self.unreadable == Unreadable::Told => {
                     carried.incomplete = true;
                     carried.findings.push(error.into_finding().at(&referrer.descriptor.digest));
                     continue;
@@ -155,45 +168,43 @@ pub(in crate::verbs) fn carry_as<'a>(
             }
             carried.digests.push(referrer.descriptor.digest.clone());
             carried.findings.extend(referrer.findings.iter().cloned());
-            queue.push_back((Subject { descriptor: referrer.descriptor.clone(), child: false }, depth + 1));
+            next.push(Subject { descriptor: referrer.descriptor.clone(), child: false });
             match &referrer.ending {
-                Some(_) => carried.entries.extend(named(source, referrer)),
+                Some(_) => carried.entries.extend(named(self.source, referrer)),
                 None => add.push(Item::from(referrer)),
             }
         }
         if !add.is_empty() {
             cargo.refer(Wish { subject: subject.descriptor, child: subject.child, add, remove: Vec::new(), clean: false });
         }
+        Ok(next)
     }
-    // What has neither a name nor a subject goes along as it is there.
-    if carry.depth > 0 {
-        let marking = marked(source, context.limits);
-        refuse_unread(&marking.unread, unreadable)?;
+
+    /// What has neither a name nor a subject goes along as it is there.
+    fn carry_marked(&self, seen: &HashSet<Digest>, cargo: &mut Cargo<'a>, carried: &mut Carried) -> Result<()> {
+        let marking = marked(self.source, self.context.limits);
+        self.refuse_unread(&marking.unread)?;
         carried.incomplete |= !marking.unread.is_empty();
         carried.findings.extend(marking.unread.iter().map(|unread| unread.finding.clone()));
-        for marked in &marking.found {
-            if !seen.contains(&marked.subject) {
+        for marked in marking.found.iter().filter(|marked| seen.contains(&marked.subject)) {
+            if !self.wanted.wants(marked.artifact_type()) {
+                self.leave(marked.artifact_type(), &marked.entry.digest, carried);
                 continue;
             }
-            if !carry.types.is_empty() && !carry.types.iter().any(|wanted| wanted == marked.artifact_type()) {
-                carried.left.add(marked.artifact_type(), &marked.entry.digest, context);
-            } else {
-                carried.digests.push(marked.entry.digest.clone());
-                carried.entries.push((None, marked.entry.raw.clone()));
-                marked.layers.iter().chain([&marked.config]).for_each(|blob| cargo.blob(source, blob));
-                cargo.document(&marked.document);
-            }
+            carried.digests.push(marked.entry.digest.clone());
+            carried.entries.push((None, marked.entry.raw.clone()));
+            marked.layers.iter().chain([&marked.config]).for_each(|blob| cargo.blob(self.source, blob));
+            cargo.document(&marked.document);
         }
+        Ok(())
     }
-    carried.left_out = top.and_then(|top| std::mem::take(&mut carried.left).finding(&top));
-    Ok(carried)
-}
 
-/// What cannot be read now may be there in a moment.
-fn refuse_unread(unread: &[Unread], unreadable: Unreadable) -> Result<()> {
-    match unread.iter().find(|unread| unread.trouble == Trouble::Io && unreadable == Unreadable::Refused) {
-        Some(unread) => Err(Error::of(unread.finding.clone())),
-        None => Ok(()),
+    /// What cannot be read now may be there in a moment.
+    fn refuse_unread(&self, unread: &[Unread]) -> Result<()> {
+        match unread.iter().find(|unread| unread.trouble == Trouble::Io && self.unreadable == Unreadable::Refused) {
+            Some(unread) => Err(Error::of(unread.finding.clone())),
+            None => Ok(()),
+        }
     }
 }
 

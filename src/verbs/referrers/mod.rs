@@ -13,7 +13,7 @@ pub use carry::Carry;
 pub use detach::detach;
 pub use list::{Query, referrers};
 
-pub(super) use carry::{Carried, Unreadable, carry, carry_as};
+pub(super) use carry::{Carried, Carrier, Unreadable};
 pub(super) use revise::{changes, listed, revision};
 
 use crate::oci::Descriptor;

@@ -54,22 +54,7 @@ impl Descriptor {
     }
 
     fn read(node: Node<'_>, raw: Excerpt, limits: &Limits) -> Result<Self> {
-        // One walk over the members: an index may have a million descriptors.
-        let mut members: [Option<Node<'_>>; KNOWN.len()] = [None; KNOWN.len()];
-        for (key, value) in node.expect(Kind::Object, "a descriptor")?.members() {
-            match KNOWN.iter().position(|name| *name == key) {
-                Some(position) => {
-                    if let Some(member) = members.get_mut(position).filter(|_| value.kind() != Kind::Null) {
-                        *member = Some(value);
-                    }
-                }
-                None => {
-                    if let Some(name) = KNOWN.iter().find(|name| name.eq_ignore_ascii_case(&key)) {
-                        return Err(case_variant(&key, name));
-                    }
-                }
-            }
-        }
+        let members = known_members(node)?;
         let member =
             |name: &str| KNOWN.iter().position(|known| *known == name).and_then(|position| members.get(position).copied().flatten());
         let text = |name: &str| -> Result<Option<Cow<'_, str>>> {
@@ -90,25 +75,7 @@ impl Descriptor {
         let annotations = member("annotations").map(|map| map.expect(Kind::Object, "annotations")).transpose()?;
         // A value that is not text is ignored here and reported by fsck.
         let odd_annotations = annotations.is_some_and(|map| map.members().any(|(_, value)| value.kind() != Kind::String));
-        let data = match text("data")? {
-            None => None,
-            Some(encoded) => {
-                let mismatch = || {
-                    Error::new(Code::DescriptorDataMismatch, format!("the data embedded in the descriptor of {digest} is something else"))
-                        .expected(Fact::new(format!("{size} bytes that hash to {digest}"), "the descriptor"))
-                };
-                if encoded.len() as u64 > limits.document_bytes.saturating_mul(2) {
-                    return Err(mismatch().found(Fact::new(format!("{} characters of base64", encoded.len()), "data")));
-                }
-                let bytes = decode_base64(&encoded).ok_or_else(|| mismatch().found(Fact::new("text that is not base64", "data")))?;
-                let length = bytes.len();
-                Some(
-                    Verified::check(&digest, size, bytes)
-                        .map_err(|_| mismatch().found(Fact::new(format!("{length} other bytes"), "data")))
-                        .map(Box::new)?,
-                )
-            }
-        };
+        let data = text("data")?.map(|encoded| embedded(&encoded, &digest, size, limits)).transpose()?;
         Ok(Self {
             media_type: media_type::kept(media_type),
             digest,
@@ -227,6 +194,41 @@ impl Descriptor {
 fn part(descriptor: Node<'_>, raw: &Excerpt, value: Node<'_>) -> Excerpt {
     let from = value.offset_in(descriptor.raw());
     raw.part(from..from + value.raw().len())
+}
+
+/// The members of a descriptor that the specification knows. One walk: an index may have a million descriptors.
+fn known_members(node: Node<'_>) -> Result<[Option<Node<'_>>; KNOWN.len()]> {
+    let mut members: [Option<Node<'_>>; KNOWN.len()] = [None; KNOWN.len()];
+    for (key, value) in node.expect(Kind::Object, "a descriptor")?.members() {
+        match KNOWN.iter().position(|name| *name == key) {
+            Some(position) => {
+                if let Some(member) = members.get_mut(position).filter(|_| value.kind() != Kind::Null) {
+                    *member = Some(value);
+                }
+            }
+            None => {
+                if let Some(name) = KNOWN.iter().find(|name| name.eq_ignore_ascii_case(&key)) {
+                    return Err(case_variant(&key, name));
+                }
+            }
+        }
+    }
+    Ok(members)
+}
+
+/// The content that is embedded in a descriptor.
+fn embedded(encoded: &str, digest: &Digest, size: u64, limits: &Limits) -> Result<Box<Verified>> {
+    let mismatch = || {
+        Error::new(Code::DescriptorDataMismatch, format!("the data embedded in the descriptor of {digest} is something else"))
+            .expected(Fact::new(format!("{size} bytes that hash to {digest}"), "the descriptor"))
+    };
+    if encoded.len() as u64 > limits.document_bytes.saturating_mul(2) {
+        return Err(mismatch().found(Fact::new(format!("{} characters of base64", encoded.len()), "data")));
+    }
+    let bytes = decode_base64(encoded).ok_or_else(|| mismatch().found(Fact::new("text that is not base64", "data")))?;
+    let length = bytes.len();
+    let verified = Verified::check(digest, size, bytes);
+    verified.map(Box::new).map_err(|_| mismatch().found(Fact::new(format!("{length} other bytes"), "data")))
 }
 
 fn shorten(text: &str) -> String {

@@ -29,7 +29,7 @@ pub(super) struct View {
 }
 
 /// One item of `manifest.json`.
-pub(super) struct Item {
+pub(super) struct ManifestItem {
     pub(super) config: String,
     pub(super) tags: Vec<String>,
     pub(super) layers: Vec<String>,
@@ -39,7 +39,7 @@ pub(super) struct Item {
 ///
 /// # Errors
 /// `docker.manifest`, `json.*`.
-pub(super) fn items(members: &Members, limits: &Limits) -> Result<Vec<Item>> {
+pub(super) fn items(members: &Members, limits: &Limits) -> Result<Vec<ManifestItem>> {
     let bytes = members.control("manifest.json", limits.document_bytes)?.unwrap_or_default();
     let document = Document::parse(&bytes, limits).map_err(|error| error.at("manifest.json"))?;
     let refused = |what: &str| Error::new(Code::DockerManifest, format!("manifest.json {what}")).at("manifest.json");
@@ -56,7 +56,7 @@ pub(super) fn items(members: &Members, limits: &Limits) -> Result<Vec<Item>> {
             texts.map(|item| Ok(item?.as_str().unwrap_or_default().into_owned())).collect()
         };
         let config = node.get("Config").and_then(Node::as_str).ok_or_else(|| refused("names no config"))?;
-        items.push(Item { config: config.into_owned(), tags: texts("RepoTags")?, layers: texts("Layers")? });
+        items.push(ManifestItem { config: config.into_owned(), tags: texts("RepoTags")?, layers: texts("Layers")? });
     }
     if items.is_empty() {
         return Err(refused("names no image"));
@@ -121,7 +121,14 @@ pub(super) struct Made {
 
 impl Made {
     /// Makes one, and an entry for each of its names.
-    pub(super) fn add(&mut self, members: &Members, item: &Item, config: &Verified, parsed: &Config, limits: &Limits) -> Result<()> {
+    pub(super) fn add(
+        &mut self,
+        members: &Members,
+        item: &ManifestItem,
+        config: &Verified,
+        parsed: &Config,
+        limits: &Limits,
+    ) -> Result<()> {
         if parsed.diff_ids.len() != item.layers.len() {
             return Err(Error::new(Code::DockerManifest, "manifest.json and the config disagree on the number of layers")
                 .at(&item.config)
@@ -151,7 +158,7 @@ impl Made {
     }
 
     /// Adds an entry for each name of an item that a manifest describes; one without a name, if it has none.
-    pub(super) fn list(&mut self, descriptor: &Descriptor, item: &Item, limits: &Limits) -> Result<()> {
+    pub(super) fn list(&mut self, descriptor: &Descriptor, item: &ManifestItem, limits: &Limits) -> Result<()> {
         let is_new = self.seen.insert(descriptor.digest.clone());
         if item.tags.is_empty() && is_new {
             self.entries.push(Value::Raw(descriptor.raw.to_string()));

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use super::docker::{self, Item, Made, promised, read_config};
+use super::docker::{self, Made, ManifestItem, promised, read_config};
 use super::inflate;
 use super::members::{Members, bytes};
 use super::{Container, Stored, is_candidate};
@@ -22,7 +22,7 @@ struct Listed {
 }
 
 /// An entry of `index.json` that holds images.
-struct Entry<'a> {
+struct ViewEntry<'a> {
     descriptor: &'a Descriptor,
     images: Vec<Listed>,
 }
@@ -37,18 +37,18 @@ pub(super) fn reconcile(members: &Members, archive: &dyn Container, limits: &Lim
     for descriptor in index.manifests.iter().filter(|entry| is_candidate(entry)) {
         let images = images(archive, descriptor, limits)?;
         if !images.is_empty() {
-            entries.push(Entry { descriptor, images });
+            entries.push(ViewEntry { descriptor, images });
         }
     }
     let mut by_config: HashMap<&Digest, Vec<(usize, &Listed)>> = HashMap::new();
-    let mut by_name: HashMap<String, Vec<&Entry<'_>>> = HashMap::new();
+    let mut by_name: HashMap<String, Vec<&ViewEntry<'_>>> = HashMap::new();
     for (number, entry) in entries.iter().enumerate() {
         entry.images.iter().for_each(|image| by_config.entry(&image.config).or_default().push((number, image)));
         entry.descriptor.name().into_iter().for_each(|name| by_name.entry(spelled(name)).or_default().push(entry));
     }
     let both = Both { members, archive, limits };
     let mut found = vec![false; entries.len()];
-    let mut more: Vec<(Item, Verified, Config)> = Vec::new();
+    let mut more: Vec<(ManifestItem, Verified, Config)> = Vec::new();
     for item in docker::items(members, limits)? {
         let read = match (read_config(members, &item.config, limits), promised(&item.config)) {
             (Ok(read), _) => Ok(read),
@@ -72,7 +72,7 @@ pub(super) fn reconcile(members: &Members, archive: &dyn Container, limits: &Lim
             more.push((item, config, parsed));
         }
     }
-    let left: Vec<&Entry<'_>> = entries.iter().zip(&found).filter(|(_, found)| !**found).map(|(entry, _)| entry).collect();
+    let left: Vec<&ViewEntry<'_>> = entries.iter().zip(&found).filter(|(_, found)| !**found).map(|(entry, _)| entry).collect();
     if !more.is_empty() && !left.is_empty() {
         return Err(disagree(&left, &more));
     }
@@ -133,7 +133,7 @@ fn spelled(name: &str) -> String {
 }
 
 /// Refuses a name that means one image here and another one there.
-fn refuse_another(tag: &str, config: &Digest, entries: &[&Entry<'_>]) -> Result<()> {
+fn refuse_another(tag: &str, config: &Digest, entries: &[&ViewEntry<'_>]) -> Result<()> {
     let Some(entry) = entries.iter().find(|entry| entry.images.iter().all(|image| image.config != *config)) else { return Ok(()) };
     let configs: Vec<String> = entry.images.iter().map(|image| image.config.to_string()).collect();
     Err(Error::new(Code::ArchiveViewsDisagree, format!("the name {} means two images in one archive", text::escape(tag)))
@@ -153,7 +153,7 @@ struct Both<'a> {
 
 impl Both<'_> {
     /// Refuses layers that are others than those of the image with the same config.
-    fn same_layers(&self, item: &Item, image: &Listed, config: &Config) -> Result<()> {
+    fn same_layers(&self, item: &ManifestItem, image: &Listed, config: &Config) -> Result<()> {
         let differ = |expected: String, found: String| {
             Error::new(Code::ArchiveViewsDisagree, "an image has other layers for docker than for OCI readers")
                 .at(&image.config)
@@ -196,7 +196,7 @@ fn is_same(region: &Region, layer: &Descriptor, listed: Option<&Region>, diff_id
 }
 
 /// Each side has something that the other lacks.
-fn disagree(left: &[&Entry<'_>], more: &[(Item, Verified, Config)]) -> Error {
+fn disagree(left: &[&ViewEntry<'_>], more: &[(ManifestItem, Verified, Config)]) -> Error {
     let names = |names: Vec<&str>| if names.is_empty() { "no name".to_owned() } else { text::escape(&names.join(", ")) };
     let listed = left.iter().flat_map(|entry| {
         let name = names(entry.descriptor.name().into_iter().collect());

@@ -63,6 +63,30 @@ impl<'a> Payload<'a> {
         }
     }
 
+    /// What of the content is at `done`, as much as the buffer takes and not more than the descriptor says.
+    fn piece<'b>(&'b self, done: u64, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
+        let most = usize::try_from(self.size.saturating_sub(done)).unwrap_or(usize::MAX).min(buffer.len());
+        self.piece_of(done, most, buffer)
+    }
+
+    fn piece_of<'b>(&'b self, done: u64, most: usize, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
+        Ok(match self.content {
+            // Bytes in memory cannot change behind the hash, so they are not copied.
+            Content::Bytes(bytes) => {
+                let rest = usize::try_from(done).ok().and_then(|from| bytes.get(from..)).unwrap_or_default();
+                rest.get(..most.min(rest.len())).unwrap_or_default()
+            }
+            Content::Source(source) => {
+                let target = buffer.get_mut(..most).unwrap_or_default();
+                let count =
+                    source.read_at(target, done).map_err(|error| Error::io(format!("read the content of {}", self.digest), error))?;
+                target.get(..count).unwrap_or_default()
+            }
+            // It is opened before.
+            Content::Closed(_) => &[],
+        })
+    }
+
     /// Hands the bytes piece by piece, with the offset of each, to `sink`, and refuses them at the end if they are not
     /// what they must be. The bytes that are hashed are those in the buffer that `sink` gets, so what is written is
     /// what was verified, even if the source changes meanwhile. At most `size` bytes reach the sink, and at most one
@@ -83,23 +107,7 @@ impl<'a> Payload<'a> {
             if worker.stop.load(Ordering::Relaxed) {
                 return Err(stopped());
             }
-            let most = usize::try_from(self.size.saturating_sub(done)).unwrap_or(usize::MAX).min(worker.buffer.len());
-            let piece = match self.content {
-                // Bytes in memory cannot change behind the hash, so they are not copied.
-                Content::Bytes(bytes) => {
-                    let from = usize::try_from(done).unwrap_or(usize::MAX);
-                    let rest = bytes.get(from..).unwrap_or_default();
-                    rest.get(..most.min(rest.len())).unwrap_or_default()
-                }
-                Content::Source(source) => {
-                    let target = worker.buffer.get_mut(..most).unwrap_or_default();
-                    let count =
-                        source.read_at(target, done).map_err(|error| Error::io(format!("read the content of {}", self.digest), error))?;
-                    target.get(..count).unwrap_or_default()
-                }
-                // It was opened above.
-                Content::Closed(_) => &[],
-            };
+            let piece = self.piece(done, worker.buffer)?;
             if piece.is_empty() {
                 return Err(self.size_mismatch(format!("{done} bytes")));
             }
@@ -108,15 +116,7 @@ impl<'a> Payload<'a> {
             done = done.saturating_add(piece.len() as u64);
             events.bytes(piece.len() as u64);
         }
-        let more = match self.content {
-            Content::Bytes(bytes) => bytes.len() as u64 > self.size,
-            Content::Source(source) => {
-                let mut one = [0];
-                source.read_at(&mut one, self.size).map_err(|error| Error::io(format!("read the content of {}", self.digest), error))? > 0
-            }
-            Content::Closed(_) => false,
-        };
-        if more {
+        if !self.piece_of(self.size, 1, &mut [0])?.is_empty() {
             return Err(self.size_mismatch("more bytes".to_owned()));
         }
         let found = hasher.finish();

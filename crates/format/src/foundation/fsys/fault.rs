@@ -61,7 +61,7 @@ enum Rule {
 
 type Hook = Box<dyn Fn() + Send + Sync>;
 
-struct Plan {
+struct FaultPlan {
     rule: Rule,
     /// What the file system lacks.
     lacking: Vec<(Operation, Errno)>,
@@ -77,7 +77,7 @@ struct Plan {
 
 /// The gate. Cloning gives another handle on the same gate.
 #[derive(Debug, Clone, Default)]
-pub struct Faults(Option<Arc<Plan>>);
+pub struct Faults(Option<Arc<FaultPlan>>);
 
 /// The answer of a gate that refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Faults {
     }
 
     fn of(rule: Rule) -> Self {
-        Self(Some(Arc::new(Plan {
+        Self(Some(Arc::new(FaultPlan {
             rule,
             lacking: Vec::new(),
             room: None,
@@ -195,7 +195,7 @@ impl Faults {
     }
 }
 
-impl Plan {
+impl FaultPlan {
     fn decide(&self, operation: Operation) -> Result<(), Fault> {
         let number = self.operations.fetch_add(1, Ordering::SeqCst).saturating_add(1);
         let fault = match self.rule {
@@ -219,7 +219,7 @@ impl Plan {
     }
 }
 
-impl fmt::Debug for Plan {
+impl fmt::Debug for FaultPlan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{:?} and lacking {:?} after {:?} operations", self.rule, self.lacking, self.operations)
     }

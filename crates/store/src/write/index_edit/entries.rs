@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::entry::Entry;
+use super::entry::EditedEntry;
 use super::naming::{Meant, annotation, known_names, named, nameless, with_former, with_former_alone};
 use super::pieces::{blanks, join, slice};
 use super::style::Style;
@@ -107,7 +107,7 @@ impl Ends {
 
 /// The entries of an index, with what is needed to edit each in constant time: an index may have hundreds of thousands.
 pub(super) struct Entries<'a> {
-    pub(super) all: Vec<Entry<'a>>,
+    pub(super) all: Vec<EditedEntry<'a>>,
     /// Only the names that some edit speaks of.
     by_name: HashMap<Name<'static>, Vec<usize>>,
     /// Only the digests that some edit speaks of, and those of the entries that it names.
@@ -147,7 +147,7 @@ impl<'a> Entries<'a> {
             }
             let (before, after_it) = (slice(text, at, start), slice(text, end, after));
             let body = Cow::Borrowed(body);
-            entries.all.push(Entry { before, body, after: after_it, digest: listed.digest, has_name, old: true, alive: true });
+            entries.all.push(EditedEntry { before, body, after: after_it, digest: listed.digest, has_name, old: true, alive: true });
             at = after + 1;
         }
         let sought = Ends::of(entries.by_digest.keys());
@@ -205,7 +205,7 @@ impl<'a> Entries<'a> {
         let mut body = self.style.entry(&named(new.node, None, meant), limits)?;
         body.shrink_to_fit();
         let at = self.all.len();
-        self.all.push(Entry {
+        self.all.push(EditedEntry {
             before: "",
             body: Cow::Owned(body),
             after: "",

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// An entry, and the blanks around it.
-pub(super) struct Entry<'a> {
+pub(super) struct EditedEntry<'a> {
     pub(super) before: &'a str,
     pub(super) body: Cow<'a, str>,
     pub(super) after: &'a str,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::entry::Entry;
+use super::entry::EditedEntry;
 use super::pieces::{blanks, blanks_behind, pieces, slice};
 use crate::format::json::{Document, Kind, Node, quote};
 use crate::foundation::{Limits, Result};
@@ -26,7 +26,7 @@ pub(super) struct Style<'a> {
 }
 
 impl<'a> Style<'a> {
-    pub(super) fn of(root: Node<'a>, entries: &[Entry<'a>], limits: &Limits) -> Result<Self> {
+    pub(super) fn of(root: Node<'a>, entries: &[EditedEntry<'a>], limits: &Limits) -> Result<Self> {
         let head = pieces(root).next();
         let indent = head.as_ref().map_or("", |piece| piece.before);
         // The second member may be the list, which need not be walked over for the blanks before it.

@@ -17,7 +17,7 @@ use crate::write::{Committed, Payload, locked};
 impl Layout {
     /// Reads the index and applies the edits. A file that cannot be read may be in the middle of being written in place
     /// by another program, so it gets a little time.
-    pub(super) fn plan(&self, root: &WriteDirectory, change: Change<'_>) -> Result<Plan> {
+    pub(super) fn plan(&self, root: &WriteDirectory, change: Change<'_>) -> Result<IndexPlan> {
         let mut reads = 0;
         loop {
             match self.try_plan(root, INDEX, change) {
@@ -30,7 +30,7 @@ impl Layout {
         }
     }
 
-    fn try_plan(&self, root: &WriteDirectory, name: &str, change: Change<'_>) -> Result<Plan, Unready> {
+    fn try_plan(&self, root: &WriteDirectory, name: &str, change: Change<'_>) -> Result<IndexPlan, Unready> {
         let read = self.read_or_known(root, name)?;
         let limits = &self.options.limits;
         // Edits bring JSON too; only what is wrong with the index itself can heal by waiting. Who is asked for edits may trip over
@@ -46,7 +46,7 @@ impl Layout {
             Ok((revision.documents, revision.findings, edited?))
         });
         match decided {
-            Ok((documents, findings, Edited { text, taken })) => Ok(Plan { read, text, taken, documents, findings }),
+            Ok((documents, findings, Edited { text, taken })) => Ok(IndexPlan { read, text, taken, documents, findings }),
             Err(error) => Err(match Document::parse(read.bytes(), limits) {
                 Ok(_) => Unready::Refused(error),
                 Err(error) => self.unreadable(read.bytes(), error),
@@ -72,7 +72,7 @@ impl Layout {
     }
 
     /// Whether the index still says what the plan was made for.
-    pub(super) fn is_unchanged(&self, root: &WriteDirectory, plan: &Plan) -> Result<bool> {
+    pub(super) fn is_unchanged(&self, root: &WriteDirectory, plan: &IndexPlan) -> Result<bool> {
         self.says(root, INDEX, plan.read.bytes())
     }
 
@@ -131,7 +131,7 @@ impl Layout {
     }
 
     /// Replaces the index; `false` if the edits turned out to be there already.
-    pub(super) fn commit_index(&self, root: &Store, first: Plan, change: Change<'_>, committed: &mut Committed) -> Result<bool> {
+    pub(super) fn commit_index(&self, root: &Store, first: IndexPlan, change: Change<'_>, committed: &mut Committed) -> Result<bool> {
         let _lock = IndexLock::take(root, self.options.lock_timeout)?;
         // What was read before says nothing of what will be there, and may be large.
         drop(locked(&self.read).take());
@@ -173,7 +173,7 @@ impl Layout {
     }
 
     /// After the exchange: makes sure that what came out is what was read, and if it is not, that nothing of it is lost.
-    fn settle(&self, root: &Store, mut out: String, plan: Plan, change: Change<'_>, committed: &mut Committed) -> Result<()> {
+    fn settle(&self, root: &Store, mut out: String, plan: IndexPlan, change: Change<'_>, committed: &mut Committed) -> Result<()> {
         let mut expected = plan.read;
         let mut published = plan.text.unwrap_or_default().into_bytes();
         // Another program's version that is part of `published`, and goes once that is certain.
@@ -225,7 +225,7 @@ impl Layout {
     }
 
     /// Waits until another program has written its index to the end.
-    fn wait_for(&self, root: &WriteDirectory, name: &str, change: Change<'_>) -> Result<Plan, Unready> {
+    fn wait_for(&self, root: &WriteDirectory, name: &str, change: Change<'_>) -> Result<IndexPlan, Unready> {
         let watch = Stopwatch::start();
         loop {
             match self.try_plan(root, name, change) {
@@ -253,7 +253,7 @@ impl Layout {
 }
 
 /// An index as it was read, and what it shall become; `None` if it is that already.
-pub(super) struct Plan {
+pub(super) struct IndexPlan {
     read: Read,
     pub(super) text: Option<String>,
     taken: Vec<Taken>,

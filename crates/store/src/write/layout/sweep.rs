@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 
-use super::index::Plan;
+use super::index::IndexPlan;
 use super::store::Store;
 use super::{Change, INDEX, Layout, MERGES, Revision};
 use crate::foundation::fsys::{IndexLock, Stamp, StoreLock, WriteDirectory, is_temporary};
@@ -75,7 +75,7 @@ impl Layout {
     }
 
     /// Deletes; `false` if somebody without a lock wrote the index meanwhile, so that it must be decided again.
-    fn delete(&self, root: &WriteDirectory, plan: &Plan, blobs: &[(Digest, Option<Stamp>)], swept: &mut Swept) -> Result<bool> {
+    fn delete(&self, root: &WriteDirectory, plan: &IndexPlan, blobs: &[(Digest, Option<Stamp>)], swept: &mut Swept) -> Result<bool> {
         for some in blobs.chunks(DELETED_AT_ONCE) {
             if !self.is_unchanged(root, plan)? {
                 return Ok(false);
