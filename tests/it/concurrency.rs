@@ -77,7 +77,7 @@ pub fn strike(mut running: Vec<(String, Child)>, dice: &mut Dice, usual: u64, do
 
 #[test]
 fn processes_that_tag_at_the_same_time_lose_no_name() {
-    let environment = Environment::in_memory();
+    let environment = Environment::on_disk();
     let path = environment.join("layout");
     let image = Image::of(&[&layer(&["a=1"])]);
     Layout::new().image("seed", &image).write(&path);
@@ -119,7 +119,7 @@ fn processes_that_tag_at_the_same_time_lose_no_name() {
 
 #[test]
 fn processes_that_make_one_layout_at_the_same_time_all_get_their_image_into_it() {
-    let environment = Environment::in_memory();
+    let environment = Environment::on_disk();
     let shared = layer(&["shared=1"]);
     let images: Vec<Image> = (0..16).map(|number| Image::of(&[&shared, &layer(&[&format!("own={number}")])])).collect();
     for (number, image) in images.iter().enumerate() {
@@ -147,7 +147,7 @@ fn processes_that_make_one_layout_at_the_same_time_all_get_their_image_into_it()
 #[test]
 fn all_who_attach_to_one_image_at_the_same_time_stand_on_its_list() {
     const EACH: usize = 4;
-    let environment = Environment::in_memory();
+    let environment = Environment::on_disk();
     let image = Image::of(&[&layer(&["a=1"])]);
     Layout::new().image("app:1", &image).write(&environment.join("layout"));
     std::thread::scope(|scope| {
@@ -185,7 +185,7 @@ fn all_who_attach_to_one_image_at_the_same_time_stand_on_its_list() {
 
 #[test]
 fn of_processes_that_make_one_archive_one_wins_and_the_others_are_told() {
-    let environment = Environment::in_memory();
+    let environment = Environment::on_disk();
     let images: Vec<Image> = (0..8).map(|number| Image::of(&[&layer(&[&format!("own={number}")])])).collect();
     for (number, image) in images.iter().enumerate() {
         Layout::new().image("app", image).write(&environment.join(&format!("in{number}")));
@@ -207,7 +207,7 @@ fn of_processes_that_make_one_archive_one_wins_and_the_others_are_told() {
 
 #[test]
 fn writers_that_are_killed_leave_the_layout_whole() {
-    let environment = Environment::in_memory();
+    let environment = Environment::on_disk();
     let path = environment.join("layout");
     let work = layer(&["app=1"]);
     let (old, new) = (Image::of(&[&layer(&["os=old"])]), Image::of(&[&layer(&["os=new"])]));
@@ -271,7 +271,7 @@ fn writers_that_are_killed_leave_the_layout_whole() {
 
 #[test]
 fn a_lock_that_is_held_is_waited_for_and_then_reported() {
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     let path = environment.join("layout");
     Layout::new().image("app", &Image::of(&[&layer(&["a=1"])])).write(&path);
     let before = std::fs::read(path.join("index.json")).unwrap();

@@ -22,7 +22,7 @@ fn both(image: &Image) -> [Image; 2] {
 
 /// A layout that all write into, with an image for everybody and some of each writer's own, and one that they copy from.
 fn place() -> Environment {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     let (old, new) = (Image::of(&[&layer(&["os=old"])]), Image::of(&[&layer(&["os=new"])]));
     let index = |layout: Layout, name: &str, image: &Image| layout.index(name, &both(image).each_ref(), json!({}));
     index(index(Layout::new(), "os:old", &old), "os:new", &new).write(&environment.join("bases"));

@@ -294,7 +294,7 @@ fn lists_of_users_that_are_not_read_are_not_compared() {
     let with = |passwd: Vec<u8>, group: &str| {
         Image::of(&[&owned(&[("etc/passwd", 0o644, 0, passwd), ("etc/group", 0o644, 0, group.as_bytes().to_vec())])])
     };
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     Layout::new()
         .image("small", &with(ROOT.as_bytes()[11..].to_vec(), "root:x:0:\n"))
         .image("large", &with(vec![b'#'; (64 << 20) + 1], "root:x:0:\nweb:x:9:\n"))

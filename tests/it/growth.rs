@@ -54,7 +54,7 @@ fn effort_of(environment: &Environment, words: &[String]) -> [f64; 3] {
 fn compare(make: fn(&Environment, usize), verbs: fn(usize) -> Vec<Vec<String>>) {
     let sizes = sizes();
     let runs = sizes.map(|size| {
-        let environment = Environment::in_memory();
+        let environment = Environment::new();
         make(&environment, size);
         verbs(size).iter().map(|words| effort_of(&environment, words)).collect::<Vec<_>>()
     });

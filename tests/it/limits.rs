@@ -41,7 +41,7 @@ fn many(count: usize) -> (Layout, Layout) {
 
 #[test]
 fn sixty_four_open_files_are_enough() {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     let (mut apps, bases) = many(150);
     for number in 0..200 {
         apps.blob(format!("unnamed {number}").as_bytes());
@@ -83,7 +83,7 @@ fn over_the_limit(environment: &Environment, arguments: &[&str]) {
 
 #[test]
 fn what_could_not_be_read_again_is_not_written() {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     // A manifest that is smaller than a document may be by a thousand bytes.
     let image = |length: usize| Image::of(&[&layer(&["a=1"])]).annotated("filler", &"x".repeat(length));
     let rest = image(0).manifest_bytes().len();
@@ -113,7 +113,7 @@ fn what_could_not_be_read_again_is_not_written() {
 /// Runtimes take 127 layers and the reader 10 000: a move that would give more is refused, not written.
 #[test]
 fn more_layers_than_a_reader_takes_are_not_written() {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     let (one, app) = (layer(&["a=1"]), layer(&["app=1"]));
     let old = Image::of(&[&layer(&["etc/os-release=old"])]);
     let new = Image::of(&vec![&one; 6000]);
@@ -147,7 +147,7 @@ fn list(layout: &Path, image: &Image) -> (usize, Vec<Value>) {
 /// Whoever may attach something to an image must not keep others from saying that its life has ended.
 #[test]
 fn no_referrers_keep_a_statement_from_an_image() {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     let image = Image::of(&[&layer(&["a=1"])]);
     let mut layout = Layout::new().image("app:1", &image);
     foreign(&mut layout, &image, 1, 2 << 20);
@@ -187,7 +187,7 @@ fn nothing_under_the_tag_of_an_image_keeps_a_statement_from_it() {
     let blob = config.blob(b"[]");
     config.entry(&tag, json!({"mediaType": CONFIG, "digest": blob, "size": 2}));
     for layout in [Layout::new().image("app:1", &image).image(&tag, &other), too_large, config] {
-        let environment = Environment::in_memory();
+        let environment = Environment::new();
         layout.write(&environment.join("in"));
         let before = layout.digest_of(&tag);
         environment.refused(&["attach", "in:app:1", "--type", "application/x-note"], "referrer.fallback_tag", 4);
@@ -205,7 +205,7 @@ fn nothing_under_the_tag_of_an_image_keeps_a_statement_from_it() {
 
 #[test]
 fn a_name_that_is_too_long_for_a_file_stays_with_its_item() {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     let (mut apps, bases) = many(3);
     let long = format!("registry.example/{}:1", "n".repeat(300));
     apps.entries[1]["annotations"]["org.opencontainers.image.ref.name"] = json!(long);
@@ -227,7 +227,7 @@ fn a_name_that_is_too_long_for_a_file_stays_with_its_item() {
 /// An archive never takes the place of something that is read, by whatever name.
 #[test]
 fn an_output_over_a_file_of_its_own_input_is_refused() {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     let (apps, _) = many(2);
     apps.write(&environment.join("L"));
     fs::write(environment.join("note.txt"), "note").unwrap();
@@ -265,7 +265,7 @@ fn an_output_over_a_file_of_its_own_input_is_refused() {
 /// What a killed writer leaves is named, and goes when it is asked for; what looks like it and is not ours stays.
 #[test]
 fn leftovers_of_a_kill_are_named_and_collected() {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     let (apps, _) = many(2);
     apps.write(&environment.join("L"));
     let left = [".airbase-tmp-1-0123456789abcdef", ".airbase-tmp-2-0123456789abcdef", ".x.airbase-tmp-0123456789abcdef"];
@@ -291,7 +291,7 @@ fn leftovers_of_a_kill_are_named_and_collected() {
 /// The next writer takes away what a killed one left, of any kind and in any place, unless somebody may be holding it.
 #[test]
 fn leftovers_of_a_kill_go_with_the_next_writer() {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     many(2).0.write(&environment.join("L"));
     let image = "L:registry.example/app-0:1";
     let file = ".airbase-tmp-1-0123456789abcdef";
@@ -355,7 +355,7 @@ fn blobs_may_be_a_mount_of_their_own() {
         "mkdir store && mount --bind store L/blobs/sha256",
     ];
     for mount in mounts {
-        let environment = Environment::in_memory();
+        let environment = Environment::new();
         let (apps, bases) = many(12);
         apps.write(&environment.join("apps"));
         bases.write(&environment.join("bases"));
@@ -393,7 +393,7 @@ fn packed(environment: &Environment, name: &str, files: &[(String, Vec<u8>)]) {
 
 #[test]
 fn small_archives_that_become_large_are_refused_and_need_no_memory() {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     let marker = ("oci-layout".to_owned(), br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec());
     let index = |before: &str, repeated: &str, count: usize, after: &str| {
         let text = [before, &repeated.repeat(count), after].concat();
@@ -483,7 +483,7 @@ fn thousands(place: &Path, count: usize) {
 /// only reserved do not count for) is enough for 2 000 images. When images were kept in whole, none of these was enough.
 #[test]
 fn many_images_need_little_memory_each() {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     thousands(&environment.join("L"), 2000);
     for (megabytes, arguments) in [
         (5, &["inspect", "L"][..]),
@@ -504,7 +504,7 @@ fn many_images_need_little_memory_each() {
 #[test]
 fn what_needs_no_thread_is_done_without() {
     const NO_THREADS: &str = "export RUST_MIN_STACK=70368744177664";
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     let (apps, bases) = many(5);
     apps.write(&environment.join("apps"));
     bases.write(&environment.join("bases"));

@@ -32,7 +32,7 @@ fn save(layout: &mut Layout, name: &str, image: &Image) -> String {
 fn two() -> (Environment, String, String) {
     let mut layout = Layout::new();
     let (nginx, redis) = (save(&mut layout, NGINX, &image("nginx")), save(&mut layout, REDIS, &image("redis")));
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     layout.write(&environment.join("two"));
     layout.write_archive(&environment.join("two.tar"));
     (environment, nginx, redis)
@@ -197,7 +197,7 @@ fn archives_for_docker_carry_the_full_name() {
 fn results_are_named_after_repositories_that_are_there() {
     let (old, new) = (Image::of(&[&layer(&["os=1"])]), Image::of(&[&layer(&["os=2"])]));
     let new = new.with_top("created", json!("2024-06-01T00:00:00Z"));
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     Layout::new().image("r.example/os:1", &old).write(&environment.join("old"));
     Layout::new().image("r.example/os:1", &new).write(&environment.join("new"));
     let mut apps = Layout::new();
@@ -276,7 +276,7 @@ fn every_image_is_pushed_to_its_own_repository() {
 
 #[test]
 fn a_name_with_a_digest_gets_no_tag() {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     let (old, current) = (image("old"), image("current"));
     let mut layout = Layout::new();
     save(&mut layout, &format!("docker.io/library/x@{}", old.digest()), &old);
@@ -310,7 +310,7 @@ fn a_name_with_a_wrong_digest_is_handed_to_no_runtime() {
         "quay.io/team/broken:1@sha256:00".to_owned(),
     ];
     for out in ["out", "out.tar", "docker-archive:docker.tar"] {
-        let environment = Environment::in_memory();
+        let environment = Environment::new();
         let mut layout = Layout::new();
         save(&mut layout, &format!("quay.io/team/right:1@{}", a.digest()), &a);
         for name in &names {
@@ -332,7 +332,7 @@ fn a_name_with_a_wrong_digest_is_handed_to_no_runtime() {
 fn an_id_is_no_name() {
     let (nginx, alone) = (image("nginx"), image("alone"));
     let id = |image: &Image| crate::support::image::digest(&image.config_bytes());
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     let mut layout = Layout::new();
     save(&mut layout, NGINX, &nginx);
     save(&mut layout, &format!("docker.io/library/nginx@{}", nginx.digest()), &nginx);
@@ -381,7 +381,7 @@ fn an_image_that_lost_its_name_is_pushed_by_its_digest() {
 
 /// Two apps with the tag `latest` on an old base, and the new one under the name that they give.
 fn apps() -> Environment {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     let (os, new) = (Image::of(&[&layer(&["etc/", "etc/os=1"])]), Image::of(&[&layer(&["etc/", "etc/os=2"])]));
     for name in ["shop", "db"] {
         let app = os
@@ -437,7 +437,7 @@ fn images_of_one_archive_follow_bases_of_their_own_repositories() {
     let docker = ["docker.io/library/debian:latest", "docker.io/library/alpine:latest"];
     let others = ["quay.io/site/debian:latest", "registry.example:5000/alpine:latest"];
     for (writer, bases) in [("docker save", docker), ("ctr", docker), ("full names", docker), ("other registries", others)] {
-        let environment = Environment::in_memory();
+        let environment = Environment::new();
         let archive = |file: &str, images: &[(&str, &Image)]| {
             let mut layout = Layout::new();
             for (name, image) in images {
@@ -494,7 +494,7 @@ fn images_of_one_archive_follow_bases_of_their_own_repositories() {
 
 #[test]
 fn a_base_jumps_within_its_own_repository() {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     let (java, python) = (Image::of(&[&layer(&["java=1"])]), Image::of(&[&layer(&["python=13"])]));
     let app = java.and(&[&layer(&["app=x"])]);
     for (names, moves) in [
@@ -544,7 +544,7 @@ fn a_name_and_a_digest_that_do_not_go_together_change_nothing() {
 
 #[test]
 fn what_is_made_of_an_image_does_not_have_its_digest_in_its_name() {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     let image = image("x");
     for (name, expected) in [
         (format!("quay.io/team/x:1@{}", image.digest()), (Some("quay.io/team/x:1"), Some("1"))),
@@ -565,7 +565,7 @@ fn what_is_made_of_an_image_does_not_have_its_digest_in_its_name() {
 
 #[test]
 fn of_two_names_of_one_image_one_is_taken_away() {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     let one = image("one");
     let layout = Layout::new().image("quay.io/x:1", &one).image("ghcr.io/x:1", &one);
     layout.write(&environment.join("in"));

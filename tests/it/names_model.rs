@@ -158,7 +158,7 @@ struct Stock {
 
 impl Stock {
     fn new() -> Self {
-        let environment = Environment::in_memory();
+        let environment = Environment::new();
         let bases: Vec<Image> = (0..2).map(|number| Image::of(&[&layer(&["etc/", &format!("etc/os={number}")])])).collect();
         for (number, base) in bases.iter().enumerate() {
             Layout::new().image("os:1", base).write(&environment.join(&format!("base{number}")));
@@ -414,7 +414,7 @@ fn names_are_where_the_model_has_them() {
             if at >= sequences {
                 return;
             }
-            let place = Environment::in_memory();
+            let place = Environment::new();
             rebased.fetch_add(sequence(&stock, &place.join("target"), first + at) as u64, Ordering::Relaxed);
         }
     };

@@ -71,7 +71,7 @@ fn concatenated(lists: &[&Value]) -> Value {
 #[test]
 fn busybox() {
     let Some(folder) = real::folder("busybox") else { return };
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     let variants = ["glibc-amd64", "glibc-arm64v8", "musl-amd64"];
     for variant in variants {
         for version in ["1.37", "1.38"] {
@@ -130,7 +130,7 @@ fn busybox() {
 #[test]
 fn regclient_testrepo() {
     let Some(folder) = real::folder("regclient_testrepo") else { return };
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     real::copy(&folder, "regclient-testrepo", &environment.join("repo"));
     let repo = ReadBack::open(&environment.join("repo"));
     let old = repo.named("b1");
@@ -188,7 +188,7 @@ fn regclient_testrepo() {
 #[test]
 fn regclient_testrepo_with_attestations() {
     let Some(folder) = real::folder("regclient_testrepo_with_attestations") else { return };
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     real::copy(&folder, "regclient-testrepo", &environment.join("repo"));
     let arguments = ["rebase", "repo:v1", "--from", "repo:b1", "--onto", "repo:b3", "-o", "out:v1"];
     let result = run(&environment, &arguments, "out", "v1");
@@ -203,7 +203,7 @@ fn regclient_testrepo_with_attestations() {
 #[test]
 fn graph_staging() {
     let Some(folder) = real::folder("graph_staging") else { return };
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     real::copy(&folder, "graph-staging", &environment.join("apps"));
     let source = ReadBack::open(&environment.join("apps"));
     let app = source.only();
@@ -303,7 +303,7 @@ fn alpine() {
     let own = layer(&["etc/app.conf=1", "app/start=#!/bin/sh"]);
     let mut app = old.and(&[&own]).with("Cmd", json!(["/app/start"]));
     app.layers[0] = old_rootfs.compressed(Compression::Zstd);
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     Layout::new().image("alpine:3.19", &old).write_archive(&environment.join("bases/old.tar"));
     Layout::new().image("alpine:3.20", &new).write_archive(&environment.join("bases/new.tar"));
     Layout::new().image("app:1", &app).write_archive(&environment.join("app.tar"));

@@ -57,8 +57,8 @@ fn every_verb_reads_it_as_it_reads_a_layout() {
         "verdict {app} --from {bases/old} --onto {bases/new}",
         "rebase {app} --from {bases/old} --onto {bases/new} --dry-run",
         "referrers {app}",
-        "lifecycle show {app}",
-        "lifecycle check {app}",
+        "lifecycle show {app} --at 2026-11-01",
+        "lifecycle check {app} --at 2026-11-01",
     ] {
         let fill = |folder: &str| verb.replace('{', folder).replace('}', "");
         let (layout, skopeo) = (fill("layouts/"), fill(""));

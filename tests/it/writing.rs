@@ -65,7 +65,7 @@ fn is(path: &Path, expected: &Layout) {
 #[test]
 fn images_are_copied_byte_for_byte_between_layouts_and_archives() {
     let sample = Sample::new();
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     sample.layout().write(&environment.join("in"));
     sample.layout().write_archive(&environment.join("in.tar"));
     let before = (snapshot(&environment.join("in")), fs::read(environment.join("in.tar")).unwrap());
@@ -96,7 +96,7 @@ fn images_are_copied_byte_for_byte_between_layouts_and_archives() {
 #[test]
 fn one_platform_of_an_index_is_copied_as_its_manifest() {
     let sample = Sample::new();
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     sample.layout().write(&environment.join("in"));
     let mut expected = Layout::new();
     let entry = expected.store(&sample.arm);
@@ -118,7 +118,7 @@ fn all_means_every_name_and_images_without_one() {
     layout.entry("app:latest", second);
     let unnamed = layout.store(&Image::of(&[&layer(&["old=1"])]));
     layout.entry("", unnamed);
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     layout.write(&environment.join("in"));
     layout.write_archive(&environment.join("in.tar"));
     for (source, target) in [("in", "a"), ("in.tar", "b"), ("in", "c.tar")] {
@@ -133,7 +133,7 @@ fn all_means_every_name_and_images_without_one() {
 #[test]
 fn a_copy_that_is_there_already_changes_nothing() {
     let sample = Sample::new();
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     sample.layout().write(&environment.join("in"));
     environment.ok(&["copy", "--all", "in", "out"]);
     let before = (snapshot(&environment.join("out")), fs::metadata(environment.join("out/index.json")).unwrap().ino());
@@ -148,7 +148,7 @@ fn a_copy_that_is_there_already_changes_nothing() {
 #[test]
 fn what_other_writers_put_into_the_target_stays() {
     let sample = Sample::new();
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     sample.layout().write(&environment.join("in"));
     let mine = Layout::new().image("mine:1", &Image::of(&[&layer(&["mine=1"])]));
     mine.write(&environment.join("out"));
@@ -164,7 +164,7 @@ fn what_other_writers_put_into_the_target_stays() {
 #[test]
 fn a_damaged_blob_in_the_target_is_repaired_and_reported() {
     let sample = Sample::new();
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     sample.layout().write(&environment.join("in"));
     let victims = [sample.app.layers[2].digest(), crate::support::image::digest(&sample.app.config_bytes()), sample.app.digest()];
     let damages: [fn(&Path); 4] = [
@@ -206,7 +206,7 @@ fn a_symlinked_blob_in_the_target_is_never_written_through() {
         ("../../../outside", &blob, false),
     ];
     for (link, content, sound) in cases {
-        let environment = Environment::new();
+        let environment = Environment::on_disk();
         sample.layout().write(&environment.join("in"));
         let target = environment.join("out");
         expected.write(&target);
@@ -224,7 +224,7 @@ fn a_symlinked_blob_in_the_target_is_never_written_through() {
         assert_eq!(Contents::of(&target).blobs(), expected.blobs);
     }
     // A directory of blobs that is a link is refused, and what it leads to is left alone.
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     sample.layout().write(&environment.join("in"));
     expected.write(&environment.join("out"));
     fs::rename(environment.join("out/blobs"), environment.join("elsewhere")).unwrap();
@@ -252,7 +252,7 @@ fn odd_index(layout: &Layout) -> String {
 fn what_is_not_touched_in_an_index_keeps_every_byte() {
     let sample = Sample::new();
     let layout = Layout::new().image("os:1", &sample.base).image("app:1", &sample.app);
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     layout.write(&environment.join("in"));
     let text = odd_index(&layout);
     let index = environment.join("in/index.json");
@@ -280,7 +280,7 @@ fn what_is_not_touched_in_an_index_keeps_every_byte() {
 #[test]
 fn a_name_that_moves_leaves_its_image_without_a_name() {
     let sample = Sample::new();
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     sample.layout().write(&environment.join("in"));
     let (base, app) = (sample.base.digest(), sample.app.digest());
     environment.ok(&["tag", "in:app:1", "os:1"]);
@@ -306,7 +306,7 @@ fn a_new_name_does_not_inherit_the_full_name_of_containerd() {
     let mut entry = layout.store(&sample.base);
     entry["annotations"] = json!({CONTAINERD_NAME: "registry.site/os:1", "keep": "me"});
     layout.entry("1", entry);
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     layout.write(&environment.join("in"));
     // A copy under its own name is the same entry.
     environment.ok(&["copy", "in:1", "same"]);
@@ -326,7 +326,7 @@ fn a_new_name_does_not_inherit_the_full_name_of_containerd() {
 #[test]
 fn a_name_is_removed_and_the_image_stays() {
     let sample = Sample::new();
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     sample.layout().write(&environment.join("in"));
     let blobs = Contents::of(&environment.join("in")).blobs();
     environment.ok(&["untag", "in:app:1"]);
@@ -342,7 +342,7 @@ fn a_name_is_removed_and_the_image_stays() {
 #[test]
 fn names_that_nobody_could_use_are_refused() {
     let sample = Sample::new();
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     sample.layout().write(&environment.join("in"));
     sample.layout().write_archive(&environment.join("in.tar"));
     let before = snapshot(environment.path());
@@ -368,7 +368,7 @@ fn names_that_nobody_could_use_are_refused() {
 #[test]
 fn an_annotation_is_set_on_the_top_document_only() {
     let sample = Sample::new();
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     sample.layout().write(&environment.join("in"));
     environment.ok(&["annotate", "in:multi:1", "-a", "team=red", "-a", "of=me", "--tag", "multi:2"]);
     let contents = Contents::of(&environment.join("in"));
@@ -395,7 +395,7 @@ fn an_annotation_is_set_on_the_top_document_only() {
 #[test]
 fn an_annotation_is_set_on_every_platform() {
     let sample = Sample::new();
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     sample.layout().write(&environment.join("in"));
     environment.ok(&["annotate", "in:multi:1", "--all", "-a", "team=red", "-o", "out"]);
     let contents = Contents::of(&environment.join("out"));
@@ -431,7 +431,7 @@ fn docker_documents_become_oci_documents_when_they_are_annotated() {
     let list = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": children})).unwrap();
     let digest = layout.blob(&list);
     layout.entry("list:1", json!({"mediaType": DOCKER_LIST, "digest": digest, "size": list.len()}));
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     layout.write(&environment.join("in"));
 
     environment.ok(&["annotate", "in:app:1", "-a", "k=v", "-o", "out"]);
@@ -468,7 +468,7 @@ fn docker_documents_become_oci_documents_when_they_are_annotated() {
 #[test]
 fn an_archive_is_never_changed() {
     let sample = Sample::new();
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     sample.layout().write_archive(&environment.join("in.tar"));
     let before = snapshot(environment.path());
     for arguments in [
@@ -489,7 +489,7 @@ fn an_archive_is_never_changed() {
 #[test]
 fn a_layout_takes_results_in_place_only_under_a_name() {
     let sample = Sample::new();
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     let new = Image::of(&[&layer(&["etc/os-release=2"])]);
     let layout = sample.layout().image("os:2", &new);
     layout.write(&environment.join("in"));
@@ -517,7 +517,7 @@ fn a_layout_takes_results_in_place_only_under_a_name() {
 #[test]
 fn an_archive_that_exists_is_replaced_whole_or_not_at_all() {
     let sample = Sample::new();
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     sample.layout().write(&environment.join("in"));
     sample.layout().write_archive(&environment.join("out.tar"));
     let old = fs::read(environment.join("out.tar")).unwrap();
@@ -547,7 +547,7 @@ fn an_archive_that_exists_is_replaced_whole_or_not_at_all() {
 #[test]
 fn an_input_is_no_output() {
     let sample = Sample::new();
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     let new = Image::of(&[&layer(&["etc/os-release=2"])]);
     sample.only("app:1", "app:1").write_archive(&environment.join("app.tar"));
     sample.only("os:1", "os:1").write_archive(&environment.join("old.tar"));
@@ -577,7 +577,7 @@ fn an_input_is_no_output() {
 #[test]
 fn forms_that_cannot_be_written_are_refused_by_name() {
     let sample = Sample::new();
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     sample.layout().write(&environment.join("in"));
     let before = snapshot(environment.path());
     for (output, word) in [
@@ -606,7 +606,7 @@ fn forms_that_cannot_be_written_are_refused_by_name() {
 #[test]
 fn a_directory_that_is_no_layout_is_no_output() {
     let sample = Sample::new();
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     sample.layout().write(&environment.join("in"));
     fs::create_dir(environment.join("home")).unwrap();
     fs::write(environment.join("home/letter.txt"), "dear").unwrap();
@@ -630,7 +630,7 @@ fn a_directory_that_is_no_layout_is_no_output() {
 #[test]
 fn a_folder_that_is_not_there_is_made() {
     let sample = Sample::new();
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     sample.layout().write(&environment.join("in"));
     for (number, output) in
         ["OUT/out", "OUT/out.tar", "OUT/such/deep/out:a:1", "OUT/such/out.tar:registry.site/a:1"].into_iter().enumerate()
@@ -651,7 +651,7 @@ fn a_folder_that_is_not_there_is_made() {
 #[test]
 fn a_read_only_target_is_an_error_and_a_read_only_input_is_none() {
     let sample = Sample::new();
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     sample.layout().write(&environment.join("in"));
     sample.only("os:1", "os:1").write(&environment.join("fixed"));
     let program = env!("CARGO_BIN_EXE_airbase");
@@ -709,7 +709,7 @@ fn blobs_of_both_algorithms_travel() {
     .unwrap();
     let digest = layout.blob(&manifest);
     layout.entry("wide", json!({"mediaType": MANIFEST, "digest": digest, "size": manifest.len()}));
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     layout.write(&environment.join("in"));
     let path = format!("blobs/{}", wide.replace(':', "/"));
     fs::create_dir(environment.join("in/blobs/sha512")).unwrap();

@@ -11,3 +11,9 @@ pub mod read;
 pub mod write;
 
 use airbase_format::{format, foundation, oci};
+
+/// A directory in memory, where there is such a place: for tests that write a few small files thousands of times.
+#[cfg(test)]
+fn in_memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}

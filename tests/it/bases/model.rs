@@ -482,7 +482,7 @@ fn families_through_the_decision() {
 #[test]
 fn families_as_layouts() {
     run("layouts", count("AIRBASE_MODEL_LAYOUTS", 30), |family| {
-        let environment = Environment::in_memory();
+        let environment = Environment::new();
         Layout::new().image("r.example/app:1", &family.app).write(&environment.join("app"));
         let mut bases = Layout::new().image("r.example/none:1", &Image::of(&[&layer(&["none=1"])]));
         for here in &family.here {

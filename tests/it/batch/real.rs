@@ -48,7 +48,7 @@ fn unpack(contents: &Contents, digest: &str, target: &Path) {
 #[test]
 fn twenty_apps_on_two_middlewares_on_a_runtime_on_alpine() {
     let Some(folder) = folder("twenty_apps_on_two_middlewares_on_a_runtime_on_alpine") else { return };
-    let environment = Environment::new();
+    let environment = Environment::on_disk();
     let old = alpine(&folder, "3.19.4", "2024-01-01T00:00:00Z");
     let new = alpine(&folder, "3.20.3", "2024-09-01T00:00:00Z");
     let runtime = old.and(&[&program("opt/runtime", "#!/bin/sh\nread release </etc/alpine-release; echo \"runtime on $release\"\n")]);

@@ -50,11 +50,11 @@ fn sweep_after(
     form: As,
     run: &dyn Fn(&Environment, PathBuf, Context<'_>) -> Result<()>,
 ) {
-    let inputs = Environment::in_memory();
+    let inputs = Environment::new();
     World::new(3).write(&inputs);
     plan(&inputs, &["apps", "old", "--bases", "bases"]);
     let untouched = snapshot(inputs.path());
-    let undisturbed = Environment::in_memory();
+    let undisturbed = Environment::new();
     before(&undisturbed.join("out"));
     run(&inputs, undisturbed.join("out"), Context { jobs: 1, ..Context::standard() }).unwrap();
     let complete = seen(&undisturbed, "out").files;
@@ -67,7 +67,7 @@ fn sweep_after(
     for (kind, gate) in gates {
         for n in 1.. {
             let what = format!("{kind} at {n}");
-            let directory = Environment::in_memory();
+            let directory = Environment::new();
             let out = directory.join("out");
             before(&out);
             let faults = gate(n);
@@ -170,7 +170,7 @@ fn in_place(environment: &Environment) -> (World, PathBuf) {
 /// A program that knows no lock writes the index at the worst moment: when the marks are made and their lists are written.
 #[test]
 fn marks_give_way_to_what_another_program_wrote_meanwhile() {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     let (world, out) = in_place(&environment);
     // Its version: an SBOM on the first image, and a name that keeps the second one from having a list.
     let theirs = environment.join("theirs");
@@ -211,7 +211,7 @@ fn marks_give_way_to_what_another_program_wrote_meanwhile() {
 /// To mark thousands of images takes longer than somebody who sent a signal waits.
 #[test]
 fn after_a_signal_the_next_run_lists_and_marks() {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     let (world, out) = in_place(&environment);
     let stopped = marking(&environment, out.clone(), None);
     // When the results are made durable.
@@ -238,7 +238,7 @@ fn a_batch_into_archives_survives_every_fault() {
 
 #[test]
 fn an_archive_whose_name_is_taken_meanwhile_fails_alone() {
-    let inputs = Environment::in_memory();
+    let inputs = Environment::new();
     World::new(12).write(&inputs);
     plan(&inputs, &["apps", "old", "--bases", "bases"]);
     let out = inputs.join("out");

@@ -8,7 +8,7 @@ use crate::support::{Contents, Dice, Environment};
 #[test]
 fn one_four_or_thirty_seven_shards_with_kills_give_the_same_layout() {
     let mut numbers = Dice::new(0x9e37_79b9);
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     World::new(120).write(&environment);
     plan(&environment, &["apps", "old", "--bases", "bases"]);
     assert_eq!(apply(&environment, "whole", &[]).0, 0);
@@ -54,7 +54,7 @@ fn one_four_or_thirty_seven_shards_with_kills_give_the_same_layout() {
 
 #[test]
 fn a_shard_makes_what_it_needs_of_others_and_a_layout_without_shards_is_the_same() {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     let layers: Vec<_> = (0..9).map(|number| crate::support::layer(&[&format!("l/{number}={number}")])).collect();
     let old = crate::support::Image::of(&[&layers[0]]);
     let new = crate::support::Image::of(&[&layers[1]]).with_top("created", serde_json::json!("2024-06-01T00:00:00Z"));

@@ -178,7 +178,7 @@ fn what_was_moved_before_is_marked_afterwards() {
 
 #[test]
 fn one_four_or_thirty_seven_shards_say_the_same() {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     World::new(60).write(&environment);
     plan(&environment, &["apps", "old", "--bases", "bases"]);
     let copy = |to: &str| World::new(60).apps.write(&environment.join(to));
@@ -370,7 +370,7 @@ fn an_image_of_several_names_and_indexes_is_spoken_of_once() {
 
 #[test]
 fn who_attaches_at_the_same_time_loses_nothing() {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     let world = World::new(300);
     world.write(&environment);
     plan(&environment, &["apps", "old", "--bases", "bases"]);

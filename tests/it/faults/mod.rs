@@ -269,8 +269,7 @@ fn gate(kind: &str, n: u64) -> Faults {
 
 fn sweep(case: &Case) {
     let world = World::new();
-    // No flush is real here, so memory serves as well as a disk, and is faster.
-    let inputs = Environment::in_memory();
+    let inputs = Environment::new();
     world.bases.write(&inputs.join("bases"));
     world.app.write(&inputs.join("app"));
     world.app.write_archive(&inputs.join("app.tar"));
@@ -281,7 +280,7 @@ fn sweep(case: &Case) {
     world.prepare(Before::Referred, &inputs.join("referred"));
     let report = referrers::report_on(&inputs.join("referred"), &world.app.digest_of("app:1"));
     let untouched = snapshot(inputs.path());
-    let undisturbed = Environment::in_memory();
+    let undisturbed = Environment::new();
     let target = undisturbed.join(case.target);
     world.prepare(case.before, &target);
     let old = state(&target);
@@ -301,7 +300,7 @@ fn sweep(case: &Case) {
     for kind in KINDS {
         for n in 1.. {
             let what = format!("{}, {kind} at {n}", case.name);
-            let directory = Environment::in_memory();
+            let directory = Environment::new();
             let mut place = at(directory.join(case.target));
             restore(old.as_ref(), &place.target);
             let faults = gate(kind, n);

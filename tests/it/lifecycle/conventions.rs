@@ -86,7 +86,7 @@ fn labels_and_annotations_of_an_image_are_read_by_the_table() {
 /// Where a list of referrers has not room for all annotations, the statements of the site's vendors keep theirs.
 #[test]
 fn statements_of_a_site_keep_their_annotations_in_a_full_list() {
-    let environment = Environment::in_memory();
+    let environment = Environment::new();
     let mut layout = Layout::new().image("app:1", &app());
     let filler = |length: usize| json!({"filler": "x".repeat(length), CREATED: "2026-01-01T00:00:00Z"});
     statement(&mut layout, &app().digest(), "application/x-report", filler(2_050_000));

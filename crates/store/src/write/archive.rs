@@ -295,7 +295,7 @@ mod tests {
         for lacking in [None, Some((Operation::Stage, Errno::OPNOTSUPP))] {
             for (old, kind) in [None, Some(b"old")].into_iter().flat_map(|old| (0..4).map(move |kind| (old, kind))) {
                 for n in 1.. {
-                    let place = tempfile::tempdir().unwrap();
+                    let place = crate::in_memory();
                     let path = place.path().join("a.tar");
                     if let Some(old) = old {
                         fs::write(&path, old).unwrap();

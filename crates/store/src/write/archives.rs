@@ -358,7 +358,7 @@ mod tests {
         let wholes: Vec<Vec<u8>> = (0..5).map(|number| alone(&source, &digest, own(number).as_bytes())).collect();
         for kind in 0..4 {
             for n in 1.. {
-                let place = tempfile::tempdir().unwrap();
+                let place = crate::in_memory();
                 let faults = match kind {
                     0 => Faults::kill_at(n),
                     1 => Faults::fail_at(n, Errno::NOSPC),

@@ -88,7 +88,7 @@ fn sweep(
     let mut most = 0;
     for (kind, kill) in [(0, true), (1, false), (2, false), (3, false), (4, false)] {
         for n in 1.. {
-            let place = tempfile::tempdir().unwrap();
+            let place = crate::in_memory();
             let root = place.path().join("layout");
             prepare(&root);
             let faults = match kind {
@@ -399,7 +399,7 @@ fn a_writer_takes_nothing_from_one_that_is_at_work() {
     for kind in [Operation::Stage, Operation::Link, Operation::Rename, Operation::Exchange, Operation::SyncDirectory, Operation::Lock] {
         for lacking in [&[][..], &[(Operation::Stage, Errno::OPNOTSUPP)]] {
             for exists in [true, false] {
-                let place = tempfile::tempdir().unwrap();
+                let place = crate::in_memory();
                 let root = place.path().join("layout");
                 if exists {
                     make(&root);
