@@ -67,6 +67,13 @@ impl Comparison<'_> {
         for (path, by) in &self.to.links {
             findings.extend(self.asked_link(path, by));
         }
+        for (name, by) in &self.to.places {
+            let (before, after) = (self.old.command(name), self.new.command(name));
+            if before.is_some() && after.is_some() && before != after {
+                let message = format!("a command whose place is printed is in another one: {}", shown(name));
+                findings.push(finding(Code::VerdictChanged, false, message, by));
+            }
+        }
         for ((file, name), by) in &self.to.entries {
             let found = match *file {
                 b"/etc/passwd" => self.asked_user(name, [true, false], by),

@@ -237,3 +237,24 @@ fn plain_dates_are_the_same_everywhere() {
     expect("words", &moved("date -d 'next friday' +%F"), "risks", &["verdict.option"]);
     expect("what is not known", &moved("date -d \"$1\" +%F"), "risks", &["verdict.option"]);
 }
+
+#[test]
+fn where_a_command_is_found_is_printed_or_only_asked() {
+    let moved = |body| running(body, &[tool("usr/bin/tool"), tool("bin/which")], &[tool("bin/tool"), tool("bin/which")]);
+    for body in ["which tool", "command -v tool", "type tool"] {
+        expect(body, &moved(body), "risks", &["verdict.changed"]);
+    }
+    for body in ["command -v tool >/dev/null && tool", "t=$(command -v tool)\necho", "which tool >/dev/null || exit 1\necho"] {
+        expect(body, &moved(body), "runs", &[]);
+    }
+}
+
+/// Archives of GNU tar and of busybox's have the same files and not the same bytes.
+#[test]
+fn sums_of_what_is_packed_depend_on_who_packs() {
+    let tools = |text| ["bin/tar", "bin/sha256sum"].map(|path| program(path, Program { text, ..Program::default() }));
+    let moved = |body| running(body, &tools("coreutils"), &tools("BusyBox v1.37.0"));
+    expect("the sum of an archive", &moved("tar cf - /app | sha256sum"), "risks", &["verdict.changed"]);
+    expect("an archive", &moved("tar cf - /app >/dev/null"), "runs", &[]);
+    expect("a sum", &moved("sha256sum /etc/keep"), "runs", &[]);
+}

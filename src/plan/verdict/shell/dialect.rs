@@ -114,6 +114,9 @@ const TRAP: Construct = Construct::new("a trap for ERR, DEBUG or RETURN", Lacks,
 const SIGNAL: Construct = Construct::new("a signal with SIG before it", Lacks, Same, Failure::Command);
 const TYPE: Construct = Construct::new("an option of type", Lacks, Own, Failure::Command);
 const EXEC: Construct = Construct::new("an option of exec", Lacks, Own, End);
+const KILL_LIST: Construct = Construct::new("kill -l", Own, Own, Silent);
+const LIMITS: Construct = Construct::new("ulimit -a", Own, Own, Silent);
+const PRINTED: Construct = Construct::new("export -p or readonly -p", Own, Own, Silent);
 const WAIT: Construct = Construct::new("wait -n", Lacks, Own, Failure::Command);
 
 /// Commands that bash has inside, and the other shells do not.
@@ -232,6 +235,7 @@ pub(super) fn of_command(command: &Command) -> Vec<Construct> {
     let more: [Option<Construct>; 2] = match name {
         b"[" | b"test" => [says(&[b"=="]).then_some(EQUALS), says(&[b"-v"]).then_some(TEST_VARIABLE)],
         b"local" => [has(b"aAinrlux").then_some(LOCAL), None],
+        b"export" if has(b"p") => [Some(PRINTED), None],
         b"export" => [has(b"n").then_some(UNEXPORT), has(b"f").then_some(EXPORT_FUNCTION)],
         b"read" => read(rest),
         b"printf" => printf(rest),
@@ -242,8 +246,10 @@ pub(super) fn of_command(command: &Command) -> Vec<Construct> {
         }
         b"kill" => {
             let signal = |word: &Word| word.literal().is_some_and(|text| text.starts_with(b"-SIG"));
-            [rest.iter().any(signal).then_some(SIGNAL), None]
+            [rest.iter().any(signal).then_some(SIGNAL), (says(&[b"-l"]) && rest.len() == 1).then_some(KILL_LIST)]
         }
+        b"ulimit" => [has(b"a").then_some(LIMITS), None],
+        b"readonly" => [has(b"p").then_some(PRINTED), None],
         b"type" => [has(b"aptPf").then_some(TYPE), None],
         b"exec" => [has(b"acl").then_some(EXEC), None],
         b"wait" => [has(b"n").then_some(WAIT), None],
@@ -435,6 +441,9 @@ mod tests {
             ("echo $RANDOM", ("$RANDOM", false)),
             ("echo ${BASH_SOURCE}", ("$BASH_SOURCE", false)),
             ("time a\nb", ("time", false)),
+            ("kill -l", ("kill -l", false)),
+            ("ulimit -a", ("ulimit -a", false)),
+            ("export -p", ("export -p or readonly -p", false)),
             ("cat <<END\n${a//b/c}\nEND\n", ("${NAME/TEXT/TEXT}", false)),
         ] {
             wrong.extend(Some((text, met(text))).filter(|(_, met)| *met != [expected]));
@@ -447,7 +456,7 @@ mod tests {
         for text in [
             "a=b; f() { local c=$1; }; f; echo -n a; echo \"a b\" \\\n c; read -r a; read -p x b; set -eu; set -- a b",
             "case $a in b|c) d ;; esac; for x in 1 2; do y; done; [ a = b ] && c; echo ${a:-b} ${a%/*} ${a##*/} ${#a} $((1 + 2))",
-            "a 2>&1 >&2 <&3 >&- | b; find . -exec c {} \\; ; { a; b; }; awk '{ print $1, $2 }' f; echo '$RANDOM {a,b}'",
+            "a 2>&1 >&2 <&3 >&- | b; find . -exec c {} \\; ; ulimit -n 99; kill -l 9; readonly x=1; { a; b; }; awk '{ print $1, $2 }' f; echo '$RANDOM {a,b}'",
             "trap 'a' EXIT INT TERM; kill -TERM 1; cat <<'END'\n${a//b/c} $(x <<< y)\nEND\nprintf '%s\\n' a; command -v a; export A=b",
             "echo \"cost $\" \"$a\"; x=$(a \"$b\"); . ./c",
             "sed 's/[[:space:]]*//' f; grep 'a==b' f; curl -d {\"a\":1} x",

@@ -47,6 +47,13 @@ impl Comparison<'_> {
                 findings.push(finding(Code::VerdictChanged, false, message, by));
             }
         }
+        for (by, path) in self.to.packed.iter().filter(|(by, _)| self.to.summed.contains(*by)) {
+            let Some((old, new)) = self.makers(path) else { continue };
+            if (old == Maker::Busybox) != (new == Maker::Busybox) {
+                let message = format!("what a program packs has other bytes in busybox: {}", shown(path));
+                findings.push(finding(Code::VerdictChanged, false, message, by));
+            }
+        }
         for (path, (by, release)) in self.to.releases.iter().filter(|(path, _)| !self.is_same(path)) {
             let same = self.from.releases.get(path).is_some_and(|(_, before)| before == release && !release.is_empty());
             if !same {

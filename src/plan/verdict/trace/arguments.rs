@@ -92,6 +92,23 @@ fn is_common(name: &[u8], own: &[Argument], at: usize) -> bool {
     name == b"date" && value.is_some_and(is_plain_date)
 }
 
+/// Whether a command writes an archive, or compresses.
+fn packs(name: &[u8], own: &[Argument]) -> bool {
+    let unpacks = own
+        .iter()
+        .flatten()
+        .any(|word| word == b"--decompress" || (word.starts_with(b"-") && !word.starts_with(b"--") && word.contains(&b'd')));
+    match name {
+        b"tar" => own
+            .first()
+            .and_then(Option::as_deref)
+            .is_some_and(|word| word == b"--create" || (!word.starts_with(b"--") && word.contains(&b'c'))),
+        b"gzip" | b"bzip2" | b"xz" | b"lzma" => !unpacks,
+        b"cpio" => says(own, &[b"-o", b"--create"]),
+        _ => false,
+    }
+}
+
 /// How many of its arguments a command that runs another one takes for itself.
 fn own_words(name: &[u8], arguments: &[Argument]) -> usize {
     let valued: &[&[u8]] = match name {
@@ -148,6 +165,12 @@ impl Trace<'_> {
             for path in paths {
                 self.found.links.entry(path).or_insert_with(|| by.to_owned());
             }
+        }
+        if packs(name, own) {
+            self.found.packed.insert(by.to_owned(), path.to_vec());
+        }
+        if name.ends_with(b"sum") || [&b"base64"[..], b"od", b"xxd", b"hexdump", b"cmp"].contains(&name) {
+            self.found.summed.insert(by.to_owned());
         }
         for text in peculiar(name, arguments) {
             self.found.peculiar.entry(path.to_vec()).or_default().entry(text).or_insert_with(|| by.to_owned());

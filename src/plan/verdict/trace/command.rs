@@ -241,6 +241,10 @@ impl Trace<'_> {
             let there = self.find(word).is_some() || self.functions.contains(word) || BUILTINS.contains(&word.as_slice());
             let key = (at.place.to_owned(), format!("{}: command -v {}", at.number, shown(word)));
             self.found.tests.insert(key, (there, at.command.decides_end && !self.guarded));
+            // What is read by the script itself is run or tested.
+            if at.command.writes.is_empty() && self.text == Text::Script {
+                self.found.places.entry(word.clone()).or_insert_with(|| at.place.to_owned());
+            }
         }
     }
 

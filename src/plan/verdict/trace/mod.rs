@@ -96,6 +96,11 @@ pub(super) struct Traced {
     pub(super) printing: BTreeMap<Vec<u8>, String>,
     /// What is asked for of which user, and by whom.
     pub(super) identity: BTreeMap<(Identity, String), String>,
+    /// Commands whose place is printed, and by whom.
+    pub(super) places: BTreeMap<Vec<u8>, String>,
+    /// Who packs something, with the command, and who takes sums of what commands print.
+    pub(super) packed: BTreeMap<String, Vec<u8>>,
+    pub(super) summed: BTreeSet<String>,
     /// Links whose targets are asked for, and by whom.
     pub(super) links: BTreeMap<Vec<u8>, String>,
     /// Names that are looked up in a file of `/etc`: the file and the name, and by whom.

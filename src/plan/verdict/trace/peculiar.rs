@@ -46,6 +46,9 @@ pub(super) fn peculiar(name: &[u8], arguments: &[Argument]) -> Vec<String> {
     let found: Vec<&[u8]> = match name {
         b"date" => words().filter(|word| word.starts_with(b"+") && !is_plain_date(word)).collect(),
         b"head" | b"tail" | b"split" => words().filter(|word| has_unit(word)).collect(),
+        // GNU's gives all numbers as many digits as one of them has.
+        b"seq" => words().filter(|word| word.contains(&b'.')).collect(),
+        b"grep" | b"egrep" | b"fgrep" | b"ls" => words().filter(|word| [&b"--color=always"[..], b"--color"].contains(word)).collect(),
         b"mktemp" => operands().filter(|word| word.contains(&b'X') && !word.ends_with(b"XXXXXX")).collect(),
         b"sed" => words().filter(|word| is_of_gnu(word)).collect(),
         b"awk" | b"mawk" | b"gawk" | b"nawk" => words().filter(|word| AWK.iter().any(|text| has(word, text))).collect(),
@@ -125,6 +128,8 @@ mod tests {
             "awk BEGIN{print(gensub(/a/,1,1))}",
             "dirname a/b c/d",
             "timeout 1 a",
+            "seq 1 .5 2",
+            "grep --color=always a f",
             "openssl dgst -md4 f",
             "openssl enc -rc4-40 -k a",
             "openssl des-cbc -d",
@@ -144,6 +149,8 @@ mod tests {
             "sed s/a/b/ f",
             "awk {print($1)} f",
             "dirname a/b",
+            "seq 1 3",
+            "grep --color=never a f",
             "openssl dgst -sha256 f",
             "openssl enc -aes-256-cbc -k a",
             "openssl enc -des3 -k a",
