@@ -1,6 +1,8 @@
 //! `airbase.outdated/v1`: images whose base is outdated.
 
-use serde::Serialize;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
 
 use super::{Page, Report, Tone};
 use crate::foundation::{Digest, ExitClass, Finding, text};
@@ -44,10 +46,26 @@ pub struct OutdatedItem {
     /// How sure that is, where it is current or outdated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proof: Option<Confidence>,
-    /// The name of its base.
+    /// Its base, and what that means now: thousands of images have the same.
+    #[serde(flatten, serialize_with = "followed")]
+    pub base: Arc<Followed>,
+    /// Why it is not known, or what speaks against its base.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+fn followed<S: Serializer>(base: &Arc<Followed>, serializer: S) -> Result<S::Ok, S::Error> {
+    base.serialize(serializer)
+}
+
+/// A base, and what its name means now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Followed {
+    /// The name of the base.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base_name: Option<String>,
-    /// The digest of the base's manifest, if it is proven.
+    /// The digest of its manifest, if it is proven.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base_manifest: Option<Digest>,
     /// The digest of the manifest that the name means now.
@@ -59,9 +77,6 @@ pub struct OutdatedItem {
     /// Why the name means that.
     #[serde(flatten)]
     pub why: Option<NameRule>,
-    /// Why it is not known, or what speaks against its base.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
 }
 
 /// The answer.
@@ -119,8 +134,8 @@ impl OutdatedStatus {
 impl OutdatedItem {
     fn detail(&self, page: &Page) -> Option<(Tone, String)> {
         let digest = |digest: &Option<Digest>| digest.as_ref().map_or_else(|| "nothing".to_owned(), |digest| page.digest(digest));
-        let name = self.base_name.as_deref().map_or_else(|| "no name".to_owned(), text::escape);
-        let why = self.why.and_then(NameRule::words).map(|words| format!(", {words}")).unwrap_or_default();
+        let name = self.base.base_name.as_deref().map_or_else(|| "no name".to_owned(), text::escape);
+        let why = self.base.why.and_then(NameRule::words).map(|words| format!(", {words}")).unwrap_or_default();
         let proof = match self.proof {
             Some(Confidence::Claimed) => ", claimed: other blobs, and nobody inflated them",
             Some(Confidence::Recorded) => ", by what the image records",
@@ -128,14 +143,14 @@ impl OutdatedItem {
         };
         let reason = self.reason.as_deref().map(|reason| format!(": {}", text::escape(reason))).unwrap_or_default();
         match self.standing {
-            OutdatedStatus::Current => Some((Tone::Dim, format!("base {name} {}{why}{proof}", digest(&self.base_manifest)))),
+            OutdatedStatus::Current => Some((Tone::Dim, format!("base {name} {}{why}{proof}", digest(&self.base.base_manifest)))),
             OutdatedStatus::Outdated if self.reason.is_some() => {
-                Some((Tone::Plain, format!("base {name} {}{reason}", digest(&self.base_manifest))))
+                Some((Tone::Plain, format!("base {name} {}{reason}", digest(&self.base.base_manifest))))
             }
             OutdatedStatus::Outdated => {
-                let newer = self.newer_reference.as_deref().map(text::escape).unwrap_or_default();
-                let was = if self.base_manifest.is_some() { digest(&self.base_manifest) } else { "another image".to_owned() };
-                Some((Tone::Plain, format!("base {name} was {was}, is now {} ({newer}{why}){proof}", digest(&self.newer_manifest))))
+                let newer = self.base.newer_reference.as_deref().map(text::escape).unwrap_or_default();
+                let was = if self.base.base_manifest.is_some() { digest(&self.base.base_manifest) } else { "another image".to_owned() };
+                Some((Tone::Plain, format!("base {name} was {was}, is now {} ({newer}{why}){proof}", digest(&self.base.newer_manifest))))
             }
             OutdatedStatus::Base | OutdatedStatus::NoBase => None,
             OutdatedStatus::Superseded | OutdatedStatus::Unknown => {
@@ -154,7 +169,10 @@ impl Report for OutdatedReport {
 
     fn render(&self, page: &mut Page) {
         let alike = |one: &&OutdatedItem, other: &&OutdatedItem| {
-            one.image == other.image && one.standing == other.standing && one.base_name == other.base_name && one.reason == other.reason
+            one.image == other.image
+                && one.standing == other.standing
+                && one.base.base_name == other.base.base_name
+                && one.reason == other.reason
         };
         let items: Vec<&OutdatedItem> = self.items.iter().collect();
         for group in items.chunk_by(alike) {
@@ -195,10 +213,10 @@ impl Report for OutdatedReport {
                 item.digest.to_string(),
                 item.manifest.to_string(),
                 item.platform.as_deref().map(ToString::to_string).unwrap_or_default(),
-                string(&item.base_name),
-                digest(&item.base_manifest),
-                digest(&item.newer_manifest),
-                string(&item.newer_reference),
+                string(&item.base.base_name),
+                digest(&item.base.base_manifest),
+                digest(&item.base.newer_manifest),
+                string(&item.base.newer_reference),
                 string(&item.reason),
             ];
             out.push_str(&cells.map(|cell| text::cell(&cell)).join(","));

@@ -1,6 +1,7 @@
 //! Images whose base is outdated.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::base::{Listed, based_image, has_images};
 use super::bases::{Bases, Lead, tree_index};
@@ -13,7 +14,7 @@ use crate::plan::batch::name::glob;
 use crate::plan::lifecycle::field::Status;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::{Image, ImageIndex, Located, Tree};
-use crate::report::outdated::{OutdatedItem, OutdatedReport, OutdatedStatus};
+use crate::report::outdated::{Followed, OutdatedItem, OutdatedReport, OutdatedStatus};
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +57,7 @@ pub fn outdated(request: &Request, context: Context<'_>) -> Result<OutdatedRepor
     let judge = Judge { bases: &bases, verify: request.verify, context };
     let mut findings = Vec::new();
     let mut judged = HashMap::new();
-    let mut platforms = Platforms::default();
+    let mut shared = Shared::default();
     let mut successors: BTreeMap<Digest, Digest> = BTreeMap::new();
     listed.each_image(context, &mut findings, has_images, &mut |located, tree| {
         if !chosen(located, &request.only) {
@@ -70,13 +71,14 @@ pub fn outdated(request: &Request, context: Context<'_>) -> Result<OutdatedRepor
             if !seen.insert((top.clone(), (top != own).then(|| Box::new(own.clone())))) {
                 continue;
             }
-            report.items.push(judge.item(located, image, tree_index(tree), &mut platforms)?);
+            report.items.push(judge.item(located, image, tree_index(tree), &mut shared)?);
             if let Some(successor) = successor(&bases, located, tree, image) {
                 successors.insert(image.descriptor.digest.clone(), successor);
             }
         }
         Ok(Vec::new())
     });
+    report.items.shrink_to_fit();
     report.findings.extend(findings);
     let unread = bases.unread(&report.findings)?;
     report.findings.extend(unread);
@@ -106,11 +108,11 @@ fn successor(bases: &Bases<'_>, located: &Located, tree: &Tree, image: &Image) -
 /// is based may be an app whose base is missing: that stays unknown.
 fn name_bases(items: &mut [OutdatedItem]) {
     let under: BTreeSet<Digest> =
-        items.iter().flat_map(|item| [item.base_manifest.clone(), item.newer_manifest.clone()]).flatten().collect();
+        items.iter().flat_map(|item| [item.base.base_manifest.clone(), item.base.newer_manifest.clone()]).flatten().collect();
     // Of an index, all platforms count as one: not every app has all of them.
     let under: BTreeSet<Digest> = items.iter().filter(|item| under.contains(&item.manifest)).map(|item| item.digest.clone()).collect();
     for item in items {
-        let says_nothing = item.base_manifest.is_none() && item.base_name.is_none();
+        let says_nothing = item.base.base_manifest.is_none() && item.base.base_name.is_none();
         if item.standing == OutdatedStatus::Unknown && says_nothing && under.contains(&item.digest) {
             item.standing = OutdatedStatus::Base;
             item.reason = None;
@@ -124,7 +126,7 @@ fn follow_outdated_bases(items: &mut [OutdatedItem]) {
         items.iter().filter(|item| item.standing == OutdatedStatus::Outdated).map(|item| item.manifest.clone()).collect();
     loop {
         let on_it = |item: &&mut OutdatedItem| {
-            item.standing == OutdatedStatus::Current && item.base_manifest.as_ref().is_some_and(|base| outdated.contains(base))
+            item.standing == OutdatedStatus::Current && item.base.base_manifest.as_ref().is_some_and(|base| outdated.contains(base))
         };
         let found: Vec<Digest> = items
             .iter_mut()
@@ -154,6 +156,13 @@ fn leave_superseded(items: &mut [OutdatedItem], successors: &BTreeMap<Digest, Di
     }
 }
 
+/// What many images have in common, kept once.
+#[derive(Default)]
+struct Shared {
+    platforms: Platforms,
+    bases: HashSet<Arc<Followed>>,
+}
+
 struct Judge<'j, 'c> {
     bases: &'j Bases<'c>,
     verify: Option<Verify>,
@@ -161,7 +170,7 @@ struct Judge<'j, 'c> {
 }
 
 impl Judge<'_, '_> {
-    fn item(&self, located: &Located, image: &Image, index: Option<&ImageIndex>, platforms: &mut Platforms) -> Result<OutdatedItem> {
+    fn item(&self, located: &Located, image: &Image, index: Option<&ImageIndex>, shared: &mut Shared) -> Result<OutdatedItem> {
         image.check_layers()?;
         let based = based_image(image, index, self.bases, self.verify, self.context)?;
         let lead = self.bases.follow(image, index, &based)?;
@@ -169,39 +178,42 @@ impl Judge<'_, '_> {
             image: located.shown(),
             digest: located.descriptor.digest.clone(),
             manifest: image.descriptor.digest.clone(),
-            platform: image.platform().map(|platform| platforms.shared(platform)),
+            platform: image.platform().map(|platform| shared.platforms.shared(platform)),
             standing: OutdatedStatus::Unknown,
             proof: None,
+            base: Arc::default(),
+            reason: None,
+        };
+        let mut base = Followed {
             base_name: based.name().map(str::to_owned),
             base_manifest: based.base().map(|base| base.image.descriptor.digest.clone()),
-            newer_manifest: None,
-            newer_reference: None,
-            why: None,
-            reason: None,
+            ..Followed::default()
         };
         let target = match &lead {
             Lead::Found(found) => {
                 let target = self.bases.target(image, &based, found);
-                item.base_name = found.name.clone().or(item.base_name);
-                item.newer_manifest.clone_from(&target.manifest);
-                item.newer_reference = target.manifest.is_some().then(|| found.opened.located.shown());
-                item.why = Some(found.rule);
+                base.base_name = found.name.clone().or(base.base_name);
+                base.newer_manifest.clone_from(&target.manifest);
+                base.newer_reference = target.manifest.is_some().then(|| found.opened.located.shown());
+                base.why = Some(found.rule);
                 match &target.manifest {
                     None => Err(format!("{} has no such platform", found.opened.located.shown())),
                     Some(_) => Ok(target),
                 }
             }
             Lead::NotHere(name) => Err(format!("no local image is called {}", text::escape(name))),
-            Lead::NoName if item.base_manifest.is_some() => Err("its base has no name to look for".to_owned()),
+            Lead::NoName if base.base_manifest.is_some() => Err("its base has no name to look for".to_owned()),
             Lead::NoName => Err("no local image is its base, and it names none".to_owned()),
             Lead::Undecided(error) => {
-                item.newer_manifest = None;
+                base.newer_manifest = None;
                 let details = error.finding().details.last().map(|why| format!(": {why}")).unwrap_or_default();
                 Err(format!("{}{details}", error.finding().message))
             }
         };
         let judged = standing(&based, target.as_ref().map_err(Clone::clone));
         self.set(&mut item, image, &based, judged)?;
+        item.base = shared.bases.get(&base).cloned().unwrap_or_else(|| Arc::new(base));
+        shared.bases.insert(Arc::clone(&item.base));
         Ok(item)
     }
 

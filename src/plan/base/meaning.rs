@@ -13,7 +13,7 @@ use crate::plan::lifecycle::time::Moment;
 use crate::read::Image;
 
 /// Why a name means an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "rule")]
 pub enum NameRule {
     /// No other local image has the name.
