@@ -5,11 +5,11 @@
 
 use std::io::Read as _;
 
+use airbase::format::json::Document;
+use airbase::format::tar::Member;
 use airbase::foundation::event::Silent;
 use airbase::foundation::fsys::Region;
 use airbase::foundation::{Algorithm, Code, Digest, Limits};
-use airbase::format::json::Document;
-use airbase::format::tar::Member;
 use airbase::oci::Descriptor;
 use airbase::oci::media_type::{OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD};
 use airbase::read::layer;

@@ -5,8 +5,8 @@
 //! Everything behind an empty line is the index.
 #![no_main]
 
-use airbase::foundation::{Code, Digest, Error, Limits};
 use airbase::format::json::{Document, Node};
+use airbase::foundation::{Code, Digest, Error, Limits};
 use airbase::oci::annotation::{CONTAINERD_NAME, REF_NAME};
 use airbase::oci::{Name, RootIndex};
 use airbase::write::{IndexEdit, index_edit};

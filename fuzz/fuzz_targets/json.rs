@@ -1,8 +1,8 @@
 //! Strict JSON: every document that is accepted is one to another parser too, and says the same.
 #![no_main]
 
-use airbase::foundation::Limits;
 use airbase::format::json::{Document, Kind, Node, Text, Value, quote};
+use airbase::foundation::Limits;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -1,8 +1,8 @@
 //! The framing of tar archives.
 #![no_main]
 
-use airbase::foundation::Limits;
 use airbase::format::tar::Profile;
+use airbase::foundation::Limits;
 use airbase_fuzz::{NARROW, check_tar, repair};
 use libfuzzer_sys::fuzz_target;
 

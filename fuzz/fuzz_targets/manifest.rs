@@ -1,8 +1,8 @@
 //! Manifests, indexes, configs and artifacts: one document has one meaning, and what was read of a descriptor stands in it.
 #![no_main]
 
-use airbase::foundation::Limits;
 use airbase::format::json::Document;
+use airbase::foundation::Limits;
 use airbase::oci::{Artifact, Config, Descriptor, Index, Manifest, RootIndex, Verified, media_type};
 use libfuzzer_sys::fuzz_target;
 

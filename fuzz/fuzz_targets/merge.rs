@@ -1,8 +1,8 @@
 //! The three-way merge of configs, and the history: the old base's, the app's and the new base's, divided by lines `%%`.
 #![no_main]
 
-use airbase::foundation::Limits;
 use airbase::format::json::{Document, Kind, Node};
+use airbase::foundation::Limits;
 use airbase::oci::{Config, Verified};
 use airbase::plan::rebase::instructions::Instructions;
 use airbase::plan::rebase::{Preferences, config, history};

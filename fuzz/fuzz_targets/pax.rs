@@ -1,8 +1,8 @@
 //! The records of PAX headers, of one member and of all that follow: the input is what stands in two such headers.
 #![no_main]
 
-use airbase::foundation::Limits;
 use airbase::format::tar::Profile;
+use airbase::foundation::Limits;
 use airbase_fuzz::{NARROW, check_tar, parts, repair};
 use libfuzzer_sys::fuzz_target;
 

@@ -2,8 +2,8 @@
 
 use std::io::Read as _;
 
-use airbase::foundation::{Code, Finding, Limits, Result};
 use airbase::format::tar::{Kind, LayerReader, Member, Profile, Walk, normalise};
+use airbase::foundation::{Code, Finding, Limits, Result};
 
 /// Narrow limits, which are reached.
 pub const NARROW: Limits = Limits { archive_entries: 4, pax_bytes: 600, long_name_bytes: 300, layer_bytes: 8192, ..Limits::STANDARD };
