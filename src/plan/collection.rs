@@ -21,7 +21,7 @@ pub fn compose(members: &[Member], annotations: &[(String, String)], limits: &Li
     let mut entries = Vec::with_capacity(members.len());
     for member in members {
         if member.name.contains(SEPARATOR) {
-            return Err(Error::new(Code::CollectionMember, "the name of a member holds a comma, which stands between names")
+            return Err(Error::new(Code::CollectionMember, "the name of a member holds a comma, which separates names")
                 .found(Fact::new(&member.name, "index.json")));
         }
         if !names.insert(member.name.as_str()) {

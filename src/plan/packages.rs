@@ -1,6 +1,6 @@
 //! The packages of an image: what the databases in its files say, and which package each file is of.
 //!
-//! What is there and was not read is told: it never looks like an image without packages.
+//! What is there and was not read is reported: it never looks like an image without packages.
 
 mod needs;
 
@@ -113,7 +113,7 @@ impl Unread {
         self.digest.is_some() && other.unread.contains(self)
     }
 
-    /// What is told of it.
+    /// What is reported of it.
     pub fn finding(&self) -> Finding {
         Finding::new(Code::PackagesUnread, format!("the packages of {} are not read", self.system))
             .at(shown(&self.path))
@@ -372,7 +372,7 @@ impl<'a> Reader<'a> {
             stanzas.extend(found.into_iter().flatten().map(|stanza| (key(&stanza), stanza)));
         }
         let lists = self.lists(&below(b"info"), b".list");
-        // What is there and cannot be read is told by `read`.
+        // What is there and cannot be read is reported by `read`.
         let diversions = self.read(&below(b"diversions"), "dpkg", dpkg::diversions).unwrap_or_default();
         let diversions: Diversions = diversions.into_iter().map(|diversion| (diversion.from.clone(), diversion)).collect();
         for (_, stanza) in stanzas {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::rebase::{OutputReport, taken};
 use super::{Page, Report, Tone};
 use crate::foundation::{Code, Digest, ExitClass, Finding, text};
-use crate::plan::batch::{ItemStatus, Origin, Reason};
+use crate::plan::batch::{Counts, ItemStatus, Origin, Reason};
 use crate::plan::verdict::{Answer, Patched};
 use crate::write::Committed;
 use crate::write::Taken;
@@ -92,35 +92,6 @@ impl PlanReport {
             page.line_toned(1, Tone::Caution, &format!("{count} to move with a warning [{code}]"));
         }
         page.findings(0, &self.findings);
-    }
-}
-
-/// How many items of the plan are of each standing.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Counts {
-    /// Images that move.
-    #[serde(rename = "move")]
-    pub moves: usize,
-    /// Images that are based on that already.
-    pub current: usize,
-    /// Images that are bases themselves.
-    pub base: usize,
-    /// Images that the plan refuses.
-    pub refused: usize,
-    /// Images whose base the plan refuses.
-    pub held: usize,
-}
-
-impl Counts {
-    /// Counts an item.
-    pub fn count(&mut self, standing: ItemStatus) {
-        *match standing {
-            ItemStatus::Move => &mut self.moves,
-            ItemStatus::Current => &mut self.current,
-            ItemStatus::Base => &mut self.base,
-            ItemStatus::Refused => &mut self.refused,
-            ItemStatus::Held => &mut self.held,
-        } += 1;
     }
 }
 

@@ -223,7 +223,7 @@ pub struct EntryReport {
     pub findings: Vec<Finding>,
 }
 
-/// What is told of sources, in this order: the heading of each, its entries, and what is hidden of it.
+/// What is reported of sources, in this order: the heading of each, its entries, and what is hidden of it.
 #[derive(Debug)]
 pub enum Piece {
     /// A source begins.

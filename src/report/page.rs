@@ -81,7 +81,7 @@ impl Page {
         self.failed.map_or(Ok(()), Err)
     }
 
-    /// The failure of writing, if there was one. It is told once.
+    /// The failure of writing, if there was one. It is reported once.
     pub fn failure(&mut self) -> Option<io::Error> {
         self.failed.take()
     }

@@ -185,7 +185,7 @@ impl JudgedReport {
     }
 }
 
-/// How many reasons of a verdict are told to users.
+/// How many reasons of a verdict are shown to users.
 const REASONS: usize = 4;
 
 /// Whether fixes arrive, for users.
@@ -288,7 +288,7 @@ impl WrittenReport {
     }
 }
 
-/// How many names are told to users.
+/// How many names are shown to users.
 const TOLD: usize = 12;
 
 /// Whose names were taken.

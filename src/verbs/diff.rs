@@ -188,7 +188,7 @@ impl Comparison<'_> {
     }
 }
 
-/// What is true of both images is told once.
+/// What is true of both images is reported once.
 fn tell(findings: &mut Vec<Finding>, finding: Finding) {
     if !findings.contains(&finding) {
         findings.push(finding);

@@ -156,7 +156,7 @@ pub(super) struct Selection<'t> {
     pub(super) partial: bool,
     /// The platforms that were asked for, or were not excluded, and are not here.
     pub(super) absent: Vec<String>,
-    /// What is told of them.
+    /// What is reported of them.
     pub(super) findings: Vec<Finding>,
 }
 
@@ -227,7 +227,7 @@ fn is_meant(tree: &Tree, choice: &Choice) -> Result<()> {
     tree.only_image(choice.platforms.first()).map(drop)
 }
 
-/// The children that go along, and what is told of those that are not here.
+/// The children that go along, and what is reported of those that are not here.
 ///
 /// # Errors
 /// `blob.missing` if some are not here and that was not allowed, `ref.platform`.

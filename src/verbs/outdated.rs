@@ -35,7 +35,7 @@ pub struct Request {
     /// Which layers are inflated; without it none, and a base whose blobs are other ones is only claimed.
     #[cfg_attr(feature = "cli", arg(long, value_enum, value_name = "HOW"))]
     pub verify: Option<Verify>,
-    /// Judge images too in whose place, by a statement, another one of these stands.
+    /// Judge superseded images too: those whose place another one of these takes, by a statement.
     #[cfg_attr(feature = "cli", arg(long))]
     pub all: bool,
     /// As of when statements on bases count: YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ; without it SOURCE_DATE_EPOCH or the clock.
@@ -144,14 +144,14 @@ fn follow_outdated_bases(items: &mut [OutdatedItem]) {
     }
 }
 
-/// What is left of an image in whose place another one stands, which was judged too, keeps no gate red.
+/// An image whose place another one takes, which was judged too, keeps no gate red.
 fn leave_superseded(items: &mut [OutdatedItem], successors: &BTreeMap<Digest, Digest>) {
     let judged: BTreeSet<Digest> = items.iter().flat_map(|item| [item.manifest.clone(), item.digest.clone()]).collect();
     for item in items {
         let successor = successors.get(&item.manifest).filter(|successor| judged.contains(*successor) && **successor != item.manifest);
         if let Some(successor) = successor {
             item.standing = OutdatedStatus::Superseded;
-            item.reason = Some(format!("{successor} stands in its place"));
+            item.reason = Some(format!("{successor} takes its place"));
         }
     }
 }

@@ -70,7 +70,7 @@ impl Output {
                         "Write a layout, which skopeo reads too: `skopeo copy oci:DIR:NAME dir:NEW`. A layout that is called dir is ./dir.",
                     ));
             }
-            // What cannot be opened is told by who writes to it.
+            // What cannot be opened is reported by whoever writes to it.
             None if Directory::open(&path).is_ok() => return Ok((Self::Layout(path), reference.name)),
             Some(Transport::DockerArchive) => Form::Docker,
             Some(Transport::Archive) | None => Form::Oci,
@@ -183,7 +183,7 @@ impl Closed for Blob<'_> {
     }
 
     fn sequence(&self) -> Option<(u64, u64)> {
-        // Files lie in no stream, and need not be opened to know it; what cannot be opened is told by who copies it.
+        // Files lie in no stream, and need not be opened to know it; what cannot be opened is reported by whoever copies it.
         if matches!(self.source.kind(), SourceKind::Layout | SourceKind::SkopeoDirectory) { None } else { self.open().ok()?.sequence() }
     }
 }

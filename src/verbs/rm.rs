@@ -204,7 +204,7 @@ impl Removal<'_> {
     /// Those of indexes that cannot be read; one that is not there lists nothing.
     fn children_of_others(&self, top: &Digest) -> Result<HashSet<Digest>> {
         let mut children = HashSet::new();
-        let others = self.source.index.manifests.iter().filter(|entry| entry.digest != *top).cloned();
+        let others = self.source.index.manifests.iter().filter(|entry| entry.digest != *top);
         each_index(self.source, others, self.context.limits, &mut |_, index| match index {
             Err(error) if error.code() == Code::BlobMissing => Ok(()),
             index => {

@@ -20,7 +20,7 @@ const TAR_END: u64 = 2 * TAR_BLOCK;
 pub(super) fn for_layout(path: &Path, cargo: &Cargo<'_>, context: Context<'_>) -> Result<()> {
     // The blobs may have a file system of their own.
     let room = space(&path.join("blobs/sha256"), context.faults)?;
-    // What cannot be opened holds nothing, or is told by who writes to it.
+    // What cannot be opened holds nothing, or is reported by whoever writes to it.
     let there = WriteDirectory::open(path, context.faults).ok();
     let is_new = |digest: &Digest| there.as_ref().is_none_or(|there| there.stamp(&digest.blob_path()).is_none());
     let sizes = cargo.sizes().into_iter().filter(|size| is_new(size.digest)).map(|size| room.taken_by(size.bytes));

@@ -32,7 +32,7 @@ impl Listing {
     pub fn parse(text: &str) -> Self {
         let path = PathBuf::from(text);
         match text.split_once('=') {
-            // Whoever opens the other file is told what is wrong with it.
+            // Whoever opens the other file gets the error.
             Some((name, file)) if File::open(&path).is_err() => Self { name: Some(name.to_owned()), content: Content::File(file.into()) },
             _ => Self { name: None, content: Content::File(path) },
         }

@@ -73,7 +73,7 @@ pub struct Claim {
     pub pinned: bool,
     /// A digest that is none: reported, never used.
     pub unreadable_digest: Option<String>,
-    /// How many layers it says belong to the base, or why that cannot be told.
+    /// How many layers it says belong to the base, or why that is not known.
     pub seam: Option<Result<usize, String>>,
 }
 

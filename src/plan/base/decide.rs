@@ -290,7 +290,7 @@ impl View<'_> {
                 (None, Some(_)) => false,
                 (None, None) => true,
             };
-            // A farther claim that is refuted is told; one that leads nowhere may be the image's own, and this one inherited.
+            // A farther claim that is refuted is reported; one that leads nowhere may be the image's own, and this one inherited.
             // Where only the digest is its own, what the inherited name leads to is no answer.
             let leads_nowhere = |other: &OwnClaim| {
                 self.evidence.get(other.at).is_some_and(|one| match &one.verdict {

@@ -123,7 +123,7 @@ pub struct Meant {
     pub rule: NameRule,
 }
 
-/// Why it cannot be told.
+/// Why it is not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undecided {
     /// The reason.
@@ -135,7 +135,7 @@ pub struct Undecided {
 /// Which edition the name means. `None` if there is none for any of the platforms.
 ///
 /// # Errors
-/// Why it cannot be told.
+/// Why it is not known.
 pub fn meaning(editions: &[Edition], question: &Question<'_>) -> Result<Option<Meant>, Undecided> {
     let fits = |edition: &Edition| question.platforms.iter().any(|wanted| edition.has(wanted.as_ref()));
     let mut running: Vec<usize> = (0..).zip(editions).filter(|(_, edition)| fits(edition)).map(|(at, _)| at).collect();

@@ -313,10 +313,9 @@ impl Origin {
     }
 }
 
-/// The last line. A plan without it was cut off.
+/// How many items of a plan are of each standing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct End {
+pub struct Counts {
     /// How many images move.
     #[serde(rename = "move")]
     pub moves: usize,
@@ -328,22 +327,13 @@ pub struct End {
     pub refused: usize,
     /// How many wait for a base that is refused.
     pub held: usize,
-    /// How many were not asked for with `--only`.
-    #[serde(default)]
-    pub not_chosen: usize,
-    /// What could not be read, and is not among the items.
-    #[serde(default)]
-    pub unreadable: Vec<Reason>,
-    /// The beginning of a digest of the rest of the line, by which an edit is found.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub seal: String,
 }
 
-impl End {
+impl Counts {
     /// Whether `whole` has as many images of each standing, or more: lines may have been deleted.
     pub fn is_part_of(&self, whole: &Self) -> bool {
-        let counts = |end: &Self| [end.moves, end.current, end.base, end.refused, end.held];
-        counts(self).into_iter().zip(counts(whole)).all(|(own, all)| own <= all)
+        let all = |counts: &Self| [counts.moves, counts.current, counts.base, counts.refused, counts.held];
+        all(self).into_iter().zip(all(whole)).all(|(own, all)| own <= all)
     }
 
     /// Counts an item.
@@ -356,4 +346,22 @@ impl End {
             ItemStatus::Held => &mut self.held,
         } += 1;
     }
+}
+
+/// The last line. A plan without it was cut off.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct End {
+    /// How many items are of each standing.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// How many were not asked for with `--only`.
+    #[serde(default)]
+    pub not_chosen: usize,
+    /// What could not be read, and is not among the items.
+    #[serde(default)]
+    pub unreadable: Vec<Reason>,
+    /// The beginning of a digest of the rest of the line, by which an edit is found.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub seal: String,
 }

@@ -16,4 +16,4 @@ pub mod name;
 pub mod order;
 pub mod shard;
 
-pub use item::{BaseItem, End, Expected, Header, Item, ItemStatus, LayerItem, Origin, Placed, Reason, Settings};
+pub use item::{BaseItem, Counts, End, Expected, Header, Item, ItemStatus, LayerItem, Origin, Placed, Reason, Settings};

@@ -48,7 +48,7 @@ impl<'a> Word<'a> {
         {
             let mut says = held(withdrawn);
             fields.extend(says.remove(&Field::Status).map(|status| (Field::Status, status)));
-            // Why it was withdrawn is told, unless there is a later reason.
+            // Why it was withdrawn is reported, unless there is a later reason.
             if let Some(reason) = says.remove(&Field::Reason) {
                 fields.entry(Field::Reason).or_insert(reason);
             }

@@ -397,7 +397,7 @@ impl Lineage {
         took_back || (is_stopped && old.standing == Some(Status::Active))
     }
 
-    /// What follows in a line of images. Others of which nobody can tell whether they are newer are told.
+    /// What follows in a line of images. Others of which nobody can tell whether they are newer are reported.
     fn in_line(&self, member: &Member, line: Option<&BTreeSet<Digest>>, evidence: Evidence) -> Next {
         let others = line.into_iter().flatten().filter(|digest| **digest != member.digest).filter_map(|digest| self.members.get(digest));
         let (mut newer, mut untold) = (BTreeSet::new(), BTreeSet::new());
@@ -436,7 +436,7 @@ impl Lineage {
         digests.retain(|digest| if is_child { !has_child(digest) } else { !has_index(digest) });
     }
 
-    /// The newest of several images; several, if that cannot be told.
+    /// The newest of several images; several, if that is not known.
     fn newest(&self, digests: BTreeSet<Digest>) -> Next {
         let beaten = |one: &Digest| {
             let Some(member) = self.members.get(one) else { return false };
@@ -612,7 +612,7 @@ impl Revision {
 }
 
 /// Which of two images is newer: by revision, if both have one that counts and they are of one version; else by date. `None`
-/// if that cannot be told, or if revision and date say the opposite of each other.
+/// if that is not known, or if revision and date say the opposite of each other.
 pub fn compare(one: &Member, other: &Member) -> Option<Ordering> {
     let revision = |member: &Member| member.revision.as_deref().and_then(Revision::parse);
     let by_revision = match (revision(one), revision(other)) {

@@ -2,7 +2,7 @@
 //!
 //! Our statements say the same thing twice: in annotations, which listings of referrers carry, and in a JSON document in the one
 //! layer, which admission controllers read (`docs/schemas/lifecycle-v1.schema.json`). The annotation goes before the document, because
-//! it is what others see; where the two differ, that is told.
+//! it is what others see; where the two differ, that is reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -203,7 +203,7 @@ impl Reader<'_, '_> {
         match field.read(text) {
             Ok(None) => None,
             Ok(Some((value, reading))) => {
-                // A date alone is what the conventions ask for; the rest is told.
+                // A date alone is what the conventions ask for; the rest is reported.
                 self.findings.extend(reading.as_ref().and_then(|reading| reading.finding(text, key)));
                 Some(Stated { value, place, key: key.to_owned(), dialect: reading.map(|reading| reading.dialect) })
             }

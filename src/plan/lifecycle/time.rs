@@ -5,7 +5,7 @@
 //!
 //! Read is what is in real annotations: RFC 3339 with any number of fraction digits (`2023-05-12T21:15:10.8343521Z` comes
 //! from .NET), dates alone, ISO 8601 in its basic form and mixtures of both (`20230707T00:00-08:00`), OpenEoX's `tba`, and the
-//! booleans of endoflife.date. The [`Dialect`] is kept and everything that departs from RFC 3339 is told. What could be meant in
+//! booleans of endoflife.date. The [`Dialect`] is kept and everything that departs from RFC 3339 is reported. What could be meant in
 //! two ways is no time: two-digit years, bare numbers of seconds.
 
 use std::fmt;

@@ -372,7 +372,7 @@ fn nobody(sending: &Sending) -> Option<Finding> {
     let alone = |push: &Push| !push.clients.iter().any(|pushed| pushed.suffices);
     let lines: Vec<String> = sending.pushes().filter(alone).map(|push| push.reference).collect();
     let finding = Finding::new(Code::PrepareClient, "no client brings all of it there")
-        .hint("What `airbase prepare -o DIR` writes suits most clients; the reasons of each are told with its commands.");
+        .hint("What `airbase prepare -o DIR` writes suits most clients; the reasons of each are printed with its commands.");
     (!lines.is_empty()).then(|| lines.into_iter().fold(finding, Finding::detail))
 }
 

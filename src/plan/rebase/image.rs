@@ -290,7 +290,7 @@ fn own_lineage_labels(old: Option<&Image>, app: &Image, options: &Options) -> Ve
 }
 
 /// The buildpacks metadata brought up to date, if the app has its own: their tools split the result where it says. One that
-/// cannot be read is kept, and that is told.
+/// cannot be read is kept, and that is reported.
 fn run_image_label(
     old: Option<&Image>,
     app: &Image,

@@ -14,7 +14,7 @@ use crate::plan::lifecycle::time::Moment;
 pub(super) enum Action {
     /// The image is not moved.
     Refuse,
-    /// It is moved, and that is told.
+    /// It is moved, and that is reported.
     Warn,
     /// It does not count; the result records it.
     Accept,
@@ -109,7 +109,7 @@ fn globbed(from: &str, line: Option<usize>, text: String) -> Result<String> {
     let wrong = if text.contains(['[', ']', '{', '}', '\\']) {
         Some("has other wildcards than * and ?")
     } else if !text.starts_with(['/', '*']) && text != super::trace::Trace::CONFIG {
-        Some("stands for no file of an image: it begins with neither / nor *")
+        Some("means no file of an image: it begins with neither / nor *")
     } else {
         None
     };

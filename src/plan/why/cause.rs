@@ -45,7 +45,7 @@ impl Cause {
         }
     }
 
-    /// Why something that was at `state` is not there after a layer with these members; none if it cannot be told. `changed` is the
+    /// Why something that was at `state` is not there after a layer with these members; none if it is not known. `changed` is the
     /// first directory on the way that is of another kind than before.
     pub(super) fn of(state: &State, members: &[Member], changed: Option<&[u8]>) -> Option<Self> {
         let real = state.real.as_slice();

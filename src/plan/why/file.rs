@@ -53,7 +53,7 @@ pub struct Event {
     pub event: Happened,
     /// In what it changed the file.
     pub aspects: Vec<Aspect>,
-    /// What took the file away, where that can be told.
+    /// What took the file away, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
 }

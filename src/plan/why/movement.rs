@@ -54,7 +54,7 @@ impl Fate {
 pub struct Deletion {
     /// Its number in the image before the move, the lowest being 0.
     pub layer: usize,
-    /// What in it takes the file away, where that can be told.
+    /// What in it takes the file away, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
 }

@@ -108,12 +108,12 @@ impl TraceReport {
             }
             End::Untold { .. } => {
                 let line = format!(
-                    "Whether there is a newer one than {} cannot be told: nothing says to which line of images it belongs.",
+                    "Whether there is a newer one than {} is not known: nothing says to which line of images it belongs.",
                     self.last(page)
                 );
                 let unreadable = self.stops.last().is_some_and(|stop| stop.unreadable);
                 let other =
-                    format!("Whether {} may be used cannot be told: something that may be said of it cannot be read.", self.last(page));
+                    format!("Whether {} may be used is not known: something that may be said of it cannot be read.", self.last(page));
                 page.line_toned(0, Tone::Caution, if unreadable { &other } else { &line });
             }
             End::Gap { digest, platform: None } => {

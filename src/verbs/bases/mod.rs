@@ -211,7 +211,7 @@ impl<'a> Bases<'a> {
     pub(super) fn unread(&self, told: &[Finding]) -> Result<Vec<Finding>> {
         let all = &self.catalogue()?.findings;
         let (own, beside) = all.split_at(self.unread.get().copied().unwrap_or(0).min(all.len()));
-        // What is odd about an image is told by who looks at it; what is not read may be the base.
+        // What is odd about an image is reported by whoever looks at it; what is not read may be the base.
         let beside = beside.iter().filter(|finding| finding.severity >= Severity::Damage).cloned().collect();
         Ok(self.findings.iter().chain(own).cloned().chain(Finding::new_among(told, beside)).collect())
     }

@@ -28,7 +28,7 @@ pub(in crate::verbs) enum Lead {
     NotHere(String),
     /// There is no name to look for.
     NoName,
-    /// Several local images have the name, and which one is meant cannot be told.
+    /// Several local images have the name, and which one is meant is not known.
     Undecided(Box<Error>),
 }
 
@@ -141,7 +141,7 @@ impl Bases<'_> {
     }
 
     /// Where a base goes that has other names here than the image gives it: its names here lead on only by a rule about one of them.
-    /// `holders` have the name that the image gives it; what differs from that cannot be told. `None` if nothing speaks against those.
+    /// `holders` have the name that the image gives it; what differs from that is not known. `None` if nothing speaks against those.
     fn by_name_here(&self, name: &str, base: &Candidate, holders: &[Holder]) -> Result<Option<std::result::Result<Holder, Error>>> {
         let about = base.names.iter().find_map(|own| Some((own, self.rules.iter().find(|rule| rule.is_about(own))?.apply(own)?)));
         if let Some((own, target)) = about {

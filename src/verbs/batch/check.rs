@@ -213,7 +213,7 @@ impl Check {
         let mut layers = HashMap::new();
         for (path, manifests) in &self.bases {
             let place = request.root.as_deref().map_or_else(|| PathBuf::from(path), |root| root.join(path));
-            // What cannot be read is told by the items that need it.
+            // What cannot be read is reported by the items that need it.
             let Ok(source) = Source::blobs(&place, context.limits) else { continue };
             for digest in manifests {
                 let Ok(Some(blob)) = source.document_by_digest(digest, context.limits) else { continue };
@@ -249,7 +249,7 @@ fn are(count: usize) -> String {
 fn listed(directory: &Directory, digests: bool, context: Context<'_>) -> Result<(HashMap<Name<'static>, Digest>, HashSet<Digest>)> {
     let (mut names, mut all) = (HashMap::new(), HashSet::new());
     let Some(file) = directory.file("index.json")? else { return Ok((names, all)) };
-    // What is wrong with it is told when it is written to.
+    // What is wrong with it is reported when it is written to.
     let Some(bytes) = file.read_all(context.limits.index_bytes)? else { return Ok((names, all)) };
     let Ok(document) = Document::parse(&bytes, context.limits) else { return Ok((names, all)) };
     for entry in document.root().get("manifests").into_iter().flat_map(Node::items) {

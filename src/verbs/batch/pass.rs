@@ -9,7 +9,7 @@ use crate::foundation::fsys::{File, ReadAt as _, shown};
 use crate::foundation::{Algorithm, Code, Error, Fact, Hasher, Limits, Result};
 use crate::oci::Name;
 use crate::plan::batch::document::{self, Line};
-use crate::plan::batch::{End, Header, Item, ItemStatus, Placed, Settings, order};
+use crate::plan::batch::{Counts, End, Header, Item, ItemStatus, Placed, Settings, order};
 use crate::plan::verdict::Strictness;
 
 /// The longest line that is read.
@@ -76,7 +76,7 @@ struct Reading {
     positions: HashMap<u64, usize>,
     waits: HashMap<u64, Vec<u64>>,
     names: HashSet<Name<'static>>,
-    counts: End,
+    counts: Counts,
 }
 
 impl Reading {
@@ -146,7 +146,7 @@ impl Pass {
                 return Ok(());
             };
             if end.is_some() {
-                return Err(invalid("something stands behind the last line of the plan"));
+                return Err(invalid("something follows the last line of the plan"));
             }
             match document::read(text, count, &header.seal, limits)? {
                 Line::End(promised) => end = Some(promised),
@@ -162,7 +162,7 @@ impl Pass {
             invalid("the plan is cut off: its last line is missing")
                 .hint("Make the plan again, or copy it again; the last line begins {\"end\":.")
         })?;
-        if !read.counts.is_part_of(&end) {
+        if !read.counts.is_part_of(&end.counts) {
             return Err(invalid("the plan has more items than its last line says"));
         }
         let Reading { entries, positions, waits, .. } = read;

@@ -242,7 +242,7 @@ impl Planned {
         let mut end = End { not_chosen: report.not_chosen, ..End::default() };
         for (_, number) in order {
             if let Some(Decision::Ready(ready)) = self.decided.get(number) {
-                end.count(ready.standing);
+                end.counts.count(ready.standing);
                 report.count(ready.standing, ready.code);
                 report.warn(&ready.warnings);
                 report.judged(ready.standing, ready.verdict);
@@ -317,7 +317,9 @@ fn reason(finding: &Finding) -> Reason {
         .hints
         .retain(|hint| !["--from", "--onto", "--seam-layers", "--base-name", "--trust-platform"].iter().any(|flag| hint.contains(flag)));
     if reason.hints.len() < before {
-        reason.hints.push("Or move it alone with `airbase rebase`, which can be told the old base, the seam and the new base.".to_owned());
+        reason
+            .hints
+            .push("Or move it alone with `airbase rebase`, which takes the old base, the seam and the new base as options.".to_owned());
     }
     reason
 }
@@ -398,7 +400,7 @@ impl<'a> Planner<'a> {
 
     fn refuse(&self, number: usize, error: &Error) -> Result<Ready> {
         let located = self.survey.located(number)?;
-        // The image is refused anyway, and the reason is told; where it came from is a help.
+        // The image is refused anyway, and the reason is given; where it came from is a help.
         let origin = load(&located.source, &located.descriptor, self.context.limits).map(|tree| origin(&tree)).unwrap_or_default();
         refused(self.survey, number, error, origin, false)
     }

@@ -113,7 +113,7 @@ impl<'a> Marking<'a> {
     }
 
     /// Lists what is finished, and marks what it was made of, in one exchange of the index. Once `most` items are to be marked it takes
-    /// no more; how many it took is told.
+    /// no more; how many it took is reported.
     ///
     /// # Errors
     /// Those of the layout. What is wrong with the statements on one image is in what it gives.

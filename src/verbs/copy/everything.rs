@@ -285,13 +285,13 @@ fn whole(one: &Located, narrowed: Option<&Narrowed>, output: &Output, context: C
 
 /// What a choice of platforms is about.
 fn is_image_entry(one: &Located, context: Context<'_>) -> bool {
-    // What cannot be read is told by who reads it next.
+    // What cannot be read is reported by whoever reads it next.
     load(&one.source, &one.descriptor, context.limits).is_ok_and(|tree| matches!(tree, Tree::Image(_) | Tree::Index(_)))
 }
 
 /// What a referrer refers to.
 fn subject(one: &Located, context: Context<'_>) -> Option<Digest> {
-    // What cannot be read is told by who copies it.
+    // What cannot be read is reported by whoever copies it.
     let blob = one.source.document(&one.descriptor, context.limits).ok()?;
     Artifact::parse(&blob, &one.descriptor.media_type, context.limits).ok()?.subject.map(|subject| subject.digest)
 }

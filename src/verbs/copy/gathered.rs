@@ -28,7 +28,7 @@ pub(super) struct Gathered<'a> {
     pub(super) rest: Rest,
 }
 
-/// What is told of it when all of it is written.
+/// What is reported of it when all of it is written.
 #[derive(Debug, Default)]
 pub(super) struct Rest {
     /// How many blobs there are.

@@ -128,7 +128,7 @@ impl<'s> Reach<'s> {
                 continue;
             }
             reach.known.insert(entry.digest.clone(), Known::Entry(entry));
-            waiting.extend(Some(entry).filter(|entry| entry.is_index()).cloned());
+            waiting.push(entry);
         }
         each_index(source, waiting, context.limits, &mut |descriptor, index| {
             match index {

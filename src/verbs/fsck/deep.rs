@@ -152,7 +152,7 @@ impl Checker<'_> {
         }
         if examined.trailing {
             self.findings.push(
-                Finding::new(Code::StreamTrailing, "something stands behind the compressed data of a layer")
+                Finding::new(Code::StreamTrailing, "trailing data after the compressed data of a layer")
                     .at(&place)
                     .expected(Fact::new("the end of the blob, or zeros", "the compressed data"))
                     .found(Fact::new("other bytes", "the blob")),

@@ -63,7 +63,7 @@ pub fn fsck(paths: &[String], level: u8, allow_sparse: bool, context: Context<'_
             }
             report.sources.push(checked);
         }
-        // What could not be read was looked at; it is told what was wrong with it.
+        // What could not be read was looked at; the error says what was wrong with it.
         let has_something = |source: &Checked| source.entries > 0 || exit_of(&source.findings).is_some();
         if !report.sources.iter().skip(before).any(has_something) {
             report.findings.push(context.nothing(passed.nothing(&reference.shown_path())));

@@ -312,7 +312,7 @@ impl<'a> Reader<'a> {
     pub(super) fn level(&self, descriptor: &Descriptor, created: &[String]) -> Level {
         let mut level = Level { digest: Some(descriptor.digest.clone()), ..Level::default() };
         let found = self.lookup.of(descriptor);
-        // What is odd about other referrers is told by `doctor`; a list that cannot be read may hide a statement.
+        // What is odd about other referrers is reported by `doctor`; a list that cannot be read may hide a statement.
         // Where something refers to it, whoever brought it here brought referrers along, with or without a list of them.
         level.listed = found.fallback.is_some_and(|list| list.children.is_some()) || !found.referrers.is_empty();
         let conventions = self.context.conventions;

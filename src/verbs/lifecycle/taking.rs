@@ -39,7 +39,7 @@ pub(in crate::verbs) struct Taker<'t> {
     pub(in crate::verbs) name: String,
 }
 
-/// What comes of it: what is to be written with the names, and what is to be told.
+/// What comes of it: what is to be written with the names, and what is to be reported.
 #[derive(Debug, Default)]
 pub(in crate::verbs) struct Marked<'a> {
     /// The statements, and from whom the names are taken.

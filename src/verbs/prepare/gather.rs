@@ -109,7 +109,7 @@ pub(super) fn tops(
         let all = &source.index.manifests;
         let named = |entry: &&Descriptor| entry.name().is_some_and(|name| Tag::parse(name).is_none() && !is_digest(name));
         let there: HashSet<&Digest> = all.iter().filter(named).map(|entry| &entry.digest).collect();
-        // Of an image that is called by a digest alone, and has no other name, it is told that it has none.
+        // Of an image that is called by a digest alone, and has no other name, it is reported that it has none.
         let by_digest = |entry: &&Descriptor| entry.name().is_some_and(is_digest) && !there.contains(&entry.digest);
         let named = all.iter().filter(named).map(|entry| (name_of(entry), entry.clone()));
         named.chain(all.iter().filter(by_digest).map(|entry| (None, entry.clone()))).collect()
@@ -172,7 +172,7 @@ pub(super) fn tops(
             }
             let located = Located { source: Arc::clone(source), descriptor: descriptor.clone(), name: Some(name.clone()) };
             let narrowed = match narrow(&located, &request.choice, context) {
-                // What is not whole is told by who walks it.
+                // What is not whole is reported by whoever walks it.
                 Err(error) if !one && error.code() != Code::BlobMissing => {
                     findings.push(error.into_finding().severity(Severity::Damage));
                     left_out.push(left(&descriptor, "it has no such platform"));
@@ -211,7 +211,7 @@ fn members(source: &Arc<Source>, top: &Descriptor, context: Context<'_>) -> Resu
 /// After how many tops the room of those that are done is given back.
 const TOPS_AT_ONCE: usize = 4096;
 
-/// Reads the shipments. Of a whole place, what goes with none of them is told.
+/// Reads the shipments. Of a whole place, what goes with none of them is reported.
 pub(super) fn gather(
     source: &Arc<Source>,
     mut tops: Vec<Top>,
@@ -267,7 +267,7 @@ struct Gather<'a> {
     reader: Reader<'a>,
     now: Moment,
     context: Context<'a>,
-    /// Everything that goes along or is told to stay.
+    /// Everything that goes along or is reported to stay.
     went: HashSet<Digest>,
     gathered: Gathered,
 }

@@ -199,7 +199,7 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     }
     judge_all(&Judge::new(context), request, &opened, &mut decided)?;
     let mut plan = Decided { opened: &opened, selection: &selection, index, platforms: decided }.compose(request, context)?;
-    // What could not be read of the bases is told before what was decided.
+    // What could not be read of the bases is reported before what was decided.
     plan.report.findings.splice(0..0, bases.findings.iter().chain(bases.catalogue_findings()).cloned());
     if let Some(now) = request.now.or(request.supersede.as_ref().map(|taking| taking.now)) {
         plan.report.findings.extend(stopped(&opened.located.source, &opened.tree, now, context));

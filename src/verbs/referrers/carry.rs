@@ -65,7 +65,7 @@ pub(in crate::verbs) struct Left {
     states: bool,
 }
 
-/// How many are told.
+/// How many are shown.
 const TOLD: usize = 8;
 
 impl Left {

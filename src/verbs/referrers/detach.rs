@@ -75,13 +75,13 @@ fn refers_to(referrer: &Referrer, subject: &Digest) -> bool {
     referrer.artifact.subject.as_ref().is_some_and(|own| own.digest == *subject)
 }
 
-/// Whether an index of images or a collection lists `digest`: then it belongs to that too. A damaged one may list anything, and is told.
+/// Whether an index of images or a collection lists `digest`: then it belongs to that too. A damaged one may list anything, and is reported.
 ///
 /// # Errors
 /// `io` where the system could not read one.
 fn is_part(source: &Source, digest: &Digest, context: Context<'_>) -> Result<(bool, Vec<Finding>)> {
     let (mut part, mut damaged) = (false, Vec::new());
-    let images = source.index.manifests.iter().filter(|entry| !entry.name().is_some_and(is_referrer_tag)).cloned();
+    let images = source.index.manifests.iter().filter(|entry| !entry.name().is_some_and(is_referrer_tag));
     each_index(source, images, context.limits, &mut |_, index| {
         match index {
             Ok(index) => part |= index.manifests.iter().any(|child| child.digest == *digest),

@@ -523,7 +523,7 @@ codes! {
         "The seam lies above the highest layer of the image, so nothing of the app would be in the result. A squashed image has one layer that holds base and app, and cannot be split.",
         "Give fewer layers with --seam-layers, or build the image again on the new base. If the app has only settings and no layer, say so with --force.";
     RebaseTwoWay, "rebase.two_way", Precondition, Warning,
-        "The config of the old base is not there, so settings that the app inherited cannot be told from its own. The app's settings were kept and the new base's were added where the app has none.",
+        "The config of the old base is not there, so settings that the app inherited cannot be distinguished from its own. The app's settings were kept and the new base's were added where the app has none.",
         "Put the old base beside the others and run again, if you can get it.";
     NotAnImage, "image.not_an_image", Precondition, Damage,
         "The reference names an artifact, not a runnable image.",
@@ -585,7 +585,7 @@ codes! {
 
     // Collections.
     CollectionMember, "collection.member", Precondition, Damage,
-        "A member of a collection cannot be one, or cannot be told from another: it has no name, its name is another member's too, it is a collection or a referrer itself, or a name is given that no member has.",
+        "A member of a collection cannot be one, or cannot be distinguished from another: it has no name, its name is another member's too, it is a collection or a referrer itself, or a name is given that no member has.",
         "Give it a name of its own with `airbase tag`, and name members as `airbase collection show` lists them.";
     CollectionCycle, "collection.cycle", Precondition, Damage,
         "Members of a collection need each other in a circle, so that none of them can come first.",

@@ -68,7 +68,7 @@ impl Config {
         if let Some(config) = root.get("config") {
             let config = config.object("config")?;
             config.refuse_case_variants(KNOWN_CONFIG)?;
-            // A label that is not text is told below, with the other types.
+            // A label that is not text is reported below, with the other types.
             labels = document::string_map(&config, "Labels", &mut Vec::new())?;
         }
         let run_image = labels

@@ -100,7 +100,7 @@ impl<'a> IntoIterator for &'a Entries {
     }
 }
 
-/// How many entries of `index.json` may have digests that cannot be computed here: each is told, which takes more than the entry.
+/// How many entries of `index.json` may have digests that cannot be computed here: each is reported, which takes more than the entry.
 const TOLD: usize = 10_000;
 
 /// The `index.json` of a layout. Nothing vouches for its digest: it is where trust in a layout begins.

@@ -203,7 +203,7 @@ impl Search<'_> {
     }
 
     /// What lies below the folder is found where it lies. A link that leads out of it could bring in what nobody meant, so it is not
-    /// followed; if there may be an image behind it, that is told.
+    /// followed; if there may be an image behind it, that is reported.
     fn link(&mut self, path: &Path) {
         let finding = |what: &str| {
             Finding::new(Code::PathSymlink, what)

@@ -72,20 +72,22 @@ pub fn walk<S: std::hash::BuildHasher>(
     Ok(())
 }
 
-/// Reads the indexes among `tops` and those that they lead to, each once, and hands each over, or why it cannot be read. What refers to them is not followed.
+/// Reads the indexes among `tops` and those that they lead to, each once, and hands each over, or why it cannot be read. What refers to
+/// them is not followed.
 ///
 /// # Errors
 /// `graph.too_many`, and what `visit` returns.
-pub fn each_index(
+pub fn each_index<'d>(
     source: &Source,
-    tops: impl IntoIterator<Item = Descriptor>,
+    tops: impl IntoIterator<Item = &'d Descriptor>,
     limits: &Limits,
     visit: &mut dyn FnMut(&Descriptor, Result<Index>) -> Result<()>,
 ) -> Result<()> {
-    let mut waiting: Vec<Descriptor> = tops.into_iter().filter(Descriptor::is_index).collect();
+    let mut waiting: Vec<Descriptor> = tops.into_iter().filter(|top| top.is_index()).cloned().collect();
+    // One that is wrong about the size or the type cannot be read, and another one of that digest may be right.
     let mut seen = HashSet::new();
     while let Some(descriptor) = waiting.pop() {
-        if !seen.insert(descriptor.digest.clone()) {
+        if !seen.insert((descriptor.digest.clone(), descriptor.size, descriptor.media_type.clone())) {
             continue;
         }
         if seen.len() > limits.graph_nodes {

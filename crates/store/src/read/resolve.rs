@@ -216,8 +216,8 @@ fn listed_within(source: &Source, wanted: fn(&Descriptor) -> bool, limits: &Limi
     if wanted.is_empty() {
         return Ok(listed);
     }
-    each_index(source, all().cloned(), limits, &mut |_, index| {
-        // An index that cannot be read has no children that are known; whoever opens it is told.
+    each_index(source, all(), limits, &mut |_, index| {
+        // An index that cannot be read has no children that are known; whoever opens it gets the error.
         let children = index.into_iter().flat_map(|index| index.manifests).map(|child| child.digest);
         listed.extend(children.filter(|child| wanted.contains(child)));
         Ok(())
@@ -291,7 +291,7 @@ fn is_image_entry(source: &Source, entry: &Descriptor, limits: &Limits) -> Resul
 }
 
 /// Whether an entry leads to a collection. Most clients that copy one keep no `artifactType` in the entry, so the document is
-/// asked; whoever opens an index that cannot be read is told.
+/// asked; whoever opens an index that cannot be read gets the error.
 fn is_collection(source: &Source, entry: &Descriptor, limits: &Limits) -> bool {
     let index = source.document(entry, limits).and_then(|blob| Index::parse(&blob, &entry.media_type, limits));
     index.is_ok_and(|index| collection::is_collection(&index))

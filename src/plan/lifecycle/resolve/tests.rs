@@ -385,7 +385,7 @@ fn a_real_pile_of_statements_says_one_thing() {
     let tied = holds(&pile);
     assert_eq!((tied.standing, tied.ambiguous), (Some(Status::EndOfLife), false));
     pile.push(read("corrected", "2024-11-13", Some("2024-01-01T00:00:00Z")));
-    // The day later cannot be told to be the later word: the stricter one holds, and that is told.
+    // The day later cannot be told to be the later word: the stricter one holds, and that is reported.
     let torn = holds(&pile);
     assert_eq!(torn.record(), Record::from([end("2024-11-12")]));
     assert!(torn.ambiguous);

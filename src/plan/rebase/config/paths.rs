@@ -79,7 +79,7 @@ mod tests {
             ("/usr/bin:/bin", "/usr/bin"),
             ("/bin", "/usr/bin:/binaries"),
             ("", "/app:/usr"),
-            // Which of the two was the base's cannot be told.
+            // Which of the two was the base's is not known.
             ("/bin", "/bin:/x:/bin"),
         ];
         for (old, app) in cases {

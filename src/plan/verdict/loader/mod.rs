@@ -141,7 +141,7 @@ impl<'v> Closure<'v> {
         closure.loaded.push(Loaded { path: real, elf: Arc::clone(elf), parent: None });
         closure.names.insert(split(&interpreter).1.to_vec());
         for name in view.launch.variable(b"LD_PRELOAD").unwrap_or_default().split(|byte| matches!(byte, b':' | b' ')) {
-            // What cannot be preloaded is told and left out.
+            // What cannot be preloaded is reported and left out.
             if let Outcome::Found(path) = closure.search(name, 0) {
                 closure.load(path, name, 0);
             }

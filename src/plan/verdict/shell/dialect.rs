@@ -42,7 +42,7 @@ pub(in crate::plan::verdict) enum Failure {
 /// Something that depends on the shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::plan::verdict) struct Construct {
-    /// As people are told.
+    /// As users see it.
     pub(in crate::plan::verdict) text: &'static str,
     dash: Understanding,
     busybox: Understanding,

@@ -39,7 +39,7 @@ const AWK: &[&[u8]] = &[
     b"toupper(substr($0,1,1))",
 ];
 
-/// What of its arguments a command may read otherwise, as people are told.
+/// What of its arguments a command may read otherwise, as users see it.
 pub(super) fn peculiar(name: &[u8], arguments: &[Argument]) -> Vec<String> {
     let words = || arguments.iter().flatten().map(Vec::as_slice);
     let operands = || words().filter(|word| !word.starts_with(b"-") || *word == b"-");

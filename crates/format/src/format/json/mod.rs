@@ -104,7 +104,7 @@ impl Text {
         Node { text: self.text.get(self.root.clone()).unwrap_or_default() }
     }
 
-    /// The whole text, with what stands around the value.
+    /// The whole text, with what surrounds the value.
     pub fn as_str(&self) -> &str {
         &self.text
     }

@@ -47,7 +47,7 @@ impl Record {
             b'p' => self.relations.provides = apk_provides(value).ok_or_else(|| malformed("what it provides is not understood"))?,
             b'F' => self.directory = Some(value.to_vec()),
             b'R' => {
-                let directory = self.directory.as_ref().ok_or_else(|| malformed("a file stands before any directory"))?;
+                let directory = self.directory.as_ref().ok_or_else(|| malformed("a file comes before any directory"))?;
                 self.files.push(if directory.is_empty() { value.to_vec() } else { [directory, value].join(&b'/') });
             }
             letter if letter.is_ascii_alphabetic() => {}

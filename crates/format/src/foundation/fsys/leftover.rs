@@ -45,7 +45,7 @@ impl WriteDirectory {
                 EntryKind::File if !self.may_go(name, exchanged) => Ok(false),
                 _ => self.remove_abandoned(name, is_ours),
             };
-            // What cannot be removed is told by fsck; the writer that came by has other work.
+            // What cannot be removed is reported by fsck; the writer that came by has other work.
             gone += usize::from(went.is_ok_and(|went| went));
         }
         Ok(gone)

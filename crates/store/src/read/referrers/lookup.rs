@@ -119,7 +119,7 @@ impl<'a> Lookup<'a> {
     }
 
     /// Entries that could not be read and that nothing ties to an image: each may refer to any image of the source. Those that a
-    /// list names are told by [`Lookup::of`] for the subject of that list.
+    /// list names are reported by [`Lookup::of`] for the subject of that list.
     pub fn unplaced(&self) -> &[Unread] {
         self.unplaced.get_or_init(|| {
             let unread = &self.read().unread;
@@ -131,7 +131,7 @@ impl<'a> Lookup<'a> {
         })
     }
 
-    /// The findings of [`Lookup::unplaced`]: of the whole source, to be told once.
+    /// The findings of [`Lookup::unplaced`]: of the whole source, to be reported once.
     pub fn unplaced_findings(&self) -> Vec<Finding> {
         let told = |unread: &Unread| unread.finding.clone().detail("it may refer to any image here");
         self.unplaced().iter().map(told).collect()
@@ -142,7 +142,7 @@ impl<'a> Lookup<'a> {
         let Candidates { tags, responses, .. } = &*self.candidates;
         let lists = tags.values().chain(responses.values()).flatten().filter_map(|position| self.entry(*position));
         let lists = lists.filter(|entry| entry.is_index());
-        // A list that cannot be read is told for its subject, and places nothing.
+        // A list that cannot be read is reported for its subject, and places nothing.
         let lists = lists.filter_map(|entry| self.list(entry).ok());
         lists.flat_map(|index| index.manifests).map(|child| child.digest).collect()
     }

@@ -12,7 +12,7 @@ pub fn lists_referrers_of(source: &Source, entry: &Descriptor, limits: &Limits) 
     if entry.name().is_some() || !entry.is_index() || entry.is_artifact() {
         return None;
     }
-    // What cannot be read is taken for an image, and whoever opens that is told.
+    // What cannot be read is taken for an image, and whoever opens that gets the error.
     let blob = source.document(entry, limits).ok()?;
     let index = Index::parse(&blob, &entry.media_type, limits).ok()?;
     // One that says of whom, or what it is, is not of this kind.

@@ -83,7 +83,7 @@ impl Merged {
         self.kept(entry)?.bytes.as_deref()
     }
 
-    /// Whether it is a program or a library. What was too large to be kept is told by its mode.
+    /// Whether it is a program or a library. What was too large to be kept is known by its mode.
     pub fn is_program(&self, entry: Entry<'_>) -> bool {
         match self.kept(entry).map(|kept| (&kept.bytes, kept.data)) {
             Some((Some(bytes), _)) => bytes.starts_with(elf::MAGIC),
