@@ -36,6 +36,19 @@ fn words_that_a_script_gives_itself_are_followed() {
     let always = "#!/bin/sh\nset -- server \"$@\"\nexec \"$@\"\n";
     expect("it always does", &moved(always, json!(["/app/entry", "a.conf"]), both), "runs", &[]);
     expect("and the server is lost", &moved(always, json!(["/app/entry", "a.conf"]), &both[1..]), "breaks", &["verdict.command"]);
+    for (script, start) in [
+        ("shift\nexec \"$@\"", json!(["/app/entry", "client", "server"])),
+        ("shift\nexec \"$1\"", json!(["/app/entry", "client", "server"])),
+        ("shift 2\nexec \"$@\"", json!(["/app/entry", "a", "b", "server"])),
+    ] {
+        let script = format!("#!/bin/sh\n{script}\n");
+        expect("it drops the first", &moved(&script, start.clone(), both), "runs", &[]);
+        expect("and what is left is lost", &moved(&script, start, &both[1..]), "breaks", &["verdict.command"]);
+    }
+    let maybe = "#!/bin/sh\nif [ \"$1\" = run ]; then shift; fi\nexec \"$@\"\n";
+    expect("it may drop the first", &moved(maybe, json!(["/app/entry", "run", "server"]), both), "runs", &[]);
+    let (_, report) = moved(maybe, json!(["/app/entry", "run", "server"]), &both[1..]).verdict();
+    assert_ne!(report["verdict"], "runs", "{report:#}");
     let neither = moved(entry, json!(["/app/entry", "nothing"]), both);
     expect("it was not found before either", &neither, "runs", &[]);
 }

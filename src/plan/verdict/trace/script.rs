@@ -17,6 +17,15 @@ const MOST_GIVEN: usize = 8;
 /// How many calls of a function are told apart.
 const MOST_CALLS: usize = 16;
 
+/// What `shift [COUNT]` leaves of what a script was given. More than there is leaves all.
+fn shifted(words: &[Word], given: &[Argument]) -> Vec<Argument> {
+    let count = match words.first() {
+        None => Some(1),
+        Some(word) => word.literal().and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()),
+    };
+    count.map_or_else(|| vec![None], |count: usize| given.get(count..).unwrap_or(given).to_vec())
+}
+
 impl Trace<'_> {
     /// A shell with its arguments.
     pub(super) fn shell(&mut self, place: &str, arguments: &[Argument], depth: usize) {
@@ -165,7 +174,7 @@ impl Trace<'_> {
         for (number, command) in script.commands.iter().enumerate() {
             let Some(function) = &command.function else {
                 self.command(Standing { command, place, number, depth }, arguments);
-                self.sets(command);
+                self.sets(command, place);
                 continue;
             };
             let reached = self.called.as_ref().is_none_or(|called| called.contains(function));
@@ -187,30 +196,28 @@ impl Trace<'_> {
         self.called = called;
     }
 
-    /// `set -- WORDS`, after which a script was given these words: for certain, or instead of others.
-    fn sets(&mut self, command: &Command) {
+    /// `set -- WORDS` and `shift`, after which a script was given other words: for certain, or instead of those before.
+    fn sets(&mut self, command: &Command, place: &str) {
         let Some((first, words)) = command.words.split_first() else { return };
-        let dashes = words.iter().position(|word| word.literal() == Some(b"--"));
-        let Some(words) = dashes.and_then(|at| words.get(at + 1..)).filter(|_| first.literal() == Some(b"set")) else { return };
-        let mut lists: Vec<Vec<Argument>> = Vec::new();
-        for given in &self.given {
-            let mut list = Vec::new();
-            for word in words {
-                if is_all_given(word) {
-                    list.extend(given.iter().cloned());
-                } else {
-                    list.push(one(word, &self.inherited));
-                }
+        let lists: Vec<Vec<Argument>> = match first.literal() {
+            Some(b"set") => {
+                let dashes = words.iter().position(|word| word.literal() == Some(b"--"));
+                let Some(words) = dashes.and_then(|at| words.get(at + 1..)) else { return };
+                self.given.iter().map(|given| self.set_to(words, given)).collect()
             }
-            lists.push(list);
-        }
+            Some(b"shift") => self.given.iter().map(|given| shifted(words, given)).collect(),
+            _ => return,
+        };
         if command.is_certain() {
             self.given.clear();
         }
         let before = self.given.len();
         self.given.extend(lists);
         self.given.dedup();
-        self.given.truncate(MOST_GIVEN);
+        if self.given.len() > MOST_GIVEN {
+            self.given.truncate(MOST_GIVEN);
+            self.unclear(place, "the script gives itself too many lists of words to follow");
+        }
         let variables = Rc::make_mut(&mut self.inherited);
         for (number, lists) in (1..10_usize).map(|number| (number, self.given.get(before..).unwrap_or_default())) {
             let known = variables.entry(number.to_string().into_bytes()).or_insert_with(|| Some(BTreeSet::new()));
@@ -224,6 +231,12 @@ impl Trace<'_> {
                 }
             }
         }
+    }
+
+    /// What `set -- WORDS` makes of what a script was given.
+    fn set_to(&self, words: &[Word], given: &[Argument]) -> Vec<Argument> {
+        let all = |word: &Word| if is_all_given(word) { given.to_vec() } else { vec![one(word, &self.inherited)] };
+        words.iter().flat_map(all).collect()
     }
 
     /// What functions are given by a script; those of scripts that it reads are not known yet.
