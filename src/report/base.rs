@@ -6,7 +6,7 @@ use super::rebase::proof_words;
 use super::{Page, Report, Tone};
 use crate::foundation::{Digest, ExitClass, Finding, text};
 use crate::oci::Platform;
-use crate::plan::base::{Clue, Confidence, LayerIdentity, Proof, Rule};
+use crate::plan::base::{ClaimOrigin, Confidence, LayerIdentity, Proof, Rule};
 
 /// What became of a clue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -29,7 +29,7 @@ pub enum Outcome {
 #[serde(rename_all = "camelCase")]
 pub struct EvidenceReport {
     /// Where it was found.
-    pub clue: Clue,
+    pub clue: ClaimOrigin,
     /// The name that it gives.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,

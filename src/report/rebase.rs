@@ -8,7 +8,7 @@ use super::lifecycle::set::Stated;
 use super::{Page, Report, Tone};
 use crate::foundation::{Code, Digest, Finding, text};
 use crate::oci::Platform;
-use crate::plan::base::{Clue, NameRule, Proof};
+use crate::plan::base::{ClaimOrigin, NameRule, Proof};
 use crate::plan::rebase::image::Origin;
 use crate::plan::rebase::{Decision, Kind, Side};
 use crate::plan::verdict::{Answer, Hidden, Judgement, Patched, Strictness, one_line};
@@ -123,7 +123,7 @@ pub struct PlatformReport {
     pub manifest: Option<Digest>,
     /// Where the old base was learned from.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub clue: Option<Clue>,
+    pub clue: Option<ClaimOrigin>,
     /// How each layer of the old base was proven.
     pub proofs: Vec<Proof>,
     /// What becomes of it; absent if that was not judged.
@@ -370,7 +370,7 @@ impl PlatformReport {
         page.gap();
         page.line_toned(0, Tone::Strong, &text::escape(&platform));
         if let Some(old) = &self.old_base {
-            let how = self.clue.map_or("", Clue::name);
+            let how = self.clue.map_or("", ClaimOrigin::name);
             page.field(1, "old base", &old.reference);
             page.trusted_field(1, "", &format!("{}, {how}", page.digest(&old.manifest)));
         } else if self.new_base.is_some() {

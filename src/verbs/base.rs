@@ -8,7 +8,7 @@ use super::proof::prove_content;
 use super::{Context, Opened, Places, Verify, one_of, open};
 use crate::foundation::{Code, Digest, Fact, Finding, Result, text};
 use crate::oci::Platform;
-use crate::plan::base::{self, Based, Candidate, Clue, Confidence, Evidence, Outcome, Prefix, SeamRule, Verdict};
+use crate::plan::base::{self, Based, Candidate, ClaimOrigin, Confidence, Evidence, Outcome, Prefix, SeamRule, Verdict};
 use crate::plan::lifecycle::time::Moment;
 use crate::read::referrers::{Lookup, Scope, lists_referrers_of};
 use crate::read::{Image, ImageIndex, Located, Passed, Reference, Source, Tree, candidates, discover_among, load, locate_among};
@@ -256,7 +256,8 @@ pub fn verify(image: &str, base_text: &str, platform: Option<&Platform>, verify:
             }
             other => other,
         };
-        let evidence = Evidence::of(base::Claim { name: below.located.name.clone(), digest, ..base::Claim::empty(Clue::From) }, verdict);
+        let evidence =
+            Evidence::of(base::Claim { name: below.located.name.clone(), digest, ..base::Claim::empty(ClaimOrigin::From) }, verdict);
         let proven = base::candidate(&evidence).filter(|_| matches!(evidence.verdict, Verdict::Proven(..))).cloned();
         let mut own = Vec::new();
         if let Verdict::Refuted(_, Prefix::Empty) = &evidence.verdict {

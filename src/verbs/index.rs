@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::output::{Cargo, check_name, write};
+use super::output::{Outgoing, check_name, write};
 use super::tag::Target;
 use super::{Context, open};
 use crate::format::json::Excerpt;
@@ -38,17 +38,17 @@ pub fn index(references: &[String], annotations: &[(String, String)], target: &T
         walk(&image.source, &image.descriptor, context.limits, &mut found, &mut seen)?;
         walks.push((&image.source, found));
     }
-    let mut cargo = Cargo::default();
+    let mut outgoing = Outgoing::default();
     for (source, found) in &walks {
-        cargo.input(source);
+        outgoing.input(source);
         for (_, document) in &found.documents {
-            cargo.document(document);
+            outgoing.document(document);
         }
         for blob in &found.blobs {
-            cargo.blob(source, blob);
+            outgoing.blob(source, blob);
         }
     }
-    cargo.document(&authored.blob);
+    outgoing.document(&authored.blob);
     let descriptor = authored.descriptor();
     // What arrived under one name for every platform keeps it.
     let common = opened
@@ -57,7 +57,7 @@ pub fn index(references: &[String], annotations: &[(String, String)], target: &T
         .filter(|name| opened.iter().all(|one| one.located.name.as_ref() == Some(name)));
     let names: Vec<Option<String>> = if target.names.is_empty() { vec![common] } else { target.names.iter().cloned().map(Some).collect() };
     let entries: Vec<(Option<String>, Excerpt)> = names.iter().map(|name| (name.clone(), descriptor.raw.clone())).collect();
-    let mut committed = write(&target.output, &cargo, &entries, target.mtime, context)?;
+    let mut committed = write(&target.output, &outgoing, &entries, target.mtime, context)?;
     committed.findings.extend(walks.iter().flat_map(|(source, _)| source.left_behind()));
     let layers = walks.iter().map(|(_, found)| found.blobs.len()).sum();
     Ok(IndexReport {

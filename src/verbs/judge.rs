@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::Context;
-use super::rebase::decide::Platformed;
+use super::rebase::decide::PlatformMove;
 use crate::foundation::limits::MIB;
 use crate::foundation::{Code, Digest, Error, ExitClass, Finding, Limits, Result, Severity};
 use crate::oci::{Config, Descriptor, Platform};
@@ -56,23 +56,23 @@ impl<'c> Judge<'c> {
     ///
     /// # Errors
     /// Those of layers that are not what their digests say, and `io`.
-    pub(super) fn moved(&self, platformed: &Platformed<'_>, moved: &Moved) -> Result<Judgement> {
-        let app = platformed.app;
-        let mut before = Stack::of(app, platformed.seam);
+    pub(super) fn moved(&self, platform_move: &PlatformMove<'_>, moved: &Moved) -> Result<Judgement> {
+        let app = platform_move.app;
+        let mut before = Stack::of(app, platform_move.seam);
         // A layout without the layers of the old base is none the worse if that is here.
-        for (place, below) in before.layers.iter_mut().zip(platformed.old.iter().flat_map(|old| &old.image.manifest.layers)) {
-            if let Some(old) = &platformed.old
+        for (place, below) in before.layers.iter_mut().zip(platform_move.old.iter().flat_map(|old| &old.image.manifest.layers)) {
+            if let Some(old) = &platform_move.old
                 && app.source.container().blob(&place.1.digest)?.is_none()
             {
                 *place = (&old.image.source, below);
             }
         }
-        let from = |origin: &Origin| if *origin == Origin::Base { &platformed.new.image.source } else { &app.source };
+        let from = |origin: &Origin| if *origin == Origin::Base { &platform_move.new.image.source } else { &app.source };
         let layers = moved.layers.iter().map(|(origin, layer)| (from(origin), layer)).collect();
         let seam = moved.layers.iter().filter(|(origin, _)| *origin == Origin::Base).count();
         let config = Config::parse(&moved.config.blob, self.context.limits)?;
         let after = Stack { layers, seam, config: &config };
-        self.judge(app.platform(), &before, &after, platformed.old.is_some())
+        self.judge(app.platform(), &before, &after, platform_move.old.is_some())
     }
 
     /// What becomes of `old` where it is not moved: nothing changes, what cannot be followed is unknown all the same, and of fixes

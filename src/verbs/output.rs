@@ -17,7 +17,7 @@ use crate::write::{ArchiveContents, ArchiveOptions, Closed, Committed, Content, 
 use super::lifecycle::holders;
 use super::referrers::{listed, revision};
 use super::{Context, room};
-use crate::plan::referrers::Wish;
+use crate::plan::referrers::ReferrerChange;
 
 /// For whom an archive is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,14 +190,14 @@ impl Closed for Blob<'_> {
 
 /// What is to be written: documents in hand, and blobs that lie in sources.
 #[derive(Debug, Default)]
-pub(super) struct Cargo<'a> {
+pub(super) struct Outgoing<'a> {
     documents: Vec<Document<'a>>,
     blobs: Vec<Blob<'a>>,
     files: Vec<(Region, Digest)>,
     inputs: Vec<&'a Arc<Source>>,
-    wishes: Vec<Wish>,
-    /// Where the wish for a subject stands among them.
-    wished: HashMap<Digest, usize>,
+    changes: Vec<ReferrerChange>,
+    /// Where the change for a subject stands among them.
+    changed_subjects: HashMap<Digest, usize>,
     /// The names that are taken away, from whom, and by whom.
     taken: Vec<(Name<'static>, BTreeSet<Digest>, Digest)>,
     seen: std::collections::BTreeSet<Digest>,
@@ -211,7 +211,7 @@ pub(super) struct Size<'c> {
     pub(super) media_type: Option<&'c str>,
 }
 
-impl<'a> Cargo<'a> {
+impl<'a> Outgoing<'a> {
     /// How large everything is.
     pub(super) fn sizes(&self) -> Vec<Size<'_>> {
         let documents = self.documents.iter();
@@ -255,16 +255,16 @@ impl<'a> Cargo<'a> {
     }
 
     /// Says who shall refer to an image; the documents and blobs of referrers are added like all others.
-    pub(super) fn refer(&mut self, wish: Wish) {
-        match self.wished.get(&wish.subject.digest).and_then(|position| self.wishes.get_mut(*position)) {
+    pub(super) fn refer(&mut self, change: ReferrerChange) {
+        match self.changed_subjects.get(&change.subject.digest).and_then(|position| self.changes.get_mut(*position)) {
             None => {
-                self.wished.insert(wish.subject.digest.clone(), self.wishes.len());
-                self.wishes.push(wish);
+                self.changed_subjects.insert(change.subject.digest.clone(), self.changes.len());
+                self.changes.push(change);
             }
             Some(known) => {
-                known.add.extend(wish.add);
-                known.remove.extend(wish.remove);
-                known.child &= wish.child;
+                known.add.extend(change.add);
+                known.remove.extend(change.remove);
+                known.child &= change.child;
             }
         }
     }
@@ -273,9 +273,9 @@ impl<'a> Cargo<'a> {
     /// and then no index stands above it that would tell it for one.
     pub(super) fn enlist(&mut self, source: &Source) -> Result<()> {
         let listed: HashSet<&Digest> = source.index.manifests.iter().map(|entry| &entry.digest).collect();
-        for wish in &mut self.wishes {
-            let digest = &wish.subject.digest;
-            wish.child |= !listed.contains(digest) && source.container().blob(digest)?.is_some();
+        for change in &mut self.changes {
+            let digest = &change.subject.digest;
+            change.child |= !listed.contains(digest) && source.container().blob(digest)?.is_some();
         }
         Ok(())
     }
@@ -306,9 +306,9 @@ impl<'a> Cargo<'a> {
     }
 
     /// Adds the documents of another one and what it says of referrers.
-    pub(super) fn also(&mut self, other: &Cargo<'_>) {
+    pub(super) fn also(&mut self, other: &Outgoing<'_>) {
         other.in_hand().for_each(|document| self.document(document));
-        other.wishes.iter().for_each(|wish| self.refer(wish.clone()));
+        other.changes.iter().for_each(|change| self.refer(change.clone()));
         self.taken.extend(other.taken.iter().cloned());
     }
 
@@ -320,8 +320,8 @@ impl<'a> Cargo<'a> {
     }
 
     /// The documents in hand, and what it says of referrers, for who writes them otherwise.
-    pub(super) fn into_documents(self) -> (Vec<Verified>, Vec<Wish>) {
-        (self.in_hand().cloned().collect(), self.wishes)
+    pub(super) fn into_documents(self) -> (Vec<Verified>, Vec<ReferrerChange>) {
+        (self.in_hand().cloned().collect(), self.changes)
     }
 
     /// The `manifest.json` of an archive for docker.
@@ -343,7 +343,7 @@ impl<'a> Cargo<'a> {
         self.lying(Blob::of(source, descriptor));
     }
 
-    /// As [`Cargo::blob`].
+    /// As [`Outgoing::blob`].
     pub(super) fn lying(&mut self, blob: Blob<'a>) {
         if self.seen.insert(blob.digest.clone()) {
             self.blobs.push(blob);
@@ -357,47 +357,47 @@ impl<'a> Cargo<'a> {
 /// `usage.output` if an archive would be written onto one of its own inputs, and those of the writing side.
 pub(super) fn write(
     output: &Output,
-    cargo: &Cargo<'_>,
+    outgoing: &Outgoing<'_>,
     entries: &[(Option<String>, Excerpt)],
     mtime: u64,
     context: Context<'_>,
 ) -> Result<Committed> {
     match output {
         Output::Layout(path) => {
-            refuse_missing(cargo)?;
-            let payloads: Vec<Payload<'_>> = documents(cargo).chain(layers(cargo)).collect();
-            room::for_layout(path, cargo, context)?;
+            refuse_missing(outgoing)?;
+            let payloads: Vec<Payload<'_>> = documents(outgoing).chain(layers(outgoing)).collect();
+            room::for_layout(path, outgoing, context)?;
             let layout = crate::write::Layout::open_or_create(path, layout_options(context))?;
-            if let Some(input) = cargo.inputs.iter().find(|input| input.path == *path && input.kind() == SourceKind::Layout) {
+            if let Some(input) = outgoing.inputs.iter().find(|input| input.path == *path && input.kind() == SourceKind::Layout) {
                 layout.remember(&input.index);
             }
             // Made when they are needed: those of a hundred thousand images are large.
             let put =
                 |(name, descriptor): &(Option<String>, Excerpt)| IndexEdit::Put { name: name.clone(), descriptor: descriptor.clone() };
             let edits = || entries.iter().map(put);
-            if cargo.wishes.is_empty() {
+            if outgoing.changes.is_empty() {
                 return layout.commit(&payloads, &edits().collect::<Vec<_>>(), context.events);
             }
             let revise = |text: &[u8]| {
-                cargo.still_taken(text, context.limits)?;
-                revision(path, text, &cargo.inputs, edits(), &cargo.wishes, context)
+                outgoing.still_taken(text, context.limits)?;
+                revision(path, text, &outgoing.inputs, edits(), &outgoing.changes, context)
             };
             layout.revise(&payloads, &revise, context.events)
         }
         Output::Archive { path, form, compression, overwrite } => {
-            refuse_input_as_output(path, cargo)?;
-            room::for_archive(path, cargo, *compression, context)?;
+            refuse_input_as_output(path, outgoing)?;
+            room::for_archive(path, outgoing, *compression, context)?;
             let (docker_manifest, named) = match form {
                 Form::Oci => (None, None),
                 Form::Docker => {
-                    let manifest = cargo.docker_manifest(entries, context.limits)?;
+                    let manifest = outgoing.docker_manifest(entries, context.limits)?;
                     (Some(manifest), Some(crate::plan::docker::for_containerd(entries, context.limits)?))
                 }
             };
             let entries = named.as_deref().unwrap_or(entries);
             let options = ArchiveOptions { docker_manifest, compression: *compression, ..archive_options(*overwrite, mtime, context) };
             let pack = |contents: ArchiveContents<'_, '_>| write_archive(path, contents, &options, context.events);
-            let (mut committed, findings) = packed(cargo, entries, context, pack)?;
+            let (mut committed, findings) = packed(outgoing, entries, context, pack)?;
             committed.findings.extend(findings);
             Ok(committed)
         }
@@ -405,21 +405,21 @@ pub(super) fn write(
 }
 
 /// Refuses what cannot be whole, before anything of it is written.
-fn refuse_missing(cargo: &Cargo<'_>) -> Result<()> {
-    cargo.blobs.iter().try_for_each(|blob| blob.open().map(drop))
+fn refuse_missing(outgoing: &Outgoing<'_>) -> Result<()> {
+    outgoing.blobs.iter().try_for_each(|blob| blob.open().map(drop))
 }
 
-fn documents<'c>(cargo: &'c Cargo<'_>) -> impl Iterator<Item = Payload<'c>> {
-    cargo.documents.iter().map(Document::payload)
+fn documents<'c>(outgoing: &'c Outgoing<'_>) -> impl Iterator<Item = Payload<'c>> {
+    outgoing.documents.iter().map(Document::payload)
 }
 
-fn layers<'c>(cargo: &'c Cargo<'_>) -> impl Iterator<Item = Payload<'c>> {
-    let files = cargo.files.iter().map(|(region, digest)| Payload {
+fn layers<'c>(outgoing: &'c Outgoing<'_>) -> impl Iterator<Item = Payload<'c>> {
+    let files = outgoing.files.iter().map(|(region, digest)| Payload {
         digest: digest.clone(),
         size: region.length(),
         content: Content::Source(region as &dyn ReadAt),
     });
-    cargo.blobs.iter().map(Blob::payload).chain(files)
+    outgoing.blobs.iter().map(Blob::payload).chain(files)
 }
 
 /// Hands over what an archive holds, in its order, and what its index lists. What is to be known of that comes with what `write` gives.
@@ -427,17 +427,17 @@ fn layers<'c>(cargo: &'c Cargo<'_>) -> impl Iterator<Item = Payload<'c>> {
 /// # Errors
 /// Those of blobs that are not there, and of `write`.
 pub(super) fn packed<T>(
-    cargo: &Cargo<'_>,
+    outgoing: &Outgoing<'_>,
     entries: &[(Option<String>, Excerpt)],
     context: Context<'_>,
     write: impl FnOnce(ArchiveContents<'_, '_>) -> Result<T>,
 ) -> Result<(T, Vec<Finding>)> {
-    let fresh = listed(&cargo.wishes, context)?;
-    refuse_missing(cargo)?;
+    let fresh = listed(&outgoing.changes, context)?;
+    refuse_missing(outgoing)?;
     // Documents come first, so that a reader of a stream can decide early; layers by digest, so that the order is nobody's accident.
-    let mut layers: Vec<Payload<'_>> = layers(cargo).collect();
+    let mut layers: Vec<Payload<'_>> = layers(outgoing).collect();
     layers.sort_by(|one, other| one.digest.cmp(&other.digest));
-    let payloads: Vec<Payload<'_>> = documents(cargo).chain(fresh.documents.iter().map(Payload::of)).chain(layers).collect();
+    let payloads: Vec<Payload<'_>> = documents(outgoing).chain(fresh.documents.iter().map(Payload::of)).chain(layers).collect();
     let entries = entries.iter().chain(&fresh.entries).cloned().collect();
     let written = write(ArchiveContents { payloads: &payloads, entries })?;
     Ok((written, fresh.findings))
@@ -485,14 +485,14 @@ pub(super) fn under_names_of(descriptor: &Descriptor, entry: &Descriptor, limits
 ///
 /// # Errors
 /// `usage.output`.
-pub(super) fn refuse_input_as_output(path: &Path, cargo: &Cargo<'_>) -> Result<()> {
+pub(super) fn refuse_input_as_output(path: &Path, outgoing: &Outgoing<'_>) -> Result<()> {
     let refused = || {
         Error::new(Code::UsageOutput, "the output is one of the inputs")
             .found(Fact::new(shown(path), "-o"))
             .hint("Write to another file, and rename it afterwards.")
     };
-    let blobs = cargo.blobs.iter().map(|blob| blob.source);
-    let sources: Vec<&Source> = blobs.chain(cargo.inputs.iter().map(|source| &***source)).collect();
+    let blobs = outgoing.blobs.iter().map(|blob| blob.source);
+    let sources: Vec<&Source> = blobs.chain(outgoing.inputs.iter().map(|source| &***source)).collect();
     let paths: BTreeSet<&Path> = sources.iter().map(|source| source.path.as_path()).collect();
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // What cannot be opened is no place that anybody writes to.
@@ -517,12 +517,12 @@ pub(super) fn refuse_input_as_output(path: &Path, cargo: &Cargo<'_>) -> Result<(
     }
     // A blob may be a link to a file elsewhere in its layout.
     let is_read = |region: &Region| target.is_some() && region.file().and_then(|file| file.identity().ok()) == target;
-    for blob in &cargo.blobs {
+    for blob in &outgoing.blobs {
         if is_read(&blob.open()?) {
             return Err(refused());
         }
     }
-    if cargo.files.iter().any(|(region, _)| is_read(region)) {
+    if outgoing.files.iter().any(|(region, _)| is_read(region)) {
         return Err(refused());
     }
     Ok(())
@@ -559,9 +559,9 @@ mod tests {
         };
         let index = |entries: &[String]| format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, entries.join(","));
         let (old, new, other) = (digest("old"), digest("new"), digest("other"));
-        let mut cargo = Cargo::default();
-        cargo.takes(Name::parse("app:1").into_owned(), BTreeSet::from([old.clone()]), new.clone());
-        let ask = |entries: &[String]| cargo.still_taken(index(entries).as_bytes(), &Limits::STANDARD).map_err(|error| error.code());
+        let mut outgoing = Outgoing::default();
+        outgoing.takes(Name::parse("app:1").into_owned(), BTreeSet::from([old.clone()]), new.clone());
+        let ask = |entries: &[String]| outgoing.still_taken(index(entries).as_bytes(), &Limits::STANDARD).map_err(|error| error.code());
         assert_eq!(ask(&[entry("app:1", &old), entry("app:2", &other)]), Ok(()));
         assert_eq!(ask(&[entry("app:1", &other), entry("old:1", &old)]), Err(Code::InputChanged));
         assert_eq!(ask(&[entry("app:1", &old), entry("app:1", &other)]), Err(Code::InputChanged));

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::Context;
-use super::output::Cargo;
+use super::output::Outgoing;
 use crate::foundation::fsys::{Space, WriteDirectory, shown, space};
 use crate::foundation::{Code, Digest, Error, Fact, Result, text};
 use crate::oci::media_type::{self, Compression};
@@ -17,13 +17,13 @@ const TAR_END: u64 = 2 * TAR_BLOCK;
 ///
 /// # Errors
 /// `io.space`, `io`.
-pub(super) fn for_layout(path: &Path, cargo: &Cargo<'_>, context: Context<'_>) -> Result<()> {
+pub(super) fn for_layout(path: &Path, outgoing: &Outgoing<'_>, context: Context<'_>) -> Result<()> {
     // The blobs may have a file system of their own.
     let room = space(&path.join("blobs/sha256"), context.faults)?;
     // What cannot be opened holds nothing, or is reported by whoever writes to it.
     let there = WriteDirectory::open(path, context.faults).ok();
     let is_new = |digest: &Digest| there.as_ref().is_none_or(|there| there.stamp(&digest.blob_path()).is_none());
-    let sizes = cargo.sizes().into_iter().filter(|size| is_new(size.digest)).map(|size| room.taken_by(size.bytes));
+    let sizes = outgoing.sizes().into_iter().filter(|size| is_new(size.digest)).map(|size| room.taken_by(size.bytes));
     let needed = sizes.fold(0, u64::saturating_add);
     refuse(room, needed, "the blobs that are not there yet", path, "Free some space, or write elsewhere.")
 }
@@ -32,14 +32,14 @@ pub(super) fn for_layout(path: &Path, cargo: &Cargo<'_>, context: Context<'_>) -
 ///
 /// # Errors
 /// `io.space`, `io`.
-pub(super) fn for_archive(path: &Path, cargo: &Cargo<'_>, compression: Compression, context: Context<'_>) -> Result<()> {
+pub(super) fn for_archive(path: &Path, outgoing: &Outgoing<'_>, compression: Compression, context: Context<'_>) -> Result<()> {
     let room = space(path, context.faults)?;
     let needed = if compression == Compression::None {
-        let members = cargo.sizes().into_iter().map(|size| TAR_BLOCK.saturating_add(size.bytes.next_multiple_of(TAR_BLOCK)));
+        let members = outgoing.sizes().into_iter().map(|size| TAR_BLOCK.saturating_add(size.bytes.next_multiple_of(TAR_BLOCK)));
         members.fold(TAR_END, u64::saturating_add)
     } else {
         let packed = |media_type: &str| media_type::layer(media_type).is_some_and(|(_, compression)| compression != Compression::None);
-        let layers = cargo.sizes().into_iter().filter(|size| size.media_type.is_some_and(packed));
+        let layers = outgoing.sizes().into_iter().filter(|size| size.media_type.is_some_and(packed));
         layers.map(|size| size.bytes).fold(0, u64::saturating_add)
     };
     refuse(room, needed, "the archive", path, "Free some space, or write elsewhere.")

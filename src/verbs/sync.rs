@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::foundation::fsys::{File, shown};
 use crate::foundation::{Code, Error, Fact, Finding, Limits, Result};
-use crate::plan::sync::{Presence, Promise, Promises, Told, plan, read, verify};
+use crate::plan::sync::{Listings, Presence, Promise, Promises, plan, read, verify};
 use crate::read::nothing;
 use crate::report::sync::{Checked, Replaced, SyncReport};
 use crate::verbs::Context;
@@ -50,15 +50,15 @@ pub fn verify_sync(plan_path: &Path, listings: &[Listing], lists: bool, context:
     for promise in &mut promises {
         promise.required |= lists && promise.kind == "list";
     }
-    let mut told = Told::default();
+    let mut said = Listings::default();
     for listing in listings {
         let (content, from) = match &listing.content {
             Content::File(path) => (bytes(path, context.limits)?, shown(path)),
             Content::Bytes(bytes) => (bytes.clone(), "standard input".to_owned()),
         };
-        read(&content, listing.name.as_deref(), &from, &mut told, context.limits)?;
+        read(&content, listing.name.as_deref(), &from, &mut said, context.limits)?;
     }
-    let verdicts = verify(&promises, &told);
+    let verdicts = verify(&promises, &said);
     let mut report = SyncReport {
         plan: shown(plan_path),
         items: Vec::new(),

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::lifecycle::{Marked, Taker, Taking, stopped, taken_over};
-use super::output::{Cargo, Output, check_name, layout_options, write};
+use super::output::{Outgoing, Output, check_name, layout_options, write};
 use super::{Context, Opened, Verify, base, open};
 use crate::format::json::Excerpt;
 use crate::foundation::{Code, Error, Fact, Result};
@@ -30,12 +30,12 @@ pub fn tag(reference: &str, names: &[String], taking: Option<&Taking>, context: 
     if let Some(taking) = taking {
         let taker = |name: &String| Taker { source, tree: &opened.tree, name: name.clone() };
         marked = taken_over(Some(source), &names.iter().map(taker).collect::<Vec<_>>(), taking, context)?;
-        marked.cargo.enlist(source)?;
+        marked.outgoing.enlist(source)?;
     }
-    marked.cargo.input(source);
+    marked.outgoing.input(source);
     let entries: Vec<(Option<String>, Excerpt)> =
         names.iter().map(|name| (Some(name.clone()), opened.located.descriptor.raw.clone())).collect();
-    let mut committed = write(&Output::Layout(source.path.clone()), &marked.cargo, &entries, 0, context)?;
+    let mut committed = write(&Output::Layout(source.path.clone()), &marked.outgoing, &entries, 0, context)?;
     committed.findings.append(&mut marked.findings);
     Ok(TagReport(Change { superseded: marked.superseded, ..change(&opened, &opened.located.descriptor, names.to_vec(), committed) }))
 }
@@ -187,20 +187,20 @@ fn annotated(opened: &Opened, notes: &Notes<'_>, read: Option<&Opened>, target: 
     let mut found = Walk::default();
     walk(&opened.located.source, &opened.located.descriptor, context.limits, &mut found, &mut HashSet::new())?;
     let successors: HashSet<_> = replaced_digests(&opened.tree, notes.scope);
-    let mut cargo = Cargo::default();
+    let mut outgoing = Outgoing::default();
     for input in read.into_iter().chain([opened]) {
-        cargo.input(&input.located.source);
+        outgoing.input(&input.located.source);
     }
     for (descriptor, document) in &found.documents {
         if !successors.contains(&descriptor.digest) {
-            cargo.document(document);
+            outgoing.document(document);
         }
     }
     for document in &rewritten.documents {
-        cargo.document(&document.blob);
+        outgoing.document(&document.blob);
     }
     for blob in &found.blobs {
-        cargo.blob(&opened.located.source, blob);
+        outgoing.blob(&opened.located.source, blob);
     }
     let descriptor = top.descriptor();
     let names: Vec<Option<String>> =
@@ -208,7 +208,7 @@ fn annotated(opened: &Opened, notes: &Notes<'_>, read: Option<&Opened>, target: 
     // What the entry of index.json says beside type, digest and size still holds.
     let entry: Excerpt = replaced(&opened.located.descriptor, top, context.limits)?.render().into();
     let entries: Vec<(Option<String>, Excerpt)> = names.iter().map(|name| (name.clone(), entry.clone())).collect();
-    let mut committed = write(&target.output, &cargo, &entries, target.mtime, context)?;
+    let mut committed = write(&target.output, &outgoing, &entries, target.mtime, context)?;
     committed.findings.extend(opened.located.source.left_behind());
     if let Some(now) = target.now {
         committed.findings.extend(stopped(&opened.located.source, &opened.tree, now, context));

@@ -86,7 +86,7 @@ struct Made {
 
 /// `airbase.demo/v1`
 #[derive(Serialize)]
-struct Told {
+struct DemoReport {
     directory: String,
     /// The commands that were run, in their order.
     commands: Vec<String>,
@@ -94,7 +94,7 @@ struct Told {
     results: Vec<Made>,
 }
 
-impl Report for Told {
+impl Report for DemoReport {
     const SCHEMA: &'static str = "airbase.demo/v1";
 
     fn findings(&self) -> Vec<&Finding> {
@@ -130,7 +130,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
     crate::verbs::demo::make(&directory)?;
     // The commands are shown with short paths, and they are really run as they are shown.
     std::env::set_current_dir(&directory).map_err(|error| Error::io(format!("enter {}", shown(&directory)), error))?;
-    let mut told = Told { directory: shown(&directory), commands: Vec::new(), results: Vec::new() };
+    let mut told = DemoReport { directory: shown(&directory), commands: Vec::new(), results: Vec::new() };
     for step in STORY {
         tell(step, terminal)?;
         told.commands.push(format!("airbase {}", step.command.join(" ")));

@@ -15,7 +15,7 @@ use crate::read::{Image, ImageIndex};
 /// Where a claim about the base came from, the nearest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Clue {
+pub enum ClaimOrigin {
     /// The user named the old base.
     From,
     /// An annotation of the manifest.
@@ -34,7 +34,7 @@ pub enum Clue {
     Catalogue,
 }
 
-impl Clue {
+impl ClaimOrigin {
     /// Whether it only says where to look, so that the layers decide alone: it can prove and never refute.
     pub(super) fn is_lead(self) -> bool {
         matches!(self, Self::Provenance | Self::Catalogue)
@@ -64,7 +64,7 @@ impl Clue {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// Where it says so.
-    pub clue: Clue,
+    pub clue: ClaimOrigin,
     /// The name it gives; without a digest, if it has a tag.
     pub name: Option<String>,
     /// The digest it gives.
@@ -80,7 +80,7 @@ pub struct Claim {
 impl Claim {
     /// What `base.name` and `base.digest` say in one place. Empty values count as absent: buildah writes them for images from scratch.
     /// A name with another digest than `base.digest` is a claim of its own.
-    fn read<'a>(clue: Clue, get: impl Fn(&str) -> Option<&'a str>) -> Vec<Self> {
+    fn read<'a>(clue: ClaimOrigin, get: impl Fn(&str) -> Option<&'a str>) -> Vec<Self> {
         let text = |key: &str| get(key).filter(|value| !value.is_empty());
         let (name, in_name) = text(annotation::BASE_NAME).map(parted).unzip();
         let (name, in_name) = (name.filter(|name| !name.is_empty()).map(str::to_owned), in_name.flatten());
@@ -100,14 +100,14 @@ impl Claim {
     }
 
     /// A claim that says nothing.
-    pub fn empty(clue: Clue) -> Self {
+    pub fn empty(clue: ClaimOrigin) -> Self {
         Self { clue, name: None, digest: None, pinned: false, unreadable_digest: None, seam: None }
     }
 
     /// Whether one writer wrote its name and its digest: in one value, or on an index, whose annotations nobody hands down. Else the
     /// digest may come from a base, and the name from who built on that.
     pub(super) fn is_whole(&self) -> bool {
-        let handed_down = matches!(self.clue, Clue::ManifestAnnotation | Clue::Label);
+        let handed_down = matches!(self.clue, ClaimOrigin::ManifestAnnotation | ClaimOrigin::Label);
         self.name.is_some() && self.digest.is_some() && (self.pinned || !handed_down)
     }
 
@@ -128,13 +128,13 @@ fn parted(text: &str) -> (&str, Option<Digest>) {
 
 /// The claims of an image, the nearest first.
 pub fn claims(image: &Image, index: Option<&ImageIndex>) -> Vec<Claim> {
-    let mut claims = Claim::read(Clue::ManifestAnnotation, |key| image.manifest.annotations.get(key).map(String::as_str));
+    let mut claims = Claim::read(ClaimOrigin::ManifestAnnotation, |key| image.manifest.annotations.get(key).map(String::as_str));
     if let Some(index) = index {
         // The entry of index.json speaks of where the image lies, and some tools write the image's own name there.
-        claims.extend(Claim::read(Clue::DescriptorAnnotation, |key| image.descriptor.annotations.get(key)));
-        claims.extend(Claim::read(Clue::IndexAnnotation, |key| index.index.annotations.get(key).map(String::as_str)));
+        claims.extend(Claim::read(ClaimOrigin::DescriptorAnnotation, |key| image.descriptor.annotations.get(key)));
+        claims.extend(Claim::read(ClaimOrigin::IndexAnnotation, |key| index.index.annotations.get(key).map(String::as_str)));
     }
-    claims.extend(Claim::read(Clue::Label, |key| image.config.labels.get(key).map(String::as_str)));
+    claims.extend(Claim::read(ClaimOrigin::Label, |key| image.config.labels.get(key).map(String::as_str)));
     claims.extend(buildpacks(image));
     claims
 }
@@ -145,7 +145,7 @@ fn buildpacks(image: &Image) -> Option<Claim> {
         name: run_image.and_then(|run_image| run_image.name.clone()),
         digest: run_image.and_then(|run_image| run_image.digest.clone()),
         seam: buildpacks_seam(image),
-        ..Claim::empty(Clue::Buildpacks)
+        ..Claim::empty(ClaimOrigin::Buildpacks)
     })
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::claim::{Claim, Clue, buildpacks_seam, is_scratch, labels, recorded_layers};
+use super::claim::{Claim, ClaimOrigin, buildpacks_seam, is_scratch, labels, recorded_layers};
 use super::evidence::{Candidate, Evidence, Verdict, candidate};
 use super::layers::history_begins;
 use crate::foundation::{Code, Digest, Fact, Finding, Severity};
@@ -144,7 +144,7 @@ impl Based {
     }
 
     /// Where the base was learned from.
-    pub fn clue(&self) -> Option<Clue> {
+    pub fn clue(&self) -> Option<ClaimOrigin> {
         match self.outcome {
             Outcome::Base { proven, claim, .. } => self.evidence.get(claim.unwrap_or(proven)).map(|evidence| evidence.clue),
             _ => None,
@@ -168,7 +168,7 @@ impl Based {
         };
         let own = self.own.iter().filter(fits).filter_map(|own| own.name.as_deref());
         let built = self.evidence.iter().filter(move |one| {
-            one.clue == Clue::Provenance && base.is_some_and(|base| one.proven().is_some_and(|(other, _)| other.top == base.top))
+            one.clue == ClaimOrigin::Provenance && base.is_some_and(|base| one.proven().is_some_and(|(other, _)| other.top == base.top))
         });
         own.chain(built.filter_map(|one| one.name.as_deref())).filter(|name| !is_scratch(name))
     }
@@ -265,7 +265,7 @@ impl View<'_> {
 
     /// The user's word: it holds or it is refuted.
     fn given(&self) -> Option<Outcome> {
-        let (at, named) = self.evidence.iter().enumerate().find(|(_, one)| one.clue == Clue::From)?;
+        let (at, named) = self.evidence.iter().enumerate().find(|(_, one)| one.clue == ClaimOrigin::From)?;
         Some(match named.proven() {
             Some(_) => Outcome::Base { proven: at, rule: Rule::Given, claim: None },
             None => Outcome::Conflict { claim: at, proven: self.longest() },
@@ -354,14 +354,14 @@ impl View<'_> {
             _ => {}
         }
         let name = claim.name.as_deref()?;
-        if evidence.clue == Clue::Buildpacks && buildpacks_seam(self.image).is_some_and(|seam| seam.is_ok()) {
+        if evidence.clue == ClaimOrigin::Buildpacks && buildpacks_seam(self.image).is_some_and(|seam| seam.is_ok()) {
             // Its seam says where the base ends, whatever has its name.
             return evidence.proven().map(|_| base(claim.at, Rule::Name));
         }
         let led_by_digest = |candidate: &Candidate| evidence.digest.as_ref().is_some_and(|digest| candidate.is(digest));
         let by_rule = evidence.proven().filter(|(one, _)| !led_by_digest(one)).map(|(one, _)| &one.top);
         let has = |at: usize, candidate: &Candidate| {
-            let built = self.evidence.get(at).filter(|one| one.clue == Clue::Provenance).and_then(|one| one.name.as_deref());
+            let built = self.evidence.get(at).filter(|one| one.clue == ClaimOrigin::Provenance).and_then(|one| one.name.as_deref());
             let has_mapped = evidence.mapped.names.iter().any(|mapped| candidate.has_name(mapped));
             candidate.has_name(name)
                 || has_mapped
@@ -408,7 +408,7 @@ impl View<'_> {
     fn by_layers(&self) -> Outcome {
         let Some(most) = self.proven().map(|(.., layers)| layers).max() else { return Outcome::Unknown };
         let mut longest: Vec<usize> = self.proven().filter(|(.., layers)| *layers == most).map(|(at, ..)| at).collect();
-        let is_built = |at: &usize| self.evidence.get(*at).is_some_and(|one| one.clue == Clue::Provenance);
+        let is_built = |at: &usize| self.evidence.get(*at).is_some_and(|one| one.clue == ClaimOrigin::Provenance);
         let built = longest.iter().any(is_built);
         if built {
             longest.retain(is_built);
@@ -445,7 +445,7 @@ impl View<'_> {
         if let Some(layers) = self.own_recorded_layers().filter(|layers| *layers > 0) {
             return Some((layers, SeamRule::Recorded));
         }
-        let claim = own.iter().any(|claim| self.evidence.get(claim.at).is_some_and(|one| one.clue == Clue::Buildpacks));
+        let claim = own.iter().any(|claim| self.evidence.get(claim.at).is_some_and(|one| one.clue == ClaimOrigin::Buildpacks));
         Some((buildpacks_seam(self.image).filter(|_| claim)?.ok()?, SeamRule::Buildpacks))
     }
 
@@ -460,9 +460,9 @@ impl View<'_> {
     }
 
     fn own_claims(&self) -> Vec<OwnClaim> {
-        let claims = self.evidence.iter().enumerate().filter(|(_, one)| !one.clue.is_lead() && one.clue != Clue::From);
+        let claims = self.evidence.iter().enumerate().filter(|(_, one)| !one.clue.is_lead() && one.clue != ClaimOrigin::From);
         let own = claims.filter_map(|(at, one)| {
-            if one.clue == Clue::Buildpacks {
+            if one.clue == ClaimOrigin::Buildpacks {
                 let own = !self.inherits_buildpacks(one);
                 return own.then(|| OwnClaim { at, name: one.name.clone(), digest: one.digest.clone() });
             }
@@ -477,7 +477,7 @@ impl View<'_> {
                 !of_led && !bases.iter().any(|base| said(base, name))
             });
             // No builder hands down the annotations of an index one by one: beside a name of its own, the digest is its own too.
-            let whole = one.clue == Clue::IndexAnnotation && name.is_some();
+            let whole = one.clue == ClaimOrigin::IndexAnnotation && name.is_some();
             let digest = one.digest.clone().filter(|digest| {
                 whole || !bases.iter().any(|base| claim.is_said_by(&base.claims, |_, other| other.digest.as_ref() == Some(digest)))
             });

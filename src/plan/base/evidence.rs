@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::claim::{Claim, Clue, is_edition, same_name, same_repository};
+use super::claim::{Claim, ClaimOrigin, is_edition, same_name, same_repository};
 use super::layers::{Prefix, Proof, prefix};
 use crate::foundation::Digest;
 use crate::oci::ImageName;
@@ -92,7 +92,7 @@ pub enum Verdict {
 #[derive(Debug, Clone)]
 pub struct Evidence {
     /// The clue.
-    pub clue: Clue,
+    pub clue: ClaimOrigin,
     /// The name it gave.
     pub name: Option<String>,
     /// The digest it gave.

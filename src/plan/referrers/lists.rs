@@ -35,7 +35,7 @@ impl From<&Referrer> for Item {
 
 /// What shall hold for one subject.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct ReferrerChange {
     /// The subject, as the layout leads to it.
     pub subject: Descriptor,
     /// Whether only an index lists it: then it gets an entry without a name, without which oras cannot be asked for its
@@ -88,10 +88,10 @@ pub struct Rules<'a> {
 /// # Errors
 /// `referrer.fallback_tag` if the tag stands for something that is no index, unless a statement is to be made; `io` if the system
 /// cannot read it now.
-pub fn lists(wish: &Wish, found: &Found, rules: Rules<'_>) -> Result<Lists> {
+pub fn lists(change: &ReferrerChange, found: &Found, rules: Rules<'_>) -> Result<Lists> {
     // What cannot be read now says something; what is damaged says nothing any more.
     let is_lost = |fallback: &Fallback| fallback.is_list && fallback.trouble == Some(Trouble::Content);
-    let unusable = |fallback: &&Fallback| fallback.children.is_none() && !(wish.clean && is_lost(fallback));
+    let unusable = |fallback: &&Fallback| fallback.children.is_none() && !(change.clean && is_lost(fallback));
     let mut lists = Lists::default();
     let unusable = found.fallback.as_ref().filter(unusable);
     if let Some(fallback) = unusable {
@@ -104,42 +104,42 @@ pub fn lists(wish: &Wish, found: &Found, rules: Rules<'_>) -> Result<Lists> {
             Error::new(Code::ReferrerFallbackTag, "the fallback tag of the image stands for something that is no list of referrers")
                 .at(&fallback.name)
                 .expected(Fact::new("an image index that can be read", "distribution-spec, Referrers Tag Schema"));
-        if !wish.add.iter().any(|item| rules.is_statement(item)) {
+        if !change.add.iter().any(|item| rules.is_statement(item)) {
             return Err(error);
         }
         lists.findings.push(error.into_finding().detail("it was left as it is, so clients that look there do not see the statement"));
     }
-    if !wish.clean {
+    if !change.clean {
         // It stays where it is, and the lists may lack it where it is not yet. Who cleans tells it already.
         lists.findings.extend(found.unread.iter().map(|unread| unread.finding.clone()).filter(Finding::is_unread));
     }
-    let removed: HashSet<&Digest> = wish.remove.iter().collect();
+    let removed: HashSet<&Digest> = change.remove.iter().collect();
     let mut items: Vec<Item> = Vec::new();
     let mut known: HashSet<Digest> = HashSet::new();
     let present = found.referrers.iter().filter(|referrer| referrer.ending.is_none()).map(Item::from);
-    for item in present.chain(wish.add.iter().cloned()) {
+    for item in present.chain(change.add.iter().cloned()) {
         if !removed.contains(&item.descriptor.digest) && known.insert(item.descriptor.digest.clone()) {
             items.push(item);
         }
     }
     sort(&mut items);
-    if wish.child && !items.is_empty() {
-        lists.listings.push(Listing::Put(plain(&wish.subject)));
+    if change.child && !items.is_empty() {
+        lists.listings.push(Listing::Put(plain(&change.subject)));
     }
     if unusable.is_none() {
-        fallback(wish, found, &items, &removed, rules, &mut lists);
+        fallback(change, found, &items, &removed, rules, &mut lists);
     }
     let listed: HashMap<&Digest, &Referrer> = found.referrers.iter().map(|referrer| (&referrer.descriptor.digest, referrer)).collect();
     for item in &items {
         let listed = listed.get(&item.descriptor.digest);
         // An entry that misdescribes a referrer makes oras refuse the whole layout.
         let misdescribed = listed.is_some_and(|referrer| referrer.findings.iter().any(|finding| finding.code == Code::ReferrerSize));
-        if wish.clean && misdescribed && listed.is_some_and(|referrer| referrer.listed.names.is_empty()) {
+        if change.clean && misdescribed && listed.is_some_and(|referrer| referrer.listed.names.is_empty()) {
             lists.listings.push(Listing::Remove(item.descriptor.digest.clone()));
         }
-        lists.listings.push(Listing::Put(entry(item, &wish.subject.digest)));
+        lists.listings.push(Listing::Put(entry(item, &change.subject.digest)));
     }
-    lists.listings.extend(wish.remove.iter().cloned().map(Listing::Remove));
+    lists.listings.extend(change.remove.iter().cloned().map(Listing::Remove));
     Ok(lists)
 }
 
@@ -158,13 +158,13 @@ impl Rules<'_> {
 }
 
 /// The index under the fallback tag.
-fn fallback(wish: &Wish, found: &Found, items: &[Item], removed: &HashSet<&Digest>, rules: Rules<'_>, lists: &mut Lists) {
-    let tag = found.fallback.as_ref().map_or_else(|| wish.subject.digest.fallback_tag(), |fallback| fallback.name.clone());
+fn fallback(change: &ReferrerChange, found: &Found, items: &[Item], removed: &HashSet<&Digest>, rules: Rules<'_>, lists: &mut Lists) {
+    let tag = found.fallback.as_ref().map_or_else(|| change.subject.digest.fallback_tag(), |fallback| fallback.name.clone());
     let mut entries: Vec<Listable> = items.iter().map(|item| Listable::of(item, rules)).collect();
     // What another program put there and cannot be confirmed stays, and what is proven to be a stranger until somebody asks for it to
     // be cleaned.
     let unread: HashSet<&Digest> = found.unread.iter().map(|unread| &unread.digest).collect();
-    let stays = |child: &Descriptor| !wish.clean || unread.contains(&child.digest);
+    let stays = |child: &Descriptor| !change.clean || unread.contains(&child.digest);
     let listed: HashSet<&Digest> = items.iter().map(|item| &item.descriptor.digest).collect();
     let unconfirmed = found.fallback.iter().flat_map(|fallback| fallback.children.iter().flatten());
     let unconfirmed = unconfirmed.filter(|child| stays(child) && !listed.contains(&child.digest) && !removed.contains(&child.digest));

@@ -10,5 +10,5 @@ mod lists;
 mod manifest;
 
 pub use diagnosis::{Seen, Standing, diagnose, is_mended, is_of_lists, seen};
-pub use lists::{Item, Listing, Lists, OF_ENTRIES, Rules, Wish, lists};
+pub use lists::{Item, Listing, Lists, OF_ENTRIES, ReferrerChange, Rules, lists};
 pub use manifest::{Content, Draft, EMPTY, manifest};

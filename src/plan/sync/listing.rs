@@ -28,7 +28,7 @@ use crate::foundation::{Algorithm, Code, Digest, Error, Fact, Limits, Result};
 
 /// What listings tell.
 #[derive(Debug, Clone, Default)]
-pub struct Told {
+pub struct Listings {
     /// What each name or `REPOSITORY@DIGEST` stands for; nothing, where it was asked for and is not there.
     pub by_reference: BTreeMap<String, BTreeSet<Digest>>,
     /// The names of which some line says that they are not there.
@@ -61,7 +61,7 @@ impl Named {
     }
 }
 
-impl Told {
+impl Listings {
     fn there(&mut self, named: &Named, digest: &Digest) {
         self.by_repository.entry(named.repository.clone()).or_default().insert(digest.clone());
         if let Some(tag) = &named.tag {
@@ -80,11 +80,11 @@ impl Told {
     }
 }
 
-/// Reads one listing into `told`. `name` is what the command line says that it is of, `from` where it was read.
+/// Reads one listing into `listings`. `name` is what the command line says that it is of, `from` where it was read.
 ///
 /// # Errors
 /// `sync.listing`.
-pub fn read(bytes: &[u8], name: Option<&str>, from: &str, told: &mut Told, limits: &Limits) -> Result<()> {
+pub fn read(bytes: &[u8], name: Option<&str>, from: &str, listings: &mut Listings, limits: &Limits) -> Result<()> {
     let named = name
         .map(|name| {
             Named::parse(name).ok_or_else(|| {
@@ -103,17 +103,17 @@ pub fn read(bytes: &[u8], name: Option<&str>, from: &str, told: &mut Told, limit
                 .hint("Give the output of several commands as several files.")
         })?;
         if is_stored(document.root(), named.as_ref()) {
-            return stored(bytes, named.as_ref(), from, told);
+            return stored(bytes, named.as_ref(), from, listings);
         }
-        return json(document.root(), named.as_ref(), from, told);
+        return json(document.root(), named.as_ref(), from, listings);
     }
     if ["Name:", "Ref:", "Subject:"].iter().any(|key| start.starts_with(key)) {
-        return fields(text, from, told);
+        return fields(text, from, listings);
     }
     for (number, line) in text.lines().enumerate() {
         let line = line.split('#').next().unwrap_or_default().trim();
         if !line.is_empty() {
-            words(line, named.as_ref(), told).map_err(|error| error.at(format!("{from}, line {}", number + 1)))?;
+            words(line, named.as_ref(), listings).map_err(|error| error.at(format!("{from}, line {}", number + 1)))?;
         }
     }
     Ok(())
@@ -123,7 +123,7 @@ fn wrong(what: &str, from: &str) -> Error {
     Error::new(Code::SyncListing, what.to_owned()).at(from)
 }
 
-fn words(line: &str, given: Option<&Named>, told: &mut Told) -> Result<()> {
+fn words(line: &str, given: Option<&Named>, listings: &mut Listings) -> Result<()> {
     let refuse = |what: &str| {
         Error::new(Code::SyncListing, what.to_owned())
             .expected(Fact::new("DIGEST NAME", "airbase"))
@@ -133,12 +133,12 @@ fn words(line: &str, given: Option<&Named>, told: &mut Told) -> Result<()> {
     let digest = |word: &str| word.parse::<Digest>().ok();
     match words.as_slice() {
         [one] => match (digest(one), Named::parse(one), given) {
-            (Some(digest), _, Some(given)) => told.there(given, &digest),
+            (Some(digest), _, Some(given)) => listings.there(given, &digest),
             (Some(_), _, None) => {
                 return Err(refuse("a digest stands alone, and nothing says of what it is").hint("Give the listing as NAME=FILE."));
             }
             (None, Some(Named { repository, tag, digest: Some(digest) }), _) => {
-                told.there(&Named { repository, tag, digest: None }, &digest);
+                listings.there(&Named { repository, tag, digest: None }, &digest);
             }
             (None, Some(_), _) => return Err(refuse("a name stands alone, and no digest").hint(DIGESTS)),
             (None, None, _) => return Err(refuse("the line is neither a digest nor a name").hint(DIGESTS)),
@@ -147,11 +147,11 @@ fn words(line: &str, given: Option<&Named>, told: &mut Told) -> Result<()> {
             let (first, name) = if Named::parse(one).is_some() && digest(one).is_none() { (two, one) } else { (one, two) };
             let named = Named::parse(name).ok_or_else(|| refuse("the line has no name with a repository"))?;
             match digest(first) {
-                _ if *first == "-" => told.missing(&named),
+                _ if *first == "-" => listings.missing(&named),
                 Some(digest) if named.digest.as_ref().is_some_and(|own| *own != digest) => {
                     return Err(refuse("the line gives one thing two digests"));
                 }
-                Some(digest) => told.there(&named, &digest),
+                Some(digest) => listings.there(&named, &digest),
                 None => return Err(refuse("the line has no digest")),
             }
         }
@@ -160,7 +160,7 @@ fn words(line: &str, given: Option<&Named>, told: &mut Told) -> Result<()> {
     Ok(())
 }
 
-fn json(root: Node<'_>, given: Option<&Named>, from: &str, told: &mut Told) -> Result<()> {
+fn json(root: Node<'_>, given: Option<&Named>, from: &str, listings: &mut Listings) -> Result<()> {
     let text = |node: Node<'_>, name: &str| node.get(name).and_then(Node::as_str).map(std::borrow::Cow::into_owned);
     let digest = |node: Node<'_>| text(node, "digest").and_then(|digest| digest.parse::<Digest>().ok());
     // skopeo inspect
@@ -169,7 +169,7 @@ fn json(root: Node<'_>, given: Option<&Named>, from: &str, told: &mut Told) -> R
         let found: Digest = found.parse().map_err(|_| wrong("skopeo gives no digest", from))?;
         // It does not say which tag was asked for; whoever asked may.
         let asked = given.filter(|given| given.repository == named.repository).unwrap_or(&named);
-        told.there(asked, &found);
+        listings.there(asked, &found);
         return Ok(());
     }
     if root.get("Tags").or_else(|| root.get("tags")).is_some() {
@@ -181,16 +181,16 @@ fn json(root: Node<'_>, given: Option<&Named>, from: &str, told: &mut Told) -> R
         let named = subject.as_deref().and_then(Named::parse);
         let Some(named) = named.as_ref().or(given) else { return Err(nameless(from)) };
         let repository = Named { repository: named.repository.clone(), tag: None, digest: None };
-        told.by_repository.entry(repository.repository.clone()).or_default().extend(descriptors.items().filter_map(digest));
+        listings.by_repository.entry(repository.repository.clone()).or_default().extend(descriptors.items().filter_map(digest));
         if let Some(own) = named.digest.clone() {
-            told.there(&repository, &own);
+            listings.there(&repository, &own);
         }
         return Ok(());
     }
     // oras manifest fetch --descriptor
     if let (Some(found), true, true) = (digest(root), root.get("size").is_some(), root.get("reference").is_none()) {
         let Some(given) = given else { return Err(nameless(from)) };
-        told.there(given, &found);
+        listings.there(given, &found);
         return Ok(());
     }
     // oras discover --format json, as deep as it goes; and an index, which says no names.
@@ -201,11 +201,11 @@ fn json(root: Node<'_>, given: Option<&Named>, from: &str, told: &mut Told) -> R
         let own = reference.as_deref().and_then(Named::parse);
         if let Some(Named { repository, tag, digest: Some(digest) }) = own {
             found = true;
-            told.there(&Named { repository, tag, digest: None }, &digest);
+            listings.there(&Named { repository, tag, digest: None }, &digest);
         } else if let (Some(digest), true) = (digest(node), node.get("mediaType").is_some()) {
             let Some(given) = given else { return Err(nameless(from)) };
             found = true;
-            told.there(&Named { repository: given.repository.clone(), tag: None, digest: None }, &digest);
+            listings.there(&Named { repository: given.repository.clone(), tag: None, digest: None }, &digest);
         }
         for list in ["manifests", "referrers"] {
             if let Some(list) = node.get(list).filter(|list| list.kind() == Kind::Array) {
@@ -229,7 +229,7 @@ fn is_stored(root: Node<'_>, given: Option<&Named>) -> bool {
 }
 
 /// Hashes it. A shell may have added the end of a line.
-fn stored(bytes: &[u8], given: Option<&Named>, from: &str, told: &mut Told) -> Result<()> {
+fn stored(bytes: &[u8], given: Option<&Named>, from: &str, listings: &mut Listings) -> Result<()> {
     let Some(given) = given else { return Err(nameless(from)) };
     let whole = Digest::sha256(bytes);
     let (algorithm, wanted) = match &given.digest {
@@ -241,17 +241,17 @@ fn stored(bytes: &[u8], given: Option<&Named>, from: &str, told: &mut Told) -> R
     }
     let bare = bytes.strip_suffix(b"\n").map(Digest::sha256);
     match (wanted, bare) {
-        (Some(wanted), bare) if whole == *wanted || bare.as_ref() == Some(wanted) => told.there(given, wanted),
+        (Some(wanted), bare) if whole == *wanted || bare.as_ref() == Some(wanted) => listings.there(given, wanted),
         (Some(_), _) => return Err(wrong("the document has not the digest of its name", from).found(Fact::new(whole, "its bytes"))),
         // Manifests end in no end of line, as far as anybody has seen; two digests for one name would be a contradiction.
-        (None, Some(bare)) => told.there(given, &bare),
-        (None, None) => told.there(given, &whole),
+        (None, Some(bare)) => listings.there(given, &bare),
+        (None, None) => listings.there(given, &whole),
     }
     Ok(())
 }
 
 /// What regctl prints for users: `Key: value`, and lists of what refers to it. What an index names is not proven by that.
-fn fields(text: &str, from: &str, told: &mut Told) -> Result<()> {
+fn fields(text: &str, from: &str, listings: &mut Listings) -> Result<()> {
     let refuse = |line: &str| {
         wrong("the listing looks like regctl's and has no digest where one belongs", from).found(Fact::new(line, "the listing"))
     };
@@ -267,24 +267,24 @@ fn fields(text: &str, from: &str, told: &mut Told) -> Result<()> {
             (true, "Name" | "Ref" | "Subject") => {
                 let named = Named::parse(value).ok_or_else(|| refuse(line))?;
                 if let Some(digest) = &named.digest {
-                    told.there(&Named { tag: None, digest: None, repository: named.repository.clone() }, &digest.clone());
+                    listings.there(&Named { tag: None, digest: None, repository: named.repository.clone() }, &digest.clone());
                 }
                 own = Some(named);
             }
             (true, "Digest") => {
                 let digest: Digest = value.parse().map_err(|_| refuse(line))?;
-                told.there(own.as_ref().ok_or_else(|| refuse(line))?, &digest);
+                listings.there(own.as_ref().ok_or_else(|| refuse(line))?, &digest);
             }
             (false, "Digest") if section == "Referrers" => {
                 let digest: Digest = value.parse().map_err(|_| refuse(line))?;
                 let repository = own.as_ref().ok_or_else(|| refuse(line))?.repository.clone();
-                told.there(&Named { repository, tag: None, digest: None }, &digest);
+                listings.there(&Named { repository, tag: None, digest: None }, &digest);
             }
             (false, _) if section == "Referrers" && line.starts_with("  - ") => {
                 let word = line.trim_start_matches("  - ").split_whitespace().next().unwrap_or_default().trim_end_matches(':');
                 let digest: Digest = word.parse().map_err(|_| refuse(line))?;
                 let repository = own.as_ref().ok_or_else(|| refuse(line))?.repository.clone();
-                told.there(&Named { repository, tag: None, digest: None }, &digest);
+                listings.there(&Named { repository, tag: None, digest: None }, &digest);
             }
             _ => {}
         }

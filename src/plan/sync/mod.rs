@@ -2,7 +2,7 @@
 
 mod listing;
 
-pub use listing::{Told, read};
+pub use listing::{Listings, read};
 
 use serde::Serialize;
 
@@ -95,16 +95,16 @@ pub fn plan(bytes: &[u8], limits: &Limits) -> Result<Promises> {
 }
 
 /// How each promise stands, and what its name stands for where that is something else.
-pub fn verify(promises: &[Promise], told: &Told) -> Vec<(Presence, Vec<Digest>)> {
+pub fn verify(promises: &[Promise], listings: &Listings) -> Vec<(Presence, Vec<Digest>)> {
     promises
         .iter()
         .map(|promise| {
             let by_digest = promise.reference == format!("{}@{}", promise.repository, promise.digest);
-            let known = told.by_reference.get(&promise.reference);
-            let in_repository = told.by_repository.get(&promise.repository).is_some_and(|digests| digests.contains(&promise.digest));
+            let known = listings.by_reference.get(&promise.reference);
+            let in_repository = listings.by_repository.get(&promise.repository).is_some_and(|digests| digests.contains(&promise.digest));
             match known {
                 // Whatever another line says: who asked last is not known.
-                _ if told.missing.contains(&promise.reference) => (Presence::Missing, known.into_iter().flatten().cloned().collect()),
+                _ if listings.missing.contains(&promise.reference) => (Presence::Missing, known.into_iter().flatten().cloned().collect()),
                 _ if by_digest && in_repository => (Presence::There, Vec::new()),
                 None => (Presence::NotTold, Vec::new()),
                 // Two answers for one name: whoever asks may get either.

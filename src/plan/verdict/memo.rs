@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::base::Base;
 use super::compare::contains;
-use super::languages::{Import, Language, Told, imports};
+use super::languages::{Import, InterpreterFacts, Language, imports};
 use crate::format::elf::Elf;
 use crate::foundation::{Digest, Result};
 use crate::read::rootfs::{Scan, Unpacker};
@@ -84,7 +84,7 @@ pub struct Memo {
     bases: Known<Base>,
     marks: Known<Marks>,
     languages: Known<Option<Language>>,
-    interpreters: Known<Told>,
+    interpreters: Known<InterpreterFacts>,
     imports: Known<Vec<Import>>,
 }
 
@@ -113,7 +113,7 @@ impl Memo {
     }
 
     /// What the files of an interpreter with these digests say.
-    pub(super) fn told(&self, language: Language, digests: &[&Digest], make: impl FnOnce() -> Told) -> Arc<Told> {
+    pub(super) fn told(&self, language: Language, digests: &[&Digest], make: impl FnOnce() -> InterpreterFacts) -> Arc<InterpreterFacts> {
         let key = digests.iter().fold(format!("{language:?}"), |text, digest| format!("{text} {}", digest.hex()));
         let made = self.interpreters.get(Digest::sha256(key.as_bytes()), MARK_BYTES, || {
             let made = make();

@@ -36,7 +36,7 @@ pub(super) fn group(view: &View, name: &[u8]) -> Option<u64> {
 
 /// The user of a config, as far as programs tell of it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct UserFacts {
     /// Its number, by itself or by its line.
     number: Vec<u8>,
     /// Its line of `/etc/passwd` up to the groups.
@@ -47,7 +47,7 @@ pub(super) struct Told {
     groups: Vec<Vec<u8>>,
 }
 
-impl Told {
+impl UserFacts {
     /// Whether what is asked for is not the same.
     fn differs(&self, other: &Self, asked: Identity) -> bool {
         match asked {
@@ -60,7 +60,7 @@ impl Told {
 }
 
 /// The user of a config.
-pub(super) fn identity(view: &View, user: &str) -> Told {
+pub(super) fn identity(view: &View, user: &str) -> UserFacts {
     let (name, team) = user.split_once(':').unwrap_or((user, ""));
     let name: &[u8] = if name.is_empty() { b"0" } else { name.as_bytes() };
     let lines = |path: &[u8]| view.text(path).unwrap_or_default().split(|byte| *byte == b'\n');
@@ -77,7 +77,7 @@ pub(super) fn identity(view: &View, user: &str) -> Told {
     let named = |fits: &dyn Fn(&Vec<Vec<u8>>) -> bool| {
         lines(b"/etc/group").map(fields).filter(|group| fits(group)).filter_map(|group| group.first().cloned()).collect()
     };
-    Told { number, line: own.get(..4).unwrap_or_default().to_vec(), group: (team.clone(), named(&is_own)), groups: named(&member) }
+    UserFacts { number, line: own.get(..4).unwrap_or_default().to_vec(), group: (team.clone(), named(&is_own)), groups: named(&member) }
 }
 
 /// Whether a text is a number, which needs no line.

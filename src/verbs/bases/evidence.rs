@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Bases, Candidate, keep, locked, shown_platform, tree_index};
 use crate::foundation::{Result, text};
 use crate::oci::ImageName;
-use crate::plan::base::{Based, Claim, Clue, Evidence, Mapped, Verdict, adds_settings_only, claims, decide, is_scratch, judge};
+use crate::plan::base::{Based, Claim, ClaimOrigin, Evidence, Mapped, Verdict, adds_settings_only, claims, decide, is_scratch, judge};
 use crate::read::CatalogueEntry;
 use crate::read::provenance::Provenance;
 use crate::read::referrers::Trouble;
@@ -33,7 +33,7 @@ impl Bases<'_> {
         let candidate = self.candidate(image, from).ok_or_else(|| lacks_platform(image, from))?;
         let name = candidate.names.first().cloned();
         let digest = Some(from.located.descriptor.digest.clone());
-        let claim = Claim { name, digest, ..Claim::empty(Clue::From) };
+        let claim = Claim { name, digest, ..Claim::empty(ClaimOrigin::From) };
         let mut evidence = vec![Evidence::of(claim, judge(image, Arc::new(candidate), true))];
         evidence.extend(self.judge_claims(image, index)?);
         evidence.extend(self.matches(image)?);
@@ -56,7 +56,7 @@ impl Bases<'_> {
     /// `io` and the like: what the system cannot read now may be the proof.
     fn judge_provenance(&self, image: &Image, index: &ImageIndex) -> Result<Vec<Evidence>> {
         let provenance = Provenance::read(image, index, self.limits());
-        let empty = Claim::empty(Clue::Provenance);
+        let empty = Claim::empty(ClaimOrigin::Provenance);
         let mut judged = Vec::with_capacity(provenance.materials.len());
         for material in provenance.materials {
             let (name, digest) = (Some(material.name), Some(material.digest));
@@ -150,7 +150,7 @@ impl Bases<'_> {
                 continue;
             }
             let (name, digest) = (candidate.names.first().cloned(), Some(candidate.image.descriptor.digest.clone()));
-            let claim = Claim { name, digest, ..Claim::empty(Clue::Catalogue) };
+            let claim = Claim { name, digest, ..Claim::empty(ClaimOrigin::Catalogue) };
             evidence.push(Evidence::of(claim, judge(image, candidate, false)));
         }
         Ok(evidence)

@@ -7,7 +7,7 @@
 use super::archives::ArchiveTarget;
 use super::check::Check;
 use super::layout::LayoutTarget;
-use super::pass::Pass;
+use super::plan_file::PlanFile;
 use super::request::{As, Request};
 use super::run::{Run, Target};
 use crate::foundation::Result;
@@ -25,7 +25,7 @@ use crate::write::{Archives, Layout, journal};
 /// the report.
 pub fn apply(request: &Request, context: Context<'_>) -> Result<ApplyReport> {
     let mut check = Check::new(request, context)?;
-    let pass = Pass::open(&request.plan, context.limits, &mut |item| {
+    let plan_file = PlanFile::open(&request.plan, context.limits, &mut |item| {
         check.see(item);
         Ok(())
     })?;
@@ -33,26 +33,26 @@ pub fn apply(request: &Request, context: Context<'_>) -> Result<ApplyReport> {
     let (taken, stopped) = (check.taken(), check.stopped());
     // Where nothing is, nothing was done; and what does not fit leaves not even a directory behind.
     if Directory::open(&request.output).is_err() {
-        check.room(request, &pass, &Past::default(), context)?;
+        check.room(request, &plan_file, &Past::default(), context)?;
     }
     let report = match request.form {
         As::Layout => {
             let layout = Layout::open_or_create(&request.output, layout_options(context))?;
-            let intake = layout.intake()?;
-            let past = journal::read(intake.root().directory(), &pass.id)?;
-            check.room(request, &pass, &past, context)?;
+            let group_commit = layout.group_commit()?;
+            let past = journal::read(group_commit.root().directory(), &plan_file.id)?;
+            check.room(request, &plan_file, &past, context)?;
             drop(check);
-            let target = LayoutTarget::new(&intake, &past, request, context)?;
-            let run = Run::new(request, &pass, &past, Target::Layout(target), context)?;
-            run.all(Some((&layout, &intake)))
+            let target = LayoutTarget::new(&group_commit, &past, request, context)?;
+            let run = Run::new(request, &plan_file, &past, Target::Layout(target), context)?;
+            run.all(Some((&layout, &group_commit)))
         }
         As::Archives => {
             create_directories(&request.output)?;
             let root = WriteDirectory::open(&request.output, context.faults)?.for_its_owner()?;
-            let past = journal::read(root.directory(), &pass.id)?;
-            check.room(request, &pass, &past, context)?;
+            let past = journal::read(root.directory(), &plan_file.id)?;
+            check.room(request, &plan_file, &past, context)?;
             let target = ArchiveTarget { root: &root, request, archives: Archives::new(&root), apparent: 0.into(), context };
-            Run::new(request, &pass, &past, Target::Archives(target), context)?.all(None)
+            Run::new(request, &plan_file, &past, Target::Archives(target), context)?.all(None)
         }
     };
     report.map(|mut report| {

@@ -73,15 +73,15 @@ impl ArchiveTarget<'_> {
     pub(super) fn write(&self, item: &Item, plan: &Plan) -> Result<(ItemRecord, String), Trouble> {
         let name = file_name(item);
         check_length(&name).map_err(Trouble::Input)?;
-        let cargo = plan.cargo().map_err(Trouble::Input)?;
-        refuse_input_as_output(&self.request.output.join(&name), &cargo).map_err(Trouble::Input)?;
+        let outgoing = plan.outgoing().map_err(Trouble::Input)?;
+        refuse_input_as_output(&self.request.output.join(&name), &outgoing).map_err(Trouble::Input)?;
         // Items are written at the same time, so each has one thread.
         let options = ArchiveOptions {
             stop: Some(Arc::clone(&self.request.stop.asked)),
             ..archive_options(self.request.overwrite, self.request.mtime, Context { jobs: 1, ..self.context })
         };
         let add = |contents: ArchiveContents<'_, '_>| Ok(self.archives.add(&name, contents, &options, &Silent));
-        let (bytes, _) = packed(&cargo, &plan.entries, self.context, add).map_err(Trouble::Input)?;
+        let (bytes, _) = packed(&outgoing, &plan.entries, self.context, add).map_err(Trouble::Input)?;
         let bytes = bytes?;
         self.apparent.fetch_add(bytes, Ordering::Relaxed);
         // Of the layers that the run was announced with; those of the bases come on top.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::archives::file_name;
-use super::pass::{Pass, PlanEntry, key};
+use super::plan_file::{PlanEntry, PlanFile, key};
 use super::request::{As, Request};
 use crate::format::json::{Document, Node};
 use crate::foundation::fsys::{Directory, WriteDirectory, shown};
@@ -164,11 +164,11 @@ impl Check {
     ///
     /// # Errors
     /// `io.space`, `io`.
-    pub(super) fn room(&mut self, request: &Request, pass: &Pass, past: &Past, context: Context<'_>) -> Result<()> {
+    pub(super) fn room(&mut self, request: &Request, plan_file: &PlanFile, past: &Past, context: Context<'_>) -> Result<()> {
         // The blobs may have a file system of their own.
         let space = crate::foundation::fsys::space(&request.output.join("blobs/sha256"), context.faults)?;
         let done = past.done() as u64;
-        let all = pass.entries.iter().filter(|entry| entry.standing == ItemStatus::Move).count() as u64;
+        let all = plan_file.entries.iter().filter(|entry| entry.standing == ItemStatus::Move).count() as u64;
         if done >= all {
             return Ok(());
         }
@@ -180,7 +180,7 @@ impl Check {
                     let whole = || past.item(&key).is_some_and(|record| record.status == Final::Done);
                     entry.standing == ItemStatus::Move && request.shard.is_none_or(|shard| shard.holds(&key)) && !whole()
                 };
-                let sizes = pass.entries.iter().filter(ours).map(|entry| space.taken_by(entry.bytes));
+                let sizes = plan_file.entries.iter().filter(ours).map(|entry| space.taken_by(entry.bytes));
                 (
                     sizes.fold(0, u64::saturating_add),
                     "the images' own layers in archives that are not there yet",

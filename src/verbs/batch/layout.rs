@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::inputs::Once;
 use super::request::Request;
-use super::workshop::Once;
 use crate::foundation::fsys::{ReadAt as _, Region};
 use crate::foundation::workers::Worker;
 use crate::foundation::{Code, Digest, Error, Finding, Result};
@@ -15,11 +15,11 @@ use crate::read::{Source, Tree, layer, load};
 use crate::verbs::rebase::Plan;
 use crate::verbs::{Context, Verify};
 use crate::write::journal::{Final, ItemRecord, Past};
-use crate::write::{Content, Intake, Payload, Trouble};
+use crate::write::{Content, GroupCommit, Payload, Trouble};
 
 /// A layout that takes the results of a batch.
 pub(super) struct LayoutTarget<'a, 'l> {
-    pub(super) intake: &'a Intake<'l>,
+    pub(super) group_commit: &'a GroupCommit<'l>,
     pub(super) past: &'a Past,
     /// Whether layers become one file with those of their sources where that can be.
     pub(super) link: bool,
@@ -36,9 +36,9 @@ pub(super) struct LayoutTarget<'a, 'l> {
 }
 
 impl<'a, 'l> LayoutTarget<'a, 'l> {
-    pub(super) fn new(intake: &'a Intake<'l>, past: &'a Past, request: &Request, context: Context<'a>) -> Result<Self> {
+    pub(super) fn new(group_commit: &'a GroupCommit<'l>, past: &'a Past, request: &Request, context: Context<'a>) -> Result<Self> {
         Ok(Self {
-            intake,
+            group_commit,
             past,
             link: request.link,
             verify: request.verify,
@@ -50,7 +50,7 @@ impl<'a, 'l> LayoutTarget<'a, 'l> {
         })
     }
 
-    /// Takes everything that the result of an item needs. It has names when the intake is published.
+    /// Takes everything that the result of an item needs. It has names when the group commit is published.
     pub(super) fn write(&self, item: &Item, plan: &Plan, worker: &mut Worker<'_>) -> Result<ItemRecord, Trouble> {
         let events = self.context.events;
         let copied: BTreeSet<&Digest> = plan.blobs.iter().map(|(_, layer)| &layer.digest).collect();
@@ -67,12 +67,12 @@ impl<'a, 'l> LayoutTarget<'a, 'l> {
             let region = source.region(layer).map_err(Trouble::Input)?;
             let file = if self.link { whole(&region) } else { None };
             let payload = Payload { digest: layer.digest.clone(), size: layer.size, content: Content::Source(&region) };
-            self.intake.layer(&payload, file, worker, events)?;
+            self.group_commit.layer(&payload, file, worker, events)?;
             self.apparent.fetch_add(layer.size, Ordering::Relaxed);
         }
         for document in plan.kept.iter().chain(plan.documents.iter().map(|document| &document.blob)) {
             let payload = Payload { digest: document.digest().clone(), size: document.size(), content: Content::Bytes(document.bytes()) };
-            self.intake.document(&payload, worker, &crate::foundation::event::Silent)?;
+            self.group_commit.document(&payload, worker, &crate::foundation::event::Silent)?;
         }
         let entry = plan.entries.first().map(|(_, entry)| entry.to_string());
         Ok(ItemRecord {
@@ -134,7 +134,7 @@ impl<'a, 'l> LayoutTarget<'a, 'l> {
         if known(&layer.digest) {
             return Ok(true);
         }
-        let stamp = self.intake.root().stamp(&layer.digest.blob_path());
+        let stamp = self.group_commit.root().stamp(&layer.digest.blob_path());
         let noted = self.past.blobs.get(&layer.digest);
         let sound = match (stamp, noted) {
             (None, _) if !layer.urls.is_empty() => true,

@@ -7,7 +7,7 @@ use crate::plan::rebase::image::Origin as LayerOrigin;
 use crate::plan::verdict::{Answer, Judgement, one_line};
 use crate::read::{Image, Located};
 use crate::verbs::rebase::Plan;
-use crate::verbs::rebase::decide::Platformed;
+use crate::verbs::rebase::decide::PlatformMove;
 
 /// An item, and the plan of its rebase.
 pub(super) struct Made {
@@ -49,33 +49,33 @@ fn path_text(located: &Located) -> Result<String> {
 
 impl Item {
     /// Notes one decided platform.
-    pub(super) fn place(&mut self, image: &Image, platformed: &Platformed<'_>, wire: Option<&String>, top: &Digest) -> Result<()> {
+    pub(super) fn place(&mut self, image: &Image, platform_move: &PlatformMove<'_>, wire: Option<&String>, top: &Digest) -> Result<()> {
         let own = &image.descriptor.digest;
-        let judged = platformed.judged.as_ref();
+        let judged = platform_move.judged.as_ref();
         self.platforms.push(Placed {
             platform: image.platform().map(ToString::to_string),
             manifest: (own != top).then(|| own.clone()),
-            seam: platformed.seam,
-            clue: platformed.clue.map(|clue| clue.name().to_owned()),
-            old: platformed.old.as_ref().map(|old| base_item(old, None)).transpose()?,
-            new: base_item(&platformed.new, wire)?,
-            base_name: platformed.base_name.clone(),
-            why: platformed.rule.and_then(NameRule::words),
+            seam: platform_move.seam,
+            clue: platform_move.clue.map(|clue| clue.name().to_owned()),
+            old: platform_move.old.as_ref().map(|old| base_item(old, None)).transpose()?,
+            new: base_item(&platform_move.new, wire)?,
+            base_name: platform_move.base_name.clone(),
+            why: platform_move.rule.and_then(NameRule::words),
             verdict: judged.map(|judgement| judgement.answer),
             patched: judged.map(|judgement| judgement.patched),
             causes: judged.map(causes).unwrap_or_default(),
-            accepted: platformed.accepted.iter().map(|code| code.slug().to_owned()).collect(),
+            accepted: platform_move.accepted.iter().map(|code| code.slug().to_owned()).collect(),
         });
         Ok(())
     }
 
     /// Notes what was accepted when the item was made.
-    pub(super) fn accepted_by(&self, decided: &mut [(&Image, Option<Platformed<'_>>)]) -> Result<()> {
-        for (image, platformed) in decided {
+    pub(super) fn accepted_by(&self, decided: &mut [(&Image, Option<PlatformMove<'_>>)]) -> Result<()> {
+        for (image, platform_move) in decided {
             let own = &image.descriptor.digest;
             let placed = self.platforms.iter().find(|placed| placed.manifest.as_ref().unwrap_or(&self.digest) == own);
-            if let (Some(platformed), Some(placed)) = (platformed, placed) {
-                platformed.accepted = placed.accepted()?;
+            if let (Some(platform_move), Some(placed)) = (platform_move, placed) {
+                platform_move.accepted = placed.accepted()?;
             }
         }
         Ok(())

@@ -9,12 +9,12 @@ use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::oci::{Descriptor, Verified, annotation};
 use crate::plan::batch::Item;
 use crate::plan::lifecycle::field::Record;
-use crate::plan::referrers::{EMPTY, Wish};
+use crate::plan::referrers::{EMPTY, ReferrerChange};
 use crate::read::referrers::Lookup;
 use crate::read::{Image, Source, load};
 use crate::verbs::Context;
 use crate::verbs::lifecycle::{Reader, Successor, superseding};
-use crate::verbs::referrers::changes;
+use crate::verbs::referrers::asked_of;
 use crate::write::IndexEdit;
 
 /// The index of the output as it was read, and what is said of its images.
@@ -37,7 +37,7 @@ impl<'a> OldIndex<'a> {
 
 /// A statement on one subject.
 pub(super) struct Word {
-    pub(super) wish: Wish,
+    pub(super) change: ReferrerChange,
     /// The statement, and the list that it is put on.
     pub(super) documents: Vec<Verified>,
     pub(super) edits: Vec<IndexEdit>,
@@ -59,7 +59,7 @@ impl Mark {
     /// Makes it.
     ///
     /// # Errors
-    /// `ref.not_found` if the old image is not listed any more, and those of reading both images and of making statements.
+    /// `ref.not_found` if the old image is not listed any more, and those of reading both images and of statements statements.
     pub(super) fn of(item: &Item, finished: &Finished, index: &OldIndex<'_>, more: &Record, context: Context<'_>) -> Result<Self> {
         let OldIndex { source, entries, reader } = index;
         let limits = context.limits;
@@ -87,42 +87,43 @@ impl Mark {
         };
         let by_platform = old.images().into_iter().filter_map(follower).collect();
         let successor = Successor { tree: &new, name: finished.name.clone(), by_manifest, by_platform, more: more.clone() };
-        let making = superseding(reader, &old, &successor)?;
-        let mut follows: Vec<(Digest, Digest)> = Vec::with_capacity(making.subjects.len() + 1);
-        for stated in &making.subjects {
+        let statements = superseding(reader, &old, &successor)?;
+        let mut follows: Vec<(Digest, Digest)> = Vec::with_capacity(statements.subjects.len() + 1);
+        for stated in &statements.subjects {
             let by = successor.by_manifest.get(&stated.digest).filter(|_| stated.digest != item.digest);
             follows.push((stated.digest.clone(), by.unwrap_or(&new.descriptor().digest).clone()));
         }
         follows.push((new.descriptor().digest.clone(), new.descriptor().digest.clone()));
-        let unread = making.unread;
-        let mut findings: Vec<Finding> = making.findings.iter().filter(|finding| finding.severity >= Severity::Warning).cloned().collect();
-        let (documents, wishes) = making.into_cargo().into_documents();
-        let words = words(documents, wishes, reader.lookup(), context, &mut findings)?;
+        let unread = statements.unread;
+        let mut findings: Vec<Finding> =
+            statements.findings.iter().filter(|finding| finding.severity >= Severity::Warning).cloned().collect();
+        let (documents, changes) = statements.into_outgoing().into_documents();
+        let words = words(documents, changes, reader.lookup(), context, &mut findings)?;
         Ok(Self { image: item.image.clone(), old: item.digest.clone(), follows, words, findings, unread })
     }
 }
 
-/// Puts the documents of statements beside the wishes that ask for them, and decides what the lists say.
+/// Puts the documents of statements beside the changes that ask for them, and decides what the lists say.
 fn words(
     documents: Vec<Verified>,
-    wishes: Vec<Wish>,
+    changes: Vec<ReferrerChange>,
     lookup: &Lookup<'_>,
     context: Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<Word>> {
     // What a statement needs stands before its manifest; the empty config of all of them is written once.
     let mut rest = documents.into_iter().filter(|document| document.bytes() != EMPTY);
-    let mut words = Vec::with_capacity(wishes.len());
-    for wish in wishes {
-        let manifest = wish.add.last().map(|item| item.descriptor.digest.clone());
+    let mut words = Vec::with_capacity(changes.len());
+    for change in changes {
+        let manifest = change.add.last().map(|item| item.descriptor.digest.clone());
         let mut documents = Vec::new();
         while documents.last().map(Verified::digest) != manifest.as_ref() {
             documents.push(rest.next().ok_or_else(|| Error::new(Code::Bug, "a statement is listed and was not made"))?);
         }
-        let asked = changes(std::slice::from_ref(&wish), Some(lookup), context)?;
+        let asked = asked_of(std::slice::from_ref(&change), Some(lookup), context)?;
         findings.extend(asked.findings);
         documents.extend(asked.documents);
-        words.push(Word { wish, documents, edits: asked.edits });
+        words.push(Word { change, documents, edits: asked.edits });
     }
     Ok(words)
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::finished::Finished;
-use super::pass::{Pass, key};
+use super::plan_file::{PlanFile, key};
 use super::supersede::Marking;
 use crate::foundation::event::Silent;
 use crate::foundation::fsys::shown;
@@ -32,12 +32,12 @@ pub fn merge(output: &Path, plan: Option<&str>, now: Moment, context: Context<'_
     let plan = meant(journal::plans(root.directory())?, plan, output)?;
     let lost = || Error::new(Code::BatchPlanInvalid, "the copy of the plan is not there").at(shown(output));
     let file = root.directory().file(&format!("{JOURNALS}/{plan}/{PLAN}"))?.ok_or_else(lost)?;
-    let pass = Pass::of(file, context.limits, &mut |_| Ok(()))?;
+    let plan_file = PlanFile::of(file, context.limits, &mut |_| Ok(()))?;
     let past = journal::read(root.directory(), &plan)?;
-    let Ends { mut report, finished } = Ends::of(&pass, &past, MergeReport { plan, ..MergeReport::default() }, output)?;
+    let Ends { mut report, finished } = Ends::of(&plan_file, &past, MergeReport { plan, ..MergeReport::default() }, output)?;
     if journal::supersedes(root.directory(), &report.plan)? && !finished.is_empty() {
-        let intake = layout.intake()?;
-        let (marked, _) = Marking::new(&pass, now, Record::new(), context).list(&layout, &intake, &finished, usize::MAX)?;
+        let group_commit = layout.group_commit()?;
+        let (marked, _) = Marking::new(&plan_file, now, Record::new(), context).list(&layout, &group_commit, &finished, usize::MAX)?;
         report.changed = marked.committed.index_changed;
         report.superseded = marked.superseded;
         report.unmarked = marked.unmarked;
@@ -49,7 +49,7 @@ pub fn merge(output: &Path, plan: Option<&str>, now: Moment, context: Context<'_
         report.changed = committed.index_changed;
         report.findings = committed.findings;
     }
-    Journal::open(root, &report.plan, "merge", &|take| pass.copy(take))?.listed()?;
+    Journal::open(root, &report.plan, "merge", &|take| plan_file.copy(take))?.listed()?;
     Ok(report)
 }
 
@@ -78,10 +78,10 @@ struct Ends {
 
 impl Ends {
     /// Every item that is to be moved must have an end.
-    fn of(pass: &Pass, past: &Past, mut report: MergeReport, output: &Path) -> Result<Self> {
+    fn of(plan_file: &PlanFile, past: &Past, mut report: MergeReport, output: &Path) -> Result<Self> {
         let mut finished = Vec::new();
         let mut missing = Vec::new();
-        for entry in pass.entries.iter().filter(|entry| entry.standing == ItemStatus::Move) {
+        for entry in plan_file.entries.iter().filter(|entry| entry.standing == ItemStatus::Move) {
             let Some(record) = past.item(&key(entry.key)) else {
                 missing.push(entry);
                 continue;
@@ -103,6 +103,6 @@ impl Ends {
             .at(shown(output))
             .expected(Fact::new(missing.len() + ended, "the plan"))
             .found(Fact::new(ended, "the journals"))
-            .detail(format!("the first of them: {}", pass.item(first)?.image)))
+            .detail(format!("the first of them: {}", plan_file.item(first)?.image)))
     }
 }

@@ -1,7 +1,7 @@
 //! Many images at once: `batch plan`, `apply`, `merge`, `report`.
 //!
 //! `survey` says which images there are, `target` what each should be based on, `plan` decides them all in the order of their chains and
-//! writes the file. `pass` reads such a file, `workshop` makes what an item gives once more, `layout` and `archives` are the two places
+//! writes the file. `plan_file` reads such a file, `inputs` makes what an item gives once more, `layout` and `archives` are the two places
 //! where results go, and `apply` does it all: `check` looks before anything is written, `run` goes through the items, `supersede` marks
 //! the old images, as `mark` says for each. `merge` lists what shards wrote, `report` tells how far everything is. One item is moved by
 //! what moves one image (`verbs::rebase`), so both give the same bytes.
@@ -10,20 +10,20 @@ mod apply;
 mod archives;
 mod check;
 mod finished;
+mod inputs;
 mod layout;
 mod lines;
 mod make;
 mod mark;
 mod merge;
-mod pass;
 mod plan;
+mod plan_file;
 mod report;
 mod request;
 mod run;
 mod supersede;
 mod survey;
 mod target;
-mod workshop;
 
 pub use apply::apply;
 pub use merge::merge;

@@ -26,7 +26,7 @@ use crate::verbs::judge::Judge;
 use crate::verbs::lifecycle::Stopped;
 use crate::verbs::narrow::{Choice, select};
 use crate::verbs::rebase::compose::Decided;
-use crate::verbs::rebase::decide::{Job, Platformed};
+use crate::verbs::rebase::decide::{Job, PlatformMove};
 use crate::verbs::rebase::{self, TrustPlatform, judge_all, trusted, virtual_image};
 use crate::verbs::{Context, Opened, Places};
 
@@ -138,7 +138,7 @@ enum State {
 }
 
 /// What became of one image, before it is an item.
-enum Making {
+enum Attempt {
     /// It is decided.
     Made(Box<Made>),
     /// It waits for these.
@@ -150,7 +150,7 @@ enum Making {
 /// What became of the platforms of one image.
 #[derive(Default)]
 struct Parts<'j> {
-    decided: Vec<(&'j Image, Option<Platformed<'j>>)>,
+    decided: Vec<(&'j Image, Option<PlatformMove<'j>>)>,
     /// The key of the item whose result the new base is, for each of them.
     wired: Vec<Option<String>>,
     /// The images that platforms wait for.
@@ -163,13 +163,13 @@ struct Parts<'j> {
 
 impl Parts<'_> {
     /// What becomes of the image if it cannot be moved yet, or never.
-    fn unmoved(&mut self, opened: &Opened) -> Result<Option<Making>> {
+    fn unmoved(&mut self, opened: &Opened) -> Result<Option<Attempt>> {
         let images = self.without + self.decided.len() + self.waits.len();
         if images == 0 {
             return Err(Error::new(Code::NotAnImage, "the index holds no runnable image").at(opened.located.shown()));
         }
         if self.without == images {
-            return Ok(Some(Making::NoBase));
+            return Ok(Some(Attempt::NoBase));
         }
         if self.without > 0 {
             return Err(Error::new(Code::BaseNameUnknown, "one platform of the image has no base, and another one has")
@@ -178,7 +178,7 @@ impl Parts<'_> {
         }
         self.waits.sort_unstable();
         self.waits.dedup();
-        Ok((!self.waits.is_empty()).then(|| Making::Waits(std::mem::take(&mut self.waits))))
+        Ok((!self.waits.is_empty()).then(|| Attempt::Waits(std::mem::take(&mut self.waits))))
     }
 }
 
@@ -426,9 +426,9 @@ impl<'a> Planner<'a> {
         }
         let decided = trusted(Opened { located, tree }, TrustPlatform::Refuse).and_then(|opened| self.made(number, &opened, None));
         match decided {
-            Ok(Making::Waits(waits)) => Ok(Decision::Waits(waits)),
-            Ok(Making::NoBase) => self.base(number).map(Decision::Ready),
-            Ok(Making::Made(mut made)) => {
+            Ok(Attempt::Waits(waits)) => Ok(Decision::Waits(waits)),
+            Ok(Attempt::NoBase) => self.base(number).map(Decision::Ready),
+            Ok(Attempt::Made(mut made)) => {
                 made.item.level = level;
                 made.item.origin = origin;
                 if stopped.is_some() && made.item.status == ItemStatus::Move {
@@ -452,7 +452,7 @@ impl<'a> Planner<'a> {
     }
 
     /// The item of an image and what it comes out as, or what it waits for. What was decided before is not judged again.
-    fn made(&self, number: usize, opened: &Opened, before: Option<&Item>) -> Result<Making> {
+    fn made(&self, number: usize, opened: &Opened, before: Option<&Item>) -> Result<Attempt> {
         let output = self.survey.output(number);
         let index = match &opened.tree {
             Tree::Index(index) => Some(&**index),
@@ -474,9 +474,9 @@ impl<'a> Planner<'a> {
             None => judge_all(&self.judge, &request, opened, &mut decided)?,
         }
         let mut item = item_of(&opened.located, &self.survey.key(number), output, ItemStatus::Move)?;
-        for ((image, platformed), wire) in decided.iter().zip(&wired) {
-            if let Some(platformed) = platformed {
-                item.place(image, platformed, wire.as_ref(), &opened.located.descriptor.digest)?;
+        for ((image, platform_move), wire) in decided.iter().zip(&wired) {
+            if let Some(platform_move) = platform_move {
+                item.place(image, platform_move, wire.as_ref(), &opened.located.descriptor.digest)?;
             }
         }
         let plan = Decided { opened, selection: &selection, index, platforms: decided }.compose(&request, self.context)?;
@@ -491,7 +491,7 @@ impl<'a> Planner<'a> {
         if plan.report.status == Status::Current {
             item.status = ItemStatus::Current;
         }
-        Ok(Making::Made(Box::new(Made { item, plan })))
+        Ok(Attempt::Made(Box::new(Made { item, plan })))
     }
 
     /// Decides what one platform is to be based on.
@@ -517,11 +517,12 @@ impl<'a> Planner<'a> {
         };
         let name = split.based.name().map(str::to_owned);
         let settled = job.settle(image, split, &onto, rule)?;
-        if let Some(platformed) = &settled {
-            self.note_ground(Some((&platformed.new.top, &platformed.new.image.descriptor.digest)));
-            let same = platformed.old.as_ref().is_some_and(|old| old.image.descriptor.digest == platformed.new.image.descriptor.digest);
+        if let Some(platform_move) = &settled {
+            self.note_ground(Some((&platform_move.new.top, &platform_move.new.image.descriptor.digest)));
+            let same =
+                platform_move.old.as_ref().is_some_and(|old| old.image.descriptor.digest == platform_move.new.image.descriptor.digest);
             if !same {
-                self.targets.refuse_downgrade(name.as_deref(), platformed.old.as_ref(), &platformed.new)?;
+                self.targets.refuse_downgrade(name.as_deref(), platform_move.old.as_ref(), &platform_move.new)?;
             }
         }
         parts.wired.push(wire);
@@ -602,8 +603,8 @@ impl<'a> Planner<'a> {
                     let before = serde_json::from_str::<Item>(lines.text(&ready.line)?);
                     let before = before.map_err(|_| Error::new(Code::Bug, "a line of the plan cannot be read again"))?;
                     match self.made(number, &opened, Some(&before))? {
-                        Making::Made(made) => State::Moves(Arc::new(virtual_image(&made.plan, &opened.located, self.context)?)),
-                        Making::Waits(_) | Making::NoBase => return Err(Error::new(Code::Bug, "an image that was decided waits")),
+                        Attempt::Made(made) => State::Moves(Arc::new(virtual_image(&made.plan, &opened.located, self.context)?)),
+                        Attempt::Waits(_) | Attempt::NoBase => return Err(Error::new(Code::Bug, "an image that was decided waits")),
                     }
                 }
                 ItemStatus::Current | ItemStatus::Base => State::Stays,

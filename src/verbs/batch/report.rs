@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::pass::Pass;
+use super::plan_file::PlanFile;
 use crate::foundation::Result;
 use crate::foundation::fsys::Directory;
 use crate::plan::batch::{Item, ItemStatus};
@@ -16,16 +16,16 @@ use crate::write::journal::{self, Final};
 /// Those of the plan and of the journals.
 pub fn report(plan: &Path, output: &Path, context: Context<'_>) -> Result<BatchReport> {
     let mut items: Vec<Item> = Vec::new();
-    let pass = Pass::open(plan, context.limits, &mut |item| {
+    let plan_file = PlanFile::open(plan, context.limits, &mut |item| {
         items.push(Item { layers: Vec::new(), ..item.clone() });
         Ok(())
     })?;
     let past = match Directory::open(output) {
-        Ok(root) => journal::read(&root, &pass.id)?,
+        Ok(root) => journal::read(&root, &plan_file.id)?,
         // Nothing was written yet.
         Err(_) => journal::Past::default(),
     };
-    let mut report = BatchReport { plan: pass.id.clone(), ..BatchReport::default() };
+    let mut report = BatchReport { plan: plan_file.id.clone(), ..BatchReport::default() };
     for item in items {
         let record = past.item(&item.key).filter(|_| item.status == ItemStatus::Move);
         let outcome = match (item.status, record.as_ref().map(|record| record.status)) {
@@ -54,7 +54,7 @@ pub fn report(plan: &Path, output: &Path, context: Context<'_>) -> Result<BatchR
             origin: item.origin,
         });
     }
-    report.unreadable = pass.end.unreadable;
-    report.not_chosen = pass.end.not_chosen;
+    report.unreadable = plan_file.end.unreadable;
+    report.not_chosen = plan_file.end.not_chosen;
     Ok(report)
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::archives::ArchiveTarget;
 use super::finished::Finished;
+use super::inputs::Inputs;
 use super::layout::LayoutTarget;
-use super::pass::{Pass, PlanEntry, key};
+use super::plan_file::{PlanEntry, PlanFile, key};
 use super::request::Request;
 use super::supersede::Marking;
-use super::workshop::Workshop;
 use crate::foundation::clock::Stopwatch;
 use crate::foundation::event::Silent;
 use crate::foundation::fsys::{WriteDirectory, shown};
@@ -22,7 +22,7 @@ use crate::report::batch::{ApplyReport, Failure};
 use crate::report::rebase::OutputReport;
 use crate::verbs::Context;
 use crate::write::journal::{Final, ItemRecord, Journal, Past};
-use crate::write::{Committed, IndexEdit, Intake, Layout, Trouble};
+use crate::write::{Committed, GroupCommit, IndexEdit, Layout, Trouble};
 
 /// The most items of a portion, and the most bytes of their own layers: what is lost by a kill, and what must be flushed before the
 /// process can end.
@@ -57,7 +57,7 @@ impl Target<'_, '_> {
     /// The directory that the journal is in.
     fn root(&self) -> &WriteDirectory {
         match self {
-            Self::Layout(target) => target.intake.root(),
+            Self::Layout(target) => target.group_commit.root(),
             Self::Archives(target) => target.root,
         }
     }
@@ -66,9 +66,9 @@ impl Target<'_, '_> {
 /// The run.
 pub(super) struct Run<'a, 'l> {
     request: &'a Request,
-    pass: &'a Pass,
+    plan_file: &'a PlanFile,
     past: &'a Past,
-    workshop: Workshop<'a>,
+    inputs: Inputs<'a>,
     target: Target<'a, 'l>,
     journal: Journal,
     /// How items ended for which others wait.
@@ -88,24 +88,30 @@ pub(super) struct Run<'a, 'l> {
 }
 
 impl<'a, 'l> Run<'a, 'l> {
-    pub(super) fn new(request: &'a Request, pass: &'a Pass, past: &'a Past, target: Target<'a, 'l>, context: Context<'a>) -> Result<Self> {
+    pub(super) fn new(
+        request: &'a Request,
+        plan_file: &'a PlanFile,
+        past: &'a Past,
+        target: Target<'a, 'l>,
+        context: Context<'a>,
+    ) -> Result<Self> {
         let label = request.shard.map_or_else(|| "all".to_owned(), |shard| format!("{}of{}", shard.index + 1, shard.count));
-        let journal = Journal::open(target.root(), &pass.id, &label, &|take| pass.copy(take))?;
+        let journal = Journal::open(target.root(), &plan_file.id, &label, &|take| plan_file.copy(take))?;
         if request.supersede.is_some() {
             journal.supersede()?;
         }
         let marking =
-            request.supersede.filter(|_| request.shard.is_none()).map(|now| Marking::new(pass, now, request.words.clone(), context));
+            request.supersede.filter(|_| request.shard.is_none()).map(|now| Marking::new(plan_file, now, request.words.clone(), context));
         // Items are done on several threads, each of which does one.
         let one = Context { jobs: 1, events: &Silent, ..context };
         let kind = if matches!(target, Target::Layout(_)) { "oci-layout" } else { "oci-archives" };
         let output = OutputReport { kind: kind.to_owned(), path: shown(&request.output) };
-        let report = ApplyReport::of(pass.id.clone(), request.shard.map(|shard| shard.to_string()), output);
+        let report = ApplyReport::of(plan_file.id.clone(), request.shard.map(|shard| shard.to_string()), output);
         Ok(Self {
             request,
-            pass,
+            plan_file,
             past,
-            workshop: Workshop::new(pass, request.root.as_deref(), one)?,
+            inputs: Inputs::new(plan_file, request.root.as_deref(), one)?,
             target,
             journal,
             ends: HashMap::new(),
@@ -122,9 +128,9 @@ impl<'a, 'l> Run<'a, 'l> {
     }
 
     /// Does all items of the shard.
-    pub(super) fn all(mut self, layout: Option<(&Layout, &Intake<'_>)>) -> Result<ApplyReport> {
+    pub(super) fn all(mut self, layout: Option<(&Layout, &GroupCommit<'_>)>) -> Result<ApplyReport> {
         let mut todo: Vec<PlanEntry> = Vec::new();
-        for entry in &self.pass.entries {
+        for entry in &self.plan_file.entries {
             self.report.plan_counts.count(entry.standing);
             let ours = self.request.shard.is_none_or(|shard| shard.holds(&key(entry.key)));
             if entry.standing == ItemStatus::Move && ours {
@@ -139,7 +145,7 @@ impl<'a, 'l> Run<'a, 'l> {
         while !rest.is_empty() {
             let (portion, after) = rest.split_at(portion(rest));
             rest = after;
-            self.portion(portion, layout.map(|(_, intake)| intake))?;
+            self.portion(portion, layout.map(|(_, group_commit)| group_commit))?;
             let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(error) = broken {
                 return Err(error);
@@ -147,20 +153,20 @@ impl<'a, 'l> Run<'a, 'l> {
             if self.stopping() {
                 break;
             }
-            if let Some((layout, intake)) =
+            if let Some((layout, group_commit)) =
                 layout.filter(|_| watch.elapsed() > interval || self.pending.len() >= EDITS || self.fresh >= MARKED)
             {
                 let writing = Stopwatch::start();
-                self.list(layout, intake)?;
+                self.list(layout, group_commit)?;
                 // However large the index is, most of the time goes to the images.
                 interval = INTERVAL.max(writing.elapsed() * 20);
                 watch = Stopwatch::start();
             }
         }
         // An index of a hundred thousand entries is edited in memory, and so are the indexes of the inputs held: not both at once.
-        self.workshop.close();
-        if let Some((layout, intake)) = layout {
-            let whole = self.list(layout, intake)?;
+        self.inputs.close();
+        if let Some((layout, group_commit)) = layout {
+            let whole = self.list(layout, group_commit)?;
             // With shards, that is for who merges to say.
             if whole && self.request.shard.is_none() {
                 self.journal.listed()?;
@@ -185,7 +191,7 @@ impl<'a, 'l> Run<'a, 'l> {
     }
 
     /// One portion: the work, the flush, the names, the journal.
-    fn portion(&mut self, portion: &[PlanEntry], intake: Option<&Intake<'_>>) -> Result<()> {
+    fn portion(&mut self, portion: &[PlanEntry], group_commit: Option<&GroupCommit<'_>>) -> Result<()> {
         let mut ended = workers::run(self.context.jobs, portion.len(), |number, worker| {
             let ended = match portion.get(number) {
                 Some(entry) if !self.stopping() => self.item(entry, &mut Worker { buffer: worker.buffer, stop: &self.request.stop.asked }),
@@ -197,9 +203,9 @@ impl<'a, 'l> Run<'a, 'l> {
         if self.broken.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return Ok(());
         }
-        if let Some(intake) = intake {
-            intake.publish()?;
-            let done = intake.done();
+        if let Some(group_commit) = group_commit {
+            group_commit.publish()?;
+            let done = group_commit.done();
             for (digest, stamp) in &done.stamps {
                 self.journal.blob(digest, stamp)?;
             }
@@ -216,7 +222,7 @@ impl<'a, 'l> Run<'a, 'l> {
                 if let Ended::Unnamed(record, name) = ended {
                     *ended = match refused.remove(name) {
                         None => Ended::Done(ItemRecord { archive: target.file(std::mem::take(name)), ..record.clone() }),
-                        Some(error) => self.failed(error, self.pass.item(entry)?.image),
+                        Some(error) => self.failed(error, self.plan_file.item(entry)?.image),
                     };
                 }
             }
@@ -229,7 +235,7 @@ impl<'a, 'l> Run<'a, 'l> {
 
     /// One item. What is wrong with it stays with it; what is wrong with the target stops all.
     fn item(&self, entry: &PlanEntry, worker: &mut Worker<'_>) -> Ended {
-        let item = match self.pass.item(entry) {
+        let item = match self.plan_file.item(entry) {
             Ok(item) => item,
             Err(error) => return self.break_off(error),
         };
@@ -247,13 +253,13 @@ impl<'a, 'l> Run<'a, 'l> {
             Ok(None) => {}
             Err(error) => return self.break_off(error),
         }
-        let waits = self.pass.waits.get(&entry.key);
+        let waits = self.plan_file.waits.get(&entry.key);
         if let Some(other) = waits.into_iter().flatten().find(|other| self.ends.get(other).is_some_and(|end| *end != Final::Done)) {
             let finding = Finding::new(Code::BatchHeld, "its new base would be the result of an item that was not done")
                 .found(Fact::new(key(*other), "the plan"));
             return Ended::Held(Box::new(finding), item.image);
         }
-        let made = match self.workshop.make(&item) {
+        let made = match self.inputs.make(&item) {
             Ok((plan, _)) => plan,
             Err(error) => return self.failed(error, item.image),
         };
@@ -324,7 +330,7 @@ impl<'a, 'l> Run<'a, 'l> {
                 Final::Held
             }
         };
-        if self.pass.awaited.contains(&entry.key) {
+        if self.plan_file.awaited.contains(&entry.key) {
             self.ends.insert(entry.key, end);
         }
         Ok(())
@@ -356,7 +362,7 @@ impl<'a, 'l> Run<'a, 'l> {
 
     /// Lists what is finished in the index; `false` if that is left to the next run: to mark thousands of images takes longer than
     /// somebody who sent a signal waits.
-    fn list(&mut self, layout: &Layout, intake: &Intake<'_>) -> Result<bool> {
+    fn list(&mut self, layout: &Layout, group_commit: &GroupCommit<'_>) -> Result<bool> {
         if self.marking.is_some() && !self.pending.is_empty() && self.request.stop.asked.load(Ordering::Relaxed) {
             let left = crate::foundation::text::count(self.pending.len(), "result");
             self.report.findings.push(
@@ -379,7 +385,7 @@ impl<'a, 'l> Run<'a, 'l> {
                     finished.len()
                 }
                 Some(marking) => {
-                    let (marked, taken) = marking.list(layout, intake, finished, MARKED)?;
+                    let (marked, taken) = marking.list(layout, group_commit, finished, MARKED)?;
                     self.committed.add(marked.committed);
                     self.report.superseded += marked.superseded;
                     self.report.findings.extend(marked.findings);

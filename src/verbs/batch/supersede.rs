@@ -11,20 +11,20 @@ use std::sync::Arc;
 
 use super::finished::Finished;
 use super::mark::{Mark, OldIndex};
-use super::pass::Pass;
+use super::plan_file::PlanFile;
 use crate::foundation::event::Silent;
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity, workers};
 use crate::oci::Verified;
 use crate::plan::lifecycle::field::Record;
 use crate::plan::lifecycle::time::Moment;
-use crate::plan::referrers::{EMPTY, Item, Wish};
+use crate::plan::referrers::{EMPTY, Item, ReferrerChange};
 use crate::read::Source;
 use crate::read::referrers::{Lookup, Scope};
 use crate::report::batch::Unmarked;
 use crate::verbs::Context;
 use crate::verbs::lifecycle::Reader;
-use crate::verbs::referrers::changes;
-use crate::write::{Committed, IndexEdit, Intake, Layout, Payload, Revision, Trouble};
+use crate::verbs::referrers::asked_of;
+use crate::write::{Committed, GroupCommit, IndexEdit, Layout, Payload, Revision, Trouble};
 
 /// How many items are marked before their statements are flushed.
 const PORTION: usize = 1024;
@@ -44,7 +44,7 @@ pub(super) struct Marked {
 /// Marks the old images of a batch.
 #[derive(Debug)]
 pub(super) struct Marking<'a> {
-    pass: &'a Pass,
+    plan_file: &'a PlanFile,
     now: Moment,
     /// What else is said of the old images.
     words: Record,
@@ -58,7 +58,7 @@ pub(super) struct Marking<'a> {
 struct Step {
     image: String,
     /// Each subject, and the statements on it.
-    said: Vec<(Wish, Vec<Digest>)>,
+    said: Vec<(ReferrerChange, Vec<Digest>)>,
     /// Whether the old image is among what it speaks of.
     marks: bool,
 }
@@ -66,15 +66,15 @@ struct Step {
 impl Step {
     /// What it asks for in a layout where somebody may have said something else meanwhile.
     fn again(&self, lookup: &Lookup<'_>, context: Context<'_>) -> Result<Revision> {
-        let wish = |(wish, statements): &(Wish, Vec<Digest>)| {
+        let change = |(change, statements): &(ReferrerChange, Vec<Digest>)| {
             let add = statements.iter().map(|statement| {
                 let gone = || Error::new(Code::InputChanged, "a statement that was just written is not there").at(statement);
                 Ok(Item::from(&lookup.unlisted(statement)?.ok_or_else(gone)?))
             });
-            Ok(Wish { add: add.collect::<Result<Vec<Item>>>()?, ..wish.clone() })
+            Ok(ReferrerChange { add: add.collect::<Result<Vec<Item>>>()?, ..change.clone() })
         };
-        let wishes = self.said.iter().map(wish).collect::<Result<Vec<Wish>>>()?;
-        changes(&wishes, Some(lookup), context)
+        let changes = self.said.iter().map(change).collect::<Result<Vec<ReferrerChange>>>()?;
+        asked_of(&changes, Some(lookup), context)
     }
 }
 
@@ -90,15 +90,15 @@ impl Exchange {
     /// Adds what is said for one item; its documents are still to be written.
     fn take(&mut self, mut mark: Mark, documents: &mut Vec<Verified>) {
         self.marked.findings.append(&mut mark.findings);
-        let marks = mark.words.iter().any(|word| word.wish.subject.digest == mark.old);
+        let marks = mark.words.iter().any(|word| word.change.subject.digest == mark.old);
         self.marked.superseded += usize::from(marks);
         let mut edits = Vec::new();
         let mut said = Vec::with_capacity(mark.words.len());
         for mut word in mark.words {
             edits.extend(word.edits);
             documents.extend(word.documents);
-            let statements = std::mem::take(&mut word.wish.add).into_iter().map(|item| item.descriptor.digest).collect();
-            said.push((word.wish, statements));
+            let statements = std::mem::take(&mut word.change.add).into_iter().map(|item| item.descriptor.digest).collect();
+            said.push((word.change, statements));
         }
         // As everywhere, lists stand before the entries without names.
         edits.sort_by_key(|edit| !matches!(edit, IndexEdit::Replace { .. }));
@@ -108,8 +108,8 @@ impl Exchange {
 }
 
 impl<'a> Marking<'a> {
-    pub(super) fn new(pass: &'a Pass, now: Moment, words: Record, context: Context<'a>) -> Self {
-        Self { pass, now, words, context: Context { events: &Silent, ..context }, said: HashMap::new() }
+    pub(super) fn new(plan_file: &'a PlanFile, now: Moment, words: Record, context: Context<'a>) -> Self {
+        Self { plan_file, now, words, context: Context { events: &Silent, ..context }, said: HashMap::new() }
     }
 
     /// Lists what is finished, and marks what it was made of, in one exchange of the index. Once `most` items are to be marked it takes
@@ -117,10 +117,16 @@ impl<'a> Marking<'a> {
     ///
     /// # Errors
     /// Those of the layout. What is wrong with the statements on one image is in what it gives.
-    pub(super) fn list(&mut self, layout: &Layout, intake: &Intake<'_>, finished: &[Finished], most: usize) -> Result<(Marked, usize)> {
+    pub(super) fn list(
+        &mut self,
+        layout: &Layout,
+        group_commit: &GroupCommit<'_>,
+        finished: &[Finished],
+        most: usize,
+    ) -> Result<(Marked, usize)> {
         let limits = self.context.limits;
         let source = Source::open(layout.path(), limits)?;
-        let Exchange { steps, edits, mut marked } = self.exchange(&source, intake, finished, most)?;
+        let Exchange { steps, edits, mut marked } = self.exchange(&source, group_commit, finished, most)?;
         let late: RefCell<Vec<(usize, Finding)>> = RefCell::default();
         // They are as large as what they add to the index, so there is one copy of them.
         let edits = RefCell::new(Some(edits));
@@ -156,16 +162,16 @@ impl<'a> Marking<'a> {
             marked.superseded -= usize::from(step.marks);
             marked.unmarked.push(unmarked(finished.key, step.image.clone(), vec![finding]));
         }
-        marked.committed.add(intake.done().committed);
+        marked.committed.add(group_commit.done().committed);
         marked.committed.add(committed);
         Ok((marked, steps.len()))
     }
 
     /// Makes what an exchange says, and writes the statements and lists of it.
-    fn exchange(&mut self, source: &Arc<Source>, intake: &Intake<'_>, finished: &[Finished], most: usize) -> Result<Exchange> {
+    fn exchange(&mut self, source: &Arc<Source>, group_commit: &GroupCommit<'_>, finished: &[Finished], most: usize) -> Result<Exchange> {
         let index = OldIndex::of(source, Reader::new(source, self.now, self.context));
         let mut exchange = Exchange::default();
-        write(intake, &[Verified::authored(EMPTY.to_vec())], 1)?;
+        write(group_commit, &[Verified::authored(EMPTY.to_vec())], 1)?;
         for portion in finished.chunks(PORTION) {
             if exchange.steps.iter().filter(|step| !step.said.is_empty()).count() >= most {
                 break;
@@ -188,8 +194,8 @@ impl<'a> Marking<'a> {
                     }
                 }
             }
-            write(intake, &documents, self.context.jobs)?;
-            intake.publish()?;
+            write(group_commit, &documents, self.context.jobs)?;
+            group_commit.publish()?;
         }
         Ok(exchange)
     }
@@ -197,8 +203,8 @@ impl<'a> Marking<'a> {
     /// Makes what is to be said for one item. What is wrong with its images or with what is said of them stays with it.
     fn attempt(&self, finished: &Finished, index: &OldIndex<'_>) -> Result<std::result::Result<Mark, Unmarked>> {
         let entry =
-            self.pass.with_key(finished.key).ok_or_else(|| Error::new(Code::Bug, "an item was done that the plan does not have"))?;
-        let item = self.pass.item(entry)?;
+            self.plan_file.with_key(finished.key).ok_or_else(|| Error::new(Code::Bug, "an item was done that the plan does not have"))?;
+        let item = self.plan_file.item(entry)?;
         let mark = match Mark::of(&item, finished, index, &self.words, self.context) {
             Err(error) if error.code() == Code::Io => return Err(error),
             Err(error) => return Ok(Err(unmarked(finished.key, item.image, vec![error.into_finding()]))),
@@ -220,7 +226,7 @@ impl<'a> Marking<'a> {
                     place.insert(by.clone());
                 }
                 Entry::Occupied(known) => {
-                    mark.words.retain(|word| word.wish.subject.digest != *subject);
+                    mark.words.retain(|word| word.change.subject.digest != *subject);
                     if known.get() != by {
                         mark.findings.push(
                             Finding::new(Code::LifecycleSupersede, "another item of the plan gives an image another successor")
@@ -238,14 +244,14 @@ impl<'a> Marking<'a> {
 }
 
 fn unmarked(key: u64, image: String, findings: Vec<Finding>) -> Unmarked {
-    Unmarked { key: super::pass::key(key), image, findings }
+    Unmarked { key: super::plan_file::key(key), image, findings }
 }
 
-/// Takes documents into the layout; they have names when the intake is published.
-fn write(intake: &Intake<'_>, documents: &[Verified], jobs: usize) -> Result<()> {
+/// Takes documents into the layout; they have names when the group commit is published.
+fn write(group_commit: &GroupCommit<'_>, documents: &[Verified], jobs: usize) -> Result<()> {
     workers::run(jobs, documents.len(), |number, worker| {
         let Some(document) = documents.get(number) else { return Ok(()) };
-        intake.document(&Payload::of(document), worker, &Silent).map_err(Trouble::into_error)
+        group_commit.document(&Payload::of(document), worker, &Silent).map_err(Trouble::into_error)
     })?;
     Ok(())
 }

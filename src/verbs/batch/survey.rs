@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::pass::{key as key_of, number as number_of};
+use super::plan_file::{key as key_of, number as number_of};
 use crate::foundation::fsys::ReadAt as _;
 use crate::foundation::{Code, Digest, Error, Finding, Result, text};
 use crate::oci::Descriptor;

@@ -11,7 +11,7 @@ use crate::read::{Finder, Located, Reference, Source, Tree, Walk, load, walk};
 use crate::report::collection::CreateReport;
 use crate::report::rebase::{OutputReport, WrittenReport};
 use crate::verbs::Context;
-use crate::verbs::output::{Cargo, Form, Output, check_name, write};
+use crate::verbs::output::{Form, Outgoing, Output, check_name, write};
 use crate::verbs::referrers::{Carrier, Carry, subjects};
 
 /// What is asked for.
@@ -55,7 +55,7 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
     let lookups: Vec<Lookup<'_>> = sources.iter().map(|source| Lookup::new(source, Scope::Quick, context.limits)).collect();
     depend(&mut members, &request.depends)?;
     let authored = compose(&members, &request.annotations, context.limits)?;
-    let mut cargo = Cargo::default();
+    let mut outgoing = Outgoing::default();
     let mut entries = Vec::new();
     let mut findings: Vec<Finding> = Vec::new();
     let mut digests: Vec<Digest> = Vec::new();
@@ -65,19 +65,19 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
         let Some(tree) = tree else { continue };
         let lookup = sources.iter().zip(&lookups).find(|(known, _)| Arc::ptr_eq(known, source)).map(|(_, lookup)| lookup);
         let lookup = lookup.ok_or_else(|| Error::new(Code::Bug, "a source was opened and is not known"))?;
-        cargo.input(source);
-        blobs += copied(source, located, &mut cargo, context)?;
-        let carried = Carrier::of(source, lookup, &Carry::default(), context).carry(subjects(tree), &mut cargo)?;
+        outgoing.input(source);
+        blobs += copied(source, located, &mut outgoing, context)?;
+        let carried = Carrier::of(source, lookup, &Carry::default(), context).carry(subjects(tree), &mut outgoing)?;
         entries.push((Some(member.name.clone()), located.descriptor.raw.clone()));
         entries.extend(carried.entries);
         findings.extend(carried.findings);
         digests.extend(carried.digests);
     }
-    cargo.document(&authored.blob);
+    outgoing.document(&authored.blob);
     let mut entry = authored.descriptor().to_value(context.limits)?;
     entry.set("artifactType", crate::format::json::Value::string(ARTIFACT_TYPE));
     entries.push((Some(request.name.clone()), entry.render().into()));
-    let committed = write(&request.output, &cargo, &entries, request.mtime, context)?;
+    let committed = write(&request.output, &outgoing, &entries, request.mtime, context)?;
     findings.extend(committed.findings.iter().cloned());
     let order = order(&members).0.into_iter().map(str::to_owned).collect();
     Ok(CreateReport {
@@ -112,10 +112,10 @@ fn member(located: &Located, tree: &Tree) -> Result<Member> {
     Ok(Member { name, descriptor: located.descriptor.clone(), depends: Vec::new() })
 }
 
-fn copied<'a>(source: &'a Source, located: &Located, cargo: &mut Cargo<'a>, context: Context<'_>) -> Result<usize> {
+fn copied<'a>(source: &'a Source, located: &Located, outgoing: &mut Outgoing<'a>, context: Context<'_>) -> Result<usize> {
     let mut found = Walk::default();
     walk(source, &located.descriptor, context.limits, &mut found, &mut HashSet::new())?;
-    found.documents.iter().for_each(|(_, document)| cargo.document(document));
-    found.blobs.iter().for_each(|blob| cargo.blob(source, blob));
+    found.documents.iter().for_each(|(_, document)| outgoing.document(document));
+    found.blobs.iter().for_each(|blob| outgoing.blob(source, blob));
     Ok(found.blobs.len())
 }

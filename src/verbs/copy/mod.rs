@@ -12,7 +12,7 @@ use gathered::{Gathered, Rest};
 use super::Context;
 use super::lifecycle::{Taker, Taking, brought_down, holders, layout_at, taken_over};
 use super::narrow::{Choice, Narrowed, narrow};
-use super::output::{Cargo, Form, Output, check_name, write};
+use super::output::{Form, Outgoing, Output, check_name, write};
 use super::referrers::{Carrier, Carry, Subject, Unreadable};
 use crate::format::json::Excerpt;
 use crate::foundation::fsys::{ReadAt as _, shown};
@@ -20,7 +20,7 @@ use crate::foundation::{Code, Digest, Error, ExitClass, Fact, Finding, Result, S
 use crate::oci::{Config, Descriptor, Index, Manifest, Name, Verified, collection, media_type};
 use crate::plan::annotate::{Authored, replaced};
 use crate::plan::docker;
-use crate::plan::referrers::Wish;
+use crate::plan::referrers::ReferrerChange;
 use crate::read::layer::check_content;
 use crate::read::referrers::{Lookup, Scope, marked};
 use crate::read::{Located, Opaque, Reference, Source, Walk, locate, open_reference, verify, walk};
@@ -51,7 +51,7 @@ pub struct Request {
 /// What goes along, before it is written.
 #[derive(Debug, Default)]
 struct Load<'a> {
-    cargo: Cargo<'a>,
+    outgoing: Outgoing<'a>,
     entries: Vec<(Option<String>, Excerpt)>,
     images: Vec<Copied>,
     referrers: Vec<Digest>,
@@ -80,7 +80,7 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
     };
     let source = Arc::clone(&located.source);
     let mut load = Load::default();
-    load.cargo.input(&source);
+    load.outgoing.input(&source);
     let mut walked = Walk::default();
     let mut brought = Brought::default();
     match narrow(&located, &request.choice, context)? {
@@ -96,7 +96,7 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
     let located = [located];
     let subjects = subjects(&located, &mut found);
     add(&source, &located, &located, &mut found, request, &mut load, context)?;
-    brought.load(&mut load.cargo);
+    brought.load(&mut load.outgoing);
     let lookup = Lookup::new(&source, Scope::Usual, context.limits);
     along(&source, &lookup, subjects, request, &mut load, context)?;
     finish(&source, found.rest, request, load, context)
@@ -106,7 +106,7 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
 #[derive(Debug, Default)]
 struct Brought {
     documents: Vec<Verified>,
-    wishes: Vec<Wish>,
+    changes: Vec<ReferrerChange>,
 }
 
 impl Brought {
@@ -117,16 +117,16 @@ impl Brought {
         }
         let tree = crate::read::load(&from.source, &from.descriptor, context.limits)?;
         for image in tree.images().into_iter().filter(|image| narrowed.platforms.contains(&image.descriptor.digest)) {
-            let (documents, wishes) = brought_down(&from.source, &tree, image, context)?;
+            let (documents, changes) = brought_down(&from.source, &tree, image, context)?;
             self.documents.extend(documents);
-            self.wishes.extend(wishes.into_iter().map(|wish| Wish { child: narrowed.made, ..wish }));
+            self.changes.extend(changes.into_iter().map(|change| ReferrerChange { child: narrowed.made, ..change }));
         }
         Ok(())
     }
 
-    fn load(self, cargo: &mut Cargo<'_>) {
-        self.documents.iter().for_each(|document| cargo.document(document));
-        self.wishes.into_iter().for_each(|wish| cargo.refer(wish));
+    fn load(self, outgoing: &mut Outgoing<'_>) {
+        self.documents.iter().for_each(|document| outgoing.document(document));
+        self.changes.into_iter().for_each(|change| outgoing.refer(change));
     }
 }
 
@@ -187,11 +187,11 @@ fn copy_all(source: &Arc<Source>, request: &Request, handed: &mut Vec<(Digest, u
             .hint("Leave the name away: each image keeps its own."));
     }
     let mut load = Load::default();
-    load.cargo.input(source);
+    load.outgoing.input(source);
     let lookup = Lookup::new(source, Scope::Thorough, context.limits);
     let mut subjects = subjects(&everything.tops, &mut found);
     subjects.extend(everything.absent(&lookup, &subjects));
-    brought.load(&mut load.cargo);
+    brought.load(&mut load.outgoing);
     along(source, &lookup, subjects, request, &mut load, context)?;
     let chosen = request.referrers.as_ref().is_none_or(|carry| *carry != Carry::default());
     everything.stragglers(&load.referrers, chosen, &request.output, &mut found, context);
@@ -208,7 +208,7 @@ fn copy_all(source: &Arc<Source>, request: &Request, handed: &mut Vec<(Digest, u
     // Of these nobody can tell what they lead to, so they stay behind too.
     let others = source.index.findings.iter().filter(|finding| finding.code != Code::DigestAlgorithmUnknown).cloned();
     load.findings.extend(source.index.unverifiable().chain(others).map(|finding| finding.at(source.shown())));
-    handed.extend(load.cargo.blobs().map(|(digest, size)| (digest.clone(), size)));
+    handed.extend(load.outgoing.blobs().map(|(digest, size)| (digest.clone(), size)));
     // Of a hundred thousand images all this takes more than what is needed to write them.
     drop((everything, entries, lookup));
     finish(source, found.rest, request, load, context)
@@ -227,7 +227,7 @@ fn add<'a>(
     let typed = typed(tops, found, &request.output, context)?;
     load.findings.append(&mut found.findings);
     for blob in std::mem::take(&mut found.blobs) {
-        load.cargo.lying(blob);
+        load.outgoing.lying(blob);
     }
     // What refers to an image stands behind it.
     let carried = std::mem::take(&mut load.entries);
@@ -252,22 +252,22 @@ fn add<'a>(
     let has_index = found.documents.iter().any(|document| media_type::is_index(&document.media_type));
     for document in std::mem::take(&mut found.documents).into_iter().filter(|document| has_index || !typed.contains_key(&document.digest)) {
         match found.kept.get(&document.digest) {
-            Some(kept) => load.cargo.document(kept),
-            None => load.cargo.stored(document),
+            Some(kept) => load.outgoing.document(kept),
+            None => load.outgoing.stored(document),
         }
     }
     for manifest in typed.values() {
-        load.cargo.document(&manifest.blob);
+        load.outgoing.document(&manifest.blob);
     }
     Ok(())
 }
 
 /// Writes it.
 fn finish(source: &Source, rest: Rest, request: &Request, mut load: Load<'_>, context: Context<'_>) -> Result<CopyReport> {
-    load.cargo.shrink();
+    load.outgoing.shrink();
     load.entries.shrink_to_fit();
     load.images.shrink_to_fit();
-    let committed = write(&request.output, &load.cargo, &load.entries, request.mtime, context)?;
+    let committed = write(&request.output, &load.outgoing, &load.entries, request.mtime, context)?;
     load.findings.extend(rest.external.iter().map(|layer| {
         Finding::new(Code::BlobExternal, "a layer that is kept elsewhere was not there and was not copied").at(&layer.digest)
     }));
@@ -319,9 +319,9 @@ fn supersede(
     let takers: Vec<Taker<'_>> = trees.iter().map(|(name, tree)| Taker { source, tree, name: name.clone() }).collect();
     let mut marked = taken_over(there.as_ref(), &takers, taking, context)?;
     if let Some(there) = &there {
-        marked.cargo.enlist(there)?;
+        marked.outgoing.enlist(there)?;
     }
-    load.cargo.also(&marked.cargo);
+    load.outgoing.also(&marked.outgoing);
     load.findings.append(&mut marked.findings);
     load.superseded = marked.superseded;
     Ok(())
@@ -464,7 +464,7 @@ fn along<'a>(
 ) -> Result<()> {
     let Some(wanted) = &request.referrers else {
         let stays = Carry { types: Vec::new(), depth: 0 };
-        let left_out = Carrier::of(source, lookup, &stays, context).carry(subjects, &mut Cargo::default())?.left_out;
+        let left_out = Carrier::of(source, lookup, &stays, context).carry(subjects, &mut Outgoing::default())?.left_out;
         load.findings.extend(left_out.filter(|_| !request.all));
         return Ok(());
     };
@@ -484,7 +484,7 @@ fn along<'a>(
         return Ok(());
     }
     let unread = if request.all { Unreadable::Told } else { Unreadable::Refused };
-    let carried = Carrier::of(source, lookup, wanted, context).unreadable(unread).carry(subjects, &mut load.cargo)?;
+    let carried = Carrier::of(source, lookup, wanted, context).unreadable(unread).carry(subjects, &mut load.outgoing)?;
     load.entries.extend(carried.entries);
     load.findings.extend(carried.findings);
     // With everything each entry that stays is told on its own.

@@ -4,19 +4,19 @@ use super::survey::Survey;
 use crate::foundation::clock::Time;
 use crate::oci::artifact::is_removed;
 use crate::oci::{Verified, annotation};
-use crate::plan::referrers::{Content, Draft, EMPTY, Item, Standing, Wish, diagnose, manifest};
+use crate::plan::referrers::{Content, Draft, EMPTY, Item, ReferrerChange, Standing, diagnose, manifest};
 use crate::read::referrers::{FoundBy, Referrer};
-use crate::verbs::output::Cargo;
+use crate::verbs::output::Outgoing;
 
 /// Asks for the lists of a subject that needs it to be derived anew from the manifests.
-pub(super) fn ask(survey: &Survey, adopt: bool, cargo: &mut Cargo<'_>) {
+pub(super) fn ask(survey: &Survey, adopt: bool, outgoing: &mut Outgoing<'_>) {
     let referrers = &survey.found.referrers;
     let listed = referrers.iter().flat_map(|referrer| diagnose(referrer, survey.standing).into_iter().chain(referrer.findings.clone()));
     let mut wrong = listed.chain(survey.found.findings.iter().cloned());
     if !wrong.any(|finding| survey.mends(&finding, adopt)) {
         return;
     }
-    let mut wish = Wish {
+    let mut change = ReferrerChange {
         subject: survey.subject.clone(),
         child: survey.standing == Standing::Child,
         add: Vec::new(),
@@ -27,17 +27,17 @@ pub(super) fn ask(survey: &Survey, adopt: bool, cargo: &mut Cargo<'_>) {
         |referrer: &&Referrer| referrer.ending.is_none() && !referrer.listed.index && (adopt || referrer.found_by() != FoundBy::Blob);
     for referrer in referrers.iter().filter(is_wanted) {
         if is_removed(&referrer.artifact.media_type) {
-            wish.add.push(migrated(referrer, cargo));
-            wish.remove.push(referrer.descriptor.digest.clone());
+            change.add.push(migrated(referrer, outgoing));
+            change.remove.push(referrer.descriptor.digest.clone());
         } else {
-            wish.add.push(Item::from(referrer));
+            change.add.push(Item::from(referrer));
         }
     }
-    cargo.refer(wish);
+    outgoing.refer(change);
 }
 
 /// An artifact manifest as the image manifest that says the same.
-fn migrated(referrer: &Referrer, cargo: &mut Cargo<'_>) -> Item {
+fn migrated(referrer: &Referrer, outgoing: &mut Outgoing<'_>) -> Item {
     let mut annotations = referrer.artifact.annotations.clone();
     // Its date had a key of its own.
     let created = OLD_CREATED.iter().find_map(|key| annotations.get(*key)).filter(|text| Time::parse(text).is_some()).cloned();
@@ -60,8 +60,8 @@ fn migrated(referrer: &Referrer, cargo: &mut Cargo<'_>) -> Item {
             .collect(),
     };
     let authored = manifest(&draft, referrer.artifact.subject.as_ref());
-    cargo.document(&authored.blob);
-    cargo.document(&Verified::authored(EMPTY.to_vec()));
+    outgoing.document(&authored.blob);
+    outgoing.document(&Verified::authored(EMPTY.to_vec()));
     Item { descriptor: authored.descriptor(), artifact_type: Some(draft.artifact_type), annotations: draft.annotations }
 }
 

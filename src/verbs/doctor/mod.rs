@@ -16,7 +16,7 @@ use crate::read::referrers::Referrer;
 use crate::read::{Source, SourceKind, open_path};
 use crate::report::doctor::{Diagnosed, DoctorReport};
 use crate::verbs::Context;
-use crate::verbs::output::{Cargo, Output, layout_options, write};
+use crate::verbs::output::{Outgoing, Output, layout_options, write};
 use crate::write::Layout;
 
 /// What is to be mended.
@@ -44,19 +44,19 @@ pub fn doctor(path: &Path, how: Fix, context: Context<'_>) -> Result<DoctorRepor
             .at(shown(path))
             .hint("Copy it into a layout first: `airbase copy --all PATH DIR`."));
     }
-    let mut cargo = Cargo::default();
-    cargo.input(&source);
+    let mut outgoing = Outgoing::default();
+    outgoing.input(&source);
     let mut report = examined(&source, context, &mut |survey| {
         if how != Fix::Nothing {
-            fix::ask(survey, how == Fix::Adopt, &mut cargo);
+            fix::ask(survey, how == Fix::Adopt, &mut outgoing);
         }
     })?;
     if how == Fix::Nothing {
         return Ok(report);
     }
-    let committed = write(&Output::Layout(source.path.clone()), &cargo, &[], 0, context)?;
+    let committed = write(&Output::Layout(source.path.clone()), &outgoing, &[], 0, context)?;
     // The index of a hundred thousand images is not kept beside the one that takes its place.
-    drop(cargo);
+    drop(outgoing);
     drop(source);
     report.changed = committed.index_changed || committed.blobs_written > 0;
     // What was mended is what is not found any more: what was meant to be written proves nothing.

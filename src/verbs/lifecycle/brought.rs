@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::set::Making;
+use super::set::NewStatements;
 use super::state::Reader;
 use crate::foundation::Result;
 use crate::oci::{Verified, annotation, media_type};
@@ -12,7 +12,7 @@ use crate::plan::lifecycle::profile::{Authored, Draft, Profile, write as author}
 use crate::plan::lifecycle::resolve::{Question, Said, resolve};
 use crate::plan::lifecycle::statement::{RECORDED, Statement};
 use crate::plan::lifecycle::time::Moment;
-use crate::plan::referrers::Wish;
+use crate::plan::referrers::ReferrerChange;
 use crate::read::{Image, Source, Tree};
 use crate::verbs::Context;
 
@@ -20,13 +20,13 @@ use crate::verbs::Context;
 /// the statement on the index that it repeats. Nothing, if all of it is said of the platform anyway.
 ///
 /// # Errors
-/// Those of making statements.
+/// Those of statements.
 pub(in crate::verbs) fn brought_down(
     source: &Arc<Source>,
     tree: &Tree,
     image: &Image,
     context: Context<'_>,
-) -> Result<(Vec<Verified>, Vec<Wish>)> {
+) -> Result<(Vec<Verified>, Vec<ReferrerChange>)> {
     // Whatever the clock says: what was said is brought along.
     let question = Question::from(Moment::LAST);
     let reader = Reader::everywhere(source, question.clone(), context);
@@ -41,17 +41,17 @@ pub(in crate::verbs) fn brought_down(
     }
     // In the copy no index leads to it.
     subject.child = false;
-    let mut making = Making::new(question.now, None, None);
+    let mut statements = NewStatements::new(question.now, None, None);
     let mut items = Vec::new();
     for statement in &subject.above {
         let role = subject.resolution.roles.get(&statement.digest);
         if matches!(role, Some(Role::Speaks | Role::Adds | Role::Agrees | Role::Differs)) {
             let parts = repeated(statement, &subject)?;
-            items.push(making.list(parts, &subject.descriptor).1);
+            items.push(statements.list(parts, &subject.descriptor).1);
         }
     }
-    making.refer(&subject, items, Vec::new());
-    Ok(making.into_cargo().into_documents())
+    statements.refer(&subject, items, Vec::new());
+    Ok(statements.into_outgoing().into_documents())
 }
 
 /// The same statement on the platform.

@@ -1,6 +1,6 @@
 //! Leaves one statement of each type on an image.
 
-use super::set::{Making, readable, refuse_archive};
+use super::set::{NewStatements, readable, refuse_archive};
 use super::state::Reader;
 use crate::foundation::{Digest, Result};
 use crate::plan::lifecycle::change::Next;
@@ -44,7 +44,7 @@ pub fn compact(request: &Compact, context: Context<'_>) -> Result<CompactReport>
     let opened = open(&request.image, context)?;
     refuse_archive(&opened.located.source, "lifecycle compact")?;
     let reader = Reader::new(&opened.located.source, request.now, context);
-    let mut making = Making::new(request.now, request.profile.clone(), request.issuer.clone());
+    let mut statements = NewStatements::new(request.now, request.profile.clone(), request.issuer.clone());
     let mut subjects = Vec::new();
     let mut findings = Vec::new();
     for subject in reader.subjects(&opened.tree) {
@@ -52,10 +52,10 @@ pub fn compact(request: &Compact, context: Context<'_>) -> Result<CompactReport>
         let done = decide(&subject.statements, request.issuer.as_deref(), request.now);
         let remove: Vec<_> = done.remove.iter().map(|(digest, _)| digest.clone()).collect();
         let statement = if let Some((says, _)) = done.write {
-            Some(making.make(&subject, Next { says, ..Next::default() }, remove)?.0)
+            Some(statements.make(&subject, Next { says, ..Next::default() }, remove)?.0)
         } else {
             if !remove.is_empty() {
-                making.refer(&subject, Vec::new(), remove);
+                statements.refer(&subject, Vec::new(), remove);
             }
             None
         };
@@ -67,7 +67,7 @@ pub fn compact(request: &Compact, context: Context<'_>) -> Result<CompactReport>
             statement,
         });
     }
-    let changed = if request.dry_run { false } else { making.commit(&opened.located.source, context)? };
-    findings.append(&mut making.findings);
+    let changed = if request.dry_run { false } else { statements.commit(&opened.located.source, context)? };
+    findings.append(&mut statements.findings);
     Ok(CompactReport { image: opened.located.shown(), at: request.now, subjects, dry_run: request.dry_run, changed, findings })
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::set::{Making, refuse_archive};
+use super::set::{NewStatements, refuse_archive};
 use super::state::{Reader, Subject};
 use crate::foundation::fsys::{File, shown};
 use crate::foundation::{Code, Digest, Error, ExitClass, Fact, Result};
@@ -76,11 +76,11 @@ pub fn import(request: &Import, context: Context<'_>) -> Result<ImportReport> {
     })?;
     report.findings.extend(findings);
     report.not_here = wanted.digests.keys().filter(|digest| !work.met.contains(*digest)).cloned().collect();
-    for (source, making) in &mut work.places {
+    for (source, statements) in &mut work.places {
         if !request.dry_run {
-            report.changed |= making.commit(source, context)?;
+            report.changed |= statements.commit(source, context)?;
         }
-        report.findings.append(&mut making.findings);
+        report.findings.append(&mut statements.findings);
     }
     if report.images.is_empty() && work.met.is_empty() {
         // What could not be read may be full of images.
@@ -97,7 +97,7 @@ struct Work<'a> {
     request: &'a Import,
     context: Context<'a>,
     wanted: &'a Wanted<'a>,
-    places: Vec<(Arc<Source>, Making<'a>)>,
+    places: Vec<(Arc<Source>, NewStatements<'a>)>,
     readers: HashMap<PathBuf, Reader<'a>>,
     /// The images that were looked at, and their platforms.
     met: BTreeSet<Digest>,
@@ -123,14 +123,14 @@ impl Work<'_> {
             refuse_archive(source, "lifecycle import")?;
         }
         let position = self.places.iter().position(|(known, _)| known.path == source.path).unwrap_or_else(|| {
-            self.places.push((Arc::clone(source), Making::new(request.now, request.profile.clone(), request.issuer.clone())));
+            self.places.push((Arc::clone(source), NewStatements::new(request.now, request.profile.clone(), request.issuer.clone())));
             self.places.len() - 1
         });
-        let Some((_, making)) = self.places.get_mut(position) else { return Ok(None) };
+        let Some((_, statements)) = self.places.get_mut(position) else { return Ok(None) };
         for (subject, change, _) in matched {
-            making.state(subject, change)?;
+            statements.state(subject, change)?;
         }
-        Ok(Some(Imported { image: located.shown(), matched: why, subjects: std::mem::take(&mut making.subjects) }))
+        Ok(Some(Imported { image: located.shown(), matched: why, subjects: std::mem::take(&mut statements.subjects) }))
     }
 }
 

@@ -14,11 +14,11 @@ use crate::plan::lifecycle::profile::{Authored, Draft, Profile, write as author}
 use crate::plan::lifecycle::resolve::{self, next_sequence, replaced_by_next, resolve};
 use crate::plan::lifecycle::statement::{Made, Statement};
 use crate::plan::lifecycle::time::Moment;
-use crate::plan::referrers::{Content, Draft as Manifest, EMPTY, Item, Wish, manifest};
+use crate::plan::referrers::{Content, Draft as Manifest, EMPTY, Item, ReferrerChange, manifest};
 use crate::read::{Source, SourceKind};
 use crate::report::lifecycle::set::{SetReport, Stated};
 use crate::report::lifecycle::texts;
-use crate::verbs::output::{Cargo, Output, write};
+use crate::verbs::output::{Outgoing, Output, write};
 use crate::verbs::{Context, Opened, open_among};
 
 /// What is asked for.
@@ -64,33 +64,33 @@ pub fn set_all(request: &Set, images: &[String], context: Context<'_>) -> Result
             .hint("Give what shall hold, such as --eol 2026-12-01 or --status deprecated."));
     }
     let mut open_already: Vec<Arc<Source>> = Vec::new();
-    let mut makings: Vec<(Arc<Source>, Making<'_>, BTreeSet<Digest>)> = Vec::new();
+    let mut places: Vec<(Arc<Source>, NewStatements<'_>, BTreeSet<Digest>)> = Vec::new();
     let mut reports: Vec<(usize, SetReport)> = Vec::new();
     for image in images {
         let opened = open_among(image, &open_already, context)?;
         let source = Arc::clone(&opened.located.source);
         open_already.push(Arc::clone(&source));
         refuse_archive(&source, "lifecycle set")?;
-        let number = makings.iter().position(|(known, ..)| known.path == source.path).unwrap_or_else(|| {
-            let making = Making::new(request.now, request.profile.clone(), request.issuer.clone()).overriding(request.overrides);
-            makings.push((Arc::clone(&source), making, BTreeSet::new()));
-            makings.len() - 1
+        let number = places.iter().position(|(known, ..)| known.path == source.path).unwrap_or_else(|| {
+            let statements = NewStatements::new(request.now, request.profile.clone(), request.issuer.clone()).overriding(request.overrides);
+            places.push((Arc::clone(&source), statements, BTreeSet::new()));
+            places.len() - 1
         });
-        let Some((_, making, stated)) = makings.get_mut(number) else { continue };
+        let Some((_, statements, stated)) = places.get_mut(number) else { continue };
         let reader = Reader::new(&source, request.now, context);
         for subject in chosen(&opened, &reader, request)? {
             // Two names of one image ask for one statement.
             if stated.insert(subject.descriptor.digest.clone()) {
-                making.state(&subject, &request.change)?;
+                statements.state(&subject, &request.change)?;
             }
         }
-        let (subjects, findings) = (std::mem::take(&mut making.subjects), std::mem::take(&mut making.findings));
+        let (subjects, findings) = (std::mem::take(&mut statements.subjects), std::mem::take(&mut statements.findings));
         let (image, at) = (opened.located.shown(), request.now);
         reports.push((number, SetReport { image, at, subjects, successor: None, dry_run: request.dry_run, changed: false, findings }));
     }
-    for (number, (source, making, _)) in makings.iter_mut().enumerate() {
-        let changed = if request.dry_run { false } else { making.commit(source, context)? };
-        let mut findings = std::mem::take(&mut making.findings);
+    for (number, (source, statements, _)) in places.iter_mut().enumerate() {
+        let changed = if request.dry_run { false } else { statements.commit(source, context)? };
+        let mut findings = std::mem::take(&mut statements.findings);
         for (_, report) in reports.iter_mut().filter(|(of, _)| *of == number) {
             report.changed = changed && report.subjects.iter().any(|subject| subject.statement.is_some());
             report.findings.append(&mut findings);
@@ -135,8 +135,8 @@ pub(super) fn readable(subject: &Subject<'_>) -> Result<Vec<Finding>> {
 
 /// Statements that are being made, on any number of subjects of one source; they become visible together.
 #[derive(Debug)]
-pub(in crate::verbs) struct Making<'a> {
-    cargo: Cargo<'a>,
+pub(in crate::verbs) struct NewStatements<'a> {
+    outgoing: Outgoing<'a>,
     now: Moment,
     profile: Option<Profile>,
     issuer: Option<String>,
@@ -149,10 +149,10 @@ pub(in crate::verbs) struct Making<'a> {
     any: bool,
 }
 
-impl<'a> Making<'a> {
+impl<'a> NewStatements<'a> {
     pub(super) fn new(now: Moment, profile: Option<Profile>, issuer: Option<String>) -> Self {
         Self {
-            cargo: Cargo::default(),
+            outgoing: Outgoing::default(),
             now,
             profile,
             issuer,
@@ -342,11 +342,11 @@ impl<'a> Making<'a> {
                     annotations: std::collections::BTreeMap::new(),
                 });
             }
-            self.cargo.document(&document);
+            self.outgoing.document(&document);
         }
         let authored = manifest(&draft, Some(subject));
-        self.cargo.document(&Verified::authored(EMPTY.to_vec()));
-        self.cargo.document(&authored.blob);
+        self.outgoing.document(&Verified::authored(EMPTY.to_vec()));
+        self.outgoing.document(&authored.blob);
         let item =
             Item { descriptor: authored.descriptor(), artifact_type: Some(draft.artifact_type.clone()), annotations: draft.annotations };
         (authored.blob.digest().clone(), item)
@@ -355,7 +355,7 @@ impl<'a> Making<'a> {
     /// Changes the lists of a subject.
     pub(super) fn refer(&mut self, subject: &Subject<'_>, add: Vec<Item>, remove: Vec<Digest>) {
         self.any = true;
-        self.cargo.refer(Wish { subject: subject.descriptor.clone(), child: subject.child, add, remove, clean: false });
+        self.outgoing.refer(ReferrerChange { subject: subject.descriptor.clone(), child: subject.child, add, remove, clean: false });
     }
 
     /// Writes all of it; without anything to write the layout is not touched.
@@ -363,18 +363,18 @@ impl<'a> Making<'a> {
         if !self.any {
             return Ok(false);
         }
-        let mut cargo = std::mem::take(&mut self.cargo);
-        cargo.enlist(source)?;
+        let mut outgoing = std::mem::take(&mut self.outgoing);
+        outgoing.enlist(source)?;
         // It was read just now, and need not be parsed again to be changed.
-        cargo.input(source);
-        let committed = write(&Output::Layout(source.path.clone()), &cargo, &[], 0, context)?;
+        outgoing.input(source);
+        let committed = write(&Output::Layout(source.path.clone()), &outgoing, &[], 0, context)?;
         self.findings.extend(committed.findings);
         Ok(committed.index_changed)
     }
 
     /// What is to be written, for who writes more with it.
-    pub(in crate::verbs) fn into_cargo(self) -> Cargo<'a> {
-        self.cargo
+    pub(in crate::verbs) fn into_outgoing(self) -> Outgoing<'a> {
+        self.outgoing
     }
 
     pub(super) fn finish(mut self, opened: &Opened, context: Context<'_>) -> Result<SetReport> {

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::set::{Making, refuse_archive};
+use super::set::{NewStatements, refuse_archive};
 use super::state::{Reader, Subject};
 use super::trace::member;
 use crate::foundation::fsys::File;
@@ -59,14 +59,14 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
         left,
     };
     let backwards = pair.refuse(request.force, "Exchange the two, or say --force if the older image is to be used again.")?;
-    let mut making = Making::new(request.now, request.profile.clone(), request.issuer.clone());
-    pair.state_of_old(&request.more, backwards.as_deref(), &mut making)?;
+    let mut statements = NewStatements::new(request.now, request.profile.clone(), request.issuer.clone());
+    pair.state_of_old(&request.more, backwards.as_deref(), &mut statements)?;
     let mut successor = SuccessorReport { image: new.located.shown(), digest: new.located.descriptor.digest.clone(), stated: None };
     if is_same(&old.located.source, &new.located.source) {
-        successor.stated = pair.state_of_new(&mut making)?;
+        successor.stated = pair.state_of_new(&mut statements)?;
     }
-    pair.tell_what_is_left(&mut making);
-    Ok(SetReport { successor: Some(successor), ..making.finish(&old, context)? })
+    pair.tell_what_is_left(&mut statements);
+    Ok(SetReport { successor: Some(successor), ..statements.finish(&old, context)? })
 }
 
 /// An image and the one that takes its place.
@@ -119,7 +119,7 @@ impl Pair<'_> {
     }
 
     /// States on the old image and on each of its platforms which one follows it.
-    pub(super) fn state_of_old(&self, more: &Record, backwards: Option<&str>, making: &mut Making<'_>) -> Result<()> {
+    pub(super) fn state_of_old(&self, more: &Record, backwards: Option<&str>, statements: &mut NewStatements<'_>) -> Result<()> {
         let Some(new_top) = self.new.first() else { return Ok(()) };
         let by_platform: BTreeMap<String, &Subject<'_>> =
             self.new.iter().filter_map(|subject| Some((subject.platform()?.to_string(), subject))).collect();
@@ -129,7 +129,7 @@ impl Pair<'_> {
                 (false, _) | (true, None) => new_top,
                 (true, Some(platform)) => {
                     let Some(same) = by_platform.get(&Platform::to_string(platform)) else {
-                        making.findings.push(
+                        statements.findings.push(
                             Finding::new(Code::PlatformMissing, "the new image lacks a platform of the old one, which is not marked")
                                 .severity(crate::foundation::Severity::Warning)
                                 .at(&subject.descriptor.digest)
@@ -154,33 +154,33 @@ impl Pair<'_> {
             if let Some(fact) = backwards {
                 change.set.entry(Field::Reason).or_insert_with(|| Value::Text(format!("on purpose: {fact}")));
             }
-            making.state(subject, &change)?;
+            statements.state(subject, &change)?;
         }
         Ok(())
     }
 
     /// States on the new image whom it stands in for and what stays with that one; it gives what is said of the new image.
-    pub(super) fn state_of_new(&self, making: &mut Making<'_>) -> Result<Option<Stated>> {
+    pub(super) fn state_of_new(&self, statements: &mut NewStatements<'_>) -> Result<Option<Stated>> {
         let (Some(old_top), Some(new_top)) = (self.old.first(), self.new.first()) else { return Ok(None) };
         let ours = self.ours();
-        let mut change = of_new(&new_top.resolution.kept(making.issuer()), &old_top.descriptor.digest, &self.left);
-        let of_old = std::mem::take(&mut making.subjects);
+        let mut change = of_new(&new_top.resolution.kept(statements.issuer()), &old_top.descriptor.digest, &self.left);
+        let of_old = std::mem::take(&mut statements.subjects);
         // Whoever goes back to an image does not say any longer that it is superseded by the one that it replaces now.
         let back = |subject: &Subject<'_>| subject.successor().is_some_and(|(digest, _)| ours.contains(&digest));
         for subject in self.new.iter().skip(1).filter(|subject| back(subject)) {
-            making.state(subject, &Change { clear: taken_back(subject), ..Change::default() })?;
+            statements.state(subject, &Change { clear: taken_back(subject), ..Change::default() })?;
         }
         if back(new_top) {
             change.clear = taken_back(new_top);
         }
-        making.state(new_top, &change)?;
-        let stated = making.subjects.pop();
-        making.subjects = of_old;
+        statements.state(new_top, &change)?;
+        let stated = statements.subjects.pop();
+        statements.subjects = of_old;
         Ok(stated)
     }
 
     /// Tells what stays with the old image.
-    pub(super) fn tell_what_is_left(&self, making: &mut Making<'_>) {
+    pub(super) fn tell_what_is_left(&self, statements: &mut NewStatements<'_>) {
         if self.left.is_empty() {
             return;
         }
@@ -188,7 +188,7 @@ impl Pair<'_> {
             Finding::new(Code::AttestationLeft, "what is attached to the old image speaks of the old bytes and stays with it")
                 .at(&self.shown);
         finding.details.clone_from(&self.left);
-        making.findings.push(finding);
+        statements.findings.push(finding);
     }
 }
 
@@ -254,9 +254,9 @@ pub(in crate::verbs) struct Successor<'t> {
 /// it stands in for, and what stayed behind. What is said already is not said again.
 ///
 /// # Errors
-/// Those of making statements.
-pub(in crate::verbs) fn superseding<'a>(reader: &Reader<'_>, old: &Tree, successor: &Successor<'_>) -> Result<Making<'a>> {
-    let mut making = Making::new(reader.question.now, None, None);
+/// Those of statements.
+pub(in crate::verbs) fn superseding<'a>(reader: &Reader<'_>, old: &Tree, successor: &Successor<'_>) -> Result<NewStatements<'a>> {
+    let mut statements = NewStatements::new(reader.question.now, None, None);
     let new = successor.tree.descriptor();
     for subject in &reader.subjects(old) {
         let by = if subject.child { successor.by_manifest.get(&subject.descriptor.digest) } else { Some(&new.digest) };
@@ -271,14 +271,14 @@ pub(in crate::verbs) fn superseding<'a>(reader: &Reader<'_>, old: &Tree, success
         if subject.index.is_some() && !subject.child {
             change.set.insert(Field::SupersededByPlatforms, Value::Platforms(successor.by_platform.clone()));
         }
-        making.state(subject, &change)?;
+        statements.state(subject, &change)?;
     }
-    let Some(top) = reader.subjects(successor.tree).into_iter().next() else { return Ok(making) };
+    let Some(top) = reader.subjects(successor.tree).into_iter().next() else { return Ok(statements) };
     let left = left_behind(reader, old, successor.tree);
-    making.state(&top, &of_new(&top.resolution.kept(None), &old.descriptor().digest, &left))?;
+    statements.state(&top, &of_new(&top.resolution.kept(None), &old.descriptor().digest, &left))?;
     // They are listed for those who ask what is superseded, and this one is not.
-    making.subjects.pop();
-    Ok(making)
+    statements.subjects.pop();
+    Ok(statements)
 }
 
 /// What says that the new image is the older one of the two.

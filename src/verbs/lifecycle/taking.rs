@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::set::Making;
+use super::set::NewStatements;
 use super::state::{Reader, Subject};
 use super::supersede::{Pair, left_behind};
 use crate::foundation::fsys::Directory;
@@ -17,7 +17,7 @@ use crate::read::referrers::Unread;
 use crate::read::{Source, Tree, load};
 use crate::report::rebase::Superseded;
 use crate::verbs::Context;
-use crate::verbs::output::Cargo;
+use crate::verbs::output::Outgoing;
 
 /// That an image which loses its name is superseded by the one that takes it.
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ pub(in crate::verbs) struct Taker<'t> {
 #[derive(Debug, Default)]
 pub(in crate::verbs) struct Marked<'a> {
     /// The statements, and from whom the names are taken.
-    pub(in crate::verbs) cargo: Cargo<'a>,
+    pub(in crate::verbs) outgoing: Outgoing<'a>,
     /// The images that are superseded, each with its platforms.
     pub(in crate::verbs) superseded: Vec<Superseded>,
     /// What should be known.
@@ -81,7 +81,7 @@ pub(in crate::verbs) fn taken_over<'a>(
     taking: &Taking,
     context: Context<'_>,
 ) -> Result<Marked<'a>> {
-    let mut making = Making::new(taking.now, None, None);
+    let mut statements = NewStatements::new(taking.now, None, None);
     let mut marked: BTreeMap<Digest, Digest> = BTreeMap::new();
     let mut taken = Vec::new();
     for taker in takers {
@@ -92,24 +92,24 @@ pub(in crate::verbs) fn taken_over<'a>(
         for (digest, entry) in holders {
             match marked.get(digest) {
                 Some(other) if *other == new => {}
-                Some(other) => making.findings.push(two_successors(digest, &new, other)),
+                Some(other) => statements.findings.push(two_successors(digest, &new, other)),
                 None => {
-                    mark(there, entry, taker, taking, &mut making, context)?;
+                    mark(there, entry, taker, taking, &mut statements, context)?;
                     marked.insert(digest.clone(), new.clone());
                 }
             }
         }
     }
     if taken.is_empty() {
-        making.findings.push(nobody());
+        statements.findings.push(nobody());
     }
-    let superseded = making.subjects.iter().map(Superseded::of).collect();
-    let findings = std::mem::take(&mut making.findings);
-    let mut cargo = making.into_cargo();
+    let superseded = statements.subjects.iter().map(Superseded::of).collect();
+    let findings = std::mem::take(&mut statements.findings);
+    let mut outgoing = statements.into_outgoing();
     for (name, from, taker) in taken {
-        cargo.takes(name, from, taker);
+        outgoing.takes(name, from, taker);
     }
-    Ok(Marked { cargo, superseded, findings })
+    Ok(Marked { outgoing, superseded, findings })
 }
 
 fn mark(
@@ -117,7 +117,7 @@ fn mark(
     entry: &Descriptor,
     taker: &Taker<'_>,
     taking: &Taking,
-    making: &mut Making<'_>,
+    statements: &mut NewStatements<'_>,
     context: Context<'_>,
 ) -> Result<()> {
     let old = load(there, entry, context.limits)?;
@@ -130,9 +130,9 @@ fn mark(
         left: left_behind(&reader, &old, taker.tree),
     };
     pair.refuse(false, "If the older image is to be used again, leave --supersede away, and then `airbase lifecycle supersede PATH@OLD --by PATH:NAME --force`.")?;
-    pair.state_of_old(&taking.more, None, making)?;
-    pair.state_of_new(making)?;
-    pair.tell_what_is_left(making);
+    pair.state_of_old(&taking.more, None, statements)?;
+    pair.state_of_new(statements)?;
+    pair.tell_what_is_left(statements);
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Source, Walk, walk};
 use crate::verbs::Context;
 use crate::verbs::narrow::Narrowed;
-use crate::verbs::output::{Cargo, Output, write};
+use crate::verbs::output::{Outgoing, Output, write};
 use crate::verbs::referrers::{Carrier, Carry, Subject};
 use crate::write::Committed;
 
@@ -34,8 +34,8 @@ pub(super) fn hand_over(
             .at(shown(path))
             .hint("Name a directory that does not exist."));
     }
-    let mut cargo = Cargo::default();
-    cargo.input(source);
+    let mut outgoing = Outgoing::default();
+    outgoing.input(source);
     let mut seen = HashSet::new();
     let mut entries: Vec<(Option<String>, Excerpt)> = Vec::new();
     let mut names: HashMap<Name<'static>, Digest> = HashMap::new();
@@ -102,9 +102,9 @@ pub(super) fn hand_over(
         written.push(top);
     }
     for (_, document) in &found.documents {
-        cargo.document(document);
+        outgoing.document(document);
     }
-    found.blobs.iter().for_each(|blob| cargo.blob(source, blob));
+    found.blobs.iter().for_each(|blob| outgoing.blob(source, blob));
     if request.profile == Profile::Registry {
         let lookup = Lookup::new(source, Scope::Thorough, context.limits);
         let tops: HashSet<_> = written.iter().map(|top| &top.descriptor.digest).collect();
@@ -113,7 +113,7 @@ pub(super) fn hand_over(
             .filter(|one| (one.is_index() || one.is_manifest()) && !one.is_attestation())
             .map(|one| Subject { descriptor: one.clone(), child: !tops.contains(&one.digest) })
             .collect();
-        let carried = Carrier::of(source, &lookup, &Carry::default(), context).carry(subjects, &mut cargo)?;
+        let carried = Carrier::of(source, &lookup, &Carry::default(), context).carry(subjects, &mut outgoing)?;
         entries.extend(carried.entries);
     }
     if let (true, false) = (entries.is_empty(), told.is_empty()) {
@@ -122,7 +122,7 @@ pub(super) fn hand_over(
     if entries.is_empty() {
         return Err(Error::new(Code::RefNotFound, "nothing is left that could be written").at(source.shown()));
     }
-    let mut committed = write(output, &cargo, &entries, request.mtime, context)?;
+    let mut committed = write(output, &outgoing, &entries, request.mtime, context)?;
     committed.findings.extend(told);
     Ok((committed, written, left_out))
 }

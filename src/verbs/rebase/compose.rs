@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::decide::Platformed;
+use super::decide::PlatformMove;
 use super::describe::{reported, skipped};
 use super::{MissingPlatform, Plan, Request};
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result};
@@ -13,7 +13,7 @@ use crate::plan::rebase::image::{Input, Moved, Options, Origin, RebasedEntry, mo
 use crate::read::{Child, Image, ImageIndex};
 use crate::report::rebase::{OutputReport, RebaseReport, ResultReport, Status};
 use crate::verbs::narrow::Selection;
-use crate::verbs::output::{Cargo, Form, Output, under_names_of};
+use crate::verbs::output::{Form, Outgoing, Output, under_names_of};
 use crate::verbs::{Context, Opened};
 
 /// An image whose platforms are decided.
@@ -22,7 +22,7 @@ pub(in crate::verbs) struct Decided<'a> {
     pub(in crate::verbs) selection: &'a Selection<'a>,
     pub(in crate::verbs) index: Option<&'a ImageIndex>,
     /// The platforms that were chosen; nothing for those that the new base does not have.
-    pub(in crate::verbs) platforms: Vec<(&'a Image, Option<Platformed<'a>>)>,
+    pub(in crate::verbs) platforms: Vec<(&'a Image, Option<PlatformMove<'a>>)>,
 }
 
 /// What became of a platform, under the digest that it had; nothing if the new base does not have it.
@@ -97,7 +97,7 @@ impl Decided<'_> {
             inputs: Vec::new(),
             sources: vec![Arc::clone(&located.source)],
             entries: Vec::new(),
-            statements: Cargo::default(),
+            statements: Outgoing::default(),
             output: request.output.clone(),
             mtime: request.mtime,
         }
@@ -107,22 +107,22 @@ impl Decided<'_> {
     fn move_all(&mut self, request: &Request, plan: &mut Plan, limits: &Limits) -> Result<(Vec<Move>, Option<Options>)> {
         let mut moves = Vec::with_capacity(self.platforms.len());
         let mut in_common: Option<Options> = None;
-        for (image, platformed) in &mut self.platforms {
-            let Some(platformed) = platformed else {
+        for (image, platform_move) in &mut self.platforms {
+            let Some(platform_move) = platform_move else {
                 plan.report.platforms.push(skipped(image, request.on_missing_platform));
                 moves.push((image.descriptor.digest.clone(), None));
                 continue;
             };
-            let (result, options) = match platformed.result.take() {
+            let (result, options) = match platform_move.result.take() {
                 Some(result) => *result,
-                None => moved(request, platformed, self.index, limits)?,
+                None => moved(request, platform_move, self.index, limits)?,
             };
-            plan.report.platforms.push(reported(platformed, &result, &options));
+            plan.report.platforms.push(reported(platform_move, &result, &options));
             in_common = Some(match in_common {
                 Some(others) => others.in_common(&options),
                 None => options,
             });
-            plan.collect(platformed, &result);
+            plan.collect(platform_move, &result);
             moves.push((image.descriptor.digest.clone(), Some(result)));
         }
         Ok((moves, in_common))
@@ -147,10 +147,10 @@ fn first(moves: &[Move]) -> Option<&Moved> {
 }
 
 /// Whether every platform is based on its new base already.
-pub(super) fn is_current(decided: &[(&Image, Option<Platformed<'_>>)]) -> bool {
-    decided.iter().all(|(_, platformed)| {
-        platformed.as_ref().is_some_and(|platformed| {
-            platformed.old.as_ref().is_some_and(|old| old.image.descriptor.digest == platformed.new.image.descriptor.digest)
+pub(super) fn is_current(decided: &[(&Image, Option<PlatformMove<'_>>)]) -> bool {
+    decided.iter().all(|(_, platform_move)| {
+        platform_move.as_ref().is_some_and(|platform_move| {
+            platform_move.old.as_ref().is_some_and(|old| old.image.descriptor.digest == platform_move.new.image.descriptor.digest)
         })
     })
 }
@@ -158,30 +158,30 @@ pub(super) fn is_current(decided: &[(&Image, Option<Platformed<'_>>)]) -> bool {
 /// A platform on its new base.
 pub(super) fn moved(
     request: &Request,
-    platformed: &Platformed<'_>,
+    platform_move: &PlatformMove<'_>,
     index: Option<&ImageIndex>,
     limits: &Limits,
 ) -> Result<(Moved, Options)> {
-    let options = options(request, platformed, index);
+    let options = options(request, platform_move, index);
     let input = Input {
-        app: platformed.app,
-        old: platformed.old.as_ref().map(|old| &old.image).or(platformed.scratch.as_ref()),
-        new: &platformed.new.image,
-        seam: platformed.seam,
+        app: platform_move.app,
+        old: platform_move.old.as_ref().map(|old| &old.image).or(platform_move.scratch.as_ref()),
+        new: &platform_move.new.image,
+        seam: platform_move.seam,
     };
     Ok((rebase_image(&input, &options, limits)?, options))
 }
 
-fn options(request: &Request, platformed: &Platformed<'_>, index: Option<&ImageIndex>) -> Options {
-    let claimed = || base::claims(platformed.app, index).iter().find_map(|claim| claim.digest.clone());
-    let old_base_digest = platformed.old.as_ref().map(|old| old.top.clone()).or_else(claimed);
+fn options(request: &Request, platform_move: &PlatformMove<'_>, index: Option<&ImageIndex>) -> Options {
+    let claimed = || base::claims(platform_move.app, index).iter().find_map(|claim| claim.digest.clone());
+    let old_base_digest = platform_move.old.as_ref().map(|old| old.top.clone()).or_else(claimed);
     Options {
         preferences: request.prefer.clone(),
         created: request.created,
         annotations: request.annotations.clone(),
-        accepted: platformed.accepted.iter().map(|code| code.slug()).collect::<Vec<_>>().join(" "),
-        base_name: platformed.base_name.clone(),
-        base_digest: Some(platformed.new.top.clone()),
+        accepted: platform_move.accepted.iter().map(|code| code.slug()).collect::<Vec<_>>().join(" "),
+        base_name: platform_move.base_name.clone(),
+        base_digest: Some(platform_move.new.top.clone()),
         old_base_digest,
         for_docker: matches!(request.output, Some(Output::Archive { form: Form::Docker, .. })),
     }
@@ -189,17 +189,17 @@ fn options(request: &Request, platformed: &Platformed<'_>, index: Option<&ImageI
 
 impl Plan {
     /// Notes which documents and blobs the platform brings, and which inputs are to be hashed though they are not copied.
-    fn collect(&mut self, platformed: &Platformed<'_>, moved: &Moved) {
-        self.sources.push(Arc::clone(&platformed.new.image.source));
-        self.sources.extend(platformed.old.as_ref().map(|old| Arc::clone(&old.image.source)));
+    fn collect(&mut self, platform_move: &PlatformMove<'_>, moved: &Moved) {
+        self.sources.push(Arc::clone(&platform_move.new.image.source));
+        self.sources.extend(platform_move.old.as_ref().map(|old| Arc::clone(&old.image.source)));
         self.documents.push(moved.config.clone());
         self.documents.push(moved.manifest.clone());
         for (origin, layer) in &moved.layers {
-            let source = if *origin == Origin::Base { &platformed.new.image.source } else { &platformed.app.source };
+            let source = if *origin == Origin::Base { &platform_move.new.image.source } else { &platform_move.app.source };
             self.blobs.push((Arc::clone(source), layer.clone()));
         }
-        for layer in platformed.app.manifest.layers.iter().take(platformed.seam) {
-            self.inputs.push((Arc::clone(&platformed.app.source), layer.clone()));
+        for layer in platform_move.app.manifest.layers.iter().take(platform_move.seam) {
+            self.inputs.push((Arc::clone(&platform_move.app.source), layer.clone()));
         }
     }
 

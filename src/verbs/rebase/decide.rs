@@ -7,7 +7,7 @@ use super::{MissingPlatform, Request};
 use crate::foundation::clock::Time;
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{ImageName, buildpacks};
-use crate::plan::base::{Based, Candidate, Clue, Evidence, NameRule, Outcome, Proof, SeamRule, base_name};
+use crate::plan::base::{Based, Candidate, ClaimOrigin, Evidence, NameRule, Outcome, Proof, SeamRule, base_name};
 use crate::plan::lifecycle::field::Status;
 use crate::plan::rebase::image::scratch;
 use crate::plan::rebase::image::{Moved, Options};
@@ -54,13 +54,13 @@ impl Split {
 }
 
 /// One platform, decided.
-pub(in crate::verbs) struct Platformed<'a> {
+pub(in crate::verbs) struct PlatformMove<'a> {
     pub(in crate::verbs) app: &'a Image,
     pub(in crate::verbs) old: Option<Candidate>,
     /// The old base where there was none: nothing.
     pub(in crate::verbs) scratch: Option<Image>,
     pub(in crate::verbs) evidence: Option<Evidence>,
-    pub(in crate::verbs) clue: Option<Clue>,
+    pub(in crate::verbs) clue: Option<ClaimOrigin>,
     pub(in crate::verbs) proofs: Vec<Proof>,
     pub(in crate::verbs) seam: usize,
     pub(in crate::verbs) new: Candidate,
@@ -83,7 +83,7 @@ pub(in crate::verbs) struct Platformed<'a> {
 impl<'j> Job<'j, '_> {
     /// Decides the old base, the seam and the new base of one platform; `None` if the new base lacks the platform and the user
     /// allowed that.
-    pub(in crate::verbs) fn decide(&self, image: &'j Image) -> Result<Option<Platformed<'j>>> {
+    pub(in crate::verbs) fn decide(&self, image: &'j Image) -> Result<Option<PlatformMove<'j>>> {
         let split = self.split(image)?;
         if let Some(onto) = self.onto {
             return self.settle(image, split, onto, NameRule::Onto);
@@ -91,7 +91,7 @@ impl<'j> Job<'j, '_> {
         let found = self.current_base(image, &split)?;
         let ended = self.ended(image, &split, &found);
         let settled = self.settle(image, split, &found.opened, found.rule)?;
-        Ok(settled.map(|platformed| Platformed { findings: [platformed.findings, ended].concat(), ..platformed }))
+        Ok(settled.map(|platform_move| PlatformMove { findings: [platform_move.findings, ended].concat(), ..platform_move }))
     }
 
     /// A warning, if the new base gets no more fixes, by statements beside it.
@@ -180,7 +180,13 @@ impl<'j> Job<'j, '_> {
     ///
     /// # Errors
     /// `platform.missing`, `base.other_stack`, and those of layers that are inflated.
-    pub(in crate::verbs) fn settle(&self, image: &'j Image, split: Split, onto: &Opened, rule: NameRule) -> Result<Option<Platformed<'j>>> {
+    pub(in crate::verbs) fn settle(
+        &self,
+        image: &'j Image,
+        split: Split,
+        onto: &Opened,
+        rule: NameRule,
+    ) -> Result<Option<PlatformMove<'j>>> {
         let Some(new) = self.bases.candidate(image, onto) else { return self.missing_platform(image, onto) };
         if let Some(error) = other_stack(image, &new).filter(|_| !self.request.force) {
             return Err(error);
@@ -203,7 +209,7 @@ impl<'j> Job<'j, '_> {
             Verify::Digest => BTreeSet::new(),
         };
         let (seam, proofs, rule) = (split.seam, split.proofs, Some(rule));
-        Ok(Some(Platformed {
+        Ok(Some(PlatformMove {
             app: image,
             old,
             scratch,
@@ -223,7 +229,7 @@ impl<'j> Job<'j, '_> {
         }))
     }
 
-    fn missing_platform(&self, image: &Image, onto: &Opened) -> Result<Option<Platformed<'j>>> {
+    fn missing_platform(&self, image: &Image, onto: &Opened) -> Result<Option<PlatformMove<'j>>> {
         if self.request.on_missing_platform != MissingPlatform::Fail {
             return Ok(None);
         }

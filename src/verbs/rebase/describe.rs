@@ -1,7 +1,7 @@
 //! What was decided for a platform, for the report.
 
 use super::MissingPlatform;
-use super::decide::Platformed;
+use super::decide::PlatformMove;
 use crate::foundation::{Code, Fact, Finding};
 use crate::plan::base::{Candidate, NameRule};
 use crate::plan::rebase::image::{Moved, Options, Origin};
@@ -30,7 +30,7 @@ pub(super) fn skipped(image: &Image, choice: MissingPlatform) -> PlatformReport 
     }
 }
 
-pub(super) fn reported(platformed: &Platformed<'_>, moved: &Moved, options: &Options) -> PlatformReport {
+pub(super) fn reported(platform_move: &PlatformMove<'_>, moved: &Moved, options: &Options) -> PlatformReport {
     let base = |candidate: &Candidate, name: Option<String>, why: Option<NameRule>| BaseReport {
         reference: candidate.reference.clone(),
         name,
@@ -38,26 +38,26 @@ pub(super) fn reported(platformed: &Platformed<'_>, moved: &Moved, options: &Opt
         digest: candidate.top.clone(),
         manifest: candidate.image.descriptor.digest.clone(),
     };
-    let mut findings = platformed.findings.clone();
+    let mut findings = platform_move.findings.clone();
     findings.extend(moved.findings.clone());
     // Only an image that named its base loses something.
-    if options.base_name.is_none() && platformed.names_its_base {
+    if options.base_name.is_none() && platform_move.names_its_base {
         findings.push(
             Finding::new(Code::BaseNameDropped, "the result does not name its base")
-                .at(&platformed.app.descriptor.digest)
-                .found(Fact::new(platformed.new.names.first().map_or("no name", String::as_str), &platformed.new.reference))
+                .at(&platform_move.app.descriptor.digest)
+                .found(Fact::new(platform_move.new.names.first().map_or("no name", String::as_str), &platform_move.new.reference))
                 .hint("Give the name with --base-name NAME."),
         );
     }
     PlatformReport {
-        platform: platformed.app.platform().cloned(),
-        from: platformed.app.descriptor.digest.clone(),
-        old_base: platformed
+        platform: platform_move.app.platform().cloned(),
+        from: platform_move.app.descriptor.digest.clone(),
+        old_base: platform_move
             .old
             .as_ref()
-            .map(|old| base(old, platformed.evidence.as_ref().and_then(|evidence| evidence.name.clone()), None)),
-        new_base: Some(base(&platformed.new, options.base_name.clone(), platformed.rule)),
-        seam: platformed.seam,
+            .map(|old| base(old, platform_move.evidence.as_ref().and_then(|evidence| evidence.name.clone()), None)),
+        new_base: Some(base(&platform_move.new, options.base_name.clone(), platform_move.rule)),
+        seam: platform_move.seam,
         layers: moved
             .layers
             .iter()
@@ -68,15 +68,15 @@ pub(super) fn reported(platformed: &Platformed<'_>, moved: &Moved, options: &Opt
                 size: layer.size,
                 media_type: layer.media_type.to_string(),
                 diff_id: diff_id.clone(),
-                claimed: *origin == Origin::App && !platformed.inflated.contains(&layer.digest),
+                claimed: *origin == Origin::App && !platform_move.inflated.contains(&layer.digest),
             })
             .collect(),
         decisions: moved.decisions.clone(),
         findings,
         config: Some(moved.config.blob.digest().clone()),
         manifest: Some(moved.manifest.blob.digest().clone()),
-        clue: platformed.clue,
-        proofs: platformed.proofs.clone(),
-        judged: platformed.judged.clone().map(|judgement| JudgedReport::of(judgement, &platformed.accepted)),
+        clue: platform_move.clue,
+        proofs: platform_move.proofs.clone(),
+        judged: platform_move.judged.clone().map(|judgement| JudgedReport::of(judgement, &platform_move.accepted)),
     }
 }

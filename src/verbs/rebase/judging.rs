@@ -2,7 +2,7 @@
 
 use super::Request;
 use super::compose::{is_current, moved};
-use super::decide::Platformed;
+use super::decide::PlatformMove;
 use crate::foundation::Result;
 use crate::plan::verdict::Strictness;
 use crate::read::Image;
@@ -18,21 +18,21 @@ pub(in crate::verbs) fn judge_all(
     judge: &Judge<'_>,
     request: &Request,
     opened: &Opened,
-    decided: &mut [(&Image, Option<Platformed<'_>>)],
+    decided: &mut [(&Image, Option<PlatformMove<'_>>)],
 ) -> Result<()> {
     if request.verdict.strictness == Strictness::Off || is_current(decided) {
         return Ok(());
     }
     let index = tree_index(&opened.tree);
-    for (image, platformed) in decided {
-        let Some(platformed) = platformed else { continue };
-        let result = moved(request, platformed, index, judge.limits())?;
-        let judgement = judge.moved(platformed, &result.0)?;
+    for (image, platform_move) in decided {
+        let Some(platform_move) = platform_move else { continue };
+        let result = moved(request, platform_move, index, judge.limits())?;
+        let judgement = judge.moved(platform_move, &result.0)?;
         let platform = index.and(image.platform()).map(|platform| format!(" {platform}")).unwrap_or_default();
-        platformed.accepted = request.verdict.pass(&judgement, &format!("{}{platform}", opened.located.shown()))?;
-        platformed.judged = Some(judgement);
+        platform_move.accepted = request.verdict.pass(&judgement, &format!("{}{platform}", opened.located.shown()))?;
+        platform_move.judged = Some(judgement);
         // What was accepted is recorded in the result.
-        platformed.result = platformed.accepted.is_empty().then(|| Box::new(result));
+        platform_move.result = platform_move.accepted.is_empty().then(|| Box::new(result));
     }
     Ok(())
 }

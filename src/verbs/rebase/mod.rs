@@ -17,7 +17,7 @@ use super::bases::Bases;
 use super::judge::Judge;
 use super::lifecycle::{Taking, stopped};
 use super::narrow::{Choice, select};
-use super::output::{Cargo, Form, Output, check_name, write};
+use super::output::{Form, Outgoing, Output, check_name, write};
 use super::{Context, Opened, Places, Verify, open, open_among};
 use crate::format::json::Excerpt;
 use crate::foundation::{Code, Digest, Error, ExitClass, Finding, Result, Severity};
@@ -31,7 +31,7 @@ use crate::read::{Image, Source, Tree, verify};
 use crate::report::rebase::{RebaseReport, Status};
 
 use compose::Decided;
-use decide::{From, Job, Platformed};
+use decide::{From, Job, PlatformMove};
 pub(super) use judging::judge_all;
 pub(super) use refuse::refusal;
 pub(super) use result::virtual_image;
@@ -154,7 +154,7 @@ pub struct Plan {
     pub(super) sources: Vec<Arc<Source>>,
     pub(super) entries: Vec<(Option<String>, Excerpt)>,
     /// Statements on the old image, and on the new one.
-    pub(super) statements: Cargo<'static>,
+    pub(super) statements: Outgoing<'static>,
     output: Option<Output>,
     mtime: u64,
 }
@@ -190,7 +190,7 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
         return Err(Error::new(Code::NotAnImage, "the index holds no runnable image").at(opened.located.shown()));
     }
     let job = Job { opened: &opened, index, bases: &bases, from: from.as_ref(), onto: onto.as_ref(), request, context };
-    let mut decided: Vec<(&Image, Option<Platformed<'_>>)> = Vec::new();
+    let mut decided: Vec<(&Image, Option<PlatformMove<'_>>)> = Vec::new();
     for image in &selection.images {
         decided.push((image, job.decide(image).map_err(|error| with_unread(error, &bases))?));
     }
@@ -209,7 +209,7 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     }
     if matches!(plan.output, Some(Output::Archive { form: Form::Docker, .. })) {
         // What no reader of the archive would load is refused before anything is written.
-        plan.cargo()?.docker_manifest(&plan.entries, context.limits)?;
+        plan.outgoing()?.docker_manifest(&plan.entries, context.limits)?;
     }
     // What a run could not write is refused by a dry run too.
     // A layer with addresses may be kept elsewhere.
@@ -281,7 +281,7 @@ impl Plan {
     /// Those of inputs that are not what their digests say, and of writing.
     pub fn apply(mut self, context: Context<'_>) -> Result<RebaseReport> {
         let Some(output) = &self.output else { return Ok(self.report) };
-        let cargo = self.cargo()?;
+        let outgoing = self.outgoing()?;
         // Every input is hashed once: what is copied while it is copied, what is not before anything is written.
         let copied: std::collections::BTreeSet<&Digest> = self.blobs.iter().map(|(_, layer)| &layer.digest).collect();
         let mut rest: Vec<(Arc<Source>, Descriptor)> = Vec::new();
@@ -292,7 +292,7 @@ impl Plan {
             }
         }
         let hashed = verify::hash_all(&rest, context.jobs, context.events)?;
-        let committed = write(output, &cargo, &self.entries, self.mtime, context)?;
+        let committed = write(output, &outgoing, &self.entries, self.mtime, context)?;
         self.report.status = Status::Written;
         self.report.findings.extend(committed.findings.iter().cloned());
         self.report.taken.clone_from(&committed.taken);
@@ -304,19 +304,19 @@ impl Plan {
     ///
     /// # Errors
     /// `io`.
-    pub(super) fn cargo(&self) -> Result<Cargo<'_>> {
-        let mut cargo = Cargo::default();
-        self.sources.iter().for_each(|source| cargo.input(source));
+    pub(super) fn outgoing(&self) -> Result<Outgoing<'_>> {
+        let mut outgoing = Outgoing::default();
+        self.sources.iter().for_each(|source| outgoing.input(source));
         for (source, layer) in &self.blobs {
             // A layer that names addresses may stay away: it is external for everyone.
             if layer.urls.is_empty() || source.container().blob(&layer.digest)?.is_some() {
-                cargo.blob(source, layer);
+                outgoing.blob(source, layer);
             }
         }
         for document in self.kept.iter().chain(self.documents.iter().map(|document| &document.blob)) {
-            cargo.document(document);
+            outgoing.document(document);
         }
-        cargo.also(&self.statements);
-        Ok(cargo)
+        outgoing.also(&self.statements);
+        Ok(outgoing)
     }
 }

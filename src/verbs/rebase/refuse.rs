@@ -2,7 +2,7 @@
 
 use crate::foundation::{Code, Digest, Error, Fact, Result};
 use crate::oci::annotation;
-use crate::plan::base::{self, Based, Candidate, Clue, Evidence, Outcome, Prefix, SeamRule, Verdict};
+use crate::plan::base::{self, Based, Candidate, ClaimOrigin, Evidence, Outcome, Prefix, SeamRule, Verdict};
 use crate::read::Image;
 use crate::verbs::bases::Bases;
 
@@ -30,7 +30,7 @@ pub(in crate::verbs) fn refusal(image: &Image, based: &Based, bases: &Bases<'_>)
             let at = |at: usize| based.evidence.get(at);
             let Some(claim) = at(*claim) else { return Ok(Error::new(Code::Bug, "a claim was refuted that is not there")) };
             match claim.verdict {
-                Verdict::Refuted(..) | Verdict::NameMoved(..) if claim.clue == Clue::From || is_refuted(claim) => {
+                Verdict::Refuted(..) | Verdict::NameMoved(..) if claim.clue == ClaimOrigin::From || is_refuted(claim) => {
                     refuted(image, claim, proven.and_then(at), bases)
                 }
                 _ => not_here(image, claim, proven.and_then(at), bases),
@@ -53,7 +53,7 @@ fn refuted(image: &Image, claim: &Evidence, proven: Option<&Evidence>, bases: &B
     let (matched, lines) = describe(prefix);
     let (code, message) = match (claim.clue, prefix) {
         (_, Prefix::Empty) => (Code::BaseEmpty, "the base that is named has no layers"),
-        (Clue::From, _) => (Code::BaseMismatch, "the image is not based on the image given with --from"),
+        (ClaimOrigin::From, _) => (Code::BaseMismatch, "the image is not based on the image given with --from"),
         _ if proven.is_some() => (Code::BaseConflict, "the image names one base and its layers prove another"),
         _ => (Code::BaseMismatch, "the image is not based on the image that it names"),
     };

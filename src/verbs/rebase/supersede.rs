@@ -44,9 +44,9 @@ pub(super) fn supersede(plan: &mut Plan, opened: &Opened, taking: &Taking, conte
     let name = result.names.first().cloned();
     let reader = Reader::new(source, taking.now, context);
     let successor = Successor { tree: &tree, name, by_manifest, by_platform, more: taking.more.clone() };
-    let making = superseding(&reader, &opened.tree, &successor)?;
-    plan.report.superseded = making.subjects.iter().map(Superseded::of).collect();
-    plan.report.findings.extend(making.findings.iter().cloned());
-    plan.statements = making.into_cargo();
+    let statements = superseding(&reader, &opened.tree, &successor)?;
+    plan.report.superseded = statements.subjects.iter().map(Superseded::of).collect();
+    plan.report.findings.extend(statements.findings.iter().cloned());
+    plan.statements = statements.into_outgoing();
     Ok(())
 }

@@ -11,12 +11,12 @@ use crate::foundation::fsys::{self, ReadAt, Region, shown};
 use crate::foundation::{Algorithm, Code, Digest, Error, Fact, Hasher, Result, TypedDigest, limits};
 use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
 use crate::plan::annotate::Authored;
-use crate::plan::referrers::{Content, Draft, EMPTY, Item, OF_ENTRIES, Wish, manifest};
+use crate::plan::referrers::{Content, Draft, EMPTY, Item, OF_ENTRIES, ReferrerChange, manifest};
 use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Child, Reference, Walk, walk};
 use crate::report::attach::{AttachReport, Attached};
 use crate::report::rebase::{OutputReport, WrittenReport};
-use crate::verbs::output::{Cargo, Output, check_name, write};
+use crate::verbs::output::{Outgoing, Output, check_name, write};
 use crate::verbs::{Context, Opened, open};
 
 /// A file that becomes a layer of the referrer.
@@ -73,8 +73,8 @@ pub struct Attach {
 /// references, of reading the files and of writing. With an error nothing was written.
 pub fn attach(request: &Attach, context: Context<'_>) -> Result<AttachReport> {
     let mut draft = draft(request)?;
-    let mut cargo = Cargo::default();
-    draft.content = content(&request.files, &mut cargo)?;
+    let mut outgoing = Outgoing::default();
+    draft.content = content(&request.files, &mut outgoing)?;
     request.names.iter().try_for_each(|name| check_name(name))?;
     let opened = match open(&request.image, context) {
         Err(error) if error.code() == Code::RefNotFound && request.missing.is_some() => None,
@@ -84,20 +84,20 @@ pub fn attach(request: &Attach, context: Context<'_>) -> Result<AttachReport> {
         Some(opened) => chosen(opened, request)?,
         None => vec![missing(request)?],
     };
-    let (attached, wishes): (Vec<Attached>, Vec<Wish>) =
-        subjects.into_iter().map(|subject| attachment(subject, &draft, &mut cargo)).unzip();
-    cargo.document(&Verified::authored(EMPTY.to_vec()));
+    let (attached, changes): (Vec<Attached>, Vec<ReferrerChange>) =
+        subjects.into_iter().map(|subject| attachment(subject, &draft, &mut outgoing)).unzip();
+    outgoing.document(&Verified::authored(EMPTY.to_vec()));
     let mut findings = Vec::new();
     let mut entries = Vec::new();
     let reference = Reference::existing(&request.image)?;
     if let Some(opened) = &opened {
-        cargo.input(&opened.located.source);
+        outgoing.input(&opened.located.source);
     }
     let output = match (&request.output, &opened) {
         (None, _) => Output::Layout(reference.path.clone()),
         (Some(output), None) => output.clone(),
         (Some(output), Some(opened)) => {
-            let carried = take_along(opened, &mut cargo, context)?;
+            let carried = take_along(opened, &mut outgoing, context)?;
             findings.extend(carried.findings);
             findings.extend(opened.located.source.left_behind());
             entries = names(opened, &request.names);
@@ -105,13 +105,13 @@ pub fn attach(request: &Attach, context: Context<'_>) -> Result<AttachReport> {
             output.clone()
         }
     };
-    for wish in wishes {
-        cargo.refer(wish);
+    for change in changes {
+        outgoing.refer(change);
     }
     if let (None, Some(opened)) = (&request.output, &opened) {
-        cargo.enlist(&opened.located.source)?;
+        outgoing.enlist(&opened.located.source)?;
     }
-    let committed = write(&output, &cargo, &entries, request.mtime, context)?;
+    let committed = write(&output, &outgoing, &entries, request.mtime, context)?;
     findings.extend(committed.findings.iter().cloned());
     Ok(AttachReport {
         image: opened.as_ref().map_or_else(|| request.image.clone(), |opened| opened.located.shown()),
@@ -126,16 +126,16 @@ pub fn attach(request: &Attach, context: Context<'_>) -> Result<AttachReport> {
 }
 
 /// What is attached to one subject, and what the lists of the layout are to say of it.
-fn attachment(subject: Subject, draft: &Draft, cargo: &mut Cargo<'_>) -> (Attached, Wish) {
+fn attachment(subject: Subject, draft: &Draft, outgoing: &mut Outgoing<'_>) -> (Attached, ReferrerChange) {
     let authored = manifest(draft, Some(&subject.descriptor));
-    cargo.document(&authored.blob);
+    outgoing.document(&authored.blob);
     let attached = Attached {
         subject: subject.descriptor.digest.clone(),
         platform: subject.descriptor.platform.as_deref().cloned(),
         digest: authored.blob.digest().clone(),
     };
     let add = vec![item(&authored, draft)];
-    (attached, Wish { add, child: subject.child, subject: subject.descriptor, remove: Vec::new(), clean: false })
+    (attached, ReferrerChange { add, child: subject.child, subject: subject.descriptor, remove: Vec::new(), clean: false })
 }
 
 /// Writes the same without a subject, as an artifact of its own.
@@ -144,20 +144,20 @@ fn attachment(subject: Subject, draft: &Draft, cargo: &mut Cargo<'_>) -> (Attach
 /// As [`attach`].
 pub fn standalone(request: &Attach, context: Context<'_>) -> Result<AttachReport> {
     let mut draft = draft(request)?;
-    let mut cargo = Cargo::default();
-    draft.content = content(&request.files, &mut cargo)?;
+    let mut outgoing = Outgoing::default();
+    draft.content = content(&request.files, &mut outgoing)?;
     request.names.iter().try_for_each(|name| check_name(name))?;
     let Some(output) = &request.output else { return Err(Error::new(Code::Bug, "an artifact of its own has no place")) };
     let authored = manifest(&draft, None);
-    cargo.document(&authored.blob);
-    cargo.document(&Verified::authored(EMPTY.to_vec()));
+    outgoing.document(&authored.blob);
+    outgoing.document(&Verified::authored(EMPTY.to_vec()));
     let mut entry = authored.descriptor().to_value(context.limits)?;
     entry.set("artifactType", crate::format::json::Value::string(&draft.artifact_type));
     let entry: Excerpt = entry.render().into();
     let names: Vec<Option<String>> = request.names.iter().cloned().map(Some).collect();
     let names = if names.is_empty() { vec![None] } else { names };
     let entries: Vec<(Option<String>, Excerpt)> = names.into_iter().map(|name| (name, entry.clone())).collect();
-    let committed = write(output, &cargo, &entries, request.mtime, context)?;
+    let committed = write(output, &outgoing, &entries, request.mtime, context)?;
     Ok(AttachReport {
         image: request.image.clone(),
         artifact_type: draft.artifact_type,
@@ -200,7 +200,7 @@ fn check_media_type(text: &str, option: &str) -> Result<()> {
         .found(Fact::new(text, option)))
 }
 
-fn content(files: &[File], cargo: &mut Cargo<'_>) -> Result<Vec<Content>> {
+fn content(files: &[File], outgoing: &mut Outgoing<'_>) -> Result<Vec<Content>> {
     let mut content = Vec::with_capacity(files.len());
     for file in files {
         let media_type = match &file.media_type {
@@ -216,7 +216,7 @@ fn content(files: &[File], cargo: &mut Cargo<'_>) -> Result<Vec<Content>> {
         let name = file.path.file_name().map(|name| name.to_string_lossy().into_owned());
         let annotations = name.into_iter().map(|name| (annotation::TITLE.to_owned(), name)).collect();
         content.push(Content { media_type, digest: digest.clone(), size: region.length(), annotations });
-        cargo.file(region, &digest);
+        outgoing.file(region, &digest);
     }
     Ok(content)
 }
@@ -307,14 +307,14 @@ fn item(authored: &Authored, draft: &Draft) -> Item {
 }
 
 /// The image and the referrers that it has.
-fn take_along<'a>(opened: &'a Opened, cargo: &mut Cargo<'a>, context: Context<'_>) -> Result<super::Carried> {
+fn take_along<'a>(opened: &'a Opened, outgoing: &mut Outgoing<'a>, context: Context<'_>) -> Result<super::Carried> {
     let source = &opened.located.source;
     let mut found = Walk::default();
     walk(source, &opened.located.descriptor, context.limits, &mut found, &mut HashSet::new())?;
-    found.documents.iter().for_each(|(_, document)| cargo.document(document));
-    found.blobs.iter().for_each(|blob| cargo.blob(source, blob));
+    found.documents.iter().for_each(|(_, document)| outgoing.document(document));
+    found.blobs.iter().for_each(|blob| outgoing.blob(source, blob));
     let lookup = Lookup::new(source, Scope::Quick, context.limits);
-    Carrier::of(source, &lookup, &Carry::default(), context).carry(subjects(&opened.tree), cargo)
+    Carrier::of(source, &lookup, &Carry::default(), context).carry(subjects(&opened.tree), outgoing)
 }
 
 fn names(opened: &Opened, names: &[String]) -> Vec<(Option<String>, Excerpt)> {

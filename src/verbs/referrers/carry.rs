@@ -6,11 +6,11 @@ use super::Subject;
 use crate::format::json::Excerpt;
 use crate::foundation::{Code, Digest, Error, Finding, Result, Severity, text};
 use crate::oci::Descriptor;
-use crate::plan::referrers::{Item, Wish};
+use crate::plan::referrers::{Item, ReferrerChange};
 use crate::read::referrers::{Lookup, Referrer, Trouble, Unread, marked};
 use crate::read::{Source, Walk, walk};
 use crate::verbs::Context;
-use crate::verbs::output::Cargo;
+use crate::verbs::output::Outgoing;
 
 /// Which referrers are taken along.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,7 +116,7 @@ impl<'a, 'c, 'l> Carrier<'a, 'c, 'l> {
     ///
     /// # Errors
     /// Those of reading a referrer's documents, if what cannot be had is refused.
-    pub(in crate::verbs) fn carry(&self, subjects: Vec<Subject>, cargo: &mut Cargo<'a>) -> Result<Carried> {
+    pub(in crate::verbs) fn carry(&self, subjects: Vec<Subject>, outgoing: &mut Outgoing<'a>) -> Result<Carried> {
         let mut carried = Carried::default();
         let mut seen: HashSet<Digest> = HashSet::new();
         let mut queue: VecDeque<(Subject, usize)> = subjects.into_iter().map(|subject| (subject, 0)).collect();
@@ -131,12 +131,12 @@ impl<'a, 'c, 'l> Carrier<'a, 'c, 'l> {
                     self.leave(referrer.artifact_type(), &referrer.descriptor.digest, &mut carried);
                 }
             } else {
-                let next = self.carry_those_of(subject, depth == 0, cargo, &mut carried)?;
+                let next = self.carry_those_of(subject, depth == 0, outgoing, &mut carried)?;
                 queue.extend(next.into_iter().map(|subject| (subject, depth + 1)));
             }
         }
         if self.wanted.depth > 0 {
-            self.carry_marked(&seen, cargo, &mut carried)?;
+            self.carry_marked(&seen, outgoing, &mut carried)?;
         }
         carried.left_out = top.and_then(|top| std::mem::take(&mut carried.left).finding(&top));
         Ok(carried)
@@ -147,7 +147,7 @@ impl<'a, 'c, 'l> Carrier<'a, 'c, 'l> {
     }
 
     /// Takes the referrers of one subject along, of the image itself only those that are wanted; gives what may have referrers next.
-    fn carry_those_of(&self, subject: Subject, own: bool, cargo: &mut Cargo<'a>, carried: &mut Carried) -> Result<Vec<Subject>> {
+    fn carry_those_of(&self, subject: Subject, own: bool, outgoing: &mut Outgoing<'a>, carried: &mut Carried) -> Result<Vec<Subject>> {
         let found = self.lookup.of(&subject.descriptor);
         self.refuse_unread(&found.unread)?;
         carried.incomplete |= !found.unread.is_empty();
@@ -158,7 +158,7 @@ impl<'a, 'c, 'l> Carrier<'a, 'c, 'l> {
                 self.leave(referrer.artifact_type(), &referrer.descriptor.digest, carried);
                 continue;
             }
-            match load(self.source, referrer, cargo, self.context) {
+            match load(self.source, referrer, outgoing, self.context) {
                 Err(error) if self.unreadable == Unreadable::Told => {
                     carried.incomplete = true;
                     carried.findings.push(error.into_finding().at(&referrer.descriptor.digest));
@@ -175,13 +175,13 @@ impl<'a, 'c, 'l> Carrier<'a, 'c, 'l> {
             }
         }
         if !add.is_empty() {
-            cargo.refer(Wish { subject: subject.descriptor, child: subject.child, add, remove: Vec::new(), clean: false });
+            outgoing.refer(ReferrerChange { subject: subject.descriptor, child: subject.child, add, remove: Vec::new(), clean: false });
         }
         Ok(next)
     }
 
     /// What has neither a name nor a subject goes along as it is there.
-    fn carry_marked(&self, seen: &HashSet<Digest>, cargo: &mut Cargo<'a>, carried: &mut Carried) -> Result<()> {
+    fn carry_marked(&self, seen: &HashSet<Digest>, outgoing: &mut Outgoing<'a>, carried: &mut Carried) -> Result<()> {
         let marking = marked(self.source, self.context.limits);
         self.refuse_unread(&marking.unread)?;
         carried.incomplete |= !marking.unread.is_empty();
@@ -193,8 +193,8 @@ impl<'a, 'c, 'l> Carrier<'a, 'c, 'l> {
             }
             carried.digests.push(marked.entry.digest.clone());
             carried.entries.push((None, marked.entry.raw.clone()));
-            marked.layers.iter().chain([&marked.config]).for_each(|blob| cargo.blob(self.source, blob));
-            cargo.document(&marked.document);
+            marked.layers.iter().chain([&marked.config]).for_each(|blob| outgoing.blob(self.source, blob));
+            outgoing.document(&marked.document);
         }
         Ok(())
     }
@@ -209,21 +209,21 @@ impl<'a, 'c, 'l> Carrier<'a, 'c, 'l> {
 }
 
 /// Everything that a referrer consists of; nothing, if something of it cannot be had.
-fn load<'a>(source: &'a Source, referrer: &Referrer, cargo: &mut Cargo<'a>, context: Context<'_>) -> Result<()> {
+fn load<'a>(source: &'a Source, referrer: &Referrer, outgoing: &mut Outgoing<'a>, context: Context<'_>) -> Result<()> {
     if referrer.descriptor.is_index() {
         let mut found = Walk::default();
         walk(source, &referrer.descriptor, context.limits, &mut found, &mut HashSet::new())?;
-        found.documents.iter().for_each(|(_, document)| cargo.document(document));
-        found.blobs.iter().for_each(|blob| cargo.blob(source, blob));
+        found.documents.iter().for_each(|(_, document)| outgoing.document(document));
+        found.blobs.iter().for_each(|blob| outgoing.blob(source, blob));
         return Ok(());
     }
     // What a descriptor embeds need not lie among the blobs.
     let blobs: Vec<_> = referrer.artifact.blobs().filter(|blob| blob.data.is_none() || source.region(blob).is_ok()).collect();
     blobs.iter().try_for_each(|blob| source.region(blob).map(drop))?;
     for blob in blobs {
-        cargo.blob(source, blob);
+        outgoing.blob(source, blob);
     }
-    cargo.document(&referrer.document);
+    outgoing.document(&referrer.document);
     Ok(())
 }
 

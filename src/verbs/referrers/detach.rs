@@ -2,7 +2,7 @@
 
 use super::{revision, subjects};
 use crate::foundation::{Code, Digest, Error, ExitClass, Fact, Finding, Result, TypedDigest};
-use crate::plan::referrers::Wish;
+use crate::plan::referrers::ReferrerChange;
 use crate::read::referrers::{Lookup, Referrer, Scope};
 use crate::read::{Source, SourceKind, each_index, is_referrer_tag};
 use crate::report::attach::{Attached, DetachReport};
@@ -37,7 +37,7 @@ pub fn detach(image: &str, digest: &TypedDigest, context: Context<'_>) -> Result
         other => other?,
     };
     let unlisted = unlisted.filter(|_| !part);
-    let (mut detached, mut wishes) = (Vec::new(), Vec::new());
+    let (mut detached, mut changes) = (Vec::new(), Vec::new());
     for subject in subjects(&opened.tree) {
         let found = lookup.of(&subject.descriptor);
         findings.extend(found.findings.iter().cloned());
@@ -53,7 +53,13 @@ pub fn detach(image: &str, digest: &TypedDigest, context: Context<'_>) -> Result
             platform: subject.descriptor.platform.as_deref().cloned(),
             digest: digest.clone(),
         });
-        wishes.push(Wish { subject: subject.descriptor, child: false, add: Vec::new(), remove: vec![digest.clone()], clean: false });
+        changes.push(ReferrerChange {
+            subject: subject.descriptor,
+            child: false,
+            add: Vec::new(),
+            remove: vec![digest.clone()],
+            clean: false,
+        });
     }
     if detached.is_empty() {
         return Err(Error::new(Code::RefNotFound, "nothing of that digest refers to the image")
@@ -66,7 +72,7 @@ pub fn detach(image: &str, digest: &TypedDigest, context: Context<'_>) -> Result
     let swept = layout.sweep(&|text| {
         let now = Source::with_index(&source.path, text, &[source], context.limits)?;
         let delete = if is_part(&now, digest, context)?.0 { Vec::new() } else { vec![(digest.clone(), None)] };
-        Ok(Sweep { revision: revision(&source.path, text, &[source], std::iter::empty(), &wishes, context)?, delete, ..Sweep::default() })
+        Ok(Sweep { revision: revision(&source.path, text, &[source], std::iter::empty(), &changes, context)?, delete, ..Sweep::default() })
     })?;
     Ok(DetachReport { image: opened.located.shown(), detached, changed: swept.committed.index_changed || swept.blobs > 0, findings })
 }

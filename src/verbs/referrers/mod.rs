@@ -14,7 +14,7 @@ pub use detach::detach;
 pub use list::{Query, referrers};
 
 pub(super) use carry::{Carried, Carrier, Unreadable};
-pub(super) use revise::{changes, listed, revision};
+pub(super) use revise::{asked_of, listed, revision};
 
 use crate::oci::Descriptor;
 use crate::read::{Child, ImageIndex, Tree};

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use crate::format::json::Excerpt;
 use crate::foundation::{Finding, Result};
 use crate::oci::Verified;
-use crate::plan::referrers::{Listing, Lists, Rules, Wish, lists};
+use crate::plan::referrers::{Listing, Lists, ReferrerChange, Rules, lists};
 use crate::read::Source;
 use crate::read::referrers::{Found, Lookup, Scope};
 use crate::verbs::Context;
 use crate::write::index_edit::EMPTY_INDEX;
 use crate::write::{IndexEdit, Revision};
 
-/// What happens to an index of this text: first `edits`, then what the wishes ask for. `known` are sources that may have read it.
+/// What happens to an index of this text: first `edits`, then what the changes ask for. `known` are sources that may have read it.
 ///
 /// # Errors
 /// `referrer.fallback_tag`, and those of opening the layout.
@@ -22,22 +22,22 @@ pub(in crate::verbs) fn revision(
     text: &[u8],
     known: &[&Arc<Source>],
     edits: impl Iterator<Item = IndexEdit>,
-    wishes: &[Wish],
+    changes: &[ReferrerChange],
     context: Context<'_>,
 ) -> Result<Revision> {
     // A layout that holds nothing may not even be there yet.
     let source = if text == EMPTY_INDEX.as_bytes() { None } else { Some(Source::with_index(path, text, known, context.limits)?) };
     let lookup = source.as_ref().map(|source| Lookup::new(source, Scope::Quick, context.limits));
-    let asked = changes(wishes, lookup.as_ref(), context)?;
+    let asked = asked_of(changes, lookup.as_ref(), context)?;
     Ok(Revision { edits: edits.chain(asked.edits).collect(), ..asked })
 }
 
-/// What the wishes ask for in a layout of which `lookup` knows who refers to what; without it, in one that lists nothing.
+/// What the changes ask for in a layout of which `lookup` knows who refers to what; without it, in one that lists nothing.
 ///
 /// # Errors
 /// `referrer.fallback_tag`.
-pub(in crate::verbs) fn changes(wishes: &[Wish], lookup: Option<&Lookup<'_>>, context: Context<'_>) -> Result<Revision> {
-    let mut decided = decide(wishes, &|wish| lookup.map_or_else(Found::default, |lookup| lookup.of(&wish.subject)), context)?;
+pub(in crate::verbs) fn asked_of(changes: &[ReferrerChange], lookup: Option<&Lookup<'_>>, context: Context<'_>) -> Result<Revision> {
+    let mut decided = decide(changes, &|change| lookup.map_or_else(Found::default, |lookup| lookup.of(&change.subject)), context)?;
     let edits = in_order(&decided).map(|listing| match listing.clone() {
         Listing::Put(descriptor) => IndexEdit::Put { name: None, descriptor: descriptor.into() },
         Listing::Tag(name, descriptor) => IndexEdit::Replace { name, descriptor },
@@ -45,7 +45,7 @@ pub(in crate::verbs) fn changes(wishes: &[Wish], lookup: Option<&Lookup<'_>>, co
     });
     let edits = edits.collect();
     let mut findings = findings(&mut decided);
-    let unplaced = lookup.filter(|_| wishes.iter().any(|wish| !wish.clean)).map(Lookup::unplaced_findings).unwrap_or_default();
+    let unplaced = lookup.filter(|_| changes.iter().any(|change| !change.clean)).map(Lookup::unplaced_findings).unwrap_or_default();
     findings.extend(Finding::new_among(&findings, unplaced.into_iter().filter(Finding::is_unread).collect()));
     Ok(Revision { edits, documents: decided.into_iter().filter_map(|lists| lists.index).collect(), findings })
 }
@@ -65,8 +65,8 @@ pub(in crate::verbs) struct Listed {
 ///
 /// # Errors
 /// None; nothing is there that could contradict.
-pub(in crate::verbs) fn listed(wishes: &[Wish], context: Context<'_>) -> Result<Listed> {
-    let mut decided = decide(wishes, &|_| Found::default(), context)?;
+pub(in crate::verbs) fn listed(changes: &[ReferrerChange], context: Context<'_>) -> Result<Listed> {
+    let mut decided = decide(changes, &|_| Found::default(), context)?;
     let entries = in_order(&decided)
         .filter_map(|listing| match listing {
             Listing::Put(descriptor) => Some((None, descriptor.clone().into())),
@@ -78,9 +78,9 @@ pub(in crate::verbs) fn listed(wishes: &[Wish], context: Context<'_>) -> Result<
     Ok(Listed { entries, documents: decided.into_iter().filter_map(|lists| lists.index).collect(), findings })
 }
 
-fn decide(wishes: &[Wish], found: &dyn Fn(&Wish) -> Found, context: Context<'_>) -> Result<Vec<Lists>> {
+fn decide(changes: &[ReferrerChange], found: &dyn Fn(&ReferrerChange) -> Found, context: Context<'_>) -> Result<Vec<Lists>> {
     let rules = Rules { conventions: context.conventions, limits: context.limits };
-    wishes.iter().map(|wish| lists(wish, &found(wish), rules)).collect()
+    changes.iter().map(|change| lists(change, &found(change), rules)).collect()
 }
 
 fn findings(decided: &mut [Lists]) -> Vec<Finding> {

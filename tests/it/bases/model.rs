@@ -16,8 +16,8 @@ use std::sync::Arc;
 use airbase::foundation::{Digest, Limits};
 use airbase::oci::{Descriptor, Verified};
 use airbase::plan::base::{
-    Based, Candidate, Claim, Clue, Edition, EditionPlatform, Evidence, Outcome, Prefix, Question, Stated, Verdict, adds_settings_only,
-    claims, decide, judge, meaning, prefix, same_name,
+    Based, Candidate, Claim, ClaimOrigin, Edition, EditionPlatform, Evidence, Outcome, Prefix, Question, Stated, Verdict,
+    adds_settings_only, claims, decide, judge, meaning, prefix, same_name,
 };
 use airbase::read::{Image as Read, Overlay, Tree, load};
 use serde_json::{Value, json};
@@ -291,7 +291,7 @@ fn gathered(app: &Read, here: &[Arc<Candidate>]) -> Vec<Evidence> {
             && (!equal || adds_settings_only(app, &one.image))
         {
             let verdict = Verdict::Proven(Arc::clone(one), proofs.clone());
-            let claim = Claim { digest: Some(one.top.clone()), ..Claim::empty(Clue::Catalogue) };
+            let claim = Claim { digest: Some(one.top.clone()), ..Claim::empty(ClaimOrigin::Catalogue) };
             matches.push((proofs.len(), Evidence::of(claim, verdict)));
         }
     }

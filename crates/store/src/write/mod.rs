@@ -3,7 +3,7 @@
 //! * [`Payload`]: a blob to be written, hashed from the buffer that is written.
 //! * [`Layout`]: adds blobs to a layout and commits one change of its index.
 //! * [`IndexEdit`]: what a change of an index is; pure.
-//! * [`Intake`]: blobs of many images, flushed together.
+//! * [`GroupCommit`]: blobs of many images, flushed together.
 //! * [`journal`]: what a batch has done, in the layout that it writes.
 //! * [`write_archive`]: a new archive, compressed or not.
 //! * [`Archives`]: many of them, flushed together.
@@ -33,7 +33,7 @@ pub use archive::{ArchiveContents, write_archive};
 pub use archive_options::ArchiveOptions;
 pub use archives::{Archives, Named};
 pub use index_edit::{IndexEdit, Taken};
-pub use layout::{Done, Intake, Layout, LayoutOptions, Revise, Revision, Sweep, Swept, Trouble};
+pub use layout::{Done, GroupCommit, Layout, LayoutOptions, Revise, Revision, Sweep, Swept, Trouble};
 pub use payload::{Closed, Content, Payload};
 
 /// What `oci-layout` says (image-spec, image-layout.md). Written into new layouts and archives, never over an old one.

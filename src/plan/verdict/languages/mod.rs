@@ -104,7 +104,7 @@ fn after<'a>(bytes: &'a [u8], needle: &'static [u8]) -> impl Iterator<Item = &'a
 
 /// What the program and the library of an interpreter say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct InterpreterFacts {
     release: BTreeSet<Vec<u8>>,
     /// Modules that are in it.
     builtin: BTreeSet<Vec<u8>>,
@@ -114,7 +114,7 @@ pub(super) struct Told {
     directories: Vec<Vec<u8>>,
 }
 
-impl Told {
+impl InterpreterFacts {
     fn of(language: Language, images: &[&[u8]]) -> Self {
         let release = release(images);
         match language {
@@ -160,7 +160,7 @@ impl Interpreter {
         }
         let bytes: Vec<&[u8]> = images.iter().map(|image| view.bytes(*image)).collect::<Option<_>>()?;
         let digests: Vec<&Digest> = images.iter().map(|image| view.digest(*image)).collect::<Option<_>>()?;
-        let told = view.memo.told(language, &digests, || Told::of(language, &bytes));
+        let told = view.memo.told(language, &digests, || InterpreterFacts::of(language, &bytes));
         let images: Vec<Vec<u8>> = images.iter().map(|image| [b"/".as_slice(), &image.path()].concat()).collect();
         if language == Language::Python {
             return python::interpreter(view, path, entry, elf, &told).map(|interpreter| Self { images, ..interpreter });

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::names::is_quoted;
-use super::{Interpreter, Language, Told, after, is_file};
+use super::{Interpreter, InterpreterFacts, Language, after, is_file};
 use crate::format::elf::Elf;
 use crate::format::tar::Kind;
 use crate::plan::verdict::compare::contains;
@@ -130,7 +130,7 @@ pub(super) fn builtin(images: &[&[u8]]) -> BTreeSet<Vec<u8>> {
     found
 }
 
-pub(super) fn interpreter(view: &View, path: &[u8], entry: Entry<'_>, elf: &Elf, told: &Told) -> Option<Interpreter> {
+pub(super) fn interpreter(view: &View, path: &[u8], entry: Entry<'_>, elf: &Elf, told: &InterpreterFacts) -> Option<Interpreter> {
     let named = elf.needed.iter().find_map(|name| name.strip_prefix(b"libpython3.").map(digits));
     let minor = named.or_else(|| told.minor.clone()).filter(|minor| !minor.is_empty())?;
     let version = [b"python3.", minor.as_slice()].concat();
@@ -165,6 +165,6 @@ pub(super) fn interpreter(view: &View, path: &[u8], entry: Entry<'_>, elf: &Elf,
         directories.push(b"/usr/lib/python3/dist-packages".to_vec());
     }
     let minor = std::str::from_utf8(&minor).ok().and_then(|text| text.parse().ok())?;
-    let Told { release, builtin, .. } = told.clone();
+    let InterpreterFacts { release, builtin, .. } = told.clone();
     Some(Interpreter { language: Language::Python, directories, builtin, tag, minor, release, images: Vec::new() })
 }

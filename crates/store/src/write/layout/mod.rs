@@ -27,12 +27,12 @@
 //! layout that was being made), which the next writer removes. `index.json.conflict-HASH` is another program's index that could not be merged.
 
 mod blobs;
+mod group_commit;
 mod index;
-mod intake;
 mod store;
 mod sweep;
 
-pub use intake::{Done, Intake, Trouble};
+pub use group_commit::{Done, GroupCommit, Trouble};
 pub use sweep::{Sweep, Swept};
 
 use crate::format::json::{Document, Node};

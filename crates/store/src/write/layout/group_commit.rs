@@ -1,7 +1,7 @@
 //! Blobs of many images into a layout: taken from several threads, flushed together, named, and only then reported.
 //!
 //! A single commit flushes for its own blobs and exchanges the index. Ten thousand of those would flush ten thousand times. An
-//! [`Intake`] holds staged blobs without names until [`Intake::publish`]: one flush of the file system, then all the names, then a
+//! [`GroupCommit`] holds staged blobs without names until [`GroupCommit::publish`]: one flush of the file system, then all the names, then a
 //! flush of the directory. Blobs that nobody publishes were never there. What holds for one commit holds for it too: no name before
 //! the bytes are on the disk, no trust in a name that is there already.
 
@@ -39,7 +39,7 @@ impl Trouble {
 
 /// Takes blobs for a layout.
 #[derive(Debug)]
-pub struct Intake<'l> {
+pub struct GroupCommit<'l> {
     layout: &'l Layout,
     root: &'l Store,
     /// Whether a blob was taken. Who asks for the same one meanwhile waits.
@@ -81,10 +81,10 @@ impl Layout {
     ///
     /// # Errors
     /// `layout.*`, `usage.output`, `path.*`, `write.busy`, `io`.
-    pub fn intake(&self) -> Result<Intake<'_>> {
+    pub fn group_commit(&self) -> Result<GroupCommit<'_>> {
         let root = self.made()?;
         clear_layout(root);
-        Ok(Intake {
+        Ok(GroupCommit {
             layout: self,
             root,
             taken: Mutex::default(),
@@ -119,7 +119,7 @@ impl Layout {
     }
 }
 
-impl<'l> Intake<'l> {
+impl<'l> GroupCommit<'l> {
     /// The directory of the layout.
     pub fn root(&self) -> &'l WriteDirectory {
         self.root

@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::pass::{Pass, number};
+use super::plan_file::{PlanFile, number};
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{Descriptor, Name};
 use crate::plan::base::{Candidate, Prefix, prefix};
@@ -14,7 +14,7 @@ use crate::plan::rebase::Preferences;
 use crate::read::{Image, Located, Source, Tree, load};
 use crate::verbs::narrow::{Choice, select};
 use crate::verbs::rebase::compose::Decided;
-use crate::verbs::rebase::decide::Platformed;
+use crate::verbs::rebase::decide::PlatformMove;
 use crate::verbs::rebase::{self, Plan, TrustPlatform, trusted, virtual_image};
 use crate::verbs::{Context, Opened};
 
@@ -47,8 +47,8 @@ struct Indexed {
 type Shared<T> = std::result::Result<Arc<T>, Box<Finding>>;
 
 /// Makes what items give.
-pub(super) struct Workshop<'a> {
-    pub(super) pass: &'a Pass,
+pub(super) struct Inputs<'a> {
+    pub(super) plan_file: &'a PlanFile,
     /// Where relative paths of the plan begin.
     root: Option<PathBuf>,
     request: rebase::Request,
@@ -58,13 +58,13 @@ pub(super) struct Workshop<'a> {
     results: Once<u64, Shared<Opened>>,
 }
 
-impl<'a> Workshop<'a> {
-    pub(super) fn new(pass: &'a Pass, root: Option<&Path>, context: Context<'a>) -> Result<Self> {
-        let settings = &pass.header.settings;
+impl<'a> Inputs<'a> {
+    pub(super) fn new(plan_file: &'a PlanFile, root: Option<&Path>, context: Context<'a>) -> Result<Self> {
+        let settings = &plan_file.header.settings;
         let choice = Choice::of(settings)?;
         let request = rebase::Request { prefer: Preferences::parse(&settings.prefer)?, choice, ..rebase::Request::of("") };
         Ok(Self {
-            pass,
+            plan_file,
             root: root.map(Path::to_owned),
             request,
             context,
@@ -149,12 +149,13 @@ impl<'a> Workshop<'a> {
     /// # Errors
     /// `batch.held` if it cannot be had.
     pub(super) fn result(&self, key: u64) -> Result<Arc<Opened>> {
-        let entry = self.pass.with_key(key).ok_or_else(|| {
-            Error::new(Code::BatchHeld, "the item that it waits for is not in the plan").found(Fact::new(super::pass::key(key), "the plan"))
+        let entry = self.plan_file.with_key(key).ok_or_else(|| {
+            Error::new(Code::BatchHeld, "the item that it waits for is not in the plan")
+                .found(Fact::new(super::plan_file::key(key), "the plan"))
         })?;
         let made = self.results.get(key, || {
             let make = || {
-                let item = self.pass.item(entry)?;
+                let item = self.plan_file.item(entry)?;
                 let (plan, from) = self.make(&item)?;
                 virtual_image(&plan, &from, self.context).map(Arc::new)
             };
@@ -162,7 +163,7 @@ impl<'a> Workshop<'a> {
         });
         made.map_err(|finding| {
             Error::new(Code::BatchHeld, "its new base would be the result of an item that cannot be done")
-                .found(Fact::new(finding.code.slug(), finding.place.clone().unwrap_or_else(|| super::pass::key(key))))
+                .found(Fact::new(finding.code.slug(), finding.place.clone().unwrap_or_else(|| super::plan_file::key(key))))
                 .detail(&finding.message)
         })
     }
@@ -183,7 +184,7 @@ impl<'a> Workshop<'a> {
             _ => None,
         };
         let request = rebase::Request { names: item.output.iter().cloned().collect(), ..self.request.clone() };
-        let mut decided: Vec<(&Image, Option<Platformed<'_>>)> = Vec::new();
+        let mut decided: Vec<(&Image, Option<PlatformMove<'_>>)> = Vec::new();
         let selection = select(&opened, &request.choice)?;
         for image in &selection.images {
             let own = &image.descriptor.digest;
@@ -193,7 +194,7 @@ impl<'a> Workshop<'a> {
                     .at(&item.image)
                     .found(Fact::new(own, "the image"))
             })?;
-            decided.push((image, Some(self.platformed(image, placed)?)));
+            decided.push((image, Some(self.platform_move(image, placed)?)));
         }
         let plan = Decided { opened: &opened, selection: &selection, index, platforms: decided }.compose(&request, self.context)?;
         let expected = item.result.as_ref().map(|result| &result.digest);
@@ -208,7 +209,7 @@ impl<'a> Workshop<'a> {
         Ok((plan, opened.located))
     }
 
-    fn platformed<'i>(&self, image: &'i Image, placed: &Placed) -> Result<Platformed<'i>> {
+    fn platform_move<'i>(&self, image: &'i Image, placed: &Placed) -> Result<PlatformMove<'i>> {
         let old = placed.old.as_ref().map(|old| self.base(old).and_then(|found| candidate(old, &found))).transpose()?;
         let new = self.base(&placed.new).and_then(|found| candidate(&placed.new, &found))?;
         let proofs = match old.as_ref().map(|old| prefix(image, &old.image)) {
@@ -220,7 +221,7 @@ impl<'a> Workshop<'a> {
                     .found(Fact::new(old.as_ref().map(|old| old.reference.clone()).unwrap_or_default(), "the plan")));
             }
         };
-        Ok(Platformed {
+        Ok(PlatformMove {
             app: image,
             old,
             scratch: None,

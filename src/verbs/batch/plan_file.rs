@@ -32,7 +32,7 @@ pub(super) struct PlanEntry {
 
 /// A plan.
 #[derive(Debug)]
-pub(super) struct Pass {
+pub(super) struct PlanFile {
     file: File,
     pub(super) header: Header,
     pub(super) end: End,
@@ -123,7 +123,7 @@ impl Reading {
     }
 }
 
-impl Pass {
+impl PlanFile {
     /// Reads a plan; `visit` sees each item.
     ///
     /// # Errors
@@ -132,7 +132,7 @@ impl Pass {
         Self::of(File::open(path)?, limits, visit).map_err(|error| error.at(shown(path)))
     }
 
-    /// As [`Pass::open`], of a file that is open.
+    /// As [`PlanFile::open`], of a file that is open.
     pub(super) fn of(file: File, limits: &Limits, visit: &mut dyn FnMut(&Item) -> Result<()>) -> Result<Self> {
         let mut header: Option<Header> = None;
         let mut end = None;
@@ -168,9 +168,9 @@ impl Pass {
         let Reading { entries, positions, waits, .. } = read;
         let awaited = waits.values().flatten().copied().collect();
         let id = hasher.finish().hex().get(..16).unwrap_or_default().to_owned();
-        let mut pass = Self { file, header, end, id, entries, positions, waits, awaited, limits: limits.clone() };
-        pass.sort()?;
-        Ok(pass)
+        let mut plan_file = Self { file, header, end, id, entries, positions, waits, awaited, limits: limits.clone() };
+        plan_file.sort()?;
+        Ok(plan_file)
     }
 
     /// Puts the items into the order in which they are done: by their places in their chains, which a user may have edited.
