@@ -41,7 +41,7 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
         return Err(Error::new(Code::UsageOutput, "a docker-archive holds no collections").hint("Write a layout or an oci-archive."));
     }
     let mut finder = Finder::default();
-    let mut opened: Vec<(Located, Option<Tree>)> = Vec::with_capacity(request.members.len());
+    let mut opened: Vec<(Located, Option<Box<Tree>>)> = Vec::with_capacity(request.members.len());
     let mut members = Vec::with_capacity(request.members.len());
     for text in &request.members {
         let located = finder.locate(&Reference::existing(text)?, context.limits)?;
@@ -49,13 +49,15 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
         members.push(member(&located, &tree)?);
         // What lies in the layout already is not read again.
         let is_there = request.output == Output::Layout(located.source.path.clone());
-        opened.push((located, (!is_there).then_some(tree)));
+        opened.push((located, (!is_there).then(|| Box::new(tree))));
     }
     let sources: Vec<Arc<Source>> = finder.sources().cloned().collect();
     let lookups: Vec<Lookup<'_>> = sources.iter().map(|source| Lookup::new(source, Scope::Quick, context.limits)).collect();
     depend(&mut members, &request.depends)?;
     let authored = compose(&members, &request.annotations, context.limits)?;
     let mut outgoing = Outgoing::default();
+    // Also the layout that is written to: its index need not be read and kept once more.
+    sources.iter().for_each(|source| outgoing.input(source));
     let mut entries = Vec::new();
     let mut findings: Vec<Finding> = Vec::new();
     let mut digests: Vec<Digest> = Vec::new();
@@ -65,7 +67,6 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
         let Some(tree) = tree else { continue };
         let lookup = sources.iter().zip(&lookups).find(|(known, _)| Arc::ptr_eq(known, source)).map(|(_, lookup)| lookup);
         let lookup = lookup.ok_or_else(|| Error::new(Code::Bug, "a source was opened and is not known"))?;
-        outgoing.input(source);
         blobs += copied(source, located, &mut outgoing, context)?;
         let carried = Carrier::of(source, lookup, &Carry::default(), context).carry(subjects(tree), &mut outgoing)?;
         entries.push((Some(member.name.clone()), located.descriptor.raw.clone()));

@@ -1,7 +1,7 @@
 //! Finding many images by their references. Who asks for thousands of names of one layout would walk over its index for each.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
-use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
@@ -51,12 +51,13 @@ impl Finder {
 #[derive(Debug)]
 struct Keys {
     hasher: RandomState,
-    positions: HashMap<u64, Vec<u32>>,
+    /// Sorted, and no map: an entry has five keys or more, and most are its own.
+    positions: Vec<(u64, u32)>,
 }
 
 impl Keys {
     fn of(source: &Source) -> Self {
-        let mut keys = Self { hasher: RandomState::new(), positions: HashMap::new() };
+        let mut keys = Self { hasher: RandomState::new(), positions: Vec::new() };
         for (position, entry) in (0..).zip(&source.index.manifests) {
             keys.add(&entry.digest, position);
             let Some(full) = entry.full_name() else { continue };
@@ -68,20 +69,29 @@ impl Keys {
                 }
             }
         }
+        keys.positions.sort_unstable();
+        keys.positions.dedup();
+        keys.positions.shrink_to_fit();
         keys
     }
 
     fn add(&mut self, key: impl Hash, position: u32) {
-        let positions = self.positions.entry(self.hasher.hash_one(key)).or_default();
-        if positions.last() != Some(&position) {
-            positions.push(position);
+        let new = (self.hasher.hash_one(key), position);
+        // Full name and name are mostly the same.
+        let mut own = self.positions.iter().rev().take_while(|(_, known)| *known == position);
+        if !own.any(|known| *known == new) {
+            self.positions.push(new);
         }
     }
 
     /// The entries that the reference may mean, in their order, and perhaps some more; `None` if they cannot be told by it.
     fn candidates<'a>(&self, source: &'a Source, reference: &Reference) -> Option<Vec<&'a Descriptor>> {
         let mut found = BTreeSet::new();
-        let mut look = |key: u64| found.extend(self.positions.get(&key).into_iter().flatten().copied());
+        let mut look = |key: u64| {
+            let start = self.positions.partition_point(|(known, _)| *known < key);
+            let of_key = self.positions.iter().skip(start).take_while(|(known, _)| *known == key);
+            found.extend(of_key.map(|(_, position)| *position));
+        };
         match &reference.digest {
             Some(TypedDigest::Whole(digest)) => look(self.hasher.hash_one(digest)),
             Some(_) => return None,

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, Hash, RandomState};
 
-use super::entry::EditedEntry;
+use super::entry::{EditedEntry, Sum};
 use super::naming::{Meant, annotation, known_names, named, nameless, with_former, with_former_alone};
-use super::pieces::{blanks, join, slice};
+use super::pieces::{blanks, slice};
+use super::spliced::Spliced;
 use super::style::Style;
 use super::{Place, Step, Taken};
 use crate::format::json::{Document, Kind, Node};
@@ -71,13 +73,35 @@ impl<'e> New<'e> {
     }
 }
 
-/// The entries that list one digest.
+/// The positions of entries by the hashes of what they list, and of their names. Whoever looks one up compares what the entry says now:
+/// what an edit gave it counts, and hashes may be the same.
 #[derive(Default)]
-struct Holders {
-    /// How many there are.
-    count: usize,
-    /// Which they were; an entry that was replaced meanwhile lists something else.
-    positions: Vec<usize>,
+struct Places {
+    hasher: RandomState,
+    /// Most have one.
+    first: HashMap<u64, u32>,
+    more: HashMap<u64, Vec<u32>>,
+}
+
+impl Places {
+    fn add(&mut self, key: &(impl Hash + ?Sized), at: usize) {
+        let (key, Ok(at)) = (self.hasher.hash_one(key), u32::try_from(at)) else { return };
+        if *self.first.entry(key).or_insert(at) != at {
+            let more = self.more.entry(key).or_default();
+            if !more.contains(&at) {
+                more.push(at);
+            }
+        }
+    }
+
+    /// Where it may be, in the order of the entries.
+    fn of(&self, key: &(impl Hash + ?Sized)) -> Vec<usize> {
+        let key = self.hasher.hash_one(key);
+        let all = self.first.get(&key).into_iter().chain(self.more.get(&key).into_iter().flatten());
+        let mut all: Vec<usize> = all.filter_map(|at| usize::try_from(*at).ok()).collect();
+        all.sort_unstable();
+        all
+    }
 }
 
 /// The last two characters of some digests. Of a hundred thousand digests that are looked for among a few, most are told apart by
@@ -85,14 +109,14 @@ struct Holders {
 struct Ends(Vec<bool>);
 
 impl Ends {
-    fn of<'d>(digests: impl Iterator<Item = &'d String>) -> Self {
-        let mut ends = vec![false; 1 << 14];
-        for digest in digests {
-            if let Some(place) = ends.get_mut(Self::place(digest)) {
-                *place = true;
-            }
+    fn none() -> Self {
+        Self(vec![false; 1 << 14])
+    }
+
+    fn add(&mut self, digest: &str) {
+        if let Some(place) = self.0.get_mut(Self::place(digest)) {
+            *place = true;
         }
-        Self(ends)
     }
 
     fn place(digest: &str) -> usize {
@@ -105,13 +129,45 @@ impl Ends {
     }
 }
 
+/// What some edits speak of: only entries of these names and digests are looked up.
+pub(super) struct Sought {
+    hasher: RandomState,
+    names: HashSet<u64>,
+    digests: HashSet<u64>,
+    ends: Ends,
+}
+
+impl Sought {
+    pub(super) fn new() -> Self {
+        Self { hasher: RandomState::new(), names: HashSet::new(), digests: HashSet::new(), ends: Ends::none() }
+    }
+
+    pub(super) fn add(&mut self, step: &Step<'_>) {
+        self.names.extend(step.name().map(|name| self.hasher.hash_one(name)));
+        step.digest().into_iter().for_each(|digest| self.add_digest(&digest.to_string()));
+    }
+
+    fn add_digest(&mut self, digest: &str) {
+        self.ends.add(digest);
+        self.digests.insert(self.hasher.hash_one(digest));
+    }
+
+    fn has_name(&self, name: &Name<'_>) -> bool {
+        !self.names.is_empty() && self.names.contains(&self.hasher.hash_one(name))
+    }
+
+    fn has_digest(&self, digest: &str) -> bool {
+        self.ends.may_hold(digest) && self.digests.contains(&self.hasher.hash_one(digest))
+    }
+}
+
 /// The entries of an index, with what is needed to edit each in constant time: an index may have hundreds of thousands.
 pub(super) struct Entries<'a> {
     pub(super) all: Vec<EditedEntry<'a>>,
     /// Only the names that some edit speaks of.
-    by_name: HashMap<Name<'static>, Vec<usize>>,
+    by_name: Places,
     /// Only the digests that some edit speaks of, and those of the entries that it names.
-    by_digest: HashMap<String, Holders>,
+    by_digest: Places,
     style: Style<'a>,
     pub(super) changed: bool,
     /// The names that moved from one image to another.
@@ -119,12 +175,18 @@ pub(super) struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    pub(super) fn read(place: &Place<'a>, listed: impl Iterator<Item = Listed<'a>>, steps: &[Step<'_>], limits: &Limits) -> Result<Self> {
-        let names: HashSet<&Name<'_>> = steps.iter().filter_map(Step::name).collect();
+    /// The entries as they are, of which `sought` are looked up; there will be at most `more` of them.
+    pub(super) fn read(
+        place: &Place<'a>,
+        listed: impl Iterator<Item = Listed<'a>>,
+        mut sought: Sought,
+        more: usize,
+        limits: &Limits,
+    ) -> Result<Self> {
         let mut entries = Self {
-            all: Vec::with_capacity(listed.size_hint().0 + steps.len()),
-            by_name: HashMap::new(),
-            by_digest: steps.iter().filter_map(Step::digest).map(|digest| (digest.to_string(), Holders::default())).collect(),
+            all: Vec::with_capacity(listed.size_hint().0 + more),
+            by_name: Places::default(),
+            by_digest: Places::default(),
             style: Style::default(),
             changed: false,
             taken: Vec::new(),
@@ -139,25 +201,22 @@ impl<'a> Entries<'a> {
             let after = blanks(text, end);
             let name = listed.name();
             let has_name = name.is_some();
-            if let Some(name) = name.filter(|name| names.contains(name)) {
-                entries.by_name.entry(name.into_owned()).or_default().push(entries.all.len());
-                if let Some(digest) = &listed.digest {
-                    entries.by_digest.entry(digest.to_string()).or_default();
-                }
+            if let Some(name) = name.filter(|name| sought.has_name(name)) {
+                entries.by_name.add(&name, entries.all.len());
+                listed.digest.iter().for_each(|digest| sought.add_digest(digest));
             }
             let (before, after_it) = (slice(text, at, start), slice(text, end, after));
-            let body = Cow::Borrowed(body);
-            entries.all.push(EditedEntry { before, body, after: after_it, digest: listed.digest, has_name, old: true, alive: true });
+            let (body, digest) = (Cow::Borrowed(body), listed.digest.map(Sum::Text));
+            entries.all.push(EditedEntry { before, body, after: after_it, digest, has_name, old: true, alive: true });
             at = after + 1;
         }
-        let sought = Ends::of(entries.by_digest.keys());
-        for (position, entry) in entries.all.iter().enumerate() {
-            if !entry.digest.as_deref().is_some_and(|digest| sought.may_hold(digest)) {
-                continue;
-            }
-            if let Some(holders) = entry.digest.as_deref().and_then(|digest| entries.by_digest.get_mut(digest)) {
-                holders.count += 1;
-                holders.positions.push(position);
+        if !sought.digests.is_empty() {
+            for (position, entry) in entries.all.iter().enumerate() {
+                if let Some(Sum::Text(digest)) = &entry.digest
+                    && sought.has_digest(digest)
+                {
+                    entries.by_digest.add(&**digest, position);
+                }
             }
         }
         entries.style = Style::of(place.root, &entries.all, limits)?;
@@ -170,21 +229,19 @@ impl<'a> Entries<'a> {
 
     pub(super) fn put(&mut self, meant: Option<&Meant<'_>>, new: &New<'_>, limits: &Limits) -> Result<()> {
         let Some(meant) = meant else {
-            let is_listed = self.by_digest.get(&new.digest.to_string()).is_some_and(|holders| holders.count > 0);
-            return if is_listed { Ok(()) } else { self.append(new, None, limits) };
+            return if self.listing(&new.digest.to_string()).is_empty() { self.append(new, None, limits) } else { Ok(()) };
         };
-        let holders = self.holders(&meant.name);
-        let mut digests: Vec<Option<&str>> =
-            holders.iter().filter_map(|at| self.all.get(*at)).map(|entry| entry.digest.as_deref()).collect();
+        let holders = self.holders(&meant.name, limits)?;
+        let mut digests: Vec<Option<String>> =
+            holders.iter().filter_map(|at| self.all.get(*at)).map(|entry| entry.digest.as_ref().map(ToString::to_string)).collect();
         digests.sort_unstable();
         digests.dedup();
         match digests.as_slice() {
             [] => {}
-            [Some(only)] if **only == new.digest.to_string() => return Ok(()),
+            [Some(only)] if *only == new.digest.to_string() => return Ok(()),
             [only] => {
-                let taken = only.and_then(|digest| digest.parse().ok()).map(|digest| Taken { name: meant.text.to_owned(), digest });
-                self.taken.extend(taken);
-                self.by_name.remove(&meant.name);
+                let taken = only.as_ref().and_then(|digest| digest.parse().ok());
+                self.taken.extend(taken.map(|digest| Taken { name: meant.text.to_owned(), digest }));
                 for at in holders {
                     self.lose_name(at, true, limits)?;
                 }
@@ -192,7 +249,7 @@ impl<'a> Entries<'a> {
             several => {
                 return Err(Error::new(Code::RefAmbiguous, "several images have the name that is to be replaced")
                     .at(meant.text)
-                    .details(several.iter().map(|digest| digest.unwrap_or("an entry without a digest").to_owned())));
+                    .details(several.iter().map(|digest| digest.clone().unwrap_or_else(|| "an entry without a digest".to_owned()))));
             }
         }
         match self.former_entry(&new.digest) {
@@ -209,15 +266,13 @@ impl<'a> Entries<'a> {
             before: "",
             body: Cow::Owned(body),
             after: "",
-            digest: Some(Cow::Owned(new.digest.to_string())),
+            digest: Some(Sum::Known(new.digest.clone())),
             has_name: meant.is_some(),
             old: false,
             alive: true,
         });
-        self.count(&new.digest, at);
-        if let Some(meant) = meant {
-            self.by_name.insert(meant.name.clone(), vec![at]);
-        }
+        self.by_digest.add(new.digest.to_string().as_str(), at);
+        meant.into_iter().for_each(|meant| self.by_name.add(&meant.name, at));
         self.changed = true;
         Ok(())
     }
@@ -234,34 +289,20 @@ impl<'a> Entries<'a> {
         let body = self.style.entry(&named(new.node, Some(also), Some(meant)), limits)?;
         entry.body = Cow::Owned(body);
         entry.has_name = true;
-        self.by_name.insert(meant.name.clone(), vec![at]);
+        self.by_name.add(&meant.name, at);
         self.changed = true;
         Ok(())
     }
 
     /// The entries that list a digest now.
     fn listing(&self, digest: &str) -> Vec<usize> {
-        let positions = self.by_digest.get(digest).map_or(&[][..], |holders| holders.positions.as_slice());
-        let lists = |at: &usize| self.all.get(*at).is_some_and(|entry| entry.alive && entry.digest.as_deref() == Some(digest));
-        positions.iter().copied().filter(lists).collect()
-    }
-
-    fn count(&mut self, digest: &Digest, at: usize) {
-        let holders = self.by_digest.entry(digest.to_string()).or_default();
-        holders.count += 1;
-        holders.positions.push(at);
-    }
-
-    /// One entry less lists a digest.
-    fn discount(&mut self, digest: Option<&str>) {
-        if let Some(holders) = digest.and_then(|digest| self.by_digest.get_mut(digest)) {
-            holders.count = holders.count.saturating_sub(1);
-        }
+        let mut listing = self.by_digest.of(digest);
+        listing.retain(|at| self.all.get(*at).is_some_and(|entry| entry.alive && entry.lists(digest)));
+        listing
     }
 
     pub(super) fn replace(&mut self, meant: &Meant<'_>, new: Option<&New<'_>>, limits: &Limits) -> Result<()> {
-        let holders = self.holders(&meant.name);
-        self.by_name.remove(&meant.name);
+        let holders = self.holders(&meant.name, limits)?;
         let Some(new) = new else {
             for at in holders {
                 self.drop_entry(at);
@@ -272,18 +313,12 @@ impl<'a> Entries<'a> {
         for at in rest {
             self.drop_entry(*at);
         }
-        self.by_name.insert(meant.name.clone(), vec![*first]);
-        let Some(old) = self.all.get(*first).map(|entry| entry.digest.clone()) else { return Ok(()) };
-        if old.as_deref() == Some(&new.digest.to_string()) {
-            return Ok(());
-        }
+        let digest = new.digest.to_string();
         let body = self.style.entry(&named(new.node, None, Some(meant)), limits)?;
-        self.discount(old.as_deref());
-        if let Some(entry) = self.all.get_mut(*first) {
-            entry.body = Cow::Owned(body);
-            entry.digest = Some(Cow::Owned(new.digest.to_string()));
-        }
-        self.count(&new.digest, *first);
+        let Some(entry) = self.all.get_mut(*first).filter(|entry| !entry.lists(&digest)) else { return Ok(()) };
+        entry.body = Cow::Owned(body);
+        entry.digest = Some(Sum::Known(new.digest.clone()));
+        self.by_digest.add(digest.as_str(), *first);
         self.changed = true;
         Ok(())
     }
@@ -294,9 +329,9 @@ impl<'a> Entries<'a> {
         }
     }
 
-    pub(super) fn remove_entry(&mut self, digest: &Digest, name: Option<&Name<'static>>) {
+    pub(super) fn remove_entry(&mut self, digest: &Digest, name: Option<&Name<'static>>, limits: &Limits) -> Result<()> {
         let meant: Vec<usize> = match name {
-            Some(name) => self.holders_of(name, digest),
+            Some(name) => self.holders_of(name, digest, limits)?,
             None => {
                 self.listing(&digest.to_string()).into_iter().filter(|at| self.all.get(*at).is_some_and(|entry| !entry.has_name)).collect()
             }
@@ -304,32 +339,38 @@ impl<'a> Entries<'a> {
         for at in meant {
             self.drop_entry(at);
         }
+        Ok(())
     }
 
     pub(super) fn untag(&mut self, name: &Name<'static>, digest: &Digest, limits: &Limits) -> Result<()> {
-        self.holders_of(name, digest).into_iter().try_for_each(|at| self.lose_name(at, false, limits))
+        self.holders_of(name, digest, limits)?.into_iter().try_for_each(|at| self.lose_name(at, false, limits))
     }
 
     /// The entries of a name that an earlier edit did not take away.
-    fn holders(&self, name: &Name<'static>) -> Vec<usize> {
-        let all = self.by_name.get(name).into_iter().flatten().copied();
-        all.filter(|at| self.all.get(*at).is_some_and(|entry| entry.alive && entry.has_name)).collect()
+    fn holders(&self, name: &Name<'static>, limits: &Limits) -> Result<Vec<usize>> {
+        let mut holders = Vec::new();
+        for at in self.by_name.of(name) {
+            let Some(entry) = self.all.get(at).filter(|entry| entry.alive && entry.has_name) else { continue };
+            if Listed::of(Document::parse(entry.body.as_bytes(), limits)?.root()).name().as_ref() == Some(name) {
+                holders.push(at);
+            }
+        }
+        Ok(holders)
     }
 
     /// Those of them that list this digest.
-    fn holders_of(&self, name: &Name<'static>, digest: &Digest) -> Vec<usize> {
-        let mut holders = self.holders(name);
+    fn holders_of(&self, name: &Name<'static>, digest: &Digest, limits: &Limits) -> Result<Vec<usize>> {
+        let mut holders = self.holders(name, limits)?;
         let digest = digest.to_string();
-        holders.retain(|at| self.all.get(*at).is_some_and(|entry| entry.digest.as_deref() == Some(&digest)));
-        holders
+        holders.retain(|at| self.all.get(*at).is_some_and(|entry| entry.lists(&digest)));
+        Ok(holders)
     }
 
     fn drop_entry(&mut self, at: usize) {
-        let Some(entry) = self.all.get_mut(at).filter(|entry| entry.alive) else { return };
-        entry.alive = false;
-        self.changed = true;
-        let digest = entry.digest.clone();
-        self.discount(digest.as_deref());
+        if let Some(entry) = self.all.get_mut(at).filter(|entry| entry.alive) {
+            entry.alive = false;
+            self.changed = true;
+        }
     }
 
     /// Takes the name of an entry away. It stays without one, unless another entry lists the same digest; then that one keeps what
@@ -338,7 +379,7 @@ impl<'a> Entries<'a> {
         let Some(entry) = self.all.get(at) else { return Ok(()) };
         self.changed = true;
         let (name, former) = known_names(&entry.body, limits)?;
-        let other = self.other(at, entry.digest.as_deref());
+        let other = self.other(at, entry.digest.as_ref().map(ToString::to_string));
         let lost: Vec<String> = name.filter(|_| moved || other.is_none()).into_iter().chain(former).collect();
         if let Some(other) = other {
             self.drop_entry(at);
@@ -362,8 +403,8 @@ impl<'a> Entries<'a> {
     }
 
     /// Another entry of the same digest, rather one without a name.
-    fn other(&self, at: usize, digest: Option<&str>) -> Option<usize> {
-        let others: Vec<usize> = self.listing(digest?).into_iter().filter(|other| *other != at).collect();
+    fn other(&self, at: usize, digest: Option<String>) -> Option<usize> {
+        let others: Vec<usize> = self.listing(&digest?).into_iter().filter(|other| *other != at).collect();
         others.iter().copied().find(|other| self.all.get(*other).is_some_and(|entry| !entry.has_name)).or_else(|| others.first().copied())
     }
 
@@ -372,38 +413,46 @@ impl<'a> Entries<'a> {
         self.all.iter().filter(|entry| entry.alive).count()
     }
 
-    pub(super) fn splice(&self, place: &Place<'_>) -> String {
-        let Place { text: index_text, root, list } = place;
-        let style = &self.style;
-        // As long as it will be, or nearly so: an index may have hundreds of megabytes, and growing would hold it twice.
-        let new: usize = self.all.iter().filter(|entry| !entry.old).map(|entry| entry.body.len() + style.next.len() + 1).sum();
-        let mut inner = String::with_capacity(index_text.len() + new + 1024);
+    /// The new text. What is not needed for it goes first, and each new entry when it has its place.
+    pub(super) fn splice(self, place: &Place<'_>) -> Spliced {
+        let Place { text: old, root, list } = place;
+        let Self { all, style, by_name, by_digest, .. } = self;
+        drop((by_name, by_digest));
+        let mut new = Spliced::default();
         let (open, rest) = if let Some(list) = list {
-            (slice(index_text, 0, list.start), slice(index_text, list.end, index_text.len()))
+            (slice(old, 0, list.start), slice(old, list.end, old.len()))
         } else {
             // At the end of the object, before the blanks that are in front of its brace.
-            let end = root.offset_in(index_text) + root.raw().len() - 1;
-            let end = slice(index_text, 0, end).trim_end_matches([' ', '\t', '\n', '\r']).len();
-            (slice(index_text, 0, end), slice(index_text, end, index_text.len()))
+            let end = root.offset_in(old) + root.raw().len() - 1;
+            let end = slice(old, 0, end).trim_end_matches([' ', '\t', '\n', '\r']).len();
+            (slice(old, 0, end), slice(old, end, old.len()))
         };
-        inner.push_str(open);
+        new.push(old, open);
         if list.is_none() {
-            if !open.ends_with('{') {
-                inner.push(',');
-            }
-            inner.push_str(&style.member);
-            inner.push_str("\"manifests\":");
-            inner.push_str(style.colon);
+            let comma = if open.ends_with('{') { "" } else { "," };
+            new.push_new(format!("{comma}{}\"manifests\":{}", style.member, style.colon));
         }
-        inner.push('[');
+        new.push(old, "[");
         // New entries come last, so whatever stands first stood first among those that are left.
-        let laid_out = self.all.iter().filter(|entry| entry.alive).map(|entry| {
+        let mut before_it = None;
+        for entry in all.into_iter().filter(|entry| entry.alive) {
             let before = if entry.old { entry.before } else { &*style.next };
-            (before, entry.body.as_ref(), entry.after)
-        });
-        join(&mut inner, laid_out, &style.first, &style.last);
-        inner.push(']');
-        inner.push_str(rest);
-        inner
+            // What stands between the entry before and this one.
+            let between = match before_it.replace(entry.after) {
+                None => ["", "", &*style.first],
+                Some(after) => [after, ",", before],
+            };
+            match entry.body {
+                Cow::Borrowed(body) => between.into_iter().chain([body]).for_each(|part| new.push(old, part)),
+                Cow::Owned(body) => new.push_new([between[0], between[1], between[2], &body].concat()),
+            }
+        }
+        if before_it.is_some() {
+            new.push(old, &style.last);
+        }
+        new.push(old, "]");
+        new.push(old, rest);
+        new.shrink();
+        new
     }
 }

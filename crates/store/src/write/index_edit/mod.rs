@@ -16,6 +16,7 @@ mod entries;
 mod entry;
 mod naming;
 mod pieces;
+mod spliced;
 mod style;
 
 use std::ops::Range;
@@ -23,9 +24,10 @@ use std::ops::Range;
 use crate::format::json::{Document, Excerpt, Kind, Node};
 use crate::foundation::{Code, Digest, Error, Fact, Limits, Result};
 use crate::oci::{Descriptor, Name, RootIndex, no_list};
-use entries::{Entries, Listed, New};
+use entries::{Entries, Listed, New, Sought};
 use naming::Meant;
 use serde::Serialize;
+pub use spliced::Spliced;
 
 /// The index of a layout that holds nothing.
 pub const EMPTY_INDEX: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
@@ -150,12 +152,30 @@ pub struct Edited {
     pub taken: Vec<Taken>,
 }
 
+/// As [`Edited`], where the new text is made of parts of the old one.
+#[derive(Debug, Default)]
+pub(super) struct Change {
+    pub(super) text: Option<Spliced>,
+    pub(super) taken: Vec<Taken>,
+}
+
+impl Change {
+    fn edited(self, old: &str) -> Edited {
+        Edited { text: self.text.map(|text| text.text(old)), taken: self.taken }
+    }
+}
+
 /// Applies `edits` in their order to the text of an index.
 ///
 /// # Errors
 /// What is wrong with the text (`json.*`, `layout.index.no_list`), `ref.ambiguous` if several digests have a name that is to be replaced,
 /// `descriptor.incomplete` and `digest.*` if an edit brings no descriptor.
 pub fn apply(index_text: &str, edits: &[IndexEdit], limits: &Limits) -> Result<Edited> {
+    change(index_text, edits, limits).map(|change| change.edited(index_text))
+}
+
+/// As [`apply`], without a copy of what stays.
+pub(super) fn change(index_text: &str, edits: &[IndexEdit], limits: &Limits) -> Result<Change> {
     let document = Document::parse(index_text.as_bytes(), limits)?.root();
     let root = document.object("the index")?;
     root.refuse_case_variants(&FIELDS)?;
@@ -178,8 +198,13 @@ pub fn apply(index_text: &str, edits: &[IndexEdit], limits: &Limits) -> Result<E
 /// # Errors
 /// As [`apply`].
 pub fn apply_to(index: &RootIndex, edits: &[IndexEdit], limits: &Limits) -> Result<Edited> {
+    change_of(index, edits, limits).map(|change| change.edited(index.text()))
+}
+
+/// As [`apply_to`], without a copy of what stays.
+pub(super) fn change_of(index: &RootIndex, edits: &[IndexEdit], limits: &Limits) -> Result<Change> {
     if index.list().is_none() {
-        return apply(index.text(), edits, limits);
+        return change(index.text(), edits, limits);
     }
     edit(
         &Place { text: index.text(), root: index.root(), list: index.list() },
@@ -196,38 +221,40 @@ struct Place<'a> {
     list: Option<Range<usize>>,
 }
 
-fn edit<'a>(place: &Place<'a>, listed: impl Iterator<Item = Listed<'a>>, edits: &[IndexEdit], limits: &Limits) -> Result<Edited> {
-    let mut steps: Vec<Step<'_>> = Vec::with_capacity(edits.len());
+fn edit<'a>(place: &Place<'a>, listed: impl Iterator<Item = Listed<'a>>, edits: &[IndexEdit], limits: &Limits) -> Result<Change> {
+    let mut sought = Sought::new();
     for edit in edits {
-        steps.push(edit.read(limits)?);
+        sought.add(&edit.read(limits)?);
     }
-    let mut entries = Entries::read(place, listed, &steps, limits)?;
+    let mut entries = Entries::read(place, listed, sought, edits.len(), limits)?;
     if entries.all.len() > limits.index_entries {
         return Err(Error::new(Code::GraphTooMany, "the index has more entries than the limit")
             .expected(Fact::new(limits.index_entries, "the limit"))
             .found(Fact::new(entries.all.len(), "index.json")));
     }
-    for step in &steps {
-        match step {
-            Step::Put { name, new } => entries.put(name.as_ref(), new, limits)?,
+    // They are read once more: of a hundred thousand only one is in memory.
+    for edit in edits {
+        match edit.read(limits)? {
+            Step::Put { name, new } => entries.put(name.as_ref(), &new, limits)?,
             Step::Untag { name, digest } => entries.untag(name, digest, limits)?,
-            Step::Replace { name, new } => entries.replace(name, new.as_ref(), limits)?,
-            Step::RemoveEntry { digest, name } => entries.remove_entry(digest, *name),
+            Step::Replace { name, new } => entries.replace(&name, new.as_ref(), limits)?,
+            Step::RemoveEntry { digest, name } => entries.remove_entry(digest, name, limits)?,
             Step::Remove { digest } => entries.remove(digest),
         }
     }
     if !entries.changed {
-        return Ok(Edited::default());
+        return Ok(Change::default());
     }
     let count = entries.length();
     if count > limits.index_entries {
         return Err(full(format!("{} entries", limits.index_entries), format!("{count} entries")));
     }
+    let taken = std::mem::take(&mut entries.taken);
     let text = entries.splice(place);
-    if text.len() as u64 > limits.index_bytes && text.len() > place.text.len() {
-        return Err(full(format!("{} bytes", limits.index_bytes), format!("{} bytes", text.len())));
+    if text.length() as u64 > limits.index_bytes && text.length() > place.text.len() {
+        return Err(full(format!("{} bytes", limits.index_bytes), format!("{} bytes", text.length())));
     }
-    Ok(Edited { text: (text != place.text).then_some(text), taken: entries.taken })
+    Ok(Change { text: (!text.is_unchanged(place.text)).then_some(text), taken })
 }
 
 /// The new index could not be read again.

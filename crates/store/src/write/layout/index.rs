@@ -11,7 +11,7 @@ use crate::foundation::fsys::{IndexLock, ReadAt, Staged, WriteDirectory, shown};
 use crate::foundation::limits::CHUNK_BYTES;
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity, clock};
 use crate::oci::{RootIndex, Verified};
-use crate::write::index_edit::{self, Edited, Taken};
+use crate::write::index_edit::{self, Spliced, Taken};
 use crate::write::{Committed, Payload, locked};
 
 impl Layout {
@@ -37,16 +37,16 @@ impl Layout {
         // it first, so whatever the error, the index is looked at.
         let decided = change.of(read.bytes()).and_then(|revision| {
             let edited = match &read {
-                Read::Known(index) => index_edit::apply_to(index, &revision.edits, limits),
+                Read::Known(index) => index_edit::change_of(index, &revision.edits, limits),
                 Read::Bytes(bytes) => {
                     let text = std::str::from_utf8(bytes).map_or_else(|_| Document::parse(bytes, limits).map(|_| ""), Ok)?;
-                    index_edit::apply(text, &revision.edits, limits)
+                    index_edit::change(text, &revision.edits, limits)
                 }
             };
             Ok((revision.documents, revision.findings, edited?))
         });
         match decided {
-            Ok((documents, findings, Edited { text, taken })) => Ok(IndexPlan { read, text, taken, documents, findings }),
+            Ok((documents, findings, index_edit::Change { text, taken })) => Ok(IndexPlan { read, text, taken, documents, findings }),
             Err(error) => Err(match Document::parse(read.bytes(), limits) {
                 Ok(_) => Unready::Refused(error),
                 Err(error) => self.unreadable(read.bytes(), error),
@@ -143,7 +143,7 @@ impl Layout {
             let Some(text) = &plan.text else { return Ok(false) };
             self.write_documents(root, &plan.documents, committed)?;
             committed.tell(std::mem::take(&mut plan.findings));
-            let mut staged = Self::stage_index(root, text.as_bytes(), committed)?;
+            let mut staged = Self::stage_index(root, plan.read.text(), text, committed)?;
             let name = staged.name_for_exchange(old.as_ref())?.to_owned();
             committed.taken.clone_from(&plan.taken);
             if root.exchange(&name, INDEX)? {
@@ -164,9 +164,10 @@ impl Layout {
         Err(self.conflict())
     }
 
-    fn stage_index<'r>(root: &'r WriteDirectory, text: &[u8], committed: &mut Committed) -> Result<Staged<'r>> {
+    /// Writes the new index beside the old one, part by part.
+    fn stage_index<'r>(root: &'r WriteDirectory, old: &str, text: &Spliced, committed: &mut Committed) -> Result<Staged<'r>> {
         let staged = root.stage()?;
-        staged.write_at(text, 0)?;
+        text.write(old, &mut |bytes, offset| staged.write_at(bytes, offset))?;
         staged.resemble(INDEX)?;
         committed.flushing(|| staged.sync())?;
         Ok(staged)
@@ -174,8 +175,13 @@ impl Layout {
 
     /// After the exchange: makes sure that what came out is what was read, and if it is not, that nothing of it is lost.
     fn settle(&self, root: &Store, mut out: String, plan: IndexPlan, change: Change<'_>, committed: &mut Committed) -> Result<()> {
-        let mut expected = plan.read;
-        let mut published = plan.text.unwrap_or_default().into_bytes();
+        let IndexPlan { read: mut expected, text, .. } = plan;
+        if self.says(root, &out, expected.bytes()).map_err(|error| self.after_publication(&error))? {
+            let removed = root.unlink(&out);
+            let flushed = committed.flushing(|| root.sync());
+            return removed.and(flushed).map_err(|error| self.after_publication(&error));
+        }
+        let mut published = text.unwrap_or_default().text(expected.text()).into_bytes();
         // Another program's version that is part of `published`, and goes once that is certain.
         let mut merged: Option<String> = None;
         for _ in 0..MERGES {
@@ -199,10 +205,11 @@ impl Layout {
                     return Err(error);
                 }
             };
-            let text = plan.text.map_or_else(|| plan.read.bytes().to_vec(), String::into_bytes);
+            let text = plan.text.map_or_else(|| plan.read.text().to_owned(), |text| text.text(plan.read.text()));
+            let text = Spliced::whole(text);
             let mut step = || -> Result<Option<String>> {
                 self.write_documents(root, &plan.documents, committed)?;
-                let mut staged = Self::stage_index(root, &text, committed)?;
+                let mut staged = Self::stage_index(root, "", &text, committed)?;
                 // What comes out may be what a program wrote that knows no lock.
                 let name = staged.name_for_exchange(None)?.to_owned();
                 let exchanged = root.exchange(&name, INDEX)?;
@@ -219,7 +226,7 @@ impl Layout {
                 let kept = self.keep(root, &older).into_finding();
                 committed.findings.push(kept.severity(Severity::Warning));
             }
-            expected = Read::Bytes(std::mem::replace(&mut published, text));
+            expected = Read::Bytes(std::mem::replace(&mut published, text.text("").into_bytes()));
         }
         Err(self.keep(root, &out))
     }
@@ -255,7 +262,7 @@ impl Layout {
 /// An index as it was read, and what it shall become; `None` if it is that already.
 pub(super) struct IndexPlan {
     read: Read,
-    pub(super) text: Option<String>,
+    pub(super) text: Option<Spliced>,
     taken: Vec<Taken>,
     /// What the new index names and the payloads do not bring.
     pub(super) documents: Vec<Verified>,
@@ -275,6 +282,14 @@ impl Read {
         match self {
             Self::Bytes(bytes) => bytes,
             Self::Known(index) => index.text().as_bytes(),
+        }
+    }
+
+    /// As text; what an edit was made for is.
+    fn text(&self) -> &str {
+        match self {
+            Self::Bytes(bytes) => std::str::from_utf8(bytes).unwrap_or_default(),
+            Self::Known(index) => index.text(),
         }
     }
 }

@@ -38,7 +38,8 @@ pub use sweep::{Sweep, Swept};
 use crate::format::json::{Document, Node};
 use crate::foundation::event::Events;
 use crate::foundation::fsys::{
-    Directory, EntryKind, Faults, INDEX_LOCK, Stamp, StoreLock, WriteDirectory, create_directories, is_temporary, shown, temporary_sibling,
+    Directory, EntryKind, Faults, INDEX_LOCK, Staged, Stamp, StoreLock, WriteDirectory, create_directories, is_temporary, shown,
+    temporary_sibling,
 };
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::oci::{RootIndex, Verified};
@@ -247,7 +248,7 @@ impl Layout {
     /// Builds the layout beside its place and moves it there. `None` if somebody else made one meanwhile.
     fn create(&self, payloads: &[&Payload<'_>], change: Change<'_>, events: &dyn Events) -> Result<Option<Committed>> {
         let Revision { edits, documents, findings } = change.of(EMPTY_INDEX.as_bytes())?;
-        let index = index_edit::apply(EMPTY_INDEX, &edits, &self.options.limits)?.text;
+        let index = index_edit::change(EMPTY_INDEX, &edits, &self.options.limits)?.text;
         drop(edits);
         let (parent, name) = self.place()?;
         clear_folder(&parent);
@@ -257,7 +258,12 @@ impl Layout {
         self.write_documents(&root, &documents, &mut committed)?;
         // The specification wants the directory even if there is nothing in it.
         root.make_directory("blobs")?;
-        create_file(&root, INDEX, index.as_deref().unwrap_or(EMPTY_INDEX).as_bytes(), &mut committed)?;
+        match &index {
+            Some(index) => {
+                create(&root, INDEX, &|staged| index.write(EMPTY_INDEX, &mut |part, at| staged.write_at(part, at)), &mut committed)?
+            }
+            None => create_file(&root, INDEX, EMPTY_INDEX.as_bytes(), &mut committed)?,
+        }
         create_file(&root, MARKER_FILE, MARKER, &mut committed)?;
         committed.flushing(|| root.sync())?;
         if !parent.rename_new(&site.name, name)? {
@@ -404,8 +410,13 @@ impl Drop for Site<'_> {
 
 /// Creates a small file with all of its content; nothing happens if the name is taken.
 fn create_file(root: &WriteDirectory, name: &str, content: &[u8], committed: &mut Committed) -> Result<()> {
+    create(root, name, &|staged| staged.write_at(content, 0), committed)
+}
+
+/// Creates a file; nothing happens if the name is taken.
+fn create(root: &WriteDirectory, name: &str, write: &dyn Fn(&Staged<'_>) -> Result<()>, committed: &mut Committed) -> Result<()> {
     let staged = root.stage()?;
-    staged.write_at(content, 0)?;
+    write(&staged)?;
     committed.flushing(|| staged.sync())?;
     staged.publish(root, name).map(|_| ())
 }
