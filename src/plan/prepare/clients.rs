@@ -162,7 +162,7 @@ impl Pushing<'_> {
         if let Some(broken) = self.broken(Client::Regctl) {
             return broken;
         }
-        let tagged = self.shipment.pieces.iter().any(|piece| piece.kind == Kind::DigestTag && piece.seen.is_some());
+        let tagged = self.shipment.pieces.iter().any(|piece| piece.kind == Kind::DigestTag && piece.seen().is_some());
         let layout = format!("ocidir://{}", self.source());
         let mut regctl = vec!["regctl", "image", "copy"];
         regctl.extend(self.all.then_some("--referrers"));
@@ -232,7 +232,7 @@ impl Pushing<'_> {
 
     /// cosign loads what it saved.
     fn with_cosign(&self) -> Option<Pushed> {
-        let stays = |piece: &&Piece| piece.kind == Kind::Referrer || (piece.kind == Kind::DigestTag && piece.seen.is_some());
+        let stays = |piece: &&Piece| piece.kind == Kind::Referrer || (piece.kind == Kind::DigestTag && piece.seen().is_some());
         (self.shipment.saved && self.place.kind == PlaceKind::Layout).then(|| {
             let leaves = self.shipment.pieces.iter().filter(stays).map(|piece| piece.digest.clone()).collect();
             done(Client::Cosign, words(&["cosign", "load", "--dir"], &[&self.place.path, self.reference]), leaves)
@@ -261,9 +261,9 @@ fn left(shipment: &Shipment, sees: impl Fn(crate::plan::referrers::Seen) -> bool
     let mut digests = Vec::new();
     for piece in &shipment.pieces {
         let stays = match piece.kind {
-            Kind::Referrer => !piece.seen.is_some_and(&sees) || piece.subject.as_ref().is_some_and(|subject| left.contains(subject)),
+            Kind::Referrer => !piece.seen().is_some_and(&sees) || piece.subject().is_some_and(|subject| left.contains(subject)),
             // What `cosign save` wrote has no tag in the layout.
-            Kind::DigestTag => !tags || piece.seen.is_none(),
+            Kind::DigestTag => !tags || piece.seen().is_none(),
             _ => false,
         };
         if stays && left.insert(&piece.digest) {

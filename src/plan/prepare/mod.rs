@@ -72,6 +72,13 @@ pub struct Piece {
     pub platform: Option<Box<Platform>>,
     /// What it is.
     pub kind: Kind,
+    /// What else is to be said of it. Most pieces are images, of which there is nothing.
+    pub beside: Option<Box<Beside>>,
+}
+
+/// What is said of a piece that is no image.
+#[derive(Debug, Clone, Default)]
+pub struct Beside {
     /// Its artifact type, if it has one.
     pub artifact_type: Option<String>,
     /// What it refers to.
@@ -82,6 +89,18 @@ pub struct Piece {
     pub tag: Option<String>,
     /// Whether it is a statement that says nothing any more which later ones do not.
     pub replaced: bool,
+}
+
+impl Piece {
+    /// What it refers to.
+    pub fn subject(&self) -> Option<&Digest> {
+        self.beside.as_ref()?.subject.as_ref()
+    }
+
+    /// Which clients see it.
+    fn seen(&self) -> Option<Seen> {
+        self.beside.as_ref()?.seen
+    }
 }
 
 /// An entry of `index.json` with everything that goes with it.
@@ -415,7 +434,8 @@ fn is_index(shipment: &Shipment) -> bool {
 
 fn item(piece: &Piece, target: &Target, reference: &str, top: &Digest) -> Item {
     let digest = &piece.digest;
-    let reference = match &piece.tag {
+    let beside = piece.beside.as_deref();
+    let reference = match beside.and_then(|beside| beside.tag.as_ref()) {
         _ if digest == top => reference.to_owned(),
         Some(tag) => format!("{}:{tag}", target.repository),
         None => format!("{}@{digest}", target.repository),
@@ -428,9 +448,9 @@ fn item(piece: &Piece, target: &Target, reference: &str, top: &Digest) -> Item {
         size: piece.size,
         kind: piece.kind,
         platform: piece.platform.as_deref().cloned(),
-        artifact_type: piece.artifact_type.clone(),
-        subject: piece.subject.clone(),
+        artifact_type: beside.and_then(|beside| beside.artifact_type.clone()),
+        subject: piece.subject().cloned(),
         required: piece.kind != Kind::List,
-        replaced: piece.replaced,
+        replaced: beside.is_some_and(|beside| beside.replaced),
     }
 }

@@ -7,10 +7,10 @@ use super::Request;
 use crate::foundation::{Algorithm, Code, Digest, Fact, Finding, Result, Severity};
 use crate::oci::{Descriptor, ImageName, Index, Name, collection, cosign};
 use crate::plan::lifecycle::time::Moment;
-use crate::plan::prepare::{Kind, LeftOut, Piece, Profile, Shipment};
+use crate::plan::prepare::{Beside, Kind, LeftOut, Piece, Profile, Shipment};
 use crate::plan::referrers::{Standing, diagnose, seen};
 use crate::read::referrers::{Lookup, Marked, Referrer, Scope, Tag, lists_referrers_of, marked};
-use crate::read::{Located, Reference, Source, Tree, Walk, load, locate, walk};
+use crate::read::{Lent, Located, Reference, Source, Tree, Walk, load, locate, walk};
 use crate::verbs::Context;
 use crate::verbs::copy::Everything;
 use crate::verbs::lifecycle::{Reader, replaced};
@@ -18,12 +18,12 @@ use crate::verbs::narrow::{Narrowed, explained, narrow};
 
 /// An entry that is shipped.
 #[derive(Debug, Clone)]
-pub(super) struct Top {
+pub(super) struct Top<'s> {
     /// Its name where it came from, which decides where it goes.
     pub(super) name: String,
-    /// Its name in the place that is pushed, for who reads nothing but the annotation of the specification.
-    pub(super) local: String,
-    pub(super) descriptor: Descriptor,
+    /// Its name in the place that is pushed, for who reads nothing but the annotation of the specification, if that is another one.
+    pub(super) other_local: Option<String>,
+    pub(super) descriptor: Lent<'s>,
     /// Whether it is one platform of what had the name.
     pub(super) narrowed: bool,
     /// Whether it has no name now, and goes by its digest.
@@ -34,15 +34,20 @@ pub(super) struct Top {
     pub(super) part: Option<Arc<Narrowed>>,
 }
 
-impl Top {
-    fn new(name: String, descriptor: Descriptor, former: bool) -> Self {
-        let local = descriptor.ref_name().map_or_else(|| name.clone(), str::to_owned);
-        Self { name, local, descriptor, narrowed: false, former, unnamed: false, part: None }
+impl<'s> Top<'s> {
+    fn new(name: String, descriptor: Lent<'s>, former: bool) -> Self {
+        let other_local = descriptor.ref_name().filter(|local| *local != name).map(str::to_owned);
+        Self { name, other_local, descriptor, narrowed: false, former, unnamed: false, part: None }
+    }
+
+    /// Its name in the place that is pushed.
+    pub(super) fn local(&self) -> &str {
+        self.other_local.as_ref().unwrap_or(&self.name)
     }
 
     /// What has no name, by its digest: in the repositories of its former names, for who pinned the digest there; else where the
     /// user wants such images.
-    fn nameless(entry: &Descriptor, request: &Request) -> Vec<Self> {
+    fn nameless(entry: &Lent<'s>, request: &Request) -> Vec<Self> {
         let former = former_repositories(entry).into_iter().map(|repository| format!("{repository}@{}", entry.digest));
         let mut tops: Vec<Self> = former.map(|name| Self::new(name, entry.clone(), true)).collect();
         if let (true, Some(repository)) = (tops.is_empty(), &request.naming.unnamed) {
@@ -53,7 +58,7 @@ impl Top {
 }
 
 /// A descriptor and the name that leads to it.
-type Entry = (Option<String>, Descriptor);
+type Entry<'s> = (Option<String>, Lent<'s>);
 
 /// The name of an entry in full: in the annotation of containerd, a repository may stand alone.
 fn name_of(entry: &Descriptor) -> Option<String> {
@@ -90,39 +95,39 @@ pub(super) fn left(entry: &Descriptor, why: &str) -> LeftOut {
 }
 
 /// Which entries are shipped: those with names, or the one that is meant. Tags that keep referrers go with their subjects.
-pub(super) fn tops(
-    source: &Arc<Source>,
+pub(super) fn tops<'s>(
+    source: &'s Arc<Source>,
     reference: &Reference,
     request: &Request,
     context: Context<'_>,
-) -> Result<(Vec<Top>, Vec<LeftOut>, Vec<Finding>)> {
+) -> Result<(Vec<Top<'s>>, Vec<LeftOut>, Vec<Finding>)> {
     let mut one = reference.names_one() || request.profile == Profile::Scanner;
-    let entries: Vec<Entry> = if one {
+    let entries: Box<dyn Iterator<Item = Entry<'s>> + 's> = if one {
         let located = locate(reference, context.limits)?;
         let members = if request.profile == Profile::Scanner { None } else { members(source, &located.descriptor, context)? };
         one = members.is_none();
         let mut entries = members.unwrap_or_default();
         let name = if located.descriptor.name().is_some() { name_of(&located.descriptor) } else { located.name };
-        entries.push((name, located.descriptor));
-        entries
+        entries.push((name, located.descriptor.into()));
+        Box::new(entries.into_iter())
     } else {
         let all = &source.index.manifests;
-        let named = |entry: &&Descriptor| entry.name().is_some_and(|name| Tag::parse(name).is_none() && !is_digest(name));
+        let named = |entry: &&'s Descriptor| entry.name().is_some_and(|name| Tag::parse(name).is_none() && !is_digest(name));
         let there: HashSet<&Digest> = all.iter().filter(named).map(|entry| &entry.digest).collect();
         // Of an image that is called by a digest alone, and has no other name, it is reported that it has none.
-        let by_digest = |entry: &&Descriptor| entry.name().is_some_and(is_digest) && !there.contains(&entry.digest);
-        let named = all.iter().filter(named).map(|entry| (name_of(entry), entry.clone()));
-        named.chain(all.iter().filter(by_digest).map(|entry| (None, entry.clone()))).collect()
+        let by_digest = move |entry: &&'s Descriptor| entry.name().is_some_and(is_digest) && !there.contains(&entry.digest);
+        let named = all.iter().filter(named).map(|entry| (name_of(entry), entry.into()));
+        Box::new(named.chain(all.iter().filter(by_digest).map(|entry| (None, entry.into()))))
     };
-    let nameless: Vec<Top> = if one || request.profile != Profile::Registry || !request.choice.platforms.is_empty() {
+    let nameless: Vec<Top<'s>> = if one || request.profile != Profile::Registry || !request.choice.platforms.is_empty() {
         Vec::new()
     } else {
         let mut everything = Everything::of(source, context)?;
         everything.refuse_unread()?;
         let nameless = everything.tops.iter().filter(|top| top.name.is_none());
-        nameless.flat_map(|top| Top::nameless(&top.descriptor, request)).collect()
+        nameless.flat_map(|top| Top::nameless(&top.descriptor.clone().into(), request)).collect()
     };
-    let (mut tops, mut left_out, mut findings): (Vec<Top>, Vec<LeftOut>, Vec<Finding>) = Default::default();
+    let (mut tops, mut left_out, mut findings): (Vec<Top<'s>>, Vec<LeftOut>, Vec<Finding>) = Default::default();
     let mut first: HashMap<Name<'static>, Digest> = HashMap::new();
     for (name, descriptor) in entries {
         let found = if name.is_none() && request.profile == Profile::Registry { Top::nameless(&descriptor, request) } else { Vec::new() };
@@ -170,7 +175,7 @@ pub(super) fn tops(
                 left_out.push(left(&descriptor, "it is no image, and no runtime takes it"));
                 continue;
             }
-            let located = Located { source: Arc::clone(source), descriptor: descriptor.clone(), name: Some(name.clone()) };
+            let located = Located { source: Arc::clone(source), descriptor: Descriptor::clone(&descriptor), name: Some(name.clone()) };
             let narrowed = match narrow(&located, &request.choice, context) {
                 // What is not whole is reported by whoever walks it.
                 Err(error) if !one && error.code() != Code::BlobMissing => {
@@ -184,7 +189,7 @@ pub(super) fn tops(
             if let Some(mut narrowed) = narrowed {
                 findings.append(&mut narrowed.findings);
                 let is_narrowed = narrowed.descriptor.digest != descriptor.digest;
-                let top = Top::new(name, narrowed.descriptor.clone(), false);
+                let top = Top::new(name, narrowed.descriptor.clone().into(), false);
                 tops.push(Top { narrowed: is_narrowed, part: Some(Arc::new(narrowed)), ..top });
                 continue;
             }
@@ -196,14 +201,14 @@ pub(super) fn tops(
 }
 
 /// The members of a collection, which are pushed under their own names before it.
-fn members(source: &Arc<Source>, top: &Descriptor, context: Context<'_>) -> Result<Option<Vec<Entry>>> {
+fn members(source: &Arc<Source>, top: &Descriptor, context: Context<'_>) -> Result<Option<Vec<Entry<'static>>>> {
     if !top.is_index() {
         return Ok(None);
     }
     let index = Index::parse(&source.document(top, context.limits)?, &top.media_type, context.limits)?;
     let named = |member: collection::Member| {
         let plain = Descriptor::plain(&member.descriptor.media_type, &member.descriptor.digest, member.descriptor.size);
-        (Some(member.name).filter(|name| name.parse::<Digest>().is_err()), plain)
+        (Some(member.name).filter(|name| name.parse::<Digest>().is_err()), plain.into())
     };
     Ok(collection::is_collection(&index).then(|| collection::members(&index).into_iter().map(named).collect()))
 }
@@ -214,7 +219,7 @@ const TOPS_AT_ONCE: usize = 4096;
 /// Reads the shipments. Of a whole place, what goes with none of them is reported.
 pub(super) fn gather(
     source: &Arc<Source>,
-    mut tops: Vec<Top>,
+    mut tops: Vec<Top<'_>>,
     reference: &Reference,
     request: &Request,
     context: Context<'_>,
@@ -287,12 +292,12 @@ fn saved(source: &Source) -> Option<&Digest> {
 }
 
 impl Gather<'_> {
-    fn ship(&mut self, top: Top, profile: Profile) -> Result<()> {
+    fn ship(&mut self, top: Top<'_>, profile: Profile) -> Result<()> {
         let mut found = Walk::default();
         let kind = match self.walk(&top, &mut found).and_then(|()| self.kind(&top)) {
             Ok(kind) => kind,
             Err(error) => {
-                let located = Located { source: Arc::clone(self.source), descriptor: top.descriptor.clone(), name: None };
+                let located = Located { source: Arc::clone(self.source), descriptor: Descriptor::clone(&top.descriptor), name: None };
                 let error = explained(&located, error, self.context);
                 self.gathered.findings.push(error.into_finding());
                 self.gathered.left_out.push(left(&top.descriptor, "it cannot be read whole"));
@@ -315,7 +320,7 @@ impl Gather<'_> {
             pieces: Vec::new(),
             nested: false,
             listed: self.listed.contains(&top.descriptor.digest),
-            named: self.found.get(top.local.as_str()).is_some_and(|entry| entry.digest == top.descriptor.digest),
+            named: self.found.get(top.local()).is_some_and(|entry| entry.digest == top.descriptor.digest),
             narrowed: top.narrowed,
             saved: self.saved == Some(&top.descriptor.digest),
             unnamed: top.unnamed,
@@ -347,7 +352,7 @@ impl Gather<'_> {
         }
         self.referrers(subjects, profile, &mut shipment)?;
         self.mark_replaced(&top, &mut shipment)?;
-        shipment.other_local = (top.local != top.name).then_some(top.local);
+        shipment.other_local = top.other_local;
         shipment.name = top.name;
         // Most have one piece, and a list that grows begins with room for several.
         shipment.pieces.shrink_to_fit();
@@ -365,34 +370,36 @@ impl Gather<'_> {
             self.gathered.findings.extend(missing.iter().map(gone));
             shipment.broken.extend(missing);
             self.went.insert(marked.entry.digest.clone());
-            shipment.pieces.push(Piece {
+            let beside = Beside {
                 artifact_type: Some(marked.artifact_type().to_owned()),
                 subject: Some(marked.subject.clone()),
                 tag: Some(format!("{}.{ending}", marked.subject.fallback_tag())),
-                ..plain(&marked.entry, Kind::DigestTag)
-            });
+                ..Beside::default()
+            };
+            shipment.pieces.push(Piece { beside: Some(Box::new(beside)), ..plain(&marked.entry, Kind::DigestTag) });
         }
         Ok(())
     }
 
     /// Marks statements that later ones replace.
-    fn mark_replaced(&self, top: &Top, shipment: &mut Shipment) -> Result<()> {
+    fn mark_replaced(&self, top: &Top<'_>, shipment: &mut Shipment) -> Result<()> {
         let mut subjects = HashSet::new();
         let referrers = shipment.pieces.iter().filter(|piece| piece.kind == Kind::Referrer);
         // Of one that stands alone nothing is replaced.
-        if top.part.is_some() || referrers.filter_map(|piece| piece.subject.as_ref()).all(|subject| subjects.insert(subject)) {
+        if top.part.is_some() || referrers.filter_map(Piece::subject).all(|subject| subjects.insert(subject)) {
             return Ok(());
         }
         let tree = load(self.source, &top.descriptor, self.context.limits)?;
         let replaced: HashSet<Digest> = replaced(&self.reader, &tree, self.now).into_iter().collect();
         for piece in shipment.pieces.iter_mut().filter(|piece| piece.kind == Kind::Referrer) {
-            piece.replaced = replaced.contains(&piece.digest);
+            let is_replaced = replaced.contains(&piece.digest);
+            piece.beside.iter_mut().for_each(|beside| beside.replaced = is_replaced);
         }
         Ok(())
     }
 
     /// All of it that goes along.
-    fn walk(&self, top: &Top, found: &mut Walk) -> Result<()> {
+    fn walk(&self, top: &Top<'_>, found: &mut Walk) -> Result<()> {
         if let Some(part) = &top.part {
             part.found.documents.iter().for_each(|document| found.documents.push(document.clone()));
             found.blobs.clone_from(&part.found.blobs);
@@ -402,7 +409,7 @@ impl Gather<'_> {
         walk(self.source, &top.descriptor, self.context.limits, found, &mut HashSet::new())
     }
 
-    fn kind(&self, top: &Top) -> Result<Kind> {
+    fn kind(&self, top: &Top<'_>) -> Result<Kind> {
         if top.part.as_ref().is_some_and(|part| part.made) {
             return Ok(Kind::Index);
         }
@@ -442,8 +449,9 @@ impl Gather<'_> {
             if let Some(entry) = found.fallback.filter(|list| list.is_list).and_then(|list| self.names.get(list.name.as_str()).copied()) {
                 self.went.insert(entry.digest.clone());
                 if wanted {
-                    let tag = Some(subject.digest.fallback_tag());
-                    shipment.pieces.push(Piece { tag, subject: Some(subject.digest.clone()), ..plain(entry, Kind::List) });
+                    let (tag, subject) = (Some(subject.digest.fallback_tag()), Some(subject.digest.clone()));
+                    let beside = Beside { tag, subject, ..Beside::default() };
+                    shipment.pieces.push(Piece { beside: Some(Box::new(beside)), ..plain(entry, Kind::List) });
                 }
             }
         }
@@ -458,14 +466,15 @@ impl Gather<'_> {
         self.gathered.findings.extend(missing.iter().map(gone));
         shipment.broken.extend(missing);
         let tag = referrer.ending.as_ref().map(|ending| format!("{}.{ending}", subject.digest.fallback_tag()));
-        shipment.pieces.push(Piece {
-            kind: if tag.is_some() { Kind::DigestTag } else { Kind::Referrer },
+        let kind = if tag.is_some() { Kind::DigestTag } else { Kind::Referrer };
+        let beside = Beside {
             artifact_type: Some(referrer.artifact_type().to_owned()),
             subject: Some(subject.digest.clone()),
             seen: Some(seen(referrer, standing)),
             tag,
-            ..plain(&referrer.descriptor, Kind::Referrer)
-        });
+            replaced: false,
+        };
+        shipment.pieces.push(Piece { beside: Some(Box::new(beside)), ..plain(&referrer.descriptor, kind) });
         Ok(())
     }
 
@@ -508,17 +517,13 @@ fn gone(digest: &Digest) -> Finding {
 }
 
 fn plain(descriptor: &Descriptor, kind: Kind) -> Piece {
-    let artifact_type = (kind == Kind::Collection).then(|| collection::ARTIFACT_TYPE.to_owned());
+    let collection = || Beside { artifact_type: Some(collection::ARTIFACT_TYPE.to_owned()), ..Beside::default() };
     Piece {
         digest: descriptor.digest.clone(),
         media_type: descriptor.media_type.clone(),
         size: descriptor.size,
         platform: descriptor.platform.clone(),
         kind,
-        artifact_type,
-        subject: None,
-        seen: None,
-        tag: None,
-        replaced: false,
+        beside: (kind == Kind::Collection).then(collection).map(Box::new),
     }
 }

@@ -19,13 +19,13 @@ use crate::verbs::referrers::{Carrier, Carry, Subject};
 use crate::write::Committed;
 
 /// Writes it, and gives the entries as they are named there.
-pub(super) fn hand_over(
+pub(super) fn hand_over<'s>(
     source: &Arc<Source>,
-    tops: Vec<Top>,
+    tops: Vec<Top<'s>>,
     request: &Request,
     output: &Output,
     context: Context<'_>,
-) -> Result<(Committed, Vec<Top>, Vec<LeftOut>)> {
+) -> Result<(Committed, Vec<Top<'s>>, Vec<LeftOut>)> {
     // A layout that cannot be read is not there yet, or cannot be written to either.
     if let (Profile::Scanner, Output::Layout(path)) = (request.profile, output)
         && Source::open(path, context.limits).is_ok_and(|there| !there.index.manifests.is_empty())
@@ -61,8 +61,8 @@ pub(super) fn hand_over(
                     left_out.push(left(&top.descriptor, "its name says another digest"));
                     continue;
                 }
-                top.local = target.reference(&top.descriptor.digest);
-                named(&top.descriptor, &top.local, context)?
+                top.other_local = Some(target.reference(&top.descriptor.digest));
+                named(&top.descriptor, top.local(), context)?
             }
         };
         if top.former {
@@ -74,7 +74,7 @@ pub(super) fn hand_over(
             written.push(top);
             continue;
         }
-        let own = if request.profile == Profile::Runtime { top.local.clone() } else { top.name.clone() };
+        let own = if request.profile == Profile::Runtime { top.local() } else { top.name.as_str() }.to_owned();
         let key = Name::parse(&own).into_owned();
         // Two entries of one name are read differently by each client, so the first keeps it.
         if let Some(first) = names.get(&key) {
