@@ -374,6 +374,30 @@ pub(super) struct Listed {
     paths: Vec<Below>,
 }
 
+/// Which images were looked at, of those that may come again without a name. Most have one entry, and those need not be kept.
+#[derive(Default)]
+struct Met<'s> {
+    nameless: HashSet<&'s Digest>,
+    met: HashSet<Digest>,
+}
+
+impl<'s> Met<'s> {
+    fn of(source: &'s Source) -> Self {
+        let nameless = source.index.manifests.iter().filter(|entry| entry.name().is_none());
+        Self { nameless: nameless.map(|entry| &entry.digest).collect(), met: HashSet::new() }
+    }
+
+    fn add(&mut self, digest: &Digest) {
+        if self.nameless.contains(digest) {
+            self.met.insert(digest.clone());
+        }
+    }
+
+    fn holds(&self, digest: &Digest) -> bool {
+        self.met.contains(digest)
+    }
+}
+
 /// What lies below one path.
 struct Below {
     /// The path, as given.
@@ -433,8 +457,8 @@ impl Listed {
         for below in self.paths {
             let mut looked = false;
             let is_named = below.named.is_some();
-            let mut look = |located: &Located, met: &mut HashSet<Digest>| {
-                if located.name.is_none() && met.contains(&located.descriptor.digest) {
+            let mut look = |located: &Located, met: &mut Met<'_>| {
+                if located.name.is_none() && met.holds(&located.descriptor.digest) {
                     return;
                 }
                 let visited = load(&located.source, &located.descriptor, context.limits).and_then(|tree| {
@@ -447,7 +471,7 @@ impl Listed {
                         looked = true;
                         return Ok(vec![Finding::new(Code::ImageSparse, "no platform of the index is here").at(located.shown())]);
                     }
-                    met.extend(tree.images().iter().map(|image| image.descriptor.digest.clone()));
+                    tree.images().iter().for_each(|image| met.add(&image.descriptor.digest));
                     visit(located, &tree)
                 });
                 match visited {
@@ -458,10 +482,10 @@ impl Listed {
                     }
                 }
             };
-            below.named.iter().for_each(|located| look(located, &mut HashSet::new()));
+            below.named.iter().for_each(|located| look(located, &mut Met::default()));
             let mut unread = Vec::new();
             for source in &below.sources {
-                let mut met = HashSet::new();
+                let mut met = Met::of(source);
                 match candidates(source, context.limits) {
                     Ok(entries) => entries.for_each(|entry| look(&Located::entry(source, entry), &mut met)),
                     Err(error) => unread.push(error.at(source.shown())),

@@ -78,6 +78,7 @@ pub fn outdated(request: &Request, context: Context<'_>) -> Result<OutdatedRepor
         }
         Ok(Vec::new())
     });
+    drop((judged, shared));
     report.items.shrink_to_fit();
     report.findings.extend(findings);
     let unread = bases.unread(&report.findings)?;
@@ -101,7 +102,8 @@ fn chosen(located: &Located, only: &[String]) -> bool {
 fn successor(bases: &Bases<'_>, located: &Located, tree: &Tree, image: &Image) -> Option<Digest> {
     let of = |digest: &Digest| bases.stated(&located.source, tree, digest);
     let superseded = |stated: Stated| stated.successor.filter(|_| stated.status == Some(Status::Superseded));
-    superseded(of(&image.descriptor.digest)).or_else(|| superseded(of(&located.descriptor.digest)))
+    let (own, top) = (&image.descriptor.digest, &located.descriptor.digest);
+    superseded(of(own)).or_else(|| (top != own).then(|| superseded(of(top)))?)
 }
 
 /// An image that others are based on, or should be, and that itself names no base and has none here, is a base. One on which nothing
@@ -122,21 +124,20 @@ fn name_bases(items: &mut [OutdatedItem]) {
 
 /// An image whose base is outdated itself is not current: a batch would move both.
 fn follow_outdated_bases(items: &mut [OutdatedItem]) {
-    let mut outdated: BTreeSet<Digest> =
-        items.iter().filter(|item| item.standing == OutdatedStatus::Outdated).map(|item| item.manifest.clone()).collect();
+    // Most images are nobody's base, and of those nothing follows.
+    let bases: HashSet<Digest> = items.iter().filter_map(|item| item.base.base_manifest.clone()).collect();
+    let is_outdated_base = |item: &&OutdatedItem| item.standing == OutdatedStatus::Outdated && bases.contains(&item.manifest);
+    let mut outdated: HashSet<Digest> = items.iter().filter(is_outdated_base).map(|item| item.manifest.clone()).collect();
     loop {
         let on_it = |item: &&mut OutdatedItem| {
             item.standing == OutdatedStatus::Current && item.base.base_manifest.as_ref().is_some_and(|base| outdated.contains(base))
         };
-        let found: Vec<Digest> = items
-            .iter_mut()
-            .filter(on_it)
-            .map(|item| {
-                item.standing = OutdatedStatus::Outdated;
-                item.reason = Some("its base is outdated itself".to_owned());
-                item.manifest.clone()
-            })
-            .collect();
+        let mut found = Vec::new();
+        for item in items.iter_mut().filter(on_it) {
+            item.standing = OutdatedStatus::Outdated;
+            item.reason = Some("its base is outdated itself".to_owned());
+            found.extend(bases.get(&item.manifest).cloned());
+        }
         if found.is_empty() {
             return;
         }
@@ -146,7 +147,9 @@ fn follow_outdated_bases(items: &mut [OutdatedItem]) {
 
 /// An image whose place another one takes, which was judged too, keeps no gate red.
 fn leave_superseded(items: &mut [OutdatedItem], successors: &BTreeMap<Digest, Digest>) {
-    let judged: BTreeSet<Digest> = items.iter().flat_map(|item| [item.manifest.clone(), item.digest.clone()]).collect();
+    let named: HashSet<&Digest> = successors.values().collect();
+    let judged = items.iter().flat_map(|item| [&item.manifest, &item.digest]).filter(|digest| named.contains(digest));
+    let judged: HashSet<Digest> = judged.cloned().collect();
     for item in items {
         let successor = successors.get(&item.manifest).filter(|successor| judged.contains(*successor) && **successor != item.manifest);
         if let Some(successor) = successor {

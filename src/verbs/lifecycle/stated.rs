@@ -15,6 +15,9 @@ use crate::verbs::Context;
 /// What is said of every part of a tree, by its digest.
 type Known = Arc<Vec<(Digest, Stated)>>;
 
+/// Of how many trees it is kept.
+const KEPT: usize = 1024;
+
 /// The statements beside bases.
 #[derive(Debug)]
 pub(in crate::verbs) struct Statements<'a> {
@@ -63,7 +66,12 @@ impl<'a> Statements<'a> {
         let known: Known =
             Arc::new(reader.subjects(tree).iter().map(|subject| (subject.descriptor.digest.clone(), stated(subject))).collect());
         drop(readers);
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&known));
+        let mut kept = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        // Bases that are asked about come back, and everything else was asked about once.
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        kept.insert(key, Arc::clone(&known));
         known
     }
 }
