@@ -38,7 +38,9 @@ impl Lines {
                 *line = Line::Packed { block, at, length };
             }
         }
-        let packed = zstd::bulk::compress(text.as_bytes(), 1).map_err(|_| broken())?;
+        let mut packed = zstd::bulk::compress(text.as_bytes(), 1).map_err(|_| broken())?;
+        // It has room for what could not be packed.
+        packed.shrink_to_fit();
         self.blocks.push((packed, text.len()));
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! `batch plan`: decides every image, in the order of their chains, and writes nothing but the plan.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::lines::{Line, Lines};
@@ -262,16 +263,24 @@ fn replace(decided: &mut [Decision], number: usize, decision: Decision) {
 
 /// Refuses images that would all have the same name afterwards.
 fn refuse_collisions(survey: &Survey, decided: &mut [Decision]) -> Result<()> {
+    let moves = |decision: &Decision| match decision {
+        Decision::Ready(ready) => ready.standing == ItemStatus::Move,
+        Decision::Waits(_) => true,
+        Decision::Nothing => false,
+    };
+    let outputs = || {
+        let moving = decided.iter().enumerate().filter(|(_, decision)| moves(decision));
+        moving.filter_map(|(number, _)| Some((number, Name::parse(&survey.output(number)?).into_owned())))
+    };
+    // Hardly any two names are the same, so at first their hashes are compared.
+    let hasher = RandomState::new();
+    let mut hashes: Vec<u64> = outputs().map(|(_, name)| hasher.hash_one(name)).collect();
+    hashes.sort_unstable();
+    let several: HashSet<u64> = hashes.windows(2).filter(|pair| pair.first() == pair.last()).flatten().copied().collect();
+    drop(hashes);
     let mut named: HashMap<Name<'static>, Vec<usize>> = HashMap::new();
-    for (number, decision) in decided.iter().enumerate() {
-        let moves = match decision {
-            Decision::Ready(ready) => ready.standing == ItemStatus::Move,
-            Decision::Waits(_) => true,
-            Decision::Nothing => false,
-        };
-        if let Some(name) = survey.output(number).filter(|_| moves) {
-            named.entry(Name::parse(&name).into_owned()).or_default().push(number);
-        }
+    for (number, name) in outputs().filter(|(_, name)| several.contains(&hasher.hash_one(name))) {
+        named.entry(name).or_default().push(number);
     }
     for (name, numbers) in named.into_iter().filter(|(_, numbers)| numbers.len() > 1) {
         let shown = numbers.iter().map(|number| survey.located(*number)).collect::<Result<Vec<_>>>()?;
