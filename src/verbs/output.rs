@@ -14,7 +14,7 @@ use crate::oci::{Descriptor, ImageName, Name, RootIndex, Verified, annotation};
 use crate::read::{Reference, Source, SourceKind, Transport};
 use crate::write::{ArchiveContents, ArchiveOptions, Closed, Committed, Content, IndexEdit, Payload, write_archive};
 
-use super::lifecycle::holders;
+use super::lifecycle::Holders;
 use super::referrers::{listed, revision};
 use super::{Context, room};
 use crate::plan::referrers::ReferrerChange;
@@ -227,10 +227,13 @@ impl<'a> Outgoing<'a> {
         self.blobs.iter().map(|blob| (&blob.digest, blob.size))
     }
 
-    /// Gives back the room for what might have been added.
-    pub(super) fn shrink(&mut self) {
+    /// Gives back the room for what might have been added, and what only tells whether something was.
+    pub(super) fn complete(&mut self, output: &Output) {
         self.documents.shrink_to_fit();
         self.blobs.shrink_to_fit();
+        if !matches!(output, Output::Archive { form: Form::Docker, .. }) {
+            self.seen.clear();
+        }
     }
 
     /// Adds a document, once.
@@ -291,8 +294,9 @@ impl<'a> Outgoing<'a> {
             return Ok(());
         }
         let index = RootIndex::parse(text.to_vec(), limits)?;
+        let holders = Holders::of(&index, self.taken.iter().map(|(name, ..)| name.clone()));
         for (name, from, taker) in &self.taken {
-            let now: BTreeSet<Digest> = holders(&index, name, taker).into_keys().cloned().collect();
+            let now: BTreeSet<Digest> = holders.besides(name, taker).into_keys().cloned().collect();
             if now != *from {
                 let list = |digests: &BTreeSet<Digest>| digests.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                 return Err(Error::new(Code::InputChanged, "another writer gave the name to another image")

@@ -166,6 +166,24 @@ fn no_verb_does_more_for_an_image_among_more_images() {
     compare(images, verbs_of_images);
 }
 
+/// Images in two layouts under the same names.
+fn newer(environment: &Environment, count: usize) {
+    for (place, year) in [("old", 2023), ("new", 2024)] {
+        let mut layout = Layout::new();
+        for number in 0..count {
+            let image = Image::of(&[&layer(&[&format!("app={number} of {year}")])]);
+            let image = image.with_top("created", json!(format!("{year}-06-01T00:00:00Z")));
+            layout = layout.image(&format!("registry.example/app-{number}:1"), &image);
+        }
+        layout.write(&environment.join(place));
+    }
+}
+
+#[test]
+fn no_image_that_takes_a_name_costs_more_among_more_names() {
+    compare(newer, |_| vec![words("copy new old --all --supersede")]);
+}
+
 /// One image to which many refer.
 fn crowded(environment: &Environment, count: usize) {
     let mut layout = Layout::new().image("registry.example/app:1", &Image::of(&[&layer(&["a=1"])]));

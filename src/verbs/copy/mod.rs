@@ -10,7 +10,7 @@ pub(super) use everything::Everything;
 use gathered::{Gathered, Rest};
 
 use super::Context;
-use super::lifecycle::{Taker, Taking, brought_down, holders, layout_at, taken_over};
+use super::lifecycle::{Holders, Taker, Taking, brought_down, layout_at, taken_over};
 use super::narrow::{Choice, Narrowed, narrow};
 use super::output::{Form, Outgoing, Output, check_name, write};
 use super::referrers::{Carrier, Carry, Subject, Unreadable};
@@ -99,7 +99,7 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
     brought.load(&mut load.outgoing);
     let lookup = Lookup::new(&source, Scope::Usual, context.limits);
     along(&source, &lookup, subjects, request, &mut load, context)?;
-    finish(&source, found.rest, request, load, context)
+    finish(&source, found.rest, request, &mut load, context)
 }
 
 /// What is said of an index, said of the platforms of it that go without it.
@@ -208,10 +208,13 @@ fn copy_all(source: &Arc<Source>, request: &Request, handed: &mut Vec<(Digest, u
     // Of these nobody can tell what they lead to, so they stay behind too.
     let others = source.index.findings.iter().filter(|finding| finding.code != Code::DigestAlgorithmUnknown).cloned();
     load.findings.extend(source.index.unverifiable().chain(others).map(|finding| finding.at(source.shown())));
-    handed.extend(load.outgoing.blobs().map(|(digest, size)| (digest.clone(), size)));
     // Of a hundred thousand images all this takes more than what is needed to write them.
     drop((everything, entries, lookup));
-    finish(source, found.rest, request, load, context)
+    let written = finish(source, found.rest, request, &mut load, context);
+    if written.is_err() {
+        handed.extend(load.outgoing.blobs().map(|(digest, size)| (digest.clone(), size)));
+    }
+    written
 }
 
 /// Adds what was walked, and the entries that lead to it.
@@ -263,8 +266,8 @@ fn add<'a>(
 }
 
 /// Writes it.
-fn finish(source: &Source, rest: Rest, request: &Request, mut load: Load<'_>, context: Context<'_>) -> Result<CopyReport> {
-    load.outgoing.shrink();
+fn finish(source: &Source, rest: Rest, request: &Request, load: &mut Load<'_>, context: Context<'_>) -> Result<CopyReport> {
+    load.outgoing.complete(&request.output);
     load.entries.shrink_to_fit();
     load.images.shrink_to_fit();
     let committed = write(&request.output, &load.outgoing, &load.entries, request.mtime, context)?;
@@ -275,14 +278,14 @@ fn finish(source: &Source, rest: Rest, request: &Request, mut load: Load<'_>, co
     load.findings.extend(source.container().findings());
     load.findings.extend(committed.findings.iter().cloned());
     Ok(CopyReport {
-        images: load.images,
-        referrers: load.referrers,
+        images: std::mem::take(&mut load.images),
+        referrers: std::mem::take(&mut load.referrers),
         incomplete: load.incomplete,
         output: OutputReport { kind: request.output.kind().to_owned(), path: crate::foundation::fsys::shown(request.output.path()) },
         written: WrittenReport::of(&committed, rest.blobs, 0),
         taken: committed.taken,
-        superseded: load.superseded,
-        findings: load.findings,
+        superseded: std::mem::take(&mut load.superseded),
+        findings: std::mem::take(&mut load.findings),
     })
 }
 
@@ -309,14 +312,15 @@ fn supersede(
     // An index of some platforms was made just now, and lies nowhere.
     let made = found.overlay().into_source(&source.path, context.limits)?;
     let mut trees = Vec::new();
-    for image in listed {
-        let Some(name) = request.name.clone().or_else(|| image.name.clone()) else { continue };
-        let takes = |there: &Arc<Source>| !holders(&there.index, &Name::parse(&name), &image.descriptor.digest).is_empty();
-        if there.as_ref().is_some_and(takes) {
+    let named = || listed.iter().filter_map(|image| Some((request.name.as_ref().or(image.name.as_ref())?, image)));
+    let holders = there.as_ref().map(|there| Holders::of(&there.index, named().map(|(name, _)| Name::parse(name))));
+    for (name, image) in named() {
+        let takes = |holders: &Holders<'_>| !holders.besides(&Name::parse(name), &image.descriptor.digest).is_empty();
+        if holders.as_ref().is_some_and(takes) {
             trees.push((name, crate::read::load(&made, &image.descriptor, context.limits)?));
         }
     }
-    let takers: Vec<Taker<'_>> = trees.iter().map(|(name, tree)| Taker { source, tree, name: name.clone() }).collect();
+    let takers: Vec<Taker<'_>> = trees.iter().map(|(name, tree)| Taker { source, tree, name: (*name).clone() }).collect();
     let mut marked = taken_over(there.as_ref(), &takers, taking, context)?;
     if let Some(there) = &there {
         marked.outgoing.enlist(there)?;

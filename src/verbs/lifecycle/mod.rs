@@ -32,5 +32,5 @@ pub(super) use stopped::{Stopped, stopped};
 pub(super) use supersede::{Successor, superseding};
 pub use supersede::{Supersede, supersede};
 pub use taking::Taking;
-pub(super) use taking::{Marked, Taker, holders, layout_at, taken_over};
+pub(super) use taking::{Holders, Marked, Taker, layout_at, taken_over};
 pub use trace::trace;

@@ -1,6 +1,6 @@
 //! Marks the images that lose their names to new ones, in the same exchange of the index.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -50,10 +50,26 @@ pub(in crate::verbs) struct Marked<'a> {
     pub(in crate::verbs) findings: Vec<Finding>,
 }
 
-/// Who has a name in an index, save `taker`.
-pub(in crate::verbs) fn holders<'i>(index: &'i RootIndex, name: &Name<'_>, taker: &Digest) -> BTreeMap<&'i Digest, &'i Descriptor> {
-    let has = |entry: &&Descriptor| entry.digest != *taker && entry.full_name().as_ref() == Some(name);
-    index.manifests.iter().filter(has).map(|entry| (&entry.digest, entry)).collect()
+/// Who has which of some names in an index. It is walked over once for all of them: there may be as many names as entries.
+pub(in crate::verbs) struct Holders<'i>(HashMap<Name<'i>, Vec<&'i Descriptor>>);
+
+impl<'i> Holders<'i> {
+    pub(in crate::verbs) fn of<'n>(index: &'i RootIndex, names: impl IntoIterator<Item = Name<'n>>) -> Self {
+        let names: HashSet<Name<'n>> = names.into_iter().collect();
+        let mut holders: HashMap<Name<'i>, Vec<&'i Descriptor>> = HashMap::new();
+        for entry in &index.manifests {
+            if let Some(name) = entry.full_name().filter(|name| names.contains(name)) {
+                holders.entry(name).or_default().push(entry);
+            }
+        }
+        Self(holders)
+    }
+
+    /// Who has this name, save `taker`.
+    pub(in crate::verbs) fn besides(&self, name: &Name<'_>, taker: &Digest) -> BTreeMap<&'i Digest, &'i Descriptor> {
+        let all = self.0.get(name).into_iter().flatten().copied();
+        all.filter(|entry| entry.digest != *taker).map(|entry| (&entry.digest, entry)).collect()
+    }
 }
 
 /// The layout that somebody writes to; `None` if it is not there yet or lists nothing.
@@ -84,18 +100,24 @@ pub(in crate::verbs) fn taken_over<'a>(
     let mut statements = NewStatements::new(taking.now, None, None);
     let mut marked: BTreeMap<Digest, Digest> = BTreeMap::new();
     let mut taken = Vec::new();
-    for taker in takers {
-        let (name, new) = (Name::parse(&taker.name).into_owned(), taker.tree.descriptor().digest.clone());
-        let holders = there.map(|there| holders(&there.index, &name, &new)).unwrap_or_default();
-        let Some(there) = there.filter(|_| !holders.is_empty()) else { continue };
-        taken.push((name, holders.keys().copied().cloned().collect(), new.clone()));
-        for (digest, entry) in holders {
-            match marked.get(digest) {
-                Some(other) if *other == new => {}
-                Some(other) => statements.findings.push(two_successors(digest, &new, other)),
-                None => {
-                    mark(there, entry, taker, taking, &mut statements, context)?;
-                    marked.insert(digest.clone(), new.clone());
+    if let Some(there) = there {
+        let holders = Holders::of(&there.index, takers.iter().map(|taker| Name::parse(&taker.name)));
+        let mut readers = Readers::of(there, taking.now, context);
+        for taker in takers {
+            let (name, new) = (Name::parse(&taker.name).into_owned(), taker.tree.descriptor().digest.clone());
+            let holders = holders.besides(&name, &new);
+            if holders.is_empty() {
+                continue;
+            }
+            taken.push((name, holders.keys().copied().cloned().collect(), new.clone()));
+            for (digest, entry) in holders {
+                match marked.get(digest) {
+                    Some(other) if *other == new => {}
+                    Some(other) => statements.findings.push(two_successors(digest, &new, other)),
+                    None => {
+                        mark(&mut readers, entry, taker, taking, &mut statements)?;
+                        marked.insert(digest.clone(), new.clone());
+                    }
                 }
             }
         }
@@ -112,53 +134,70 @@ pub(in crate::verbs) fn taken_over<'a>(
     Ok(Marked { outgoing, superseded, findings })
 }
 
-fn mark(
-    there: &Arc<Source>,
+/// Who reads what is said, of one image after another.
+struct Readers<'a, 't> {
+    there: &'t Arc<Source>,
+    /// Of the images that lose a name.
+    old: Reader<'a>,
+    /// Of the new ones, where they come from and where they go, by the path.
+    new: HashMap<&'t Path, Reader<'a>>,
+    question: Question,
+    context: Context<'a>,
+}
+
+impl<'a, 't> Readers<'a, 't> {
+    fn of(there: &'t Arc<Source>, now: Moment, context: Context<'a>) -> Self {
+        Self { there, old: Reader::new(there, now, context), new: HashMap::new(), question: Question::from(now), context }
+    }
+
+    /// What is said of a new image where it comes from, and where it goes.
+    ///
+    /// # Errors
+    /// What the system could not read: it may say something of the image.
+    fn subjects_of(&mut self, taker: &Taker<'t>) -> Result<Vec<Subject<'t>>> {
+        let there = self.there;
+        let mut subjects = self.subjects_in(taker.source, taker.tree)?;
+        if taker.source.path != there.path {
+            for (subject, other) in subjects.iter_mut().zip(self.subjects_in(there, taker.tree)?) {
+                join(subject, other, &self.question);
+            }
+        }
+        Ok(subjects)
+    }
+
+    fn subjects_in(&mut self, source: &'t Arc<Source>, tree: &'t Tree) -> Result<Vec<Subject<'t>>> {
+        let (question, context) = (&self.question, self.context);
+        let reader = self.new.entry(&source.path).or_insert_with(|| Reader::everywhere(source, question.clone(), context));
+        let may_say_something = |unread: &&Unread| {
+            !unread.seems_image && context.conventions.may_be_statement(unread.artifact_type.as_deref()) && unread.finding.is_unread()
+        };
+        match reader.lookup().unplaced().iter().find(may_say_something) {
+            Some(unread) => Err(Error::of(unread.finding.clone().detail("nothing is stated while it cannot be read"))),
+            None => Ok(reader.subjects(tree)),
+        }
+    }
+}
+
+fn mark<'t>(
+    readers: &mut Readers<'_, 't>,
     entry: &Descriptor,
-    taker: &Taker<'_>,
+    taker: &Taker<'t>,
     taking: &Taking,
     statements: &mut NewStatements<'_>,
-    context: Context<'_>,
 ) -> Result<()> {
-    let old = load(there, entry, context.limits)?;
-    let reader = Reader::new(there, taking.now, context);
+    let old = load(readers.there, entry, readers.context.limits)?;
     let pair = Pair {
-        shown: format!("{}:{}", there.shown(), taker.name),
-        old: reader.subjects(&old),
-        new: subjects_of(taker, there, taking, context)?,
+        shown: format!("{}:{}", readers.there.shown(), taker.name),
+        new: readers.subjects_of(taker)?,
+        old: readers.old.subjects(&old),
         name: Some(taker.name.clone()),
-        left: left_behind(&reader, &old, taker.tree),
+        left: left_behind(&readers.old, &old, taker.tree),
     };
     pair.refuse(false, "If the older image is to be used again, leave --supersede away, and then `airbase lifecycle supersede PATH@OLD --by PATH:NAME --force`.")?;
     pair.state_of_old(&taking.more, None, statements)?;
     pair.state_of_new(statements)?;
     pair.tell_what_is_left(statements);
     Ok(())
-}
-
-/// What is said of the new image where it comes from, and where it goes.
-///
-/// # Errors
-/// What the system could not read: it may say something of the image.
-fn subjects_of<'t>(taker: &Taker<'t>, there: &Arc<Source>, taking: &Taking, context: Context<'_>) -> Result<Vec<Subject<'t>>> {
-    let question = Question::from(taking.now);
-    let read = |source: &Arc<Source>| {
-        let reader = Reader::everywhere(source, question.clone(), context);
-        let may_say_something = |unread: &&Unread| {
-            !unread.seems_image && context.conventions.may_be_statement(unread.artifact_type.as_deref()) && unread.finding.is_unread()
-        };
-        match reader.lookup().unplaced().iter().find(may_say_something) {
-            Some(unread) => Err(Error::of(unread.finding.clone().detail("nothing is stated while it cannot be read"))),
-            None => Ok(reader.subjects(taker.tree)),
-        }
-    };
-    let mut subjects = read(taker.source)?;
-    if taker.source.path != there.path {
-        for (subject, other) in subjects.iter_mut().zip(read(there)?) {
-            join(subject, other, &question);
-        }
-    }
-    Ok(subjects)
 }
 
 /// Adds what is said elsewhere of the same document.

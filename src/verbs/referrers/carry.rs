@@ -119,9 +119,11 @@ impl<'a, 'c, 'l> Carrier<'a, 'c, 'l> {
     pub(in crate::verbs) fn carry(&self, subjects: Vec<Subject>, outgoing: &mut Outgoing<'a>) -> Result<Carried> {
         let mut carried = Carried::default();
         let mut seen: HashSet<Digest> = HashSet::new();
-        let mut queue: VecDeque<(Subject, usize)> = subjects.into_iter().map(|subject| (subject, 0)).collect();
-        let top = queue.front().map(|(subject, _)| subject.descriptor.digest.clone());
-        while let Some((subject, depth)) = queue.pop_front() {
+        let top = subjects.first().map(|subject| subject.descriptor.digest.clone());
+        // The subjects come first, and what refers to them after all of them.
+        let mut subjects = subjects.into_iter().map(|subject| (subject, 0));
+        let mut queue: VecDeque<(Subject, usize)> = VecDeque::new();
+        while let Some((subject, depth)) = subjects.next().or_else(|| queue.pop_front()) {
             if !seen.insert(subject.descriptor.digest.clone()) {
                 continue;
             }
