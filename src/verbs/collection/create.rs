@@ -57,7 +57,9 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
     let authored = compose(&members, &request.annotations, context.limits)?;
     let mut outgoing = Outgoing::default();
     // Also the layout that is written to: its index need not be read and kept once more.
-    sources.iter().for_each(|source| outgoing.input(source));
+    for source in &sources {
+        outgoing.input(source);
+    }
     let mut entries = Vec::new();
     let mut findings: Vec<Finding> = Vec::new();
     let mut digests: Vec<Digest> = Vec::new();

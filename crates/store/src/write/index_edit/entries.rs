@@ -272,7 +272,9 @@ impl<'a> Entries<'a> {
             alive: true,
         });
         self.by_digest.add(new.digest.to_string().as_str(), at);
-        meant.into_iter().for_each(|meant| self.by_name.add(&meant.name, at));
+        if let Some(meant) = meant {
+            self.by_name.add(&meant.name, at);
+        }
         self.changed = true;
         Ok(())
     }

@@ -43,7 +43,7 @@ use crate::foundation::fsys::{
 };
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::oci::{RootIndex, Verified};
-use crate::write::index_edit::{EMPTY_INDEX, IndexEdit};
+use crate::write::index_edit::{EMPTY_INDEX, IndexEdit, Spliced};
 use crate::write::journal::JOURNALS;
 use crate::write::leftovers::{clear_folder, clear_layout, hold_directory};
 use crate::write::payload::{Payload, distinct};
@@ -258,12 +258,8 @@ impl Layout {
         self.write_documents(&root, &documents, &mut committed)?;
         // The specification wants the directory even if there is nothing in it.
         root.make_directory("blobs")?;
-        match &index {
-            Some(index) => {
-                create(&root, INDEX, &|staged| index.write(EMPTY_INDEX, &mut |part, at| staged.write_at(part, at)), &mut committed)?
-            }
-            None => create_file(&root, INDEX, EMPTY_INDEX.as_bytes(), &mut committed)?,
-        }
+        let index = index.unwrap_or_else(|| Spliced::whole(EMPTY_INDEX.to_owned()));
+        create(&root, INDEX, &|staged| index.write(EMPTY_INDEX, &mut |part, at| staged.write_at(part, at)), &mut committed)?;
         create_file(&root, MARKER_FILE, MARKER, &mut committed)?;
         committed.flushing(|| root.sync())?;
         if !parent.rename_new(&site.name, name)? {
