@@ -36,6 +36,7 @@ impl Comparison<'_> {
         self.gains(&mut findings);
         self.patterns(&mut findings);
         self.asked(&mut findings);
+        self.words(&mut findings);
         self.names(&mut findings);
         self.parts(&mut findings);
         self.shells(&mut findings);
@@ -47,7 +48,7 @@ impl Comparison<'_> {
         self.environment(&mut findings);
         self.dependencies(&mut findings);
         self.unpacking(&mut findings);
-        for (place, reason) in &self.to.unclear {
+        for (place, reason) in self.to.unclear.iter().filter(|(place, _)| !self.is_of_distribution(place)) {
             findings.push(unclear(place, reason));
         }
         findings
@@ -59,6 +60,20 @@ impl Comparison<'_> {
             if self.from.patterns.get(&(place.clone(), pattern.clone())).is_some_and(|before| before != files) {
                 findings.push(finding(Code::VerdictChanged, false, format!("a pattern matches other files: {pattern}"), place));
             }
+        }
+    }
+
+    /// What scripts of the app give commands, where the base made the words.
+    fn words(&self, findings: &mut Vec<Finding>) {
+        let list = |words: &BTreeSet<Vec<u8>>| words.iter().take(4).map(|word| shown(word)).collect::<Vec<_>>().join(", ");
+        for ((place, command), after) in self.to.words.iter().filter(|((place, _), _)| self.is_of_app(place)) {
+            let Some(before) = self.from.words.get(&(place.clone(), command.clone())).filter(|before| *before != after) else { continue };
+            let name = command.split_once(' ').map_or(command.as_str(), |(_, name)| name);
+            findings.push(
+                finding(Code::VerdictChanged, false, format!("a command is given other words: {name}"), place)
+                    .expected(Fact::new(list(before), "the image"))
+                    .found(Fact::new(list(after), "the moved image")),
+            );
         }
     }
 
@@ -216,6 +231,14 @@ impl Comparison<'_> {
     /// Whether something is what the app itself wrote: a script of its own, or its config.
     fn is_of_app(&self, by: &str) -> bool {
         self.new.find(by.as_bytes()).is_none_or(|entry| self.new.is_own(entry) && !self.new.is_packaged(entry))
+    }
+
+    /// Whether a file is a script of a package of the new base, which fits what it is in. Those that start what others bring are not.
+    fn is_of_distribution(&self, place: &str) -> bool {
+        const STARTING: [&[u8]; 5] = [b"service", b"invoke-rc.d", b"run-one", b"cron", b"entrypoint"];
+        let Some(entry) = self.new.find(place.as_bytes()) else { return false };
+        let starts = STARTING.iter().any(|name| contains(entry.name(), name));
+        !self.new.is_own(entry) && self.new.is_packaged(entry) && !self.new.files().is_program(entry) && !starts
     }
 
     /// Whether the app asks for something, as far as that is certain: most texts in programs are no names of commands.

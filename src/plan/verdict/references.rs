@@ -16,7 +16,7 @@ const GO_NAME: usize = 5;
 
 /// Functions that look up a name in a file.
 const DATABASES: [(&[&[u8]], &[u8]); 4] = [
-    (&[b"getservbyname", b"getservbyname_r"], b"/etc/services"),
+    (&[b"getservbyname", b"getservbyname_r", b"getaddrinfo"], b"/etc/services"),
     (&[b"getprotobyname", b"getprotobyname_r"], b"/etc/protocols"),
     (&[b"getrpcbyname", b"getrpcbyname_r"], b"/etc/rpc"),
     (&[b"getnetbyname", b"getnetbyname_r"], b"/etc/networks"),
@@ -38,7 +38,7 @@ fn line<'v>(view: &'v View, file: &[u8], name: &[u8]) -> Option<Vec<&'v [u8]>> {
 impl Comparison<'_> {
     /// A name that is asked for: whether that of a user, and whether that of a group.
     pub(super) fn asked_user(&self, name: &[u8], [user, group]: [bool; 2], by: &str) -> Option<Finding> {
-        let known = |view: &View| [users::user(view, name).filter(|_| user), users::group(view, name).filter(|_| group)];
+        let known = |view: &View| [users::told(view, name).filter(|_| user), users::team(view, name).filter(|_| group)];
         let (before, after) = (known(self.old), known(self.new));
         let changed = before.iter().zip(&after).any(|(before, after)| before.is_some() && before != after);
         let lost = before.iter().zip(&after).any(|(before, after)| before.is_some() && after.is_none());
@@ -189,6 +189,17 @@ impl Comparison<'_> {
         if asks(&[b"getpwnam", b"getpwnam_r", b"getgrnam", b"getgrnam_r", b"initgroups"]) {
             let both = [asks(&[b"getpwnam", b"getpwnam_r", b"initgroups"]), asks(&[b"getgrnam", b"getgrnam_r"])];
             texts().for_each(|name| findings.extend(self.asked_user(name, both, by)));
+        }
+        // A number that is not its own is one that it has from elsewhere.
+        let numbers: [(&[&[u8]], &[&[u8]], &[u8]); 2] = [
+            (&[b"getpwuid", b"getpwuid_r"], &[b"getuid", b"geteuid"], b"/etc/passwd"),
+            (&[b"getgrgid", b"getgrgid_r"], &[b"getgid", b"getegid"], b"/etc/group"),
+        ];
+        for (functions, own, file) in numbers {
+            if asks(functions) && !asks(own) && users::numbers(self.old, file) != users::numbers(self.new, file) {
+                let message = format!("numbers that are looked up have other names, or none: {}", shown(file));
+                findings.push(finding(Code::VerdictUser, false, message, by));
+            }
         }
         for (functions, file) in DATABASES {
             if asks(functions) {

@@ -1,5 +1,7 @@
 //! Users and groups: whether the config's user is there, and whose the app's files are.
 
+use std::collections::BTreeSet;
+
 use super::compare::{Comparison, finding};
 use super::loader::shown;
 use super::trace::{Identity, Trace};
@@ -27,6 +29,49 @@ pub(super) fn user(view: &View, name: &[u8]) -> Option<u64> {
 pub(super) fn names(view: &View) -> Vec<&[u8]> {
     let lines = view.text(b"/etc/passwd").unwrap_or_default().split(|byte| *byte == b'\n');
     lines.filter_map(|line| line.split(|byte| *byte == b':').next()).filter(|name| !name.is_empty()).collect()
+}
+
+/// All users with the directories where they are at home.
+pub(super) fn homes(view: &View) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let lines = view.text(b"/etc/passwd").unwrap_or_default().split(|byte| *byte == b'\n');
+    lines.filter_map(|line| {
+        let mut fields = line.split(|byte| *byte == b':');
+        Some((fields.next()?, fields.nth(4)?))
+    })
+}
+
+/// Where a user is at home, by name or number.
+pub(super) fn home(view: &View, user: &[u8]) -> Option<Vec<u8>> {
+    entry(view, b"/etc/passwd", user)?.get(5).map(|home| home.to_vec())
+}
+
+/// The names of all numbers in a file of users or groups.
+pub(super) fn numbers<'v>(view: &'v View, file: &[u8]) -> BTreeSet<(&'v [u8], &'v [u8])> {
+    let lines = view.text(file).unwrap_or_default().split(|byte| *byte == b'\n');
+    lines
+        .filter_map(|line| {
+            let mut fields = line.split(|byte| *byte == b':');
+            Some((fields.next()?, fields.nth(1)?))
+        })
+        .collect()
+}
+
+/// What the line of a user says of it beside its password and its full name.
+pub(super) fn told(view: &View, user: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let line = entry(view, b"/etc/passwd", user)?;
+    Some([0, 2, 3, 5, 6].iter().filter_map(|at| line.get(*at).map(|field| field.to_vec())).collect())
+}
+
+/// The name and the number of a group.
+pub(super) fn team(view: &View, group: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let line = entry(view, b"/etc/group", group)?;
+    Some([0, 2].iter().filter_map(|at| line.get(*at).map(|field| field.to_vec())).collect())
+}
+
+/// The line of a file that has a name or a number, in its fields.
+fn entry<'v>(view: &'v View, file: &[u8], name: &[u8]) -> Option<Vec<&'v [u8]>> {
+    let mut lines = view.text(file)?.split(|byte| *byte == b'\n').map(|line| line.split(|byte| *byte == b':').collect::<Vec<_>>());
+    lines.find(|fields| [0, 2].iter().any(|at| fields.get(*at) == Some(&name)))
 }
 
 /// The number of a group.

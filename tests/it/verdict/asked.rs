@@ -164,6 +164,13 @@ fn releases_of_python_refuse_what_others_take() {
         expect(main, &python(11, main, 9), "risks", &["verdict.changed"]);
         expect(main, &python(11, main, 13), "runs", &[]);
     }
+    for main in [
+        "import argparse\np = argparse.ArgumentParser()\np.print_help()\n",
+        "import ssl\nprint(ssl.create_default_context().minimum_version)\n",
+    ] {
+        let (_, report) = python(9, main, 11).verdict();
+        assert!(codes(&report).contains(&"verdict.changed"), "{main}: {report:#}");
+    }
     expect("a mode", &python(9, "with open('/app/x', 'r') as f:\n    print(f.read())\n", 11), "runs", &[]);
     expect("flags at the beginning", &python(9, "re.compile('(?i)b')\n", 11), "runs", &[]);
     expect(
@@ -200,9 +207,15 @@ fn a_script_of_perl_says_how_new_its_interpreter_has_to_be() {
 #[test]
 fn methods_that_ruby_does_not_have_any_more_are_a_risk() {
     let ruby = |text| [program("usr/bin/ruby", Program { defined: &["ruby_run_node"], soname: "x", text, ..Program::default() })];
-    let (old, new) = (ruby("/usr/lib/ruby/3.1.0\0Dir.exists?\0exist?\0kept?\0"), ruby("/usr/lib/ruby/3.3.0\0exist?\0was_kept?\0"));
+    let (old, new) = (
+        ruby("/usr/lib/ruby/3.1.0\0Dir.exists?\0exist?\0kept?\0Fixnum\0Integer\0"),
+        ruby("/usr/lib/ruby/3.3.0\0exist?\0was_kept?\0Integer\0"),
+    );
     let moved = |body: &str| Move { app: vec![script("app/run", &format!("#!/usr/bin/ruby\n{body}\n"))], ..running("", &old, &new) };
     expect("a method that is gone", &moved("puts File.exists?('a')"), "risks", &["verdict.name"]);
+    expect("a constant that is gone", &moved("puts 1.is_a?(Fixnum)"), "risks", &["verdict.name"]);
+    expect("one of its own", &moved("class Fixnum\nend\nputs 1.is_a?(Fixnum)"), "runs", &[]);
+    expect("one that is kept", &moved("puts 1.is_a?(Integer)"), "runs", &[]);
     expect("one that is kept", &moved("puts File.exist?('a')"), "runs", &[]);
     expect("one in the end of a longer name", &moved("puts self.kept?('a')"), "runs", &[]);
     expect("one of its own", &moved("def exists?(a)\n  1\nend\nputs self.exists?('a')"), "runs", &[]);
@@ -260,6 +273,69 @@ fn where_a_command_is_found_is_printed_or_only_asked() {
     for body in ["command -v tool >/dev/null && tool", "t=$(command -v tool)\necho", "which tool >/dev/null || exit 1\necho"] {
         expect(body, &moved(body), "runs", &[]);
     }
+}
+
+/// On Debian 12 `/bin` is a link to `/usr/bin`, on Debian 11 a directory: a script that prints what it found prints something else.
+#[test]
+fn where_a_command_is_found_is_given_to_another_one() {
+    let tools = |path: &'static str| [tool(path), tool("bin/which"), tool("bin/dirname"), tool("bin/cp")];
+    let moved = |body| running(body, &tools("usr/bin/tool"), &tools("bin/tool"));
+    for body in [
+        "t=$(command -v tool)\necho \"using $t\"",
+        "t=`which tool`\necho $t",
+        "t=$(type -p tool || true)\nprintf '%s\\n' \"$t\"",
+        "for t in tool cp; do p=$(command -v $t) && echo \"$t=$p\"; done",
+        "say() { echo \"tool: $1\"; }\nsay \"$(command -v tool)\"",
+        "d=$(dirname \"$(command -v tool)\")\necho \"$d\"",
+        "cat <<END\n$(command -v tool)\nEND",
+        "t=$(command -v tool)\n[ \"$t\" = \"$HOME/tool\" ] && echo yes",
+    ] {
+        expect(body, &moved(body), "risks", &["verdict.changed"]);
+        expect(body, &running(body, &tools("bin/tool"), &tools("bin/tool")), "runs", &[]);
+    }
+    for body in [
+        "t=$(command -v tool)\n\"$t\" a",
+        "exec \"$(command -v tool)\" a",
+        "t=$(command -v cp)\necho \"$t\"",
+        "t=$(command -v tool)\n[ -n \"$t\" ] || exit 1\n[ -x \"$t\" ] && \"$t\"",
+        "t=$(command -v nothing || command -v cp)\necho \"$t\"",
+    ] {
+        expect(body, &moved(body), "runs", &[]);
+    }
+    let lost = running("t=$(command -v tool || command -v cp)\nset -e\n\"$t\" a\n", &tools("bin/tool"), &tools("bin/other"));
+    let (_, report) = lost.verdict();
+    assert_ne!(report["verdict"], "runs", "{report:#}");
+}
+
+/// passwd(5): the sixth field. Runtimes set HOME by it where the config does not.
+#[test]
+fn where_users_are_at_home_is_compared() {
+    let of = |root: &str, svc: &str| {
+        let passwd = format!("root:x:0:0::{root}:/bin/sh\nsvc:x:9:9::{svc}:/bin/sh\n");
+        vec![text("etc/passwd", &passwd), tool("bin/getent"), tool("bin/cut")]
+    };
+    let moved = |body, new: [&str; 2]| running(body, &of("/root", "/var/svc"), &of(new[0], new[1]));
+    for body in ["echo ~svc", "cat ~svc/x", "eval echo \"~svc\"", "h=$(eval echo ~svc)\necho $h", "getent passwd svc", "getent passwd 9"] {
+        let (_, report) = moved(body, ["/root", "/srv"]).verdict();
+        assert_eq!(report["verdict"], "risks", "{body}: {report:#}");
+        expect(body, &moved(body, ["/home/root", "/var/svc"]), "runs", &[]);
+    }
+    for body in ["echo $HOME", "echo ~", "echo \"${HOME}/x\""] {
+        expect(body, &moved(body, ["/home/root", "/var/svc"]), "risks", &["verdict.changed"]);
+        expect(body, &moved(body, ["/root", "/srv"]), "runs", &[]);
+    }
+    for body in ["cat '~svc'", "echo a~svc", "echo ~nobody"] {
+        expect(body, &moved(body, ["/home/root", "/srv"]), "runs", &[]);
+    }
+}
+
+/// What these tell is no package.
+#[test]
+fn the_machine_of_a_package_manager_is_the_same_on_all_bases() {
+    let files = |status| [tool("bin/dpkg"), text("var/lib/dpkg/status", status)];
+    let moved = |body| running(body, &files("Package: a\nStatus: install ok installed\n"), &files(""));
+    expect("its machine", &moved("dpkg --print-architecture"), "runs", &[]);
+    expect("its packages", &moved("dpkg -l"), "risks", &["verdict.changed"]);
 }
 
 /// Archives of GNU tar and of busybox's have the same files and not the same bytes.

@@ -20,7 +20,7 @@ use crate::read::rootfs::{Entry, split};
 
 pub(super) use self::imports::imports;
 pub(super) use self::names::{built_in, defined, defines, given_to, identifiers, methods, taken_names, words};
-pub(super) use self::started::{Started, quoted_paths, started};
+pub(super) use self::started::{Started, imported, quoted_paths, started, started_by_perl};
 
 /// A language whose scripts are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -35,9 +35,10 @@ fn marked(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], bool)> {
     })
 }
 
-/// The names of methods that a text of Ruby calls.
+/// The names of methods that a text of Ruby calls, and of constants.
 pub(in crate::plan::verdict) fn methods(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    marked(text).filter(|(.., dot)| *dot).map(|(_, name, _)| name)
+    let constant = |name: &[u8]| name.len() > 2 && name.first().is_some_and(u8::is_ascii_uppercase);
+    marked(text).filter(move |(name, _, dot)| *dot || constant(name)).map(|(_, name, _)| name)
 }
 
 /// The names with which texts of a program or a library end: those of what is built into an interpreter are among them, since linkers
@@ -56,7 +57,7 @@ pub(in crate::plan::verdict) fn built_in(bytes: &[u8]) -> impl Iterator<Item = &
 pub(in crate::plan::verdict) fn defined(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).flat_map(|line| {
         let after = |words: &[&[u8]]| words.iter().find_map(|word| line.strip_prefix(*word));
-        let one = after(&[b"def ", b"async def ", b"class "]).and_then(|rest| words(rest).next());
+        let one = after(&[b"def ", b"async def ", b"class ", b"module "]).and_then(|rest| words(rest).next());
         let all = after(&[b"attr_accessor ", b"attr_reader ", b"attr_writer "]).or_else(|| given(line)).map(words);
         // The second of two is the name with its mark.
         let marked = after(&[b"def "]).and_then(|rest| words(rest).nth(1));
@@ -73,13 +74,17 @@ fn given(line: &[u8]) -> Option<&[u8]> {
     left.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).all(is_name).then_some(left)
 }
 
-/// The texts in quotes that functions of these names are given first.
+/// The texts in quotes, and the numbers, that functions of these names are given first.
 pub(in crate::plan::verdict) fn given_to<'t>(text: &'t [u8], function: &'static [u8]) -> impl Iterator<Item = &'t [u8]> {
     let calls =
         text.windows(function.len()).enumerate().filter(move |(_, window)| *window == function).map(move |(at, _)| at + function.len());
     calls.filter_map(|at| {
         let rest = text.get(at..)?;
         let rest = rest.strip_prefix(b"(").unwrap_or(rest).trim_ascii_start();
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if digits > 0 {
+            return rest.get(..digits);
+        }
         let quote = *rest.first().filter(|byte| matches!(byte, b'"' | b'\''))?;
         let inner = rest.get(1..)?;
         inner.get(..inner.iter().take(256).position(|byte| *byte == quote)?)

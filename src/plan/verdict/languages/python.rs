@@ -74,9 +74,14 @@ impl Interpreter {
             let at = text.windows(4).enumerate().filter(|(_, window)| window == flag).map(|(at, _)| at);
             at.into_iter().any(|at| at > 0 && !matches!(text.get(at - 1), Some(b'"' | b'\'' | b')')))
         });
-        let kinds: [(u32, bool, &'static str); 7] = [
+        let helps = has(b"argparse") && [&b"print_help("[..], b"format_help(", b"print_usage("].iter().any(|call| has(call));
+        let allows = [&b"minimum_version"[..], b"maximum_version", b"get_ciphers("].iter().any(|name| has(name));
+        let kinds: [(u32, bool, &'static str); 10] = [
             (9, has(b"json.load") && has(b"encoding="), "json.loads with an encoding, refused since Python 3.9"),
             (10, has(b"asyncio") && has(b"loop=loop"), "a loop that is given to asyncio, refused since Python 3.10"),
+            (10, helps, "the help of argparse, which has another heading since Python 3.10"),
+            (13, helps && has(b", \"--"), "the help of argparse, which tells options in another way since Python 3.13"),
+            (10, has(b"ssl") && allows, "what ssl allows by itself, which is less since Python 3.10"),
             (11, opens(b"U") || opens(b"rU") || opens(b"Ur") || opens(b"rbU"), "open with the mode U, refused since Python 3.11"),
             (11, has(b"random.sample({") || has(b"random.sample(set("), "random.sample of a set, refused since Python 3.11"),
             (11, has(b"random.shuffle(") && has(b", random.random)"), "random.shuffle with a function, refused since Python 3.11"),

@@ -1,4 +1,4 @@
-//! The programs that a script of Python starts, and the paths that a text names.
+//! The programs that a script of Python or Perl starts, and the paths that a text names.
 
 use std::collections::BTreeSet;
 
@@ -71,6 +71,80 @@ pub(in crate::plan::verdict) fn started(text: &[u8]) -> Vec<Option<Started>> {
         found.push(Some(Started::Words(words)));
     }
     found
+}
+
+/// The programs that a script of Perl starts: `system LIST`, `exec LIST`, `open(F, "-|", LIST)` and backquotes; none if one of them is only
+/// known when it runs.
+pub(in crate::plan::verdict) fn started_by_perl(text: &[u8]) -> Option<Vec<Started>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let before = at.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(b'\n');
+        let line = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+        let begins = !before.is_ascii_alphanumeric() && !matches!(before, b'_' | b'$' | b'@' | b'%' | b'>' | b':');
+        let word = |name: &[u8]| begins && rest.starts_with(name) && rest.get(name.len()).is_some_and(|byte| matches!(byte, b' ' | b'('));
+        let called = [&b"system"[..], b"exec"].iter().find(|name| word(name)).map_or(0, |name| name.len());
+        let piped = [&b"\"-|\""[..], b"'-|'"].iter().find(|mode| rest.starts_with(mode)).map_or(0, |mode| mode.len());
+        if before == b'\n' && rest.starts_with(b"#") {
+            at += line;
+        } else if called > 0 {
+            found.push(listed(rest.get(called..)?.trim_ascii_start())?);
+            at += called;
+        } else if piped > 0 {
+            found.push(listed(rest.get(piped..)?.trim_ascii_start().strip_prefix(b",")?.trim_ascii_start())?);
+            at += piped;
+        } else if let Some(inner) = rest.strip_prefix(b"`") {
+            let end = inner.iter().position(|byte| *byte == b'`')?;
+            let inner = inner.get(..end)?;
+            found.push(Started::Shell(plain(inner).then(|| inner.to_vec())?));
+            at += end + 2;
+        } else if begins && rest.starts_with(b"qx") && rest.get(2).is_some_and(u8::is_ascii_punctuation) {
+            return None;
+        } else {
+            at += 1;
+        }
+    }
+    Some(found)
+}
+
+/// Whether a text in double quotes is as it stands.
+fn plain(text: &[u8]) -> bool {
+    !text.iter().any(|byte| matches!(byte, b'$' | b'@' | b'\\'))
+}
+
+/// The words of a list of Perl whose first word is known: one text is for a shell.
+fn listed(text: &[u8]) -> Option<Started> {
+    let mut rest = text.strip_prefix(b"(").unwrap_or(text).trim_ascii_start();
+    let mut words: Vec<Option<Vec<u8>>> = Vec::new();
+    loop {
+        let single = rest.starts_with(b"'");
+        let after = match quoted(rest) {
+            Some((word, after)) => {
+                words.push((single || plain(&word)).then_some(word));
+                after
+            }
+            None => {
+                words.push(None);
+                rest.get(rest.iter().position(|byte| matches!(byte, b',' | b')' | b';' | b'\n'))?..)?
+            }
+        };
+        let Some(next) = after.trim_ascii_start().strip_prefix(b",") else { break };
+        rest = next.trim_ascii_start();
+    }
+    let first = words.first().cloned().flatten()?;
+    Some(if words.len() == 1 { Started::Shell(first) } else { Started::Words(words) })
+}
+
+/// The modules that `__import__("NAME")` names, if it is given nothing else.
+pub(in crate::plan::verdict) fn imported(text: &[u8]) -> Option<Vec<Vec<u8>>> {
+    const CALL: &[u8] = b"__import__";
+    let calls = text.windows(CALL.len()).enumerate().filter(|(_, window)| *window == CALL).map(|(at, _)| at + CALL.len());
+    calls
+        .map(|at| {
+            let (name, rest) = quoted(text.get(at..)?.strip_prefix(b"(")?)?;
+            rest.starts_with(b")").then_some(name)
+        })
+        .collect()
 }
 
 /// The paths that a text has in quotes.

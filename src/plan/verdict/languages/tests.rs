@@ -60,3 +60,33 @@ fn programs_that_scripts_start_are_found() {
     assert_eq!(started(text), [Some(Started::Words(vec![word("a"), None, word("b c")])), Some(Started::Shell(b"d e".to_vec())), None]);
     assert_eq!(quoted_paths(text), BTreeSet::from([b"/etc/x".to_vec()]));
 }
+
+/// perlfunc(1): `system`, `exec`, `open` with a pipe, and backquotes.
+#[test]
+fn perl_starts_programs() {
+    let words = |list: &[Option<&str>]| Started::Words(list.iter().map(|word| word.map(|word| word.as_bytes().to_vec())).collect());
+    let shell = |text: &str| Started::Shell(text.as_bytes().to_vec());
+    for (text, expected) in [
+        ("system(\"tar\", \"-cf\", $file) == 0 or die;", Some(vec![words(&[Some("tar"), Some("-cf"), None])])),
+        ("system 'ls -l';", Some(vec![shell("ls -l")])),
+        ("open(my $p, '-|', 'sort', \"-r\", $x) or die;", Some(vec![words(&[Some("sort"), Some("-r"), None])])),
+        ("my $n = `uname -n`; exec('sh');", Some(vec![shell("uname -n"), shell("sh")])),
+        ("# the system (all of it)\nmy $system = 1; print $x->system('a');", Some(vec![])),
+        ("system($command);", None),
+        ("system(\"ls $dir\");", None),
+        ("`ls $dir`", None),
+        ("qx{ls}", None),
+        ("exec { $a } @b;", None),
+    ] {
+        assert_eq!(started_by_perl(text.as_bytes()), expected, "{text}");
+    }
+}
+
+#[test]
+fn python_imports_by_a_call() {
+    assert_eq!(imported(b"x = __import__('sys').stdout"), Some(vec![b"sys".to_vec()]));
+    assert_eq!(imported(b"import sys"), Some(vec![]));
+    for text in ["__import__(name)", "__import__('a' + b)", "f = __import__"] {
+        assert_eq!(imported(text.as_bytes()), None, "{text}");
+    }
+}

@@ -77,6 +77,7 @@ pub(super) const BOTH_TO_FILE: Construct = Construct::new(">& with a file", Lack
 pub(super) const BOTH: Construct = Construct::new("&>", Lacks, Same, Silent);
 pub(super) const NUMBERS: Construct = Construct::new("(( ))", Lacks, Lacks, Failure::Command);
 pub(super) const POWER: Construct = Construct::new("**, a comma or BASE# in $(( ))", Lacks, Same, End);
+pub(super) const EXPRESSION: Construct = Construct::new("$((NAME)), where NAME may hold an expression", Lacks, Same, Silent);
 pub(super) const INCREMENT: Construct = Construct::new("++ or -- in $(( ))", Lacks, Same, Silent);
 pub(super) const QUOTE: Construct = Construct::new("$' '", Lacks, Same, Silent);
 pub(super) const TRANSLATED: Construct = Construct::new("$\" \"", Lacks, Lacks, Silent);
@@ -197,6 +198,8 @@ pub(super) fn arithmetic(inner: &[u8]) -> Option<Construct> {
         Some(POWER)
     } else if pair(b'+', |next| next == b'+') || pair(b'-', |next| next == b'-') {
         Some(INCREMENT)
+    } else if inner.strip_prefix(b"(").and_then(|inner| inner.strip_suffix(b")")).is_some_and(|inner| is_name(inner.trim_ascii())) {
+        Some(EXPRESSION)
     } else {
         None
     }

@@ -241,6 +241,9 @@ impl<'a> Lexer<'a> {
                     self.at += 1;
                 }
                 b'$' | b'`' => self.expansion(&mut word, &mut text)?,
+                b'~' if !word.quoted && (text.ends_with(b"=") || (text.is_empty() && word.parts.is_empty())) => {
+                    self.home(&mut word, &mut text)
+                }
                 b'{' if dialect::is_braces(self.text.get(self.at..).unwrap_or_default()) => {
                     self.meet(dialect::BRACES);
                     text.push(byte);
@@ -268,6 +271,23 @@ impl<'a> Lexer<'a> {
         }
         flush(&mut word, &mut text);
         Ok(word)
+    }
+}
+
+impl Lexer<'_> {
+    /// `~` and `~USER` where a path begins.
+    fn home(&mut self, word: &mut Word, text: &mut Vec<u8>) {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let named = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        let length = 1 + rest.iter().skip(1).take_while(|byte| named(byte)).count();
+        let name = rest.get(..length).unwrap_or_default();
+        let ends = rest.get(length).is_none_or(|byte| b"/: \t\r\n;|&()<>".contains(byte));
+        self.at += length;
+        if !ends {
+            return text.extend_from_slice(name);
+        }
+        flush(word, text);
+        word.parts.push(Part::Variable(if length == 1 { b"HOME".to_vec() } else { name.to_vec() }, None));
     }
 }
 

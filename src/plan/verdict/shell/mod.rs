@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 pub(super) use self::dialect::{Construct, Failure, Family, PIPEFAIL, Understanding};
 use self::lexer::Lexer;
 use self::parser::Parser;
-pub(super) use self::value::{MOST_VALUES, Variables, assignment, values};
+pub(super) use self::value::{FINDER, MOST_VALUES, Variables, assignment, values};
 
 /// Longer scripts are not followed.
 const LONGEST: usize = 256 << 10;

@@ -29,7 +29,8 @@ pub(in crate::plan::verdict) fn assignment(word: &Word) -> Option<(Vec<u8>, Word
     Some((name.to_vec(), value))
 }
 
-/// What variables may hold: none for what is only known when the script runs.
+/// What variables may hold: none for what is only known when the script runs. What a shell replaces by a look at its base has the name that
+/// scripts give it: `~USER`, `command -v NAME` and `which NAME`.
 pub(in crate::plan::verdict) type Variables = BTreeMap<Vec<u8>, Option<BTreeSet<Vec<u8>>>>;
 
 /// The most values that a word may have before it counts as unknown.
@@ -43,6 +44,8 @@ pub(in crate::plan::verdict) fn values(word: &Word, variables: &Variables) -> Op
             Part::Text(text) => vec![text.clone()],
             Part::Variable(name, default) => match (variables.get(name), default) {
                 (Some(Some(known)), _) => known.iter().cloned().collect(),
+                // Nobody has this name.
+                (None, _) if name.starts_with(b"~") => vec![name.clone()],
                 (None, Some(default)) => vec![default.clone()],
                 // What nobody sets is empty.
                 (None, None) if name.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_') => vec![Vec::new()],
@@ -58,7 +61,7 @@ pub(in crate::plan::verdict) fn values(word: &Word, variables: &Variables) -> Op
                 };
                 known.iter().map(cut).collect()
             }
-            Part::Output(inner) => vec![evaluate(inner, variables)?],
+            Part::Output(inner) => evaluate(inner, variables).or_else(|| each(inner, variables))?,
             Part::Dynamic | Part::Pattern(_) => return None,
         };
         values = values.iter().flat_map(|start| more.iter().map(move |end| [start.as_slice(), end].concat())).collect();
@@ -69,40 +72,89 @@ pub(in crate::plan::verdict) fn values(word: &Word, variables: &Variables) -> Op
     Some(values)
 }
 
-/// What commands print that only take paths apart; none for all others.
-fn evaluate(inner: &[u8], variables: &Variables) -> Option<Vec<u8>> {
+/// What commands print that only take paths apart, or say where others are; none for all others.
+fn evaluate(inner: &[u8], variables: &Variables) -> Option<Vec<Vec<u8>>> {
     if inner.len() > 200 {
         return None;
     }
     let script = Script::parse(inner);
     let mut directory: Option<Vec<u8>> = None;
-    let mut printed = None;
+    let mut printed: Option<Vec<Vec<u8>>> = None;
     for command in &script.commands {
+        if let Some(places) = places(&command.words, variables) {
+            // `command -v a || command -v b`
+            if printed.as_ref().is_none_or(|printed| printed.iter().all(Vec::is_empty)) {
+                printed = Some(places?);
+            }
+            continue;
+        }
         let words: Vec<Vec<u8>> =
             command.words.iter().map(|word| values(word, variables).filter(|values| values.len() == 1)?.pop()).collect::<Option<_>>()?;
         let operands: Vec<&Vec<u8>> = words.iter().skip(1).filter(|word| !word.starts_with(b"-")).collect();
         let (first, rest) = (operands.first().copied(), words.first()?.as_slice());
         let slash = |text: &[u8]| text.iter().rposition(|byte| *byte == b'/');
-        match rest {
-            b"cd" => directory = Some(normal(first?)?),
-            b"pwd" => printed = Some(directory.clone()?),
+        let text = match rest {
+            b"cd" => {
+                directory = Some(normal(first?)?);
+                continue;
+            }
+            b"pwd" => directory.clone()?,
             b"dirname" => {
                 let text = first?;
-                printed = Some(slash(text).map_or(b".".to_vec(), |at| text.get(..at.max(1)).unwrap_or_default().to_vec()));
+                slash(text).map_or(b".".to_vec(), |at| text.get(..at.max(1)).unwrap_or_default().to_vec())
             }
             b"basename" if operands.len() == 1 => {
                 let text = first?;
-                printed = Some(slash(text).map_or(text.clone(), |at| text.get(at + 1..).unwrap_or_default().to_vec()));
+                slash(text).map_or(text.clone(), |at| text.get(at + 1..).unwrap_or_default().to_vec())
             }
-            b"readlink" | b"realpath" => printed = Some(normal(first?)?),
-            b"echo" if words.iter().skip(1).all(|word| !word.starts_with(b"-")) => {
-                printed = Some(words.get(1..)?.join(&b' '));
-            }
+            b"readlink" | b"realpath" => normal(first?)?,
+            b"echo" if words.iter().skip(1).all(|word| !word.starts_with(b"-")) => words.get(1..)?.join(&b' '),
+            b"true" | b":" => continue,
+            b"eval" => return evaluate(&words.get(1..)?.join(&b' '), variables),
             _ => return None,
-        }
+        };
+        printed = Some(vec![text]);
     }
     printed
 }
+
+/// What commands print for each of the values of the one variable in them that has several.
+fn each(inner: &[u8], variables: &Variables) -> Option<Vec<Vec<u8>>> {
+    const MOST: usize = 8;
+    let names = |name: &[u8]| {
+        let text = [b"$".as_slice(), name].concat();
+        let braced = [b"${".as_slice(), name].concat();
+        [text, braced].iter().any(|text| inner.windows(text.len()).any(|window| window == text.as_slice()))
+    };
+    let several = |known: &&Option<BTreeSet<Vec<u8>>>| known.as_ref().is_some_and(|known| (2..=MOST).contains(&known.len()));
+    let mut all = variables.iter().filter(|(name, known)| several(known) && names(name));
+    let (Some((name, Some(known))), None) = (all.next(), all.next()) else { return None };
+    let mut variables = variables.clone();
+    let mut printed = Vec::new();
+    for value in known {
+        variables.insert(name.clone(), Some(BTreeSet::from([value.clone()])));
+        printed.extend(evaluate(inner, &variables)?);
+    }
+    Some(printed)
+}
+
+/// What `command -v NAME` and others that look for a command print, if it is one of them and nothing else: where the command is, or nothing.
+fn places(words: &[Word], variables: &Variables) -> Option<Option<Vec<Vec<u8>>>> {
+    let finder: &[u8] = match words.iter().map(|word| word.literal().unwrap_or_default()).collect::<Vec<_>>().as_slice() {
+        [b"command", b"-v", _] => b"command -v ",
+        [b"which", _] | [b"type", b"-p" | b"-P", _] => b"which ",
+        _ => return None,
+    };
+    let place = |name: Vec<u8>| -> Vec<Vec<u8>> {
+        let known = variables.get([finder, &name].concat().as_slice()).cloned().flatten();
+        known.map_or_else(|| vec![Vec::new()], |known| known.into_iter().collect())
+    };
+    let names = words.last().and_then(|word| values(word, variables)).filter(|_| variables.contains_key(FINDER));
+    Some(names.map(|names| names.into_iter().flat_map(place).collect()))
+}
+
+/// What variables hold if they hold where commands are.
+pub(in crate::plan::verdict) const FINDER: &[u8] = b"command -v";
 
 /// An absolute path without `.` and `..`.
 fn normal(path: &[u8]) -> Option<Vec<u8>> {

@@ -137,6 +137,7 @@ const TOOLS: &[Tool] = &[
     tool("pgrep", b"floxvanPsu", b"Psu", b""),
     tool("pkill", b"floxvnPsu", b"Psu", b""),
     tool("readlink", b"fn", b"", b"emz"),
+    known(tool("setpriv", b"d", b"", b""), &["dump", "nnp", "no-new-privs", "inh-caps", "ambient-caps"]),
     tool("rm", b"Rfir", b"", b"Id"),
     known(tool("rmdir", b"p", b"", b""), &["ignore-fail-on-non-empty", "parents", "verbose"]),
     known(tool("sed", b"Eefinr", b"ief", b"lsuz"), &["expression", "file", "in-place", "quiet", "regexp-extended", "silent"]),

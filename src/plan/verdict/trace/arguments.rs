@@ -3,7 +3,7 @@
 use super::commands::{COPIERS, LISTERS, NAMERS, PRINTING, READERS, WALKERS};
 use super::peculiar::peculiar;
 use super::wrap::{NICE, STARTERS, TIMEOUT, XARGS, options};
-use super::{Argument, Identity, Trace, Use};
+use super::{Argument, Caller, Identity, Trace, Use};
 use crate::read::rootfs::split;
 
 /// Commands that tell of packages.
@@ -23,7 +23,9 @@ fn says(arguments: &[Argument], words: &[&[u8]]) -> bool {
 
 /// What a command does with the files that it is given.
 fn how(name: &[u8], arguments: &[Argument]) -> Use {
-    if READERS.contains(&name) || name == b"." {
+    if name == b"stat" && tells_owner(arguments) {
+        Use::Named
+    } else if READERS.contains(&name) || name == b"." {
         Use::Read
     } else if COPIERS.contains(&name) {
         Use::Copied
@@ -38,6 +40,15 @@ fn how(name: &[u8], arguments: &[Argument]) -> Use {
     } else {
         Use::Taken
     }
+}
+
+/// `stat -c FORMAT` that tells nothing but the mode and the owner, and the name.
+fn tells_owner(arguments: &[Argument]) -> bool {
+    let at = arguments.iter().flatten().position(|word| word == b"-c" || word == b"--format");
+    let format = at.and_then(|at| arguments.iter().flatten().nth(at + 1)).cloned().unwrap_or_default();
+    let letters = format.iter().zip(format.iter().skip(1)).filter(|(sign, _)| **sign == b'%').map(|(_, letter)| *letter);
+    let mut letters = letters.peekable();
+    letters.peek().is_some() && letters.all(|letter| b"aAfFnuUgG".contains(&letter))
 }
 
 /// Whether a command prints by itself what is not the same in busybox.
@@ -129,21 +140,43 @@ fn has_value(word: &Argument) -> bool {
     word.as_ref().is_some_and(|word| word.contains(&b'='))
 }
 
-/// Whether a program of awk runs commands.
-fn runs_commands(program: &[u8]) -> bool {
-    let calls = [&b"system("[..], b"getline"].iter().any(|call| program.windows(call.len()).any(|window| window == *call));
-    // `print | "sort"`, and not `OFS = "|"`.
-    let pipes = program.iter().enumerate().any(|(at, byte)| {
+/// A text in quotes at the beginning, and what follows it; none if it is not as it stands.
+fn quoted(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let inner = text.trim_ascii_start().strip_prefix(b"\"")?;
+    let end = inner.iter().position(|byte| *byte == b'"')?;
+    let (text, rest) = inner.split_at(end);
+    (!text.contains(&b'\\')).then(|| (text, rest.get(1..).unwrap_or_default()))
+}
+
+/// The commands that a program of awk runs: `system("…")`, `print | "…"` and `"…" | getline`; none for those that are not known.
+fn commands_of_awk(program: &[u8]) -> Vec<Option<Vec<u8>>> {
+    let rest_at = |at: usize| program.get(at..).unwrap_or_default();
+    let mut found = Vec::new();
+    for at in 0..program.len() {
+        let rest = rest_at(at);
+        if let Some(given) = rest.strip_prefix(b"system(") {
+            found.push(quoted(given).filter(|(_, rest)| rest.trim_ascii_start().starts_with(b")")).map(|(text, _)| text.to_vec()));
+            continue;
+        }
         let before = at.checked_sub(1).and_then(|at| program.get(at)).copied().unwrap_or(0);
-        let after = program.get(at + 1..).unwrap_or_default().trim_ascii_start();
-        *byte == b'|' && !matches!(before, b'"' | b'|') && after.starts_with(b"\"")
-    });
-    calls || pipes
+        let Some(after) = rest.strip_prefix(b"|").filter(|after| before != b'|' && !after.starts_with(b"|")) else { continue };
+        let after = after.strip_prefix(b"&").unwrap_or(after).trim_ascii_start();
+        if after.starts_with(b"getline") {
+            // The text ends where the pipe begins.
+            let text = program.get(..at).unwrap_or_default().trim_ascii_end().strip_suffix(b"\"").unwrap_or_default();
+            let start = text.iter().rposition(|byte| *byte == b'"');
+            found.push(start.and_then(|start| text.get(start + 1..)).map(<[u8]>::to_vec));
+        } else if after.starts_with(b"\"") && before != b'"' {
+            found.push(quoted(after).map(|(text, _)| text.to_vec()));
+        }
+    }
+    found
 }
 
 impl Trace<'_> {
     /// Notes what the arguments of a command say.
-    pub(super) fn arguments(&mut self, path: &[u8], arguments: &[Argument], by: &str, guarded: bool) {
+    pub(super) fn arguments(&mut self, path: &[u8], arguments: &[Argument], caller: Caller<'_>) {
+        let Caller { by, guarded, depth } = caller;
         let name = split(path).1;
         let how = how(name, arguments);
         // What stands behind the command that it runs is the command's.
@@ -175,7 +208,9 @@ impl Trace<'_> {
         for text in peculiar(name, arguments) {
             self.found.peculiar.entry(path.to_vec()).or_default().entry(text).or_insert_with(|| by.to_owned());
         }
+        let plain = own.iter().all(|word| word.as_ref().is_some_and(|word| word.starts_with(b"-") && !word.ends_with(b"d")));
         if operands == 0
+            && (plain || name == b"find")
             && LIST_HERE.contains(&name)
             && let Some(directory) = self.directories.last().cloned()
         {
@@ -186,12 +221,12 @@ impl Trace<'_> {
         }
         // For `sort` and others -V is an order.
         let short = how == Use::Taken && says(arguments, &[b"-V", b"-version", b"version"]);
-        let tells = short || says(arguments, &[b"--version", b"--help"]) || TELLERS.contains(&name);
+        let tells = short || says(arguments, &[b"--version", b"--help"]) || (TELLERS.contains(&name) && !says(arguments, &[b"charmap"]));
         if tells || (name == b"busybox" && arguments.is_empty()) {
             self.found.versions.entry(path.to_vec()).or_insert_with(|| by.to_owned());
         }
         if [&b"awk"[..], b"mawk", b"gawk", b"nawk"].contains(&name) {
-            self.awk(arguments, by);
+            self.awk(arguments, by, depth);
         }
         self.databases(name, arguments, by);
         if name == b"getent" {
@@ -212,7 +247,10 @@ impl Trace<'_> {
             };
             self.found.identity.entry((asked, user)).or_insert_with(|| by.to_owned());
         }
-        if QUERIES.contains(&name) {
+        // These tell of no package.
+        const PLAIN: [&[u8]; 5] =
+            [b"--print-architecture", b"--print-foreign-architectures", b"--print-arch", b"--compare-versions", b"-t"];
+        if QUERIES.contains(&name) && !says(arguments, &PLAIN) {
             for database in [&b"/var/lib/dpkg/status"[..], b"/lib/apk/db/installed"] {
                 self.uses(database, Use::Read, by, true);
             }
@@ -233,15 +271,25 @@ impl Trace<'_> {
             Some(b"hosts" | b"ahosts" | b"ahostsv4" | b"ahostsv6") => return,
             _ => b"/etc/passwd",
         };
-        self.uses(file, Use::Read, by, true);
+        let keys: Vec<Vec<u8>> = words.cloned().collect();
+        let known = [&b"/etc/passwd"[..], b"/etc/group", b"/etc/services", b"/etc/protocols"].contains(&file);
+        if !known || keys.is_empty() || arguments.iter().any(Option::is_none) {
+            return self.uses(file, Use::Read, by, true);
+        }
+        for key in keys {
+            self.found.entries.entry((file, key)).or_insert_with(|| by.to_owned());
+        }
     }
 
-    fn awk(&mut self, arguments: &[Argument], by: &str) {
+    fn awk(&mut self, arguments: &[Argument], by: &str, depth: usize) {
         if says(arguments, &[b"-f", b"-i", b"-e"]) {
             self.unclear(by, "a program of awk in a file is not followed");
         }
-        if arguments.iter().flatten().any(|program| runs_commands(program)) {
-            self.unclear(by, "what awk runs is not followed");
+        for command in arguments.iter().flatten().flat_map(|program| commands_of_awk(program)) {
+            match command {
+                Some(text) => self.shell_text(&text, by, depth + 1),
+                None => self.unclear(by, "what awk runs is not followed"),
+            }
         }
     }
 

@@ -5,11 +5,12 @@ use std::rc::Rc;
 
 use super::commands::{BUILTINS, NAMERS, READERS};
 use super::pattern::matching;
+use super::wrap::options;
 use super::{Argument, Caller, Input, Text, Trace, Use, one};
 use crate::format::tar::Kind;
 use crate::foundation::Code;
 use crate::plan::verdict::loader::shown;
-use crate::plan::verdict::shell::{Command, Part, Variables, Word, values};
+use crate::plan::verdict::shell::{Command, Family, Part, Variables, Word, values};
 use crate::read::rootfs::split;
 
 /// How many directories a script may be in.
@@ -132,10 +133,20 @@ impl Trace<'_> {
         let Some(names) = self.values(first, place, &variables) else {
             return self.unclear(place, "it runs a command whose name is only known when it runs");
         };
-        let rest = self.operands(rest, &names, arguments, at);
+        let words = rest;
+        let rest = self.operands(words, &names, arguments, at);
         for name in names {
             if name.is_empty() || self.functions.contains(&name) {
                 continue;
+            }
+            self.note_words(words, &name, at);
+            match name.as_slice() {
+                b"eval" => {
+                    self.evaluates(words, arguments, at);
+                    continue;
+                }
+                b"." | b"source" if self.reads_several(words, at) => continue,
+                _ => {}
             }
             self.call(&name, &rest, at);
         }
@@ -213,7 +224,8 @@ impl Trace<'_> {
             b"[" | b"test" | b"[[" => self.test(command, place, at.number),
             b"command" | b"which" | b"type" | b"hash" if asks => self.asks(rest, at),
             b"type" | b"hash" => {}
-            b"exec" | b"command" | b"builtin" => self.spawn(rest, at.caller()),
+            b"exec" => self.spawn(rest.get(options(rest, &[b"-a"])..).unwrap_or_default(), at.caller()),
+            b"command" | b"builtin" => self.spawn(rest, at.caller()),
             b"eval" => match rest.iter().cloned().collect::<Option<Vec<_>>>() {
                 Some(words) => self.as_text(Text::Aside, |trace| trace.script(&words.join(&b' '), place, &[], depth + 1)),
                 None => self.unclear(place, "what it evaluates is only known when it runs"),
@@ -249,7 +261,7 @@ impl Trace<'_> {
     }
 
     /// `. FILE`
-    fn reads_script(&mut self, rest: &[Argument], at: Standing<'_>) {
+    pub(super) fn reads_script(&mut self, rest: &[Argument], at: Standing<'_>) {
         let Some((Some(path), rest)) = rest.split_first() else {
             return self.unclear(at.place, "it reads a script whose name is only known when it runs");
         };
@@ -258,7 +270,10 @@ impl Trace<'_> {
         } else {
             self.find(path).unwrap_or_else(|| path.clone())
         };
-        self.uses(&found, Use::Read, at.place, !at.command.is_needed());
+        // POSIX: what ends a shell that is not bash, whatever follows.
+        let ends = self.shell.as_ref().is_some_and(|shell| matches!(shell.family, Family::Dash | Family::Busybox));
+        let comes = !at.command.conditional && !at.command.late && at.command.function.is_none() && self.text == Text::Script;
+        self.uses(&found, Use::Read, at.place, !(at.command.is_needed() || (ends && comes)));
         if self.view.exists(&found) {
             let text = if at.command.is_certain() { Text::Script } else { Text::Aside };
             self.as_text(text, |trace| trace.source(&found, at.place, rest, at.depth));
@@ -270,6 +285,10 @@ impl Trace<'_> {
         for path in rest.iter().flatten().filter(|word| !word.starts_with(b"-")) {
             for path in self.meant(path) {
                 self.uses(&path, Use::Named, at.place, !at.command.is_needed());
+                // What it has is made when the script runs.
+                if at.command.is_certain() && path.starts_with(b"/tmp/") && !self.view.exists(&path) {
+                    self.directories = vec![path.clone()];
+                }
                 if self.directories.len() < MOST_DIRECTORIES && self.view.exists(&path) {
                     self.directories.push(path);
                 }

@@ -5,13 +5,17 @@ use std::sync::Arc;
 use super::{Argument, Caller, Input, Trace, Use};
 use crate::foundation::Code;
 use crate::plan::verdict::languages::{
-    Import, Interpreter, Language, Started, defined, defines, given_to, identifiers, imports, methods, quoted_paths, started, taken_names,
+    Import, Interpreter, Language, Started, defined, defines, given_to, identifiers, imported, imports, methods, quoted_paths, started,
+    started_by_perl, taken_names,
 };
 use crate::plan::verdict::loader::shown;
 use crate::read::rootfs::{Entry, split};
 
 /// How many names of modules of one text are looked up.
 const MOST_NAMES: usize = 2000;
+
+/// How deep modules may take all names of others.
+const DEEPEST_STAR: usize = 4;
 
 /// An interpreter that runs.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ enum Given {
 const LOOKUPS: &[(&[u8], &[u8])] = &[
     (b"getpwnam", b"/etc/passwd"),
     (b"getgrnam", b"/etc/group"),
+    (b"getpwuid", b"/etc/passwd"),
+    (b"getgrgid", b"/etc/group"),
     (b"getservbyname", b"/etc/services"),
     (b"getprotobyname", b"/etc/protocols"),
 ];
@@ -48,7 +54,7 @@ type Texts = &'static [&'static [u8]];
 fn telling(language: Language) -> (Texts, Texts, Texts) {
     match language {
         Language::Python => (
-            &[b"importlib", b"__import__", b"os.exec", b"os.spawn", b"pkgutil", b"exec(", b"eval(", b"runpy", b"pexpect"],
+            &[b"importlib", b"os.exec", b"os.spawn", b"pkgutil", b"exec(", b"eval(", b"runpy", b"pexpect"],
             &[
                 b"sys.version)",
                 b"sys.version.",
@@ -57,16 +63,14 @@ fn telling(language: Language) -> (Texts, Texts, Texts) {
                 b"platform.",
                 b"__version__",
                 b"_VERSION",
+                b"sqlite_version",
                 b"sysconfig",
                 b"sys.implementation",
             ],
             &[b"sys.version", b"sys.prefix", b"sys.hexversion", b"stdlib_module_names", b"python_version"],
         ),
         Language::Perl => (
-            &[
-                b"system(", b"system ", b"exec(", b"exec ", b"qx", b"eval \"", b"eval '", b"`", b"'-|'", b"\"-|\"", b"do \"", b"do '",
-                b"use lib",
-            ],
+            &[b"eval \"", b"eval '", b"do \"", b"do '", b"use lib"],
             &[b"%INC", b"@INC", b"%Config", b"$Config"],
             &[b"$]", b"$^V", b"PERL_VERSION", b"->VERSION"],
         ),
@@ -211,6 +215,10 @@ impl<'v> Trace<'v> {
         if let Some(release) = interpreter.older_than(text).filter(|_| interpreter.language == Language::Perl) {
             self.lack(Code::VerdictSyntax, release.as_bytes(), place, true);
         }
+        if interpreter.language == Language::Perl {
+            let calls = started_by_perl(text).map_or_else(|| vec![None], |calls| calls.into_iter().map(Some).collect());
+            self.starts(calls, place, depth);
+        }
         if interpreter.language == Language::Ruby {
             for name in methods(text) {
                 self.found.parts.entry(name.to_vec()).or_insert_with(|| place.to_owned());
@@ -219,12 +227,19 @@ impl<'v> Trace<'v> {
         if interpreter.language == Language::Python {
             self.python(interpreter, text, place, depth);
         }
-        imports(interpreter.language, text).into_iter().map(|import| (import, place.to_owned())).collect()
+        let mut waiting = imports(interpreter.language, text);
+        if interpreter.language == Language::Python {
+            match imported(text) {
+                Some(names) => waiting.extend(names.into_iter().map(|name| Import::new(name, true))),
+                None => self.unclear(place, "what it does with __import__ is not followed"),
+            }
+        }
+        waiting.into_iter().map(|import| (import, place.to_owned())).collect()
     }
 
-    /// What a text of Python starts, and asks of its interpreter and of modules.
-    fn python(&mut self, interpreter: &Interpreter, text: &[u8], place: &str, depth: usize) {
-        for call in started(text) {
+    /// Programs that a text starts.
+    fn starts(&mut self, calls: Vec<Option<Started>>, place: &str, depth: usize) {
+        for call in calls {
             self.input = Input::Unknown;
             match call {
                 Some(Started::Words(words)) => self.spawn(&words, Caller { by: place, guarded: true, depth: depth + 1 }),
@@ -232,6 +247,11 @@ impl<'v> Trace<'v> {
                 None => self.unclear(place, "it runs a program whose name is only known when it runs"),
             }
         }
+    }
+
+    /// What a text of Python starts, and asks of its interpreter and of modules.
+    fn python(&mut self, interpreter: &Interpreter, text: &[u8], place: &str, depth: usize) {
+        self.starts(started(text), place, depth);
         if let Some(reason) = interpreter.too_old_for(text) {
             self.lack(Code::VerdictSyntax, reason.as_bytes(), place, true);
         }
@@ -254,12 +274,31 @@ impl<'v> Trace<'v> {
             let Some(bytes) = self.view.bytes(entry).filter(|_| !own) else { continue };
             let has = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
             let inner = [module.as_slice(), b".", &name].concat();
-            let there =
-                defines(bytes, &name) || has(b"import *") || has(b"def __getattr__") || interpreter.file(self.view, &inner).is_some();
+            let there = defines(bytes, &name)
+                || self.takes_all(interpreter, file, bytes, &name, 0)
+                || has(b"def __getattr__")
+                || interpreter.file(self.view, &inner).is_some();
             let key = (shown(&module), shown(&name));
             let entry = self.found.attributes.entry(key).or_insert_with(|| (there, place.to_owned(), needed));
             entry.2 |= needed;
         }
+    }
+
+    /// Whether one of the modules of which a module takes all names has this one: `from .name import *`.
+    fn takes_all(&self, interpreter: &Interpreter, file: &[u8], text: &[u8], name: &[u8], depth: usize) -> bool {
+        let all = text
+            .split(|byte| *byte == b'\n')
+            .filter_map(|line| line.trim_ascii().strip_prefix(b"from ")?.strip_suffix(b"import *").map(<[u8]>::trim_ascii));
+        all.into_iter().any(|module| {
+            let found = if module.starts_with(b".") {
+                interpreter.beside(self.view, file, module)
+            } else {
+                interpreter.module(self.view, module).and_then(|mut files| files.pop())
+            };
+            // What cannot be read may have it.
+            let Some(text) = found.as_ref().and_then(|found| self.view.text(found)).filter(|_| depth < DEEPEST_STAR) else { return true };
+            defines(text, name) || found.is_some_and(|found| self.takes_all(interpreter, &found, text, name, depth + 1))
+        })
     }
 
     /// Modules, and the modules that they load.

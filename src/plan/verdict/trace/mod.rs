@@ -8,6 +8,7 @@ mod pattern;
 mod peculiar;
 mod run;
 mod script;
+mod told;
 mod wrap;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,6 +99,8 @@ pub(super) struct Traced {
     pub(super) identity: BTreeMap<(Identity, String), String>,
     /// Commands whose place is printed, and by whom.
     pub(super) places: BTreeMap<Vec<u8>, String>,
+    /// What commands are given that is not plain text, by place and command.
+    pub(super) words: BTreeMap<(String, String), BTreeSet<Vec<u8>>>,
     /// Who packs something, with the command, and who takes sums of what commands print.
     pub(super) packed: BTreeMap<String, Vec<u8>>,
     pub(super) summed: BTreeSet<String>,
@@ -310,7 +313,7 @@ impl<'v> Trace<'v> {
             let code = if name.contains(&b'/') { Code::VerdictMissing } else { Code::VerdictCommand };
             return self.lack(code, name, by, !guarded);
         };
-        self.arguments(&path, rest, by, guarded);
+        self.arguments(&path, rest, caller);
         let before = self.guarded;
         self.guarded |= guarded;
         self.run(&path, rest, caller);

@@ -81,6 +81,7 @@ impl<'v> Trace<'v> {
         let language = self.view.digest(entry).and_then(|digest| self.view.memo.language(digest, &program));
         if language.is_none() && self.view.is_own(entry) && !self.view.is_packaged(entry) {
             self.commands_of(entry, &program, place, depth);
+            self.own_plugins(path, entry, &program);
         }
         let name = split(path).1.to_vec();
         let real = entry.path();
@@ -170,6 +171,29 @@ impl<'v> Trace<'v> {
                     self.spawn(&arguments, Caller { by: place, guarded: true, depth: depth + 1 });
                 }
             }
+        }
+    }
+
+    /// Libraries of the app that a program may open while it runs: those whose names or directories it names.
+    fn own_plugins(&mut self, path: &[u8], entry: Entry<'v>, program: &elf::Elf) {
+        const MOST: usize = 200;
+        if !program.undefined.iter().any(|symbol| [&b"dlopen"[..], b"dlmopen"].contains(&symbol.name.as_slice())) {
+            return;
+        }
+        let bytes = self.view.bytes(entry).unwrap_or_default();
+        let named = |text: &[u8]| text.len() > 3 && bytes.windows(text.len()).any(|window| window == text);
+        let view = self.view;
+        let libraries = view.rootfs().own().into_iter().filter(|entry| {
+            let has_name = entry.name().ends_with(b".so") || entry.name().windows(4).any(|window| window == b".so.");
+            entry.kind() == Kind::File && has_name && view.is_own(*entry)
+        });
+        let libraries: Vec<Vec<u8>> = libraries
+            .map(|entry| [b"/".as_slice(), &entry.path()].concat())
+            .filter(|file| named(split(file).1) || named(split(file).0))
+            .take(MOST)
+            .collect();
+        for file in libraries {
+            self.closure(path, entry, &[file], true);
         }
     }
 

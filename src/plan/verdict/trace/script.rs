@@ -7,7 +7,7 @@ use super::command::{Standing, is_all_given};
 use super::{Argument, Input, Shell, Text, Trace, one};
 use crate::foundation::Code;
 use crate::plan::verdict::loader::shown;
-use crate::plan::verdict::shell::{Command, Failure, Family, MOST_VALUES, Script, Variables, Word, assignment, values};
+use crate::plan::verdict::shell::{Command, Failure, Family, MOST_VALUES, Part, Script, Variables, Word, assignment, values};
 use crate::read::rootfs::split;
 
 /// How deep scripts may read each other.
@@ -26,7 +26,39 @@ fn shifted(words: &[Word], given: &[Argument]) -> Vec<Argument> {
     count.map_or_else(|| vec![None], |count: usize| given.get(count..).unwrap_or(given).to_vec())
 }
 
+/// The variables in which a script follows links: `while [ -h "$NAME" ]`.
+fn followed_links(script: &Script) -> BTreeSet<Vec<u8>> {
+    let mut found = BTreeSet::new();
+    for command in &script.commands {
+        for pair in command.words.windows(2) {
+            if let ([flag, word], true) = (pair, command.words.len() < 6)
+                && [Some(&b"-h"[..]), Some(b"-L")].contains(&flag.literal())
+                && let [Part::Variable(name, None)] = word.parts.as_slice()
+            {
+                found.insert(name.clone());
+            }
+        }
+    }
+    found
+}
+
+/// What variables of loops over all that is given may hold.
+fn loop_over(script: &Script, variables: &mut Variables, given: &[Argument]) {
+    for (name, words) in script.loops.iter().filter(|(_, words)| words.iter().any(is_all_given)) {
+        variables.insert(name.clone(), given.iter().cloned().collect::<Option<BTreeSet<_>>>().filter(|_| words.len() == 1));
+    }
+}
+
 impl Trace<'_> {
+    /// What a variable with a link holds when the script followed it.
+    fn follow_link(&self, name: &[u8], variables: &mut Variables) {
+        if let Some(Some(known)) = variables.get_mut(name) {
+            let real: Vec<Vec<u8>> =
+                known.iter().filter_map(|path| self.view.find(path)).map(|entry| [b"/".as_slice(), &entry.path()].concat()).collect();
+            known.extend(real);
+        }
+    }
+
     /// A shell with its arguments.
     pub(super) fn shell(&mut self, place: &str, arguments: &[Argument], depth: usize) {
         let before = (self.shell.clone(), self.text);
@@ -156,6 +188,8 @@ impl Trace<'_> {
         for (name, value) in &self.view.launch.environment {
             variables.entry(name.clone()).or_insert_with(|| Some(BTreeSet::from([value.clone()])));
         }
+        variables.entry(b"HOME".to_vec()).or_insert_with(|| self.home());
+        self.told(text, &script.functions, &mut variables);
         give(&mut variables, arguments);
         variables.insert(b"0".to_vec(), place.starts_with('/').then(|| BTreeSet::from([place.as_bytes().to_vec()])));
         self.assign(&script, place, &mut variables, 0);
@@ -169,7 +203,7 @@ impl Trace<'_> {
         }
         let (inherited, directories) = (std::mem::replace(&mut self.inherited, Rc::new(variables)), self.directories.clone());
         let calls = self.calls.clone();
-        self.note_calls(&script);
+        self.note_calls(&script, place, arguments);
         let given = std::mem::replace(&mut self.given, vec![arguments.to_vec()]);
         for (number, command) in script.commands.iter().enumerate() {
             let Some(function) = &command.function else {
@@ -182,7 +216,9 @@ impl Trace<'_> {
             let given = self.calls.get(function).cloned().unwrap_or_else(|| BTreeSet::from([vec![None; 9]]));
             for given in given.into_iter().filter(|_| reached).take(MOST_CALLS) {
                 let outside = Rc::clone(&self.inherited);
-                give(Rc::make_mut(&mut self.inherited), &given);
+                let variables = Rc::make_mut(&mut self.inherited);
+                give(variables, &given);
+                loop_over(&script, variables, &given);
                 self.command(Standing { command, place, number, depth }, &given);
                 self.inherited = outside;
             }
@@ -219,6 +255,8 @@ impl Trace<'_> {
             self.unclear(place, "the script gives itself too many lists of words to follow");
         }
         let variables = Rc::make_mut(&mut self.inherited);
+        // Which of them loops take is not told apart.
+        variables.insert(b"@".to_vec(), None);
         for (number, lists) in (1..10_usize).map(|number| (number, self.given.get(before..).unwrap_or_default())) {
             let known = variables.entry(number.to_string().into_bytes()).or_insert_with(|| Some(BTreeSet::new()));
             if before == 0 {
@@ -240,13 +278,26 @@ impl Trace<'_> {
     }
 
     /// What functions are given by a script; those of scripts that it reads are not known yet.
-    pub(super) fn note_calls(&mut self, script: &Script) {
+    pub(super) fn note_calls(&mut self, script: &Script, place: &str, arguments: &[Argument]) {
         for command in &script.commands {
             let mut words = command.words.iter();
             let Some(name) = words.next().and_then(Word::literal) else { continue };
             let inner = command.function.is_some();
-            let value = |word: &Word| if inner { word.literal().map(<[u8]>::to_vec) } else { one(word, &self.inherited) };
-            let given: Vec<Argument> = words.map(value).collect();
+            let variables = Rc::clone(&self.inherited);
+            let mut given: Vec<Argument> = Vec::new();
+            for word in words {
+                let (pattern, known): (Vec<_>, Vec<_>) = word.parts.iter().partition(|part| matches!(part, Part::Pattern(_)));
+                let plain = known.iter().all(|part| matches!(part, Part::Text(_)));
+                match () {
+                    () if is_all_given(word) && !inner => given.extend(arguments.iter().cloned()),
+                    () if !pattern.is_empty() && (plain || !inner) => {
+                        let matches = self.values(word, place, &variables);
+                        given.extend(matches.map_or_else(|| vec![None], |matches| matches.into_iter().map(Some).collect()));
+                    }
+                    () if inner => given.push(word.literal().map(<[u8]>::to_vec)),
+                    () => given.push(one(word, &variables)),
+                }
+            }
             self.calls.entry(name.to_vec()).or_default().insert(given);
         }
     }
@@ -259,10 +310,15 @@ impl Trace<'_> {
         for (name, words) in loops {
             self.put(name, &words, place, variables);
         }
-        for command in &script.commands {
+        let followed = followed_links(script);
+        for (number, command) in script.commands.iter().enumerate() {
             let first = command.words.first().and_then(|word| one(word, variables)).unwrap_or_default();
             if command.words.is_empty() {
                 for (name, word) in &command.assignments {
+                    if followed.contains(name) && self.values(word, place, variables).is_none() {
+                        self.follow_link(name, variables);
+                        continue;
+                    }
                     self.put(name.clone(), std::slice::from_ref(word), place, variables);
                 }
             } else if DECLARING.contains(&first.as_slice()) {
@@ -271,8 +327,9 @@ impl Trace<'_> {
                 }
             } else if first == b"read" || first == b"mapfile" || first == b"getopts" {
                 let names: Vec<Vec<u8>> = command.words.iter().skip(1).filter_map(|word| one(word, variables)).collect();
+                let found = self.found_before(script.commands.get(..number).unwrap_or_default(), variables);
                 for name in names {
-                    variables.insert(name, None);
+                    variables.insert(name, found.clone());
                 }
                 variables.insert(b"OPTARG".to_vec(), None);
             } else if (first == b"." || first == b"source") && depth < DEEPEST_SOURCE {
@@ -327,4 +384,5 @@ fn give(variables: &mut Variables, arguments: &[Argument]) {
         let value = arguments.get(number - 1).cloned().unwrap_or_else(|| Some(Vec::new()));
         variables.insert(number.to_string().into_bytes(), value.map(|value| BTreeSet::from([value])));
     }
+    variables.insert(b"@".to_vec(), arguments.iter().cloned().collect::<Option<BTreeSet<_>>>().filter(|all| !all.is_empty()));
 }

@@ -11,6 +11,23 @@ pub(super) const TIMEOUT: &[&[u8]] = &[b"-s", b"-k"];
 pub(super) const NICE: &[&[u8]] = &[b"-n", b"-c"];
 pub(super) const STARTERS: &[&[u8]] = &[b"-o", b"-i", b"-e", b"-p"];
 
+const SETPRIV: &[&[u8]] = &[
+    b"--reuid",
+    b"--regid",
+    b"--ruid",
+    b"--euid",
+    b"--rgid",
+    b"--egid",
+    b"--groups",
+    b"--inh-caps",
+    b"--ambient-caps",
+    b"--bounding-set",
+    b"--securebits",
+    b"--pdeathsig",
+    b"--selinux-label",
+    b"--apparmor-profile",
+];
+
 /// How many words are options and their values, with which the arguments of a command begin.
 pub(super) fn options(arguments: &[Argument], valued: &[&[u8]]) -> usize {
     let mut at = 0;
@@ -47,6 +64,11 @@ impl Trace<'_> {
             b"xargs" => {
                 self.spawn(skip(operands(XARGS)), caller.deeper());
             }
+            b"setpriv" => {
+                let command = skip(operands(SETPRIV));
+                self.as_user(None, |trace| trace.spawn(command, caller.deeper()));
+            }
+            b"start-stop-daemon" => self.daemon(arguments, caller),
             b"flock" => self.locked(skip(operands(&[b"-w", b"-E", b"--timeout", b"--wait", b"--conflict-exit-code"])), caller),
             b"sudo" | b"doas" => {
                 self.plugins(name, caller.guarded);
@@ -57,9 +79,9 @@ impl Trace<'_> {
                 self.plugins(name, caller.guarded);
                 self.other_user(arguments, caller);
             }
-            b"chroot" | b"setpriv" | b"unshare" | b"start-stop-daemon" | b"script" | b"watch" | b"parallel" | b"run-parts" | b"at"
-            | b"batch" | b"screen" | b"tmux" | b"runsv" | b"ssh" | b"chpst" | b"taskset" | b"prlimit" | b"faketime" | b"strace"
-            | b"gdb" | b"debconf" | b"proot" | b"fakeroot" | b"dbus-run-session" | b"xvfb-run" => {
+            b"chroot" | b"unshare" | b"script" | b"watch" | b"parallel" | b"run-parts" | b"at" | b"batch" | b"screen" | b"tmux"
+            | b"runsv" | b"ssh" | b"chpst" | b"taskset" | b"prlimit" | b"faketime" | b"strace" | b"gdb" | b"debconf" | b"proot"
+            | b"fakeroot" | b"dbus-run-session" | b"xvfb-run" => {
                 self.unclear(caller.by, format!("what is run through {} is not followed", shown(name)));
             }
             b"find" if arguments.iter().flatten().any(|argument| argument.starts_with(b"-exec")) => {
@@ -79,6 +101,24 @@ impl Trace<'_> {
         let before = std::mem::replace(&mut self.user, user);
         follow(self);
         self.user = before;
+    }
+
+    /// `start-stop-daemon --start --exec FILE -- WORDS`
+    fn daemon(&mut self, arguments: &[Argument], caller: Caller<'_>) {
+        let is = |word: &Argument, names: &[&[u8]]| word.as_ref().is_some_and(|word| names.contains(&word.as_slice()));
+        let value = |names: &[&[u8]]| {
+            let at = arguments.iter().position(|word| is(word, names))?;
+            arguments.get(at + 1).cloned()
+        };
+        if !arguments.iter().any(|word| is(word, &[b"--start", b"-S"])) {
+            return;
+        }
+        let Some(Some(file)) = value(&[b"-a", b"--startas"]).or_else(|| value(&[b"-x", b"--exec"])) else {
+            return self.unclear(caller.by, "what is run through start-stop-daemon is not followed");
+        };
+        let dashes = arguments.iter().position(|word| is(word, &[b"--"])).map_or(arguments.len(), |at| at + 1);
+        let command: Vec<Argument> = std::iter::once(Some(file)).chain(arguments.iter().skip(dashes).cloned()).collect();
+        self.as_user(None, |trace| trace.spawn(&command, caller.deeper()));
     }
 
     /// `flock FILE COMMAND`, `flock FILE -c TEXT`, or `flock NUMBER`, which runs nothing.
