@@ -19,7 +19,7 @@ use crate::foundation::Digest;
 use crate::read::rootfs::{Entry, split};
 
 pub(super) use self::imports::imports;
-pub(super) use self::names::{built_in, defined, defines, given_to, identifiers, methods, taken_names, words};
+pub(super) use self::names::{built_in, defined, defines, given_to, identifiers, methods, offers, taken_names, words};
 pub(super) use self::started::{Started, imported, quoted_paths, started, started_by_perl};
 
 /// A language whose scripts are followed.

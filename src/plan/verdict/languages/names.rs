@@ -156,6 +156,24 @@ fn names(text: &[u8], name: &[u8]) -> bool {
         })
 }
 
+/// Whether a line has nothing but names in quotes, as `__all__` has.
+fn is_list(line: &[u8]) -> bool {
+    line.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_'\", ()[]=+".contains(byte))
+}
+
+/// Whether a module of Python has a name for whoever takes all of its names: one that it defines outside of functions and classes, or imports.
+pub(in crate::plan::verdict) fn offers(text: &[u8], name: &[u8]) -> bool {
+    if text.starts_with(crate::format::elf::MAGIC) {
+        return names(text, name);
+    }
+    text.split(|byte| *byte == b'\n').filter(|line| names(line, name)).any(|line| {
+        let is = |start: &[u8]| line.strip_prefix(start).is_some_and(|rest| word(rest, b"") == name);
+        let left = line.get(..line.iter().position(|byte| *byte == b'=').unwrap_or(0)).unwrap_or_default();
+        let given = names(left, name) && !left.contains(&b'(') && !left.starts_with(b" ");
+        is(b"def ") || is(b"async def ") || is(b"class ") || given || names(line, b"import") || (is_quoted(line, name) && is_list(line))
+    })
+}
+
 /// Whether a module of Python defines a name: a definition, a value that is given to it, or an import. What is compiled has it somewhere.
 pub(in crate::plan::verdict) fn defines(text: &[u8], name: &[u8]) -> bool {
     if text.starts_with(crate::format::elf::MAGIC) {

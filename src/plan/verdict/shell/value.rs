@@ -122,9 +122,9 @@ fn evaluate(inner: &[u8], variables: &Variables) -> Option<Vec<Vec<u8>>> {
 fn each(inner: &[u8], variables: &Variables) -> Option<Vec<Vec<u8>>> {
     const MOST: usize = 8;
     let names = |name: &[u8]| {
-        let text = [b"$".as_slice(), name].concat();
-        let braced = [b"${".as_slice(), name].concat();
-        [text, braced].iter().any(|text| inner.windows(text.len()).any(|window| window == text.as_slice()))
+        let part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        let mut rests = inner.split(|byte| *byte == b'$').skip(1).map(|rest| rest.strip_prefix(b"{").unwrap_or(rest));
+        rests.any(|rest| rest.strip_prefix(name).is_some_and(|rest| !rest.first().is_some_and(part)))
     };
     let several = |known: &&Option<BTreeSet<Vec<u8>>>| known.as_ref().is_some_and(|known| (2..=MOST).contains(&known.len()));
     let mut all = variables.iter().filter(|(name, known)| several(known) && names(name));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{Argument, Caller, Input, Trace, Use};
 use crate::foundation::Code;
 use crate::plan::verdict::languages::{
-    Import, Interpreter, Language, Started, defined, defines, given_to, identifiers, imported, imports, methods, quoted_paths, started,
-    started_by_perl, taken_names,
+    Import, Interpreter, Language, Started, defined, defines, given_to, identifiers, imported, imports, methods, offers, quoted_paths,
+    started, started_by_perl, taken_names,
 };
 use crate::plan::verdict::loader::shown;
 use crate::read::rootfs::{Entry, split};
@@ -297,7 +297,7 @@ impl<'v> Trace<'v> {
             };
             // What cannot be read may have it.
             let Some(text) = found.as_ref().and_then(|found| self.view.text(found)).filter(|_| depth < DEEPEST_STAR) else { return true };
-            defines(text, name) || found.is_some_and(|found| self.takes_all(interpreter, &found, text, name, depth + 1))
+            offers(text, name) || found.is_some_and(|found| self.takes_all(interpreter, &found, text, name, depth + 1))
         })
     }
 

@@ -51,7 +51,11 @@ pub(super) fn peculiar(name: &[u8], arguments: &[Argument]) -> Vec<String> {
         b"grep" | b"egrep" | b"fgrep" | b"ls" => words().filter(|word| [&b"--color=always"[..], b"--color"].contains(word)).collect(),
         b"mktemp" => operands().filter(|word| word.contains(&b'X') && !word.ends_with(b"XXXXXX")).collect(),
         b"sed" => words().filter(|word| is_of_gnu(word)).collect(),
-        b"awk" | b"mawk" | b"gawk" | b"nawk" => words().filter(|word| AWK.iter().any(|text| has(word, text))).collect(),
+        b"awk" | b"mawk" | b"gawk" | b"nawk" => {
+            // In paragraphs busybox leaves the end of the line to what it reads from a command.
+            let paragraphs = |word: &[u8]| has(word, b"getline") && has(word, b"RS");
+            words().filter(|word| AWK.iter().any(|text| has(word, text)) || paragraphs(word)).collect()
+        }
         b"dirname" => operands().skip(1).take(1).collect(),
         b"openssl" => words().filter(|word| is_legacy(word)).collect(),
         // What it gives when the time is up is not the same.

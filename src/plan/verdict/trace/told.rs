@@ -108,35 +108,27 @@ impl Trace<'_> {
             &[b"export", b"local", b"declare", b"readonly", b"typeset", b"read", b"unset", b"eval", b"alias", b".", b"source"];
         let variables = Rc::clone(&self.inherited);
         let mut text: Vec<u8> = Vec::new();
-        // What a file says may be anything.
-        let reads = |inner: &[u8]| inner.trim_ascii_start().starts_with(b"cat ") || inner.trim_ascii_start().starts_with(b"<");
-        let mut unknown = false;
         for word in words {
-            let values: Vec<Argument> = match is_all_given(word) {
-                true => arguments.to_vec(),
-                false => vec![Some(
-                    word.parts
-                        .iter()
-                        .flat_map(|part| match (one(&Word::of(part.clone()), &variables), part) {
-                            (Some(value), _) => value,
-                            (None, Part::Pattern(text)) => text.clone(),
-                            (None, Part::Output(inner)) if reads(inner) => {
-                                unknown = true;
-                                Vec::new()
-                            }
-                            (None, _) => UNKNOWN.to_vec(),
-                        })
-                        .collect(),
-                )],
-            };
-            for value in values {
-                text.extend(value.unwrap_or_else(|| UNKNOWN.to_vec()));
-                text.push(b' ');
+            if is_all_given(word) {
+                arguments.iter().for_each(|given| text.extend(given.as_deref().unwrap_or(UNKNOWN).iter().chain(b" ")));
+                continue;
             }
+            for part in &word.parts {
+                match (one(&Word::of(part.clone()), &variables), part) {
+                    (Some(value), _) => text.extend(value),
+                    (None, Part::Pattern(pattern)) => text.extend(pattern),
+                    // What a file says may be anything.
+                    (None, Part::Output(inner)) if inner.trim_ascii_start().starts_with(b"cat ") || inner.starts_with(b"<") => {
+                        return self.unclear(at.place, "what it evaluates is only known when it runs");
+                    }
+                    (None, _) => text.extend(UNKNOWN),
+                }
+            }
+            text.push(b' ');
         }
         let first = text.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or_default();
         let partly = has(&text, UNKNOWN);
-        if unknown || has(first, UNKNOWN) || (partly && (first.contains(&b'=') || SETTING.contains(&first))) {
+        if has(first, UNKNOWN) || (partly && (first.contains(&b'=') || SETTING.contains(&first))) {
             return self.unclear(at.place, "what it evaluates is only known when it runs");
         }
         self.as_text(Text::Aside, |trace| trace.script(&text, at.place, arguments, at.depth + 1));
