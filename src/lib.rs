@@ -20,7 +20,8 @@
 //! ```
 //!
 //! A folder imports only folders above it in this list; a test checks that. `plan` and `write` do not know each other. The first three are
-//! the crate `airbase-format`, `read` and `write` are `airbase-store`: they are handed on here, and no program needs to name them.
+//! the crate `airbase-format`, `read` and `write` are `airbase-store`, `plan` is `airbase-plan`: they are handed on here, and no program
+//! needs to name them.
 //!
 //! # What holds everywhere
 //!
@@ -69,11 +70,12 @@
 pub mod cli;
 #[cfg(feature = "ocipkg")]
 pub mod ocipkg;
-pub mod plan;
 pub mod report;
 pub mod verbs;
 
 #[doc(inline)]
 pub use airbase_format::{format, foundation, oci};
+#[doc(inline)]
+pub use airbase_plan::plan;
 #[doc(inline)]
 pub use airbase_store::{read, write};

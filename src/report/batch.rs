@@ -83,7 +83,7 @@ impl PlanReport {
         page.line(0, &words.join(", "));
         for (verdict, count) in &self.verdicts {
             let words = verdict.map_or_else(|| "not judged".to_owned(), |verdict| format!("of which the verdict is {}", verdict.name()));
-            page.line_toned(1, verdict.map_or(Tone::Caution, Answer::tone), &format!("{count} to move, {words}"));
+            page.line_toned(1, verdict.map_or(Tone::Caution, super::verdict::tone), &format!("{count} to move, {words}"));
         }
         for (code, count) in &self.reasons {
             page.line(1, &format!("{count} [{code}]"));

@@ -169,7 +169,7 @@ impl JudgedReport {
     }
 
     fn render(&self, page: &mut Page) {
-        let word = page.toned(self.verdict.tone(), self.verdict.name());
+        let word = page.toned(super::verdict::tone(self.verdict), self.verdict.name());
         page.trusted_field(1, "verdict", &format!("{word}, {} reached", text::count(self.reached, "file")));
         for finding in self.reasons.iter().take(REASONS) {
             page.trusted_field(1, "", &text::escape(&one_line(finding)));

@@ -73,13 +73,12 @@ impl PlatformVerdict {
     }
 }
 
-impl Answer {
-    pub(super) fn tone(self) -> Tone {
-        match self {
-            Self::Runs => Tone::Good,
-            Self::Unknown | Self::Risks => Tone::Caution,
-            Self::Breaks => Tone::Bad,
-        }
+/// How a verdict looks.
+pub(super) fn tone(answer: Answer) -> Tone {
+    match answer {
+        Answer::Runs => Tone::Good,
+        Answer::Unknown | Answer::Risks => Tone::Caution,
+        Answer::Breaks => Tone::Bad,
     }
 }
 
@@ -104,7 +103,7 @@ impl Report for VerdictReport {
     fn render(&self, page: &mut Page) {
         for platform in &self.platforms {
             let shown = platform.platform.as_ref().map(|platform| format!(" {platform}")).unwrap_or_default();
-            let head = page.toned(platform.verdict.tone(), platform.verdict.name());
+            let head = page.toned(tone(platform.verdict), platform.verdict.name());
             page.line(0, &format!("{head}  {}{}", text::escape(&self.image), text::escape(&shown)));
             if let Some(onto) = &platform.onto {
                 page.field(1, "onto", onto);

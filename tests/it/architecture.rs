@@ -45,7 +45,7 @@ fn read_below(folder: &str) -> Vec<(String, String)> {
 }
 
 /// Where code lies: the crates below, and what is built on them.
-const PLACES: [&str; 3] = ["crates/format/src", "crates/store/src", "src"];
+const PLACES: [&str; 4] = ["crates/format/src", "crates/store/src", "crates/plan/src", "src"];
 
 /// The files of all crates, by their path in the repository.
 pub fn sources() -> Vec<(String, String)> {

@@ -47,61 +47,61 @@ fn path_text(located: &Located) -> Result<String> {
     path.map(str::to_owned).ok_or_else(|| Error::new(Code::UsageArgument, "the path is not text, and a plan is").at(located.source.shown()))
 }
 
-impl Item {
-    /// Notes one decided platform.
-    pub(super) fn place(&mut self, image: &Image, platform_move: &PlatformMove<'_>, wire: Option<&String>, top: &Digest) -> Result<()> {
+/// One decided platform of the item whose image is `top`.
+///
+/// # Errors
+/// `usage.argument` if the path of a base is not text.
+pub(super) fn placed(image: &Image, platform_move: &PlatformMove<'_>, wire: Option<&String>, top: &Digest) -> Result<Placed> {
+    let own = &image.descriptor.digest;
+    let judged = platform_move.judged.as_ref();
+    Ok(Placed {
+        platform: image.platform().map(ToString::to_string),
+        manifest: (own != top).then(|| own.clone()),
+        seam: platform_move.seam,
+        clue: platform_move.clue.map(|clue| clue.name().to_owned()),
+        old: platform_move.old.as_ref().map(|old| base_item(old, None)).transpose()?,
+        new: base_item(&platform_move.new, wire)?,
+        base_name: platform_move.base_name.clone(),
+        why: platform_move.rule.and_then(NameRule::words),
+        verdict: judged.map(|judgement| judgement.answer),
+        patched: judged.map(|judgement| judgement.patched),
+        causes: judged.map(causes).unwrap_or_default(),
+        accepted: platform_move.accepted.iter().map(|code| code.slug().to_owned()).collect(),
+    })
+}
+
+/// Notes in what is decided what was accepted when the item was made.
+pub(super) fn accept_as_before(item: &Item, decided: &mut [(&Image, Option<PlatformMove<'_>>)]) -> Result<()> {
+    for (image, platform_move) in decided {
         let own = &image.descriptor.digest;
-        let judged = platform_move.judged.as_ref();
-        self.platforms.push(Placed {
-            platform: image.platform().map(ToString::to_string),
-            manifest: (own != top).then(|| own.clone()),
-            seam: platform_move.seam,
-            clue: platform_move.clue.map(|clue| clue.name().to_owned()),
-            old: platform_move.old.as_ref().map(|old| base_item(old, None)).transpose()?,
-            new: base_item(&platform_move.new, wire)?,
-            base_name: platform_move.base_name.clone(),
-            why: platform_move.rule.and_then(NameRule::words),
-            verdict: judged.map(|judgement| judgement.answer),
-            patched: judged.map(|judgement| judgement.patched),
-            causes: judged.map(causes).unwrap_or_default(),
-            accepted: platform_move.accepted.iter().map(|code| code.slug().to_owned()).collect(),
-        });
-        Ok(())
+        let placed = item.platforms.iter().find(|placed| placed.manifest.as_ref().unwrap_or(&item.digest) == own);
+        if let (Some(platform_move), Some(placed)) = (platform_move, placed) {
+            platform_move.accepted = placed.accepted()?;
+        }
     }
+    Ok(())
+}
 
-    /// Notes what was accepted when the item was made.
-    pub(super) fn accepted_by(&self, decided: &mut [(&Image, Option<PlatformMove<'_>>)]) -> Result<()> {
-        for (image, platform_move) in decided {
-            let own = &image.descriptor.digest;
-            let placed = self.platforms.iter().find(|placed| placed.manifest.as_ref().unwrap_or(&self.digest) == own);
-            if let (Some(platform_move), Some(placed)) = (platform_move, placed) {
-                platform_move.accepted = placed.accepted()?;
+/// Notes in an item what comes out.
+pub(super) fn note_result(item: &mut Item, plan: &Plan) {
+    item.result = plan.report.result.as_ref().map(|result| Expected {
+        digest: result.digest.clone(),
+        media_type: result.media_type.clone(),
+        size: result.size,
+    });
+    (item.verdict, item.patched) = (plan.report.verdict, plan.report.patched);
+    for platform in &plan.report.platforms {
+        for layer in platform.layers.iter().filter(|layer| layer.origin == LayerOrigin::App) {
+            if !item.layers.iter().any(|known| known.digest == layer.digest) {
+                item.layers.push(LayerItem { digest: layer.digest.clone(), size: layer.size });
             }
         }
-        Ok(())
     }
-
-    /// Notes what comes out.
-    pub(super) fn finish(&mut self, plan: &Plan) {
-        self.result = plan.report.result.as_ref().map(|result| Expected {
-            digest: result.digest.clone(),
-            media_type: result.media_type.clone(),
-            size: result.size,
-        });
-        (self.verdict, self.patched) = (plan.report.verdict, plan.report.patched);
-        for platform in &plan.report.platforms {
-            for layer in platform.layers.iter().filter(|layer| layer.origin == LayerOrigin::App) {
-                if !self.layers.iter().any(|known| known.digest == layer.digest) {
-                    self.layers.push(LayerItem { digest: layer.digest.clone(), size: layer.size });
-                }
-            }
-        }
-        let findings = plan.report.findings.iter().chain(plan.report.platforms.iter().flat_map(|platform| &platform.findings));
-        let warnings = findings.filter(|finding| finding.severity >= crate::foundation::Severity::Warning);
-        self.warnings = warnings.map(|finding| finding.code.slug().to_owned()).collect();
-        self.warnings.sort_unstable();
-        self.warnings.dedup();
-    }
+    let findings = plan.report.findings.iter().chain(plan.report.platforms.iter().flat_map(|platform| &platform.findings));
+    let warnings = findings.filter(|finding| finding.severity >= crate::foundation::Severity::Warning);
+    item.warnings = warnings.map(|finding| finding.code.slug().to_owned()).collect();
+    item.warnings.sort_unstable();
+    item.warnings.dedup();
 }
 
 /// What decided a verdict, in a line each; what runs needs none.

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::lines::{Line, Lines};
-use super::make::{Made, item_of};
+use super::make::{Made, accept_as_before, item_of, note_result, placed};
 use super::survey::{Survey, SurveyOptions};
 use super::target::{Target, Targets};
 use crate::foundation::event::Silent;
@@ -479,17 +479,17 @@ impl<'a> Planner<'a> {
         }
         let Parts { mut decided, wired, ended, .. } = parts;
         match before {
-            Some(before) => before.accepted_by(&mut decided)?,
+            Some(before) => accept_as_before(before, &mut decided)?,
             None => judge_all(&self.judge, &request, opened, &mut decided)?,
         }
         let mut item = item_of(&opened.located, &self.survey.key(number), output, ItemStatus::Move)?;
         for ((image, platform_move), wire) in decided.iter().zip(&wired) {
             if let Some(platform_move) = platform_move {
-                item.place(image, platform_move, wire.as_ref(), &opened.located.descriptor.digest)?;
+                item.platforms.push(placed(image, platform_move, wire.as_ref(), &opened.located.descriptor.digest)?);
             }
         }
         let plan = Decided { opened, selection: &selection, index, platforms: decided }.compose(&request, self.context)?;
-        item.finish(&plan);
+        note_result(&mut item, &plan);
         if !selection.absent.is_empty() {
             item.warn(Code::PlatformAbsent);
             item.absent = selection.absent;

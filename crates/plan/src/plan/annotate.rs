@@ -126,7 +126,7 @@ impl Rewriter<'_> {
 
 /// The entry of an index for a document that took the place of another: all it said stays but type, digest and size, and what the
 /// other one was called once.
-pub(crate) fn replaced(descriptor: &Descriptor, authored: &Authored, limits: &Limits) -> Result<Value> {
+pub fn replaced(descriptor: &Descriptor, authored: &Authored, limits: &Limits) -> Result<Value> {
     let mut entry = descriptor.to_value(limits)?;
     entry.set("mediaType", Value::string(&authored.media_type));
     entry.set("digest", Value::string(&authored.blob.digest().to_string()));

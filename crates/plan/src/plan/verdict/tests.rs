@@ -10,10 +10,10 @@ use super::{Answer, compare};
 use crate::format::tar::{Kind, Member};
 use crate::read::rootfs::{Scan, Unpacker};
 
-#[path = "../../../tests/it/support/dice.rs"]
+#[path = "../../../../../tests/it/support/dice.rs"]
 #[expect(dead_code, unreachable_pub, clippy::disallowed_methods, reason = "the integration tests have it too")]
 mod dice;
-#[path = "../../../tests/it/support/elf.rs"]
+#[path = "../../../../../tests/it/support/elf.rs"]
 #[expect(unreachable_pub, reason = "the integration tests have it too")]
 mod elf;
 

@@ -263,7 +263,7 @@ fn check(schema: Node<'_>, root: Node<'_>, value: Node<'_>, path: &str) -> Vec<S
 
 #[test]
 fn what_is_written_keeps_to_the_published_schema() {
-    let text = include_str!("../../../../docs/schemas/lifecycle-v1.schema.json");
+    let text = include_str!("../../../../../../docs/schemas/lifecycle-v1.schema.json");
     let schema = Document::parse(text.as_bytes(), &Limits::STANDARD).unwrap().root();
     let drafts = [full(), draft(&[(Field::Status, Value::Status(Status::Active))])];
     for draft in &drafts {
