@@ -10,7 +10,7 @@ use super::{Context, Opened};
 use crate::format::json::{Document, Value};
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, text};
 use crate::oci::{Descriptor, Index, Platform, annotation, collection};
-use crate::plan::annotate::Authored;
+use crate::plan::annotate::NewDocument;
 use crate::plan::batch::Settings;
 use crate::read::{Child as Part, Image, ImageIndex, Located, Source, Tree, Walk, load, walk};
 
@@ -363,12 +363,12 @@ fn read_all(source: &Source, descriptor: &Descriptor, context: Context<'_>) -> R
 }
 
 /// The index with what goes along alone. Everything else in it keeps its bytes.
-fn without(index: &Index, blob: &crate::oci::Verified, found: &Walk, context: Context<'_>) -> Result<Authored> {
+fn without(index: &Index, blob: &crate::oci::Verified, found: &Walk, context: Context<'_>) -> Result<NewDocument> {
     let goes: HashSet<&Digest> = found.documents.iter().map(|(descriptor, _)| &descriptor.digest).collect();
     let document = Document::parse(blob.bytes(), context.limits)?;
     let entries =
         index.manifests.iter().filter(|child| goes.contains(&child.digest) || found.blobs.iter().any(|blob| blob.digest == child.digest));
     let mut value = Value::open(document.root());
     value.set("manifests", Value::Array(entries.map(|child| Value::Raw(child.raw.to_string())).collect()));
-    Authored::new(&index.media_type, &value, context.limits)
+    NewDocument::new(&index.media_type, &value, context.limits)
 }

@@ -18,7 +18,7 @@ use crate::format::json::Excerpt;
 use crate::foundation::fsys::{ReadAt as _, shown};
 use crate::foundation::{Code, Digest, Error, ExitClass, Fact, Finding, Result, Severity, text};
 use crate::oci::{Config, Descriptor, Index, Manifest, Name, Verified, collection, media_type};
-use crate::plan::annotate::{Authored, replaced};
+use crate::plan::annotate::{NewDocument, replaced};
 use crate::plan::docker;
 use crate::plan::referrers::ReferrerChange;
 use crate::read::layer::check_content;
@@ -344,7 +344,7 @@ fn not_understood(opaque: &Opaque) -> Finding {
 }
 
 /// The manifests that are written with Docker's media types, by the digests that they have in the source.
-fn typed(located: &[Located], found: &Gathered<'_>, output: &Output, context: Context<'_>) -> Result<HashMap<Digest, Authored>> {
+fn typed(located: &[Located], found: &Gathered<'_>, output: &Output, context: Context<'_>) -> Result<HashMap<Digest, NewDocument>> {
     let mut typed = HashMap::new();
     if !is_for_docker(output) {
         return Ok(typed);

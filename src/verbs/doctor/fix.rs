@@ -4,7 +4,7 @@ use super::survey::Survey;
 use crate::foundation::clock::Time;
 use crate::oci::artifact::is_removed;
 use crate::oci::{Verified, annotation};
-use crate::plan::referrers::{Content, Draft, EMPTY, Item, ReferrerChange, Standing, diagnose, manifest};
+use crate::plan::referrers::{Content, EMPTY, Item, NewReferrer, ReferrerChange, Standing, diagnose, manifest};
 use crate::read::referrers::{FoundBy, Referrer};
 use crate::verbs::output::Outgoing;
 
@@ -44,7 +44,7 @@ fn migrated(referrer: &Referrer, outgoing: &mut Outgoing<'_>) -> Item {
     if let Some(created) = created {
         annotations.entry(annotation::CREATED.to_owned()).or_insert(created);
     }
-    let draft = Draft {
+    let draft = NewReferrer {
         artifact_type: referrer.artifact_type().to_owned(),
         annotations,
         content: referrer

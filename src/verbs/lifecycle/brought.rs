@@ -5,14 +5,14 @@ use std::sync::Arc;
 use super::set::NewStatements;
 use super::state::Reader;
 use crate::foundation::Result;
-use crate::oci::{Verified, annotation, media_type};
+use crate::oci::{Verified, annotation};
 use crate::plan::lifecycle::convention::Convention;
 use crate::plan::lifecycle::held::Role;
-use crate::plan::lifecycle::profile::{Authored, Draft, Profile, write as author};
+use crate::plan::lifecycle::profile::{NewStatement, Profile, write as author};
 use crate::plan::lifecycle::resolve::{Question, Said, resolve};
 use crate::plan::lifecycle::statement::{RECORDED, Statement};
 use crate::plan::lifecycle::time::Moment;
-use crate::plan::referrers::ReferrerChange;
+use crate::plan::referrers::{NewReferrer, ReferrerChange};
 use crate::read::{Image, Source, Tree};
 use crate::verbs::Context;
 
@@ -46,8 +46,8 @@ pub(in crate::verbs) fn brought_down(
     for statement in &subject.above {
         let role = subject.resolution.roles.get(&statement.digest);
         if matches!(role, Some(Role::Speaks | Role::Adds | Role::Agrees | Role::Differs)) {
-            let parts = repeated(statement, &subject)?;
-            items.push(statements.list(parts, &subject.descriptor).1);
+            let referrer = repeated(statement, &subject)?;
+            items.push(statements.list(referrer, &subject.descriptor).1);
         }
     }
     statements.refer(&subject, items, Vec::new());
@@ -55,8 +55,8 @@ pub(in crate::verbs) fn brought_down(
 }
 
 /// The same statement on the platform.
-fn repeated(statement: &Statement, subject: &super::state::Subject<'_>) -> Result<Authored> {
-    let draft = Draft {
+fn repeated(statement: &Statement, subject: &super::state::Subject<'_>) -> Result<(NewReferrer, Option<Verified>)> {
+    let draft = NewStatement {
         says: statement.record(),
         made: statement.made.time().unwrap_or(Moment::LAST).to_the_second(),
         sequence: 0,
@@ -71,12 +71,14 @@ fn repeated(statement: &Statement, subject: &super::state::Subject<'_>) -> Resul
         Convention::Vendor(name) => Profile::Vendor(name.clone()),
         Convention::Own | Convention::Other | Convention::Site(_) => Profile::Combined,
     };
-    let mut parts = author(&draft, &subject.descriptor, &profile).or_else(|_| author(&draft, &subject.descriptor, &Profile::Combined))?;
+    let (mut referrer, document) =
+        author(&draft, &subject.descriptor, &profile).or_else(|_| author(&draft, &subject.descriptor, &Profile::Combined))?;
     if statement.made.time().is_none() {
         // What has no date gets none.
-        parts.annotations.remove(RECORDED);
-        parts.annotations.remove(annotation::CREATED);
-        parts.layers = vec![(media_type::OCI_EMPTY.to_owned(), b"{}".to_vec())];
+        referrer.annotations.remove(RECORDED);
+        referrer.annotations.remove(annotation::CREATED);
+        referrer.content.clear();
+        return Ok((referrer, None));
     }
-    Ok(parts)
+    Ok((referrer, document))
 }

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use super::state::{Reader, Subject};
 use crate::foundation::{Code, Digest, Error, Finding, Result};
-use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
+use crate::oci::{Descriptor, Platform, Verified, annotation};
 use crate::plan::lifecycle::change::{Change, Next};
 use crate::plan::lifecycle::convention::{Convention, OWN_TYPE};
 use crate::plan::lifecycle::field::{Field, Place, Record, Stated as Said, Status, Value, status};
 use crate::plan::lifecycle::held::Role;
-use crate::plan::lifecycle::profile::{Authored, Draft, Profile, write as author};
+use crate::plan::lifecycle::profile::{NewStatement, Profile, write as author};
 use crate::plan::lifecycle::resolve::{self, next_sequence, replaced_by_next, resolve};
 use crate::plan::lifecycle::statement::{Made, Statement};
 use crate::plan::lifecycle::time::Moment;
-use crate::plan::referrers::{Content, Draft as Manifest, EMPTY, Item, ReferrerChange, manifest};
+use crate::plan::referrers::{EMPTY, Item, NewReferrer, ReferrerChange, manifest};
 use crate::read::{Source, SourceKind};
 use crate::report::lifecycle::set::{SetReport, Stated};
 use crate::report::lifecycle::texts;
@@ -224,7 +224,7 @@ impl<'a> NewStatements<'a> {
     /// Whether a statement of the type that the profile would write says so already.
     fn has_form(&self, subject: &Subject<'_>, holds: &Record) -> Result<bool> {
         let draft = self.draft(subject, Next { says: holds.clone(), ..Next::default() });
-        let wanted = author(&draft, &subject.descriptor, &self.profile.clone().unwrap_or_default())?.artifact_type;
+        let wanted = author(&draft, &subject.descriptor, &self.profile.clone().unwrap_or_default())?.0.artifact_type;
         let counts = |role: Option<&Role>| !matches!(role, Some(Role::Replaced { .. } | Role::Future | Role::NotAsked) | None);
         Ok(subject.statements.iter().any(|statement| {
             statement.artifact_type == wanted
@@ -234,7 +234,7 @@ impl<'a> NewStatements<'a> {
         }))
     }
 
-    fn draft(&self, subject: &Subject<'_>, next: Next) -> Draft {
+    fn draft(&self, subject: &Subject<'_>, next: Next) -> NewStatement {
         let all = subject.all();
         let issuer = self.issuer.as_deref();
         let mut cleared = next.cleared;
@@ -247,7 +247,7 @@ impl<'a> NewStatements<'a> {
         if self.overrides {
             overrides.extend(self.others(subject));
         }
-        Draft {
+        NewStatement {
             says: next.says,
             made: self.now.to_the_second(),
             sequence: next_sequence(&subject.statements, &subject.descriptor.digest, issuer),
@@ -298,7 +298,7 @@ impl<'a> NewStatements<'a> {
     }
 
     /// Tells if it holds only together with something stricter.
-    fn tell(&mut self, subject: &Subject<'_>, draft: &Draft, digest: &Digest) {
+    fn tell(&mut self, subject: &Subject<'_>, draft: &NewStatement, digest: &Digest) {
         let stated = |value: &Value| Said { value: value.clone(), place: Place::Annotation, key: String::new(), dialect: None };
         let mut all = subject.all();
         all.push(Statement {
@@ -325,31 +325,18 @@ impl<'a> NewStatements<'a> {
     }
 
     /// Makes the statement of a draft; nothing lists it yet.
-    fn author(&mut self, draft: &Draft, subject: &Descriptor, profile: &Profile) -> Result<(Digest, Item)> {
+    fn author(&mut self, draft: &NewStatement, subject: &Descriptor, profile: &Profile) -> Result<(Digest, Item)> {
         Ok(self.list(author(draft, subject, profile)?, subject))
     }
 
-    /// Takes the parts of a statement; nothing lists it yet.
-    pub(super) fn list(&mut self, parts: Authored, subject: &Descriptor) -> (Digest, Item) {
-        let mut draft = Manifest { artifact_type: parts.artifact_type, annotations: parts.annotations, content: Vec::new() };
-        for (layer_type, bytes) in parts.layers {
-            let document = Verified::authored(bytes);
-            if layer_type != media_type::OCI_EMPTY {
-                draft.content.push(Content {
-                    media_type: layer_type,
-                    digest: document.digest().clone(),
-                    size: document.size(),
-                    annotations: std::collections::BTreeMap::new(),
-                });
-            }
-            self.outgoing.document(&document);
-        }
-        let authored = manifest(&draft, Some(subject));
+    /// Takes the referrer of a statement, with its document; nothing lists it yet.
+    pub(super) fn list(&mut self, (referrer, document): (NewReferrer, Option<Verified>), subject: &Descriptor) -> (Digest, Item) {
+        let manifest = manifest(&referrer, Some(subject));
+        document.iter().for_each(|document| self.outgoing.document(document));
         self.outgoing.document(&Verified::authored(EMPTY.to_vec()));
-        self.outgoing.document(&authored.blob);
-        let item =
-            Item { descriptor: authored.descriptor(), artifact_type: Some(draft.artifact_type.clone()), annotations: draft.annotations };
-        (authored.blob.digest().clone(), item)
+        self.outgoing.document(&manifest.blob);
+        let NewReferrer { artifact_type, annotations, .. } = referrer;
+        (manifest.blob.digest().clone(), Item { descriptor: manifest.descriptor(), artifact_type: Some(artifact_type), annotations })
     }
 
     /// Changes the lists of a subject.
@@ -395,7 +382,7 @@ fn usual(subject: &Subject<'_>, issuer: Option<&String>) -> Profile {
 
 /// What is said besides, for the readers of the types of articles in which this issuer spoke before: they would go on with a date that
 /// does not hold any longer. Of a date that is taken back nothing can be said in those types.
-fn forms(subject: &Subject<'_>, issuer: Option<&String>, draft: &Draft) -> Vec<(Draft, Profile)> {
+fn forms(subject: &Subject<'_>, issuer: Option<&String>, draft: &NewStatement) -> Vec<(NewStatement, Profile)> {
     let Some(end) = draft.says.get(&Field::EndOfLife) else { return Vec::new() };
     let mut latest: std::collections::BTreeMap<&str, &Statement> = std::collections::BTreeMap::new();
     for statement in subject.statements.iter().filter(|statement| statement.issuer.as_ref() == issuer) {
@@ -414,7 +401,8 @@ fn forms(subject: &Subject<'_>, issuer: Option<&String>, draft: &Draft) -> Vec<(
         .map(|(field, value)| (*field, value.clone()))
         .collect();
     let form = |(name, _): (&str, &Statement)| {
-        let plain = Draft { says: says.clone(), replaces: Vec::new(), cleared: BTreeSet::new(), overrides: Vec::new(), ..draft.clone() };
+        let plain =
+            NewStatement { says: says.clone(), replaces: Vec::new(), cleared: BTreeSet::new(), overrides: Vec::new(), ..draft.clone() };
         (plain, Profile::Vendor(name.to_owned()))
     };
     stale.map(form).collect()

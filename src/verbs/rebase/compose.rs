@@ -7,7 +7,7 @@ use super::describe::{reported, skipped};
 use super::{MissingPlatform, Plan, Request};
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::oci::{Descriptor, annotation};
-use crate::plan::annotate::{Authored, replaced};
+use crate::plan::annotate::{NewDocument, replaced};
 use crate::plan::base;
 use crate::plan::rebase::image::{Input, Moved, Options, Origin, RebasedEntry, moved_entry, rebase_image, rebase_index};
 use crate::read::{Child, Image, ImageIndex};
@@ -129,7 +129,7 @@ impl Decided<'_> {
     }
 
     /// The entry of the result in index.json, without its name.
-    fn entry(&self, top: &Authored, moves: &[Move], limits: &Limits) -> Result<String> {
+    fn entry(&self, top: &NewDocument, moves: &[Move], limits: &Limits) -> Result<String> {
         let old = &self.opened.located.descriptor;
         Ok(match (self.index, self.selection.alone) {
             (Some(_), true) => under_names_of(&top.descriptor(), old, limits)?.raw.to_string(),
@@ -204,7 +204,7 @@ impl Plan {
     }
 
     /// The new index, and indexes within it.
-    fn assemble(&mut self, index: &ImageIndex, moves: &Moves<'_>, limits: &Limits) -> Result<Authored> {
+    fn assemble(&mut self, index: &ImageIndex, moves: &Moves<'_>, limits: &Limits) -> Result<NewDocument> {
         let mut entries = Vec::with_capacity(index.children.len());
         for child in &index.children {
             entries.push(match child {
@@ -250,7 +250,7 @@ impl Plan {
     }
 
     /// Notes the result under each of its names.
-    fn enter(&mut self, top: &Authored, names: Vec<Option<String>>, entry: &str) {
+    fn enter(&mut self, top: &NewDocument, names: Vec<Option<String>>, entry: &str) {
         let descriptor = top.descriptor();
         self.entries = names.iter().map(|name| (name.clone(), entry.to_owned().into())).collect();
         self.report.result = Some(ResultReport {

@@ -22,7 +22,7 @@ use super::{Context, Opened, Places, Verify, open, open_among};
 use crate::format::json::Excerpt;
 use crate::foundation::{Code, Digest, Error, ExitClass, Finding, Result, Severity};
 use crate::oci::Descriptor;
-use crate::plan::annotate::Authored;
+use crate::plan::annotate::NewDocument;
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::rebase::Preferences;
 use crate::plan::rebase::created::CreatedPolicy;
@@ -146,7 +146,7 @@ impl Request {
 pub struct Plan {
     /// What is to be written and why, for users and for scripts.
     pub report: RebaseReport,
-    pub(super) documents: Vec<Authored>,
+    pub(super) documents: Vec<NewDocument>,
     pub(super) kept: Vec<crate::oci::Verified>,
     pub(super) blobs: Vec<(Arc<Source>, Descriptor)>,
     pub(super) inputs: Vec<(Arc<Source>, Descriptor)>,

@@ -10,8 +10,8 @@ use crate::foundation::clock::Time;
 use crate::foundation::fsys::{self, ReadAt, Region, shown};
 use crate::foundation::{Algorithm, Code, Digest, Error, Fact, Hasher, Result, TypedDigest, limits};
 use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
-use crate::plan::annotate::Authored;
-use crate::plan::referrers::{Content, Draft, EMPTY, Item, OF_ENTRIES, ReferrerChange, manifest};
+use crate::plan::annotate::NewDocument;
+use crate::plan::referrers::{Content, EMPTY, Item, NewReferrer, OF_ENTRIES, ReferrerChange, manifest};
 use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Child, Reference, Walk, walk};
 use crate::report::attach::{AttachReport, Attached};
@@ -126,7 +126,7 @@ pub fn attach(request: &Attach, context: Context<'_>) -> Result<AttachReport> {
 }
 
 /// What is attached to one subject, and what the lists of the layout are to say of it.
-fn attachment(subject: Subject, draft: &Draft, outgoing: &mut Outgoing<'_>) -> (Attached, ReferrerChange) {
+fn attachment(subject: Subject, draft: &NewReferrer, outgoing: &mut Outgoing<'_>) -> (Attached, ReferrerChange) {
     let authored = manifest(draft, Some(&subject.descriptor));
     outgoing.document(&authored.blob);
     let attached = Attached {
@@ -170,7 +170,7 @@ pub fn standalone(request: &Attach, context: Context<'_>) -> Result<AttachReport
     })
 }
 
-fn draft(request: &Attach) -> Result<Draft> {
+fn draft(request: &Attach) -> Result<NewReferrer> {
     check_media_type(&request.artifact_type, "--type")?;
     let mut annotations: BTreeMap<String, String> = BTreeMap::new();
     for (key, text) in &request.annotations {
@@ -188,7 +188,7 @@ fn draft(request: &Attach) -> Result<Draft> {
         annotations.insert(key.clone(), text.clone());
     }
     annotations.entry(annotation::CREATED.to_owned()).or_insert_with(|| request.created.to_string());
-    Ok(Draft { artifact_type: request.artifact_type.clone(), annotations, content: Vec::new() })
+    Ok(NewReferrer { artifact_type: request.artifact_type.clone(), annotations, content: Vec::new() })
 }
 
 fn check_media_type(text: &str, option: &str) -> Result<()> {
@@ -302,7 +302,7 @@ fn missing(request: &Attach) -> Result<Subject> {
     Ok(Subject { descriptor: Descriptor::plain(&missing.media_type, digest, missing.size), child: false })
 }
 
-fn item(authored: &Authored, draft: &Draft) -> Item {
+fn item(authored: &NewDocument, draft: &NewReferrer) -> Item {
     Item { descriptor: authored.descriptor(), artifact_type: Some(draft.artifact_type.clone()), annotations: draft.annotations.clone() }
 }
 

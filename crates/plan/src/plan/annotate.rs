@@ -8,14 +8,14 @@ use crate::read::{Child, Image, ImageIndex, Tree};
 
 /// A document of the result: what it is, and its bytes.
 #[derive(Debug, Clone)]
-pub struct Authored {
+pub struct NewDocument {
     /// The media type.
     pub media_type: String,
     /// The bytes.
     pub blob: Verified,
 }
 
-impl Authored {
+impl NewDocument {
     /// A document of the result, which must be one that can be read again.
     ///
     /// # Errors
@@ -36,7 +36,7 @@ impl Authored {
 #[derive(Debug, Clone, Default)]
 pub struct Rewritten {
     /// The documents that are new.
-    pub documents: Vec<Authored>,
+    pub documents: Vec<NewDocument>,
 }
 
 /// Which documents of an index get the annotations.
@@ -93,11 +93,11 @@ pub fn annotate(tree: &Tree, notes: &Notes<'_>, limits: &Limits) -> Result<Rewri
 struct Rewriter<'a> {
     notes: &'a Notes<'a>,
     limits: &'a Limits,
-    documents: Vec<Authored>,
+    documents: Vec<NewDocument>,
 }
 
 impl Rewriter<'_> {
-    fn index(&mut self, node: &ImageIndex, scope: Scope, top: &[Pair]) -> Result<Authored> {
+    fn index(&mut self, node: &ImageIndex, scope: Scope, top: &[Pair]) -> Result<NewDocument> {
         let mut entries = Vec::with_capacity(node.children.len());
         for (child, descriptor) in node.children.iter().zip(&node.index.manifests) {
             let (authored, pairs) = match (scope, child) {
@@ -120,13 +120,13 @@ impl Rewriter<'_> {
         value.set("mediaType", Value::string(media_type::OCI_INDEX));
         value.set("manifests", Value::Array(entries));
         set_annotations(&mut value, node.index.root().get("annotations").map(crate::format::json::Node::raw), top, self.limits)?;
-        Authored::new(media_type::OCI_INDEX, &value, self.limits)
+        NewDocument::new(media_type::OCI_INDEX, &value, self.limits)
     }
 }
 
 /// The entry of an index for a document that took the place of another: all it said stays but type, digest and size, and what the
 /// other one was called once.
-pub fn replaced(descriptor: &Descriptor, authored: &Authored, limits: &Limits) -> Result<Value> {
+pub fn replaced(descriptor: &Descriptor, authored: &NewDocument, limits: &Limits) -> Result<Value> {
     let mut entry = descriptor.to_value(limits)?;
     entry.set("mediaType", Value::string(&authored.media_type));
     entry.set("digest", Value::string(&authored.blob.digest().to_string()));
@@ -140,13 +140,13 @@ pub fn replaced(descriptor: &Descriptor, authored: &Authored, limits: &Limits) -
     Ok(entry)
 }
 
-fn manifest(raw: &str, pairs: &[Pair], limits: &Limits) -> Result<Authored> {
+fn manifest(raw: &str, pairs: &[Pair], limits: &Limits) -> Result<NewDocument> {
     let document = Document::parse(raw.as_bytes(), limits)?;
     let mut value = Value::open(document.root());
     value.set("mediaType", Value::string(media_type::OCI_MANIFEST));
     to_oci(&mut value, document.root(), limits)?;
     set_annotations(&mut value, document.root().get("annotations").map(crate::format::json::Node::raw), pairs, limits)?;
-    Authored::new(media_type::OCI_MANIFEST, &value, limits)
+    NewDocument::new(media_type::OCI_MANIFEST, &value, limits)
 }
 
 /// Renames Docker's media types of config and layers; the bytes they name are the same.

@@ -3,14 +3,14 @@
 use crate::format::json::Value;
 use crate::foundation::{Code, Error, Fact, Limits, Result};
 use crate::oci::{Platform, media_type};
-use crate::plan::annotate::Authored;
+use crate::plan::annotate::NewDocument;
 use crate::read::Image;
 
 /// Makes an index of `images`, in this order, each with the platform of its config.
 ///
 /// # Errors
 /// `ref.platform` if an image has no platform, or two have the same one; `output.limit` for too many.
-pub fn assemble(images: &[&Image], annotations: &[(String, String)], limits: &Limits) -> Result<Authored> {
+pub fn assemble(images: &[&Image], annotations: &[(String, String)], limits: &Limits) -> Result<NewDocument> {
     let mut entries = Vec::with_capacity(images.len());
     let mut seen: Vec<(&Platform, &Image)> = Vec::new();
     for image in images {
@@ -42,7 +42,7 @@ pub fn assemble(images: &[&Image], annotations: &[(String, String)], limits: &Li
     if !annotations.is_empty() {
         document.set("annotations", Value::string_map(annotations.iter().map(|(key, value)| (key, value))));
     }
-    Authored::new(media_type::OCI_INDEX, &document, limits)
+    NewDocument::new(media_type::OCI_INDEX, &document, limits)
 }
 
 /// A platform as a descriptor has it (image-spec, image-index.md).

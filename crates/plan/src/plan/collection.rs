@@ -6,14 +6,14 @@ use crate::format::json::Value;
 use crate::foundation::{Code, Error, Fact, Finding, Limits, Result};
 use crate::oci::collection::{ARTIFACT_TYPE, Member, SEPARATOR};
 use crate::oci::{annotation, media_type};
-use crate::plan::annotate::Authored;
+use crate::plan::annotate::NewDocument;
 
 /// Makes the index of a collection. The same members in the same order give the same digest: nothing dates it, unless an
 /// annotation does.
 ///
 /// # Errors
 /// `collection.member` for none, a name twice, or a name that cannot be in a list; `output.limit` for too many.
-pub fn compose(members: &[Member], annotations: &[(String, String)], limits: &Limits) -> Result<Authored> {
+pub fn compose(members: &[Member], annotations: &[(String, String)], limits: &Limits) -> Result<NewDocument> {
     if members.is_empty() {
         return Err(Error::new(Code::CollectionMember, "a collection has members").found(Fact::new("none", "the command line")));
     }
@@ -48,7 +48,7 @@ pub fn compose(members: &[Member], annotations: &[(String, String)], limits: &Li
     if !annotations.is_empty() {
         document.set("annotations", Value::string_map(annotations.iter().map(|(key, value)| (key, value))));
     }
-    Authored::new(media_type::OCI_INDEX, &document, limits)
+    NewDocument::new(media_type::OCI_INDEX, &document, limits)
 }
 
 /// Gives members their dependencies: `A=B` says that A needs B. Names are those of members, in full or a unique end.

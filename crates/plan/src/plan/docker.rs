@@ -14,7 +14,7 @@ use crate::format::json::{Document, Excerpt, Node, Value};
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::oci::annotation::{CONTAINERD_NAME, REF_NAME};
 use crate::oci::{Config, Descriptor, ImageName, Index, Manifest, Name, Verified, media_type};
-use crate::plan::annotate::Authored;
+use crate::plan::annotate::NewDocument;
 
 /// Documents by their digests.
 pub type Documents<'d> = HashMap<&'d Digest, &'d Verified>;
@@ -164,7 +164,7 @@ const DOCKER_ONLY: [&str; 3] = ["Healthcheck", "OnBuild", "Shell"];
 ///
 /// # Errors
 /// `output.limit`.
-pub fn typed(manifest: &Verified, config: &Config, limits: &Limits) -> Result<Option<Authored>> {
+pub fn typed(manifest: &Verified, config: &Config, limits: &Limits) -> Result<Option<NewDocument>> {
     let says = |node: Node<'_>| !matches!(node.raw(), "null" | "[]" | "{}");
     let settings = config.root().get("config");
     let needed = settings.is_some_and(|settings| DOCKER_ONLY.iter().any(|field| settings.get(field).is_some_and(says)));
@@ -179,7 +179,7 @@ pub fn typed(manifest: &Verified, config: &Config, limits: &Limits) -> Result<Op
     entry.set("mediaType", Value::string(media_type::DOCKER_CONFIG));
     value.set("config", entry);
     value.set("layers", Value::Array(layers));
-    Ok(Some(Authored::new(media_type::DOCKER_MANIFEST, &value, limits)?))
+    Ok(Some(NewDocument::new(media_type::DOCKER_MANIFEST, &value, limits)?))
 }
 
 /// What is said of a manifest that was [`typed`].

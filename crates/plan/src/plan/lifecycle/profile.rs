@@ -13,7 +13,8 @@ use super::statement::{CLEARED, ISSUER, OVERRIDES, RECORDED, REPLACES, SEQUENCE,
 use super::time::Moment;
 use crate::format::json::Value as Json;
 use crate::foundation::{Code, Digest, Error, Fact, Result};
-use crate::oci::{Descriptor, annotation, media_type};
+use crate::oci::{Descriptor, Verified, annotation};
+use crate::plan::referrers::{Content, NewReferrer};
 
 /// For which readers a statement is written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -76,7 +77,7 @@ impl fmt::Display for Profile {
 
 /// A statement that is to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Draft {
+pub struct NewStatement {
     /// What it says.
     pub says: Record,
     /// When it is made.
@@ -95,22 +96,11 @@ pub struct Draft {
     pub subject_created: Option<String>,
 }
 
-/// The parts of a referrer manifest: the engine adds the subject and the empty config.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authored {
-    /// The artifact type.
-    pub artifact_type: String,
-    /// The annotations.
-    pub annotations: BTreeMap<String, String>,
-    /// The layers, each with its media type: always one.
-    pub layers: Vec<(String, Vec<u8>)>,
-}
-
-/// Writes `draft` on `subject`.
+/// The referrer that says `draft` of `subject`, and the document in it, if its profile has one.
 ///
 /// # Errors
 /// `lifecycle.profile` if the profile has no room for something that is to be said.
-pub fn write(draft: &Draft, subject: &Descriptor, profile: &Profile) -> Result<Authored> {
+pub fn write(draft: &NewStatement, subject: &Descriptor, profile: &Profile) -> Result<(NewReferrer, Option<Verified>)> {
     let end = field::when(&draft.says, Field::EndOfLife).and_then(super::time::When::moment);
     if matches!(profile, Profile::Microsoft | Profile::Vendor(_)) {
         refuse_lossy(draft, end, profile)?;
@@ -130,18 +120,19 @@ pub fn write(draft: &Draft, subject: &Descriptor, profile: &Profile) -> Result<A
         }
         _ => OWN_TYPE.to_owned(),
     };
-    let layer = match profile {
-        Profile::Microsoft | Profile::Vendor(_) => (media_type::OCI_EMPTY.to_owned(), b"{}".to_vec()),
+    let document = match profile {
+        Profile::Microsoft | Profile::Vendor(_) => None,
         Profile::Combined | Profile::Native => {
             annotate(draft, &mut annotations);
-            (OWN_TYPE.to_owned(), document(draft, subject).into_bytes())
+            Some(Verified::authored(document(draft, subject).into_bytes()))
         }
     };
-    Ok(Authored { artifact_type, annotations, layers: vec![layer] })
+    let content = document.iter().map(|document| Content::of(OWN_TYPE, document)).collect();
+    Ok((NewReferrer { artifact_type, annotations, content }, document))
 }
 
 /// Refuses what a profile of one date cannot say. A half-written statement would be believed.
-fn refuse_lossy(draft: &Draft, end: Option<Moment>, profile: &Profile) -> Result<()> {
+fn refuse_lossy(draft: &NewStatement, end: Option<Moment>, profile: &Profile) -> Result<()> {
     if !draft.cleared.is_empty() || !draft.overrides.is_empty() {
         let message = format!("the profile {profile} cannot take anything back or override anything");
         return Err(Error::new(Code::LifecycleProfile, message).hint("Use --profile combined."));
@@ -166,7 +157,7 @@ fn refuse_lossy(draft: &Draft, end: Option<Moment>, profile: &Profile) -> Result
 }
 
 /// Our annotations.
-fn annotate(draft: &Draft, annotations: &mut BTreeMap<String, String>) {
+fn annotate(draft: &NewStatement, annotations: &mut BTreeMap<String, String>) {
     let own = draft.says.iter().filter_map(|(field, value)| Some((field.key()?.to_owned(), value.text()?)));
     annotations.extend(own);
     annotations.insert(RECORDED.to_owned(), draft.made.to_string());
@@ -182,13 +173,13 @@ fn annotate(draft: &Draft, annotations: &mut BTreeMap<String, String>) {
 }
 
 /// The names of what is taken back.
-fn cleared(draft: &Draft) -> Vec<String> {
+fn cleared(draft: &NewStatement) -> Vec<String> {
     let names: BTreeSet<&str> = draft.cleared.iter().filter_map(|field| field.clear_name()).collect();
     names.into_iter().map(str::to_owned).collect()
 }
 
 /// The document: `docs/schemas/lifecycle-v1.schema.json`. No whitespace and a fixed order, so that the same statement has the same digest.
-fn document(draft: &Draft, subject: &Descriptor) -> String {
+fn document(draft: &NewStatement, subject: &Descriptor) -> String {
     let mut root = Json::object();
     root.set("schema", Json::string(OWN_SCHEMA));
     let mut of = Json::object();

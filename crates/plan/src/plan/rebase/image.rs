@@ -9,7 +9,7 @@ use crate::format::json::{Document, Value};
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::oci::buildpacks::RunImage;
 use crate::oci::{Config, Descriptor, Manifest, Platform, Verified, annotation, media_type};
-use crate::plan::annotate::{Authored, Pair, oci_name, replaced, update_base};
+use crate::plan::annotate::{NewDocument, Pair, oci_name, replaced, update_base};
 use crate::plan::docker;
 use crate::read::{Image, ImageIndex};
 
@@ -78,9 +78,9 @@ pub type Layers = Vec<(Origin, Descriptor)>;
 #[derive(Debug, Clone)]
 pub struct Moved {
     /// The new config.
-    pub config: Authored,
+    pub config: NewDocument,
     /// The new manifest.
-    pub manifest: Authored,
+    pub manifest: NewDocument,
     /// Its layers, and where each came from.
     pub layers: Layers,
     /// Their diffIDs.
@@ -138,7 +138,7 @@ pub fn rebase_image(input: &Input<'_>, options: &Options, limits: &Limits) -> Re
 
 /// A document of the result, and how it was decided.
 struct Composed {
-    document: Authored,
+    document: NewDocument,
     decisions: Vec<Decision>,
     findings: Vec<Finding>,
 }
@@ -212,7 +212,7 @@ fn config_of(input: &Input<'_>, diff_ids: &[Digest], options: &Options, limits: 
     }
     decisions.retain(|decision| !labels.iter().any(|(key, _)| decision.field == format!("Labels.{key}")));
     set_labels(&mut document, &labels, limits)?;
-    Ok(Composed { document: Authored::new(media_type::OCI_CONFIG, &document, limits)?, decisions, findings })
+    Ok(Composed { document: NewDocument::new(media_type::OCI_CONFIG, &document, limits)?, decisions, findings })
 }
 
 /// BuildKit's inline cache speaks of layers by their number, and the numbers have changed: a build that imported it would take a layer
@@ -234,7 +234,7 @@ fn drop_inline_cache(app: &Image, document: &mut Value) -> Option<Decision> {
 fn manifest_of(
     input: &Input<'_>,
     layers: &[(Origin, Descriptor)],
-    config: &Authored,
+    config: &NewDocument,
     options: &Options,
     limits: &Limits,
 ) -> Result<Composed> {
@@ -250,7 +250,7 @@ fn manifest_of(
     document.set("config", entry);
     document.set("layers", Value::Array(layers.iter().map(|(_, layer)| layer_entry(layer, limits)).collect::<Result<_>>()?));
     document.set("annotations", annotation_value(app, &merged.annotations, &lineage(app, new, options)));
-    let document = Authored::new(media_type::OCI_MANIFEST, &document, limits)?;
+    let document = NewDocument::new(media_type::OCI_MANIFEST, &document, limits)?;
     Ok(Composed { document, decisions: merged.decisions, findings: Vec::new() })
 }
 
@@ -426,9 +426,9 @@ fn annotation_value(app: &Image, merged: &std::collections::BTreeMap<String, Str
 #[derive(Debug, Clone)]
 pub enum RebasedEntry {
     /// It is replaced by a new document.
-    Replace(Authored),
+    Replace(NewDocument),
     /// It is replaced by a moved image, which may have another `os.version`.
-    Moved(Authored, Option<String>),
+    Moved(NewDocument, Option<String>),
     /// It stays as it is.
     Keep,
     /// It is left out.
@@ -440,7 +440,7 @@ pub enum RebasedEntry {
 ///
 /// # Errors
 /// Only those of documents that cannot be read again, which is a bug.
-pub fn moved_entry(descriptor: &Descriptor, authored: &Authored, os_version: Option<&str>, limits: &Limits) -> Result<Value> {
+pub fn moved_entry(descriptor: &Descriptor, authored: &NewDocument, os_version: Option<&str>, limits: &Limits) -> Result<Value> {
     let mut entry = replaced(descriptor, authored, limits)?;
     let old = descriptor.platform.as_ref().map(|platform| platform.os_version.as_str()).filter(|version| !version.is_empty());
     if let (Some(old), Some(new)) = (old, os_version)
@@ -466,7 +466,7 @@ fn base_pairs(options: &Options) -> [Pair; 2] {
 ///
 /// # Errors
 /// Only those of documents that cannot be read again, which is a bug.
-pub fn rebase_index(index: &ImageIndex, entries: &[RebasedEntry], options: &Options, limits: &Limits) -> Result<Authored> {
+pub fn rebase_index(index: &ImageIndex, entries: &[RebasedEntry], options: &Options, limits: &Limits) -> Result<NewDocument> {
     let mut manifests = Vec::new();
     for (descriptor, entry) in index.index.manifests.iter().zip(entries) {
         match entry {
@@ -498,5 +498,5 @@ pub fn rebase_index(index: &ImageIndex, entries: &[RebasedEntry], options: &Opti
         }
     }
     value.set("annotations", annotations);
-    Authored::new(media_type::OCI_INDEX, &value, limits)
+    NewDocument::new(media_type::OCI_INDEX, &value, limits)
 }

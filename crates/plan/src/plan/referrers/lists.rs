@@ -8,7 +8,7 @@ use crate::format::json::Value;
 use crate::foundation::clock::Time;
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::oci::{Descriptor, Verified, annotation, media_type};
-use crate::plan::annotate::Authored;
+use crate::plan::annotate::NewDocument;
 use crate::plan::lifecycle::convention::Conventions;
 use crate::read::referrers::{Fallback, Found, Referrer, Trouble};
 
@@ -185,7 +185,7 @@ fn fallback(change: &ReferrerChange, found: &Found, items: &[Item], removed: &Ha
     let room = usize::try_from(rules.limits.document_bytes).unwrap_or(usize::MAX).saturating_sub(index(Vec::new()).len());
     lists.findings.extend(shorten(&mut entries, room).map(|finding| finding.at(&tag)));
     let bytes = index(entries.into_iter().map(|entry| Value::Raw(entry.text)).collect());
-    let index = Authored { media_type: media_type::OCI_INDEX.into(), blob: Verified::authored(bytes) };
+    let index = NewDocument { media_type: media_type::OCI_INDEX.into(), blob: Verified::authored(bytes) };
     lists.listings.push(Listing::Tag(tag, Some(index.descriptor().raw.to_string())));
     lists.index = Some(index.blob);
 }

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use crate::format::json::Value;
 use crate::foundation::Digest;
 use crate::oci::{Descriptor, Verified, media_type};
-use crate::plan::annotate::Authored;
+use crate::plan::annotate::NewDocument;
 
 /// The empty JSON object, which is the config of every artifact, and the layer of those without content.
 pub const EMPTY: &[u8] = b"{}";
 
 /// What a referrer says.
 #[derive(Debug, Clone, Default)]
-pub struct Draft {
+pub struct NewReferrer {
     /// What it is.
     pub artifact_type: String,
     /// Its annotations.
@@ -34,10 +34,17 @@ pub struct Content {
     pub annotations: BTreeMap<String, String>,
 }
 
+impl Content {
+    /// A document, under this media type.
+    pub fn of(media_type: &str, document: &Verified) -> Self {
+        Self { media_type: media_type.to_owned(), digest: document.digest().clone(), size: document.size(), annotations: BTreeMap::new() }
+    }
+}
+
 /// The manifest, with its members in a fixed order and nothing between them: the same statement has the same digest.
 ///
 /// The subject is described by media type, digest and size and nothing else, because oras compares these three.
-pub fn manifest(draft: &Draft, subject: Option<&Descriptor>) -> Authored {
+pub fn manifest(draft: &NewReferrer, subject: Option<&Descriptor>) -> NewDocument {
     let empty = Content {
         media_type: media_type::OCI_EMPTY.into(),
         digest: Digest::sha256(EMPTY),
@@ -57,7 +64,7 @@ pub fn manifest(draft: &Draft, subject: Option<&Descriptor>) -> Authored {
     if !draft.annotations.is_empty() {
         value.set("annotations", Value::string_map(&draft.annotations));
     }
-    Authored { media_type: media_type::OCI_MANIFEST.into(), blob: Verified::authored(value.render().into_bytes()) }
+    NewDocument { media_type: media_type::OCI_MANIFEST.into(), blob: Verified::authored(value.render().into_bytes()) }
 }
 
 fn described(content: &Content) -> Value {

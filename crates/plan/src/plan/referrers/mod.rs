@@ -11,4 +11,4 @@ mod manifest;
 
 pub use diagnosis::{Seen, Standing, diagnose, is_mended, is_of_lists, seen};
 pub use lists::{Item, Listing, Lists, OF_ENTRIES, ReferrerChange, Rules, lists};
-pub use manifest::{Content, Draft, EMPTY, manifest};
+pub use manifest::{Content, EMPTY, NewReferrer, manifest};

@@ -4,7 +4,6 @@ use super::super::time::When;
 use super::*;
 use crate::format::json::{Document, Kind, Node};
 use crate::foundation::Limits;
-use crate::oci::Verified;
 
 const NOW: &str = "2026-01-02T03:04:05Z";
 
@@ -21,8 +20,8 @@ fn subject() -> Descriptor {
     Descriptor::parse(Document::parse(text.as_bytes(), &Limits::STANDARD).unwrap().root(), &Limits::STANDARD).unwrap()
 }
 
-fn draft(says: &[(Field, Value)]) -> Draft {
-    Draft {
+fn draft(says: &[(Field, Value)]) -> NewStatement {
+    NewStatement {
         says: says.iter().cloned().collect(),
         made: moment(NOW),
         sequence: 0,
@@ -34,10 +33,10 @@ fn draft(says: &[(Field, Value)]) -> Draft {
     }
 }
 
-fn full() -> Draft {
+fn full() -> NewStatement {
     let digest = |text: &str| Digest::sha256(text.as_bytes());
     let text = |text: &str| Value::Text(text.to_owned());
-    Draft {
+    NewStatement {
         sequence: 3,
         replaces: vec![digest("first"), digest("second")],
         cleared: std::collections::BTreeSet::from([Field::Channel]),
@@ -63,9 +62,7 @@ fn full() -> Draft {
 }
 
 /// Reads back what was written.
-fn read(authored: &Authored) -> Statement {
-    let (layer_type, bytes) = authored.layers.first().unwrap();
-    let document = Verified::authored(bytes.clone());
+fn read((authored, document): &(NewReferrer, Option<Verified>)) -> Statement {
     let digest = Digest::sha256(b"the manifest");
     let subject = subject();
     let referrer = Referrer {
@@ -73,7 +70,7 @@ fn read(authored: &Authored) -> Statement {
         artifact_type: &authored.artifact_type,
         annotations: &authored.annotations,
         subject: &subject,
-        document: (layer_type == OWN_TYPE).then_some(&document),
+        document: document.as_ref(),
     };
     Statement::read(referrer, &["2025-01-01T00:00:00Z".to_owned()], &Conventions::NONE, &Limits::STANDARD).unwrap()
 }
@@ -82,14 +79,14 @@ fn read(authored: &Authored) -> Statement {
 #[test]
 fn the_microsoft_profile_is_the_golden_one() {
     let end = Value::Time(When::At(moment("2026-01-01")));
-    let authored = write(&draft(&[(Field::EndOfLife, end)]), &subject(), &Profile::Microsoft).unwrap();
+    let (authored, document) = write(&draft(&[(Field::EndOfLife, end)]), &subject(), &Profile::Microsoft).unwrap();
     assert_eq!(authored.artifact_type, "application/vnd.microsoft.artifact.lifecycle");
     let annotations: Vec<(&str, &str)> = authored.annotations.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     assert_eq!(
         annotations,
         [("org.opencontainers.image.created", NOW), ("vnd.microsoft.artifact.lifecycle.end-of-life.date", "2026-01-01")]
     );
-    assert_eq!(authored.layers, [("application/vnd.oci.empty.v1+json".to_owned(), b"{}".to_vec())]);
+    assert!(document.is_none() && authored.content.is_empty());
     let empty = r#"{"mediaType":"application/vnd.oci.empty.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2}"#;
     let manifest = format!(
         r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"{}","config":{empty},"layers":[{empty}],"subject":{},"annotations":{}}}"#,
@@ -98,12 +95,14 @@ fn the_microsoft_profile_is_the_golden_one() {
         Json::string_map(&authored.annotations).render()
     );
     assert_eq!(manifest.len(), 744);
-    assert_eq!(Digest::sha256(manifest.as_bytes()).to_string(), "sha256:c85ceb33082950196ef35a6440a9e006970eb0222ea7a4fadc4341497d502d7d");
+    let made = crate::plan::referrers::manifest(&authored, Some(&subject())).blob;
+    assert_eq!(made.bytes(), manifest.as_bytes());
+    assert_eq!(made.digest().to_string(), "sha256:c85ceb33082950196ef35a6440a9e006970eb0222ea7a4fadc4341497d502d7d");
 }
 
 #[test]
 fn one_manifest_serves_both_readers() {
-    let authored = write(&full(), &subject(), &Profile::Combined).unwrap();
+    let (authored, document) = write(&full(), &subject(), &Profile::Combined).unwrap();
     assert_eq!(authored.artifact_type, MICROSOFT_TYPE);
     for (key, value) in [
         ("vnd.microsoft.artifact.lifecycle.end-of-life.date", "2026-12-01"),
@@ -118,8 +117,8 @@ fn one_manifest_serves_both_readers() {
     ] {
         assert_eq!(authored.annotations.get(key).map(String::as_str), Some(value), "{key}");
     }
-    assert_eq!(authored.layers.len(), 1);
-    assert_eq!(authored.layers[0].0, OWN_TYPE);
+    let content: Vec<_> = authored.content.iter().map(|content| (content.media_type.as_str(), &content.digest)).collect();
+    assert_eq!(content, [(OWN_TYPE, document.unwrap().digest())]);
 }
 
 #[test]
@@ -150,17 +149,18 @@ fn what_the_microsoft_type_cannot_say_is_native() {
             MICROSOFT_TYPE,
         ),
     ] {
-        let authored = write(&draft(&says), &subject(), &Profile::Combined).unwrap();
+        let (authored, _) = write(&draft(&says), &subject(), &Profile::Combined).unwrap();
         assert_eq!(authored.artifact_type, expected, "{says:?}");
         assert_eq!(authored.annotations.contains_key(MICROSOFT_KEY), expected == MICROSOFT_TYPE);
-        assert_eq!(write(&draft(&says), &subject(), &Profile::Native).unwrap().artifact_type, OWN_TYPE);
+        assert_eq!(write(&draft(&says), &subject(), &Profile::Native).unwrap().0.artifact_type, OWN_TYPE);
     }
 }
 
 #[test]
 fn the_older_articles_keys_have_the_name_of_the_vendor() {
     let says = [(Field::EndOfLife, Value::Time(When::At(moment("2023-07-07T08:00:00Z")))), (Field::Revision, Value::Text("2".to_owned()))];
-    let authored = write(&draft(&says), &subject(), &Profile::parse("vnd.myorganization").unwrap()).unwrap();
+    let written = write(&draft(&says), &subject(), &Profile::parse("vnd.myorganization").unwrap()).unwrap();
+    let authored = &written.0;
     assert_eq!(authored.artifact_type, "application/vnd.myorganization.image.lifecycle.metadata");
     let annotations: Vec<(&str, &str)> = authored.annotations.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     assert_eq!(
@@ -171,7 +171,7 @@ fn the_older_articles_keys_have_the_name_of_the_vendor() {
             ("vnd.myorganization.image.end-of-life", "2023-07-07T08:00:00Z")
         ]
     );
-    assert_eq!(read(&authored).convention, Convention::Vendor("myorganization".to_owned()));
+    assert_eq!(read(&written).convention, Convention::Vendor("myorganization".to_owned()));
 }
 
 #[test]
@@ -267,16 +267,16 @@ fn what_is_written_keeps_to_the_published_schema() {
     let schema = Document::parse(text.as_bytes(), &Limits::STANDARD).unwrap().root();
     let drafts = [full(), draft(&[(Field::Status, Value::Status(Status::Active))])];
     for draft in &drafts {
-        let authored = write(draft, &subject(), &Profile::Native).unwrap();
-        let document = Document::parse(&authored.layers[0].1, &Limits::STANDARD).unwrap().root();
+        let written = write(draft, &subject(), &Profile::Native).unwrap().1.unwrap();
+        let document = Document::parse(written.bytes(), &Limits::STANDARD).unwrap().root();
         assert_eq!(check(schema, schema, document, ""), Vec::<String>::new());
     }
     // Everything that the schema describes occurs, and the checker sees what is wrong.
-    let authored = write(&drafts[0], &subject(), &Profile::Native).unwrap();
-    let document = Document::parse(&authored.layers[0].1, &Limits::STANDARD).unwrap().root();
+    let written = write(&drafts[0], &subject(), &Profile::Native).unwrap().1.unwrap();
+    let document = Document::parse(written.bytes(), &Limits::STANDARD).unwrap().root();
     let described: Vec<String> = schema.get("properties").unwrap().members().map(|(name, _)| name.into_owned()).collect();
-    let written: Vec<String> = document.members().map(|(name, _)| name.into_owned()).collect();
-    assert_eq!(described, written);
+    let named: Vec<String> = document.members().map(|(name, _)| name.into_owned()).collect();
+    assert_eq!(described, named);
     for (wrong, message) in [
         (r#"{"schema":"airbase.lifecycle/v2"}"#, ".schema is another constant"),
         (r#"{"endOfLife":"2026-12-01"}"#, ".endOfLife does not match"),

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::super::change::Change;
 use super::super::convention::{Convention, Conventions, MICROSOFT_KEY, MICROSOFT_TYPE, OWN_TYPE};
 use super::super::field::{Place, Value};
-use super::super::profile::{Draft, Profile, write};
+use super::super::profile::{NewStatement, Profile, write};
 use super::super::statement::{Made, Referrer};
 use super::super::time::Span;
 use super::*;
@@ -296,17 +296,24 @@ pub(in super::super) fn any_set(most: usize) -> impl Strategy<Value = Vec<Statem
 
 /// Writes a statement as `airbase lifecycle set` does, and reads it back.
 pub(in super::super) fn authored(says: Record, replaces: Vec<Digest>, sequence: u64, profile: &Profile, made: Moment) -> Statement {
-    let draft =
-        Draft { says, made, sequence, replaces, cleared: BTreeSet::new(), overrides: Vec::new(), issuer: None, subject_created: None };
-    let parts = write(&draft, &subject(), profile).unwrap();
-    let digest = Digest::sha256(format!("{:?}", parts.annotations).as_bytes());
-    let document = Verified::authored(parts.layers[0].1.clone());
+    let draft = NewStatement {
+        says,
+        made,
+        sequence,
+        replaces,
+        cleared: BTreeSet::new(),
+        overrides: Vec::new(),
+        issuer: None,
+        subject_created: None,
+    };
+    let (referrer, document) = write(&draft, &subject(), profile).unwrap();
+    let digest = Digest::sha256(format!("{:?}", referrer.annotations).as_bytes());
     let referrer = Referrer {
         digest: &digest,
-        artifact_type: &parts.artifact_type,
-        annotations: &parts.annotations,
+        artifact_type: &referrer.artifact_type,
+        annotations: &referrer.annotations,
         subject: &subject(),
-        document: Some(&document),
+        document: document.as_ref(),
     };
     Statement::read(referrer, &[], &Conventions::NONE, &Limits::STANDARD).unwrap()
 }
