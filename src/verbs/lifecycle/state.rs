@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::above::{Above, Unreadable};
 
-use crate::foundation::{Digest, Finding, Severity};
-use crate::oci::{Descriptor, Platform, Verified, annotation, media_type};
+use crate::foundation::{Code, Digest, Fact, Finding, Severity};
+use crate::oci::{Descriptor, Platform, Verified, annotation, artifact, media_type};
 use crate::plan::lifecycle::convention::OWN_TYPE;
 use crate::plan::lifecycle::declared::{Declaration, Places, declared};
 use crate::plan::lifecycle::field::{Field, Value};
@@ -16,7 +16,7 @@ use crate::plan::lifecycle::lineage::Member;
 use crate::plan::lifecycle::resolve::{self, Question, Resolution, Said};
 use crate::plan::lifecycle::statement::{self, Statement};
 use crate::plan::lifecycle::time::Moment;
-use crate::read::referrers::{Lookup, Scope, Unread, marked};
+use crate::read::referrers::{Lookup, Referrer, Scope, Unread, marked};
 use crate::read::{Child, Image, ImageIndex, Source, Tree, load};
 use crate::verbs::Context;
 
@@ -136,6 +136,14 @@ pub(super) struct Level {
     pub(super) findings: Vec<Finding>,
 }
 
+/// What an index lists beside its platforms and that refers to one of them.
+#[derive(Debug, Default)]
+struct Beside {
+    referrers: Vec<Referrer>,
+    /// What cannot be read: it may be a statement.
+    unread: Vec<Finding>,
+}
+
 /// Reads statements out of one source. Made once for all images of it.
 #[derive(Debug)]
 pub(in crate::verbs) struct Reader<'a> {
@@ -145,13 +153,15 @@ pub(in crate::verbs) struct Reader<'a> {
     pub(super) question: Question,
     /// The indexes of this source that something is said of, by what lies below them.
     everywhere: Option<OnceLock<(Above, Vec<Level>)>>,
+    /// See [`Self::strange`].
+    strange: OnceLock<Vec<Finding>>,
 }
 
 impl<'a> Reader<'a> {
     /// Of the indexes above a platform it knows those that lead to it: enough for who says something more.
     pub(in crate::verbs) fn new(source: &Arc<Source>, question: impl Into<Question>, context: Context<'a>) -> Self {
         let lookup = Lookup::new(source, Scope::Usual, context.limits);
-        Self { source: Arc::clone(source), lookup, context, question: question.into(), everywhere: None }
+        Self { source: Arc::clone(source), lookup, context, question: question.into(), everywhere: None, strange: OnceLock::new() }
     }
 
     /// Knows of every index above a platform, whether it leads to it or not: for who asks where the platform stands.
@@ -172,10 +182,10 @@ impl<'a> Reader<'a> {
             Tree::Index(index) => self.index(index, false, &mut subjects),
             // What is said of a collection is said of it alone: its members are images of their own.
             Tree::Collection(index) => {
-                subjects.push(self.subject(What::Index(index), false, &[]).0);
+                subjects.push(self.subject(What::Index(index), false, &[], &Beside::default()).0);
             }
             Tree::Artifact { descriptor, .. } => {
-                subjects.push(self.subject(What::Artifact(descriptor), false, &[]).0);
+                subjects.push(self.subject(What::Artifact(descriptor), false, &[], &Beside::default()).0);
             }
         }
         subjects
@@ -197,7 +207,8 @@ impl<'a> Reader<'a> {
     }
 
     fn index<'t>(&self, index: &'t ImageIndex, child: bool, subjects: &mut Vec<Subject<'t>>) {
-        let (own, level) = self.subject(What::Index(index), child, &[]);
+        let beside = self.beside(index);
+        let (own, level) = self.subject(What::Index(index), child, &[], &beside);
         subjects.push(own);
         // What the indexes say that lead to the child at hand, the outermost first.
         let mut above = vec![level];
@@ -208,7 +219,7 @@ impl<'a> Reader<'a> {
                 Child::Index(inner) => What::Index(inner),
                 Child::Attestation(_) | Child::Other(_) | Child::Missing(_) => continue,
             };
-            let (own, level) = self.subject(what, true, &above);
+            let (own, level) = self.subject(what, true, &above, &beside);
             subjects.push(own);
             above.push(level);
         }
@@ -216,10 +227,26 @@ impl<'a> Reader<'a> {
 
     /// One image, of which no index is known that leads to it.
     pub(super) fn image<'t>(&self, image: &'t Image, child: bool) -> Subject<'t> {
-        self.subject(What::Image(image), child, &[]).0
+        self.subject(What::Image(image), child, &[], &Beside::default()).0
     }
 
-    fn subject<'t>(&self, what: What<'t>, child: bool, above: &[Level]) -> (Subject<'t>, Level) {
+    /// What an index lists beside its platforms and that refers to one of them or to the index, as attestations do.
+    fn beside(&self, index: &ImageIndex) -> Beside {
+        let mut beside = Beside::default();
+        for child in index.descendants() {
+            let Child::Other(entry) = child else { continue };
+            if !artifact::may_refer(&entry.media_type) {
+                continue;
+            }
+            match self.lookup.unlisted(&entry.digest) {
+                Ok(referrer) => beside.referrers.extend(referrer),
+                Err(error) => beside.unread.push(error.into_finding().at(&entry.digest)),
+            }
+        }
+        beside
+    }
+
+    fn subject<'t>(&self, what: What<'t>, child: bool, above: &[Level], beside: &Beside) -> (Subject<'t>, Level) {
         let (descriptor, image, index) = match what {
             What::Image(image) => (&image.descriptor, Some(image), None),
             What::Index(index) => (&index.descriptor, None, Some(index)),
@@ -231,7 +258,7 @@ impl<'a> Reader<'a> {
             What::Index(index) => created_of_index(index),
             What::Artifact(_) => Vec::new(),
         };
-        let own = self.level(descriptor, &created);
+        let own = self.level_with(descriptor, &created, beside);
         let mut levels = own.findings.clone();
         let others = self.elsewhere(&descriptor.digest, above);
         levels.extend(others.iter().flat_map(|level| level.findings.iter().cloned()));
@@ -310,6 +337,10 @@ impl<'a> Reader<'a> {
 
     /// What is said of what `descriptor` names; `created` are the creation times that it gives itself.
     pub(super) fn level(&self, descriptor: &Descriptor, created: &[String]) -> Level {
+        self.level_with(descriptor, created, &Beside::default())
+    }
+
+    fn level_with(&self, descriptor: &Descriptor, created: &[String], beside: &Beside) -> Level {
         let mut level = Level { digest: Some(descriptor.digest.clone()), ..Level::default() };
         let found = self.lookup.of(descriptor);
         // What is odd about other referrers is reported by `doctor`; a list that cannot be read may hide a statement.
@@ -324,7 +355,14 @@ impl<'a> Reader<'a> {
             // Who says something more must know all that is said: those who answer tell of these once for the whole source.
             level.findings.extend(self.lookup.unplaced_findings().into_iter().filter(Finding::is_unread));
         }
-        for referrer in found.referrers.iter().filter(|one| one.ending.is_none() && conventions.is_statement(one.artifact_type())) {
+        let refers = |one: &&Referrer| one.artifact.subject.as_ref().is_some_and(|own| own.digest == descriptor.digest);
+        let is_new = |one: &&Referrer| found.referrers.iter().all(|known| known.descriptor.digest != one.descriptor.digest);
+        level.unreadable += beside.unread.len() + self.strange().len();
+        level.findings.extend(beside.unread.iter().cloned());
+        let beside = beside.referrers.iter().filter(refers).filter(is_new);
+        for referrer in
+            found.referrers.iter().chain(beside).filter(|one| one.ending.is_none() && conventions.is_statement(one.artifact_type()))
+        {
             let document = self.document(&referrer.artifact.content).unwrap_or_else(|unread| {
                 level.findings.push(unread.finding);
                 level.unreadable += 1;
@@ -378,7 +416,29 @@ impl<'a> Reader<'a> {
 
     /// What cannot be read and is not tied to any image: a finding of the whole source.
     pub(super) fn unplaced(&self) -> Vec<Finding> {
-        self.lookup.unplaced_findings()
+        self.lookup.unplaced_findings().into_iter().chain(self.strange().iter().cloned()).collect()
+    }
+
+    /// Entries that call themselves statements and are of media types that nobody here reads.
+    fn strange(&self) -> &[Finding] {
+        self.strange.get_or_init(|| {
+            let conventions = self.context.conventions;
+            let is_one = |entry: &&Descriptor| {
+                let says = entry.artifact_type.as_deref().is_some_and(|artifact_type| conventions.is_statement(artifact_type));
+                says && !artifact::may_refer(&entry.media_type)
+            };
+            let told = |entry: &Descriptor| {
+                Finding::new(
+                    Code::DocMediaTypeUnknown,
+                    "an entry calls itself a statement on the life cycle, and is of a type that is not understood",
+                )
+                .severity(Severity::Damage)
+                .at(&entry.digest)
+                .found(Fact::new(&entry.media_type, "index.json"))
+                .detail("it may refer to any image here")
+            };
+            self.source.index.manifests.iter().filter(is_one).map(told).collect()
+        })
     }
 
     /// The content of a statement, where it can be a document of ours: one layer of JSON. Annotations may say less than it does, so

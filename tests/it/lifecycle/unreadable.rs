@@ -219,3 +219,127 @@ fn a_statement_under_a_name_is_one() {
     assert_eq!(shown["subjects"][0]["referrers"][0]["digest"], json!(made), "{shown:#}");
     assert_eq!(shown["subjects"][0]["referrers"][0]["mediaType"], json!(MANIFEST));
 }
+
+/// Adds a statement of ours whose document has these bytes, as its only layer.
+fn with_document(layout: &mut Layout, annotations: &Value, document: &[u8]) {
+    let layer = json!({"mediaType": super::OWN, "digest": layout.blob(document), "size": document.len()});
+    let empty = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": layout.blob(b"{}"), "size": 2});
+    let subject = json!({"mediaType": MANIFEST, "digest": app().digest(), "size": app().manifest_bytes().len()});
+    let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": super::OWN, "config": empty, "layers": [layer],
+        "subject": subject, "annotations": annotations});
+    let bytes = serde_json::to_vec(&manifest).unwrap();
+    let digest = layout.blob(&bytes);
+    layout.entry("", json!({"mediaType": MANIFEST, "digest": digest, "size": bytes.len(), "artifactType": super::OWN}));
+}
+
+/// A document that is whole and not understood may say anything: one of a later version, too.
+#[test]
+fn a_document_that_is_not_understood_denies_its_image() {
+    let status = json!({"dev.airbase.lifecycle.status": "active"});
+    for (annotations, document) in [
+        (&json!({}), &br#"{"schema":"airbase.lifecycle/v1","status":"withdrawn""#[..]),
+        (&json!({}), br#"{"schema":"airbase.lifecycle/v1","status":"withdrawn","status":"active"}"#),
+        (&json!({}), b"\xef\xbb\xbf{\"schema\":\"airbase.lifecycle/v1\",\"status\":\"withdrawn\"}"),
+        (&json!({}), br#"{"schema":"airbase.lifecycle/v2","status":"withdrawn"}"#),
+        (&status, br#"{"schema":"airbase.lifecycle/v2","status":"withdrawn"}"#),
+        (&json!({}), br#"{"schema":"airbase.lifecycle/v1","supersededBy":"app:2"}"#),
+        (&json!({}), br#"{"schema":"airbase.lifecycle/v1","supersededBy":{"platforms":"app:2"}}"#),
+    ] {
+        let mut layout = Layout::new().image("app:1", &app());
+        with_document(&mut layout, annotations, document);
+        let environment = Environment::new();
+        layout.write(&environment.join("in"));
+        let (status, report) = environment.json(&["lifecycle", "check", "in"]);
+        let document = String::from_utf8_lossy(document);
+        assert_eq!((status, denied(&report)), (1, owned(&[("in:app:1", "unreadable")])), "{document}: {report:#}");
+    }
+}
+
+/// Of two values that one statement gives to a field the stricter one holds, whatever their keys are called and wherever they are.
+#[test]
+fn a_statement_that_says_two_things_says_the_stricter_one() {
+    for (artifact_type, annotations, document, deny) in [
+        (MICROSOFT, json!({"a.eol": "2099-01-01", "b.end-of-life": "2020-01-01"}), None, "end-of-life"),
+        (MICROSOFT, json!({"a.eol": "2020-01-01", "b.end-of-life": "2099-01-01"}), None, "end-of-life"),
+        (
+            super::OWN,
+            json!({"dev.airbase.lifecycle.status": "active"}),
+            Some(r#"{"schema":"airbase.lifecycle/v1","status":"withdrawn"}"#),
+            "withdrawn",
+        ),
+        (
+            super::OWN,
+            json!({"dev.airbase.lifecycle.status": "withdrawn"}),
+            Some(r#"{"schema":"airbase.lifecycle/v1","status":"active"}"#),
+            "withdrawn",
+        ),
+        (
+            super::OWN,
+            json!({"dev.airbase.lifecycle.end-of-life": "2099-01-01"}),
+            Some(r#"{"schema":"airbase.lifecycle/v1","endOfLife":"2020-01-01T00:00:00Z"}"#),
+            "end-of-life",
+        ),
+    ] {
+        let mut layout = Layout::new().image("app:1", &app());
+        match document {
+            None => drop(statement(&mut layout, &app().digest(), artifact_type, annotations)),
+            Some(document) => with_document(&mut layout, &annotations, document.as_bytes()),
+        }
+        let environment = Environment::new();
+        layout.write(&environment.join("in"));
+        let (status, report) = environment.json(&["lifecycle", "check", "in"]);
+        assert_eq!((status, denied(&report)), (1, owned(&[("in:app:1", deny)])), "{report:#}");
+        let told = report["findings"].as_array().unwrap().iter().any(|finding| finding["code"] == "lifecycle.contradiction");
+        assert!(told, "{report:#}");
+    }
+}
+
+/// Media types and endings of keys mean the same in capitals.
+#[test]
+fn capitals_hide_no_statement() {
+    for (artifact_type, key) in [
+        ("application/vnd.microsoft.artifact.Lifecycle", MICROSOFT_KEY),
+        ("application/vnd.example.EOL", "com.example.eol"),
+        ("application/vnd.example.image.lifecycle.metadata", "vnd.example.image.End-Of-Life"),
+    ] {
+        let mut layout = Layout::new().image("app:1", &app());
+        statement(&mut layout, &app().digest(), artifact_type, json!({key: "2020-01-01"}));
+        let environment = Environment::new();
+        layout.write(&environment.join("in"));
+        let (status, report) = environment.json(&["lifecycle", "check", "in"]);
+        assert_eq!((status, denied(&report)), (1, owned(&[("in:app:1", "end-of-life")])), "{artifact_type}: {report:#}");
+    }
+}
+
+/// A statement that stands in the index of the image, as attestations do, is one for every verb.
+#[test]
+fn a_statement_in_the_index_of_its_image_counts() {
+    for artifact_type in [MICROSOFT, "application/x-report"] {
+        let mut layout = Layout::new();
+        let mut platform = layout.store(&app());
+        statement(&mut layout, &app().digest(), artifact_type, json!({MICROSOFT_KEY: "2020-01-01"}));
+        let mut beside = layout.entries.pop().unwrap();
+        beside["platform"] = json!({"os": "unknown", "architecture": "unknown"});
+        platform["platform"] = json!({"os": "linux", "architecture": "amd64"});
+        let index = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": super::INDEX, "manifests": [platform, beside]})).unwrap();
+        let digest = layout.blob(&index);
+        layout.entry("app:1", json!({"mediaType": super::INDEX, "digest": digest, "size": index.len()}));
+        let environment = Environment::new();
+        layout.write(&environment.join("in"));
+        let (status, report) = environment.json(&["lifecycle", "check", "in"]);
+        let expected = if artifact_type == MICROSOFT { (1, owned(&[("in:app:1", "end-of-life")])) } else { (0, Vec::new()) };
+        assert_eq!((status, denied(&report)), expected, "{report:#}");
+    }
+}
+
+/// An entry that says what it is, and of which nobody knows how to read it, may speak of every image.
+#[test]
+fn an_entry_of_an_unknown_type_that_calls_itself_a_statement_denies() {
+    let mut layout = Layout::new().image("app:1", &app());
+    statement(&mut layout, &app().digest(), MICROSOFT, json!({MICROSOFT_KEY: "2020-01-01"}));
+    layout.entries[1]["mediaType"] = json!("application/vnd.example.manifest+json");
+    let environment = Environment::new();
+    layout.write(&environment.join("in"));
+    let (status, report) = environment.json(&["lifecycle", "check", "in"]);
+    assert_eq!((status, denied(&report)), (1, owned(&[("in:app:1", "unreadable")])), "{report:#}");
+}

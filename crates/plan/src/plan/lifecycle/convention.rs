@@ -10,6 +10,8 @@ use crate::oci::annotation;
 pub const OWN_TYPE: &str = "application/vnd.airbase.lifecycle.v1+json";
 /// The first member of that document.
 pub const OWN_SCHEMA: &str = "airbase.lifecycle/v1";
+/// How that of every version begins.
+pub const OWN_FAMILY: &str = "airbase.lifecycle/";
 /// Microsoft's artifact type, which scanners and clean-up jobs of registries look for.
 pub const MICROSOFT_TYPE: &str = "application/vnd.microsoft.artifact.lifecycle";
 /// Microsoft's only key.
@@ -90,6 +92,8 @@ impl Convention {
 
 /// Whether a referrer of this type makes a statement on the life cycle, whatever the site says besides.
 pub fn is_statement(artifact_type: &str) -> bool {
+    // A media type means the same in capitals.
+    let artifact_type = artifact_type.to_ascii_lowercase();
     let stands_alone = |word: &str| artifact_type.split(|byte: char| !byte.is_ascii_alphanumeric()).any(|part| part == word);
     // A short word may be a part of another one.
     WORDS.iter().any(|word| if word.len() > 3 { artifact_type.contains(word) } else { stands_alone(word) })
@@ -247,6 +251,7 @@ pub fn field_of(key: &str) -> Option<Field> {
     let own = Field::ALL.into_iter().find(|field| field.key() == Some(key));
     own.or_else(|| {
         let foreign = !key.starts_with(KEY_PREFIX) && !key.starts_with("org.opencontainers.");
+        let key = key.to_ascii_lowercase();
         ENDINGS.iter().find(|(ending, _)| foreign && key.ends_with(ending)).map(|(_, field)| *field)
     })
 }

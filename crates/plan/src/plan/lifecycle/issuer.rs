@@ -191,7 +191,7 @@ pub(super) fn strictest(candidates: impl IntoIterator<Item = Fields>) -> Fields 
 }
 
 /// How strict a value is, the strictest first. Values of which none is stricter are equal.
-fn rank(value: &Value) -> (u8, Option<Moment>) {
+pub(super) fn rank(value: &Value) -> (u8, Option<Moment>) {
     match value {
         Value::Status(status) => {
             (Status::ALL.iter().position(|other| other == status).and_then(|place| u8::try_from(place).ok()).unwrap_or(0), None)

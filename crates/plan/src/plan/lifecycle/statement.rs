@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::convention::{Convention, Conventions, Extent, MICROSOFT_KEY, OWN_SCHEMA};
+use super::convention::{Convention, Conventions, Extent, MICROSOFT_KEY, OWN_FAMILY, OWN_SCHEMA};
 use super::field::{Field, KEY_PREFIX, Place, Record, Stated, Value};
+use super::issuer::rank;
 use super::time::{self, Dialect, Moment, When};
 use crate::format::json::{Document, Kind, Node};
-use crate::foundation::{Code, Digest, Fact, Finding, Limits, Severity};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Severity};
 use crate::oci::{Descriptor, Verified, annotation};
 
 /// The annotation with the time of the statement.
@@ -111,13 +112,20 @@ impl Statement {
     /// gives itself, in whatever annotation or config.
     pub fn read(referrer: Referrer<'_>, subject_created: &[String], table: &Conventions, limits: &Limits) -> Option<Self> {
         let mut findings = Vec::new();
-        let document = referrer.document.and_then(|document| own_document(document, limits));
+        let (document, strange) = match referrer.document.map(|document| own_document(document, limits)) {
+            Some(Err(why)) => (None, Some(why)),
+            Some(Ok(document)) => (document, None),
+            None => (None, None),
+        };
         let root = document.map(Document::root);
         let keys = referrer.annotations.keys().map(String::as_str);
         let convention = Convention::of(referrer.artifact_type, keys, root.is_some(), table)?;
         let mut reader = Reader { referrer, root, table, unreadable: false, findings: &mut findings };
         let mut says = reader.annotations();
         reader.document(&mut says);
+        if let Some(why) = strange.filter(|strange| strange.is_ours || convention == Convention::Own) {
+            reader.strange(&why);
+        }
         let made = reader.made(subject_created);
         let sequence = reader.meta(SEQUENCE, "sequence").map_or(0, |text| {
             text.parse().unwrap_or_else(|_| {
@@ -173,12 +181,24 @@ impl Statement {
     }
 }
 
+/// A document that is not understood.
+struct Strange {
+    /// Whether it calls itself one of ours.
+    is_ours: bool,
+    why: String,
+}
+
 /// The document in a layer, if it is one of ours.
-fn own_document<'a>(blob: &'a Verified, limits: &Limits) -> Option<Document<'a>> {
-    let document = Document::parse(blob.bytes(), limits).ok()?;
-    let root = document.root();
-    let is_own = root.kind() == Kind::Object && root.get("schema").and_then(Node::as_str).is_some_and(|schema| schema == OWN_SCHEMA);
-    is_own.then_some(document)
+fn own_document<'a>(blob: &'a Verified, limits: &Limits) -> Result<Option<Document<'a>>, Strange> {
+    let strange = |error: Error| Strange { is_ours: false, why: error.finding().message.clone() };
+    let document = Document::parse(blob.bytes(), limits).map_err(strange)?;
+    let schema = Some(document.root()).filter(|root| root.kind() == Kind::Object).and_then(|root| root.get("schema")?.as_str());
+    match schema {
+        Some(schema) if schema == OWN_SCHEMA => Ok(Some(document)),
+        // A later version may take back what this one would read.
+        Some(schema) if schema.starts_with(OWN_FAMILY) => Err(Strange { is_ours: true, why: schema.into_owned() }),
+        _ => Ok(None),
+    }
 }
 
 struct Reader<'a, 'f> {
@@ -195,6 +215,15 @@ impl Reader<'_, '_> {
             Finding::new(Code::LifecycleUnreadable, "a statement on the life cycle has a value that is not understood")
                 .expected(Fact::new(expected, "the key"))
                 .found(Fact::new(text, key)),
+        );
+    }
+
+    fn strange(&mut self, document: &Strange) {
+        self.unreadable = true;
+        self.findings.push(
+            Finding::new(Code::LifecycleUnreadable, "the document of a statement on the life cycle is not understood")
+                .expected(Fact::new(OWN_SCHEMA, "its schema"))
+                .found(Fact::new(&document.why, "the document")),
         );
     }
 
@@ -232,12 +261,7 @@ impl Reader<'_, '_> {
             several.sort_by_key(|stated| (!stated.key.starts_with(KEY_PREFIX), stated.key.clone()));
             let mut several = several.into_iter();
             let Some(first) = several.next() else { continue };
-            for other in several {
-                if !agree(&first, &other) {
-                    self.contradiction(&first, &other);
-                }
-            }
-            says.insert(field, first);
+            says.insert(field, several.fold(first, |held, other| self.stricter(field, held, other)));
         }
         says
     }
@@ -258,13 +282,15 @@ impl Reader<'_, '_> {
                 None
             };
             let Some(stated) = stated else { continue };
-            match says.get(&field) {
-                None => {
-                    says.insert(field, stated);
-                }
-                Some(first) if !agree(first, &stated) => self.contradiction(&first.clone(), &stated),
-                Some(_) => {}
-            }
+            let stated = match says.remove(&field) {
+                None => stated,
+                Some(first) => self.stricter(field, first, stated),
+            };
+            says.insert(field, stated);
+        }
+        if let Some(node) = root.get("supersededBy").filter(|node| node.kind() != Kind::Object) {
+            self.unreadable = true;
+            self.unreadable("supersededBy", node.raw(), "an object");
         }
         if let Some(text) = root.get("subject").and_then(|subject| subject.get("digest")).and_then(Node::as_str)
             && *text != self.referrer.subject.digest.to_string()
@@ -278,7 +304,22 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// Which of two values of one field holds: of what decides, the stricter one, wherever it is said; else the first.
+    fn stricter(&mut self, field: Field, first: Stated, other: Stated) -> Stated {
+        if agree(&first, &other) {
+            return first;
+        }
+        let is_stricter = field.decides() && rank(&other.value) < rank(&first.value);
+        let (held, left) = if is_stricter { (other, first) } else { (first, other) };
+        self.contradiction(&held, &left);
+        held
+    }
+
     fn platforms(&mut self, node: Node<'_>, key: &str) -> Option<Stated> {
+        if node.kind() != Kind::Object {
+            self.unreadable = true;
+            self.unreadable(key, node.raw(), "an object");
+        }
         let mut platforms = BTreeMap::new();
         for (platform, digest) in node.members() {
             if let Some(digest) = digest.as_str().and_then(|text| text.parse::<Digest>().ok()) {
