@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::bases::{Bases, candidate, shown_platform, tree_index};
 use super::proof::prove_content;
 use super::{Context, Opened, Places, Verify, one_of, open};
-use crate::foundation::{Code, Digest, Fact, Finding, Result, text};
-use crate::oci::Platform;
+use crate::foundation::{Code, Digest, Fact, Finding, Result, Severity, text};
+use crate::oci::{Descriptor, Manifest, Platform, media_type};
 use crate::plan::base::{self, Based, Candidate, ClaimOrigin, Confidence, Evidence, Outcome, Prefix, SeamRule, Verdict};
 use crate::plan::lifecycle::time::Moment;
 use crate::read::referrers::{Lookup, Scope, lists_referrers_of};
-use crate::read::{Image, ImageIndex, Located, Passed, Reference, Source, Tree, candidates, discover_among, load, locate_among};
+use crate::read::{Child, Image, ImageIndex, Located, Passed, Reference, Source, Tree, candidates, discover_among, load, locate_among};
 use crate::report::base::{
     Dependent, DependentsReport, Difference, EvidenceReport, Outcome as Found, PlatformBase, ShowReport, VerifyReport,
 };
@@ -51,6 +51,9 @@ pub fn show(query: &Show, context: Context<'_>) -> Result<ShowReport> {
         platforms.push(show_image(image, index, &known, query.verify, context)?.0);
     }
     let mut findings = known.findings.clone();
+    if query.platform.is_none() {
+        findings.extend(overlooked(&opened.located, &opened.tree, true));
+    }
     findings.extend(known.catalogue()?.findings.iter().cloned());
     Ok(ShowReport { image: opened.located.shown(), digest: opened.located.descriptor.digest.clone(), platforms, findings })
 }
@@ -236,7 +239,8 @@ pub fn verify(image: &str, base_text: &str, platform: Option<&Platform>, verify:
     let opened = open(image, context)?;
     let below = open(base_text, context)?;
     let mut platforms = Vec::new();
-    let mut findings = Vec::new();
+    // Of what was not looked at nothing is proven.
+    let mut findings = if platform.is_none() { overlooked(&opened.located, &opened.tree, true) } else { Vec::new() };
     for image in chosen(&opened, platform)? {
         image.check_layers()?;
         let Some(candidate) = candidate(image, &below) else {
@@ -352,6 +356,59 @@ pub(super) fn has_images(tree: &Tree) -> bool {
 fn is_all_elsewhere(tree: &Tree) -> bool {
     let Tree::Index(index) = tree else { return false };
     index.images().is_empty() && index.missing().next().is_some()
+}
+
+/// What nobody looks at: what an index lists and is not here or not understood, and images that are not taken for one by the entry that
+/// leads to them. An answer about the others is none about these.
+fn overlooked(located: &Located, tree: &Tree, counts: bool) -> Vec<Finding> {
+    let index = match tree {
+        Tree::Index(index) => index,
+        Tree::Collection(index) if !counts => {
+            // They are judged where they have entries of their own.
+            let listed: HashSet<&Digest> = located.source.index.manifests.iter().map(|entry| &entry.digest).collect();
+            let members = index.children.iter().filter(|child| !matches!(child, Child::Attestation(_) | Child::Other(_)));
+            let finding = || Finding::new(Code::NotAnImage, "members of a collection have no entry of their own, and were not judged");
+            let alone = members.map(Child::descriptor).filter(|member| !listed.contains(&member.digest));
+            let told = alone.fold(None, |told: Option<Finding>, member| Some(told.unwrap_or_else(finding).detail(&member.digest)));
+            return told.map(|finding| finding.severity(Severity::Warning).at(located.shown())).into_iter().collect();
+        }
+        Tree::Artifact { manifest, .. }
+            if !counts && located.name.is_some() && manifest.subject.is_some() && has_config_of_image(manifest) =>
+        {
+            let finding =
+                Finding::new(Code::NotAnImage, "it has the config of an image and refers to another one, so it was not judged as an image");
+            return vec![finding.severity(Severity::Warning).at(located.shown())];
+        }
+        _ => return Vec::new(),
+    };
+    let mut findings = Vec::new();
+    let missing: Vec<&Descriptor> = index.missing().collect();
+    if !missing.is_empty() {
+        let here = index.images().len();
+        let (all, verb) = (here + missing.len(), if here == 1 { "is" } else { "are" });
+        let message = format!("{here} of {} {verb} here", text::count(all, "platform"));
+        let finding = Finding::new(Code::ImageSparse, message).severity(Severity::Warning).at(located.shown());
+        let told = |finding: Finding, entry: &&Descriptor| finding.detail(format!("not here, and not looked at: {}", listed(entry)));
+        findings.push(missing.iter().fold(finding, told));
+    }
+    for child in index.descendants().map(Child::descriptor).filter(|entry| !entry.is_index() && !entry.is_manifest()) {
+        let finding = Finding::new(Code::DocMediaTypeUnknown, "an index lists something that is not understood, and it was not looked at");
+        let finding = finding.severity(Severity::Warning).at(located.shown());
+        findings.push(finding.found(Fact::new(&child.media_type, listed(child))));
+    }
+    findings
+}
+
+fn has_config_of_image(manifest: &Manifest) -> bool {
+    manifest.artifact_type.is_none() && media_type::is_image_config(&manifest.config.media_type)
+}
+
+/// The platform and the digest of an entry of an index.
+fn listed(entry: &Descriptor) -> String {
+    match &entry.platform {
+        Some(platform) => format!("{platform}, {}", entry.digest),
+        None => entry.digest.to_string(),
+    }
 }
 
 /// Calls `visit` for every image below `paths`; what cannot be read becomes a finding, and so does a path below which nothing is
@@ -472,7 +529,9 @@ impl Listed {
                         return Ok(vec![Finding::new(Code::ImageSparse, "no platform of the index is here").at(located.shown())]);
                     }
                     tree.images().iter().for_each(|image| met.add(&image.descriptor.digest));
-                    visit(located, &tree)
+                    let overlooked = overlooked(located, &tree, counts(&tree));
+                    let visited = visit(located, &tree)?;
+                    Ok(overlooked.into_iter().chain(visited).collect())
                 });
                 match visited {
                     Ok(more) => findings.extend(more),

@@ -39,8 +39,8 @@ use std::sync::Arc;
 use crate::foundation::event::{Events, Silent};
 use crate::foundation::fsys::Faults;
 use crate::foundation::limits::MIB;
-use crate::foundation::{ExitClass, Finding, Limits, Result, Severity};
-use crate::oci::Platform;
+use crate::foundation::{Code, ExitClass, Finding, Limits, Result, Severity};
+use crate::oci::{Descriptor, Platform};
 use crate::plan::lifecycle::convention::Conventions;
 use crate::read::{Image, Located, Reference, Source, Tree, load, locate_among};
 
@@ -109,6 +109,15 @@ fn one_of<T>(paths: &[String], reference: &Reference, result: Result<T>, finding
         }
         result => result.map(Some),
     }
+}
+
+/// That an image which was named by its place alone has more names there than the one that its result has.
+fn names_left(reference: &Reference, located: &Located) -> Option<Finding> {
+    let own = located.name.as_deref().filter(|_| reference.name.is_none())?;
+    let entries = located.source.index.manifests.iter().filter(|entry| entry.digest == located.descriptor.digest);
+    let others: Vec<&str> = entries.filter_map(Descriptor::name).filter(|name| *name != own).collect();
+    let finding = || Finding::new(Code::RefNamesLeft, "the image has other names, which the result does not have").at(located.shown());
+    (!others.is_empty()).then(|| others.into_iter().fold(finding(), Finding::detail))
 }
 
 /// A reference, opened and read.

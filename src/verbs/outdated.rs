@@ -13,7 +13,7 @@ use crate::plan::batch::jump::Allow;
 use crate::plan::batch::name::glob;
 use crate::plan::lifecycle::field::Status;
 use crate::plan::lifecycle::time::Moment;
-use crate::read::{Image, ImageIndex, Located, Tree};
+use crate::read::{Image, ImageIndex, Located, Tree, nothing};
 use crate::report::outdated::{Followed, OutdatedItem, OutdatedReport, OutdatedStatus};
 
 /// What is asked for.
@@ -80,6 +80,10 @@ pub fn outdated(request: &Request, context: Context<'_>) -> Result<OutdatedRepor
     });
     drop((judged, shared));
     report.items.shrink_to_fit();
+    if report.items.is_empty() && report.not_chosen > 0 && findings.is_empty() {
+        let left_out = format!("--only left out {}", text::count(report.not_chosen, "image"));
+        findings.push(context.nothing(nothing(&request.paths.join(" ")).detail(left_out)));
+    }
     report.findings.extend(findings);
     let unread = bases.unread(&report.findings)?;
     report.findings.extend(unread);
@@ -145,25 +149,50 @@ fn follow_outdated_bases(items: &mut [OutdatedItem]) {
     }
 }
 
-/// An image whose place another one takes, which was judged too, keeps no gate red.
+/// An image whose place another one takes, which was judged too, keeps no gate red. The last in a row counts, so those that take each
+/// other's places all do, and so does a platform that is said to be followed by the index that it is in.
 fn leave_superseded(items: &mut [OutdatedItem], successors: &BTreeMap<Digest, Digest>) {
+    let follows =
+        |item: &OutdatedItem| successors.get(&item.manifest).filter(|successor| **successor != item.manifest && **successor != item.digest);
+    // What counts: at first what nothing follows, then what leads to something that counts as well.
+    // Only what somebody leads to is kept: of a hundred thousand images that is little.
     let named: HashSet<&Digest> = successors.values().collect();
-    let judged = items.iter().flat_map(|item| [&item.manifest, &item.digest]).filter(|digest| named.contains(digest));
-    let judged: HashSet<Digest> = judged.cloned().collect();
-    for item in items {
-        let successor = successors.get(&item.manifest).filter(|successor| judged.contains(*successor) && **successor != item.manifest);
-        if let Some(successor) = successor {
+    let standing = |item: &OutdatedItem| {
+        let own = [&item.manifest, &item.digest].into_iter().filter(|digest| named.contains(digest));
+        own.cloned().collect::<Vec<Digest>>()
+    };
+    let mut reached: HashSet<Digest> = items.iter().filter(|item| follows(item).is_none()).flat_map(standing).collect();
+    loop {
+        let next = |item: &&mut OutdatedItem| {
+            item.standing != OutdatedStatus::Superseded && follows(item).is_some_and(|next| reached.contains(next))
+        };
+        let (mut any, mut found) = (false, Vec::new());
+        for item in items.iter_mut().filter(next) {
+            any = true;
+            found.extend(standing(item));
+            item.reason = follows(item).map(|successor| format!("{successor} takes its place"));
             item.standing = OutdatedStatus::Superseded;
-            item.reason = Some(format!("{successor} takes its place"));
         }
+        if !any {
+            return;
+        }
+        reached.extend(found);
     }
 }
+
+/// Why an image is outdated that is based on what the name of its base means now.
+const BASE_IS_OUTDATED: &str = "its base is outdated itself";
+
+/// How many bases below each other are followed. Nobody has more than five.
+const MOST: usize = 32;
 
 /// What many images have in common, kept once.
 #[derive(Default)]
 struct Shared {
     platforms: Platforms,
     bases: HashSet<Arc<Followed>>,
+    /// Whether a base is on an outdated one, by its digest.
+    below: HashMap<Digest, bool>,
 }
 
 struct Judge<'j, 'c> {
@@ -215,9 +244,43 @@ impl Judge<'_, '_> {
         };
         let judged = standing(&based, target.as_ref().map_err(Clone::clone));
         self.set(&mut item, image, &based, judged)?;
+        if item.standing == OutdatedStatus::Current && self.is_outdated_below(&based, shared)? {
+            item.standing = OutdatedStatus::Outdated;
+            item.reason = Some(BASE_IS_OUTDATED.to_owned());
+        }
         item.base = shared.bases.get(&base).cloned().unwrap_or_else(|| Arc::new(base));
         shared.bases.insert(Arc::clone(&item.base));
         Ok(item)
+    }
+
+    /// Whether the base of an image, or one below that, is based on what is outdated. Nothing is known of a base whose own base is not
+    /// here.
+    fn is_outdated_below(&self, based: &Based, shared: &mut Shared) -> Result<bool> {
+        let mut way: Vec<Digest> = Vec::new();
+        let mut base = based.base().map(Arc::clone);
+        let outdated = loop {
+            let Some(candidate) = base.filter(|_| way.len() < MOST) else { break false };
+            let digest = &candidate.image.descriptor.digest;
+            if let Some(known) = shared.below.get(digest) {
+                break *known;
+            }
+            if way.contains(digest) || candidate.image.manifest.layers.len() != candidate.image.config.diff_ids.len() {
+                break false;
+            }
+            way.push(digest.clone());
+            let below = self.bases.based(&candidate.image, None)?;
+            let target = match self.bases.follow(&candidate.image, None, &below)? {
+                Lead::Found(found) => self.bases.target(&candidate.image, &below, &found),
+                Lead::NotHere(_) | Lead::NoName | Lead::Undecided(_) => break false,
+            };
+            match standing(&below, Ok(&target)) {
+                base::Standing::Outdated { .. } => break true,
+                base::Standing::Current(_) => base = below.base().map(Arc::clone),
+                base::Standing::NoBase | base::Standing::Unknown(_) => break false,
+            }
+        };
+        shared.below.extend(way.into_iter().map(|digest| (digest, outdated)));
+        Ok(outdated)
     }
 
     fn set(&self, item: &mut OutdatedItem, image: &Image, based: &Based, judged: base::Standing) -> Result<()> {

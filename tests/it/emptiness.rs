@@ -288,6 +288,19 @@ fn what_looks_like_an_image_is_never_passed_over() {
     }
     let only = environment.run(&["batch", "plan", "g", "--only", "oss:*"]);
     assert!(only.status == 4 && only.err.contains("--only left out 1 image"), "{}", only.err);
+    let only = environment.run(&["outdated", "g", "--bases", "g", "--only", "oss:*"]);
+    assert!(
+        only.status == 4 && only.err.contains("--only left out 1 image") || only.out.contains("--only left out 1 image"),
+        "{}{}",
+        only.out,
+        only.err
+    );
+    // Artifacts are no images, and a plan about none is about nothing.
+    let mut chart = image();
+    chart.config_type = "application/vnd.cncf.helm.config.v1+json".into();
+    Layout::new().image("chart:1", &chart).write(&environment.join("h"));
+    assert_eq!(environment.run(&["batch", "plan", "h", "--bases", "g"]).status, 4);
+    environment.ok(&["batch", "plan", "h", "--bases", "g", "--allow-empty"]);
 }
 
 /// A plan that was made with findings does not promise everything.

@@ -307,3 +307,46 @@ fn what_is_listed_and_not_here_is_not_said_to_be_no_platform() {
     assert_eq!(hinted(&report), ["--platform", "linux/amd64", "--platform", "linux/arm64"], "{report:#}");
     assert_eq!(report["error"]["message"], "0 of 1 platform is here");
 }
+
+fn two_layers() -> Image {
+    Image::of(&[&layer(&["os=1"]), &layer(&["app=1"])])
+}
+
+/// Nothing is proven of a platform that is not here.
+#[test]
+fn a_base_is_proven_for_what_was_looked_at() {
+    let (amd, arm) = (two_layers(), two_layers().platform("arm64"));
+    let base = |image: &Image| Image::of(&[&image.layers[0]]);
+    let environment = Environment::new();
+    Layout::new().index("os:1", &[&base(&amd), &base(&arm).platform("arm64")], json!({})).write(&environment.join("base"));
+    let mut layout = Layout::new().index("app:1", &[&amd, &arm], json!({}));
+    layout.write(&environment.join("whole"));
+    layout.blobs.remove(&arm.digest());
+    layout.write(&environment.join("part"));
+    environment.ok(&["base", "verify", "whole", "--base", "base"]);
+    let (status, report) = environment.json(&["base", "verify", "part", "--base", "base"]);
+    assert_eq!((status, &report["proven"]), (1, &json!(false)), "{report:#}");
+    environment.ok(&["base", "verify", "part", "--base", "base", "--platform", "linux/amd64"]);
+}
+
+/// What an index lists and nobody understands may be a platform, and the result does not have it.
+#[test]
+fn what_is_not_understood_is_not_lost_without_a_warning() {
+    let environment = Environment::new();
+    let image = two_layers();
+    Layout::new()
+        .image("os:1", &Image::of(&[&image.layers[0]]))
+        .image("os:2", &Image::of(&[&layer(&["os=2"])]))
+        .write(&environment.join("bases"));
+    let mut layout = Layout::new();
+    let mut strange = layout.store(&two_layers().platform("arm64"));
+    strange["mediaType"] = json!("application/vnd.example.manifest+json");
+    let children = [layout.store(&image), strange];
+    let index = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": children})).unwrap();
+    let digest = layout.blob(&index);
+    layout.entry("app:1", json!({"mediaType": INDEX, "digest": digest, "size": index.len()}));
+    layout.write(&environment.join("in"));
+    let (status, report) = environment.json(&["rebase", "in", "--from", "bases:os:1", "--onto", "bases:os:2", "-o", "out"]);
+    let told = report["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "doc.media_type_unknown").unwrap();
+    assert_eq!((status, &told["severity"], &told["details"]), (0, &json!("warning"), &json!(["linux/arm64"])), "{report:#}");
+}

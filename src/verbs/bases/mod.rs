@@ -304,9 +304,26 @@ impl<'a> Bases<'a> {
         Ok(Holder { opened: Opened { located, tree }, edition })
     }
 
-    /// What statements beside a tree say of the part of it with this digest.
-    pub(super) fn stated(&self, source: &Arc<Source>, tree: &Tree, digest: &Digest) -> Stated {
-        self.statements.as_ref().map(|statements| statements.of(source, tree, digest)).unwrap_or_default()
+    /// What statements say of the part of a tree with this digest: those beside it, and those beside the same image in other places. Of
+    /// several places the strictest counts.
+    pub(in crate::verbs) fn stated(&self, source: &Arc<Source>, tree: &Tree, digest: &Digest) -> Stated {
+        let Some(statements) = &self.statements else { return Stated::default() };
+        let others = self.places([&tree.descriptor().digest, digest]).into_iter().filter(|other| other.path != source.path);
+        others.fold(statements.of(source, tree, digest), |stated, other| stated.stricter(statements.of(other, tree, digest)))
+    }
+
+    /// The sources that list one of these digests.
+    pub(in crate::verbs) fn places(&self, digests: [&Digest; 2]) -> Vec<&Arc<Source>> {
+        let mut places: Vec<&Arc<Source>> = Vec::new();
+        for digest in digests {
+            let listed = self.listed().with_digest(digest).filter_map(|place| self.entry(place));
+            for (source, _) in listed.filter(|(_, entry)| entry.digest == *digest) {
+                if places.iter().all(|known| known.path != source.path) {
+                    places.push(source);
+                }
+            }
+        }
+        places
     }
 
     /// Whether an entry of this source has this name.

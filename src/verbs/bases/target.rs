@@ -49,7 +49,23 @@ impl Bases<'_> {
     /// # Errors
     /// Those of a rule's target, and of documents that cannot be read.
     pub(in crate::verbs) fn follow(&self, image: &Image, index: Option<&ImageIndex>, based: &Based) -> Result<Lead> {
-        let name = based.name();
+        let first = self.follow_name(image, index, based, based.name())?;
+        let Lead::Found(found) = &first else { return Ok(first) };
+        // A rule and a statement say what follows the base, whatever it is called.
+        let (Some(base), false) = (based.base(), matches!(found.rule, NameRule::Map | NameRule::SupersededBy)) else { return Ok(first) };
+        let mut leads = vec![(**found).clone()];
+        for name in based.names_here().into_iter().filter(|name| Some(*name) != based.name()) {
+            if let Lead::Found(other) = self.follow_name(image, index, based, Some(name))?
+                && leads.iter().all(|known| known.opened.located.descriptor.digest != other.opened.located.descriptor.digest)
+            {
+                leads.push(*other);
+            }
+        }
+        Ok(if leads.len() == 1 { first } else { Lead::Undecided(Box::new(several_names(base, &leads))) })
+    }
+
+    /// What this name of the base means now.
+    fn follow_name(&self, image: &Image, index: Option<&ImageIndex>, based: &Based, name: Option<&str>) -> Result<Lead> {
         let found = |holder: Holder, rule| Found { name: name.map(str::to_owned), rule, opened: holder.opened };
         if let Some(holder) = self.by_digest_rule(based)? {
             return Ok(Lead::Found(Box::new(found(holder, NameRule::Map))));
@@ -291,6 +307,19 @@ fn two_ways(name: &str, base: &Candidate, holders: &[Holder], others: &[Holder])
         .expected(Fact::new(text::escape(name), "the image"))
         .found(Fact::new(here, format!("the names of {} here", base.reference)));
     holders.iter().chain(others).take(LISTED).fold(error, |error, holder| error.hint(lead(holder)))
+}
+
+/// The refusal of a base that has several names here, of which the image says none, and which mean different images.
+fn several_names(base: &Candidate, leads: &[Found]) -> Error {
+    let named = |found: &Found| found.name.as_deref().map(text::escape).unwrap_or_default();
+    let error =
+        Error::new(Code::BaseAmbiguous, "the base has several names here that mean different images, and the image says none of them")
+            .found(Fact::new(&base.reference, "the layers"))
+            .details(leads.iter().map(|lead| format!("{} means {}", named(lead), lead.opened.located.shown())));
+    leads.iter().take(LISTED).fold(error, |error, lead| {
+        let reference = lead.opened.located.shown();
+        error.hint(format!("If {reference} follows it: --map {}", shell(&format!("{}={reference}", base.top))))
+    })
 }
 
 /// The platforms of the index that the image belongs to, or its own.

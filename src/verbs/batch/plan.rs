@@ -15,11 +15,10 @@ use crate::plan::base::{NameRule, Outcome, claims, recorded_layers};
 use crate::plan::batch::jump::Allow;
 use crate::plan::batch::name::Pattern;
 use crate::plan::batch::{End, Header, Item, ItemStatus, Origin, Reason, Settings, document, order};
-use crate::plan::lifecycle::field::Status as Stated;
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::rebase::Preferences;
 use crate::plan::verdict::{Answer, Gate, Rule, Strictness};
-use crate::read::{Image, Located, Tree, load};
+use crate::read::{Image, Located, Tree, load, nothing};
 use crate::report::batch::PlanReport;
 use crate::report::rebase::Status;
 use crate::verbs::bases::Bases;
@@ -158,8 +157,8 @@ struct Parts<'j> {
     waits: Vec<usize>,
     /// How many platforms have no base, and say so.
     without: usize,
-    /// Whether a new base is past its end of life.
-    ended: bool,
+    /// What statements say against new bases.
+    warnings: Vec<Code>,
 }
 
 impl Parts<'_> {
@@ -213,6 +212,7 @@ pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str)
     let mut planner = Planner::new(request, prefer, &bases, &survey, single);
     context.events.begin("plan", survey.subjects.len() as u64, 0);
     let mut planned = planner.decide_alone(context)?;
+    let looked = planned.decided.iter().any(|decision| !matches!(decision, Decision::Nothing));
     refuse_collisions(&survey, &mut planned.decided)?;
     planner.decide_chains(&mut planned, context)?;
     planner.name_bases(&mut planned.decided)?;
@@ -220,6 +220,9 @@ pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str)
 
     let mut report = PlanReport::default();
     report.findings.extend(bases.catalogue_findings().iter().chain(&survey.unreadable).cloned());
+    if !looked && report.findings.is_empty() {
+        report.findings.push(context.nothing(nothing(&request.inputs.join(" "))));
+    }
     report.not_chosen = survey.not_chosen;
     planned.write(request.settings(), &mut report, write)?;
     Ok(report)
@@ -477,7 +480,7 @@ impl<'a> Planner<'a> {
         if let Some(unmoved) = parts.unmoved(opened)? {
             return Ok(unmoved);
         }
-        let Parts { mut decided, wired, ended, .. } = parts;
+        let Parts { mut decided, wired, warnings, .. } = parts;
         match before {
             Some(before) => accept_as_before(before, &mut decided)?,
             None => judge_all(&self.judge, &request, opened, &mut decided)?,
@@ -490,13 +493,14 @@ impl<'a> Planner<'a> {
         }
         let plan = Decided { opened, selection: &selection, index, platforms: decided }.compose(&request, self.context)?;
         note_result(&mut item, &plan);
+        if plan.report.findings.iter().any(|finding| finding.code == Code::DocMediaTypeUnknown) {
+            item.warn(Code::DocMediaTypeUnknown);
+        }
         if !selection.absent.is_empty() {
             item.warn(Code::PlatformAbsent);
             item.absent = selection.absent;
         }
-        if ended {
-            item.warn(Code::BaseEndOfLife);
-        }
+        warnings.into_iter().for_each(|code| item.warn(code));
         if plan.report.status == Status::Current {
             item.status = ItemStatus::Current;
         }
@@ -513,7 +517,7 @@ impl<'a> Planner<'a> {
         self.note_ground(split.old().map(|old| (&old.top, &old.image.descriptor.digest)));
         let (onto, rule, wire) = match self.targets.of(image, job.index, &split)? {
             Target::Here(found) => {
-                parts.ended |= job.bases.target(image, &split.based, &found).stated.status == Some(Stated::EndOfLife);
+                parts.warnings.extend(job.usable(image, &split, &found.opened)?.map(|finding| finding.code));
                 (found.opened, found.rule, None)
             }
             Target::Subject(other) => {

@@ -1,12 +1,12 @@
 //! A gate over many images, and an inventory of them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::inherited::{Base, Inheritance, earliest_end};
 use super::show::subject_report;
 use super::state::{Reader, Subject};
-use crate::foundation::{Code, Digest, Finding, Result};
+use crate::foundation::{Code, Digest, Finding, Result, text};
 use crate::oci::Platforms;
 use crate::plan::lifecycle::policy::{Asked, Deny, Policy, Verdict, evaluate};
 use crate::plan::lifecycle::resolve::Question;
@@ -45,11 +45,17 @@ pub fn check(query: &Check, policy: &Policy, context: Context<'_>) -> Result<Che
     };
     let mut platforms = Platforms::default();
     let findings = each_subject(query, context, &mut |located, subject, bases| {
-        let asked =
-            Asked { resolution: &subject.resolution, base_end: earliest_end(bases), listed: subject.listed, now: query.question.now };
+        let asked = Asked {
+            resolution: &subject.resolution,
+            base_end: earliest_end(bases),
+            base_unreadable: bases.iter().any(|base| base.resolution.unreadable > 0),
+            listed: subject.listed,
+            now: query.question.now,
+        };
         let Verdict { mut denied, in_grace, unknown } = evaluate(policy, asked);
         // An index of which nobody speaks is what its platforms are, and a collection what its members are.
-        let is_silent = subject.index.is_some() && subject.resolution.speaker().is_none() && subject.resolution.standing.is_none();
+        let has_others = subject.index.is_some_and(|index| index.descendants().any(|child| child.image().is_some()));
+        let is_silent = has_others && subject.resolution.speaker().is_none() && subject.resolution.standing.is_none();
         denied.retain(|reason| !is_silent || !matches!(reason.deny, Deny::Unknown | Deny::Unlisted));
         let unknown = unknown && !is_silent;
         report.checked += 1;
@@ -98,6 +104,7 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
     let listed = Listed::of(&query.paths, context, &mut findings)?;
     let mut inheritance = Inheritance::new(&query.places, &listed.sources, query.question.clone(), context)?;
     let mut spoken = Vec::new();
+    let mut silent: BTreeSet<&String> = query.question.issuers.iter().collect();
     listed.each_image(context, &mut findings, |_| true, &mut |located, tree| {
         let source = &located.source;
         let open = || (Reader::everywhere(source, query.question.clone(), context), HashSet::new());
@@ -110,6 +117,8 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
             if !asked.insert(subject.descriptor.digest.clone()) {
                 continue;
             }
+            let said = subject.statements.iter().chain(&subject.above);
+            silent.retain(|asked| said.clone().all(|statement| statement.issuer.as_ref() != Some(*asked)));
             let bases = inheritance.below(&mut subject, index)?;
             visit(located, &subject, &bases);
             spoken.append(&mut subject.findings);
@@ -117,6 +126,11 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
         Ok(Vec::new())
     });
     findings.extend(spoken);
+    findings.extend(
+        silent
+            .into_iter()
+            .map(|issuer| Finding::new(Code::LifecycleIssuerUnknown, format!("no statement that was read is by {}", text::escape(issuer)))),
+    );
     let unplaced = readers.values().flat_map(|(reader, _)| reader.unplaced()).collect();
     findings.extend(Finding::new_among(&findings, unplaced));
     let unread = inheritance.findings(&findings)?;

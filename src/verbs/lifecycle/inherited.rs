@@ -91,12 +91,35 @@ impl<'a> Inheritance<'a> {
         self.bases.based(image, index).map(|based| based.base().cloned())
     }
 
-    fn said(&mut self, candidate: &Candidate, below: Option<&Image>, depth: usize) -> Base {
-        let source = &candidate.image.source;
+    fn said_in(&mut self, source: &Arc<Source>, candidate: &Candidate, below: Option<&Image>) -> Resolution {
         let (question, context) = (self.question.clone(), self.context);
         let reader = self.readers.entry(source.path.clone()).or_insert_with(|| Reader::everywhere(source, question, context));
-        let resolution = said(reader, candidate, below);
+        said(reader, candidate, below)
+    }
+
+    /// What is said of a base, wherever it lies.
+    fn said(&mut self, candidate: &Candidate, below: Option<&Image>, depth: usize) -> Base {
+        let own = &candidate.image.source;
+        let digests = [&candidate.top, &candidate.image.descriptor.digest];
+        let others: Vec<Arc<Source>> = self.bases.places(digests).into_iter().filter(|other| other.path != own.path).cloned().collect();
+        let mut resolution = self.said_in(own, candidate, below);
+        for other in others {
+            let said = self.said_in(&other, candidate, below);
+            if strictness(&said) < strictness(&resolution) {
+                resolution = said;
+            }
+        }
         Base { reference: candidate.reference.clone(), digest: candidate.image.descriptor.digest.clone(), depth, resolution }
+    }
+}
+
+/// How strict it is what is said of a base in one place, the strictest first.
+fn strictness(said: &Resolution) -> (u8, Option<Status>) {
+    match said.standing {
+        Some(Status::Withdrawn | Status::EndOfLife) => (0, said.standing),
+        _ if said.unreadable > 0 => (1, None),
+        Some(_) => (2, said.standing),
+        None => (3, None),
     }
 }
 
@@ -117,12 +140,16 @@ fn mark(subject: &mut Subject<'_>, base: &Image, question: &Question, convention
     subject.resolve(question);
 }
 
-/// The earliest end of life among the bases; one that has come without a date is the earliest.
+/// The earliest end of life among the bases; one that has come without a date is the earliest, and so is one that is withdrawn.
 pub(super) fn earliest_end(bases: &[Base]) -> Option<When> {
     let ends = bases.iter().filter_map(|base| {
         let record = base.resolution.record();
-        let by_status = (base.resolution.standing == Some(Status::EndOfLife)).then_some(When::Already);
-        when(&record, Field::EndOfLife).or(by_status)
+        match base.resolution.standing {
+            // It must not be used, whatever date it has.
+            Some(Status::Withdrawn) => Some(When::Already),
+            Some(Status::EndOfLife) => when(&record, Field::EndOfLife).or(Some(When::Already)),
+            _ => when(&record, Field::EndOfLife),
+        }
     });
     ends.filter(|end| matches!(end, When::At(_) | When::Already)).min_by_key(|end| match end {
         When::At(moment) => Some(*moment),

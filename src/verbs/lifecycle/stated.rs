@@ -43,7 +43,9 @@ impl<'a> Statements<'a> {
         let known = self.known(source, tree);
         let own = |digest: &Digest| known.iter().find(|(own, _)| own == digest).map(|(_, stated)| stated.clone());
         match (own(digest), known.as_slice()) {
-            (Some(stated), [_, (_, only)]) if stated.status.is_none() => only.clone(),
+            (Some(stated), [_, (_, only)]) if stated.status.is_none() => {
+                Stated { unreadable: stated.unreadable || only.unreadable, ..only.clone() }
+            }
             (stated, _) => stated.unwrap_or_default(),
         }
     }
@@ -77,5 +79,9 @@ impl<'a> Statements<'a> {
 }
 
 fn stated(subject: &Subject<'_>) -> Stated {
-    Stated { status: subject.resolution.standing, successor: subject.successor().map(|(successor, _)| successor) }
+    Stated {
+        status: subject.resolution.standing,
+        successor: subject.successor().map(|(successor, _)| successor),
+        unreadable: subject.resolution.unreadable > 0,
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::decide::PlatformMove;
 use super::describe::{reported, skipped};
 use super::{MissingPlatform, Plan, Request};
-use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result, Severity};
 use crate::oci::{Descriptor, annotation};
 use crate::plan::annotate::{NewDocument, replaced};
 use crate::plan::base;
@@ -220,6 +220,18 @@ impl Plan {
                 Child::Index(inner) => RebasedEntry::Replace(self.assemble(inner, moves, limits)?),
                 Child::Attestation(descriptor) => {
                     self.leave_behind(descriptor, "an attestation of the old image");
+                    RebasedEntry::Drop
+                }
+                // It may be a platform.
+                Child::Other(descriptor) if !descriptor.is_manifest() && !descriptor.is_index() => {
+                    self.report.left_behind.push(descriptor.digest.clone());
+                    let message = "an index lists something that is not understood, and the result does not have it";
+                    let finding = Finding::new(Code::DocMediaTypeUnknown, message).severity(Severity::Warning).at(&descriptor.digest);
+                    let finding = finding.found(Fact::new(&descriptor.media_type, "the index"));
+                    self.report.findings.push(match &descriptor.platform {
+                        Some(platform) => finding.detail(platform),
+                        None => finding,
+                    });
                     RebasedEntry::Drop
                 }
                 Child::Other(descriptor) => {

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use super::refuse::{not_rebasable, other_stack, refusal, without_app_layers};
 use super::{MissingPlatform, Request};
 use crate::foundation::clock::Time;
-use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::oci::{ImageName, buildpacks};
-use crate::plan::base::{Based, Candidate, ClaimOrigin, Evidence, NameRule, Outcome, Proof, SeamRule, base_name};
+use crate::plan::base::{Based, Candidate, ClaimOrigin, Evidence, NameRule, Outcome, Proof, SeamRule, Stated, base_name};
 use crate::plan::lifecycle::field::Status;
 use crate::plan::rebase::image::scratch;
 use crate::plan::rebase::image::{Moved, Options};
@@ -85,23 +85,36 @@ impl<'j> Job<'j, '_> {
     /// allowed that.
     pub(in crate::verbs) fn decide(&self, image: &'j Image) -> Result<Option<PlatformMove<'j>>> {
         let split = self.split(image)?;
-        if let Some(onto) = self.onto {
-            return self.settle(image, split, onto, NameRule::Onto);
-        }
-        let found = self.current_base(image, &split)?;
-        let ended = self.ended(image, &split, &found);
-        let settled = self.settle(image, split, &found.opened, found.rule)?;
-        Ok(settled.map(|platform_move| PlatformMove { findings: [platform_move.findings, ended].concat(), ..platform_move }))
+        let found;
+        let (onto, rule) = if let Some(onto) = self.onto {
+            (onto, NameRule::Onto)
+        } else {
+            found = self.current_base(image, &split)?;
+            (&found.opened, found.rule)
+        };
+        let stated = self.usable(image, &split, onto)?;
+        let settled = self.settle(image, split, onto, rule)?;
+        Ok(settled
+            .map(|platform_move| PlatformMove { findings: platform_move.findings.into_iter().chain(stated).collect(), ..platform_move }))
     }
 
-    /// A warning, if the new base gets no more fixes, by statements beside it.
-    fn ended(&self, image: &Image, split: &Split, found: &Found) -> Vec<Finding> {
-        let stated = self.bases.target(image, &split.based, found).stated;
-        let finding = (stated.status == Some(Status::EndOfLife)).then(|| {
-            Finding::new(Code::BaseEndOfLife, "the new base is at the end of its life, by statements beside it")
-                .at(found.opened.located.shown())
-        });
-        finding.into_iter().collect()
+    /// What the statements beside a new base say against it, as a warning.
+    ///
+    /// # Errors
+    /// `lifecycle.withdrawn`, and `lifecycle.unreadable` where they may say so, unless the image is based on it already or the user
+    /// insists.
+    pub(in crate::verbs) fn usable(&self, image: &Image, split: &Split, onto: &Opened) -> Result<Option<Finding>> {
+        let Some(new) = self.bases.candidate(image, onto) else { return Ok(None) };
+        let digest = &new.image.descriptor.digest;
+        let stated = self.bases.stated(&onto.located.source, &onto.tree, digest);
+        let Some(against) = against(&stated, onto) else { return Ok(None) };
+        let stays = split.old().is_some_and(|old| old.image.descriptor.digest == *digest);
+        if against.code == Code::BaseEndOfLife || stays || self.request.force {
+            return Ok(Some(against.severity(Severity::Warning)));
+        }
+        Err(Error::of(against)
+            .hint("Name another base with --onto, or get an edition that may be used.")
+            .hint("If it is to be used nevertheless, say so with --force."))
     }
 
     /// What an image of one platform is based on: the old base, the seam, and the proof.
@@ -250,6 +263,17 @@ impl<'j> Job<'j, '_> {
             && old_tag.is_some_and(|tag| self.bases.has_name_in(&new.image.source, tag));
         base_name(&new.names, followed, same_repository)
     }
+}
+
+/// What statements say against a new base, or may say.
+fn against(stated: &Stated, onto: &Opened) -> Option<Finding> {
+    let (code, message) = match stated.status {
+        Some(Status::Withdrawn) => (Code::LifecycleWithdrawn, "the new base is withdrawn, by statements beside it"),
+        Some(Status::EndOfLife) => (Code::BaseEndOfLife, "the new base is at the end of its life, by statements beside it"),
+        _ if stated.unreadable => (Code::LifecycleUnreadable, "something that may be said of the new base cannot be read"),
+        _ => return None,
+    };
+    Some(Finding::new(code, message).at(onto.located.shown()))
 }
 
 /// What is known though no base was there to prove it.

@@ -18,7 +18,7 @@ use super::judge::Judge;
 use super::lifecycle::{Taking, stopped};
 use super::narrow::{Choice, select};
 use super::output::{Form, Outgoing, Output, check_name, write};
-use super::{Context, Opened, Places, Verify, open, open_among};
+use super::{Context, Opened, Places, Verify, names_left, open, open_among};
 use crate::format::json::Excerpt;
 use crate::foundation::{Code, Digest, Error, ExitClass, Finding, Result, Severity};
 use crate::oci::Descriptor;
@@ -27,7 +27,7 @@ use crate::plan::lifecycle::time::Moment;
 use crate::plan::rebase::Preferences;
 use crate::plan::rebase::created::CreatedPolicy;
 use crate::plan::verdict::Gate;
-use crate::read::{Image, Source, Tree, verify};
+use crate::read::{Image, Reference, Source, Tree, verify};
 use crate::report::rebase::{RebaseReport, Status};
 
 use compose::Decided;
@@ -80,7 +80,8 @@ pub struct Request {
     pub from: Option<String>,
     /// How many layers belong to the old base, if the user says so.
     pub seam_layers: Option<usize>,
-    /// Whether the user insists on a seam that leaves no layer of the app, and on a base of another stack of buildpacks.
+    /// Whether the user insists on a seam that leaves no layer of the app, and on a base of another stack of buildpacks or one that is
+    /// withdrawn.
     pub force: bool,
     /// As of when statements on bases count; without it they do not.
     pub now: Option<Moment>,
@@ -203,6 +204,9 @@ pub fn plan(request: &Request, context: Context<'_>) -> Result<Plan> {
     plan.report.findings.splice(0..0, bases.findings.iter().chain(bases.catalogue_findings()).cloned());
     if let Some(now) = request.now.or(request.supersede.as_ref().map(|taking| taking.now)) {
         plan.report.findings.extend(stopped(&opened.located.source, &opened.tree, now, context));
+    }
+    if request.names.is_empty() && request.output.is_some() {
+        plan.report.findings.extend(names_left(&Reference::existing(&request.image)?, &opened.located));
     }
     if let Some(taking) = request.supersede.as_ref().filter(|_| plan.report.result.is_some()) {
         supersede(&mut plan, &opened, taking, context)?;

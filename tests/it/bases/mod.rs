@@ -5,6 +5,7 @@ mod claims;
 mod model;
 mod names;
 mod records;
+mod stopped;
 
 use serde_json::{Value, json};
 

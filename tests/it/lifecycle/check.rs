@@ -161,3 +161,68 @@ fn what_cannot_be_read_does_not_pass() {
     assert_eq!(report["checked"], json!(3));
     assert!(!report["findings"].as_array().unwrap().is_empty());
 }
+
+/// Where no platform of an index was looked at nothing is known of it.
+#[test]
+fn an_index_of_nothing_is_unknown() {
+    let strange = |layout: &mut Layout| {
+        let mut entry = layout.store(&app());
+        entry["mediaType"] = json!("application/vnd.example.manifest+json");
+        vec![entry]
+    };
+    let empty = |_: &mut Layout| Vec::new();
+    let elsewhere = |layout: &mut Layout| {
+        let entry = layout.store(&app());
+        layout.blobs.remove(&app().digest());
+        vec![entry]
+    };
+    let kinds: [(&str, &dyn Fn(&mut Layout) -> Vec<serde_json::Value>); 3] =
+        [("strange", &strange), ("empty", &empty), ("elsewhere", &elsewhere)];
+    for (kind, children) in kinds {
+        let mut layout = Layout::new();
+        let children = children(&mut layout);
+        let index = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": children})).unwrap();
+        let digest = layout.blob(&index);
+        layout.entry("app:1", json!({"mediaType": INDEX, "digest": digest, "size": index.len()}));
+        let environment = Environment::new();
+        layout.write(&environment.join("in"));
+        let (status, report) = environment.json(&["lifecycle", "check", "in", "--deny", "unknown"]);
+        assert_eq!((status, &report["denied"], &report["unknown"]), (1, &json!(1), &json!(1)), "{kind}: {report:#}");
+        let told = report["findings"].as_array().unwrap().iter().any(|finding| finding["severity"] == "warning");
+        assert!(told || kind == "empty", "{kind}: {report:#}");
+    }
+}
+
+/// A platform that is not here is told, and those that are here are judged.
+#[test]
+fn what_was_not_looked_at_is_told() {
+    let (amd, arm) = (app(), app().platform("arm64"));
+    let mut layout = Layout::new().index("app:1", &[&amd, &arm], json!({}));
+    layout.blobs.remove(&arm.digest());
+    let environment = Environment::new();
+    layout.write(&environment.join("in"));
+    for verb in [&["lifecycle", "check", "in"][..], &["lifecycle", "report", "in"], &["base", "dependents", "in@", "in"]] {
+        let dependents = format!("in@{}", amd.digest());
+        let verb: Vec<&str> = verb.iter().map(|word| if *word == "in@" { dependents.as_str() } else { word }).collect();
+        let (status, report) = environment.json(&verb);
+        let told = report["findings"].as_array().unwrap().iter().any(|finding| {
+            finding["code"] == "image.sparse"
+                && finding["message"] == "1 of 2 platforms is here"
+                && finding["details"][0].as_str().unwrap().contains(&arm.digest())
+        });
+        assert!(status == 0 && told, "{verb:?}: {report:#}");
+    }
+}
+
+/// A gate that believes somebody whom nobody here knows says so.
+#[test]
+fn an_issuer_that_said_nothing_is_told() {
+    let environment = Environment::new();
+    Layout::new().image("app:1", &app()).write(&environment.join("in"));
+    environment.ok(&["lifecycle", "set", "in", "--status", "withdrawn", "--issuer", "security"]);
+    let codes = |issuer: &str| {
+        let (_, report) = environment.json(&["lifecycle", "check", "in", "--issuer", issuer]);
+        report["findings"].as_array().unwrap().iter().map(|finding| finding["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!((codes("security"), codes("secuirty")), (vec![], vec!["lifecycle.issuer_unknown".to_owned()]));
+}

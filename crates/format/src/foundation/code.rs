@@ -329,6 +329,9 @@ codes! {
     RefNotFound, "ref.not_found", Precondition, Refusal,
         "The source holds no image of that name or digest.",
         "`airbase inspect PATH` lists the names.";
+    RefNamesLeft, "ref.names_left", Precondition, Note,
+        "An image was named by its place alone, it has several names there, and the result has the first of them.",
+        "Give the others to the result with --tag or `airbase tag`, or copy everything with `airbase copy --all`.";
     RefAmbiguous, "ref.ambiguous", Precondition, Damage,
         "The reference fits several images.",
         "Name one of the candidates, or give its digest with @DIGEST.";
@@ -652,7 +655,7 @@ codes! {
         "A statement on the life cycle of an image has a value that cannot be understood, so it says less than its author meant.",
         "Ask its author, or make a new statement with `airbase lifecycle set` and remove this one.";
     LifecycleContradiction, "lifecycle.contradiction", Precondition, Warning,
-        "A statement on the life cycle of an image says one thing in one place and another in another. Our own key goes before the document, the document before the keys of others.",
+        "A statement on the life cycle of an image says one thing in one place and another in another. Of a status and of a date the stricter one holds; of the rest our own key goes before the document, the document before the keys of others.",
         "Make a new statement with `airbase lifecycle set`.";
     LifecycleCreatedCopied, "lifecycle.created_copied", Precondition, Warning,
         "The creation time of a statement is that of the image, so it is not known when the statement was made. It counts as neither the oldest nor the latest: the strictest of such statements holds.",
@@ -667,11 +670,14 @@ codes! {
         "Statements on one image differ, and nothing says which one holds: they are of several issuers, or neither is later. The stricter one is taken.",
         "Of one issuer, say what holds with `airbase lifecycle set`. Of several, say whom to believe with --issuer, or override others with `airbase lifecycle set --override`.";
 
+    LifecycleIssuerUnknown, "lifecycle.issuer_unknown", Precondition, Warning,
+        "No statement that was read is of an issuer whose word was asked for with --issuer. Either nobody by that name said anything, or the name is misspelled; names are compared letter by letter.",
+        "`airbase lifecycle history IMAGE` shows who said what.";
     LifecycleStopped, "lifecycle.stopped", Precondition, Warning,
         "Something new is made of an image that is withdrawn or at the end of its life. A new base does not make it better: what was wrong with the image itself is in the new one too.",
         "Ask who says so: `airbase lifecycle show IMAGE`.";
     LifecycleWithdrawn, "lifecycle.withdrawn", Precondition, Refusal,
-        "The image is withdrawn: it must not be used, and a batch makes nothing new of it.",
+        "The image is withdrawn: it must not be used, a batch makes nothing new of it, and nothing is moved onto it.",
         "Ask who says so with `airbase lifecycle show IMAGE`. If it may be used again, that issuer says `airbase lifecycle set IMAGE --status active`.";
     LifecycleSupersede, "lifecycle.supersede", Precondition, Refusal,
         "An image cannot be superseded by itself, by an index of itself, or by an older one. A note says that nobody had the name that --supersede was asked for.",

@@ -100,6 +100,11 @@ impl Platform {
             && is_version(&self.os_version, &wanted.os_version)
     }
 
+    /// Whether this is `other` with a variant that `other` does not name. Builders of images for arm/v6 left it to the index.
+    pub fn adds_variant(&self, other: &Self) -> bool {
+        other.variant.is_empty() && !self.matches(other) && Self { variant: String::new(), ..self.clone() }.matches(other)
+    }
+
     fn normal_variant(&self) -> &str {
         match (self.architecture.as_str(), self.variant.as_str()) {
             ("arm64", "v8") => "",

@@ -24,9 +24,11 @@ pub struct Image {
 }
 
 impl Image {
-    /// The platform: the config's, because that is what runs; the descriptor's, if the config has none.
+    /// The platform: the config's, because that is what runs; the descriptor's, if the config has none, or leaves the variant to it.
     pub fn platform(&self) -> Option<&Platform> {
-        self.config.platform.as_ref().or(self.descriptor.platform.as_deref())
+        let (config, entry) = (self.config.platform.as_ref(), self.descriptor.platform.as_deref());
+        let more = entry.filter(|entry| config.is_some_and(|config| entry.adds_variant(config)));
+        more.or(config).or(entry)
     }
 
     /// What contradicts itself in the image: the platforms of descriptor and config, and the numbers of layers and diffIDs.

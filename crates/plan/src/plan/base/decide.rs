@@ -188,6 +188,18 @@ impl Based {
         known.or_else(|| self.said().next())
     }
 
+    /// All names that lead on from the proven base, where the image itself does not say which one it follows: those that the base has here
+    /// and had. Full names go before bare tags.
+    pub fn names_here(&self) -> Vec<&str> {
+        let names = self.base().map(|base| base.names.iter().chain(&base.former)).into_iter().flatten().map(String::as_str);
+        let says_one = self.said().any(|name| ImageName::parse(name).digest.is_none());
+        let mut names: Vec<&str> = names.filter(|_| !says_one).collect();
+        if names.iter().any(|name| ImageName::parse(name).is_full()) {
+            names.retain(|name| ImageName::parse(name).is_full());
+        }
+        names
+    }
+
     /// The proven base, if the image gives it a name of a repository that it is not known under here: names differ inside the gap.
     pub fn renamed(&self) -> Option<&Candidate> {
         let Outcome::Base { rule: Rule::Digest, claim, .. } = self.outcome else { return None };

@@ -66,9 +66,20 @@ pub struct Stated {
     pub status: Option<Status>,
     /// The digest of the image to use instead.
     pub successor: Option<Digest>,
+    /// Whether something that may be said of it cannot be read.
+    pub unreadable: bool,
 }
 
 impl Stated {
+    /// The stricter one of what is said in two places.
+    #[must_use]
+    pub fn stricter(self, other: Self) -> Self {
+        let unreadable = self.unreadable || other.unreadable;
+        let rank = |stated: &Self| stated.status.map_or((1, None), |status| (0, Some(status)));
+        let (held, left) = if rank(&other) < rank(&self) { (other, self) } else { (self, other) };
+        Self { successor: held.successor.or(left.successor), unreadable, status: held.status }
+    }
+
     /// Whether it should not be used any more.
     pub fn has_ended(&self) -> bool {
         matches!(self.status, Some(Status::Withdrawn | Status::EndOfLife | Status::Superseded))

@@ -143,6 +143,11 @@ pub fn meaning(editions: &[Edition], question: &Question<'_>) -> Result<Option<M
         // Who looks for the platform says that it is missing.
         running = (0..editions.len()).collect();
     }
+    let newer = |other: &Edition| running.iter().filter_map(|at| editions.get(*at)).all(|own| is_newer(other, own));
+    if let Some((_, dropped)) = (0..).zip(editions).find(|(at, edition)| !running.contains(at) && newer(edition)) {
+        let why = format!("the newest of them, {}, has no such platform any more", dropped.digest);
+        return Err(Undecided { why, among: (0..editions.len()).collect() });
+    }
     match running.as_slice() {
         [] => Ok(None),
         [one] => Ok(Some(Meant { at: *one, rule: NameRule::Only })),
@@ -259,6 +264,9 @@ fn newest(editions: &[Edition], among: &[usize], question: &Question<'_>) -> Res
     }
     if let Some(status) = chosen.stated.status.filter(|_| chosen.stated.has_ended()) {
         return Err(format!("the newest of them is {}", status.name()));
+    }
+    if chosen.stated.unreadable {
+        return Err("something that may be said of the newest of them cannot be read".to_owned());
     }
     if let Some((higher, lower)) = each().find_map(|(_, other)| goes_down(other, chosen)) {
         return Err(format!("the newest of them has the version {lower}, and another one {higher}"));

@@ -90,6 +90,7 @@ pub fn standing(based: &Based, target: Result<&Target, String>) -> Standing {
     }
     match target.stated.status.filter(|_| target.stated.has_ended()) {
         Some(status) => Standing::Outdated { confidence, ended: Some(format!("its base is {}", status.name())) },
+        None if target.stated.unreadable => Standing::Unknown("something that may be said of its base cannot be read".to_owned()),
         None => Standing::Current(confidence),
     }
 }

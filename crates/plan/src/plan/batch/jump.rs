@@ -95,11 +95,22 @@ impl<'a> Version<'a> {
     }
 }
 
-/// Whether the version `one` is lower than `other`, as far as their numbers tell: `9.3-beta` is lower than `9.4`, and `17` is not lower
-/// than `17.0.9`.
+/// Whether the version `one` is lower than `other`, as far as their numbers tell: `9.3-beta` is lower than `9.4`, `9.4-rc1` than `9.4`, and
+/// `17` is not lower than `17.0.9`.
 pub fn is_lower(one: &str, other: &str) -> bool {
-    let pairs = numbers(one).into_iter().zip(numbers(other));
+    let (own, others) = (numbers(one), numbers(other));
+    if !own.is_empty() && own == others {
+        return comes_before(one) && !comes_before(other);
+    }
+    let pairs = own.into_iter().zip(others);
     pairs.into_iter().find(|(one, other)| one != other).is_some_and(|(one, other)| one < other)
+}
+
+/// Whether a version is one before the release.
+fn comes_before(version: &str) -> bool {
+    let rest = version.trim_start_matches(|character: char| character == 'v' || character == '.' || character.is_ascii_digit());
+    let rest = rest.trim_start_matches(['-', '~', '_', '.']).to_ascii_lowercase();
+    ["rc", "alpha", "beta", "pre"].iter().any(|word| rest.starts_with(word))
 }
 
 /// The numbers with which a version begins.
@@ -181,6 +192,9 @@ mod tests {
             ("17.0.9", "17", false),
             ("bookworm", "trixie", false),
             ("20240101", "20240202", true),
+            ("12.4-rc1", "12.4", true),
+            ("12.4", "12.4-rc1", false),
+            ("12.4-slim", "12.4", false),
         ] {
             assert_eq!(is_lower(one, other), lower, "{one} {other}");
         }

@@ -22,7 +22,7 @@ pub enum Deny {
     Superseded,
     /// Images for nothing new.
     Deprecated,
-    /// Images on a base whose life has ended.
+    /// Images on a base whose life has ended, that is withdrawn, or of which that may be said where it cannot be read.
     BaseEndOfLife,
     /// Images of which nothing is known.
     Unknown,
@@ -132,6 +132,8 @@ pub struct Asked<'a> {
     pub resolution: &'a Resolution,
     /// The end of life of the verified base and those below it, the earliest.
     pub base_end: Option<When>,
+    /// Whether something that may be said of one of these bases cannot be read.
+    pub base_unreadable: bool,
     /// Whether it has a list of referrers.
     pub listed: bool,
     /// As of when.
@@ -140,7 +142,7 @@ pub struct Asked<'a> {
 
 /// Asks the gate.
 pub fn evaluate(policy: &Policy, asked: Asked<'_>) -> Verdict {
-    let Asked { resolution, base_end, listed, now } = asked;
+    let Asked { resolution, base_end, base_unreadable, listed, now } = asked;
     let record = resolution.record();
     let made = |field: Field| match resolution.fields.get(&field).map(|held| &held.source) {
         Some(SaidBy::Statement { made, .. }) => *made,
@@ -159,7 +161,7 @@ pub fn evaluate(policy: &Policy, asked: Asked<'_>) -> Verdict {
             Deny::EndOfSupport => date(Field::EndOfSupport),
             Deny::Superseded => word(Status::Superseded).or_else(|| by_successor.map(made)),
             Deny::Deprecated => word(Status::Deprecated),
-            Deny::BaseEndOfLife => base_end.filter(|end| end.has_come(now)).map(When::moment),
+            Deny::BaseEndOfLife => base_end.filter(|end| end.has_come(now)).map(When::moment).or_else(|| base_unreadable.then_some(None)),
             Deny::Unknown => verdict.unknown.then_some(None),
             Deny::Unlisted => (!listed).then_some(None),
             Deny::Unreadable => (resolution.unreadable > 0).then_some(None),
@@ -186,7 +188,7 @@ mod tests {
         let policy = Policy { deny: deny.to_vec(), grace: Span::parse(grace).unwrap(), max_age: None };
         let base = base.map(|text| When::At(Moment::strict(text).unwrap()));
         let resolution = resolve(Said::of(statements), &now.into());
-        let verdict = evaluate(&policy, Asked { resolution: &resolution, base_end: base, listed: true, now });
+        let verdict = evaluate(&policy, Asked { resolution: &resolution, base_end: base, base_unreadable: false, listed: true, now });
         let rules = |reasons: Vec<Reason>| reasons.into_iter().map(|reason| reason.deny).collect();
         (rules(verdict.denied), rules(verdict.in_grace))
     }

@@ -1,0 +1,245 @@
+//! Bases that must not be used, bases of which nobody can read what is said, and bases below bases.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::{LATER, NAME, digests, later, moved, outdated, own, place, planned, refused};
+use crate::lifecycle::{MICROSOFT, MICROSOFT_KEY, statement};
+use crate::support::{Environment, Image, Layout};
+
+const OS: &str = "r.example/os:12";
+
+fn os(edition: &str) -> Image {
+    Image::of(&[&own(&format!("os {edition}"))])
+}
+
+fn app() -> Layout {
+    Layout::new().image("r.example/app:1", &os("1").and(&[&own("app")]).annotated(NAME, OS))
+}
+
+/// `bases/1` has the old edition and `bases/2` the new one, both under one name.
+fn editions() -> Environment {
+    place(&[("bases/1", Layout::new().image(OS, &os("1"))), ("bases/2", Layout::new().image(OS, &later(os("2")))), ("app", app())])
+}
+
+/// Issue: a withdrawn image stops for good. It does not matter by which rule the base was found.
+#[test]
+fn nothing_is_moved_onto_a_withdrawn_base() {
+    let withdraw = |environment: &Environment| {
+        environment.ok(&["lifecycle", "set", "bases/2", "--status", "withdrawn", "--reason", "backdoor"]);
+    };
+    // By a statement that it follows the old one.
+    let environment = editions();
+    environment.ok(&["lifecycle", "supersede", "bases/1", "--by", "bases/2"]);
+    moved(&environment, &[]);
+    withdraw(&environment);
+    let told = refused(&environment, &[], "lifecycle.withdrawn");
+    assert!(told.contains("bases/2") && told.contains("--force"), "{told}");
+    let item = planned(&environment, &[]);
+    assert_eq!((&item["status"], &item["reason"]["code"]), (&json!("refused"), &json!("lifecycle.withdrawn")));
+    // By its name, by a rule, by --onto; and with --allow.
+    let environment =
+        place(&[("bases/2", Layout::new().image(OS, &later(os("2")))), ("app", app()), ("old", Layout::new().image("o:1", &os("1")))]);
+    withdraw(&environment);
+    refused(&environment, &["--from", "old"], "lifecycle.withdrawn");
+    refused(&environment, &["--from", "old", "--map", "r.example/*=bases/2:r.example/{match}"], "lifecycle.withdrawn");
+    refused(&environment, &["--from", "old", "--onto", "bases/2"], "lifecycle.withdrawn");
+    // Who insists is told.
+    let (report, layers) = moved(&environment, &["--from", "old", "--onto", "bases/2", "--force"]);
+    assert_eq!(layers, digests(&[&own("os 2"), &own("app")]));
+    assert!(
+        report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .chain(report["platforms"][0]["findings"].as_array().unwrap())
+            .any(|finding| { finding["code"] == "lifecycle.withdrawn" && finding["severity"] == "warning" }),
+        "{report:#}"
+    );
+}
+
+/// One bit of a statement on the base, or a value that is not understood, and the base may be withdrawn.
+#[test]
+fn what_cannot_be_read_of_a_base_is_no_yes() {
+    for harm in ["bit", "gone", "value"] {
+        let mut bases = Layout::new().image(OS, &os("1"));
+        let date = if harm == "value" { "soon" } else { "2020-01-01" };
+        let said = statement(&mut bases, &os("1").digest(), MICROSOFT, json!({MICROSOFT_KEY: date}));
+        let environment = place(&[("bases", bases), ("app", app())]);
+        let path = environment.join("bases/blobs").join(said.replace(':', "/"));
+        match harm {
+            "bit" => {
+                assert_eq!(outdated(&environment, &[]).1["standing"], "outdated");
+                let mut bytes = fs::read(&path).unwrap();
+                bytes[30] ^= 1;
+                fs::write(&path, bytes).unwrap();
+            }
+            "gone" => fs::remove_file(&path).unwrap(),
+            _ => {}
+        }
+        let (status, item) = outdated(&environment, &[]);
+        assert_eq!((status, &item["standing"]), (1, &json!("unknown")), "{harm}: {item:#}");
+        assert!(item["reason"].as_str().unwrap().contains("cannot be read"), "{harm}: {item:#}");
+        let (status, report) = environment.json(&["lifecycle", "check", "app", "--bases", "bases", "--deny", "base-end-of-life"]);
+        assert_eq!((status, &report["items"][0]["denied"][0]["deny"]), (1, &json!("base-end-of-life")), "{harm}: {report:#}");
+        // It is no base to go to either.
+        let environment = place(&[("old", Layout::new().image("o:1", &os("1"))), ("app", app())]);
+        let mut bases = Layout::new().image(OS, &later(os("2")));
+        let said = statement(&mut bases, &later(os("2")).digest(), MICROSOFT, json!({MICROSOFT_KEY: date}));
+        if harm != "value" {
+            bases.blobs.remove(&said);
+        }
+        bases.write(&environment.join("bases"));
+        refused(&environment, &["--from", "old"], "lifecycle.unreadable");
+    }
+}
+
+/// `withdrawn` is stricter than an end of life.
+#[test]
+fn a_withdrawn_base_is_denied_where_its_end_of_life_is() {
+    let environment = place(&[("bases", Layout::new().image(OS, &os("1"))), ("app", app())]);
+    let check = ["lifecycle", "check", "app", "--bases", "bases", "--deny", "base-end-of-life"];
+    environment.ok(&check);
+    environment.ok(&["lifecycle", "set", "bases", "--status", "withdrawn", "--eol", "2099-01-01"]);
+    let (status, report) = environment.json(&check);
+    assert_eq!((status, &report["items"][0]["denied"][0]["deny"]), (1, &json!("base-end-of-life")), "{report:#}");
+}
+
+/// The answer is the same whether the base in the middle is asked about or only known.
+#[test]
+fn a_base_on_an_outdated_one_is_outdated_wherever_it_lies() {
+    let middle = os("1").and(&[&own("java")]);
+    let environment = place(&[
+        ("bases/1", Layout::new().image(OS, &os("1"))),
+        ("bases/2", Layout::new().image(OS, &later(os("2")))),
+        ("bases/3", Layout::new().image("r.example/java:21", &middle)),
+        ("bases/4", Layout::new().image("r.example/shop:1", &middle.and(&[&own("shop")]))),
+        ("app", Layout::new().image("r.example/app:1", &middle.and(&[&own("shop"), &own("app")]))),
+    ]);
+    let (status, item) = outdated(&environment, &[]);
+    assert_eq!((status, &item["standing"], &item["reason"]), (1, &json!("outdated"), &json!("its base is outdated itself")), "{item:#}");
+    let (_, all) = environment.json(&["outdated", "app", "bases", "--bases", "bases"]);
+    let own = all["items"].as_array().unwrap().iter().find(|item| item["image"] == "app:r.example/app:1").unwrap();
+    assert_eq!(own["standing"], "outdated", "{all:#}");
+    // Where the lowest base has no newer edition, all is current.
+    fs::remove_dir_all(environment.join("bases/2")).unwrap();
+    assert_eq!(outdated(&environment, &[]).1["standing"], "current");
+}
+
+/// Images that take each other's places, and a platform that its own index follows, keep the gate red.
+#[test]
+fn nobody_is_excused_by_who_is_excused_by_them() {
+    let key = "dev.airbase.lifecycle.superseded-by";
+    let own_type = "application/vnd.airbase.lifecycle.v1+json";
+    let (one, two) = (os("1").and(&[&own("one")]), os("1").and(&[&own("two")]));
+    let mut circle = Layout::new().image("r.example/app:1", &one).image("r.example/app:2", &two);
+    statement(&mut circle, &one.digest(), own_type, json!({key: two.digest()}));
+    statement(&mut circle, &two.digest(), own_type, json!({key: one.digest()}));
+    let mut inside = Layout::new().index("r.example/app:1", &[&one], json!({}));
+    let index = inside.digest_of("r.example/app:1");
+    statement(&mut inside, &one.digest(), own_type, json!({key: index}));
+    for (apps, count) in [(circle, 2), (inside, 1)] {
+        let environment = editions();
+        apps.write(&environment.join("apps"));
+        let (status, report) = environment.json(&["outdated", "apps", "--bases", "bases"]);
+        assert_eq!((status, &report["outdated"], &report["superseded"]), (1, &json!(count), &json!(0)), "{report:#}");
+    }
+}
+
+/// The image does not say which name of its base it follows, and the order of an index is no answer.
+#[test]
+fn several_names_of_a_base_are_no_answer_unless_they_agree() {
+    let plain = || Layout::new().image("r.example/app:1", &os("1").and(&[&own("app")]));
+    for names in [[OS, "r.example/os:12.4"], ["r.example/os:12.4", OS]] {
+        let old = Layout::new().image(names[0], &os("1")).image(names[1], &os("1"));
+        let environment = place(&[("bases/1", old), ("app", plain())]);
+        assert_eq!(outdated(&environment, &[]).1["standing"], "current", "both mean the base that it has");
+        Layout::new().image(OS, &later(os("2"))).write(&environment.join("bases/2"));
+        let (status, item) = outdated(&environment, &[]);
+        assert_eq!((status, &item["standing"]), (1, &json!("unknown")), "{names:?}: {item:#}");
+        let told = refused(&environment, &[], "base.ambiguous");
+        assert!(told.contains("--map"), "{told}");
+        assert_eq!(planned(&environment, &[])["reason"]["code"], "base.ambiguous");
+        let rule = format!("{}=bases/2", os("1").digest());
+        let (_, layers) = moved(&environment, &["--map", &rule]);
+        assert_eq!(layers, digests(&[&own("os 2"), &own("app")]));
+        // Who says it is answered.
+        app().write(&environment.join("app"));
+        assert_eq!(outdated(&environment, &[]).1["standing"], "outdated");
+    }
+    // A name that moved away counts as well as one that stayed.
+    let environment = place(&[("bases", Layout::new().image("r.example/os:12.4", &os("1")).image(OS, &os("1"))), ("app", plain())]);
+    Layout::new().image(OS, &later(os("2"))).write(&environment.join("stick"));
+    environment.ok(&["copy", "stick", "bases"]);
+    assert_eq!(outdated(&environment, &[]).1["standing"], "unknown");
+}
+
+fn arm(edition: &str, variant: &str, in_config: bool) -> Image {
+    let image = Image::of(&[&own(&format!("os {edition} {variant}"))]).platform("arm");
+    if in_config { image.with_top("variant", json!(variant)) } else { image }
+}
+
+/// An index of images for arm, in this order.
+fn arms(edition: &str, variants: &[&str], in_config: bool, created: &str) -> Layout {
+    let images: Vec<Image> = variants.iter().map(|variant| arm(edition, variant, in_config).with_top("created", json!(created))).collect();
+    let mut layout = Layout::new();
+    let mut entries = Vec::new();
+    for (image, variant) in images.iter().zip(variants) {
+        let mut entry = layout.store(image);
+        entry["platform"] = json!({"os": "linux", "architecture": "arm", "variant": variant});
+        entries.push(entry);
+    }
+    let index = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": crate::support::image::INDEX, "manifests": entries})).unwrap();
+    let digest = layout.blob(&index);
+    layout.entry(OS, json!({"mediaType": crate::support::image::INDEX, "digest": digest, "size": index.len()}));
+    layout
+}
+
+/// Builders leave the variant out of the config; then the index has it. containerd reads an arm without variant as v7.
+#[test]
+fn the_variant_of_the_index_counts_where_the_config_has_none() {
+    let earlier = "2024-01-01T00:00:00Z";
+    for order in [["v6", "v7"], ["v7", "v6"]] {
+        let environment = place(&[
+            ("bases/1", arms("1", &["v6", "v7"], false, earlier)),
+            ("bases/2", arms("2", &order, false, LATER)),
+            ("app", Layout::new().image("r.example/app:1", &arm("1", "v7", false).with_top("created", json!(earlier)).and(&[&own("app")]))),
+        ]);
+        let (_, layers) = moved(&environment, &[]);
+        assert_eq!(layers, digests(&[&own("os 2 v7"), &own("app")]), "{order:?}");
+    }
+}
+
+/// Whether the name moved in one layout or the two editions lie beside each other, the newest has no such platform.
+#[test]
+fn a_platform_that_the_newest_edition_dropped_is_not_current() {
+    let six = arm("1", "v6", true).with_top("created", json!("2024-01-01T00:00:00Z"));
+    let environment = place(&[
+        ("bases/1", arms("1", &["v6", "v7"], true, "2024-01-01T00:00:00Z")),
+        ("bases/2", arms("2", &["v7"], true, LATER)),
+        ("app", Layout::new().image("r.example/app:1", &six.and(&[&own("app")]))),
+    ]);
+    let (status, item) = outdated(&environment, &[]);
+    assert_eq!((status, &item["standing"]), (1, &json!("unknown")), "{item:#}");
+    environment.ok(&["copy", "bases/1", "bases/3"]);
+    environment.ok(&["copy", "bases/2", "bases/3"]);
+    fs::remove_dir_all(environment.join("bases/1")).unwrap();
+    fs::remove_dir_all(environment.join("bases/2")).unwrap();
+    assert_eq!(outdated(&environment, &[]).1["standing"], "unknown");
+}
+
+/// The same base on two sticks, and one of them knows that it is withdrawn: the order of the folder is no answer.
+#[test]
+fn the_strictest_word_on_a_base_counts_wherever_it_lies() {
+    for marked in ["1", "2"] {
+        let environment =
+            place(&[("bases/1", Layout::new().image(OS, &os("1"))), ("bases/2", Layout::new().image(OS, &os("1"))), ("app", app())]);
+        assert_eq!(outdated(&environment, &[]).1["standing"], "current");
+        environment.ok(&["lifecycle", "set", &format!("bases/{marked}"), "--status", "withdrawn"]);
+        let (status, item) = outdated(&environment, &[]);
+        assert_eq!((status, &item["standing"]), (1, &json!("outdated")), "{marked}: {item:#}");
+        let (status, _) = environment.json(&["lifecycle", "check", "app", "--bases", "bases", "--deny", "base-end-of-life"]);
+        assert_eq!(status, 1, "{marked}");
+    }
+}
