@@ -167,6 +167,11 @@ impl Terminal {
             let error = unwritten(error);
             if self.changes.changed() { untold(error) } else { error }
         })?;
+        if self.global.format == Format::Csv {
+            // A sheet has no row for what could not be read, and without it the rest looks better than it is.
+            let findings: Vec<Finding> = report.findings().into_iter().cloned().collect();
+            self.remark(|page| page.findings(0, &findings));
+        }
         Ok(report.ended().map_or(0, ExitClass::status))
     }
 

@@ -98,7 +98,7 @@ impl Report for DetachReport {
         let word = page.toned(Tone::Good, "detached");
         page.line(0, &format!("{word} from {}", text::escape(&self.image)));
         lines(page, &self.detached);
-        page.line_toned(0, Tone::Dim, "Its blobs are still there: `airbase gc` shows what nobody needs.");
+        page.line_toned(0, Tone::Dim, "What it holds is still among the blobs: `airbase gc` shows what nobody needs.");
         page.findings(0, &self.findings);
     }
 }

@@ -78,6 +78,9 @@ pub struct ReferrersReport {
     /// Whether users are shown the referrers of referrers.
     #[serde(skip)]
     pub tree: bool,
+    /// Whether only some artifact types were asked for.
+    #[serde(skip)]
+    pub filtered: bool,
 }
 
 impl Report for ReferrersReport {
@@ -95,7 +98,8 @@ impl Report for ReferrersReport {
                 subject.platform.as_ref().map(|platform| format!("  {}", text::escape(&platform.to_string()))).unwrap_or_default();
             page.line(0, &format!("{}{platform}", page.digest(&subject.digest)));
             if subject.referrers.is_empty() {
-                page.line_toned(1, Tone::Dim, "nothing refers to it");
+                let words = if self.filtered { "nothing of the type that was asked for refers to it" } else { "nothing refers to it" };
+                page.line_toned(1, Tone::Dim, words);
             }
             subject.referrers.iter().for_each(|node| node.render(page, 1, self.tree));
         }

@@ -3,15 +3,52 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::output::{Outgoing, check_name, write};
+use super::lifecycle::brought_down;
+use super::output::{Form, Outgoing, Output, check_name, write};
+use super::referrers::{Carrier, Carry, Subject};
 use super::tag::Target;
-use super::{Context, open};
+use super::{Context, Opened, open};
 use crate::format::json::Excerpt;
-use crate::foundation::Result;
+use crate::foundation::{Finding, Result};
 use crate::plan::assemble::assemble;
+use crate::plan::referrers::ReferrerChange;
+use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Image, Source, Walk, walk};
 use crate::report::index::{IndexReport, Member};
 use crate::report::rebase::{OutputReport, WrittenReport};
+
+/// Takes along what refers to the images, and what is said of the indexes that they leave behind, as a copy does. In their own layout it is
+/// there already, and an archive for docker has no place for it.
+fn carry_referrers<'a>(opened: &'a [Opened], target: &Target, outgoing: &mut Outgoing<'a>, context: Context<'_>) -> Result<Along> {
+    let mut along = Along::default();
+    let for_docker = matches!(target.output, Output::Archive { form: Form::Docker, .. });
+    let wanted = if for_docker { Carry { types: Vec::new(), depth: 0 } } else { Carry::default() };
+    for one in opened {
+        let source = &one.located.source;
+        if matches!(&target.output, Output::Layout(path) if *path == source.path) {
+            continue;
+        }
+        let lookup = Lookup::new(source, Scope::Usual, context.limits);
+        let images = one.tree.images();
+        let subjects = images.iter().map(|image| Subject { descriptor: image.descriptor.clone(), child: true }).collect();
+        let carried = Carrier::of(source, &lookup, &wanted, context).carry(subjects, outgoing)?;
+        along.entries.extend(carried.entries);
+        along.findings.extend(carried.findings.into_iter().chain(carried.left_out).chain(lookup.unplaced_findings()));
+        for image in images.into_iter().filter(|_| !for_docker) {
+            let (documents, changes) = brought_down(source, &one.tree, image, context)?;
+            documents.iter().for_each(|document| outgoing.document(document));
+            changes.into_iter().for_each(|change| outgoing.refer(ReferrerChange { child: true, ..change }));
+        }
+    }
+    Ok(along)
+}
+
+/// What goes along with the images.
+#[derive(Default)]
+struct Along {
+    entries: Vec<(Option<String>, Excerpt)>,
+    findings: Vec<Finding>,
+}
 
 /// Assembles the images that `references` mean into one index. A reference to an index brings all its platforms; attestations
 /// and other manifests in it stay where they are.
@@ -49,6 +86,7 @@ pub fn index(references: &[String], annotations: &[(String, String)], target: &T
         }
     }
     outgoing.document(&authored.blob);
+    let along = carry_referrers(&opened, target, &mut outgoing, context)?;
     let descriptor = authored.descriptor();
     // What arrived under one name for every platform keeps it.
     let common = opened
@@ -56,8 +94,10 @@ pub fn index(references: &[String], annotations: &[(String, String)], target: &T
         .and_then(|one| one.located.name.clone())
         .filter(|name| opened.iter().all(|one| one.located.name.as_ref() == Some(name)));
     let names: Vec<Option<String>> = if target.names.is_empty() { vec![common] } else { target.names.iter().cloned().map(Some).collect() };
-    let entries: Vec<(Option<String>, Excerpt)> = names.iter().map(|name| (name.clone(), descriptor.raw.clone())).collect();
+    let own = names.iter().map(|name| (name.clone(), descriptor.raw.clone()));
+    let entries: Vec<(Option<String>, Excerpt)> = own.chain(along.entries).collect();
     let mut committed = write(&target.output, &outgoing, &entries, target.mtime, context)?;
+    committed.findings.extend(along.findings);
     committed.findings.extend(walks.iter().flat_map(|(source, _)| source.left_behind()));
     let layers = walks.iter().map(|(_, found)| found.blobs.len()).sum();
     Ok(IndexReport {

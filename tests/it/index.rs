@@ -64,3 +64,21 @@ fn each_platform_has_one_place() {
     environment.ok(&["index", "images:a:1", "--tag", "all:1"]);
     assert_eq!(ReadBack::open(&environment.join("images")).named("all:1")["manifests"].as_array().unwrap().len(), 1);
 }
+
+/// An image in a new index is the same image: what refers to it goes along as with a copy.
+#[test]
+fn what_refers_to_the_images_goes_along() {
+    let environment = Environment::new();
+    Layout::new().image("a:1", &base("a", "amd64")).write(&environment.join("in"));
+    environment.ok(&["attach", "in", "--type", "application/x-report", "-a", "k=v"]);
+    environment.ok(&["lifecycle", "set", "in", "--status", "withdrawn"]);
+    for out in ["out", "out.tar"] {
+        environment.ok(&["index", "in", "-o", out]);
+        let (status, report) = environment.json(&["lifecycle", "check", out]);
+        assert_eq!((status, &report["denied"]), (1, &json!(1)), "{report:#}");
+        let reference = format!("{out}@{}", base("a", "amd64").digest());
+        let (_, report) = environment.json(&["referrers", &reference]);
+        assert_eq!(report["subjects"][0]["referrers"].as_array().unwrap().len(), 2, "{report:#}");
+    }
+    environment.ok(&["fsck", "out", "out.tar"]);
+}

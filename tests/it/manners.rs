@@ -659,3 +659,20 @@ fn completions_and_man_pages_are_made() {
     let help = environment.ok(&["--help"]).out;
     assert!(help.contains("  completions ") && help.contains("  man "), "{help}");
 }
+
+/// A sheet has rows of what was judged. What could not be is told beside it.
+#[test]
+fn what_a_sheet_has_no_row_for_is_told() {
+    let environment = Environment::new();
+    let image = |files: &str| Image::of(&[&layer(&[files])]);
+    let mut layout = Layout::new().image("good:1", &image("good=1")).image("bad:1", &image("bad=1"));
+    layout.blobs.insert(image("bad=1").digest(), b"{}".to_vec());
+    layout.write(&environment.join("in"));
+    for verb in [&["outdated", "in", "--bases", "in"][..], &["lifecycle", "check", "in"], &["lifecycle", "report", "in"]] {
+        let outcome = environment.run(&[verb, &["--format", "csv"]].concat());
+        assert!(outcome.status == 1 && outcome.err.contains("descriptor.size_mismatch"), "{verb:?}\n{}{}", outcome.out, outcome.err);
+        assert!(!outcome.out.contains("descriptor.size_mismatch"), "{}", outcome.out);
+        let quiet = environment.run(&[verb, &["--format", "csv", "--quiet"]].concat());
+        assert!(quiet.status == 1 && quiet.err.is_empty(), "{}", quiet.err);
+    }
+}

@@ -577,3 +577,24 @@ fn of_two_names_of_one_image_one_is_taken_away() {
     environment.ok(&["rm", "in:ghcr.io/x:1"]);
     assert_eq!(entries(&environment, "in"), layout.entries[..1]);
 }
+
+/// The result has one name; of the others somebody has to know.
+#[test]
+fn names_that_stay_behind_are_told() {
+    let environment = Environment::new();
+    let (old, app) = (Image::of(&[&layer(&["os=1"])]), Image::of(&[&layer(&["os=1"]), &layer(&["app=1"])]));
+    Layout::new().image("r.example/os:1", &old).image("r.example/os:2", &Image::of(&[&layer(&["os=2"])])).write(&environment.join("bases"));
+    Layout::new().image("r.example/app:1", &app).image("r.example/app:latest", &app).write(&environment.join("in"));
+    let told = |arguments: &[&str]| {
+        let (_, report) = environment.json(arguments);
+        let told = report["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == "ref.names_left");
+        told.map(|finding| finding["details"].clone()).collect::<Vec<_>>()
+    };
+    let rebase = ["rebase", "in", "--from", "bases:r.example/os:1", "--onto", "bases:r.example/os:2", "-o", "moved"];
+    for arguments in [&["copy", "in", "copied"][..], &rebase] {
+        assert_eq!(told(arguments), [json!(["r.example/app:latest"])], "{arguments:?}");
+    }
+    for arguments in [&["copy", "in:app:1", "one"][..], &["copy", "--all", "in", "all"], &["copy", "in", "renamed:r.example/app:3"]] {
+        assert_eq!(told(arguments), Vec::<serde_json::Value>::new(), "{arguments:?}");
+    }
+}

@@ -9,11 +9,11 @@ use std::sync::Arc;
 pub(super) use everything::Everything;
 use gathered::{Gathered, Rest};
 
-use super::Context;
 use super::lifecycle::{Holders, Taker, Taking, brought_down, layout_at, taken_over};
 use super::narrow::{Choice, Narrowed, narrow};
 use super::output::{Form, Outgoing, Output, check_name, write};
 use super::referrers::{Carrier, Carry, Subject, Unreadable};
+use super::{Context, names_left};
 use crate::format::json::Excerpt;
 use crate::foundation::fsys::{ReadAt as _, shown};
 use crate::foundation::{Code, Digest, Error, ExitClass, Fact, Finding, Result, Severity, text};
@@ -23,7 +23,7 @@ use crate::plan::docker;
 use crate::plan::referrers::ReferrerChange;
 use crate::read::layer::check_content;
 use crate::read::referrers::{Lookup, Scope, marked};
-use crate::read::{Located, Opaque, Reference, Source, Walk, locate, open_reference, verify, walk};
+use crate::read::{Located, Opaque, Reference, Source, Tree, Walk, locate, open_reference, verify, walk};
 use crate::report::copy::{Copied, CopyReport};
 use crate::report::rebase::{OutputReport, Superseded, WrittenReport};
 
@@ -80,11 +80,15 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
     };
     let source = Arc::clone(&located.source);
     let mut load = Load::default();
+    load.findings.extend(names_left(&reference, &located).filter(|_| request.name.is_none()));
     load.outgoing.input(&source);
     let mut walked = Walk::default();
     let mut brought = Brought::default();
     match narrow(&located, &request.choice, context)? {
-        None => walk(&source, &located.descriptor, context.limits, &mut walked, &mut HashSet::new())?,
+        None => {
+            walk(&source, &located.descriptor, context.limits, &mut walked, &mut HashSet::new())?;
+            brought.alone(&located, request, context)?;
+        }
         Some(narrowed) => {
             brought.add(&located, &narrowed, request, context)?;
             (located.descriptor, walked) = (narrowed.descriptor, narrowed.found);
@@ -120,6 +124,20 @@ impl Brought {
             let (documents, changes) = brought_down(&from.source, &tree, image, context)?;
             self.documents.extend(documents);
             self.changes.extend(changes.into_iter().map(|change| ReferrerChange { child: narrowed.made, ..change }));
+        }
+        Ok(())
+    }
+
+    /// The same of one platform that is copied by its own name or digest.
+    fn alone(&mut self, from: &Located, request: &Request, context: Context<'_>) -> Result<()> {
+        if !from.descriptor.is_manifest() || request.referrers.is_none() || is_for_docker(&request.output) {
+            return Ok(());
+        }
+        let tree = crate::read::load(&from.source, &from.descriptor, context.limits)?;
+        if let Tree::Image(image) = &tree {
+            let (documents, changes) = brought_down(&from.source, &tree, image, context)?;
+            self.documents.extend(documents);
+            self.changes.extend(changes);
         }
         Ok(())
     }

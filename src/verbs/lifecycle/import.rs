@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::set::{NewStatements, refuse_archive};
 use super::state::{Reader, Subject};
 use crate::foundation::fsys::{File, shown};
-use crate::foundation::{Code, Digest, Error, ExitClass, Fact, Result};
+use crate::foundation::{Code, Digest, Error, ExitClass, Fact, Finding, Result};
 use crate::oci::{ImageName, annotation};
 use crate::plan::lifecycle::change::Change;
-use crate::plan::lifecycle::import::{Import as List, import as read};
+use crate::plan::lifecycle::import::{Import as List, contradiction, import as read, is_earlier};
 use crate::plan::lifecycle::profile::Profile;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::{Located, Source, Tree};
@@ -62,7 +62,16 @@ pub fn import(request: &Import, context: Context<'_>) -> Result<ImportReport> {
         changed: false,
         findings: list.findings.clone(),
     };
-    let mut work = Work { request, context, wanted: &wanted, places: Vec::new(), readers: HashMap::new(), met: BTreeSet::new() };
+    let mut work = Work {
+        request,
+        context,
+        wanted: &wanted,
+        places: Vec::new(),
+        readers: HashMap::new(),
+        names: HashMap::new(),
+        met: BTreeSet::new(),
+        findings: Vec::new(),
+    };
     let mut done: BTreeSet<(PathBuf, Digest)> = BTreeSet::new();
     let mut findings = Vec::new();
     each_image(&request.paths, context, &mut findings, |_| true, &mut |located, tree| {
@@ -75,6 +84,7 @@ pub fn import(request: &Import, context: Context<'_>) -> Result<ImportReport> {
         Ok(Vec::new())
     })?;
     report.findings.extend(findings);
+    report.findings.append(&mut work.findings);
     report.not_here = wanted.digests.keys().filter(|digest| !work.met.contains(*digest)).cloned().collect();
     for (source, statements) in &mut work.places {
         if !request.dry_run {
@@ -99,8 +109,12 @@ struct Work<'a> {
     wanted: &'a Wanted<'a>,
     places: Vec<(Arc<Source>, NewStatements<'a>)>,
     readers: HashMap<PathBuf, Reader<'a>>,
+    /// The names of images that have several, in each source.
+    names: HashMap<PathBuf, HashMap<Digest, Vec<String>>>,
     /// The images that were looked at, and their platforms.
     met: BTreeSet<Digest>,
+    /// What the list says twice of an image.
+    findings: Vec<Finding>,
 }
 
 impl Work<'_> {
@@ -109,7 +123,16 @@ impl Work<'_> {
         let (source, request) = (&located.source, self.request);
         let reader = self.readers.entry(source.path.clone()).or_insert_with(|| Reader::new(source, request.now, self.context));
         let subjects = reader.subjects(tree);
-        let by_product = subjects.first().and_then(|top| self.wanted.by_product(located, top));
+        let names = self.names.entry(source.path.clone()).or_insert_with(|| several_names(source));
+        let own = located.descriptor.name().map(str::to_owned);
+        let names = names.get(&located.descriptor.digest).map_or_else(|| own.into_iter().collect(), Clone::clone);
+        let by_product = match subjects.first().map(|top| self.wanted.by_product(&names, top)) {
+            Some((found, odd)) => {
+                self.findings.extend(odd.map(|finding| finding.at(located.shown())));
+                found
+            }
+            None => None,
+        };
         let mut matched: Vec<(&Subject<'_>, &Change, String)> = Vec::new();
         for subject in &subjects {
             let digest = &subject.descriptor.digest;
@@ -134,6 +157,18 @@ impl Work<'_> {
     }
 }
 
+/// The images of a source that have several names, with these.
+fn several_names(source: &Source) -> HashMap<Digest, Vec<String>> {
+    let mut names: HashMap<Digest, Vec<String>> = HashMap::new();
+    for entry in &source.index.manifests {
+        if let Some(name) = entry.name() {
+            names.entry(entry.digest.clone()).or_default().push(name.to_owned());
+        }
+    }
+    names.retain(|_, names| names.len() > 1);
+    names
+}
+
 /// A list by what it speaks of.
 struct Wanted<'l> {
     digests: BTreeMap<Digest, &'l Change>,
@@ -145,17 +180,32 @@ impl<'l> Wanted<'l> {
         Self { digests: list.by_digest.iter().map(|(digest, change)| (digest.clone(), change)).collect(), list }
     }
 
-    /// What the list says of an image by its names.
-    fn by_product(&self, located: &Located, top: &Subject<'_>) -> Option<(&'l Change, String)> {
-        let version = top.own(annotation::VERSION);
-        if let Some(name) = located.descriptor.name() {
-            let name = ImageName::parse(name);
-            for product in self.list.products.iter().filter(|product| product.name.eq_ignore_ascii_case(name.short_repository())) {
-                let cycle =
-                    name.tag.and_then(|tag| product.cycle_of(tag)).or_else(|| version.and_then(|version| product.cycle_of(version)));
-                if let Some(cycle) = cycle {
-                    return cycle.change.as_ref().map(|change| (change, format!("{} {}", product.name, cycle.name)));
+    /// What the list says of an image by its names. Where they are of releases with different ends, the earlier one holds.
+    fn by_product(&self, names: &[String], top: &Subject<'_>) -> (Option<(&'l Change, String)>, Option<Finding>) {
+        let mut found: Option<(&'l Change, String)> = None;
+        let mut odd = None;
+        for (change, why) in names.iter().filter_map(|name| self.by_name(name, top)) {
+            found = Some(match found {
+                None => (change, why),
+                Some((known, of)) if known == change => (known, of),
+                Some((known, of)) => {
+                    let (held, left) = if is_earlier(change, known) { ((change, why), known) } else { ((known, of), change) };
+                    let message = "the names of an image are those of releases with different ends of life, and the earlier one is taken";
+                    odd = Some(contradiction(message, held.0, left));
+                    held
                 }
+            });
+        }
+        (found, odd)
+    }
+
+    fn by_name(&self, name: &str, top: &Subject<'_>) -> Option<(&'l Change, String)> {
+        let version = top.own(annotation::VERSION);
+        let name = ImageName::parse(name);
+        for product in self.list.products.iter().filter(|product| product.name.eq_ignore_ascii_case(name.short_repository())) {
+            let cycle = name.tag.and_then(|tag| product.cycle_of(tag)).or_else(|| version.and_then(|version| product.cycle_of(version)));
+            if let Some(cycle) = cycle {
+                return cycle.change.as_ref().map(|change| (change, format!("{} {}", product.name, cycle.name)));
             }
         }
         None

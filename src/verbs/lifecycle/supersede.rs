@@ -7,7 +7,7 @@ use super::set::{NewStatements, refuse_archive};
 use super::state::{Reader, Subject};
 use super::trace::member;
 use crate::foundation::fsys::File;
-use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::oci::{Descriptor, Platform};
 use crate::plan::lifecycle::change::Change;
 use crate::plan::lifecycle::field::{self, Field, Record, Status, Value};
@@ -61,6 +61,7 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
     let backwards = pair.refuse(request.force, "Exchange the two, or say --force if the older image is to be used again.")?;
     let mut statements = NewStatements::new(request.now, request.profile.clone(), request.issuer.clone());
     pair.state_of_old(&request.more, backwards.as_deref(), &mut statements)?;
+    statements.findings.extend(pair.doubts());
     let mut successor = SuccessorReport { image: new.located.shown(), digest: new.located.descriptor.digest.clone(), stated: None };
     if is_same(&old.located.source, &new.located.source) {
         successor.stated = pair.state_of_new(&mut statements)?;
@@ -112,6 +113,26 @@ impl Pair<'_> {
                 .hint(hint)),
             None => Ok(backwards),
         }
+    }
+
+    /// What makes the new image no image to use instead: it must not be used itself, or does not run where the old one does.
+    fn doubts(&self) -> Vec<Finding> {
+        let doubt = |message: String| Finding::new(Code::LifecycleSupersede, message).severity(Severity::Warning).at(&self.shown);
+        let stopped = self.new.iter().filter_map(|subject| Some((subject, subject.resolution.standing?)));
+        let mut stopped = stopped.filter(|(_, standing)| matches!(standing, Status::Withdrawn | Status::EndOfLife));
+        let stopped = stopped.next().map(|(subject, standing)| {
+            doubt(format!("the image that takes its place must not be used: it is {}", standing.name())).detail(&subject.descriptor.digest)
+        });
+        let platforms = |subjects: &[Subject<'_>]| subjects.iter().filter_map(|one| one.image?.platform().cloned()).collect::<Vec<_>>();
+        let (old, new) = (platforms(&self.old), platforms(&self.new));
+        let apart = !old.is_empty() && !new.is_empty() && !old.iter().any(|own| new.iter().any(|other| own.matches(other)));
+        let listed = |platforms: &[Platform]| platforms.iter().map(Platform::to_string).collect::<Vec<_>>().join(", ");
+        let apart = apart.then(|| {
+            doubt("the image that takes its place runs on no platform of the old one".to_owned())
+                .expected(Fact::new(listed(&old), "the old image"))
+                .found(Fact::new(listed(&new), "the new image"))
+        });
+        stopped.into_iter().chain(apart).collect()
     }
 
     fn ours(&self) -> BTreeSet<&Digest> {

@@ -67,6 +67,7 @@ pub fn detach(image: &str, digest: &TypedDigest, context: Context<'_>) -> Result
             .found(Fact::new(digest, "the command line"))
             .hint("`airbase referrers REF` lists who does."));
     }
+    findings.extend(orphans(&lookup, digest).filter(|_| !part));
     let layout = Layout::open_or_create(&source.path, layout_options(context))?;
     layout.remember(&source.index);
     let swept = layout.sweep(&|text| {
@@ -75,6 +76,14 @@ pub fn detach(image: &str, digest: &TypedDigest, context: Context<'_>) -> Result
         Ok(Sweep { revision: revision(&source.path, text, &[source], std::iter::empty(), &changes, context)?, delete, ..Sweep::default() })
     })?;
     Ok(DetachReport { image: opened.located.shown(), detached, changed: swept.committed.index_changed || swept.blobs > 0, findings })
+}
+
+/// That something refers to what is detached, and stays behind without it.
+fn orphans(lookup: &Lookup<'_>, digest: &Digest) -> Option<Finding> {
+    let found = lookup.of_digest(digest).referrers;
+    let told = |finding: Finding, one: &Referrer| finding.detail(format!("{} {}", one.artifact_type(), one.descriptor.digest));
+    let finding = || Finding::new(Code::RmOrphans, "what refers to what was detached stays behind without it").at(digest);
+    (!found.is_empty()).then(|| found.iter().fold(finding(), told))
 }
 
 fn refers_to(referrer: &Referrer, subject: &Digest) -> bool {

@@ -40,7 +40,13 @@ pub fn referrers(query: &Query, context: Context<'_>) -> Result<ReferrersReport>
     };
     let source = &opened.located.source;
     let lookup = Lookup::new(source, Scope::Usual, context.limits);
-    let mut report = ReferrersReport { image: opened.located.shown(), tree: query.tree, subjects: Vec::new(), findings: Vec::new() };
+    let mut report = ReferrersReport {
+        image: opened.located.shown(),
+        tree: query.tree,
+        filtered: !query.types.is_empty(),
+        subjects: Vec::new(),
+        findings: Vec::new(),
+    };
     let mut odd = Vec::new();
     let mut all = subjects(&opened.tree);
     if query.platform.is_some() {
@@ -74,7 +80,8 @@ fn dangling(query: &Query, error: Error, context: Context<'_>) -> Result<Referre
     let described = lookup.of_digest(&digest).referrers.into_iter().find_map(|referrer| referrer.artifact.subject);
     let Some(subject) = described else { return Err(error) };
     let image = format!("{}@{digest}", source.shown());
-    let mut report = ReferrersReport { image, tree: query.tree, subjects: Vec::new(), findings: Vec::new() };
+    let mut report =
+        ReferrersReport { image, tree: query.tree, filtered: !query.types.is_empty(), subjects: Vec::new(), findings: Vec::new() };
     let mut nodes = below(&subject, &lookup, &mut HashSet::new(), &mut report);
     nodes.retain(|node| query.types.is_empty() || query.types.contains(&node.artifact_type));
     for node in &mut nodes {

@@ -55,6 +55,11 @@ fn apps_on_two_bases_move_and_a_second_run_changes_nothing() {
     assert_eq!((status, &report["counts"]["moved"], &report["counts"]["base"]), (0, &20.into(), &2.into()), "{report:#}");
     let fsck = environment.ok(&["fsck", "out"]);
     assert!(!fsck.out.contains("airbase-batch"), "{}", fsck.out);
+
+    // The journal says that it was moved, and it is not there any more.
+    environment.ok(&["rm", "out:registry.example/app-0:1.0"]);
+    let (status, report) = environment.json(&["batch", "report", "plan.jsonl", "out"]);
+    assert_eq!((status, &report["counts"]["moved"], &report["counts"]["missing"]), (1, &19.into(), &1.into()), "{report:#}");
 }
 
 #[test]

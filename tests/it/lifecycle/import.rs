@@ -97,3 +97,22 @@ fn a_dump_of_products_marks_images_by_name_and_version() {
     environment.refused(&["lifecycle", "import", "else.json", "in"], "lifecycle.import", 2);
     environment.refused(&["lifecycle", "import", "none.json", "in"], "io", 6);
 }
+
+/// Of two dates for one release, and of the releases that the names of one image belong to, the earlier holds, and it is told.
+#[test]
+fn what_a_list_says_twice_is_told_and_the_earlier_date_holds() {
+    let twice = json!([{"cycle": "3.1", "eol": "2016-11-01"}, {"cycle": "3.1", "eol": "2099-05-01"}]);
+    let back = json!([{"cycle": "3.1", "eol": "2099-05-01"}, {"cycle": "3.1", "eol": "2016-11-01"}]);
+    let names = json!([{"cycle": "3.10", "eol": "2099-05-01"}, {"cycle": "3.1", "eol": "2016-11-01"}]);
+    for (list, tags) in [(twice, &["3.1"][..]), (back, &["3.1"]), (names.clone(), &["3.10", "3.1"]), (names, &["3.1", "3.10"])] {
+        let environment = Environment::new();
+        let layout = tags.iter().fold(Layout::new(), |layout, tag| layout.image(&format!("r.example/alpine:{tag}"), &app()));
+        layout.write(&environment.join("in"));
+        std::fs::write(environment.join("list.json"), list.to_string()).unwrap();
+        let (_, report) = environment.json(&["lifecycle", "import", "list.json", "in", "--product", "alpine"]);
+        let told = report["findings"].as_array().unwrap().iter().any(|finding| finding["code"] == "lifecycle.contradiction");
+        assert!(told, "{tags:?}: {report:#}");
+        let (status, _) = environment.json(&["lifecycle", "check", "in"]);
+        assert_eq!(status, 1, "{tags:?} {list}");
+    }
+}

@@ -461,3 +461,18 @@ fn a_batch_warns_where_an_image_is_at_its_end() {
     let current = environment.run(&["batch", "plan", "out", "--bases", "bases", "--at", AT]);
     assert!(!current.out.contains("lifecycle.stopped"), "{}", current.out);
 }
+
+/// Who names a platform by its digest gets what is said of the index above it, as who asks for the platform does.
+#[test]
+fn a_platform_that_is_copied_by_its_digest_takes_along_what_was_said_of_its_index() {
+    let (environment, _) = super::two_platforms();
+    environment.ok(&["lifecycle", "set", "in:app:1", "--index-only", "--status", "withdrawn"]);
+    let source = format!("in@{}", super::app().digest());
+    environment.ok(&["copy", &source, "out:app:1"]);
+    let (status, report) = environment.json(&["lifecycle", "check", "out"]);
+    assert_eq!((status, &report["items"][0]["denied"][0]["deny"]), (1, &json!("withdrawn")), "{report:#}");
+    // A new index of the same platforms hides nothing either.
+    environment.ok(&["index", "in:app:1", "-o", "index:app:1"]);
+    let (status, report) = environment.json(&["lifecycle", "check", "index"]);
+    assert_eq!((status, &report["denied"]), (1, &json!(2)), "{report:#}");
+}

@@ -135,6 +135,14 @@ pub fn plans(root: &Directory) -> Result<Vec<String>> {
     Ok(entries.into_iter().filter_map(|entry| String::from_utf8(entry.name).ok()).collect())
 }
 
+/// Whether the index lists all that the journals of a plan say is done.
+///
+/// # Errors
+/// `io`, `path.*`.
+pub fn is_listed(root: &Directory, plan: &str) -> Result<bool> {
+    Ok(root.kind(&format!("{JOURNALS}/{plan}/{LISTED}"))?.is_some())
+}
+
 /// The largest journal that is read, in bytes; a million items need about half of it.
 const MOST: u64 = 1 << 30;
 

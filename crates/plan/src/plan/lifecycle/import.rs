@@ -58,6 +58,37 @@ impl Product {
     }
 }
 
+impl Cycle {
+    /// Adds what the list says of the same cycle once more. Of two dates the earlier holds: whoever is told too early can ask.
+    fn join(&mut self, other: Self, product: &str) -> Option<Finding> {
+        self.codename = self.codename.take().or(other.codename);
+        let (Some(known), Some(change)) = (self.change.as_ref(), other.change.as_ref()) else {
+            self.change = self.change.take().or(other.change);
+            return None;
+        };
+        if known == change {
+            return None;
+        }
+        let (held, left) = if ends(change) < ends(known) { (change, known) } else { (known, change) };
+        let finding = contradiction("the list gives one release two ends of life, and the earlier one is taken", held, left);
+        self.change = Some(held.clone());
+        Some(finding.at(format!("{product} {}", self.name)))
+    }
+}
+
+/// That two wishes differ; the first is taken.
+pub fn contradiction(message: &str, held: &Change, left: &Change) -> Finding {
+    let word = |change: &Change| change.set.values().next().map(ToString::to_string).unwrap_or_default();
+    Finding::new(Code::LifecycleContradiction, message)
+        .expected(Fact::new(word(held), "the earlier entry"))
+        .found(Fact::new(word(left), "the other entry"))
+}
+
+/// Whether the life of an image ends earlier by this wish than by the other one.
+pub fn is_earlier(change: &Change, than: &Change) -> bool {
+    ends(change) < ends(than)
+}
+
 /// How endoflife.date spells a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -148,15 +179,8 @@ impl Import {
         }
         let is_earlier = ends(&change) < ends(known);
         let (held, other) = if is_earlier { (change, std::mem::take(known)) } else { (std::mem::take(known), change) };
-        let word = |change: &Change| change.set.values().next().map(ToString::to_string).unwrap_or_default();
-        let finding =
-            Finding::new(Code::LifecycleContradiction, "the list gives one digest two ends of life, and the earlier one is taken");
-        self.findings.push(
-            finding
-                .at(format!("{place}: {digest}"))
-                .expected(Fact::new(word(&held), "the earlier entry"))
-                .found(Fact::new(word(&other), "the other entry")),
-        );
+        let finding = contradiction("the list gives one digest two ends of life, and the earlier one is taken", &held, &other);
+        self.findings.push(finding.at(format!("{place}: {digest}")));
         *known = held;
     }
 
@@ -188,7 +212,11 @@ impl Import {
                 self.findings.push(error.into_finding().at(format!("{product} {name}")));
                 None
             });
-            cycles.push(Cycle { name: name.into_owned(), codename: text("codename").map(std::borrow::Cow::into_owned), change });
+            let cycle = Cycle { name: name.into_owned(), codename: text("codename").map(std::borrow::Cow::into_owned), change };
+            match cycles.iter_mut().find(|known: &&mut Cycle| known.name == cycle.name) {
+                None => cycles.push(cycle),
+                Some(known) => self.findings.extend(known.join(cycle, product)),
+            }
         }
         self.products.push(Product { name: product.to_owned(), cycles });
     }
