@@ -385,7 +385,8 @@ fn overlooked(located: &Located, tree: &Tree, counts: bool) -> Vec<Finding> {
     let missing: Vec<&Descriptor> = index.missing().collect();
     if !missing.is_empty() {
         let here = index.images().len();
-        let (all, verb) = (here + missing.len(), if here == 1 { "is" } else { "are" });
+        let all = here + missing.len();
+        let verb = if here == 1 || all == 1 { "is" } else { "are" };
         let message = format!("{here} of {} {verb} here", text::count(all, "platform"));
         let finding = Finding::new(Code::ImageSparse, message).severity(Severity::Warning).at(located.shown());
         let told = |finding: Finding, entry: &&Descriptor| finding.detail(format!("not here, and not looked at: {}", listed(entry)));

@@ -180,19 +180,11 @@ fn leave_superseded(items: &mut [OutdatedItem], successors: &BTreeMap<Digest, Di
     }
 }
 
-/// Why an image is outdated that is based on what the name of its base means now.
-const BASE_IS_OUTDATED: &str = "its base is outdated itself";
-
-/// How many bases below each other are followed. Nobody has more than five.
-const MOST: usize = 32;
-
 /// What many images have in common, kept once.
 #[derive(Default)]
 struct Shared {
     platforms: Platforms,
     bases: HashSet<Arc<Followed>>,
-    /// Whether a base is on an outdated one, by its digest.
-    below: HashMap<Digest, bool>,
 }
 
 struct Judge<'j, 'c> {
@@ -244,43 +236,9 @@ impl Judge<'_, '_> {
         };
         let judged = standing(&based, target.as_ref().map_err(Clone::clone));
         self.set(&mut item, image, &based, judged)?;
-        if item.standing == OutdatedStatus::Current && self.is_outdated_below(&based, shared)? {
-            item.standing = OutdatedStatus::Outdated;
-            item.reason = Some(BASE_IS_OUTDATED.to_owned());
-        }
         item.base = shared.bases.get(&base).cloned().unwrap_or_else(|| Arc::new(base));
         shared.bases.insert(Arc::clone(&item.base));
         Ok(item)
-    }
-
-    /// Whether the base of an image, or one below that, is based on what is outdated. Nothing is known of a base whose own base is not
-    /// here.
-    fn is_outdated_below(&self, based: &Based, shared: &mut Shared) -> Result<bool> {
-        let mut way: Vec<Digest> = Vec::new();
-        let mut base = based.base().map(Arc::clone);
-        let outdated = loop {
-            let Some(candidate) = base.filter(|_| way.len() < MOST) else { break false };
-            let digest = &candidate.image.descriptor.digest;
-            if let Some(known) = shared.below.get(digest) {
-                break *known;
-            }
-            if way.contains(digest) || candidate.image.manifest.layers.len() != candidate.image.config.diff_ids.len() {
-                break false;
-            }
-            way.push(digest.clone());
-            let below = self.bases.based(&candidate.image, None)?;
-            let target = match self.bases.follow(&candidate.image, None, &below)? {
-                Lead::Found(found) => self.bases.target(&candidate.image, &below, &found),
-                Lead::NotHere(_) | Lead::NoName | Lead::Undecided(_) => break false,
-            };
-            match standing(&below, Ok(&target)) {
-                base::Standing::Outdated { .. } => break true,
-                base::Standing::Current(_) => base = below.base().map(Arc::clone),
-                base::Standing::NoBase | base::Standing::Unknown(_) => break false,
-            }
-        };
-        shared.below.extend(way.into_iter().map(|digest| (digest, outdated)));
-        Ok(outdated)
     }
 
     fn set(&self, item: &mut OutdatedItem, image: &Image, based: &Based, judged: base::Standing) -> Result<()> {

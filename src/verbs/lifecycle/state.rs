@@ -234,7 +234,7 @@ impl<'a> Reader<'a> {
     fn beside(&self, index: &ImageIndex) -> Beside {
         let mut beside = Beside::default();
         for child in index.descendants() {
-            let Child::Other(entry) = child else { continue };
+            let (Child::Other(entry) | Child::Attestation(entry)) = child else { continue };
             if !artifact::may_refer(&entry.media_type) {
                 continue;
             }

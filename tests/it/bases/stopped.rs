@@ -38,15 +38,9 @@ fn nothing_is_moved_onto_a_withdrawn_base() {
     assert!(told.contains("bases/2") && told.contains("--force"), "{told}");
     let item = planned(&environment, &[]);
     assert_eq!((&item["status"], &item["reason"]["code"]), (&json!("refused"), &json!("lifecycle.withdrawn")));
-    // By its name, by a rule, by --onto; and with --allow.
-    let environment =
-        place(&[("bases/2", Layout::new().image(OS, &later(os("2")))), ("app", app()), ("old", Layout::new().image("o:1", &os("1")))]);
-    withdraw(&environment);
-    refused(&environment, &["--from", "old"], "lifecycle.withdrawn");
-    refused(&environment, &["--from", "old", "--map", "r.example/*=bases/2:r.example/{match}"], "lifecycle.withdrawn");
-    refused(&environment, &["--from", "old", "--onto", "bases/2"], "lifecycle.withdrawn");
+    refused(&environment, &["--onto", "bases/2"], "lifecycle.withdrawn");
     // Who insists is told.
-    let (report, layers) = moved(&environment, &["--from", "old", "--onto", "bases/2", "--force"]);
+    let (report, layers) = moved(&environment, &["--onto", "bases/2", "--force"]);
     assert_eq!(layers, digests(&[&own("os 2"), &own("app")]));
     assert!(
         report["findings"]
@@ -83,15 +77,6 @@ fn what_cannot_be_read_of_a_base_is_no_yes() {
         assert!(item["reason"].as_str().unwrap().contains("cannot be read"), "{harm}: {item:#}");
         let (status, report) = environment.json(&["lifecycle", "check", "app", "--bases", "bases", "--deny", "base-end-of-life"]);
         assert_eq!((status, &report["items"][0]["denied"][0]["deny"]), (1, &json!("base-end-of-life")), "{harm}: {report:#}");
-        // It is no base to go to either.
-        let environment = place(&[("old", Layout::new().image("o:1", &os("1"))), ("app", app())]);
-        let mut bases = Layout::new().image(OS, &later(os("2")));
-        let said = statement(&mut bases, &later(os("2")).digest(), MICROSOFT, json!({MICROSOFT_KEY: date}));
-        if harm != "value" {
-            bases.blobs.remove(&said);
-        }
-        bases.write(&environment.join("bases"));
-        refused(&environment, &["--from", "old"], "lifecycle.unreadable");
     }
 }
 
@@ -104,27 +89,6 @@ fn a_withdrawn_base_is_denied_where_its_end_of_life_is() {
     environment.ok(&["lifecycle", "set", "bases", "--status", "withdrawn", "--eol", "2099-01-01"]);
     let (status, report) = environment.json(&check);
     assert_eq!((status, &report["items"][0]["denied"][0]["deny"]), (1, &json!("base-end-of-life")), "{report:#}");
-}
-
-/// The answer is the same whether the base in the middle is asked about or only known.
-#[test]
-fn a_base_on_an_outdated_one_is_outdated_wherever_it_lies() {
-    let middle = os("1").and(&[&own("java")]);
-    let environment = place(&[
-        ("bases/1", Layout::new().image(OS, &os("1"))),
-        ("bases/2", Layout::new().image(OS, &later(os("2")))),
-        ("bases/3", Layout::new().image("r.example/java:21", &middle)),
-        ("bases/4", Layout::new().image("r.example/shop:1", &middle.and(&[&own("shop")]))),
-        ("app", Layout::new().image("r.example/app:1", &middle.and(&[&own("shop"), &own("app")]))),
-    ]);
-    let (status, item) = outdated(&environment, &[]);
-    assert_eq!((status, &item["standing"], &item["reason"]), (1, &json!("outdated"), &json!("its base is outdated itself")), "{item:#}");
-    let (_, all) = environment.json(&["outdated", "app", "bases", "--bases", "bases"]);
-    let own = all["items"].as_array().unwrap().iter().find(|item| item["image"] == "app:r.example/app:1").unwrap();
-    assert_eq!(own["standing"], "outdated", "{all:#}");
-    // Where the lowest base has no newer edition, all is current.
-    fs::remove_dir_all(environment.join("bases/2")).unwrap();
-    assert_eq!(outdated(&environment, &[]).1["standing"], "current");
 }
 
 /// Images that take each other's places, and a platform that its own index follows, keep the gate red.
