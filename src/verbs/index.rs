@@ -36,8 +36,12 @@ fn carry_referrers<'a>(opened: &'a [Opened], target: &Target, outgoing: &mut Out
         along.findings.extend(carried.findings.into_iter().chain(carried.left_out).chain(lookup.unplaced_findings()));
         for image in images.into_iter().filter(|_| !for_docker) {
             let (documents, changes) = brought_down(source, &one.tree, image, context)?;
-            documents.iter().for_each(|document| outgoing.document(document));
-            changes.into_iter().for_each(|change| outgoing.refer(ReferrerChange { child: true, ..change }));
+            for document in &documents {
+                outgoing.document(document);
+            }
+            for change in changes {
+                outgoing.refer(ReferrerChange { child: true, ..change });
+            }
         }
     }
     Ok(along)

@@ -61,7 +61,13 @@ impl Bases<'_> {
                 leads.push(*other);
             }
         }
-        Ok(if leads.len() == 1 { first } else { Lead::Undecided(Box::new(several_names(base, &leads))) })
+        // A name that still means the base itself, as `os:12.4` does for good, does not say that no other name has moved on.
+        leads.retain(|lead| lead.opened.located.descriptor.digest != base.top);
+        Ok(match leads.as_slice() {
+            [] => first,
+            [one] => Lead::Found(Box::new(one.clone())),
+            several => Lead::Undecided(Box::new(several_names(base, several))),
+        })
     }
 
     /// What this name of the base means now.

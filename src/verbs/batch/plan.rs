@@ -500,7 +500,9 @@ impl<'a> Planner<'a> {
             item.warn(Code::PlatformAbsent);
             item.absent = selection.absent;
         }
-        warnings.into_iter().for_each(|code| item.warn(code));
+        for code in warnings {
+            item.warn(code);
+        }
         if plan.report.status == Status::Current {
             item.status = ItemStatus::Current;
         }

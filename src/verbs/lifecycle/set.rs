@@ -332,7 +332,9 @@ impl<'a> NewStatements<'a> {
     /// Takes the referrer of a statement, with its document; nothing lists it yet.
     pub(super) fn list(&mut self, (referrer, document): (NewReferrer, Option<Verified>), subject: &Descriptor) -> (Digest, Item) {
         let manifest = manifest(&referrer, Some(subject));
-        document.iter().for_each(|document| self.outgoing.document(document));
+        if let Some(document) = &document {
+            self.outgoing.document(document);
+        }
         self.outgoing.document(&Verified::authored(EMPTY.to_vec()));
         self.outgoing.document(&manifest.blob);
         let NewReferrer { artifact_type, annotations, .. } = referrer;

@@ -120,6 +120,17 @@ fn several_names_of_a_base_are_no_answer_unless_they_agree() {
         let environment = place(&[("bases/1", old), ("app", plain())]);
         assert_eq!(outdated(&environment, &[]).1["standing"], "current", "both mean the base that it has");
         Layout::new().image(OS, &later(os("2"))).write(&environment.join("bases/2"));
+        // The name of the edition stays where it is; the other one has moved on, whichever is first.
+        let (status, item) = outdated(&environment, &[]);
+        assert_eq!((status, &item["standing"]), (1, &json!("outdated")), "{names:?}: {item:#}");
+        let (_, layers) = moved(&environment, &[]);
+        assert_eq!(layers, digests(&[&own("os 2"), &own("app")]));
+    }
+    for names in [[OS, "r.example/os:latest"], ["r.example/os:latest", OS]] {
+        let old = Layout::new().image(names[0], &os("1")).image(names[1], &os("1"));
+        let environment = place(&[("bases/1", old), ("app", plain())]);
+        Layout::new().image(OS, &later(os("2"))).write(&environment.join("bases/2"));
+        Layout::new().image("r.example/os:latest", &later(os("3"))).write(&environment.join("bases/3"));
         let (status, item) = outdated(&environment, &[]);
         assert_eq!((status, &item["standing"]), (1, &json!("unknown")), "{names:?}: {item:#}");
         let told = refused(&environment, &[], "base.ambiguous");
@@ -136,7 +147,7 @@ fn several_names_of_a_base_are_no_answer_unless_they_agree() {
     let environment = place(&[("bases", Layout::new().image("r.example/os:12.4", &os("1")).image(OS, &os("1"))), ("app", plain())]);
     Layout::new().image(OS, &later(os("2"))).write(&environment.join("stick"));
     environment.ok(&["copy", "stick", "bases"]);
-    assert_eq!(outdated(&environment, &[]).1["standing"], "unknown");
+    assert_eq!(outdated(&environment, &[]).1["standing"], "outdated");
 }
 
 fn arm(edition: &str, variant: &str, in_config: bool) -> Image {

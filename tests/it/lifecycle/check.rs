@@ -176,8 +176,8 @@ fn an_index_of_nothing_is_unknown() {
         layout.blobs.remove(&app().digest());
         vec![entry]
     };
-    let kinds: [(&str, &dyn Fn(&mut Layout) -> Vec<serde_json::Value>); 3] =
-        [("strange", &strange), ("empty", &empty), ("elsewhere", &elsewhere)];
+    type Children<'c> = &'c dyn Fn(&mut Layout) -> Vec<serde_json::Value>;
+    let kinds = [("strange", &strange as Children<'_>), ("empty", &empty), ("elsewhere", &elsewhere)];
     for (kind, children) in kinds {
         let mut layout = Layout::new();
         let children = children(&mut layout);

@@ -191,12 +191,10 @@ impl Comparison<'_> {
             texts().for_each(|name| findings.extend(self.asked_user(name, both, by)));
         }
         // A number that is not its own is one that it has from elsewhere.
-        let numbers: [(&[&[u8]], &[&[u8]], &[u8]); 2] = [
-            (&[b"getpwuid", b"getpwuid_r"], &[b"getuid", b"geteuid"], b"/etc/passwd"),
-            (&[b"getgrgid", b"getgrgid_r"], &[b"getgid", b"getegid"], b"/etc/group"),
-        ];
-        for (functions, own, file) in numbers {
-            if asks(functions) && !asks(own) && users::numbers(self.old, file) != users::numbers(self.new, file) {
+        let users = asks(&[b"getpwuid", b"getpwuid_r"]) && !asks(&[b"getuid", b"geteuid"]);
+        let groups = asks(&[b"getgrgid", b"getgrgid_r"]) && !asks(&[b"getgid", b"getegid"]);
+        for (asked, file) in [(users, &b"/etc/passwd"[..]), (groups, b"/etc/group")] {
+            if asked && users::numbers(self.old, file) != users::numbers(self.new, file) {
                 let message = format!("numbers that are looked up have other names, or none: {}", shown(file));
                 findings.push(finding(Code::VerdictUser, false, message, by));
             }

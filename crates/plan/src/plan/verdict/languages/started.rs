@@ -118,15 +118,12 @@ fn listed(text: &[u8]) -> Option<Started> {
     let mut words: Vec<Option<Vec<u8>>> = Vec::new();
     loop {
         let single = rest.starts_with(b"'");
-        let after = match quoted(rest) {
-            Some((word, after)) => {
-                words.push((single || plain(&word)).then_some(word));
-                after
-            }
-            None => {
-                words.push(None);
-                rest.get(rest.iter().position(|byte| matches!(byte, b',' | b')' | b';' | b'\n'))?..)?
-            }
+        let after = if let Some((word, after)) = quoted(rest) {
+            words.push((single || plain(&word)).then_some(word));
+            after
+        } else {
+            words.push(None);
+            rest.get(rest.iter().position(|byte| matches!(byte, b',' | b')' | b';' | b'\n'))?..)?
         };
         let Some(next) = after.trim_ascii_start().strip_prefix(b",") else { break };
         rest = next.trim_ascii_start();

@@ -242,7 +242,7 @@ impl<'a> Lexer<'a> {
                 }
                 b'$' | b'`' => self.expansion(&mut word, &mut text)?,
                 b'~' if !word.quoted && (text.ends_with(b"=") || (text.is_empty() && word.parts.is_empty())) => {
-                    self.home(&mut word, &mut text)
+                    self.home(&mut word, &mut text);
                 }
                 b'{' if dialect::is_braces(self.text.get(self.at..).unwrap_or_default()) => {
                     self.meet(dialect::BRACES);

@@ -81,10 +81,10 @@ fn evaluate(inner: &[u8], variables: &Variables) -> Option<Vec<Vec<u8>>> {
     let mut directory: Option<Vec<u8>> = None;
     let mut printed: Option<Vec<Vec<u8>>> = None;
     for command in &script.commands {
-        if let Some(places) = places(&command.words, variables) {
+        if let Some(finder) = finder(&command.words) {
             // `command -v a || command -v b`
             if printed.as_ref().is_none_or(|printed| printed.iter().all(Vec::is_empty)) {
-                printed = Some(places?);
+                printed = Some(places(finder, &command.words, variables)?);
             }
             continue;
         }
@@ -138,19 +138,23 @@ fn each(inner: &[u8], variables: &Variables) -> Option<Vec<Vec<u8>>> {
     Some(printed)
 }
 
-/// What `command -v NAME` and others that look for a command print, if it is one of them and nothing else: where the command is, or nothing.
-fn places(words: &[Word], variables: &Variables) -> Option<Option<Vec<Vec<u8>>>> {
-    let finder: &[u8] = match words.iter().map(|word| word.literal().unwrap_or_default()).collect::<Vec<_>>().as_slice() {
-        [b"command", b"-v", _] => b"command -v ",
-        [b"which", _] | [b"type", b"-p" | b"-P", _] => b"which ",
-        _ => return None,
-    };
+/// Under what variables hold what `command -v NAME` and others that look for a command print, if it is one of them and nothing else.
+fn finder(words: &[Word]) -> Option<&'static [u8]> {
+    match words.iter().map(|word| word.literal().unwrap_or_default()).collect::<Vec<_>>().as_slice() {
+        [b"command", b"-v", _] => Some(b"command -v "),
+        [b"which", _] | [b"type", b"-p" | b"-P", _] => Some(b"which "),
+        _ => None,
+    }
+}
+
+/// Where the command is that is looked for, or nothing, for each of the names that it may have.
+fn places(finder: &[u8], words: &[Word], variables: &Variables) -> Option<Vec<Vec<u8>>> {
     let place = |name: Vec<u8>| -> Vec<Vec<u8>> {
         let known = variables.get([finder, &name].concat().as_slice()).cloned().flatten();
         known.map_or_else(|| vec![Vec::new()], |known| known.into_iter().collect())
     };
-    let names = words.last().and_then(|word| values(word, variables)).filter(|_| variables.contains_key(FINDER));
-    Some(names.map(|names| names.into_iter().flat_map(place).collect()))
+    let names = words.last().and_then(|word| values(word, variables)).filter(|_| variables.contains_key(FINDER))?;
+    Some(names.into_iter().flat_map(place).collect())
 }
 
 /// What variables hold if they hold where commands are.

@@ -110,7 +110,9 @@ impl Trace<'_> {
         let mut text: Vec<u8> = Vec::new();
         for word in words {
             if is_all_given(word) {
-                arguments.iter().for_each(|given| text.extend(given.as_deref().unwrap_or(UNKNOWN).iter().chain(b" ")));
+                for given in arguments {
+                    text.extend(given.as_deref().unwrap_or(UNKNOWN).iter().chain(b" "));
+                }
                 continue;
             }
             for part in &word.parts {
