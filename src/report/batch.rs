@@ -41,18 +41,21 @@ impl PlanReport {
         let unread = match code.exit_class() {
             class @ (ExitClass::Corrupt | ExitClass::Io) => Some(class),
             _ if code == Code::BlobMissing => Some(ExitClass::Findings),
+            // What is said of the new base was not read, or not understood.
+            class if code == Code::LifecycleUnreadable => Some(class),
             // It was read, and must not move.
             _ => None,
         };
         self.unread = self.unread.into_iter().chain(unread).reduce(ExitClass::worse);
     }
-}
 
-impl PlanReport {
     /// Counts what should be known of an image.
     pub fn warn(&mut self, codes: &[String]) {
         for code in codes {
             *self.warnings.entry(code.clone()).or_default() += 1;
+            // What was not read may name another base.
+            let unread = Some(Code::LifecycleUnreadable).filter(|unreadable| unreadable.slug() == code).map(Code::exit_class);
+            self.unread = self.unread.into_iter().chain(unread).reduce(ExitClass::worse);
         }
     }
 

@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use super::{LATER, NAME, digests, later, moved, outdated, own, place, planned, refused};
+use crate::batch::items;
 use crate::lifecycle::{MICROSOFT, MICROSOFT_KEY, statement};
 use crate::support::{Environment, Image, Layout};
 
@@ -77,6 +78,16 @@ fn what_cannot_be_read_of_a_base_is_no_yes() {
         assert!(item["reason"].as_str().unwrap().contains("cannot be read"), "{harm}: {item:#}");
         let (status, report) = environment.json(&["lifecycle", "check", "app", "--bases", "bases", "--deny", "base-end-of-life"]);
         assert_eq!((status, &report["items"][0]["denied"][0]["deny"]), (1, &json!("base-end-of-life")), "{harm}: {report:#}");
+        // What is not read may name another base, and a newer one may be what it is about.
+        let plan = |bases: &[&str]| environment.run(&[&["batch", "plan", "app"], bases].concat());
+        let stays = plan(&["--bases", "bases"]);
+        assert_eq!((stays.status, &items(&stays.out)[0]["status"]), (4, &json!("current")), "{harm}: {}", stays.out);
+        let (older, on_it) = ("r.example/os:11", os("0").and(&[&own("app")]));
+        Layout::new().image(older, &os("0")).write(&environment.join("older"));
+        Layout::new().image("r.example/app:1", &on_it.annotated(NAME, older)).write(&environment.join("app"));
+        let moves = plan(&["--bases", "older", "--map", &format!("{older}=bases")]);
+        assert_eq!((moves.status, &items(&moves.out)[0]["status"]), (4, &json!("refused")), "{harm}: {}", moves.out);
+        assert!(moves.err.contains("lifecycle.unreadable"), "{harm}: {}", moves.err);
     }
 }
 
