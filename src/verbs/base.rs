@@ -367,10 +367,8 @@ fn overlooked(located: &Located, tree: &Tree, counts: bool) -> Vec<Finding> {
             // They are judged where they have entries of their own.
             let listed: HashSet<&Digest> = located.source.index.manifests.iter().map(|entry| &entry.digest).collect();
             let members = index.children.iter().filter(|child| !matches!(child, Child::Attestation(_) | Child::Other(_)));
-            let finding = || Finding::new(Code::NotAnImage, "members of a collection have no entry of their own, and were not judged");
             let alone = members.map(Child::descriptor).filter(|member| !listed.contains(&member.digest));
-            let told = alone.fold(None, |told: Option<Finding>, member| Some(told.unwrap_or_else(finding).detail(&member.digest)));
-            return told.map(|finding| finding.severity(Severity::Warning).at(located.shown())).into_iter().collect();
+            return members_alone(alone.map(|member| &member.digest).collect(), located).into_iter().collect();
         }
         Tree::Artifact { manifest, .. }
             if !counts && located.name.is_some() && manifest.subject.is_some() && has_config_of_image(manifest) =>
@@ -398,6 +396,16 @@ fn overlooked(located: &Located, tree: &Tree, counts: bool) -> Vec<Finding> {
         findings.push(finding.found(Fact::new(&child.media_type, listed(child))));
     }
     findings
+}
+
+/// Members of a collection that no entry leads to.
+fn members_alone(members: Vec<&Digest>, located: &Located) -> Option<Finding> {
+    const LISTED: usize = 12;
+    let more = members.len().saturating_sub(LISTED);
+    let finding = Finding::new(Code::NotAnImage, "members of a collection have no entry of their own, and were not judged");
+    let finding = members.iter().take(LISTED).fold(finding, Finding::detail);
+    let finding = if more > 0 { finding.detail(format!("and {more} more")) } else { finding };
+    (!members.is_empty()).then(|| finding.severity(Severity::Warning).at(located.shown()))
 }
 
 fn has_config_of_image(manifest: &Manifest) -> bool {

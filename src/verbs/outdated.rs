@@ -154,29 +154,25 @@ fn follow_outdated_bases(items: &mut [OutdatedItem]) {
 fn leave_superseded(items: &mut [OutdatedItem], successors: &BTreeMap<Digest, Digest>) {
     let follows =
         |item: &OutdatedItem| successors.get(&item.manifest).filter(|successor| **successor != item.manifest && **successor != item.digest);
+    let mut behind: HashMap<Digest, Vec<usize>> = HashMap::new();
+    for (number, item) in items.iter().enumerate() {
+        if let Some(successor) = follows(item) {
+            behind.entry(successor.clone()).or_default().push(number);
+        }
+    }
     // What counts: at first what nothing follows, then what leads to something that counts as well.
-    // Only what somebody leads to is kept: of a hundred thousand images that is little.
-    let named: HashSet<&Digest> = successors.values().collect();
-    let standing = |item: &OutdatedItem| {
-        let own = [&item.manifest, &item.digest].into_iter().filter(|digest| named.contains(digest));
-        own.cloned().collect::<Vec<Digest>>()
-    };
-    let mut reached: HashSet<Digest> = items.iter().filter(|item| follows(item).is_none()).flat_map(standing).collect();
-    loop {
-        let next = |item: &&mut OutdatedItem| {
-            item.standing != OutdatedStatus::Superseded && follows(item).is_some_and(|next| reached.contains(next))
-        };
-        let (mut any, mut found) = (false, Vec::new());
-        for item in items.iter_mut().filter(next) {
-            any = true;
-            found.extend(standing(item));
-            item.reason = follows(item).map(|successor| format!("{successor} takes its place"));
-            item.standing = OutdatedStatus::Superseded;
+    let alone = |number: &usize| items.get(*number).is_some_and(|item| follows(item).is_none());
+    let mut counting: Vec<usize> = (0..items.len()).filter(alone).collect();
+    while let Some(number) = counting.pop() {
+        let Some(digests) = items.get(number).map(|item| [item.manifest.clone(), item.digest.clone()]) else { continue };
+        for digest in digests {
+            for number in behind.remove(&digest).into_iter().flatten() {
+                let Some(item) = items.get_mut(number) else { continue };
+                item.reason = Some(format!("{digest} takes its place"));
+                item.standing = OutdatedStatus::Superseded;
+                counting.push(number);
+            }
         }
-        if !any {
-            return;
-        }
-        reached.extend(found);
     }
 }
 

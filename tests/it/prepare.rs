@@ -211,6 +211,23 @@ fn a_runtime_gets_images_alone_under_full_names() {
     assert_eq!(manifest[0]["RepoTags"], json!(["r.site/team/app:1"]));
 }
 
+/// What is said of an index stays behind where only a platform of it is pushed, and that is told.
+#[test]
+fn a_platform_of_an_index_leaves_behind_what_is_said_of_the_index() {
+    let environment = sample();
+    let sbom = environment.json(&["referrers", "in:app:1"]).1["subjects"][0]["referrers"][0]["digest"].clone();
+    for place in ["in", "in:app:1"] {
+        let (status, plan) = environment.json(&["prepare", place, "--registry", "r.site", "--platform", "linux/amd64", "-o", "out"]);
+        assert_eq!(status, 1, "{plan:#}");
+        assert!(each(&plan["findings"], "code").contains(&"prepare.left_out"), "{plan:#}");
+        let of_index = |one: &&Value| one["why"].as_str().unwrap().contains("refers to the index");
+        let left: Vec<&Value> = plan["leftOut"].as_array().unwrap().iter().filter(of_index).collect();
+        assert_eq!(left.len(), 2, "the SBOM and its signature: {plan:#}");
+        assert!(left.iter().any(|one| one["digest"] == sbom), "{plan:#}");
+        std::fs::remove_dir_all(environment.join("out")).unwrap();
+    }
+}
+
 #[test]
 fn a_scanner_gets_one_entry() {
     let environment = sample();

@@ -43,6 +43,12 @@ pub(in crate::verbs) struct Found {
     pub opened: Opened,
 }
 
+impl Found {
+    fn digest(&self) -> &Digest {
+        &self.opened.located.descriptor.digest
+    }
+}
+
 impl Bases<'_> {
     /// What the name of the base means now.
     ///
@@ -50,24 +56,15 @@ impl Bases<'_> {
     /// Those of a rule's target, and of documents that cannot be read.
     pub(in crate::verbs) fn follow(&self, image: &Image, index: Option<&ImageIndex>, based: &Based) -> Result<Lead> {
         let first = self.follow_name(image, index, based, based.name())?;
-        let Lead::Found(found) = &first else { return Ok(first) };
-        // A rule and a statement say what follows the base, whatever it is called.
-        let (Some(base), false) = (based.base(), matches!(found.rule, NameRule::Map | NameRule::SupersededBy)) else { return Ok(first) };
-        let mut leads = vec![(**found).clone()];
-        for name in based.names_here().into_iter().filter(|name| Some(*name) != based.name()) {
-            if let Lead::Found(other) = self.follow_name(image, index, based, Some(name))?
-                && leads.iter().all(|known| known.opened.located.descriptor.digest != other.opened.located.descriptor.digest)
-            {
-                leads.push(*other);
-            }
+        let Some(base) = based.base() else { return Ok(first) };
+        let mut names = based.names_here();
+        names.sort_unstable();
+        names.dedup();
+        let mut leads = vec![first];
+        for name in names.into_iter().filter(|name| Some(*name) != based.name()) {
+            leads.push(self.follow_name(image, index, based, Some(name))?);
         }
-        // A name that still means the base itself, as `os:12.4` does for good, does not say that no other name has moved on.
-        leads.retain(|lead| lead.opened.located.descriptor.digest != base.top);
-        Ok(match leads.as_slice() {
-            [] => first,
-            [one] => Lead::Found(Box::new(one.clone())),
-            several => Lead::Undecided(Box::new(several_names(base, several))),
-        })
+        Ok(agreed(base, leads))
     }
 
     /// What this name of the base means now.
@@ -315,8 +312,36 @@ fn two_ways(name: &str, base: &Candidate, holders: &[Holder], others: &[Holder])
     holders.iter().chain(others).take(LISTED).fold(error, |error, holder| error.hint(lead(holder)))
 }
 
+/// What the names of a base mean together, of which the image says none: in whatever order they stand, they have to agree.
+fn agreed(base: &Candidate, leads: Vec<Lead>) -> Lead {
+    // A rule is the word of the user.
+    let is_ruled = |lead: &Lead| matches!(lead, Lead::Found(found) if found.rule == NameRule::Map);
+    let ruled = leads.iter().any(is_ruled);
+    let mut leads: Vec<Lead> = leads.into_iter().filter(|lead| !ruled || is_ruled(lead)).collect();
+    if let Some(undecided) = leads.iter().position(|lead| matches!(lead, Lead::Undecided(_))) {
+        return leads.swap_remove(undecided);
+    }
+    let mut moved_on: Vec<&Found> = Vec::new();
+    for lead in &leads {
+        let Lead::Found(found) = lead else { continue };
+        // A name that still means the base itself, as `os:12.4` does for good, does not say that no other name has moved on.
+        let digest = found.digest();
+        if *digest != base.top && moved_on.iter().all(|known| known.digest() != digest) {
+            moved_on.push(found);
+        }
+    }
+    match moved_on.as_slice() {
+        [] => {
+            let found = leads.iter().position(|lead| matches!(lead, Lead::Found(_))).unwrap_or(0);
+            leads.swap_remove(found)
+        }
+        [one] => Lead::Found(Box::new((*one).clone())),
+        several => Lead::Undecided(Box::new(several_names(base, several))),
+    }
+}
+
 /// The refusal of a base that has several names here, of which the image says none, and which mean different images.
-fn several_names(base: &Candidate, leads: &[Found]) -> Error {
+fn several_names(base: &Candidate, leads: &[&Found]) -> Error {
     let named = |found: &Found| found.name.as_deref().map(text::escape).unwrap_or_default();
     let error =
         Error::new(Code::BaseAmbiguous, "the base has several names here that mean different images, and the image says none of them")

@@ -20,6 +20,7 @@ use crate::plan::rebase::Preferences;
 use crate::plan::verdict::{Answer, Gate, Rule, Strictness};
 use crate::read::{Image, Located, Tree, load, nothing};
 use crate::report::batch::PlanReport;
+use crate::report::exit_of;
 use crate::report::rebase::Status;
 use crate::verbs::bases::Bases;
 use crate::verbs::judge::Judge;
@@ -220,7 +221,7 @@ pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str)
 
     let mut report = PlanReport::default();
     report.findings.extend(bases.catalogue_findings().iter().chain(&survey.unreadable).cloned());
-    if !looked && report.findings.is_empty() {
+    if !looked && exit_of(&report.findings).is_none() {
         report.findings.push(context.nothing(nothing(&request.inputs.join(" "))));
     }
     report.not_chosen = survey.not_chosen;

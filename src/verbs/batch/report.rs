@@ -25,7 +25,8 @@ pub fn report(plan: &Path, output: &Path, context: Context<'_>) -> Result<BatchR
     let (past, listed) = match Directory::open(output) {
         Ok(root) => (journal::read(&root, &plan_file.id)?, listed(&root, output, &plan_file.id, context)?),
         // Nothing was written yet.
-        Err(_) => (journal::Past::default(), None),
+        Err(error) if error.is_not_found() => (journal::Past::default(), None),
+        Err(error) => return Err(error),
     };
     let is_gone = |item: &Item| {
         let result = item.result.as_ref().map(|result| &result.digest);

@@ -24,8 +24,8 @@ pub(super) struct Top<'s> {
     /// Its name in the place that is pushed, for who reads nothing but the annotation of the specification, if that is another one.
     pub(super) other_local: Option<String>,
     pub(super) descriptor: Lent<'s>,
-    /// Whether it is one platform of what had the name.
-    pub(super) narrowed: bool,
+    /// What had the name, if this is a part of it.
+    pub(super) whole: Option<Lent<'s>>,
     /// Whether it has no name now, and goes by its digest.
     pub(super) former: bool,
     /// Whether it never had one with a repository, and goes where the user said.
@@ -37,7 +37,7 @@ pub(super) struct Top<'s> {
 impl<'s> Top<'s> {
     fn new(name: String, descriptor: Lent<'s>, former: bool) -> Self {
         let other_local = descriptor.ref_name().filter(|local| *local != name).map(str::to_owned);
-        Self { name, other_local, descriptor, narrowed: false, former, unnamed: false, part: None }
+        Self { name, other_local, descriptor, whole: None, former, unnamed: false, part: None }
     }
 
     /// Its name in the place that is pushed.
@@ -188,9 +188,9 @@ pub(super) fn tops<'s>(
             };
             if let Some(mut narrowed) = narrowed {
                 findings.append(&mut narrowed.findings);
-                let is_narrowed = narrowed.descriptor.digest != descriptor.digest;
+                let whole = Some(descriptor).filter(|whole| narrowed.descriptor.digest != whole.digest);
                 let top = Top::new(name, narrowed.descriptor.clone().into(), false);
-                tops.push(Top { narrowed: is_narrowed, part: Some(Arc::new(narrowed)), ..top });
+                tops.push(Top { whole, part: Some(Arc::new(narrowed)), ..top });
                 continue;
             }
         }
@@ -321,7 +321,7 @@ impl Gather<'_> {
             nested: false,
             listed: self.listed.contains(&top.descriptor.digest),
             named: self.found.get(top.local()).is_some_and(|entry| entry.digest == top.descriptor.digest),
-            narrowed: top.narrowed,
+            narrowed: top.whole.is_some(),
             saved: self.saved == Some(&top.descriptor.digest),
             unnamed: top.unnamed,
             external: found.external.iter().map(|layer| layer.digest.clone()).collect(),
@@ -351,6 +351,9 @@ impl Gather<'_> {
             self.marked(&subjects, &mut shipment)?;
         }
         self.referrers(subjects, profile, &mut shipment)?;
+        if let (Some(whole), Profile::Registry) = (&top.whole, profile) {
+            self.leave_statements(whole);
+        }
         self.mark_replaced(&top, &mut shipment)?;
         shipment.other_local = top.other_local;
         shipment.name = top.name;
@@ -456,6 +459,23 @@ impl Gather<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What refers to an index of which some platforms go along, and to that, says nothing of an image that is pushed.
+    fn leave_statements(&mut self, whole: &Descriptor) {
+        let mut subjects = vec![whole.clone()];
+        while let Some(subject) = subjects.pop() {
+            let found = self.lookup.of(&subject);
+            self.gathered.findings.extend(found.findings);
+            let list = found.fallback.filter(|list| list.is_list).and_then(|list| self.names.get(list.name.as_str()));
+            self.went.extend(list.map(|entry| entry.digest.clone()));
+            for referrer in found.referrers.iter().filter(|referrer| self.went.insert(referrer.descriptor.digest.clone())) {
+                let why = format!("it refers to the index ({}), of which only a part is pushed", referrer.artifact_type());
+                let names = referrer.listed.names.clone();
+                self.gathered.left_out.push(LeftOut { digest: referrer.descriptor.digest.clone(), names, why });
+                subjects.push(referrer.descriptor.clone());
+            }
+        }
     }
 
     fn add(&mut self, referrer: &Referrer, standing: Standing, subject: &Descriptor, shipment: &mut Shipment) -> Result<()> {

@@ -56,7 +56,7 @@ pub(super) fn hand_over<'s>(
                         continue;
                     }
                 };
-                if let Some(finding) = another_digest(&top.name, &top.descriptor.digest).filter(|_| !top.narrowed) {
+                if let Some(finding) = another_digest(&top.name, &top.descriptor.digest).filter(|_| top.whole.is_none()) {
                     told.push(finding);
                     left_out.push(left(&top.descriptor, "its name says another digest"));
                     continue;

@@ -154,6 +154,20 @@ fn several_names_of_a_base_are_no_answer_unless_they_agree() {
         app().write(&environment.join("app"));
         assert_eq!(outdated(&environment, &[]).1["standing"], "outdated");
     }
+    // A name that is not decided is not passed over for one that is, and one that is nowhere says nothing.
+    for names in [[OS, "r.example/os:latest"], ["r.example/os:latest", OS]] {
+        let old = Layout::new().image(names[0], &os("1")).image(names[1], &os("1"));
+        let environment = place(&[("bases/1", old), ("app", plain())]);
+        Layout::new().image(OS, &later(os("2"))).write(&environment.join("bases/2"));
+        Layout::new().image("r.example/os:latest", &later(os("3"))).write(&environment.join("bases/3"));
+        Layout::new().image("r.example/os:latest", &later(os("4"))).write(&environment.join("bases/4"));
+        let (status, item) = outdated(&environment, &[]);
+        assert_eq!((status, &item["standing"]), (1, &json!("unknown")), "{names:?}: {item:#}");
+        refused(&environment, &[], "base.ambiguous");
+        // A rule for one of the names is an answer.
+        let (_, layers) = moved(&environment, &["--map", "r.example/os:latest=bases/4"]);
+        assert_eq!(layers, digests(&[&own("os 4"), &own("app")]), "{names:?}");
+    }
     // A name that moved away counts as well as one that stayed.
     let environment = place(&[("bases", Layout::new().image("r.example/os:12.4", &os("1")).image(OS, &os("1"))), ("app", plain())]);
     Layout::new().image(OS, &later(os("2"))).write(&environment.join("stick"));
@@ -213,6 +227,27 @@ fn a_platform_that_the_newest_edition_dropped_is_not_current() {
     fs::remove_dir_all(environment.join("bases/1")).unwrap();
     fs::remove_dir_all(environment.join("bases/2")).unwrap();
     assert_eq!(outdated(&environment, &[]).1["standing"], "unknown");
+}
+
+/// A row of images, each of which takes the place of the one before: all but the last are out of use, however long the row is.
+#[test]
+fn a_row_of_successors_is_followed_to_its_end() {
+    const ROW: usize = 40;
+    let images: Vec<Image> = (0..ROW).map(|number| os("1").and(&[&own(&format!("app {number}"))])).collect();
+    let mut apps = Layout::new();
+    for (number, image) in images.iter().enumerate() {
+        apps = apps.image(&format!("r.example/app:{number}"), &image.clone().annotated(NAME, OS));
+    }
+    let digest = |number: usize, apps: &Layout| apps.digest_of(&format!("r.example/app:{number}"));
+    for number in 1..ROW {
+        let (subject, next) = (digest(number - 1, &apps), digest(number, &apps));
+        let says = json!({"dev.airbase.lifecycle.superseded-by": next});
+        statement(&mut apps, &subject, "application/vnd.airbase.lifecycle.v1+json", says);
+    }
+    let environment = editions();
+    apps.write(&environment.join("apps"));
+    let (status, report) = environment.json(&["outdated", "apps", "--bases", "bases"]);
+    assert_eq!((status, &report["outdated"], &report["superseded"]), (1, &json!(1), &json!(ROW - 1)), "{report:#}");
 }
 
 /// The same base on two sticks, and one of them knows that it is withdrawn: the order of the folder is no answer.

@@ -60,6 +60,12 @@ fn apps_on_two_bases_move_and_a_second_run_changes_nothing() {
     environment.ok(&["rm", "out:registry.example/app-0:1.0"]);
     let (status, report) = environment.json(&["batch", "report", "plan.jsonl", "out"]);
     assert_eq!((status, &report["counts"]["moved"], &report["counts"]["missing"]), (1, &19.into(), &1.into()), "{report:#}");
+
+    // What is not there yet has nothing; what cannot be opened may have anything.
+    let (status, report) = environment.json(&["batch", "report", "plan.jsonl", "none"]);
+    assert_eq!((status, &report["counts"]["missing"]), (1, &20.into()), "{report:#}");
+    std::os::unix::fs::symlink("loop", environment.join("loop")).unwrap();
+    environment.refused(&["batch", "report", "plan.jsonl", "loop"], "io", 6);
 }
 
 #[test]

@@ -242,6 +242,9 @@ fn a_document_that_is_not_understood_denies_its_image() {
         (&json!({}), b"\xef\xbb\xbf{\"schema\":\"airbase.lifecycle/v1\",\"status\":\"withdrawn\"}"),
         (&json!({}), br#"{"schema":"airbase.lifecycle/v2","status":"withdrawn"}"#),
         (&status, br#"{"schema":"airbase.lifecycle/v2","status":"withdrawn"}"#),
+        (&status, br#"{"schema":"lifecycle/v1","status":"withdrawn"}"#),
+        (&status, br#"{"status":"withdrawn"}"#),
+        (&status, br#"["withdrawn"]"#),
         (&json!({}), br#"{"schema":"airbase.lifecycle/v1","supersededBy":"app:2"}"#),
         (&json!({}), br#"{"schema":"airbase.lifecycle/v1","supersededBy":{"platforms":"app:2"}}"#),
     ] {

@@ -78,9 +78,14 @@ fn what_is_put_together_is_evaluated() {
         let moved = |body: &str| losing(&format!("#!/bin/sh\n{body}\n"), &[]);
         is_followed(lost, &moved(lost), &moved(there));
     }
-    for body in
-        ["eval \"$X$(expr 1)\"", "eval \"$(cat /app/template)\"", "eval \"cat <<EOF\n$(cat /app/template)\nEOF\"", "eval \"X=$(expr 1)\""]
-    {
+    for body in [
+        "eval \"$X$(expr 1)\"",
+        "eval \"$(cat /app/template)\"",
+        "eval \"cat <<EOF\n$(cat /app/template)\nEOF\"",
+        "eval \"X=$(expr 1)\"",
+        "eval cat \"$(expr 1)\"",
+        "eval true \"; $(expr 1)\"",
+    ] {
         expect(body, &losing(&format!("#!/bin/sh\n{body}\n"), &[text("app/template", "")]), "unknown", &["verdict.unclear"]);
     }
 }
@@ -97,7 +102,13 @@ fn commands_are_run_through_others() {
         let moved = |body: &str| losing(&format!("#!/bin/sh\n{body}\n"), &[]);
         is_followed(lost, &moved(lost), &moved(there));
     }
-    expect("a text that awk makes", &losing("#!/bin/sh\nawk '{ system($1) }' /etc/keep\n", &[]), "unknown", &["verdict.unclear"]);
+    for program in ["{ system($1) }", "{ system (\"a\" $1) }", "{ print | c }", "{ c | getline x }", "{ print | \"sort \" $1 }"] {
+        let body = format!("#!/bin/sh\nawk '{program}' /etc/keep\n");
+        expect(program, &losing(&body, &[]), "unknown", &["verdict.unclear"]);
+    }
+    for program in ["/a|b/ { print }", "{ print \"a|b\" } # | c", "$1 ~ /\\/|x/ { n = n / 2; m = 1 / 2 || n }"] {
+        expect(program, &losing(&format!("#!/bin/sh\nawk '{program}' /etc/keep\n"), &[]), "runs", &[]);
+    }
 }
 
 /// POSIX, "Consequences of Shell Errors": a file that `.` does not find ends the shell; bash goes on.

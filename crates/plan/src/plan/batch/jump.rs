@@ -110,7 +110,9 @@ pub fn is_lower(one: &str, other: &str) -> bool {
 fn comes_before(version: &str) -> bool {
     let rest = version.trim_start_matches(|character: char| character == 'v' || character == '.' || character.is_ascii_digit());
     let rest = rest.trim_start_matches(['-', '~', '_', '.']).to_ascii_lowercase();
-    ["rc", "alpha", "beta", "pre"].iter().any(|word| rest.starts_with(word))
+    // `alpine` begins as `alpha` does and is a release, and so does `rcfoo` as `rc1`.
+    let word = rest.split(|character: char| !character.is_ascii_alphabetic()).next().unwrap_or_default();
+    ["rc", "alpha", "beta", "pre", "preview", "dev", "snapshot", "nightly"].contains(&word)
 }
 
 /// The numbers with which a version begins.
@@ -195,6 +197,10 @@ mod tests {
             ("12.4-rc1", "12.4", true),
             ("12.4", "12.4-rc1", false),
             ("12.4-slim", "12.4", false),
+            ("12.4-beta2", "12.4", true),
+            ("12.4-alpine", "12.4", false),
+            ("12.4-preempt", "12.4", false),
+            ("12.4-rcfoo", "12.4", false),
         ] {
             assert_eq!(is_lower(one, other), lower, "{one} {other}");
         }

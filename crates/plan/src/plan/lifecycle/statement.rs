@@ -196,8 +196,8 @@ fn own_document<'a>(blob: &'a Verified, limits: &Limits) -> Result<Option<Docume
     match schema {
         Some(schema) if schema == OWN_SCHEMA => Ok(Some(document)),
         // A later version may take back what this one would read.
-        Some(schema) if schema.starts_with(OWN_FAMILY) => Err(Strange { is_ours: true, why: schema.into_owned() }),
-        _ => Ok(None),
+        Some(schema) => Err(Strange { is_ours: schema.starts_with(OWN_FAMILY), why: schema.into_owned() }),
+        None => Err(Strange { is_ours: false, why: "no schema".to_owned() }),
     }
 }
 

@@ -168,7 +168,8 @@ pub(in crate::plan::verdict) fn offers(text: &[u8], name: &[u8]) -> bool {
     }
     text.split(|byte| *byte == b'\n').filter(|line| names(line, name)).any(|line| {
         let is = |start: &[u8]| line.strip_prefix(start).is_some_and(|rest| word(rest, b"") == name);
-        let left = line.get(..line.iter().position(|byte| *byte == b'=').unwrap_or(0)).unwrap_or_default();
+        // `a = b = value` gives it to both.
+        let left = line.get(..line.iter().rposition(|byte| *byte == b'=').unwrap_or(0)).unwrap_or_default();
         let given = names(left, name) && !left.contains(&b'(') && !left.starts_with(b" ");
         is(b"def ") || is(b"async def ") || is(b"class ") || given || names(line, b"import") || (is_quoted(line, name) && is_list(line))
     })

@@ -32,6 +32,19 @@ fn names_of_modules_are_found() {
     }
 }
 
+/// What `from module import *` takes.
+#[test]
+fn what_a_module_offers_is_what_it_defines_at_its_top() {
+    for text in
+        ["def f():", "async def f():", "class f(g):", "f = 1", "g, f = 1, 2", "g = f = 1", "from a import f", "__all__ = ['f', 'g']"]
+    {
+        assert!(offers(text.as_bytes(), b"f"), "{text}");
+    }
+    for text in ["def g(f): pass", "    def f(self):", "    f = 1", "g = f", "g(f=1)", "def ff():", "'see f'", "return f"] {
+        assert!(!offers(text.as_bytes(), b"f"), "{text}");
+    }
+}
+
 #[test]
 fn what_a_text_defines_is_no_name_of_others() {
     let found = |text: &str| defined(text.as_bytes()).map(|name| String::from_utf8_lossy(name).into_owned()).collect::<BTreeSet<_>>();

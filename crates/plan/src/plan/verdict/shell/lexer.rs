@@ -241,7 +241,11 @@ impl<'a> Lexer<'a> {
                     self.at += 1;
                 }
                 b'$' | b'`' => self.expansion(&mut word, &mut text)?,
-                b'~' if !word.quoted && (text.ends_with(b"=") || (text.is_empty() && word.parts.is_empty())) => {
+                // A path begins a word or a value; in `=~` none does.
+                b'~' if !word.quoted
+                    && word.parts.is_empty()
+                    && (text.is_empty() || text.strip_suffix(b"=").is_some_and(dialect::is_name)) =>
+                {
                     self.home(&mut word, &mut text);
                 }
                 b'{' if dialect::is_braces(self.text.get(self.at..).unwrap_or_default()) => {

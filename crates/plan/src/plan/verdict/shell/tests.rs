@@ -42,6 +42,25 @@ fn words_have_values() {
 }
 
 #[test]
+fn homes_are_where_paths_begin() {
+    let has_home = |text: &str| {
+        let words = Script::parse(text.as_bytes()).commands.remove(0).words;
+        words.iter().flat_map(|word| &word.parts).any(|part| matches!(part, Part::Variable(..)))
+    };
+    for (text, expected) in [
+        ("cat ~/a", true),
+        ("cat ~svc", true),
+        ("export X=~/a", true),
+        ("[[ a =~ ^a ]]", false),
+        ("cat a~", false),
+        ("cat \"~/a\"", false),
+        ("cat --file=~/a", false),
+    ] {
+        assert_eq!(has_home(text), expected, "{text}");
+    }
+}
+
+#[test]
 fn the_result_of_a_test_may_end_the_script() {
     let decides = |text: &str| Script::parse(text.as_bytes()).commands[0].decides_end;
     assert!(decides("[ -e /x ] || exit 1\na"));

@@ -148,26 +148,47 @@ fn quoted(text: &[u8]) -> Option<(&[u8], &[u8])> {
     (!text.contains(&b'\\')).then(|| (text, rest.get(1..).unwrap_or_default()))
 }
 
+/// Which bytes of a program of awk are neither in a text, nor in an expression between slashes, nor in a comment.
+fn code_of_awk(program: &[u8]) -> Vec<bool> {
+    let mut code = Vec::with_capacity(program.len());
+    // What ends the part that is no code, and the last byte of code that is no space.
+    let (mut end, mut last) = (None, b'{');
+    let mut bytes = program.iter().copied();
+    while let Some(byte) = bytes.next() {
+        code.push(end.is_none());
+        match end {
+            Some(b'"' | b'/') if byte == b'\\' => code.extend(bytes.next().map(|_| false)),
+            Some(ending) if byte == ending => (end, last) = (None, b'"'),
+            None if byte == b'"' => end = Some(b'"'),
+            None if byte == b'#' => end = Some(b'\n'),
+            // Behind a value it divides.
+            None if byte == b'/' && b"{(,;!~&|\n".contains(&last) => end = Some(b'/'),
+            None if !byte.is_ascii_whitespace() || byte == b'\n' => last = byte,
+            _ => {}
+        }
+    }
+    code
+}
+
 /// The commands that a program of awk runs: `system("…")`, `print | "…"` and `"…" | getline`; none for those that are not known.
 fn commands_of_awk(program: &[u8]) -> Vec<Option<Vec<u8>>> {
-    let rest_at = |at: usize| program.get(at..).unwrap_or_default();
     let mut found = Vec::new();
-    for at in 0..program.len() {
-        let rest = rest_at(at);
-        if let Some(given) = rest.strip_prefix(b"system(") {
+    for (at, _) in code_of_awk(program).into_iter().enumerate().filter(|(_, is_code)| *is_code) {
+        let (before, rest) = program.split_at(at);
+        if let Some(given) = rest.strip_prefix(b"system").and_then(|given| given.trim_ascii_start().strip_prefix(b"(")) {
             found.push(quoted(given).filter(|(_, rest)| rest.trim_ascii_start().starts_with(b")")).map(|(text, _)| text.to_vec()));
             continue;
         }
-        let before = at.checked_sub(1).and_then(|at| program.get(at)).copied().unwrap_or(0);
-        let Some(after) = rest.strip_prefix(b"|").filter(|after| before != b'|' && !after.starts_with(b"|")) else { continue };
+        let Some(after) = rest.strip_prefix(b"|").filter(|after| !before.ends_with(b"|") && !after.starts_with(b"|")) else { continue };
         let after = after.strip_prefix(b"&").unwrap_or(after).trim_ascii_start();
         if after.starts_with(b"getline") {
             // The text ends where the pipe begins.
-            let text = program.get(..at).unwrap_or_default().trim_ascii_end().strip_suffix(b"\"").unwrap_or_default();
-            let start = text.iter().rposition(|byte| *byte == b'"');
-            found.push(start.and_then(|start| text.get(start + 1..)).map(<[u8]>::to_vec));
-        } else if after.starts_with(b"\"") && before != b'"' {
-            found.push(quoted(after).map(|(text, _)| text.to_vec()));
+            let text = before.trim_ascii_end().strip_suffix(b"\"");
+            let start = text.and_then(|text| Some((text, text.iter().rposition(|byte| *byte == b'"')?)));
+            found.push(start.and_then(|(text, start)| text.get(start + 1..)).map(<[u8]>::to_vec));
+        } else {
+            let end = |rest: &[u8]| rest.trim_ascii_start().first().is_none_or(|byte| b";}\n".contains(byte)) || rest.starts_with(b"\n");
+            found.push(quoted(after).filter(|(_, rest)| end(rest)).map(|(text, _)| text.to_vec()));
         }
     }
     found

@@ -1,6 +1,6 @@
 //! Programs and scripts as the kernel runs them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::commands::{NOT_FOLLOWED, SHELLS};
@@ -181,17 +181,15 @@ impl<'v> Trace<'v> {
             return;
         }
         let bytes = self.view.bytes(entry).unwrap_or_default();
-        let named = |text: &[u8]| text.len() > 3 && bytes.windows(text.len()).any(|window| window == text);
         let view = self.view;
         let libraries = view.rootfs().own().into_iter().filter(|entry| {
             let has_name = entry.name().ends_with(b".so") || entry.name().windows(4).any(|window| window == b".so.");
             entry.kind() == Kind::File && has_name && view.is_own(*entry)
         });
-        let libraries: Vec<Vec<u8>> = libraries
-            .map(|entry| [b"/".as_slice(), &entry.path()].concat())
-            .filter(|file| named(split(file).1) || named(split(file).0))
-            .take(MOST)
-            .collect();
+        let libraries: Vec<Vec<u8>> = libraries.map(|entry| [b"/".as_slice(), &entry.path()].concat()).collect();
+        let named = named_in(bytes, libraries.iter().flat_map(|file| <[&[u8]; 2]>::from(split(file))));
+        let is_named = |file: &&Vec<u8>| <[&[u8]; 2]>::from(split(file)).iter().any(|part| named.contains(part));
+        let libraries: Vec<Vec<u8>> = libraries.iter().filter(is_named).take(MOST).cloned().collect();
         for file in libraries {
             self.closure(path, entry, &[file], true);
         }
@@ -228,4 +226,21 @@ impl<'v> Trace<'v> {
         }
         loading
     }
+}
+
+/// Which of these names a text has, in one pass whatever their number. Those of up to three letters are in every program.
+fn named_in<'n>(text: &[u8], names: impl Iterator<Item = &'n [u8]>) -> HashSet<&'n [u8]> {
+    const START: usize = 4;
+    let mut by_start: HashMap<&[u8], BTreeSet<&[u8]>> = HashMap::new();
+    for name in names {
+        if let Some(start) = name.get(..START) {
+            by_start.entry(start).or_default().insert(name);
+        }
+    }
+    let mut found = HashSet::new();
+    for (at, start) in text.windows(START).enumerate() {
+        let rest = text.get(at..).unwrap_or_default();
+        found.extend(by_start.get(start).into_iter().flatten().filter(|name| rest.starts_with(name)));
+    }
+    found
 }

@@ -103,9 +103,8 @@ impl Trace<'_> {
     /// `eval WORDS`: what is not known of them stands for words.
     pub(super) fn evaluates(&mut self, words: &[Word], arguments: &[Argument], at: Standing<'_>) {
         const UNKNOWN: &[u8] = b"$!";
-        // These give variables values that nobody sees, or run what they are given.
-        const SETTING: &[&[u8]] =
-            &[b"export", b"local", b"declare", b"readonly", b"typeset", b"read", b"unset", b"eval", b"alias", b".", b"source"];
+        // What follows these is arguments, unless a word that is not known ends the command.
+        const TAKING: &[&[u8]] = &[b"set", b"exec"];
         let variables = Rc::clone(&self.inherited);
         let mut text: Vec<u8> = Vec::new();
         for word in words {
@@ -129,8 +128,7 @@ impl Trace<'_> {
             text.push(b' ');
         }
         let first = text.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or_default();
-        let partly = has(&text, UNKNOWN);
-        if has(first, UNKNOWN) || (partly && (first.contains(&b'=') || SETTING.contains(&first))) {
+        if has(first, UNKNOWN) || (has(&text, UNKNOWN) && !TAKING.contains(&first)) {
             return self.unclear(at.place, "what it evaluates is only known when it runs");
         }
         self.as_text(Text::Aside, |trace| trace.script(&text, at.place, arguments, at.depth + 1));
