@@ -25,8 +25,8 @@ impl From<collection::Member> for Member {
     fn from(member: collection::Member) -> Self {
         Self {
             name: member.name,
-            digest: member.descriptor.digest,
-            media_type: member.descriptor.media_type.into_owned(),
+            digest: member.descriptor.digest.clone(),
+            media_type: member.descriptor.media_type.clone().into_owned(),
             depends: member.depends,
         }
     }

@@ -56,7 +56,7 @@ pub fn make(directory: &Path) -> Result<()> {
     for (file, name, made) in [("shop.tar", "registry.example/shop:1.4", shop), ("plain.tar", "registry.example/plain:0.9", plain)] {
         let payloads: Vec<Payload<'_>> = made.blobs.iter().map(|blob| Payload::document(blob)).collect();
         let options = ArchiveOptions { jobs: 1, ..ArchiveOptions::default() };
-        let contents = ArchiveContents { payloads: &payloads, entries: vec![(Some(name.to_owned()), made.descriptor.raw)] };
+        let contents = ArchiveContents { payloads: &payloads, entries: vec![(Some(name.to_owned()), made.descriptor.raw.clone())] };
         write_archive(&directory.join("apps").join(file), contents, &options, &Silent)?;
     }
     Ok(())

@@ -105,7 +105,7 @@ pub fn index(references: &[String], annotations: &[(String, String)], target: &T
     committed.findings.extend(walks.iter().flat_map(|(source, _)| source.left_behind()));
     let layers = walks.iter().map(|(_, found)| found.blobs.len()).sum();
     Ok(IndexReport {
-        digest: descriptor.digest,
+        digest: descriptor.digest.clone(),
         names: names.into_iter().flatten().collect(),
         members: images
             .iter()

@@ -261,7 +261,7 @@ fn referrers(subject: &Descriptor, known: &Lookup<'_>, report: &mut EntryReport,
             lifecycle: context.conventions.is_statement(referrer.artifact_type()),
             artifact_type: referrer.artifact_type().to_owned(),
             found_by: referrer.found_by(),
-            digest: referrer.descriptor.digest,
+            digest: referrer.descriptor.digest.clone(),
             annotations: Pairs::from(&referrer.artifact.annotations),
         });
         report.findings.extend(referrer.findings);

@@ -208,7 +208,7 @@ impl Removal<'_> {
         each_index(self.source, others, self.context.limits, &mut |_, index| match index {
             Err(error) if error.code() == Code::BlobMissing => Ok(()),
             index => {
-                children.extend(index?.manifests.into_iter().map(|child| child.digest));
+                children.extend(index?.manifests.into_iter().map(|child| child.digest.clone()));
                 Ok(())
             }
         })?;

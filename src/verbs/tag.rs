@@ -216,7 +216,7 @@ fn annotated(opened: &Opened, notes: &Notes<'_>, read: Option<&Opened>, target: 
     Ok(Change {
         image: opened.located.shown(),
         digest: opened.located.descriptor.digest.clone(),
-        result: descriptor.digest,
+        result: descriptor.digest.clone(),
         names: names.into_iter().flatten().collect(),
         output: OutputReport { kind: target.output.kind().to_owned(), path: crate::foundation::fsys::shown(target.output.path()) },
         changed: committed.index_changed,

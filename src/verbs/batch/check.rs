@@ -218,7 +218,9 @@ impl Check {
             for digest in manifests {
                 let Ok(Some(blob)) = source.document_by_digest(digest, context.limits) else { continue };
                 let Ok(manifest) = Manifest::parse(&blob, OCI_MANIFEST, context.limits) else { continue };
-                layers.extend(manifest.layers.into_iter().filter(|layer| layer.urls.is_empty()).map(|layer| (layer.digest, layer.size)));
+                layers.extend(
+                    manifest.layers.into_iter().filter(|layer| layer.urls.is_empty()).map(|layer| (layer.digest.clone(), layer.size)),
+                );
             }
         }
         layers

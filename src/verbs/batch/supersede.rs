@@ -97,7 +97,7 @@ impl Exchange {
         for mut word in mark.words {
             edits.extend(word.edits);
             documents.extend(word.documents);
-            let statements = std::mem::take(&mut word.change.add).into_iter().map(|item| item.descriptor.digest).collect();
+            let statements = std::mem::take(&mut word.change.add).into_iter().map(|item| item.descriptor.digest.clone()).collect();
             said.push((word.change, statements));
         }
         // As everywhere, lists stand before the entries without names.

@@ -293,7 +293,7 @@ fn is_image_entry(one: &Located, context: Context<'_>) -> bool {
 fn subject(one: &Located, context: Context<'_>) -> Option<Digest> {
     // What cannot be read is reported by whoever copies it.
     let blob = one.source.document(&one.descriptor, context.limits).ok()?;
-    Artifact::parse(&blob, &one.descriptor.media_type, context.limits).ok()?.subject.map(|subject| subject.digest)
+    Artifact::parse(&blob, &one.descriptor.media_type, context.limits).ok()?.subject.map(|subject| subject.digest.clone())
 }
 
 fn is_image(one: &Located, found: &Walk, context: Context<'_>) -> Result<bool> {

@@ -446,7 +446,7 @@ fn name_members(
                 None => {
                     let name = member.name.parse::<Digest>().is_err().then(|| member.name.clone());
                     entries.push((name, entry.render().into()));
-                    taken.insert(Name::parse(&member.name).into_owned(), member.descriptor.digest);
+                    taken.insert(Name::parse(&member.name).into_owned(), member.descriptor.digest.clone());
                 }
             }
         }
@@ -469,7 +469,7 @@ fn names_in(output: &Output, entries: &[(Option<String>, Excerpt)], context: Con
         let document = crate::format::json::Document::parse(raw.as_bytes(), context.limits);
         let descriptor = document.and_then(|document| Descriptor::parse(document.root(), context.limits));
         if let (Some(name), Ok(descriptor)) = (name, descriptor) {
-            names.insert(Name::parse(name).into_owned(), descriptor.digest);
+            names.insert(Name::parse(name).into_owned(), descriptor.digest.clone());
         }
     }
     names

@@ -105,7 +105,7 @@ fn diagnosed(referrer: Referrer, subject: &Digest, standing: Standing) -> Diagno
     let (artifact_type, found_by, seen_by) = (referrer.artifact_type().to_owned(), referrer.found_by(), seen(&referrer, standing));
     findings.extend(referrer.findings);
     Diagnosed {
-        digest: referrer.descriptor.digest,
+        digest: referrer.descriptor.digest.clone(),
         artifact_type,
         subject: subject.clone(),
         found_by,

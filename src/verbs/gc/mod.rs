@@ -159,7 +159,7 @@ fn referring(source: &Arc<Source>, context: Context<'_>) -> Result<Referring> {
             doubt = survey.found.unread.iter().find(is_of_system).cloned();
         }
         let referrers = survey.found.referrers.into_iter().map(|referrer| (referrer.descriptor, referrer.listed.index));
-        referring.insert(survey.subject.digest, referrers.collect());
+        referring.insert(survey.subject.digest.clone(), referrers.collect());
         Ok(())
     })?;
     let is_damaged = |unread: &&Unread| unread.finding.code == Code::BlobDigestMismatch;

@@ -10,7 +10,7 @@ use crate::plan::lifecycle::time::Moment;
 use crate::plan::prepare::{Beside, Kind, LeftOut, Piece, Profile, Shipment};
 use crate::plan::referrers::{Standing, diagnose, seen};
 use crate::read::referrers::{Lookup, Marked, Referrer, Scope, Tag, lists_referrers_of, marked};
-use crate::read::{Lent, Located, Reference, Source, Tree, Walk, load, locate, walk};
+use crate::read::{Located, Reference, Source, Tree, Walk, load, locate, walk};
 use crate::verbs::Context;
 use crate::verbs::copy::Everything;
 use crate::verbs::lifecycle::{Reader, replaced};
@@ -18,14 +18,14 @@ use crate::verbs::narrow::{Narrowed, explained, narrow};
 
 /// An entry that is shipped.
 #[derive(Debug, Clone)]
-pub(super) struct Top<'s> {
+pub(super) struct Top {
     /// Its name where it came from, which decides where it goes.
     pub(super) name: String,
     /// Its name in the place that is pushed, for who reads nothing but the annotation of the specification, if that is another one.
     pub(super) other_local: Option<String>,
-    pub(super) descriptor: Lent<'s>,
+    pub(super) descriptor: Descriptor,
     /// What had the name, if this is a part of it.
-    pub(super) whole: Option<Lent<'s>>,
+    pub(super) whole: Option<Descriptor>,
     /// Whether it has no name now, and goes by its digest.
     pub(super) former: bool,
     /// Whether it never had one with a repository, and goes where the user said.
@@ -34,8 +34,8 @@ pub(super) struct Top<'s> {
     pub(super) part: Option<Arc<Narrowed>>,
 }
 
-impl<'s> Top<'s> {
-    fn new(name: String, descriptor: Lent<'s>, former: bool) -> Self {
+impl Top {
+    fn new(name: String, descriptor: Descriptor, former: bool) -> Self {
         let other_local = descriptor.ref_name().filter(|local| *local != name).map(str::to_owned);
         Self { name, other_local, descriptor, whole: None, former, unnamed: false, part: None }
     }
@@ -47,7 +47,7 @@ impl<'s> Top<'s> {
 
     /// What has no name, by its digest: in the repositories of its former names, for who pinned the digest there; else where the
     /// user wants such images.
-    fn nameless(entry: &Lent<'s>, request: &Request) -> Vec<Self> {
+    fn nameless(entry: &Descriptor, request: &Request) -> Vec<Self> {
         let former = former_repositories(entry).into_iter().map(|repository| format!("{repository}@{}", entry.digest));
         let mut tops: Vec<Self> = former.map(|name| Self::new(name, entry.clone(), true)).collect();
         if let (true, Some(repository)) = (tops.is_empty(), &request.naming.unnamed) {
@@ -58,7 +58,7 @@ impl<'s> Top<'s> {
 }
 
 /// A descriptor and the name that leads to it.
-type Entry<'s> = (Option<String>, Lent<'s>);
+type Entry = (Option<String>, Descriptor);
 
 /// The name of an entry in full: in the annotation of containerd, a repository may stand alone.
 fn name_of(entry: &Descriptor) -> Option<String> {
@@ -95,39 +95,39 @@ pub(super) fn left(entry: &Descriptor, why: &str) -> LeftOut {
 }
 
 /// Which entries are shipped: those with names, or the one that is meant. Tags that keep referrers go with their subjects.
-pub(super) fn tops<'s>(
-    source: &'s Arc<Source>,
+pub(super) fn tops(
+    source: &Arc<Source>,
     reference: &Reference,
     request: &Request,
     context: Context<'_>,
-) -> Result<(Vec<Top<'s>>, Vec<LeftOut>, Vec<Finding>)> {
+) -> Result<(Vec<Top>, Vec<LeftOut>, Vec<Finding>)> {
     let mut one = reference.names_one() || request.profile == Profile::Scanner;
-    let entries: Box<dyn Iterator<Item = Entry<'s>> + 's> = if one {
+    let entries: Box<dyn Iterator<Item = Entry> + '_> = if one {
         let located = locate(reference, context.limits)?;
         let members = if request.profile == Profile::Scanner { None } else { members(source, &located.descriptor, context)? };
         one = members.is_none();
         let mut entries = members.unwrap_or_default();
         let name = if located.descriptor.name().is_some() { name_of(&located.descriptor) } else { located.name };
-        entries.push((name, located.descriptor.into()));
+        entries.push((name, located.descriptor));
         Box::new(entries.into_iter())
     } else {
         let all = &source.index.manifests;
-        let named = |entry: &&'s Descriptor| entry.name().is_some_and(|name| Tag::parse(name).is_none() && !is_digest(name));
+        let named = |entry: &&Descriptor| entry.name().is_some_and(|name| Tag::parse(name).is_none() && !is_digest(name));
         let there: HashSet<&Digest> = all.iter().filter(named).map(|entry| &entry.digest).collect();
         // Of an image that is called by a digest alone, and has no other name, it is reported that it has none.
-        let by_digest = move |entry: &&'s Descriptor| entry.name().is_some_and(is_digest) && !there.contains(&entry.digest);
-        let named = all.iter().filter(named).map(|entry| (name_of(entry), entry.into()));
-        Box::new(named.chain(all.iter().filter(by_digest).map(|entry| (None, entry.into()))))
+        let by_digest = move |entry: &&Descriptor| entry.name().is_some_and(is_digest) && !there.contains(&entry.digest);
+        let named = all.iter().filter(named).map(|entry| (name_of(entry), entry.clone()));
+        Box::new(named.chain(all.iter().filter(by_digest).map(|entry| (None, entry.clone()))))
     };
-    let nameless: Vec<Top<'s>> = if one || request.profile != Profile::Registry || !request.choice.platforms.is_empty() {
+    let nameless: Vec<Top> = if one || request.profile != Profile::Registry || !request.choice.platforms.is_empty() {
         Vec::new()
     } else {
         let mut everything = Everything::of(source, context)?;
         everything.refuse_unread()?;
         let nameless = everything.tops.iter().filter(|top| top.name.is_none());
-        nameless.flat_map(|top| Top::nameless(&top.descriptor.clone().into(), request)).collect()
+        nameless.flat_map(|top| Top::nameless(&top.descriptor, request)).collect()
     };
-    let (mut tops, mut left_out, mut findings): (Vec<Top<'s>>, Vec<LeftOut>, Vec<Finding>) = Default::default();
+    let (mut tops, mut left_out, mut findings): (Vec<Top>, Vec<LeftOut>, Vec<Finding>) = Default::default();
     let mut first: HashMap<Name<'static>, Digest> = HashMap::new();
     for (name, descriptor) in entries {
         let found = if name.is_none() && request.profile == Profile::Registry { Top::nameless(&descriptor, request) } else { Vec::new() };
@@ -175,7 +175,7 @@ pub(super) fn tops<'s>(
                 left_out.push(left(&descriptor, "it is no image, and no runtime takes it"));
                 continue;
             }
-            let located = Located { source: Arc::clone(source), descriptor: Descriptor::clone(&descriptor), name: Some(name.clone()) };
+            let located = Located { source: Arc::clone(source), descriptor: descriptor.clone(), name: Some(name.clone()) };
             let narrowed = match narrow(&located, &request.choice, context) {
                 // What is not whole is reported by whoever walks it.
                 Err(error) if !one && error.code() != Code::BlobMissing => {
@@ -189,7 +189,7 @@ pub(super) fn tops<'s>(
             if let Some(mut narrowed) = narrowed {
                 findings.append(&mut narrowed.findings);
                 let whole = Some(descriptor).filter(|whole| narrowed.descriptor.digest != whole.digest);
-                let top = Top::new(name, narrowed.descriptor.clone().into(), false);
+                let top = Top::new(name, narrowed.descriptor.clone(), false);
                 tops.push(Top { whole, part: Some(Arc::new(narrowed)), ..top });
                 continue;
             }
@@ -201,14 +201,14 @@ pub(super) fn tops<'s>(
 }
 
 /// The members of a collection, which are pushed under their own names before it.
-fn members(source: &Arc<Source>, top: &Descriptor, context: Context<'_>) -> Result<Option<Vec<Entry<'static>>>> {
+fn members(source: &Arc<Source>, top: &Descriptor, context: Context<'_>) -> Result<Option<Vec<Entry>>> {
     if !top.is_index() {
         return Ok(None);
     }
     let index = Index::parse(&source.document(top, context.limits)?, &top.media_type, context.limits)?;
     let named = |member: collection::Member| {
         let plain = Descriptor::plain(&member.descriptor.media_type, &member.descriptor.digest, member.descriptor.size);
-        (Some(member.name).filter(|name| name.parse::<Digest>().is_err()), plain.into())
+        (Some(member.name).filter(|name| name.parse::<Digest>().is_err()), plain)
     };
     Ok(collection::is_collection(&index).then(|| collection::members(&index).into_iter().map(named).collect()))
 }
@@ -219,7 +219,7 @@ const TOPS_AT_ONCE: usize = 4096;
 /// Reads the shipments. Of a whole place, what goes with none of them is reported.
 pub(super) fn gather(
     source: &Arc<Source>,
-    mut tops: Vec<Top<'_>>,
+    mut tops: Vec<Top>,
     reference: &Reference,
     request: &Request,
     context: Context<'_>,
@@ -292,12 +292,12 @@ fn saved(source: &Source) -> Option<&Digest> {
 }
 
 impl Gather<'_> {
-    fn ship(&mut self, top: Top<'_>, profile: Profile) -> Result<()> {
+    fn ship(&mut self, top: Top, profile: Profile) -> Result<()> {
         let mut found = Walk::default();
         let kind = match self.walk(&top, &mut found).and_then(|()| self.kind(&top)) {
             Ok(kind) => kind,
             Err(error) => {
-                let located = Located { source: Arc::clone(self.source), descriptor: Descriptor::clone(&top.descriptor), name: None };
+                let located = Located { source: Arc::clone(self.source), descriptor: top.descriptor.clone(), name: None };
                 let error = explained(&located, error, self.context);
                 self.gathered.findings.push(error.into_finding());
                 self.gathered.left_out.push(left(&top.descriptor, "it cannot be read whole"));
@@ -385,7 +385,7 @@ impl Gather<'_> {
     }
 
     /// Marks statements that later ones replace.
-    fn mark_replaced(&self, top: &Top<'_>, shipment: &mut Shipment) -> Result<()> {
+    fn mark_replaced(&self, top: &Top, shipment: &mut Shipment) -> Result<()> {
         let mut subjects = HashSet::new();
         let referrers = shipment.pieces.iter().filter(|piece| piece.kind == Kind::Referrer);
         // Of one that stands alone nothing is replaced.
@@ -402,7 +402,7 @@ impl Gather<'_> {
     }
 
     /// All of it that goes along.
-    fn walk(&self, top: &Top<'_>, found: &mut Walk) -> Result<()> {
+    fn walk(&self, top: &Top, found: &mut Walk) -> Result<()> {
         if let Some(part) = &top.part {
             part.found.documents.iter().for_each(|document| found.documents.push(document.clone()));
             found.blobs.clone_from(&part.found.blobs);
@@ -412,7 +412,7 @@ impl Gather<'_> {
         walk(self.source, &top.descriptor, self.context.limits, found, &mut HashSet::new())
     }
 
-    fn kind(&self, top: &Top<'_>) -> Result<Kind> {
+    fn kind(&self, top: &Top) -> Result<Kind> {
         if top.part.as_ref().is_some_and(|part| part.made) {
             return Ok(Kind::Index);
         }

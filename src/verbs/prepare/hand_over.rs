@@ -19,13 +19,13 @@ use crate::verbs::referrers::{Carrier, Carry, Subject};
 use crate::write::Committed;
 
 /// Writes it, and gives the entries as they are named there.
-pub(super) fn hand_over<'s>(
+pub(super) fn hand_over(
     source: &Arc<Source>,
-    tops: Vec<Top<'s>>,
+    tops: Vec<Top>,
     request: &Request,
     output: &Output,
     context: Context<'_>,
-) -> Result<(Committed, Vec<Top<'s>>, Vec<LeftOut>)> {
+) -> Result<(Committed, Vec<Top>, Vec<LeftOut>)> {
     // A layout that cannot be read is not there yet, or cannot be written to either.
     if let (Profile::Scanner, Output::Layout(path)) = (request.profile, output)
         && Source::open(path, context.limits).is_ok_and(|there| !there.index.manifests.is_empty())
@@ -88,7 +88,7 @@ pub(super) fn hand_over<'s>(
                 if request.profile == Profile::Registry {
                     walk(source, &top.descriptor, context.limits, &mut found, &mut seen)?;
                     let plain = Descriptor::plain(&top.descriptor.media_type, &top.descriptor.digest, top.descriptor.size);
-                    entries.push((None, plain.raw));
+                    entries.push((None, plain.raw.clone()));
                 }
             }
             continue;

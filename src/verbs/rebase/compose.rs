@@ -266,7 +266,7 @@ impl Plan {
         let descriptor = top.descriptor();
         self.entries = names.iter().map(|name| (name.clone(), entry.to_owned().into())).collect();
         self.report.result = Some(ResultReport {
-            digest: descriptor.digest,
+            digest: descriptor.digest.clone(),
             media_type: descriptor.media_type.to_string(),
             size: descriptor.size,
             names: names.into_iter().flatten().collect(),

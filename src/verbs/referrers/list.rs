@@ -59,8 +59,8 @@ pub fn referrers(query: &Query, context: Context<'_>) -> Result<ReferrersReport>
         nodes.extend(embedded(&opened, &subject.descriptor.digest, context, &mut odd));
         nodes.retain(|node| query.types.is_empty() || query.types.contains(&node.artifact_type));
         report.subjects.push(Of {
-            digest: subject.descriptor.digest,
-            platform: subject.descriptor.platform.map(|platform| *platform),
+            digest: subject.descriptor.digest.clone(),
+            platform: subject.descriptor.platform.clone().map(|platform| *platform),
             referrers: nodes,
         });
     }
@@ -120,7 +120,7 @@ fn node(referrer: Referrer, referrers: Vec<Node>) -> Node {
         fallback_tag: referrer.listed.fallback,
         names: referrer.listed.names,
         size: referrer.artifact.content.iter().fold(0, |sum, blob| sum.saturating_add(blob.size)),
-        digest: referrer.descriptor.digest,
+        digest: referrer.descriptor.digest.clone(),
         annotations: referrer.artifact.annotations,
         referrers,
     }

@@ -1,6 +1,8 @@
 //! Descriptors (image-spec, descriptor.md).
 
 use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use super::annotation::Annotations;
 use super::{ImageName, Name, Platform, Verified, annotation, media_type};
@@ -11,8 +13,15 @@ use crate::foundation::{Code, Digest, Error, Fact, Limits, Result};
 const KNOWN: &[&str] = &["mediaType", "digest", "size", "urls", "annotations", "data", "artifactType", "platform"];
 
 /// A reference to a blob: what it is, how large, and what it hashes to.
+///
+/// Its copies share one text and one allocation, until one of them is changed: several lists hold each of the hundred thousand entries
+/// of a large layout at the same time.
 #[derive(Debug, Clone)]
-pub struct Descriptor {
+pub struct Descriptor(Arc<DescriptorFields>);
+
+/// The members of a [`Descriptor`].
+#[derive(Debug, Clone)]
+pub struct DescriptorFields {
     /// The media type of the blob. Those of the specification are not kept again for each descriptor.
     pub media_type: Cow<'static, str>,
     /// Its digest.
@@ -33,6 +42,26 @@ pub struct Descriptor {
     pub data: Option<Box<Verified>>,
     /// The text of the descriptor as it is in its document.
     pub raw: Excerpt,
+}
+
+impl Deref for Descriptor {
+    type Target = DescriptorFields;
+
+    fn deref(&self) -> &DescriptorFields {
+        &self.0
+    }
+}
+
+impl DerefMut for Descriptor {
+    fn deref_mut(&mut self) -> &mut DescriptorFields {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl From<DescriptorFields> for Descriptor {
+    fn from(fields: DescriptorFields) -> Self {
+        Self(Arc::new(fields))
+    }
 }
 
 impl Descriptor {
@@ -76,7 +105,7 @@ impl Descriptor {
         // A value that is not text is ignored here and reported by fsck.
         let odd_annotations = annotations.is_some_and(|map| map.members().any(|(_, value)| value.kind() != Kind::String));
         let data = text("data")?.map(|encoded| embedded(&encoded, &digest, size, limits)).transpose()?;
-        Ok(Self {
+        Ok(Self::from(DescriptorFields {
             media_type: media_type::kept(media_type),
             digest,
             size,
@@ -87,7 +116,7 @@ impl Descriptor {
             urls: member("urls").map(|list| list.items().filter_map(Node::as_str).map(Into::into).collect()).unwrap_or_default(),
             data,
             raw,
-        })
+        }))
     }
 
     /// The descriptor of a document that airbase wrote.
@@ -98,7 +127,7 @@ impl Descriptor {
     /// A descriptor of the three members that every descriptor has.
     pub fn plain(media_type: &str, digest: &Digest, size: u64) -> Self {
         let raw = format!("{{\"mediaType\":{},\"digest\":\"{digest}\",\"size\":{size}}}", quote(media_type));
-        Self {
+        Self::from(DescriptorFields {
             media_type: media_type::kept(media_type.into()),
             digest: digest.clone(),
             size,
@@ -109,7 +138,7 @@ impl Descriptor {
             urls: Box::default(),
             data: None,
             raw: raw.into(),
-        }
+        })
     }
 
     /// The descriptor as a value that can be changed, without the embedded data, which would be stale in a new document.

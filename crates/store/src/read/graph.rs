@@ -178,7 +178,7 @@ impl<S: std::hash::BuildHasher> Walker<'_, S> {
         let mut opaque = Opaque { descriptor, named: Vec::new(), missing: Vec::new(), closed: false };
         for named in visible(self.source, &mut opaque, self.limits)? {
             if self.source.container().blob(&named.digest)?.is_none() {
-                opaque.missing.push(named.digest);
+                opaque.missing.push(named.digest.clone());
                 continue;
             }
             opaque.named.push(named.digest.clone());

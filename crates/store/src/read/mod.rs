@@ -17,7 +17,6 @@ mod graph;
 mod image;
 mod inflate;
 pub mod layer;
-mod lent;
 mod members;
 mod overlay;
 pub mod provenance;
@@ -38,7 +37,6 @@ pub use discover::{Discovered, Found, Passed, discover, discover_among, find, no
 pub use finder::Finder;
 pub use graph::{Opaque, Walk, each_index, walk};
 pub use image::{Child, Image, ImageIndex, Tree, load};
-pub use lent::Lent;
 pub use overlay::Overlay;
 pub use reference::{Reference, Transport};
 pub use referrers::is_referrer_tag;

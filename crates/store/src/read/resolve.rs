@@ -218,7 +218,7 @@ fn listed_within(source: &Source, wanted: fn(&Descriptor) -> bool, limits: &Limi
     }
     each_index(source, all(), limits, &mut |_, index| {
         // An index that cannot be read has no children that are known; whoever opens it gets the error.
-        let children = index.into_iter().flat_map(|index| index.manifests).map(|child| child.digest);
+        let children = index.into_iter().flat_map(|index| index.manifests).map(|child| child.digest.clone());
         listed.extend(children.filter(|child| wanted.contains(child)));
         Ok(())
     })?;

@@ -102,7 +102,7 @@ fn unlisted(archive: &dyn Container, limits: &Limits) -> Result<HashMap<Digest, 
         let Ok(blob) = Verified::check_digest(&digest, bytes(&region, MANIFEST_BYTES, "a blob")?) else { continue };
         let Ok(manifest) = Manifest::parse(&blob, media_type::OCI_MANIFEST, limits) else { continue };
         if manifest.is_image() {
-            let image = Listed { config: manifest.config.digest, layers: manifest.layers };
+            let image = Listed { config: manifest.config.digest.clone(), layers: manifest.layers };
             found.entry(image.config.clone()).or_insert((Descriptor::authored(media_type::OCI_MANIFEST, &blob), image));
         }
     }

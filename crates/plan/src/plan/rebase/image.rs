@@ -99,7 +99,7 @@ pub struct Moved {
 /// Only those of documents that cannot be read again, which is a bug.
 pub fn scratch(app: &Image, limits: &Limits) -> Result<Image> {
     let config_blob = Verified::authored(br#"{"config":{},"rootfs":{"type":"layers","diff_ids":[]},"history":[]}"#.to_vec());
-    let config_entry = Descriptor::authored(media_type::OCI_CONFIG, &config_blob).raw;
+    let config_entry = Descriptor::authored(media_type::OCI_CONFIG, &config_blob).raw.clone();
     let manifest = format!(r#"{{"schemaVersion":2,"mediaType":"{}","config":{config_entry},"layers":[]}}"#, media_type::OCI_MANIFEST);
     let manifest_blob = Verified::authored(manifest.into_bytes());
     Ok(Image {

@@ -144,7 +144,7 @@ impl<'a> Lookup<'a> {
         let lists = lists.filter(|entry| entry.is_index());
         // A list that cannot be read is reported for its subject, and places nothing.
         let lists = lists.filter_map(|entry| self.list(entry).ok());
-        lists.flat_map(|index| index.manifests).map(|child| child.digest).collect()
+        lists.flat_map(|index| index.manifests).map(|child| child.digest.clone()).collect()
     }
 
     fn list(&self, entry: &Descriptor) -> Result<Index> {
@@ -319,7 +319,7 @@ fn subject(source: &Source, entry: &Descriptor, limits: &Limits) -> Result<Optio
         Err(error) if error.code() == Code::DescriptorSizeMismatch => {}
         Err(error) => return Err(error),
     }
-    Ok(read(source, entry, limits)?.artifact.subject.map(|subject| subject.digest))
+    Ok(read(source, entry, limits)?.artifact.subject.map(|subject| subject.digest.clone()))
 }
 
 fn may_name_a_subject(bytes: &[u8]) -> bool {

@@ -37,5 +37,5 @@ fn refers_to(source: &Source, child: &Descriptor, limits: &Limits) -> Option<Dig
     // As above.
     let blob = source.document(child, limits).ok()?;
     let artifact = Artifact::parse(&blob, &child.media_type, limits).ok()?;
-    artifact.subject.map(|subject| subject.digest)
+    artifact.subject.map(|subject| subject.digest.clone())
 }

@@ -32,7 +32,7 @@ pub(in super::super) fn statement(name: &str, convention: Convention, time: Opti
     let stated = |value: &Value| Stated { value: value.clone(), place: Place::Annotation, key: "key".to_owned(), dialect: None };
     Statement {
         digest: Digest::sha256(name.as_bytes()),
-        subject: subject().digest,
+        subject: subject().digest.clone(),
         artifact_type: match &convention {
             Convention::Own => OWN_TYPE.to_owned(),
             Convention::Microsoft => MICROSOFT_TYPE.to_owned(),
@@ -205,7 +205,7 @@ fn one_date_lies_over_what_was_said_before() {
         statement: statement.digest.clone(),
         made: statement.made.time(),
         issuer: None,
-        on: subject().digest,
+        on: subject().digest.clone(),
     };
     assert_eq!(from(Field::EndOfLife), Some(("2027-01-01T00:00:00Z".to_owned(), by(&theirs))));
     assert_eq!(from(Field::Status), Some(("deprecated".to_owned(), by(&ours))));
