@@ -453,6 +453,8 @@ pub struct BatchReport {
     pub counts: Tally,
     /// Each item, in the order of the plan.
     pub items: Vec<ItemReport>,
+    /// How many results are written and are in no index yet.
+    pub unlisted: usize,
     /// How many images were left out by `--only`.
     pub not_chosen: usize,
     /// What could not be read when the plan was made.
@@ -523,11 +525,16 @@ impl Report for BatchReport {
         ];
         let counts: Vec<String> = counts.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")).collect();
         page.line(0, &counts.join(", "));
+        if self.unlisted > 0 {
+            let unlisted =
+                format!("{} in no index yet: `airbase batch merge` lists what shards wrote", text::count(self.unlisted, "result"));
+            page.line_toned(0, Tone::Caution, &unlisted);
+        }
     }
 
     fn exit(&self) -> Option<ExitClass> {
         let Tally { missing, failed, held, refused, .. } = self.counts;
-        (missing + failed + held + refused > 0).then_some(ExitClass::Findings)
+        (missing + failed + held + refused + self.unlisted > 0).then_some(ExitClass::Findings)
     }
 
     fn to_csv(&self) -> Option<String> {

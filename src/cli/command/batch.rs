@@ -12,7 +12,7 @@ use crate::foundation::clock::Time;
 use crate::foundation::{Error, ExitClass, Result};
 use crate::plan::batch::shard::Shard;
 use crate::plan::lifecycle::time::Moment;
-use crate::verbs::batch::{self, ApplyRequest, As, PlanRequest, Stop};
+use crate::verbs::batch::{self, ApplyRequest, As, MergeRequest, PlanRequest, Stop};
 use crate::verbs::{Context, Verify};
 
 #[derive(Debug, clap::Subcommand)]
@@ -82,7 +82,7 @@ pub struct Apply {
     root: Option<PathBuf>,
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Merge {
     /// The layout that the shards wrote to
     #[arg(value_name = "OUT")]
@@ -90,6 +90,9 @@ pub struct Merge {
     /// Which plan, where several were applied
     #[arg(long, value_name = "PLAN")]
     plan: Option<String>,
+    /// Move names that other images have
+    #[arg(long)]
+    overwrite: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -107,7 +110,8 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
         Command::Plan(arguments) => plan(arguments, terminal),
         Command::Apply(arguments) => apply(arguments, terminal),
         Command::Merge(arguments) => {
-            let report = batch::merge(&arguments.output, arguments.plan.as_deref(), present()?, terminal.context())?;
+            let Merge { output, plan, overwrite } = arguments.clone();
+            let report = batch::merge(&MergeRequest { output, plan, overwrite, now: present()? }, terminal.context())?;
             terminal.answer(&report)
         }
         Command::Report(arguments) => {

@@ -1,10 +1,11 @@
 //! What an image says of its base, compared with the local images; and the local images whose layers it has.
 
+use std::collections::HashMap;
 use std::iter;
 use std::sync::Arc;
 
 use super::{Bases, Candidate, keep, locked, shown_platform, tree_index};
-use crate::foundation::{Result, text};
+use crate::foundation::{Digest, Result, text};
 use crate::oci::ImageName;
 use crate::plan::base::{Based, Claim, ClaimOrigin, Evidence, Mapped, Verdict, adds_settings_only, claims, decide, is_scratch, judge};
 use crate::read::CatalogueEntry;
@@ -143,8 +144,9 @@ impl Bases<'_> {
     /// Local images whose layers are the lowest layers of `image`, the longest first. The image itself is none of them.
     fn matches(&self, image: &Image) -> Result<Vec<Evidence>> {
         let mut evidence = Vec::new();
-        for (_, entry) in self.catalogue()?.prefixes(image) {
-            let Some(candidate) = self.matched(image, entry)? else { continue };
+        let entries = self.catalogue()?.prefixes(image);
+        let matched = entries.into_iter().map(|(_, entry)| self.matched(image, entry)).collect::<Result<Vec<_>>>()?;
+        for candidate in under_all_names(matched.into_iter().flatten().collect()) {
             let settings_only = candidate.image.manifest.layers.len() == image.manifest.layers.len();
             if settings_only && !adds_settings_only(image, &candidate.image) {
                 continue;
@@ -198,6 +200,35 @@ impl Bases<'_> {
     pub fn nearest(&self, image: &Image) -> Result<Option<(String, usize, usize)>> {
         let found = self.catalogue()?.nearest(&ChainId::of(&image.config.diff_ids), &image.descriptor.digest);
         Ok(found.map(|(matched, entry)| (entry.shown(), matched, usize::try_from(entry.layers).unwrap_or(usize::MAX))))
+    }
+}
+
+/// One manifest may have an entry of its own and lie in several indexes: whichever of them is met first, it has the names of all.
+fn under_all_names(candidates: Vec<Arc<Candidate>>) -> Vec<Arc<Candidate>> {
+    let mut by_manifest: HashMap<&Digest, Vec<&Arc<Candidate>>> = HashMap::new();
+    for candidate in &candidates {
+        by_manifest.entry(&candidate.image.descriptor.digest).or_default().push(candidate);
+    }
+    let all = |own: &Arc<Candidate>| {
+        let same = by_manifest.get(&own.image.descriptor.digest).map_or(&[][..], Vec::as_slice);
+        if same.iter().all(|other| other.top == own.top) {
+            return Arc::clone(own);
+        }
+        let mut all = Candidate::clone(own);
+        for other in same {
+            extend(&mut all.names, &other.names);
+            extend(&mut all.former, &other.former);
+        }
+        Arc::new(all)
+    };
+    candidates.iter().map(all).collect()
+}
+
+fn extend(names: &mut Vec<String>, others: &[String]) {
+    for name in others {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
     }
 }
 

@@ -326,7 +326,8 @@ fn agreed(base: &Candidate, leads: Vec<Lead>) -> Lead {
         let Lead::Found(found) = lead else { continue };
         // A name that still means the base itself, as `os:12.4` does for good, does not say that no other name has moved on.
         let digest = found.digest();
-        if *digest != base.top && moved_on.iter().all(|known| known.digest() != digest) {
+        let is_base = |image: &&Image| image.descriptor.digest == base.image.descriptor.digest;
+        if !found.opened.tree.images().iter().any(is_base) && moved_on.iter().all(|known| known.digest() != digest) {
             moved_on.push(found);
         }
     }

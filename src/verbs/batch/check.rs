@@ -2,7 +2,7 @@
 //! room on the disk.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::archives::file_name;
 use super::plan_file::{PlanEntry, PlanFile, key};
@@ -81,11 +81,7 @@ impl Check {
         if item.warnings.iter().any(|code| code == Code::LifecycleStopped.slug()) {
             add(&mut self.stopped, item);
         }
-        let stands = item.output.as_ref().and_then(|name| self.names.get(&Name::parse(name).into_owned()));
-        let expected = item.result.as_ref().map(|result| &result.digest);
-        if let Some(stands) = stands.filter(|stands| Some(*stands) != expected && **stands != item.digest) {
-            self.taken.push(Taken { name: item.output.clone().unwrap_or_default(), digest: stands.clone() });
-        }
+        self.taken.extend(taken(&self.names, item));
         if self.form == As::Archives && !self.files.insert(file_name(item)) {
             self.collision = Some(file_name(item));
         }
@@ -153,11 +149,7 @@ impl Check {
         if self.taken.is_empty() || request.overwrite {
             return Ok(());
         }
-        let more = self.taken.len().saturating_sub(SHOWN);
-        let error = Error::new(Code::BatchOutputTaken, "the output holds other images under names that the batch wants to give")
-            .at(shown(&request.output))
-            .details(self.taken.iter().take(SHOWN).map(|taken| format!("{}  {}", taken.name, taken.digest)));
-        Err(if more > 0 { error.detail(format!("and {more} more")) } else { error })
+        Err(output_taken(&self.taken, &request.output))
     }
 
     /// Says how much room is missing, if it is certain that some is.
@@ -247,8 +239,29 @@ fn are(count: usize) -> String {
     if count == 1 { "one of them is".to_owned() } else { format!("{count} of them are") }
 }
 
+/// The name that an item gives to its result, if another image than its input has it.
+pub(super) fn taken(names: &HashMap<Name<'static>, Digest>, item: &Item) -> Option<Taken> {
+    let name = item.output.as_ref()?;
+    let stands = names.get(&Name::parse(name).into_owned())?;
+    let expected = item.result.as_ref().map(|result| &result.digest);
+    (Some(stands) != expected && *stands != item.digest).then(|| Taken { name: name.clone(), digest: stands.clone() })
+}
+
+/// The refusal to take names away.
+pub(super) fn output_taken(taken: &[Taken], output: &Path) -> Error {
+    let more = taken.len().saturating_sub(SHOWN);
+    let error = Error::new(Code::BatchOutputTaken, "the output holds other images under names that the batch wants to give")
+        .at(shown(output))
+        .details(taken.iter().take(SHOWN).map(|taken| format!("{}  {}", taken.name, taken.digest)));
+    if more > 0 { error.detail(format!("and {more} more")) } else { error }
+}
+
 /// The names in an index that is there, and with `digests` everything that it lists.
-fn listed(directory: &Directory, digests: bool, context: Context<'_>) -> Result<(HashMap<Name<'static>, Digest>, HashSet<Digest>)> {
+pub(super) fn listed(
+    directory: &Directory,
+    digests: bool,
+    context: Context<'_>,
+) -> Result<(HashMap<Name<'static>, Digest>, HashSet<Digest>)> {
     let (mut names, mut all) = (HashMap::new(), HashSet::new());
     let Some(file) = directory.file("index.json")? else { return Ok((names, all)) };
     // What is wrong with it is reported when it is written to.

@@ -1,7 +1,8 @@
 //! `batch merge`: lists in the index what shards wrote, in one step.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::check::{listed, output_taken, taken};
 use super::finished::Finished;
 use super::plan_file::{PlanFile, key};
 use super::supersede::Marking;
@@ -18,26 +19,49 @@ use crate::verbs::output::layout_options;
 use crate::write::journal::{self, Final, JOURNALS, Journal, PLAN, Past};
 use crate::write::{IndexEdit, Layout};
 
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The layout that the shards wrote to.
+    pub output: PathBuf,
+    /// Which plan, where several were applied.
+    pub plan: Option<String>,
+    /// Whether names move that other images have.
+    pub overwrite: bool,
+    /// When it is said that old images are superseded.
+    pub now: Moment,
+}
+
 /// Exchanges the index of a layout for one that lists everything that the shards of a plan finished. If they were asked to, the old
-/// images are marked as superseded in the same exchange; `now` is when that is said.
+/// images are marked as superseded in the same exchange.
 ///
 /// # Errors
-/// `ref.path_missing`, `batch.incomplete` if an item has no end yet, `ref.not_found` and `ref.ambiguous` if it is not clear which plan is meant, and those of
-/// the layout.
-pub fn merge(output: &Path, plan: Option<&str>, now: Moment, context: Context<'_>) -> Result<MergeReport> {
+/// `ref.path_missing`, `batch.incomplete` if an item has no end yet, `batch.output_taken`, `ref.not_found` and `ref.ambiguous` if it is not clear which
+/// plan is meant, and those of the layout.
+pub fn merge(request: &Request, context: Context<'_>) -> Result<MergeReport> {
+    let output = request.output.as_path();
     // Where nothing is, nothing is made either: it is a path that was mistyped.
     output.to_str().map(Reference::existing).transpose()?;
     let layout = Layout::open_or_create(output, layout_options(context))?;
     let root = layout.prepare()?;
-    let plan = meant(journal::plans(root.directory())?, plan, output)?;
+    let plan = meant(journal::plans(root.directory())?, request.plan.as_deref(), output)?;
     let lost = || Error::new(Code::BatchPlanInvalid, "the copy of the plan is not there").at(shown(output));
     let file = root.directory().file(&format!("{JOURNALS}/{plan}/{PLAN}"))?.ok_or_else(lost)?;
-    let plan_file = PlanFile::of(file, context.limits, &mut |_| Ok(()))?;
+    let (names, _) = listed(root.directory(), false, context)?;
+    let mut lost_names = Vec::new();
+    let plan_file = PlanFile::of(file, context.limits, &mut |item| {
+        lost_names.extend(taken(&names, item).filter(|_| item.status == ItemStatus::Move));
+        Ok(())
+    })?;
     let past = journal::read(root.directory(), &plan)?;
     let Ends { mut report, finished } = Ends::of(&plan_file, &past, MergeReport { plan, ..MergeReport::default() }, output)?;
+    if !lost_names.is_empty() && !request.overwrite {
+        return Err(output_taken(&lost_names, output).hint("Give those images other names, or say that the names shall move: --overwrite."));
+    }
     if journal::supersedes(root.directory(), &report.plan)? && !finished.is_empty() {
         let group_commit = layout.group_commit()?;
-        let (marked, _) = Marking::new(&plan_file, now, Record::new(), context).list(&layout, &group_commit, &finished, usize::MAX)?;
+        let (marked, _) =
+            Marking::new(&plan_file, request.now, Record::new(), context).list(&layout, &group_commit, &finished, usize::MAX)?;
         report.changed = marked.committed.index_changed;
         report.superseded = marked.superseded;
         report.unmarked = marked.unmarked;

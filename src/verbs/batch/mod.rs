@@ -26,7 +26,7 @@ mod survey;
 mod target;
 
 pub use apply::apply;
-pub use merge::merge;
+pub use merge::{Request as MergeRequest, merge};
 pub use plan::{Request as PlanRequest, plan};
 pub use report::report;
 pub use request::{As, Request as ApplyRequest, Stop};

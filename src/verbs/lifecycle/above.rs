@@ -25,10 +25,11 @@ pub(super) struct Unreadable {
 }
 
 impl Above {
-    /// Looks through every index that is listed and through those that are not and that something refers to. Where nothing refers
-    /// to anything, nothing is read.
-    pub(super) fn of(source: &Source, lookup: &Lookup<'_>, limits: &Limits) -> Self {
-        let (digests, tags) = lookup.subjects();
+    /// Looks through every index that is listed and through those that are not and that something refers to, as the entries do and
+    /// what indexes list beside their platforms. Where nothing refers to anything, nothing is read.
+    pub(super) fn of<'d>(source: &Source, lookup: &Lookup<'_>, beside: impl Iterator<Item = &'d Digest>, limits: &Limits) -> Self {
+        let (mut digests, tags) = lookup.subjects();
+        digests.extend(beside.cloned());
         let mut above = Self::default();
         if digests.is_empty() && tags.is_empty() {
             return above;

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use super::set::NewStatements;
-use super::state::Reader;
-use crate::foundation::Result;
+use super::state::{Reader, Subject};
+use crate::foundation::{Error, Result};
 use crate::oci::{Verified, annotation};
-use crate::plan::lifecycle::convention::Convention;
+use crate::plan::lifecycle::convention::{Convention, Extent, OWN_TYPE};
 use crate::plan::lifecycle::held::Role;
 use crate::plan::lifecycle::profile::{NewStatement, Profile, write as author};
 use crate::plan::lifecycle::resolve::{Question, Said, resolve};
 use crate::plan::lifecycle::statement::{RECORDED, Statement};
 use crate::plan::lifecycle::time::Moment;
-use crate::plan::referrers::{NewReferrer, ReferrerChange};
+use crate::plan::referrers::{Content, Item, NewReferrer, ReferrerChange};
 use crate::read::{Image, Source, Tree};
 use crate::verbs::Context;
 
@@ -35,34 +35,52 @@ pub(in crate::verbs) fn brought_down(
         return Ok((Vec::new(), Vec::new()));
     };
     let mut subject = subjects.swap_remove(position);
-    let own = resolve(Said { statements: &subject.statements, declared: &subject.declared, unreadable: 0 }, &question);
-    if own.by_issuer == subject.resolution.by_issuer && own.ambiguous == subject.resolution.ambiguous {
-        return Ok((Vec::new(), Vec::new()));
-    }
     // In the copy no index leads to it.
     subject.child = false;
     let mut statements = NewStatements::new(question.now, None, None);
     let mut items = Vec::new();
-    for statement in &subject.above {
-        let role = subject.resolution.roles.get(&statement.digest);
-        if matches!(role, Some(Role::Speaks | Role::Adds | Role::Agrees | Role::Differs)) {
-            let referrer = repeated(statement, &subject)?;
-            items.push(statements.list(referrer, &subject.descriptor).1);
+    // What only the index lists has no place of its own where the index is not.
+    for referrer in std::mem::take(&mut subject.beside) {
+        statements.bring(source, &referrer, context)?;
+        items.push(Item::from(&referrer));
+    }
+    let own = resolve(Said { statements: &subject.statements, declared: &subject.declared, unreadable: 0 }, &question);
+    let is_strange = subject.above.iter().any(|statement| statement.unreadable);
+    if is_strange || own.by_issuer != subject.resolution.by_issuer || own.ambiguous != subject.resolution.ambiguous {
+        for statement in &subject.above {
+            let role = subject.resolution.roles.get(&statement.digest);
+            // What is not understood may say anything, there as here.
+            if statement.unreadable || matches!(role, Some(Role::Speaks | Role::Adds | Role::Agrees | Role::Differs)) {
+                let referrer = repeated(statement, &subject, &reader)?;
+                items.push(statements.list(referrer, &subject.descriptor).1);
+            }
         }
+    }
+    if items.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
     }
     statements.refer(&subject, items, Vec::new());
     Ok(statements.into_outgoing().into_documents())
 }
 
-/// The same statement on the platform.
-fn repeated(statement: &Statement, subject: &super::state::Subject<'_>) -> Result<(NewReferrer, Option<Verified>)> {
+/// The same statement on the platform. One that says only a part, or is not understood, is repeated word for word: none of ours would say
+/// the same.
+fn repeated(statement: &Statement, subject: &Subject<'_>, reader: &Reader<'_>) -> Result<(NewReferrer, Option<Verified>)> {
+    if (statement.unreadable || statement.extent() == Extent::Part)
+        && let Some(referrer) = reader.lookup().unlisted(&statement.digest)?
+    {
+        let document = reader.document(&referrer.artifact.content).map_err(|unread| Error::of(unread.finding))?;
+        let content = document.iter().map(|document| Content::of(OWN_TYPE, document)).collect();
+        let (artifact_type, annotations) = (referrer.artifact_type().to_owned(), referrer.artifact.annotations.clone());
+        return Ok((NewReferrer { artifact_type, annotations, content }, document));
+    }
     let draft = NewStatement {
         says: statement.record(),
         made: statement.made.time().unwrap_or(Moment::LAST).to_the_second(),
         sequence: 0,
-        replaces: Vec::new(),
+        replaces: statement.replaces.clone(),
         cleared: statement.cleared.clone(),
-        overrides: Vec::new(),
+        overrides: statement.overrides.clone(),
         issuer: statement.issuer.clone(),
         subject_created: subject.created(),
     };

@@ -1,11 +1,13 @@
 //! Leaves one statement of each type on an image.
 
 use super::set::{NewStatements, readable, refuse_archive};
-use super::state::Reader;
+use super::state::{Reader, Subject};
 use crate::foundation::{Digest, Result};
 use crate::plan::lifecycle::change::Next;
-use crate::plan::lifecycle::compact::compact as decide;
+use crate::plan::lifecycle::compact::{Compaction, compact as decide};
 use crate::plan::lifecycle::profile::Profile;
+use crate::plan::lifecycle::resolve::{Question, Said, resolve};
+use crate::plan::lifecycle::statement::Statement;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::Tree;
 use crate::report::lifecycle::set::{CompactReport, Compacted, Removed};
@@ -43,13 +45,25 @@ pub(in crate::verbs) fn replaced(reader: &Reader<'_>, tree: &Tree, now: Moment) 
 pub fn compact(request: &Compact, context: Context<'_>) -> Result<CompactReport> {
     let opened = open(&request.image, context)?;
     refuse_archive(&opened.located.source, "lifecycle compact")?;
-    let reader = Reader::new(&opened.located.source, request.now, context);
+    let reader = Reader::of_tree(&opened.located.source, &opened.tree, request.now, context);
     let mut statements = NewStatements::new(request.now, request.profile.clone(), request.issuer.clone());
     let mut subjects = Vec::new();
     let mut findings = Vec::new();
     for subject in reader.subjects(&opened.tree) {
         findings.extend(readable(&subject)?);
-        let done = decide(&subject.statements, request.issuer.as_deref(), request.now);
+        let mut done = decide(&subject.statements, request.issuer.as_deref(), request.now);
+        // A new statement says everything, also of what the indexes above say and of what lies below: it is no later word than those
+        // whose place it takes.
+        if let Some((says, _)) = &mut done.write {
+            *says = subject.resolution.kept(request.issuer.as_deref());
+            let own = subject.all().into_iter().filter(|statement| statement.issuer == request.issuer);
+            let latest = own.filter_map(|statement| statement.made.time()).filter(|time| *time <= request.now).max();
+            statements.date(latest.unwrap_or(request.now));
+        }
+        if done.write.is_none() && !stays(&subject, &done.remove, &reader.question) {
+            let kept = subject.statements.iter().map(|statement| statement.digest.clone()).collect();
+            done = Compaction { keep: kept, remove: Vec::new(), write: None };
+        }
         let remove: Vec<_> = done.remove.iter().map(|(digest, _)| digest.clone()).collect();
         let statement = if let Some((says, _)) = done.write {
             Some(statements.make(&subject, Next { says, ..Next::default() }, remove)?.0)
@@ -70,4 +84,13 @@ pub fn compact(request: &Compact, context: Context<'_>) -> Result<CompactReport>
     let changed = if request.dry_run { false } else { statements.commit(&opened.located.source, context)? };
     findings.append(&mut statements.findings);
     Ok(CompactReport { image: opened.located.shown(), at: request.now, subjects, dry_run: request.dry_run, changed, findings })
+}
+
+/// Whether what holds is the same without these: what they held back may be on an index above.
+fn stays(subject: &Subject<'_>, without: &[(Digest, String)], question: &Question) -> bool {
+    let left: Vec<Statement> =
+        subject.all().into_iter().filter(|statement| without.iter().all(|(digest, _)| *digest != statement.digest)).collect();
+    let said = Said { statements: &left, declared: &subject.declared, unreadable: subject.unreadable };
+    let after = resolve(said, question);
+    after.record() == subject.resolution.record() && after.standing == subject.resolution.standing
 }

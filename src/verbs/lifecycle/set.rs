@@ -15,6 +15,7 @@ use crate::plan::lifecycle::resolve::{self, next_sequence, replaced_by_next, res
 use crate::plan::lifecycle::statement::{Made, Statement};
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::referrers::{EMPTY, Item, NewReferrer, ReferrerChange, manifest};
+use crate::read::referrers::Referrer;
 use crate::read::{Source, SourceKind};
 use crate::report::lifecycle::set::{SetReport, Stated};
 use crate::report::lifecycle::texts;
@@ -77,7 +78,7 @@ pub fn set_all(request: &Set, images: &[String], context: Context<'_>) -> Result
             places.len() - 1
         });
         let Some((_, statements, stated)) = places.get_mut(number) else { continue };
-        let reader = Reader::new(&source, request.now, context);
+        let reader = Reader::of_tree(&source, &opened.tree, request.now, context);
         for subject in chosen(&opened, &reader, request)? {
             // Two names of one image ask for one statement.
             if stated.insert(subject.descriptor.digest.clone()) {
@@ -167,6 +168,11 @@ impl<'a> NewStatements<'a> {
     /// Who says so.
     pub(super) fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
+    }
+
+    /// Says what follows as of another time.
+    pub(super) fn date(&mut self, made: Moment) {
+        self.now = made;
     }
 
     /// Overrides what other issuers say.
@@ -339,6 +345,15 @@ impl<'a> NewStatements<'a> {
         self.outgoing.document(&manifest.blob);
         let NewReferrer { artifact_type, annotations, .. } = referrer;
         (manifest.blob.digest().clone(), Item { descriptor: manifest.descriptor(), artifact_type: Some(artifact_type), annotations })
+    }
+
+    /// Takes a statement that is there along, with all its blobs.
+    pub(super) fn bring(&mut self, source: &Source, referrer: &Referrer, context: Context<'_>) -> Result<()> {
+        for blob in referrer.artifact.blobs() {
+            self.outgoing.document(&source.document(blob, context.limits)?);
+        }
+        self.outgoing.document(&referrer.document);
+        Ok(())
     }
 
     /// Changes the lists of a subject.

@@ -1,12 +1,12 @@
 //! What is said of an image: the statements on it, on the indexes above it and on its platforms, and what it says itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use super::above::{Above, Unreadable};
 
-use crate::foundation::{Code, Digest, Fact, Finding, Severity};
-use crate::oci::{Descriptor, Platform, Verified, annotation, artifact, media_type};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Severity};
+use crate::oci::{Descriptor, Platform, Verified, annotation, artifact, collection, media_type};
 use crate::plan::lifecycle::convention::OWN_TYPE;
 use crate::plan::lifecycle::declared::{Declaration, Places, declared};
 use crate::plan::lifecycle::field::{Field, Value};
@@ -17,7 +17,7 @@ use crate::plan::lifecycle::resolve::{self, Question, Resolution, Said};
 use crate::plan::lifecycle::statement::{self, Statement};
 use crate::plan::lifecycle::time::Moment;
 use crate::read::referrers::{Lookup, Referrer, Scope, Unread, marked};
-use crate::read::{Child, Image, ImageIndex, Source, Tree, load};
+use crate::read::{Child, Image, ImageIndex, Source, Tree, each_index, load};
 use crate::verbs::Context;
 
 /// An index, or the manifest of one platform, and what is said of it.
@@ -47,6 +47,8 @@ pub(super) struct Subject<'a> {
     pub(super) through: Option<Digest>,
     /// The statements that something signs. No signature is verified here.
     pub(super) signed: BTreeSet<Digest>,
+    /// Those of the statements on it that its index lists beside it, and nothing else.
+    pub(super) beside: Vec<Referrer>,
     /// What is odd.
     pub(super) findings: Vec<Finding>,
     /// Whether some of that is a statement, or a list of them, that could not be read: a new statement may hide what it says.
@@ -132,16 +134,79 @@ pub(super) struct Level {
     pub(super) listed: bool,
     /// How many entries may be statements and cannot be read.
     pub(super) unreadable: usize,
+    /// Those that an index lists beside it, and nothing else.
+    pub(super) beside: Vec<Referrer>,
     /// What is odd.
     pub(super) findings: Vec<Finding>,
 }
 
-/// What an index lists beside its platforms and that refers to one of them.
+/// What the indexes of a source list beside their platforms and that refers to one of them or to the index, as attestations do.
 #[derive(Debug, Default)]
 struct Beside {
-    referrers: Vec<Referrer>,
-    /// What cannot be read: it may be a statement.
-    unread: Vec<Finding>,
+    by_subject: HashMap<Digest, Vec<Referrer>>,
+    /// What cannot be read, by what is below its index: it may be a statement on any of that.
+    unread: HashMap<Digest, Vec<Finding>>,
+}
+
+impl Beside {
+    /// Looks through every index that is listed.
+    fn everywhere(source: &Source, lookup: &Lookup<'_>, limits: &Limits) -> Self {
+        let mut beside = Self::default();
+        let mut seen = HashSet::new();
+        let listed = source.index.manifests.iter().filter(|entry| entry.is_index() && entry.lists_referrers_of().is_none());
+        let listed = listed.filter(|entry| !entry.name().is_some_and(crate::read::referrers::is_referrer_tag));
+        for entry in listed.filter(|entry| seen.insert(&entry.digest)) {
+            let mut below = Vec::new();
+            let walked = each_index(source, [entry], limits, &mut |_, index| {
+                // What cannot be read is reported by whoever looks at the image, and a collection is no image.
+                below.extend(index.ok().filter(|index| !collection::is_collection(index)).into_iter().flat_map(|index| index.manifests));
+                Ok(())
+            });
+            if let Err(error) = walked {
+                beside.unread.entry(entry.digest.clone()).or_default().push(error.into_finding());
+            }
+            beside.take(&entry.digest, below.iter(), lookup);
+        }
+        beside
+    }
+
+    /// Looks through everything below one index.
+    fn take<'d>(&mut self, top: &Digest, below: impl Iterator<Item = &'d Descriptor> + Clone, lookup: &Lookup<'_>) {
+        let unread: Vec<Finding> = below.clone().filter_map(|child| self.add(child, lookup)).collect();
+        for digest in below.map(|child| &child.digest).chain([top]).filter(|_| !unread.is_empty()) {
+            let known = self.unread.entry(digest.clone()).or_default();
+            let new = Finding::new_among(known, unread.clone());
+            known.extend(new);
+        }
+    }
+
+    /// Adds a child of an index if it refers to anything; what of it cannot be read.
+    fn add(&mut self, child: &Descriptor, lookup: &Lookup<'_>) -> Option<Finding> {
+        // Platforms refer to nothing, and there may be a hundred thousand of them.
+        let is_platform = child.platform.as_ref().is_some_and(|platform| !platform.is_unknown()) && !child.is_attestation();
+        if (is_platform && !child.is_artifact()) || child.is_index() || !artifact::may_refer(&child.media_type) {
+            return None;
+        }
+        match lookup.unlisted(&child.digest) {
+            Ok(referrer) => {
+                let subject =
+                    referrer.as_ref().and_then(|referrer| referrer.artifact.subject.as_ref()).map(|subject| subject.digest.clone());
+                if let (Some(referrer), Some(subject)) = (referrer, subject) {
+                    self.by_subject.entry(subject).or_default().push(referrer);
+                }
+                None
+            }
+            Err(error) => Some(error.into_finding().at(&child.digest)),
+        }
+    }
+}
+
+/// What the indexes of a source mean for what is below them.
+#[derive(Debug, Default)]
+struct Everywhere {
+    /// Those that something is said of, by what lies below them, and those that cannot be read.
+    above: OnceLock<(Above, Vec<Level>)>,
+    beside: OnceLock<Beside>,
 }
 
 /// Reads statements out of one source. Made once for all images of it.
@@ -151,22 +216,31 @@ pub(in crate::verbs) struct Reader<'a> {
     lookup: Lookup<'a>,
     pub(super) context: Context<'a>,
     pub(super) question: Question,
-    /// The indexes of this source that something is said of, by what lies below them.
-    everywhere: Option<OnceLock<(Above, Vec<Level>)>>,
+    /// What the indexes of this source mean for what is below them, for who asks whether they lead to it or not.
+    everywhere: Option<Everywhere>,
+    /// Whether what cannot be read, and is tied to no image, is told of each.
+    tells_unplaced: bool,
     /// See [`Self::strange`].
     strange: OnceLock<Vec<Finding>>,
 }
 
 impl<'a> Reader<'a> {
-    /// Of the indexes above a platform it knows those that lead to it: enough for who says something more.
+    /// For who says something more of the images of a source: of each it tells what cannot be read.
     pub(in crate::verbs) fn new(source: &Arc<Source>, question: impl Into<Question>, context: Context<'a>) -> Self {
         let lookup = Lookup::new(source, Scope::Usual, context.limits);
-        Self { source: Arc::clone(source), lookup, context, question: question.into(), everywhere: None, strange: OnceLock::new() }
+        let (source, question) = (Arc::clone(source), question.into());
+        Self { source, lookup, context, question, everywhere: Some(Everywhere::default()), tells_unplaced: true, strange: OnceLock::new() }
     }
 
-    /// Knows of every index above a platform, whether it leads to it or not: for who asks where the platform stands.
+    /// The same for one tree. If its index leads to the platforms, no other one is looked for.
+    pub(in crate::verbs) fn of_tree(source: &Arc<Source>, tree: &Tree, question: impl Into<Question>, context: Context<'a>) -> Self {
+        let everywhere = tree.index().is_none().then(Everywhere::default);
+        Self { everywhere, ..Self::new(source, question, context) }
+    }
+
+    /// For who asks where images stand: what cannot be read and is tied to no image is told once for the whole source.
     pub(in crate::verbs) fn everywhere(source: &Arc<Source>, question: impl Into<Question>, context: Context<'a>) -> Self {
-        Self { everywhere: Some(OnceLock::new()), ..Self::new(source, question, context) }
+        Self { tells_unplaced: false, ..Self::new(source, question, context) }
     }
 
     /// Who refers to what in this source.
@@ -230,20 +304,17 @@ impl<'a> Reader<'a> {
         self.subject(What::Image(image), child, &[], &Beside::default()).0
     }
 
-    /// What an index lists beside its platforms and that refers to one of them or to the index, as attestations do.
+    /// What the index of a tree lists beside its platforms, where it is not looked for in all indexes.
     fn beside(&self, index: &ImageIndex) -> Beside {
         let mut beside = Beside::default();
-        for child in index.descendants() {
-            let (Child::Other(entry) | Child::Attestation(entry)) = child else { continue };
-            if !artifact::may_refer(&entry.media_type) {
-                continue;
-            }
-            match self.lookup.unlisted(&entry.digest) {
-                Ok(referrer) => beside.referrers.extend(referrer),
-                Err(error) => beside.unread.push(error.into_finding().at(&entry.digest)),
-            }
-        }
+        let below: Vec<&Descriptor> = index.descendants().map(Child::descriptor).collect();
+        beside.take(&index.descriptor.digest, below.into_iter(), &self.lookup);
         beside
+    }
+
+    fn beside_everywhere(&self) -> Option<&Beside> {
+        let everywhere = self.everywhere.as_ref()?;
+        Some(everywhere.beside.get_or_init(|| Beside::everywhere(&self.source, &self.lookup, self.context.limits)))
     }
 
     fn subject<'t>(&self, what: What<'t>, child: bool, above: &[Level], beside: &Beside) -> (Subject<'t>, Level) {
@@ -277,12 +348,13 @@ impl<'a> Reader<'a> {
             index,
             statements: own.statements.clone(),
             above: Vec::new(),
-            listed: own.listed || above.iter().any(|level| level.listed),
+            listed: own.listed || above.iter().chain(&others).any(|level| level.listed),
             unreadable: own.unreadable,
             declared,
             resolution: resolve::resolve(Said::default(), &self.question),
             through: None,
             signed: own.signed.clone(),
+            beside: own.beside.clone(),
             findings,
             unread,
         };
@@ -302,8 +374,9 @@ impl<'a> Reader<'a> {
     /// What is said of the indexes above `digest` that are not among `known`.
     fn elsewhere(&self, digest: &Digest, known: &[Level]) -> Vec<Level> {
         let Some(everywhere) = &self.everywhere else { return Vec::new() };
-        let (above, unreadable) = everywhere.get_or_init(|| {
-            let above = Above::of(&self.source, &self.lookup, self.context.limits);
+        let (above, unreadable) = everywhere.above.get_or_init(|| {
+            let beside = self.beside_everywhere().into_iter().flat_map(|beside| beside.by_subject.keys());
+            let above = Above::of(&self.source, &self.lookup, beside, self.context.limits);
             let unreadable = above.unreadable().map(|unreadable| self.unreadable(unreadable)).collect();
             (above, unreadable)
         });
@@ -351,18 +424,24 @@ impl<'a> Reader<'a> {
         let unplaced = || self.lookup.unplaced().iter().filter(|unread| !unread.seems_image).filter(may_be_statement);
         level.unreadable = found.unread.iter().filter(may_be_statement).count() + unplaced().count();
         level.findings.extend(found.findings);
-        if self.everywhere.is_none() {
+        if self.tells_unplaced {
             // Who says something more must know all that is said: those who answer tell of these once for the whole source.
             level.findings.extend(self.lookup.unplaced_findings().into_iter().filter(Finding::is_unread));
         }
-        let refers = |one: &&Referrer| one.artifact.subject.as_ref().is_some_and(|own| own.digest == descriptor.digest);
-        let is_new = |one: &&Referrer| found.referrers.iter().all(|known| known.descriptor.digest != one.descriptor.digest);
-        level.unreadable += beside.unread.len() + self.strange().len();
-        level.findings.extend(beside.unread.iter().cloned());
-        let beside = beside.referrers.iter().filter(refers).filter(is_new);
-        for referrer in
-            found.referrers.iter().chain(beside).filter(|one| one.ending.is_none() && conventions.is_statement(one.artifact_type()))
-        {
+        level.unreadable += self.strange().len();
+        let mut referrers = found.referrers;
+        for beside in self.beside_everywhere().into_iter().chain([beside]) {
+            let unread = Finding::new_among(&level.findings, beside.unread.get(&descriptor.digest).cloned().unwrap_or_default());
+            level.unreadable += unread.len();
+            level.findings.extend(unread);
+            for referrer in beside.by_subject.get(&descriptor.digest).into_iter().flatten() {
+                if referrers.iter().all(|known| known.descriptor.digest != referrer.descriptor.digest) {
+                    referrers.push(referrer.clone());
+                    level.beside.extend(Some(referrer.clone()).filter(|one| conventions.is_statement(one.artifact_type())));
+                }
+            }
+        }
+        for referrer in referrers.iter().filter(|one| one.ending.is_none() && conventions.is_statement(one.artifact_type())) {
             let document = self.document(&referrer.artifact.content).unwrap_or_else(|unread| {
                 level.findings.push(unread.finding);
                 level.unreadable += 1;
@@ -441,13 +520,20 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The content of a statement, where it can be a document of ours: one layer of JSON. Annotations may say less than it does, so
-    /// one that is not here is unreadable too.
-    fn document(&self, content: &[Descriptor]) -> Result<Option<Verified>, Box<Unread>> {
-        let [layer] = content else { return Ok(None) };
-        if layer.media_type != OWN_TYPE && !layer.media_type.ends_with("json") || layer.media_type == media_type::OCI_EMPTY {
-            return Ok(None);
-        }
+    /// The content of a statement, where it can be a document of ours: the layer of our type, or one layer of JSON. Annotations may
+    /// say less than it does, so one that is not here is unreadable too, and so is one of two.
+    pub(super) fn document(&self, content: &[Descriptor]) -> Result<Option<Verified>, Box<Unread>> {
+        let mut own = content.iter().filter(|layer| layer.media_type == OWN_TYPE);
+        let layer = match (own.next(), own.next(), content) {
+            (Some(layer), None, _) => layer,
+            (Some(layer), Some(other), _) => {
+                let error = Error::new(Code::LifecycleUnreadable, "a statement on the life cycle has two documents");
+                let error = error.expected(Fact::new("one layer", OWN_TYPE)).found(Fact::new(&other.digest, "another one"));
+                return Err(Box::new(Unread::of(layer, error)));
+            }
+            (None, _, [layer]) if layer.media_type.ends_with("json") && layer.media_type != media_type::OCI_EMPTY => layer,
+            (None, ..) => return Ok(None),
+        };
         self.source.document(layer, self.context.limits).map(Some).map_err(|error| Box::new(Unread::of(layer, error)))
     }
 }

@@ -13,7 +13,7 @@ use crate::verbs::Context;
 /// Says of an image that it, or a platform of it, is withdrawn or at the end of its life, and what may say so and cannot be read.
 pub(in crate::verbs) fn stopped(source: &Arc<Source>, tree: &Tree, now: Moment, context: Context<'_>) -> Vec<Finding> {
     // Of an index that leads to the platforms it is known; other indexes are looked for where none does.
-    let reader = if tree.index().is_some() { Reader::new(source, now, context) } else { Reader::everywhere(source, now, context) };
+    let reader = Reader::of_tree(source, tree, now, context);
     let subjects = reader.subjects(tree);
     let unread = subjects.iter().filter(|subject| subject.unread).flat_map(|subject| &subject.findings);
     let unread = unread.filter(|finding| finding.severity >= Severity::Damage).cloned().collect();

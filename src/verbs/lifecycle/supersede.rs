@@ -11,6 +11,7 @@ use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::oci::{Descriptor, Platform};
 use crate::plan::lifecycle::change::Change;
 use crate::plan::lifecycle::field::{self, Field, Record, Status, Value};
+use crate::plan::lifecycle::level::of_platform;
 use crate::plan::lifecycle::lineage::compare;
 use crate::plan::lifecycle::profile::Profile;
 use crate::plan::lifecycle::succession::of_new;
@@ -48,8 +49,8 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
     let old = open(&request.old, context)?;
     let new = open(&request.by, context)?;
     refuse_archive(&old.located.source, "lifecycle supersede")?;
-    let old_reader = Reader::new(&old.located.source, request.now, context);
-    let new_reader = Reader::new(&new.located.source, request.now, context);
+    let old_reader = Reader::of_tree(&old.located.source, &old.tree, request.now, context);
+    let new_reader = Reader::of_tree(&new.located.source, &new.tree, request.now, context);
     let left = left_behind(&old_reader, &old.tree, &new.tree);
     let pair = Pair {
         shown: old.located.shown(),
@@ -149,7 +150,7 @@ impl Pair<'_> {
                 // One image alone follows an index as a whole, and an index one image.
                 (false, _) | (true, None) => new_top,
                 (true, Some(platform)) => {
-                    let Some(same) = by_platform.get(&Platform::to_string(platform)) else {
+                    let Some(same) = of_platform(&by_platform, &platform.to_string()) else {
                         statements.findings.push(
                             Finding::new(Code::PlatformMissing, "the new image lacks a platform of the old one, which is not marked")
                                 .severity(crate::foundation::Severity::Warning)

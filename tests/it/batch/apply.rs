@@ -61,6 +61,18 @@ fn apps_on_two_bases_move_and_a_second_run_changes_nothing() {
     let (status, report) = environment.json(&["batch", "report", "plan.jsonl", "out"]);
     assert_eq!((status, &report["counts"]["moved"], &report["counts"]["missing"]), (1, &19.into(), &1.into()), "{report:#}");
 
+    // A name that went to another image, and a layer that is gone, are no end to be content with.
+    environment.ok(&["copy", "out:registry.example/app-2:1.0", "out:registry.example/app-1:1.0"]);
+    let layer = &item(&planned, "registry.example/app-3:1.0")["layers"][0]["digest"];
+    std::fs::remove_file(environment.join("out/blobs").join(layer.as_str().unwrap().replace(':', "/"))).unwrap();
+    let (status, report) = environment.json(&["batch", "report", "plan.jsonl", "out"]);
+    assert_eq!((status, &report["counts"]["moved"], &report["counts"]["missing"]), (1, &17.into(), &3.into()), "{report:#}");
+    // An archive is complete without an index, and missing without its file.
+    assert_eq!(apply(&environment, "archives", &["--as", "archives"]).0, 0);
+    std::fs::remove_file(environment.join("archives/registry.example_app-0_1.0.tar")).unwrap();
+    let (status, report) = environment.json(&["batch", "report", "plan.jsonl", "archives"]);
+    assert_eq!((status, &report["counts"]["moved"], &report["counts"]["missing"]), (1, &19.into(), &1.into()), "{report:#}");
+
     // What is not there yet has nothing; what cannot be opened may have anything.
     let (status, report) = environment.json(&["batch", "report", "plan.jsonl", "none"]);
     assert_eq!((status, &report["counts"]["missing"]), (1, &20.into()), "{report:#}");

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use airbase::foundation::fsys::{Faults, Operation, is_temporary};
 use airbase::foundation::{Code, Result};
 use airbase::plan::lifecycle::time::Moment;
-use airbase::verbs::batch::{ApplyRequest, As, Stop, apply, merge};
+use airbase::verbs::batch::{ApplyRequest, As, MergeRequest, Stop, apply, merge};
 use airbase::verbs::{Context, Verify};
 use rustix::io::Errno;
 
@@ -109,7 +109,7 @@ fn shards_and_their_merge_survive_every_fault() {
         for shard in ["1/2", "2/2"] {
             apply(&request(inputs, out.clone(), As::Layout, Some(shard)), context)?;
         }
-        merge(&out, None, now(), context).map(drop)
+        merge(&MergeRequest { output: out.clone(), plan: None, overwrite: false, now: now() }, context).map(drop)
     });
 }
 
@@ -144,7 +144,7 @@ fn marks_that_shards_ask_for_survive_every_fault() {
         for shard in ["1/2", "2/2"] {
             apply(&marking(inputs, out.clone(), Some(shard)), context)?;
         }
-        merge(&out, None, now(), context).map(drop)
+        merge(&MergeRequest { output: out.clone(), plan: None, overwrite: false, now: now() }, context).map(drop)
     });
 }
 

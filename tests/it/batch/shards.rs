@@ -99,3 +99,29 @@ fn engines_name_the_shard() {
     environment.ok(&["batch", "merge", "out"]);
     Contents { files: seen(&environment, "out").files }.whole();
 }
+
+/// Whoever gets a name while the shards run keeps it, as with a run on one machine, unless the user says otherwise.
+#[test]
+fn a_merge_takes_no_name_from_others() {
+    let environment = Environment::new();
+    World::new(4).write(&environment);
+    plan(&environment, &["apps", "old", "--bases", "bases"]);
+    for shard in ["1/2", "2/2"] {
+        assert_eq!(apply(&environment, "out", &["--shard", shard]).0, 0);
+    }
+    // Nothing is listed yet, and nothing is missing.
+    let (status, report) = environment.json(&["batch", "report", "plan.jsonl", "out"]);
+    assert_eq!((status, &report["counts"]["moved"], &report["unlisted"]), (1, &4.into(), &4.into()), "{report:#}");
+    let name = "registry.example/app-0:1.0";
+    let hotfix = crate::support::Image::of(&[&crate::support::layer(&["hotfix=1"])]);
+    crate::support::Layout::new().image(name, &hotfix).write(&environment.join("hotfix"));
+    environment.ok(&["copy", "hotfix", &format!("out:{name}")]);
+    let before = crate::support::environment::snapshot(&environment.join("out"));
+    environment.refused(&["batch", "merge", "out"], "batch.output_taken", 4);
+    assert_eq!(crate::support::environment::snapshot(&environment.join("out")), before);
+    assert_eq!(seen(&environment, "out").named(name), Some(hotfix.digest()));
+    environment.ok(&["batch", "merge", "out", "--overwrite"]);
+    assert_ne!(seen(&environment, "out").named(name), Some(hotfix.digest()));
+    let (status, report) = environment.json(&["batch", "report", "plan.jsonl", "out"]);
+    assert_eq!((status, &report["counts"]["moved"], &report["unlisted"]), (0, &4.into(), &0.into()), "{report:#}");
+}

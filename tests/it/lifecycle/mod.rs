@@ -6,6 +6,7 @@ mod compact;
 mod conventions;
 mod import;
 mod inherited;
+mod levels;
 mod newcomer;
 mod oracle;
 mod rules;

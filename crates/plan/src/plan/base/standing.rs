@@ -99,7 +99,9 @@ pub fn standing(based: &Based, target: Result<&Target, String>) -> Standing {
 fn recorded(based: &Based, target: &Target) -> Standing {
     let differs = |digest: &Digest| target.top != *digest && target.manifest.as_ref() != Some(digest);
     let refuted = based.evidence.iter().any(|one| matches!(one.verdict, super::Verdict::Refuted(..)));
-    let outdated = match (based.recorded_digest(), &based.outcome) {
+    // A digest that stands beside another name is that of a base of the base.
+    let digest = based.record().map_or_else(|| based.recorded_digest(), |(_, digest)| digest);
+    let outdated = match (digest, &based.outcome) {
         (Some(digest), _) => differs(digest),
         // The image records where its base ends, and what the name means here does not end there: else it would be proven.
         (None, Outcome::Seam { .. }) => true,

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::field::Status;
+use super::level::of_platform;
 use super::time::Moment;
 use crate::foundation::Digest;
 use crate::oci::ImageName;
@@ -309,7 +310,7 @@ impl Lineage {
                     Some(member) if member.platforms.is_empty() => {
                         found.insert((evidence, newer, None));
                     }
-                    Some(member) => match member.platforms.get(platform) {
+                    Some(member) => match of_platform(&member.platforms, platform) {
                         // An index around the same manifest is no newer image.
                         Some(child) if child == digest => {}
                         Some(child) => {

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::convention::Extent;
 use super::declared::{Declaration, Inherited};
 use super::field::{self, Field, Place, Record, Status, Value};
 use super::held::{Held, Role, SaidBy};
@@ -132,14 +133,14 @@ impl Resolution {
         (end > now).then(|| end.days_since(now))
     }
 
-    /// What a new statement of `issuer` repeats so that it still holds: what that issuer says; while nobody says anything, what the
-    /// image says in annotations. A label may be its base's.
+    /// What a new statement of `issuer` repeats so that it still holds: what that issuer says, and what the image says in annotations. A
+    /// label may be its base's.
     pub fn kept(&self, issuer: Option<&str>) -> Record {
-        if let Some(said) = self.by_issuer.get(&issuer.map(str::to_owned)) {
-            return said.says.clone();
+        let mut kept = self.by_issuer.get(&issuer.map(str::to_owned)).map(|said| said.says.clone()).unwrap_or_default();
+        for (field, held) in self.fields.iter().filter(|(_, held)| held.source == SaidBy::Image && held.stated.place != Place::Label) {
+            kept.entry(*field).or_insert_with(|| held.stated.value.clone());
         }
-        let own = self.fields.iter().filter(|(_, held)| held.source == SaidBy::Image && held.stated.place != Place::Label);
-        own.map(|(field, held)| (*field, held.stated.value.clone())).collect()
+        kept
     }
 
     /// All that holds.
@@ -184,11 +185,11 @@ pub fn resolve(said: Said<'_>, question: &Question) -> Resolution {
     findings.extend(torn.map(|(one, other)| undecided(one, other)));
     let mut fields = strictest(says);
     let speaker = speaker(&fields, several.first().map(|(_, last)| *last), now).cloned();
+    let in_force: Vec<&Statement> = words.values().flat_map(|word| word.in_force.iter().copied()).collect();
     let candidates: Vec<Candidate<'_>> = words.into_values().flat_map(|word| word.candidates).collect();
     assign(&mut roles, &candidates, &fields, speaker.as_ref(), now);
-    if fields.is_empty() {
-        declare(&mut fields, said.declared, &candidates);
-    }
+    let in_force: Vec<&Statement> = in_force.into_iter().chain(candidates.iter().map(|candidate| candidate.last)).collect();
+    declare(&mut fields, said.declared, &in_force);
     let standing = field::standing(&record(&fields), now);
     Resolution {
         roles,
@@ -310,12 +311,26 @@ fn assign(roles: &mut BTreeMap<Digest, Role>, candidates: &[Candidate<'_>], fiel
     roles.extend(speaker.map(|speaker| (speaker.clone(), Role::Speaks)));
 }
 
-/// What the image says of itself holds while no statement says anything; the nearest place first. What was inherited is the base's,
-/// not the image's, and what was taken back is not said again by it.
-fn declare(fields: &mut Fields, declared: &[Declaration], candidates: &[Candidate<'_>]) {
-    let cleared: BTreeSet<Field> = candidates.iter().flat_map(|candidate| &candidate.last.cleared).copied().collect();
+/// What the image says of itself holds while no statement says everything; the nearest place first. What was inherited is the base's,
+/// not the image's, and what was taken back is not said again by it. Two things hold longer: that it is withdrawn, until a statement of
+/// nobody by name ends that as it ends another one; and what a label says, which no statement repeats, until a statement judges the image.
+fn declare(fields: &mut Fields, declared: &[Declaration], in_force: &[&Statement]) {
+    let cleared: BTreeSet<Field> = in_force.iter().flat_map(|statement| &statement.cleared).copied().collect();
+    let has_status =
+        |statement: &Statement| !matches!(field::status(&statement.record()), None | Some(Status::Withdrawn | Status::Superseded));
+    let ended = in_force.iter().any(|statement| statement.issuer.is_none() && has_status(statement));
+    let whole: Vec<&&Statement> = in_force.iter().filter(|one| !fields.is_empty() && one.extent() == Extent::Everything).collect();
+    let judged = whole.iter().any(|statement| has_status(statement) || statement.says.contains_key(&Field::EndOfLife));
+    let hidden = |place: Place| if place == Place::Label { judged } else { !whole.is_empty() };
     for declaration in declared.iter().filter(|one| one.inherited != Inherited::Yes && !cleared.contains(&one.field)) {
-        fields.entry(declaration.field).or_insert_with(|| Held { stated: declaration.stated.clone(), source: SaidBy::Image });
+        let held = || Held { stated: declaration.stated.clone(), source: SaidBy::Image };
+        if declaration.stated.value == Value::Status(Status::Withdrawn) && !ended {
+            if fields.get(&Field::Status).is_none_or(|held| held.stated.value != declaration.stated.value) {
+                fields.insert(Field::Status, held());
+            }
+        } else if !hidden(declaration.stated.place) {
+            fields.entry(declaration.field).or_insert_with(held);
+        }
     }
 }
 
