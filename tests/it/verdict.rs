@@ -3,6 +3,7 @@
 //! Programs here are ELF files of a few hundred bytes; what a loader would say of them follows from ld.so(8) and the ELF
 //! specification. No program of an image is run.
 
+mod access;
 mod asked;
 mod batch;
 mod depends;

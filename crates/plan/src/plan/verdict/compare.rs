@@ -41,6 +41,7 @@ impl Comparison<'_> {
         self.parts(&mut findings);
         self.shells(&mut findings);
         self.uses(&mut findings);
+        self.shadowed(&mut findings);
         self.tests(&mut findings);
         self.tools(&mut findings);
         self.references(&mut findings);
@@ -276,6 +277,11 @@ impl Comparison<'_> {
                 findings.push(self.owners.was_of(path).into_iter().fold(missing, Finding::detail));
                 continue;
             };
+            if *how > Use::Named && self.old.may_read(path) && !self.new.may_read(path) {
+                let message = format!("the user of the image may not read a file: {}", shown(path));
+                findings.push(finding(Code::VerdictAccess, *how == Use::Read && !guarded, message, by));
+                continue;
+            }
             let differ = old.kind() == Kind::File && self.old.digest(old) != self.new.digest(new);
             let program = self.old.bytes(old).is_some_and(|bytes| bytes.starts_with(elf::MAGIC));
             let changed = match how {
@@ -289,6 +295,25 @@ impl Comparison<'_> {
             };
             if changed {
                 findings.push(finding(Code::VerdictChanged, false, format!("what is read is not what it was: {}", shown(path)), by));
+            }
+        }
+    }
+
+    /// Commands of the app in whose place another file is found: the new base has one of that name in an earlier directory.
+    fn shadowed(&self, findings: &mut Vec<Finding>) {
+        const SET_ID: u32 = 0o6000;
+        for (name, (path, by)) in &self.to.commands {
+            let mode = |view: &View| view.find(path).map_or(0, |entry| entry.mode() & SET_ID);
+            if self.from.commands.get(name).is_some_and(|(before, _)| before == path) && mode(self.old) != mode(self.new) {
+                let message = format!("a program runs as another user or group: {}", shown(path));
+                findings.push(finding(Code::VerdictChanged, false, message, by));
+            }
+            let Some((before, _)) = self.from.commands.get(name).filter(|(before, _)| before != path) else { continue };
+            let (Some(old), Some(new)) = (self.old.find(before), self.new.find(path)) else { continue };
+            if self.old.is_own(old) && !self.new.is_own(new) {
+                let message = format!("a command of the app is another file now: {}", shown(name));
+                let finding = finding(Code::VerdictChanged, false, message, by).expected(Fact::new(shown(before), "the image"));
+                findings.push(finding.found(Fact::new(shown(path), "the moved image")));
             }
         }
     }

@@ -125,6 +125,26 @@ pub(super) fn identity(view: &View, user: &str) -> UserFacts {
     UserFacts { number, line: own.get(..4).unwrap_or_default().to_vec(), group: (team.clone(), named(&is_own)), groups: named(&member) }
 }
 
+/// The number of the user of an image and those of its groups; none for root, and for a user that is not there.
+pub(super) fn ids(view: &View) -> Option<(u64, BTreeSet<u64>)> {
+    let (name, team) = view.launch.user.split_once(':').unwrap_or((&view.launch.user, ""));
+    let parse = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<u64>().ok();
+    let line = entry(view, b"/etc/passwd", name.as_bytes());
+    let field = |at: usize| line.as_ref().and_then(|line| parse(line.get(at)?));
+    let user = if is_number(name) { name.parse().ok() } else { field(2) }.filter(|user| *user != 0)?;
+    let first = if is_number(team) { team.parse().ok() } else { group(view, team.as_bytes()) };
+    let mut groups: BTreeSet<u64> = first.or_else(|| field(3)).into_iter().collect();
+    let login = line.as_ref().and_then(|line| line.first().copied());
+    for line in view.text(b"/etc/group").unwrap_or_default().split(|byte| *byte == b'\n') {
+        let fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
+        let member = |members: &[u8]| members.split(|byte| *byte == b',').any(|member| Some(member) == login);
+        if fields.get(3).copied().is_some_and(member) {
+            groups.extend(fields.get(2).copied().and_then(parse));
+        }
+    }
+    Some((user, groups))
+}
+
 /// Whether a text is a number, which needs no line.
 pub(super) fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
@@ -166,9 +186,23 @@ impl Comparison<'_> {
         if let Some((_, by)) = other {
             findings.push(finding(Code::VerdictChanged, false, "the names of the user and its groups are other ones".to_owned(), by));
         }
-        for (name, by) in &self.to.users {
+        for (name, (by, guarded)) in &self.to.users {
             if user(self.old, name).is_some() && user(self.new, name).is_none() {
-                findings.push(finding(Code::VerdictUser, true, format!("the user is not in /etc/passwd: {}", shown(name)), by));
+                findings.push(finding(Code::VerdictUser, !guarded, format!("the user is not in /etc/passwd: {}", shown(name)), by));
+            }
+        }
+        for (name, (by, guarded)) in &self.to.groups {
+            match (group(self.old, name), group(self.new, name)) {
+                (Some(_), None) => {
+                    findings.push(finding(Code::VerdictUser, !guarded, format!("the group is not in /etc/group: {}", shown(name)), by));
+                }
+                (Some(old), Some(new)) if old != new => {
+                    let changed = finding(Code::VerdictChanged, false, format!("the group has another number: {}", shown(name)), by);
+                    findings.push(
+                        changed.expected(Fact::new(old, "/etc/group of the image")).found(Fact::new(new, "/etc/group of the moved image")),
+                    );
+                }
+                _ => {}
             }
         }
     }

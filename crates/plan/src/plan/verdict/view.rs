@@ -90,6 +90,8 @@ pub(super) struct View {
     pub(super) memo: Arc<Memo>,
     packages: OnceCell<Arc<Packages>>,
     own_names: OnceCell<BTreeSet<Vec<u8>>>,
+    /// The number of the user of the image and those of its groups, unless it is root or not known.
+    ids: OnceCell<Option<(u64, BTreeSet<u64>)>>,
 }
 
 impl View {
@@ -98,7 +100,8 @@ impl View {
         let base = memo.base(below, unpacker)?;
         let files = Merged::on(base.ground(), scans, above)?;
         let scans = scans.to_vec();
-        Ok(Self { files, scans, seam: below.len(), base, launch, memo, packages: OnceCell::new(), own_names: OnceCell::new() })
+        let (packages, own_names, ids) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Ok(Self { files, scans, seam: below.len(), base, launch, memo, packages, own_names, ids })
     }
 
     /// The same, put together for itself: nothing that is shared counts for it, and everything in it is its own.
@@ -212,6 +215,21 @@ impl View {
             (Some(digest), Some(bytes)) => self.memo.marks(digest, bytes),
             _ => Marks::default(),
         }
+    }
+
+    /// Whether the user of the image may do something with a file or directory: 4 to read it, 1 to run it or to go through it. Where the
+    /// user is not known, it may be root.
+    pub(super) fn allows(&self, entry: Entry<'_>, wanted: u32) -> bool {
+        let Some((user, groups)) = self.ids.get_or_init(|| super::users::ids(self)) else { return true };
+        let (owner, team) = entry.owner();
+        let shift = if owner == *user { 6 } else { 3 * u32::from(groups.contains(&team)) };
+        entry.mode() >> shift & wanted != 0
+    }
+
+    /// Whether the user of the image gets to a path and may read what is there.
+    pub(super) fn may_read(&self, path: &[u8]) -> bool {
+        let ways = (1..path.len()).filter(|at| path.get(*at) == Some(&b'/')).filter_map(|at| self.find(path.get(..at)?));
+        ways.into_iter().all(|entry| self.allows(entry, 1)) && self.find(path).is_none_or(|entry| self.allows(entry, 4))
     }
 
     /// Where a command is found.

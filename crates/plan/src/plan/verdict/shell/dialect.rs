@@ -90,6 +90,11 @@ pub(super) const INDIRECT: Construct = Construct::new("${!NAME}", Lacks, Lacks, 
 pub(super) const ELEMENT: Construct = Construct::new("${NAME[KEY]}", Lacks, Lacks, End);
 pub(super) const DESCRIPTOR: Construct = Construct::new("{NAME}>", Lacks, Lacks, Failure::Command);
 pub(super) const TIME: Construct = Construct::new("time", Lacks, Lacks, Failure::Command);
+pub(super) const NEGATED: Construct = Construct::new("[^ ] in a pattern", Own, Same, Silent);
+pub(super) const DIGITS: Construct = Construct::new("a descriptor of two digits", Lacks, Same, Failure::Command);
+pub(super) const CONTENT: Construct = Construct::new("$(<FILE)", Lacks, Lacks, Silent);
+const GIVEN: Construct = Construct::new("words after . FILE", Lacks, Same, Silent);
+const NEGATIVE: Construct = Construct::new("exit with a sign", Lacks, Own, End);
 pub(in crate::plan::verdict) const PIPEFAIL: Construct = Construct::new("set -o pipefail", Lacks, Same, End);
 const SET: Construct = Construct::new("an option of set", Lacks, Lacks, End);
 const SET_NAMED: Construct = Construct::new("a name after set -o", Lacks, Own, End);
@@ -144,6 +149,7 @@ const BUILTINS: &[(&[u8], Construct)] = &[
 
 /// Variables that shells set by themselves. `HOSTNAME` is set by runtimes too.
 const VARIABLES: &[(&[u8], Construct)] = &[
+    (b"LINENO", Construct::new("$LINENO", Own, Own, Silent)),
     (b"RANDOM", Construct::new("$RANDOM", Lacks, Same, Silent)),
     (b"SRANDOM", Construct::new("$SRANDOM", Lacks, Lacks, Silent)),
     (b"SECONDS", Construct::new("$SECONDS", Lacks, Lacks, Silent)),
@@ -251,6 +257,8 @@ pub(super) fn of_command(command: &Command) -> Vec<Construct> {
             let signal = |word: &Word| word.literal().is_some_and(|text| text.starts_with(b"-SIG"));
             [rest.iter().any(signal).then_some(SIGNAL), (says(&[b"-l"]) && rest.len() == 1).then_some(KILL_LIST)]
         }
+        b"." => [rest.get(1).map(|_| GIVEN), None],
+        b"exit" | b"return" => [rest.first().is_some_and(|word| texts(word).starts_with(b"-")).then_some(NEGATIVE), None],
         b"ulimit" => [has(b"a").then_some(LIMITS), None],
         b"readonly" => [has(b"p").then_some(PRINTED), None],
         b"type" => [has(b"aptPf").then_some(TYPE), None],
@@ -295,7 +303,9 @@ fn printf(words: &[Word]) -> [Option<Construct>; 2] {
     let text = words.first().map(texts).unwrap_or_default();
     let has = |needle: &[u8]| text.windows(needle.len()).any(|window| window == needle);
     let own = text == b"-v" || has(b"%q") || has(b"%(");
-    let escapes = has(b"\\x") || has(b"\\u") || has(b"\\U");
+    let escaped = |text: &[u8]| text.windows(2).any(|pair| matches!(pair, [b'\\', b'x' | b'u' | b'U']));
+    // `%b` replaces them in what it prints too.
+    let escapes = escaped(&text) || (has(b"%b") && words.iter().skip(1).any(|word| escaped(&texts(word))));
     [own.then_some(PRINTF), escapes.then_some(PRINTF_ESCAPES)]
 }
 
@@ -437,6 +447,15 @@ mod tests {
             ("echo -e a", ("echo -e", false)),
             ("echo 'a\\tb'", ("escapes of echo", false)),
             ("echo \"$a\\n\"", ("escapes of echo", false)),
+            ("printf %b '\\x41'", ("escapes of printf", false)),
+            ("case a in [^b]*) c ;; esac", ("[^ ] in a pattern", false)),
+            ("for a in /b/[^c]*; do d; done", ("[^ ] in a pattern", false)),
+            ("a ${b#[^c]}", ("[^ ] in a pattern", false)),
+            ("exec 10>a\nb", ("a descriptor of two digits", false)),
+            ("set -e\n(flock 200) 200>a", ("a descriptor of two digits", false)),
+            ("a \"$(<b)\"", ("$(<FILE)", false)),
+            (". ./a b", ("words after . FILE", false)),
+            ("exit -1", ("exit with a sign", true)),
             ("trap a ERR\nb", ("a trap for ERR, DEBUG or RETURN", false)),
             ("trap a SIGTERM\nb", ("a signal with SIG before it", false)),
             ("type -t a\nb", ("an option of type", false)),

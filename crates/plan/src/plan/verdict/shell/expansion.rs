@@ -61,6 +61,9 @@ impl Lexer<'_> {
         if self.follows(b"$(") {
             self.at += 1;
             let inner = self.balanced(b'(', b')')?;
+            if inner.trim_ascii_start().starts_with(b"<") {
+                self.meet(dialect::CONTENT);
+            }
             flush(word, text);
             word.parts.push(Part::Output(inner));
             return Ok(());
@@ -111,6 +114,10 @@ impl Lexer<'_> {
         let length = inner.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
         if let Some(construct) = dialect::braced(&inner).or_else(|| dialect::variable(inner.get(..length)?)) {
             self.meet(construct);
+        }
+        let pattern = inner.get(length..).filter(|rest| rest.starts_with(b"#") || rest.starts_with(b"%"));
+        if pattern.is_some_and(|pattern| pattern.windows(2).any(|pair| pair == b"[^")) {
+            self.meet(dialect::NEGATED);
         }
         word.parts.push(braced(&inner));
         Ok(())

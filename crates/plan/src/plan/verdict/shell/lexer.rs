@@ -77,8 +77,12 @@ impl<'a> Lexer<'a> {
                     tokens.push(Token::Word(Word { parts: vec![Part::Text(b":".to_vec())], quoted: false }));
                 }
                 b'0'..=b'9' if self.is_descriptor() => {
+                    let start = self.at;
                     while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
                         self.at += 1;
+                    }
+                    if self.at - start > 1 {
+                        self.meet(dialect::DIGITS);
                     }
                     self.redirect(&mut tokens)?;
                 }
@@ -208,6 +212,9 @@ impl<'a> Lexer<'a> {
         let mut word = Word::default();
         let mut text = Vec::new();
         while let Some(byte) = self.peek() {
+            if self.follows(b"[^") {
+                self.meet(dialect::NEGATED);
+            }
             match byte {
                 b'(' if text.ends_with(b"=") => {
                     self.meet(dialect::ARRAY);

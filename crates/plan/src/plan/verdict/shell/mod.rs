@@ -88,6 +88,8 @@ pub(super) struct Command {
     pub(super) decides_end: bool,
     /// Whether the script may have ended before it.
     pub(super) late: bool,
+    /// Whether it may not be run, or not by the shell that reads the script.
+    pub(super) apart: bool,
     /// The function that it is in.
     pub(super) function: Option<Vec<u8>>,
 }
@@ -184,6 +186,17 @@ impl Command {
     /// Whether the script comes to it whatever happens.
     pub(super) fn is_certain(&self) -> bool {
         !(self.guarded || self.conditional || self.late) && self.function.is_none()
+    }
+
+    /// Whether nothing that stands behind it is ever run: `exit`, or `exec` with a command. Without one `exec` goes on.
+    fn ends_all(&self) -> bool {
+        let word = |at: usize| self.words.get(at).and_then(Word::literal);
+        let ends = match word(0) {
+            Some(b"exit") => true,
+            Some(b"exec") => word(1).is_some_and(|command| !command.is_empty() && !command.starts_with(b"-")),
+            _ => false,
+        };
+        ends && self.is_certain() && !self.apart
     }
 
     /// Whether the script cannot go on, or ends differently, if the command is not there.

@@ -1,5 +1,7 @@
 //! Reads commands from words and operators.
 
+use std::collections::BTreeMap;
+
 use super::dialect::{self, Construct, Failure};
 use super::lexer::Token;
 use super::{Command, Met, Part, Script, Word, assignment};
@@ -76,6 +78,25 @@ impl<'t> Parser<'t> {
             let certain = construct.failure == Failure::Syntax && reached;
             self.script.met.push(Met { construct, certain });
         }
+        self.guard_functions();
+        // What stands behind it is never run.
+        if self.script.commands.get(end).is_some_and(Command::ends_all) {
+            self.script.commands.truncate(end + 1);
+        }
+    }
+
+    /// Whoever calls a function with its failure expected expects that of all that is in it.
+    fn guard_functions(&mut self) {
+        let mut calls: BTreeMap<Vec<u8>, bool> = BTreeMap::new();
+        for command in &self.script.commands {
+            if let Some(name) = command.words.first().and_then(Word::literal).filter(|name| self.script.functions.contains(*name)) {
+                *calls.entry(name.to_vec()).or_insert(true) &= command.guarded || command.conditional;
+            }
+        }
+        for command in &mut self.script.commands {
+            let guarded = command.function.as_ref().and_then(|function| calls.get(function));
+            command.guarded |= guarded.copied().unwrap_or(false);
+        }
     }
 
     /// Moves what begins with these tokens to a command.
@@ -95,6 +116,7 @@ impl<'t> Parser<'t> {
 
     /// What is in commands from a number on runs in another process, or beside the script.
     fn set_apart(&mut self, from: usize) {
+        self.script.commands.iter_mut().skip(from).for_each(|command| command.apart = true);
         for (number, _, alone) in &mut self.placed {
             *alone &= *number < from;
         }
@@ -147,6 +169,8 @@ impl<'t> Parser<'t> {
             last = self.chain(place);
             if self.operator() == "&" {
                 self.set_apart(from);
+                // Nobody has its result.
+                self.script.commands.iter_mut().skip(from).for_each(|command| command.guarded = true);
             }
             if self.at == start {
                 self.at += 1;
@@ -236,8 +260,13 @@ impl<'t> Parser<'t> {
             b"if" => self.conditions(place),
             b"while" | b"until" => {
                 self.at += 1;
+                let from = self.script.commands.len();
                 self.list(&Place { condition: true, ..place.clone() });
-                self.body(place)
+                let endless = match self.script.commands.get(from..) {
+                    Some([condition]) => condition.words.first().is_some_and(|word| word.is(b"true") || word.is(b":")),
+                    _ => false,
+                };
+                self.body(place, endless && word == b"while")
             }
             b"select" => {
                 self.met.push((self.at, dialect::SELECT, !self.has_ended()));
@@ -310,13 +339,13 @@ impl<'t> Parser<'t> {
         self.redirections(place, last)
     }
 
-    fn body(&mut self, place: &Place) -> Vec<usize> {
+    /// The body of a loop, and whether it is run at least once.
+    fn body(&mut self, place: &Place, runs: bool) -> Vec<usize> {
         self.blank();
         let closing: &[u8] = if self.take(b"{") { b"}" } else { b"done" };
         self.take(b"do");
         let from = self.script.commands.len();
-        let last = self.list(place);
-        // It may not be run at all.
+        let last = self.list(&Place { conditional: place.conditional || !runs, ..place.clone() });
         self.set_apart(from);
         self.take(closing);
         self.redirections(place, last)
@@ -340,8 +369,12 @@ impl<'t> Parser<'t> {
         }
         // What the words are made of is run.
         self.script.commands.push(Command { reads: Vec::new(), documents: values.clone(), ..place.command() });
+        // Of a word with a text in it, or in quotes, something is left.
+        let given = |word: &Word| matches!(word.parts.as_slice(), [Part::Variable(name, None)] if name == b"@");
+        let has_text = |word: &Word| word.parts.iter().any(|part| matches!(part, Part::Text(_) | Part::Pattern(_)));
+        let runs = values.iter().any(|word| has_text(word) || (word.quoted && !given(word)));
         self.script.loops.push((name, values));
-        self.body(place)
+        self.body(place, runs)
     }
 
     fn cases(&mut self, place: &Place) -> Vec<usize> {

@@ -13,8 +13,8 @@ const TELLERS: [&[u8]; 6] = [b"rpm", b"pip", b"pip3", b"lsb_release", b"locale",
 /// Commands that list the directory that they are run in.
 const LIST_HERE: [&[u8]; 6] = [b"ls", b"dir", b"vdir", b"find", b"du", b"tree"];
 /// Commands that are given users.
-const USERS: [&[u8]; 12] =
-    [b"su", b"sudo", b"runuser", b"gosu", b"su-exec", b"chown", b"setpriv", b"chpst", b"install", b"id", b"groups", b"sg"];
+const USERS: [&[u8]; 13] =
+    [b"chgrp", b"su", b"sudo", b"runuser", b"gosu", b"su-exec", b"chown", b"setpriv", b"chpst", b"install", b"id", b"groups", b"sg"];
 
 /// Whether one of the arguments is one of these words.
 fn says(arguments: &[Argument], words: &[&[u8]]) -> bool {
@@ -209,7 +209,7 @@ impl Trace<'_> {
                 self.uses(&path, how, by, guarded);
             }
             if argument.starts_with(b"-") && argument.len() > 1 && !is_common(name, own, at) {
-                let guarded = guarded || self.guarded;
+                let guarded = guarded || self.is_expected();
                 let options = self.found.options.entry(path.to_vec()).or_default();
                 options.entry(argument.clone()).or_insert_with(|| (by.to_owned(), guarded)).1 &= guarded;
             }
@@ -254,7 +254,7 @@ impl Trace<'_> {
             self.asks_database(arguments, by);
         }
         if USERS.contains(&name) {
-            self.users(arguments, by);
+            self.users(name, arguments, caller);
         }
     }
 
@@ -314,14 +314,28 @@ impl Trace<'_> {
         }
     }
 
-    /// The users that a command is given.
-    fn users(&mut self, arguments: &[Argument], by: &str) {
-        let named = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    /// The users and groups that a command is given: `USER`, `USER:GROUP`, `:GROUP`, `--option=USER`.
+    fn users(&mut self, name: &[u8], arguments: &[Argument], caller: Caller<'_>) {
+        let guarded = caller.guarded || self.is_expected();
+        let is_name =
+            |text: &&[u8]| !text.is_empty() && text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        let mut note = |team: bool, text: &[u8]| {
+            let names = if team { &mut self.found.groups } else { &mut self.found.users };
+            names.entry(text.to_vec()).or_insert_with(|| (caller.by.to_owned(), guarded)).1 &= guarded;
+        };
         for argument in arguments.iter().flatten() {
-            let user = argument.split(|byte| matches!(byte, b':' | b'=')).find(|part| !part.is_empty() && !part.starts_with(b"-"));
-            if let Some(user) = user.filter(|user| user.iter().all(named)) {
-                self.found.users.entry(user.to_vec()).or_insert_with(|| by.to_owned());
-            }
+            let text = match argument.iter().position(|byte| *byte == b'=').filter(|_| argument.starts_with(b"-")) {
+                Some(at) => argument.get(at + 1..).unwrap_or_default(),
+                None if argument.starts_with(b"-") => continue,
+                None => argument.as_slice(),
+            };
+            let (user, team) = match text.iter().position(|byte| *byte == b':') {
+                _ if name == b"chgrp" => (&b""[..], text),
+                Some(at) => (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default()),
+                None => (text, &b""[..]),
+            };
+            Some(user).filter(is_name).into_iter().for_each(|user| note(false, user));
+            Some(team).filter(is_name).into_iter().for_each(|team| note(true, team));
         }
     }
 }

@@ -159,9 +159,20 @@ impl Trace<'_> {
         for part in words.chain(&command.documents).chain(&command.writes).flat_map(|word| &word.parts) {
             if let Part::Output(inner) = part {
                 let text = if command.late { Text::Aside } else { Text::Part };
-                self.as_text(text, |trace| trace.script(inner, at.place, arguments, at.depth + 1));
+                // An assignment alone has the result of the command; any other command has its own.
+                self.without_result(!command.words.is_empty(), |trace| {
+                    trace.as_text(text, |trace| trace.script(inner, at.place, arguments, at.depth + 1));
+                });
             }
         }
+    }
+
+    /// Follows something of which nobody may have the result.
+    fn without_result(&mut self, ignored: bool, follow: impl FnOnce(&mut Self)) {
+        let before = self.ignored;
+        self.ignored |= ignored;
+        follow(self);
+        self.ignored = before;
     }
 
     /// The files that it reads, and the directories of those that it writes.
@@ -231,7 +242,11 @@ impl Trace<'_> {
                 None => self.unclear(place, "what it evaluates is only known when it runs"),
             },
             b"trap" => match rest.first() {
-                Some(Some(text)) => self.as_text(Text::Aside, |trace| trace.script(text, place, &[], depth + 1)),
+                // What is reset or ignored runs nothing.
+                Some(Some(text)) if text.is_empty() || text == b"-" || text.iter().all(u8::is_ascii_digit) => {}
+                Some(Some(text)) => self.without_result(true, |trace| {
+                    trace.as_text(Text::Aside, |trace| trace.script(text, place, &[], depth + 1));
+                }),
                 Some(None) => self.unclear(place, "what it runs at its end is only known when it runs"),
                 None => {}
             },
@@ -316,10 +331,12 @@ impl Trace<'_> {
     fn holds(&self, flag: &[u8], path: &[u8]) -> Option<bool> {
         let entry = self.view.find(path);
         Some(match flag {
-            b"-e" | b"-r" | b"-a" | b"-w" => entry.is_some(),
+            b"-e" | b"-a" => entry.is_some(),
+            b"-r" => entry.is_some_and(|entry| self.view.allows(entry, 4)),
+            b"-w" => entry.is_some_and(|entry| self.view.allows(entry, 2)),
             b"-f" => entry.is_some_and(|entry| entry.kind() == Kind::File),
             b"-d" => entry.is_some_and(|entry| entry.kind() == Kind::Directory),
-            b"-x" => entry.is_some_and(|entry| entry.mode() & 0o111 != 0),
+            b"-x" => entry.is_some_and(|entry| entry.mode() & 0o111 != 0 && self.view.allows(entry, 1)),
             b"-s" => entry.is_some_and(|entry| entry.content().is_none_or(|content| content.size > 0)),
             b"-h" | b"-L" => self.view.rootfs().lookup(path).is_some_and(|entry| entry.kind() == Kind::Symlink),
             _ => return None,

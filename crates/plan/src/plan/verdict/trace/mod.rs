@@ -120,8 +120,11 @@ pub(super) struct Traced {
     pub(super) attributes: BTreeMap<(String, String), (bool, String, bool)>,
     /// What scripts have that is not the same in each shell, by place: the shell that runs it, and whether nothing goes on without it.
     pub(super) shells: BTreeMap<(String, Construct), (Rc<Shell>, bool)>,
-    /// Names of users that scripts use.
-    pub(super) users: BTreeMap<Vec<u8>, String>,
+    /// Names of users and of groups that scripts use: by whom, and whether a failure is expected.
+    pub(super) users: BTreeMap<Vec<u8>, (String, bool)>,
+    pub(super) groups: BTreeMap<Vec<u8>, (String, bool)>,
+    /// Commands that are looked for by name: where each is found, and who runs it.
+    pub(super) commands: BTreeMap<Vec<u8>, (Vec<u8>, String)>,
     /// The real paths of files that are reached.
     pub(super) reached: BTreeSet<Vec<u8>>,
 }
@@ -202,6 +205,8 @@ pub(super) struct Trace<'v> {
     strict: bool,
     /// Whether the failure of what runs now is expected.
     guarded: bool,
+    /// Whether nobody has its result. What a shell cannot read ends the script all the same.
+    ignored: bool,
     /// Who runs what is followed, if that is known.
     user: Option<String>,
 }
@@ -259,6 +264,7 @@ impl<'v> Trace<'v> {
             text: Text::Script,
             strict: false,
             guarded: false,
+            ignored: false,
             user: Some(view.launch.user.clone()),
         };
         for (arguments, guarded) in [(&view.launch.arguments, false), (&view.launch.health, true)] {
@@ -274,8 +280,13 @@ impl<'v> Trace<'v> {
         self.found.unclear.insert((place.to_owned(), reason.into()));
     }
 
+    /// Whether nothing ends with the failure of what runs now.
+    fn is_expected(&self) -> bool {
+        self.guarded || self.ignored
+    }
+
     fn lack(&mut self, code: Code, name: &[u8], by: &str, fatal: bool) {
-        let fatal = fatal && !self.guarded;
+        let fatal = fatal && !self.is_expected();
         let entry = self.found.lacks.entry(Need { code, name: shown(name) }).or_insert_with(|| (by.to_owned(), fatal));
         entry.1 |= fatal;
     }
@@ -313,6 +324,9 @@ impl<'v> Trace<'v> {
             let code = if name.contains(&b'/') { Code::VerdictMissing } else { Code::VerdictCommand };
             return self.lack(code, name, by, !guarded);
         };
+        if !name.contains(&b'/') {
+            self.found.commands.entry(name.clone()).or_insert_with(|| (path.clone(), by.to_owned()));
+        }
         self.arguments(&path, rest, caller);
         let before = self.guarded;
         self.guarded |= guarded;
@@ -349,7 +363,7 @@ impl<'v> Trace<'v> {
     }
 
     fn uses(&mut self, path: &[u8], how: Use, by: &str, guarded: bool) {
-        let guarded = guarded || self.guarded;
+        let guarded = guarded || self.is_expected();
         let entry = self.found.uses.entry(path.to_vec()).or_insert_with(|| (how, by.to_owned(), guarded));
         entry.0 = entry.0.max(how);
         entry.2 &= guarded;

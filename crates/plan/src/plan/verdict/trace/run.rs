@@ -25,7 +25,9 @@ impl<'v> Trace<'v> {
         let Some(entry) = self.view.find(path) else {
             return self.lack(Code::VerdictMissing, path, by, !guarded);
         };
-        if entry.kind() != Kind::File || entry.mode() & 0o111 == 0 {
+        // Of another user than that of the image, what it may run is not looked at.
+        let is_own = self.user.as_ref() == Some(&self.view.launch.user);
+        if entry.kind() != Kind::File || entry.mode() & 0o111 == 0 || (is_own && !self.view.allows(entry, 1)) {
             return self.lack(Code::VerdictAccess, path, by, !guarded);
         }
         self.found.reached.insert(entry.path());
