@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::rebase::{OutputReport, WrittenReport};
+use super::rebase::{OutputReport, WrittenReport, taken};
 use super::{Page, Report, Tone};
 use crate::foundation::{Digest, ExitClass, Finding, Severity, text};
 use crate::oci::{Platform, collection};
+use crate::write::Taken;
 
 /// A member, as the collection has it.
 #[derive(Debug, Clone, Serialize)]
@@ -50,6 +51,8 @@ pub struct CreateReport {
     pub output: OutputReport,
     /// Whether anything changed.
     pub changed: bool,
+    /// The names that moved here from other images, which stay.
+    pub taken: Vec<Taken>,
     /// What was written.
     pub written: WrittenReport,
     /// What should be known.
@@ -165,6 +168,7 @@ impl Report for CreateReport {
             page.trusted_field(1, "referrers", &format!("{} went along", self.referrers.len()));
         }
         page.trusted_field(1, "digest", &self.digest.to_string());
+        taken(page, &self.taken);
         page.field(1, "output", &format!("{} ({})", self.output.path, self.output.kind));
         page.findings(0, &self.findings);
     }

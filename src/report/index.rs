@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::rebase::{OutputReport, WrittenReport};
+use super::rebase::{OutputReport, WrittenReport, taken};
 use super::{Page, Report, Tone};
 use crate::foundation::{Digest, Finding, text};
 use crate::oci::Platform;
+use crate::write::Taken;
 
 /// One image of the index.
 #[derive(Debug, Clone, Serialize)]
@@ -31,6 +32,8 @@ pub struct IndexReport {
     pub members: Vec<Member>,
     /// Where it went.
     pub output: OutputReport,
+    /// The names that moved here from other images, which stay.
+    pub taken: Vec<Taken>,
     /// What was written.
     pub written: WrittenReport,
     /// What should be known.
@@ -55,6 +58,7 @@ impl Report for IndexReport {
         for name in &self.names {
             page.field(0, "name", name);
         }
+        taken(page, &self.taken);
         page.field(0, "output", &format!("{} ({})", self.output.path, self.output.kind));
         page.findings(0, &self.findings);
     }

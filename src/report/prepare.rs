@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::rebase::{OutputReport, WrittenReport};
+use super::rebase::{OutputReport, WrittenReport, taken};
 use super::{Commands, Page, Report, Tone, exit_of};
 use crate::foundation::{ExitClass, Finding, Severity, text};
 use crate::plan::prepare::{Client, LeftOut, Load, Profile, Push, Pushed, Sending};
+use crate::write::Taken;
 
 /// The report.
 #[derive(Debug, Clone, Serialize)]
@@ -24,6 +25,8 @@ pub struct PrepareReport {
     /// What was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written: Option<WrittenReport>,
+    /// The names that moved there from other images, which stay.
+    pub taken: Vec<Taken>,
     /// The program whose commands are asked for.
     #[serde(skip)]
     pub client: Option<Client>,
@@ -112,6 +115,7 @@ impl Report for PrepareReport {
         }
         if let Some(output) = &self.output {
             page.field(0, "output", &format!("{} ({})", output.path, output.kind));
+            taken(page, &self.taken);
         }
         for load in &self.loads {
             match &load.why {

@@ -118,5 +118,6 @@ pub fn index(references: &[String], annotations: &[(String, String)], target: &T
         output: OutputReport { kind: target.output.kind().to_owned(), path: crate::foundation::fsys::shown(target.output.path()) },
         findings: committed.findings.clone(),
         written: WrittenReport::of(&committed, layers, 0),
+        taken: committed.taken,
     })
 }

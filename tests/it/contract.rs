@@ -801,6 +801,16 @@ fn shipping(seen: &mut Seen, environment: &Environment) {
     for (status, at) in [("active", "2026-01-01T00:00:00Z"), ("deprecated", "2026-02-01T00:00:00Z")] {
         environment.ok(&["lifecycle", "set", "told:db:5", "--status", status, "--at", at]);
     }
+    // A name that another image has.
+    let one = |number: usize| Image::of(&[&layer(&[&format!("taken={number}")])]);
+    let named = |number: usize| Layout::new().image("r.example/taken:1", &one(number));
+    named(1).write(&environment.join("taking"));
+    for number in 2..5 {
+        named(number).write(&environment.join(&format!("taker-{number}")));
+    }
+    seen.run(environment, &["index", "taker-2:r.example/taken:1", "-o", "taking:r.example/taken:1"], 0);
+    seen.run(environment, &["prepare", "taker-3", "--registry", "r.site", "-o", "taking"], 0);
+    seen.run(environment, &["collection", "create", "taking:r.example/suite:1", "taker-4:r.example/taken:1"], 0);
     let told = seen.run(environment, &["prepare", "told", "--registry", "r.site"], 0);
     let lines = told["items"].as_array().unwrap().iter();
     let lines: Vec<String> =

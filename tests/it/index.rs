@@ -82,3 +82,22 @@ fn what_refers_to_the_images_goes_along() {
     }
     environment.ok(&["fsck", "out", "out.tar"]);
 }
+
+/// Whichever verb gives a name that another image has, it says from whom.
+#[test]
+fn a_name_that_moves_is_told() {
+    let one = |number: usize| Image::of(&[&layer(&[&format!("n={number}")])]);
+    for words in [
+        &["copy", "new:r.example/app:1", "out"][..],
+        &["index", "new:r.example/app:1", "-o", "out:r.example/app:1"],
+        &["prepare", "new", "--registry", "r.site", "-o", "out"],
+        &["collection", "create", "out:r.example/suite:1", "new:r.example/app:1"],
+        &["collection", "create", "out:r.example/app:1", "new:r.example/tool:1"],
+    ] {
+        let environment = Environment::new();
+        Layout::new().image("r.example/app:1", &one(1)).write(&environment.join("out"));
+        Layout::new().image("r.example/app:1", &one(2)).image("r.example/tool:1", &one(3)).write(&environment.join("new"));
+        let (_, report) = environment.json(words);
+        assert_eq!(report["taken"], json!([{"name": "r.example/app:1", "digest": one(1).digest()}]), "{words:?}: {report:#}");
+    }
+}

@@ -19,6 +19,7 @@ use crate::plan::base::{Candidate, Edition, EditionPlatform, Stated, claims, sam
 use crate::plan::batch::jump::Allow;
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::mapping::Rule;
+use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Catalogue, Discovered, Image, ImageIndex, Located, Reference, Source, Tree, discover_among, load, locate_among};
 
 use listed::Listed;
@@ -47,6 +48,7 @@ pub struct Bases<'a> {
     /// How many findings of the catalogue are of `--bases`.
     unread: OnceLock<usize>,
     listed: OnceLock<Listed>,
+    speaking: OnceLock<HashMap<Digest, Vec<usize>>>,
     names: OnceLock<Vec<String>>,
     by_name: Mutex<HashMap<String, Arc<Vec<Holder>>>>,
     /// What digests lead to; many images name one that is not here.
@@ -89,6 +91,7 @@ impl<'a> Bases<'a> {
             catalogue: OnceLock::new(),
             unread: OnceLock::new(),
             listed: OnceLock::new(),
+            speaking: OnceLock::new(),
             names: OnceLock::new(),
             by_name: Mutex::default(),
             by_digest: Mutex::default(),
@@ -312,18 +315,33 @@ impl<'a> Bases<'a> {
         others.fold(statements.of(source, tree, digest), |stated, other| stated.stricter(statements.of(other, tree, digest)))
     }
 
-    /// The sources that list one of these digests.
+    /// The sources that list one of these digests, and those of `--bases` in which something refers to one.
     pub(in crate::verbs) fn places(&self, digests: [&Digest; 2]) -> Vec<&Arc<Source>> {
         let mut places: Vec<&Arc<Source>> = Vec::new();
         for digest in digests {
             let listed = self.listed().with_digest(digest).filter_map(|place| self.entry(place));
-            for (source, _) in listed.filter(|(_, entry)| entry.digest == *digest) {
+            let listed = listed.filter(|(_, entry)| entry.digest == *digest).map(|(source, _)| source);
+            let speaking = self.speaking().get(digest).into_iter().flatten().filter_map(|number| self.sources.get(*number));
+            for source in listed.chain(speaking) {
                 if places.iter().all(|known| known.path != source.path) {
                     places.push(source);
                 }
             }
         }
         places
+    }
+
+    /// By digest, in which sources of `--bases` something refers to it.
+    fn speaking(&self) -> &HashMap<Digest, Vec<usize>> {
+        self.speaking.get_or_init(|| {
+            let mut speaking: HashMap<Digest, Vec<usize>> = HashMap::new();
+            for (number, source) in self.sources.iter().enumerate() {
+                let (digests, tags) = Lookup::new(source, Scope::Usual, self.limits()).subjects();
+                let tags = tags.iter().filter_map(|tag| tag.replacen('-', ":", 1).parse().ok());
+                digests.into_iter().chain(tags).for_each(|digest| speaking.entry(digest).or_default().push(number));
+            }
+            speaking
+        })
     }
 
     /// Whether an entry of this source has this name.

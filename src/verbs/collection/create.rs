@@ -92,6 +92,7 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
         output: OutputReport { kind: request.output.kind().to_owned(), path: crate::foundation::fsys::shown(request.output.path()) },
         changed: committed.index_changed,
         written: WrittenReport::of(&committed, blobs, 0),
+        taken: committed.taken,
         findings,
     })
 }

@@ -24,12 +24,13 @@ use crate::verbs::base::each_image;
 pub fn trace(text: &str, paths: &[String], question: &Question, context: Context<'_>) -> Result<TraceReport> {
     let mut members = Vec::new();
     let mut findings = Vec::new();
-    let mut readers: BTreeMap<PathBuf, Reader<'_>> = BTreeMap::new();
+    // With what lies in each place.
+    let mut readers: BTreeMap<PathBuf, (Reader<'_>, BTreeSet<Digest>)> = BTreeMap::new();
     let mut spoken = Vec::new();
-    let mut here: BTreeSet<Digest> = BTreeSet::new();
     each_image(paths, context, &mut findings, |_| true, &mut |located, tree| {
         let source = &located.source;
-        let reader = readers.entry(source.path.clone()).or_insert_with(|| Reader::everywhere(source, question.clone(), context));
+        let open = || (Reader::everywhere(source, question.clone(), context), BTreeSet::new());
+        let (reader, here) = readers.entry(source.path.clone()).or_insert_with(open);
         for (number, subject) in reader.subjects(tree).into_iter().enumerate() {
             let names: Vec<String> = if number == 0 {
                 located.descriptor.name().map(|name| full(name, &source.shown())).into_iter().collect()
@@ -45,12 +46,12 @@ pub fn trace(text: &str, paths: &[String], question: &Question, context: Context
         Ok(Vec::new())
     })?;
     findings.extend(spoken);
-    let unplaced = readers.values().flat_map(Reader::unplaced).collect();
+    let unplaced = readers.values().flat_map(|(reader, _)| reader.unplaced()).collect();
     findings.extend(Finding::new_among(&findings, unplaced));
-    let searched = here.len();
-    // What is said of images that are gone.
-    for reader in readers.values() {
-        members.extend(reader.gone(&here));
+    let searched = readers.values().flat_map(|(_, here)| here).collect::<BTreeSet<_>>().len();
+    // What is said of images that are gone, or lie in another place.
+    for (reader, here) in readers.values() {
+        members.extend(reader.gone(here));
     }
     let lineage = Lineage::new(members);
     let digest = meant(text, &lineage)?;

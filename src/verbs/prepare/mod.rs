@@ -89,12 +89,13 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
         findings.push(nothing);
     }
     findings.extend(source.index.unverifiable());
-    let mut written = None;
+    let (mut written, mut taken) = (None, Vec::new());
     let (gathered, place) = if let Some(output) = &request.output {
         let given = gather(&source, chosen.clone(), &reference, request, context)?;
         let (committed, tops, more) = hand_over(&source, chosen, request, output, context)?;
         findings.extend(committed.findings.iter().cloned());
         written = Some(WrittenReport::of(&committed, 0, 0));
+        taken.clone_from(&committed.taken);
         left_out.extend(given.left_out);
         left_out.extend(more);
         // Everything else that was wrong with the lists is mended in what was written.
@@ -140,6 +141,7 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
         profile: request.profile,
         output: request.output.as_ref().map(|output| OutputReport { kind: output.kind().to_owned(), path: shown(output.path()) }),
         written,
+        taken,
         client: request.client,
         sending,
         loads,

@@ -250,6 +250,34 @@ fn a_row_of_successors_is_followed_to_its_end() {
     assert_eq!((status, &report["outdated"], &report["superseded"]), (1, &json!(1), &json!(ROW - 1)), "{report:#}");
 }
 
+/// A statement lies where somebody put it: beside the base, or in another layout of the folder.
+#[test]
+fn a_statement_on_a_base_counts_though_the_base_lies_elsewhere() {
+    let key = "dev.airbase.lifecycle.status";
+    let said = || {
+        let mut layout = Layout::new().image("r.example/other:1", &Image::of(&[&own("other")]));
+        layout = layout.image("r.example/os:2", &later(os("2")));
+        statement(&mut layout, &later(os("2")).digest(), "application/vnd.airbase.lifecycle.v1+json", json!({key: "withdrawn"}));
+        layout.entries.retain(|entry| entry["annotations"]["org.opencontainers.image.ref.name"] != "r.example/os:2");
+        layout
+    };
+    let environment = editions();
+    said().write(&environment.join("bases/said"));
+    let told = refused(&environment, &[], "base.ambiguous");
+    assert!(told.contains("the newest of them is withdrawn"), "{told}");
+    assert_eq!(planned(&environment, &[])["reason"]["code"], "base.ambiguous");
+    refused(&environment, &["--onto", "bases/2"], "lifecycle.withdrawn");
+    let on_it = Layout::new().image("r.example/app:1", &later(os("2")).and(&[&own("app")]).annotated(NAME, OS));
+    on_it.write(&environment.join("app"));
+    fs::remove_dir_all(environment.join("bases/1")).unwrap();
+    let (status, item) = outdated(&environment, &[]);
+    assert_eq!((status, &item["standing"]), (1, &json!("outdated")), "{item:#}");
+    let check = ["lifecycle", "check", "app", "--bases", "bases", "--deny", "base-end-of-life"];
+    assert_eq!(environment.run(&check).status, 1);
+    let (status, traced) = environment.json(&["lifecycle", "trace", &later(os("2")).digest(), "bases"]);
+    assert!(status == 1 && traced.to_string().contains("withdrawn"), "{traced:#}");
+}
+
 /// The same base on two sticks, and one of them knows that it is withdrawn: the order of the folder is no answer.
 #[test]
 fn the_strictest_word_on_a_base_counts_wherever_it_lies() {
