@@ -45,6 +45,30 @@ fn an_older_new_base_is_pointed_out() {
     assert!(!outcome.out.contains("[base.older]"), "{}", outcome.out);
 }
 
+/// The name of the base leads back: somebody put in an older stick. Nobody asked for that.
+#[test]
+fn a_name_that_leads_back_is_no_update() {
+    let environment = Environment::new();
+    let os = |edition: &str, created: &str| Image::of(&[&layer(&[&format!("os={edition}")])]).with_top("created", json!(created));
+    let (patched, older) = (os("patched", "2024-08-01T00:00:00Z"), os("older", "2024-05-01T00:00:00Z"));
+    let app = patched.and(&[&layer(&["app=1"])]).annotated("org.opencontainers.image.base.name", "r.example/os:12");
+    let app = app.annotated("org.opencontainers.image.base.digest", &patched.digest());
+    Layout::new().image("app:1", &app).write(&environment.join("app"));
+    let mut bases = Layout::new().image("r.example/os:12", &older);
+    let entry = bases.store(&patched);
+    bases.entry("", entry);
+    bases.write(&environment.join("bases"));
+    let rebase = |more: &[&'static str]| [&["rebase", "app", "--bases", "bases"][..], more].concat();
+    let told = environment.refused(&rebase(&["-o", "out"]), "base.older", 4);
+    assert!(told.err.contains("--onto bases:r.example/os:12"), "{}", told.err);
+    assert!(!environment.join("out").exists());
+    for more in [&["--onto", "bases:r.example/os:12", "-o", "one"][..], &["--force", "-o", "two"]] {
+        let outcome = environment.ok(&rebase(more));
+        assert!(outcome.out.contains("[base.older]"), "{}", outcome.out);
+    }
+    assert_eq!(environment.json(&["outdated", "app", "--bases", "bases"]).1["items"][0]["standing"], "unknown");
+}
+
 #[test]
 fn without_a_new_base_and_without_its_name_nothing_is_guessed() {
     let environment = Environment::new();

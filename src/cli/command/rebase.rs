@@ -29,8 +29,8 @@ pub struct Arguments {
     /// How many of the lowest layers belong to the old base, where the old base is gone
     #[arg(long, value_name = "N")]
     seam_layers: Option<usize>,
-    /// Do it even if --seam-layers leaves no layer of the app, if the new base is of another stack of buildpacks, or if it is withdrawn or
-    /// may be
+    /// Do it even if --seam-layers leaves no layer of the app, if the new base is of another stack of buildpacks, if its name leads back to
+    /// an older one, or if it is withdrawn or may be
     #[arg(long)]
     force: bool,
     /// As of when statements on bases count: YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ; without it SOURCE_DATE_EPOCH or the clock

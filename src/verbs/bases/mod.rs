@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::lifecycle::{Statements, Stopped};
+use super::lifecycle::{Statements, Stopped, speaking};
 use super::{Context, Opened, Places};
 use crate::foundation::{Code, Digest, Error, Finding, Limits, Result, Severity};
 use crate::oci::{Descriptor, Name, Platform};
@@ -19,7 +19,6 @@ use crate::plan::base::{Candidate, Edition, EditionPlatform, Stated, claims, sam
 use crate::plan::batch::jump::Allow;
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::mapping::Rule;
-use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Catalogue, Discovered, Image, ImageIndex, Located, Reference, Source, Tree, discover_among, load, locate_among};
 
 use listed::Listed;
@@ -333,15 +332,7 @@ impl<'a> Bases<'a> {
 
     /// By digest, in which sources of `--bases` something refers to it.
     fn speaking(&self) -> &HashMap<Digest, Vec<usize>> {
-        self.speaking.get_or_init(|| {
-            let mut speaking: HashMap<Digest, Vec<usize>> = HashMap::new();
-            for (number, source) in self.sources.iter().enumerate() {
-                let (digests, tags) = Lookup::new(source, Scope::Usual, self.limits()).subjects();
-                let tags = tags.iter().filter_map(|tag| tag.replacen('-', ":", 1).parse().ok());
-                digests.into_iter().chain(tags).for_each(|digest| speaking.entry(digest).or_default().push(number));
-            }
-            speaking
-        })
+        self.speaking.get_or_init(|| speaking(&self.sources, self.limits()))
     }
 
     /// Whether an entry of this source has this name.

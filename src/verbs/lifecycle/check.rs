@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::inherited::{Base, Inheritance, earliest_end};
 use super::show::subject_report;
 use super::state::{Reader, Subject};
+use super::stated::speaking;
 use crate::foundation::{Code, Digest, Finding, Result, text};
 use crate::oci::Platforms;
 use crate::plan::lifecycle::policy::{Asked, Deny, Policy, Verdict, evaluate};
 use crate::plan::lifecycle::resolve::Question;
-use crate::read::{Located, Tree};
+use crate::read::{Located, Source, Tree};
 use crate::report::lifecycle::check::{CheckReport, InventoryItem, InventoryReport, Judged};
 use crate::verbs::base::Listed;
 use crate::verbs::{Context, Places};
@@ -102,20 +104,29 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
     // With the images that were asked about: one that several names lead to is asked about once.
     let mut readers: HashMap<PathBuf, (Reader<'_>, HashSet<Digest>)> = HashMap::new();
     let listed = Listed::of(&query.paths, context, &mut findings)?;
+    // A statement may lie in another of these places than its image.
+    let elsewhere = if listed.sources.len() > 1 { speaking(&listed.sources, context.limits) } else { HashMap::new() };
+    let sources = listed.sources.clone();
     let mut inheritance = Inheritance::new(&query.places, &listed.sources, query.question.clone(), context)?;
     let mut spoken = Vec::new();
     let mut silent: BTreeSet<&String> = query.question.issuers.iter().collect();
     listed.each_image(context, &mut findings, |_| true, &mut |located, tree| {
-        let source = &located.source;
-        let open = || (Reader::everywhere(source, query.question.clone(), context), HashSet::new());
-        let (reader, asked) = readers.entry(source.path.clone()).or_insert_with(open);
+        let open = |source: &Arc<Source>| (Reader::everywhere(source, query.question.clone(), context), HashSet::new());
+        let path = &located.source.path;
+        let (reader, _) = readers.entry(path.clone()).or_insert_with(|| open(&located.source));
         let index = match tree {
             Tree::Index(index) => Some(&**index),
             _ => None,
         };
         for mut subject in reader.with_members(tree) {
-            if !asked.insert(subject.descriptor.digest.clone()) {
+            if !readers.get_mut(path).is_some_and(|(_, asked)| asked.insert(subject.descriptor.digest.clone())) {
                 continue;
+            }
+            let others = elsewhere.get(&subject.descriptor.digest).into_iter().flatten().filter_map(|number| sources.get(*number));
+            for other in others.filter(|other| other.path != *path) {
+                let (reader, _) = readers.entry(other.path.clone()).or_insert_with(|| open(other));
+                let created: Vec<String> = subject.created().into_iter().collect();
+                subject.hear(reader.level(&subject.descriptor, &created), &query.question);
             }
             let said = subject.statements.iter().chain(&subject.above);
             silent.retain(|asked| said.clone().all(|statement| statement.issuer.as_ref() != Some(*asked)));

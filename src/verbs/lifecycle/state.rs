@@ -100,6 +100,21 @@ impl Subject<'_> {
         self.through = from.filter(|from| !self.statements.contains(from)).map(|from| from.subject.clone());
     }
 
+    /// Adds what another place says of it.
+    pub(super) fn hear(&mut self, level: Level, question: &Question) {
+        self.listed |= level.listed;
+        self.unreadable += level.unreadable;
+        self.signed.extend(level.signed);
+        let new = Finding::new_among(&self.findings, level.findings);
+        self.findings.extend(new);
+        for statement in level.statements {
+            if self.statements.iter().all(|known| known.digest != statement.digest) {
+                self.statements.push(statement);
+            }
+        }
+        self.resolve(question);
+    }
+
     /// Whether something signs the statement that the standing follows from.
     pub(super) fn speaker_is_signed(&self) -> bool {
         self.resolution.speaker().is_some_and(|speaker| self.signed.contains(speaker))

@@ -1,14 +1,15 @@
 //! What statements say of bases; asked of thousands of images that are based on the same few.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::state::{Reader, Subject};
 use super::stopped::Stopped;
-use crate::foundation::Digest;
+use crate::foundation::{Digest, Limits};
 use crate::plan::base::Stated;
 use crate::plan::lifecycle::time::Moment;
+use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Located, Source, Tree};
 use crate::verbs::Context;
 
@@ -76,6 +77,20 @@ impl<'a> Statements<'a> {
         kept.insert(key, Arc::clone(&known));
         known
     }
+}
+
+/// By digest, in which of some sources something refers to it.
+pub(in crate::verbs) fn speaking(sources: &[Arc<Source>], limits: &Limits) -> HashMap<Digest, Vec<usize>> {
+    let mut speaking: HashMap<Digest, Vec<usize>> = HashMap::new();
+    for (number, source) in sources.iter().enumerate() {
+        let (digests, tags) = Lookup::new(source, Scope::Usual, limits).subjects();
+        let tags = tags.iter().filter_map(|tag| tag.replacen('-', ":", 1).parse().ok());
+        let digests: BTreeSet<Digest> = digests.into_iter().chain(tags).collect();
+        for digest in digests {
+            speaking.entry(digest).or_default().push(number);
+        }
+    }
+    speaking
 }
 
 fn stated(subject: &Subject<'_>) -> Stated {

@@ -90,12 +90,25 @@ impl<'j> Job<'j, '_> {
             (onto, NameRule::Onto)
         } else {
             found = self.current_base(image, &split)?;
+            self.refuse_older(image, &split, &found)?;
             (&found.opened, found.rule)
         };
         let stated = self.usable(image, &split, onto)?;
         let settled = self.settle(image, split, onto, rule)?;
         Ok(settled
             .map(|platform_move| PlatformMove { findings: platform_move.findings.into_iter().chain(stated).collect(), ..platform_move }))
+    }
+
+    /// Refuses to go back where nobody said so: a name means an older image where an older stick was put in.
+    ///
+    /// # Errors
+    /// `base.older`.
+    fn refuse_older(&self, image: &Image, split: &Split, found: &Found) -> Result<()> {
+        let is_said = matches!(found.rule, NameRule::Map | NameRule::SupersededBy) || self.request.force;
+        let new = self.bases.candidate(image, &found.opened).filter(|_| !is_said);
+        let Some(older) = new.and_then(|new| older(split.old(), &new)) else { return Ok(()) };
+        let reference = found.opened.located.shown();
+        Err(Error::of(older).hint(format!("If the image is to go back, name the base: --onto {reference}")))
     }
 
     /// What the statements beside a new base say against it, as a warning.

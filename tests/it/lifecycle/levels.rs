@@ -325,3 +325,25 @@ fn a_digest_of_another_name_makes_no_base_outdated() {
     let (status, report) = environment.json(&["outdated", "app", "--bases", "bases", "--bases", "os"]);
     assert_eq!((status, &report["items"][0]["standing"]), (0, &json!("current")), "{report:#}");
 }
+
+/// The statement lies in another layout than its image: whoever asks about both places is told.
+#[test]
+fn what_another_place_says_of_an_image_counts() {
+    let mut said = Layout::new().image("other:1", &app().annotated("x", "y"));
+    let entry = said.store(&app());
+    said.entry("app:1", entry);
+    statement(&mut said, &platform(), OWN, json!({STATUS: "withdrawn"}));
+    said.entries.retain(|entry| entry["digest"] != json!(platform()));
+    let environment = Environment::new();
+    Layout::new().image("app:1", &app()).write(&environment.join("both/one"));
+    said.write(&environment.join("both/two"));
+    assert_eq!(check(&environment, "both/one"), 0);
+    for places in [&["both"][..], &["both/one", "both/two"], &["both/two", "both/one"]] {
+        let (status, report) = environment.json(&[&["lifecycle", "check"], places].concat());
+        let denied = report["items"].as_array().unwrap().iter().any(|item| item["denied"][0]["deny"] == "withdrawn");
+        assert!(status == 1 && denied, "{places:?}: {report:#}");
+        let (_, report) = environment.json(&[&["lifecycle", "report"], places].concat());
+        assert!(report.to_string().contains("\"withdrawn\""), "{report:#}");
+    }
+    assert_eq!(environment.json(&["lifecycle", "trace", &platform(), "both"]).0, 1);
+}
