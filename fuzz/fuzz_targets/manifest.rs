@@ -18,7 +18,7 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(manifest) = &manifest {
         std::iter::once(&manifest.config).chain(&manifest.layers).chain(&manifest.subject).for_each(check);
         let subject = artifact.expect("a manifest is an artifact").subject;
-        assert_eq!(subject.map(|subject| subject.digest), manifest.subject.as_ref().map(|subject| subject.digest.clone()));
+        assert_eq!(subject.map(|subject| subject.digest.clone()), manifest.subject.as_ref().map(|subject| subject.digest.clone()));
     }
     if let Ok(index) = &index {
         index.manifests.iter().chain(&index.subject).for_each(check);
