@@ -530,6 +530,11 @@ fn names_of_what_is_lost_are_looked_for_in_the_app() {
     expect("a time zone", &starting(Program { text: "US/Eastern", ..Program::default() }, zone, &[]), "breaks", &["verdict.reference"]);
     let eastern = running("TZ=US/Eastern cat /etc/keep", zone, &[]);
     expect("a time zone that a script sets", &eastern, "breaks", &["verdict.reference", "verdict.reference"]);
+    let utc = &[text("usr/share/zoneinfo/UTC", "TZif")];
+    expect("a time zone that needs no file", &running("TZ=UTC cat /etc/keep", utc, &[]), "runs", &[]);
+    let city = &[text("usr/share/zoneinfo/Etc/City", "TZif")];
+    let colon = running("export TZ=:Etc/City\ncat /etc/keep", city, &[]);
+    assert_ne!(colon.verdict().1["verdict"], "runs");
     let opened = &[library("lib/libssl.so.1", Program::default())];
     expect(
         "a library that is opened by name",

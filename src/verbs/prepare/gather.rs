@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::Request;
 use crate::foundation::{Algorithm, Code, Digest, Fact, Finding, Result, Severity};
-use crate::oci::{Descriptor, ImageName, Index, Name, collection, cosign};
+use crate::oci::{Descriptor, ImageName, Index, Name, artifact, collection, cosign};
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::prepare::{Beside, Kind, LeftOut, Piece, Profile, Shipment};
 use crate::plan::referrers::{Standing, diagnose, seen};
 use crate::read::referrers::{Lookup, Marked, Referrer, Scope, Tag, lists_referrers_of, marked};
-use crate::read::{Located, Reference, Source, Tree, Walk, load, locate, walk};
+use crate::read::{Child, Located, Reference, Source, Tree, Walk, load, locate, walk};
 use crate::verbs::Context;
 use crate::verbs::copy::Everything;
 use crate::verbs::lifecycle::{Reader, replaced};
@@ -353,6 +353,7 @@ impl Gather<'_> {
         self.referrers(subjects, profile, &mut shipment)?;
         if let (Some(whole), Profile::Registry) = (&top.whole, profile) {
             self.leave_statements(whole);
+            self.leave_beside(whole)?;
         }
         self.mark_replaced(&top, &mut shipment)?;
         shipment.other_local = top.other_local;
@@ -456,6 +457,27 @@ impl Gather<'_> {
                     let beside = Beside { tag, subject, ..Beside::default() };
                     shipment.pieces.push(Piece { beside: Some(Box::new(beside)), ..plain(entry, Kind::List) });
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// What an index of which some platforms go along lists beside them has no place of its own where the index is not.
+    fn leave_beside(&mut self, whole: &Descriptor) -> Result<()> {
+        // In what was written it is not.
+        if self.source.container().blob(&whole.digest)?.is_none() {
+            return Ok(());
+        }
+        let Tree::Index(index) = load(self.source, whole, self.context.limits)? else { return Ok(()) };
+        for child in index.descendants() {
+            let (Child::Other(entry) | Child::Attestation(entry)) = child else { continue };
+            if !artifact::may_refer(&entry.media_type) || self.went.contains(&entry.digest) {
+                continue;
+            }
+            if let Some(referrer) = self.lookup.unlisted(&entry.digest)? {
+                self.went.insert(entry.digest.clone());
+                let why = format!("only the index lists it ({}), of which only a part is pushed", referrer.artifact_type());
+                self.gathered.left_out.push(LeftOut { digest: entry.digest.clone(), names: Vec::new(), why });
             }
         }
         Ok(())

@@ -118,6 +118,10 @@ fn what_an_index_lists_beside_its_platforms_goes_along() {
     for place in ["one", "two", "three", "four"] {
         assert_eq!(check(&environment, place), 1, "{place}");
     }
+    // What is pushed goes by what refers to it; what stays is told.
+    let (status, plan) = environment.json(&["prepare", "in:app:1", "--registry", "r.site/x", "--platform", "linux/amd64", "-o", "five"]);
+    assert_eq!((status, plan["leftOut"].as_array().unwrap().len()), (1, 1), "{plan:#}");
+    assert!(plan["leftOut"][0]["why"].as_str().unwrap().contains("only the index lists it"), "{plan:#}");
 }
 
 /// `app:1`, whose first platform is at its end by a statement on it, and what is said of the index.

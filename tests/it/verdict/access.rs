@@ -29,7 +29,8 @@ fn what_the_user_of_an_image_may_not_read_or_run_is_as_if_it_were_not_there() {
 #[test]
 fn users_and_groups_that_are_lost_are_missed_where_they_are_needed() {
     let with = |passwd: &str, team: &str| {
-        let tools: Vec<File<'static>> = ["bin/chown", "bin/chgrp", "bin/id", "bin/adduser"].into_iter().map(tool).collect();
+        let tools: Vec<File<'static>> =
+            ["bin/chown", "bin/chgrp", "bin/id", "bin/adduser", "bin/install", "bin/find"].into_iter().map(tool).collect();
         [&base(&tools)[..], &[text("etc/passwd", passwd), text("etc/group", team)]].concat()
     };
     let users = |body: &'static str| Move {
@@ -49,7 +50,14 @@ fn users_and_groups_that_are_lost_are_missed_where_they_are_needed() {
     ] {
         expect(body, &users(body), "risks", &["verdict.user"]);
     }
-    for body in ["set -e\nchown root:app /etc/keep\ntrue", "set -e\nchown :app /etc/keep\ntrue", "set -e\nchgrp app /etc/keep\ntrue"] {
+    for body in [
+        "set -e\nchown root:app /etc/keep\ntrue",
+        "set -e\nchown :app /etc/keep\ntrue",
+        "set -e\nchgrp app /etc/keep\ntrue",
+        "set -e\ninstall -d -g app /tmp/x\ntrue",
+        "set -e\nadduser -D -G app x\ntrue",
+        "set -e\nfind /etc/keep -group app\ntrue",
+    ] {
         expect(body, &groups(body, ""), "breaks", &["verdict.user"]);
         expect(body, &groups(body, "app:x:8:\n"), "risks", &["verdict.changed"]);
         expect(body, &groups(body, "app:x:9:\n"), "runs", &[]);

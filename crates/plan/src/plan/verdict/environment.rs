@@ -22,7 +22,9 @@ impl Comparison<'_> {
             let first = value.get(..1).unwrap_or_default();
             let normal = shown(value).replace("UTF-8", "utf8").into_bytes();
             let places: Vec<Vec<u8>> = match name.as_slice() {
-                b"TZ" => vec![[b"/usr/share/zoneinfo/", value.as_slice()].concat()],
+                // Without its file it is the same time under the same name.
+                b"TZ" if zone(value) == b"UTC" => continue,
+                b"TZ" => vec![[b"/usr/share/zoneinfo/", zone(value)].concat()],
                 b"TERM" => {
                     let below = |folder: &[u8]| [folder, first, b"/", value].concat();
                     [&b"/etc/terminfo/"[..], b"/lib/terminfo/", b"/usr/share/terminfo/"].map(below).to_vec()
@@ -39,6 +41,11 @@ impl Comparison<'_> {
             }
         }
     }
+}
+
+/// The name of a time zone; a colon before it says that it is one.
+fn zone(value: &[u8]) -> &[u8] {
+    value.strip_prefix(b":").unwrap_or(value)
 }
 
 /// The newest version that the C library defines.

@@ -13,8 +13,10 @@ const TELLERS: [&[u8]; 6] = [b"rpm", b"pip", b"pip3", b"lsb_release", b"locale",
 /// Commands that list the directory that they are run in.
 const LIST_HERE: [&[u8]; 6] = [b"ls", b"dir", b"vdir", b"find", b"du", b"tree"];
 /// Commands that are given users.
-const USERS: [&[u8]; 13] =
-    [b"chgrp", b"su", b"sudo", b"runuser", b"gosu", b"su-exec", b"chown", b"setpriv", b"chpst", b"install", b"id", b"groups", b"sg"];
+const USERS: [&[u8]; 16] = [
+    b"find", b"adduser", b"useradd", b"chgrp", b"su", b"sudo", b"runuser", b"gosu", b"su-exec", b"chown", b"setpriv", b"chpst", b"install",
+    b"id", b"groups", b"sg",
+];
 
 /// Whether one of the arguments is one of these words.
 fn says(arguments: &[Argument], words: &[&[u8]]) -> bool {
@@ -323,7 +325,20 @@ impl Trace<'_> {
             let names = if team { &mut self.found.groups } else { &mut self.found.users };
             names.entry(text.to_vec()).or_insert_with(|| (caller.by.to_owned(), guarded)).1 &= guarded;
         };
+        // Of these, only the values of options are users and groups.
+        const BY_OPTION: [&[u8]; 3] = [b"find", b"adduser", b"useradd"];
+        let mut option: &[u8] = b"";
         for argument in arguments.iter().flatten() {
+            let before = std::mem::replace(&mut option, argument);
+            let is_team = [&b"-g"[..], b"-G", b"-group", b"--group", b"--ingroup", b"--gid"].contains(&before);
+            let is_user = [&b"-u"[..], b"-o", b"-user", b"--user", b"--owner"].contains(&before);
+            if is_team || (is_user && BY_OPTION.contains(&name)) {
+                Some(argument.as_slice()).filter(is_name).into_iter().for_each(|text| note(is_team, text));
+                continue;
+            }
+            if BY_OPTION.contains(&name) {
+                continue;
+            }
             let text = match argument.iter().position(|byte| *byte == b'=').filter(|_| argument.starts_with(b"-")) {
                 Some(at) => argument.get(at + 1..).unwrap_or_default(),
                 None if argument.starts_with(b"-") => continue,
