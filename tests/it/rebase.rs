@@ -67,6 +67,13 @@ fn a_name_that_leads_back_is_no_update() {
         assert!(outcome.out.contains("[base.older]"), "{}", outcome.out);
     }
     assert_eq!(environment.json(&["outdated", "app", "--bases", "bases"]).1["items"][0]["standing"], "unknown");
+    // Builders that want the same result twice write 1980, which says nothing of what is newer.
+    Layout::new().image("r.example/os:12", &os("next", "1980-01-01T00:00:01Z")).write(&environment.join("next"));
+    let mut old = Layout::new();
+    let entry = old.store(&patched);
+    old.entry("", entry);
+    old.write(&environment.join("old"));
+    environment.ok(&["rebase", "app", "--bases", "next", "--bases", "old", "-o", "three"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::{MissingPlatform, Request};
 use crate::foundation::clock::Time;
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::oci::{ImageName, buildpacks};
-use crate::plan::base::{Based, Candidate, ClaimOrigin, Evidence, NameRule, Outcome, Proof, SeamRule, Stated, base_name};
+use crate::plan::base::{Based, Candidate, ClaimOrigin, Evidence, NameRule, Outcome, Proof, SeamRule, Stated, base_name, is_credible};
 use crate::plan::lifecycle::field::Status;
 use crate::plan::rebase::image::scratch;
 use crate::plan::rebase::image::{Moved, Options};
@@ -106,6 +106,9 @@ impl<'j> Job<'j, '_> {
     fn refuse_older(&self, image: &Image, split: &Split, found: &Found) -> Result<()> {
         let is_said = matches!(found.rule, NameRule::Map | NameRule::SupersededBy) || self.request.force;
         let new = self.bases.candidate(image, &found.opened).filter(|_| !is_said);
+        // What builders write instead of a date says nothing of what is newer.
+        let created = |new: &Candidate| new.image.config.created.as_deref().and_then(Time::parse);
+        let new = new.filter(|new| created(new).is_some_and(is_credible));
         let Some(older) = new.and_then(|new| older(split.old(), &new)) else { return Ok(()) };
         let reference = found.opened.located.shown();
         Err(Error::of(older).hint(format!("If the image is to go back, name the base: --onto {reference}")))

@@ -277,11 +277,16 @@ fn newest(editions: &[Edition], among: &[usize], question: &Question<'_>) -> Res
 /// Before this nobody had images; builders that want the same result twice write 1970 or 1980.
 const FIRST_YEAR: &str = "2013-01-01T00:00:00Z";
 
+/// Whether somebody can have built an image then.
+pub fn is_credible(time: Time) -> bool {
+    Some(time) >= Time::parse(FIRST_YEAR)
+}
+
 /// Whether a date can be one on which somebody built something.
 fn credible(own: &EditionPlatform, now: Option<Moment>) -> Result<(), String> {
     let Some(text) = &own.created else { return Err("one of them does not say when it was created".to_owned()) };
     let Some(time) = Time::parse(text) else { return Err(format!("one of them was created at {text:?}, which is no time")) };
-    if Some(time) < Time::parse(FIRST_YEAR) {
+    if !is_credible(time) {
         return Err(format!("one of them was created at {text}, before there were images"));
     }
     match now {
