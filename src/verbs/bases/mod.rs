@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::lifecycle::{Statements, Stopped, speaking};
+use super::lifecycle::{Speaking, Statements, Stopped};
 use super::{Context, Opened, Places};
 use crate::foundation::{Code, Digest, Error, Finding, Limits, Result, Severity};
 use crate::oci::{Descriptor, Name, Platform};
@@ -47,7 +47,7 @@ pub struct Bases<'a> {
     /// How many findings of the catalogue are of `--bases`.
     unread: OnceLock<usize>,
     listed: OnceLock<Listed>,
-    speaking: OnceLock<HashMap<Digest, Vec<usize>>>,
+    speaking: OnceLock<Speaking>,
     names: OnceLock<Vec<String>>,
     by_name: Mutex<HashMap<String, Arc<Vec<Holder>>>>,
     /// What digests lead to; many images name one that is not here.
@@ -215,7 +215,9 @@ impl<'a> Bases<'a> {
         let (own, beside) = all.split_at(self.unread.get().copied().unwrap_or(0).min(all.len()));
         // What is odd about an image is reported by whoever looks at it; what is not read may be the base.
         let beside = beside.iter().filter(|finding| finding.severity >= Severity::Damage).cloned().collect();
-        Ok(self.findings.iter().chain(own).cloned().chain(Finding::new_among(told, beside)).collect())
+        let unspoken = self.speaking.get().map(|speaking| speaking.unread.clone()).unwrap_or_default();
+        let unspoken = Finding::new_among(told, unspoken);
+        Ok(self.findings.iter().chain(own).cloned().chain(Finding::new_among(told, beside)).chain(unspoken).collect())
     }
 
     /// The image with this digest, or the index with this digest, in any source, listed in its index or not.
@@ -311,7 +313,11 @@ impl<'a> Bases<'a> {
     pub(in crate::verbs) fn stated(&self, source: &Arc<Source>, tree: &Tree, digest: &Digest) -> Stated {
         let Some(statements) = &self.statements else { return Stated::default() };
         let others = self.places([&tree.descriptor().digest, digest]).into_iter().filter(|other| other.path != source.path);
-        others.fold(statements.of(source, tree, digest), |stated, other| stated.stricter(statements.of(other, tree, digest)))
+        let mut stated =
+            others.fold(statements.of(source, tree, digest), |stated, other| stated.stricter(statements.of(other, tree, digest)));
+        // What could not be read may be a statement on this one.
+        stated.unreadable |= !self.speaking().unread.is_empty();
+        stated
     }
 
     /// The sources that list one of these digests, and those of `--bases` in which something refers to one.
@@ -320,7 +326,7 @@ impl<'a> Bases<'a> {
         for digest in digests {
             let listed = self.listed().with_digest(digest).filter_map(|place| self.entry(place));
             let listed = listed.filter(|(_, entry)| entry.digest == *digest).map(|(source, _)| source);
-            let speaking = self.speaking().get(digest).into_iter().flatten().filter_map(|number| self.sources.get(*number));
+            let speaking = self.speaking().of_digest(digest).filter_map(|number| self.sources.get(number));
             for source in listed.chain(speaking) {
                 if places.iter().all(|known| known.path != source.path) {
                     places.push(source);
@@ -330,9 +336,9 @@ impl<'a> Bases<'a> {
         places
     }
 
-    /// By digest, in which sources of `--bases` something refers to it.
-    fn speaking(&self) -> &HashMap<Digest, Vec<usize>> {
-        self.speaking.get_or_init(|| speaking(&self.sources, self.limits()))
+    /// In which sources of `--bases` something refers to what.
+    fn speaking(&self) -> &Speaking {
+        self.speaking.get_or_init(|| Speaking::of(&self.sources, self.limits()))
     }
 
     /// Whether an entry of this source has this name.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::inherited::{Base, Inheritance, earliest_end};
 use super::show::subject_report;
 use super::state::{Reader, Subject};
-use super::stated::speaking;
+use super::stated::Speaking;
 use crate::foundation::{Code, Digest, Finding, Result, text};
 use crate::oci::Platforms;
 use crate::plan::lifecycle::policy::{Asked, Deny, Policy, Verdict, evaluate};
@@ -105,7 +105,7 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
     let mut readers: HashMap<PathBuf, (Reader<'_>, HashSet<Digest>)> = HashMap::new();
     let listed = Listed::of(&query.paths, context, &mut findings)?;
     // A statement may lie in another of these places than its image.
-    let elsewhere = if listed.sources.len() > 1 { speaking(&listed.sources, context.limits) } else { HashMap::new() };
+    let elsewhere = if listed.sources.len() > 1 { Speaking::of(&listed.sources, context.limits) } else { Speaking::default() };
     let sources = listed.sources.clone();
     let mut inheritance = Inheritance::new(&query.places, &listed.sources, query.question.clone(), context)?;
     let mut spoken = Vec::new();
@@ -122,11 +122,12 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
             if !readers.get_mut(path).is_some_and(|(_, asked)| asked.insert(subject.descriptor.digest.clone())) {
                 continue;
             }
-            let others = elsewhere.get(&subject.descriptor.digest).into_iter().flatten().filter_map(|number| sources.get(*number));
+            let descriptor = subject.descriptor.clone();
+            let others = elsewhere.of_digest(&descriptor.digest).filter_map(|number| sources.get(number));
             for other in others.filter(|other| other.path != *path) {
                 let (reader, _) = readers.entry(other.path.clone()).or_insert_with(|| open(other));
                 let created: Vec<String> = subject.created().into_iter().collect();
-                subject.hear(reader.level(&subject.descriptor, &created), &query.question);
+                subject.hear(reader.level(&descriptor, &created), &query.question);
             }
             let said = subject.statements.iter().chain(&subject.above);
             silent.retain(|asked| said.clone().all(|statement| statement.issuer.as_ref() != Some(*asked)));
@@ -144,6 +145,7 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
     );
     let unplaced = readers.values().flat_map(|(reader, _)| reader.unplaced()).collect();
     findings.extend(Finding::new_among(&findings, unplaced));
+    findings.extend(Finding::new_among(&findings, elsewhere.unread));
     let unread = inheritance.findings(&findings)?;
     findings.extend(unread);
     Ok(findings)

@@ -27,7 +27,7 @@ pub use import::{Import, import};
 pub use set::{Set, set, set_all};
 pub use show::{Show, history, show};
 pub(super) use state::Reader;
-pub(super) use stated::{Statements, speaking};
+pub(super) use stated::{Speaking, Statements};
 pub(super) use stopped::{Stopped, stopped};
 pub(super) use supersede::{Successor, superseding};
 pub use supersede::{Supersede, supersede};

@@ -161,6 +161,8 @@ struct Beside {
     by_subject: HashMap<Digest, Vec<Referrer>>,
     /// What cannot be read, by what is below its index: it may be a statement on any of that.
     unread: HashMap<Digest, Vec<Finding>>,
+    /// Indexes that the system could not read: what they list may be a statement on any image here.
+    trouble: Vec<Finding>,
 }
 
 impl Beside {
@@ -172,9 +174,14 @@ impl Beside {
         let listed = listed.filter(|entry| !entry.name().is_some_and(crate::read::referrers::is_referrer_tag));
         for entry in listed.filter(|entry| seen.insert(&entry.digest)) {
             let mut below = Vec::new();
-            let walked = each_index(source, [entry], limits, &mut |_, index| {
-                // What cannot be read is reported by whoever looks at the image, and a collection is no image.
-                below.extend(index.ok().filter(|index| !collection::is_collection(index)).into_iter().flat_map(|index| index.manifests));
+            let walked = each_index(source, [entry], limits, &mut |descriptor, index| {
+                match index {
+                    // A collection is no image.
+                    Ok(index) if collection::is_collection(&index) => {}
+                    Ok(index) => below.extend(index.manifests),
+                    // One that is damaged or gone is reported by whoever looks at its image.
+                    Err(error) => beside.trouble.extend(Some(error.into_finding().at(&descriptor.digest)).filter(Finding::is_unread)),
+                }
                 Ok(())
             });
             if let Err(error) = walked {
@@ -446,7 +453,8 @@ impl<'a> Reader<'a> {
         level.unreadable += self.strange().len();
         let mut referrers = found.referrers;
         for beside in self.beside_everywhere().into_iter().chain([beside]) {
-            let unread = Finding::new_among(&level.findings, beside.unread.get(&descriptor.digest).cloned().unwrap_or_default());
+            let unread = beside.unread.get(&descriptor.digest).into_iter().flatten().chain(&beside.trouble).cloned().collect();
+            let unread = Finding::new_among(&level.findings, unread);
             level.unreadable += unread.len();
             level.findings.extend(unread);
             for referrer in beside.by_subject.get(&descriptor.digest).into_iter().flatten() {

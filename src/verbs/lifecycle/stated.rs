@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::state::{Reader, Subject};
 use super::stopped::Stopped;
-use crate::foundation::{Digest, Limits};
+use crate::foundation::{Digest, Finding, Limits};
 use crate::plan::base::Stated;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::referrers::{Lookup, Scope};
@@ -79,18 +79,35 @@ impl<'a> Statements<'a> {
     }
 }
 
-/// By digest, in which of some sources something refers to it.
-pub(in crate::verbs) fn speaking(sources: &[Arc<Source>], limits: &Limits) -> HashMap<Digest, Vec<usize>> {
-    let mut speaking: HashMap<Digest, Vec<usize>> = HashMap::new();
-    for (number, source) in sources.iter().enumerate() {
-        let (digests, tags) = Lookup::new(source, Scope::Usual, limits).subjects();
-        let tags = tags.iter().filter_map(|tag| tag.replacen('-', ":", 1).parse().ok());
-        let digests: BTreeSet<Digest> = digests.into_iter().chain(tags).collect();
-        for digest in digests {
-            speaking.entry(digest).or_default().push(number);
+/// Who speaks of what in several sources.
+#[derive(Debug, Default)]
+pub(in crate::verbs) struct Speaking {
+    by_digest: HashMap<Digest, Vec<usize>>,
+    /// What the system could not read: it may be a statement on any image.
+    pub(in crate::verbs) unread: Vec<Finding>,
+}
+
+impl Speaking {
+    /// Looks who refers to what in these sources.
+    pub(in crate::verbs) fn of(sources: &[Arc<Source>], limits: &Limits) -> Self {
+        let mut speaking = Self::default();
+        for (number, source) in sources.iter().enumerate() {
+            let lookup = Lookup::new(source, Scope::Usual, limits);
+            let (digests, tags) = lookup.subjects();
+            let tags = tags.iter().filter_map(|tag| tag.replacen('-', ":", 1).parse().ok());
+            let digests: BTreeSet<Digest> = digests.into_iter().chain(tags).collect();
+            for digest in digests {
+                speaking.by_digest.entry(digest).or_default().push(number);
+            }
+            speaking.unread.extend(lookup.unplaced_findings().into_iter().filter(Finding::is_unread));
         }
+        speaking
     }
-    speaking
+
+    /// The numbers of the sources in which something refers to it.
+    pub(in crate::verbs) fn of_digest(&self, digest: &Digest) -> impl Iterator<Item = usize> {
+        self.by_digest.get(digest).into_iter().flatten().copied()
+    }
 }
 
 fn stated(subject: &Subject<'_>) -> Stated {
