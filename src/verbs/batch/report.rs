@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::archives::file_name;
-use super::check::listed;
 use super::plan_file::PlanFile;
 use crate::foundation::fsys::Directory;
 use crate::foundation::{Digest, Result};
 use crate::oci::Name;
 use crate::plan::batch::{Item, ItemStatus};
+use crate::read::Source;
 use crate::report::batch::{BatchReport, ItemReport, Outcome};
 use crate::verbs::Context;
 use crate::write::journal::{self, Final, ItemRecord};
@@ -26,7 +26,7 @@ pub fn report(plan: &Path, output: &Path, context: Context<'_>) -> Result<BatchR
     })?;
     let mut report = BatchReport { plan: plan_file.id.clone(), ..BatchReport::default() };
     let (past, results) = match Directory::open(output) {
-        Ok(root) => (journal::read(&root, &plan_file.id)?, Some(Results::of(root, &plan_file.id, context)?)),
+        Ok(root) => (journal::read(&root, &plan_file.id)?, Some(Results::of(root, output, &plan_file.id, context)?)),
         // Nothing was written yet.
         Err(error) if error.is_not_found() => (journal::Past::default(), None),
         Err(error) => return Err(error),
@@ -92,10 +92,20 @@ struct Results {
 }
 
 impl Results {
-    fn of(root: Directory, plan: &str, context: Context<'_>) -> Result<Self> {
+    fn of(root: Directory, output: &Path, plan: &str, context: Context<'_>) -> Result<Self> {
         let is_listed = journal::is_listed(&root, plan)?;
-        let (names, digests) = listed(&root, true, context)?;
-        Ok(Self { root, is_listed, digests, names })
+        let mut results = Self { is_listed, digests: HashSet::new(), names: HashMap::new(), root };
+        // One that is there and cannot be read lists nobody knows what.
+        if results.root.kind("index.json")?.is_some() {
+            let source = Source::open(output, context.limits)?;
+            for entry in &source.index.manifests {
+                results.digests.insert(entry.digest.clone());
+                if let Some(name) = entry.full_name() {
+                    results.names.entry(name.into_owned()).or_insert_with(|| entry.digest.clone());
+                }
+            }
+        }
+        Ok(results)
     }
 
     /// Where the result of an item is. Blobs are looked for and not hashed.

@@ -70,7 +70,11 @@ fn repeated(statement: &Statement, subject: &Subject<'_>, reader: &Reader<'_>) -
         && let Some(referrer) = reader.lookup().unlisted(&statement.digest)?
     {
         let document = reader.document(&referrer.artifact.content).map_err(|unread| Error::of(unread.finding))?;
-        let content = document.iter().map(|document| Content::of(OWN_TYPE, document)).collect();
+        let media_type = |document: &Verified| {
+            let layer = referrer.artifact.content.iter().find(|layer| layer.digest == *document.digest());
+            layer.map_or_else(|| OWN_TYPE.to_owned(), |layer| layer.media_type.to_string())
+        };
+        let content = document.iter().map(|document| Content::of(&media_type(document), document)).collect();
         let (artifact_type, annotations) = (referrer.artifact_type().to_owned(), referrer.artifact.annotations.clone());
         return Ok((NewReferrer { artifact_type, annotations, content }, document));
     }

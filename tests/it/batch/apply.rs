@@ -73,6 +73,10 @@ fn apps_on_two_bases_move_and_a_second_run_changes_nothing() {
     let (status, report) = environment.json(&["batch", "report", "plan.jsonl", "archives"]);
     assert_eq!((status, &report["counts"]["moved"], &report["counts"]["missing"]), (1, &19.into(), &1.into()), "{report:#}");
 
+    // A list that cannot be read does not say that nothing is there.
+    std::fs::write(environment.join("out/index.json"), "{").unwrap();
+    environment.refused(&["batch", "report", "plan.jsonl", "out"], "layout.index.truncated", 3);
+
     // What is not there yet has nothing; what cannot be opened may have anything.
     let (status, report) = environment.json(&["batch", "report", "plan.jsonl", "none"]);
     assert_eq!((status, &report["counts"]["missing"]), (1, &20.into()), "{report:#}");

@@ -100,7 +100,7 @@ pub fn is_of_lists(code: Code) -> bool {
     matches!(code, Code::ReferrerNoFallback | Code::ReferrerNoEntry | Code::ReferrerNotMirrored | Code::ReferrerChildEntry)
 }
 
-/// Whether deriving the lists anew from the manifests mends it; with `adopt`, from those that nothing lists too.
+/// Whether making the lists anew from the manifests resolves it; with `adopt`, from those that nothing lists too.
 pub fn is_mended(code: Code, adopt: bool) -> bool {
     match code {
         Code::ReferrerBlobOnly => adopt,
