@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::rebase::{OutputReport, WrittenReport};
 use super::{Page, Report, Tone};
-use crate::foundation::{Digest, Finding, text};
+use crate::foundation::{Digest, ExitClass, Finding, text};
 use crate::oci::Platform;
 
 /// One referrer and its subject.
@@ -42,6 +42,9 @@ pub struct AttachReport {
     pub written: WrittenReport,
     /// What should be known.
     pub findings: Vec<Finding>,
+    /// Whether there may be referrers that could not be read and did not go along: the findings say which.
+    #[serde(skip)]
+    pub incomplete: bool,
 }
 
 /// The report of `detach`.
@@ -84,6 +87,10 @@ impl Report for AttachReport {
         }
         page.field(1, "output", &format!("{} ({})", self.output.path, self.output.kind));
         page.findings(0, &self.findings);
+    }
+
+    fn exit(&self) -> Option<ExitClass> {
+        self.incomplete.then_some(ExitClass::Findings)
     }
 }
 

@@ -57,6 +57,9 @@ pub struct CreateReport {
     pub written: WrittenReport,
     /// What should be known.
     pub findings: Vec<Finding>,
+    /// Whether there may be referrers that could not be read: the findings say which.
+    #[serde(skip)]
+    pub incomplete: bool,
 }
 
 /// What the name of a member stands for.
@@ -172,6 +175,10 @@ impl Report for CreateReport {
         page.field(1, "output", &format!("{} ({})", self.output.path, self.output.kind));
         page.findings(0, &self.findings);
     }
+
+    fn exit(&self) -> Option<ExitClass> {
+        self.incomplete.then_some(ExitClass::Findings)
+    }
 }
 
 impl Report for ShowReport {
@@ -205,6 +212,10 @@ impl Report for ShowReport {
         }
         order_line(page, &self.order, self.members.iter().any(|looked| !looked.member.depends.is_empty()));
         page.findings(0, &self.findings);
+    }
+
+    fn exit(&self) -> Option<ExitClass> {
+        super::exit_of(&self.findings)
     }
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::rebase::{OutputReport, WrittenReport, taken};
 use super::{Page, Report, Tone};
-use crate::foundation::{Digest, Finding, text};
+use crate::foundation::{Digest, ExitClass, Finding, text};
 use crate::oci::Platform;
 use crate::write::Taken;
 
@@ -38,6 +38,9 @@ pub struct IndexReport {
     pub written: WrittenReport,
     /// What should be known.
     pub findings: Vec<Finding>,
+    /// Whether there may be referrers that could not be read: the findings say which.
+    #[serde(skip)]
+    pub incomplete: bool,
 }
 
 impl Report for IndexReport {
@@ -61,5 +64,9 @@ impl Report for IndexReport {
         taken(page, &self.taken);
         page.field(0, "output", &format!("{} ({})", self.output.path, self.output.kind));
         page.findings(0, &self.findings);
+    }
+
+    fn exit(&self) -> Option<ExitClass> {
+        self.incomplete.then_some(ExitClass::Findings)
     }
 }

@@ -33,7 +33,9 @@ fn carry_referrers<'a>(opened: &'a [Opened], target: &Target, outgoing: &mut Out
         let subjects = images.iter().map(|image| Subject { descriptor: image.descriptor.clone(), child: true }).collect();
         let carried = Carrier::of(source, &lookup, &wanted, context).carry(subjects, outgoing)?;
         along.entries.extend(carried.entries);
-        along.findings.extend(carried.findings.into_iter().chain(carried.left_out).chain(lookup.unplaced_findings()));
+        along.incomplete |= carried.incomplete;
+        let findings = Finding::new_among(&along.findings, carried.findings.into_iter().chain(carried.left_out).collect());
+        along.findings.extend(findings);
         for image in images.into_iter().filter(|_| !for_docker) {
             let (documents, changes) = brought_down(source, &one.tree, image, context)?;
             for document in &documents {
@@ -52,6 +54,7 @@ fn carry_referrers<'a>(opened: &'a [Opened], target: &Target, outgoing: &mut Out
 struct Along {
     entries: Vec<(Option<String>, Excerpt)>,
     findings: Vec<Finding>,
+    incomplete: bool,
 }
 
 /// Assembles the images that `references` mean into one index. A reference to an index brings all its platforms; attestations
@@ -117,6 +120,7 @@ pub fn index(references: &[String], annotations: &[(String, String)], target: &T
             .collect(),
         output: OutputReport { kind: target.output.kind().to_owned(), path: crate::foundation::fsys::shown(target.output.path()) },
         findings: committed.findings.clone(),
+        incomplete: along.incomplete,
         written: WrittenReport::of(&committed, layers, 0),
         taken: committed.taken,
     })

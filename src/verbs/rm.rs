@@ -137,7 +137,7 @@ impl Removal<'_> {
 
     /// Tells what refers to `subjects` and stays behind without them.
     fn orphans(&mut self, subjects: &[Digest]) {
-        let lookup = Lookup::new(self.source, Scope::Quick, self.context.limits);
+        let lookup = Lookup::new(self.source, Scope::Usual, self.context.limits);
         let mut orphans = Vec::new();
         for found in subjects.iter().map(|subject| lookup.of_digest(subject)) {
             orphans.extend(found.referrers.iter().map(|referrer| format!("{} {}", referrer.artifact_type(), referrer.descriptor.digest)));
@@ -153,7 +153,7 @@ impl Removal<'_> {
 
     /// Everything that refers to `subjects`, and to that.
     fn referrers(&mut self, mut subjects: Vec<Digest>) {
-        let lookup = Lookup::new(self.source, Scope::Quick, self.context.limits);
+        let lookup = Lookup::new(self.source, Scope::Usual, self.context.limits);
         let mut seen: HashSet<Digest> = HashSet::new();
         self.miss(lookup.unplaced());
         while let Some(subject) = subjects.pop() {

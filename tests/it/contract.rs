@@ -707,7 +707,7 @@ fn referring(seen: &mut Seen, environment: &Environment) {
     let digest = listing.blob(&list);
     listing.entry(&image.digest().replace(':', "-"), json!({"mediaType": INDEX, "digest": digest, "size": list.len()}));
     listing.write(&environment.join("listing"));
-    let attached = seen.run(environment, &["attach", "listing:w:1", "--type", "application/x-report", "-o", "attached.tar"], 0);
+    let attached = seen.run(environment, &["attach", "listing:w:1", "--type", "application/x-report", "-o", "attached.tar"], 1);
     seen.run(environment, &["copy", "attached.tar:w:1", "listing"], 0);
     for asked in [&["referrers", "listing:w:1"][..], &["lifecycle", "check", "listing"], &["lifecycle", "show", "listing:w:1"]] {
         seen.run(environment, asked, 1);
@@ -773,7 +773,7 @@ fn shipping(seen: &mut Seen, environment: &Environment) {
     // A member that is not here.
     environment.ok(&["copy", "suite.tar:suite:1", "sparse"]);
     fs::remove_file(environment.join("sparse/blobs").join(image("db=1").digest().replace(':', "/"))).unwrap();
-    seen.run(environment, &["collection", "show", "sparse:suite:1"], 0);
+    seen.run(environment, &["collection", "show", "sparse:suite:1"], 1);
     let plan = seen.run(environment, &["prepare", "ship", "--registry", "r.site"], 1);
     fs::write(environment.join("plan.json"), plan.to_string()).unwrap();
     for arguments in [

@@ -25,7 +25,7 @@ pub fn check(reference: &str, context: Context<'_>) -> Result<CheckReport> {
     let source = &opened.located.source;
     let mut check = Check {
         source,
-        lookup: Lookup::new(source, Scope::Quick, context.limits),
+        lookup: Lookup::new(source, Scope::Usual, context.limits),
         context,
         walk: Walk::default(),
         seen: HashSet::from([index.descriptor.digest.clone()]),
@@ -47,6 +47,8 @@ pub fn check(reference: &str, context: Context<'_>) -> Result<CheckReport> {
             );
         }
     }
+    let unplaced = Finding::new_among(&check.findings, check.lookup.unplaced_findings());
+    check.findings.extend(unplaced);
     let blobs: Vec<(Arc<Source>, Descriptor)> = check.walk.blobs.iter().map(|blob| (Arc::clone(source), blob.clone())).collect();
     let place = |(source, descriptor): &(Arc<Source>, Descriptor)| {
         // What is not there is reported when it is read.

@@ -52,7 +52,7 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
         opened.push((located, (!is_there).then(|| Box::new(tree))));
     }
     let sources: Vec<Arc<Source>> = finder.sources().cloned().collect();
-    let lookups: Vec<Lookup<'_>> = sources.iter().map(|source| Lookup::new(source, Scope::Quick, context.limits)).collect();
+    let lookups: Vec<Lookup<'_>> = sources.iter().map(|source| Lookup::new(source, Scope::Usual, context.limits)).collect();
     depend(&mut members, &request.depends)?;
     let authored = compose(&members, &request.annotations, context.limits)?;
     let mut outgoing = Outgoing::default();
@@ -63,7 +63,7 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
     let mut entries = Vec::new();
     let mut findings: Vec<Finding> = Vec::new();
     let mut digests: Vec<Digest> = Vec::new();
-    let mut blobs = 0;
+    let (mut blobs, mut incomplete) = (0, false);
     for ((located, tree), member) in opened.iter().zip(&members) {
         let source = &located.source;
         let Some(tree) = tree else { continue };
@@ -73,7 +73,9 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
         let carried = Carrier::of(source, lookup, &Carry::default(), context).carry(subjects(tree), &mut outgoing)?;
         entries.push((Some(member.name.clone()), located.descriptor.raw.clone()));
         entries.extend(carried.entries);
-        findings.extend(carried.findings);
+        incomplete |= carried.incomplete;
+        let told = Finding::new_among(&findings, carried.findings);
+        findings.extend(told);
         digests.extend(carried.digests);
     }
     outgoing.document(&authored.blob);
@@ -94,6 +96,7 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
         written: WrittenReport::of(&committed, blobs, 0),
         taken: committed.taken,
         findings,
+        incomplete,
     })
 }
 

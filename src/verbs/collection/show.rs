@@ -20,7 +20,7 @@ pub fn show(reference: &str, context: Context<'_>) -> Result<ShowReport> {
     let Some((index, members)) = members(&opened.tree) else { return Err(Error::new(Code::Bug, "a collection has no members")) };
     let source = &opened.located.source;
     let named = Named::of(source);
-    let lookup = Lookup::new(source, Scope::Quick, context.limits);
+    let lookup = Lookup::new(source, Scope::Usual, context.limits);
     let mut findings = Vec::new();
     let (order, wrong) = order(&members);
     let order = order.into_iter().map(str::to_owned).collect();
@@ -43,6 +43,8 @@ pub fn show(reference: &str, context: Context<'_>) -> Result<ShowReport> {
         let (standing, now) = named.standing(&member.name, &member.descriptor.digest);
         looked.push(Looked { platforms: platforms(child), standing, now, referrers: of_member, member: member.into() });
     }
+    let unplaced = Finding::new_among(&findings, lookup.unplaced_findings());
+    findings.extend(unplaced);
     Ok(ShowReport {
         image: opened.located.shown(),
         digest: opened.located.descriptor.digest.clone(),

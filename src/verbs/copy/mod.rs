@@ -511,8 +511,7 @@ fn along<'a>(
     load.findings.extend(carried.findings);
     // With everything each entry that stays is told on its own.
     load.findings.extend(carried.left_out.filter(|_| !request.all));
-    load.findings.extend(lookup.unplaced_findings());
     load.referrers = carried.digests;
-    load.incomplete = carried.incomplete || !lookup.unplaced().is_empty();
+    load.incomplete = carried.incomplete;
     Ok(())
 }

@@ -87,7 +87,7 @@ pub fn attach(request: &Attach, context: Context<'_>) -> Result<AttachReport> {
     let (attached, changes): (Vec<Attached>, Vec<ReferrerChange>) =
         subjects.into_iter().map(|subject| attachment(subject, &draft, &mut outgoing)).unzip();
     outgoing.document(&Verified::authored(EMPTY.to_vec()));
-    let mut findings = Vec::new();
+    let (mut findings, mut incomplete) = (Vec::new(), false);
     let mut entries = Vec::new();
     let reference = Reference::existing(&request.image)?;
     if let Some(opened) = &opened {
@@ -98,6 +98,7 @@ pub fn attach(request: &Attach, context: Context<'_>) -> Result<AttachReport> {
         (Some(output), None) => output.clone(),
         (Some(output), Some(opened)) => {
             let carried = take_along(opened, &mut outgoing, context)?;
+            incomplete = carried.incomplete;
             findings.extend(carried.findings);
             findings.extend(opened.located.source.left_behind());
             entries = names(opened, &request.names);
@@ -122,6 +123,7 @@ pub fn attach(request: &Attach, context: Context<'_>) -> Result<AttachReport> {
         changed: committed.index_changed,
         written: WrittenReport::of(&committed, request.files.len(), 0),
         findings,
+        incomplete,
     })
 }
 
@@ -167,6 +169,7 @@ pub fn standalone(request: &Attach, context: Context<'_>) -> Result<AttachReport
         changed: committed.index_changed,
         written: WrittenReport::of(&committed, request.files.len(), 0),
         findings: committed.findings,
+        incomplete: false,
     })
 }
 
@@ -313,7 +316,7 @@ fn take_along<'a>(opened: &'a Opened, outgoing: &mut Outgoing<'a>, context: Cont
     walk(source, &opened.located.descriptor, context.limits, &mut found, &mut HashSet::new())?;
     found.documents.iter().for_each(|(_, document)| outgoing.document(document));
     found.blobs.iter().for_each(|blob| outgoing.blob(source, blob));
-    let lookup = Lookup::new(source, Scope::Quick, context.limits);
+    let lookup = Lookup::new(source, Scope::Usual, context.limits);
     Carrier::of(source, &lookup, &Carry::default(), context).carry(subjects(&opened.tree), outgoing)
 }
 

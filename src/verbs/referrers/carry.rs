@@ -139,6 +139,9 @@ impl<'a, 'c, 'l> Carrier<'a, 'c, 'l> {
         }
         if self.wanted.depth > 0 {
             self.carry_marked(&seen, outgoing, &mut carried)?;
+            carried.incomplete |= !self.lookup.unplaced().is_empty();
+            let unplaced = Finding::new_among(&carried.findings, self.lookup.unplaced_findings());
+            carried.findings.extend(unplaced);
         }
         carried.left_out = top.and_then(|top| std::mem::take(&mut carried.left).finding(&top));
         Ok(carried)

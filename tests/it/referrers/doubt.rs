@@ -226,8 +226,29 @@ fn a_damaged_entry_with_a_name_may_refer_to_any_image() {
     layout.entry("statements:1", statement.bare());
     layout.write(&environment.join("in"));
     let at = ["--at", "2026-11-21"];
+    environment.ok(&["collection", "create", "in:suite", "in:app:1"]);
     let (status, report) = environment.json(&[&["lifecycle", "check", "in:app:1"][..], &at].concat());
     assert_eq!((status, &report["denied"]), (1, &json!(1)), "{report:#}");
+    // It goes where the image goes, whichever verb takes it there, and closes the gate there too.
+    let takes = [
+        "copy in:app:1 OUT:app:1",
+        "copy in OUT --all",
+        "index in:app:1 -o OUT:app:1",
+        "collection create suite in:app:1 -o OUT",
+        "attach in:app:1 --type application/x-report -o OUT:app:1",
+    ];
+    let take = |words: &str, place: &str| environment.json(&words.replace("OUT", place).split(' ').collect::<Vec<_>>());
+    for (number, words) in takes.iter().enumerate() {
+        let place = format!("out{number}");
+        assert_eq!(take(words, &place).0, 0, "{words}");
+        let (_, report) = environment.json(&[&["lifecycle", "check", &place][..], &at].concat());
+        assert_eq!(report["denied"], json!(1), "{words} {report:#}");
+    }
+    environment.ok(&["collection", "check", "in:suite"]);
+    let (_, report) = environment.json(&["collection", "show", "in:suite"]);
+    assert!(report["members"].to_string().contains(&statement.digest), "{report:#}");
+    let (_, report) = environment.json(&["rm", "in:app:1", "--dry-run"]);
+    assert!(report["findings"].to_string().contains("rm.orphans"), "{report:#}");
     // The same number of bytes, and another digest.
     let file = environment.join("in/blobs").join(statement.digest.replace(':', "/"));
     let mut flipped = fs::read(&file).unwrap();
@@ -241,6 +262,14 @@ fn a_damaged_entry_with_a_name_may_refer_to_any_image() {
         let (status, report) = environment.json(&verb);
         let told = report.to_string().contains("blob.digest_mismatch");
         assert!(status == 1 && told, "{verb:?}: {status} {report:#}");
+    }
+    for (number, words) in takes.iter().enumerate() {
+        let (status, report) = take(words, &format!("doubtful{number}"));
+        assert!(status == 1 && report.to_string().contains("blob.digest_mismatch"), "{words}: {status} {report:#}");
+    }
+    for verb in [["collection", "check", "in:suite"], ["collection", "show", "in:suite"]] {
+        let (status, report) = environment.json(&verb);
+        assert!(status == 1 && report.to_string().contains("blob.digest_mismatch"), "{verb:?}: {status} {report:#}");
     }
     // Nobody knows that it is a statement, so it denies no image.
     let (_, report) = environment.json(&[&["lifecycle", "check", "in:app:1"][..], &at].concat());
