@@ -11,6 +11,7 @@ mod dialect;
 mod entrypoints;
 mod gains;
 mod gate;
+mod made;
 mod owners;
 mod policy;
 

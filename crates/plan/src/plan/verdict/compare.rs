@@ -41,6 +41,7 @@ impl Comparison<'_> {
         self.parts(&mut findings);
         self.shells(&mut findings);
         self.uses(&mut findings);
+        self.targets(&mut findings);
         self.shadowed(&mut findings);
         self.tests(&mut findings);
         self.tools(&mut findings);
@@ -295,6 +296,21 @@ impl Comparison<'_> {
             };
             if changed {
                 findings.push(finding(Code::VerdictChanged, false, format!("what is read is not what it was: {}", shown(path)), by));
+            }
+        }
+    }
+
+    /// Where files are put: into a directory, or in the place of nothing or of a file.
+    fn targets(&self, findings: &mut Vec<Finding>) {
+        for (path, (by, guarded)) in self.to.targets.iter().filter(|(path, _)| !is_made(path)) {
+            let is_directory = |view: &View| view.find(path).is_some_and(|entry| entry.kind() == Kind::Directory);
+            let (before, now) = (is_directory(self.old), is_directory(self.new));
+            if before && self.new.find(path).is_none() {
+                let missing = finding(Code::VerdictMissing, !guarded, format!("a directory is not found: {}", shown(path)), by);
+                findings.push(self.owners.was_of(path).into_iter().fold(missing, Finding::detail));
+            } else if before != now && self.to.made.contains_key(path) {
+                let message = format!("what is written to is a directory in one base and none in the other: {}", shown(path));
+                findings.push(finding(Code::VerdictChanged, false, message, by));
             }
         }
     }

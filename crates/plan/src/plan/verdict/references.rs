@@ -131,7 +131,11 @@ impl Comparison<'_> {
                 }
             }
             let told: BTreeSet<&str> = self.to.lacks.keys().map(|need| need.name.as_str()).collect();
-            hits.retain(|hit| !told.contains(hit.name.as_str()) && !self.to.uses.contains_key(hit.name.as_bytes()));
+            hits.retain(|hit| {
+                !told.contains(hit.name.as_str())
+                    && !self.to.uses.contains_key(hit.name.as_bytes())
+                    && !self.to.made.contains_key(hit.name.as_bytes())
+            });
             for hit in hits {
                 findings.push(finding(
                     Code::VerdictReference,

@@ -9,10 +9,18 @@ pub(super) enum Token {
     Word(Word),
     /// `;`, `&`, `|`, `&&`, `||`, `(`, `)`, `;;` or the end of a line.
     Operator(&'static str),
-    /// A redirection: whether it reads, and the file.
-    Redirect(bool, Word),
+    /// A redirection, and the file.
+    Redirect(Direction, Word),
     /// A here document, or a here string.
     Document(Word),
+}
+
+/// What a redirection does with its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    Reads,
+    Writes,
+    Appends,
 }
 
 /// Splits a text into tokens.
@@ -131,7 +139,12 @@ impl<'a> Lexer<'a> {
         }
         let here_string = self.follows(b"<<<");
         let document = self.follows(b"<<") && !here_string;
-        let reads = self.peek() == Some(b'<') && !self.follows(b"<>");
+        let direction = match self.peek() {
+            Some(b'<') if !self.follows(b"<>") => Direction::Reads,
+            // What is opened for both keeps what it had.
+            _ if self.follows(b">>") || self.follows(b"<>") => Direction::Appends,
+            _ => Direction::Writes,
+        };
         while matches!(self.peek(), Some(b'<' | b'>' | b'|')) || (document && self.peek() == Some(b'-')) {
             self.at += 1;
         }
@@ -156,7 +169,7 @@ impl<'a> Lexer<'a> {
             self.meet(dialect::HERE_STRING);
             tokens.push(Token::Document(word));
         } else {
-            tokens.push(Token::Redirect(reads, word));
+            tokens.push(Token::Redirect(direction, word));
         }
         Ok(())
     }
@@ -179,7 +192,7 @@ impl<'a> Lexer<'a> {
     fn target(&mut self, tokens: &mut Vec<Token>) -> Result<(), &'static str> {
         self.spaces();
         let word = self.word()?;
-        tokens.push(Token::Redirect(false, word));
+        tokens.push(Token::Redirect(Direction::Writes, word));
         Ok(())
     }
 

@@ -14,7 +14,7 @@ mod value;
 use std::collections::BTreeSet;
 
 pub(super) use self::dialect::{Construct, Failure, Family, PIPEFAIL, Understanding};
-use self::lexer::Lexer;
+use self::lexer::{Direction, Lexer};
 use self::parser::Parser;
 pub(super) use self::value::{FINDER, MOST_VALUES, Variables, assignment, values};
 
@@ -76,6 +76,8 @@ pub(super) struct Command {
     /// The files that are read and written by redirections.
     pub(super) reads: Vec<Word>,
     pub(super) writes: Vec<Word>,
+    /// Those that are written behind what they have.
+    pub(super) appends: Vec<Word>,
     /// What it is given as its input.
     pub(super) documents: Vec<Word>,
     /// Whether its failure is expected: it is a condition, or something follows for that case.
@@ -159,6 +161,15 @@ impl Script {
 }
 
 impl Command {
+    fn redirect(&mut self, direction: Direction, file: &Word) {
+        let files = match direction {
+            Direction::Reads => &mut self.reads,
+            Direction::Writes => &mut self.writes,
+            Direction::Appends => &mut self.appends,
+        };
+        files.push(file.clone());
+    }
+
     fn is_test(&self) -> bool {
         self.words
             .first()

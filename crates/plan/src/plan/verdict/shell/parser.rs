@@ -417,8 +417,7 @@ impl<'t> Parser<'t> {
         let mut command = place.command();
         while let Some(token) = self.tokens.get(self.at) {
             match token {
-                Token::Redirect(true, word) => command.reads.push(word.clone()),
-                Token::Redirect(false, word) => command.writes.push(word.clone()),
+                Token::Redirect(direction, word) => command.redirect(*direction, word),
                 Token::Document(word) => command.documents.push(word.clone()),
                 _ => break,
             }
@@ -445,8 +444,7 @@ impl<'t> Parser<'t> {
                     }
                     None => command.words.push(word.clone()),
                 },
-                Token::Redirect(true, word) => command.reads.push(word.clone()),
-                Token::Redirect(false, word) => command.writes.push(word.clone()),
+                Token::Redirect(direction, word) => command.redirect(*direction, word),
                 Token::Document(word) => command.documents.push(word.clone()),
                 Token::Operator(_) if inside && !closed => {}
                 Token::Operator(_) => break,

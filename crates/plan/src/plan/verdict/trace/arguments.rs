@@ -1,6 +1,7 @@
 //! What the arguments of a command say: files, options, users.
 
 use super::commands::{COPIERS, LISTERS, NAMERS, PRINTING, READERS, WALKERS};
+use super::made::targets;
 use super::peculiar::peculiar;
 use super::wrap::{NICE, STARTERS, TIMEOUT, XARGS, options};
 use super::{Argument, Caller, Identity, Trace, Use};
@@ -204,11 +205,16 @@ impl Trace<'_> {
         let how = how(name, arguments);
         // What stands behind the command that it runs is the command's.
         let own = arguments.get(..own_words(name, arguments)).unwrap_or_default();
+        let targets = targets(name, own);
+        let is_target = |argument: &Argument| targets.iter().any(|(target, _)| std::ptr::eq(*target, argument));
         let mut operands = 0;
         for (at, argument) in own.iter().enumerate().filter_map(|(at, argument)| Some((at, argument.as_ref()?))) {
+            let is_made = own.get(at).is_some_and(is_target);
             for path in self.meant(argument) {
                 operands += 1;
-                self.uses(&path, how, by, guarded);
+                if !is_made {
+                    self.uses(&path, how, by, guarded);
+                }
             }
             if argument.starts_with(b"-") && argument.len() > 1 && !is_common(name, own, at) {
                 let guarded = guarded || self.is_expected();
@@ -216,6 +222,7 @@ impl Trace<'_> {
                 options.entry(argument.clone()).or_insert_with(|| (by.to_owned(), guarded)).1 &= guarded;
             }
         }
+        self.makes(&targets, by, guarded);
         if [&b"readlink"[..], b"realpath"].contains(&name) {
             let paths: Vec<Vec<u8>> = own.iter().flatten().flat_map(|argument| self.meant(argument)).collect();
             for path in paths {

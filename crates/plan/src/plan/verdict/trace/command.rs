@@ -11,7 +11,6 @@ use crate::format::tar::Kind;
 use crate::foundation::Code;
 use crate::plan::verdict::loader::shown;
 use crate::plan::verdict::shell::{Command, Family, Part, Variables, Word, values};
-use crate::read::rootfs::split;
 
 /// How many directories a script may be in.
 const MOST_DIRECTORIES: usize = 8;
@@ -156,7 +155,7 @@ impl Trace<'_> {
     fn outputs(&mut self, at: Standing<'_>, arguments: &[Argument]) {
         let command = at.command;
         let words = command.words.iter().chain(command.assignments.iter().map(|(_, word)| word)).chain(&command.reads);
-        for part in words.chain(&command.documents).chain(&command.writes).flat_map(|word| &word.parts) {
+        for part in words.chain(&command.documents).chain(&command.writes).chain(&command.appends).flat_map(|word| &word.parts) {
             if let Part::Output(inner) = part {
                 let text = if command.late { Text::Aside } else { Text::Part };
                 // An assignment alone has the result of the command; any other command has its own.
@@ -175,18 +174,13 @@ impl Trace<'_> {
         self.ignored = before;
     }
 
-    /// The files that it reads, and the directories of those that it writes.
+    /// The files that it reads.
     fn redirections(&mut self, at: Standing<'_>, variables: &Variables) {
         let guarded = !at.command.is_needed();
         for word in &at.command.reads {
             let paths = self.values(word, at.place, variables).into_iter().flatten();
             for path in paths.flat_map(|path| self.meant(&path)).collect::<Vec<_>>() {
                 self.uses(&path, Use::Read, at.place, guarded);
-            }
-        }
-        for word in &at.command.writes {
-            for path in values(word, variables).into_iter().flatten().filter(|path| path.starts_with(b"/")) {
-                self.uses(split(&path).0, Use::Named, at.place, guarded);
             }
         }
     }
@@ -269,7 +263,7 @@ impl Trace<'_> {
             let key = (at.place.to_owned(), format!("{}: command -v {}", at.number, shown(word)));
             self.found.tests.insert(key, (there, at.command.decides_end && !self.guarded));
             // What is read by the script itself is run or tested.
-            if at.command.writes.is_empty() && self.text == Text::Script {
+            if at.command.writes.is_empty() && at.command.appends.is_empty() && self.text == Text::Script {
                 self.found.places.entry(word.clone()).or_insert_with(|| at.place.to_owned());
             }
         }
@@ -289,6 +283,9 @@ impl Trace<'_> {
         let ends = self.shell.as_ref().is_some_and(|shell| matches!(shell.family, Family::Dash | Family::Busybox));
         let comes = !at.command.conditional && !at.command.late && at.command.function.is_none() && self.text == Text::Script;
         self.uses(&found, Use::Read, at.place, !(at.command.is_needed() || (ends && comes)));
+        if self.runs_made(&found, at.place) {
+            return;
+        }
         if self.view.exists(&found) {
             let text = if at.command.is_certain() { Text::Script } else { Text::Aside };
             self.as_text(text, |trace| trace.source(&found, at.place, rest, at.depth));
@@ -301,7 +298,8 @@ impl Trace<'_> {
             for path in self.meant(path) {
                 self.uses(&path, Use::Named, at.place, !at.command.is_needed());
                 // What it has is made when the script runs.
-                if at.command.is_certain() && path.starts_with(b"/tmp/") && !self.view.exists(&path) {
+                let made = path.starts_with(b"/tmp/") || self.made(&path, Use::Named) == Some(true);
+                if at.command.is_certain() && made && !self.view.exists(&path) {
                     self.directories = vec![path.clone()];
                 }
                 if self.directories.len() < MOST_DIRECTORIES && self.view.exists(&path) {
@@ -321,8 +319,13 @@ impl Trace<'_> {
             let Some(paths) = values(word, variables) else { continue };
             for path in paths.iter().flat_map(|path| self.meant(path)).collect::<Vec<_>>() {
                 let Some(value) = self.holds(&flag, &path) else { continue };
+                let made = self.made(&path, Use::Named);
+                if made == Some(true) {
+                    continue;
+                }
                 let text = format!("{number}: {} {}", shown(&flag), shown(&path));
-                self.found.tests.insert((place.to_owned(), text), (value, command.decides_end && !self.guarded));
+                let decides = command.decides_end && !self.guarded && made.is_none();
+                self.found.tests.insert((place.to_owned(), text), (value, decides));
             }
         }
     }

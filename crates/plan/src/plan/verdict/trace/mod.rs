@@ -4,6 +4,7 @@ mod arguments;
 mod command;
 mod commands;
 mod language;
+mod made;
 mod pattern;
 mod peculiar;
 mod run;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use self::made::{Branch, Made};
 use super::loader::{Loading, shown};
 use super::shell::{Construct, Family, PIPEFAIL, Understanding, Variables, Word, values};
 use super::view::View;
@@ -77,6 +79,10 @@ pub(super) struct Traced {
     pub(super) unclear: BTreeSet<(String, String)>,
     /// Files that are used: how, by whom, and whether their absence is expected.
     pub(super) uses: BTreeMap<Vec<u8>, (Use, String, bool)>,
+    /// Files that are made by what is followed.
+    pub(super) made: BTreeMap<Vec<u8>, Made>,
+    /// What files are put at, or into if it is a directory: by whom, and whether a failure is expected.
+    pub(super) targets: BTreeMap<Vec<u8>, (String, bool)>,
     /// Tests on files: by place and text, what they give, and whether the end of the script follows from it.
     pub(super) tests: BTreeMap<(String, String), (bool, bool)>,
     /// Programs that print what they are: the command, by the file that runs it.
@@ -193,6 +199,8 @@ pub(super) struct Trace<'v> {
     /// Functions of the scripts above, and what they call; none if that is not known.
     functions: BTreeSet<Vec<u8>>,
     called: Option<BTreeSet<Vec<u8>>>,
+    /// Those that were called for certain.
+    ran: BTreeSet<Vec<u8>>,
     /// What functions are given.
     calls: BTreeMap<Vec<u8>, BTreeSet<Vec<Argument>>>,
     /// The lists of words that the script may have been given.
@@ -203,6 +211,8 @@ pub(super) struct Trace<'v> {
     text: Text,
     /// Whether the shell was told to end the next text with the first command that fails.
     strict: bool,
+    /// Where the command stands that is followed.
+    branch: Branch,
     /// Whether the failure of what runs now is expected.
     guarded: bool,
     /// Whether nobody has its result. What a shell cannot read ends the script all the same.
@@ -257,12 +267,14 @@ impl<'v> Trace<'v> {
             paths: Vec::new(),
             functions: BTreeSet::new(),
             called: Some(BTreeSet::new()),
+            ran: BTreeSet::new(),
             calls: BTreeMap::new(),
             given: Vec::new(),
             input: Input::Nothing,
             shell: None,
             text: Text::Script,
             strict: false,
+            branch: Branch::default(),
             guarded: false,
             ignored: false,
             user: Some(view.launch.user.clone()),
@@ -321,6 +333,9 @@ impl<'v> Trace<'v> {
             return self.unclear(by, "it runs a command whose name is only known when it runs");
         };
         let Some(path) = self.find(name) else {
+            if self.runs_made(name, by) {
+                return;
+            }
             let code = if name.contains(&b'/') { Code::VerdictMissing } else { Code::VerdictCommand };
             return self.lack(code, name, by, !guarded);
         };
@@ -363,7 +378,11 @@ impl<'v> Trace<'v> {
     }
 
     fn uses(&mut self, path: &[u8], how: Use, by: &str, guarded: bool) {
-        let guarded = guarded || self.is_expected();
+        let made = self.made(path, how);
+        if made == Some(true) {
+            return;
+        }
+        let guarded = guarded || self.is_expected() || made.is_some();
         let entry = self.found.uses.entry(path.to_vec()).or_insert_with(|| (how, by.to_owned(), guarded));
         entry.0 = entry.0.max(how);
         entry.2 &= guarded;

@@ -22,6 +22,9 @@ impl<'v> Trace<'v> {
         if !self.step(&place, depth) || !self.seen.insert((path.to_vec(), arguments.to_vec(), self.user.clone())) {
             return;
         }
+        if self.runs_made(path, by) {
+            return;
+        }
         let Some(entry) = self.view.find(path) else {
             return self.lack(Code::VerdictMissing, path, by, !guarded);
         };

@@ -166,6 +166,9 @@ impl Trace<'_> {
 
     /// A file that a shell reads.
     pub(super) fn source(&mut self, path: &[u8], by: &str, arguments: &[Argument], depth: usize) {
+        if self.runs_made(path, by) {
+            return;
+        }
         let Some(entry) = self.view.find(path) else {
             return self.lack(Code::VerdictMissing, path, by, true);
         };
@@ -206,8 +209,15 @@ impl Trace<'_> {
         self.note_calls(&script, place, arguments);
         let given = std::mem::replace(&mut self.given, vec![arguments.to_vec()]);
         for (number, command) in script.commands.iter().enumerate() {
+            let outer = self.branch.clone();
+            self.branch = outer.of(&script, place, number);
+            let at = Standing { command, place, number, depth };
             let Some(function) = &command.function else {
-                self.command(Standing { command, place, number, depth }, arguments);
+                self.command(at, arguments);
+                self.writes(at);
+                let called = command.words.first().and_then(Word::literal).filter(|name| self.functions.contains(*name));
+                self.ran.extend(called.filter(|_| !self.branch.is_conditional()).map(<[u8]>::to_vec));
+                self.branch = outer;
                 self.sets(command, place);
                 continue;
             };
@@ -219,9 +229,11 @@ impl Trace<'_> {
                 let variables = Rc::make_mut(&mut self.inherited);
                 give(variables, &given);
                 loop_over(&script, variables, &given);
-                self.command(Standing { command, place, number, depth }, &given);
+                self.command(at, &given);
+                self.writes(at);
                 self.inherited = outside;
             }
+            self.branch = outer;
         }
         self.given = given;
         self.calls = calls;
