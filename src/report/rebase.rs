@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::lifecycle::set::Stated;
 use super::{Page, Report, Tone};
-use crate::foundation::{Code, Digest, Finding, text};
+use crate::foundation::{Code, Digest, ExitClass, Finding, text};
 use crate::oci::Platform;
 use crate::plan::base::{ClaimOrigin, NameRule, Proof};
 use crate::plan::rebase::image::Origin;
@@ -320,6 +320,10 @@ impl Report for RebaseReport {
         let judged = self.platforms.iter().filter_map(|platform| platform.judged.as_ref());
         let reasons = judged.flat_map(|judged| &judged.reasons);
         self.platforms.iter().flat_map(|platform| &platform.findings).chain(reasons).chain(&self.findings).collect()
+    }
+
+    fn exit(&self) -> Option<ExitClass> {
+        self.findings.iter().any(|finding| finding.code == Code::LifecycleUnreadable).then_some(ExitClass::Findings)
     }
 
     fn render(&self, page: &mut Page) {

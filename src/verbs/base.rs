@@ -546,7 +546,10 @@ impl Listed {
                     Ok(more) => findings.extend(more),
                     Err(error) => {
                         looked = true;
-                        findings.push(error.at(located.shown()).into());
+                        // An image that was not looked at is no answer, whatever the reason.
+                        let finding = Finding::from(error.at(located.shown()));
+                        let severity = finding.severity.max(Severity::Damage);
+                        findings.push(finding.severity(severity));
                     }
                 }
             };

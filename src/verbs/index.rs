@@ -9,7 +9,7 @@ use super::referrers::{Carrier, Carry, Subject};
 use super::tag::Target;
 use super::{Context, Opened, open};
 use crate::format::json::Excerpt;
-use crate::foundation::{Finding, Result};
+use crate::foundation::{Digest, Finding, Result};
 use crate::plan::assemble::assemble;
 use crate::plan::referrers::ReferrerChange;
 use crate::read::referrers::{Lookup, Scope};
@@ -36,12 +36,16 @@ fn carry_referrers<'a>(opened: &'a [Opened], target: &Target, outgoing: &mut Out
         along.incomplete |= carried.incomplete;
         let findings = Finding::new_among(&along.findings, carried.findings.into_iter().chain(carried.left_out).collect());
         along.findings.extend(findings);
-        for image in images.into_iter().filter(|_| !for_docker) {
-            let (documents, changes) = brought_down(source, &one.tree, image, context)?;
-            for document in &documents {
+        if !for_docker {
+            let going = |digest: &Digest| images.iter().any(|image| image.descriptor.digest == *digest);
+            let brought = brought_down(source, &one.tree, going, &HashSet::new(), context)?;
+            for document in &brought.documents {
                 outgoing.document(document);
             }
-            for change in changes {
+            along.incomplete |= !brought.unread.is_empty();
+            let unread = Finding::new_among(&along.findings, brought.unread);
+            along.findings.extend(unread);
+            for change in brought.changes {
                 outgoing.refer(ReferrerChange { child: true, ..change });
             }
         }

@@ -107,7 +107,10 @@ fn successor(bases: &Bases<'_>, located: &Located, tree: &Tree, image: &Image) -
     let of = |digest: &Digest| bases.stated(&located.source, tree, digest);
     let superseded = |stated: Stated| stated.successor.filter(|_| stated.status == Some(Status::Superseded));
     let (own, top) = (&image.descriptor.digest, &located.descriptor.digest);
-    superseded(of(own)).or_else(|| (top != own).then(|| superseded(of(top)))?)
+    let stated = of(own);
+    // What is said of an index may hold for some of its platforms only.
+    let holds = stated.status == Some(Status::Superseded);
+    superseded(stated).or_else(|| (top != own && holds).then(|| superseded(of(top)))?)
 }
 
 /// An image that others are based on, or should be, and that itself names no base and has none here, is a base. One on which nothing

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::lifecycle::{Speaking, Statements, Stopped};
 use super::{Context, Opened, Places};
-use crate::foundation::{Code, Digest, Error, Finding, Limits, Result, Severity};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result, Severity};
 use crate::oci::{Descriptor, Name, Platform};
 use crate::plan::base::{Candidate, Edition, EditionPlatform, Stated, claims, same_name, spelled};
 use crate::plan::batch::jump::Allow;
@@ -291,6 +291,14 @@ impl<'a> Bases<'a> {
         }
         found.extend(self.named.iter().filter(|located| has(&located.descriptor)).map(|located| (located.clone(), true)));
         found.sort_by_key(|(_, among_bases)| !among_bases);
+        // One that cannot be verified may be the newest of this name.
+        for source in self.all_sources() {
+            if let Some(own) = source.index.unverified_names().find(|own| same_name(name, own)) {
+                return Err(Error::new(Code::DigestAlgorithmUnknown, "an image of this name has a digest that cannot be computed here")
+                    .at(source.shown())
+                    .found(Fact::new(own, "index.json")));
+            }
+        }
         let mut holders: Vec<Holder> = Vec::new();
         for (located, among_bases) in found {
             if !holders.iter().any(|known| known.opened.located.descriptor.digest == located.descriptor.digest) {
@@ -303,8 +311,13 @@ impl<'a> Bases<'a> {
     fn holder(&self, located: Located, among_bases: bool) -> Result<Holder> {
         let tree = load(&located.source, &located.descriptor, self.limits())?;
         let platforms = tree.images().into_iter().map(EditionPlatform::of).collect();
+        let missing = tree.index().into_iter().flat_map(ImageIndex::missing).filter(|gone| !gone.is_attestation() && !gone.is_artifact());
+        let missing = missing
+            .map(|gone| gone.platform.as_deref().cloned())
+            .filter(|platform| !platform.as_ref().is_some_and(Platform::is_unknown))
+            .collect();
         let stated = self.stated(&located.source, &tree, &located.descriptor.digest);
-        let edition = Edition { digest: located.descriptor.digest.clone(), platforms, stated, among_bases };
+        let edition = Edition { digest: located.descriptor.digest.clone(), platforms, missing, stated, among_bases };
         Ok(Holder { opened: Opened { located, tree }, edition })
     }
 

@@ -1,18 +1,21 @@
 //! `batch merge`: lists in the index what shards wrote, in one step.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::check::{listed, output_taken, taken};
 use super::finished::Finished;
-use super::plan_file::{PlanFile, key};
+use super::plan_file::{PlanEntry, PlanFile, key};
 use super::supersede::Marking;
+use super::whole;
 use crate::foundation::event::Silent;
 use crate::foundation::fsys::shown;
-use crate::foundation::{Code, Error, Fact, Result};
+use crate::foundation::{Code, Error, Fact, Result, text};
+use crate::oci::Descriptor;
 use crate::plan::batch::ItemStatus;
 use crate::plan::lifecycle::field::Record;
 use crate::plan::lifecycle::time::Moment;
-use crate::read::Reference;
+use crate::read::{Reference, Source};
 use crate::report::batch::MergeReport;
 use crate::verbs::Context;
 use crate::verbs::output::layout_options;
@@ -58,6 +61,7 @@ pub fn merge(request: &Request, context: Context<'_>) -> Result<MergeReport> {
     if !lost_names.is_empty() && !request.overwrite {
         return Err(output_taken(&lost_names, output).hint("Give those images other names, or say that the names shall move: --overwrite."));
     }
+    refuse_broken(&plan_file, &finished, output, context)?;
     if journal::supersedes(root.directory(), &report.plan)? && !finished.is_empty() {
         let group_commit = layout.group_commit()?;
         let (marked, _) =
@@ -76,6 +80,37 @@ pub fn merge(request: &Request, context: Context<'_>) -> Result<MergeReport> {
     Journal::open(root, &report.plan, "merge", &|take| plan_file.copy(take))?.listed()?;
     Ok(report)
 }
+
+/// Refuses to list what is not whole any more: whoever reads the index takes it for what the plan says.
+fn refuse_broken(plan_file: &PlanFile, finished: &[Finished], output: &Path, context: Context<'_>) -> Result<()> {
+    let source = Source::blobs(output, context.limits)?;
+    let mut broken = Vec::new();
+    let by_key: HashMap<u64, &PlanEntry> = plan_file.entries.iter().map(|entry| (entry.key, entry)).collect();
+    for one in finished {
+        let Some(entry) = by_key.get(&one.key) else { continue };
+        let item = plan_file.item(entry)?;
+        let descriptor = Descriptor::parse(one.descriptor.node(), context.limits)?;
+        if let Some(why) = whole::broken(&source, &descriptor, item.platforms.len(), context.limits)? {
+            broken.push(format!("{}: {why}", item.image));
+        }
+    }
+    if broken.is_empty() {
+        return Ok(());
+    }
+    let mut error = Error::new(
+        Code::BatchIncomplete,
+        format!("{} cannot be listed: not everything of them is there; nothing was changed", text::count(broken.len(), "result")),
+    )
+    .at(shown(output))
+    .hint("Run `airbase batch apply` again: it writes what is missing.");
+    for broken in broken.iter().take(TOLD) {
+        error = error.detail(broken);
+    }
+    Err(error)
+}
+
+/// How many items are named.
+const TOLD: usize = 8;
 
 /// The plan that is meant: the one that is named, or else the only one.
 fn meant(mut plans: Vec<String>, named: Option<&str>, output: &Path) -> Result<String> {

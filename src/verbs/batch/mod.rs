@@ -24,6 +24,7 @@ mod run;
 mod supersede;
 mod survey;
 mod target;
+mod whole;
 
 pub use apply::apply;
 pub use merge::{Request as MergeRequest, merge};

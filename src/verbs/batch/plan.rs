@@ -444,7 +444,7 @@ impl<'a> Planner<'a> {
             Ok(Attempt::Made(mut made)) => {
                 made.item.level = level;
                 made.item.origin = origin;
-                if stopped.is_some() && made.item.status == ItemStatus::Move {
+                if stopped.as_ref().is_some_and(Stopped::is_known) && made.item.status == ItemStatus::Move {
                     made.item.warn(Code::LifecycleStopped);
                 }
                 let warnings = made.item.warnings.clone();

@@ -1,13 +1,15 @@
 //! `batch report`: how far a batch is.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::archives::file_name;
 use super::plan_file::PlanFile;
+use super::whole::broken;
 use crate::foundation::fsys::Directory;
-use crate::foundation::{Digest, Result};
-use crate::oci::Name;
+use crate::foundation::{Digest, ExitClass, Result};
+use crate::oci::{Descriptor, Name};
 use crate::plan::batch::{Item, ItemStatus};
 use crate::read::Source;
 use crate::report::batch::{BatchReport, ItemReport, Outcome};
@@ -82,50 +84,69 @@ enum Place {
 }
 
 /// What an output holds.
-struct Results {
+struct Results<'c> {
     root: Directory,
+    output: &'c Path,
+    context: Context<'c>,
     /// Whether all that is done should be listed.
     is_listed: bool,
     /// What the index lists, and under which names; an output of archives has none.
-    digests: HashSet<Digest>,
+    source: Option<Arc<Source>>,
+    entries: HashMap<Digest, Descriptor>,
     names: HashMap<Name<'static>, Digest>,
 }
 
-impl Results {
-    fn of(root: Directory, output: &Path, plan: &str, context: Context<'_>) -> Result<Self> {
+impl<'c> Results<'c> {
+    fn of(root: Directory, output: &'c Path, plan: &str, context: Context<'c>) -> Result<Self> {
         let is_listed = journal::is_listed(&root, plan)?;
-        let mut results = Self { is_listed, digests: HashSet::new(), names: HashMap::new(), root };
+        let mut results = Self { root, output, context, is_listed, source: None, entries: HashMap::new(), names: HashMap::new() };
         // One that is there and cannot be read lists nobody knows what.
         if results.root.kind("index.json")?.is_some() {
             let source = Source::open(output, context.limits)?;
             for entry in &source.index.manifests {
-                results.digests.insert(entry.digest.clone());
+                results.entries.insert(entry.digest.clone(), entry.clone());
                 if let Some(name) = entry.full_name() {
                     results.names.entry(name.into_owned()).or_insert_with(|| entry.digest.clone());
                 }
             }
+            results.source = Some(source);
         }
         Ok(results)
     }
 
-    /// Where the result of an item is. Blobs are looked for and not hashed.
+    /// Where the result of an item is, and whether it is whole.
     fn place(&self, item: &Item, record: &ItemRecord) -> Result<Place> {
         let Some(result) = item.result.as_ref().map(|result| &result.digest) else { return Ok(Place::There) };
         if record.entry.is_none() {
-            let is_there = self.root.kind(&file_name(item))?.is_some();
-            return Ok(if is_there { Place::There } else { Place::Gone("its archive is not in the output any more") });
+            return self.archive(item, result);
         }
-        for blob in item.layers.iter().map(|layer| &layer.digest).chain([result]) {
-            if self.root.kind(&blob.blob_path())?.is_none() {
-                return Ok(Place::Gone("a blob of its result is not in the output any more"));
-            }
+        let Some((source, entry)) = self.source.as_ref().zip(self.entries.get(result)) else {
+            let is_there = self.root.kind(&result.blob_path())?.is_some();
+            return Ok(if is_there && !self.is_listed { Place::Unlisted } else { Place::Gone("its result is not in the output any more") });
+        };
+        if let Some(why) = broken(source, entry, item.platforms.len(), self.context.limits)? {
+            return Ok(Place::Gone(why));
         }
-        let name = item.output.as_ref().and_then(|name| self.names.get(&Name::parse(name).into_owned()));
-        Ok(match (self.digests.contains(result), name) {
-            (true, Some(other)) if other != result => Place::Gone("its name stands for another image by now"),
-            (true, _) => Place::There,
-            (false, _) if self.is_listed => Place::Gone("its result is not in the output any more"),
-            (false, _) => Place::Unlisted,
+        Ok(match item.output.as_ref().map(|name| self.names.get(&Name::parse(name).into_owned())) {
+            Some(None) => Place::Gone("its result has not its name any more"),
+            Some(Some(other)) if other != result => Place::Gone("its name stands for another image by now"),
+            _ => Place::There,
         })
+    }
+
+    fn archive(&self, item: &Item, result: &Digest) -> Result<Place> {
+        let name = file_name(item);
+        if self.root.kind(&name)?.is_none() {
+            return Ok(Place::Gone("its archive is not in the output any more"));
+        }
+        let source = match Source::open(&self.output.join(name), self.context.limits) {
+            Ok(source) => source,
+            Err(error) if error.exit_class() == ExitClass::Io => return Err(error),
+            Err(_) => return Ok(Place::Gone("its archive cannot be read any more")),
+        };
+        let Some(entry) = source.index.manifests.iter().find(|entry| entry.digest == *result) else {
+            return Ok(Place::Gone("its archive holds another image by now"));
+        };
+        Ok(broken(&source, entry, item.platforms.len(), self.context.limits)?.map_or(Place::There, Place::Gone))
     }
 }

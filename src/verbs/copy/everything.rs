@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Brought, Copied, Form, Gathered, Output, Request};
+use super::{Brought, Copied, Form, Gathered, Outgoing, Output, Request};
 use crate::foundation::{Code, Digest, Error, ExitClass, Fact, Finding, Result, text};
 use crate::oci::{Artifact, Descriptor, Manifest, artifact, collection};
 use crate::read::referrers::{Lookup, Tag, lists_referrers_of, marked};
@@ -111,7 +111,15 @@ impl Everything {
     }
 
     /// What is referred to and is not here: the statements on it may be all that there is of it.
-    pub(super) fn absent(&mut self, lookup: &Lookup<'_>, subjects: &[Subject]) -> Vec<Subject> {
+    /// Their indexes may be here and not be listed: what is said of them holds for the platforms that are, so they go along.
+    pub(super) fn absent<'a>(
+        &mut self,
+        lookup: &Lookup<'_>,
+        subjects: &[Subject],
+        source: &'a Arc<Source>,
+        outgoing: &mut Outgoing<'a>,
+        context: Context<'_>,
+    ) -> Vec<Subject> {
         let known: HashSet<&Digest> = subjects.iter().map(|subject| &subject.descriptor.digest).collect();
         let (digests, tags) = lookup.subjects();
         let tags = tags.into_iter().filter_map(|tag| tag.replacen('-', ":", 1).parse::<Digest>().ok());
@@ -126,6 +134,12 @@ impl Everything {
             let own = found.referrers.iter().find_map(|referrer| referrer.artifact.subject.clone());
             // Under a tag with an ending nothing describes the subject, and nothing is written that would have to.
             let descriptor = own.unwrap_or_else(|| Descriptor::plain(crate::oci::media_type::OCI_MANIFEST, &digest, 0));
+            if !found.referrers.is_empty() && descriptor.is_index() {
+                match source.document_by_digest(&digest, context.limits) {
+                    Ok(document) => document.iter().for_each(|document| outgoing.document(document)),
+                    Err(error) => self.unread.push(error.into_finding().at(&digest)),
+                }
+            }
             if !found.referrers.is_empty() {
                 absent.push(Subject { descriptor, child: false });
             }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub(super) use everything::Everything;
 use gathered::{Gathered, Rest};
 
-use super::lifecycle::{Holders, Taker, Taking, brought_down, layout_at, taken_over};
+use super::lifecycle::{BroughtDown, Holders, Taker, Taking, brought_along, brought_down, layout_at, taken_over};
 use super::narrow::{Choice, Narrowed, narrow};
 use super::output::{Form, Outgoing, Output, check_name, write};
 use super::referrers::{Carrier, Carry, Subject, Unreadable};
@@ -100,51 +100,73 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
     let located = [located];
     let subjects = subjects(&located, &mut found);
     add(&source, &located, &located, &mut found, request, &mut load, context)?;
-    brought.load(&mut load.outgoing);
+    brought.load(&request.output, &mut load);
     let lookup = Lookup::new(&source, Scope::Usual, context.limits);
     along(&source, &lookup, subjects, request, &mut load, context)?;
     finish(&source, found.rest, request, &mut load, context)
 }
 
-/// What is said of an index, said of the platforms of it that go without it.
+/// What is said of an index, said of what goes without it.
 #[derive(Debug, Default)]
 struct Brought {
     documents: Vec<Verified>,
     changes: Vec<ReferrerChange>,
+    unread: Vec<Finding>,
 }
 
 impl Brought {
     fn add(&mut self, from: &Located, narrowed: &Narrowed, request: &Request, context: Context<'_>) -> Result<()> {
-        let runtime = is_for_docker(&request.output);
-        if narrowed.platforms.is_empty() || request.referrers.is_none() || runtime {
+        if narrowed.platforms.is_empty() {
+            return self.alone(from, request, context);
+        }
+        if request.referrers.is_none() {
             return Ok(());
         }
         let tree = crate::read::load(&from.source, &from.descriptor, context.limits)?;
-        for image in tree.images().into_iter().filter(|image| narrowed.platforms.contains(&image.descriptor.digest)) {
-            let (documents, changes) = brought_down(&from.source, &tree, image, context)?;
-            self.documents.extend(documents);
-            self.changes.extend(changes.into_iter().map(|change| ReferrerChange { child: narrowed.made, ..change }));
-        }
+        let going = |digest: &Digest| narrowed.platforms.contains(digest);
+        let mut brought = brought_down(&from.source, &tree, going, &HashSet::new(), context)?;
+        brought.changes.iter_mut().for_each(|change| change.child = narrowed.made);
+        self.take(brought);
         Ok(())
     }
 
-    /// The same of one platform that is copied by its own name or digest.
+    /// The same of one platform, or of an index, that is copied by its own name or digest.
     fn alone(&mut self, from: &Located, request: &Request, context: Context<'_>) -> Result<()> {
-        if !from.descriptor.is_manifest() || request.referrers.is_none() || is_for_docker(&request.output) {
+        if !(from.descriptor.is_manifest() || from.descriptor.is_index()) || request.referrers.is_none() {
             return Ok(());
         }
         let tree = crate::read::load(&from.source, &from.descriptor, context.limits)?;
-        if let Tree::Image(image) = &tree {
-            let (documents, changes) = brought_down(&from.source, &tree, image, context)?;
-            self.documents.extend(documents);
-            self.changes.extend(changes);
+        if matches!(tree, Tree::Image(_) | Tree::Index(_)) {
+            self.take(brought_along(&from.source, &tree, context)?);
         }
         Ok(())
     }
 
-    fn load(self, outgoing: &mut Outgoing<'_>) {
-        self.documents.iter().for_each(|document| outgoing.document(document));
-        self.changes.into_iter().for_each(|change| outgoing.refer(change));
+    fn take(&mut self, brought: BroughtDown) {
+        self.documents.extend(brought.documents);
+        self.changes.extend(brought.changes);
+        let new = Finding::new_among(&self.unread, brought.unread);
+        self.unread.extend(new);
+    }
+
+    /// Loads what can be written, and tells what cannot.
+    fn load(self, output: &Output, load: &mut Load<'_>) {
+        load.incomplete |= !self.unread.is_empty();
+        let new = Finding::new_among(&load.findings, self.unread);
+        load.findings.extend(new);
+        if is_for_docker(output) {
+            let left = |change: &ReferrerChange| {
+                Finding::new(
+                    Code::ReferrerLeft,
+                    "an archive for docker has no place for referrers; what is said of the index of an image was left out",
+                )
+                .severity(Severity::Warning)
+                .at(&change.subject.digest)
+            };
+            return load.findings.extend(self.changes.iter().map(left));
+        }
+        self.documents.iter().for_each(|document| load.outgoing.document(document));
+        self.changes.into_iter().for_each(|change| load.outgoing.refer(change));
     }
 }
 
@@ -208,8 +230,8 @@ fn copy_all(source: &Arc<Source>, request: &Request, handed: &mut Vec<(Digest, u
     load.outgoing.input(source);
     let lookup = Lookup::new(source, Scope::Thorough, context.limits);
     let mut subjects = subjects(&everything.tops, &mut found);
-    subjects.extend(everything.absent(&lookup, &subjects));
-    brought.load(&mut load.outgoing);
+    subjects.extend(everything.absent(&lookup, &subjects, source, &mut load.outgoing, context));
+    brought.load(&request.output, &mut load);
     along(source, &lookup, subjects, request, &mut load, context)?;
     let chosen = request.referrers.as_ref().is_none_or(|carry| *carry != Carry::default());
     everything.stragglers(&load.referrers, chosen, &request.output, &mut found, context);
@@ -500,8 +522,12 @@ fn along<'a>(
         for subject in &subjects {
             let saved = marked.found.iter().filter(|marked| marked.subject == subject.descriptor.digest);
             load.findings.extend(saved.map(|marked| left(&marked.entry.digest, marked.artifact_type())));
-            let found = lookup.of(&subject.descriptor).referrers;
-            load.findings.extend(found.iter().map(|referrer| left(&referrer.descriptor.digest, referrer.artifact_type())));
+            let found = lookup.of(&subject.descriptor);
+            load.incomplete |= !found.unread.is_empty();
+            let unread = found.unread.into_iter().map(|unread| unread.finding).collect();
+            let unread = Finding::new_among(&load.findings, unread);
+            load.findings.extend(unread);
+            load.findings.extend(found.referrers.iter().map(|referrer| left(&referrer.descriptor.digest, referrer.artifact_type())));
         }
         return Ok(());
     }
@@ -512,6 +538,6 @@ fn along<'a>(
     // With everything each entry that stays is told on its own.
     load.findings.extend(carried.left_out.filter(|_| !request.all));
     load.referrers = carried.digests;
-    load.incomplete = carried.incomplete;
+    load.incomplete |= carried.incomplete;
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! What is said of the indexes above a platform, said of the platform itself: for a copy that leaves those indexes behind.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::set::NewStatements;
 use super::state::{Reader, Subject};
-use crate::foundation::{Error, Result};
+use crate::foundation::{Digest, Error, Finding, Result, Severity};
 use crate::oci::{Verified, annotation};
 use crate::plan::lifecycle::convention::{Convention, Extent, OWN_TYPE};
 use crate::plan::lifecycle::held::Role;
@@ -13,54 +14,95 @@ use crate::plan::lifecycle::resolve::{Question, Said, resolve};
 use crate::plan::lifecycle::statement::{RECORDED, Statement};
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::referrers::{Content, Item, NewReferrer, ReferrerChange};
-use crate::read::{Image, Source, Tree};
+use crate::read::{Child, ImageIndex, Source, Tree};
 use crate::verbs::Context;
 
-/// The statements to make on `image`, a platform of `tree`, and the documents of them: each with the date and the issuer of
-/// the statement on the index that it repeats. Nothing, if all of it is said of the platform anyway.
+/// What goes along with a platform, or with an index below another one.
+#[derive(Debug, Default)]
+pub(in crate::verbs) struct BroughtDown {
+    /// The documents of the statements.
+    pub(in crate::verbs) documents: Vec<Verified>,
+    /// What refers to what.
+    pub(in crate::verbs) changes: Vec<ReferrerChange>,
+    /// What may be said of it in what stays behind, and cannot be read.
+    pub(in crate::verbs) unread: Vec<Finding>,
+}
+
+/// The statements to make on what goes along of `tree`, its top or platforms of it, and the documents of them: each with the date and the issuer
+/// of the statement on the index that it repeats. Nothing, if all of it is said of it anyway, or goes along with what has one of the
+/// digests of `kept`.
 ///
 /// # Errors
 /// Those of statements.
 pub(in crate::verbs) fn brought_down(
     source: &Arc<Source>,
     tree: &Tree,
-    image: &Image,
+    going: impl Fn(&Digest) -> bool,
+    kept: &HashSet<Digest>,
     context: Context<'_>,
-) -> Result<(Vec<Verified>, Vec<ReferrerChange>)> {
+) -> Result<BroughtDown> {
     // Whatever the clock says: what was said is brought along.
     let question = Question::from(Moment::LAST);
     let reader = Reader::everywhere(source, question.clone(), context);
-    let mut subjects = reader.subjects(tree);
-    let Some(position) = subjects.iter().position(|subject| subject.descriptor.digest == image.descriptor.digest) else {
-        return Ok((Vec::new(), Vec::new()));
-    };
-    let mut subject = subjects.swap_remove(position);
-    // In the copy no index leads to it.
-    subject.child = false;
-    let mut statements = NewStatements::new(question.now, None, None);
-    let mut items = Vec::new();
-    // What only the index lists has no place of its own where the index is not.
-    for referrer in std::mem::take(&mut subject.beside) {
-        statements.bring(source, &referrer, context)?;
-        items.push(Item::from(&referrer));
+    let subjects = reader.subjects(tree);
+    let mut brought = BroughtDown::default();
+    if subjects.iter().any(|subject| going(&subject.descriptor.digest) && subject.unreadable > 0) {
+        let findings = subjects.iter().flat_map(|subject| &subject.findings).filter(|finding| finding.severity >= Severity::Damage);
+        brought.unread = Finding::new_among(&[], findings.cloned().collect());
     }
-    let own = resolve(Said { statements: &subject.statements, declared: &subject.declared, unreadable: 0 }, &question);
-    let is_strange = subject.above.iter().any(|statement| statement.unreadable);
-    if is_strange || own.by_issuer != subject.resolution.by_issuer || own.ambiguous != subject.resolution.ambiguous {
-        for statement in &subject.above {
-            let role = subject.resolution.roles.get(&statement.digest);
-            // What is not understood may say anything, there as here.
-            if statement.unreadable || matches!(role, Some(Role::Speaks | Role::Adds | Role::Agrees | Role::Differs)) {
-                let referrer = repeated(statement, &subject, &reader)?;
-                items.push(statements.list(referrer, &subject.descriptor).1);
-            }
+    let mut statements = NewStatements::new(question.now, None, None);
+    for mut subject in subjects.into_iter().filter(|subject| going(&subject.descriptor.digest)) {
+        // In the copy no index leads to it.
+        subject.child &= !kept.is_empty();
+        let items = items_of(&mut subject, source, (&reader, &question), kept, &mut statements)?;
+        if !items.is_empty() {
+            statements.refer(&subject, items, Vec::new());
         }
     }
-    if items.is_empty() {
-        return Ok((Vec::new(), Vec::new()));
+    (brought.documents, brought.changes) = statements.into_outgoing().into_documents();
+    Ok(brought)
+}
+
+/// The same of a tree that goes along as it is: what is said of it in indexes that do not.
+///
+/// # Errors
+/// Those of statements.
+pub(in crate::verbs) fn brought_along(source: &Arc<Source>, tree: &Tree, context: Context<'_>) -> Result<BroughtDown> {
+    let below = tree.index().into_iter().flat_map(ImageIndex::descendants).map(Child::descriptor);
+    let kept = below.chain([tree.descriptor()]).map(|descriptor| descriptor.digest.clone()).collect();
+    brought_down(source, tree, |_| true, &kept, context)
+}
+
+/// What is to refer to one of them.
+fn items_of(
+    subject: &mut Subject<'_>,
+    source: &Arc<Source>,
+    (reader, question): (&Reader<'_>, &Question),
+    kept: &HashSet<Digest>,
+    statements: &mut NewStatements,
+) -> Result<Vec<Item>> {
+    let mut items = Vec::new();
+    // What only an index lists has no place of its own where the index is not.
+    for referrer in std::mem::take(&mut subject.beside).into_iter().filter(|referrer| !kept.contains(&referrer.descriptor.digest)) {
+        statements.bring(source, &referrer, reader.context)?;
+        items.push(Item::from(&referrer));
     }
-    statements.refer(&subject, items, Vec::new());
-    Ok(statements.into_outgoing().into_documents())
+    // A statement on the platform may silence those above it at one time and not at another one, so these are asked alone too.
+    let alone = resolve(Said { statements: &subject.above, declared: &[], unreadable: 0 }, question);
+    let counts = |role: Option<&Role>| matches!(role, Some(Role::Speaks | Role::Adds | Role::Agrees | Role::Differs));
+    let is_said = |statement: &Statement| {
+        let same = |own: &Statement| own.record() == statement.record() && own.made == statement.made && own.issuer == statement.issuer;
+        kept.contains(&statement.subject) || subject.statements.iter().any(same)
+    };
+    for statement in &subject.above {
+        let counts = [&subject.resolution, &alone].into_iter().any(|resolution| counts(resolution.roles.get(&statement.digest)));
+        // What is not understood may say anything, there as here.
+        if (statement.unreadable || counts) && !is_said(statement) {
+            let referrer = repeated(statement, subject, reader)?;
+            items.push(statements.list(referrer, &subject.descriptor).1);
+        }
+    }
+    Ok(items)
 }
 
 /// The same statement on the platform. One that says only a part, or is not understood, is repeated word for word: none of ours would say

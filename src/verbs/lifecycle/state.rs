@@ -4,10 +4,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use super::above::{Above, Unreadable};
+use super::strange::{Strange, of_type};
 
-use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Severity};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Severity};
 use crate::oci::{Descriptor, Platform, Verified, annotation, artifact, collection, media_type};
-use crate::plan::lifecycle::convention::OWN_TYPE;
+use crate::plan::lifecycle::convention::{Conventions, OWN_TYPE};
 use crate::plan::lifecycle::declared::{Declaration, Places, declared};
 use crate::plan::lifecycle::field::{Field, Value};
 use crate::plan::lifecycle::held::SaidBy;
@@ -167,7 +168,8 @@ struct Beside {
 
 impl Beside {
     /// Looks through every index that is listed.
-    fn everywhere(source: &Source, lookup: &Lookup<'_>, limits: &Limits) -> Self {
+    fn everywhere(source: &Source, lookup: &Lookup<'_>, context: Context<'_>) -> Self {
+        let (limits, conventions) = (context.limits, context.conventions);
         let mut beside = Self::default();
         let mut seen = HashSet::new();
         let listed = source.index.manifests.iter().filter(|entry| entry.is_index() && entry.lists_referrers_of().is_none());
@@ -187,14 +189,20 @@ impl Beside {
             if let Err(error) = walked {
                 beside.unread.entry(entry.digest.clone()).or_default().push(error.into_finding());
             }
-            beside.take(&entry.digest, below.iter(), lookup);
+            beside.take(&entry.digest, below.iter(), lookup, conventions);
         }
         beside
     }
 
     /// Looks through everything below one index.
-    fn take<'d>(&mut self, top: &Digest, below: impl Iterator<Item = &'d Descriptor> + Clone, lookup: &Lookup<'_>) {
-        let unread: Vec<Finding> = below.clone().filter_map(|child| self.add(child, lookup)).collect();
+    fn take<'d>(
+        &mut self,
+        top: &Digest,
+        below: impl Iterator<Item = &'d Descriptor> + Clone,
+        lookup: &Lookup<'_>,
+        conventions: &Conventions,
+    ) {
+        let unread: Vec<Finding> = below.clone().filter_map(|child| self.add(child, lookup, conventions)).collect();
         for digest in below.map(|child| &child.digest).chain([top]).filter(|_| !unread.is_empty()) {
             let known = self.unread.entry(digest.clone()).or_default();
             let new = Finding::new_among(known, unread.clone());
@@ -203,13 +211,21 @@ impl Beside {
     }
 
     /// Adds a child of an index if it refers to anything; what of it cannot be read.
-    fn add(&mut self, child: &Descriptor, lookup: &Lookup<'_>) -> Option<Finding> {
+    fn add(&mut self, child: &Descriptor, lookup: &Lookup<'_>, conventions: &Conventions) -> Option<Finding> {
+        if let Some(strange) = of_type(child, conventions) {
+            return Some(strange);
+        }
         // Platforms refer to nothing, and there may be a hundred thousand of them.
         let is_platform = child.platform.as_ref().is_some_and(|platform| !platform.is_unknown()) && !child.is_attestation();
         if (is_platform && !child.is_artifact()) || child.is_index() || !artifact::may_refer(&child.media_type) {
             return None;
         }
         match lookup.unlisted(&child.digest) {
+            // What is no statement may be missing: an image is often copied without its attestations.
+            Ok(None) if child.artifact_type.as_deref().is_some_and(|artifact_type| conventions.is_statement(artifact_type)) => {
+                let gone = Finding::new(Code::ReferrerGone, "a statement on the life cycle is listed and is not there").at(&child.digest);
+                Some(gone.found(Fact::new("nothing", child.digest.blob_path())).severity(Severity::Damage))
+            }
             Ok(referrer) => {
                 let subject =
                     referrer.as_ref().and_then(|referrer| referrer.artifact.subject.as_ref()).map(|subject| subject.digest.clone());
@@ -243,7 +259,7 @@ pub(in crate::verbs) struct Reader<'a> {
     /// Whether what cannot be read, and is tied to no image, is told of each.
     tells_unplaced: bool,
     /// See [`Self::strange`].
-    strange: OnceLock<Vec<Finding>>,
+    strange: OnceLock<Vec<Strange>>,
 }
 
 impl<'a> Reader<'a> {
@@ -330,13 +346,13 @@ impl<'a> Reader<'a> {
     fn beside(&self, index: &ImageIndex) -> Beside {
         let mut beside = Beside::default();
         let below: Vec<&Descriptor> = index.descendants().map(Child::descriptor).collect();
-        beside.take(&index.descriptor.digest, below.into_iter(), &self.lookup);
+        beside.take(&index.descriptor.digest, below.into_iter(), &self.lookup, self.context.conventions);
         beside
     }
 
     fn beside_everywhere(&self) -> Option<&Beside> {
         let everywhere = self.everywhere.as_ref()?;
-        Some(everywhere.beside.get_or_init(|| Beside::everywhere(&self.source, &self.lookup, self.context.limits)))
+        Some(everywhere.beside.get_or_init(|| Beside::everywhere(&self.source, &self.lookup, self.context)))
     }
 
     fn subject<'t>(&self, what: What<'t>, child: bool, above: &[Level], beside: &Beside) -> (Subject<'t>, Level) {
@@ -450,7 +466,8 @@ impl<'a> Reader<'a> {
             // Who says something more must know all that is said: those who answer tell of these once for the whole source.
             level.findings.extend(self.lookup.unplaced_findings().into_iter().filter(Finding::is_unread));
         }
-        level.unreadable += self.strange().len();
+        let strange = self.strange().iter().filter(|strange| strange.may_be_of(&descriptor.digest));
+        level.unreadable += strange.count();
         let mut referrers = found.referrers;
         for beside in self.beside_everywhere().into_iter().chain([beside]) {
             let unread = beside.unread.get(&descriptor.digest).into_iter().flatten().chain(&beside.trouble).cloned().collect();
@@ -518,29 +535,12 @@ impl<'a> Reader<'a> {
 
     /// What cannot be read and is not tied to any image: a finding of the whole source.
     pub(super) fn unplaced(&self) -> Vec<Finding> {
-        self.lookup.unplaced_findings().into_iter().chain(self.strange().iter().cloned()).collect()
+        self.lookup.unplaced_findings().into_iter().chain(self.strange().iter().map(Strange::finding).cloned()).collect()
     }
 
-    /// Entries that call themselves statements and are of media types that nobody here reads.
-    fn strange(&self) -> &[Finding] {
-        self.strange.get_or_init(|| {
-            let conventions = self.context.conventions;
-            let is_one = |entry: &&Descriptor| {
-                let says = entry.artifact_type.as_deref().is_some_and(|artifact_type| conventions.is_statement(artifact_type));
-                says && !artifact::may_refer(&entry.media_type)
-            };
-            let told = |entry: &Descriptor| {
-                Finding::new(
-                    Code::DocMediaTypeUnknown,
-                    "an entry calls itself a statement on the life cycle, and is of a type that is not understood",
-                )
-                .severity(Severity::Damage)
-                .at(&entry.digest)
-                .found(Fact::new(&entry.media_type, "index.json"))
-                .detail("it may refer to any image here")
-            };
-            self.source.index.manifests.iter().filter(is_one).map(told).collect()
-        })
+    /// Entries that may be statements, and that nobody here reads.
+    fn strange(&self) -> &[Strange] {
+        self.strange.get_or_init(|| Strange::of(&self.source, self.context.conventions))
     }
 
     /// The content of a statement, where it can be a document of ours: the layer of our type, or one layer of JSON. Annotations may

@@ -18,16 +18,18 @@ pub(in crate::verbs) fn stopped(source: &Arc<Source>, tree: &Tree, now: Moment, 
     let unread = subjects.iter().filter(|subject| subject.unread).flat_map(|subject| &subject.findings);
     let unread = unread.filter(|finding| finding.severity >= Severity::Damage).cloned().collect();
     let mut findings = Finding::new_among(&[], unread);
-    findings.extend(Stopped::among(&subjects, tree).map(Stopped::finding));
+    findings.extend(Stopped::among(&subjects, tree).into_iter().flat_map(Stopped::findings));
     findings
 }
 
-/// An image that is withdrawn or at the end of its life, or a platform of which is.
+/// An image that is withdrawn or at the end of its life, or a platform of which is, or of which that is not known.
 #[derive(Debug)]
 pub(in crate::verbs) struct Stopped {
     digest: Digest,
-    status: Status,
+    status: Option<Status>,
     facts: Vec<String>,
+    /// Whether something that may be a statement on it cannot be read.
+    unreadable: bool,
 }
 
 impl Stopped {
@@ -37,24 +39,40 @@ impl Stopped {
     }
 
     fn among(subjects: &[Subject<'_>], tree: &Tree) -> Option<Self> {
-        let (status, facts) = standing(subjects)?;
-        Some(Self { digest: tree.descriptor().digest.clone(), status, facts })
+        let (status, facts) = standing(subjects).unzip();
+        let unreadable = subjects.iter().any(|subject| subject.resolution.unreadable > 0);
+        let stopped = Self { digest: tree.descriptor().digest.clone(), status, facts: facts.unwrap_or_default(), unreadable };
+        (stopped.status.is_some() || unreadable).then_some(stopped)
     }
 
-    /// A warning to whoever makes something new of it.
-    pub(in crate::verbs) fn finding(self) -> Finding {
-        let what = if self.status == Status::Withdrawn { "is withdrawn" } else { "is at the end of its life" };
-        let mut finding = Finding::new(Code::LifecycleStopped, format!("the image that something new is made of {what}"));
-        finding.details = self.facts;
-        finding.at(&self.digest)
+    /// What whoever makes something new of it is told.
+    pub(in crate::verbs) fn findings(self) -> Vec<Finding> {
+        let unreadable = self.unreadable.then(|| Finding::new(Code::LifecycleUnreadable, UNREADABLE).at(&self.digest));
+        let stopped = self.status.map(|status| {
+            let what = if status == Status::Withdrawn { "is withdrawn" } else { "is at the end of its life" };
+            let mut finding = Finding::new(Code::LifecycleStopped, format!("the image that something new is made of {what}"));
+            finding.details = self.facts;
+            finding.at(&self.digest)
+        });
+        unreadable.into_iter().chain(stopped).collect()
     }
 
-    /// The refusal to make something new of it, if it is withdrawn.
+    /// The refusal to make something new of it, if it is withdrawn or may be.
     pub(in crate::verbs) fn refusal(&self) -> Option<Error> {
-        let error = || Error::new(Code::LifecycleWithdrawn, "the image is withdrawn").at(&self.digest).details(self.facts.iter().cloned());
-        (self.status == Status::Withdrawn).then(|| error().found(Fact::new("withdrawn", "the statements on it")))
+        if self.status == Some(Status::Withdrawn) {
+            let error = Error::new(Code::LifecycleWithdrawn, "the image is withdrawn").at(&self.digest);
+            return Some(error.details(self.facts.iter().cloned()).found(Fact::new("withdrawn", "the statements on it")));
+        }
+        self.unreadable.then(|| Error::new(Code::LifecycleUnreadable, UNREADABLE).at(&self.digest))
+    }
+
+    /// Whether it is known to be withdrawn or at the end of its life.
+    pub(in crate::verbs) fn is_known(&self) -> bool {
+        self.status.is_some()
     }
 }
+
+const UNREADABLE: &str = "something that may be said of the image cannot be read, so it may be withdrawn";
 
 /// The worst of an image and its platforms, if that stops it.
 fn standing(subjects: &[Subject<'_>]) -> Option<(Status, Vec<String>)> {

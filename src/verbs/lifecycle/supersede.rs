@@ -169,7 +169,8 @@ impl Pair<'_> {
             if let Some(name) = &self.name {
                 change.set.insert(Field::SupersededByName, Value::Text(name.clone()));
             }
-            if subject.index.is_some() && new_top.index.is_some() {
+            // A platform that the new image lacks is not superseded by it.
+            if subject.index.is_some() && !by_platform.is_empty() {
                 let platforms = by_platform.iter().map(|(platform, subject)| (platform.clone(), subject.descriptor.digest.clone()));
                 change.set.insert(Field::SupersededByPlatforms, Value::Platforms(platforms.collect()));
             }

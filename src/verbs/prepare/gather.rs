@@ -13,7 +13,7 @@ use crate::read::referrers::{Lookup, Marked, Referrer, Scope, Tag, lists_referre
 use crate::read::{Child, Located, Reference, Source, Tree, Walk, load, locate, walk};
 use crate::verbs::Context;
 use crate::verbs::copy::Everything;
-use crate::verbs::lifecycle::{Reader, replaced};
+use crate::verbs::lifecycle::{Reader, Strange, replaced};
 use crate::verbs::narrow::{Narrowed, explained, narrow};
 
 /// An entry that is shipped.
@@ -251,6 +251,7 @@ pub(super) fn gather(
     }
     if profile == Profile::Registry {
         gather.gathered.findings.extend(gather.lookup.unplaced_findings());
+        gather.gathered.findings.extend(Strange::of(source, context.conventions).iter().map(|strange| strange.finding().clone()));
     }
     if scope == Scope::Thorough {
         gather.others();

@@ -11,8 +11,9 @@ use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{Descriptor, Name, annotation};
 use crate::plan::prepare::{LeftOut, Profile, another_digest};
 use crate::read::referrers::{Lookup, Scope};
-use crate::read::{Source, Walk, walk};
+use crate::read::{Reference, Source, Walk, load, walk};
 use crate::verbs::Context;
+use crate::verbs::lifecycle::brought_along;
 use crate::verbs::narrow::Narrowed;
 use crate::verbs::output::{Outgoing, Output, write};
 use crate::verbs::referrers::{Carrier, Carry, Subject};
@@ -115,6 +116,16 @@ pub(super) fn hand_over(
             .collect();
         let carried = Carrier::of(source, &lookup, &Carry::default(), context).carry(subjects, &mut outgoing)?;
         entries.extend(carried.entries);
+        // Of a whole place the indexes go along; whoever names one image may leave one behind that something is said of.
+        if Reference::existing(&request.path)?.names_one() {
+            for top in written.iter().filter(|top| top.part.is_none()) {
+                let tree = load(source, &top.descriptor, context.limits)?;
+                let brought = brought_along(source, &tree, context)?;
+                brought.documents.iter().for_each(|document| outgoing.document(document));
+                brought.changes.into_iter().for_each(|change| outgoing.refer(change));
+                told.extend(brought.unread);
+            }
+        }
     }
     if let (true, false) = (entries.is_empty(), told.is_empty()) {
         return Err(Error::of(told.swap_remove(0)));

@@ -10,6 +10,7 @@ use crate::plan::referrers::{Item, ReferrerChange};
 use crate::read::referrers::{Lookup, Referrer, Trouble, Unread, marked};
 use crate::read::{Source, Walk, walk};
 use crate::verbs::Context;
+use crate::verbs::lifecycle::Strange;
 use crate::verbs::output::Outgoing;
 
 /// Which referrers are taken along.
@@ -140,7 +141,11 @@ impl<'a, 'c, 'l> Carrier<'a, 'c, 'l> {
         if self.wanted.depth > 0 {
             self.carry_marked(&seen, outgoing, &mut carried)?;
             carried.incomplete |= !self.lookup.unplaced().is_empty();
-            let unplaced = Finding::new_among(&carried.findings, self.lookup.unplaced_findings());
+            let strange = Strange::of(self.source, self.context.conventions);
+            let strange: Vec<&Strange> = strange.iter().filter(|strange| seen.iter().any(|digest| strange.may_be_of(digest))).collect();
+            carried.incomplete |= !strange.is_empty();
+            let told = self.lookup.unplaced_findings().into_iter().chain(strange.into_iter().map(|strange| strange.finding().clone()));
+            let unplaced = Finding::new_among(&carried.findings, told.collect());
             carried.findings.extend(unplaced);
         }
         carried.left_out = top.and_then(|top| std::mem::take(&mut carried.left).finding(&top));

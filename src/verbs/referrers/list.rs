@@ -8,6 +8,7 @@ use crate::oci::{Artifact, Descriptor, Platform};
 use crate::read::referrers::{FoundBy, Lookup, Referrer, Scope};
 use crate::read::{Child, Reference, Tree, open_reference};
 use crate::report::referrers::{Class, Node, Of, ReferrersReport};
+use crate::verbs::lifecycle::Strange;
 use crate::verbs::{Context, Opened, open};
 
 /// What is asked for.
@@ -68,6 +69,10 @@ pub fn referrers(query: &Query, context: Context<'_>) -> Result<ReferrersReport>
     odd.dedup();
     report.findings.extend(odd);
     report.findings.extend(lookup.unplaced_findings());
+    let strange = Strange::of(source, context.conventions);
+    let is_of = |strange: &&Strange| report.subjects.iter().any(|subject| strange.may_be_of(&subject.digest));
+    let strange: Vec<Finding> = strange.iter().filter(is_of).map(|strange| strange.finding().clone()).collect();
+    report.findings.extend(strange);
     Ok(report)
 }
 

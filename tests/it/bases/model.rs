@@ -335,7 +335,7 @@ fn followed(app: &Read, based: &Based, here: &[Arc<Candidate>]) -> Result<Digest
         .iter()
         .map(|one| {
             let platforms = vec![EditionPlatform::of(&one.image)];
-            Edition { digest: one.top.clone(), platforms, stated: Stated::default(), among_bases: true }
+            Edition { digest: one.top.clone(), platforms, missing: Vec::new(), stated: Stated::default(), among_bases: true }
         })
         .collect();
     let platforms = [app.platform().cloned()];

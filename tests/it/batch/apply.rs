@@ -67,11 +67,21 @@ fn apps_on_two_bases_move_and_a_second_run_changes_nothing() {
     std::fs::remove_file(environment.join("out/blobs").join(layer.as_str().unwrap().replace(':', "/"))).unwrap();
     let (status, report) = environment.json(&["batch", "report", "plan.jsonl", "out"]);
     assert_eq!((status, &report["counts"]["moved"], &report["counts"]["missing"]), (1, &17.into(), &3.into()), "{report:#}");
+    // Nor is one without its config, one whose layer was emptied, and one without a name.
+    let out = Contents::of(&environment.join("out"));
+    let blob = |digest: &Value| environment.join("out/blobs").join(digest.as_str().unwrap().replace(':', "/"));
+    let config = out.json(&out.named("registry.example/app-4:1.0").unwrap())["config"]["digest"].clone();
+    std::fs::remove_file(blob(&config)).unwrap();
+    std::fs::write(blob(&item(&planned, "registry.example/app-5:1.0")["layers"][0]["digest"]), "").unwrap();
+    environment.ok(&["untag", "out:registry.example/app-6:1.0"]);
+    let (status, report) = environment.json(&["batch", "report", "plan.jsonl", "out"]);
+    assert_eq!((status, &report["counts"]["moved"], &report["counts"]["missing"]), (1, &14.into(), &6.into()), "{report:#}");
     // An archive is complete without an index, and missing without its file.
     assert_eq!(apply(&environment, "archives", &["--as", "archives"]).0, 0);
     std::fs::remove_file(environment.join("archives/registry.example_app-0_1.0.tar")).unwrap();
+    std::fs::write(environment.join("archives/registry.example_app-1_1.0.tar"), "").unwrap();
     let (status, report) = environment.json(&["batch", "report", "plan.jsonl", "archives"]);
-    assert_eq!((status, &report["counts"]["moved"], &report["counts"]["missing"]), (1, &19.into(), &1.into()), "{report:#}");
+    assert_eq!((status, &report["counts"]["moved"], &report["counts"]["missing"]), (1, &18.into(), &2.into()), "{report:#}");
 
     // A list that cannot be read does not say that nothing is there.
     std::fs::write(environment.join("out/index.json"), "{").unwrap();

@@ -274,6 +274,8 @@ fn a_statement_that_cannot_be_read_leaves_its_image_unmarked_and_says_so() {
         let world = World::new(4);
         world.write(&environment);
         let names = [0, 1, 2].map(|number| format!("registry.example/app-{number}:1.0"));
+        // What is said and cannot be read before there is a plan refuses the image, so all of this comes later.
+        let planned = items(&plan(&environment, &["apps", "old", "--bases", "bases"]));
         // One statement is damaged; in the place of a list stands something else.
         environment.ok(&["lifecycle", "set", &format!("apps:{}", names[0]), "--status", "withdrawn"]);
         let contents = seen(&environment, "apps");
@@ -281,7 +283,6 @@ fn a_statement_that_cannot_be_read_leaves_its_image_unmarked_and_says_so() {
         let damaged = environment.join("apps/blobs").join(list["manifests"][0]["digest"].as_str().unwrap().replace(':', "/"));
         std::fs::write(&damaged, vec![b' '; usize::try_from(std::fs::metadata(&damaged).unwrap().len()).unwrap()]).unwrap();
         environment.ok(&["tag", "apps:app-3:1.0", &world.apps.digest_of(&names[1]).replace(':', "-")]);
-        let planned = items(&plan(&environment, &["apps", "old", "--bases", "bases"]));
         let report = if shards {
             assert_eq!(apply(&environment, "apps", &["--shard", "1/1"]).0, 0);
             let (status, report) = at(&environment, NOW, &["batch", "merge", "apps"]);

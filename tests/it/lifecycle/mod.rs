@@ -4,6 +4,7 @@ mod article;
 mod check;
 mod compact;
 mod conventions;
+mod doubt;
 mod import;
 mod inherited;
 mod levels;

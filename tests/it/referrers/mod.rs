@@ -4,7 +4,7 @@ mod attach;
 mod copy;
 mod doubt;
 mod gc;
-mod made;
+pub mod made;
 mod nameless;
 mod questions;
 mod reading;

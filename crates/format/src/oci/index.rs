@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::{Descriptor, Verified, document, manifest::ambiguous, media_type};
-use crate::format::json::{Node, Text};
+use super::{Descriptor, Verified, annotation, document, manifest::ambiguous, media_type};
+use crate::format::json::{Excerpt, Node, Text};
 use crate::foundation::{Code, Error, Fact, Finding, Limits, Result, Severity, effort};
 
 const KNOWN: &[&str] = &["schemaVersion", "mediaType", "artifactType", "manifests", "subject", "annotations", "config", "layers"];
@@ -108,6 +108,8 @@ const TOLD: usize = 10_000;
 pub struct RootIndex {
     /// The entries in their order that can be read; the others are in `findings`.
     pub manifests: Entries,
+    /// The texts of those whose digests cannot be computed here.
+    pub unverified: Vec<Excerpt>,
     /// What is odd about it.
     pub findings: Vec<Finding>,
     text: Text,
@@ -150,7 +152,7 @@ impl RootIndex {
         document::annotations(&root, &mut findings)?;
         let mut manifests = Vec::new();
         let mut whole = true;
-        let mut unverifiable = 0;
+        let mut unverified = Vec::new();
         for (number, node) in document::list(&root, "manifests", &mut findings)?.enumerate() {
             if number >= limits.index_entries {
                 return Err(Error::new(Code::GraphTooMany, "index.json has too many entries")
@@ -161,8 +163,8 @@ impl RootIndex {
                 // Unregistered algorithms are legal; such an entry is kept and cannot be verified.
                 Err(error) if error.code() == Code::DigestAlgorithmUnknown => {
                     whole = false;
-                    unverifiable += 1;
-                    if unverifiable > TOLD {
+                    unverified.push(text.excerpt(node));
+                    if unverified.len() > TOLD {
                         return Err(Error::new(Code::GraphTooMany, "index.json has too many entries that cannot be verified here")
                             .expected(Fact::new(format!("at most {TOLD}"), "the limits")));
                     }
@@ -178,7 +180,7 @@ impl RootIndex {
             finding.severity = Severity::Note;
         }
         let list = root.get("manifests").filter(|_| whole).map(|list| text.place(list));
-        Ok(Self { manifests: Entries(manifests), findings, text, list })
+        Ok(Self { manifests: Entries(manifests), unverified, findings, text, list })
     }
 
     /// Where in the text the list of entries stands, with its brackets; `None` if there is none, or an entry in it is not among
@@ -197,6 +199,16 @@ impl RootIndex {
     pub fn unverifiable(&self) -> impl Iterator<Item = Finding> {
         let unknown = self.findings.iter().filter(|finding| finding.code == Code::DigestAlgorithmUnknown);
         unknown.map(|finding| finding.clone().severity(Severity::Damage))
+    }
+
+    /// The names of entries whose digests cannot be computed here.
+    pub fn unverified_names(&self) -> impl Iterator<Item = String> {
+        let names = |entry: &Excerpt| -> Vec<String> {
+            let annotations = entry.node().get("annotations");
+            let name = |key: &str| Some(annotations?.get(key)?.as_str()?.into_owned());
+            [annotation::REF_NAME, annotation::CONTAINERD_NAME].into_iter().filter_map(name).collect()
+        };
+        self.unverified.iter().flat_map(names)
     }
 
     /// Whether it was read from just this.

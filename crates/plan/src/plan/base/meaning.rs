@@ -80,8 +80,10 @@ impl EditionPlatform {
 pub struct Edition {
     /// Its digest: of the index, or of the manifest if there is none.
     pub digest: Digest,
-    /// Its platforms.
+    /// Its platforms that are here.
     pub platforms: Vec<EditionPlatform>,
+    /// What its index lists whose manifest is not here.
+    pub missing: Vec<Option<Platform>>,
     /// What statements say of it.
     pub stated: Stated,
     /// Whether it lies where the user said that bases lie, and not only among the images to be moved.
@@ -92,6 +94,15 @@ impl Edition {
     /// Whether this is the index or one of the manifests with this digest.
     pub fn is(&self, digest: &Digest) -> bool {
         self.digest == *digest || self.platforms.iter().any(|own| own.manifest == *digest)
+    }
+
+    fn has_any(&self) -> bool {
+        !self.platforms.is_empty()
+    }
+
+    /// Whether it has the platform somewhere else, so that nobody here knows what it has.
+    fn lacks(&self, wanted: Option<&Platform>) -> bool {
+        !self.has(wanted) && self.missing.iter().any(|gone| same_platform(gone.as_ref(), wanted))
     }
 
     fn has(&self, wanted: Option<&Platform>) -> bool {
@@ -146,6 +157,13 @@ pub fn meaning(editions: &[Edition], question: &Question<'_>) -> Result<Option<M
     let newer = |other: &Edition| running.iter().filter_map(|at| editions.get(*at)).all(|own| is_newer(other, own));
     if let Some((_, dropped)) = (0..).zip(editions).find(|(at, edition)| !running.contains(at) && newer(edition)) {
         let why = format!("the newest of them, {}, has no such platform any more", dropped.digest);
+        return Err(Undecided { why, among: (0..editions.len()).collect() });
+    }
+    // What is not here may be the newest, unless it is known to be older.
+    let lacks = |edition: &Edition| question.platforms.iter().any(|wanted| edition.lacks(wanted.as_ref()));
+    let older = |other: &Edition| running.iter().filter_map(|at| editions.get(*at)).any(|own| own.has_any() && is_newer(own, other));
+    if let Some(gone) = editions.iter().find(|edition| lacks(edition) && !older(edition)) {
+        let why = format!("one of them, {}, has the platform, and its manifest is not here", gone.digest);
         return Err(Undecided { why, among: (0..editions.len()).collect() });
     }
     match running.as_slice() {
@@ -302,7 +320,12 @@ fn shared<'a>(one: &'a Edition, other: &'a Edition) -> impl Iterator<Item = (&'a
 
 fn is_newer(one: &Edition, other: &Edition) -> bool {
     let time = |own: &EditionPlatform| own.created.as_deref().and_then(Time::parse);
-    shared(one, other).next().is_some() && shared(one, other).all(|(own, theirs)| time(own) > time(theirs))
+    if shared(one, other).next().is_some() {
+        return shared(one, other).all(|(own, theirs)| time(own) > time(theirs));
+    }
+    // Without a platform in common, what is newer in every respect is newer.
+    let (own, theirs) = (one.platforms.iter().map(time).min().flatten(), other.platforms.iter().map(time).max().flatten());
+    own.is_some() && theirs.is_some() && own > theirs
 }
 
 fn goes_down(other: &Edition, chosen: &Edition) -> Option<(String, String)> {

@@ -308,7 +308,10 @@ impl Lineage {
             match self.next_of(index) {
                 Next::To(evidence, newer) => match self.members.get(&newer) {
                     Some(member) if member.platforms.is_empty() => {
-                        found.insert((evidence, newer, None));
+                        // An image of one platform follows no other one.
+                        let is_other = |own: &String| of_platform(&BTreeMap::from([(own.clone(), digest)]), platform).is_none();
+                        let lacks = member.platform.as_ref().is_some_and(is_other);
+                        found.insert((evidence, newer, lacks.then(|| platform.clone())));
                     }
                     Some(member) => match of_platform(&member.platforms, platform) {
                         // An index around the same manifest is no newer image.

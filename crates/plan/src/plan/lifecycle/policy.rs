@@ -157,7 +157,8 @@ pub fn evaluate(policy: &Policy, asked: Asked<'_>) -> Verdict {
     for deny in &policy.deny {
         let since = match deny {
             Deny::Withdrawn => word(Status::Withdrawn),
-            Deny::EndOfLife => date(Field::EndOfLife).or_else(|| word(Status::EndOfLife)),
+            // The earlier of both: a grace must not open again what the status closed. One without a date counts from always.
+            Deny::EndOfLife => [date(Field::EndOfLife), word(Status::EndOfLife)].into_iter().flatten().min(),
             Deny::EndOfSupport => date(Field::EndOfSupport),
             Deny::Superseded => word(Status::Superseded).or_else(|| by_successor.map(made)),
             Deny::Deprecated => word(Status::Deprecated),
@@ -205,6 +206,11 @@ mod tests {
         ] {
             let (denied, in_grace) = verdict(&Deny::STANDARD, grace, &statements, None, now);
             assert_eq!((denied == [Deny::EndOfLife], in_grace == [Deny::EndOfLife]), (stopped, graced), "{grace} {now}");
+        }
+        // What its status stops already is not let through again when the date comes.
+        let both = [own("s", Some("2024-11-20"), &[status(Status::EndOfLife), end("2026-11-25")])];
+        for now in ["2026-11-24", "2026-11-26", "2027-01-01"] {
+            assert_eq!(verdict(&Deny::STANDARD, "30d", &both, None, now), (vec![Deny::EndOfLife], vec![]), "{now}");
         }
     }
 

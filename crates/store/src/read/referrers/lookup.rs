@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::candidates::Candidates;
 use super::{Fallback, Found, Listed, Referrer, Tag, Trouble, Unread};
-use crate::format::json::{Node, Text};
+use crate::format::json::{Document, Kind, Node, Text};
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result, Severity};
 use crate::oci::{Artifact, Descriptor, Index, artifact, media_type};
 use crate::read::Source;
@@ -149,7 +149,15 @@ impl<'a> Lookup<'a> {
 
     fn list(&self, entry: &Descriptor) -> Result<Index> {
         let blob = self.source.document(entry, self.limits)?;
-        Index::parse(&blob, &entry.media_type, self.limits)
+        let index = Index::parse(&blob, &entry.media_type, self.limits)?;
+        // What is left of a list is no empty one.
+        let is_list = Document::parse(blob.bytes(), self.limits)?.root().get("manifests").is_some_and(|list| list.kind() == Kind::Array);
+        if is_list {
+            return Ok(index);
+        }
+        Err(Error::new(Code::ReferrerFallbackTag, "a list of referrers has no list of manifests")
+            .at(&entry.digest)
+            .expected(Fact::new("a list of manifests, which may be empty", "image-spec, image-index.md")))
     }
 
     fn read(&self) -> &Entries {
@@ -187,6 +195,14 @@ impl<'a> Lookup<'a> {
                     found.miss(Unread { finding: Finding { place: Some(name.to_owned()), ..unread.finding }, ..unread });
                 } else {
                     found.findings.push(Finding { place: Some(name.to_owned()), ..error.into_finding() });
+                    // It may be the referrer itself.
+                    match read(&self.source, entry, self.limits) {
+                        Ok(referrer) if referrer.artifact.subject.as_ref().is_some_and(|own| own.digest == *subject) => {
+                            self.add(subject, entry, Listed { names: vec![name.to_owned()], ..Listed::default() }, found);
+                        }
+                        Ok(_) => {}
+                        Err(error) => found.miss(Unread::of(entry, error)),
+                    }
                 }
                 found.fallback.get_or_insert(Fallback { name: name.to_owned(), is_list: entry.is_index(), children, trouble });
             }
@@ -314,7 +330,8 @@ pub(super) fn read(source: &Source, entry: &Descriptor, limits: &Limits) -> Resu
 /// with an escape.
 fn subject(source: &Source, entry: &Descriptor, limits: &Limits) -> Result<Option<Digest>> {
     match source.document(entry, limits) {
-        Ok(document) if !may_name_a_subject(document.bytes()) => return Ok(None),
+        // What calls itself an artifact is read, so that one that cannot be is not taken for one without a subject.
+        Ok(document) if !entry.is_artifact() && !may_name_a_subject(document.bytes()) => return Ok(None),
         Ok(_) => {}
         Err(error) if error.code() == Code::DescriptorSizeMismatch => {}
         Err(error) => return Err(error),
