@@ -512,6 +512,11 @@ impl Listed {
         Ok(listed)
     }
 
+    /// The places of which everything is asked about.
+    pub(super) fn whole(&self) -> Vec<Arc<Source>> {
+        self.paths.iter().filter(|below| below.named.is_none()).flat_map(|below| &below.sources).cloned().collect()
+    }
+
     /// Calls `visit` for every image; what cannot be read becomes a finding, and so does a path below which nothing is that `counts`.
     pub(super) fn each_image(
         self,

@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 
 use super::lifecycle::{Marked, Taker, Taking, stopped, taken_over};
-use super::output::{Outgoing, Output, check_name, layout_options, write};
+use super::output::{Form, Outgoing, Output, check_name, layout_options, write};
+use super::referrers::{Carried, Carrier, Carry, Subject, subjects};
 use super::{Context, Opened, Verify, base, open};
 use crate::format::json::Excerpt;
 use crate::foundation::{Code, Error, Fact, Result};
 use crate::oci::{Descriptor, Index, annotation};
 use crate::plan::annotate::{Notes, Pair, Scope, annotate as rewrite, replaced};
 use crate::plan::lifecycle::time::Moment;
-use crate::read::referrers::{Lookup, Scope::Quick, Tag, Trouble};
+use crate::read::referrers::{Lookup, Scope::Quick, Scope::Usual, Tag, Trouble};
 use crate::read::{Image, Located, SourceKind, Tree, Walk, walk};
 use crate::report::rebase::OutputReport;
 use crate::report::tag::{AnnotateReport, BaseSetReport, Change, TagReport, UntagReport};
@@ -202,13 +203,16 @@ fn annotated(opened: &Opened, notes: &Notes<'_>, read: Option<&Opened>, target: 
     for blob in &found.blobs {
         outgoing.blob(&opened.located.source, blob);
     }
+    let carried = carry_unchanged(opened, &successors, target, &mut outgoing, context)?;
     let descriptor = top.descriptor();
     let names: Vec<Option<String>> =
         if target.names.is_empty() { vec![opened.located.result_name()] } else { target.names.iter().cloned().map(Some).collect() };
     // What the entry of index.json says beside type, digest and size still holds.
     let entry: Excerpt = replaced(&opened.located.descriptor, top, context.limits)?.render().into();
-    let entries: Vec<(Option<String>, Excerpt)> = names.iter().map(|name| (name.clone(), entry.clone())).collect();
+    let own = names.iter().map(|name| (name.clone(), entry.clone()));
+    let entries: Vec<(Option<String>, Excerpt)> = own.chain(carried.entries).collect();
     let mut committed = write(&target.output, &outgoing, &entries, target.mtime, context)?;
+    committed.findings.extend(carried.findings);
     committed.findings.extend(opened.located.source.left_behind());
     if let Some(now) = target.now {
         committed.findings.extend(stopped(&opened.located.source, &opened.tree, now, context));
@@ -224,6 +228,26 @@ fn annotated(opened: &Opened, notes: &Notes<'_>, read: Option<&Opened>, target: 
         superseded: Vec::new(),
         findings: committed.findings,
     })
+}
+
+/// Takes along what refers to the parts of an image that stay as they are; in their own layout it is there already, and an archive for docker has
+/// no place for it. What is said of the image before it was annotated is said of other bytes.
+fn carry_unchanged<'a>(
+    opened: &'a Opened,
+    successors: &HashSet<crate::foundation::Digest>,
+    target: &Target,
+    outgoing: &mut Outgoing<'a>,
+    context: Context<'_>,
+) -> Result<Carried> {
+    let source = &opened.located.source;
+    let stays_here = matches!(&target.output, Output::Layout(path) if *path == source.path);
+    let unchanged: Vec<Subject> =
+        subjects(&opened.tree).into_iter().filter(|subject| !successors.contains(&subject.descriptor.digest)).collect();
+    if stays_here || unchanged.is_empty() || matches!(target.output, Output::Archive { form: Form::Docker, .. }) {
+        return Ok(Carried::default());
+    }
+    let lookup = Lookup::new(source, Usual, context.limits);
+    Carrier::of(source, &lookup, &Carry::default(), context).carry(unchanged, outgoing)
 }
 
 /// The documents of a tree that get a successor.

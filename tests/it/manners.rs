@@ -542,6 +542,7 @@ fn hints_name_only_what_exists() {
         if [
             "crates/plan/src/plan/prepare/clients.rs",
             "crates/plan/src/plan/verdict/trace/arguments.rs",
+            "crates/plan/src/plan/verdict/trace/made.rs",
             "crates/plan/src/plan/verdict/trace/wrap.rs",
         ]
         .contains(&file.as_str())

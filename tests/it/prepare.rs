@@ -594,7 +594,11 @@ fn listings_of_clients_are_understood_as_far_as_they_go() {
     let save = |name: &str, document: Value| std::fs::write(environment.join(name), document.to_string()).unwrap();
     let referrer = |number: usize| json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": item(number), "size": 1});
     save("list.json", json!({"subject": {"Reference": format!("{repository}@{}", item(0))}, "descriptors": [referrer(3)]}));
-    save("body.json", json!({"schemaVersion": 2, "mediaType": crate::support::image::INDEX, "manifests": [referrer(3)]}));
+    // distribution-spec, Listing Referrers: each descriptor has an artifactType; those of an index of images have none.
+    let mut listed = referrer(3);
+    listed["artifactType"] = json!("application/x-test");
+    save("body.json", json!({"schemaVersion": 2, "mediaType": crate::support::image::INDEX, "manifests": [listed]}));
+    save("images.json", json!({"schemaVersion": 2, "mediaType": crate::support::image::INDEX, "manifests": [referrer(3)]}));
     let named = |number: usize, more: Value| {
         let mut node = referrer(number);
         node["reference"] = json!(format!("{repository}@{}", item(number)));
@@ -611,6 +615,11 @@ fn listings_of_clients_are_understood_as_far_as_they_go() {
     };
     assert_eq!(there(&["list.json"]), [3], "regctl artifact list");
     assert_eq!(there(&[&format!("{repository}=body.json")]), [3], "the referrers API");
+    assert_eq!(
+        there(&[&format!("{repository}=images.json")]),
+        Vec::<usize>::new(),
+        "an index that was fetched names what may not be there"
+    );
     assert_eq!(there(&["discover.json"]), [3, 5], "oras discover, two deep");
     assert_eq!(there(&["inspect.json"]), Vec::<usize>::new(), "skopeo inspect does not say which tag it looked at");
     assert_eq!(there(&[&format!("{repository}:1=inspect.json")]), [0], "who ran it knows");
@@ -618,6 +627,14 @@ fn listings_of_clients_are_understood_as_far_as_they_go() {
     std::fs::write(environment.join("rest"), lines.iter().filter(|line| !line.contains(&item(3))).cloned().collect::<Vec<_>>().join("\n"))
         .unwrap();
     environment.ok(&["verify-sync", "plan.json", "rest", "list.json"]);
+    // A registry answers for what is not there too.
+    let child = plan["items"][1]["reference"].as_str().unwrap();
+    save("nobody.json", json!({"subject": {"Reference": child}, "descriptors": []}));
+    std::fs::write(environment.join("nobody.txt"), format!("Subject:   {child}\n\nReferrers:\n")).unwrap();
+    assert_eq!((there(&["nobody.json"]), there(&["nobody.txt"])), (vec![], vec![]));
+    // What `echo "$(crane digest $name) $name"` gives where crane failed.
+    std::fs::write(environment.join("failed"), format!(" {child}\n")).unwrap();
+    environment.refused(&["verify-sync", "plan.json", "failed"], "sync.listing", 2);
 }
 
 /// What clients print of a document and what regctl 0.11.7 prints for people. An index names its platforms, and does not prove that

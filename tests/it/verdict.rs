@@ -14,6 +14,7 @@ mod gate;
 mod made;
 mod owners;
 mod policy;
+mod several;
 
 use serde_json::{Value, json};
 

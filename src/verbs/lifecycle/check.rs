@@ -12,7 +12,7 @@ use crate::foundation::{Code, Digest, Finding, Result, text};
 use crate::oci::Platforms;
 use crate::plan::lifecycle::policy::{Asked, Deny, Policy, Verdict, evaluate};
 use crate::plan::lifecycle::resolve::Question;
-use crate::read::{Located, Source, Tree};
+use crate::read::{Located, Source, Tree, collections, load};
 use crate::report::lifecycle::check::{CheckReport, InventoryItem, InventoryReport, Judged};
 use crate::verbs::base::Listed;
 use crate::verbs::{Context, Places};
@@ -110,7 +110,8 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
     let mut inheritance = Inheritance::new(&query.places, &listed.sources, query.question.clone(), context)?;
     let mut spoken = Vec::new();
     let mut silent: BTreeSet<&String> = query.question.issuers.iter().collect();
-    listed.each_image(context, &mut findings, |_| true, &mut |located, tree| {
+    let whole = listed.whole();
+    let mut look = |located: &Located, tree: &Tree| {
         let open = |source: &Arc<Source>| (Reader::everywhere(source, query.question.clone(), context), HashSet::new());
         let path = &located.source.path;
         let (reader, _) = readers.entry(path.clone()).or_insert_with(|| open(&located.source));
@@ -132,11 +133,26 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
             let said = subject.statements.iter().chain(&subject.above);
             silent.retain(|asked| said.clone().all(|statement| statement.issuer.as_ref() != Some(*asked)));
             let bases = inheritance.below(&mut subject, index)?;
+            // A collection runs nowhere: of one that nothing speaks of there is nothing to know.
+            let is_silent = || subject.statements.is_empty() && subject.unreadable == 0;
+            if matches!(tree, Tree::Collection(_)) && subject.descriptor.digest == located.descriptor.digest && is_silent() {
+                continue;
+            }
             visit(located, &subject, &bases);
             spoken.append(&mut subject.findings);
         }
         Ok(Vec::new())
-    });
+    };
+    listed.each_image(context, &mut findings, |_| true, &mut look);
+    // Collections have no entries of images, and are said to be withdrawn as images are.
+    for source in &whole {
+        for located in collections(source, context.limits) {
+            match load(source, &located.descriptor, context.limits).and_then(|tree| look(&located, &tree)) {
+                Ok(more) => findings.extend(more),
+                Err(error) => findings.push(error.at(located.shown()).into()),
+            }
+        }
+    }
     findings.extend(spoken);
     findings.extend(
         silent

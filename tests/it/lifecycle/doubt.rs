@@ -302,3 +302,37 @@ fn an_edition_that_is_not_here_may_be_the_newest() {
         assert!(shown.out.contains("\"refused\""), "{what}: {}", shown.out);
     }
 }
+
+/// The platforms of an annotated index are what they were, and so is what is said of them.
+#[test]
+fn an_annotated_index_takes_along_what_is_said_of_its_platforms() {
+    let environment = nested(&|_, _| {});
+    environment.ok(&["lifecycle", "set", "in:site/inner:1", "--eol", "2020-01-01", "--platform", "linux/amd64", "--at", "2025-01-01"]);
+    environment.ok(&["annotate", "in:site/inner:1", "-a", "x=y", "-o", "out:x"]);
+    assert!(is_denied(&environment, "out"));
+}
+
+/// A collection is withdrawn as images are, and its members are images wherever they are listed.
+#[test]
+fn the_gate_looks_at_collections() {
+    let environment = Environment::new();
+    Layout::new().image("a:1", &base("1", "amd64")).image("b:1", &base("2", "amd64")).write(&environment.join("in"));
+    environment.ok(&["collection", "create", "in:suite", "in:a:1", "in:b:1"]);
+    let (_, report) = environment.json(&[&["lifecycle", "check", "in"][..], &AT].concat());
+    assert_eq!((&report["checked"], &report["denied"]), (&json!(2), &json!(0)), "{report:#}");
+    environment.ok(&["lifecycle", "set", "in:suite", "--status", "withdrawn", "--index-only", "--at", "2025-01-01"]);
+    for place in ["in", "in:suite"] {
+        assert!(is_denied(&environment, place), "{place}");
+    }
+    assert!(!is_denied(&environment, "in:a:1"));
+    let mut layout = Layout::new().image("good:1", &base("3", "amd64"));
+    let mut member = layout.store(&base("1", "amd64"));
+    member["annotations"] = json!({"dev.airbase.collection.member": "a:1"});
+    let made = withdrawal(&mut layout, &descriptor(&base("1", "amd64")));
+    layout.entry("", made.entry());
+    let document = json!({"schemaVersion": 2, "mediaType": INDEX, "artifactType": "application/vnd.airbase.collection.v1+json", "manifests": [member]});
+    let entry = listed(&mut layout, &document, json!({}));
+    layout.entry("suite", entry);
+    layout.write(&environment.join("members"));
+    assert!(is_denied(&environment, "members"));
+}

@@ -116,3 +116,20 @@ fn what_a_list_says_twice_is_told_and_the_earlier_date_holds() {
         assert_eq!(status, 1, "{tags:?} {list}");
     }
 }
+
+/// What a script puts together has an error where it did not get a list.
+#[test]
+fn a_product_that_cannot_be_read_is_told() {
+    let environment = Environment::new();
+    for text in [
+        r#"{"debian": [{"cycle": "12", "eol": "2025-01-01"}], "alpine": {"message": "Too many requests"}}"#,
+        r#"{"debian": [{"cycle": "12", "eol": "2025-01-01"}], "alpine": null}"#,
+        r#"{"debian": [{"cycle": "12", "EOL": "2025-01-01"}]}"#,
+        r#"{"result": [{"name": "debian", "releases": [{"name": "12", "isEol": false}]}, {"name": "alpine", "releases": {}}]}"#,
+    ] {
+        Layout::new().image("docker.io/library/debian:12", &Image::of(&[&layer(&["os=1"])])).write(&environment.join("in"));
+        std::fs::write(environment.join("list.json"), text).unwrap();
+        let (status, report) = environment.json(&["lifecycle", "import", "list.json", "in"]);
+        assert!(status == 1 && report.to_string().contains("lifecycle.unreadable"), "{text}: {status} {report:#}");
+    }
+}

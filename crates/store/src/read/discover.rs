@@ -220,12 +220,18 @@ impl Search<'_> {
         if self.root.is_none() {
             self.root = real(self.path).ok();
         }
-        let is_beneath = self.root.as_ref().is_some_and(|root| target.starts_with(root));
+        // What lies below is found on its own way, unless that is hidden: a volume of Kubernetes is links into a folder that is.
+        let beneath = self.root.as_ref().and_then(|root| target.strip_prefix(root).ok());
+        let is_beneath = beneath.is_some_and(|inner| !inner.components().any(|part| part.as_os_str().as_encoded_bytes().starts_with(b".")));
         // What cannot be opened as one may be an archive; opening that says why.
         if is_beneath || Directory::open(&target).is_err() && !self.is_archive(&target) {
             return self.found.passed.add(Reason::Link, path);
         }
-        let finding = finding("a symbolic link leads out of the folder and is not followed");
+        let finding = if beneath.is_some() {
+            finding("a symbolic link leads into what is hidden in the folder and is not followed")
+        } else {
+            finding("a symbolic link leads out of the folder and is not followed")
+        };
         self.found.findings.push(finding.found(Fact::new(shown(&target), "the link")));
     }
 

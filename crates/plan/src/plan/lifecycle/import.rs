@@ -128,8 +128,12 @@ pub fn import(bytes: &[u8], product: Option<&str>, limits: &Limits) -> Result<Im
         import.cycles(name, Form::Older, root);
     } else if root.kind() == Kind::Object && root.members().any(|(_, value)| value.kind() == Kind::Array) {
         for (name, cycles) in root.members() {
+            let is_empty = cycles.kind() == Kind::Array && cycles.items().next().is_none();
             if cycles.items().any(|item| item.get("cycle").is_some()) {
                 import.cycles(&name, Form::Older, cycles);
+            } else if !is_empty {
+                // What a script puts together has an error in the place of a list that it did not get.
+                import.findings.push(unreadable("there is no list of release cycles of a product", &name, cycles.raw()));
             }
         }
     }
@@ -188,7 +192,7 @@ impl Import {
     fn product(&mut self, node: Node<'_>) {
         let name = node.get("name").and_then(Node::as_str);
         match (name, node.get("releases")) {
-            (Some(name), Some(releases)) => self.cycles(&name, Form::V1, releases),
+            (Some(name), Some(releases)) if releases.kind() == Kind::Array => self.cycles(&name, Form::V1, releases),
             _ => self.findings.push(unreadable("a product has no name or no releases", "result", node.raw())),
         }
     }
@@ -200,14 +204,18 @@ impl Import {
             let text = |name: &str| item.get(name).and_then(Node::as_str);
             // A number or a truth value as its text.
             let any = |name: &str| item.get(name).map(|node| node.as_str().unwrap_or_else(|| node.raw().into()));
+            let known = |name: &str| any(name).filter(|text| text != "null");
             let (name, date) = match form {
-                Form::V1 => (text("name"), text("eolFrom").or_else(|| any("isEol"))),
-                Form::Older => (any("cycle"), any("eol")),
+                Form::V1 => (text("name"), known("eolFrom").or_else(|| known("isEol"))),
+                Form::Older => (any("cycle"), known("eol")),
             };
             let Some(name) = name.filter(|name| !name.is_empty()) else {
                 self.findings.push(unreadable("a release has no name", product, item.raw()));
                 continue;
             };
+            if date.is_none() {
+                self.findings.push(unreadable("a release says nothing of the end of its life", &format!("{product} {name}"), item.raw()));
+            }
             let change = date.map_or(Ok(None), |date| end_of_life(&date)).unwrap_or_else(|error| {
                 self.findings.push(error.into_finding().at(format!("{product} {name}")));
                 None

@@ -111,9 +111,20 @@ pub fn read(bytes: &[u8], name: Option<&str>, from: &str, listings: &mut Listing
         return fields(text, from, listings);
     }
     for (number, line) in text.lines().enumerate() {
-        let line = line.split('#').next().unwrap_or_default().trim();
+        let line = line.split('#').next().unwrap_or_default();
+        let place = |error: Error| error.at(format!("{from}, line {}", number + 1));
+        // `echo "$(ask $name) $name"` gives this where asking failed.
+        if line.starts_with([' ', '\t']) && line.split_whitespace().count() == 1 {
+            let refused = wrong("the line has nothing where its digest belongs: was it not there, or did asking fail?", from);
+            return Err(place(
+                refused
+                    .expected(Fact::new("DIGEST NAME, or - NAME for what is not there", "airbase"))
+                    .found(Fact::new(line, "the listing")),
+            ));
+        }
+        let line = line.trim();
         if !line.is_empty() {
-            words(line, named.as_ref(), listings).map_err(|error| error.at(format!("{from}, line {}", number + 1)))?;
+            words(line, named.as_ref(), listings).map_err(place)?;
         }
     }
     Ok(())
@@ -181,10 +192,8 @@ fn json(root: Node<'_>, given: Option<&Named>, from: &str, listings: &mut Listin
         let named = subject.as_deref().and_then(Named::parse);
         let Some(named) = named.as_ref().or(given) else { return Err(nameless(from)) };
         let repository = Named { repository: named.repository.clone(), tag: None, digest: None };
-        listings.by_repository.entry(repository.repository.clone()).or_default().extend(descriptors.items().filter_map(digest));
-        if let Some(own) = named.digest.clone() {
-            listings.there(&repository, &own);
-        }
+        // A registry answers with a list for what is not there too, so it says nothing of the subject.
+        listings.by_repository.entry(repository.repository).or_default().extend(descriptors.items().filter_map(digest));
         return Ok(());
     }
     // oras manifest fetch --descriptor
@@ -224,7 +233,10 @@ fn is_stored(root: Node<'_>, given: Option<&Named>) -> bool {
         return false;
     }
     let of_one = given.is_some_and(|given| given.tag.is_some() || given.digest.is_some());
-    let platforms = root.get("manifests").into_iter().flat_map(Node::items).any(|entry| entry.get("platform").is_some());
+    // What is answered about referrers says what they are; an index of images does not, and need not say their platforms.
+    let entries = || root.get("manifests").into_iter().flat_map(Node::items);
+    let platforms = entries().next().is_some()
+        && (entries().any(|entry| entry.get("platform").is_some()) || entries().all(|entry| entry.get("artifactType").is_none()));
     has("config") || has("subject") || has("annotations") || has("artifactType") || platforms || (of_one && has("manifests"))
 }
 
@@ -266,7 +278,8 @@ fn fields(text: &str, from: &str, listings: &mut Listings) -> Result<()> {
         match (is_top, key) {
             (true, "Name" | "Ref" | "Subject") => {
                 let named = Named::parse(value).ok_or_else(|| refuse(line))?;
-                if let Some(digest) = &named.digest {
+                // Of a subject it is asked who refers to it, and that has an answer where it is not there, too.
+                if let Some(digest) = named.digest.as_ref().filter(|_| key != "Subject") {
                     listings.there(&Named { tag: None, digest: None, repository: named.repository.clone() }, &digest.clone());
                 }
                 own = Some(named);

@@ -36,7 +36,7 @@ pub(super) fn named(descriptor: Node<'_>, also: Option<Node<'_>>, meant: Option<
     let mut annotations = members(descriptor);
     let more: Vec<(String, Value)> = also.map(members).unwrap_or_default();
     annotations.extend(more.into_iter().filter(|(key, _)| descriptor.get("annotations").and_then(|own| own.get(key)).is_none()));
-    for (key, text) in own {
+    for (key, text) in own.into_iter().chain(former(descriptor, meant)) {
         let at = annotations.iter().position(|(other, _)| other.as_str() > key).unwrap_or(annotations.len());
         annotations.insert(at, (key.to_owned(), Value::string(&text)));
     }
@@ -47,6 +47,17 @@ pub(super) fn named(descriptor: Node<'_>, also: Option<Node<'_>>, meant: Option<
         value.set("annotations", Value::Object(annotations));
     }
     value.render()
+}
+
+/// What an entry was called before that is copied under its own name. One that gets another name is called so from now on.
+fn former(descriptor: Node<'_>, meant: Option<&Meant<'_>>) -> Option<(&'static str, String)> {
+    let meant = meant?;
+    let full = annotation(descriptor, CONTAINERD_NAME);
+    let short = annotation(descriptor, REF_NAME);
+    let own = full.as_deref().map(Name::full).or_else(|| short.as_deref().map(Name::parse))?;
+    let all = annotation(descriptor, FORMER_NAMES).filter(|_| own == meant.name)?;
+    let kept = join_former_names(former_names(&all).filter(|name| Name::full(name) != meant.name));
+    (!kept.is_empty()).then_some((FORMER_NAMES, kept))
 }
 
 /// The annotations that name an entry.

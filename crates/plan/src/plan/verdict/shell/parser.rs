@@ -25,6 +25,8 @@ pub(super) struct Parser<'t> {
     tokens: &'t [Token],
     at: usize,
     script: Script,
+    /// The commands that give functions their results.
+    results: Vec<(Vec<u8>, Vec<usize>)>,
     depth: usize,
     /// What depends on the shell, by the token that it begins with, and whether a shell that lacks it gets there.
     met: Vec<(usize, Construct, bool)>,
@@ -38,7 +40,7 @@ const DEEPEST: usize = 64;
 impl<'t> Parser<'t> {
     /// One of these tokens, in which the lexer met something that depends on the shell.
     pub(super) fn new(tokens: &'t [Token], met: Vec<(usize, Construct, bool)>, strict: bool) -> Self {
-        Self { tokens, at: 0, script: Script { strict, ..Script::default() }, depth: 0, met, placed: Vec::new() }
+        Self { tokens, at: 0, script: Script { strict, ..Script::default() }, depth: 0, met, placed: Vec::new(), results: Vec::new() }
     }
 
     /// The whole script.
@@ -88,14 +90,24 @@ impl<'t> Parser<'t> {
     /// Whoever calls a function with its failure expected expects that of all that is in it.
     fn guard_functions(&mut self) {
         let mut calls: BTreeMap<Vec<u8>, bool> = BTreeMap::new();
+        let mut deciding: BTreeMap<Vec<u8>, bool> = BTreeMap::new();
         for command in &self.script.commands {
             if let Some(name) = command.words.first().and_then(Word::literal).filter(|name| self.script.functions.contains(*name)) {
                 *calls.entry(name.to_vec()).or_insert(true) &= command.guarded || command.conditional;
+                *deciding.entry(name.to_vec()).or_insert(false) |= command.decides_end;
             }
         }
         for command in &mut self.script.commands {
             let guarded = command.function.as_ref().and_then(|function| calls.get(function));
             command.guarded |= guarded.copied().unwrap_or(false);
+        }
+        // Its result decides what its callers let it decide.
+        for (name, last) in std::mem::take(&mut self.results) {
+            for number in last.iter().filter(|_| deciding.get(&name) == Some(&false)) {
+                if let Some(command) = self.script.commands.get_mut(*number) {
+                    command.decides_end = false;
+                }
+            }
         }
     }
 
@@ -308,8 +320,9 @@ impl<'t> Parser<'t> {
         }
         self.script.functions.insert(name.clone());
         self.blank();
-        let last = self.command(&Place { function: Some(name), conditional: place.conditional, condition: false });
+        let last = self.command(&Place { function: Some(name.clone()), conditional: place.conditional, condition: false });
         self.script.end_with(&last);
+        self.results.push((name, last));
         Vec::new()
     }
 

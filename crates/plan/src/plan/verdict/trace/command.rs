@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::commands::{BUILTINS, NAMERS, READERS};
+use super::commands::BUILTINS;
 use super::pattern::matching;
 use super::wrap::options;
 use super::{Argument, Caller, Input, Text, Trace, Use, one};
@@ -31,6 +31,34 @@ impl<'a> Standing<'a> {
     fn caller(self) -> Caller<'a> {
         Caller { by: self.place, guarded: !self.command.is_needed(), depth: self.depth + 1 }
     }
+}
+
+/// What a command is given.
+#[derive(Default)]
+struct Operands {
+    given: Vec<Argument>,
+    /// The values of words that may have several, by their positions.
+    several: Vec<(usize, Vec<Vec<u8>>)>,
+}
+
+/// Whether the shell splits what a word holds: it has a variable, and nothing of it stands in quotes.
+pub(super) fn is_split(word: &Word) -> bool {
+    word.is_plain() && word.parts.iter().any(|part| matches!(part, Part::Variable(..)))
+}
+
+/// The words in a value.
+pub(super) fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(u8::is_ascii_whitespace).filter(|token| !token.is_empty())
+}
+
+/// The name of a command and what it is given, where the name stands in a variable with more.
+fn split_word(first: &Word, name: Vec<u8>, rest: &[Argument]) -> (Vec<u8>, Vec<Argument>) {
+    if !is_split(first) || !name.iter().any(u8::is_ascii_whitespace) {
+        return (name, rest.to_vec());
+    }
+    let mut all = tokens(&name).map(|token| Some(token.to_vec())).chain(rest.iter().cloned());
+    let name = all.next().flatten().unwrap_or_default();
+    (name, all.collect())
 }
 
 /// `"$@"` or `$*`
@@ -133,8 +161,11 @@ impl Trace<'_> {
             return self.unclear(place, "it runs a command whose name is only known when it runs");
         };
         let words = rest;
-        let rest = self.operands(words, &names, arguments, at);
+        let Operands { given: rest, several } = self.operands(words, arguments, at);
         for name in names {
+            // The shell splits what is in no quotes, and a word of which nothing is left is none.
+            let count = rest.len();
+            let (name, rest) = split_word(first, name, &rest);
             if name.is_empty() || self.functions.contains(&name) {
                 continue;
             }
@@ -147,7 +178,29 @@ impl Trace<'_> {
                 b"." | b"source" if self.reads_several(words, at) => continue,
                 _ => {}
             }
-            self.call(&name, &rest, at);
+            let shift = rest.len().saturating_sub(count);
+            // A test looks at the words itself.
+            if several.is_empty() || [&b"["[..], b"test", b"[["].contains(&name.as_slice()) {
+                self.call(&name, &rest, at);
+                continue;
+            }
+            let with = |rest: &mut Vec<Argument>, number: usize, value: Option<&Vec<u8>>| {
+                if let Some(word) = rest.get_mut(number + shift) {
+                    *word = value.cloned();
+                }
+            };
+            let mut first = rest;
+            for (number, values) in &several {
+                with(&mut first, *number, values.first());
+            }
+            // One word after the other takes each of its values.
+            for (number, values) in &several {
+                for value in values {
+                    let mut rest = first.clone();
+                    with(&mut rest, *number, Some(value));
+                    self.call(&name, &rest, at);
+                }
+            }
         }
     }
 
@@ -159,7 +212,7 @@ impl Trace<'_> {
             if let Part::Output(inner) = part {
                 let text = if command.late { Text::Aside } else { Text::Part };
                 // An assignment alone has the result of the command; any other command has its own.
-                self.without_result(!command.words.is_empty(), |trace| {
+                self.without_result(!command.words.is_empty() || !command.is_needed(), |trace| {
                     trace.as_text(text, |trace| trace.script(inner, at.place, arguments, at.depth + 1));
                 });
             }
@@ -167,7 +220,7 @@ impl Trace<'_> {
     }
 
     /// Follows something of which nobody may have the result.
-    fn without_result(&mut self, ignored: bool, follow: impl FnOnce(&mut Self)) {
+    pub(super) fn without_result(&mut self, ignored: bool, follow: impl FnOnce(&mut Self)) {
         let before = self.ignored;
         self.ignored |= ignored;
         follow(self);
@@ -185,10 +238,10 @@ impl Trace<'_> {
         }
     }
 
-    /// What the commands of these names are given.
-    fn operands(&mut self, words: &[Word], names: &[Vec<u8>], arguments: &[Argument], at: Standing<'_>) -> Vec<Argument> {
+    /// What a command is given. A word that may have several values is not known, and is told beside the others.
+    fn operands(&mut self, words: &[Word], arguments: &[Argument], at: Standing<'_>) -> Operands {
         let variables = Rc::clone(&self.inherited);
-        let mut given: Vec<Argument> = Vec::new();
+        let Operands { mut given, mut several } = Operands::default();
         for word in words {
             match word.parts.as_slice() {
                 _ if is_all_given(word) => given.extend(arguments.iter().cloned()),
@@ -196,28 +249,20 @@ impl Trace<'_> {
                     Some(values) => given.extend(values.into_iter().map(Some)),
                     None => given.push(None),
                 },
-                _ => match values(word, &variables).filter(|values| values.len() > 1) {
-                    Some(several) => {
-                        self.uses_each(&several, names, at);
+                _ => match values(word, &variables) {
+                    Some(values) if values.len() > 1 => {
+                        several.push((given.len(), values.into_iter().collect()));
                         given.push(None);
                     }
-                    None => given.push(one(word, &variables)),
+                    Some(values) => match values.into_iter().next() {
+                        Some(value) if is_split(word) => given.extend(tokens(&value).map(|token| Some(token.to_vec()))),
+                        value => given.push(value),
+                    },
+                    None => given.push(None),
                 },
             }
         }
-        given
-    }
-
-    /// Each of the values that a word may have is used.
-    fn uses_each(&mut self, several: &[Vec<u8>], names: &[Vec<u8>], at: Standing<'_>) {
-        if names.iter().all(|name| BUILTINS.contains(&name.as_slice()) || NAMERS.contains(&name.as_slice())) {
-            return;
-        }
-        let reads = READERS.iter().any(|reader| names.iter().any(|name| name == reader));
-        let how = if reads { Use::Read } else { Use::Taken };
-        for path in several.iter().flat_map(|value| self.meant(value)).collect::<Vec<_>>() {
-            self.uses(&path, how, at.place, !at.command.is_needed());
-        }
+        Operands { given, several }
     }
 
     fn call(&mut self, name: &[u8], rest: &[Argument], at: Standing<'_>) {
@@ -258,10 +303,15 @@ impl Trace<'_> {
 
     /// `command -v NAME` and the like: whether it is there in this view.
     fn asks(&mut self, rest: &[Argument], at: Standing<'_>) {
+        // Of a function that nothing seen calls, it is not known what it is given.
+        let is_called = at.command.function.as_ref().is_none_or(|function| self.calls.contains_key(function));
+        if is_called && rest.iter().any(Option::is_none) {
+            self.unclear(at.place, "it looks for a command whose name is only known when it runs");
+        }
         for word in rest.iter().flatten().filter(|word| !word.starts_with(b"-")) {
             let there = self.find(word).is_some() || self.functions.contains(word) || BUILTINS.contains(&word.as_slice());
             let key = (at.place.to_owned(), format!("{}: command -v {}", at.number, shown(word)));
-            self.found.tests.insert(key, (there, at.command.decides_end && !self.guarded));
+            self.found.tests.insert(key, (there, at.command.decides_end && !self.is_expected()));
             // What is read by the script itself is run or tested.
             if at.command.writes.is_empty() && at.command.appends.is_empty() && self.text == Text::Script {
                 self.found.places.entry(word.clone()).or_insert_with(|| at.place.to_owned());
@@ -324,7 +374,7 @@ impl Trace<'_> {
                     continue;
                 }
                 let text = format!("{number}: {} {}", shown(&flag), shown(&path));
-                let decides = command.decides_end && !self.guarded && made.is_none();
+                let decides = command.decides_end && !self.is_expected() && made.is_none();
                 self.found.tests.insert((place.to_owned(), text), (value, decides));
             }
         }

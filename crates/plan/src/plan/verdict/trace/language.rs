@@ -163,6 +163,9 @@ impl<'v> Trace<'v> {
     /// A script that an interpreter is given.
     fn script_of(&mut self, mut running: Running<'_, 'v>, script: &[u8], depth: usize) {
         let script = self.meant(script).into_iter().find(|path| self.view.exists(path)).unwrap_or_else(|| self.view.absolute(script));
+        if self.runs_made(&script, &shown(running.path)) {
+            return;
+        }
         let Some(found) = self.view.find(&script) else {
             return self.lack(Code::VerdictMissing, &script, &shown(running.path), true);
         };
@@ -268,6 +271,10 @@ impl<'v> Trace<'v> {
     fn attributes(&mut self, interpreter: &Interpreter, text: &[u8], place: &str) {
         for (module, name, needed) in taken_names(text).into_iter().take(MOST_NAMES) {
             let Some(files) = interpreter.module(self.view, &module) else { continue };
+            // A package may make its inner modules itself, as `collections.abc` and `os.path`: then what is in them is not known.
+            if files.len() < module.split(|byte| *byte == b'.').count() {
+                continue;
+            }
             let Some(file) = files.last() else { continue };
             let Some(entry) = self.view.find(file) else { continue };
             let own = self.view.is_own(entry) && !self.view.is_packaged(entry);

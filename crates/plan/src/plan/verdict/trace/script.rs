@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::command::{Standing, is_all_given};
+use super::command::{Standing, is_all_given, is_split, tokens};
 use super::{Argument, Input, Shell, Text, Trace, one};
 use crate::foundation::Code;
 use crate::plan::verdict::loader::shown;
@@ -14,6 +14,8 @@ use crate::read::rootfs::split;
 const DEEPEST_SOURCE: usize = 4;
 /// How many lists of words a script may have been given.
 const MOST_GIVEN: usize = 8;
+/// How deep functions may hand on what they are given.
+const DEEPEST_CALL: usize = 4;
 /// How many calls of a function are told apart.
 const MOST_CALLS: usize = 16;
 
@@ -224,6 +226,9 @@ impl Trace<'_> {
             let reached = self.called.as_ref().is_none_or(|called| called.contains(function));
             // A call that was not seen may give anything.
             let given = self.calls.get(function).cloned().unwrap_or_else(|| BTreeSet::from([vec![None; 9]]));
+            // Nor is it certain that there is one.
+            let expected = self.guarded;
+            self.guarded |= !self.calls.contains_key(function);
             for given in given.into_iter().filter(|_| reached).take(MOST_CALLS) {
                 let outside = Rc::clone(&self.inherited);
                 let variables = Rc::make_mut(&mut self.inherited);
@@ -233,6 +238,7 @@ impl Trace<'_> {
                 self.writes(at);
                 self.inherited = outside;
             }
+            self.guarded = expected;
             self.branch = outer;
         }
         self.given = given;
@@ -291,27 +297,47 @@ impl Trace<'_> {
 
     /// What functions are given by a script; those of scripts that it reads are not known yet.
     pub(super) fn note_calls(&mut self, script: &Script, place: &str, arguments: &[Argument]) {
-        for command in &script.commands {
-            let mut words = command.words.iter();
-            let Some(name) = words.next().and_then(Word::literal) else { continue };
-            let inner = command.function.is_some();
-            let variables = Rc::clone(&self.inherited);
-            let mut given: Vec<Argument> = Vec::new();
-            for word in words {
-                let (pattern, known): (Vec<_>, Vec<_>) = word.parts.iter().partition(|part| matches!(part, Part::Pattern(_)));
-                let plain = known.iter().all(|part| matches!(part, Part::Text(_)));
-                match () {
-                    () if is_all_given(word) && !inner => given.extend(arguments.iter().cloned()),
-                    () if !pattern.is_empty() && (plain || !inner) => {
-                        let matches = self.values(word, place, &variables);
-                        given.extend(matches.map_or_else(|| vec![None], |matches| matches.into_iter().map(Some).collect()));
-                    }
-                    () if inner => given.push(word.literal().map(<[u8]>::to_vec)),
-                    () => given.push(one(word, &variables)),
+        // What one function hands on to another one is known when it is known what that one is given.
+        for _ in 0..DEEPEST_CALL {
+            let before = self.calls.clone();
+            for command in &script.commands {
+                let lists = match &command.function {
+                    None => vec![arguments.to_vec()],
+                    Some(function) => before.get(function).map_or_else(Vec::new, |lists| lists.iter().take(MOST_CALLS).cloned().collect()),
+                };
+                for list in lists {
+                    self.note_call(command, place, &list);
                 }
             }
-            self.calls.entry(name.to_vec()).or_default().insert(given);
+            if self.calls == before {
+                return;
+            }
         }
+    }
+
+    /// What a function is given by a command, which was given `arguments` itself.
+    fn note_call(&mut self, command: &Command, place: &str, arguments: &[Argument]) {
+        let Some((name, words)) = command.words.split_first() else { return };
+        let Some(name) = name.literal() else { return };
+        let inner = command.function.is_some();
+        let mut variables = Variables::clone(&self.inherited);
+        if inner {
+            give(&mut variables, arguments);
+        }
+        let mut given: Vec<Argument> = Vec::new();
+        for word in words {
+            let (pattern, known): (Vec<_>, Vec<_>) = word.parts.iter().partition(|part| matches!(part, Part::Pattern(_)));
+            let plain = known.iter().all(|part| matches!(part, Part::Text(_)));
+            match () {
+                () if is_all_given(word) => given.extend(arguments.iter().cloned()),
+                () if !pattern.is_empty() && (plain || !inner) => {
+                    let matches = self.values(word, place, &variables);
+                    given.extend(matches.map_or_else(|| vec![None], |matches| matches.into_iter().map(Some).collect()));
+                }
+                () => given.push(one(word, &variables)),
+            }
+        }
+        self.calls.entry(name.to_vec()).or_default().insert(given);
     }
 
     /// What variables may hold after a script, and after those that it reads.
@@ -319,9 +345,13 @@ impl Trace<'_> {
         const DECLARING: &[&[u8]] = &[b"export", b"readonly", b"local", b"declare", b"typeset"];
         let loops = script.loops.iter().map(|(name, words)| (name.clone(), words.clone()));
         let loops: Vec<(Vec<u8>, Vec<Word>)> = loops.collect();
-        for (name, words) in loops {
-            self.put(name, &words, place, variables);
+        for (name, words) in &loops {
+            self.put_all(name.clone(), words, is_split, (place, &mut *variables));
         }
+        // A list may stand in a variable that is not known yet.
+        let late: Vec<_> = loops.into_iter().filter(|(_, words)| words.iter().any(is_split)).collect();
+        let unknown: BTreeSet<Vec<u8>> =
+            late.iter().map(|(name, _)| name.clone()).filter(|name| variables.get(name) == Some(&None)).collect();
         let followed = followed_links(script);
         for (number, command) in script.commands.iter().enumerate() {
             let first = command.words.first().and_then(|word| one(word, variables)).unwrap_or_default();
@@ -360,12 +390,26 @@ impl Trace<'_> {
                 }
             }
         }
+        for (name, words) in late {
+            if unknown.contains(&name) {
+                variables.remove(&name);
+            }
+            self.put_all(name, &words, is_split, (place, &mut *variables));
+        }
     }
 
     pub(super) fn put(&mut self, name: Vec<u8>, words: &[Word], place: &str, variables: &mut Variables) {
+        self.put_all(name, words, |_| false, (place, variables));
+    }
+
+    /// Adds what a variable may hold: each of these words, or what is in those that are split.
+    fn put_all(&mut self, name: Vec<u8>, words: &[Word], split: fn(&Word) -> bool, (place, variables): (&str, &mut Variables)) {
         let mut known = variables.get(&name).cloned().unwrap_or_else(|| Some(BTreeSet::new()));
         for word in words {
             match (known.as_mut(), self.values(word, place, variables)) {
+                (Some(known), Some(values)) if known.len() < MOST_VALUES && split(word) => {
+                    known.extend(values.iter().flat_map(|value| tokens(value)).map(<[u8]>::to_vec));
+                }
                 (Some(known), Some(values)) if known.len() < MOST_VALUES => known.extend(values),
                 _ => known = None,
             }

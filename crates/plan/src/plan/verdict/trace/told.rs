@@ -131,7 +131,9 @@ impl Trace<'_> {
         if has(first, UNKNOWN) || (has(&text, UNKNOWN) && !TAKING.contains(&first)) {
             return self.unclear(at.place, "what it evaluates is only known when it runs");
         }
-        self.as_text(Text::Aside, |trace| trace.script(&text, at.place, arguments, at.depth + 1));
+        self.without_result(!at.command.is_needed(), |trace| {
+            trace.as_text(Text::Aside, |trace| trace.script(&text, at.place, arguments, at.depth + 1));
+        });
     }
 
     /// `. WORD` for each value that the word may have; false if it has not several.
