@@ -135,7 +135,15 @@ impl Brought {
         if !(from.descriptor.is_manifest() || from.descriptor.is_index()) || request.referrers.is_none() {
             return Ok(());
         }
-        let tree = crate::read::load(&from.source, &from.descriptor, context.limits)?;
+        let tree = match crate::read::load(&from.source, &from.descriptor, context.limits) {
+            // It is copied document by document, and more than can be looked at has nothing to bring where nothing refers to anything.
+            Err(error) if error.code() == Code::GraphTooMany => {
+                let (digests, tags) = Lookup::new(&from.source, Scope::Usual, context.limits).subjects();
+                self.unread.extend(Some(error.into_finding()).filter(|_| !digests.is_empty() || !tags.is_empty()));
+                return Ok(());
+            }
+            other => other?,
+        };
         if matches!(tree, Tree::Image(_) | Tree::Index(_)) {
             self.take(brought_along(&from.source, &tree, context)?);
         }

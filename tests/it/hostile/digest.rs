@@ -83,13 +83,23 @@ fn d5_unknown_algorithms_are_unverifiable() {
         let files = forge(&place.app, At::Manifest, &|json| with(&json, &honest, text));
         place.judge_files(&format!("D5 {text}"), &files, "digest.algorithm_unknown", [1, 1, 4, 4]);
     }
-    // Beside an image that can be verified it stops nobody, and stays when the index is written again.
+    // Beside an image that can be verified it stops nobody, is told since it may say something of that image, and stays when the index is
+    // written again.
     let mut layout = place.layout();
     let unknown =
         json!({"mediaType": MANIFEST, "digest": "blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262", "size": 7});
     layout.entries.push(unknown.clone());
     layout.write(&place.join("mixed"));
-    place.judge("D5 beside", "mixed", "digest.algorithm_unknown", [1, 0, 0, 0]);
+    let rebase = ["rebase", "mixed:app:1", "--from", "bases:os:old", "--onto", "bases:os:new", "-o", "out.tar"];
+    for (arguments, status, told) in [
+        (&["fsck", "mixed"][..], 1, "digest.algorithm_unknown"),
+        (&["inspect", "mixed"], 0, ""),
+        (&["copy", "mixed:app:1", "out"], 1, "digest.algorithm_unknown"),
+        (&rebase, 1, "lifecycle.unreadable"),
+    ] {
+        let outcome = place.run(arguments);
+        assert!(outcome.status == status && outcome.out.contains(told), "{arguments:?}: {}{}", outcome.out, outcome.err);
+    }
     assert_eq!(place.run(&["tag", "mixed:app:1", "app:2"]).status, 0);
     assert!(ReadBack::open(&place.join("mixed")).index_json()["manifests"].as_array().unwrap().contains(&unknown));
 }
