@@ -311,6 +311,8 @@ pub fn dependents(base_text: &str, paths: &[String], context: Context<'_>) -> Re
             .push(Finding::new(Code::BaseEmpty, "the base has no layers: everything would be based on it").at(below.located.shown()));
         return Ok(report);
     }
+    // What is based on a platform of the base that is not here cannot be told.
+    report.findings.extend(not_here(&below).map(|finding| finding.severity(Severity::Damage)));
     each_image(paths, context, &mut report.findings, has_images, &mut |located, tree| {
         for image in tree.images() {
             if image.manifest.layers.len() != image.config.diff_ids.len() {
@@ -358,6 +360,29 @@ fn is_all_elsewhere(tree: &Tree) -> bool {
     index.images().is_empty() && index.missing().next().is_some()
 }
 
+/// What an index lists and is not here.
+fn sparse(index: &ImageIndex, located: &Located) -> Option<Finding> {
+    let missing: Vec<&Descriptor> = index.missing().collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let here = index.images().len();
+    let all = here + missing.len();
+    let verb = if here == 1 || all == 1 { "is" } else { "are" };
+    let message = format!("{here} of {} {verb} here", text::count(all, "platform"));
+    let finding = Finding::new(Code::ImageSparse, message).severity(Severity::Warning).at(located.shown());
+    let told = |finding: Finding, entry: &&Descriptor| finding.detail(format!("not here, and not looked at: {}", listed(entry)));
+    Some(missing.iter().fold(finding, told))
+}
+
+/// The same of an image that was opened. What is attached to platforms is no platform.
+pub(super) fn not_here(opened: &Opened) -> Option<Finding> {
+    let index = tree_index(&opened.tree)?;
+    let is_platform =
+        |entry: &Descriptor| !entry.is_attestation() && !entry.platform.as_ref().is_some_and(|platform| platform.is_unknown());
+    index.missing().any(is_platform).then(|| sparse(index, &opened.located))?
+}
+
 /// What nobody looks at: what an index lists and is not here or not understood, and images that are not taken for one by the entry that
 /// leads to them. An answer about the others is none about these.
 fn overlooked(located: &Located, tree: &Tree, counts: bool) -> Vec<Finding> {
@@ -379,17 +404,7 @@ fn overlooked(located: &Located, tree: &Tree, counts: bool) -> Vec<Finding> {
         }
         _ => return Vec::new(),
     };
-    let mut findings = Vec::new();
-    let missing: Vec<&Descriptor> = index.missing().collect();
-    if !missing.is_empty() {
-        let here = index.images().len();
-        let all = here + missing.len();
-        let verb = if here == 1 || all == 1 { "is" } else { "are" };
-        let message = format!("{here} of {} {verb} here", text::count(all, "platform"));
-        let finding = Finding::new(Code::ImageSparse, message).severity(Severity::Warning).at(located.shown());
-        let told = |finding: Finding, entry: &&Descriptor| finding.detail(format!("not here, and not looked at: {}", listed(entry)));
-        findings.push(missing.iter().fold(finding, told));
-    }
+    let mut findings: Vec<Finding> = sparse(index, located).into_iter().collect();
     for child in index.descendants().map(Child::descriptor).filter(|entry| !entry.is_index() && !entry.is_manifest()) {
         let finding = Finding::new(Code::DocMediaTypeUnknown, "an index lists something that is not understood, and it was not looked at");
         let finding = finding.severity(Severity::Warning).at(located.shown());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::base::show_image;
+use super::base::{not_here, show_image};
 use super::bases::tree_index;
 use super::layers::Scans;
 use super::{Bases, Context, KEPT_DATABASES, Opened, Places, open};
@@ -46,8 +46,13 @@ pub fn diff(request: &Request, context: Context<'_>) -> Result<DiffReport> {
         digest: opened.located.descriptor.digest.clone(),
         only: only.iter().filter_map(|image| image.platform().cloned()).collect(),
     };
-    let (from, to) = (side(&from, &pairs.only_from), side(&to, &pairs.only_to));
     let mut findings = Vec::new();
+    if request.platform.is_none() {
+        // That only the other image has a platform here says nothing of what this one has.
+        let missing = [&from, &to].into_iter().filter_map(not_here);
+        findings.extend(missing.map(|finding| finding.severity(Severity::Damage)));
+    }
+    let (from, to) = (side(&from, &pairs.only_from), side(&to, &pairs.only_to));
     if platforms.is_empty() {
         let list = |side: &Side| side.only.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         findings.push(

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::lifecycle::brought_down;
+use super::lifecycle::{bringer, brought_down};
 use super::output::{Form, Outgoing, Output, check_name, write};
 use super::referrers::{Carrier, Carry, Subject};
 use super::tag::Target;
@@ -38,7 +38,7 @@ fn carry_referrers<'a>(opened: &'a [Opened], target: &Target, outgoing: &mut Out
         along.findings.extend(findings);
         if !for_docker {
             let going = |digest: &Digest| images.iter().any(|image| image.descriptor.digest == *digest);
-            let brought = brought_down(source, &one.tree, going, &HashSet::new(), context)?;
+            let brought = brought_down(&bringer(source, context), source, &one.tree, going, &HashSet::new())?;
             for document in &brought.documents {
                 outgoing.document(document);
             }

@@ -408,6 +408,28 @@ fn platforms_are_compared_with_their_own() {
 }
 
 /// What apk and dpkg themselves list of genuine images; the files were counted by walking over the unpacked trees.
+/// That only the other image has a platform here says nothing of what this one has, nor of what is based on it.
+#[test]
+fn platforms_that_are_not_here_are_told() {
+    let environment = Environment::new();
+    let of = |architecture: &str| Image::of(&[&layer(&[&format!("os={architecture}")])]).platform(architecture);
+    let images = [of("amd64"), of("arm64")];
+    for place in ["whole", "sparse"] {
+        Layout::new().index("os:1", &[&images[0], &images[1]], json!({})).write(&environment.join(place));
+    }
+    std::fs::remove_file(environment.join("sparse/blobs").join(images[1].digest().replace(':', "/"))).unwrap();
+    for words in [
+        &["diff", "whole:os:1", "sparse:os:1"][..],
+        &["diff", "sparse:os:1", "whole:os:1"],
+        &["base", "dependents", "sparse:os:1", "whole"],
+    ] {
+        let (status, report) = environment.json(words);
+        assert!(status == 1 && report.to_string().contains("image.sparse"), "{words:?}: {status} {report:#}");
+    }
+    let (status, report) = environment.json(&["diff", "whole:os:1", "sparse:os:1", "--platform", "linux/amd64"]);
+    assert_eq!((status, report["findings"].as_array().map(Vec::len)), (0, Some(0)), "{report:#}");
+}
+
 #[test]
 fn genuine_images() {
     let Some(folder) = real::folder("diff::genuine_images") else { return };

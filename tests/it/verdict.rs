@@ -460,6 +460,18 @@ fn names_and_syntax_of_a_language_come_and_go() {
     let made = ("usr/lib/python3.11/made.py", "def __getattr__(name): return 1\n");
     let makes = pythons(&[OLD, &[made]].concat(), &[NEW, &[("usr/lib/python3.13/made.py", "")]].concat(), "from made import a\n");
     expect("a name that a module made", &makes, "breaks", &["verdict.name"]);
+    // As `collections.abc` since 3.13: what is in a module that its package makes is not known.
+    let inner = [("usr/lib/python3.11/p/__init__.py", ""), ("usr/lib/python3.11/p/q.py", "class Mapping: pass\n")];
+    let taken = pythons(&[OLD, &inner].concat(), &[NEW, &[registered]].concat(), "from p.q import Mapping\n");
+    expect("a name in a module that its package makes", &taken, "runs", &[]);
+    // As `multiprocessing` and `ssl`: names that no line defines, before and after.
+    let makes = "globals().update((name, 1) for name in NAMES)\n";
+    let both = [("usr/lib/python3.11/w.py", makes), ("usr/lib/python3.13/w.py", makes)];
+    let moved = pythons(&[OLD, &both[..1]].concat(), &[NEW, &both[1..]].concat(), "from w import Process\n");
+    expect("a name that a module makes", &moved, "runs", &[]);
+    let chain = [("usr/lib/python3.11/z.py", "error = None\n"), ("usr/lib/python3.13/z.py", "PatternError = error = None\n")];
+    let moved = pythons(&[OLD, &chain[..1]].concat(), &[NEW, &chain[1..]].concat(), "from z import error\n");
+    expect("one of two names of a value", &moved, "runs", &[]);
     expect("a name that was not found before", &pythons(OLD, NEW, "from m import other\n"), "unknown", &["verdict.unclear"]);
     expect("a name that is kept", &pythons(OLD, NEW, "from m import kept\n"), "runs", &[]);
     expect("a name that is imported", &pythons(OLD, NEW, "from m import gone\n"), "breaks", &["verdict.name"]);

@@ -351,7 +351,7 @@ impl<'a> Bases<'a> {
 
     /// In which sources of `--bases` something refers to what.
     fn speaking(&self) -> &Speaking {
-        self.speaking.get_or_init(|| Speaking::of(&self.sources, self.limits()))
+        self.speaking.get_or_init(|| Speaking::of(&self.sources, self.context))
     }
 
     /// Whether an entry of this source has this name.

@@ -83,7 +83,13 @@ impl Everything {
     ///
     /// # Errors
     /// Those of making what is said of an index speak of its platforms.
-    pub(super) fn walk(&mut self, request: &Request, into: &mut Gathered<'_>, brought: &mut Brought, context: Context<'_>) -> Result<()> {
+    pub(super) fn walk<'c>(
+        &mut self,
+        request: &Request,
+        into: &mut Gathered<'_>,
+        brought: &mut Brought<'c>,
+        context: Context<'c>,
+    ) -> Result<()> {
         let mut seen = HashSet::new();
         let mut kept = Vec::with_capacity(self.tops.len());
         for mut top in std::mem::take(&mut self.tops) {

@@ -1,29 +1,30 @@
 //! Copies images between layouts and archives, byte for byte.
 
+mod brought;
 mod everything;
 mod gathered;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use brought::Brought;
 pub(super) use everything::Everything;
 use gathered::{Gathered, Rest};
 
-use super::lifecycle::{BroughtDown, Holders, Taker, Taking, brought_along, brought_down, layout_at, taken_over};
-use super::narrow::{Choice, Narrowed, narrow};
+use super::lifecycle::{Holders, Taker, Taking, layout_at, taken_over};
+use super::narrow::{Choice, narrow};
 use super::output::{Form, Outgoing, Output, check_name, write};
 use super::referrers::{Carrier, Carry, Subject, Unreadable};
 use super::{Context, names_left};
 use crate::format::json::Excerpt;
 use crate::foundation::fsys::{ReadAt as _, shown};
 use crate::foundation::{Code, Digest, Error, ExitClass, Fact, Finding, Result, Severity, text};
-use crate::oci::{Config, Descriptor, Index, Manifest, Name, Verified, collection, media_type};
+use crate::oci::{Config, Descriptor, Index, Manifest, Name, collection, media_type};
 use crate::plan::annotate::{NewDocument, replaced};
 use crate::plan::docker;
-use crate::plan::referrers::ReferrerChange;
 use crate::read::layer::check_content;
 use crate::read::referrers::{Lookup, Scope, marked};
-use crate::read::{Located, Opaque, Reference, Source, Tree, Walk, locate, open_reference, verify, walk};
+use crate::read::{Located, Opaque, Reference, Source, Walk, locate, open_reference, verify, walk};
 use crate::report::copy::{Copied, CopyReport};
 use crate::report::rebase::{OutputReport, Superseded, WrittenReport};
 
@@ -100,82 +101,10 @@ pub fn copy(request: &Request, context: Context<'_>) -> Result<CopyReport> {
     let located = [located];
     let subjects = subjects(&located, &mut found);
     add(&source, &located, &located, &mut found, request, &mut load, context)?;
-    brought.load(&request.output, &mut load);
+    brought.write(&request.output, &mut load);
     let lookup = Lookup::new(&source, Scope::Usual, context.limits);
     along(&source, &lookup, subjects, request, &mut load, context)?;
     finish(&source, found.rest, request, &mut load, context)
-}
-
-/// What is said of an index, said of what goes without it.
-#[derive(Debug, Default)]
-struct Brought {
-    documents: Vec<Verified>,
-    changes: Vec<ReferrerChange>,
-    unread: Vec<Finding>,
-}
-
-impl Brought {
-    fn add(&mut self, from: &Located, narrowed: &Narrowed, request: &Request, context: Context<'_>) -> Result<()> {
-        if narrowed.platforms.is_empty() {
-            return self.alone(from, request, context);
-        }
-        if request.referrers.is_none() {
-            return Ok(());
-        }
-        let tree = crate::read::load(&from.source, &from.descriptor, context.limits)?;
-        let going = |digest: &Digest| narrowed.platforms.contains(digest);
-        let mut brought = brought_down(&from.source, &tree, going, &HashSet::new(), context)?;
-        brought.changes.iter_mut().for_each(|change| change.child = narrowed.made);
-        self.take(brought);
-        Ok(())
-    }
-
-    /// The same of one platform, or of an index, that is copied by its own name or digest.
-    fn alone(&mut self, from: &Located, request: &Request, context: Context<'_>) -> Result<()> {
-        if !(from.descriptor.is_manifest() || from.descriptor.is_index()) || request.referrers.is_none() {
-            return Ok(());
-        }
-        let tree = match crate::read::load(&from.source, &from.descriptor, context.limits) {
-            // It is copied document by document, and more than can be looked at has nothing to bring where nothing refers to anything.
-            Err(error) if error.code() == Code::GraphTooMany => {
-                let (digests, tags) = Lookup::new(&from.source, Scope::Usual, context.limits).subjects();
-                self.unread.extend(Some(error.into_finding()).filter(|_| !digests.is_empty() || !tags.is_empty()));
-                return Ok(());
-            }
-            other => other?,
-        };
-        if matches!(tree, Tree::Image(_) | Tree::Index(_)) {
-            self.take(brought_along(&from.source, &tree, context)?);
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, brought: BroughtDown) {
-        self.documents.extend(brought.documents);
-        self.changes.extend(brought.changes);
-        let new = Finding::new_among(&self.unread, brought.unread);
-        self.unread.extend(new);
-    }
-
-    /// Loads what can be written, and tells what cannot.
-    fn load(self, output: &Output, load: &mut Load<'_>) {
-        load.incomplete |= !self.unread.is_empty();
-        let new = Finding::new_among(&load.findings, self.unread);
-        load.findings.extend(new);
-        if is_for_docker(output) {
-            let left = |change: &ReferrerChange| {
-                Finding::new(
-                    Code::ReferrerLeft,
-                    "an archive for docker has no place for referrers; what is said of the index of an image was left out",
-                )
-                .severity(Severity::Warning)
-                .at(&change.subject.digest)
-            };
-            return load.findings.extend(self.changes.iter().map(left));
-        }
-        self.documents.iter().for_each(|document| load.outgoing.document(document));
-        self.changes.into_iter().for_each(|change| load.outgoing.refer(change));
-    }
 }
 
 /// The only entry of a source that holds no image.
@@ -239,7 +168,7 @@ fn copy_all(source: &Arc<Source>, request: &Request, handed: &mut Vec<(Digest, u
     let lookup = Lookup::new(source, Scope::Thorough, context.limits);
     let mut subjects = subjects(&everything.tops, &mut found);
     subjects.extend(everything.absent(&lookup, &subjects, source, &mut load.outgoing, context));
-    brought.load(&request.output, &mut load);
+    brought.write(&request.output, &mut load);
     along(source, &lookup, subjects, request, &mut load, context)?;
     let chosen = request.referrers.as_ref().is_none_or(|carry| *carry != Carry::default());
     everything.stragglers(&load.referrers, chosen, &request.output, &mut found, context);

@@ -28,6 +28,11 @@ pub(in crate::verbs) struct BroughtDown {
     pub(in crate::verbs) unread: Vec<Finding>,
 }
 
+/// Reads what is said in a source, for all that is copied from it. Whatever the clock says: what was said is brought along.
+pub(in crate::verbs) fn bringer<'c>(source: &Arc<Source>, context: Context<'c>) -> Reader<'c> {
+    Reader::everywhere(source, Question::from(Moment::LAST), context)
+}
+
 /// The statements to make on what goes along of `tree`, its top or platforms of it, and the documents of them: each with the date and the issuer
 /// of the statement on the index that it repeats. Nothing, if all of it is said of it anyway, or goes along with what has one of the
 /// digests of `kept`.
@@ -35,15 +40,13 @@ pub(in crate::verbs) struct BroughtDown {
 /// # Errors
 /// Those of statements.
 pub(in crate::verbs) fn brought_down(
+    reader: &Reader<'_>,
     source: &Arc<Source>,
     tree: &Tree,
     going: impl Fn(&Digest) -> bool,
     kept: &HashSet<Digest>,
-    context: Context<'_>,
 ) -> Result<BroughtDown> {
-    // Whatever the clock says: what was said is brought along.
-    let question = Question::from(Moment::LAST);
-    let reader = Reader::everywhere(source, question.clone(), context);
+    let question = &reader.question;
     let subjects = reader.subjects(tree);
     let mut brought = BroughtDown::default();
     if subjects.iter().any(|subject| going(&subject.descriptor.digest) && subject.unreadable > 0) {
@@ -54,7 +57,7 @@ pub(in crate::verbs) fn brought_down(
     for mut subject in subjects.into_iter().filter(|subject| going(&subject.descriptor.digest)) {
         // In the copy no index leads to it.
         subject.child &= !kept.is_empty();
-        let items = items_of(&mut subject, source, (&reader, &question), kept, &mut statements)?;
+        let items = items_of(&mut subject, source, reader, kept, &mut statements)?;
         if !items.is_empty() {
             statements.refer(&subject, items, Vec::new());
         }
@@ -67,17 +70,17 @@ pub(in crate::verbs) fn brought_down(
 ///
 /// # Errors
 /// Those of statements.
-pub(in crate::verbs) fn brought_along(source: &Arc<Source>, tree: &Tree, context: Context<'_>) -> Result<BroughtDown> {
+pub(in crate::verbs) fn brought_along(reader: &Reader<'_>, source: &Arc<Source>, tree: &Tree) -> Result<BroughtDown> {
     let below = tree.index().into_iter().flat_map(ImageIndex::descendants).map(Child::descriptor);
     let kept = below.chain([tree.descriptor()]).map(|descriptor| descriptor.digest.clone()).collect();
-    brought_down(source, tree, |_| true, &kept, context)
+    brought_down(reader, source, tree, |_| true, &kept)
 }
 
 /// What is to refer to one of them.
 fn items_of(
     subject: &mut Subject<'_>,
     source: &Arc<Source>,
-    (reader, question): (&Reader<'_>, &Question),
+    reader: &Reader<'_>,
     kept: &HashSet<Digest>,
     statements: &mut NewStatements,
 ) -> Result<Vec<Item>> {
@@ -88,7 +91,7 @@ fn items_of(
         items.push(Item::from(&referrer));
     }
     // A statement on the platform may silence those above it at one time and not at another one, so these are asked alone too.
-    let alone = resolve(Said { statements: &subject.above, declared: &[], unreadable: 0 }, question);
+    let alone = resolve(Said { statements: &subject.above, declared: &[], unreadable: 0 }, &reader.question);
     let counts = |role: Option<&Role>| matches!(role, Some(Role::Speaks | Role::Adds | Role::Agrees | Role::Differs));
     let is_said = |statement: &Statement| {
         let same = |own: &Statement| own.record() == statement.record() && own.made == statement.made && own.issuer == statement.issuer;

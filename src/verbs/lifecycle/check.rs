@@ -105,7 +105,7 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
     let mut readers: HashMap<PathBuf, (Reader<'_>, HashSet<Digest>)> = HashMap::new();
     let listed = Listed::of(&query.paths, context, &mut findings)?;
     // A statement may lie in another of these places than its image.
-    let elsewhere = if listed.sources.len() > 1 { Speaking::of(&listed.sources, context.limits) } else { Speaking::default() };
+    let elsewhere = if listed.sources.len() > 1 { Speaking::of(&listed.sources, context) } else { Speaking::default() };
     let sources = listed.sources.clone();
     let mut inheritance = Inheritance::new(&query.places, &listed.sources, query.question.clone(), context)?;
     let mut spoken = Vec::new();

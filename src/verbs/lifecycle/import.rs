@@ -62,28 +62,19 @@ pub fn import(request: &Import, context: Context<'_>) -> Result<ImportReport> {
         changed: false,
         findings: list.findings.clone(),
     };
-    let mut work = Work {
-        request,
-        context,
-        wanted: &wanted,
-        places: Vec::new(),
-        readers: HashMap::new(),
-        names: HashMap::new(),
-        met: BTreeSet::new(),
-        findings: Vec::new(),
-    };
-    let mut done: BTreeSet<(PathBuf, Digest)> = BTreeSet::new();
-    let mut findings = Vec::new();
-    each_image(&request.paths, context, &mut findings, |_| true, &mut |located, tree| {
-        if done.insert((located.source.path.clone(), located.descriptor.digest.clone())) {
-            match work.image(located, tree)? {
-                Some(imported) => report.images.push(imported),
-                None => report.unmatched += 1,
-            }
+    let mut work = Work::of(request, &wanted, context)?;
+    for _ in 0..TORN_READS {
+        let missing = work.missing();
+        if missing.is_empty() {
+            break;
         }
-        Ok(Vec::new())
-    })?;
-    report.findings.extend(findings);
+        work = Work::of(request, &wanted, context)?;
+        // What is not there the second time is gone.
+        if work.missing() == missing {
+            break;
+        }
+    }
+    (report.images, report.unmatched) = (std::mem::take(&mut work.images), work.unmatched);
     report.findings.append(&mut work.findings);
     report.not_here = wanted.digests.keys().filter(|digest| !work.met.contains(*digest)).cloned().collect();
     for (source, statements) in &mut work.places {
@@ -113,11 +104,53 @@ struct Work<'a> {
     names: HashMap<PathBuf, HashMap<Digest, Vec<String>>>,
     /// The images that were looked at, and their platforms.
     met: BTreeSet<Digest>,
-    /// What the list says twice of an image.
+    /// Those of which something is stated, and how many others there are.
+    images: Vec<Imported>,
+    unmatched: usize,
+    /// What cannot be read, and what the list says twice of an image.
     findings: Vec<Finding>,
 }
 
-impl Work<'_> {
+/// How often is read again what others changed meanwhile.
+const TORN_READS: usize = 3;
+
+impl<'a> Work<'a> {
+    /// Looks at every image.
+    fn of(request: &'a Import, wanted: &'a Wanted<'a>, context: Context<'a>) -> Result<Self> {
+        let mut work = Self {
+            request,
+            context,
+            wanted,
+            places: Vec::new(),
+            readers: HashMap::new(),
+            names: HashMap::new(),
+            met: BTreeSet::new(),
+            images: Vec::new(),
+            unmatched: 0,
+            findings: Vec::new(),
+        };
+        let mut done: BTreeSet<(PathBuf, Digest)> = BTreeSet::new();
+        let mut findings = Vec::new();
+        each_image(&request.paths, context, &mut findings, |_| true, &mut |located, tree| {
+            if done.insert((located.source.path.clone(), located.descriptor.digest.clone())) {
+                match work.image(located, tree)? {
+                    Some(imported) => work.images.push(imported),
+                    None => work.unmatched += 1,
+                }
+            }
+            Ok(Vec::new())
+        })?;
+        work.findings.splice(0..0, findings);
+        Ok(work)
+    }
+
+    /// What was not there: it may have been collected after the index was read that names it, since another one took its place.
+    fn missing(&self) -> BTreeSet<String> {
+        let stated = self.places.iter().flat_map(|(_, statements)| &statements.findings);
+        let all = self.findings.iter().chain(stated).filter(|finding| finding.code == Code::BlobMissing);
+        all.map(|finding| finding.message.clone()).collect()
+    }
+
     /// States what the list says of an image; nothing if it does not speak of it.
     fn image(&mut self, located: &Located, tree: &Tree) -> Result<Option<Imported>> {
         let (source, request) = (&located.source, self.request);

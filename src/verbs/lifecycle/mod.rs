@@ -20,7 +20,7 @@ mod supersede;
 mod taking;
 mod trace;
 
-pub(super) use brought::{BroughtDown, brought_along, brought_down};
+pub(super) use brought::{BroughtDown, bringer, brought_along, brought_down};
 pub use check::{Check, check, report};
 pub(super) use compact::replaced;
 pub use compact::{Compact, compact};

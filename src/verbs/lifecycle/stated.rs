@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::state::{Reader, Subject};
 use super::stopped::Stopped;
-use crate::foundation::{Digest, Finding, Limits};
+use crate::foundation::{Digest, Finding};
 use crate::plan::base::Stated;
 use crate::plan::lifecycle::time::Moment;
-use crate::read::referrers::{Lookup, Scope};
+use crate::read::referrers::{Lookup, Scope, Unread};
 use crate::read::{Located, Source, Tree};
 use crate::verbs::Context;
 
@@ -83,23 +83,26 @@ impl<'a> Statements<'a> {
 #[derive(Debug, Default)]
 pub(in crate::verbs) struct Speaking {
     by_digest: HashMap<Digest, Vec<usize>>,
-    /// What the system could not read: it may be a statement on any image.
+    /// What the system could not read, and statements that cannot be read: each may be on any image.
     pub(in crate::verbs) unread: Vec<Finding>,
 }
 
 impl Speaking {
     /// Looks who refers to what in these sources.
-    pub(in crate::verbs) fn of(sources: &[Arc<Source>], limits: &Limits) -> Self {
+    pub(in crate::verbs) fn of(sources: &[Arc<Source>], context: Context<'_>) -> Self {
         let mut speaking = Self::default();
         for (number, source) in sources.iter().enumerate() {
-            let lookup = Lookup::new(source, Scope::Usual, limits);
+            let lookup = Lookup::new(source, Scope::Usual, context.limits);
             let (digests, tags) = lookup.subjects();
             let tags = tags.iter().filter_map(|tag| tag.replacen('-', ":", 1).parse().ok());
             let digests: BTreeSet<Digest> = digests.into_iter().chain(tags).collect();
             for digest in digests {
                 speaking.by_digest.entry(digest).or_default().push(number);
             }
-            speaking.unread.extend(lookup.unplaced_findings().into_iter().filter(Finding::is_unread));
+            // What calls itself something else says nothing of the life cycle, and what calls itself nothing is told by who asks its source.
+            let is_statement = |unread: &&Unread| unread.artifact_type.as_deref().is_some_and(|own| context.conventions.is_statement(own));
+            let told = lookup.unplaced().iter().filter(|unread| unread.finding.is_unread() || is_statement(unread));
+            speaking.unread.extend(told.map(|unread| unread.finding.clone().detail("it may refer to any image here")));
         }
         speaking
     }

@@ -13,7 +13,7 @@ use crate::plan::prepare::{LeftOut, Profile, another_digest};
 use crate::read::referrers::{Lookup, Scope};
 use crate::read::{Reference, Source, Walk, load, walk};
 use crate::verbs::Context;
-use crate::verbs::lifecycle::brought_along;
+use crate::verbs::lifecycle::{bringer, brought_along};
 use crate::verbs::narrow::Narrowed;
 use crate::verbs::output::{Outgoing, Output, write};
 use crate::verbs::referrers::{Carrier, Carry, Subject};
@@ -118,9 +118,10 @@ pub(super) fn hand_over(
         entries.extend(carried.entries);
         // Of a whole place the indexes go along; whoever names one image may leave one behind that something is said of.
         if Reference::existing(&request.path)?.names_one() {
+            let reader = bringer(source, context);
             for top in written.iter().filter(|top| top.part.is_none()) {
                 let tree = load(source, &top.descriptor, context.limits)?;
-                let brought = brought_along(source, &tree, context)?;
+                let brought = brought_along(&reader, source, &tree)?;
                 brought.documents.iter().for_each(|document| outgoing.document(document));
                 brought.changes.into_iter().for_each(|change| outgoing.refer(change));
                 told.extend(brought.unread);

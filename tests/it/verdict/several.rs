@@ -30,6 +30,19 @@ fn a_command_that_is_looked_for_by_one_of_several_names_is_missed() {
     expect(body, &moved, "breaks", &["verdict.user"]);
 }
 
+/// GNU tar starts another program for what is compressed; busybox's does not.
+#[test]
+fn what_tar_starts_is_missed() {
+    let (tar, xz) = (tool("bin/tar"), tool("bin/xz"));
+    for body in ["tar -xJf /app/run", "tar -C /tmp -xf /app/x.tar.xz", "tar xf /app/x.txz", "tar --xz -xf /app/run"] {
+        let body = format!("set -e\n{body}\necho");
+        expect(&body, &running(&body, &[tar.clone(), xz.clone()], std::slice::from_ref(&tar)), "breaks", &["verdict.command"]);
+        expect(&body, &running(&body, &[tar.clone(), xz.clone()], &[tar.clone(), xz.clone()]), "runs", &[]);
+    }
+    let body = "set -e\ntar -xf /app/x.tar -C /tmp\necho";
+    expect(body, &running(body, &[tar.clone(), xz], &[tar]), "runs", &[]);
+}
+
 #[test]
 fn what_a_variable_holds_is_split_where_it_stands_in_no_quotes() {
     lost("set -e\nC=\"gone -c\"\n$C /etc/keep\necho", "breaks", &["verdict.command"]);

@@ -6,7 +6,7 @@ use super::languages;
 use super::loader::shown;
 use super::owners::Owners;
 use super::shell::{Family, Understanding};
-use super::trace::{Need, Trace, Traced, Use};
+use super::trace::{Attribute, Need, Trace, Traced, Use};
 use super::view::View;
 use crate::format::elf;
 use crate::format::tar::Kind;
@@ -109,12 +109,14 @@ impl Comparison<'_> {
 
     /// Names that scripts take from modules of the base.
     fn names(&self, findings: &mut Vec<Finding>) {
-        for ((module, name), (there, by, needed)) in self.to.attributes.iter().filter(|(_, (there, ..))| !there) {
+        for ((module, name), attribute) in self.to.attributes.iter().filter(|(_, attribute)| !attribute.there) {
+            let Attribute { by, needed, made, .. } = attribute;
             let before = self.from.attributes.get(&(module.clone(), name.clone()));
-            if *needed && before.is_some_and(|(before, ..)| !before) {
+            // It ran, so a module that makes names makes this one.
+            if *needed && before.is_some_and(|before| !(before.there || before.made && *made)) {
                 findings.push(unclear(by, &format!("it was not found before the move either: {name} of {module}")));
             }
-            if before.is_some_and(|(before, ..)| before != there) {
+            if before.is_some_and(|before| before.there) {
                 findings.push(finding(Code::VerdictName, *needed, format!("a name is not in its module: {name} of {module}"), by));
             }
         }
@@ -132,7 +134,7 @@ impl Comparison<'_> {
         }
         let (before, after) = (all(&self.from, self.old), all(&self.to, self.new));
         let told: BTreeSet<&str> =
-            self.to.attributes.iter().filter(|(_, (there, ..))| !there).map(|((_, name), _)| name.as_str()).collect();
+            self.to.attributes.iter().filter(|(_, attribute)| !attribute.there).map(|((_, name), _)| name.as_str()).collect();
         // A text in the end of a longer one is there too.
         let kept = |name: &[u8]| {
             let text = [name, b"\0"].concat();

@@ -183,9 +183,10 @@ pub(in crate::plan::verdict) fn defines(text: &[u8], name: &[u8]) -> bool {
     text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| names(line, name)).any(|line| {
         let is = |start: &[u8]| line.strip_prefix(start).is_some_and(|rest| word(rest, b"") == name);
         // A line of a list of imports is names and commas alone.
-        let list = line.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b',' | b' ' | b')' | b'('));
-        let end = line.iter().position(|byte| *byte == b'=').unwrap_or(0);
-        let given = names(line.get(..end).unwrap_or_default(), name) && !line.get(..end).unwrap_or_default().contains(&b'(');
+        let list = line.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b',' | b' ' | b')' | b'(' | b'\\'));
+        let mut ends = [line.iter().position(|byte| *byte == b'='), line.iter().rposition(|byte| *byte == b'=')].into_iter().flatten();
+        // `a = b = value` gives it to both.
+        let given = ends.any(|end| line.get(..end).is_some_and(|left| names(left, name) && !left.contains(&b'(')));
         let annotated = is(b"") && line.get(name.len()) == Some(&b':');
         is(b"def ")
             || is(b"async def ")

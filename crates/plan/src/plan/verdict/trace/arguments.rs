@@ -5,6 +5,7 @@ use super::made::targets;
 use super::peculiar::peculiar;
 use super::wrap::{NICE, STARTERS, TIMEOUT, XARGS, options};
 use super::{Argument, Caller, Identity, Trace, Use};
+use crate::foundation::Code;
 use crate::read::rootfs::split;
 
 /// Commands that tell of packages.
@@ -123,6 +124,27 @@ fn packs(name: &[u8], own: &[Argument]) -> bool {
     }
 }
 
+/// The programs that tar starts for what it is told to pack or to unpack.
+fn unpackers(name: &[u8], own: &[Argument]) -> Vec<&'static [u8]> {
+    if name != b"tar" {
+        return Vec::new();
+    }
+    let flags = own.iter().flatten().enumerate().filter(|(at, word)| *at == 0 || (word.starts_with(b"-") && !word.starts_with(b"--")));
+    let flags: Vec<u8> =
+        flags.filter(|(_, word)| !word.starts_with(b"--") && !word.contains(&b'/')).flat_map(|(_, word)| word.clone()).collect();
+    let ends = |endings: &[&[u8]]| own.iter().flatten().any(|word| endings.iter().any(|ending| word.ends_with(ending)));
+    /// A letter, an option, endings of archives, and the program.
+    type Kind = (u8, &'static [u8], &'static [&'static [u8]], &'static [u8]);
+    let kinds: [Kind; 4] = [
+        (b'J', b"--xz", &[b".tar.xz", b".txz"], b"xz"),
+        (b'j', b"--bzip2", &[b".tar.bz2", b".tbz", b".tbz2"], b"bzip2"),
+        (b'z', b"--gzip", &[b".tar.gz", b".tgz"], b"gzip"),
+        (0, b"--zstd", &[b".tar.zst"], b"zstd"),
+    ];
+    let is_meant = |(letter, long, endings, _): &Kind| flags.contains(letter) || says(own, &[long]) || ends(endings);
+    kinds.into_iter().filter(is_meant).map(|(.., program)| program).collect()
+}
+
 /// How many of its arguments a command that runs another one takes for itself.
 fn own_words(name: &[u8], arguments: &[Argument]) -> usize {
     let valued: &[&[u8]] = match name {
@@ -227,6 +249,13 @@ impl Trace<'_> {
             let paths: Vec<Vec<u8>> = own.iter().flatten().flat_map(|argument| self.meant(argument)).collect();
             for path in paths {
                 self.found.links.entry(path).or_insert_with(|| by.to_owned());
+            }
+        }
+        for program in unpackers(name, own) {
+            // Busybox has them in itself.
+            let has_own = self.view.find(path).is_some_and(|entry| self.view.marks(entry).busybox);
+            if !has_own && self.find(program).is_none() {
+                self.lack(Code::VerdictCommand, program, by, !guarded);
             }
         }
         if packs(name, own) {

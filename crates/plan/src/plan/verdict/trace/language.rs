@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Argument, Caller, Input, Trace, Use};
+use super::{Argument, Attribute, Caller, Input, Trace, Use};
 use crate::foundation::Code;
 use crate::plan::verdict::languages::{
     Import, Interpreter, Language, Started, defined, defines, given_to, identifiers, imported, imports, methods, offers, quoted_paths,
@@ -286,8 +286,9 @@ impl<'v> Trace<'v> {
                 || has(b"def __getattr__")
                 || interpreter.file(self.view, &inner).is_some();
             let key = (shown(&module), shown(&name));
-            let entry = self.found.attributes.entry(key).or_insert_with(|| (there, place.to_owned(), needed));
-            entry.2 |= needed;
+            let made = [&b"globals()"[..], b"_convert_(", b"vars()", b"sys.modules[__name__]"].iter().any(|way| has(way));
+            let new = || Attribute { there, by: place.to_owned(), needed, made };
+            self.found.attributes.entry(key).or_insert_with(new).needed |= needed;
         }
     }
 

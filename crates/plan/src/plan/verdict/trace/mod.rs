@@ -37,6 +37,19 @@ pub(super) struct Need {
     pub(super) name: String,
 }
 
+/// A name in a module.
+#[derive(Debug, Clone)]
+pub(super) struct Attribute {
+    /// Whether the module defines it.
+    pub(super) there: bool,
+    /// Who uses it.
+    pub(super) by: String,
+    /// Whether nothing goes on without it.
+    pub(super) needed: bool,
+    /// Whether the module makes names when it is loaded, so that one that it does not define may be there all the same.
+    pub(super) made: bool,
+}
+
 /// Options of a command: by whom they are given, and whether the failure of the command is expected.
 type Options = BTreeMap<Vec<u8>, (String, bool)>;
 
@@ -122,8 +135,8 @@ pub(super) struct Traced {
     pub(super) defined: BTreeSet<Vec<u8>>,
     /// What patterns for names of files match, by place and pattern.
     pub(super) patterns: BTreeMap<(String, String), BTreeSet<Vec<u8>>>,
-    /// Names in modules that are not the app's: whether they are there, who uses them, and whether nothing goes on without them.
-    pub(super) attributes: BTreeMap<(String, String), (bool, String, bool)>,
+    /// Names in modules that are not the app's, by module and name.
+    pub(super) attributes: BTreeMap<(String, String), Attribute>,
     /// What scripts have that is not the same in each shell, by place: the shell that runs it, and whether nothing goes on without it.
     pub(super) shells: BTreeMap<(String, Construct), (Rc<Shell>, bool)>,
     /// Names of users and of groups that scripts use: by whom, and whether a failure is expected.
