@@ -19,7 +19,7 @@ use crate::plan::base::{Candidate, Edition, EditionPlatform, Stated, claims, sam
 use crate::plan::batch::jump::Allow;
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::mapping::Rule;
-use crate::read::{Catalogue, Discovered, Image, ImageIndex, Located, Reference, Source, Tree, discover_among, load, locate_among};
+use crate::read::{Catalogue, Child, Discovered, Image, ImageIndex, Located, Reference, Source, Tree, discover_among, load, locate_among};
 
 use listed::Listed;
 pub(super) use target::{Found, Lead, nowhere};
@@ -325,7 +325,7 @@ impl<'a> Bases<'a> {
     /// several places the strictest counts.
     pub(in crate::verbs) fn stated(&self, source: &Arc<Source>, tree: &Tree, digest: &Digest) -> Stated {
         let Some(statements) = &self.statements else { return Stated::default() };
-        let others = self.places([&tree.descriptor().digest, digest]).into_iter().filter(|other| other.path != source.path);
+        let others = self.places(&spoken_of(tree, digest)).into_iter().filter(|other| other.path != source.path);
         let mut stated =
             others.fold(statements.of(source, tree, digest), |stated, other| stated.stricter(statements.of(other, tree, digest)));
         // What could not be read may be a statement on this one.
@@ -334,11 +334,11 @@ impl<'a> Bases<'a> {
     }
 
     /// The sources that list one of these digests, and those of `--bases` in which something refers to one.
-    pub(in crate::verbs) fn places(&self, digests: [&Digest; 2]) -> Vec<&Arc<Source>> {
+    pub(in crate::verbs) fn places(&self, digests: &[&Digest]) -> Vec<&Arc<Source>> {
         let mut places: Vec<&Arc<Source>> = Vec::new();
         for digest in digests {
             let listed = self.listed().with_digest(digest).filter_map(|place| self.entry(place));
-            let listed = listed.filter(|(_, entry)| entry.digest == *digest).map(|(source, _)| source);
+            let listed = listed.filter(|(_, entry)| entry.digest == **digest).map(|(source, _)| source);
             let speaking = self.speaking().of_digest(digest).filter_map(|number| self.sources.get(number));
             for source in listed.chain(speaking) {
                 if places.iter().all(|known| known.path != source.path) {
@@ -423,6 +423,12 @@ pub(super) fn candidate(image: &Image, Opened { located, tree }: &Opened) -> Opt
     };
     add_names(&mut candidate, &located.descriptor);
     Some(candidate)
+}
+
+/// What may be spoken of where a part of a tree is meant: that part, and the indexes that lead to it.
+pub(super) fn spoken_of<'t>(tree: &'t Tree, digest: &'t Digest) -> Vec<&'t Digest> {
+    let inner = tree_index(tree).into_iter().flat_map(ImageIndex::descendants).map(Child::descriptor).filter(|child| child.is_index());
+    [&tree.descriptor().digest, digest].into_iter().chain(inner.map(|index| &index.digest)).collect()
 }
 
 /// The index of a tree, if its top is one.

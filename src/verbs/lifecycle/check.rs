@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use super::inherited::{Base, Inheritance, earliest_end};
 use super::show::subject_report;
-use super::state::{Reader, Subject};
+use super::state::{Level, Reader, Subject, created_of_index};
 use super::stated::Speaking;
 use crate::foundation::{Code, Digest, Finding, Result, text};
 use crate::oci::Platforms;
 use crate::plan::lifecycle::policy::{Asked, Deny, Policy, Verdict, evaluate};
 use crate::plan::lifecycle::resolve::Question;
-use crate::read::{Located, Source, Tree, collections, load};
+use crate::read::{Child, ImageIndex, Located, Source, Tree, collections, load};
 use crate::report::lifecycle::check::{CheckReport, InventoryItem, InventoryReport, Judged};
 use crate::verbs::base::Listed;
 use crate::verbs::{Context, Places};
@@ -96,6 +96,12 @@ pub fn report(query: &Check, context: Context<'_>) -> Result<InventoryReport> {
     Ok(report)
 }
 
+/// An index and those within it.
+fn indexes(index: &ImageIndex) -> impl Iterator<Item = &ImageIndex> {
+    let inner = index.descendants().filter_map(|child| if let Child::Index(inner) = child { Some(&**inner) } else { None });
+    std::iter::once(index).chain(inner)
+}
+
 type Visit<'v> = dyn FnMut(&Located, &Subject<'_>, &[Base]) + 'v;
 
 /// Calls `visit` for every index and every platform, once in each source.
@@ -119,7 +125,18 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
             Tree::Index(index) => Some(&**index),
             _ => None,
         };
-        for mut subject in reader.with_members(tree) {
+        let subjects = reader.with_members(tree);
+        // What another place says of an index holds for what is below it here.
+        let mut heard: Vec<(BTreeSet<Digest>, Level)> = Vec::new();
+        for inner in index.into_iter().flat_map(indexes) {
+            let others = elsewhere.of_digest(&inner.descriptor.digest).filter_map(|number| sources.get(number));
+            for other in others.filter(|other| other.path != *path) {
+                let (reader, _) = readers.entry(other.path.clone()).or_insert_with(|| open(other));
+                let below = inner.descendants().map(|child| child.descriptor().digest.clone()).collect();
+                heard.push((below, reader.level(&inner.descriptor, &created_of_index(inner))));
+            }
+        }
+        for mut subject in subjects {
             if !readers.get_mut(path).is_some_and(|(_, asked)| asked.insert(subject.descriptor.digest.clone())) {
                 continue;
             }
@@ -129,6 +146,9 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
                 let (reader, _) = readers.entry(other.path.clone()).or_insert_with(|| open(other));
                 let created: Vec<String> = subject.created().into_iter().collect();
                 subject.hear(reader.level(&descriptor, &created), &query.question);
+            }
+            for (_, level) in heard.iter().filter(|(below, _)| below.contains(&descriptor.digest)) {
+                subject.hear_from_above(level, &query.question);
             }
             let said = subject.statements.iter().chain(&subject.above);
             silent.retain(|asked| said.clone().all(|statement| statement.issuer.as_ref() != Some(*asked)));

@@ -13,12 +13,15 @@ use crate::plan::lifecycle::declared::declared;
 use crate::plan::lifecycle::field::{Field, Status, when};
 use crate::plan::lifecycle::resolve::{Question, Resolution};
 use crate::plan::lifecycle::time::When;
-use crate::read::{Image, ImageIndex, Source};
-use crate::verbs::bases::Bases;
+use crate::read::{Image, ImageIndex, Source, Tree};
+use crate::verbs::bases::{Bases, spoken_of};
 use crate::verbs::{Context, Places};
 
 /// How many bases below each other are followed. Nobody has more than five.
 const MOST: usize = 32;
+
+/// Of how many bases it is kept what is said of them.
+const KEPT: usize = 1024;
 
 /// A base and what holds of it.
 #[derive(Debug, Clone)]
@@ -37,6 +40,8 @@ pub(super) struct Base {
 pub(super) struct Inheritance<'a> {
     bases: Bases<'a>,
     readers: HashMap<PathBuf, Reader<'a>>,
+    /// What is said of a base in a place: thousands of images are on the same few.
+    known: HashMap<(PathBuf, Digest, Digest), Resolution>,
     question: Question,
     context: Context<'a>,
 }
@@ -52,7 +57,7 @@ impl<'a> Inheritance<'a> {
     pub(super) fn new(places: &Places, sources: &[Arc<Source>], question: Question, context: Context<'a>) -> Result<Self> {
         let mut bases = Bases::open_among(places, sources, context)?;
         bases.also(sources);
-        Ok(Self { bases, readers: HashMap::new(), question, context })
+        Ok(Self { bases, readers: HashMap::new(), known: HashMap::new(), question, context })
     }
 
     /// What could not be read of the places in which bases are looked for: a base that is not seen says nothing.
@@ -81,7 +86,7 @@ impl<'a> Inheritance<'a> {
         }
         // A base has labels from the one below it, as the image has them from the base.
         let below = chain.iter().skip(1).map(|candidate| Some(&candidate.image)).chain([None]);
-        Ok((1..).zip(chain.iter().zip(below)).map(|(depth, (candidate, below))| self.said(candidate, below, depth)).collect())
+        (1..).zip(chain.iter().zip(below)).map(|(depth, (candidate, below))| self.said(candidate, below, depth)).collect()
     }
 
     fn base(&self, image: &Image, index: Option<&ImageIndex>) -> Result<Option<Arc<Candidate>>> {
@@ -91,25 +96,40 @@ impl<'a> Inheritance<'a> {
         self.bases.based(image, index).map(|based| based.base().cloned())
     }
 
-    fn said_in(&mut self, source: &Arc<Source>, candidate: &Candidate, below: Option<&Image>) -> Resolution {
+    fn said_in(&mut self, source: &Arc<Source>, candidate: &Candidate, below: Option<&Image>, tree: Option<&Tree>) -> Resolution {
+        let key = (source.path.clone(), candidate.top.clone(), candidate.image.descriptor.digest.clone());
+        if let Some(known) = self.known.get(&key).filter(|_| below.is_none()) {
+            return known.clone();
+        }
         let (question, context) = (self.question.clone(), self.context);
         let reader = self.readers.entry(source.path.clone()).or_insert_with(|| Reader::everywhere(source, question, context));
-        said(reader, candidate, below)
+        let resolution = said(reader, candidate, below, tree);
+        if below.is_none() {
+            if self.known.len() >= KEPT {
+                self.known.clear();
+            }
+            self.known.insert(key, resolution.clone());
+        }
+        resolution
     }
 
     /// What is said of a base, wherever it lies.
-    fn said(&mut self, candidate: &Candidate, below: Option<&Image>, depth: usize) -> Base {
+    fn said(&mut self, candidate: &Candidate, below: Option<&Image>, depth: usize) -> Result<Base> {
         let own = &candidate.image.source;
-        let digests = [&candidate.top, &candidate.image.descriptor.digest];
-        let others: Vec<Arc<Source>> = self.bases.places(digests).into_iter().filter(|other| other.path != own.path).cloned().collect();
-        let mut resolution = self.said_in(own, candidate, below);
+        // Another place need not have the indexes that it speaks of.
+        let opened = self.bases.with_digest(&candidate.top)?;
+        let tree = opened.as_ref().map(|opened| &opened.tree);
+        let digest = &candidate.image.descriptor.digest;
+        let digests = tree.map_or_else(|| vec![&candidate.top, digest], |tree| spoken_of(tree, digest));
+        let others: Vec<Arc<Source>> = self.bases.places(&digests).into_iter().filter(|other| other.path != own.path).cloned().collect();
+        let mut resolution = self.said_in(own, candidate, below, tree);
         for other in others {
-            let said = self.said_in(&other, candidate, below);
+            let said = self.said_in(&other, candidate, below, tree);
             if strictness(&said) < strictness(&resolution) {
                 resolution = said;
             }
         }
-        Base { reference: candidate.reference.clone(), digest: candidate.image.descriptor.digest.clone(), depth, resolution }
+        Ok(Base { reference: candidate.reference.clone(), digest: digest.clone(), depth, resolution })
     }
 }
 
@@ -124,8 +144,10 @@ fn strictness(said: &Resolution) -> (u8, Option<Status>) {
 }
 
 /// What holds of a base: by statements on its manifest and on the indexes above it, else by itself.
-fn said(reader: &Reader<'_>, candidate: &Candidate, below: Option<&Image>) -> Resolution {
-    let mut own = reader.image(&candidate.image, true);
+fn said(reader: &Reader<'_>, candidate: &Candidate, below: Option<&Image>, tree: Option<&Tree>) -> Resolution {
+    let subjects = tree.map(|tree| reader.subjects(tree)).unwrap_or_default();
+    let is_it = |subject: &Subject<'_>| subject.image.is_some() && subject.descriptor.digest == candidate.image.descriptor.digest;
+    let mut own = subjects.into_iter().find(is_it).unwrap_or_else(|| reader.image(&candidate.image, true));
     if let Some(below) = below {
         mark(&mut own, below, &reader.question, reader.context.conventions);
     }

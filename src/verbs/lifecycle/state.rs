@@ -116,6 +116,20 @@ impl Subject<'_> {
         self.resolve(question);
     }
 
+    /// Adds what another place says of an index above it.
+    pub(super) fn hear_from_above(&mut self, level: &Level, question: &Question) {
+        self.listed |= level.listed;
+        self.unreadable += level.unreadable;
+        self.signed.extend(level.signed.iter().cloned());
+        let (platform, digest) = (self.platform().map(Platform::to_string), self.descriptor.digest.clone());
+        for statement in &level.statements {
+            if self.above.iter().all(|known| known.digest != statement.digest) {
+                self.above.push(down(statement, platform.as_deref(), &digest));
+            }
+        }
+        self.resolve(question);
+    }
+
     /// Whether something signs the statement that the standing follows from.
     pub(super) fn speaker_is_signed(&self) -> bool {
         self.resolution.speaker().is_some_and(|speaker| self.signed.contains(speaker))
@@ -590,7 +604,7 @@ fn created(image: &Image) -> Vec<String> {
     image.manifest.annotations.get(annotation::CREATED).into_iter().chain(&image.config.created).cloned().collect()
 }
 
-fn created_of_index(index: &ImageIndex) -> Vec<String> {
+pub(super) fn created_of_index(index: &ImageIndex) -> Vec<String> {
     let own = index.index.annotations.get(annotation::CREATED).cloned();
     own.into_iter().chain(index.images().into_iter().flat_map(created)).collect()
 }

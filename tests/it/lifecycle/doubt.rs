@@ -336,3 +336,38 @@ fn the_gate_looks_at_collections() {
     layout.write(&environment.join("members"));
     assert!(is_denied(&environment, "members"));
 }
+
+/// A stick with statements alone may speak of an index that it does not hold.
+#[test]
+fn what_another_place_says_of_an_index_holds_for_its_platforms() {
+    for inner in [false, true] {
+        let environment = Environment::new();
+        let mut bases = Layout::new().image("", &base("1", "amd64"));
+        let platforms = [bases.store(&base("2", "amd64"))];
+        let nested = listed(&mut bases, &json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": platforms}), json!({}));
+        let arm = bases.store(&base("2", "arm64"));
+        let top = listed(&mut bases, &json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [nested, arm]}), json!({}));
+        bases.entry("site/os:1", top.clone());
+        bases.write(&environment.join("bases"));
+        let new = base("2", "amd64").and(&[&layer(&["app=2"])]).annotated("org.opencontainers.image.base.name", "site/os:1");
+        Layout::new().image("site/app:1", &app()).image("site/new:1", &new).write(&environment.join("in"));
+        let gate = ["lifecycle", "check", "in:site/new:1", "--bases", "bases", "--bases", "said", "--deny", "base-end-of-life"];
+        let gate = [&gate[..], &AT].concat();
+        let mut said = Layout::new().image("other:1", &base("9", "amd64"));
+        said.write(&environment.join("said"));
+        assert_eq!(environment.json(&gate).0, 0);
+        let made = withdrawal(&mut said, if inner { &nested } else { &top });
+        said.entry("", made.entry());
+        said.write(&environment.join("said"));
+        assert_eq!(environment.json(&gate).0, 1, "{inner}");
+        let (_, report) = environment.json(&[&["lifecycle", "check", "bases", "said"][..], &AT].concat());
+        let items = report["items"].as_array().unwrap().iter().filter(|item| item["denied"] != json!([]));
+        let denied: String = items.map(Value::to_string).collect();
+        assert!(denied.contains(&base("2", "amd64").digest()), "{inner}: {report:#}");
+        assert_eq!(denied.contains(&base("2", "arm64").digest()), !inner, "{inner}: {report:#}");
+        for verb in [&["outdated", "in"][..], &["rebase", "in:site/app:1", "--dry-run", "--verdict", "off"]] {
+            let shown = environment.run(&[verb, &["--bases", "bases", "--bases", "said"]].concat());
+            assert!(shown.status != 0 && (shown.out + &shown.err).contains("withdrawn"), "{inner}: {verb:?}");
+        }
+    }
+}

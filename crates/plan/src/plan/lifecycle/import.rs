@@ -127,15 +127,18 @@ pub fn import(bytes: &[u8], product: Option<&str>, limits: &Limits) -> Result<Im
             .ok_or_else(|| refused("the list does not say of which product it is").hint("Name it with --product, such as debian."))?;
         import.cycles(name, Form::Older, root);
     } else if root.kind() == Kind::Object && root.members().any(|(_, value)| value.kind() == Kind::Array) {
+        let mut odd = Vec::new();
         for (name, cycles) in root.members() {
             let is_empty = cycles.kind() == Kind::Array && cycles.items().next().is_none();
             if cycles.items().any(|item| item.get("cycle").is_some()) {
                 import.cycles(&name, Form::Older, cycles);
             } else if !is_empty {
                 // What a script puts together has an error in the place of a list that it did not get.
-                import.findings.push(unreadable("there is no list of release cycles of a product", &name, cycles.raw()));
+                odd.push(unreadable("there is no list of release cycles of a product", &name, cycles.raw()));
             }
         }
+        // Where no member is one, this is something else.
+        import.findings.extend(odd.into_iter().filter(|_| !import.products.is_empty()));
     }
     if import.by_digest.is_empty() && import.products.is_empty() && import.findings.is_empty() {
         return Err(refused("this is no list of ends of life, or it is empty"));
