@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::rebase::{OutputReport, Superseded, superseded, taken};
 use super::{Page, Report, Tone};
-use crate::foundation::{Digest, Finding, text};
+use crate::foundation::{Code, Digest, ExitClass, Finding, text};
 use crate::write::Taken;
 
 /// What happened to a name or to annotations.
@@ -29,6 +29,9 @@ pub struct Change {
     pub superseded: Vec<Superseded>,
     /// What should be known.
     pub findings: Vec<Finding>,
+    /// Whether there may be referrers that could not be read and did not go along: the findings say which.
+    #[serde(skip)]
+    pub incomplete: bool,
 }
 
 impl Change {
@@ -65,6 +68,11 @@ macro_rules! change {
 
             fn render(&self, page: &mut Page) {
                 self.0.render(page, $word);
+            }
+
+            fn exit(&self) -> Option<ExitClass> {
+                let may_be_withdrawn = self.0.findings.iter().any(|finding| finding.code == Code::LifecycleUnreadable);
+                (self.0.incomplete || may_be_withdrawn).then_some(ExitClass::Findings)
             }
         }
     };

@@ -74,6 +74,7 @@ pub fn untag(reference: &str, context: Context<'_>) -> Result<UntagReport> {
         taken: committed.taken,
         superseded: Vec::new(),
         findings: committed.findings,
+        incomplete: false,
     }))
 }
 
@@ -227,6 +228,7 @@ fn annotated(opened: &Opened, notes: &Notes<'_>, read: Option<&Opened>, target: 
         taken: committed.taken,
         superseded: Vec::new(),
         findings: committed.findings,
+        incomplete: carried.incomplete,
     })
 }
 
@@ -270,6 +272,7 @@ fn change(opened: &Opened, result: &Descriptor, names: Vec<String>, committed: C
         taken: committed.taken,
         superseded: Vec::new(),
         findings: committed.findings,
+        incomplete: false,
     }
 }
 

@@ -635,6 +635,9 @@ fn listings_of_clients_are_understood_as_far_as_they_go() {
     // What `echo "$(crane digest $name) $name"` gives where crane failed.
     std::fs::write(environment.join("failed"), format!(" {child}\n")).unwrap();
     environment.refused(&["verify-sync", "plan.json", "failed"], "sync.listing", 2);
+    // A digest that stands alone is told of what it is by the command line, wherever it stands in its line.
+    std::fs::write(environment.join("digest"), format!("  {}\n", item(0))).unwrap();
+    assert_eq!(there(&[&format!("{repository}:1=digest")]), [0]);
 }
 
 /// What clients print of a document and what regctl 0.11.7 prints for people. An index names its platforms, and does not prove that

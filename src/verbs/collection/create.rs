@@ -53,6 +53,8 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
     }
     let sources: Vec<Arc<Source>> = finder.sources().cloned().collect();
     let lookups: Vec<Lookup<'_>> = sources.iter().map(|source| Lookup::new(source, Scope::Usual, context.limits)).collect();
+    let all = Carry::default();
+    let carriers: Vec<_> = sources.iter().zip(&lookups).map(|(source, lookup)| Carrier::of(source, lookup, &all, context)).collect();
     depend(&mut members, &request.depends)?;
     let authored = compose(&members, &request.annotations, context.limits)?;
     let mut outgoing = Outgoing::default();
@@ -67,10 +69,10 @@ pub fn create(request: &Create, context: Context<'_>) -> Result<CreateReport> {
     for ((located, tree), member) in opened.iter().zip(&members) {
         let source = &located.source;
         let Some(tree) = tree else { continue };
-        let lookup = sources.iter().zip(&lookups).find(|(known, _)| Arc::ptr_eq(known, source)).map(|(_, lookup)| lookup);
-        let lookup = lookup.ok_or_else(|| Error::new(Code::Bug, "a source was opened and is not known"))?;
+        let carrier = sources.iter().zip(&carriers).find(|(known, _)| Arc::ptr_eq(known, source)).map(|(_, carrier)| carrier);
+        let carrier = carrier.ok_or_else(|| Error::new(Code::Bug, "a source was opened and is not known"))?;
         blobs += copied(source, located, &mut outgoing, context)?;
-        let carried = Carrier::of(source, lookup, &Carry::default(), context).carry(subjects(tree), &mut outgoing)?;
+        let carried = carrier.carry(subjects(tree), &mut outgoing)?;
         entries.push((Some(member.name.clone()), located.descriptor.raw.clone()));
         entries.extend(carried.entries);
         incomplete |= carried.incomplete;

@@ -456,22 +456,26 @@ fn along<'a>(
                 .at(digest)
                 .found(Fact::new(artifact_type, "the source"))
         };
+        let stays = Carry { types: Vec::new(), depth: 0 };
+        let all = subjects.iter().map(|subject| subject.descriptor.digest.clone()).collect();
+        let mut unread = Carrier::of(source, lookup, &stays, context).untied(&all);
         for subject in &subjects {
             let saved = marked.found.iter().filter(|marked| marked.subject == subject.descriptor.digest);
             load.findings.extend(saved.map(|marked| left(&marked.entry.digest, marked.artifact_type())));
             let found = lookup.of(&subject.descriptor);
-            load.incomplete |= !found.unread.is_empty();
-            let unread = found.unread.into_iter().map(|unread| unread.finding).collect();
-            let unread = Finding::new_among(&load.findings, unread);
-            load.findings.extend(unread);
+            unread.extend(found.unread.into_iter().map(|unread| unread.finding));
             load.findings.extend(found.referrers.iter().map(|referrer| left(&referrer.descriptor.digest, referrer.artifact_type())));
         }
+        load.incomplete |= !unread.is_empty();
+        let unread = Finding::new_among(&load.findings, unread);
+        load.findings.extend(unread);
         return Ok(());
     }
     let unread = if request.all { Unreadable::Told } else { Unreadable::Refused };
     let carried = Carrier::of(source, lookup, wanted, context).unreadable(unread).carry(subjects, &mut load.outgoing)?;
     load.entries.extend(carried.entries);
-    load.findings.extend(carried.findings);
+    let told = Finding::new_among(&load.findings, carried.findings);
+    load.findings.extend(told);
     // With everything each entry that stays is told on its own.
     load.findings.extend(carried.left_out.filter(|_| !request.all));
     load.referrers = carried.digests;

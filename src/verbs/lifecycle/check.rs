@@ -173,6 +173,9 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
             }
         }
     }
+    // What cannot be read is met once for an index and once for each of its platforms.
+    let mut told = HashSet::new();
+    spoken.retain(|finding| told.insert(finding.clone()));
     findings.extend(spoken);
     findings.extend(
         silent

@@ -251,7 +251,9 @@ pub(super) fn gather(
     }
     if profile == Profile::Registry {
         gather.gathered.findings.extend(gather.lookup.unplaced_findings());
-        gather.gathered.findings.extend(Strange::of(source, context.conventions).iter().map(|strange| strange.finding().clone()));
+        let strange = Strange::of(source, context.conventions);
+        let strange = strange.iter().filter(|strange| gather.went.iter().any(|digest| strange.may_be_of(digest)));
+        gather.gathered.findings.extend(strange.map(|strange| strange.finding().clone()));
     }
     if scope == Scope::Thorough {
         gather.others();

@@ -98,13 +98,16 @@ pub(in crate::verbs) struct Carrier<'a, 'c, 'l> {
     lookup: &'c Lookup<'l>,
     wanted: &'c Carry,
     unreadable: Unreadable,
+    /// Looked for once, whatever is taken along.
+    strange: Vec<Strange>,
     context: Context<'c>,
 }
 
 impl<'a, 'c, 'l> Carrier<'a, 'c, 'l> {
     /// One that refuses what cannot be had.
     pub(in crate::verbs) fn of(source: &'a Source, lookup: &'c Lookup<'l>, wanted: &'c Carry, context: Context<'c>) -> Self {
-        Self { source, lookup, wanted, unreadable: Unreadable::Refused, context }
+        let strange = Strange::of(source, context.conventions);
+        Self { source, lookup, wanted, unreadable: Unreadable::Refused, strange, context }
     }
 
     /// As it is, but for what becomes of referrers that cannot be had.
@@ -129,8 +132,10 @@ impl<'a, 'c, 'l> Carrier<'a, 'c, 'l> {
                 continue;
             }
             if depth >= self.wanted.depth {
-                let found = self.lookup.of(&subject.descriptor).referrers;
-                for referrer in &found {
+                let found = self.lookup.of(&subject.descriptor);
+                carried.incomplete |= !found.unread.is_empty();
+                carried.findings.extend(found.findings);
+                for referrer in &found.referrers {
                     self.leave(referrer.artifact_type(), &referrer.descriptor.digest, &mut carried);
                 }
             } else {
@@ -140,16 +145,19 @@ impl<'a, 'c, 'l> Carrier<'a, 'c, 'l> {
         }
         if self.wanted.depth > 0 {
             self.carry_marked(&seen, outgoing, &mut carried)?;
-            carried.incomplete |= !self.lookup.unplaced().is_empty();
-            let strange = Strange::of(self.source, self.context.conventions);
-            let strange: Vec<&Strange> = strange.iter().filter(|strange| seen.iter().any(|digest| strange.may_be_of(digest))).collect();
-            carried.incomplete |= !strange.is_empty();
-            let told = self.lookup.unplaced_findings().into_iter().chain(strange.into_iter().map(|strange| strange.finding().clone()));
-            let unplaced = Finding::new_among(&carried.findings, told.collect());
-            carried.findings.extend(unplaced);
         }
+        let untied = self.untied(&seen);
+        carried.incomplete |= !untied.is_empty();
+        let new = Finding::new_among(&carried.findings, untied);
+        carried.findings.extend(new);
         carried.left_out = top.and_then(|top| std::mem::take(&mut carried.left).finding(&top));
         Ok(carried)
+    }
+
+    /// What cannot be read and may refer to one of these, though nothing ties it to them.
+    pub(in crate::verbs) fn untied(&self, subjects: &HashSet<Digest>) -> Vec<Finding> {
+        let strange = self.strange.iter().filter(|strange| subjects.iter().any(|digest| strange.may_be_of(digest)));
+        self.lookup.unplaced_findings().into_iter().chain(strange.map(|strange| strange.finding().clone())).collect()
     }
 
     fn leave(&self, artifact_type: &str, digest: &Digest, carried: &mut Carried) {

@@ -101,6 +101,9 @@ fn what_may_be_a_statement_and_cannot_be_read_is_missed_by_nobody() {
             ("index in:site/app:1 -o indexed:x", 1),
             ("collection create suite in:site/app:1 -o collected", 1),
             ("prepare in:site/app:1 --registry r.site", 1),
+            ("copy in:site/app:1 docker-archive:copied.tar", 1),
+            ("index in:site/app:1 -o docker-archive:indexed.tar", 1),
+            ("annotate in:site/app:1 -a x=y -o annotated:x", 1),
             ("batch plan in --bases bases --verdict off", 4),
             ("rebase in:site/app:1 --bases bases --verdict off --dry-run", 1),
         ] {
@@ -277,7 +280,12 @@ fn an_edition_that_is_not_here_may_be_the_newest() {
         layout.entry("site/os:1", entry);
     };
     let (amd, arm) = (base("2", "amd64"), base("2", "arm64").with_top("created", json!("2030-01-01T00:00:00Z")));
-    let kinds: [Kind<'_>; 4] = [
+    // Builders that want the same bytes twice write this date: it does not say that the edition is the older one.
+    let same = base("2", "arm64").with_top("created", json!("1980-01-01T00:00:00Z"));
+    let undated = base("2", "arm64").with_top("created", Value::Null);
+    let kinds: [Kind<'_>; 6] = [
+        ("without this platform, of no real date", &|layout| without(layout, &[&amd], &[&same])),
+        ("without this platform, of no date", &|layout| without(layout, &[&amd], &[&undated])),
         ("without this platform", &|layout| without(layout, &[&amd], &[&arm])),
         ("with nothing", &|layout| without(layout, &[&amd], &[])),
         ("that lost this platform", &|layout| without(layout, &[], &[&arm])),
@@ -333,8 +341,18 @@ fn the_gate_looks_at_collections() {
     let document = json!({"schemaVersion": 2, "mediaType": INDEX, "artifactType": "application/vnd.airbase.collection.v1+json", "manifests": [member]});
     let entry = listed(&mut layout, &document, json!({}));
     layout.entry("suite", entry);
+    let digest = layout.digest_of("suite");
     layout.write(&environment.join("members"));
     assert!(is_denied(&environment, "members"));
+    // Nobody knows what is in one that cannot be read.
+    let mut layout = Layout::new().image("good:1", &base("3", "amd64"));
+    let entry = listed(&mut layout, &document, json!({"artifactType": "application/vnd.airbase.collection.v1+json"}));
+    layout.entry("suite", entry);
+    layout.write(&environment.join("damaged"));
+    std::fs::write(environment.join("damaged/blobs").join(digest.replace(':', "/")), "{").unwrap();
+    for verb in ["check", "report"] {
+        assert_eq!(environment.json(&["lifecycle", verb, "damaged"]).0, 1, "{verb}");
+    }
 }
 
 /// A stick with statements alone may speak of an index that it does not hold.

@@ -52,6 +52,7 @@ fn what_it_makes_in_another_place_or_in_a_branch_is_missed() {
     lost("if [ -d /srv/x ]; then echo a; else mkdir -p /srv/x; fi\ncd /srv/x", &directory, "risks", &["verdict.missing", "verdict.test"]);
     // Nobody reads what it writes.
     lost("set -e\necho 'echo a' > /etc/x\n. /etc/x", &file, "unknown", &["verdict.unclear"]);
+    lost("echo 'echo a' >> /tmp/x; sh /tmp/x || exit 1\necho", &file, "unknown", &["verdict.unclear"]);
     lost("set -e\ncp /app/run /etc/x\n/etc/x", &[script("etc/x", "#!/bin/sh\n")], "unknown", &["verdict.unclear"]);
 }
 

@@ -15,7 +15,7 @@ use super::{Code, ExitClass, Severity};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// One side of a comparison: what it was, and where it stood.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Fact {
     /// The value, unescaped.
     pub value: String,
@@ -31,7 +31,7 @@ impl Fact {
 }
 
 /// Something about the input that a user should know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Finding {
     /// The stable code.
     pub code: Code,

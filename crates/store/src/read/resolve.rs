@@ -302,7 +302,9 @@ pub fn collections(source: &Arc<Source>, limits: &Limits) -> Vec<Located> {
     let mut seen: HashSet<&Digest> = HashSet::new();
     let mut found = Vec::new();
     for entry in source.index.manifests.iter().filter(|entry| entry.is_index() && !entry.name().is_some_and(is_referrer_tag)) {
-        if seen.insert(&entry.digest) && is_collection(source, entry, limits) {
+        // One that says so and cannot be read is told by whoever reads it.
+        let says = entry.artifact_type.as_deref() == Some(collection::ARTIFACT_TYPE);
+        if seen.insert(&entry.digest) && (says || is_collection(source, entry, limits)) {
             found.push(Located { source: Arc::clone(source), descriptor: entry.clone(), name: entry.name().map(str::to_owned) });
         }
     }

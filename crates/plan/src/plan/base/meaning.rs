@@ -96,10 +96,6 @@ impl Edition {
         self.digest == *digest || self.platforms.iter().any(|own| own.manifest == *digest)
     }
 
-    fn has_any(&self) -> bool {
-        !self.platforms.is_empty()
-    }
-
     /// Whether it has the platform somewhere else, so that nobody here knows what it has.
     fn lacks(&self, wanted: Option<&Platform>) -> bool {
         !self.has(wanted) && self.missing.iter().any(|gone| same_platform(gone.as_ref(), wanted))
@@ -161,7 +157,10 @@ pub fn meaning(editions: &[Edition], question: &Question<'_>) -> Result<Option<M
     }
     // What is not here may be the newest, unless it is known to be older.
     let lacks = |edition: &Edition| question.platforms.iter().any(|wanted| edition.lacks(wanted.as_ref()));
-    let older = |other: &Edition| running.iter().filter_map(|at| editions.get(*at)).any(|own| own.has_any() && is_newer(own, other));
+    // A date that builders write instead of one says nothing of that.
+    let dated = |edition: &Edition| edition.platforms.iter().all(|own| credible(own, question.now).is_ok());
+    let is_older = |other: &Edition, own: &Edition| dated(other) && dated(own) && is_newer(own, other);
+    let older = |other: &Edition| running.iter().filter_map(|at| editions.get(*at)).any(|own| is_older(other, own));
     if let Some(gone) = editions.iter().find(|edition| lacks(edition) && !older(edition)) {
         let why = format!("one of them, {}, has the platform, and its manifest is not here", gone.digest);
         return Err(Undecided { why, among: (0..editions.len()).collect() });

@@ -114,7 +114,8 @@ pub fn read(bytes: &[u8], name: Option<&str>, from: &str, listings: &mut Listing
         let line = line.split('#').next().unwrap_or_default();
         let place = |error: Error| error.at(format!("{from}, line {}", number + 1));
         // `echo "$(ask $name) $name"` gives this where asking failed.
-        if line.starts_with([' ', '\t']) && line.split_whitespace().count() == 1 {
+        let is_name = |word: &str| word.parse::<Digest>().is_err();
+        if line.starts_with([' ', '\t']) && line.split_whitespace().count() == 1 && is_name(line.trim()) {
             let refused = wrong("the line has nothing where its digest belongs: was it not there, or did asking fail?", from);
             return Err(place(
                 refused

@@ -101,7 +101,7 @@ pub(super) fn targets<'a>(name: &[u8], own: &'a [Argument]) -> Vec<(&'a Argument
 impl Trace<'_> {
     /// Whether it makes a program or a script itself that it runs: what that does is not followed.
     pub(super) fn runs_made(&mut self, path: &[u8], by: &str) -> bool {
-        let made = self.found.made.get(path).is_some_and(|made| made.content == Content::New);
+        let made = self.found.made.get(path).is_some_and(|made| matches!(made.content, Content::New | Content::Old));
         if made {
             self.unclear(by, format!("it runs a file that it makes itself: {}", shown(path)));
         }
