@@ -166,6 +166,22 @@ fn no_verb_does_more_for_an_image_among_more_images() {
     compare(images, verbs_of_images);
 }
 
+/// What is read once for all images is read by one thread, and the others wait for it. Few documents may be read by two at the same time.
+#[test]
+fn no_verb_does_more_because_more_threads_do_it() {
+    let size = sizes()[0];
+    let [few, many] = ["1", "4"].map(|jobs| {
+        let environment = Environment::new();
+        images(&environment, size);
+        let verbs = verbs_of_images(size).into_iter().map(|words| [words, vec!["--jobs".into(), jobs.into()]].concat());
+        verbs.map(|words| (effort_of(&environment, &words), words)).collect::<Vec<_>>()
+    });
+    for ((alone, words), (together, _)) in few.iter().zip(&many) {
+        let shown = &words[..words.len().min(4)];
+        assert!(together[0] <= alone[0] * 1.1 + 50.0, "{shown:?}: {} documents by one thread, {} by four", alone[0], together[0]);
+    }
+}
+
 /// Images in two layouts under the same names.
 fn newer(environment: &Environment, count: usize) {
     for (place, year) in [("old", 2023), ("new", 2024)] {

@@ -43,7 +43,7 @@ pub struct Bases<'a> {
     allow: Option<Allow>,
     context: Context<'a>,
     statements: Option<Statements<'a>>,
-    catalogue: OnceLock<Catalogue>,
+    catalogue: OnceLock<std::result::Result<Catalogue, Box<Finding>>>,
     /// How many findings of the catalogue are of `--bases`.
     unread: OnceLock<usize>,
     listed: OnceLock<Listed>,
@@ -183,9 +183,12 @@ impl<'a> Bases<'a> {
     /// # Errors
     /// Those of an image that was named and cannot be read.
     pub fn catalogue(&self) -> Result<&Catalogue> {
-        if let Some(catalogue) = self.catalogue.get() {
-            return Ok(catalogue);
-        }
+        // Threads that ask while it is made wait for it: it is as large as all images, and each would read them once more.
+        let catalogue = self.catalogue.get_or_init(|| self.read_catalogue().map_err(|error| Box::new(error.into_finding())));
+        catalogue.as_ref().map_err(|finding| Error::of((**finding).clone()))
+    }
+
+    fn read_catalogue(&self) -> Result<Catalogue> {
         let mut catalogue = Catalogue::default();
         for source in &self.sources {
             catalogue.add_all(source, self.context.jobs, self.limits())?;
@@ -198,12 +201,12 @@ impl<'a> Bases<'a> {
         for source in &self.beside {
             catalogue.add_all(source, self.context.jobs, self.limits())?;
         }
-        Ok(self.catalogue.get_or_init(|| catalogue))
+        Ok(catalogue)
     }
 
     /// What could not be read while the catalogue was made; nothing, if it was not needed.
     pub(super) fn catalogue_findings(&self) -> &[Finding] {
-        self.catalogue.get().map_or(&[], |catalogue| &catalogue.findings)
+        self.catalogue.get().and_then(|catalogue| catalogue.as_ref().ok()).map_or(&[], |catalogue| &catalogue.findings)
     }
 
     /// What could not be read where the user said that bases lie, and beside the images. `told` is what was said of these already.
