@@ -114,6 +114,34 @@ fn what_may_be_a_statement_and_cannot_be_read_is_missed_by_nobody() {
     }
 }
 
+/// A map of texts refuses such a value in Go; whoever wrote it meant something by it, so it is no statement that says nothing.
+#[test]
+fn a_value_that_is_no_text_is_read_or_not_understood() {
+    let check = |layout: Layout| {
+        let environment = Environment::new();
+        layout.write(&environment.join("in"));
+        environment.json(&[&["lifecycle", "check", "in:site/app:1"][..], &AT].concat())
+    };
+    let said = |kind: &str, key: &str, value: Value| {
+        let mut layout = Layout::new().image("site/app:1", &app());
+        let made = referrer(&mut layout, &descriptor(&app()), json!({"artifactType": kind, "annotations": {key: value}}));
+        layout.entry("", made.entry());
+        check(layout).1["items"][0]["denied"][0]["deny"].clone()
+    };
+    let date = "vnd.microsoft.artifact.lifecycle.end-of-life.date";
+    let microsoft = |value: Value| said("application/vnd.microsoft.artifact.lifecycle", date, value);
+    assert_eq!(microsoft(json!(20_200_101)), json!("end-of-life"));
+    assert_eq!(microsoft(json!(["2020-01-01"])), json!("unreadable"));
+    assert_eq!(microsoft(Value::Null), Value::Null);
+    for value in [json!(5), json!(true), json!({"status": "withdrawn"})] {
+        assert_eq!(said(super::OWN, "dev.airbase.lifecycle.status", value.clone()), json!("unreadable"), "{value}");
+        // As with a label that is a text and no status.
+        let image = app().with("Labels", json!({"dev.airbase.lifecycle.status": value}));
+        let (status, report) = check(Layout::new().image("site/app:1", &image));
+        assert_eq!((status, &report["findings"][0]["code"]), (1, &json!("lifecycle.unreadable")), "the label {value}: {report:#}");
+    }
+}
+
 /// One that says that it refers to another image says nothing of this one.
 #[test]
 fn what_is_tied_to_another_image_denies_that_one_alone() {

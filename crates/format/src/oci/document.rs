@@ -1,5 +1,6 @@
 //! What manifests and indexes have in common.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::Descriptor;
@@ -34,24 +35,26 @@ pub(super) fn check_schema_version(root: &Object<'_>, findings: &mut Vec<Finding
     }
 }
 
-/// The text annotations of `root`; a value that is not text is reported.
+/// The annotations of `root`; a value that is not text is reported.
 pub(super) fn annotations(root: &Object<'_>, findings: &mut Vec<Finding>) -> Result<BTreeMap<String, String>> {
     string_map(root, "annotations", findings)
 }
 
-/// The member `name` of `root` as a map of texts; a value that is not text is reported.
+/// The member `name` of `root` as a map of texts. A value that is not text is reported, and stands for its JSON: it may be a date or a
+/// status of the life cycle, and one that is passed over says nothing. Null is what clients take for an empty text.
 pub(super) fn string_map(root: &Object<'_>, name: &str, findings: &mut Vec<Finding>) -> Result<BTreeMap<String, String>> {
     let mut map = BTreeMap::new();
     if let Some(node) = root.get(name) {
         for (key, value) in node.expect(Kind::Object, name)?.members() {
-            match value.as_str() {
-                Some(text) => {
-                    map.insert(key.into_owned(), text.into_owned());
-                }
-                None => findings.push(
+            let text = value.as_str();
+            if text.is_none() {
+                findings.push(
                     Finding::new(Code::AnnotationsType, format!("the value of {key:?} in {name} is not text"))
                         .found(Fact::new(value.raw(), "the document")),
-                ),
+                );
+            }
+            if value.kind() != Kind::Null {
+                map.insert(key.into_owned(), text.map_or_else(|| value.raw().to_owned(), Cow::into_owned));
             }
         }
     }
