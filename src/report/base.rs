@@ -184,7 +184,8 @@ impl EvidenceReport {
         }
         match self.outcome {
             Outcome::Proven | Outcome::Claimed => page.line(2, &proof_words(&self.proofs, self.of)),
-            Outcome::Unresolved => page.line(2, &self.reason.as_deref().map(text::escape).unwrap_or_default()),
+            _ if self.reason.is_some() => page.line(2, &self.reason.as_deref().map(text::escape).unwrap_or_default()),
+            Outcome::Unresolved => {}
             Outcome::Refuted | Outcome::NameMoved => page.line(2, &format!("matched {} of {} layers", self.matched, self.of)),
         }
         if let Some(difference) = &self.first_difference {

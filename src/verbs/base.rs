@@ -192,11 +192,12 @@ fn signatures(candidate: &Candidate, bases: &Bases<'_>) -> Option<Finding> {
 /// A piece of evidence for the report.
 fn report(evidence: &Evidence) -> EvidenceReport {
     let compared = base::candidate(evidence);
+    let itself = |prefix: &Prefix| (*prefix == Prefix::Itself).then(|| "it is the image itself".to_owned());
     let (outcome, proofs, prefix, reason) = match &evidence.verdict {
         Verdict::Proven(_, proofs) if Confidence::of(proofs) == Confidence::Proven => (Found::Proven, proofs.clone(), None, None),
         Verdict::Proven(_, proofs) => (Found::Claimed, proofs.clone(), None, None),
-        Verdict::Refuted(_, prefix) => (Found::Refuted, Vec::new(), Some(prefix), None),
-        Verdict::NameMoved(_, prefix) => (Found::NameMoved, Vec::new(), Some(prefix), None),
+        Verdict::Refuted(_, prefix) => (Found::Refuted, Vec::new(), Some(prefix), itself(prefix)),
+        Verdict::NameMoved(_, prefix) => (Found::NameMoved, Vec::new(), Some(prefix), itself(prefix)),
         Verdict::Unresolved(reason) => (Found::Unresolved, Vec::new(), None, Some(reason.clone())),
     };
     let (matched, of, first_difference) = match prefix {
@@ -253,7 +254,7 @@ pub fn verify(image: &str, base_text: &str, platform: Option<&Platform>, verify:
         };
         candidate.image.check_layers()?;
         let digest = Some(below.located.descriptor.digest.clone());
-        let verdict = match base::judge(image, Arc::new(candidate), true) {
+        let verdict = match base::judge_given(image, Arc::new(candidate)) {
             Verdict::Proven(candidate, proofs) => {
                 let proofs = prove_content(image, &candidate.image, &proofs, verify, context)?;
                 Verdict::Proven(candidate, proofs)

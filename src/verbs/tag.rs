@@ -144,7 +144,8 @@ pub fn set_base(reference: &str, base_text: &str, base_name: Option<&str>, targe
             .at(&verified.image)
             .expected(Fact::new(&verified.base, "--base"));
         if let Some(evidence) = refuted.and_then(|platform| platform.evidence.first()) {
-            error = error.found(Fact::new(format!("matched {} of {} layers", evidence.matched, evidence.of), "the layers of both"));
+            let matched = || format!("matched {} of {} layers", evidence.matched, evidence.of);
+            error = error.found(Fact::new(evidence.reason.clone().unwrap_or_else(matched), "the layers of both"));
         }
         return Err(error
             .details(verified.findings.iter().map(|finding| finding.message.clone()))

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::{Bases, Candidate, keep, locked, shown_platform, tree_index};
 use crate::foundation::{Digest, Result, text};
 use crate::oci::ImageName;
-use crate::plan::base::{Based, Claim, ClaimOrigin, Evidence, Mapped, Verdict, adds_settings_only, claims, decide, is_scratch, judge};
+use crate::plan::base::{
+    Based, Claim, ClaimOrigin, Evidence, Mapped, Verdict, adds_settings_only, claims, decide, is_scratch, judge, judge_given,
+};
 use crate::read::CatalogueEntry;
 use crate::read::provenance::Provenance;
 use crate::read::referrers::Trouble;
@@ -22,7 +24,7 @@ impl Bases<'_> {
     /// Those of documents that are there and cannot be read.
     pub fn based(&self, image: &Image, index: Option<&ImageIndex>) -> Result<Based> {
         let mut evidence = self.judge_claims(image, index)?;
-        evidence.extend(self.matches(image)?);
+        evidence.extend(self.matches(image, index)?);
         Ok(decide(image, evidence))
     }
 
@@ -35,9 +37,9 @@ impl Bases<'_> {
         let name = candidate.names.first().cloned();
         let digest = Some(from.located.descriptor.digest.clone());
         let claim = Claim { name, digest, ..Claim::empty(ClaimOrigin::From) };
-        let mut evidence = vec![Evidence::of(claim, judge(image, Arc::new(candidate), true))];
+        let mut evidence = vec![Evidence::of(claim, judge_given(image, Arc::new(candidate)))];
         evidence.extend(self.judge_claims(image, index)?);
-        evidence.extend(self.matches(image)?);
+        evidence.extend(self.matches(image, index)?);
         Ok(decide(image, evidence))
     }
 
@@ -141,9 +143,11 @@ impl Bases<'_> {
         }
     }
 
-    /// Local images whose layers are the lowest layers of `image`, the longest first. The image itself is none of them.
-    fn matches(&self, image: &Image) -> Result<Vec<Evidence>> {
+    /// Local images whose layers are the lowest layers of `image`, the longest first. The image itself is none of them, nor is an
+    /// earlier edition of it: whoever patches an image adds a layer and keeps the name.
+    fn matches(&self, image: &Image, index: Option<&ImageIndex>) -> Result<Vec<Evidence>> {
         let mut evidence = Vec::new();
+        let own = self.full_names(image, index);
         let entries = self.catalogue()?.prefixes(image);
         let matched = entries.into_iter().map(|(_, entry)| self.matched(image, entry)).collect::<Result<Vec<_>>>()?;
         for candidate in under_all_names(matched.into_iter().flatten().collect()) {
@@ -153,9 +157,26 @@ impl Bases<'_> {
             }
             let (name, digest) = (candidate.names.first().cloned(), Some(candidate.image.descriptor.digest.clone()));
             let claim = Claim { name, digest, ..Claim::empty(ClaimOrigin::Catalogue) };
-            evidence.push(Evidence::of(claim, judge(image, candidate, false)));
+            let verdict = match own.iter().find(|name| candidate.has_name(name) || candidate.had_name(name)) {
+                Some(name) => Verdict::Unresolved(format!(
+                    "{} is or was called {name}, as the image is: it may be an earlier edition",
+                    candidate.reference
+                )),
+                None => judge(image, candidate, false),
+            };
+            evidence.push(Evidence::of(claim, verdict));
         }
         Ok(evidence)
+    }
+
+    /// The full names of an image and of its index here. A bare tag means another image in each layout.
+    fn full_names(&self, image: &Image, index: Option<&ImageIndex>) -> Vec<&str> {
+        let digests = [Some(&image.descriptor.digest), index.map(|index| &index.descriptor.digest)];
+        let entries = digests.into_iter().flatten().flat_map(|digest| {
+            let entries = self.listed().with_digest(digest).filter_map(|place| self.entry(place));
+            entries.filter(move |(_, entry)| entry.digest == *digest)
+        });
+        entries.filter_map(|(_, entry)| entry.name()).filter(|name| ImageName::parse(name).is_full()).collect()
     }
 
     /// The image of the catalogue, unless it is the image itself or for another platform.

@@ -22,7 +22,7 @@ use crate::plan::mapping::Rule;
 use crate::read::{Catalogue, Child, Discovered, Image, ImageIndex, Located, Reference, Source, Tree, discover_among, load, locate_among};
 
 use listed::Listed;
-pub(super) use target::{Found, Lead, nowhere};
+pub(super) use target::{Found, Lead, itself, nowhere};
 
 /// What a digest leads to, if it is here.
 type Led = Option<Arc<Opened>>;

@@ -7,8 +7,11 @@ use super::{Bases, Candidate, Holder, keep, locked};
 use crate::foundation::clock::Time;
 use crate::foundation::{Code, Digest, Error, Fact, Result, text};
 use crate::oci::{ImageName, Platform};
-use crate::plan::base::{Based, Edition, Evidence, NameRule, Question, Target, Undecided, built_on, is_renamed, meaning, same_name};
+use crate::plan::base::{
+    Based, Edition, Evidence, NameRule, Question, Stated, Target, Undecided, built_on, is_renamed, is_same_image, meaning, same_name,
+};
 use crate::plan::batch::jump::highest;
+use crate::plan::lifecycle::field::Status;
 use crate::plan::mapping::Rule;
 use crate::read::{Image, ImageIndex, Located, Reference, locate_among};
 use crate::verbs::Opened;
@@ -50,7 +53,7 @@ impl Found {
 }
 
 impl Bases<'_> {
-    /// What the name of the base means now.
+    /// What the name of the base means now. It is never the image itself, which may have the name that it gives its base.
     ///
     /// # Errors
     /// Those of a rule's target, and of documents that cannot be read.
@@ -71,13 +74,20 @@ impl Bases<'_> {
     fn follow_name(&self, image: &Image, index: Option<&ImageIndex>, based: &Based, name: Option<&str>) -> Result<Lead> {
         let found = |holder: Holder, rule| Found { name: name.map(str::to_owned), rule, opened: holder.opened };
         if let Some(holder) = self.by_digest_rule(based)? {
-            return Ok(Lead::Found(Box::new(found(holder, NameRule::Map))));
+            return Ok(if is_of(image, &holder.opened) {
+                Lead::Undecided(Box::new(itself(&holder.opened.located.shown(), image)))
+            } else {
+                Lead::Found(Box::new(found(holder, NameRule::Map)))
+            });
         }
-        let Some(name) = name else { return self.without_name(based) };
+        let Some(name) = name else { return self.without_name(image, based) };
         let jumped = self.jump(name);
         let wanted = jumped.as_deref().unwrap_or(name);
         let renamed = based.renamed();
         if let Some(holder) = self.by_rule(wanted)? {
+            if is_of(image, &holder.opened) {
+                return Ok(Lead::Undecided(Box::new(itself(wanted, image))));
+            }
             let stranger = renamed.and_then(|base| Some((base, self.leads_away(image, &holder, base)?)));
             return Ok(match stranger {
                 Some((base, why)) => Lead::Undecided(Box::new(other_base(wanted, &holder, base, why))),
@@ -85,7 +95,12 @@ impl Bases<'_> {
             });
         }
         let holders = self.holders(wanted, based.base().map(|base| &**base))?;
-        if let Some(lead) = renamed.map(|base| self.by_name_here(wanted, base, &holders)).transpose()?.flatten() {
+        let holders = match others_than(image, &holders) {
+            Some(others) if others.is_empty() => return Ok(Lead::Undecided(Box::new(itself(wanted, image)))),
+            Some(others) => Arc::new(others),
+            None => holders,
+        };
+        if let Some(lead) = renamed.map(|base| self.by_name_here(image, wanted, base, &holders)).transpose()?.flatten() {
             return Ok(match lead {
                 Ok(holder) => Lead::Found(Box::new(found(holder, NameRule::Map))),
                 Err(error) => Lead::Undecided(Box::new(error)),
@@ -105,25 +120,26 @@ impl Bases<'_> {
         };
         let Some(holder) = holders.get(meant.at) else { return Ok(Lead::NotHere(wanted.to_owned())) };
         let rule = if jumped.is_some() && meant.rule == NameRule::Only { NameRule::Jump } else { meant.rule };
-        Ok(Lead::Found(Box::new(match self.successor(&holder.edition)? {
+        Ok(Lead::Found(Box::new(match self.successor(image, &holder.edition)? {
             Some(next) => found(next, NameRule::SupersededBy),
             None => found(holder.clone(), rule),
         })))
     }
 
     /// A base without a name may have a successor by a statement.
-    fn without_name(&self, based: &Based) -> Result<Lead> {
+    fn without_name(&self, image: &Image, based: &Based) -> Result<Lead> {
         let Some(base) = based.base() else { return Ok(Lead::NoName) };
         let Some(pinned) = self.with_digest(&base.top)? else { return Ok(Lead::NoName) };
         let holder = self.holder(pinned.located.clone(), false)?;
-        Ok(match self.successor(&holder.edition)? {
+        Ok(match self.successor(image, &holder.edition)? {
             Some(next) => Lead::Found(Box::new(Found { name: None, rule: NameRule::SupersededBy, opened: next.opened })),
             None => Lead::NoName,
         })
     }
 
-    /// The image that follows an edition by statements, as far as those that follow are here.
-    fn successor(&self, edition: &Edition) -> Result<Option<Holder>> {
+    /// The image that follows an edition by statements, as far as those that follow are here. Where `image` itself follows, it is built on
+    /// what it replaces and has nothing to be moved onto.
+    fn successor(&self, image: &Image, edition: &Edition) -> Result<Option<Holder>> {
         let mut seen = BTreeSet::from([edition.digest.clone()]);
         let mut at: Option<Holder> = None;
         let mut next = edition.stated.successor.clone();
@@ -134,6 +150,9 @@ impl Bases<'_> {
             }
             let Some(found) = self.with_digest(&digest)? else { break };
             let holder = self.holder(found.located.clone(), false)?;
+            if is_of(image, &holder.opened) {
+                return Ok(None);
+            }
             if holder.edition.platforms.is_empty() {
                 break;
             }
@@ -148,9 +167,19 @@ impl Bases<'_> {
         let new = self.candidate(image, &found.opened);
         let manifest = new.as_ref().map(|new| new.image.descriptor.digest.clone());
         let top = found.opened.located.descriptor.digest.clone();
-        let stated = self.stated(&found.opened.located.source, &found.opened.tree, manifest.as_ref().unwrap_or(&top));
+        let mut stated = self.stated(&found.opened.located.source, &found.opened.tree, manifest.as_ref().unwrap_or(&top));
+        // Who replaces the image that it is built on has nothing newer to be built on.
+        if stated.status == Some(Status::Superseded) && self.is_followed_by(image, &stated) {
+            stated.status = None;
+        }
         let older = new.as_ref().zip(based.base()).is_some_and(|(new, old)| is_older(new, old));
         Target { top, manifest, rule: found.rule, stated, older }
+    }
+
+    fn is_followed_by(&self, image: &Image, stated: &Stated) -> bool {
+        // What cannot be read is another image, as far as anybody knows.
+        let follows = |digest: &Digest| self.with_digest(digest).is_ok_and(|found| found.is_some_and(|found| is_of(image, &found)));
+        stated.successor.as_ref().is_some_and(follows)
     }
 
     /// The target of the rule for this name, if there is one.
@@ -161,7 +190,13 @@ impl Bases<'_> {
 
     /// Where a base goes that has other names here than the image gives it: its names here lead on only by a rule about one of them.
     /// `holders` have the name that the image gives it; what differs from that is not known. `None` if nothing speaks against those.
-    fn by_name_here(&self, name: &str, base: &Candidate, holders: &[Holder]) -> Result<Option<std::result::Result<Holder, Error>>> {
+    fn by_name_here(
+        &self,
+        image: &Image,
+        name: &str,
+        base: &Candidate,
+        holders: &[Holder],
+    ) -> Result<Option<std::result::Result<Holder, Error>>> {
         let about = base.names.iter().find_map(|own| Some((own, self.rules.iter().find(|rule| rule.is_about(own))?.apply(own)?)));
         if let Some((own, target)) = about {
             let mapped = self.mapped(&target, own)?;
@@ -172,7 +207,8 @@ impl Bases<'_> {
         for own in base.names.iter().filter(|_| !holders.is_empty()) {
             others.extend(self.with_name(own)?.iter().filter(|other| other.edition.digest != base.top).cloned());
         }
-        others.retain(|other| !holders.iter().any(|holder| holder.edition.digest == other.edition.digest));
+        let is_known = |other: &Holder| holders.iter().any(|holder| holder.edition.digest == other.edition.digest);
+        others.retain(|other| !is_known(other) && !is_of(image, &other.opened));
         Ok((!others.is_empty()).then(|| Err(two_ways(name, base, holders, &others))))
     }
 
@@ -279,6 +315,25 @@ impl Bases<'_> {
         }
         Ok(Arc::new(holders))
     }
+}
+
+/// Whether an image lies below a top, in whatever compression.
+fn is_of(image: &Image, opened: &Opened) -> bool {
+    opened.tree.images().iter().any(|other| is_same_image(image, other))
+}
+
+/// The holders of a name without those that are the image; `None` if that is all of them.
+fn others_than(image: &Image, holders: &[Holder]) -> Option<Vec<Holder>> {
+    let others = || holders.iter().filter(|holder| !is_of(image, &holder.opened)).cloned().collect();
+    holders.iter().any(|holder| is_of(image, &holder.opened)).then(others)
+}
+
+/// The refusal of an image that would be moved onto itself.
+pub(in crate::verbs) fn itself(name: &str, image: &Image) -> Error {
+    Error::new(Code::BaseNameUnknown, "the new base would be the image itself")
+        .at(format!("{}@{}", image.source.shown(), image.descriptor.digest))
+        .found(Fact::new(text::escape(name), "the name of its base"))
+        .hint("Name the new base with --onto, or say where its name leads: --map NAME=REFERENCE.")
 }
 
 fn only_a_tag(count: usize) -> Undecided {

@@ -4,11 +4,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::inherited::{Base, Inheritance, earliest_end};
+use super::inherited::{Below, Inheritance, earliest_end};
 use super::show::subject_report;
 use super::state::{Level, Reader, Subject, created_of_index};
 use super::stated::Speaking;
-use crate::foundation::{Code, Digest, Finding, Result, text};
+use crate::foundation::{Code, Digest, Finding, Result, Severity, text};
 use crate::oci::Platforms;
 use crate::plan::lifecycle::policy::{Asked, Deny, Policy, Verdict, evaluate};
 use crate::plan::lifecycle::resolve::Question;
@@ -46,11 +46,21 @@ pub fn check(query: &Check, policy: &Policy, context: Context<'_>) -> Result<Che
         findings: Vec::new(),
     };
     let mut platforms = Platforms::default();
-    let findings = each_subject(query, context, &mut |located, subject, bases| {
+    let mut doubts = Vec::new();
+    let mut findings = each_subject(query, context, &mut |located, subject, below| {
+        let bases = &below.bases;
+        if below.is_unknown && policy.deny.contains(&Deny::BaseEndOfLife) {
+            let message = "it is not known which image its base is, and whether the life of that has ended";
+            doubts.push(Finding::new(Code::BaseUnknown, message).severity(Severity::Warning).at(located.shown()).hint(format!(
+                "`airbase base show {}@{} --bases PATH` tells what speaks for which.",
+                located.source.shown(),
+                subject.descriptor.digest
+            )));
+        }
         let asked = Asked {
             resolution: &subject.resolution,
             base_end: earliest_end(bases),
-            base_unreadable: bases.iter().any(|base| base.resolution.unreadable > 0),
+            base_unreadable: below.is_unknown || bases.iter().any(|base| base.resolution.unreadable > 0),
             listed: subject.listed,
             now: query.question.now,
         };
@@ -77,6 +87,7 @@ pub fn check(query: &Check, policy: &Policy, context: Context<'_>) -> Result<Che
     let unverifiable = findings.iter().filter(|finding| finding.code == Code::DigestAlgorithmUnknown).count();
     report.checked += unverifiable;
     report.unknown += unverifiable;
+    findings.append(&mut doubts);
     report.findings = findings;
     Ok(report)
 }
@@ -88,10 +99,9 @@ pub fn check(query: &Check, policy: &Policy, context: Context<'_>) -> Result<Che
 pub fn report(query: &Check, context: Context<'_>) -> Result<InventoryReport> {
     let mut report = InventoryReport { at: query.question.now, items: Vec::new(), findings: Vec::new() };
     let mut platforms = Platforms::default();
-    report.findings = each_subject(query, context, &mut |located, subject, bases| {
-        report
-            .items
-            .push(InventoryItem { image: located.shown(), subject: subject_report(subject, bases, query.question.now, &mut platforms) });
+    report.findings = each_subject(query, context, &mut |located, subject, below| {
+        let subject = subject_report(subject, &below.bases, query.question.now, &mut platforms);
+        report.items.push(InventoryItem { image: located.shown(), subject });
     })?;
     Ok(report)
 }
@@ -102,7 +112,7 @@ fn indexes(index: &ImageIndex) -> impl Iterator<Item = &ImageIndex> {
     std::iter::once(index).chain(inner)
 }
 
-type Visit<'v> = dyn FnMut(&Located, &Subject<'_>, &[Base]) + 'v;
+type Visit<'v> = dyn FnMut(&Located, &Subject<'_>, &Below) + 'v;
 
 /// Calls `visit` for every index and every platform, once in each source.
 fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> Result<Vec<Finding>> {
@@ -152,13 +162,13 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
             }
             let said = subject.statements.iter().chain(&subject.above);
             silent.retain(|asked| said.clone().all(|statement| statement.issuer.as_ref() != Some(*asked)));
-            let bases = inheritance.below(&mut subject, index)?;
+            let below = inheritance.below(&mut subject, index)?;
             // A collection runs nowhere: of one that nothing speaks of there is nothing to know.
             let is_silent = || subject.statements.is_empty() && subject.unreadable == 0;
             if matches!(tree, Tree::Collection(_)) && subject.descriptor.digest == located.descriptor.digest && is_silent() {
                 continue;
             }
-            visit(located, &subject, &bases);
+            visit(located, &subject, &below);
             spoken.append(&mut subject.findings);
         }
         Ok(Vec::new())

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::state::{Reader, Subject, places_of};
 use crate::foundation::{Digest, Finding, Result};
-use crate::plan::base::Candidate;
+use crate::plan::base::{Based, Candidate, Outcome};
 use crate::plan::lifecycle::convention::Conventions;
 use crate::plan::lifecycle::declared::declared;
 use crate::plan::lifecycle::field::{Field, Status, when};
@@ -34,6 +34,15 @@ pub(super) struct Base {
     pub(super) depth: usize,
     /// What holds of it.
     pub(super) resolution: Resolution,
+}
+
+/// What an image is based on.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Below {
+    /// The bases that are known, the nearest first.
+    pub(super) bases: Vec<Base>,
+    /// Whether it has a base of which it is not known which image that is.
+    pub(super) is_unknown: bool,
 }
 
 /// Finds bases, and what is said of them.
@@ -65,17 +74,21 @@ impl<'a> Inheritance<'a> {
         self.bases.unread(told)
     }
 
-    /// The bases below the image, the nearest first; marks in `subject` what it has from the first of them.
-    pub(super) fn below(&mut self, subject: &mut Subject<'_>, index: Option<&ImageIndex>) -> Result<Vec<Base>> {
-        let Some(image) = subject.image else { return Ok(Vec::new()) };
+    /// The bases below the image; marks in `subject` what it has from the first of them.
+    pub(super) fn below(&mut self, subject: &mut Subject<'_>, index: Option<&ImageIndex>) -> Result<Below> {
+        let Some(image) = subject.image else { return Ok(Below::default()) };
         let mut chain: Vec<Arc<Candidate>> = Vec::new();
+        let mut is_unknown = false;
         let mut seen = BTreeSet::from([image.descriptor.digest.clone()]);
         while chain.len() < MOST {
             let (above, index) = match chain.last() {
                 None => (image, index),
                 Some(candidate) => (&candidate.image, None),
             };
-            let Some(candidate) = self.base(above, index)? else { break };
+            let based = self.based(above, index)?;
+            // What bases say of their own is for those who make them: most name one that nobody brings.
+            is_unknown |= chain.is_empty() && based.as_ref().is_none_or(has_unknown_base);
+            let Some(candidate) = based.and_then(|based| based.base().cloned()) else { break };
             if !seen.insert(candidate.image.descriptor.digest.clone()) {
                 break;
             }
@@ -86,14 +99,16 @@ impl<'a> Inheritance<'a> {
         }
         // A base has labels from the one below it, as the image has them from the base.
         let below = chain.iter().skip(1).map(|candidate| Some(&candidate.image)).chain([None]);
-        (1..).zip(chain.iter().zip(below)).map(|(depth, (candidate, below))| self.said(candidate, below, depth)).collect()
+        let bases = (1..).zip(chain.iter().zip(below)).map(|(depth, (candidate, below))| self.said(candidate, below, depth));
+        Ok(Below { bases: bases.collect::<Result<_>>()?, is_unknown })
     }
 
-    fn base(&self, image: &Image, index: Option<&ImageIndex>) -> Result<Option<Arc<Candidate>>> {
+    /// What an image is based on; `None` if its layers cannot be compared.
+    fn based(&self, image: &Image, index: Option<&ImageIndex>) -> Result<Option<Based>> {
         if image.manifest.layers.len() != image.config.diff_ids.len() {
             return Ok(None);
         }
-        self.bases.based(image, index).map(|based| based.base().cloned())
+        self.bases.based(image, index).map(Some)
     }
 
     fn said_in(&mut self, source: &Arc<Source>, candidate: &Candidate, below: Option<&Image>, tree: Option<&Tree>) -> Resolution {
@@ -130,6 +145,15 @@ impl<'a> Inheritance<'a> {
             }
         }
         Ok(Base { reference: candidate.reference.clone(), digest: digest.clone(), depth, resolution })
+    }
+}
+
+/// Whether there is a base, and nobody knows which image it is. An image that says nothing and has nobody's layers may be a base itself.
+fn has_unknown_base(based: &Based) -> bool {
+    match based.outcome {
+        Outcome::Base { .. } | Outcome::Scratch => false,
+        Outcome::Conflict { .. } | Outcome::Ambiguous(_) | Outcome::Seam { .. } => true,
+        Outcome::Unknown => based.record().is_some() || based.recorded_digest().is_some(),
     }
 }
 

@@ -38,9 +38,9 @@ pub fn show(query: &Show, context: Context<'_>) -> Result<ShowReport> {
     };
     let mut platforms = Platforms::default();
     for mut subject in chosen(&opened, &reader, query.platform.as_ref())? {
-        let bases = inheritance.below(&mut subject, index)?;
+        let below = inheritance.below(&mut subject, index)?;
         report.findings.append(&mut subject.findings);
-        report.subjects.push(subject_report(&subject, &bases, query.question.now, &mut platforms));
+        report.subjects.push(subject_report(&subject, &below.bases, query.question.now, &mut platforms));
     }
     report.findings.extend(reader.unplaced());
     let unread = inheritance.findings(&report.findings)?;

@@ -7,13 +7,15 @@ use super::{MissingPlatform, Request};
 use crate::foundation::clock::Time;
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::oci::{ImageName, buildpacks};
-use crate::plan::base::{Based, Candidate, ClaimOrigin, Evidence, NameRule, Outcome, Proof, SeamRule, Stated, base_name, is_credible};
+use crate::plan::base::{
+    Based, Candidate, ClaimOrigin, Evidence, NameRule, Outcome, Proof, SeamRule, Stated, base_name, is_credible, is_same_image,
+};
 use crate::plan::lifecycle::field::Status;
 use crate::plan::rebase::image::scratch;
 use crate::plan::rebase::image::{Moved, Options};
 use crate::plan::verdict::Judgement;
 use crate::read::{Image, ImageIndex};
-use crate::verbs::bases::{Bases, Found, Lead, nowhere, shown_platform};
+use crate::verbs::bases::{Bases, Found, Lead, itself, nowhere, shown_platform};
 use crate::verbs::proof::{Claim, Verify, check, prove_content};
 use crate::verbs::{Context, Opened};
 
@@ -217,6 +219,9 @@ impl<'j> Job<'j, '_> {
         rule: NameRule,
     ) -> Result<Option<PlatformMove<'j>>> {
         let Some(new) = self.bases.candidate(image, onto) else { return self.missing_platform(image, onto) };
+        if is_same_image(image, &new.image) {
+            return Err(itself(&new.reference, image));
+        }
         if let Some(error) = other_stack(image, &new).filter(|_| !self.request.force) {
             return Err(error);
         }

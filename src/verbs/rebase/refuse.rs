@@ -19,6 +19,7 @@ fn describe(prefix: &Prefix) -> (String, Vec<String>) {
             (format!("matched {matched} of {of} layers"), lines)
         }
         Prefix::Empty => ("the base has no layers".to_owned(), Vec::new()),
+        Prefix::Itself => ("the image itself".to_owned(), Vec::new()),
         Prefix::Proven(proofs) => (format!("matched {} of {} layers", proofs.len(), proofs.len()), Vec::new()),
     }
 }
@@ -53,6 +54,7 @@ fn refuted(image: &Image, claim: &Evidence, proven: Option<&Evidence>, bases: &B
     let (matched, lines) = describe(prefix);
     let (code, message) = match (claim.clue, prefix) {
         (_, Prefix::Empty) => (Code::BaseEmpty, "the base that is named has no layers"),
+        (ClaimOrigin::From, Prefix::Itself) => (Code::BaseMismatch, "an image is not based on itself"),
         (ClaimOrigin::From, _) => (Code::BaseMismatch, "the image is not based on the image given with --from"),
         _ if proven.is_some() => (Code::BaseConflict, "the image names one base and its layers prove another"),
         _ => (Code::BaseMismatch, "the image is not based on the image that it names"),

@@ -2,6 +2,7 @@
 
 mod agree;
 mod claims;
+mod itself;
 mod model;
 mod names;
 mod records;

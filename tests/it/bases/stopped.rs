@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use super::{LATER, NAME, digests, later, moved, outdated, own, place, planned, refused};
+use super::{DIGEST, LATER, NAME, digests, later, moved, outdated, own, place, planned, refused};
 use crate::batch::items;
 use crate::lifecycle::{MICROSOFT, MICROSOFT_KEY, statement};
 use crate::support::{Environment, Image, Layout};
@@ -276,6 +276,32 @@ fn a_statement_on_a_base_counts_though_the_base_lies_elsewhere() {
     assert_eq!(environment.run(&check).status, 1);
     let (status, traced) = environment.json(&["lifecycle", "trace", &later(os("2")).digest(), "bases"]);
     assert!(status == 1 && traced.to_string().contains("withdrawn"), "{traced:#}");
+}
+
+/// A gate that asks for the base and does not know it has no answer.
+#[test]
+fn a_base_that_is_not_known_is_stopped_where_its_end_is_asked_for() {
+    let ended = Layout::new().image("r.example/os:11", &os("1"));
+    let plain = os("1").and(&[&own("app")]);
+    let elsewhere = plain.clone().annotated(NAME, "r.example/other:1").annotated(DIGEST, &format!("sha256:{}", "1".repeat(64)));
+    let two = ended.clone().image("r.example/other:1", &os("1").with("Env", json!(["EDITION=2"])));
+    let nobody = Layout::new().image("r.example/os:9", &os("9"));
+    let kinds: [(&str, &Image, &Layout, i32); 5] = [
+        ("another is named", &elsewhere, &ended, 1),
+        ("two fit", &plain, &two, 1),
+        ("it is not here", &elsewhere, &nobody, 1),
+        ("nothing says that there is one", &plain, &nobody, 0),
+        ("it is known, and nobody speaks of it", &plain, &ended, 0),
+    ];
+    for (what, image, bases, expected) in kinds {
+        let environment = place(&[("bases", bases.clone()), ("app", Layout::new().image("r.example/app:1", image))]);
+        let (status, report) = environment.json(&["lifecycle", "check", "app", "--bases", "bases", "--deny", "base-end-of-life"]);
+        assert_eq!(status, expected, "{what}: {report:#}");
+        let denied = &report["items"][0]["denied"][0]["deny"];
+        assert_eq!(denied == "base-end-of-life", expected == 1, "{what}: {report:#}");
+        // Who does not ask for it is not told.
+        assert_eq!(environment.run(&["lifecycle", "check", "app", "--bases", "bases"]).status, 0, "{what}");
+    }
 }
 
 /// The same base on two sticks, and one of them knows that it is withdrawn: the order of the folder is no answer.

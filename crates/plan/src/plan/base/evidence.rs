@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::claim::{Claim, ClaimOrigin, is_edition, same_name, same_repository};
-use super::layers::{Prefix, Proof, prefix};
+use super::layers::{Prefix, Proof, prefix, same_layers};
 use crate::foundation::Digest;
 use crate::oci::ImageName;
 use crate::plan::lifecycle::field::Status;
@@ -187,9 +187,21 @@ pub fn candidate(evidence: &Evidence) -> Option<&Arc<Candidate>> {
     }
 }
 
+/// Compares a base that the user named with the image. A base that was brought once more under the name of an app is based on the base,
+/// and adds nothing; in one place it is the image itself, named twice.
+pub fn judge_given(image: &Image, candidate: Arc<Candidate>) -> Verdict {
+    let is_apart = image.source.path != candidate.image.source.path;
+    let compared = if is_apart { same_layers(image, &candidate.image) } else { prefix(image, &candidate.image) };
+    verdict(compared, candidate, true)
+}
+
 /// Compares a candidate with the image. `by_digest` says whether the claim gave a digest: only then can it be refuted.
 pub fn judge(image: &Image, candidate: Arc<Candidate>, by_digest: bool) -> Verdict {
-    match prefix(image, &candidate.image) {
+    verdict(prefix(image, &candidate.image), candidate, by_digest)
+}
+
+fn verdict(compared: Prefix, candidate: Arc<Candidate>, by_digest: bool) -> Verdict {
+    match compared {
         Prefix::Proven(proofs) => Verdict::Proven(candidate, proofs),
         other if by_digest => Verdict::Refuted(candidate, other),
         other => Verdict::NameMoved(candidate, other),

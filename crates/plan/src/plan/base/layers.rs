@@ -44,10 +44,23 @@ pub enum Prefix {
     },
     /// The base has no layers, so it proves nothing.
     Empty,
+    /// It is the image itself: nothing is built on that, though all layers are the same.
+    Itself,
+}
+
+/// Whether two manifests are of one image. A config lists the diffIDs and all settings, so one config is one image, however its layers
+/// are compressed.
+pub fn is_same_image(one: &Image, other: &Image) -> bool {
+    one.manifest.config.digest == other.manifest.config.digest
 }
 
 /// Compares the layers of `base` with the lowest layers of `image`. Both must have as many diffIDs as layers.
 pub fn prefix(image: &Image, base: &Image) -> Prefix {
+    if is_same_image(image, base) { Prefix::Itself } else { same_layers(image, base) }
+}
+
+/// As [`prefix`], whether or not it is the image itself.
+pub(super) fn same_layers(image: &Image, base: &Image) -> Prefix {
     if base.manifest.layers.is_empty() {
         return Prefix::Empty;
     }

@@ -14,8 +14,8 @@ mod standing;
 
 pub use claim::{Claim, ClaimOrigin, buildpacks_seam, claims, is_edition, is_scratch, recorded_layers, same_name, spelled};
 pub use decide::{Based, Outcome, Rule, SeamRule, decide};
-pub use evidence::{Candidate, Evidence, Mapped, Stated, Verdict, candidate, conflict_words, is_renamed, judge};
-pub use layers::{LayerIdentity, Prefix, Proof, adds_settings_only, identity, prefix};
+pub use evidence::{Candidate, Evidence, Mapped, Stated, Verdict, candidate, conflict_words, is_renamed, judge, judge_given};
+pub use layers::{LayerIdentity, Prefix, Proof, adds_settings_only, identity, is_same_image, prefix};
 pub use meaning::{Edition, EditionPlatform, Meant, NameRule, Question, Undecided, built_on, is_credible, meaning};
 pub use name::base_name;
 pub use standing::{Confidence, Standing, Target, standing};

@@ -22,7 +22,8 @@ pub enum Deny {
     Superseded,
     /// Images for nothing new.
     Deprecated,
-    /// Images on a base whose life has ended, that is withdrawn, or of which that may be said where it cannot be read.
+    /// Images on a base whose life has ended, that is withdrawn, or of which that may be said where it cannot be read; and those that have
+    /// a base of which it is not known which image it is.
     BaseEndOfLife,
     /// Images of which nothing is known.
     Unknown,
@@ -132,7 +133,7 @@ pub struct Asked<'a> {
     pub resolution: &'a Resolution,
     /// The end of life of the verified base and those below it, the earliest.
     pub base_end: Option<When>,
-    /// Whether something that may be said of one of these bases cannot be read.
+    /// Whether something that may be said of one of these bases cannot be read, or there is a base that is not known.
     pub base_unreadable: bool,
     /// Whether it has a list of referrers.
     pub listed: bool,
