@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::base::{not_here, show_image};
+use super::base::show_image;
 use super::bases::tree_index;
 use super::layers::Scans;
+use super::overlooked::not_here;
 use super::{Bases, Context, KEPT_DATABASES, Opened, Places, open};
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::oci::Platform;

@@ -22,6 +22,7 @@ pub mod lifecycle;
 mod narrow;
 pub mod outdated;
 mod output;
+mod overlooked;
 mod places;
 pub mod prepare;
 mod proof;

@@ -45,6 +45,7 @@ mod offline;
 mod older_kernels;
 mod pages;
 mod partial;
+mod passed_over;
 mod platforms;
 mod prefixes;
 mod prepare;

@@ -201,7 +201,9 @@ fn the_only_image_is_what_a_person_would_call_so() {
     layout.write(&environment.join("images"));
     assert_eq!(word(&environment, "images"), "app");
     // The same under a full name.
-    let named = layout.clone().image(&format!("registry.example.org/app:{tag}.att"), &image("attestation"));
+    let mut attestation = image("attestation");
+    attestation.layers.iter_mut().for_each(|layer| layer.media_type = "application/vnd.dsse.envelope.v1+json".into());
+    let named = layout.clone().image(&format!("registry.example.org/app:{tag}.att"), &attestation);
     named.write(&environment.join("named"));
     assert_eq!(word(&environment, "named"), "app");
     // A second name is no second image; a second image is.

@@ -192,9 +192,16 @@ impl Descriptor {
         annotation::former_names(self.annotations.get(annotation::FORMER_NAMES).unwrap_or_default())
     }
 
-    /// Whether BuildKit marked this child of an index as an attestation, in its old or its new form.
+    /// Whether this child of an index says that it is an attestation: it is marked, or runs nowhere.
     pub fn is_attestation(&self) -> bool {
-        self.annotations.contains_key(annotation::DOCKER_REFERENCE_TYPE) || self.platform.as_deref().is_some_and(Platform::is_unknown)
+        self.is_marked_attestation() || self.platform.as_deref().is_some_and(Platform::is_unknown)
+    }
+
+    /// Whether it has the mark of BuildKit, which always says of which sibling it speaks. Half a mark is none: other tools write
+    /// annotations on images too.
+    pub fn is_marked_attestation(&self) -> bool {
+        let says = |key: &str| self.annotations.get(key).is_some_and(|text| !text.is_empty());
+        says(annotation::DOCKER_REFERENCE_TYPE) && says(annotation::DOCKER_REFERENCE_DIGEST)
     }
 
     /// Of whom it lists the referrers, if it says so: an entry as olareg writes it (image-spec#1171).

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Descriptor, Verified, cosign, document, media_type};
+use super::{Descriptor, Verified, document, media_type};
 use crate::format::json::{Node, Text};
 use crate::foundation::{Code, Error, ExitClass, Fact, Finding, Limits, Result, Severity};
 
@@ -65,12 +65,22 @@ impl Manifest {
     }
 
     /// Whether this is a runnable image rather than an artifact: its config is an image config, it does not refer to
-    /// something else, it calls itself nothing else, and its layers are no signatures.
+    /// something else, it calls itself nothing else, and its layers are no statements on images.
     pub fn is_image(&self) -> bool {
         self.subject.is_none()
             && media_type::is_image_config(&self.config.media_type)
             && self.artifact_type.as_deref().is_none_or(media_type::is_image_config)
-            && !cosign::are_statements(&self.layers)
+            && !self.has_statements_only()
+    }
+
+    /// Whether it may run all the same where it is no image here: runtimes look at config and layers, and at no type or subject.
+    pub fn may_run(&self) -> bool {
+        let has_files = || self.layers.iter().any(|layer| media_type::layer(&layer.media_type).is_some());
+        media_type::is_taken_for_config(&self.config.media_type) && has_files()
+    }
+
+    fn has_statements_only(&self) -> bool {
+        !self.layers.is_empty() && self.layers.iter().all(|layer| media_type::is_statement(&layer.media_type))
     }
 
     /// What kind of artifact it is: the specification lets the config's media type say so.

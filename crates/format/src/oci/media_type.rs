@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::cosign;
+
 pub use crate::format::codec::Compression;
 
 /// An OCI image index.
@@ -62,6 +64,32 @@ pub fn is_media_type(text: &str) -> bool {
 /// Whether `media_type` is the config of a runnable image.
 pub fn is_image_config(media_type: &str) -> bool {
     matches!(media_type, OCI_CONFIG | DOCKER_CONFIG)
+}
+
+/// Whether docker runs an image that has a config of this type: some registries wrote these types for it (moby,
+/// distribution/registry.go; distribution#1621).
+pub fn is_taken_for_config(media_type: &str) -> bool {
+    is_image_config(media_type) || matches!(media_type, "application/octet-stream" | "application/json" | "text/html")
+}
+
+/// Whether a layer of `media_type` says something of an image: a signature, an attestation or a list of parts (SBOM), as cosign and
+/// BuildKit put them under the config of an image. No runtime unpacks one.
+pub fn is_statement(media_type: &str) -> bool {
+    matches!(media_type, cosign::SIGNATURE | cosign::ATTESTATION | "application/vnd.in-toto+json")
+        || ["spdx", "cyclonedx", "syft"].iter().any(|kind| media_type.contains(kind))
+}
+
+/// Whether a document of `media_type` may be a manifest or an index: one that is known, or one that a specification has or gets and that is
+/// not known here.
+pub fn may_be_manifest(media_type: &str) -> bool {
+    let is_known_otherwise = || {
+        !media_type.starts_with("application/")
+            || matches!(media_type, OCI_EMPTY | REMOVED_ARTIFACT | ORAS_ARTIFACT)
+            || is_taken_for_config(media_type)
+            || is_statement(media_type)
+            || layer(media_type).is_some()
+    };
+    is_manifest(media_type) || is_index(media_type) || !is_known_otherwise()
 }
 
 /// Whether `media_type` belongs to Docker's family.

@@ -167,7 +167,9 @@ impl Catalogue {
     pub fn add_all(&mut self, source: &Arc<Source>, jobs: usize, limits: &Limits) -> Result<()> {
         self.sources.push(Arc::clone(source));
         let inner = inner_indexes(source, limits)?;
-        let is_own = |entry: &Descriptor| is_candidate(entry) && (entry.name().is_some() || !inner.contains(&entry.digest));
+        // What has a type that is not known here has no layers that could be compared; who asks for its name is told.
+        let is_read = |entry: &Descriptor| is_candidate(entry) && (entry.is_index() || entry.is_manifest());
+        let is_own = |entry: &Descriptor| is_read(entry) && (entry.name().is_some() || !inner.contains(&entry.digest));
         let all = || (0_u32..).zip(&source.index.manifests).filter(|(_, entry)| is_own(entry));
         let (first, begin): (Vec<_>, usize) = (all().filter(|(_, entry)| !is_alone(entry)).collect(), self.entries.len());
         self.read(source, &first, jobs, limits)?;

@@ -375,19 +375,26 @@ fn below(
 }
 
 fn child(source: &Arc<Source>, entry: &Descriptor, limits: &Limits, depth: usize, budget: &mut Budget) -> Result<Child> {
-    // Attestations are recognised before anything else: in their old form they look like an image for unknown/unknown.
-    if entry.is_attestation() {
+    // Attestations are recognised before anything else: in their old form they look like an image for unknown/unknown. A platform that
+    // is unknown to the index alone is that of an image.
+    if entry.is_marked_attestation() {
         return Ok(Child::Attestation(entry.clone()));
     }
+    let is_nowhere = entry.is_attestation();
     if !entry.is_index() && !entry.is_manifest() {
         return Ok(Child::Other(entry.clone()));
     }
     // Only the manifest itself may be away, and nothing below it: an index for ten platforms of which two were copied is normal.
     let blob = match source.document(entry, limits) {
+        Err(error) if error.code() == Code::BlobMissing && is_nowhere => return Ok(Child::Attestation(entry.clone())),
         Err(error) if error.code() == Code::BlobMissing => return Ok(Child::Missing(entry.clone())),
         read => read?,
     };
     Ok(match below(source, (entry, blob), limits, depth, budget)? {
+        Tree::Image(image) if is_nowhere && image.config.platform.as_ref().is_none_or(Platform::is_unknown) => {
+            Child::Attestation(entry.clone())
+        }
+        Tree::Collection(_) | Tree::Artifact { .. } if is_nowhere => Child::Attestation(entry.clone()),
         Tree::Image(image) => Child::Image(image),
         Tree::Index(index) => Child::Index(index),
         Tree::Collection(_) | Tree::Artifact { .. } => Child::Other(entry.clone()),

@@ -39,10 +39,10 @@ pub use graph::{Opaque, Walk, each_index, walk};
 pub use image::{Child, Image, ImageIndex, Tree, load};
 pub use overlay::Overlay;
 pub use reference::{Reference, Transport};
-pub use referrers::is_referrer_tag;
+pub use referrers::{is_fallback_tag, is_referrer_tag};
 pub use resolve::{
-    Located, candidates, check_transport, collections, inner_indexes, is_alone, is_candidate, locate, locate_all, locate_among,
-    locate_entry, open_path, open_reference, parts,
+    Located, candidates, check_transport, collections, inner_indexes, is_alone, is_called_referrer, is_candidate, locate, locate_all,
+    locate_among, locate_entry, open_path, open_reference, parts,
 };
 pub use rootfs::Rootfs;
 pub use source::{Container, Source, SourceKind, Stored, View};

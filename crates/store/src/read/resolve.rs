@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::graph::each_index;
 use super::referrers::lists_referrers_of;
-use super::{Reference, Source, SourceKind, Transport, is_referrer_tag};
+use super::{Reference, Source, SourceKind, Transport, is_fallback_tag, is_referrer_tag};
 use crate::format::json::{Document, Node};
 use crate::foundation::{Code, Digest, Error, Fact, Limits, Result, text};
 use crate::oci::{Descriptor, ImageName, Index, Manifest, Name, Verified, collection, media_type};
@@ -225,13 +225,19 @@ fn listed_within(source: &Source, wanted: fn(&Descriptor) -> bool, limits: &Limi
     Ok(listed)
 }
 
-/// Whether an entry of `index.json` may be an image, as far as that can be told without reading it.
+/// Whether an entry of `index.json` may be an image, as far as that can be told without reading it. Of what has a name, only its
+/// document says what it is: a name like that of a signature, a mark of an attestation and a media type that is not known are no proof.
 pub fn is_candidate(entry: &Descriptor) -> bool {
-    (entry.is_index() || entry.is_manifest())
-        && !entry.is_artifact()
-        && !entry.is_attestation()
-        && entry.lists_referrers_of().is_none()
-        && !entry.name().is_some_and(is_referrer_tag)
+    let named = match entry.name() {
+        Some(name) => media_type::may_be_manifest(&entry.media_type) && !(entry.is_index() && is_fallback_tag(name)),
+        None => (entry.is_index() || entry.is_manifest()) && !entry.is_marked_attestation(),
+    };
+    named && !entry.is_artifact() && entry.lists_referrers_of().is_none()
+}
+
+/// Whether what this entry leads to is nobody's image if nothing in it runs, and needs no word: it says itself that it refers to images.
+pub fn is_called_referrer(entry: &Descriptor) -> bool {
+    entry.is_attestation() || entry.name().is_some_and(is_referrer_tag)
 }
 
 /// Entries of `index.json` that may be images, as far as that can be told without reading manifests: those with names and indexes
@@ -285,7 +291,7 @@ fn is_image_entry(source: &Source, entry: &Descriptor, limits: &Limits) -> Resul
     match source.document(entry, limits) {
         Ok(blob) => Ok(Manifest::parse(&blob, &entry.media_type, limits)?.is_image()),
         // What is not there cannot be used, but it is the image that the entry speaks of.
-        Err(error) if error.code() == Code::BlobMissing => Ok(true),
+        Err(error) if error.code() == Code::BlobMissing => Ok(!is_called_referrer(entry)),
         Err(error) => Err(error),
     }
 }

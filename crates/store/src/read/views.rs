@@ -111,6 +111,9 @@ fn unlisted(archive: &dyn Container, limits: &Limits) -> Result<HashMap<Digest, 
 
 /// The images of an entry: itself, or those of its index that are here.
 fn images(archive: &dyn Container, entry: &Descriptor, limits: &Limits) -> Result<Vec<Listed>> {
+    if !entry.is_manifest() && !entry.is_index() {
+        return Ok(Vec::new());
+    }
     let Some(region) = archive.blob(&entry.digest)? else { return Ok(Vec::new()) };
     let blob = Verified::check(&entry.digest, entry.size, bytes(&region, limits.document_bytes, "a manifest")?)?;
     if entry.is_manifest() {
@@ -119,8 +122,8 @@ fn images(archive: &dyn Container, entry: &Descriptor, limits: &Limits) -> Resul
         return Ok(if manifest.is_image() { vec![image] } else { Vec::new() });
     }
     let mut found = Vec::new();
-    for child in Index::parse(&blob, &entry.media_type, limits)?.manifests.iter().filter(|child| child.is_manifest() && is_candidate(child))
-    {
+    let is_image = |child: &&Descriptor| child.is_manifest() && is_candidate(child) && !child.is_attestation();
+    for child in Index::parse(&blob, &entry.media_type, limits)?.manifests.iter().filter(is_image) {
         found.extend(images(archive, child, limits)?);
     }
     Ok(found)

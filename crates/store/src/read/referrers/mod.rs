@@ -32,7 +32,7 @@ pub(super) use candidates::Candidates;
 pub use lookup::{Lookup, Scope};
 pub use marked::{Marked, Marking, marked};
 pub use nameless::lists_referrers_of;
-pub use tag::{Tag, is_referrer_tag};
+pub use tag::{Tag, is_fallback_tag, is_referrer_tag};
 pub use unread::{Trouble, Unread};
 
 /// How a referrer was found first.

@@ -26,9 +26,14 @@ impl<'a> Tag<'a> {
     }
 }
 
-/// Whether a name is one under which clients keep referrers: such an entry is not an image of its own.
+/// Whether a name is one under which clients keep referrers.
 pub fn is_referrer_tag(name: &str) -> bool {
     Tag::parse(name).is_some()
+}
+
+/// Whether a name is that of a list of referrers.
+pub fn is_fallback_tag(name: &str) -> bool {
+    Tag::parse(name).is_some_and(|tag| tag.ending.is_none())
 }
 
 #[cfg(test)]
