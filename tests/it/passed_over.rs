@@ -222,3 +222,30 @@ fn what_may_run_and_is_no_image_here_is_told() {
         assert_eq!((status, findings(&report)), (i32::from(told), expected), "{image:?}: {report:#}");
     }
 }
+
+/// docs/bases.md: what the name of a base means is its newest edition, if nothing speaks against that.
+#[test]
+fn what_has_the_name_of_a_base_and_is_not_understood_may_be_the_newest() {
+    let strange = |bases: Layout, number: usize| {
+        let mut image = os("4");
+        match number {
+            0 => image.manifest["artifactType"] = json!("application/vnd.example"),
+            1 => image.config_type = "application/octet-stream".into(),
+            _ => return bases.index(OS, &[], json!({})),
+        }
+        bases.image(OS, &image)
+    };
+    for number in 0..3 {
+        let environment = Environment::new();
+        let bases = Layout::new().image(OS, &os("3"));
+        bases.clone().write(&environment.join("alone"));
+        strange(bases, number).write(&environment.join("bases"));
+        Layout::new().image("r.example/app:1", &on(&os("3"))).write(&environment.join("apps"));
+        environment.ok(&["outdated", "apps", "--bases", "alone"]);
+        let (status, report) = environment.json(&OUTDATED);
+        assert_eq!((status, &report["unknown"]), (1, &json!(1)), "{number}: {report:#}");
+        environment.refused(&["rebase", "apps", "--bases", "bases", "-o", "out"], "base.ambiguous", 4);
+        // The user knows better.
+        environment.ok(&["rebase", "apps", "--bases", "bases", "--onto", &format!("bases@{}", os("3").digest()), "-o", "out"]);
+    }
+}

@@ -155,6 +155,14 @@ pub fn meaning(editions: &[Edition], question: &Question<'_>) -> Result<Option<M
         let why = format!("the newest of them, {}, has no such platform any more", dropped.digest);
         return Err(Undecided { why, among: (0..editions.len()).collect() });
     }
+    // What has the name and is not understood has no date, and may be the newest; a statement may say that another one follows it.
+    let follows = |digest: &Digest| editions.iter().any(|other| !other.platforms.is_empty() && other.is(digest));
+    let is_past = |edition: &Edition| edition.stated.successor.as_ref().is_some_and(follows);
+    let is_strange = |edition: &&Edition| edition.platforms.is_empty() && edition.missing.is_empty() && !is_past(edition);
+    if let Some(strange) = editions.iter().find(is_strange).filter(|_| editions.iter().any(fits)) {
+        let why = format!("one of them, {}, is no image that is understood", strange.digest);
+        return Err(Undecided { why, among: (0..editions.len()).collect() });
+    }
     // What is not here may be the newest, unless it is known to be older.
     let lacks = |edition: &Edition| question.platforms.iter().any(|wanted| edition.lacks(wanted.as_ref()));
     // A date that builders write instead of one says nothing of that.
