@@ -249,3 +249,19 @@ fn what_has_the_name_of_a_base_and_is_not_understood_may_be_the_newest() {
         environment.ok(&["rebase", "apps", "--bases", "bases", "--onto", &format!("bases@{}", os("3").digest()), "-o", "out"]);
     }
 }
+
+/// README: files are known by their content, not by their names.
+#[test]
+fn a_layout_in_a_folder_that_is_hidden_is_looked_at() {
+    let environment = Environment::new();
+    place(&environment).write(&environment.join("apps/a"));
+    let mut apps = Layout::new();
+    let entry = store_ended(&mut apps);
+    apps.entry("r.example/w:1", entry);
+    apps.write(&environment.join("apps/.incoming"));
+    let (status, report) = environment.json(&CHECK);
+    assert_eq!((status, &report["denied"], &report["checked"]), (1, &json!(1), &json!(2)), "{report:#}");
+    // What a killed process of airbase left behind is no answer of anybody.
+    std::fs::rename(environment.join("apps/.incoming"), environment.join("apps/.airbase-tmp-1-0123456789abcdef")).unwrap();
+    environment.ok(&CHECK);
+}

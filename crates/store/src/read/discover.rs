@@ -190,6 +190,7 @@ impl Search<'_> {
         let claims = Codec::of_archive(&String::from_utf8_lossy(name)).is_some();
         let is_hidden = name.starts_with(b".") && (kind != EntryKind::File || !claims || is_temporary(name));
         match kind {
+            EntryKind::Directory if is_hidden && self.is_hidden_layout(name, path) => self.found.paths.push(path.to_owned()),
             _ if is_hidden => self.found.passed.add(Reason::Hidden, path),
             EntryKind::File if claims || self.is_archive(path) => self.found.paths.push(path.to_owned()),
             EntryKind::File => self.found.passed.add(Reason::NoArchive, path),
@@ -200,6 +201,13 @@ impl Search<'_> {
             EntryKind::Symlink => self.link(path),
             EntryKind::Special => self.found.passed.add(Reason::Special, path),
         }
+    }
+
+    /// Whether a hidden folder is a layout itself: what is called so and was not asked for may be large, so what lies in it is not looked for.
+    fn is_hidden_layout(&self, name: &[u8], path: &Path) -> bool {
+        let kind = Directory::open(path).and_then(|directory| kind_of(&directory, self.limits));
+        // One that cannot be opened is passed over as all that is hidden.
+        !is_temporary(name) && kind.is_ok_and(|kind| matches!(kind, DirectoryKind::Layout | DirectoryKind::Skopeo))
     }
 
     /// What lies below the folder is found where it lies. A link that leads out of it could bring in what nobody meant, so it is not
