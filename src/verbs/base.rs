@@ -12,7 +12,7 @@ use crate::oci::Platform;
 use crate::plan::base::{self, Based, Candidate, ClaimOrigin, Confidence, Evidence, Outcome, Prefix, SeamRule, Verdict};
 use crate::plan::lifecycle::time::Moment;
 use crate::read::referrers::{Lookup, Scope};
-use crate::read::{Image, ImageIndex, Located, Passed, Reference, Source, Tree, candidates, discover_among, load, locate_among};
+use crate::read::{Image, ImageIndex, Located, Passed, Reference, Source, Tree, candidates, discover_among, load, locate_among, nothing};
 use crate::report::base::{
     Dependent, DependentsReport, Difference, EvidenceReport, Outcome as Found, PlatformBase, ShowReport, VerifyReport,
 };
@@ -500,7 +500,11 @@ impl Listed {
             findings.extend(unread.into_iter().map(Finding::from));
             if !looked {
                 findings.push(context.nothing(below.passed.nothing(&below.text)));
+                continue;
             }
+            // Others beside it do not answer for a place that lists nothing: its index may have been cut short.
+            let lists_nothing = |source: &&Arc<Source>| source.index.manifests.is_empty() && source.index.unverifiable().next().is_none();
+            findings.extend(below.sources.iter().filter(lists_nothing).map(|source| context.nothing(nothing(&source.shown()))));
         }
     }
 }

@@ -265,3 +265,26 @@ fn a_layout_in_a_folder_that_is_hidden_is_looked_at() {
     std::fs::rename(environment.join("apps/.incoming"), environment.join("apps/.airbase-tmp-1-0123456789abcdef")).unwrap();
     environment.ok(&CHECK);
 }
+
+/// The first of the promises: an empty read is no answer, whatever lies beside it.
+#[test]
+fn a_layout_that_lists_nothing_is_told_beside_others() {
+    for index in [json!({"schemaVersion": 2, "manifests": []}), json!({"schemaVersion": 2, "manifests": null})] {
+        let environment = Environment::new();
+        place(&environment).write(&environment.join("apps/a"));
+        Layout::new().image("r.example/w:1", &ended()).write(&environment.join("apps/b"));
+        std::fs::write(environment.join("apps/b/index.json"), index.to_string()).unwrap();
+        for verb in [&CHECK[..], &OUTDATED] {
+            let (status, report) = environment.json(verb);
+            let told = report["findings"].as_array().unwrap().iter().any(|one| one["code"] == "path.nothing" && one["place"] == "apps/b");
+            assert!(status == 4 && told, "{verb:?}: {report:#}");
+            environment.ok(&[verb, &["--allow-empty"]].concat());
+        }
+    }
+    // A place of charts alone lists something.
+    let environment = Environment::new();
+    place(&environment).write(&environment.join("apps/a"));
+    let chart = Image { config_type: "application/vnd.cncf.helm.config.v1+json".into(), ..ended() };
+    Layout::new().image("r.example/chart:1", &chart).write(&environment.join("apps/b"));
+    environment.ok(&OUTDATED);
+}
