@@ -7,13 +7,13 @@ use super::lifecycle::{bringer, brought_down};
 use super::output::{Form, Outgoing, Output, check_name, write};
 use super::referrers::{Carrier, Carry, Subject};
 use super::tag::Target;
-use super::{Context, Opened, open};
+use super::{Context, Opened, names_left, open};
 use crate::format::json::Excerpt;
 use crate::foundation::{Digest, Finding, Result};
 use crate::plan::assemble::assemble;
 use crate::plan::referrers::ReferrerChange;
 use crate::read::referrers::{Lookup, Scope};
-use crate::read::{Image, Source, Walk, walk};
+use crate::read::{Image, Reference, Source, Walk, walk};
 use crate::report::index::{IndexReport, Member};
 use crate::report::rebase::{OutputReport, WrittenReport};
 
@@ -109,6 +109,11 @@ pub fn index(references: &[String], annotations: &[(String, String)], target: &T
     let entries: Vec<(Option<String>, Excerpt)> = own.chain(along.entries).collect();
     let mut committed = write(&target.output, &outgoing, &entries, target.mtime, context)?;
     committed.findings.extend(along.findings);
+    // Who names the result says what it is called; in its own layout an image keeps its other names.
+    let is_elsewhere = |one: &Opened| !matches!(&target.output, Output::Layout(path) if *path == one.located.source.path);
+    for (text, one) in references.iter().zip(&opened).filter(|(_, one)| target.names.is_empty() && is_elsewhere(one)) {
+        committed.findings.extend(names_left(&Reference::existing(text)?, &one.located));
+    }
     committed.findings.extend(walks.iter().flat_map(|(source, _)| source.left_behind()));
     let layers = walks.iter().map(|(_, found)| found.blobs.len()).sum();
     Ok(IndexReport {

@@ -5,14 +5,14 @@ use std::collections::HashSet;
 use super::lifecycle::{Marked, Taker, Taking, stopped, taken_over};
 use super::output::{Form, Outgoing, Output, check_name, layout_options, write};
 use super::referrers::{Carried, Carrier, Carry, Subject, subjects};
-use super::{Context, Opened, Verify, base, open};
+use super::{Context, Opened, Verify, base, names_left, open};
 use crate::format::json::Excerpt;
 use crate::foundation::{Code, Error, Fact, Result};
 use crate::oci::{Descriptor, Index, annotation};
 use crate::plan::annotate::{Notes, Pair, Scope, annotate as rewrite, replaced};
 use crate::plan::lifecycle::time::Moment;
 use crate::read::referrers::{Lookup, Scope::Quick, Scope::Usual, Tag, Trouble};
-use crate::read::{Image, Located, SourceKind, Tree, Walk, walk};
+use crate::read::{Image, Located, Reference, SourceKind, Tree, Walk, walk};
 use crate::report::rebase::OutputReport;
 use crate::report::tag::{AnnotateReport, BaseSetReport, Change, TagReport, UntagReport};
 use crate::write::{Committed, IndexEdit, Layout};
@@ -126,7 +126,7 @@ pub fn annotate(reference: &str, pairs: &[(String, String)], all: bool, target: 
     let scope = if all { Scope::All } else { Scope::Top };
     let pairs: Vec<Pair> = pairs.iter().map(|(key, text)| (key.clone(), Some(text.clone()))).collect();
     let of_image = |_: &Image| if all { pairs.clone() } else { Vec::new() };
-    annotated(&opened, &Notes { scope, top: &pairs, of_image: &of_image }, None, target, context).map(AnnotateReport)
+    annotated(reference, &opened, &Notes { scope, top: &pairs, of_image: &of_image }, None, target, context).map(AnnotateReport)
 }
 
 /// Proves that an image is based on another one, then records it in the annotations of the specification.
@@ -166,7 +166,8 @@ pub fn set_base(reference: &str, base_text: &str, base_name: Option<&str>, targe
         }
         pairs
     };
-    annotated(&opened, &Notes { scope: Scope::All, top: &pairs, of_image: &of_image }, Some(&below), target, context).map(BaseSetReport)
+    annotated(reference, &opened, &Notes { scope: Scope::All, top: &pairs, of_image: &of_image }, Some(&below), target, context)
+        .map(BaseSetReport)
 }
 
 /// Records that an image has no base.
@@ -179,11 +180,18 @@ fn set_scratch(reference: &str, target: &Target, context: Context<'_>) -> Result
         own.push((annotation::BASE_LAYERS.to_owned(), Some("0".to_owned())));
         own
     };
-    annotated(&opened, &Notes { scope: Scope::All, top: &pairs, of_image: &of_image }, None, target, context).map(BaseSetReport)
+    annotated(reference, &opened, &Notes { scope: Scope::All, top: &pairs, of_image: &of_image }, None, target, context).map(BaseSetReport)
 }
 
 /// Writes the image with these annotations. `read` is what was read to know them.
-fn annotated(opened: &Opened, notes: &Notes<'_>, read: Option<&Opened>, target: &Target, context: Context<'_>) -> Result<Change> {
+fn annotated(
+    reference: &str,
+    opened: &Opened,
+    notes: &Notes<'_>,
+    read: Option<&Opened>,
+    target: &Target,
+    context: Context<'_>,
+) -> Result<Change> {
     target.names.iter().try_for_each(|name| check_name(name))?;
     let rewritten = rewrite(&opened.tree, notes, context.limits)?;
     let Some(top) = rewritten.documents.last() else { return Err(Error::new(Code::Bug, "nothing was annotated")) };
@@ -216,6 +224,10 @@ fn annotated(opened: &Opened, notes: &Notes<'_>, read: Option<&Opened>, target: 
     let mut committed = write(&target.output, &outgoing, &entries, target.mtime, context)?;
     committed.findings.extend(carried.findings);
     committed.findings.extend(opened.located.source.left_behind());
+    // In its own layout the image keeps its other names.
+    let reference = Reference::existing(reference)?;
+    let is_elsewhere = !matches!(&target.output, Output::Layout(path) if *path == opened.located.source.path);
+    committed.findings.extend(names_left(&reference, &opened.located).filter(|_| is_elsewhere && target.names.is_empty()));
     if let Some(now) = target.now {
         committed.findings.extend(stopped(&opened.located.source, &opened.tree, now, context));
     }

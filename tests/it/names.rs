@@ -591,10 +591,14 @@ fn names_that_stay_behind_are_told() {
         told.map(|finding| finding["details"].clone()).collect::<Vec<_>>()
     };
     let rebase = ["rebase", "in", "--from", "bases:r.example/os:1", "--onto", "bases:r.example/os:2", "-o", "moved"];
-    for arguments in [&["copy", "in", "copied"][..], &rebase] {
+    let (set, note) = (["base", "set", "in", "--base", "bases:os:1", "-o", "set"], ["annotate", "in", "-a", "x=y", "-o", "noted"]);
+    for arguments in [&["copy", "in", "copied"][..], &rebase, &set, &note, &["index", "in", "-o", "indexed"]] {
         assert_eq!(told(arguments), [json!(["r.example/app:latest"])], "{arguments:?}");
     }
-    for arguments in [&["copy", "in:app:1", "one"][..], &["copy", "--all", "in", "all"], &["copy", "in", "renamed:r.example/app:3"]] {
+    // Who names one of them knows; in its own layout the others stay.
+    let (index, note) = (["index", "in", "-o", "named:r.example/app:3"], ["annotate", "in:app:1", "-a", "x=y", "-o", "note"]);
+    let copies = [&["copy", "in:app:1", "one"][..], &["copy", "--all", "in", "all"], &["copy", "in", "renamed:r.example/app:3"]];
+    for arguments in copies.into_iter().chain([&index[..], &note, &["annotate", "in", "-a", "x=y", "-o", "in"]]) {
         assert_eq!(told(arguments), Vec::<serde_json::Value>::new(), "{arguments:?}");
     }
 }
