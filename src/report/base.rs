@@ -292,14 +292,16 @@ impl Report for DependentsReport {
         page.line_toned(0, Tone::Strong, &text::escape(&self.base));
         for dependent in &self.dependents {
             let platform = dependent.platform.as_ref().map_or_else(|| "no platform".to_owned(), Platform::to_string);
+            let is_claimed = Confidence::of(&dependent.proofs) == Confidence::Claimed;
             page.line(
                 1,
                 &format!(
-                    "{}  {}  {}, {} of its own",
+                    "{}  {}  {}, {} of its own{}",
                     text::escape(&dependent.image),
                     page.digest(&dependent.digest),
                     text::escape(&platform),
-                    text::count(dependent.own_layers, "layer")
+                    text::count(dependent.own_layers, "layer"),
+                    if is_claimed { ", claimed: other blobs, and nobody inflated them" } else { "" }
                 ),
             );
         }

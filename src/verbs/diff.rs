@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::base::show_image;
 use super::bases::tree_index;
-use super::layers::Scans;
+use super::layers::{Scans, other_contents};
 use super::overlooked::not_here;
 use super::{Bases, Context, KEPT_DATABASES, Opened, Places, open};
-use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity};
+use crate::foundation::{Code, Digest, Fact, Finding, Result, Severity};
 use crate::oci::Platform;
 use crate::plan::diff::{contents, layers, settings};
 use crate::read::Image;
@@ -171,11 +171,7 @@ impl Comparison<'_> {
     fn scan(&mut self, image: &Image, findings: &mut Vec<Finding>) -> Result<Option<Vec<Arc<Scan>>>> {
         match self.scans.of(image) {
             Ok(scans) => {
-                for (scan, claim) in scans.iter().zip(&image.config.diff_ids) {
-                    if claim.algorithm() == scan.content.algorithm() && *claim != scan.content {
-                        tell(findings, other_content(image, claim, &scan.content));
-                    }
-                }
+                other_contents(image, &scans).for_each(|finding| tell(findings, finding));
                 Ok(Some(scans))
             }
             Err(error) if matches!(error.code(), Code::LayerNotConvertible | Code::BlobMissing) => {
@@ -199,10 +195,4 @@ fn tell(findings: &mut Vec<Finding>, finding: Finding) {
     if !findings.contains(&finding) {
         findings.push(finding);
     }
-}
-
-fn other_content(image: &Image, claim: &Digest, content: &Digest) -> Finding {
-    let error =
-        Error::new(Code::LayerDiffIdMismatch, "a layer inflates to something else than the config says").at(&image.descriptor.digest);
-    error.expected(Fact::new(claim, "the config")).found(Fact::new(content, "the content of the layer")).into_finding()
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Context;
-use crate::foundation::{Digest, Result};
+use crate::foundation::{Code, Digest, Fact, Finding, Result};
 use crate::oci::Descriptor;
 use crate::read::rootfs::{Budget, Scan};
 use crate::read::{Image, View, verify};
@@ -66,4 +66,15 @@ impl<'a> Scans<'a> {
         self.known.insert(key, Known { scan: Arc::clone(&scan), read: vec![copy] });
         Ok(scan)
     }
+}
+
+/// That layers of an image hold something else than its config says: of whose they are the config says nothing then.
+pub(super) fn other_contents(image: &Image, scans: &[Arc<Scan>]) -> impl Iterator<Item = Finding> {
+    let both = scans.iter().zip(&image.config.diff_ids);
+    let other = both.filter(|(scan, claim)| claim.algorithm() == scan.content.algorithm() && **claim != scan.content);
+    other.map(|(scan, claim)| {
+        let finding = Finding::new(Code::LayerDiffIdMismatch, "a layer inflates to something else than the config says");
+        let finding = finding.at(&image.descriptor.digest).expected(Fact::new(claim, "the config"));
+        finding.found(Fact::new(&scan.content, "the content of the layer"))
+    })
 }

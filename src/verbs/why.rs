@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::base::based_image;
 use super::bases::tree_index;
-use super::layers::Scans;
+use super::layers::{Scans, other_contents};
 use super::rebase::{self, plan, virtual_image};
 use super::{Bases, Choice, Context, KEPT_DATABASES, Opened, Places, open};
 use crate::foundation::{Code, Error, Finding, Result, Severity, text};
@@ -73,6 +73,7 @@ pub fn why(request: &Request, context: Context<'_>) -> Result<WhyReport> {
     let is_package = !request.asked.contains('/') && (package.is_known() || moved.as_ref().is_some_and(in_new));
     let mut report = WhyReport::of(&opened.located.shown(), image, &request.asked, &chain, onto);
     report.unmoved = request.onto.is_some() && moved.is_none();
+    report.findings.extend(other_contents(image, &layers));
     report.findings.extend(unread);
     report.findings.extend(packages.unread.iter().map(Unread::finding));
     report.findings.extend(packages.damaged.iter().cloned());

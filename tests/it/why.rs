@@ -337,3 +337,22 @@ fn a_base_that_it_is_not_is_refused() {
     }
     assert_eq!(moving.0.json(&["why", "in:app", "/etc/same", "--from", "bases:old"]).0, 0);
 }
+
+/// image-spec, config.md: a diffID is the digest of the content of a layer. Of a layer that holds something else nobody knows whose it is.
+#[test]
+fn a_layer_that_is_not_what_the_config_says_is_told() {
+    let environment = Environment::new();
+    let base = stack(&[&["os=1"]]);
+    let lie = Layer { blob: layer(&["os=evil"]).blob, ..base.layers[0].clone() };
+    Layout::new().image("os:1", &base).write(&environment.join("bases"));
+    Layout::new().image("lie:1", &Image::of(&[&lie, &layer(&["app=1"])])).write(&environment.join("in"));
+    let (status, report) = environment.json(&["why", "in", "os", "--bases", "bases"]);
+    let finding = &report["findings"][0];
+    assert_eq!((status, &finding["code"]), (1, &json!("layer.diffid_mismatch")), "{report:#}");
+    assert_eq!(finding["expected"]["value"], json!(lie.diff_id()), "{finding:#}");
+    // What two configs claim, and nobody inflated, is called so.
+    let (_, report) = environment.json(&["base", "dependents", "bases", "in"]);
+    assert_eq!(report["dependents"][0]["proofs"], json!(["same-diff-id-claimed"]), "{report:#}");
+    let told = environment.ok(&["base", "dependents", "bases", "in"]).out;
+    assert!(told.contains("1 layer of its own, claimed: "), "{told}");
+}
