@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::set::NewStatements;
-use super::state::{Reader, Subject};
+use super::state::{Reader, Subject, content};
 use crate::foundation::{Digest, Error, Finding, Result, Severity};
 use crate::oci::{Verified, annotation};
 use crate::plan::lifecycle::convention::{Convention, Extent, OWN_TYPE};
@@ -101,7 +101,7 @@ fn items_of(
         let counts = [&subject.resolution, &alone].into_iter().any(|resolution| counts(resolution.roles.get(&statement.digest)));
         // What is not understood may say anything, there as here.
         if (statement.unreadable || counts) && !is_said(statement) {
-            let referrer = repeated(statement, subject, reader)?;
+            let referrer = repeated(statement, subject, source, reader)?;
             items.push(statements.list(referrer, &subject.descriptor).1);
         }
     }
@@ -110,11 +110,15 @@ fn items_of(
 
 /// The same statement on the platform. One that says only a part, or is not understood, is repeated word for word: none of ours would say
 /// the same.
-fn repeated(statement: &Statement, subject: &Subject<'_>, reader: &Reader<'_>) -> Result<(NewReferrer, Option<Verified>)> {
+fn repeated(statement: &Statement, subject: &Subject<'_>, source: &Source, reader: &Reader<'_>) -> Result<(NewReferrer, Option<Verified>)> {
     if (statement.unreadable || statement.extent() == Extent::Part)
         && let Some(referrer) = reader.lookup().unlisted(&statement.digest)?
     {
-        let document = reader.document(&referrer.artifact.content).map_err(|unread| Error::of(unread.finding))?;
+        let mut document = reader.document(&referrer.artifact.content).map_err(|unread| Error::of(unread.finding))?;
+        // What is not understood because of what it carries would be empty without that.
+        if let Some(content) = content(&referrer.artifact).filter(|_| statement.unreadable && document.is_none()) {
+            document = Some(source.document(content, reader.context.limits)?);
+        }
         let media_type = |document: &Verified| {
             let layer = referrer.artifact.content.iter().find(|layer| layer.digest == *document.digest());
             layer.map_or_else(|| OWN_TYPE.to_owned(), |layer| layer.media_type.to_string())

@@ -7,7 +7,7 @@ use super::above::{Above, Unreadable};
 use super::strange::{Strange, of_type};
 
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Severity};
-use crate::oci::{Descriptor, Platform, Verified, annotation, artifact, collection, media_type};
+use crate::oci::{Artifact, Descriptor, Platform, Verified, annotation, artifact, collection, media_type};
 use crate::plan::lifecycle::convention::{Conventions, OWN_TYPE};
 use crate::plan::lifecycle::declared::{Declaration, Places, declared};
 use crate::plan::lifecycle::field::{Field, Value};
@@ -507,6 +507,7 @@ impl<'a> Reader<'a> {
                 annotations: &referrer.artifact.annotations,
                 subject: descriptor,
                 document: document.as_ref(),
+                has_content: content(&referrer.artifact).is_some(),
             };
             level.statements.extend(Statement::read(read, created, self.context.conventions, self.context.limits));
             let on_it = self.lookup.of_digest(&referrer.descriptor.digest);
@@ -573,6 +574,13 @@ impl<'a> Reader<'a> {
         };
         self.source.document(layer, self.context.limits).map(Some).map_err(|error| Box::new(Unread::of(layer, error)))
     }
+}
+
+/// The first of what a referrer carries: a manifest that has nothing to carry has the two bytes `{}` there, or nothing. Of an image
+/// it is not the config, which says what the image is.
+pub(super) fn content(artifact: &Artifact) -> Option<&Descriptor> {
+    let config = artifact.config.iter().filter(|config| !media_type::is_image_config(&config.media_type));
+    artifact.content.iter().chain(config).find(|blob| blob.size > 2)
 }
 
 /// Where an image says something itself.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{MICROSOFT, MICROSOFT_KEY, app, statement};
+use super::{CREATED, MICROSOFT, MICROSOFT_KEY, app, statement};
 use crate::support::image::MANIFEST;
 use crate::support::{Contents, Environment, Layout};
 
@@ -345,4 +345,64 @@ fn an_entry_of_an_unknown_type_that_calls_itself_a_statement_denies() {
     layout.write(&environment.join("in"));
     let (status, report) = environment.json(&["lifecycle", "check", "in"]);
     assert_eq!((status, denied(&report)), (1, owned(&[("in:app:1", "unreadable")])), "{report:#}");
+}
+
+/// Whoever made a statement meant something by it. What is there and not understood may be that, in a document or under a key; what says
+/// only when it was made, or of which version, is not.
+#[test]
+fn a_statement_of_another_type_that_is_not_understood_denies() {
+    let vendor = "application/vnd.vendor.lifecycle.v1+json";
+    for (annotations, media_type, document, deny) in [
+        (json!({}), "application/json", r#"{"status":"withdrawn"}"#, Some("unreadable")),
+        (json!({}), vendor, r#"{"eol":"2020-01-01"}"#, Some("unreadable")),
+        (json!({}), "text/plain", "withdrawn", Some("unreadable")),
+        // What nobody described may say more in its document than in its keys.
+        (json!({"com.vendor.eol": "2099-01-01"}), vendor, r#"{"status":"withdrawn"}"#, Some("unreadable")),
+        (json!({"com.vendor.withdrawn": "true"}), vendor, "{}", Some("unreadable")),
+        (json!({"com.vendor.withdrawn": "true", CREATED: "soon"}), vendor, "{}", Some("unreadable")),
+        (json!({"org.opencontainers.image.support.end-of-life": "2020-01-01"}), vendor, "{}", Some("end-of-life")),
+        (json!({"eol": "2020-01-01"}), vendor, "{}", Some("end-of-life")),
+        (json!({"com.vendor.eol": "2099-01-01", "com.vendor.team": "x"}), vendor, "{}", None),
+        (json!({"org.opencontainers.image.version": "1", "org.opencontainers.image.title": "x"}), vendor, "{}", None),
+        (json!({}), vendor, "{}", None),
+    ] {
+        let mut layout = Layout::new().image("app:1", &app());
+        let subject = app().digest();
+        let subject = json!({"mediaType": MANIFEST, "digest": subject, "size": layout.blobs[&subject].len()});
+        let config = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": layout.blob(b"{}"), "size": 2});
+        let layer = json!({"mediaType": media_type, "digest": layout.blob(document.as_bytes()), "size": document.len()});
+        let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": vendor, "config": config, "layers": [layer],
+            "subject": subject, "annotations": annotations});
+        let bytes = serde_json::to_vec(&manifest).unwrap();
+        let digest = layout.blob(&bytes);
+        layout.entry("", json!({"mediaType": MANIFEST, "digest": digest, "size": bytes.len()}));
+        let environment = Environment::new();
+        layout.write(&environment.join("in"));
+        let (status, report) = environment.json(&["lifecycle", "check", "in"]);
+        let expected = deny.map(|deny| ("in:app:1", deny));
+        assert_eq!(
+            (status, denied(&report)),
+            (i32::from(deny.is_some()), owned(expected.as_slice())),
+            "{annotations} {document}: {report:#}"
+        );
+    }
+}
+
+/// A platform that is copied alone takes along what is said of its index, and that is understood no better there.
+#[test]
+fn what_is_not_understood_of_an_index_stays_so_with_a_platform() {
+    let (environment, mut layout) = super::two_platforms();
+    let index = layout.entries[0]["digest"].as_str().unwrap().to_owned();
+    let subject = json!({"mediaType": super::INDEX, "digest": index, "size": layout.blobs[&index].len()});
+    let config = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": layout.blob(b"{}"), "size": 2});
+    let layer = json!({"mediaType": "text/plain", "digest": layout.blob(b"withdrawn"), "size": 9});
+    let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "application/vnd.vendor.lifecycle", "config": config,
+        "layers": [layer], "subject": subject});
+    let bytes = serde_json::to_vec(&manifest).unwrap();
+    let digest = layout.blob(&bytes);
+    layout.entry("", json!({"mediaType": MANIFEST, "digest": digest, "size": bytes.len()}));
+    layout.write(&environment.join("in"));
+    environment.json(&["copy", "in:app:1", "out:app:1", "--platform", "linux/amd64"]);
+    let (status, report) = environment.json(&["lifecycle", "check", "out"]);
+    assert_eq!((status, denied(&report)), (1, owned(&[("out:app:1", "unreadable")])), "{report:#}");
 }

@@ -122,6 +122,31 @@ pub const SOURCE: &str = "org.opencontainers.image.source";
 /// When it was built.
 pub const CREATED: &str = "org.opencontainers.image.created";
 
+/// Whether the specification says what this key of an image or an artifact means.
+pub fn is_predefined(key: &str) -> bool {
+    let rest =
+        key.strip_prefix("org.opencontainers.").and_then(|rest| rest.strip_prefix("image.").or_else(|| rest.strip_prefix("artifact.")));
+    rest.is_some_and(|rest| {
+        [
+            "created",
+            "authors",
+            "url",
+            "documentation",
+            "source",
+            "version",
+            "revision",
+            "vendor",
+            "licenses",
+            "ref.name",
+            "title",
+            "description",
+            "base.digest",
+            "base.name",
+        ]
+        .contains(&rest)
+    })
+}
+
 /// BuildKit's mark on attestation manifests inside an index.
 pub const DOCKER_REFERENCE_TYPE: &str = "vnd.docker.reference.type";
 /// The manifest that a BuildKit attestation speaks of.

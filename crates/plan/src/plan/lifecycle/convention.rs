@@ -250,9 +250,11 @@ impl Glob {
 pub fn field_of(key: &str) -> Option<Field> {
     let own = Field::ALL.into_iter().find(|field| field.key() == Some(key));
     own.or_else(|| {
-        let foreign = !key.starts_with(KEY_PREFIX) && !key.starts_with("org.opencontainers.");
+        let foreign = !key.starts_with(KEY_PREFIX);
         let key = key.to_ascii_lowercase();
-        ENDINGS.iter().find(|(ending, _)| foreign && key.ends_with(ending)).map(|(_, field)| *field)
+        // A key need not have the domain of anybody before its words.
+        let says = |ending: &str| key.ends_with(ending) || ending.strip_prefix('.') == Some(&*key);
+        ENDINGS.iter().find(|(ending, _)| foreign && says(ending)).map(|(_, field)| *field)
     })
 }
 
@@ -335,7 +337,12 @@ mod tests {
             ("com.example.image.eol", Some(Field::EndOfLife)),
             ("com.example.geol", None),
             ("org.opencontainers.image.version", Some(Field::Version)),
-            ("org.opencontainers.image.support.end-of-life", None),
+            // What builders write on images means the same on a statement.
+            ("org.opencontainers.image.support.end-of-life", Some(Field::EndOfLife)),
+            ("eol", Some(Field::EndOfLife)),
+            ("End-Of-Life", Some(Field::EndOfLife)),
+            ("lifecycle.status", Some(Field::Status)),
+            ("geol", None),
             ("com.example.note", None),
         ] {
             assert_eq!(field_of(key), field, "{key}");

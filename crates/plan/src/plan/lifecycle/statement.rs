@@ -46,6 +46,27 @@ pub struct Referrer<'a> {
     pub subject: &'a Descriptor,
     /// The content of its only layer, if that is there and small enough to be a document.
     pub document: Option<&'a Verified>,
+    /// Whether there is more in it than the `{}` of a manifest that has nothing to carry.
+    pub has_content: bool,
+}
+
+/// What makes others understood.
+const SETTLED: &str = "--conventions FILE says what the keys of a vendor mean; `airbase lifecycle set --override` says it instead.";
+
+impl Referrer<'_> {
+    /// Something in it that may be what it says, and is not understood.
+    fn not_understood(&self, has_own_document: bool, table: &Conventions) -> Option<Fact> {
+        // These say when and by whom a statement was made, and what it is called.
+        let is_known = |key: &str| {
+            [RECORDED, SEQUENCE, REPLACES, CLEARED, OVERRIDES, ISSUER, SUBJECT_CREATED].contains(&key)
+                || OLDER_CREATED.contains(&key)
+                || annotation::is_predefined(key)
+                || table.field_of(key).is_some()
+        };
+        let strange = self.annotations.iter().find(|(key, value)| !is_known(key) && !value.trim().is_empty());
+        let content = || (self.has_content && !has_own_document).then(|| Fact::new("something", "its content"));
+        strange.map(|(key, value)| Fact::new(value, key)).or_else(content)
+    }
 }
 
 /// When a statement was made.
@@ -123,7 +144,13 @@ impl Statement {
         let mut reader = Reader { referrer, root, table, unreadable: false, findings: &mut findings };
         let mut says = reader.annotations();
         reader.document(&mut says);
-        if let Some(why) = strange.filter(|strange| strange.is_ours || convention == Convention::Own) {
+        // Microsoft's, the article's and those of a table say all in annotations. Of a type that nobody described nobody knows that.
+        let may_say_more = match convention {
+            Convention::Own => true,
+            Convention::Other => referrer.has_content,
+            Convention::Microsoft | Convention::Vendor(_) | Convention::Site(_) => false,
+        };
+        if let Some(why) = strange.filter(|strange| strange.is_ours || may_say_more) {
             reader.strange(&why);
         }
         let made = reader.made(subject_created);
@@ -152,12 +179,15 @@ impl Statement {
             unreadable: reader.unreadable,
             findings,
         };
-        if statement.says.is_empty()
-            && statement.cleared.is_empty()
-            && statement.findings.iter().all(|finding| finding.code != Code::LifecycleUnreadable)
-        {
+        if !statement.is_valid() && !statement.unreadable {
             let finding = Finding::new(Code::LifecycleUnreadable, "a statement on the life cycle says nothing that is understood");
-            statement.findings.push(finding.severity(Severity::Note).found(Fact::new(referrer.artifact_type, "its artifact type")));
+            // Somebody made it to say something. If anything in it can be that, it may be anything; else it is empty, and only that is told.
+            if let Some(fact) = referrer.not_understood(root.is_some(), table) {
+                statement.unreadable = true;
+                statement.findings.push(finding.found(fact).hint(SETTLED));
+            } else if statement.says.is_empty() && statement.findings.iter().all(|known| known.code != Code::LifecycleUnreadable) {
+                statement.findings.push(finding.severity(Severity::Note).found(Fact::new(referrer.artifact_type, "its artifact type")));
+            }
         }
         for finding in &mut statement.findings {
             finding.place.get_or_insert_with(|| format!("statement {}", referrer.digest));

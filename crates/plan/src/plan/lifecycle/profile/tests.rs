@@ -71,6 +71,7 @@ fn read((authored, document): &(NewReferrer, Option<Verified>)) -> Statement {
         annotations: &authored.annotations,
         subject: &subject,
         document: document.as_ref(),
+        has_content: document.is_some(),
     };
     Statement::read(referrer, &["2025-01-01T00:00:00Z".to_owned()], &Conventions::NONE, &Limits::STANDARD).unwrap()
 }

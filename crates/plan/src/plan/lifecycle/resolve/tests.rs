@@ -314,6 +314,7 @@ pub(in super::super) fn authored(says: Record, replaces: Vec<Digest>, sequence: 
         annotations: &referrer.annotations,
         subject: &subject(),
         document: document.as_ref(),
+        has_content: document.is_some(),
     };
     Statement::read(referrer, &[], &Conventions::NONE, &Limits::STANDARD).unwrap()
 }
@@ -383,8 +384,9 @@ fn a_real_pile_of_statements_says_one_thing() {
         let mut annotations = BTreeMap::from([(MICROSOFT_KEY.to_owned(), date.to_owned())]);
         annotations.extend(created.map(|text| ("org.opencontainers.image.created".to_owned(), text.to_owned())));
         let digest = Digest::sha256(name.as_bytes());
-        let referrer =
-            Referrer { digest: &digest, artifact_type: MICROSOFT_TYPE, annotations: &annotations, subject: &subject(), document: None };
+        let subject = subject();
+        let (artifact_type, annotations) = (MICROSOFT_TYPE, &annotations);
+        let referrer = Referrer { digest: &digest, artifact_type, annotations, subject: &subject, document: None, has_content: false };
         Statement::read(referrer, &["2024-01-01T00:00:00Z".to_owned()], &Conventions::NONE, &Limits::STANDARD).unwrap()
     };
     let mut pile: Vec<Statement> =

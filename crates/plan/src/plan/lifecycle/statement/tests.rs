@@ -13,7 +13,10 @@ fn read_with(artifact_type: &str, annotations: &[(&str, &str)], document: Option
     let annotations = annotations.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let digest = Digest::sha256(b"statement");
     let document = document.map(|text| Verified::authored(text.as_bytes().to_vec()));
-    let referrer = Referrer { digest: &digest, artifact_type, annotations: &annotations, subject: &subject(), document: document.as_ref() };
+    let has_content = document.as_ref().is_some_and(|document| document.bytes().len() > 2);
+    let subject = subject();
+    let referrer =
+        Referrer { digest: &digest, artifact_type, annotations: &annotations, subject: &subject, document: document.as_ref(), has_content };
     Statement::read(referrer, &[IMAGE_CREATED.to_owned()], &Conventions::NONE, &Limits::STANDARD)
 }
 
@@ -89,6 +92,12 @@ fn what_is_not_understood_is_told_and_does_not_count() {
         assert!(!statement.is_valid());
         assert!(statement.findings[0].place.as_deref().unwrap().contains("sha256:"));
     }
+    // What is there may be what it says; what says when, by whom and of which version it was made is not.
+    assert!(
+        read(MICROSOFT_TYPE, &[("note", "x")]).unreadable && read(MICROSOFT_TYPE, &[("note", "x"), (annotation::CREATED, "y")]).unreadable
+    );
+    assert!(!read(MICROSOFT_TYPE, &[(annotation::TITLE, "x"), (annotation::CREATED, "2024-01-01T00:00:00Z"), ("note", "")]).unreadable);
+    assert!(!read(MICROSOFT_TYPE, &[]).unreadable && !read(VENDOR_TYPE, &[(annotation::VERSION, "1"), (ISSUER, "x")]).unreadable);
     // `tba` and an empty date say nothing, and nothing is wrong with them.
     for text in ["tba", ""] {
         assert!(!read(MICROSOFT_TYPE, &[(MICROSOFT_KEY, text)]).is_valid());
@@ -132,5 +141,11 @@ fn a_layer_that_is_no_document_of_ours_is_left_alone() {
     for text in ["{}", "[]", "not json", r#"{"schema":"something/v1","status":"active"}"#] {
         let statement = read_with(MICROSOFT_TYPE, &[(MICROSOFT_KEY, "2024-11-12")], Some(text)).unwrap();
         assert_eq!((statement.convention, statement.says.len()), (Convention::Microsoft, 1), "{text}");
+        assert!(!statement.unreadable, "{text}");
+    }
+    // Unless nobody knows whether such statements say all in annotations.
+    for (text, unreadable) in [("{}", false), ("not json", true), (r#"{"status":"withdrawn"}"#, true)] {
+        let statement = read_with("application/vnd.vendor.lifecycle", &[("vendor.eol", "2030-01-01")], Some(text)).unwrap();
+        assert_eq!(statement.unreadable, unreadable, "{text}");
     }
 }
