@@ -50,7 +50,7 @@ pub fn import(request: &Import, context: Context<'_>) -> Result<ImportReport> {
             .at(shown(&request.file))
             .expected(Fact::new(format!("at most {} bytes", context.limits.index_bytes), "the limits"))
     })?;
-    let list = read(&bytes, request.product.as_deref(), context.limits).map_err(|error| error.at(shown(&request.file)))?;
+    let list = read(&bytes, request.product.as_deref(), request.now, context.limits).map_err(|error| error.at(shown(&request.file)))?;
     let wanted = Wanted::new(&list);
     let mut report = ImportReport {
         file: shown(&request.file),

@@ -133,3 +133,32 @@ fn a_product_that_cannot_be_read_is_told() {
         assert!(status == 1 && report.to_string().contains("lifecycle.unreadable"), "{text}: {status} {report:#}");
     }
 }
+
+/// What has ended did not end on a day to come: the stricter holds, and it is told.
+#[test]
+fn a_release_that_has_ended_and_will_is_ended_and_told() {
+    let environment = place();
+    let releases = json!([{"name": "12", "isEol": true, "eolFrom": "2099-01-01"}]);
+    write(&environment, "list.json", json!({"result": {"name": "debian", "releases": releases}}));
+    let (_, report) = environment.json(&["lifecycle", "import", "list.json", "in"]);
+    assert_eq!(report["findings"][0]["code"], json!("lifecycle.contradiction"), "{report:#}");
+    let (status, checked) = environment.json(&["lifecycle", "check", "in"]);
+    assert_eq!((status, &checked["items"][0]["denied"][0]["deny"]), (1, &json!("end-of-life")), "{checked:#}");
+}
+
+/// A list that has no date where one belongs says nothing of that release or digest, however it spells that.
+#[test]
+fn an_end_of_life_that_says_nothing_is_told() {
+    let environment = place();
+    for nothing in [json!(null), json!(""), json!(" "), json!("tba")] {
+        for list in [
+            json!({"debian": [{"cycle": "12", "eol": nothing}]}),
+            json!({"result": {"name": "debian", "releases": [{"name": "12", "isEol": nothing, "eolFrom": nothing}]}}),
+            json!({"EolDigests": [{"Digest": debian("debian=12").digest(), "EolDate": nothing}]}),
+        ] {
+            write(&environment, "list.json", list.clone());
+            let (status, report) = environment.json(&["lifecycle", "import", "list.json", "in"]);
+            assert_eq!((status, &report["findings"][0]["code"]), (1, &json!("lifecycle.unreadable")), "{list}: {report:#}");
+        }
+    }
+}

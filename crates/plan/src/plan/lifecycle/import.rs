@@ -98,12 +98,12 @@ enum Form {
     Older,
 }
 
-/// Reads a list. `product` is the name of the product of a list that does not say it, which is one of a single product in the
+/// Reads a list, as of `now`. `product` is the name of the product of a list that does not say it, which is one of a single product in the
 /// older form.
 ///
 /// # Errors
 /// `json.*`; `lifecycle.import` for what is neither kind of list.
-pub fn import(bytes: &[u8], product: Option<&str>, limits: &Limits) -> Result<Import> {
+pub fn import(bytes: &[u8], product: Option<&str>, now: Moment, limits: &Limits) -> Result<Import> {
     let root = Document::parse(bytes, limits)?.root();
     let mut import = Import { by_digest: Vec::new(), products: Vec::new(), findings: Vec::new() };
     let refused = |message: &str| {
@@ -116,22 +116,22 @@ pub fn import(bytes: &[u8], product: Option<&str>, limits: &Limits) -> Result<Im
     } else if let Some(result) = root.get("result") {
         // The whole dump has a list there, a request for one product has the product.
         if result.kind() == Kind::Array {
-            result.items().for_each(|product| import.product(product));
+            result.items().for_each(|product| import.product(product, now));
         } else {
-            import.product(result);
+            import.product(result, now);
         }
     } else if root.kind() == Kind::Array && root.items().any(|item| item.get("releases").is_some()) {
-        root.items().for_each(|product| import.product(product));
+        root.items().for_each(|product| import.product(product, now));
     } else if root.kind() == Kind::Array && root.items().any(|item| item.get("cycle").is_some()) {
         let name = product
             .ok_or_else(|| refused("the list does not say of which product it is").hint("Name it with --product, such as debian."))?;
-        import.cycles(name, Form::Older, root);
+        import.cycles(name, Form::Older, root, now);
     } else if root.kind() == Kind::Object && root.members().any(|(_, value)| value.kind() == Kind::Array) {
         let mut odd = Vec::new();
         for (name, cycles) in root.members() {
             let is_empty = cycles.kind() == Kind::Array && cycles.items().next().is_none();
             if cycles.items().any(|item| item.get("cycle").is_some()) {
-                import.cycles(&name, Form::Older, cycles);
+                import.cycles(&name, Form::Older, cycles, now);
             } else if !is_empty {
                 // What a script puts together has an error in the place of a list that it did not get.
                 odd.push(unreadable("there is no list of release cycles of a product", &name, cycles.raw()));
@@ -192,37 +192,51 @@ impl Import {
     }
 
     /// A product of API v1.
-    fn product(&mut self, node: Node<'_>) {
+    fn product(&mut self, node: Node<'_>, now: Moment) {
         let name = node.get("name").and_then(Node::as_str);
         match (name, node.get("releases")) {
-            (Some(name), Some(releases)) if releases.kind() == Kind::Array => self.cycles(&name, Form::V1, releases),
+            (Some(name), Some(releases)) if releases.kind() == Kind::Array => self.cycles(&name, Form::V1, releases, now),
             _ => self.findings.push(unreadable("a product has no name or no releases", "result", node.raw())),
         }
     }
 
     /// The cycles of a product, of API v1 or of the older one.
-    fn cycles(&mut self, product: &str, form: Form, list: Node<'_>) {
+    fn cycles(&mut self, product: &str, form: Form, list: Node<'_>, now: Moment) {
         let mut cycles = Vec::new();
         for item in list.items() {
             let text = |name: &str| item.get(name).and_then(Node::as_str);
             // A number or a truth value as its text.
             let any = |name: &str| item.get(name).map(|node| node.as_str().unwrap_or_else(|| node.raw().into()));
-            let known = |name: &str| any(name).filter(|text| text != "null");
-            let (name, date) = match form {
-                Form::V1 => (text("name"), known("eolFrom").or_else(|| known("isEol"))),
-                Form::Older => (any("cycle"), known("eol")),
+            let known = |name: &str| any(name).filter(|text| text != "null" && !text.trim().is_empty());
+            let (name, words) = match form {
+                Form::V1 => (text("name"), [known("eolFrom"), known("isEol")]),
+                Form::Older => (any("cycle"), [known("eol"), None]),
             };
             let Some(name) = name.filter(|name| !name.is_empty()) else {
                 self.findings.push(unreadable("a release has no name", product, item.raw()));
                 continue;
             };
-            if date.is_none() {
-                self.findings.push(unreadable("a release says nothing of the end of its life", &format!("{product} {name}"), item.raw()));
+            let place = format!("{product} {name}");
+            if words.iter().all(Option::is_none) {
+                self.findings.push(unreadable(SAYS_NOTHING, &place, item.raw()));
             }
-            let change = date.map_or(Ok(None), |date| end_of_life(&date)).unwrap_or_else(|error| {
-                self.findings.push(error.into_finding().at(format!("{product} {name}")));
-                None
+            let [date, ended] = words.map(|word| {
+                word.and_then(|word| {
+                    end_of_life(&word).unwrap_or_else(|error| {
+                        self.findings.push(error.into_finding().at(&*place));
+                        None
+                    })
+                })
             });
+            let change = match (date, ended) {
+                // What has ended did not end on a day to come.
+                (Some(date), Some(ended)) if ends(&date).is_some_and(|end| !end.has_come(now)) => {
+                    let finding = contradiction("the list says that a release has ended, and of a day to come that it will", &ended, &date);
+                    self.findings.push(finding.at(place));
+                    Some(ended)
+                }
+                (date, ended) => date.or(ended),
+            };
             let cycle = Cycle { name: name.into_owned(), codename: text("codename").map(std::borrow::Cow::into_owned), change };
             match cycles.iter_mut().find(|known: &&mut Cycle| known.name == cycle.name) {
                 None => cycles.push(cycle),
@@ -247,9 +261,12 @@ fn end_of_life(text: &str) -> Result<Option<Change>> {
     Ok(match time::read(text)?.value {
         When::At(moment) => Some(Change::of(Field::EndOfLife, Value::Time(When::At(moment.to_the_second())))),
         When::Already => Some(Change::of(Field::Status, Value::Status(Status::EndOfLife))),
-        When::NotYet | When::Unknown => None,
+        When::NotYet => None,
+        When::Unknown => return Err(Error::new(Code::LifecycleUnreadable, SAYS_NOTHING).found(Fact::new(text, "the file"))),
     })
 }
+
+const SAYS_NOTHING: &str = "an entry says nothing of the end of a life";
 
 fn unreadable(message: &str, place: &str, found: &str) -> Finding {
     let shown: String = found.chars().take(120).collect();
@@ -263,8 +280,12 @@ mod tests {
     const ONE: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     const TWO: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
 
+    fn now() -> Moment {
+        Moment::strict("2026-11-30").unwrap()
+    }
+
     fn read(text: &str, product: Option<&str>) -> Import {
-        import(text.as_bytes(), product, &Limits::STANDARD).unwrap()
+        import(text.as_bytes(), product, now(), &Limits::STANDARD).unwrap()
     }
 
     fn shown(change: Option<&Change>) -> Option<String> {
@@ -352,8 +373,8 @@ mod tests {
     #[test]
     fn anything_else_is_refused() {
         for text in ["{}", "[]", "1", r#"{"EolDigests":[]}"#, r#"{"a":[1,2]}"#, r#"[{"cycle":"1","eol":true}]"#] {
-            assert_eq!(import(text.as_bytes(), None, &Limits::STANDARD).unwrap_err().code(), Code::LifecycleImport, "{text}");
+            assert_eq!(import(text.as_bytes(), None, now(), &Limits::STANDARD).unwrap_err().code(), Code::LifecycleImport, "{text}");
         }
-        assert_eq!(import(b"{", None, &Limits::STANDARD).unwrap_err().code(), Code::JsonSyntax);
+        assert_eq!(import(b"{", None, now(), &Limits::STANDARD).unwrap_err().code(), Code::JsonSyntax);
     }
 }
