@@ -92,7 +92,6 @@ fn apply(environment: &Environment, out: &str, form: batch::As, context: Context
         max_failures: None,
         overwrite: true,
         supersede: None,
-        words: airbase::plan::lifecycle::field::Record::default(),
         verify: airbase::verbs::Verify::Digest,
         root: None,
         mtime: 0,

@@ -8,11 +8,10 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use crate::cli::environment::variable;
 use crate::cli::options::{Emptiness, Gate, Moving};
 use crate::cli::terminal::Terminal;
-use crate::foundation::clock::Time;
 use crate::foundation::{Error, ExitClass, Result};
 use crate::plan::batch::shard::Shard;
-use crate::plan::lifecycle::time::Moment;
 use crate::verbs::batch::{self, ApplyRequest, As, MergeRequest, PlanRequest, Stop};
+use crate::verbs::lifecycle::{End, Taking, Words, said};
 use crate::verbs::{Context, Verify};
 
 #[derive(Debug, clap::Subcommand)]
@@ -69,10 +68,10 @@ pub struct Apply {
     #[arg(long)]
     supersede: bool,
     /// With --supersede: when the life of the old images ends, or now
-    #[arg(long, visible_alias = "end-of-life", value_name = "TIME", requires = "supersede", conflicts_with = "shard")]
-    eol: Option<String>,
+    #[arg(long, visible_alias = "end-of-life", value_name = "TIME", value_parser = End::parse, requires = "supersede", conflicts_with = "shard")]
+    eol: Option<End>,
     /// With --supersede: why
-    #[arg(long, value_name = "TEXT", requires = "supersede", conflicts_with = "shard")]
+    #[arg(long, value_name = "TEXT", value_parser = |text: &str| said(text, "--reason"), requires = "supersede", conflicts_with = "shard")]
     reason: Option<String>,
     /// Whether the layers of images that are finished are hashed again
     #[arg(long, value_enum, value_name = "HOW", default_value_t)]
@@ -111,7 +110,7 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
         Command::Apply(arguments) => apply(arguments, terminal),
         Command::Merge(arguments) => {
             let Merge { output, plan, overwrite } = arguments.clone();
-            let report = batch::merge(&MergeRequest { output, plan, overwrite, now: present()? }, terminal.context())?;
+            let report = batch::merge(&MergeRequest { output, plan, overwrite, now: super::now(None)? }, terminal.context())?;
             terminal.answer(&report)
         }
         Command::Report(arguments) => {
@@ -151,17 +150,13 @@ fn plan(arguments: &Plan, terminal: &mut Terminal) -> Result<u8> {
     Ok(report.exit().map_or(0, ExitClass::status))
 }
 
-/// When something is said that is said now.
-fn present() -> Result<Moment> {
-    Ok(Terminal::epoch()?.unwrap_or_else(Time::now).into())
-}
-
 fn apply(arguments: &Apply, terminal: &mut Terminal) -> Result<u8> {
     let shard = match arguments.shard.as_deref() {
         None => None,
         Some("auto") => Some(Shard::auto(variable)?),
         Some(text) => Some(Shard::parse(text)?),
     };
+    let words = Words { eol: arguments.eol, reason: arguments.reason.clone(), url: None };
     let request = ApplyRequest {
         plan: arguments.plan.clone(),
         output: arguments.output.clone(),
@@ -170,8 +165,7 @@ fn apply(arguments: &Apply, terminal: &mut Terminal) -> Result<u8> {
         shard,
         max_failures: if arguments.fail_fast { Some(1) } else { arguments.max_failures.map(std::num::NonZeroUsize::get) },
         overwrite: arguments.overwrite,
-        supersede: if arguments.supersede { Some(present()?) } else { None },
-        words: super::lifecycle::words(arguments.eol.as_deref(), arguments.reason.as_deref())?,
+        supersede: if arguments.supersede { Some(Taking { words, now: super::now(None)? }) } else { None },
         verify: arguments.verify,
         root: arguments.root.clone(),
         mtime: Terminal::mtime()?,

@@ -1,9 +1,7 @@
 //! `--supersede`, `--eol` and `--reason` of commands by which an image loses its name.
 
-use crate::cli::terminal::Terminal;
 use crate::foundation::Result;
-use crate::foundation::clock::Time;
-use crate::verbs::lifecycle::Taking;
+use crate::verbs::lifecycle::{End, Taking, Words, said};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Superseding {
@@ -11,10 +9,10 @@ pub(super) struct Superseding {
     #[arg(long)]
     supersede: bool,
     /// With --supersede: when the life of the old image ends: YYYY-MM-DD, YYYY-MM-DDThh:mm:ssZ, or now
-    #[arg(long, visible_alias = "end-of-life", value_name = "TIME", requires = "supersede")]
-    eol: Option<String>,
+    #[arg(long, visible_alias = "end-of-life", value_name = "TIME", value_parser = End::parse, requires = "supersede")]
+    eol: Option<End>,
     /// With --supersede: why
-    #[arg(long, value_name = "TEXT", requires = "supersede")]
+    #[arg(long, value_name = "TEXT", requires = "supersede", value_parser = |text: &str| said(text, "--reason"))]
     reason: Option<String>,
 }
 
@@ -24,7 +22,7 @@ impl Superseding {
         if !self.supersede {
             return Ok(None);
         }
-        let now = Terminal::epoch()?.unwrap_or_else(Time::now).into();
-        Ok(Some(Taking { more: super::lifecycle::words(self.eol.as_deref(), self.reason.as_deref())?, now }))
+        let words = Words { eol: self.eol, reason: self.reason.clone(), url: None };
+        Ok(Some(Taking { words, now: super::now(None)? }))
     }
 }

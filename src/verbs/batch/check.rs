@@ -48,7 +48,7 @@ impl Check {
             (As::Layout, Ok(directory)) => listed(&directory, request.supersede.is_some(), context)?,
             _ => (HashMap::new(), HashSet::new()),
         };
-        let listed = request.supersede.map(|_| digests);
+        let listed = request.supersede.is_some().then_some(digests);
         let (taken, files, layers) = (Vec::new(), HashSet::new(), HashMap::new());
         let (elsewhere, stopped) = ((Vec::new(), 0), (Vec::new(), 0));
         Ok(Self {

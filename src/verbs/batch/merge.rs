@@ -13,11 +13,11 @@ use crate::foundation::fsys::shown;
 use crate::foundation::{Code, Error, Fact, Result, text};
 use crate::oci::Descriptor;
 use crate::plan::batch::ItemStatus;
-use crate::plan::lifecycle::field::Record;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::{Reference, Source};
 use crate::report::batch::MergeReport;
 use crate::verbs::Context;
+use crate::verbs::lifecycle::{Taking, Words};
 use crate::verbs::output::layout_options;
 use crate::write::journal::{self, Final, JOURNALS, Journal, PLAN, Past};
 use crate::write::{IndexEdit, Layout};
@@ -64,8 +64,8 @@ pub fn merge(request: &Request, context: Context<'_>) -> Result<MergeReport> {
     refuse_broken(&plan_file, &finished, output, context)?;
     if journal::supersedes(root.directory(), &report.plan)? && !finished.is_empty() {
         let group_commit = layout.group_commit()?;
-        let (marked, _) =
-            Marking::new(&plan_file, request.now, Record::new(), context).list(&layout, &group_commit, &finished, usize::MAX)?;
+        let taking = Taking { words: Words::default(), now: request.now };
+        let (marked, _) = Marking::new(&plan_file, &taking, context).list(&layout, &group_commit, &finished, usize::MAX)?;
         report.changed = marked.committed.index_changed;
         report.superseded = marked.superseded;
         report.unmarked = marked.unmarked;

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use crate::plan::batch::shard::Shard;
-use crate::plan::lifecycle::field::Record;
-use crate::plan::lifecycle::time::Moment;
 use crate::verbs::Verify;
+use crate::verbs::lifecycle::Taking;
 
 /// What results become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,10 +45,8 @@ pub struct Request {
     pub max_failures: Option<usize>,
     /// Whether names that other images have move, and archives are replaced.
     pub overwrite: bool,
-    /// Whether old images are marked as superseded by what became of them, and when that is said.
-    pub supersede: Option<Moment>,
-    /// What else is said of the old images, such as a date or a reason.
-    pub words: Record,
+    /// Whether old images are marked as superseded by what became of them, when that is said, and what else.
+    pub supersede: Option<Taking>,
     /// Whether the layers of finished items are hashed again.
     pub verify: Verify,
     /// Where relative paths of the plan begin.
@@ -72,7 +69,6 @@ impl Request {
             max_failures: None,
             overwrite: false,
             supersede: None,
-            words: Record::new(),
             verify: Verify::Digest,
             root: None,
             mtime: 0,

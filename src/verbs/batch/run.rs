@@ -100,8 +100,7 @@ impl<'a, 'l> Run<'a, 'l> {
         if request.supersede.is_some() {
             journal.supersede()?;
         }
-        let marking =
-            request.supersede.filter(|_| request.shard.is_none()).map(|now| Marking::new(plan_file, now, request.words.clone(), context));
+        let marking = request.supersede.as_ref().filter(|_| request.shard.is_none()).map(|taking| Marking::new(plan_file, taking, context));
         // Items are done on several threads, each of which does one.
         let one = Context { jobs: 1, events: &Silent, ..context };
         let kind = if matches!(target, Target::Layout(_)) { "oci-layout" } else { "oci-archives" };

@@ -22,7 +22,7 @@ use crate::read::Source;
 use crate::read::referrers::{Lookup, Scope};
 use crate::report::batch::Unmarked;
 use crate::verbs::Context;
-use crate::verbs::lifecycle::Reader;
+use crate::verbs::lifecycle::{Reader, Taking};
 use crate::verbs::referrers::asked_of;
 use crate::write::{Committed, GroupCommit, IndexEdit, Layout, Payload, Revision, Trouble};
 
@@ -108,8 +108,8 @@ impl Exchange {
 }
 
 impl<'a> Marking<'a> {
-    pub(super) fn new(plan_file: &'a PlanFile, now: Moment, words: Record, context: Context<'a>) -> Self {
-        Self { plan_file, now, words, context: Context { events: &Silent, ..context }, said: HashMap::new() }
+    pub(super) fn new(plan_file: &'a PlanFile, taking: &Taking, context: Context<'a>) -> Self {
+        Self { plan_file, now: taking.now, words: taking.more(), context: Context { events: &Silent, ..context }, said: HashMap::new() }
     }
 
     /// Lists what is finished, and marks what it was made of, in one exchange of the index. Once `most` items are to be marked it takes

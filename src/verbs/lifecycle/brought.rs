@@ -53,7 +53,7 @@ pub(in crate::verbs) fn brought_down(
         let findings = subjects.iter().flat_map(|subject| &subject.findings).filter(|finding| finding.severity >= Severity::Damage);
         brought.unread = Finding::new_among(&[], findings.cloned().collect());
     }
-    let mut statements = NewStatements::new(question.now, None, None);
+    let mut statements = NewStatements::new(question.now, super::Authorship::default());
     for mut subject in subjects.into_iter().filter(|subject| going(&subject.descriptor.digest)) {
         // In the copy no index leads to it.
         subject.child &= !kept.is_empty();

@@ -19,12 +19,16 @@ use crate::verbs::{Context, Places};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Check {
-    /// Where images lie.
+    /// Where images lie: layouts, archives, folders of them, or references.
+    #[cfg_attr(feature = "cli", arg(required = true, value_name = "PATH"))]
     pub paths: Vec<String>,
     /// Where bases lie.
+    #[cfg_attr(feature = "cli", command(flatten))]
     pub places: Places,
     /// As of when, and whose word counts.
+    #[cfg_attr(feature = "cli", arg(skip = Question::from(super::words::present())))]
     pub question: Question,
 }
 

@@ -2,10 +2,10 @@
 
 use super::set::{NewStatements, readable, refuse_archive};
 use super::state::{Reader, Subject};
+use super::words::Authorship;
 use crate::foundation::{Digest, Result};
 use crate::plan::lifecycle::change::Next;
 use crate::plan::lifecycle::compact::{Compaction, compact as decide};
-use crate::plan::lifecycle::profile::Profile;
 use crate::plan::lifecycle::resolve::{Question, Said, resolve};
 use crate::plan::lifecycle::statement::Statement;
 use crate::plan::lifecycle::time::Moment;
@@ -15,16 +15,19 @@ use crate::verbs::{Context, open};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Compact {
     /// The image.
+    #[cfg_attr(feature = "cli", arg(value_name = "REF"))]
     pub image: String,
-    /// For which readers a new statement is made, where one is needed.
-    pub profile: Option<Profile>,
-    /// Who says so.
-    pub issuer: Option<String>,
-    /// Only tell.
+    /// Only tell what would be done.
+    #[cfg_attr(feature = "cli", arg(long))]
     pub dry_run: bool,
+    /// For whom a new statement is made, where one is needed, and who says so.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub by: Authorship,
     /// When.
+    #[cfg_attr(feature = "cli", arg(skip = super::words::present()))]
     pub now: Moment,
 }
 
@@ -46,17 +49,17 @@ pub fn compact(request: &Compact, context: Context<'_>) -> Result<CompactReport>
     let opened = open(&request.image, context)?;
     refuse_archive(&opened.located.source, "lifecycle compact")?;
     let reader = Reader::of_tree(&opened.located.source, &opened.tree, request.now, context);
-    let mut statements = NewStatements::new(request.now, request.profile.clone(), request.issuer.clone());
+    let mut statements = NewStatements::new(request.now, request.by.clone());
     let mut subjects = Vec::new();
     let mut findings = Vec::new();
     for subject in reader.subjects(&opened.tree) {
         findings.extend(readable(&subject)?);
-        let mut done = decide(&subject.statements, request.issuer.as_deref(), request.now);
+        let mut done = decide(&subject.statements, request.by.issuer.as_deref(), request.now);
         // A new statement says everything, also of what the indexes above say and of what lies below: it is no later word than those
         // whose place it takes.
         if let Some((says, _)) = &mut done.write {
-            *says = subject.resolution.kept(request.issuer.as_deref());
-            let own = subject.all().into_iter().filter(|statement| statement.issuer == request.issuer);
+            *says = subject.resolution.kept(request.by.issuer.as_deref());
+            let own = subject.all().into_iter().filter(|statement| statement.issuer == request.by.issuer);
             let latest = own.filter_map(|statement| statement.made.time()).filter(|time| *time <= request.now).max();
             statements.date(latest.unwrap_or(request.now));
         }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::set::{NewStatements, refuse_archive};
 use super::state::{Reader, Subject};
+use super::words::Authorship;
 use crate::foundation::fsys::{File, shown};
 use crate::foundation::{Code, Digest, Error, ExitClass, Fact, Finding, Result};
 use crate::oci::{ImageName, annotation};
 use crate::plan::lifecycle::change::Change;
 use crate::plan::lifecycle::import::{Import as List, contradiction, import as read, is_earlier};
-use crate::plan::lifecycle::profile::Profile;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::{Located, Source, Tree};
 use crate::report::lifecycle::set::{ImportReport, Imported};
@@ -20,20 +20,25 @@ use crate::verbs::base::each_image;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Import {
     /// The list.
+    #[cfg_attr(feature = "cli", arg(value_name = "FILE"))]
     pub file: PathBuf,
-    /// Where images lie.
+    /// Where images lie: layouts, folders of them, or references.
+    #[cfg_attr(feature = "cli", arg(required = true, value_name = "PATH"))]
     pub paths: Vec<String>,
-    /// The product of a list that does not say it.
+    /// The product of a list that does not say it, such as debian.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME"))]
     pub product: Option<String>,
-    /// For which readers.
-    pub profile: Option<Profile>,
-    /// Who says so.
-    pub issuer: Option<String>,
-    /// Only tell.
+    /// Only tell what would be done.
+    #[cfg_attr(feature = "cli", arg(long))]
     pub dry_run: bool,
+    /// For whom, and who says so.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub by: Authorship,
     /// When.
+    #[cfg_attr(feature = "cli", arg(skip = super::words::present()))]
     pub now: Moment,
 }
 
@@ -179,7 +184,7 @@ impl<'a> Work<'a> {
             refuse_archive(source, "lifecycle import")?;
         }
         let position = self.places.iter().position(|(known, _)| known.path == source.path).unwrap_or_else(|| {
-            self.places.push((Arc::clone(source), NewStatements::new(request.now, request.profile.clone(), request.issuer.clone())));
+            self.places.push((Arc::clone(source), NewStatements::new(request.now, request.by.clone())));
             self.places.len() - 1
         });
         let Some((_, statements)) = self.places.get_mut(position) else { return Ok(None) };

@@ -19,14 +19,15 @@ mod strange;
 mod supersede;
 mod taking;
 mod trace;
+mod words;
 
 pub(super) use brought::{BroughtDown, bringer, brought_along, brought_down};
 pub use check::{Check, check, report};
 pub(super) use compact::replaced;
 pub use compact::{Compact, compact};
 pub use import::{Import, import};
-pub use set::{Set, set, set_all};
-pub use show::{Show, history, show};
+pub use set::{Clear, Set, set};
+pub use show::{History, Show, history, show};
 pub(super) use state::Reader;
 pub(super) use stated::{Speaking, Statements};
 pub(super) use stopped::{Stopped, stopped};
@@ -35,4 +36,7 @@ pub(super) use supersede::{Successor, superseding};
 pub use supersede::{Supersede, supersede};
 pub use taking::Taking;
 pub(super) use taking::{Holders, Marked, Taker, layout_at, taken_over};
-pub use trace::trace;
+pub use trace::{Trace, trace};
+#[cfg(feature = "cli")]
+pub(crate) use words::said;
+pub use words::{Authorship, End, Words};

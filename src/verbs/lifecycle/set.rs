@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::state::{Reader, Subject};
+use super::words::{Authorship, Words, time};
 use crate::foundation::{Code, Digest, Error, Finding, Result};
 use crate::oci::{Descriptor, Platform, Verified, annotation};
 use crate::plan::lifecycle::change::{Change, Next};
@@ -22,58 +23,143 @@ use crate::report::lifecycle::texts;
 use crate::verbs::output::{Outgoing, Output, write};
 use crate::verbs::{Context, Opened, open_among};
 
+/// A field that can be taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum Clear {
+    /// The status.
+    Status,
+    /// The end of life.
+    EndOfLife,
+    /// The end of support.
+    EndOfSupport,
+    /// The day of the release.
+    GeneralAvailability,
+    /// What to use instead.
+    SupersededBy,
+    /// The reason.
+    Reason,
+    /// The link.
+    Url,
+    /// The rolling name.
+    Channel,
+}
+
+impl Clear {
+    fn fields(self) -> &'static [Field] {
+        match self {
+            Self::Status => &[Field::Status],
+            Self::EndOfLife => &[Field::EndOfLife],
+            Self::EndOfSupport => &[Field::EndOfSupport],
+            Self::GeneralAvailability => &[Field::GeneralAvailability],
+            Self::SupersededBy => &[Field::SupersededBy, Field::SupersededByName, Field::SupersededByPlatforms],
+            Self::Reason => &[Field::Reason],
+            Self::Url => &[Field::Url],
+            Self::Channel => &[Field::Channel],
+        }
+    }
+}
+
 /// What is asked for.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Set {
-    /// The image.
-    pub image: String,
-    /// What shall hold.
-    pub change: Change,
-    /// For which readers. Without one the default is taken, and what is so already is not said again in another form.
-    pub profile: Option<Profile>,
-    /// Who says so.
-    pub issuer: Option<String>,
-    /// On one platform only.
-    pub platform: Option<Platform>,
-    /// Only on what the reference names, not on the platforms below it.
-    pub index_only: bool,
-    /// Even where other issuers say something else: what they say does not hold any longer.
-    pub overrides: bool,
-    /// Only tell.
+    /// The image, or several.
+    #[cfg_attr(feature = "cli", arg(required = true, value_name = "REF"))]
+    pub images: Vec<String>,
+    /// Only tell what would be done.
+    #[cfg_attr(feature = "cli", arg(long))]
     pub dry_run: bool,
+    /// What can be said with any status.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub words: Words,
+    /// active, deprecated, superseded, end-of-life or withdrawn.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "STATUS", value_parser = |text: &str| Status::parse(text).map_err(|error| error.at("--status"))))]
+    pub status: Option<Status>,
+    /// When security fixes end.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "TIME", value_parser = |text: &str| super::words::at(text, "--end-of-support")))]
+    pub end_of_support: Option<Moment>,
+    /// When it was released.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "TIME", value_parser = |text: &str| super::words::at(text, "--general-availability")))]
+    pub general_availability: Option<Moment>,
+    /// The rolling name that it is published under.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME", value_parser = |text: &str| super::words::said(text, "--channel")))]
+    pub channel: Option<String>,
+    /// Say nothing about this any more.
+    #[cfg_attr(feature = "cli", arg(long, value_enum, value_name = "FIELD"))]
+    pub clear: Vec<Clear>,
+    /// On one platform only: OS/ARCHITECTURE[/VARIANT].
+    #[cfg_attr(feature = "cli", arg(long, value_name = "PLATFORM", conflicts_with = "index_only"))]
+    pub platform: Option<Platform>,
+    /// Only on what REF names, not on the platforms below it.
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub index_only: bool,
+    /// What other issuers say of it so far does not hold any longer; a withdrawal does.
+    #[cfg_attr(feature = "cli", arg(long = "override"))]
+    pub overrides: bool,
+    /// For whom, and who says so.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub by: Authorship,
     /// When.
+    #[cfg_attr(feature = "cli", arg(skip = super::words::present()))]
     pub now: Moment,
 }
 
-/// States it, on the image and on each of its platforms: a node pins either.
+impl Set {
+    /// A request that states nothing yet of `images`, of whatever platforms they have.
+    pub fn of(images: impl IntoIterator<Item = impl Into<String>>, now: Moment) -> Self {
+        Self {
+            images: images.into_iter().map(Into::into).collect(),
+            dry_run: false,
+            words: Words::default(),
+            status: None,
+            end_of_support: None,
+            general_availability: None,
+            channel: None,
+            clear: Vec::new(),
+            platform: None,
+            index_only: false,
+            overrides: false,
+            by: Authorship::default(),
+            now,
+        }
+    }
+
+    fn change(&self) -> Change {
+        let mut set = self.words.record(self.now);
+        let fields = [
+            (Field::Status, self.status.map(Value::Status)),
+            (Field::EndOfSupport, self.end_of_support.map(time)),
+            (Field::GeneralAvailability, self.general_availability.map(time)),
+            (Field::Channel, self.channel.clone().map(Value::Text)),
+        ];
+        set.extend(fields.into_iter().filter_map(|(field, value)| Some((field, value?))));
+        Change { set, clear: self.clear.iter().flat_map(|clear| clear.fields()).copied().collect(), explicit: true }
+    }
+}
+
+/// States it, on each image and on each of its platforms: a node pins either. All is decided before anything is written, and each
+/// layout is changed at once.
 ///
 /// # Errors
 /// `usage.argument` if nothing is asked for, `lifecycle.profile`, `usage.output` for archives, `referrer.fallback_tag`, and those
 /// of references and of writing. With an error nothing was written.
-pub fn set(request: &Set, context: Context<'_>) -> Result<SetReport> {
-    let mut reports = set_all(request, std::slice::from_ref(&request.image), context)?;
-    reports.pop().ok_or_else(|| Error::new(Code::Bug, "nothing was stated and nothing was wrong"))
-}
-
-/// States the same of several images. All is decided before anything is written, and each layout is changed at once.
-///
-/// # Errors
-/// As [`set`].
-pub fn set_all(request: &Set, images: &[String], context: Context<'_>) -> Result<Vec<SetReport>> {
-    if request.change.set.is_empty() && request.change.clear.is_empty() && !request.overrides {
+pub fn set(request: &Set, context: Context<'_>) -> Result<Vec<SetReport>> {
+    let change = request.change();
+    if change.set.is_empty() && change.clear.is_empty() && !request.overrides {
         return Err(Error::new(Code::UsageArgument, "nothing is to be stated")
             .hint("Give what shall hold, such as --eol 2026-12-01 or --status deprecated."));
     }
     let mut open_already: Vec<Arc<Source>> = Vec::new();
     let mut places: Vec<(Arc<Source>, NewStatements<'_>, BTreeSet<Digest>)> = Vec::new();
     let mut reports: Vec<(usize, SetReport)> = Vec::new();
-    for image in images {
+    for image in &request.images {
         let opened = open_among(image, &open_already, context)?;
         let source = Arc::clone(&opened.located.source);
         open_already.push(Arc::clone(&source));
         refuse_archive(&source, "lifecycle set")?;
         let number = places.iter().position(|(known, ..)| known.path == source.path).unwrap_or_else(|| {
-            let statements = NewStatements::new(request.now, request.profile.clone(), request.issuer.clone()).overriding(request.overrides);
+            let statements = NewStatements::new(request.now, request.by.clone()).overriding(request.overrides);
             places.push((Arc::clone(&source), statements, BTreeSet::new()));
             places.len() - 1
         });
@@ -82,7 +168,7 @@ pub fn set_all(request: &Set, images: &[String], context: Context<'_>) -> Result
         for subject in chosen(&opened, &reader, request)? {
             // Two names of one image ask for one statement.
             if stated.insert(subject.descriptor.digest.clone()) {
-                statements.state(&subject, &request.change)?;
+                statements.state(&subject, &change)?;
             }
         }
         let (subjects, findings) = (std::mem::take(&mut statements.subjects), std::mem::take(&mut statements.findings));
@@ -151,12 +237,12 @@ pub(in crate::verbs) struct NewStatements<'a> {
 }
 
 impl<'a> NewStatements<'a> {
-    pub(super) fn new(now: Moment, profile: Option<Profile>, issuer: Option<String>) -> Self {
+    pub(super) fn new(now: Moment, by: Authorship) -> Self {
         Self {
             outgoing: Outgoing::default(),
             now,
-            profile,
-            issuer,
+            profile: by.profile,
+            issuer: by.issuer,
             overrides: false,
             subjects: Vec::new(),
             findings: Vec::new(),

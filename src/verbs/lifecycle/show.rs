@@ -12,14 +12,34 @@ use crate::verbs::{Context, Places, open};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Show {
     /// The image.
+    #[cfg_attr(feature = "cli", arg(value_name = "REF"))]
     pub image: String,
     /// Where bases lie.
+    #[cfg_attr(feature = "cli", command(flatten))]
     pub places: Places,
-    /// One platform only.
+    /// One platform only: OS/ARCHITECTURE[/VARIANT].
+    #[cfg_attr(feature = "cli", arg(long, value_name = "PLATFORM"))]
     pub platform: Option<Platform>,
     /// As of when, and whose word counts.
+    #[cfg_attr(feature = "cli", arg(skip = Question::from(super::words::present())))]
+    pub question: Question,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+pub struct History {
+    /// The image.
+    #[cfg_attr(feature = "cli", arg(value_name = "REF"))]
+    pub image: String,
+    /// One platform only: OS/ARCHITECTURE[/VARIANT].
+    #[cfg_attr(feature = "cli", arg(long, value_name = "PLATFORM"))]
+    pub platform: Option<Platform>,
+    /// As of when, and whose word counts.
+    #[cfg_attr(feature = "cli", arg(skip = Question::from(super::words::present())))]
     pub question: Question,
 }
 
@@ -52,7 +72,7 @@ pub fn show(query: &Show, context: Context<'_>) -> Result<ShowReport> {
 ///
 /// # Errors
 /// Those of references and documents.
-pub fn history(query: &Show, context: Context<'_>) -> Result<HistoryReport> {
+pub fn history(query: &History, context: Context<'_>) -> Result<HistoryReport> {
     let opened = open(&query.image, context)?;
     let reader = Reader::everywhere(&opened.located.source, query.question.clone(), context);
     let mut report = HistoryReport { image: opened.located.shown(), at: query.question.now, subjects: Vec::new(), findings: Vec::new() };

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::set::{NewStatements, refuse_archive};
 use super::state::{Reader, Subject};
 use super::trace::member;
+use super::words::{Authorship, Words};
 use crate::foundation::fsys::File;
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::oci::{Descriptor, Platform};
@@ -13,7 +14,6 @@ use crate::plan::lifecycle::change::Change;
 use crate::plan::lifecycle::field::{self, Field, Record, Status, Value};
 use crate::plan::lifecycle::level::of_platform;
 use crate::plan::lifecycle::lineage::compare;
-use crate::plan::lifecycle::profile::Profile;
 use crate::plan::lifecycle::succession::of_new;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::{Child, ImageIndex, Source, Tree};
@@ -22,20 +22,25 @@ use crate::verbs::{Context, open};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Supersede {
     /// The image that is to be replaced.
+    #[cfg_attr(feature = "cli", arg(value_name = "OLD"))]
     pub old: String,
-    /// The image that replaces it.
-    pub by: String,
+    /// The image to use instead.
+    #[cfg_attr(feature = "cli", arg(long = "by", value_name = "NEW"))]
+    pub new: String,
     /// What else shall hold, such as a date or a reason.
-    pub more: Record,
-    /// For which readers.
-    pub profile: Option<Profile>,
-    /// Who says so.
-    pub issuer: Option<String>,
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub words: Words,
     /// Take an older image for the newer one; the statement says that it was done.
+    #[cfg_attr(feature = "cli", arg(long))]
     pub force: bool,
+    /// For whom, and who says so.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub by: Authorship,
     /// When.
+    #[cfg_attr(feature = "cli", arg(skip = super::words::present()))]
     pub now: Moment,
 }
 
@@ -47,7 +52,7 @@ pub struct Supersede {
 /// of references and of writing. With an error nothing was written.
 pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport> {
     let old = open(&request.old, context)?;
-    let new = open(&request.by, context)?;
+    let new = open(&request.new, context)?;
     refuse_archive(&old.located.source, "lifecycle supersede")?;
     let old_reader = Reader::of_tree(&old.located.source, &old.tree, request.now, context);
     let new_reader = Reader::of_tree(&new.located.source, &new.tree, request.now, context);
@@ -60,8 +65,8 @@ pub fn supersede(request: &Supersede, context: Context<'_>) -> Result<SetReport>
         left,
     };
     let backwards = pair.refuse(request.force, "Exchange the two, or say --force if the older image is to be used again.")?;
-    let mut statements = NewStatements::new(request.now, request.profile.clone(), request.issuer.clone());
-    pair.state_of_old(&request.more, backwards.as_deref(), &mut statements)?;
+    let mut statements = NewStatements::new(request.now, request.by.clone());
+    pair.state_of_old(&request.words.record(request.now), backwards.as_deref(), &mut statements)?;
     statements.findings.extend(pair.doubts());
     let mut successor = SuccessorReport { image: new.located.shown(), digest: new.located.descriptor.digest.clone(), stated: None };
     if is_same(&old.located.source, &new.located.source) {
@@ -279,7 +284,7 @@ pub(in crate::verbs) struct Successor<'t> {
 /// # Errors
 /// Those of statements.
 pub(in crate::verbs) fn superseding<'a>(reader: &Reader<'_>, old: &Tree, successor: &Successor<'_>) -> Result<NewStatements<'a>> {
-    let mut statements = NewStatements::new(reader.question.now, None, None);
+    let mut statements = NewStatements::new(reader.question.now, Authorship::default());
     let new = successor.tree.descriptor();
     for subject in &reader.subjects(old) {
         let by = if subject.child { successor.by_manifest.get(&subject.descriptor.digest) } else { Some(&new.digest) };

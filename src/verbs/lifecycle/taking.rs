@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::set::NewStatements;
 use super::state::{Reader, Subject};
 use super::supersede::{Pair, left_behind};
+use super::words::{Authorship, Words};
 use crate::foundation::fsys::Directory;
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::oci::{Descriptor, Name, RootIndex};
@@ -23,9 +24,16 @@ use crate::verbs::output::Outgoing;
 #[derive(Debug, Clone)]
 pub struct Taking {
     /// What else shall hold of the old image, such as a date or a reason.
-    pub more: Record,
+    pub words: Words,
     /// When that is said.
     pub now: Moment,
+}
+
+impl Taking {
+    /// What else shall hold.
+    pub(in crate::verbs) fn more(&self) -> Record {
+        self.words.record(self.now)
+    }
 }
 
 /// An image that takes a name.
@@ -97,7 +105,7 @@ pub(in crate::verbs) fn taken_over<'a>(
     taking: &Taking,
     context: Context<'_>,
 ) -> Result<Marked<'a>> {
-    let mut statements = NewStatements::new(taking.now, None, None);
+    let mut statements = NewStatements::new(taking.now, Authorship::default());
     let mut marked: BTreeMap<Digest, Digest> = BTreeMap::new();
     let mut taken = Vec::new();
     if let Some(there) = there {
@@ -194,7 +202,7 @@ fn mark<'t>(
         left: left_behind(&readers.old, &old, taker.tree),
     };
     pair.refuse(false, "If the older image is to be used again, leave --supersede away, and then `airbase lifecycle supersede PATH@OLD --by PATH:NAME --force`.")?;
-    pair.state_of_old(&taking.more, None, statements)?;
+    pair.state_of_old(&taking.more(), None, statements)?;
     pair.state_of_new(statements)?;
     pair.tell_what_is_left(statements);
     Ok(())

@@ -16,12 +16,30 @@ use crate::report::lifecycle::trace::{Stop, TraceReport};
 use crate::verbs::Context;
 use crate::verbs::base::each_image;
 
-/// Follows a digest through all images below `paths`. `text` may be the beginning of one, as reports shorten it.
+/// What is asked for.
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+pub struct Trace {
+    /// The digest that somebody pinned, or the beginning of it.
+    // A whole reference leads to its digest.
+    #[cfg_attr(feature = "cli", arg(value_name = "DIGEST"))]
+    pub digest: String,
+    /// Where images lie: layouts, archives, folders of them, or references.
+    #[cfg_attr(feature = "cli", arg(required = true, value_name = "PATH"))]
+    pub paths: Vec<String>,
+    /// As of when, and whose word counts.
+    #[cfg_attr(feature = "cli", arg(skip = Question::from(super::words::present())))]
+    pub question: Question,
+}
+
+/// Follows a digest through all images below the paths.
 ///
 /// # Errors
 /// `usage.argument` for a text that begins no digest here or several; those of paths that cannot be opened. An image that cannot be
 /// read is a finding.
-pub fn trace(text: &str, paths: &[String], question: &Question, context: Context<'_>) -> Result<TraceReport> {
+pub fn trace(query: &Trace, context: Context<'_>) -> Result<TraceReport> {
+    let Trace { digest, paths, question } = query;
+    let text = digest.rsplit_once('@').map_or(digest.as_str(), |(_, digest)| digest);
     let mut members = Vec::new();
     let mut findings = Vec::new();
     // With what lies in each place.

@@ -43,7 +43,7 @@ pub(super) fn supersede(plan: &mut Plan, opened: &Opened, taking: &Taking, conte
     let tree = virtual_image(plan, &opened.located, context)?.tree;
     let name = result.names.first().cloned();
     let reader = Reader::of_tree(source, &opened.tree, taking.now, context);
-    let successor = Successor { tree: &tree, name, by_manifest, by_platform, more: taking.more.clone() };
+    let successor = Successor { tree: &tree, name, by_manifest, by_platform, more: taking.more() };
     let statements = superseding(&reader, &opened.tree, &successor)?;
     plan.report.superseded = statements.subjects.iter().map(Superseded::of).collect();
     plan.report.findings.extend(statements.findings.iter().cloned());

@@ -9,6 +9,7 @@ use airbase::foundation::fsys::{Faults, Operation, is_temporary};
 use airbase::foundation::{Code, Result};
 use airbase::plan::lifecycle::time::Moment;
 use airbase::verbs::batch::{ApplyRequest, As, MergeRequest, Stop, apply, merge};
+use airbase::verbs::lifecycle::{Taking, Words};
 use airbase::verbs::{Context, Verify};
 use rustix::io::Errno;
 
@@ -27,7 +28,6 @@ fn request(environment: &Environment, out: PathBuf, form: As, shard: Option<&str
         max_failures: None,
         overwrite: false,
         supersede: None,
-        words: airbase::plan::lifecycle::field::Record::new(),
         verify: Verify::Digest,
         root: Some(environment.path().to_owned()),
         mtime: 0,
@@ -124,7 +124,7 @@ fn marked_as_moved(contents: &Contents) {
 }
 
 fn marking(inputs: &Environment, out: PathBuf, shard: Option<&str>) -> ApplyRequest {
-    ApplyRequest { supersede: Some(now()), ..request(inputs, out, As::Layout, shard) }
+    ApplyRequest { supersede: Some(Taking { words: Words::default(), now: now() }), ..request(inputs, out, As::Layout, shard) }
 }
 
 fn now() -> Moment {

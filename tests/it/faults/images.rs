@@ -1,8 +1,7 @@
 //! Images: rebased, copied, named and annotated.
 
-use airbase::plan::lifecycle::field::Record;
 use airbase::plan::lifecycle::time::Moment;
-use airbase::verbs::lifecycle::Taking;
+use airbase::verbs::lifecycle::{Taking, Words};
 use airbase::verbs::{Context, tag};
 
 use super::{Before, Place, adds};
@@ -74,7 +73,7 @@ fn names_and_annotations() {
     });
     // The tool has a report, which stays with it.
     adds("tag and mark who loses the name", Before::Referred, "target", |place, context| {
-        let taking = Taking { more: Record::new(), now: Moment::strict("2026-11-21").unwrap() };
+        let taking = Taking { words: Words::default(), now: Moment::strict("2026-11-21").unwrap() };
         tag::tag(&place.in_target("app:1"), &["tool".to_owned()], Some(&taking), context).map(drop)
     });
     adds("annotate in place", Before::App, "target", |place, context| place.annotate(&place.in_target("app:1"), true, "app:red", context));

@@ -1,9 +1,8 @@
 //! Statements on the life cycle.
 
 use airbase::foundation::Result;
-use airbase::plan::lifecycle::change::Change;
-use airbase::plan::lifecycle::field::{Field, Record, Value};
-use airbase::plan::lifecycle::time::{Moment, When};
+use airbase::plan::lifecycle::time::Moment;
+use airbase::verbs::lifecycle::{Authorship, End, Words};
 use airbase::verbs::{Context, lifecycle};
 
 use super::{Before, adds};
@@ -14,22 +13,13 @@ fn now() -> Moment {
 
 /// States an end of life of an image and its platforms.
 pub(super) fn set(image: String, end: &str, context: Context<'_>) -> Result<()> {
-    let request = lifecycle::Set {
-        image,
-        change: Change::of(Field::EndOfLife, Value::Time(When::At(Moment::strict(end).unwrap()))),
-        profile: None,
-        issuer: None,
-        platform: None,
-        index_only: false,
-        overrides: false,
-        dry_run: false,
-        now: now(),
-    };
+    let words = Words { eol: Some(End::parse(end)?), ..Words::default() };
+    let request = lifecycle::Set { words, ..lifecycle::Set::of([image], now()) };
     lifecycle::set(&request, context).map(drop)
 }
 
-fn supersede(old: String, by: String, context: Context<'_>) -> Result<()> {
-    let request = lifecycle::Supersede { old, by, more: Record::new(), profile: None, issuer: None, force: false, now: now() };
+fn supersede(old: String, new: String, context: Context<'_>) -> Result<()> {
+    let request = lifecycle::Supersede { old, new, words: Words::default(), force: false, by: Authorship::default(), now: now() };
     lifecycle::supersede(&request, context).map(drop)
 }
 
@@ -57,9 +47,8 @@ fn what_a_list_asks_for_is_stated() {
             file: place.input("list.json").into(),
             paths: vec![place.target.to_str().unwrap().to_owned()],
             product: None,
-            profile: None,
-            issuer: None,
             dry_run: false,
+            by: Authorship::default(),
             now: now(),
         };
         lifecycle::import(&request, context).map(drop)
@@ -70,7 +59,7 @@ fn what_a_list_asks_for_is_stated() {
 #[test]
 fn old_statements_go() {
     adds("lifecycle compact", Before::Referred, "target", |place, context| {
-        let request = lifecycle::Compact { image: place.in_target("app:1"), profile: None, issuer: None, dry_run: false, now: now() };
+        let request = lifecycle::Compact { image: place.in_target("app:1"), dry_run: false, by: Authorship::default(), now: now() };
         lifecycle::compact(&request, context).map(drop)
     });
 }

@@ -18,9 +18,8 @@ use std::path::{Path, PathBuf};
 use airbase::foundation::fsys::{Faults, is_temporary};
 use airbase::foundation::{Code, Digest, Result};
 use airbase::oci::media_type::Compression;
-use airbase::plan::lifecycle::field::Record;
 use airbase::plan::lifecycle::time::Moment;
-use airbase::verbs::lifecycle::Taking;
+use airbase::verbs::lifecycle::{Taking, Words};
 use airbase::verbs::referrers::Carry;
 use airbase::verbs::{Context, Form, Output, Places, copy, rebase, rm, tag};
 use rustix::io::Errno;
@@ -123,7 +122,7 @@ impl Place<'_> {
         let request = rebase::Request {
             onto: Some(self.input("bases:os:new")),
             places: Places::of([self.input("bases")]),
-            supersede: supersede.map(|now| Taking { more: Record::new(), now }),
+            supersede: supersede.map(|now| Taking { words: Words::default(), now }),
             output: Some(self.output()),
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             ..rebase::Request::of(&image)
