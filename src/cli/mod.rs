@@ -15,7 +15,6 @@ mod progress;
 mod site;
 mod terminal;
 
-use std::any::TypeId;
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -24,13 +23,6 @@ use std::process::ExitCode;
 use clap::FromArgMatches as _;
 
 use crate::foundation::{Code, Error, text};
-use crate::oci::Platform;
-use crate::plan::lifecycle::field::Status;
-use crate::plan::lifecycle::policy::Deny;
-use crate::plan::lifecycle::profile::Profile;
-use crate::plan::lifecycle::time::{Moment, Span};
-use crate::plan::mapping::Rule;
-use crate::verbs::lifecycle::End;
 use arguments::Line;
 use options::Global;
 use terminal::Terminal;
@@ -60,23 +52,11 @@ fn refuse(error: &clap::Error, arguments: &[OsString]) -> u8 {
     }
 }
 
-/// The command line with the values of types of ours as they were typed.
+/// The command line with the values of all but global options as they were typed.
 fn as_text(command: clap::Command) -> clap::Command {
-    let own = [
-        TypeId::of::<Deny>(),
-        TypeId::of::<End>(),
-        TypeId::of::<Moment>(),
-        TypeId::of::<Platform>(),
-        TypeId::of::<Profile>(),
-        TypeId::of::<Rule>(),
-        TypeId::of::<Span>(),
-        TypeId::of::<Status>(),
-        // A text that must say something.
-        TypeId::of::<String>(),
-    ];
-    let is_own = |argument: &clap::Arg| own.iter().any(|own| argument.get_value_parser().type_id() == *own);
-    let text = |argument: clap::Arg| if is_own(&argument) { argument.value_parser(clap::value_parser!(String)) } else { argument };
-    command.mut_args(text).mut_subcommands(as_text)
+    let stays = |argument: &clap::Arg| argument.is_global_set() || argument.get_id() == CONFIG || !argument.get_action().takes_values();
+    let as_typed = |argument: clap::Arg| if stays(&argument) { argument } else { argument.value_parser(clap::value_parser!(OsString)) };
+    command.mut_args(as_typed).mut_subcommands(as_text)
 }
 
 /// Prints help, or what clap finds wrong; gives the exit status.

@@ -7,7 +7,7 @@ use airbase::foundation::fsys::Faults;
 use airbase::foundation::{Code, Result};
 use airbase::oci::media_type::Compression;
 use airbase::plan::lifecycle::time::Moment;
-use airbase::plan::prepare::{Naming, Profile, Registry};
+use airbase::plan::prepare::Registry;
 use airbase::verbs::referrers::Carry;
 use airbase::verbs::{Choice, Context, Form, Output, Places, batch, copy, prepare, rebase};
 
@@ -107,17 +107,9 @@ const WRITES: [(&str, Write, usize); 6] = [
     (
         "prepare -o",
         |environment, out, context| {
-            let request = prepare::Request {
-                path: path(environment, "in"),
-                naming: Naming::of(Registry::parse("registry.site")?),
-                profile: Profile::Registry,
-                client: None,
-                choice: Choice::default(),
-                takes_sparse: false,
-                output: Some(output(environment, out)),
-                now: Moment::strict("2026-01-01T00:00:00Z")?,
-                mtime: 0,
-            };
+            let (registry, now) = (Registry::parse("registry.site")?, Moment::strict("2026-01-01T00:00:00Z")?);
+            let request =
+                prepare::Request { output: Some(output(environment, out)), ..prepare::Request::of(path(environment, "in"), registry, now) };
             prepare::prepare(&request, context).map(drop)
         },
         LARGE,

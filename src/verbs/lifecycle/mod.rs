@@ -38,5 +38,7 @@ pub use taking::Taking;
 pub(super) use taking::{Holders, Marked, Taker, layout_at, taken_over};
 pub use trace::{Trace, trace};
 #[cfg(feature = "cli")]
+pub(super) use words::present;
+#[cfg(feature = "cli")]
 pub(crate) use words::said;
 pub use words::{Authorship, End, Words};

@@ -90,6 +90,6 @@ pub(crate) fn said(text: &str, option: &str) -> Result<String> {
 
 /// The present, until the command line says what to take for it.
 #[cfg(feature = "cli")]
-pub(super) fn present() -> Moment {
+pub(in crate::verbs) fn present() -> Moment {
     crate::foundation::clock::Time::now().into()
 }

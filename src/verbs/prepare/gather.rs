@@ -50,7 +50,7 @@ impl Top {
     fn nameless(entry: &Descriptor, request: &Request) -> Vec<Self> {
         let former = former_repositories(entry).into_iter().map(|repository| format!("{repository}@{}", entry.digest));
         let mut tops: Vec<Self> = former.map(|name| Self::new(name, entry.clone(), true)).collect();
-        if let (true, Some(repository)) = (tops.is_empty(), &request.naming.unnamed) {
+        if let (true, Some(repository)) = (tops.is_empty(), &request.unnamed_into) {
             tops.push(Self { unnamed: true, ..Self::new(format!("{repository}@{}", entry.digest), entry.clone(), true) });
         }
         tops

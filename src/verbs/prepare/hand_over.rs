@@ -44,12 +44,13 @@ pub(super) fn hand_over(
     let mut nameless = HashSet::new();
     let mut written = Vec::new();
     let mut found = Walk::default();
+    let naming = request.naming();
     for mut top in tops {
         let entry = match request.profile {
             Profile::Registry | Profile::Scanner => top.descriptor.raw.to_string(),
             Profile::Runtime => {
                 // What the registry would refuse has no full name for a runtime either.
-                let target = match request.naming.target(&top.name, &top.descriptor.digest) {
+                let target = match naming.target(&top.name, &top.descriptor.digest) {
                     Ok(target) => target,
                     Err(error) => {
                         told.push(error.into_finding());

@@ -13,7 +13,7 @@ use crate::foundation::fsys::shown;
 use crate::foundation::{Code, Error, Fact, Finding, Result, Severity, text};
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::prepare::{
-    Client, LeftOut, Load, Naming, Place, PlaceKind, Prepared, Profile, Registry, Sending, loads, prepare as decide,
+    Client, LeftOut, Load, Naming, Place, PlaceKind, Prepared, Profile, Registry, Rule, Sending, loads, prepare as decide,
 };
 use crate::plan::referrers::{is_mended, is_of_lists};
 use crate::read::referrers::marked;
@@ -25,25 +25,86 @@ use crate::verbs::{Choice, Context, Sparse};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Request {
-    /// A layout or an archive, or one image of it.
+    /// A layout or an archive with all its images, or one image.
+    #[cfg_attr(feature = "cli", arg(value_name = "PATH"))]
     pub path: String,
-    /// How names become names in a registry.
-    pub naming: Naming,
-    /// For whom.
+    /// Where it is to go: HOST[:PORT][/PATH]; a name keeps its repository behind that, without its own registry. A runtime needs none:
+    /// without it images keep their names, in full.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "R", value_parser = Registry::parse))]
+    pub registry: Option<Registry>,
+    /// For whom it is.
+    #[cfg_attr(feature = "cli", arg(long, value_enum, default_value_t, hide_default_value = true))]
     pub profile: Profile,
-    /// The program whose commands are asked for.
+    /// Where some names go: PATTERN=TARGET, such as 'quay.io/*=R/quay/{repository}'; the first rule that fits holds.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "RULE", value_parser = Rule::parse))]
+    pub map: Vec<Rule>,
+    /// Keep the registry of a name as the first part of its repository: R/quay.io/team/app.
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub scoped: bool,
+    /// The repository, behind the registry, of images that never had a name; they are pushed by digest.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "REPO"))]
+    pub unnamed_into: Option<String>,
+    /// Give what is pushed by digest a tag: 'retired-{digest12}'.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "PATTERN", value_parser = keep_tag))]
+    pub keep_tag: Option<String>,
+    /// The program whose commands are wanted, with --format sh or commands.
+    #[cfg_attr(feature = "cli", arg(long, value_enum, value_name = "CLIENT"))]
     pub client: Option<Client>,
     /// What is wanted of indexes.
+    #[cfg_attr(feature = "cli", command(flatten))]
     pub choice: Choice,
-    /// Whether the registry takes an index of which platforms are missing.
-    pub takes_sparse: bool,
+    /// With --sparse keep: the registry does not look whether all platforms of an index are there.
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub registry_takes_sparse: bool,
     /// Where what the profile wants is written.
+    #[cfg_attr(feature = "cli", arg(skip))]
     pub output: Option<Output>,
     /// As of when statements are replaced by others.
+    #[cfg_attr(feature = "cli", arg(skip = crate::verbs::lifecycle::present()))]
     pub now: Moment,
     /// The date of the members of an archive.
+    #[cfg_attr(feature = "cli", arg(skip))]
     pub mtime: u64,
+}
+
+impl Request {
+    /// A request to push all of `path` to `registry` as it is.
+    pub fn of(path: impl Into<String>, registry: Registry, now: Moment) -> Self {
+        Self {
+            path: path.into(),
+            registry: Some(registry),
+            profile: Profile::Registry,
+            map: Vec::new(),
+            scoped: false,
+            unnamed_into: None,
+            keep_tag: None,
+            client: None,
+            choice: Choice::default(),
+            registry_takes_sparse: false,
+            output: None,
+            now,
+            mtime: 0,
+        }
+    }
+
+    /// How names become names in a registry.
+    fn naming(&self) -> Naming {
+        Naming {
+            registry: self.registry.clone(),
+            rules: self.map.clone(),
+            scoped: self.scoped,
+            unnamed: self.unnamed_into.clone(),
+            keep_tag: self.keep_tag.clone(),
+        }
+    }
+}
+
+/// A pattern that gives each image a tag of its own.
+#[cfg(feature = "cli")]
+fn keep_tag(pattern: &str) -> Result<String> {
+    crate::plan::prepare::check_keep_tag(pattern).map(|()| pattern.to_owned())
 }
 
 /// Prepares.
@@ -51,7 +112,7 @@ pub struct Request {
 /// # Errors
 /// `prepare.source`, `usage.argument` for what is no registry, `output.exists`, those of references, documents and writing.
 pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport> {
-    if request.choice.sparse == Sparse::Keep && request.profile == Profile::Registry && !request.takes_sparse {
+    if request.choice.sparse == Sparse::Keep && request.profile == Profile::Registry && !request.registry_takes_sparse {
         return Err(Error::new(Code::PrepareSparse, "a registry takes no index whose platforms are not all there")
             .expected(Fact::new("--sparse filter, or --platform", "distribution-spec, Pushing manifests"))
             .found(Fact::new("keep", "--sparse"))
@@ -115,7 +176,7 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
     left_out.extend(more);
     findings.extend(odd);
     let loads = if request.output.is_some() { loads(request.profile, &place, &shipments) } else { Vec::new() };
-    let Prepared { sending, left_out: more, findings: odd } = decide(&request.naming, request.profile, &place, shipments);
+    let Prepared { sending, left_out: more, findings: odd } = decide(&request.naming(), request.profile, &place, shipments);
     findings.extend(request.client.and_then(|client| insufficient(client, &sending, &loads)));
     left_out.extend(more);
     findings.extend(odd);
@@ -137,7 +198,7 @@ pub fn prepare(request: &Request, context: Context<'_>) -> Result<PrepareReport>
     }
     Ok(PrepareReport {
         path: source.shown(),
-        registry: request.naming.registry.as_ref().map(Registry::shown),
+        registry: request.registry.as_ref().map(Registry::shown),
         profile: request.profile,
         output: request.output.as_ref().map(|output| OutputReport { kind: output.kind().to_owned(), path: shown(output.path()) }),
         written,

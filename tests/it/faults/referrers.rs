@@ -5,7 +5,7 @@ use std::path::Path;
 use airbase::foundation::clock::Time;
 use airbase::foundation::{Digest, Result};
 use airbase::plan::lifecycle::time::Moment;
-use airbase::plan::prepare::{Naming, Profile, Registry};
+use airbase::plan::prepare::Registry;
 use airbase::verbs::doctor::{Fix, doctor};
 use airbase::verbs::referrers::{Attach, Carry};
 use airbase::verbs::{Context, Output, collection, prepare, referrers};
@@ -98,15 +98,8 @@ fn a_collection_is_made() {
 fn what_a_registry_wants_is_written() {
     let run = |place: &Place<'_>, context: Context<'_>| {
         let request = prepare::Request {
-            path: place.input("referred"),
-            naming: Naming::of(Registry::parse("registry.site/team")?),
-            profile: Profile::Registry,
-            client: None,
-            choice: airbase::verbs::Choice::default(),
-            takes_sparse: false,
-            now: Moment::strict("2026-11-29T00:00:00Z")?,
             output: Some(place.output()),
-            mtime: 0,
+            ..prepare::Request::of(place.input("referred"), Registry::parse("registry.site/team")?, Moment::strict("2026-11-29T00:00:00Z")?)
         };
         prepare::prepare(&request, context).map(drop)
     };
