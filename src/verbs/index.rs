@@ -22,7 +22,7 @@ use crate::report::rebase::{OutputReport, WrittenReport};
 fn carry_referrers<'a>(opened: &'a [Opened], target: &Target, outgoing: &mut Outgoing<'a>, context: Context<'_>) -> Result<Along> {
     let mut along = Along::default();
     let for_docker = matches!(target.output, Output::Archive { form: Form::Docker, .. });
-    let wanted = if for_docker { Carry { types: Vec::new(), depth: 0 } } else { Carry::default() };
+    let wanted = if for_docker { Carry::NONE } else { Carry::default() };
     for one in opened {
         let source = &one.located.source;
         if matches!(&target.output, Output::Layout(path) if *path == source.path) {

@@ -23,12 +23,8 @@ pub struct Arguments {
     /// Which referrers go along: signatures, SBOMs, statements
     #[arg(long, value_enum, default_value_t = Referrers::All)]
     referrers: Referrers,
-    /// Only referrers of this artifact type, with all that refers to them
-    #[arg(long = "type", value_name = "TYPE")]
-    types: Vec<String>,
-    /// How deep: 1 is what refers to the image, 2 also what refers to that
-    #[arg(long, value_name = "N")]
-    depth: Option<usize>,
+    #[command(flatten)]
+    carry: Carry,
     /// Replace an archive that exists
     #[arg(long)]
     overwrite: bool,
@@ -46,7 +42,7 @@ enum Referrers {
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
     let (output, name) = Output::parse(&arguments.destination, arguments.overwrite)?;
-    if arguments.referrers == Referrers::None && (!arguments.types.is_empty() || arguments.depth.is_some()) {
+    if arguments.referrers == Referrers::None && arguments.carry != Carry::default() {
         return Err(Error::new(Code::UsageArgument, "--type and --depth choose among referrers, and none go along")
             .found(Fact::new("--referrers none", "the command line"))
             .hint("Leave --referrers none away, or --type and --depth."));
@@ -57,8 +53,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         choice: arguments.choice.clone(),
         output,
         name,
-        referrers: (arguments.referrers == Referrers::All)
-            .then(|| Carry { types: arguments.types.clone(), depth: arguments.depth.unwrap_or(usize::MAX) }),
+        referrers: (arguments.referrers == Referrers::All).then(|| arguments.carry.clone()),
         supersede: arguments.superseding.taking()?,
         mtime: Terminal::mtime()?,
     };

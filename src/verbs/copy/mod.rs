@@ -444,7 +444,7 @@ fn along<'a>(
     context: Context<'_>,
 ) -> Result<()> {
     let Some(wanted) = &request.referrers else {
-        let stays = Carry { types: Vec::new(), depth: 0 };
+        let stays = Carry::NONE;
         let left_out = Carrier::of(source, lookup, &stays, context).carry(subjects, &mut Outgoing::default())?.left_out;
         load.findings.extend(left_out.filter(|_| !request.all));
         return Ok(());
@@ -456,7 +456,7 @@ fn along<'a>(
                 .at(digest)
                 .found(Fact::new(artifact_type, "the source"))
         };
-        let stays = Carry { types: Vec::new(), depth: 0 };
+        let stays = Carry::NONE;
         let all = subjects.iter().map(|subject| subject.descriptor.digest.clone()).collect();
         let mut unread = Carrier::of(source, lookup, &stays, context).untied(&all);
         for subject in &subjects {

@@ -14,21 +14,22 @@ use crate::verbs::lifecycle::Strange;
 use crate::verbs::output::Outgoing;
 
 /// Which referrers are taken along.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Carry {
-    /// Only these artifact types; all of them if there is none.
+    /// Only referrers of this artifact type, with all that refers to them.
+    #[cfg_attr(feature = "cli", arg(long = "type", value_name = "TYPE"))]
     pub types: Vec<String>,
-    /// How deep: 1 is the referrers of the image, 2 the signatures of those as well.
-    pub depth: usize,
-}
-
-impl Default for Carry {
-    fn default() -> Self {
-        Self { types: Vec::new(), depth: usize::MAX }
-    }
+    /// How deep: 1 is what refers to the image, 2 also what refers to that.
+    // Without it, as deep as they go.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub depth: Option<usize>,
 }
 
 impl Carry {
+    /// None of them.
+    pub const NONE: Self = Self { types: Vec::new(), depth: Some(0) };
+
     fn wants(&self, artifact_type: &str) -> bool {
         self.types.is_empty() || self.types.iter().any(|wanted| wanted == artifact_type)
     }
@@ -131,7 +132,7 @@ impl<'a, 'c, 'l> Carrier<'a, 'c, 'l> {
             if !seen.insert(subject.descriptor.digest.clone()) {
                 continue;
             }
-            if depth >= self.wanted.depth {
+            if self.wanted.depth.is_some_and(|most| depth >= most) {
                 let found = self.lookup.of(&subject.descriptor);
                 carried.incomplete |= !found.unread.is_empty();
                 carried.findings.extend(found.findings);
@@ -143,7 +144,7 @@ impl<'a, 'c, 'l> Carrier<'a, 'c, 'l> {
                 queue.extend(next.into_iter().map(|subject| (subject, depth + 1)));
             }
         }
-        if self.wanted.depth > 0 {
+        if self.wanted.depth != Some(0) {
             self.carry_marked(&seen, outgoing, &mut carried)?;
         }
         let untied = self.untied(&seen);
