@@ -21,7 +21,7 @@ pub enum Command {
     /// Do what a plan says; run it again to go on where it was stopped
     Apply(Apply),
     /// List in the index what shards wrote, and mark the old images if they were asked to, in one step
-    Merge(Merge),
+    Merge(MergeRequest),
     /// Tell what became of each image of a plan
     Report(Report),
 }
@@ -53,8 +53,8 @@ pub struct Apply {
     #[arg(long)]
     link: bool,
     /// Do only this part of the work, I/N with I from 1; auto reads what Kubernetes or Slurm say. Then merge
-    #[arg(long, value_name = "I/N|auto")]
-    shard: Option<String>,
+    #[arg(long, value_name = "I/N|auto", value_parser = shard)]
+    shard: Option<Shard>,
     /// Take no more items after so many failures
     #[arg(long, value_name = "N")]
     max_failures: Option<std::num::NonZeroUsize>,
@@ -81,19 +81,6 @@ pub struct Apply {
     root: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, clap::Args)]
-pub struct Merge {
-    /// The layout that the shards wrote to
-    #[arg(value_name = "OUT")]
-    output: PathBuf,
-    /// Which plan, where several were applied
-    #[arg(long, value_name = "PLAN")]
-    plan: Option<String>,
-    /// Move names that other images have
-    #[arg(long)]
-    overwrite: bool,
-}
-
 #[derive(Debug, clap::Args)]
 pub struct Report {
     /// The plan
@@ -108,9 +95,8 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
     match command {
         Command::Plan(arguments) => plan(arguments, terminal),
         Command::Apply(arguments) => apply(arguments, terminal),
-        Command::Merge(arguments) => {
-            let Merge { output, plan, overwrite } = arguments.clone();
-            let report = batch::merge(&MergeRequest { output, plan, overwrite, now: super::now(None)? }, terminal.context())?;
+        Command::Merge(typed) => {
+            let report = batch::merge(&MergeRequest { now: super::now(None)?, ..typed.clone() }, terminal.context())?;
             terminal.answer(&report)
         }
         Command::Report(arguments) => {
@@ -150,19 +136,18 @@ fn plan(arguments: &Plan, terminal: &mut Terminal) -> Result<u8> {
     Ok(report.exit().map_or(0, ExitClass::status))
 }
 
+fn shard(text: &str) -> Result<Shard> {
+    if text == "auto" { Shard::auto(variable) } else { Shard::parse(text) }
+}
+
 fn apply(arguments: &Apply, terminal: &mut Terminal) -> Result<u8> {
-    let shard = match arguments.shard.as_deref() {
-        None => None,
-        Some("auto") => Some(Shard::auto(variable)?),
-        Some(text) => Some(Shard::parse(text)?),
-    };
     let words = Words { eol: arguments.eol, reason: arguments.reason.clone(), url: None };
     let request = ApplyRequest {
         plan: arguments.plan.clone(),
         output: arguments.output.clone(),
         form: arguments.form,
         link: arguments.link,
-        shard,
+        shard: arguments.shard,
         max_failures: if arguments.fail_fast { Some(1) } else { arguments.max_failures.map(std::num::NonZeroUsize::get) },
         overwrite: arguments.overwrite,
         supersede: if arguments.supersede { Some(Taking { words, now: super::now(None)? }) } else { None },

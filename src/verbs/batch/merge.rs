@@ -24,14 +24,19 @@ use crate::write::{IndexEdit, Layout};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Request {
     /// The layout that the shards wrote to.
+    #[cfg_attr(feature = "cli", arg(value_name = "OUT"))]
     pub output: PathBuf,
     /// Which plan, where several were applied.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "PLAN"))]
     pub plan: Option<String>,
-    /// Whether names move that other images have.
+    /// Move names that other images have.
+    #[cfg_attr(feature = "cli", arg(long))]
     pub overwrite: bool,
     /// When it is said that old images are superseded.
+    #[cfg_attr(feature = "cli", arg(skip = crate::verbs::lifecycle::present()))]
     pub now: Moment,
 }
 
