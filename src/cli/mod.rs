@@ -24,7 +24,7 @@ use clap::FromArgMatches as _;
 
 use crate::foundation::{Code, Error, text};
 use arguments::Line;
-use options::Global;
+use options::{Global, without_keep};
 use terminal::Terminal;
 
 /// Runs the program with the arguments and the environment of the process.
@@ -98,6 +98,8 @@ pub fn definition() -> clap::Command {
     let line = <Line as clap::CommandFactory>::command();
     let config = line.get_arguments().find(|argument| argument.get_id() == CONFIG).cloned();
     let line = config.into_iter().fold(line, |line, config| with_config_everywhere(line, &config));
+    let line = line.mut_subcommand("rebase", without_keep).mut_subcommand("verdict", without_keep);
+    let line = line.mut_subcommand("batch", |batch| batch.mut_subcommand("plan", without_keep));
     examples::with_examples(line)
 }
 

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 
 use super::environment::written_file;
 use crate::foundation::fsys::shown;
 use crate::foundation::{Code, Error, Limits, Result};
-use crate::oci::Platform;
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::verdict::{self, Strictness};
-use crate::verbs::{Choice, Sparse};
+use crate::verbs::Sparse;
 
 /// Options of all commands.
 #[derive(Debug, Clone, Args)]
@@ -123,32 +123,12 @@ pub enum Progress {
     None,
 }
 
-/// Which platforms of an index are moved.
-#[derive(Debug, Clone, Args)]
-pub struct Moving {
-    /// This platform only, without its index: OS/ARCHITECTURE[/VARIANT]; several times: an index of these
-    #[arg(long, value_name = "PLATFORM")]
-    platform: Vec<Platform>,
-    /// What becomes of an index of which some platforms are not here
-    #[arg(long, value_enum, value_name = "HOW", default_value_t = MovedIndex::Refuse)]
-    sparse: MovedIndex,
-}
-
-/// What becomes of an index of which some platforms are not here: what is moved has no place for them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum MovedIndex {
-    /// It is refused
-    Refuse,
-    /// What is here gets an index of its own
-    Filter,
-}
-
-impl Moving {
-    /// What is wanted.
-    pub fn choice(&self) -> Choice {
-        let sparse = if self.sparse == MovedIndex::Filter { Sparse::Filter } else { Sparse::Refuse };
-        Choice { platforms: self.platform.clone(), sparse }
-    }
+/// `--sparse` of commands that move images: what is moved has no place for what is not here, so `keep` is none of its values.
+pub(super) fn without_keep(command: clap::Command) -> clap::Command {
+    let words = [Sparse::Refuse, Sparse::Filter].iter().filter_map(ValueEnum::to_possible_value);
+    let values = PossibleValuesParser::new(words).try_map(|word| Sparse::from_str(&word, false));
+    // In its place: `mut_arg` would list it last.
+    command.mut_args(|argument| if argument.get_id() == "sparse" { argument.value_parser(values.clone()) } else { argument })
 }
 
 /// What an answer about nothing is.

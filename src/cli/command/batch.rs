@@ -6,7 +6,7 @@ use std::sync::Arc;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::cli::environment::variable;
-use crate::cli::options::{Emptiness, Gate, Moving};
+use crate::cli::options::{Emptiness, Gate};
 use crate::cli::terminal::Terminal;
 use crate::foundation::{Error, ExitClass, Result};
 use crate::plan::batch::shard::Shard;
@@ -30,8 +30,6 @@ pub enum Command {
 pub struct Plan {
     #[command(flatten)]
     request: PlanRequest,
-    #[command(flatten)]
-    moving: Moving,
     #[command(flatten)]
     gate: Gate,
     #[command(flatten)]
@@ -110,13 +108,8 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
 fn plan(arguments: &Plan, terminal: &mut Terminal) -> Result<u8> {
     let typed = &arguments.request;
     let now = super::now(typed.now)?;
-    let request = PlanRequest {
-        places: terminal.site.places(&typed.places)?,
-        now: Some(now),
-        choice: arguments.moving.choice(),
-        verdict: arguments.gate.gate(now)?,
-        ..typed.clone()
-    };
+    let request =
+        PlanRequest { places: terminal.site.places(&typed.places)?, now: Some(now), verdict: arguments.gate.gate(now)?, ..typed.clone() };
     // Lines are small and there are many.
     let mut lines = String::new();
     let context = Context { allow_empty: arguments.emptiness.allow_empty, ..terminal.context() };

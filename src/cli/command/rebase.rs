@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use super::superseding::Superseding;
-use crate::cli::options::{Destination, Gate, Moving};
+use crate::cli::options::{Destination, Gate};
 use crate::cli::terminal::Terminal;
 use crate::foundation::clock::Time;
 use crate::foundation::{Code, Error, Result};
@@ -11,7 +11,7 @@ use crate::plan::lifecycle::time::Moment;
 use crate::plan::rebase::Preferences;
 use crate::plan::rebase::created::CreatedPolicy;
 use crate::verbs::rebase::{MissingPlatform, Request, TrustPlatform, plan};
-use crate::verbs::{Places, Verify};
+use crate::verbs::{Choice, Places, Verify};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -54,7 +54,7 @@ pub struct Arguments {
     #[arg(long, value_enum, value_name = "WHO")]
     trust_platform: Option<TrustPlatform>,
     #[command(flatten)]
-    moving: Moving,
+    choice: Choice,
     /// The date of the result; newest is the later one of image and new base
     #[arg(long, value_enum, default_value_t = Created::Newest)]
     created: Created,
@@ -107,7 +107,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         seam_layers: arguments.seam_layers,
         force: arguments.force,
         now: Some(super::now(arguments.at)?),
-        choice: arguments.moving.choice(),
+        choice: arguments.choice.clone(),
         on_missing_platform: arguments.on_missing_platform,
         trust_platform: arguments.trust_platform.unwrap_or_default(),
         verify: arguments.verify,

@@ -1,11 +1,11 @@
 //! `airbase verdict`
 
-use crate::cli::options::{Moving, Policing};
+use crate::cli::options::Policing;
 use crate::cli::terminal::Terminal;
 use crate::foundation::Result;
-use crate::verbs::Places;
 use crate::verbs::rebase::Request;
 use crate::verbs::verdict::verdict;
+use crate::verbs::{Choice, Places};
 
 /// Decide whether an image still runs after a move, and write nothing.
 ///
@@ -24,7 +24,7 @@ pub struct Arguments {
     #[command(flatten)]
     places: Places,
     #[command(flatten)]
-    moving: Moving,
+    choice: Choice,
     #[command(flatten)]
     policing: Policing,
     /// Say what each finding means and what to do
@@ -37,7 +37,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         onto: arguments.onto.clone(),
         from: arguments.from.clone(),
         places: terminal.site.places(&arguments.places)?,
-        choice: arguments.moving.choice(),
+        choice: arguments.choice.clone(),
         verdict: arguments.policing.gate(super::now(None)?)?,
         ..Request::of(&arguments.image)
     };

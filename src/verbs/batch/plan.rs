@@ -62,7 +62,7 @@ pub struct Request {
     #[cfg_attr(feature = "cli", arg(long, value_name = "WHO", num_args = 1))]
     pub prefer: Vec<String>,
     /// What is wanted of indexes.
-    #[cfg_attr(feature = "cli", arg(skip))]
+    #[cfg_attr(feature = "cli", command(flatten))]
     pub choice: Choice,
     /// Whether an image that would not run on its new base is moved.
     #[cfg_attr(feature = "cli", arg(skip))]
