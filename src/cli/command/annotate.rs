@@ -11,8 +11,8 @@ pub struct Arguments {
     #[arg(value_name = "REF")]
     image: String,
     /// An annotation to set
-    #[arg(long = "annotation", short = 'a', required = true, value_name = "K=V")]
-    annotations: Vec<String>,
+    #[arg(long = "annotation", short = 'a', required = true, value_name = "K=V", value_parser = super::pair)]
+    annotations: Vec<(String, String)>,
     /// Set it on the manifest of every platform too, not only on the index
     #[arg(long)]
     all: bool,
@@ -23,6 +23,6 @@ pub struct Arguments {
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
     let (output, names) = super::destination(&arguments.image, &arguments.destination)?;
     let target = Target { output, names, mtime: Terminal::mtime()?, now: Some(super::now(None)?) };
-    let report = annotate(&arguments.image, &super::pairs(&arguments.annotations)?, arguments.all, &target, terminal.context())?;
+    let report = annotate(&arguments.image, &arguments.annotations, arguments.all, &target, terminal.context())?;
     terminal.answer(&report)
 }

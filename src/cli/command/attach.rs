@@ -25,8 +25,8 @@ pub struct Arguments {
     #[arg(long, value_name = "TYPE")]
     media_type: Option<String>,
     /// An annotation of what is attached
-    #[arg(long = "annotation", short = 'a', value_name = "K=V")]
-    annotations: Vec<String>,
+    #[arg(long = "annotation", short = 'a', value_name = "K=V", value_parser = super::pair)]
+    annotations: Vec<(String, String)>,
     /// Attach it to the manifest of every platform too, not only to the index
     #[arg(long, conflicts_with = "platform")]
     all: bool,
@@ -70,7 +70,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         image: arguments.image.clone(),
         files: arguments.files.iter().map(file).collect(),
         artifact_type: arguments.artifact_type.clone(),
-        annotations: super::pairs(&arguments.annotations)?,
+        annotations: arguments.annotations.clone(),
         created: Terminal::epoch()?.unwrap_or_else(Time::now),
         all: arguments.all,
         members: arguments.members,

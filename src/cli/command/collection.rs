@@ -24,11 +24,11 @@ pub struct CreateArguments {
     #[arg(required = true, value_name = "REF")]
     members: Vec<String>,
     /// A member that needs another one: A=B says that A needs B
-    #[arg(long, value_name = "A=B")]
-    depends: Vec<String>,
+    #[arg(long, value_name = "A=B", value_parser = dependency)]
+    depends: Vec<(String, String)>,
     /// Set an annotation of the collection
-    #[arg(long = "annotation", short = 'a', value_name = "K=V")]
-    annotations: Vec<String>,
+    #[arg(long = "annotation", short = 'a', value_name = "K=V", value_parser = super::pair)]
+    annotations: Vec<(String, String)>,
     /// Where it goes with its members: DIR or FILE.tar
     #[arg(long, short, value_name = "OUT")]
     output: Option<String>,
@@ -52,7 +52,7 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
                 name,
                 members: arguments.members.clone(),
                 depends: arguments.depends.clone(),
-                annotations: super::pairs(&arguments.annotations)?,
+                annotations: arguments.annotations.clone(),
                 output,
                 mtime: Terminal::mtime()?,
             };
@@ -68,6 +68,11 @@ pub(in crate::cli) fn run(command: &Command, terminal: &mut Terminal) -> Result<
             terminal.answer(&report)
         }
     }
+}
+
+fn dependency(text: &str) -> Result<(String, String)> {
+    let wrong = || Error::new(Code::UsageArgument, "a dependency is written A=B: A needs B").found(Fact::new(text, "--depends"));
+    text.split_once('=').map(|(one, other)| (one.to_owned(), other.to_owned())).ok_or_else(wrong)
 }
 
 fn place(arguments: &CreateArguments) -> Result<(Output, String)> {

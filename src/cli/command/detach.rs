@@ -11,11 +11,10 @@ pub struct Arguments {
     image: String,
     /// The digest of what refers to it, or at least its first 12 digits
     #[arg(value_name = "DIGEST")]
-    digest: String,
+    digest: TypedDigest,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<u8> {
-    let digest: TypedDigest = arguments.digest.parse()?;
-    let report = detach(&arguments.image, &digest, terminal.context())?;
+    let report = detach(&arguments.image, &arguments.digest, terminal.context())?;
     terminal.answer(&report)
 }

@@ -12,8 +12,8 @@ pub struct Arguments {
     #[arg(required = true, value_name = "REF")]
     images: Vec<String>,
     /// Set an annotation of the index
-    #[arg(long = "annotation", short = 'a', value_name = "K=V")]
-    annotations: Vec<String>,
+    #[arg(long = "annotation", short = 'a', value_name = "K=V", value_parser = super::pair)]
+    annotations: Vec<(String, String)>,
     #[command(flatten)]
     destination: Destination,
 }
@@ -22,6 +22,6 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
     let first = arguments.images.first().map_or("", String::as_str);
     let (output, names) = super::destination(first, &arguments.destination)?;
     let target = Target { output, names, mtime: Terminal::mtime()?, now: Some(super::now(None)?) };
-    let report = index(&arguments.images, &super::pairs(&arguments.annotations)?, &target, terminal.context())?;
+    let report = index(&arguments.images, &arguments.annotations, &target, terminal.context())?;
     terminal.answer(&report)
 }

@@ -105,14 +105,11 @@ pub(super) fn run(line: &Line, terminal: &mut Terminal) -> Result<u8> {
 }
 
 /// `K=V` from the command line.
-fn pairs(texts: &[String]) -> Result<Vec<(String, String)>> {
-    texts
-        .iter()
-        .map(|text| match text.split_once('=') {
-            Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-            _ => Err(Error::new(Code::UsageArgument, "an annotation is written KEY=VALUE").found(Fact::new(text, "-a"))),
-        })
-        .collect()
+fn pair(text: &str) -> Result<(String, String)> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(Error::new(Code::UsageArgument, "an annotation is written KEY=VALUE").found(Fact::new(text, "-a"))),
+    }
 }
 
 /// Where a result goes: `-o` decides; without it a layout takes the names that were given with `--tag`.

@@ -39,8 +39,8 @@ pub struct Arguments {
     #[command(flatten)]
     destination: Destination,
     /// Set an annotation of the result
-    #[arg(long = "annotation", short = 'a', value_name = "K=V")]
-    annotations: Vec<String>,
+    #[arg(long = "annotation", short = 'a', value_name = "K=V", value_parser = super::pair)]
+    annotations: Vec<(String, String)>,
     /// Print the plan and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -113,7 +113,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Res
         verify: arguments.verify,
         prefer: Preferences::parse(&arguments.prefer)?,
         created,
-        annotations: super::pairs(&arguments.annotations)?,
+        annotations: arguments.annotations.clone(),
         base_name: arguments.base_name.clone(),
         verdict: arguments.gate.gate(super::now(arguments.at)?)?,
         supersede: arguments.superseding.taking()?,

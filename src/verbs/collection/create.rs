@@ -21,8 +21,8 @@ pub struct Create {
     pub name: String,
     /// The members.
     pub members: Vec<String>,
-    /// `A=B`: A needs B.
-    pub depends: Vec<String>,
+    /// Which member needs which other one.
+    pub depends: Vec<(String, String)>,
     /// Annotations of the collection.
     pub annotations: Vec<(String, String)>,
     /// Where it goes.

@@ -46,7 +46,7 @@ pub(super) fn report_on(layout: &Path, subject: &str) -> Digest {
 }
 
 pub(super) fn collect(output: Output, app: String, tool: String, context: Context<'_>) -> Result<()> {
-    let depends = vec!["app:1=tool".to_owned()];
+    let depends = vec![("app:1".to_owned(), "tool".to_owned())];
     let (name, members) = ("suite:1".to_owned(), vec![app, tool]);
     let request = collection::Create { name, members, depends, annotations: Vec::new(), output, mtime: 0 };
     collection::create(&request, context).map(drop)

@@ -51,15 +51,12 @@ pub fn compose(members: &[Member], annotations: &[(String, String)], limits: &Li
     NewDocument::new(media_type::OCI_INDEX, &document, limits)
 }
 
-/// Gives members their dependencies: `A=B` says that A needs B. Names are those of members, in full or a unique end.
+/// Gives members their dependencies: of each pair, the first needs the second. Names are those of members, in full or a unique end.
 ///
 /// # Errors
-/// `usage.argument` for what is not `A=B`, `collection.member` for a name that no member or several have, `collection.cycle`.
-pub fn depend(members: &mut [Member], rules: &[String]) -> Result<()> {
-    for rule in rules {
-        let Some((one, other)) = rule.split_once('=') else {
-            return Err(Error::new(Code::UsageArgument, "a dependency is written A=B: A needs B").found(Fact::new(rule, "--depends")));
-        };
+/// `collection.member` for a name that no member or several have, `collection.cycle`.
+pub fn depend(members: &mut [Member], pairs: &[(String, String)]) -> Result<()> {
+    for (one, other) in pairs {
         let needed = find(members, other)?.name.clone();
         let name = find(members, one)?.name.clone();
         if let Some(member) = members.iter_mut().find(|member| member.name == name)
