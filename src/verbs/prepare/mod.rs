@@ -32,6 +32,8 @@ pub struct Request {
     pub path: String,
     /// Where it is to go: HOST[:PORT][/PATH]; a name keeps its repository behind that, without its own registry. A runtime needs none:
     /// without it images keep their names, in full.
+    // The text is help too, where brackets are syntax and no links.
+    #[cfg_attr(doc, allow(rustdoc::broken_intra_doc_links))]
     #[cfg_attr(feature = "cli", arg(long, value_name = "R", value_parser = Registry::parse))]
     pub registry: Option<Registry>,
     /// For whom it is.
