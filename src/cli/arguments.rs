@@ -18,7 +18,7 @@ use crate::verbs;
 /// ambiguous, 5 busy (retry), 6 input/output error and nothing changed, 7 the same after publication, 70 a bug.
 #[derive(Debug, Parser)]
 #[command(name = "airbase", version, max_term_width = 110, propagate_version = true)]
-pub struct Line {
+pub(in crate::cli) struct Line {
     /// Options of all commands.
     #[command(flatten)]
     pub global: Global,
@@ -29,7 +29,7 @@ pub struct Line {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(in crate::cli) enum Command {
     /// Show what is in a layout, an archive or a folder of them
     Inspect(inspect::Arguments),
     /// List the files of an image

@@ -6,11 +6,11 @@
 // Doc comments of arguments are the help text, and brackets there are syntax, not links.
 #![cfg_attr(doc, allow(rustdoc::broken_intra_doc_links))]
 
-pub mod arguments;
+mod arguments;
 mod command;
 mod environment;
 mod examples;
-pub mod options;
+mod options;
 mod progress;
 mod site;
 mod terminal;

@@ -16,7 +16,7 @@ use crate::verbs::Sparse;
 /// Options of all commands.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of all commands")]
-pub struct Global {
+pub(in crate::cli) struct Global {
     /// The form of the result on standard output
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     pub format: Format,
@@ -64,7 +64,7 @@ pub struct Global {
 
 impl Global {
     /// The bounds that the options ask for.
-    pub fn limits(&self) -> Limits {
+    pub(in crate::cli) fn limits(&self) -> Limits {
         let mut limits = Limits::STANDARD;
         limits.document_bytes = self.max_document_bytes;
         limits.index_bytes = self.max_index_bytes;
@@ -80,14 +80,14 @@ impl Global {
     }
 
     /// How long to wait for a lock.
-    pub fn lock_timeout(&self) -> Duration {
+    pub(in crate::cli) fn lock_timeout(&self) -> Duration {
         Duration::from_secs(self.lock_timeout)
     }
 }
 
 /// The form of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(in crate::cli) enum Format {
     /// Text to read
     #[value(aliases = ["table", "text"])]
     Human,
@@ -103,7 +103,7 @@ pub enum Format {
 
 /// When to do something that suits a terminal only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum When {
+pub(in crate::cli) enum When {
     /// On a terminal
     Auto,
     /// Always
@@ -114,7 +114,7 @@ pub enum When {
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Progress {
+pub(in crate::cli) enum Progress {
     /// A line on a terminal, nothing elsewhere
     Auto,
     /// JSON Lines
@@ -133,7 +133,7 @@ pub(super) fn without_keep(command: clap::Command) -> clap::Command {
 
 /// What an answer about nothing is.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Emptiness {
+pub(in crate::cli) struct Emptiness {
     /// End with 0 where no image was looked at; without it, that is 4
     #[arg(long)]
     pub allow_empty: bool,
@@ -141,7 +141,7 @@ pub struct Emptiness {
 
 /// Where a changed image goes.
 #[derive(Debug, Clone, Args)]
-pub struct Destination {
+pub(in crate::cli) struct Destination {
     /// Where the result goes: DIR[:NAME], or FILE.tar[:NAME], also .tar.gz and .tar.zst
     #[arg(long, short, value_name = "OUT")]
     pub output: Option<String>,
@@ -155,7 +155,7 @@ pub struct Destination {
 
 /// What is done with images that would not run on their new bases.
 #[derive(Debug, Clone, Args)]
-pub struct Gate {
+pub(in crate::cli) struct Gate {
     /// What is done with an image of which is known that it would not run on the new base
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Strictness::Refuse)]
     verdict: Strictness,
@@ -168,7 +168,7 @@ pub struct Gate {
 
 /// What a site says of verdicts.
 #[derive(Debug, Clone, Args)]
-pub struct Policing {
+pub(in crate::cli) struct Policing {
     /// A TOML file that says by code and file which findings of verdicts refuse an image, which are told, and which are accepted
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -189,7 +189,7 @@ impl Policing {
     ///
     /// # Errors
     /// `verdict.policy`, `verdict.policy_expired`, and those of reading the file.
-    pub fn gate(&self, now: Moment) -> Result<verdict::Gate> {
+    pub(in crate::cli) fn gate(&self, now: Moment) -> Result<verdict::Gate> {
         let rules = self.policy.as_deref().map(|path| rules(path, now)).transpose()?.unwrap_or_default();
         Ok(verdict::Gate { rules, deny_hidden: !self.deny.is_empty(), ..verdict::Gate::default() })
     }
@@ -204,7 +204,7 @@ impl Gate {
     ///
     /// # Errors
     /// `usage.argument` for a code that no verdict has, and those of [`Policing::gate`].
-    pub fn gate(&self, now: Moment) -> Result<verdict::Gate> {
+    pub(in crate::cli) fn gate(&self, now: Moment) -> Result<verdict::Gate> {
         let gate = self.policing.gate(now)?;
         if self.verdict == Strictness::Off && (gate.deny_hidden || !gate.rules.is_empty()) {
             return Err(Error::new(Code::UsageArgument, "--verdict off does not look, and --policy and --deny need a verdict")

@@ -1,6 +1,6 @@
 //! The verbs as functions: read, plan, write, in this order, with typed results and no printing.
 //!
-//! Each file is one verb, or what several share: [`Bases`] finds bases, [`Output`] says where a result goes. Everything that
+//! Each file is one verb, or what several share: `bases` finds bases, [`Output`] says where a result goes. Everything that
 //! a verb learned is in its report (`crate::report`). Imports all folders but `cli`.
 
 pub mod base;
@@ -45,7 +45,7 @@ use crate::oci::{Descriptor, Platform};
 use crate::plan::lifecycle::convention::Conventions;
 use crate::read::{Image, Located, Reference, Source, Tree, load, locate_among};
 
-pub use bases::Bases;
+use bases::Bases;
 pub use narrow::{Choice, Sparse};
 pub use output::{Form, Output};
 pub use places::Places;

@@ -11,7 +11,7 @@ use crate::verbs::Output;
 use crate::verbs::referrers::{Attach, File, Missing, attach, standalone};
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// What it is attached to: an image, or something that is attached itself
     #[arg(value_name = "REF")]
     image: String,

@@ -9,7 +9,7 @@ use crate::verbs::tag::{Target, set_base};
 use crate::verbs::{self, Context};
 
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(in crate::cli) enum Command {
     /// Show what an image is based on, with all the evidence, annotated or not
     Show(base::Show),
     /// Prove that an image is based on another one
@@ -22,7 +22,7 @@ pub enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Verify {
+pub(in crate::cli) struct Verify {
     /// The image
     #[arg(value_name = "REF")]
     image: String,
@@ -38,7 +38,7 @@ pub struct Verify {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Set {
+pub(in crate::cli) struct Set {
     /// The image
     #[arg(value_name = "REF")]
     image: String,
@@ -53,7 +53,7 @@ pub struct Set {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Dependents {
+pub(in crate::cli) struct Dependents {
     /// The base
     #[arg(value_name = "REF")]
     base: String,

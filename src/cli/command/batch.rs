@@ -15,7 +15,7 @@ use crate::verbs::lifecycle::{End, Taking, Words, said};
 use crate::verbs::{Context, Verify};
 
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(in crate::cli) enum Command {
     /// Decide every image, and print the plan; nothing is written
     Plan(Box<Plan>),
     /// Do what a plan says; run it again to go on where it was stopped
@@ -27,7 +27,7 @@ pub enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Plan {
+pub(in crate::cli) struct Plan {
     #[command(flatten)]
     request: PlanRequest,
     #[command(flatten)]
@@ -37,7 +37,7 @@ pub struct Plan {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Apply {
+pub(in crate::cli) struct Apply {
     /// The plan
     #[arg(value_name = "PLAN")]
     plan: PathBuf,
@@ -80,7 +80,7 @@ pub struct Apply {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Report {
+pub(in crate::cli) struct Report {
     /// The plan
     #[arg(value_name = "PLAN")]
     plan: PathBuf,

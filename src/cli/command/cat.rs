@@ -6,7 +6,7 @@ use crate::oci::Platform;
 use crate::verbs::files::{Wanted, cat};
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The image: prints its manifest or index; with @DIGEST any blob of the source
     #[arg(value_name = "REF")]
     image: String,

@@ -6,7 +6,7 @@ use crate::verbs::Output;
 use crate::verbs::collection::{Create, check, create, show};
 
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(in crate::cli) enum Command {
     /// Make a collection of images, in the layout that they lie in or in another place
     Create(CreateArguments),
     /// Show its members, what they need, what refers to them, and whose name means another image now
@@ -16,7 +16,7 @@ pub enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct CreateArguments {
+pub(in crate::cli) struct CreateArguments {
     /// Its name: DIR:NAME, or NAME alone with -o
     #[arg(value_name = "NAME")]
     name: String,
@@ -38,7 +38,7 @@ pub struct CreateArguments {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The collection; a path means its only one
     #[arg(value_name = "REF")]
     image: String,

@@ -7,7 +7,7 @@ use crate::foundation::{Finding, Result, text};
 use crate::report::{Page, Report, Setting, Tone};
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {}
+pub(in crate::cli) struct Arguments {}
 
 /// `airbase.config/v1`
 #[derive(Serialize)]

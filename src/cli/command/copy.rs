@@ -8,7 +8,7 @@ use crate::verbs::referrers::Carry;
 use crate::verbs::{Choice, Output};
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The image or artifact
     #[arg(value_name = "SRC")]
     source: String,

@@ -13,7 +13,7 @@ use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
 use crate::report::{Page, Report};
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// Where the images are made, a directory that does not exist; without it a new one for temporary files
     #[arg(value_name = "DIR")]
     directory: Option<PathBuf>,

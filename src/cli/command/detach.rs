@@ -5,7 +5,7 @@ use crate::foundation::{Result, TypedDigest};
 use crate::verbs::referrers::detach;
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The image, in a layout
     #[arg(value_name = "REF")]
     image: String,

@@ -8,7 +8,7 @@ use crate::verbs::diff::{Request, diff};
 ///
 /// Exit status: 0 all was compared, whether it differs or not; 1 something is damaged; 4 something could not be compared.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     request: Request,
 }

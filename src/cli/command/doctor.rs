@@ -7,7 +7,7 @@ use crate::foundation::Result;
 use crate::verbs::doctor::{Fix, doctor};
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The layout, or an archive to look at
     #[arg(value_name = "PATH")]
     path: PathBuf,

@@ -7,7 +7,7 @@ use crate::foundation::{Code, Error, ExitClass, Fact, Finding, Result, Severity}
 use crate::report::{Page, Report, Tone};
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The code, such as blob.missing; without one all codes are listed
     #[arg(value_name = "CODE")]
     code: Option<String>,

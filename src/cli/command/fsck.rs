@@ -7,7 +7,7 @@ use crate::verbs::Context;
 use crate::verbs::fsck::fsck;
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// Layouts, archives, or folders of them
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<String>,

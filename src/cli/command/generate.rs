@@ -6,13 +6,13 @@ use crate::cli::terminal::Terminal;
 use crate::foundation::{Error, Result};
 
 #[derive(Debug, clap::Args)]
-pub struct Completions {
+pub(in crate::cli) struct Completions {
     /// The shell
     shell: clap_complete::Shell,
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Man {
+pub(in crate::cli) struct Man {
     /// The folder for a page of each command; without it, airbase(1) is printed
     #[arg(value_name = "DIR")]
     directory: Option<PathBuf>,
@@ -20,7 +20,7 @@ pub struct Man {
 
 /// The names that these two had before.
 #[derive(Debug, clap::Subcommand)]
-pub enum Generate {
+pub(in crate::cli) enum Generate {
     /// Print completions for a shell
     Completions(Completions),
     /// Write the man pages

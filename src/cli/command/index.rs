@@ -7,7 +7,7 @@ use crate::verbs::index::index;
 use crate::verbs::tag::Target;
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The images, one for each platform; an index brings all its platforms
     #[arg(required = true, value_name = "REF")]
     images: Vec<String>,

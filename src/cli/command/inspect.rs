@@ -8,7 +8,7 @@ use crate::verbs::Context;
 use crate::verbs::inspect::{Request, inspect};
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     request: Request,
     #[command(flatten)]

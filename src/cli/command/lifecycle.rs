@@ -11,7 +11,7 @@ use crate::verbs::Context;
 use crate::verbs::lifecycle::{self, Compact, History, Import, Set, Show, Supersede, Trace};
 
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(in crate::cli) enum Command {
     /// State what holds of an image: its end of life, a status, a reason
     Set(Dated<Set>),
     /// State that another image stands in the place of an image and of each of its platforms
@@ -52,7 +52,7 @@ impl Clock {
 
 /// What is asked for, and as of when.
 #[derive(Debug, clap::Args)]
-pub struct Dated<R: clap::Args> {
+pub(in crate::cli) struct Dated<R: clap::Args> {
     #[command(flatten)]
     request: R,
     #[command(flatten)]
@@ -61,7 +61,7 @@ pub struct Dated<R: clap::Args> {
 
 /// What is asked, whose word counts, and as of when.
 #[derive(Debug, clap::Args)]
-pub struct Asked<R: clap::Args> {
+pub(in crate::cli) struct Asked<R: clap::Args> {
     #[command(flatten)]
     request: R,
     /// Whose statements count: the name of an issuer, as often as there are; without it everybody's
@@ -85,7 +85,7 @@ impl Asked<lifecycle::Check> {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Gate {
+pub(in crate::cli) struct Gate {
     /// What must not be used beside withdrawn and end-of-life: end-of-support, superseded, deprecated, base-end-of-life, unknown,
     /// ambiguous
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = Deny::parse)]
@@ -118,7 +118,7 @@ impl Gate {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Inventory {
+pub(in crate::cli) struct Inventory {
     #[command(flatten)]
     emptiness: Emptiness,
     #[command(flatten)]

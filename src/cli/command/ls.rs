@@ -6,7 +6,7 @@ use crate::oci::Platform;
 use crate::verbs::files::ls;
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The image
     #[arg(value_name = "REF")]
     image: String,

@@ -7,7 +7,7 @@ use crate::verbs::Context;
 use crate::verbs::outdated::{Request, outdated};
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     request: Request,
     #[command(flatten)]

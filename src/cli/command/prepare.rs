@@ -9,7 +9,7 @@ use crate::verbs::prepare::{Request, prepare};
 use crate::verbs::{Context, Output};
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     request: Request,
     /// Write what the profile wants: DIR, FILE.tar, or docker-archive:FILE.tar

@@ -14,7 +14,7 @@ use crate::verbs::rebase::{MissingPlatform, Request, TrustPlatform, plan};
 use crate::verbs::{Choice, Places, Verify};
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The image
     #[arg(value_name = "REF")]
     image: String,

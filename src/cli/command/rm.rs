@@ -5,7 +5,7 @@ use crate::foundation::Result;
 use crate::verbs::rm::rm;
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The image, in a layout: PATH:NAME removes that name and its entry, PATH@DIGEST every entry of the digest
     #[arg(value_name = "REF")]
     image: String,

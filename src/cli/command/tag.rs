@@ -6,7 +6,7 @@ use crate::foundation::Result;
 use crate::verbs::tag::tag;
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The image, in a layout
     #[arg(value_name = "REF")]
     image: String,

@@ -5,7 +5,7 @@ use crate::foundation::Result;
 use crate::verbs::tag::untag;
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The image by its name, in a layout: PATH:NAME
     #[arg(value_name = "REF")]
     image: String,

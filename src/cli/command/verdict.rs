@@ -11,7 +11,7 @@ use crate::verbs::{Choice, Places};
 ///
 /// Exit status: 0 it runs, 1 it breaks or there are risks, 4 it is not known.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The image
     #[arg(value_name = "REF")]
     image: String,

@@ -10,7 +10,7 @@ use crate::verbs::Context;
 use crate::verbs::sync::{Content, Listing, verify_sync};
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The plan: what `airbase prepare --format json` printed
     #[arg(value_name = "PLAN")]
     plan: PathBuf,

@@ -8,7 +8,7 @@ use crate::verbs::why::{Request, why};
 ///
 /// Exit status: 0 it is there, or comes with the move; 4 it is not there, or a database of packages was not read.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     request: Request,
 }

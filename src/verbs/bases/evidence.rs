@@ -22,7 +22,7 @@ impl Bases<'_> {
     ///
     /// # Errors
     /// Those of documents that are there and cannot be read.
-    pub fn based(&self, image: &Image, index: Option<&ImageIndex>) -> Result<Based> {
+    pub(in crate::verbs) fn based(&self, image: &Image, index: Option<&ImageIndex>) -> Result<Based> {
         let mut evidence = self.judge_claims(image, index)?;
         evidence.extend(self.matches(image, index)?);
         Ok(decide(image, evidence))
@@ -218,7 +218,7 @@ impl Bases<'_> {
     ///
     /// # Errors
     /// Those of documents that are there and cannot be read.
-    pub fn nearest(&self, image: &Image) -> Result<Option<(String, usize, usize)>> {
+    pub(in crate::verbs) fn nearest(&self, image: &Image) -> Result<Option<(String, usize, usize)>> {
         let found = self.catalogue()?.nearest(&ChainId::of(&image.config.diff_ids), &image.descriptor.digest);
         Ok(found.map(|(matched, entry)| (entry.shown(), matched, usize::try_from(entry.layers).unwrap_or(usize::MAX))))
     }

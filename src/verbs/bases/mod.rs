@@ -34,7 +34,7 @@ type Matched = Option<Arc<Candidate>>;
 ///
 /// What was found is kept, because thousands of images are based on few; several threads may ask at once.
 #[derive(Debug)]
-pub struct Bases<'a> {
+pub(super) struct Bases<'a> {
     sources: Vec<Arc<Source>>,
     /// Sources of the images themselves: a base among them is found too.
     beside: Vec<Arc<Source>>,
@@ -58,7 +58,7 @@ pub struct Bases<'a> {
     matched: Mutex<HashMap<(Digest, Digest), Matched>>,
     jumps: Mutex<HashMap<String, Option<String>>>,
     /// What could not be read.
-    pub findings: Vec<Finding>,
+    pub(super) findings: Vec<Finding>,
 }
 
 /// A local image that has a name now.
@@ -73,7 +73,7 @@ impl<'a> Bases<'a> {
     ///
     /// # Errors
     /// Those of a path that cannot be opened itself: it may hold the newest edition. Inside a folder such a path is a finding.
-    pub fn open(places: &Places, context: Context<'a>) -> Result<Self> {
+    pub(super) fn open(places: &Places, context: Context<'a>) -> Result<Self> {
         Self::open_among(places, &[], context)
     }
 
@@ -117,7 +117,7 @@ impl<'a> Bases<'a> {
 
     /// Lets statements on bases count, as of `now`. Without it nobody asks, and no date is in the future.
     #[must_use]
-    pub fn at(mut self, now: Option<Moment>) -> Self {
+    pub(super) fn at(mut self, now: Option<Moment>) -> Self {
         self.statements = now.map(|now| Statements::new(now, self.context));
         self
     }
@@ -130,7 +130,7 @@ impl<'a> Bases<'a> {
     }
 
     /// Adds the sources of images: a base that lies beside its app is found without being named.
-    pub fn also<'s>(&mut self, sources: impl IntoIterator<Item = &'s Arc<Source>>) {
+    pub(super) fn also<'s>(&mut self, sources: impl IntoIterator<Item = &'s Arc<Source>>) {
         let mut known: HashSet<PathBuf> = self.all_sources().map(|source| source.path.clone()).collect();
         let new = sources.into_iter().filter(|source| known.insert(source.path.clone()));
         self.beside.extend(new.cloned());
@@ -138,18 +138,13 @@ impl<'a> Bases<'a> {
     }
 
     /// The bounds that reading obeys.
-    pub fn limits(&self) -> &'a Limits {
+    pub(super) fn limits(&self) -> &'a Limits {
         self.context.limits
     }
 
     /// The time as of which statements count.
     pub(super) fn now(&self) -> Option<Moment> {
         self.statements.as_ref().map(Statements::now)
-    }
-
-    /// Whether nothing was named.
-    pub fn is_empty(&self) -> bool {
-        self.sources.is_empty() && self.named.is_empty()
     }
 
     /// The sources of `--bases`, then those of references, then those of the images.
@@ -182,7 +177,7 @@ impl<'a> Bases<'a> {
     ///
     /// # Errors
     /// Those of an image that was named and cannot be read.
-    pub fn catalogue(&self) -> Result<&Catalogue> {
+    pub(super) fn catalogue(&self) -> Result<&Catalogue> {
         // Threads that ask while it is made wait for it: it is as large as all images, and each would read them once more.
         let catalogue = self.catalogue.get_or_init(|| self.read_catalogue().map_err(|error| Box::new(error.into_finding())));
         catalogue.as_ref().map_err(|finding| Error::of((**finding).clone()))
@@ -227,7 +222,7 @@ impl<'a> Bases<'a> {
     ///
     /// # Errors
     /// Those of a document that is there and cannot be read.
-    pub fn with_digest(&self, digest: &Digest) -> Result<Led> {
+    pub(super) fn with_digest(&self, digest: &Digest) -> Result<Led> {
         if let Some(found) = locked(&self.by_digest).get(digest) {
             return Ok(found.clone());
         }

@@ -161,7 +161,7 @@ pub const BUILDPACKS_REBASABLE: &str = "io.buildpacks.rebasable";
 /// of it, and here it saves reading every referrer to answer for one image.
 pub const CONTAINERD_SUBJECT: &str = "io.containerd.manifest.subject";
 /// On an entry of `index.json` that lists an index of referrers: the digest of their subject (proposed in image-spec#1171).
-pub const REFERRER_SUBJECT: &str = "org.opencontainers.image.referrer.subject";
+pub(crate) const REFERRER_SUBJECT: &str = "org.opencontainers.image.referrer.subject";
 /// What cosign takes an entry of `index.json` for.
 pub const COSIGN_KIND: &str = "kind";
 

@@ -78,7 +78,7 @@ impl Descriptor {
     ///
     /// # Errors
     /// As [`Descriptor::parse`].
-    pub fn parse_in(text: &Text, node: Node<'_>, limits: &Limits) -> Result<Self> {
+    pub(crate) fn parse_in(text: &Text, node: Node<'_>, limits: &Limits) -> Result<Self> {
         Self::read(node, text.excerpt(node), limits)
     }
 

@@ -29,9 +29,9 @@ pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json"
 
 /// The artifact manifest of image-spec 1.1.0-rc1 and rc2. No specification has it any more; zot deletes it, and copying an image
 /// that has one as referrer fails on most registries.
-pub const REMOVED_ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
+pub(crate) const REMOVED_ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
 /// ORAS's artifact manifest of 2022.
-pub const ORAS_ARTIFACT: &str = "application/vnd.cncf.oras.artifact.manifest.v1+json";
+pub(crate) const ORAS_ARTIFACT: &str = "application/vnd.cncf.oras.artifact.manifest.v1+json";
 
 /// Whether `media_type` is an index or a manifest list.
 pub fn is_index(media_type: &str) -> bool {

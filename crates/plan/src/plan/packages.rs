@@ -109,7 +109,7 @@ pub struct Unread {
 
 impl Unread {
     /// Whether another image has the same bytes in the same place.
-    pub fn is_same_in(&self, other: &Packages) -> bool {
+    pub(crate) fn is_same_in(&self, other: &Packages) -> bool {
         self.digest.is_some() && other.unread.contains(self)
     }
 
@@ -180,7 +180,7 @@ impl Packages {
     }
 
     /// As [`Packages::of`], with what it depends on.
-    pub fn with_footprint(files: &Merged) -> (Self, Footprint) {
+    pub(crate) fn with_footprint(files: &Merged) -> (Self, Footprint) {
         let mut footprint = databases(files.rootfs());
         let found = Self::read_with(files, true, Some(&mut footprint));
         (found, footprint)
@@ -210,7 +210,7 @@ impl Packages {
     }
 
     /// Where the databases lie, with what tells one content from another.
-    pub fn fingerprint(files: &Merged) -> Vec<(Vec<u8>, Option<Digest>)> {
+    pub(crate) fn fingerprint(files: &Merged) -> Vec<(Vec<u8>, Option<Digest>)> {
         let digest = |path: &[u8]| files.rootfs().lookup(path).and_then(|entry| files.digest(entry).cloned());
         Self::places(files.rootfs()).into_iter().map(|path| (path.clone(), digest(&path))).collect()
     }
@@ -221,7 +221,7 @@ impl Packages {
     }
 
     /// The first file of that name, and the package that it is of.
-    pub fn file_named(&self, name: &[u8]) -> Option<(&[u8], &Installed)> {
+    pub(crate) fn file_named(&self, name: &[u8]) -> Option<(&[u8], &Installed)> {
         let (path, owners) = self.owners.iter().find(|(path, _)| split(path).1 == name)?;
         owners.first().and_then(|at| self.installed.get(*at)).map(|package| (path.as_slice(), package))
     }
@@ -239,7 +239,7 @@ impl Packages {
     }
 
     /// Whether everything that is there was read.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.unread.is_empty() && self.damaged.is_empty()
     }
 

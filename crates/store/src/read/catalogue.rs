@@ -9,7 +9,8 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::Arc;
 
-use super::{Image, Located, Source, Tree, inner_indexes, is_alone, is_candidate, load};
+use super::resolve::inner_indexes;
+use super::{Image, Located, Source, Tree, is_alone, is_candidate, load};
 use crate::foundation::{Code, Digest, Finding, Limits, Result, effort, workers};
 use crate::oci::{Descriptor, HistoryStep, Platforms, SharedPlatform};
 

@@ -255,7 +255,7 @@ impl std::fmt::Debug for Keep<'_> {
 ///
 /// # Errors
 /// As [`scan`]; `input.changed` if there is no such member any more.
-pub fn member_content(source: &Source, layer: &Descriptor, ordinal: u32, limits: &Limits, out: &mut dyn io::Write) -> Result<()> {
+pub(crate) fn member_content(source: &Source, layer: &Descriptor, ordinal: u32, limits: &Limits, out: &mut dyn io::Write) -> Result<()> {
     let mut reader = LayerReader::over(Inflated::open(source, layer, limits)?, limits, Profile::Layer);
     for _ in 0..ordinal {
         reader.next_member()?;

@@ -41,8 +41,8 @@ pub use overlay::Overlay;
 pub use reference::{Reference, Transport};
 pub use referrers::{is_fallback_tag, is_referrer_tag};
 pub use resolve::{
-    Located, candidates, check_transport, collections, inner_indexes, is_alone, is_called_referrer, is_candidate, locate, locate_all,
-    locate_among, locate_entry, open_path, open_reference, parts,
+    Located, candidates, check_transport, collections, is_alone, is_called_referrer, is_candidate, locate, locate_among, locate_entry,
+    open_path, open_reference, parts,
 };
 pub use rootfs::Rootfs;
 pub use source::{Container, Source, SourceKind, Stored, View};

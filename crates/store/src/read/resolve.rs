@@ -168,18 +168,6 @@ pub(super) fn locate_in(source: &Arc<Source>, reference: &Reference, some: Optio
     located.map_err(|error| error.at(source.shown()))
 }
 
-/// All images that a reference means: the named one, or without a name all of the source.
-///
-/// # Errors
-/// As [`locate`].
-pub fn locate_all(reference: &Reference, limits: &Limits) -> Result<Vec<Located>> {
-    if reference.names_one() {
-        return locate(reference, limits).map(|located| vec![located]);
-    }
-    let source = open_reference(reference, limits)?;
-    images(&source, limits)
-}
-
 /// The images of a source: entries of `index.json` that are no referrers, attestations or artifacts. Entries of one digest
 /// under several names are one image.
 pub(super) fn images(source: &Arc<Source>, limits: &Limits) -> Result<Vec<Located>> {
@@ -204,7 +192,7 @@ pub fn parts(source: &Source, limits: &Limits) -> Result<HashSet<Digest>> {
 ///
 /// # Errors
 /// `graph.too_many`.
-pub fn inner_indexes(source: &Source, limits: &Limits) -> Result<HashSet<Digest>> {
+pub(super) fn inner_indexes(source: &Source, limits: &Limits) -> Result<HashSet<Digest>> {
     listed_within(source, |entry| entry.name().is_none() && entry.is_index(), limits)
 }
 

@@ -124,7 +124,7 @@ impl Source {
     ///
     /// # Errors
     /// As [`Source::open`].
-    pub fn open_as(path: &Path, view: View, limits: &Limits) -> Result<Arc<Self>> {
+    pub(crate) fn open_as(path: &Path, view: View, limits: &Limits) -> Result<Arc<Self>> {
         let container = open_container(path, view, limits).map_err(|error| error.at(shown(path)))?;
         let bytes = container.index().map_err(|error| error.at(shown(path)))?;
         let index = RootIndex::parse(bytes, limits).map_err(|error| error.at(format!("{}: index.json", shown(path))))?;

@@ -110,7 +110,7 @@ impl Text {
     }
 
     /// The text of a value of this document, without a copy of it.
-    pub fn excerpt(&self, node: Node<'_>) -> Excerpt {
+    pub(crate) fn excerpt(&self, node: Node<'_>) -> Excerpt {
         Excerpt { text: Arc::clone(&self.text), range: self.place(node) }
     }
 

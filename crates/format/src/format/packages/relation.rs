@@ -119,7 +119,7 @@ impl Alternative {
 
 /// Reads `Depends` or `Pre-Depends`: `NAME[:ARCHITECTURE] [(OPERATOR VERSION)]`, alternatives between bars, relations between commas.
 /// None if it is none of that.
-pub fn dpkg_needs(value: &[u8]) -> Option<Vec<Relation>> {
+pub(crate) fn dpkg_needs(value: &[u8]) -> Option<Vec<Relation>> {
     let relation = |text: &[u8]| {
         let alternatives = text.split(|byte| *byte == b'|').map(alternative).collect::<Option<Vec<_>>>()?;
         Some(Relation { alternatives })
@@ -128,7 +128,7 @@ pub fn dpkg_needs(value: &[u8]) -> Option<Vec<Relation>> {
 }
 
 /// Reads `Provides`.
-pub fn dpkg_provides(value: &[u8]) -> Option<Vec<Provided>> {
+pub(crate) fn dpkg_provides(value: &[u8]) -> Option<Vec<Provided>> {
     let provided = |text: &[u8]| match alternative(text)? {
         Alternative { name, version: None } => Some(Provided { name, version: None }),
         Alternative { name, version: Some((Operator::Equal, version)) } => Some(Provided { name, version: Some(version) }),
@@ -167,13 +167,13 @@ fn alternative(text: &[u8]) -> Option<Alternative> {
 }
 
 /// Reads `D:`: names with what their versions have to be, between blanks. What must not be there (`!NAME`) is nothing that is needed.
-pub fn apk_needs(value: &[u8]) -> Option<Vec<Relation>> {
+pub(crate) fn apk_needs(value: &[u8]) -> Option<Vec<Relation>> {
     let all = value.split(u8::is_ascii_whitespace).filter(|text| !text.is_empty() && !text.starts_with(b"!"));
     all.map(|text| Some(Relation { alternatives: vec![apk_name(text)?] })).collect()
 }
 
 /// Reads `p:`.
-pub fn apk_provides(value: &[u8]) -> Option<Vec<Provided>> {
+pub(crate) fn apk_provides(value: &[u8]) -> Option<Vec<Provided>> {
     let all = value.split(u8::is_ascii_whitespace).filter(|text| !text.is_empty());
     let provided = |text: &[u8]| {
         let Alternative { name, version } = apk_name(text)?;

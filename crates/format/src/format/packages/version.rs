@@ -82,7 +82,7 @@ pub fn apk(one: &str, other: &str) -> Option<Ordering> {
 }
 
 /// Whether a version of apk begins with the parts of another one, as `~` asks for; never if one of them is no version.
-pub fn apk_begins(version: &str, beginning: &str) -> bool {
+pub(crate) fn apk_begins(version: &str, beginning: &str) -> bool {
     let (Some(version), Some(beginning)) = (tokens(version.as_bytes()), tokens(beginning.as_bytes())) else { return false };
     let wanted = beginning.iter().filter(|token| **token != Token::End);
     wanted.zip(&version).all(|(wanted, token)| wanted.compare(token) == Some(Ordering::Equal))

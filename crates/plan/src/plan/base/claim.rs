@@ -187,7 +187,7 @@ pub fn same_name(claimed: &str, own: &str) -> bool {
 
 /// Whether a name has a date or the number of a build behind the tag of another one: `os:12-20240101` is an edition of `os:12`. Whatever
 /// else is there may name something else, such as a base of it.
-pub fn is_edition(claimed: &str, own: &str) -> bool {
+pub(crate) fn is_edition(claimed: &str, own: &str) -> bool {
     let (Some(claimed), Some(own)) = (spelled(claimed), ImageName::parse(own).canonical()) else { return false };
     let rest = own.strip_prefix(&claimed).and_then(|rest| rest.strip_prefix(['-', '.', '_']));
     rest.is_some_and(|rest| {

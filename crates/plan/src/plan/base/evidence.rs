@@ -38,7 +38,7 @@ impl Candidate {
     }
 
     /// Whether it has this name with a date or the number of a build behind.
-    pub fn is_edition_of(&self, claimed: &str) -> bool {
+    pub(crate) fn is_edition_of(&self, claimed: &str) -> bool {
         self.names.iter().any(|own| is_edition(claimed, own))
     }
 
@@ -49,12 +49,12 @@ impl Candidate {
     }
 
     /// Whether it is known under no name, and was under none.
-    pub fn is_nameless(&self) -> bool {
+    pub(crate) fn is_nameless(&self) -> bool {
         self.names.is_empty() && self.former.is_empty()
     }
 
     /// Whether it had this name.
-    pub fn had_name(&self, claimed: &str) -> bool {
+    pub(crate) fn had_name(&self, claimed: &str) -> bool {
         self.former.iter().any(|own| same_name(claimed, own))
     }
 }
@@ -81,7 +81,7 @@ impl Stated {
     }
 
     /// Whether it should not be used any more.
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         matches!(self.status, Some(Status::Withdrawn | Status::EndOfLife | Status::Superseded))
     }
 }

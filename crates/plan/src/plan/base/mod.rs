@@ -12,7 +12,7 @@ mod meaning;
 mod name;
 mod standing;
 
-pub use claim::{Claim, ClaimOrigin, buildpacks_seam, claims, is_edition, is_scratch, recorded_layers, same_name, spelled};
+pub use claim::{Claim, ClaimOrigin, buildpacks_seam, claims, is_scratch, recorded_layers, same_name, spelled};
 pub use decide::{Based, Outcome, Rule, SeamRule, decide};
 pub use evidence::{Candidate, Evidence, Mapped, Stated, Verdict, candidate, conflict_words, is_renamed, judge, judge_given};
 pub use layers::{LayerIdentity, Prefix, Proof, adds_settings_only, identity, is_same_image, prefix};

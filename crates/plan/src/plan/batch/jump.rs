@@ -75,7 +75,7 @@ impl<'a> Version<'a> {
     }
 
     /// Whether `self` may become `other` within `allow`: it is higher, and the same in everything else.
-    pub fn may_become(&self, other: &Self, allow: Allow) -> bool {
+    fn may_become(&self, other: &Self, allow: Allow) -> bool {
         let fixed = match allow {
             Allow::Patch => 2,
             Allow::Minor => 1,
@@ -85,7 +85,7 @@ impl<'a> Version<'a> {
     }
 
     /// Whether both are versions of one edition.
-    pub fn is_edition_of(&self, other: &Self) -> bool {
+    pub(crate) fn is_edition_of(&self, other: &Self) -> bool {
         self.before == other.before && self.after == other.after && self.numbers.len() == other.numbers.len()
     }
 

@@ -9,11 +9,11 @@ use crate::oci::annotation;
 /// The artifact type of our own statements, and the media type of the document in them.
 pub const OWN_TYPE: &str = "application/vnd.airbase.lifecycle.v1+json";
 /// The first member of that document.
-pub const OWN_SCHEMA: &str = "airbase.lifecycle/v1";
+pub(crate) const OWN_SCHEMA: &str = "airbase.lifecycle/v1";
 /// How that of every version begins.
-pub const OWN_FAMILY: &str = "airbase.lifecycle/";
+pub(crate) const OWN_FAMILY: &str = "airbase.lifecycle/";
 /// Microsoft's artifact type, which scanners and clean-up jobs of registries look for.
-pub const MICROSOFT_TYPE: &str = "application/vnd.microsoft.artifact.lifecycle";
+pub(crate) const MICROSOFT_TYPE: &str = "application/vnd.microsoft.artifact.lifecycle";
 /// Microsoft's only key.
 pub const MICROSOFT_KEY: &str = annotation::MICROSOFT_END_OF_LIFE;
 /// Words of which the type of a statement has one.
@@ -108,12 +108,12 @@ fn vendor(artifact_type: &str) -> Option<&str> {
 }
 
 /// The artifact type of the vendor `name`.
-pub fn vendor_type(name: &str) -> String {
+pub(crate) fn vendor_type(name: &str) -> String {
     format!("application/vnd.{name}.image.lifecycle.metadata")
 }
 
 /// The key of the vendor `name`.
-pub fn vendor_key(name: &str) -> String {
+pub(crate) fn vendor_key(name: &str) -> String {
     format!("vnd.{name}.image.end-of-life")
 }
 
@@ -178,12 +178,12 @@ impl Conventions {
     }
 
     /// The field that an annotation of a statement carries: ours, then the site's, then those that are read everywhere.
-    pub fn field_of(&self, key: &str) -> Option<Field> {
+    pub(crate) fn field_of(&self, key: &str) -> Option<Field> {
         if key.starts_with(KEY_PREFIX) { field_of(key) } else { self.site_field(key).or_else(|| field_of(key)) }
     }
 
     /// The field of a key of the site's table.
-    pub fn site_field(&self, key: &str) -> Option<Field> {
+    pub(crate) fn site_field(&self, key: &str) -> Option<Field> {
         self.keys.iter().find(|(glob, _)| glob.fits(key)).map(|(_, field)| *field)
     }
 
@@ -247,7 +247,7 @@ impl Glob {
 }
 
 /// The field that an annotation of a statement carries: our key first, then those that the statements of others end with.
-pub fn field_of(key: &str) -> Option<Field> {
+pub(crate) fn field_of(key: &str) -> Option<Field> {
     let own = Field::ALL.into_iter().find(|field| field.key() == Some(key));
     own.or_else(|| {
         let foreign = !key.starts_with(KEY_PREFIX);

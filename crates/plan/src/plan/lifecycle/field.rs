@@ -10,7 +10,7 @@ use crate::foundation::{Code, Digest, Error, Fact, Result};
 use crate::oci::annotation;
 
 /// All keys of our statements begin so.
-pub const KEY_PREFIX: &str = "dev.airbase.lifecycle.";
+pub(crate) const KEY_PREFIX: &str = "dev.airbase.lifecycle.";
 
 /// Whether an image should be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -186,7 +186,7 @@ impl Field {
     }
 
     /// The name under which it is taken back.
-    pub fn clear_name(self) -> Option<&'static str> {
+    pub(crate) fn clear_name(self) -> Option<&'static str> {
         let names =
             ["status", "end-of-life", "end-of-support", "general-availability", "superseded-by", "supersedes", "reason", "url", "channel"];
         names.into_iter().find(|name| Self::cleared(name).is_some_and(|fields| fields.contains(&self)))

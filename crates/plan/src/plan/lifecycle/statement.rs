@@ -19,17 +19,17 @@ use crate::oci::{Descriptor, Verified, annotation};
 /// The annotation with the time of the statement.
 pub const RECORDED: &str = "dev.airbase.lifecycle.recorded";
 /// The annotation with its number.
-pub const SEQUENCE: &str = "dev.airbase.lifecycle.sequence";
+pub(crate) const SEQUENCE: &str = "dev.airbase.lifecycle.sequence";
 /// The annotation with the digests of earlier statements that it stands in for, separated by commas.
-pub const REPLACES: &str = "dev.airbase.lifecycle.replaces";
+pub(crate) const REPLACES: &str = "dev.airbase.lifecycle.replaces";
 /// The annotation with what is taken back, separated by commas.
-pub const CLEARED: &str = "dev.airbase.lifecycle.cleared";
+pub(crate) const CLEARED: &str = "dev.airbase.lifecycle.cleared";
 /// The annotation with the digests of statements of others that do not hold because of this one, separated by commas.
-pub const OVERRIDES: &str = "dev.airbase.lifecycle.overrides";
+pub(crate) const OVERRIDES: &str = "dev.airbase.lifecycle.overrides";
 /// The annotation with who says so.
-pub const ISSUER: &str = "dev.airbase.lifecycle.issuer";
+pub(crate) const ISSUER: &str = "dev.airbase.lifecycle.issuer";
 /// The annotation with the creation time of the image itself.
-pub const SUBJECT_CREATED: &str = "dev.airbase.lifecycle.subject.created";
+pub(crate) const SUBJECT_CREATED: &str = "dev.airbase.lifecycle.subject.created";
 /// Creation times as artifacts carried them before image-spec 1.1.
 const OLDER_CREATED: [&str; 2] = ["org.opencontainers.artifact.created", "io.cncf.oras.artifact.created"];
 

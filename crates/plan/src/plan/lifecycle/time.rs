@@ -48,11 +48,6 @@ impl Moment {
         self.0.with().subsec_nanosecond(0).build().map_or(self, Self)
     }
 
-    /// Whether it is the first instant of a day.
-    pub fn is_midnight(self) -> bool {
-        self.0.time() == jiff::civil::Time::midnight()
-    }
-
     /// So much later; the last instant there is, if that is beyond it.
     pub fn plus(self, span: Span) -> Self {
         i64::try_from(span.seconds)
@@ -377,8 +372,6 @@ pub struct Span {
 impl Span {
     /// None at all.
     pub const NONE: Self = Self { seconds: 0 };
-    /// How far ahead of this clock another clock may be.
-    pub const CLOCK_SKEW: Self = Self { seconds: 24 * 60 * 60 };
 
     /// Reads `30d`, `12h`, `2w`, `90min`, `45s` or `0`. `m` is refused: half of the readers take it for months.
     ///

@@ -28,7 +28,7 @@ impl<'a> Providers<'a> {
     }
 
     /// One that does for what a package needs.
-    pub fn satisfying(&self, package: &Installed, need: &Relation) -> Option<&'a Installed> {
+    pub(crate) fn satisfying(&self, package: &Installed, need: &Relation) -> Option<&'a Installed> {
         need.alternatives.iter().find_map(|alternative| self.fitting(package, alternative))
     }
 
@@ -55,7 +55,7 @@ impl<'a> Providers<'a> {
 
 impl Packages {
     /// All packages, with what they need and provide.
-    pub fn related(&self) -> impl Iterator<Item = (&Installed, &Relations)> {
+    pub(crate) fn related(&self) -> impl Iterator<Item = (&Installed, &Relations)> {
         self.installed.iter().zip(&self.relations)
     }
 }

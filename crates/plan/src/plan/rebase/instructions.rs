@@ -39,14 +39,14 @@ impl Instructions {
     }
 
     /// Whether the last one that sets `field` stands before every one that sets `other`.
-    pub fn sets_before(&self, field: &str, other: &str) -> bool {
+    pub(crate) fn sets_before(&self, field: &str, other: &str) -> bool {
         let last = self.0.iter().rposition(|(own, _)| *own == field);
         let first = self.0.iter().position(|(own, _)| *own == other);
         last.is_some_and(|last| first.is_none_or(|first| last < first))
     }
 
     /// Whether one of them sets the part of `field` called `key`: a variable, a label, a port, a volume.
-    pub fn set_key(&self, field: &str, key: &str) -> bool {
+    pub(crate) fn set_key(&self, field: &str, key: &str) -> bool {
         let port = key.strip_suffix("/tcp").filter(|_| field == "ExposedPorts");
         self.0.iter().any(|(own, rest)| *own == field && (names(rest, key) || port.is_some_and(|port| names(rest, port))))
     }

@@ -69,17 +69,17 @@ impl Preferences {
     }
 
     /// Who wins in `field` as a whole.
-    pub fn for_field(&self, field: &str) -> Side {
+    pub(crate) fn for_field(&self, field: &str) -> Side {
         self.for_field_alone(field).unwrap_or(self.overall)
     }
 
     /// Who wins in `field` as a whole, if a preference names it.
-    pub fn for_field_alone(&self, field: &str) -> Option<Side> {
+    pub(crate) fn for_field_alone(&self, field: &str) -> Option<Side> {
         self.find(|rule| rule.field == field && rule.key.is_none())
     }
 
     /// Who wins in the part of `field` called `key`.
-    pub fn for_key(&self, field: &str, key: &str) -> Side {
+    pub(crate) fn for_key(&self, field: &str, key: &str) -> Side {
         self.find(|rule| rule.field == field && rule.key.as_deref() == Some(key)).unwrap_or_else(|| self.for_field(field))
     }
 

@@ -65,7 +65,7 @@ impl State {
     }
 
     /// Whether a reader gets the same.
-    pub fn reads_as(&self, other: &Self) -> bool {
+    pub(crate) fn reads_as(&self, other: &Self) -> bool {
         self.kind == other.kind && self.digest == other.digest && self.link == other.link
     }
 

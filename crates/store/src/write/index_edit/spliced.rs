@@ -78,7 +78,7 @@ impl Spliced {
     }
 
     /// Whether it is the old text after all.
-    pub fn is_unchanged(&self, old: &str) -> bool {
+    pub(crate) fn is_unchanged(&self, old: &str) -> bool {
         let mut rest = old;
         let all = self.parts(old).all(|part| rest.strip_prefix(part).map(|after| rest = after).is_some());
         all && rest.is_empty()
