@@ -20,6 +20,8 @@ pub(in crate::verbs) struct Everything {
     pub(in crate::verbs) tops: Vec<Located>,
     /// What refers to something else, and goes where that goes.
     referring: Vec<Located>,
+    /// What only the lists of what is not here lead to.
+    alone: HashSet<Digest>,
     /// What stays behind.
     pub(super) left: Vec<Finding>,
     /// What could not be read: read again, it may be there.
@@ -149,6 +151,7 @@ impl Everything {
             if !found.referrers.is_empty() {
                 absent.push(Subject { descriptor, child: false });
             }
+            self.alone.extend(found.alone);
             // Whether that refers to it is not known, so it may go along as if it did not.
             self.unread.extend(found.unread.into_iter().map(|unread| unread.finding));
         }
@@ -181,6 +184,21 @@ impl Everything {
                 Err(error) => self.leave(&one, error),
             }
         }
+    }
+
+    /// What only a list of referrers leads to, and does not refer to what that is a list of: lists are made anew of what does, so it stays
+    /// behind, unless it is part of something that goes.
+    pub(super) fn strangers(&mut self, alone: &HashSet<Digest>, found: &Gathered<'_>) {
+        let going: HashSet<&Digest> = found.documents.iter().map(|document| &document.digest).collect();
+        let mut alone: Vec<&Digest> = self.alone.iter().chain(alone).filter(|digest| !going.contains(digest)).collect();
+        alone.sort();
+        alone.dedup();
+        self.left.extend(alone.into_iter().map(|digest| {
+            Finding::new(Code::CopyLeftOut, "what a list of referrers names and does not refer to the image was not copied")
+                .at(digest)
+                .found(Fact::new("nothing but the list", "what leads to it"))
+                .hint("Make a statement with `airbase lifecycle set`, or `airbase attach` it to the image.")
+        }));
     }
 
     /// That an entry stays behind, and why.

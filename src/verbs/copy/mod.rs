@@ -56,6 +56,8 @@ struct Load<'a> {
     entries: Vec<(Option<String>, Excerpt)>,
     images: Vec<Copied>,
     referrers: Vec<Digest>,
+    /// What only the lists lead to, and does not refer to anything of it.
+    alone: HashSet<Digest>,
     /// Whether there may be more referrers, which could not be read.
     incomplete: bool,
     /// The images of the output that are superseded.
@@ -172,6 +174,7 @@ fn copy_all(source: &Arc<Source>, request: &Request, handed: &mut Vec<(Digest, u
     along(source, &lookup, subjects, request, &mut load, context)?;
     let chosen = request.referrers.as_ref().is_none_or(|carry| *carry != Carry::default());
     everything.stragglers(&load.referrers, chosen, &request.output, &mut found, context);
+    everything.strangers(&load.alone, &found);
     if everything.tops.is_empty() && load.referrers.is_empty() {
         return Err(everything.nothing(source));
     }
@@ -479,6 +482,7 @@ fn along<'a>(
     // With everything each entry that stays is told on its own.
     load.findings.extend(carried.left_out.filter(|_| !request.all));
     load.referrers = carried.digests;
+    load.alone = carried.alone;
     load.incomplete |= carried.incomplete;
     Ok(())
 }

@@ -29,7 +29,10 @@ impl Survey {
     pub(super) fn mends(&self, finding: &Finding, adopt: bool) -> bool {
         let unreadable = self.found.fallback.as_ref().filter(|fallback| fallback.children.as_ref().is_none_or(Vec::is_empty));
         let of_list = unreadable.is_some_and(|fallback| finding.place.as_ref() == Some(&fallback.name));
-        !self.is_taken() && finding.code.exit_class() != ExitClass::Io && (of_list || is_mended(finding.code, adopt))
+        // Off the list, the next `gc` would take it.
+        let is_alone = || self.found.alone.iter().any(|digest| finding.place.as_ref() == Some(&digest.to_string()));
+        let stays = finding.code == Code::ReferrerStranger && is_alone();
+        !self.is_taken() && !stays && finding.code.exit_class() != ExitClass::Io && (of_list || is_mended(finding.code, adopt))
     }
 }
 

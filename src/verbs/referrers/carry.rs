@@ -53,6 +53,8 @@ pub(in crate::verbs) struct Carried {
     pub(in crate::verbs) entries: Vec<(Option<String>, Excerpt)>,
     /// What is odd about them.
     pub(in crate::verbs) findings: Vec<Finding>,
+    /// What only a list leads to, and does not refer to what that is a list of.
+    pub(in crate::verbs) alone: HashSet<Digest>,
     /// Whether there may be more, which could not be read.
     pub(in crate::verbs) incomplete: bool,
     /// What a user should know of the referrers that were not asked for.
@@ -171,6 +173,7 @@ impl<'a, 'c, 'l> Carrier<'a, 'c, 'l> {
         self.refuse_unread(&found.unread)?;
         carried.incomplete |= !found.unread.is_empty();
         carried.findings.extend(found.findings);
+        carried.alone.extend(found.alone);
         let (mut add, mut next) = (Vec::new(), Vec::new());
         for referrer in &found.referrers {
             if own && !self.wanted.wants(referrer.artifact_type()) {

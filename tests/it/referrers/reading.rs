@@ -332,3 +332,65 @@ fn what_nothing_lists_asks_for_no_entry_of_its_subject() {
     assert!(Contents::of(&environment.join("in")).unnamed().contains(&image().digest()));
     environment.ok(&["doctor", "in"]);
 }
+
+/// What only the list leads to would be deleted by the next `gc` if it went off the list, whatever it refers to. `copy --all` makes lists
+/// anew and tells that it stays behind; where it has an entry of its own, nothing is lost.
+#[test]
+fn what_only_a_list_leads_to_is_lost_by_nobody_without_a_word() {
+    let empty = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": digest(b"{}"), "size": 2});
+    let elsewhere = json!({"mediaType": MANIFEST, "digest": digest(b"elsewhere"), "size": 9});
+    for (subject, has_entry) in [(None, false), (Some(&elsewhere), false), (None, true)] {
+        let mut layout = Layout::new().image("app:1", &image());
+        layout.blob(b"{}");
+        let mut manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "application/vnd.example.lifecycle",
+            "config": empty, "layers": [empty], "annotations": {"com.example.eol": "2020-01-01"}});
+        if let Some(subject) = subject {
+            manifest["subject"] = subject.clone();
+        }
+        let bytes = serde_json::to_vec(&manifest).unwrap();
+        let digest = layout.blob(&bytes);
+        let child = json!({"mediaType": MANIFEST, "digest": digest, "size": bytes.len()});
+        list(&mut layout, std::slice::from_ref(&child));
+        if has_entry {
+            layout.entry("", child);
+        }
+        let environment = Environment::new();
+        layout.write(&environment.join("in"));
+        let (status, report) = environment.json(&["copy", "--all", "in", "out"]);
+        let left =
+            report["findings"].as_array().unwrap().iter().any(|left| left["code"] == "copy.left_out" && left["place"] == json!(digest));
+        assert_eq!((status, left), (i32::from(!has_entry), !has_entry), "{report:#}");
+        assert_eq!(Contents::of(&environment.join("out")).blobs().contains_key(&digest), has_entry);
+        // Who asks for no referrers is not told of them.
+        environment.ok(&["copy", "--all", "in", "none", "--referrers", "none"]);
+
+        environment.json(&["doctor", "in", "--fix"]);
+        assert_eq!(environment.run(&["doctor", "in"]).status, i32::from(!has_entry), "{subject:?} {has_entry}");
+        environment.ok(&["gc", "in", "--apply", "--grace", "0"]);
+        let contents = Contents::of(&environment.join("in"));
+        assert_eq!(contents.blobs().contains_key(&digest), !has_entry || contents.unnamed().contains(&digest), "{subject:?} {has_entry}");
+        assert_eq!(contents.named(&tag()).is_some(), !has_entry, "{subject:?} {has_entry}");
+    }
+}
+
+/// No specification has a list in a list; what refers to the image does so wherever it stands.
+#[test]
+fn what_stands_on_a_list_in_a_list_is_a_referrer() {
+    let (mut layout, made) = sample();
+    let inner = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [made.child()]})).unwrap();
+    let inner = json!({"mediaType": INDEX, "digest": layout.blob(&inner), "size": inner.len()});
+    list(&mut layout, &[inner]);
+    let environment = Environment::new();
+    layout.write(&environment.join("in"));
+    let (_, report) = environment.json(&["referrers", "in:app:1"]);
+    assert_eq!(report["subjects"][0]["referrers"][0]["digest"], json!(made.digest), "{report:#}");
+    // The index itself is told, and what refers to the image goes along.
+    assert_eq!(environment.run(&["copy", "--all", "in", "out"]).status, 1);
+    assert!(Contents::of(&environment.join("out")).blobs().contains_key(&made.digest));
+    environment.json(&["doctor", "in", "--fix"]);
+    environment.ok(&["gc", "in", "--apply", "--grace", "0"]);
+    let contents = Contents::of(&environment.join("in"));
+    assert!(contents.unnamed().contains(&made.digest));
+    let list = contents.json(&contents.named(&tag()).unwrap());
+    assert_eq!(list["manifests"].as_array().unwrap().len(), 2, "{list:#}");
+}

@@ -538,7 +538,7 @@ codes! {
         "Look at what it is: `airbase inspect PATH:sha256-…`. If nobody needs the name, `airbase untag` it.";
     ReferrerStranger, "referrer.stranger", Precondition, Warning,
         "A list of referrers names something that does not refer to this image. regctl believes the list and copies it; others ask the manifest, as airbase does.",
-        "`airbase doctor PATH --fix` takes it off the list.";
+        "`airbase doctor PATH --fix` takes it off the list, if it has an entry of its own; else it stays, since nothing would lead to it any more.";
     ReferrerGone, "referrer.gone", Precondition, Warning,
         "A referrer is listed and its manifest is not there. Copying the image with regctl fails on it, zot answers no question about referrers, and others stay silent.",
         "Get it from where the layout came from, or take it off the lists: `airbase detach IMAGE DIGEST`.";

@@ -45,7 +45,8 @@ pub struct ReferrerChange {
     pub add: Vec<Item>,
     /// Referrers that are not to be there.
     pub remove: Vec<Digest>,
-    /// Whether what is proven not to belong on the lists goes: strangers. What cannot be read or is not there stays.
+    /// Whether what is proven not to belong on the lists goes: strangers that have an entry of their own. What cannot be read or is not
+    /// there stays.
     pub clean: bool,
 }
 
@@ -162,9 +163,9 @@ fn fallback(change: &ReferrerChange, found: &Found, items: &[Item], removed: &Ha
     let tag = found.fallback.as_ref().map_or_else(|| change.subject.digest.fallback_tag(), |fallback| fallback.name.clone());
     let mut entries: Vec<Listable> = items.iter().map(|item| Listable::of(item, rules)).collect();
     // What another program put there and cannot be confirmed stays, and what is proven to be a stranger until somebody asks for it to
-    // be cleaned.
+    // be cleaned, unless nothing else leads to it.
     let unread: HashSet<&Digest> = found.unread.iter().map(|unread| &unread.digest).collect();
-    let stays = |child: &Descriptor| !change.clean || unread.contains(&child.digest);
+    let stays = |child: &Descriptor| !change.clean || unread.contains(&child.digest) || found.alone.contains(&child.digest);
     let listed: HashSet<&Digest> = items.iter().map(|item| &item.descriptor.digest).collect();
     let unconfirmed = found.fallback.iter().flat_map(|fallback| fallback.children.iter().flatten());
     let unconfirmed = unconfirmed.filter(|child| stays(child) && !listed.contains(&child.digest) && !removed.contains(&child.digest));

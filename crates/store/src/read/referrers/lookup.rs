@@ -33,6 +33,8 @@ pub struct Lookup<'a> {
     read: OnceLock<Entries>,
     /// See [`Lookup::unplaced`].
     unplaced: OnceLock<Vec<Unread>>,
+    /// What has an entry of its own, for who asks.
+    entries: OnceLock<HashSet<Digest>>,
 }
 
 /// The entries that were read.
@@ -47,7 +49,8 @@ struct Entries {
 impl<'a> Lookup<'a> {
     /// Gets ready; nothing is read yet.
     pub fn new(source: &Arc<Source>, scope: Scope, limits: &'a Limits) -> Self {
-        Self { source: Arc::clone(source), limits, candidates: source.candidates(scope), read: OnceLock::new(), unplaced: OnceLock::new() }
+        let (read, unplaced, entries) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { source: Arc::clone(source), limits, candidates: source.candidates(scope), read, unplaced, entries }
     }
 
     /// Reads a manifest that nothing lists, if it refers to anything.
@@ -291,10 +294,33 @@ impl<'a> Lookup<'a> {
                     .expected(Fact::new(subject, if listed.fallback { "the fallback tag" } else { "index.json" }))
                     .found(Fact::new(own, "its manifest")),
             );
+            let entries = self.entries.get_or_init(|| self.source.index.manifests.iter().map(|entry| entry.digest.clone()).collect());
+            if !entries.contains(&entry.digest) {
+                found.alone.insert(entry.digest.clone());
+            }
+            // No specification has a list in a list. What refers to the image does so wherever it stands.
+            if listed.fallback && media_type::is_index(&referrer.artifact.media_type) {
+                self.nested(subject, &referrer.artifact.content, found);
+            }
             return;
         }
         referrer.listed = Listed { mirrored: listed.fallback && mirrors(entry, &referrer), ..listed };
         found.push(referrer);
+    }
+
+    /// Adds those of the children of an index on a list that refer to `subject`: the index may be any, so the others are no strangers.
+    fn nested(&self, subject: &Digest, children: &[Descriptor], found: &mut Found) {
+        for child in children {
+            match read(&self.source, child, self.limits) {
+                Ok(referrer) if referrer.artifact.subject.as_ref().is_some_and(|own| own.digest == *subject) => {
+                    self.add(subject, child, Listed { response: true, ..Listed::default() }, found);
+                }
+                Ok(_) => {}
+                // An index of images need not have all of them.
+                Err(error) if error.code() == Code::BlobMissing => {}
+                Err(error) => found.miss(Unread::of(child, error)),
+            }
+        }
     }
 }
 

@@ -23,7 +23,7 @@ mod nameless;
 mod tag;
 mod unread;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::foundation::{Digest, Finding};
 use crate::oci::{Artifact, Descriptor, Verified};
@@ -124,6 +124,8 @@ pub struct Found {
     pub findings: Vec<Finding>,
     /// What may refer to it, or list who does, and could not be read. Each is among the findings too.
     pub unread: Vec<Unread>,
+    /// What a list names that does not refer to it, and that has no entry of its own: without the list nothing leads there.
+    pub alone: HashSet<Digest>,
     /// What the fallback tag stands for, if the layout has it.
     pub fallback: Option<Fallback>,
     /// Where each referrer stands: one image may have tens of thousands.
