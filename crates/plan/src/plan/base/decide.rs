@@ -214,7 +214,7 @@ impl Based {
     }
 
     /// The digest that the image records of its base.
-    pub(crate) fn recorded_digest(&self) -> Option<&Digest> {
+    pub fn recorded_digest(&self) -> Option<&Digest> {
         self.own.iter().find_map(|own| own.digest.as_ref())
     }
 

@@ -54,7 +54,7 @@ impl Candidate {
     }
 
     /// Whether it had this name.
-    pub(crate) fn had_name(&self, claimed: &str) -> bool {
+    pub fn had_name(&self, claimed: &str) -> bool {
         self.former.iter().any(|own| same_name(claimed, own))
     }
 }
