@@ -347,3 +347,12 @@ fn sums_of_what_is_packed_depend_on_who_packs() {
     expect("an archive", &moved("tar cf - /app >/dev/null"), "runs", &[]);
     expect("a sum", &moved("sha256sum /etc/keep"), "runs", &[]);
 }
+
+/// `--` ends the options of a command, and is none itself.
+#[test]
+fn the_end_of_options_is_no_option() {
+    let busybox = |path| program(path, Program { text: "BusyBox v1.37.0", ..Program::default() });
+    for (old, new) in [(busybox("bin/rm"), tool("bin/rm")), (tool("bin/rm"), busybox("bin/rm"))] {
+        expect("rm --", &running("rm -f -- /tmp/x", &[old], &[new]), "runs", &[]);
+    }
+}

@@ -415,5 +415,5 @@ fn below<'v>(view: &'v View, directory: Entry<'v>) -> BTreeMap<Vec<u8>, Option<&
 }
 
 pub(super) fn contains(bytes: &[u8], text: &[u8]) -> bool {
-    bytes.windows(text.len()).any(|window| window == text)
+    text.is_empty() || bytes.windows(text.len()).any(|window| window == text)
 }

@@ -21,7 +21,7 @@ const USERS: [&[u8]; 16] = [
 ];
 
 /// Whether one of the arguments is one of these words.
-fn says(arguments: &[Argument], words: &[&[u8]]) -> bool {
+pub(super) fn says(arguments: &[Argument], words: &[&[u8]]) -> bool {
     arguments.iter().flatten().any(|argument| words.contains(&argument.as_slice()))
 }
 
@@ -238,7 +238,7 @@ impl Trace<'_> {
                     self.uses(&path, how, by, guarded);
                 }
             }
-            if argument.starts_with(b"-") && argument.len() > 1 && !is_common(name, own, at) {
+            if argument.starts_with(b"-") && argument.len() > 1 && argument != b"--" && !is_common(name, own, at) {
                 let guarded = guarded || self.is_expected();
                 let options = self.found.options.entry(path.to_vec()).or_default();
                 options.entry(argument.clone()).or_insert_with(|| (by.to_owned(), guarded)).1 &= guarded;
