@@ -4,6 +4,7 @@
 //! specification. No program of an image is run.
 
 mod access;
+mod arrays;
 mod asked;
 mod batch;
 mod depends;

@@ -1,6 +1,7 @@
 //! Which modules a script of a language loads, and where its interpreter looks for them.
 
 mod imports;
+mod late;
 mod names;
 mod perl;
 mod python;
@@ -19,7 +20,9 @@ use crate::foundation::Digest;
 use crate::read::rootfs::{Entry, split};
 
 pub(super) use self::imports::imports;
+pub(super) use self::late::{Late, late, started_by_ruby};
 pub(super) use self::names::{built_in, defined, defines, given_to, identifiers, methods, offers, taken_names, words};
+pub(super) use self::perl::use_lib;
 pub(super) use self::started::{Started, imported, quoted_paths, started, started_by_perl};
 
 /// A language whose scripts are followed.
@@ -185,6 +188,16 @@ impl Interpreter {
         first.extend(named.split(|byte| *byte == b':').filter(|part| !part.is_empty()).map(|part| view.absolute(part)));
         first.append(&mut self.directories);
         self.directories = first;
+    }
+
+    /// Puts a directory before the others.
+    pub(super) fn before(&mut self, directory: Vec<u8>) {
+        self.directories.insert(0, directory);
+    }
+
+    /// Whether it looks there.
+    pub(super) fn looks_in(&self, directory: &Vec<u8>) -> bool {
+        self.directories.contains(directory)
     }
 
     /// The variable that names further directories.

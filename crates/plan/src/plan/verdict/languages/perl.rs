@@ -22,6 +22,46 @@ pub(in crate::plan::verdict) fn wanted(text: &[u8]) -> Option<u32> {
     versions.filter_map(minor).max()
 }
 
+/// The directories that `use lib` names in a script of a directory; none if one of them is only known when it runs.
+pub(in crate::plan::verdict) fn use_lib(text: &[u8], directory: &[u8]) -> Option<Vec<Vec<u8>>> {
+    // The forms of "the directory of this script".
+    const HERE: [&[u8]; 9] = [
+        b"$FindBin::Bin",
+        b"$FindBin::RealBin",
+        b"$Bin",
+        b"$RealBin",
+        b"dirname(abs_path($0))",
+        b"dirname(abs_path(__FILE__))",
+        b"dirname(__FILE__)",
+        b"dirname($0)",
+        b"dirname(Cwd::abs_path($0))",
+    ];
+    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.starts_with(b"#"));
+    let named = lines.filter_map(|line| line.strip_prefix(b"use lib ")).map(|rest| {
+        let rest = rest.trim_ascii_start();
+        let rest = rest.get(..rest.iter().position(|byte| *byte == b';')?)?.trim_ascii();
+        let rest = rest.strip_prefix(b"(").and_then(|rest| rest.strip_suffix(b")")).unwrap_or(rest);
+        let quote = rest.first().filter(|byte| matches!(byte, b'"' | b'\''));
+        let inner = quote.and_then(|quote| rest.get(1..)?.strip_suffix(&[*quote]));
+        let here = |text: &[u8]| HERE.iter().find_map(|form| Some((form.len(), text.strip_prefix(*form)?.to_vec())));
+        let (from, path) = match inner {
+            Some(inner) if inner.starts_with(b"/") => (&b""[..], inner.to_vec()),
+            Some(inner) => (directory, here(inner)?.1),
+            None => {
+                let after = here(rest)?.1;
+                let after = after.trim_ascii_start();
+                let after = if after.is_empty() { b"" } else { after.strip_prefix(b".")?.trim_ascii_start() };
+                let quoted = after.strip_prefix(b"\"").and_then(|after| after.strip_suffix(b"\""));
+                let quoted = quoted.or_else(|| after.strip_prefix(b"'").and_then(|after| after.strip_suffix(b"'")));
+                (directory, if after.is_empty() { Vec::new() } else { quoted?.to_vec() })
+            }
+        };
+        let is_plain = path.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(byte));
+        (is_plain && (path.is_empty() || path.starts_with(b"/"))).then(|| [from, &path].concat())
+    });
+    named.collect()
+}
+
 impl Interpreter {
     /// The Perl that a text asks for, if this one is older; nothing if it does not say which it is.
     pub(in crate::plan::verdict) fn older_than(&self, text: &[u8]) -> Option<String> {

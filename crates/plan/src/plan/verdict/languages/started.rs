@@ -12,7 +12,7 @@ pub(in crate::plan::verdict) enum Started {
 }
 
 /// A text in quotes, and what follows it; none if it is not as it stands.
-fn quoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+pub(super) fn quoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let quote = *text.first().filter(|byte| matches!(byte, b'"' | b'\''))?;
     let rest = text.get(1..)?;
     let end = rest.iter().position(|byte| *byte == quote)?;
@@ -88,10 +88,10 @@ pub(in crate::plan::verdict) fn started_by_perl(text: &[u8]) -> Option<Vec<Start
         if before == b'\n' && rest.starts_with(b"#") {
             at += line;
         } else if called > 0 {
-            found.push(listed(rest.get(called..)?.trim_ascii_start())?);
+            found.push(listed(rest.get(called..)?.trim_ascii_start(), plain)?);
             at += called;
         } else if piped > 0 {
-            found.push(listed(rest.get(piped..)?.trim_ascii_start().strip_prefix(b",")?.trim_ascii_start())?);
+            found.push(listed(rest.get(piped..)?.trim_ascii_start().strip_prefix(b",")?.trim_ascii_start(), plain)?);
             at += piped;
         } else if let Some(inner) = rest.strip_prefix(b"`") {
             let end = inner.iter().position(|byte| *byte == b'`')?;
@@ -112,8 +112,8 @@ fn plain(text: &[u8]) -> bool {
     !text.iter().any(|byte| matches!(byte, b'$' | b'@' | b'\\'))
 }
 
-/// The words of a list of Perl whose first word is known: one text is for a shell.
-fn listed(text: &[u8]) -> Option<Started> {
+/// The words of a list of Perl or Ruby whose first word is known: one text is for a shell. Of Ruby's, `NAME: VALUE` is an option of the call.
+pub(super) fn listed(text: &[u8], plain: fn(&[u8]) -> bool) -> Option<Started> {
     let mut rest = text.strip_prefix(b"(").unwrap_or(text).trim_ascii_start();
     let mut words: Vec<Option<Vec<u8>>> = Vec::new();
     loop {
@@ -127,6 +127,10 @@ fn listed(text: &[u8]) -> Option<Started> {
         };
         let Some(next) = after.trim_ascii_start().strip_prefix(b",") else { break };
         rest = next.trim_ascii_start();
+        let name = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+        if name > 0 && rest.get(name) == Some(&b':') && rest.get(name + 1) != Some(&b':') {
+            break;
+        }
     }
     let first = words.first().cloned().flatten()?;
     Some(if words.len() == 1 { Started::Shell(first) } else { Started::Words(words) })

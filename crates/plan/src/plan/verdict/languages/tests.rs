@@ -103,3 +103,23 @@ fn python_imports_by_a_call() {
         assert_eq!(imported(text.as_bytes()), None, "{text}");
     }
 }
+
+/// lib(3perl), FindBin(3perl)
+#[test]
+fn perl_looks_beside_its_script() {
+    for (text, expected) in [
+        ("use lib '/opt/lib';", Some(vec!["/opt/lib"])),
+        ("use FindBin;\nuse lib \"$FindBin::Bin/../lib\";", Some(vec!["/app/bin/../lib"])),
+        ("use lib dirname(abs_path($0)) . '/../lib';", Some(vec!["/app/bin/../lib"])),
+        ("use lib (dirname(__FILE__));", Some(vec!["/app/bin"])),
+        ("# use lib $x;\nuse strict;", Some(vec![])),
+        ("use lib $ENV{LIB};", None),
+        ("use lib 'lib';", None),
+        ("use lib \"$FindBin::Bin/$x\";", None),
+        ("use lib map { \"/a/$_\" } @b;", None),
+    ] {
+        let found = use_lib(text.as_bytes(), b"/app/bin");
+        let expected = expected.map(|paths| paths.iter().map(|path| path.as_bytes().to_vec()).collect::<Vec<_>>());
+        assert_eq!(found, expected, "{text}");
+    }
+}

@@ -102,7 +102,7 @@ const SET_TRAPS: Construct = Construct::new("set -E", Own, Own, Silent);
 const TEST: Construct = Construct::new("[[ ]]", Lacks, Own, Failure::Command);
 const EQUALS: Construct = Construct::new("== in [ ]", Lacks, Same, Failure::Command);
 const TEST_VARIABLE: Construct = Construct::new("[ -v NAME ]", Lacks, Lacks, Failure::Command);
-const ASSIGNED_ELEMENT: Construct = Construct::new("an element of an array", Lacks, Lacks, Failure::Command);
+pub(super) const ASSIGNED_ELEMENT: Construct = Construct::new("an element of an array", Lacks, Lacks, Failure::Command);
 const APPENDED: Construct = Construct::new("NAME+=TEXT", Lacks, Lacks, Failure::Command);
 const SOURCE: Construct = Construct::new("source", Lacks, Same, Failure::Command);
 const LET: Construct = Construct::new("let", Lacks, Same, Failure::Command);

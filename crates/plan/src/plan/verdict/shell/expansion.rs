@@ -2,7 +2,7 @@
 
 use super::dialect::{self, Construct};
 use super::lexer::{Lexer, flush};
-use super::{Part, Word};
+use super::{Cut, Part, Word};
 
 impl Lexer<'_> {
     /// A text whose variables and commands are replaced, up to a quote, or to the end of everything.
@@ -161,10 +161,36 @@ fn braced(inner: &[u8]) -> Part {
             Part::Variable(name.to_vec(), Some(default.to_vec()))
         }
         [] | [b':', b'?', ..] | [b'?', ..] => Part::Variable(name.to_vec(), None),
-        b"%/*" => Part::Path(name.to_vec(), true),
-        b"##*/" => Part::Path(name.to_vec(), false),
+        [b'%', b'%', pattern @ ..] => cut(name, true, true, pattern),
+        [b'%', pattern @ ..] => cut(name, true, false, pattern),
+        [b'#', b'#', pattern @ ..] => cut(name, false, true, pattern),
+        [b'#', pattern @ ..] => cut(name, false, false, pattern),
+        b"[0]" if name == b"BASH_SOURCE" => Part::Variable(name.to_vec(), None),
+        b"[@]" | b"[*]" => Part::All(name.to_vec(), 0),
+        [b'[', b'@', b']', b':', count @ ..] => number(count).map_or(Part::Dynamic, |count| Part::All(name.to_vec(), count)),
+        // `${@:0}` has the name of the script too.
+        [b':', count @ ..] if name == b"@" => {
+            number(count).and_then(|count| count.checked_sub(1)).map_or(Part::Dynamic, |count| Part::All(name.to_vec(), count))
+        }
         [b':', b'-' | b'=' | b'+', inner @ ..] | [b'-' | b'=' | b'+', inner @ ..] => nested(inner),
         _ => Part::Dynamic,
+    }
+}
+
+/// A small number, spaces before it left out.
+fn number(text: &[u8]) -> Option<usize> {
+    std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok().filter(|number| *number < 100)
+}
+
+/// `${NAME%PATTERN}` and its like. Of a pattern with sets, escapes or commands, what it fits is not known.
+fn cut(name: &[u8], end: bool, most: bool, pattern: &[u8]) -> Part {
+    let has = |byte: &u8| matches!(byte, b'[' | b'\\' | b'`' | b'~' | b'(');
+    if matches!(name, b"" | b"@" | b"*") || pattern.len() > 100 || pattern.iter().any(has) {
+        return Part::Dynamic;
+    }
+    match Lexer::new(pattern).whole() {
+        Some(word) => Part::Cut(name.to_vec(), Cut { end, most, pattern: word.parts }),
+        None => Part::Dynamic,
     }
 }
 

@@ -221,6 +221,12 @@ impl<'a> Lexer<'a> {
         Ok(())
     }
 
+    /// The one word that the text is, with signs of patterns wherever they stand.
+    pub(super) fn whole(&mut self) -> Option<Word> {
+        let word = self.word().ok()?;
+        (self.at == self.text.len()).then_some(word)
+    }
+
     fn word(&mut self) -> Result<Word, &'static str> {
         let mut word = Word::default();
         let mut text = Vec::new();
@@ -231,9 +237,9 @@ impl<'a> Lexer<'a> {
             match byte {
                 b'(' if text.ends_with(b"=") => {
                     self.meet(dialect::ARRAY);
-                    self.balanced(b'(', b')')?;
+                    let inner = self.balanced(b'(', b')')?;
                     flush(&mut word, &mut text);
-                    word.parts.push(Part::Dynamic);
+                    word.parts.push(list(&inner));
                 }
                 b' ' | b'\t' | b'\r' | b'\n' | b';' | b'|' | b'&' | b'(' | b')' | b'<' | b'>' => break,
                 b'\'' => {
@@ -312,6 +318,22 @@ impl Lexer<'_> {
         }
         flush(word, text);
         word.parts.push(Part::Variable(if length == 1 { b"HOME".to_vec() } else { name.to_vec() }, None));
+    }
+}
+
+/// The words between the brackets of an array.
+fn list(inner: &[u8]) -> Part {
+    // There are none in each other.
+    let nested = inner.windows(2).any(|pair| pair == b"=(");
+    let tokens = if nested { Err("arrays in each other") } else { Lexer::new(inner).tokens() };
+    let word = |token| match token {
+        Token::Word(word) => Some(Some(word)),
+        Token::Operator("\n") => Some(None),
+        _ => None,
+    };
+    match tokens.ok().and_then(|tokens| tokens.into_iter().map(word).collect::<Option<Vec<_>>>()) {
+        Some(words) => Part::List(words.into_iter().flatten().collect()),
+        None => Part::Dynamic,
     }
 }
 

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 pub(super) use self::dialect::{Construct, Failure, Family, PIPEFAIL, Understanding};
 use self::lexer::{Direction, Lexer};
 use self::parser::Parser;
-pub(super) use self::value::{FINDER, MOST_VALUES, Variables, assignment, values};
+pub(super) use self::value::{FINDER, MOST_VALUES, Variables, assignment, element, fits, values};
 
 /// Longer scripts are not followed.
 const LONGEST: usize = 256 << 10;
@@ -30,12 +30,27 @@ pub(super) enum Part {
     Variable(Vec<u8>, Option<Vec<u8>>),
     /// What a command prints.
     Output(Vec<u8>),
-    /// The directory (`${x%/*}`) or the last name (`${x##*/}`) of a variable's value.
-    Path(Vec<u8>, bool),
+    /// What is left of a variable's value: `${x%PATTERN}`, `${x##PATTERN}`.
+    Cut(Vec<u8>, Cut),
+    /// All words of an array, or of what the script was given (`@`), but for so many of the first: `${x[@]}`, `${x[@]:1}`, `${@:2}`.
+    All(Vec<u8>, usize),
+    /// The words of an array: `x=(a b)`.
+    List(Vec<Word>),
     /// A part of a pattern for names of files.
     Pattern(Vec<u8>),
     /// Something else that is only known when the script runs.
     Dynamic,
+}
+
+/// What is taken away from a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cut {
+    /// From the end (`%`), or from the start (`#`).
+    end: bool,
+    /// As much as fits (`%%`, `##`), or as little.
+    most: bool,
+    /// Text, and variables in it; `*` and `?` outside of quotes are signs.
+    pattern: Vec<Part>,
 }
 
 /// One word.
@@ -92,6 +107,12 @@ pub(super) struct Command {
     pub(super) late: bool,
     /// Whether it may not be run, or not by the shell that reads the script.
     pub(super) apart: bool,
+    /// Whether what follows it is run only if it succeeds: `&&`.
+    pub(super) leads: bool,
+    /// Whether it is in a loop.
+    pub(super) repeated: bool,
+    /// Whether it may read something else than the script does: it follows a pipe, or is in a group that reads a file.
+    pub(super) fed: bool,
     /// The function that it is in.
     pub(super) function: Option<Vec<u8>>,
 }
@@ -111,6 +132,8 @@ pub(super) struct Script {
     pub(super) functions: BTreeSet<Vec<u8>>,
     /// The values that `for` gives to variables.
     pub(super) loops: Vec<(Vec<u8>, Vec<Word>)>,
+    /// The commands of each process of its own that the shell starts for them: `( … )`, from a number to one.
+    pub(super) subshells: Vec<(usize, usize)>,
     /// What could not be followed.
     pub(super) unclear: Option<&'static str>,
     /// What depends on the shell.

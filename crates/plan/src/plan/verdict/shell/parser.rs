@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::dialect::{self, Construct, Failure};
 use super::lexer::Token;
-use super::{Command, Met, Part, Script, Word, assignment};
+use super::{Command, Met, Part, Script, Word, assignment, element};
 
 /// Where a command stands.
 #[derive(Debug, Clone, Default)]
@@ -134,6 +134,11 @@ impl<'t> Parser<'t> {
         }
     }
 
+    /// Commands from a number on may read something else than the script does.
+    fn feed(&mut self, from: usize) {
+        self.script.commands.iter_mut().skip(from).for_each(|command| command.fed = true);
+    }
+
     fn operator(&self) -> &'static str {
         match self.tokens.get(self.at) {
             Some(Token::Operator(operator)) => operator,
@@ -210,6 +215,7 @@ impl<'t> Parser<'t> {
             let fails = self.fails(middle);
             for command in self.script.commands.get_mut(from..middle).unwrap_or_default() {
                 command.guarded |= or;
+                command.leads |= !or;
                 // What fails before `&&` does not end a strict script.
                 command.ends = false;
                 command.decides_end = fails;
@@ -255,13 +261,26 @@ impl<'t> Parser<'t> {
                     command.decides_end = false;
                 }
             }
+            let fed = self.script.commands.len();
             last = self.command(&place);
+            self.feed(fed);
             self.set_apart(from);
         }
         last
     }
 
     fn command(&mut self, place: &Place) -> Vec<usize> {
+        let from = self.script.commands.len();
+        let last = self.any_command(place);
+        // What a group reads stands behind it, as a command without words.
+        let reads = |command: &Command| command.words.is_empty() && !(command.reads.is_empty() && command.documents.is_empty());
+        if self.script.commands.len() > from + 1 && self.script.commands.last().is_some_and(reads) {
+            self.feed(from);
+        }
+        last
+    }
+
+    fn any_command(&mut self, place: &Place) -> Vec<usize> {
         let named = matches!(self.tokens.get(self.at + 1..self.at + 3), Some([Token::Operator("("), Token::Operator(")")]));
         let word = self.plain().to_vec();
         if named && !word.is_empty() {
@@ -307,6 +326,7 @@ impl<'t> Parser<'t> {
                 let from = self.script.commands.len();
                 let last = self.list(place);
                 self.set_apart(from);
+                self.script.subshells.push((from, self.script.commands.len()));
                 self.at += usize::from(self.operator() == ")");
                 self.redirections(place, last)
             }
@@ -360,6 +380,7 @@ impl<'t> Parser<'t> {
         let from = self.script.commands.len();
         let last = self.list(&Place { conditional: place.conditional || !runs, ..place.clone() });
         self.set_apart(from);
+        self.script.commands.iter_mut().skip(from).for_each(|command| command.repeated = true);
         self.take(closing);
         self.redirections(place, last)
     }
@@ -450,9 +471,10 @@ impl<'t> Parser<'t> {
             let inside = command.words.first().is_some_and(|word| word.is(b"[["));
             let closed = command.words.last().is_some_and(|word| word.is(b"]]"));
             match token {
-                Token::Word(word) => match assignment(word).filter(|_| command.words.is_empty()) {
+                Token::Word(word) => match assignment(word).or_else(|| element(word)).filter(|_| command.words.is_empty()) {
                     Some(assignment) => {
-                        appended = appended.or_else(|| dialect::appended(word));
+                        let of_array = element(word).map(|_| dialect::ASSIGNED_ELEMENT);
+                        appended = appended.or_else(|| dialect::appended(word)).or(of_array);
                         command.assignments.push(assignment);
                     }
                     None => command.words.push(word.clone()),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Part, Script, Word};
+use super::{Cut, Part, Script, Word, dialect};
 
 /// `NAME=WORD`, or `NAME+=WORD`, whose value is not known.
 pub(in crate::plan::verdict) fn assignment(word: &Word) -> Option<(Vec<u8>, Word)> {
@@ -29,12 +29,33 @@ pub(in crate::plan::verdict) fn assignment(word: &Word) -> Option<(Vec<u8>, Word
     Some((name.to_vec(), value))
 }
 
+/// `NAME[WORD]=WORD`: what the array has from then on is not known.
+pub(in crate::plan::verdict) fn element(word: &Word) -> Option<(Vec<u8>, Word)> {
+    let Some(Part::Text(text)) = word.parts.first() else { return None };
+    let end = text.iter().position(|byte| *byte == b'[').unwrap_or(text.len());
+    let name = text.get(..end).filter(|name| dialect::is_name(name))?;
+    let ends = |text: &[u8]| text.windows(2).any(|pair| pair == b"]=") || text.windows(3).any(|three| three == b"]+=");
+    let closed = match word.parts.get(1) {
+        // The whole of what is in the brackets.
+        Some(Part::Pattern(signs)) if end == text.len() && signs.starts_with(b"[") => {
+            matches!(word.parts.get(2), Some(Part::Text(rest)) if rest.starts_with(b"=") || rest.starts_with(b"+="))
+        }
+        _ => end < text.len() && word.parts.iter().any(|part| matches!(part, Part::Text(text) if ends(text))),
+    };
+    // What its words run is run all the same.
+    let value = std::iter::once(Part::Dynamic).chain(word.parts.iter().skip(1).cloned()).collect();
+    closed.then(|| (name.to_vec(), Word { parts: value, quoted: true }))
+}
+
 /// What variables may hold: none for what is only known when the script runs. What a shell replaces by a look at its base has the name that
 /// scripts give it: `~USER`, `command -v NAME` and `which NAME`.
 pub(in crate::plan::verdict) type Variables = BTreeMap<Vec<u8>, Option<BTreeSet<Vec<u8>>>>;
 
 /// The most values that a word may have before it counts as unknown.
 pub(in crate::plan::verdict) const MOST_VALUES: usize = 64;
+
+/// Longer values are not taken apart.
+const LONGEST: usize = 4096;
 
 /// The values that a word may have; none if some are not known.
 pub(in crate::plan::verdict) fn values(word: &Word, variables: &Variables) -> Option<Vec<Vec<u8>>> {
@@ -51,18 +72,20 @@ pub(in crate::plan::verdict) fn values(word: &Word, variables: &Variables) -> Op
                 (None, None) if name.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_') => vec![Vec::new()],
                 (Some(None), _) | (None, None) => return None,
             },
-            Part::Path(name, directory) => {
-                let Some(Some(known)) = variables.get(name) else { return None };
-                let at = |text: &[u8]| text.iter().rposition(|byte| *byte == b'/');
-                let cut = |text: &Vec<u8>| match (at(text), directory) {
-                    (Some(at), true) => text.get(..at).unwrap_or_default().to_vec(),
-                    (Some(at), false) => text.get(at + 1..).unwrap_or_default().to_vec(),
-                    (None, _) => text.clone(),
+            Part::Cut(name, cut) => {
+                let pattern = cut.pattern(variables)?;
+                let known = match variables.get(name) {
+                    Some(known) => known.as_ref()?.iter().cloned().collect(),
+                    // What nobody sets is empty.
+                    None => vec![Vec::new()],
                 };
-                known.iter().map(cut).collect()
+                if known.iter().any(|value| value.len() > LONGEST) || pattern.len() > LONGEST {
+                    return None;
+                }
+                known.iter().map(|value| cut.of(value, &pattern)).collect()
             }
             Part::Output(inner) => evaluate(inner, variables).or_else(|| each(inner, variables))?,
-            Part::Dynamic | Part::Pattern(_) => return None,
+            Part::Dynamic | Part::Pattern(_) | Part::All(..) | Part::List(_) => return None,
         };
         values = values.iter().flat_map(|start| more.iter().map(move |end| [start.as_slice(), end].concat())).collect();
         if values.len() > MOST_VALUES {
@@ -70,6 +93,78 @@ pub(in crate::plan::verdict) fn values(word: &Word, variables: &Variables) -> Op
         }
     }
     Some(values)
+}
+
+impl Cut {
+    /// The bytes of the pattern, and whether each is a sign.
+    fn pattern(&self, variables: &Variables) -> Option<Vec<(u8, bool)>> {
+        let mut pattern = Vec::new();
+        for part in &self.pattern {
+            match part {
+                Part::Pattern(signs) => pattern.extend(signs.iter().map(|byte| (*byte, true))),
+                part => {
+                    let mut known = values(&Word::of(part.clone()), variables).filter(|known| known.len() == 1)?;
+                    let value = known.pop()?;
+                    // Without quotes the signs in it would count.
+                    if !matches!(part, Part::Text(_)) && value.iter().any(|byte| matches!(byte, b'*' | b'?' | b'[')) {
+                        return None;
+                    }
+                    pattern.extend(value.into_iter().map(|byte| (byte, false)));
+                }
+            }
+        }
+        Some(pattern)
+    }
+
+    /// What it leaves of a value.
+    fn of(&self, value: &[u8], pattern: &[(u8, bool)]) -> Vec<u8> {
+        // An end is the start of the text that is turned around.
+        let turned = |text: &[u8]| text.iter().rev().copied().collect::<Vec<u8>>();
+        let (text, pattern) =
+            if self.end { (turned(value), pattern.iter().rev().copied().collect()) } else { (value.to_vec(), pattern.to_vec()) };
+        let fitting = fitting(&pattern, &text);
+        let length = if self.most { fitting.iter().rposition(|fits| *fits) } else { fitting.iter().position(|fits| *fits) };
+        let left = text.get(length.unwrap_or(0)..).unwrap_or_default();
+        if self.end { turned(left) } else { left.to_vec() }
+    }
+}
+
+/// Whether a text fits a pattern, whose bytes say whether they are signs of it.
+pub(in crate::plan::verdict) fn fits(pattern: &[(u8, bool)], name: &[u8]) -> bool {
+    fitting(pattern, name).last().copied().unwrap_or(false)
+}
+
+/// For each place in a text whether the text up to there fits a pattern.
+fn fitting(pattern: &[(u8, bool)], name: &[u8]) -> Vec<bool> {
+    // First for none of the pattern, then for more and more of it.
+    let mut fitting: Vec<bool> = (0..=name.len()).map(|at| at == 0).collect();
+    let mut at = 0;
+    while let Some((byte, sign)) = pattern.get(at) {
+        let set =
+            if *sign && *byte == b'[' { pattern.get(at..).unwrap_or_default().iter().position(|(byte, _)| *byte == b']') } else { None };
+        let mut next = vec![false; name.len() + 1];
+        for position in 0..=name.len() {
+            if !fitting.get(position).copied().unwrap_or(false) {
+                continue;
+            }
+            if *sign && *byte == b'*' {
+                next.iter_mut().skip(position).for_each(|place| *place = true);
+                break;
+            }
+            let Some(letter) = name.get(position) else { continue };
+            let one = match (sign, byte) {
+                // Sets may mean more than they say.
+                (true, b'?' | b'[') => true,
+                _ => letter == byte,
+            };
+            if one && let Some(place) = next.get_mut(position + 1) {
+                *place = true;
+            }
+        }
+        fitting = next;
+        at += set.unwrap_or(0) + 1;
+    }
+    fitting
 }
 
 /// What commands print that only take paths apart, or say where others are; none for all others.

@@ -94,6 +94,20 @@ impl Trace<'_> {
 
     /// A command of a script that was given `arguments`.
     pub(super) fn command(&mut self, at: Standing<'_>, arguments: &[Argument]) {
+        let before = self.own_input.clone();
+        // Of what functions are called with it is not known what they read.
+        if at.command.fed || !at.command.reads.is_empty() || at.command.function.is_some() {
+            self.own_input = Input::Unknown;
+        }
+        self.follow(at, arguments);
+        // `exec < FILE` counts from then on.
+        let stays = !at.command.reads.is_empty() && at.command.words.first().and_then(Word::literal) == Some(b"exec");
+        if !stays {
+            self.own_input = before;
+        }
+    }
+
+    fn follow(&mut self, at: Standing<'_>, arguments: &[Argument]) {
         let Standing { command, place, .. } = at;
         let variables = Rc::clone(&self.inherited);
         for (name, word) in &command.assignments {
@@ -110,11 +124,41 @@ impl Trace<'_> {
                 break;
             }
         }
-        let Some((first, rest)) = words.split_first() else { return };
+        if words.is_empty() {
+            return;
+        }
         self.input = match command.documents.last() {
             Some(word) => one(word, &variables).map_or(Input::Unknown, Input::Known),
-            None => Input::Unknown,
+            // It reads what the script reads.
+            None => self.own_input.clone(),
         };
+        let mut lists = self.with_arrays(words);
+        if lists.len() == 1 {
+            return lists.into_iter().for_each(|words| self.command_with(at, &words, arguments));
+        }
+        // Of several lists those that begin with no command are none that it runs.
+        lists.sort_by_key(|words| words.split_first().is_none_or(|words| self.begins(words, arguments).is_err()));
+        let run = lists.iter().filter(|words| words.split_first().is_some_and(|words| self.begins(words, arguments).is_ok())).count();
+        for words in lists.iter().take(if run > 0 { run } else { lists.len() }) {
+            self.command_with(at, words, arguments);
+        }
+        for words in lists.iter().skip(run).filter(|_| run > 0) {
+            if let Some(Err(Some(name))) = words.split_first().map(|words| self.begins(words, arguments)) {
+                self.lacks_one(&name, at.place);
+            }
+        }
+    }
+
+    /// A name that is one of several, of which some are there, is not there.
+    fn lacks_one(&mut self, name: &[u8], place: &str) {
+        let code = if name.contains(&b'/') { Code::VerdictMissing } else { Code::VerdictCommand };
+        self.lack(code, name, place, false);
+    }
+
+    /// A command with its words.
+    fn command_with(&mut self, at: Standing<'_>, words: &[Word], arguments: &[Argument]) {
+        let Standing { command, place, .. } = at;
+        let Some((first, rest)) = words.split_first() else { return };
         let Some(list) = self.given.first().filter(|_| command.function.is_none()) else {
             return self.command_on(at, (first, rest), arguments);
         };
@@ -130,8 +174,7 @@ impl Trace<'_> {
         }
         let lost: Vec<_> = other.iter().filter_map(|list| self.begins((first, rest), list).err().flatten()).collect();
         for name in lost.into_iter().filter(|_| !run.is_empty()) {
-            let code = if name.contains(&b'/') { Code::VerdictMissing } else { Code::VerdictCommand };
-            self.lack(code, &name, place, false);
+            self.lacks_one(&name, place);
         }
     }
 
@@ -162,6 +205,16 @@ impl Trace<'_> {
         };
         let words = rest;
         let Operands { given: rest, several } = self.operands(words, arguments, at);
+        let names = self.those_there(at, first, names);
+        // `exec "$NAME"`
+        let starts = first.literal().is_some_and(|name| name == b"exec" || name == b"command");
+        let several: Vec<(usize, Vec<Vec<u8>>)> = several
+            .into_iter()
+            .map(|(number, values)| match words.first() {
+                Some(word) if starts && number == 0 => (number, self.those_there(at, word, values)),
+                _ => (number, values),
+            })
+            .collect();
         for name in names {
             // The shell splits what is in no quotes, and a word of which nothing is left is none.
             let count = rest.len();
@@ -172,7 +225,11 @@ impl Trace<'_> {
             self.note_words(words, &name, at);
             match name.as_slice() {
                 b"eval" => {
-                    self.evaluates(words, arguments, at);
+                    self.evaluates(words, arguments, at, false);
+                    continue;
+                }
+                b"trap" if matches!(rest.first(), Some(None)) => {
+                    self.evaluates(words.get(..1).unwrap_or_default(), arguments, at, true);
                     continue;
                 }
                 b"." | b"source" if self.reads_several(words, at) => continue,
@@ -204,11 +261,34 @@ impl Trace<'_> {
         }
     }
 
+    /// Of several names that a command may have those that are there, of which one is the one that it runs: all of them if none is, and if a
+    /// loop runs one after the other.
+    fn those_there(&mut self, at: Standing<'_>, word: &Word, names: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        let is_there = |name: &Vec<u8>| {
+            let (name, _) = split_word(word, name.clone(), &[]);
+            name.is_empty() || self.find(&name).is_some() || BUILTINS.contains(&name.as_slice()) || self.functions.contains(&name)
+        };
+        let (there, lost): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| at.command.repeated || is_there(name));
+        if there.iter().all(Vec::is_empty) {
+            return there.into_iter().chain(lost).collect();
+        }
+        for name in lost {
+            self.lacks_one(&split_word(word, name, &[]).0, at.place);
+        }
+        there
+    }
+
     /// The commands whose output is a part of this one.
     fn outputs(&mut self, at: Standing<'_>, arguments: &[Argument]) {
         let command = at.command;
         let words = command.words.iter().chain(command.assignments.iter().map(|(_, word)| word)).chain(&command.reads);
-        for part in words.chain(&command.documents).chain(&command.writes).chain(&command.appends).flat_map(|word| &word.parts) {
+        let mut parts: Vec<&Part> =
+            words.chain(&command.documents).chain(&command.writes).chain(&command.appends).flat_map(|word| &word.parts).collect();
+        parts.reverse();
+        while let Some(part) = parts.pop() {
+            if let Part::List(words) = part {
+                parts.extend(words.iter().rev().flat_map(|word| word.parts.iter().rev()));
+            }
             if let Part::Output(inner) = part {
                 let text = if command.late { Text::Aside } else { Text::Part };
                 // An assignment alone has the result of the command; any other command has its own.
@@ -245,6 +325,7 @@ impl Trace<'_> {
         for word in words {
             match word.parts.as_slice() {
                 _ if is_all_given(word) => given.extend(arguments.iter().cloned()),
+                [Part::All(name, skipped)] if name == b"@" => given.extend(arguments.iter().skip(*skipped).cloned()),
                 parts if parts.iter().any(|part| matches!(part, Part::Pattern(_))) => match self.values(word, at.place, &variables) {
                     Some(values) => given.extend(values.into_iter().map(Some)),
                     None => given.push(None),
@@ -344,17 +425,23 @@ impl Trace<'_> {
 
     /// `cd DIRECTORY`
     fn goes(&mut self, rest: &[Argument], at: Standing<'_>) {
+        let mut paths: Vec<Vec<u8>> = Vec::new();
         for path in rest.iter().flatten().filter(|word| !word.starts_with(b"-")) {
-            for path in self.meant(path) {
-                self.uses(&path, Use::Named, at.place, !at.command.is_needed());
-                // What it has is made when the script runs.
-                let made = path.starts_with(b"/tmp/") || self.made(&path, Use::Named) == Some(true);
-                if at.command.is_certain() && made && !self.view.exists(&path) {
-                    self.directories = vec![path.clone()];
-                }
-                if self.directories.len() < MOST_DIRECTORIES && self.view.exists(&path) {
-                    self.directories.push(path);
-                }
+            paths.extend(self.meant(path));
+        }
+        for path in &paths {
+            self.uses(path, Use::Named, at.place, !at.command.is_needed());
+        }
+        // There is one place to go to, and the script goes there or does not do what follows.
+        if let ([path], true, Some(_)) = (paths.as_slice(), at.command.is_certain(), rest.first())
+            && (self.view.exists(path) || self.made(path, Use::Named) == Some(true) || at.command.leads || path.starts_with(b"/tmp/"))
+        {
+            self.directories = vec![path.clone()];
+            return;
+        }
+        for path in paths.into_iter().filter(|path| self.view.exists(path)) {
+            if self.directories.len() < MOST_DIRECTORIES {
+                self.directories.push(path);
             }
         }
     }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::{Argument, Attribute, Caller, Input, Trace, Use};
+use crate::format::tar::Kind;
 use crate::foundation::Code;
 use crate::plan::verdict::languages::{
-    Import, Interpreter, Language, Started, defined, defines, given_to, identifiers, imported, imports, methods, offers, quoted_paths,
-    started, started_by_perl, taken_names,
+    Import, Interpreter, Language, Late, Started, defined, defines, given_to, identifiers, imported, imports, late, methods, offers,
+    quoted_paths, started, started_by_perl, started_by_ruby, taken_names, use_lib,
 };
 use crate::plan::verdict::loader::shown;
 use crate::read::rootfs::{Entry, split};
@@ -54,7 +55,7 @@ type Texts = &'static [&'static [u8]];
 fn telling(language: Language) -> (Texts, Texts, Texts) {
     match language {
         Language::Python => (
-            &[b"importlib", b"os.exec", b"os.spawn", b"pkgutil", b"exec(", b"eval(", b"runpy", b"pexpect"],
+            &[b"os.exec", b"os.spawn", b"exec(", b"eval(", b"runpy", b"pexpect"],
             &[
                 b"sys.version)",
                 b"sys.version.",
@@ -70,27 +71,12 @@ fn telling(language: Language) -> (Texts, Texts, Texts) {
             &[b"sys.version", b"sys.prefix", b"sys.hexversion", b"stdlib_module_names", b"python_version"],
         ),
         Language::Perl => (
-            &[b"eval \"", b"eval '", b"do \"", b"do '", b"use lib"],
+            &[b"eval \"", b"eval '", b"do \"", b"do '"],
             &[b"%INC", b"@INC", b"%Config", b"$Config"],
             &[b"$]", b"$^V", b"PERL_VERSION", b"->VERSION"],
         ),
         Language::Ruby => (
-            &[
-                b"system(",
-                b"system ",
-                b"exec(",
-                b"exec ",
-                b"instance_eval",
-                b"class_eval",
-                b" eval",
-                b"spawn(",
-                b"`",
-                b"load ",
-                b"popen",
-                b"Open3",
-                b"%x",
-                b"bundler",
-            ],
+            &[b"instance_eval", b"class_eval", b" eval", b"load ", b"PTY.", b"Process.spawn", b"bundler"],
             &[b"RUBY_PATCHLEVEL", b"RUBY_DESCRIPTION", b"RbConfig"],
             &[b"RUBY_VERSION", b"VERSION"],
         ),
@@ -175,7 +161,12 @@ impl<'v> Trace<'v> {
         let variable = running.interpreter.variable();
         running.interpreter.also(self.view, variable, split(&real).0);
         match self.view.bytes(found) {
-            Some(text) => self.code(&running, text, &shown(&script), depth),
+            Some(text) => {
+                if running.interpreter.language == Language::Perl {
+                    use_lib(text, split(&script).0).into_iter().flatten().for_each(|directory| running.interpreter.before(directory));
+                }
+                self.code(&running, text, &shown(&script), depth);
+            }
             None => self.unclear(&shown(&script), "it is no file that can be read as a script"),
         }
     }
@@ -219,10 +210,17 @@ impl<'v> Trace<'v> {
             self.lack(Code::VerdictSyntax, release.as_bytes(), place, true);
         }
         if interpreter.language == Language::Perl {
+            // Of a module it counts from then on, for others too.
+            let added = use_lib(text, split(place.as_bytes()).0);
+            if !added.is_some_and(|added| added.iter().all(|directory| interpreter.looks_in(directory))) {
+                self.unclear(place, "what it does with use lib is not followed");
+            }
             let calls = started_by_perl(text).map_or_else(|| vec![None], |calls| calls.into_iter().map(Some).collect());
             self.starts(calls, place, depth);
         }
         if interpreter.language == Language::Ruby {
+            let calls = started_by_ruby(text).map_or_else(|| vec![None], |calls| calls.into_iter().map(Some).collect());
+            self.starts(calls, place, depth);
             for name in methods(text) {
                 self.found.parts.entry(name.to_vec()).or_insert_with(|| place.to_owned());
             }
@@ -236,8 +234,35 @@ impl<'v> Trace<'v> {
                 Some(names) => waiting.extend(names.into_iter().map(|name| Import::new(name, true))),
                 None => self.unclear(place, "what it does with __import__ is not followed"),
             }
+            match late(text).and_then(|late| late.into_iter().map(|late| self.named_late(interpreter, late)).collect::<Option<Vec<_>>>()) {
+                Some(names) => waiting.extend(names.into_iter().flatten().map(|name| Import::new(name, true))),
+                None => self.unclear(place, "modules that it loads by names that it makes are not followed"),
+            }
         }
         waiting.into_iter().map(|import| (import, place.to_owned())).collect()
+    }
+
+    /// The modules that a call may load; none if they are not the app's own.
+    fn named_late(&self, interpreter: &Interpreter, late: Late) -> Option<Vec<Vec<u8>>> {
+        let package = match late {
+            Late::Module(name) => return Some(vec![name]),
+            Late::Within(package) => package,
+        };
+        let file = interpreter.module(self.view, &package)?.pop()?;
+        let folder = self.view.find(split(&file).0).filter(|_| file.ends_with(b"/__init__.py"))?;
+        let is_own = |entry: &Entry<'v>| self.view.is_own(*entry) && !self.view.is_packaged(*entry);
+        self.view.find(&file).filter(is_own)?;
+        // What the name is made of may have dots.
+        if folder.children().any(|child| child.kind() == Kind::Directory && child.name() != b"__pycache__") {
+            return None;
+        }
+        let named = |entry: Entry<'_>| {
+            let name = entry.name().strip_suffix(b".py").unwrap_or(entry.name());
+            let is_name =
+                name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') && name != b"__init__" && name != b"__pycache__";
+            is_name.then(|| [package.as_slice(), b".", name].concat())
+        };
+        Some(folder.children().filter_map(named).collect())
     }
 
     /// Programs that a text starts.

@@ -57,6 +57,11 @@ impl Branch {
         self.conditional
     }
 
+    /// The function that is followed.
+    pub(super) fn function(&self) -> Option<&Vec<u8>> {
+        self.function.as_ref()
+    }
+
     /// That of a command of a script that is run here.
     pub(super) fn of(&self, script: &Script, place: &str, number: usize) -> Self {
         let command = |number: Option<usize>| number.and_then(|number| script.commands.get(number));

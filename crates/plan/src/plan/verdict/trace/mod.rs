@@ -1,6 +1,7 @@
 //! What an image does when it starts, followed from its entrypoint as far as bytes tell.
 
 mod arguments;
+mod arrays;
 mod command;
 mod commands;
 mod language;
@@ -16,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use self::arrays::{Lists, Set};
 use self::made::{Branch, Made};
 use super::loader::{Loading, shown};
 use super::shell::{Construct, Family, PIPEFAIL, Understanding, Variables, Word, values};
@@ -219,6 +221,11 @@ pub(super) struct Trace<'v> {
     /// The lists of words that the script may have been given.
     given: Vec<Vec<Argument>>,
     input: Input,
+    /// What arrays may hold, by function and name; and which commands of the scripts that are followed set some, with how far each is.
+    arrays: BTreeMap<(Option<Vec<u8>>, Vec<u8>), Lists>,
+    setting: Vec<(usize, Rc<[Set]>)>,
+    /// What the script that is followed reads as its input.
+    own_input: Input,
     /// The shell that runs the script that is followed, and how the text that is followed belongs to it.
     shell: Option<Rc<Shell>>,
     text: Text,
@@ -284,6 +291,9 @@ impl<'v> Trace<'v> {
             calls: BTreeMap::new(),
             given: Vec::new(),
             input: Input::Nothing,
+            arrays: BTreeMap::new(),
+            setting: Vec::new(),
+            own_input: Input::Nothing,
             shell: None,
             text: Text::Script,
             strict: false,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::plan::verdict::shell::fits;
 use crate::plan::verdict::view::View;
 use crate::read::rootfs::Entry;
 
@@ -34,36 +35,4 @@ pub(super) fn matching(view: &View, directory: &[u8], pattern: &[(u8, bool)]) ->
         found = next;
     }
     found.into_iter().filter(|path| !path.is_empty()).collect()
-}
-
-fn fits(pattern: &[(u8, bool)], name: &[u8]) -> bool {
-    // For each place in the name whether the pattern up to here fits it.
-    let mut fitting: Vec<bool> = (0..=name.len()).map(|at| at == 0).collect();
-    let mut at = 0;
-    while let Some((byte, sign)) = pattern.get(at) {
-        let set =
-            if *sign && *byte == b'[' { pattern.get(at..).unwrap_or_default().iter().position(|(byte, _)| *byte == b']') } else { None };
-        let mut next = vec![false; name.len() + 1];
-        for position in 0..=name.len() {
-            if !fitting.get(position).copied().unwrap_or(false) {
-                continue;
-            }
-            if *sign && *byte == b'*' {
-                next.iter_mut().skip(position).for_each(|place| *place = true);
-                break;
-            }
-            let Some(letter) = name.get(position) else { continue };
-            let one = match (sign, byte) {
-                // Sets may mean more than they say.
-                (true, b'?' | b'[') => true,
-                _ => letter == byte,
-            };
-            if one && let Some(place) = next.get_mut(position + 1) {
-                *place = true;
-            }
-        }
-        fitting = next;
-        at += set.unwrap_or(0) + 1;
-    }
-    fitting.last().copied().unwrap_or(false)
 }

@@ -34,6 +34,9 @@ impl<'v> Trace<'v> {
             return self.lack(Code::VerdictAccess, path, by, !guarded);
         }
         self.found.reached.insert(entry.path());
+        if self.begins_again(path, arguments) && self.view.bytes(entry).is_some_and(|bytes| bytes.starts_with(b"#!")) {
+            return;
+        }
         let Some(bytes) = self.view.bytes(entry) else {
             return self.unclear(&place, "it is too large to be read, or neither program nor script");
         };
@@ -44,6 +47,13 @@ impl<'v> Trace<'v> {
             return self.shebang(path, line, arguments, caller.at(&place));
         }
         self.unclear(&place, "it is neither a program nor a script with an interpreter");
+    }
+
+    /// Whether a script that starts itself as the same user puts a word before what it was given, that it had put there before. It may do
+    /// so without end, as far as is known, and only does it where the word is not there: `set -- server "$@"`.
+    fn begins_again(&self, path: &[u8], arguments: &[Argument]) -> bool {
+        let Some((first, before)) = arguments.split_first() else { return false };
+        before.first() == Some(first) && self.seen.contains(&(path.to_vec(), before.to_vec(), self.user.clone()))
     }
 
     pub(super) fn shebang(&mut self, path: &[u8], line: &[u8], arguments: &[Argument], caller: Caller<'_>) {
@@ -116,6 +126,14 @@ impl<'v> Trace<'v> {
             return self.language(Running { path, entry, interpreter }, arguments, depth);
         }
         let stem: &[u8] = applet.split(|byte| byte.is_ascii_digit() || *byte == b'.').next().unwrap_or_default();
+        // It says its version, and reads nothing.
+        const TELLING: [&[u8]; 6] = [b"node", b"nodejs", b"nginx", b"haproxy", b"postgres", b"mysqld"];
+        if let [Some(flag)] = arguments
+            && TELLING.contains(&applet.as_slice())
+            && [&b"-v"[..], b"-V", b"--version"].contains(&flag.as_slice())
+        {
+            return;
+        }
         if NOT_FOLLOWED.iter().any(|known| known.as_bytes() == stem || known.as_bytes() == applet.as_slice()) {
             return self.unclear(place, format!("what {} does with its scripts and settings is not followed", shown(&applet)));
         }

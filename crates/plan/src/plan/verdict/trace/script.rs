@@ -1,8 +1,9 @@
 //! Scripts of a shell, with what their variables may hold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::arrays::{LONGEST_LIST, sets_of};
 use super::command::{Standing, is_all_given, is_split, tokens};
 use super::{Argument, Input, Shell, Text, Trace, one};
 use crate::foundation::Code;
@@ -13,7 +14,7 @@ use crate::read::rootfs::split;
 /// How deep scripts may read each other.
 const DEEPEST_SOURCE: usize = 4;
 /// How many lists of words a script may have been given.
-const MOST_GIVEN: usize = 8;
+const MOST_GIVEN: usize = 16;
 /// How deep functions may hand on what they are given.
 const DEEPEST_CALL: usize = 4;
 /// How many calls of a function are told apart.
@@ -90,6 +91,16 @@ impl Trace<'_> {
     }
 
     fn shell_runs(&mut self, place: &str, arguments: &[Argument], depth: usize) {
+        // A process of its own has neither the arrays nor the name of the one that started it.
+        let (arrays, setting) = (std::mem::take(&mut self.arrays), std::mem::take(&mut self.setting));
+        let (inherited, own_input) = (Rc::clone(&self.inherited), self.own_input.clone());
+        Rc::make_mut(&mut self.inherited).remove(b"0".as_slice());
+        self.own_input = self.input.clone();
+        self.shell_process(place, arguments, depth);
+        (self.arrays, self.setting, self.inherited, self.own_input) = (arrays, setting, inherited, own_input);
+    }
+
+    fn shell_process(&mut self, place: &str, arguments: &[Argument], depth: usize) {
         let mut at = 0;
         let mut code = false;
         while let Some(Some(argument)) = arguments.get(at) {
@@ -122,6 +133,10 @@ impl Trace<'_> {
         };
         let rest = arguments.get(at + 1..).unwrap_or_default();
         if code {
+            // The word behind the text is its name.
+            if let Some(name) = rest.first() {
+                Rc::make_mut(&mut self.inherited).insert(b"0".to_vec(), name.clone().map(|name| BTreeSet::from([name])));
+            }
             return self.script(first, "the command of a shell", rest.get(1..).unwrap_or_default(), depth + 1);
         }
         let path = self.view.absolute(first);
@@ -150,7 +165,8 @@ impl Trace<'_> {
         let Some(shell) = self.shell.clone() else { return };
         for met in &script.met {
             let name = met.construct.text.strip_prefix('$').map(str::as_bytes);
-            let given = name.is_some_and(|name| variables.contains_key(name));
+            // This one has a value here, whatever the shell is.
+            let given = name.is_some_and(|name| variables.contains_key(name) && name != b"BASH_SOURCE");
             if given || (met.construct.text == "time" && self.find(b"time").is_some()) {
                 continue;
             }
@@ -196,7 +212,10 @@ impl Trace<'_> {
         variables.entry(b"HOME".to_vec()).or_insert_with(|| self.home());
         self.told(text, &script.functions, &mut variables);
         give(&mut variables, arguments);
-        variables.insert(b"0".to_vec(), place.starts_with('/').then(|| BTreeSet::from([place.as_bytes().to_vec()])));
+        let own = place.starts_with('/').then(|| BTreeSet::from([place.as_bytes().to_vec()]));
+        // A file that is read by a script has the name of the script.
+        variables.entry(b"0".to_vec()).or_insert_with(|| own.clone());
+        variables.insert(b"BASH_SOURCE".to_vec(), own);
         self.assign(&script, place, &mut variables, 0);
         self.note_dialect(&script, place, &variables);
         let functions = self.functions.clone();
@@ -210,13 +229,27 @@ impl Trace<'_> {
         let calls = self.calls.clone();
         self.note_calls(&script, place, arguments);
         let given = std::mem::replace(&mut self.given, vec![arguments.to_vec()]);
+        self.setting.push((0, sets_of(&script)));
+        // Where the script is again behind `( … )`.
+        let mut outside: Vec<(usize, Vec<Vec<u8>>)> = Vec::new();
+        let mut inside: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        script.subshells.iter().for_each(|(start, end)| inside.entry(*start).or_default().push(*end));
         for (number, command) in script.commands.iter().enumerate() {
+            while let Some((_, directories)) = outside.pop_if(|(end, _)| *end <= number) {
+                self.directories = directories;
+            }
+            let begun = inside.remove(&number).unwrap_or_default();
+            outside.extend(begun.into_iter().rev().map(|end| (end, self.directories.clone())));
+            if let Some((from, _)) = self.setting.last_mut() {
+                *from = number;
+            }
             let outer = self.branch.clone();
             self.branch = outer.of(&script, place, number);
             let at = Standing { command, place, number, depth };
             let Some(function) = &command.function else {
                 self.command(at, arguments);
                 self.writes(at);
+                self.arrays(at, arguments);
                 let called = command.words.first().and_then(Word::literal).filter(|name| self.functions.contains(*name));
                 self.ran.extend(called.filter(|_| !self.branch.is_conditional()).map(<[u8]>::to_vec));
                 self.branch = outer;
@@ -236,11 +269,13 @@ impl Trace<'_> {
                 loop_over(&script, variables, &given);
                 self.command(at, &given);
                 self.writes(at);
+                self.arrays(at, &given);
                 self.inherited = outside;
             }
             self.guarded = expected;
             self.branch = outer;
         }
+        self.setting.pop();
         self.given = given;
         self.calls = calls;
         self.inherited = inherited;
@@ -259,15 +294,24 @@ impl Trace<'_> {
                 let Some(words) = dashes.and_then(|at| words.get(at + 1..)) else { return };
                 self.given.iter().map(|given| self.set_to(words, given)).collect()
             }
+            // A loop may come to it again and again.
+            Some(b"shift") if command.repeated => {
+                self.given.iter().flat_map(|given| (1..=given.len()).map(|count| given.get(count..).unwrap_or_default().to_vec())).collect()
+            }
             Some(b"shift") => self.given.iter().map(|given| shifted(words, given)).collect(),
             _ => return,
         };
-        if command.is_certain() {
+        if command.is_certain() && !command.repeated {
             self.given.clear();
         }
         let before = self.given.len();
-        self.given.extend(lists);
-        self.given.dedup();
+        for list in lists {
+            if list.len() > LONGEST_LIST {
+                self.unclear(place, "the script gives itself longer lists of words than are followed");
+            } else if !self.given.contains(&list) {
+                self.given.push(list);
+            }
+        }
         if self.given.len() > MOST_GIVEN {
             self.given.truncate(MOST_GIVEN);
             self.unclear(place, "the script gives itself too many lists of words to follow");
@@ -291,8 +335,12 @@ impl Trace<'_> {
 
     /// What `set -- WORDS` makes of what a script was given.
     fn set_to(&self, words: &[Word], given: &[Argument]) -> Vec<Argument> {
-        let all = |word: &Word| if is_all_given(word) { given.to_vec() } else { vec![one(word, &self.inherited)] };
-        words.iter().flat_map(all).collect()
+        let all = |word: &Word| match word.parts.as_slice() {
+            _ if is_all_given(word) => given.to_vec(),
+            [Part::All(name, skipped)] if name == b"@" => given.get(*skipped..).unwrap_or_default().to_vec(),
+            _ => vec![one(word, &self.inherited)],
+        };
+        words.iter().flat_map(all).take(LONGEST_LIST + 1).collect()
     }
 
     /// What functions are given by a script; those of scripts that it reads are not known yet.
@@ -330,6 +378,8 @@ impl Trace<'_> {
             let plain = known.iter().all(|part| matches!(part, Part::Text(_)));
             match () {
                 () if is_all_given(word) => given.extend(arguments.iter().cloned()),
+                () if matches!(known.as_slice(), [Part::All(name, _)] if name != b"@") => given.extend(vec![None; 9]),
+                () if let [Part::All(_, skipped)] = known.as_slice() => given.extend(arguments.iter().skip(*skipped).cloned()),
                 () if !pattern.is_empty() && (plain || !inner) => {
                     let matches = self.values(word, place, &variables);
                     given.extend(matches.map_or_else(|| vec![None], |matches| matches.into_iter().map(Some).collect()));
@@ -385,7 +435,10 @@ impl Trace<'_> {
                     .collect();
                 for path in paths {
                     if let Some(text) = self.view.text(&path) {
+                        let own = Some(BTreeSet::from([path.clone()]));
+                        let before = variables.insert(b"BASH_SOURCE".to_vec(), own).unwrap_or_default();
                         self.assign(&Script::parse(text), place, variables, depth + 1);
+                        variables.insert(b"BASH_SOURCE".to_vec(), before);
                     }
                 }
             }

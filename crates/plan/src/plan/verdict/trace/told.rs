@@ -101,10 +101,12 @@ impl Trace<'_> {
     }
 
     /// `eval WORDS`: what is not known of them stands for words.
-    pub(super) fn evaluates(&mut self, words: &[Word], arguments: &[Argument], at: Standing<'_>) {
+    pub(super) fn evaluates(&mut self, words: &[Word], arguments: &[Argument], at: Standing<'_>, is_trap: bool) {
         const UNKNOWN: &[u8] = b"$!";
         // What follows these is arguments, unless a word that is not known ends the command.
         const TAKING: &[&[u8]] = &[b"set", b"exec"];
+        // And in a trap numbers and paths of the script's own: `trap "kill $PID" INT`.
+        const ENDING: &[&[u8]] = &[b"kill", b"rm"];
         let variables = Rc::clone(&self.inherited);
         let mut text: Vec<u8> = Vec::new();
         for word in words {
@@ -128,10 +130,10 @@ impl Trace<'_> {
             text.push(b' ');
         }
         let first = text.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or_default();
-        if has(first, UNKNOWN) || (has(&text, UNKNOWN) && !TAKING.contains(&first)) {
+        if has(first, UNKNOWN) || (has(&text, UNKNOWN) && !TAKING.contains(&first) && !(is_trap && ENDING.contains(&first))) {
             return self.unclear(at.place, "what it evaluates is only known when it runs");
         }
-        self.without_result(!at.command.is_needed(), |trace| {
+        self.without_result(is_trap || !at.command.is_needed(), |trace| {
             trace.as_text(Text::Aside, |trace| trace.script(&text, at.place, arguments, at.depth + 1));
         });
     }
@@ -145,7 +147,11 @@ impl Trace<'_> {
         for path in several {
             let is_text =
                 |path: &Vec<u8>| self.view.text(path).is_some_and(|bytes| std::str::from_utf8(bytes).is_ok() && !bytes.contains(&0));
-            if self.meant(&path).iter().any(is_text) {
+            // What `case` keeps from the shell: data beside the scripts of a directory.
+            let is_data = [&b".sql"[..], b".js", b".json", b".conf", b".template", b".yml", b".yaml", b".md", b".txt", b".csv", b".xml"]
+                .iter()
+                .any(|ending| path.ends_with(ending));
+            if !is_data && self.meant(&path).iter().any(is_text) {
                 self.reads_script(&[Some(path)], at);
             }
         }

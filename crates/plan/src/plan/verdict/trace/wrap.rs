@@ -1,5 +1,6 @@
 //! Commands that run another one.
 
+use super::arguments::says;
 use super::{Argument, Caller, Trace, one};
 use crate::plan::verdict::loader::shown;
 use crate::plan::verdict::shell::{Script, Variables};
@@ -11,6 +12,8 @@ pub(super) const TIMEOUT: &[&[u8]] = &[b"-s", b"-k"];
 pub(super) const NICE: &[&[u8]] = &[b"-n", b"-c"];
 pub(super) const STARTERS: &[&[u8]] = &[b"-o", b"-i", b"-e", b"-p"];
 
+const CHPST: &[&[u8]] = &[b"-u", b"-U", b"-b", b"-e", b"-/", b"-n", b"-l", b"-L", b"-m", b"-d", b"-o", b"-p", b"-f", b"-c", b"-r", b"-t"];
+const SU: &[&[u8]] = &[b"-s", b"--shell", b"-g", b"--group", b"-G", b"--supp-group", b"-w", b"--whitelist-environment"];
 const SETPRIV: &[&[u8]] = &[
     b"--reuid",
     b"--regid",
@@ -57,7 +60,7 @@ impl Trace<'_> {
                 self.spawn(skip(operands(STARTERS)), caller.deeper());
             }
             b"timeout" => self.spawn(skip(operands(TIMEOUT) + 1), caller.deeper()),
-            b"gosu" | b"su-exec" => {
+            b"gosu" | b"su-exec" | b"s6-setuidgid" | b"setuidgid" => {
                 let user = arguments.first().cloned().flatten().and_then(|user| String::from_utf8(user).ok());
                 self.as_user(user, |trace| trace.spawn(skip(1), caller.deeper()));
             }
@@ -75,13 +78,22 @@ impl Trace<'_> {
                 let command = skip(operands(&[b"-u", b"-g", b"-U", b"-C", b"-h", b"-p", b"-r", b"-t", b"-T"]));
                 self.as_user(None, |trace| trace.spawn(command, caller.deeper()));
             }
+            b"runuser" if says(arguments, &[b"-u", b"--user"]) => {
+                self.plugins(name, caller.guarded);
+                let command = skip(operands(&[b"-u", b"--user", b"-g", b"--group", b"-G", b"--supp-group"]));
+                self.as_user(None, |trace| trace.spawn(command, caller.deeper()));
+            }
             b"su" | b"runuser" => {
                 self.plugins(name, caller.guarded);
                 self.other_user(arguments, caller);
             }
+            b"chpst" => {
+                let command = skip(operands(CHPST));
+                self.as_user(None, |trace| trace.spawn(command, caller.deeper()));
+            }
             b"chroot" | b"unshare" | b"script" | b"watch" | b"parallel" | b"run-parts" | b"at" | b"batch" | b"screen" | b"tmux"
-            | b"runsv" | b"ssh" | b"chpst" | b"taskset" | b"prlimit" | b"faketime" | b"strace" | b"gdb" | b"debconf" | b"proot"
-            | b"fakeroot" | b"dbus-run-session" | b"xvfb-run" => {
+            | b"runsv" | b"ssh" | b"taskset" | b"prlimit" | b"faketime" | b"strace" | b"gdb" | b"debconf" | b"proot" | b"fakeroot"
+            | b"dbus-run-session" | b"xvfb-run" => {
                 self.unclear(caller.by, format!("what is run through {} is not followed", shown(name)));
             }
             b"find" if arguments.iter().flatten().any(|argument| argument.starts_with(b"-exec")) => {
@@ -132,17 +144,25 @@ impl Trace<'_> {
         }
     }
 
-    /// `su USER -c COMMAND`
+    /// `su USER -c COMMAND WORDS`: options may stand before and behind the user, and what follows the user is given to the shell.
     pub(super) fn other_user(&mut self, arguments: &[Argument], caller: Caller<'_>) {
-        let after = |short: &[u8], long: &[u8]| {
-            let is = |word: &Vec<u8>| word == short || word.strip_prefix(b"--") == Some(long);
-            let at = arguments.iter().position(|word| word.as_ref().is_some_and(is))?;
-            arguments.get(at + 1).cloned()
-        };
-        let shell = after(b"-s", b"shell").unwrap_or_else(|| Some(b"/bin/sh".to_vec()));
-        match after(b"-c", b"command") {
-            Some(Some(command)) => {
-                self.as_user(None, |trace| trace.spawn(&[shell, Some(b"-c".to_vec()), Some(command)], caller.deeper()));
+        let (mut shell, mut text, mut words) = (Some(b"/bin/sh".to_vec()), None, Vec::new());
+        let mut waiting = arguments.iter();
+        while let Some(argument) = waiting.next() {
+            match argument.as_deref() {
+                Some(b"-c" | b"--command") => text = waiting.next().cloned(),
+                Some(b"-s" | b"--shell") => shell = waiting.next().cloned().flatten(),
+                Some(option) if SU.contains(&option) => drop(waiting.next()),
+                Some(b"--") => words.extend(waiting.by_ref().cloned()),
+                Some(option) if option.starts_with(b"-") => {}
+                _ => words.push(argument.clone()),
+            }
+        }
+        match text {
+            Some(Some(text)) => {
+                let mut all = vec![shell, Some(b"-c".to_vec()), Some(text)];
+                all.extend(words.into_iter().skip(1));
+                self.as_user(None, |trace| trace.spawn(&all, caller.deeper()));
             }
             _ => self.unclear(caller.by, "what is run as another user is not followed"),
         }
