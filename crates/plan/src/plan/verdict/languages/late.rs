@@ -107,7 +107,7 @@ pub(in crate::plan::verdict) fn started_by_ruby(text: &[u8]) -> Option<Vec<Start
                 if given.first().is_some_and(|byte| b"(\"'@$*[%".contains(byte) || byte.is_ascii_lowercase()) {
                     found.push(listed(given, plain)?);
                 }
-            } else if rest.starts_with(b"`") && line.get(..at)?.iter().filter(|byte| **byte == b'`').count() % 2 == 0 {
+            } else if rest.starts_with(b"`") && line.get(..at)?.iter().fold(true, |even, byte| even != (*byte == b'`')) {
                 // The first of two: the other one ends it.
                 let inner = rest.get(1..)?;
                 let inner = inner.get(..inner.iter().position(|byte| *byte == b'`')?)?;
