@@ -40,6 +40,13 @@ fn statement(part: &[u8], subject: &Descriptor) -> Option<Statement> {
         annotations.lines().filter_map(|line| line.split_once('=')).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     let document = document.map(|document| Verified::authored(document.as_bytes().to_vec()));
     let digest = Digest::sha256(part);
-    let referrer = Referrer { digest: &digest, artifact_type: kind, annotations: &annotations, subject, document: document.as_ref() };
+    let referrer = Referrer {
+        digest: &digest,
+        artifact_type: kind,
+        annotations: &annotations,
+        subject,
+        document: document.as_ref(),
+        has_content: document.is_some(),
+    };
     Statement::read(referrer, &[], &Conventions::NONE, &LIMITS)
 }

@@ -869,7 +869,7 @@ fn living(seen: &mut Seen, environment: &Environment) {
     say(&pile, MICROSOFT, json!({MICROSOFT_KEY: "2026-11-03", "org.opencontainers.image.created": "2026-10-02T00:00:00Z"}));
     say(&pile, OWN, json!({"dev.airbase.lifecycle.status": "deprecated", "org.opencontainers.image.created": "2026-01-02T00:00:00Z"}));
     say(&pile, OWN, json!({"dev.airbase.lifecycle.status": "active", "dev.airbase.lifecycle.recorded": "2031-01-01T00:00:00Z"}));
-    say(&pile, "application/vnd.example.lifecycle", json!({"note": "x"}));
+    say(&pile, "application/vnd.example.lifecycle", json!({"org.opencontainers.image.title": "x"}));
     for date in ["2026-11-01", "2026-11-02"] {
         say(&only(&app, "torn"), MICROSOFT, json!({MICROSOFT_KEY: date}));
     }
