@@ -534,7 +534,8 @@ impl Report for BatchReport {
 
     fn exit(&self) -> Option<ExitClass> {
         let Tally { missing, failed, held, refused, .. } = self.counts;
-        (missing + failed + held + refused + self.unlisted > 0).then_some(ExitClass::Findings)
+        // Of an image that could not be read when the plan was made nobody knows what should have become of it.
+        (missing + failed + held + refused + self.unlisted + self.unreadable.len() > 0).then_some(ExitClass::Findings)
     }
 
     fn to_csv(&self) -> Option<String> {

@@ -254,7 +254,8 @@ impl Planned {
                 write(&document::sealed(self.lines.text(&ready.line)?, &header.seal)?)?;
             }
         }
-        end.unreadable = report.findings.iter().map(Reason::of).collect();
+        // What is only worth knowing leaves no image out.
+        end.unreadable = report.findings.iter().filter(|finding| exit_of([*finding]).is_some()).map(Reason::of).collect();
         write(&document::last(document::Last { end }, &header.seal)?)
     }
 }

@@ -315,6 +315,21 @@ fn an_unreadable_file_is_told_and_skipped() {
     let end = lines(&outcome.out).pop().unwrap();
     assert_eq!((&end["end"]["move"], &end["end"]["unreadable"][0]["code"]), (&json!(2), &json!("source.unknown")), "{end:#}");
     assert!(outcome.err.contains("source.unknown") && outcome.err.contains("2 to move"), "{}", outcome.err);
+    // The rest is moved, and the report is not green: nobody knows what was in that file.
+    std::fs::write(environment.join("plan.jsonl"), &outcome.out).unwrap();
+    environment.ok(&["batch", "apply", "plan.jsonl", "-o", "out"]);
+    let (status, report) = environment.json(&["batch", "report", "plan.jsonl", "out"]);
+    assert_eq!(
+        (status, &report["counts"]["moved"], &report["unreadable"][0]["code"]),
+        (1, &json!(2), &json!("source.unknown")),
+        "{report:#}"
+    );
+    // Nor is that of a plan about nothing.
+    let nothing = environment.run(&["batch", "plan", "images/apps", "--only", "nobody", "--bases", "bases"]);
+    assert_ne!(nothing.status, 0, "{}", nothing.err);
+    std::fs::write(environment.join("nothing.jsonl"), &nothing.out).unwrap();
+    let (status, report) = environment.json(&["batch", "report", "nothing.jsonl", "out"]);
+    assert_eq!((status, &report["unreadable"][0]["code"]), (1, &json!("path.nothing")), "{report:#}");
 }
 
 #[test]
