@@ -220,6 +220,9 @@ fn what_may_run_and_is_no_image_here_is_told() {
         let (status, report) = environment.json(&OUTDATED);
         let expected = if told { vec![r#""image.not_an_image" "damage""#.to_owned()] } else { Vec::new() };
         assert_eq!((status, findings(&report)), (i32::from(told), expected), "{image:?}: {report:#}");
+        // An index of nothing is an item that is refused.
+        let plan = environment.run(&["batch", "plan", "apps", "--bases", "bases"]);
+        assert_eq!(plan.status, i32::from(told && image.is_some()), "{image:?}: {}", plan.err);
     }
 }
 

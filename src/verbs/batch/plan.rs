@@ -26,6 +26,7 @@ use crate::verbs::bases::Bases;
 use crate::verbs::judge::Judge;
 use crate::verbs::lifecycle::Stopped;
 use crate::verbs::narrow::{Choice, select};
+use crate::verbs::overlooked::overlooked;
 use crate::verbs::rebase::compose::Decided;
 use crate::verbs::rebase::decide::{Job, PlatformMove};
 use crate::verbs::rebase::{self, TrustPlatform, judge_all, trusted, virtual_image};
@@ -194,6 +195,8 @@ struct Planner<'a> {
     ground: Mutex<BTreeSet<Digest>>,
     /// The images of which others say that they were made of them, and platforms of indexes: without a name they are none of their own.
     rebased: Mutex<HashSet<Digest>>,
+    /// What may run and is called something else: nobody decided it.
+    overlooked: Mutex<Vec<Finding>>,
 }
 
 /// Makes the plan, and hands its lines to `write` one after another.
@@ -220,6 +223,10 @@ pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str)
     context.events.end();
 
     let mut report = PlanReport::default();
+    let mut overlooked = planner.overlooked.into_inner().unwrap_or_else(PoisonError::into_inner);
+    // Several threads met them.
+    overlooked.sort_by(|one, other| one.place.cmp(&other.place));
+    report.findings.append(&mut overlooked);
     report.findings.extend(bases.catalogue_findings().iter().chain(&survey.unreadable).cloned());
     if !looked && exit_of(&report.findings).is_none() {
         report.findings.push(context.nothing(nothing(&request.inputs.join(" "))));
@@ -357,6 +364,7 @@ impl<'a> Planner<'a> {
             states: HashMap::new(),
             ground: Mutex::default(),
             rebased: Mutex::default(),
+            overlooked: Mutex::default(),
         }
     }
 
@@ -423,7 +431,11 @@ impl<'a> Planner<'a> {
     fn decide(&self, number: usize, level: usize) -> Result<Decision> {
         let located = self.survey.located(number)?;
         let tree = match load(&located.source, &located.descriptor, self.context.limits) {
-            Ok(Tree::Artifact { .. }) => return Ok(Decision::Nothing),
+            Ok(tree @ Tree::Artifact { .. }) => {
+                let told = overlooked(&located, &tree, false);
+                self.overlooked.lock().unwrap_or_else(PoisonError::into_inner).extend(told);
+                return Ok(Decision::Nothing);
+            }
             Ok(tree) => tree,
             Err(error) => return Ok(Decision::Ready(refused(self.survey, number, &error, Origin::default(), false)?)),
         };
