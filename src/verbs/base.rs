@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::bases::{Bases, candidate, shown_platform, tree_index};
-use super::overlooked::{belongs_to_another, is_all_elsewhere, not_here, overlooked};
+use super::overlooked::{belongs_to_another, is_all_elsewhere, lists_nothing, not_here, overlooked};
 use super::proof::prove_content;
 use super::{Context, Opened, Places, Verify, one_of, open};
 use crate::foundation::{Code, Digest, Fact, Finding, Result, Severity, text};
@@ -12,7 +12,7 @@ use crate::oci::Platform;
 use crate::plan::base::{self, Based, Candidate, ClaimOrigin, Confidence, Evidence, Outcome, Prefix, SeamRule, Verdict};
 use crate::plan::lifecycle::time::Moment;
 use crate::read::referrers::{Lookup, Scope};
-use crate::read::{Image, ImageIndex, Located, Passed, Reference, Source, Tree, candidates, discover_among, load, locate_among, nothing};
+use crate::read::{Image, ImageIndex, Located, Passed, Reference, Source, Tree, candidates, discover_among, load, locate_among};
 use crate::report::base::{
     Dependent, DependentsReport, Difference, EvidenceReport, Outcome as Found, PlatformBase, ShowReport, VerifyReport,
 };
@@ -502,9 +502,7 @@ impl Listed {
                 findings.push(context.nothing(below.passed.nothing(&below.text)));
                 continue;
             }
-            // Others beside it do not answer for a place that lists nothing: its index may have been cut short.
-            let lists_nothing = |source: &&Arc<Source>| source.index.manifests.is_empty() && source.index.unverifiable().next().is_none();
-            findings.extend(below.sources.iter().filter(lists_nothing).map(|source| context.nothing(nothing(&source.shown()))));
+            findings.extend(below.sources.iter().filter_map(|source| lists_nothing(source, context)));
         }
     }
 }

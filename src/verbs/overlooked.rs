@@ -7,7 +7,13 @@ use super::{Context, Opened};
 use crate::foundation::{Code, Digest, Fact, Finding, Severity, text};
 use crate::oci::{Descriptor, Manifest, media_type};
 use crate::read::referrers::lists_referrers_of;
-use crate::read::{Child, ImageIndex, Located, Tree, is_called_referrer};
+use crate::read::{Child, ImageIndex, Located, Source, Tree, is_called_referrer, nothing};
+
+/// That a source lists nothing: its index may have been cut short, and no source beside it answers for it.
+pub(super) fn lists_nothing(source: &Source, context: Context<'_>) -> Option<Finding> {
+    let is_empty = source.index.manifests.is_empty() && source.index.unverifiable().next().is_none();
+    is_empty.then(|| context.nothing(nothing(&source.shown())))
+}
 
 /// Whether it is something that refers to images, or a list of such: its entry says so, or has no name, and its documents do.
 pub(super) fn belongs_to_another(located: &Located, tree: &Tree, context: Context<'_>) -> bool {

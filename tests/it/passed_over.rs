@@ -253,6 +253,23 @@ fn what_has_the_name_of_a_base_and_is_not_understood_may_be_the_newest() {
     }
 }
 
+/// An image under a digest that nobody here can compute is none of which a batch knows what becomes.
+#[test]
+fn an_entry_that_cannot_be_verified_is_told_by_a_batch() {
+    let environment = Environment::new();
+    let digest = format!("sha384:{}", "a".repeat(96));
+    let manifest = "application/vnd.oci.image.manifest.v1+json";
+    let mut apps = place(&environment);
+    apps.entry("r.example/w:1", json!({"mediaType": manifest, "digest": digest, "size": 5}));
+    apps.write(&environment.join("apps"));
+    let plan = environment.run(&["batch", "plan", "apps", "--bases", "bases"]);
+    assert!(plan.status == 1 && plan.err.contains("digest.algorithm_unknown"), "{}: {}", plan.status, plan.err);
+    std::fs::write(environment.join("plan.jsonl"), &plan.out).unwrap();
+    environment.ok(&["batch", "apply", "plan.jsonl", "-o", "out"]);
+    let (status, report) = environment.json(&["batch", "report", "plan.jsonl", "out"]);
+    assert_eq!((status, &report["unreadable"][0]["code"]), (1, &json!("digest.algorithm_unknown")), "{report:#}");
+}
+
 /// README: files are known by their content, not by their names.
 #[test]
 fn a_layout_in_a_folder_that_is_hidden_is_looked_at() {
@@ -283,6 +300,8 @@ fn a_layout_that_lists_nothing_is_told_beside_others() {
             assert!(status == 4 && told, "{verb:?}: {report:#}");
             environment.ok(&[verb, &["--allow-empty"]].concat());
         }
+        let plan = environment.run(&["batch", "plan", "apps", "--bases", "bases"]);
+        assert!(plan.status == 4 && plan.err.contains("path.nothing") && plan.err.contains("apps/b"), "{}", plan.err);
     }
     // A place of charts alone lists something.
     let environment = Environment::new();

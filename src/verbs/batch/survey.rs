@@ -12,6 +12,7 @@ use crate::plan::batch::name::{Pattern, glob};
 use crate::read::referrers::lists_referrers_of;
 use crate::read::{Discovered, Located, Reference, Source, discover_among, is_candidate, locate_among, nothing, parts};
 use crate::verbs::output::check_name;
+use crate::verbs::overlooked::lists_nothing;
 use crate::verbs::{Context, one_of};
 
 /// One image under one name.
@@ -73,9 +74,15 @@ impl Survey {
             let discovered = discover_among(&reference, &survey.sources, context.limits);
             let discovered = one_of(inputs, &reference, discovered, &mut survey.unreadable)?;
             let Some(Discovered { sources, findings, passed }) = discovered else { continue };
-            if !sources.iter().any(|source| source.index.manifests.iter().any(is_candidate)) {
+            if sources.iter().any(|source| source.index.manifests.iter().any(is_candidate)) {
+                survey.unreadable.extend(sources.iter().filter_map(|source| lists_nothing(source, context)));
+            } else {
                 survey.unreadable.push(context.nothing(passed.nothing(&reference.shown_path())));
             }
+            // Of these nobody knows whether they are images that should be moved.
+            let unverifiable =
+                |source: &Arc<Source>| source.index.unverifiable().map(|finding| finding.at(source.shown())).collect::<Vec<_>>();
+            survey.unreadable.extend(sources.iter().flat_map(unverifiable));
             survey.unreadable.extend(findings);
             for source in sources {
                 let number = survey.source(&source);

@@ -30,7 +30,8 @@ impl Survey {
         let unreadable = self.found.fallback.as_ref().filter(|fallback| fallback.children.as_ref().is_none_or(Vec::is_empty));
         let of_list = unreadable.is_some_and(|fallback| finding.place.as_ref() == Some(&fallback.name));
         // Off the list, the next `gc` would take it.
-        let is_alone = || self.found.alone.iter().any(|digest| finding.place.as_ref() == Some(&digest.to_string()));
+        let place = || finding.place.as_deref().and_then(|place| place.parse::<Digest>().ok());
+        let is_alone = || place().is_some_and(|digest| self.found.alone.contains(&digest));
         let stays = finding.code == Code::ReferrerStranger && is_alone();
         !self.is_taken() && !stays && finding.code.exit_class() != ExitClass::Io && (of_list || is_mended(finding.code, adopt))
     }

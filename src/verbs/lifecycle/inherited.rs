@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::state::{Reader, Subject, places_of};
 use crate::foundation::{Digest, Finding, Result};
-use crate::plan::base::{Based, Candidate, Outcome};
+use crate::plan::base::{Based, Candidate, ClaimOrigin, Evidence, Outcome};
 use crate::plan::lifecycle::convention::Conventions;
 use crate::plan::lifecycle::declared::declared;
 use crate::plan::lifecycle::field::{Field, Status, when};
@@ -153,7 +153,11 @@ fn has_unknown_base(based: &Based) -> bool {
     match based.outcome {
         Outcome::Base { .. } | Outcome::Scratch => false,
         Outcome::Conflict { .. } | Outcome::Ambiguous(_) | Outcome::Seam { .. } => true,
-        Outcome::Unknown => based.record().is_some() || based.recorded_digest().is_some(),
+        // Of what has the lowest layers, an earlier edition of the image is not taken for its base.
+        Outcome::Unknown => {
+            let is_found = |one: &Evidence| one.clue == ClaimOrigin::Catalogue;
+            based.record().is_some() || based.recorded_digest().is_some() || based.evidence.iter().any(is_found)
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Entries that may be statements on the life cycle and that nobody here can read: of types that are not understood, or under digests
 //! that cannot be computed.
 
+use std::collections::HashSet;
+
 use crate::format::json::{Excerpt, Node};
 use crate::foundation::{Code, Digest, Fact, Finding, Severity};
 use crate::oci::{Descriptor, annotation, artifact, media_type};
@@ -52,6 +54,11 @@ impl Strange {
     /// Whether it may refer to the image with this digest.
     pub(in crate::verbs) fn may_be_of(&self, digest: &Digest) -> bool {
         self.subject.as_ref().is_none_or(|subject| subject == digest)
+    }
+
+    /// Whether it may refer to one of these.
+    pub(in crate::verbs) fn may_be_among(&self, digests: &HashSet<Digest>) -> bool {
+        self.subject.as_ref().map_or(!digests.is_empty(), |subject| digests.contains(subject))
     }
 
     /// What is to be told of it.

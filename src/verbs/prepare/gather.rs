@@ -252,7 +252,7 @@ pub(super) fn gather(
     if profile == Profile::Registry {
         gather.gathered.findings.extend(gather.lookup.unplaced_findings());
         let strange = Strange::of(source, context.conventions);
-        let strange = strange.iter().filter(|strange| gather.went.iter().any(|digest| strange.may_be_of(digest)));
+        let strange = strange.iter().filter(|strange| strange.may_be_among(&gather.went));
         gather.gathered.findings.extend(strange.map(|strange| strange.finding().clone()));
     }
     if scope == Scope::Thorough {

@@ -159,7 +159,7 @@ impl<'a, 'c, 'l> Carrier<'a, 'c, 'l> {
 
     /// What cannot be read and may refer to one of these, though nothing ties it to them.
     pub(in crate::verbs) fn untied(&self, subjects: &HashSet<Digest>) -> Vec<Finding> {
-        let strange = self.strange.iter().filter(|strange| subjects.iter().any(|digest| strange.may_be_of(digest)));
+        let strange = self.strange.iter().filter(|strange| strange.may_be_among(subjects));
         self.lookup.unplaced_findings().into_iter().chain(strange.map(|strange| strange.finding().clone())).collect()
     }
 

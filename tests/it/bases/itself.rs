@@ -101,6 +101,11 @@ fn who_names_the_image_as_its_base_is_told() {
     refused(&environment, &["--from", "app", "--onto", &format!("bases:{OS}")], "base.mismatch");
     refused(&environment, &["--from", &from, "--onto", "app"], "base.name_unknown");
     refused(&environment, &["--from", &from, "--map", &format!("{from}=app", from = Image::of(&[&old]).digest())], "base.name_unknown");
+    // Neither a copy of the place nor another way to it is another image.
+    let (status, report) = environment.json(&["base", "verify", "app", "--base", "./app"]);
+    assert_eq!((status, &report["proven"]), (1, &json!(false)), "{report:#}");
+    Layout::new().image(OS, &app()).write(&environment.join("again"));
+    refused(&environment, &["--from", "again", "--onto", &format!("bases:{OS}")], "base.mismatch");
     let (status, report) = environment.json(&["base", "verify", "app", "--base", "app"]);
     assert_eq!((status, &report["platforms"][0]["evidence"][0]["reason"]), (1, &json!("it is the image itself")), "{report:#}");
     environment.refused(&["base", "set", "app", "--base", "app", "-o", "out"], "base.mismatch", 4);

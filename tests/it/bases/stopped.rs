@@ -286,7 +286,9 @@ fn a_base_that_is_not_known_is_stopped_where_its_end_is_asked_for() {
     let elsewhere = plain.clone().annotated(NAME, "r.example/other:1").annotated(DIGEST, &format!("sha256:{}", "1".repeat(64)));
     let two = ended.clone().image("r.example/other:1", &os("1").with("Env", json!(["EDITION=2"])));
     let nobody = Layout::new().image("r.example/os:9", &os("9"));
-    let kinds: [(&str, &Image, &Layout, i32); 5] = [
+    let earlier = Layout::new().image("r.example/app:1", &os("1"));
+    let kinds: [(&str, &Image, &Layout, i32); 6] = [
+        ("it is an earlier edition of the image", &plain, &earlier, 1),
         ("another is named", &elsewhere, &ended, 1),
         ("two fit", &plain, &two, 1),
         ("it is not here", &elsewhere, &nobody, 1),

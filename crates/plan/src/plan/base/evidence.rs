@@ -1,11 +1,12 @@
 //! Claims and local images compared.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::claim::{Claim, ClaimOrigin, is_edition, same_name, same_repository};
 use super::layers::{Prefix, Proof, prefix, same_layers};
 use crate::foundation::Digest;
-use crate::oci::ImageName;
+use crate::oci::{Descriptor, ImageName, Name};
 use crate::plan::lifecycle::field::Status;
 use crate::read::Image;
 
@@ -135,7 +136,7 @@ impl Mapped {
     }
 }
 
-/// How it is told that an image names another base than its layers lead to.
+/// The words for an image that names another base than its layers lead to.
 pub fn conflict_words(claim: Option<&Evidence>, proven: Option<&Candidate>) -> &'static str {
     if is_renamed(claim, proven) {
         "the base with the digest that the image records is here under another name than the image gives it"
@@ -187,11 +188,18 @@ pub fn candidate(evidence: &Evidence) -> Option<&Arc<Candidate>> {
     }
 }
 
-/// Compares a base that the user named with the image. A base that was brought once more under the name of an app is based on the base,
-/// and adds nothing; in one place it is the image itself, named twice.
+/// Compares a base that the user named with the image. A base that was brought once more under the name of an app adds nothing to the base;
+/// under one name, or without one, it is the image itself, wherever the copies lie.
 pub fn judge_given(image: &Image, candidate: Arc<Candidate>) -> Verdict {
-    let is_apart = image.source.path != candidate.image.source.path;
-    let compared = if is_apart { same_layers(image, &candidate.image) } else { prefix(image, &candidate.image) };
+    let names = |place: &Image| {
+        let entries =
+            place.source.index.manifests.iter().filter(|entry| entry.digest == place.descriptor.digest || entry.digest == candidate.top);
+        entries.filter_map(Descriptor::name).map(Name::parse).map(Name::into_owned).collect::<BTreeSet<_>>()
+    };
+    let (own, given) = (names(image), names(&candidate.image));
+    let is_apart = image.source.path != candidate.image.source.path && !own.is_empty() && !given.is_empty();
+    let is_copy = is_apart && own.is_disjoint(&given);
+    let compared = if is_copy { same_layers(image, &candidate.image) } else { prefix(image, &candidate.image) };
     verdict(compared, candidate, true)
 }
 

@@ -59,7 +59,7 @@ impl Product {
 }
 
 impl Cycle {
-    /// Adds what the list says of the same cycle once more. Of two dates the earlier holds: whoever is told too early can ask.
+    /// Merges a second entry for the same cycle. Of two dates the earlier one holds, since a warning that comes too early does no harm.
     fn join(&mut self, other: Self, product: &str) -> Option<Finding> {
         self.codename = self.codename.take().or(other.codename);
         let (Some(known), Some(change)) = (self.change.as_ref(), other.change.as_ref()) else {
@@ -175,7 +175,7 @@ impl Import {
         Ok(())
     }
 
-    /// Notes what one entry asks for. Of two dates for one digest the earlier holds: whoever is told too early can ask.
+    /// Records what one entry asks for. Of two dates for one digest the earlier one holds, since a warning that comes too early does no harm.
     fn keep(&mut self, seen: &mut HashMap<Digest, usize>, digest: Digest, change: Change, place: String) {
         let Some((_, known)) = seen.get(&digest).and_then(|position| self.by_digest.get_mut(*position)) else {
             seen.insert(digest.clone(), self.by_digest.len());

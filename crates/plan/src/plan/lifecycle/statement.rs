@@ -181,7 +181,7 @@ impl Statement {
         };
         if !statement.is_valid() && !statement.unreadable {
             let finding = Finding::new(Code::LifecycleUnreadable, "a statement on the life cycle says nothing that is understood");
-            // Somebody made it to say something. If anything in it can be that, it may be anything; else it is empty, and only that is told.
+            // If it contains anything that is not understood, that may be an end of life or a withdrawal. An empty statement is only told.
             if let Some(fact) = referrer.not_understood(root.is_some(), table) {
                 statement.unreadable = true;
                 statement.findings.push(finding.found(fact).hint(SETTLED));

@@ -226,7 +226,7 @@ pub struct Prepared {
     pub findings: Vec<Finding>,
 }
 
-/// What is pushed. What it amounts to is made when it is told: of a hundred thousand images the commands alone have a million words.
+/// What is pushed. The commands are made when they are printed: those of a hundred thousand images have a million words.
 #[derive(Debug, Clone)]
 pub struct Sending {
     naming: Naming,

@@ -316,8 +316,8 @@ impl<'a> Lookup<'a> {
                     self.add(subject, child, Listed { response: true, ..Listed::default() }, found);
                 }
                 Ok(_) => {}
-                // An index of images need not have all of them.
-                Err(error) if error.code() == Code::BlobMissing => {}
+                // An index of images need not have all of them; what says that it is an artifact may refer to the image.
+                Err(error) if error.code() == Code::BlobMissing && !child.is_artifact() => {}
                 Err(error) => found.miss(Unread::of(child, error)),
             }
         }

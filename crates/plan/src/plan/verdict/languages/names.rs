@@ -65,7 +65,7 @@ pub(in crate::plan::verdict) fn defined(text: &[u8]) -> impl Iterator<Item = &[u
     })
 }
 
-/// What stands on the left of `NAME, NAME = VALUE` or `NAME: TYPE`.
+/// The left side of `NAME, NAME = VALUE` or `NAME: TYPE`.
 fn given(line: &[u8]) -> Option<&[u8]> {
     let end = line.iter().position(|byte| matches!(byte, b'=' | b':')).filter(|end| line.get(end + 1) != Some(&b'='))?;
     let left = line.get(..end)?.trim_ascii();

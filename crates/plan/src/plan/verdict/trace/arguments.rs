@@ -124,7 +124,7 @@ fn packs(name: &[u8], own: &[Argument]) -> bool {
     }
 }
 
-/// The programs that tar starts for what it is told to pack or to unpack.
+/// The programs that tar starts to compress or decompress, by its options and the name of the archive.
 fn unpackers(name: &[u8], own: &[Argument]) -> Vec<&'static [u8]> {
     if name != b"tar" {
         return Vec::new();

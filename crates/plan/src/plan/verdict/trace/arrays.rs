@@ -53,7 +53,7 @@ impl Trace<'_> {
         const READING: &[&[u8]] = &[b"read", b"mapfile", b"readarray"];
         let Command { assignments, words, .. } = at.command;
         let first = words.first().and_then(Word::literal).unwrap_or_default();
-        // `read` fills variables, unless it is told to fill an array.
+        // `read` sets variables, and with -a an array.
         let fills = |word: &Word| word.literal().is_some_and(|option| option.starts_with(b"-") && option.contains(&b'a'));
         if READING.contains(&first) {
             if first == b"read" && !words.iter().any(fills) {
