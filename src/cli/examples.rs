@@ -9,10 +9,7 @@ const EXAMPLES: &[(&str, [&str; 2])] = &[
     ("ls", ["airbase ls apps/shop.tar --platform linux/amd64", "airbase ls apps/shop.tar lib --platform linux/arm64"]),
     (
         "cat",
-        [
-            "airbase cat apps/shop.tar lib/libcrypto.so.3 --platform linux/amd64",
-            "airbase cat apps/shop.tar --config --platform linux/arm64",
-        ],
+        ["airbase cat apps/shop.tar etc/os-release --platform linux/amd64", "airbase cat apps/shop.tar --config --platform linux/arm64"],
     ),
     (
         "diff",
@@ -67,7 +64,7 @@ const EXAMPLES: &[(&str, [&str; 2])] = &[
         "verdict",
         [
             "airbase verdict apps/shop.tar --bases bases",
-            "airbase verdict apps/plain.tar --bases bases --onto bases:registry.example/os:12 --explain",
+            "airbase verdict apps/plain.tar --bases bases --onto bases:registry.example/os:13 --explain",
         ],
     ),
     ("batch", ["airbase batch plan apps --bases bases > plan.jsonl", "airbase batch apply plan.jsonl -o moved"]),

@@ -19,14 +19,14 @@ fn the_results_of_the_demonstration_have_these_digests() {
     assert_eq!(
         results,
         [
-            ("new/shop.tar", "sha256:b4c6a0ccd42939fc611f0410119a228c33b2d4115850dc5567717429b6ddddd7"),
-            ("new/plain.tar", "sha256:bd65261b366ab86e1af142260953a594abac32903577f1289cd87e557712ca2a"),
+            ("new/shop.tar", "sha256:b7f08b2b8ce57a357386059ad19f23b11fe3ff5704a589d2ef36d5ce678b0237"),
+            ("new/plain.tar", "sha256:5748769169371ece4f850c4dc04760c5428c26ba7d634100780d57e38f83d255"),
         ]
     );
     // The archives as files, byte for byte.
     for (name, expected) in [
-        ("shop", "sha256:2a9867bd5201aee1b741f660295de37569d2f94c1f37b8404156afe1ba15387c"),
-        ("plain", "sha256:216da89cb52b192b048a228a7def1e016b149c3eb2f86623c43cfa0a38883b43"),
+        ("shop", "sha256:97da740914962cc3d7016b368b75ed4fca5bc35264ac63f3d9f87b75d3cd3400"),
+        ("plain", "sha256:0cb26e9c852157b3a5ea935e375285e3c71678338b23092b225f58d60cfb3fe7"),
     ] {
         let bytes = std::fs::read(environment.join(&format!("place/new/{name}.tar"))).unwrap();
         assert_eq!(crate::support::image::digest(&bytes), expected, "{name}");

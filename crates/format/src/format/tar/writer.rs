@@ -31,6 +31,14 @@ pub fn file_header(name: &str, size: u64, mtime: u64) -> Result<Vec<u8>> {
     member(name, tar::EntryType::Regular, 0o644, size, mtime)
 }
 
+/// The same for a file that may be run, with mode 0755.
+///
+/// # Errors
+/// As for [`file_header`].
+pub fn program_header(name: &str, size: u64, mtime: u64) -> Result<Vec<u8>> {
+    member(name, tar::EntryType::Regular, 0o755, size, mtime)
+}
+
 /// All of a directory: `blobs` is written as `blobs/`.
 ///
 /// # Errors
