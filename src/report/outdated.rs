@@ -1,5 +1,6 @@
 //! `airbase.outdated/v1`: images whose base is outdated.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
@@ -195,6 +196,11 @@ impl Report for OutdatedReport {
         let mut line = format!("{} current, {} outdated, {} unknown", self.current, self.outdated, self.unknown);
         for (count, words) in more.iter().filter(|(count, _)| *count > 0) {
             line.push_str(&format!(", {count} {words}"));
+        }
+        // Platforms of an image that say the same are on one line above.
+        let images = self.items.iter().map(|item| &item.image).collect::<BTreeSet<_>>().len();
+        if images < self.items.len() {
+            line.push_str(&format!(" (counted by platform: {} in {images} images)", self.items.len()));
         }
         page.line(0, &line);
         page.findings(0, &self.findings);

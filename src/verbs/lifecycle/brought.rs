@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::reader::{Reader, content};
 use super::set::NewStatements;
-use super::state::{Reader, Subject, content};
+use super::subject::Subject;
 use crate::foundation::{Digest, Error, Finding, Result, Severity};
 use crate::oci::{Verified, annotation};
 use crate::plan::lifecycle::convention::{Convention, Extent, OWN_TYPE};

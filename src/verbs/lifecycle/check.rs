@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::inherited::{Below, Inheritance, earliest_end};
+use super::reader::Reader;
 use super::show::subject_report;
-use super::state::{Level, Reader, Subject, created_of_index};
 use super::stated::Speaking;
+use super::subject::{Level, Subject, created_of_index};
 use crate::foundation::{Code, Digest, Finding, Result, Severity, text};
 use crate::oci::Platforms;
 use crate::plan::lifecycle::policy::{Asked, Deny, Policy, Verdict, evaluate};

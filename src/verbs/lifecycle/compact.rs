@@ -1,7 +1,8 @@
 //! Leaves one statement of each type on an image.
 
+use super::reader::Reader;
 use super::set::{NewStatements, readable, refuse_archive};
-use super::state::{Reader, Subject};
+use super::subject::Subject;
 use super::words::Authorship;
 use crate::foundation::{Digest, Result};
 use crate::plan::lifecycle::change::Next;

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::reader::Reader;
 use super::set::{NewStatements, refuse_archive};
-use super::state::{Reader, Subject};
+use super::subject::Subject;
 use super::words::Authorship;
 use crate::foundation::fsys::{File, shown};
 use crate::foundation::{Code, Digest, Error, ExitClass, Fact, Finding, Result};

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::state::{Reader, Subject, places_of};
+use super::reader::Reader;
+use super::subject::{Subject, places_of};
 use crate::foundation::{Digest, Finding, Result};
 use crate::plan::base::{Based, Candidate, ClaimOrigin, Evidence, Outcome};
 use crate::plan::lifecycle::convention::Conventions;

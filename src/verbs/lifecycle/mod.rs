@@ -1,21 +1,23 @@
 //! The life cycle of images: `set`, `supersede`, `compact`, `import` write statements, `show`, `history`, `trace`, `check` and
 //! `report` say what follows from them.
 //!
-//! `state` reads what is said of an image and of each of its platforms; what that means is decided in `plan::lifecycle`. The
+//! `reader` reads what is said of an image and of each of its platforms (`subject`); what that means is decided in `plan::lifecycle`. The
 //! time is always an argument, so that a question can be asked again as of another day.
 
 mod above;
+mod beside;
 mod brought;
 mod check;
 mod compact;
 mod import;
 mod inherited;
+mod reader;
 mod set;
 mod show;
-mod state;
 mod stated;
 mod stopped;
 mod strange;
+mod subject;
 mod supersede;
 mod taking;
 mod trace;
@@ -26,9 +28,9 @@ pub use check::{Check, check, report};
 pub(super) use compact::replaced;
 pub use compact::{Compact, compact};
 pub use import::{Import, import};
+pub(super) use reader::Reader;
 pub use set::{Clear, Set, set};
 pub use show::{History, Show, history, show};
-pub(super) use state::Reader;
 pub(super) use stated::{Speaking, Statements};
 pub(super) use stopped::{Stopped, stopped};
 pub(super) use strange::Strange;

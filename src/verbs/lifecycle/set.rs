@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::state::{Reader, Subject};
+use super::reader::Reader;
+use super::subject::Subject;
 use super::words::{Authorship, Words, time};
 use crate::foundation::{Code, Digest, Error, Finding, Result};
 use crate::oci::{Descriptor, Platform, Verified, annotation};

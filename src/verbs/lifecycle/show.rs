@@ -1,7 +1,8 @@
 //! What holds of an image, and what was ever said of it.
 
 use super::inherited::{Base, Inheritance};
-use super::state::{Reader, Subject};
+use super::reader::Reader;
+use super::subject::Subject;
 use crate::foundation::Result;
 use crate::oci::{Platform, Platforms};
 use crate::plan::lifecycle::resolve::Question;

@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::state::{Reader, Subject};
+use super::reader::Reader;
 use super::stopped::Stopped;
+use super::subject::Subject;
 use crate::foundation::{Digest, Finding};
 use crate::plan::base::Stated;
 use crate::plan::lifecycle::time::Moment;

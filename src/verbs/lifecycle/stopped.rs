@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::state::{Reader, Subject};
+use super::reader::Reader;
+use super::subject::Subject;
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Severity};
 use crate::plan::lifecycle::field::Status;
 use crate::plan::lifecycle::resolve::Stand;

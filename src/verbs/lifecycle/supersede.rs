@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::reader::Reader;
 use super::set::{NewStatements, refuse_archive};
-use super::state::{Reader, Subject};
+use super::subject::Subject;
 use super::trace::member;
 use super::words::{Authorship, Words};
 use crate::foundation::fsys::File;

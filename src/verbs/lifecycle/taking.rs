@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::reader::Reader;
 use super::set::NewStatements;
-use super::state::{Reader, Subject};
+use super::subject::Subject;
 use super::supersede::{Pair, left_behind};
 use super::words::{Authorship, Words};
 use crate::foundation::fsys::Directory;

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::state::{Reader, Subject};
+use super::reader::Reader;
+use super::subject::Subject;
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
 use crate::oci::{ImageName, Platform, annotation};
 use crate::plan::lifecycle::field;

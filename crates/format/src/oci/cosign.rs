@@ -11,18 +11,14 @@
 //! ```
 
 use super::descriptor::decode_base64;
+use super::media_type::{COSIGN_ATTESTATION, COSIGN_SIGNATURE};
 use super::{Descriptor, Verified, annotation};
 use crate::format::json::{Node, Text};
 use crate::foundation::{Digest, Limits};
 
-/// A signature.
-pub const SIGNATURE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
-/// An attestation.
-pub const ATTESTATION: &str = "application/vnd.dsse.envelope.v1+json";
-
 /// Whether `layers` are signatures or attestations, which no runtime can run.
 pub fn are_statements(layers: &[Descriptor]) -> bool {
-    !layers.is_empty() && layers.iter().all(|layer| [SIGNATURE, ATTESTATION].contains(&&*layer.media_type))
+    !layers.is_empty() && layers.iter().all(|layer| [COSIGN_SIGNATURE, COSIGN_ATTESTATION].contains(&&*layer.media_type))
 }
 
 /// Whether an entry of `index.json` says that it leads to signatures or attestations.
@@ -49,8 +45,8 @@ pub fn is_saved(entry: &Descriptor) -> bool {
 pub fn subject(media_type: &str, content: &Verified, limits: &Limits) -> Option<Digest> {
     let text = Text::parse(content.bytes().to_vec(), limits).ok()?;
     match media_type {
-        SIGNATURE => text.root().get("critical")?.get("image")?.get("docker-manifest-digest")?.as_str()?.parse().ok(),
-        ATTESTATION => {
+        COSIGN_SIGNATURE => text.root().get("critical")?.get("image")?.get("docker-manifest-digest")?.as_str()?.parse().ok(),
+        COSIGN_ATTESTATION => {
             let payload = decode_base64(&text.root().get("payload")?.as_str()?)?;
             let statement = Text::parse(payload, limits).ok()?;
             let subjects = statement.root().get("subject")?;

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::cosign;
-
 pub use crate::format::codec::Compression;
 
 /// An OCI image index.
@@ -26,6 +24,11 @@ pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list
 pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 /// A Docker image config.
 pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+
+/// A signature in cosign's older form.
+pub(super) const COSIGN_SIGNATURE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+/// An attestation in the same form.
+pub(super) const COSIGN_ATTESTATION: &str = "application/vnd.dsse.envelope.v1+json";
 
 /// The artifact manifest of image-spec 1.1.0-rc1 and rc2. No specification has it any more; zot deletes it, and copying an image
 /// that has one as referrer fails on most registries.
@@ -75,7 +78,7 @@ pub fn is_taken_for_config(media_type: &str) -> bool {
 /// Whether a layer of `media_type` says something of an image: a signature, an attestation or a list of parts (SBOM), as cosign and
 /// BuildKit put them under the config of an image. No runtime unpacks one.
 pub fn is_statement(media_type: &str) -> bool {
-    matches!(media_type, cosign::SIGNATURE | cosign::ATTESTATION | "application/vnd.in-toto+json")
+    matches!(media_type, COSIGN_SIGNATURE | COSIGN_ATTESTATION | "application/vnd.in-toto+json")
         || ["spdx", "cyclonedx", "syft"].iter().any(|kind| media_type.contains(kind))
 }
 

@@ -247,6 +247,19 @@ impl Value {
             Self::Platforms(_) => return None,
         })
     }
+
+    /// How strict it is, the strictest first. Values of which none is stricter are equal.
+    pub(super) fn strictness(&self) -> (u8, Option<Moment>) {
+        match self {
+            Self::Status(status) => {
+                (Status::ALL.iter().position(|other| other == status).and_then(|place| u8::try_from(place).ok()).unwrap_or(0), None)
+            }
+            Self::Time(When::At(moment)) => (1, Some(*moment)),
+            Self::Time(When::NotYet | When::Unknown) => (2, None),
+            // An end that has come at a time that nobody knows is before every time.
+            Self::Time(When::Already) | Self::Digest(_) | Self::Platforms(_) | Self::Text(_) => (0, None),
+        }
+    }
 }
 
 impl fmt::Display for Value {

@@ -6,7 +6,7 @@ use super::convention::Extent;
 use super::field::{self, Field, Record, Stated, Status, Value};
 use super::held::{Held, Role, SaidBy};
 use super::statement::{Statement, agree};
-use super::time::{Moment, When};
+use super::time::Moment;
 use crate::foundation::Digest;
 
 /// Values that hold together, each with who says it.
@@ -181,7 +181,7 @@ pub(super) fn strictest(candidates: impl IntoIterator<Item = Fields>) -> Fields 
             fields.retain(|field, _| !SUCCESSOR.contains(field));
         }
         for (field, held) in fields {
-            let stricter = result.get(&field).is_none_or(|known| rank(&held.stated.value) < rank(&known.stated.value));
+            let stricter = result.get(&field).is_none_or(|known| held.stated.value.strictness() < known.stated.value.strictness());
             if stricter {
                 result.insert(field, held);
             }
@@ -190,23 +190,10 @@ pub(super) fn strictest(candidates: impl IntoIterator<Item = Fields>) -> Fields 
     result
 }
 
-/// How strict a value is, the strictest first. Values of which none is stricter are equal.
-pub(super) fn rank(value: &Value) -> (u8, Option<Moment>) {
-    match value {
-        Value::Status(status) => {
-            (Status::ALL.iter().position(|other| other == status).and_then(|place| u8::try_from(place).ok()).unwrap_or(0), None)
-        }
-        Value::Time(When::At(moment)) => (1, Some(*moment)),
-        Value::Time(When::NotYet | When::Unknown) => (2, None),
-        // An end that has come at a time that nobody knows is before every time.
-        Value::Time(When::Already) | Value::Digest(_) | Value::Platforms(_) | Value::Text(_) => (0, None),
-    }
-}
-
 /// How strict a record is, the strictest first: where it leaves the image, and from when on.
 pub(super) fn strictness(record: &Record, now: Moment) -> impl Ord + use<> {
     let place = field::standing(record, now).and_then(|standing| Status::ALL.iter().position(|status| *status == standing));
-    let end = record.get(&Field::EndOfLife).map(rank);
+    let end = record.get(&Field::EndOfLife).map(Value::strictness);
     (place.unwrap_or(Status::ALL.len()), end.is_none(), end)
 }
 

@@ -10,7 +10,6 @@ use serde::Serialize;
 
 use super::convention::{Convention, Conventions, Extent, MICROSOFT_KEY, OWN_FAMILY, OWN_SCHEMA};
 use super::field::{Field, KEY_PREFIX, Place, Record, Stated, Value};
-use super::issuer::rank;
 use super::time::{self, Dialect, Moment, When};
 use crate::format::json::{Document, Kind, Node};
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Severity};
@@ -339,7 +338,7 @@ impl Reader<'_, '_> {
         if agree(&first, &other) {
             return first;
         }
-        let is_stricter = field.decides() && rank(&other.value) < rank(&first.value);
+        let is_stricter = field.decides() && other.value.strictness() < first.value.strictness();
         let (held, left) = if is_stricter { (other, first) } else { (first, other) };
         self.contradiction(&held, &left);
         held

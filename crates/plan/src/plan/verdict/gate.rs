@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::policy::{Action, Rule};
+use super::policy::{Action, Rule, code};
 use super::{Answer, Hidden, Judgement, Patched};
 use crate::foundation::{Code, Error, Fact, Finding, Result, Severity, text};
 
@@ -144,12 +144,6 @@ impl Gate {
         let more = left.len().saturating_sub(SHOWN);
         Some(if more > 0 { finding.detail(format!("and {more} more")) } else { finding })
     }
-}
-
-/// The code of findings of a verdict that is called so.
-pub(super) fn code(text: &str) -> Option<Code> {
-    const OTHERS: [Code; 4] = [Code::VerdictOff, Code::VerdictSystem, Code::VerdictPolicy, Code::VerdictPolicyExpired];
-    Code::from_slug(text).filter(|code| code.slug().starts_with("verdict.") && !OTHERS.contains(code))
 }
 
 /// Why an image is not moved: the first cause, with the others behind it.

@@ -3,7 +3,6 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::gate::code;
 use crate::foundation::{Code, Error, Fact, Finding, Result};
 use crate::plan::batch::name::glob;
 use crate::plan::lifecycle::time::Moment;
@@ -102,6 +101,12 @@ pub fn parse(text: &[u8], from: &str, now: Moment) -> Result<Vec<Rule>> {
         Ok(Rule { code: known, files, action: rule.action, reason: rule.reason.into_inner(), expires })
     };
     written.rule.into_iter().map(rule).collect()
+}
+
+/// The code of findings of a verdict that is called so.
+pub(super) fn code(text: &str) -> Option<Code> {
+    const OTHERS: [Code; 4] = [Code::VerdictOff, Code::VerdictSystem, Code::VerdictPolicy, Code::VerdictPolicyExpired];
+    Code::from_slug(text).filter(|code| code.slug().starts_with("verdict.") && !OTHERS.contains(code))
 }
 
 /// A glob that can stand for a file: `*` is any text, `?` one character.

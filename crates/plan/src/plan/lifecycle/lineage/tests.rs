@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::member::Revision;
 use super::*;
 
 fn digest(name: &str) -> Digest {
