@@ -92,7 +92,7 @@ impl PlanReport {
             page.line(1, &format!("{count} [{code}]"));
         }
         for (code, count) in &self.warnings {
-            page.line_toned(1, Tone::Caution, &format!("{count} to move with a warning [{code}]"));
+            page.line_toned(1, Tone::Caution, &format!("{count} with a warning [{code}]"));
         }
         page.findings(0, &self.findings);
     }

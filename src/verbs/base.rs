@@ -269,6 +269,7 @@ pub fn verify(image: &str, base_text: &str, platform: Option<&Platform>, verify:
         if let Verdict::Refuted(_, Prefix::Empty) = &evidence.verdict {
             own.push(Finding::new(Code::BaseEmpty, "the base has no layers, so it proves nothing").at(below.located.shown()));
         }
+        own.extend(proven.as_ref().and_then(|candidate| records_another(image, tree_index(&opened.tree), candidate)));
         platforms.push(PlatformBase {
             platform: image.platform().cloned(),
             manifest: image.descriptor.digest.clone(),
@@ -292,6 +293,18 @@ pub fn verify(image: &str, base_text: &str, platform: Option<&Platform>, verify:
         platforms,
         findings,
     })
+}
+
+/// What the image records of its base, if that is another image than the one whose layers it has: two may have the same layers.
+fn records_another(image: &Image, index: Option<&ImageIndex>, base: &Candidate) -> Option<Finding> {
+    let inherited = |claim: &base::Claim| base.claims.iter().any(|other| other.digest == claim.digest && other.name == claim.name);
+    let claims = base::claims(image, index).into_iter().filter(|claim| !inherited(claim));
+    let mut claims = claims.filter_map(|claim| Some((claim.digest?, claim.name, claim.clue)));
+    let (digest, name, clue) = claims.next().filter(|(digest, ..)| !base.is(digest))?;
+    let message = "the image records another base; its layers begin with those of this one too";
+    let named = name.map_or_else(|| digest.to_string(), |name| format!("{} {digest}", text::escape(&name)));
+    let finding = Finding::new(Code::BaseConflict, message).severity(Severity::Warning).at(&image.descriptor.digest);
+    Some(finding.expected(Fact::new(named, clue.name())).found(Fact::new(&base.reference, "the layers")))
 }
 
 /// The images that are based on a base: every image of `paths` whose lowest layers are the base's.

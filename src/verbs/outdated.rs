@@ -214,7 +214,7 @@ impl Judge<'_, '_> {
         };
         let target = match &lead {
             Lead::Found(found) => {
-                let target = self.bases.target(image, &based, found);
+                let target = self.bases.target(image, &based, found)?;
                 base.base_name = found.name.clone().or(base.base_name);
                 base.newer_manifest.clone_from(&target.manifest);
                 base.newer_reference = target.manifest.is_some().then(|| found.opened.located.shown());

@@ -8,7 +8,7 @@ use super::{Bases, Candidate, keep, locked, shown_platform, tree_index};
 use crate::foundation::{Digest, Result, text};
 use crate::oci::ImageName;
 use crate::plan::base::{
-    Based, Claim, ClaimOrigin, Evidence, Mapped, Verdict, adds_settings_only, claims, decide, is_scratch, judge, judge_given,
+    Based, Claim, ClaimOrigin, Evidence, Mapped, Verdict, adds_settings_only, claims, decide, is_same_image, is_scratch, judge, judge_given,
 };
 use crate::read::CatalogueEntry;
 use crate::read::provenance::Provenance;
@@ -169,6 +169,21 @@ impl Bases<'_> {
         Ok(evidence)
     }
 
+    /// Whether a base has all layers of the image and other settings, and no history tells which of the two was made first: the image may be
+    /// built on it.
+    ///
+    /// # Errors
+    /// Those of documents that are there and cannot be read.
+    pub(in crate::verbs) fn may_add_settings_only(&self, image: &Image) -> Result<bool> {
+        let is_base = |entry: &&CatalogueEntry| self.is_among_bases(&entry.source);
+        for entry in self.catalogue()?.untold(image).into_iter().filter(is_base) {
+            if self.matched(image, entry)?.is_some_and(|other| !is_same_image(image, &other.image)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The full names of an image and of its index here. A bare tag means another image in each layout.
     fn full_names(&self, image: &Image, index: Option<&ImageIndex>) -> Vec<&str> {
         let digests = [Some(&image.descriptor.digest), index.map(|index| &index.descriptor.digest)];
@@ -180,7 +195,7 @@ impl Bases<'_> {
     }
 
     /// The image of the catalogue, unless it is the image itself or for another platform.
-    fn matched(&self, image: &Image, entry: &CatalogueEntry) -> Result<Option<Arc<Candidate>>> {
+    pub(super) fn matched(&self, image: &Image, entry: &CatalogueEntry) -> Result<Option<Arc<Candidate>>> {
         let (Some(top), Some(manifest)) = (entry.top(), entry.manifest()) else { return Ok(None) };
         let same_platform = match (entry.platform.as_deref(), image.platform()) {
             (Some(own), Some(other)) => own.matches(other),
@@ -224,14 +239,15 @@ impl Bases<'_> {
     }
 }
 
-/// One manifest may have an entry of its own and lie in several indexes: whichever of them is met first, it has the names of all.
+/// One image may have an entry of its own, lie in several indexes and have several manifests: whichever of them is met first, it has the
+/// names of all.
 fn under_all_names(candidates: Vec<Arc<Candidate>>) -> Vec<Arc<Candidate>> {
-    let mut by_manifest: HashMap<&Digest, Vec<&Arc<Candidate>>> = HashMap::new();
+    let mut by_config: HashMap<&Digest, Vec<&Arc<Candidate>>> = HashMap::new();
     for candidate in &candidates {
-        by_manifest.entry(&candidate.image.descriptor.digest).or_default().push(candidate);
+        by_config.entry(&candidate.image.manifest.config.digest).or_default().push(candidate);
     }
     let all = |own: &Arc<Candidate>| {
-        let same = by_manifest.get(&own.image.descriptor.digest).map_or(&[][..], Vec::as_slice);
+        let same = by_config.get(&own.image.manifest.config.digest).map_or(&[][..], Vec::as_slice);
         if same.iter().all(|other| other.top == own.top) {
             return Arc::clone(own);
         }

@@ -15,7 +15,7 @@ use super::lifecycle::{Speaking, Statements, Stopped};
 use super::{Context, Opened, Places};
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result, Severity};
 use crate::oci::{Descriptor, Name, Platform};
-use crate::plan::base::{Candidate, Edition, EditionPlatform, Stated, claims, same_name, spelled};
+use crate::plan::base::{Candidate, Edition, EditionPlatform, Stated, claims, is_same_image, same_name, spelled};
 use crate::plan::batch::jump::Allow;
 use crate::plan::lifecycle::time::Moment;
 use crate::plan::mapping::Rule;
@@ -150,6 +150,12 @@ impl<'a> Bases<'a> {
     /// The sources of `--bases`, then those of references, then those of the images.
     fn all_sources(&self) -> impl Iterator<Item = &Arc<Source>> {
         self.sources.iter().chain(self.named.iter().map(|located| &located.source)).chain(&self.beside)
+    }
+
+    /// Whether the user said that bases lie in this source.
+    fn is_among_bases(&self, source: &Arc<Source>) -> bool {
+        let named = self.named.iter().map(|located| &located.source);
+        self.sources.iter().chain(named).any(|own| own.path == source.path)
     }
 
     fn listed(&self) -> &Listed {
@@ -314,7 +320,7 @@ impl<'a> Bases<'a> {
             .map(|gone| gone.platform.as_deref().cloned())
             .filter(|platform| !platform.as_ref().is_some_and(Platform::is_unknown))
             .collect();
-        let stated = self.stated(&located.source, &tree, &located.descriptor.digest);
+        let stated = self.stated_of_base(&located.source, &tree, &located.descriptor.digest)?;
         let edition = Edition { digest: located.descriptor.digest.clone(), platforms, missing, stated, among_bases };
         Ok(Holder { opened: Opened { located, tree }, edition })
     }
@@ -329,6 +335,37 @@ impl<'a> Bases<'a> {
         // What could not be read may be a statement on this one.
         stated.unreadable |= !self.speaking().unread.is_empty();
         stated
+    }
+
+    /// What statements say of a base: of the manifest at hand, and of others of the same image. Who compresses an image again, annotates or
+    /// saves it makes another manifest of it, and what is said of either is said of what runs.
+    ///
+    /// # Errors
+    /// As [`Bases::catalogue`].
+    pub(in crate::verbs) fn stated_of_base(&self, source: &Arc<Source>, tree: &Tree, digest: &Digest) -> Result<Stated> {
+        let mut stated = self.stated(source, tree, digest);
+        if self.statements.is_none() {
+            return Ok(stated);
+        }
+        let images = tree.images();
+        let alone = images.len() == 1;
+        for image in images.into_iter().filter(|image| alone || image.descriptor.digest == *digest) {
+            for other in self.same_images(image)? {
+                let Some(found) = self.with_digest(&other.top)? else { continue };
+                stated = stated.stricter(self.stated(&found.located.source, &found.tree, &other.image.descriptor.digest));
+            }
+        }
+        Ok(stated)
+    }
+
+    /// The other manifests of an image that are here: those with the same config.
+    ///
+    /// # Errors
+    /// As [`Bases::catalogue`].
+    pub(in crate::verbs) fn same_images(&self, image: &Image) -> Result<Vec<Arc<Candidate>>> {
+        let alike = self.catalogue()?.alike(image).into_iter().map(|entry| self.matched(image, entry));
+        let alike = alike.collect::<Result<Vec<_>>>()?.into_iter().flatten();
+        Ok(alike.filter(|other| is_same_image(image, &other.image)).collect())
     }
 
     /// The sources that list one of these digests, and those of `--bases` in which something refers to one.

@@ -163,20 +163,25 @@ impl Bases<'_> {
     }
 
     /// What was found, as the decision compares it.
-    pub(in crate::verbs) fn target(&self, image: &Image, based: &Based, found: &Found) -> Target {
+    ///
+    /// # Errors
+    /// As [`Bases::catalogue`].
+    pub(in crate::verbs) fn target(&self, image: &Image, based: &Based, found: &Found) -> Result<Target> {
         let new = self.candidate(image, &found.opened);
         let manifest = new.as_ref().map(|new| new.image.descriptor.digest.clone());
         let top = found.opened.located.descriptor.digest.clone();
-        let mut stated = self.stated(&found.opened.located.source, &found.opened.tree, manifest.as_ref().unwrap_or(&top));
+        let opened = &found.opened;
+        let mut stated = self.stated_of_base(&opened.located.source, &opened.tree, manifest.as_ref().unwrap_or(&top))?;
         // Who replaces the image that it is built on has nothing newer to be built on.
         if stated.status == Some(Status::Superseded) && self.is_followed_by(image, &stated) {
             stated.status = None;
         }
         let older = new.as_ref().zip(based.base()).is_some_and(|(new, old)| is_older(new, old));
-        Target { top, manifest, rule: found.rule, stated, older }
+        Ok(Target { top, manifest, rule: found.rule, stated, older })
     }
 
-    fn is_followed_by(&self, image: &Image, stated: &Stated) -> bool {
+    /// Whether the image takes the place of what this is said of.
+    pub(in crate::verbs) fn is_followed_by(&self, image: &Image, stated: &Stated) -> bool {
         // What cannot be read is another image, as far as anybody knows.
         let follows = |digest: &Digest| self.with_digest(digest).is_ok_and(|found| found.is_some_and(|found| is_of(image, &found)));
         stated.successor.as_ref().is_some_and(follows)
@@ -381,14 +386,17 @@ fn agreed(base: &Candidate, leads: Vec<Lead>) -> Lead {
         let Lead::Found(found) = lead else { continue };
         // A name that still means the base itself, as `os:12.4` does for good, does not say that no other name has moved on.
         let digest = found.digest();
-        let is_base = |image: &&Image| image.descriptor.digest == base.image.descriptor.digest;
-        if !found.opened.tree.images().iter().any(is_base) && moved_on.iter().all(|known| known.digest() != digest) {
+        if !is_of(&base.image, &found.opened) && moved_on.iter().all(|known| known.digest() != digest) {
             moved_on.push(found);
         }
     }
     match moved_on.as_slice() {
         [] => {
-            let found = leads.iter().position(|lead| matches!(lead, Lead::Found(_))).unwrap_or(0);
+            // Of several manifests of the base the one that the image is based on.
+            let is_base =
+                |found: &Found| found.opened.tree.images().iter().any(|own| own.descriptor.digest == base.image.descriptor.digest);
+            let exact = leads.iter().position(|lead| matches!(lead, Lead::Found(found) if is_base(found)));
+            let found = exact.or_else(|| leads.iter().position(|lead| matches!(lead, Lead::Found(_)))).unwrap_or(0);
             leads.swap_remove(found)
         }
         [one] => Lead::Found(Box::new((*one).clone())),

@@ -217,7 +217,7 @@ pub fn plan(request: &Request, context: Context<'_>, write: &mut dyn FnMut(&str)
     context.events.begin("plan", survey.subjects.len() as u64, 0);
     let mut planned = planner.decide_alone(context)?;
     let looked = planned.decided.iter().any(|decision| !matches!(decision, Decision::Nothing));
-    refuse_collisions(&survey, &mut planned.decided)?;
+    refuse_collisions(&survey, &mut planned.decided, &planner.made_anew())?;
     planner.decide_chains(&mut planned, context)?;
     planner.name_bases(&mut planned.decided)?;
     context.events.end();
@@ -273,16 +273,26 @@ fn replace(decided: &mut [Decision], number: usize, decision: Decision) {
     }
 }
 
-/// Refuses images that would all have the same name afterwards.
-fn refuse_collisions(survey: &Survey, decided: &mut [Decision]) -> Result<()> {
-    let moves = |decision: &Decision| match decision {
+/// Whether an image moves, now or when what it waits for is decided.
+fn moves(decision: &Decision) -> bool {
+    match decision {
         Decision::Ready(ready) => ready.standing == ItemStatus::Move,
+        Decision::Waits(_) => true,
+        Decision::Nothing => false,
+    }
+}
+
+/// Refuses images that would have the same name afterwards as another one, which moves too or stays. `made_anew` are those of which others
+/// were made by an earlier rebase: these are their results, and do not collide with them.
+fn refuse_collisions(survey: &Survey, decided: &mut [Decision], made_anew: &HashSet<Digest>) -> Result<()> {
+    let is_image = |decision: &Decision| match decision {
+        Decision::Ready(ready) => !(ready.standing == ItemStatus::Move && made_anew.contains(&ready.digest)),
         Decision::Waits(_) => true,
         Decision::Nothing => false,
     };
     let outputs = || {
-        let moving = decided.iter().enumerate().filter(|(_, decision)| moves(decision));
-        moving.filter_map(|(number, _)| Some((number, Name::parse(&survey.output(number)?).into_owned())))
+        let images = decided.iter().enumerate().filter(|(_, decision)| is_image(decision));
+        images.filter_map(|(number, _)| Some((number, Name::parse(&survey.output(number)?).into_owned())))
     };
     // Hardly any two names are the same, so at first their hashes are compared.
     let hasher = RandomState::new();
@@ -296,7 +306,8 @@ fn refuse_collisions(survey: &Survey, decided: &mut [Decision]) -> Result<()> {
     }
     for (name, numbers) in named.into_iter().filter(|(_, numbers)| numbers.len() > 1) {
         let shown = numbers.iter().map(|number| survey.located(*number)).collect::<Result<Vec<_>>>()?;
-        for number in numbers {
+        let moving: Vec<usize> = numbers.into_iter().filter(|number| decided.get(*number).is_some_and(moves)).collect();
+        for number in moving {
             let error = Error::new(Code::BatchCollision, format!("several images would be called {}", name.as_str()))
                 .details(shown.iter().map(|located| format!("{}  {}", located.shown(), located.descriptor.digest)))
                 .hint("Tell them apart with --name '{file}:{tag}', or leave all but one out.");
@@ -418,6 +429,11 @@ impl<'a> Planner<'a> {
         let mut decided: Vec<(usize, Decision)> = order.into_iter().zip(decided).collect();
         decided.sort_by_key(|(number, _)| *number);
         Ok(decided.into_iter().map(|(_, decision)| decision).collect())
+    }
+
+    /// The images of which others say that they were made of them.
+    fn made_anew(&self) -> HashSet<Digest> {
+        self.rebased.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn refuse(&self, number: usize, error: &Error) -> Result<Ready> {

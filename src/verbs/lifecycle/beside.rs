@@ -6,6 +6,7 @@ use super::strange::of_type;
 use crate::foundation::{Code, Digest, Fact, Finding, Severity};
 use crate::oci::{Descriptor, artifact, collection};
 use crate::plan::lifecycle::convention::Conventions;
+use crate::plan::lifecycle::declared::{Places, declared};
 use crate::read::referrers::{Lookup, Referrer};
 use crate::read::{Source, each_index};
 use crate::verbs::Context;
@@ -13,6 +14,8 @@ use crate::verbs::Context;
 /// What the indexes of a source list beside their platforms and that refers to one of them or to the index, as attestations do.
 #[derive(Debug, Default)]
 pub(super) struct Beside {
+    /// The indexes that say something of their own life.
+    pub(super) speaking: Vec<Digest>,
     pub(super) by_subject: HashMap<Digest, Vec<Referrer>>,
     /// What cannot be read, by what is below its index: it may be a statement on any of that.
     pub(super) unread: HashMap<Digest, Vec<Finding>>,
@@ -34,7 +37,12 @@ impl Beside {
                 match index {
                     // A collection is no image.
                     Ok(index) if collection::is_collection(&index) => {}
-                    Ok(index) => below.extend(index.manifests),
+                    Ok(index) => {
+                        let places = Places { index: Some(&index.annotations), ..Places::default() };
+                        let speaks = declared(places, None, conventions).says_of_below();
+                        beside.speaking.extend(speaks.then(|| descriptor.digest.clone()));
+                        below.extend(index.manifests);
+                    }
                     // One that is damaged or gone is reported by whoever looks at its image.
                     Err(error) => beside.trouble.extend(Some(error.into_finding().at(&descriptor.digest)).filter(Finding::is_unread)),
                 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::reader::{Reader, content};
 use super::set::NewStatements;
 use super::subject::Subject;
-use crate::foundation::{Digest, Error, Finding, Result, Severity};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::oci::{Verified, annotation};
 use crate::plan::lifecycle::convention::{Convention, Extent, OWN_TYPE};
 use crate::plan::lifecycle::held::Role;
@@ -25,7 +25,7 @@ pub(in crate::verbs) struct BroughtDown {
     pub(in crate::verbs) documents: Vec<Verified>,
     /// What refers to what.
     pub(in crate::verbs) changes: Vec<ReferrerChange>,
-    /// What may be said of it in what stays behind, and cannot be read.
+    /// What may be said of it in what stays behind, and cannot be read or cannot go along.
     pub(in crate::verbs) unread: Vec<Finding>,
 }
 
@@ -56,6 +56,8 @@ pub(in crate::verbs) fn brought_down(
     }
     let mut statements = NewStatements::new(question.now, super::Authorship::default());
     for mut subject in subjects.into_iter().filter(|subject| going(&subject.descriptor.digest)) {
+        let left = subject.declared_above.iter().filter(|(index, _)| !kept.contains(index)).map(|(index, _)| left_behind(index, &subject));
+        brought.unread.extend(left);
         // In the copy no index leads to it.
         subject.child &= !kept.is_empty();
         let items = items_of(&mut subject, source, reader, kept, &mut statements)?;
@@ -65,6 +67,15 @@ pub(in crate::verbs) fn brought_down(
     }
     (brought.documents, brought.changes) = statements.into_outgoing().into_documents();
     Ok(brought)
+}
+
+/// What an index says of itself stays with it: it is no statement that could be repeated on a platform.
+fn left_behind(index: &Digest, subject: &Subject<'_>) -> Finding {
+    Finding::new(Code::CopyLeftOut, "what the index says of its life cycle in its annotations is not said of the platform alone")
+        .severity(Severity::Damage)
+        .at(&subject.descriptor.digest)
+        .found(Fact::new(index, "the index that stays behind"))
+        .hint("Say it of the platform: `airbase lifecycle set`.")
 }
 
 /// The same of a tree that goes along as it is: what is said of it in indexes that do not.
@@ -92,7 +103,7 @@ fn items_of(
         items.push(Item::from(&referrer));
     }
     // A statement on the platform may silence those above it at one time and not at another one, so these are asked alone too.
-    let alone = resolve(Said { statements: &subject.above, declared: &[], unreadable: 0 }, &reader.question);
+    let alone = resolve(Said::of(&subject.above), &reader.question);
     let counts = |role: Option<&Role>| matches!(role, Some(Role::Speaks | Role::Adds | Role::Agrees | Role::Differs));
     let is_said = |statement: &Statement| {
         let same = |own: &Statement| own.record() == statement.record() && own.made == statement.made && own.issuer == statement.issuer;

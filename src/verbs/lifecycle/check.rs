@@ -9,7 +9,7 @@ use super::reader::Reader;
 use super::show::subject_report;
 use super::stated::Speaking;
 use super::subject::{Level, Subject, created_of_index};
-use crate::foundation::{Code, Digest, Finding, Result, Severity, text};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity, text};
 use crate::oci::Platforms;
 use crate::plan::lifecycle::policy::{Asked, Deny, Policy, Verdict, evaluate};
 use crate::plan::lifecycle::resolve::Question;
@@ -36,8 +36,15 @@ pub struct Check {
 /// Asks the gate about every image below the paths and about each of its platforms.
 ///
 /// # Errors
-/// Those of paths that cannot be opened; an image that cannot be read is a finding.
+/// `usage.argument` for a question about bases without any; those of paths that cannot be opened. An image that cannot be read is a finding.
 pub fn check(query: &Check, policy: &Policy, context: Context<'_>) -> Result<CheckReport> {
+    if policy.deny.contains(&Deny::BaseEndOfLife) && query.places.bases.is_empty() && query.places.map.is_empty() {
+        // Where no base was looked at, an image that says nothing of one would pass.
+        return Err(Error::new(Code::UsageArgument, "whether the life of a base has ended is asked of the bases that are there")
+            .expected(Fact::new("--bases PATH, AIRBASE_BASES, or bases in a file of settings", "airbase"))
+            .found(Fact::new("base-end-of-life without bases", "the command line"))
+            .hint("If the bases are beside the images, name that place with --bases too."));
+    }
     let mut report = CheckReport {
         at: query.question.now,
         deny: policy.deny.clone(),
@@ -140,7 +147,8 @@ fn each_subject(query: &Check, context: Context<'_>, visit: &mut Visit<'_>) -> R
             Tree::Index(index) => Some(&**index),
             _ => None,
         };
-        let subjects = reader.with_members(tree);
+        let mut subjects = reader.with_members(tree);
+        subjects.extend(reader.missing(tree));
         // What another place says of an index holds for what is below it here.
         let mut heard: Vec<(BTreeSet<Digest>, Level)> = Vec::new();
         for inner in index.into_iter().flat_map(indexes) {

@@ -7,7 +7,7 @@ use super::words::Authorship;
 use crate::foundation::{Digest, Result};
 use crate::plan::lifecycle::change::Next;
 use crate::plan::lifecycle::compact::{Compaction, compact as decide};
-use crate::plan::lifecycle::resolve::{Question, Said, resolve};
+use crate::plan::lifecycle::resolve::Question;
 use crate::plan::lifecycle::statement::Statement;
 use crate::plan::lifecycle::time::Moment;
 use crate::read::Tree;
@@ -94,7 +94,6 @@ pub fn compact(request: &Compact, context: Context<'_>) -> Result<CompactReport>
 fn stays(subject: &Subject<'_>, without: &[(Digest, String)], question: &Question) -> bool {
     let left: Vec<Statement> =
         subject.all().into_iter().filter(|statement| without.iter().all(|(digest, _)| *digest != statement.digest)).collect();
-    let said = Said { statements: &left, declared: &subject.declared, unreadable: subject.unreadable };
-    let after = resolve(said, question);
+    let after = subject.resolved(&left, question);
     after.record() == subject.resolution.record() && after.standing == subject.resolution.standing
 }

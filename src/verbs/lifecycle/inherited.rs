@@ -88,7 +88,10 @@ impl<'a> Inheritance<'a> {
             };
             let based = self.based(above, index)?;
             // What bases say of their own is for those who make them: most name one that nobody brings.
-            is_unknown |= chain.is_empty() && based.as_ref().is_none_or(has_unknown_base);
+            if chain.is_empty() {
+                let is_untold = |based: &Based| Ok(based.outcome == Outcome::Unknown && self.bases.may_add_settings_only(above)?);
+                is_unknown = based.as_ref().is_none_or(has_unknown_base) || based.as_ref().map_or(Ok(false), is_untold)?;
+            }
             let Some(candidate) = based.and_then(|based| based.base().cloned()) else { break };
             if !seen.insert(candidate.image.descriptor.digest.clone()) {
                 break;
@@ -129,8 +132,19 @@ impl<'a> Inheritance<'a> {
         resolution
     }
 
-    /// What is said of a base, wherever it lies.
+    /// What is said of a base, wherever it lies and whichever of its manifests is spoken of. The strictest counts.
     fn said(&mut self, candidate: &Candidate, below: Option<&Image>, depth: usize) -> Result<Base> {
+        let mut resolution = self.said_of_manifest(candidate, below)?;
+        for other in self.bases.same_images(&candidate.image)? {
+            let said = self.said_of_manifest(&other, below)?;
+            if strictness(&said) < strictness(&resolution) {
+                resolution = said;
+            }
+        }
+        Ok(Base { reference: candidate.reference.clone(), digest: candidate.image.descriptor.digest.clone(), depth, resolution })
+    }
+
+    fn said_of_manifest(&mut self, candidate: &Candidate, below: Option<&Image>) -> Result<Resolution> {
         let own = &candidate.image.source;
         // Another place need not have the indexes that it speaks of.
         let opened = self.bases.with_digest(&candidate.top)?;
@@ -145,7 +159,7 @@ impl<'a> Inheritance<'a> {
                 resolution = said;
             }
         }
-        Ok(Base { reference: candidate.reference.clone(), digest: digest.clone(), depth, resolution })
+        Ok(resolution)
     }
 }
 
@@ -186,8 +200,7 @@ fn said(reader: &Reader<'_>, candidate: &Candidate, below: Option<&Image>, tree:
 /// Marks what the image says because its base says it, and resolves again without it.
 fn mark(subject: &mut Subject<'_>, base: &Image, question: &Question, conventions: &Conventions) {
     let Some(image) = subject.image else { return };
-    let (declared, _) = declared(places_of(image), Some(places_of(base)), conventions);
-    subject.declared = declared;
+    subject.declared = declared(places_of(image), Some(places_of(base)), conventions);
     subject.resolve(question);
 }
 

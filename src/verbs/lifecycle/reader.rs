@@ -1,17 +1,17 @@
 //! Reads what is said of the images of one source: the statements on them, on the indexes above them and on their platforms.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use super::above::{Above, Unreadable};
 use super::beside::Beside;
 use super::strange::Strange;
-use super::subject::{Level, Subject, What, created, created_of_index, successor};
+use super::subject::{Level, Subject, What, created, created_of_index, places_of_index, successor};
 
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Severity};
 use crate::oci::{Artifact, Descriptor, Platform, Verified, media_type};
-use crate::plan::lifecycle::convention::OWN_TYPE;
-use crate::plan::lifecycle::declared::declared;
+use crate::plan::lifecycle::convention::{Conventions, OWN_TYPE};
+use crate::plan::lifecycle::declared::{Declared, Places, declared};
 use crate::plan::lifecycle::level::down;
 use crate::plan::lifecycle::lineage::Member;
 use crate::plan::lifecycle::resolve::{self, Question, Said};
@@ -99,6 +99,13 @@ impl<'a> Reader<'a> {
         subjects
     }
 
+    /// The platforms of an index that are not here and that something is said of: who is told of the others has to know of these.
+    pub(super) fn missing<'t>(&self, tree: &'t Tree) -> Vec<Subject<'t>> {
+        let gone = tree.index().into_iter().flat_map(ImageIndex::missing).filter(|gone| !gone.is_attestation() && !gone.is_artifact());
+        let subjects = gone.map(|gone| self.subject(What::Artifact(gone), true, &[], &Beside::default()).0);
+        subjects.filter(|subject| subject.resolution.speaker().is_some() || subject.resolution.unreadable > 0).collect()
+    }
+
     fn index<'t>(&self, index: &'t ImageIndex, child: bool, subjects: &mut Vec<Subject<'t>>) {
         let beside = self.beside(index);
         let (own, level) = self.subject(What::Index(index), child, &[], &beside);
@@ -142,13 +149,17 @@ impl<'a> Reader<'a> {
             What::Index(index) => (&index.descriptor, None, Some(index)),
             What::Artifact(descriptor) => (descriptor, None, None),
         };
-        let (declared, mut findings) = declared(what.places(), None, self.context.conventions);
+        let mut declared = declared(what.places(), None, self.context.conventions);
+        // What stands in the entry that leads to it is the word of who listed it.
+        declared.hear_from_above(&in_entry(descriptor, self.context.conventions));
+        let mut findings: Vec<Finding> = declared.misread.iter().map(|word| word.finding.clone()).collect();
         let created = match what {
             What::Image(image) => created(image),
             What::Index(index) => created_of_index(index),
             What::Artifact(_) => Vec::new(),
         };
-        let own = self.level_with(descriptor, &created, beside);
+        let mut own = self.level_with(descriptor, &created, beside);
+        own.declared = if index.is_some() { declared.clone() } else { Declared::default() };
         let mut levels = own.findings.clone();
         let others = self.elsewhere(&descriptor.digest, above);
         levels.extend(others.iter().flat_map(|level| level.findings.iter().cloned()));
@@ -170,6 +181,7 @@ impl<'a> Reader<'a> {
             listed: own.listed || above.iter().chain(&others).any(|level| level.listed),
             unreadable: own.unreadable,
             declared,
+            declared_above: Vec::new(),
             resolution: resolve::resolve(Said::default(), &self.question),
             through: None,
             signed: own.signed.clone(),
@@ -180,6 +192,7 @@ impl<'a> Reader<'a> {
         let platform = subject.platform().map(Platform::to_string);
         for level in above.iter().chain(&others) {
             subject.unreadable += level.unreadable;
+            subject.hear_index(level);
             subject.signed.extend(level.signed.iter().cloned());
             subject.above.extend(level.statements.iter().map(|statement| down(statement, platform.as_deref(), &descriptor.digest)));
         }
@@ -194,7 +207,7 @@ impl<'a> Reader<'a> {
     fn elsewhere(&self, digest: &Digest, known: &[Level]) -> Vec<Level> {
         let Some(everywhere) = &self.everywhere else { return Vec::new() };
         let (above, unreadable) = everywhere.above.get_or_init(|| {
-            let beside = self.beside_everywhere().into_iter().flat_map(|beside| beside.by_subject.keys());
+            let beside = self.beside_everywhere().into_iter().flat_map(|beside| beside.by_subject.keys().chain(&beside.speaking));
             let above = Above::of(&self.source, &self.lookup, beside, self.context.limits);
             let unreadable = above.unreadable().map(|unreadable| self.unreadable(unreadable)).collect();
             (above, unreadable)
@@ -203,11 +216,10 @@ impl<'a> Reader<'a> {
             above.of_digest(digest).into_iter().filter(|index| known.iter().all(|level| level.digest.as_ref() != Some(&index.digest)));
         let mut levels: Vec<Level> = others
             .map(|index| {
-                let created = match load(&self.source, index, self.context.limits) {
-                    Ok(Tree::Index(index)) => created_of_index(&index),
-                    _ => Vec::new(),
-                };
-                self.level(index, &created)
+                // One that cannot be read is among those that are unreadable.
+                let Ok(Tree::Index(tree)) = load(&self.source, index, self.context.limits) else { return self.level(index, &[]) };
+                let declared = declared(places_of_index(&tree), None, self.context.conventions);
+                Level { declared, ..self.level(index, &created_of_index(&tree)) }
             })
             .collect();
         levels.extend(unreadable.iter().cloned());
@@ -293,8 +305,7 @@ impl<'a> Reader<'a> {
         let all: BTreeSet<Digest> = digests.into_iter().chain(tags).filter(|digest| !here.contains(digest)).collect();
         let member = |digest: Digest| {
             let level = self.level(&Descriptor::plain("", &digest, 0), &[]);
-            let resolution =
-                resolve::resolve(Said { statements: &level.statements, declared: &[], unreadable: level.unreadable }, &self.question);
+            let resolution = resolve::resolve(Said { unreadable: level.unreadable, ..Said::of(&level.statements) }, &self.question);
             resolution.speaker()?;
             Some(Member {
                 superseded_by: successor(&resolution, &digest),
@@ -341,6 +352,13 @@ impl<'a> Reader<'a> {
         };
         self.source.document(layer, self.context.limits).map(Some).map_err(|error| Box::new(Unread::of(layer, error)))
     }
+}
+
+/// What the annotations of the entry for an image say of its life.
+fn in_entry(descriptor: &Descriptor, conventions: &Conventions) -> Declared {
+    let annotations: BTreeMap<String, String> =
+        descriptor.annotations.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    declared(Places { index: Some(&annotations), ..Places::default() }, None, conventions)
 }
 
 /// The first of what a referrer carries: a manifest that has nothing to carry has the two bytes `{}` there, or nothing. Of an image

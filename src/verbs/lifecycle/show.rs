@@ -118,7 +118,7 @@ pub(super) fn subject_report(subject: &Subject<'_>, bases: &[Base], now: Moment,
         issuer: subject.resolution.issuer().map(str::to_owned),
         through: subject.through.clone().map(Box::new),
         values: subject.resolution.fields.iter().map(|(field, held)| (*field, held).into()).collect(),
-        declared: subject.declared.iter().map(Into::into).collect(),
+        declared: subject.declared.says.iter().map(Into::into).collect(),
         inherited: bases
             .iter()
             .map(|base| InheritedReport {

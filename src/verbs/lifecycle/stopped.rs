@@ -41,7 +41,7 @@ impl Stopped {
 
     fn among(subjects: &[Subject<'_>], tree: &Tree) -> Option<Self> {
         let (status, facts) = standing(subjects).unzip();
-        let unreadable = subjects.iter().any(|subject| subject.resolution.unreadable > 0);
+        let unreadable = subjects.iter().any(|subject| subject.resolution.may_be_withdrawn());
         let stopped = Self { digest: tree.descriptor().digest.clone(), status, facts: facts.unwrap_or_default(), unreadable };
         (stopped.status.is_some() || unreadable).then_some(stopped)
     }

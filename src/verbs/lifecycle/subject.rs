@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::foundation::{Digest, Finding};
 use crate::oci::{Descriptor, Platform, annotation};
-use crate::plan::lifecycle::declared::{Declaration, Places};
+use crate::plan::lifecycle::declared::{Declared, Places};
 use crate::plan::lifecycle::field::{Field, Value};
 use crate::plan::lifecycle::held::SaidBy;
 use crate::plan::lifecycle::level::down;
@@ -34,7 +34,9 @@ pub(super) struct Subject<'a> {
     /// How many entries may be statements on it, or on an index above it, and cannot be read.
     pub(super) unreadable: usize,
     /// What it says itself.
-    pub(super) declared: Vec<Declaration>,
+    pub(super) declared: Declared,
+    /// What the indexes above it say of themselves.
+    pub(super) declared_above: Vec<(Digest, Declared)>,
     /// What holds of it.
     pub(super) resolution: Resolution,
     /// The index that the standing follows from, if it does not follow from a statement on this.
@@ -84,11 +86,17 @@ impl Subject<'_> {
         self.statements.iter().chain(&self.above).cloned().collect()
     }
 
+    /// What holds if these statements are all that is said of it, beside what it and the indexes above it say themselves.
+    pub(super) fn resolved(&self, statements: &[Statement], question: &Question) -> Resolution {
+        let mut own = self.declared.clone();
+        self.declared_above.iter().for_each(|(_, index)| own.hear_from_above(index));
+        let said = Said { statements, declared: &own.says, misread: &own.misread, unreadable: self.unreadable };
+        resolve::resolve(said, question)
+    }
+
     /// Puts together again what is said, after what the image says itself was looked at again.
     pub(super) fn resolve(&mut self, question: &Question) {
-        let all = self.all();
-        let said = Said { statements: &all, declared: &self.declared, unreadable: self.unreadable };
-        self.resolution = resolve::resolve(said, question);
+        self.resolution = self.resolved(&self.all(), question);
         let speaker = self.resolution.speaker();
         let from = self.above.iter().find(|statement| Some(&statement.digest) == speaker);
         self.through = from.filter(|from| !self.statements.contains(from)).map(|from| from.subject.clone());
@@ -109,10 +117,19 @@ impl Subject<'_> {
         self.resolve(question);
     }
 
+    /// Adds what an index above it says of itself.
+    pub(super) fn hear_index(&mut self, level: &Level) {
+        let known = |digest: &Digest| self.declared_above.iter().any(|(known, _)| known == digest);
+        if let Some(digest) = level.digest.as_ref().filter(|digest| level.declared.says_of_below() && !known(digest)) {
+            self.declared_above.push((digest.clone(), level.declared.clone()));
+        }
+    }
+
     /// Adds what another place says of an index above it.
     pub(super) fn hear_from_above(&mut self, level: &Level, question: &Question) {
         self.listed |= level.listed;
         self.unreadable += level.unreadable;
+        self.hear_index(level);
         self.signed.extend(level.signed.iter().cloned());
         let (platform, digest) = (self.platform().map(Platform::to_string), self.descriptor.digest.clone());
         for statement in &level.statements {
@@ -153,6 +170,8 @@ pub(super) struct Level {
     pub(super) statements: Vec<Statement>,
     /// Those that something signs.
     pub(super) signed: BTreeSet<Digest>,
+    /// What it says of itself, if it is an index.
+    pub(super) declared: Declared,
     /// Whether there is a list of its referrers.
     pub(super) listed: bool,
     /// How many entries may be statements and cannot be read.
@@ -161,6 +180,11 @@ pub(super) struct Level {
     pub(super) beside: Vec<Referrer>,
     /// What is odd.
     pub(super) findings: Vec<Finding>,
+}
+
+/// Where an index says something itself.
+pub(super) fn places_of_index(index: &ImageIndex) -> Places<'_> {
+    Places { index: Some(&index.index.annotations), ..Places::default() }
 }
 
 /// What something is said of.
@@ -176,7 +200,7 @@ impl<'t> What<'t> {
     pub(super) fn places(self) -> Places<'t> {
         match self {
             Self::Image(image) => places_of(image),
-            Self::Index(index) => Places { index: Some(&index.index.annotations), ..Places::default() },
+            Self::Index(index) => places_of_index(index),
             Self::Artifact(_) => Places::default(),
         }
     }

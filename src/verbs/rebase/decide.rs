@@ -124,10 +124,14 @@ impl<'j> Job<'j, '_> {
     pub(in crate::verbs) fn usable(&self, image: &Image, split: &Split, onto: &Opened) -> Result<Option<Finding>> {
         let Some(new) = self.bases.candidate(image, onto) else { return Ok(None) };
         let digest = &new.image.descriptor.digest;
-        let stated = self.bases.stated(&onto.located.source, &onto.tree, digest);
+        let mut stated = self.bases.stated_of_base(&onto.located.source, &onto.tree, digest)?;
+        if self.bases.is_followed_by(image, &stated) {
+            // Who takes the place of its own base has nothing newer to be built on.
+            stated.status = stated.status.filter(|status| *status != Status::Superseded);
+        }
         let Some(against) = against(&stated, onto) else { return Ok(None) };
         let stays = split.old().is_some_and(|old| old.image.descriptor.digest == *digest);
-        if against.code == Code::BaseEndOfLife || stays || self.request.force {
+        if against.severity == Severity::Warning || stays || self.request.force {
             return Ok(Some(against.severity(Severity::Warning)));
         }
         Err(Error::of(against)
@@ -289,12 +293,15 @@ impl<'j> Job<'j, '_> {
 /// What statements say against a new base, or may say.
 fn against(stated: &Stated, onto: &Opened) -> Option<Finding> {
     let (code, message) = match stated.status {
-        Some(Status::Withdrawn) => (Code::LifecycleWithdrawn, "the new base is withdrawn, by statements beside it"),
-        Some(Status::EndOfLife) => (Code::BaseEndOfLife, "the new base is at the end of its life, by statements beside it"),
+        Some(Status::Withdrawn) => (Code::LifecycleWithdrawn, "the new base is withdrawn, by what is said of it"),
+        Some(Status::EndOfLife) => (Code::BaseEndOfLife, "the new base is at the end of its life, by what is said of it"),
         _ if stated.unreadable => (Code::LifecycleUnreadable, "something that may be said of the new base cannot be read"),
+        Some(Status::Superseded) => (Code::BaseSuperseded, "another image takes the place of the new base"),
         _ => return None,
     };
-    Some(Finding::new(code, message).at(onto.located.shown()))
+    let finding = Finding::new(code, message).at(onto.located.shown());
+    let successor = stated.successor.as_ref().filter(|_| code == Code::BaseSuperseded);
+    Some(successor.into_iter().fold(finding, |finding, digest| finding.found(Fact::new(digest, "what is said of it"))))
 }
 
 /// What is known though no base was there to prove it.

@@ -6,6 +6,7 @@ mod itself;
 mod model;
 mod names;
 mod records;
+mod same_image;
 mod stopped;
 
 use serde_json::{Value, json};

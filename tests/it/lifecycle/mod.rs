@@ -10,6 +10,7 @@ mod inherited;
 mod levels;
 mod newcomer;
 mod oracle;
+mod own_words;
 mod rules;
 mod set;
 mod show;

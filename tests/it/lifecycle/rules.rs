@@ -453,7 +453,7 @@ fn a_batch_warns_where_an_image_is_at_its_end() {
     std::fs::write(environment.join("plan.jsonl"), &plan.out).unwrap();
     let warned = |image: &str| plan.out.lines().any(|line| line.contains(image) && line.contains(r#""warnings":["lifecycle.stopped"]"#));
     assert!(warned("in:app:ended") && !warned("in:app:fine"), "{}", plan.out);
-    assert!(plan.err.contains("1 to move with a warning [lifecycle.stopped]"), "{}", plan.err);
+    assert!(plan.err.contains("1 with a warning [lifecycle.stopped]"), "{}", plan.err);
     let (status, report) = environment.json(&["batch", "apply", "plan.jsonl", "-o", "out"]);
     assert_eq!((status, &report["moved"], &report["findings"][0]["code"]), (0, &json!(2), &json!("lifecycle.stopped")), "{report:#}");
     assert!(report["findings"][0]["details"][0].as_str().unwrap().starts_with("in:app:ended"), "{report:#}");

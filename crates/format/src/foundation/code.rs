@@ -798,6 +798,9 @@ codes! {
     BaseEndOfLife, "base.end_of_life", Precondition, Warning,
         "The new base is itself past the end of its life, by the statements beside it. The image is moved onto it all the same.",
         "Get a base that is still maintained; `airbase lifecycle show BASE` says who says so.";
+    BaseSuperseded, "base.superseded", Precondition, Warning,
+        "Another image takes the place of the new base, by what is said of it. Where the name of the base leads here, that image is not here.",
+        "Get the image that takes its place, or name another base with --onto; `airbase lifecycle show BASE` says who says so.";
     BatchIncomplete, "batch.incomplete", Precondition, Refusal,
         "Items of the batch have no final status, so there is nothing to merge yet.",
         "Run the shards that are missing, then merge again.";

@@ -108,6 +108,14 @@ fn histories(image: &Image) -> Vec<u64> {
     image.config.steps().into_iter().map(step).collect()
 }
 
+/// The number of a history in which nothing is.
+const NO_HISTORY: u64 = 0;
+
+/// The whole history of an image as a number.
+fn last_history(image: &Image) -> u64 {
+    histories(image).last().copied().unwrap_or(NO_HISTORY)
+}
+
 /// The numbers of the entries that have something in common. Most have nothing in common with others.
 #[derive(Debug, Default)]
 struct Numbers {
@@ -227,8 +235,7 @@ impl Catalogue {
             }
             if let Some(id) = chain.last().map(ChainId::beginning) {
                 self.by_chain.add(id, number);
-                // Without a history it goes on nowhere.
-                histories(image).last().into_iter().for_each(|history| self.by_history.add(id ^ history, number));
+                self.by_history.add(id ^ last_history(image), number);
             }
             let same = tree.descriptor().digest == image.descriptor.digest;
             let platform = image.platform().map(|platform| self.platforms.shared(platform));
@@ -272,6 +279,32 @@ impl Catalogue {
             found.extend(entries.filter(|entry| usize::try_from(entry.layers) == Ok(depth)).map(|entry| (depth, entry)));
         }
         found
+    }
+
+    /// Entries that have the layers and the history of `image`, whatever their manifests are: among them is every one with its config.
+    pub fn alike<'a>(&'a self, image: &Image) -> Vec<&'a CatalogueEntry> {
+        let chain = ChainId::of(&image.config.diff_ids);
+        let Some(id) = chain.last().map(ChainId::beginning) else { return Vec::new() };
+        self.whole(self.by_history.of(id ^ last_history(image)), chain.len())
+    }
+
+    /// Entries that have the layers of `image`, where the one or the other has no history: nobody can tell whether one is based on the other.
+    pub fn untold<'a>(&'a self, image: &Image) -> Vec<&'a CatalogueEntry> {
+        let chain = ChainId::of(&image.config.diff_ids);
+        let Some(id) = chain.last().map(ChainId::beginning) else { return Vec::new() };
+        if last_history(image) == NO_HISTORY {
+            self.whole(self.by_chain.of(id), chain.len())
+        } else {
+            self.whole(self.by_history.of(id ^ NO_HISTORY), chain.len())
+        }
+    }
+
+    /// The entries of these numbers that have so many layers.
+    fn whole(&self, numbers: impl Iterator<Item = u32>, layers: usize) -> Vec<&CatalogueEntry> {
+        let entries = numbers.filter_map(|number| self.entries.get(usize::try_from(number).ok()?));
+        let entries: Vec<_> = entries.filter(|entry| usize::try_from(entry.layers) == Ok(layers)).collect();
+        effort::entries(entries.len());
+        entries
     }
 
     /// An entry that shares the most of the lowest layers with the image of this chain, and how many; the image `own` is none. For

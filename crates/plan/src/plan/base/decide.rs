@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::claim::{Claim, ClaimOrigin, buildpacks_seam, is_scratch, labels, recorded_layers};
 use super::evidence::{Candidate, Evidence, Verdict, candidate};
-use super::layers::history_begins;
+use super::layers::{Proof, history_begins};
 use crate::foundation::{Code, Digest, Fact, Finding, Severity};
 use crate::oci::{ImageName, annotation};
 use crate::read::Image;
@@ -437,7 +437,10 @@ impl View<'_> {
         let image = |at: usize| self.evidence.get(at).and_then(candidate).map(|candidate| &candidate.image);
         let config = |at: usize| image(at).map(|image| &image.manifest.config.digest);
         let mut distinct: Vec<usize> = Vec::new();
-        for at in matches {
+        // Of several manifests of one image, one whose layers are the very same blobs.
+        let is_claimed = |at: &usize| self.evidence.get(*at).is_some_and(|one| one.proofs().contains(&Proof::SameDiffIdClaimed));
+        let (claimed, same): (Vec<usize>, Vec<usize>) = matches.into_iter().partition(is_claimed);
+        for at in same.into_iter().chain(claimed) {
             if !distinct.iter().any(|other| config(*other) == config(at)) {
                 distinct.push(at);
             }

@@ -38,6 +38,55 @@ pub struct Declaration {
     pub inherited: Inherited,
 }
 
+/// Something that an image says of itself and that is not understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misread {
+    /// What it is about.
+    pub field: Field,
+    /// Where it was read.
+    pub place: Place,
+    /// Whether it is the base's word.
+    pub inherited: Inherited,
+    /// What is there instead of what can be understood.
+    pub finding: Finding,
+}
+
+/// All that an image says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// What is understood, the nearest place first.
+    pub says: Vec<Declaration>,
+    /// What is not.
+    pub misread: Vec<Misread>,
+}
+
+/// Whether what an index says in this field holds below it. A version or an address may be those of the index alone.
+fn holds_below(field: Field) -> bool {
+    matches!(field, Field::Status | Field::EndOfLife | Field::EndOfSupport | Field::Reason)
+}
+
+impl Declared {
+    /// Whether an index that says this says anything of what is below it.
+    pub fn says_of_below(&self) -> bool {
+        let fields = self.says.iter().map(|word| word.field).chain(self.misread.iter().map(|word| word.field));
+        fields.into_iter().any(holds_below)
+    }
+
+    /// These words with those of an index above: what an index says of its life holds for everything below it. Of two annotations for one
+    /// field the stricter one holds.
+    pub fn hear_from_above(&mut self, index: &Self) {
+        for word in index.says.iter().filter(|word| holds_below(word.field)) {
+            let mut own = self.says.iter().filter(|own| own.field == word.field && own.stated.place != Place::Label);
+            if own.any(|own| own.stated.value.strictness() <= word.stated.value.strictness()) {
+                self.says.push(word.clone());
+            } else {
+                self.says.insert(0, word.clone());
+            }
+        }
+        self.misread.extend(index.misread.iter().filter(|word| holds_below(word.field)).cloned());
+    }
+}
+
 /// The keys by which builders say it, and what they mean. Only those whose meaning is published.
 const KEYS: &[(&str, Field)] = &[
     // image-spec#903, proposed in 2022 and not merged: read, never written.
@@ -81,11 +130,10 @@ impl<'a> Places<'a> {
     }
 }
 
-/// What an image with these annotations and labels says of itself, the nearest place first, and what of it cannot be read.
+/// What an image with these annotations and labels says of itself.
 /// `base` are those of its verified base, or nothing if that is not known; `table` has the keys of the site's vendors.
-pub fn declared(image: Places<'_>, base: Option<Places<'_>>, table: &Conventions) -> (Vec<Declaration>, Vec<Finding>) {
-    let mut declarations = Vec::new();
-    let mut findings = Vec::new();
+pub fn declared(image: Places<'_>, base: Option<Places<'_>>, table: &Conventions) -> Declared {
+    let mut declared = Declared::default();
     for (place, map) in image.all() {
         let mut found = Vec::new();
         for (key, text) in map.into_iter().flatten() {
@@ -105,13 +153,13 @@ pub fn declared(image: Places<'_>, base: Option<Places<'_>>, table: &Conventions
                     let stated = Stated { value, place, key: key.clone(), dialect };
                     found.push((rank, Declaration { field, stated, inherited }));
                 }
-                Err(finding) => findings.push(finding.detail(place.name())),
+                Err(finding) => declared.misread.push(Misread { field, place, inherited, finding: finding.detail(place.name()) }),
             }
         }
         found.sort_by(|(left, one), (right, other)| (left, &one.stated.key).cmp(&(right, &other.stated.key)));
-        declarations.extend(found.into_iter().map(|(_, declaration)| declaration));
+        declared.says.extend(found.into_iter().map(|(_, declaration)| declaration));
     }
-    (declarations, findings)
+    declared
 }
 
 /// The field of a key, and where the key stands among those for the same field: ours, Microsoft's, the published ones,
@@ -171,9 +219,9 @@ mod tests {
 
     fn of_labels(labels: &[(&str, &str)]) -> Vec<(Field, String)> {
         let labels = map(labels);
-        let (found, findings) = declared(Places { labels: Some(&labels), ..Places::default() }, None, &Conventions::NONE);
-        assert_eq!(findings, []);
-        found.into_iter().map(|declaration| (declaration.field, declaration.stated.value.to_string())).collect()
+        let found = declared(Places { labels: Some(&labels), ..Places::default() }, None, &Conventions::NONE);
+        assert_eq!(found.misread, []);
+        found.says.into_iter().map(|declaration| (declaration.field, declaration.stated.value.to_string())).collect()
     }
 
     #[test]
@@ -205,14 +253,15 @@ mod tests {
         let own = map(&[("com.docker.dhi.date.end-of-life", "2028-06-30"), ("com.suse.supportlevel.until", "2030-01-01")]);
         let base = map(&[("com.docker.dhi.date.end-of-life", "2028-06-30"), ("com.suse.supportlevel.until", "2029-01-01")]);
         let places = |labels| Places { labels: Some(labels), ..Places::default() };
-        let (found, _) = declared(places(&own), Some(places(&base)), &Conventions::NONE);
+        let Declared { says: found, .. } = declared(places(&own), Some(places(&base)), &Conventions::NONE);
         let inherited: Vec<_> = found.iter().map(|declaration| (declaration.field, declaration.inherited)).collect();
         assert_eq!(inherited, [(Field::EndOfLife, Inherited::Yes), (Field::EndOfSupport, Inherited::No)]);
         // An annotation is not inherited from a label.
-        let (found, _) = declared(Places { manifest: Some(&own), ..Places::default() }, Some(places(&base)), &Conventions::NONE);
+        let Declared { says: found, .. } =
+            declared(Places { manifest: Some(&own), ..Places::default() }, Some(places(&base)), &Conventions::NONE);
         assert!(found.iter().all(|declaration| declaration.inherited == Inherited::No));
         // Of a label nobody knows while the base is not known.
-        let (found, _) = declared(places(&own), None, &Conventions::NONE);
+        let Declared { says: found, .. } = declared(places(&own), None, &Conventions::NONE);
         assert!(found.iter().all(|declaration| declaration.inherited == Inherited::Unknown));
     }
 
@@ -220,9 +269,32 @@ mod tests {
     fn the_nearest_place_comes_first_and_nonsense_is_told() {
         let manifest = map(&[("org.opencontainers.image.support.end-of-life", "2026-01-01")]);
         let index = map(&[("org.opencontainers.image.support.end-of-life", "2027-01-01"), (MICROSOFT_KEY, "soon")]);
-        let (found, findings) = declared(Places { manifest: Some(&manifest), index: Some(&index), labels: None }, None, &Conventions::NONE);
+        let Declared { says: found, misread } =
+            declared(Places { manifest: Some(&manifest), index: Some(&index), labels: None }, None, &Conventions::NONE);
         assert_eq!(found.len(), 2);
         assert_eq!(end_of_life(&found).unwrap().0.stated.place, Place::ManifestAnnotation);
-        assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), [Code::LifecycleUnreadable]);
+        assert_eq!(misread.iter().map(|word| word.finding.code).collect::<Vec<_>>(), [Code::LifecycleUnreadable]);
+    }
+
+    #[test]
+    fn what_an_index_says_of_its_life_holds_below_it_and_the_stricter_word_goes_first() {
+        let said = |pairs: &[(&str, &str)]| {
+            let map = map(pairs);
+            declared(Places { index: Some(&map), ..Places::default() }, None, &Conventions::NONE)
+        };
+        let own = |pairs: &[(&str, &str)]| {
+            let map = map(pairs);
+            declared(Places { manifest: Some(&map), ..Places::default() }, None, &Conventions::NONE)
+        };
+        let mut below = own(&[(MICROSOFT_KEY, "2027-01-01")]);
+        let version = "org.opencontainers.image.version";
+        below.hear_from_above(&said(&[(MICROSOFT_KEY, "2026-01-01"), (version, "2"), ("dev.airbase.lifecycle.status", "Withdrawnn")]));
+        let (first, _) = end_of_life(&below.says).unwrap();
+        assert_eq!((first.stated.place, first.stated.value.to_string()), (Place::IndexAnnotation, "2026-01-01T00:00:00Z".to_owned()));
+        assert!(below.says.iter().all(|word| word.field != Field::Version), "an index may have a version of its own");
+        assert_eq!(below.misread.iter().map(|word| word.field).collect::<Vec<_>>(), [Field::Status]);
+        let mut below = own(&[(MICROSOFT_KEY, "2025-01-01")]);
+        below.hear_from_above(&said(&[(MICROSOFT_KEY, "2026-01-01")]));
+        assert_eq!(end_of_life(&below.says).unwrap().0.stated.place, Place::ManifestAnnotation);
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::convention::Extent;
-use super::declared::{Declaration, Inherited};
+use super::declared::{Declaration, Inherited, Misread};
 use super::field::{self, Field, Place, Record, Status, Value};
 use super::held::{Held, Role, SaidBy};
 use super::issuer::{Candidate, Fields, Word, differing, record, strictest, strictness, word};
@@ -63,8 +63,10 @@ impl From<Moment> for Question {
 pub struct Said<'a> {
     /// The statements on it, and those on the indexes above it as [`super::level::down`] gives them.
     pub statements: &'a [Statement],
-    /// What it says itself.
+    /// What it says itself, and what the indexes above it say of themselves.
     pub declared: &'a [Declaration],
+    /// What of that is not understood.
+    pub misread: &'a [Misread],
     /// How many entries may be statements on it and cannot be read.
     pub unreadable: usize,
 }
@@ -98,6 +100,8 @@ pub struct Resolution {
     pub ambiguous: bool,
     /// How many entries may be statements and cannot be read or understood.
     pub unreadable: usize,
+    /// How many of these are dates that the image gives itself: none of them can be a withdrawal.
+    pub misread_dates: usize,
     /// When the last of the statements that count was made, if one has a date.
     pub last: Option<Moment>,
     /// What each issuer says.
@@ -119,6 +123,11 @@ impl Resolution {
             SaidBy::Statement { statement, issuer, .. } if statement == speaker => issuer.as_deref(),
             _ => None,
         })
+    }
+
+    /// Whether something that cannot be read or understood may say that the image is withdrawn.
+    pub fn may_be_withdrawn(&self) -> bool {
+        self.unreadable > self.misread_dates
     }
 
     /// What statements say: what the image says of itself is not among it.
@@ -189,7 +198,11 @@ pub fn resolve(said: Said<'_>, question: &Question) -> Resolution {
     let candidates: Vec<Candidate<'_>> = words.into_values().flat_map(|word| word.candidates).collect();
     assign(&mut roles, &candidates, &fields, speaker.as_ref(), now);
     let in_force: Vec<&Statement> = in_force.into_iter().chain(candidates.iter().map(|candidate| candidate.last)).collect();
-    declare(&mut fields, said.declared, &in_force);
+    let silenced = Silenced::by(&in_force, !fields.is_empty());
+    declare(&mut fields, said.declared, &silenced);
+    let misread: Vec<&Misread> = said.misread.iter().filter(|word| silenced.leaves(word)).collect();
+    let misread_dates = misread.iter().filter(|word| word.field.is_time()).count();
+    let unreadable = unreadable + misread.len();
     let standing = field::standing(&record(&fields), now);
     Resolution {
         roles,
@@ -198,6 +211,7 @@ pub fn resolve(said: Said<'_>, question: &Question) -> Resolution {
         fields,
         ambiguous: torn.is_some(),
         unreadable,
+        misread_dates,
         last,
         by_issuer,
         findings,
@@ -311,24 +325,56 @@ fn assign(roles: &mut BTreeMap<Digest, Role>, candidates: &[Candidate<'_>], fiel
     roles.extend(speaker.map(|speaker| (speaker.clone(), Role::Speaks)));
 }
 
-/// What the image says of itself holds while no statement says everything; the nearest place first. What was inherited is the base's,
+/// What statements take from the words of the image itself. These hold while no statement says everything; what was inherited is the base's,
 /// not the image's, and what was taken back is not said again by it. Two things hold longer: that it is withdrawn, until a statement of
 /// nobody by name ends that as it ends another one; and what a label says, which no statement repeats, until a statement judges the image.
-fn declare(fields: &mut Fields, declared: &[Declaration], in_force: &[&Statement]) {
-    let cleared: BTreeSet<Field> = in_force.iter().flat_map(|statement| &statement.cleared).copied().collect();
-    let has_status =
-        |statement: &Statement| !matches!(field::status(&statement.record()), None | Some(Status::Withdrawn | Status::Superseded));
-    let ended = in_force.iter().any(|statement| statement.issuer.is_none() && has_status(statement));
-    let whole: Vec<&&Statement> = in_force.iter().filter(|one| !fields.is_empty() && one.extent() == Extent::Everything).collect();
-    let judged = whole.iter().any(|statement| has_status(statement) || statement.says.contains_key(&Field::EndOfLife));
-    let hidden = |place: Place| if place == Place::Label { judged } else { !whole.is_empty() };
-    for declaration in declared.iter().filter(|one| one.inherited != Inherited::Yes && !cleared.contains(&one.field)) {
+struct Silenced {
+    cleared: BTreeSet<Field>,
+    /// Whether a withdrawal is ended.
+    ended: bool,
+    /// Whether a statement says everything.
+    annotations: bool,
+    /// Whether one judges the image.
+    labels: bool,
+}
+
+impl Silenced {
+    fn by(in_force: &[&Statement], is_stated: bool) -> Self {
+        let has_status =
+            |statement: &Statement| !matches!(field::status(&statement.record()), None | Some(Status::Withdrawn | Status::Superseded));
+        let whole: Vec<&&Statement> = in_force.iter().filter(|one| is_stated && one.extent() == Extent::Everything).collect();
+        Self {
+            cleared: in_force.iter().flat_map(|statement| &statement.cleared).copied().collect(),
+            ended: in_force.iter().any(|statement| statement.issuer.is_none() && has_status(statement)),
+            annotations: !whole.is_empty(),
+            labels: whole.iter().any(|statement| has_status(statement) || statement.says.contains_key(&Field::EndOfLife)),
+        }
+    }
+
+    fn is_own(&self, field: Field, inherited: Inherited) -> bool {
+        inherited != Inherited::Yes && !self.cleared.contains(&field)
+    }
+
+    fn hides(&self, place: Place) -> bool {
+        if place == Place::Label { self.labels } else { self.annotations }
+    }
+
+    /// Whether something that is not understood may still say something that counts: a status may be a withdrawal.
+    fn leaves(&self, word: &Misread) -> bool {
+        let is_hidden = if word.field == Field::Status { self.ended } else { self.hides(word.place) };
+        word.field.decides() && self.is_own(word.field, word.inherited) && !is_hidden
+    }
+}
+
+/// Adds what the image says of itself; the nearest place first.
+fn declare(fields: &mut Fields, declared: &[Declaration], silenced: &Silenced) {
+    for declaration in declared.iter().filter(|one| silenced.is_own(one.field, one.inherited)) {
         let held = || Held { stated: declaration.stated.clone(), source: SaidBy::Image };
-        if declaration.stated.value == Value::Status(Status::Withdrawn) && !ended {
+        if declaration.stated.value == Value::Status(Status::Withdrawn) && !silenced.ended {
             if fields.get(&Field::Status).is_none_or(|held| held.stated.value != declaration.stated.value) {
                 fields.insert(Field::Status, held());
             }
-        } else if !hidden(declaration.stated.place) {
+        } else if !silenced.hides(declaration.stated.place) {
             fields.entry(declaration.field).or_insert_with(held);
         }
     }

@@ -259,6 +259,12 @@ impl Reader<'_, '_> {
     /// A value under `key`, with a finding if it cannot be read or is oddly spelled.
     fn value(&mut self, field: Field, place: Place, key: &str, text: &str) -> Option<Stated> {
         match field.read(text) {
+            // An empty value of what decides is what is left of a template without its variable.
+            Ok(None) if field.decides() && text.trim().is_empty() => {
+                self.unreadable = true;
+                self.unreadable(key, text, "a value");
+                None
+            }
             Ok(None) => None,
             Ok(Some((value, reading))) => {
                 // A date alone is what the conventions ask for; the rest is reported.

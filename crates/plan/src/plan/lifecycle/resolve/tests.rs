@@ -233,7 +233,8 @@ fn any_statement_goes_before_what_the_image_says_itself() {
         declaration(Field::EndOfLife, end("2026-01-01").1, Inherited::Unknown),
         declaration(Field::Url, Value::Text("https://example.org".to_owned()), Inherited::No),
     ];
-    let said = |statements: &[Statement], declared: &[Declaration]| resolve(Said { statements, declared, unreadable: 0 }, &now().into());
+    let said =
+        |statements: &[Statement], declared: &[Declaration]| resolve(Said { statements, declared, ..Said::default() }, &now().into());
     let alone = said(&[], &declared);
     assert_eq!(alone.standing, Some(Status::EndOfLife));
     assert_eq!(alone.fields[&Field::EndOfLife].stated.value, end("2026-01-01").1);
