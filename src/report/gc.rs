@@ -83,6 +83,8 @@ pub struct GcReport {
     /// What was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Collected>,
+    /// What should be known.
+    pub findings: Vec<Finding>,
 }
 
 /// How many digests users are shown; the JSON form has all.
@@ -92,7 +94,7 @@ impl Report for GcReport {
     const SCHEMA: &'static str = "airbase.gc/v1";
 
     fn findings(&self) -> Vec<&Finding> {
-        Vec::new()
+        self.findings.iter().collect()
     }
 
     fn render(&self, page: &mut Page) {
@@ -137,5 +139,6 @@ impl Report for GcReport {
         } else {
             page.line(0, &format!("{what} would be deleted with --apply"));
         }
+        page.findings(0, &self.findings);
     }
 }

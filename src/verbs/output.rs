@@ -12,7 +12,7 @@ use crate::foundation::{Algorithm, Code, Digest, Error, Fact, Finding, Limits, R
 use crate::oci::media_type::Compression;
 use crate::oci::{Descriptor, ImageName, Name, RootIndex, Verified, annotation};
 use crate::read::{Reference, Source, SourceKind, Transport};
-use crate::write::{ArchiveContents, ArchiveOptions, Closed, Committed, Content, IndexEdit, Payload, write_archive};
+use crate::write::{ArchiveContents, ArchiveOptions, Bring, Closed, Committed, Content, Payload, Revise, write_archive};
 
 use super::lifecycle::Holders;
 use super::referrers::{listed, revision};
@@ -129,14 +129,19 @@ impl Ending {
 
 /// A document that is to be written.
 #[derive(Debug)]
-enum Document<'a> {
+pub(super) enum Document<'a> {
     InHand(Verified),
     /// It was read and can be read again: a hundred thousand images have two documents each.
     Stored(Blob<'a>),
 }
 
-impl Document<'_> {
-    fn digest(&self) -> &Digest {
+impl<'a> Document<'a> {
+    /// What `descriptor` describes in a source.
+    pub(super) fn of(source: &'a Source, descriptor: &Descriptor) -> Self {
+        Self::Stored(Blob::of(source, descriptor))
+    }
+
+    pub(super) fn digest(&self) -> &Digest {
         match self {
             Self::InHand(document) => document.digest(),
             Self::Stored(blob) => &blob.digest,
@@ -222,6 +227,16 @@ impl<'a> Outgoing<'a> {
         documents.chain(blobs).chain(files).collect()
     }
 
+    /// A file, counted after the documents and the blobs.
+    fn file_at(&self, at: usize) -> Option<&(Region, Digest)> {
+        self.files.get(at.checked_sub(self.documents.len() + self.blobs.len())?)
+    }
+
+    /// A blob, counted after the documents.
+    fn blob_at(&self, at: usize) -> Option<&Blob<'a>> {
+        self.blobs.get(at.checked_sub(self.documents.len())?)
+    }
+
     /// The blobs that lie in sources, as they are described there.
     pub(super) fn blobs(&self) -> impl Iterator<Item = (&Digest, u64)> {
         self.blobs.iter().map(|blob| (&blob.digest, blob.size))
@@ -243,11 +258,31 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// Adds a document of a source, once. It is read again when it is written.
-    pub(super) fn stored(&mut self, document: Blob<'a>) {
-        if self.seen.insert(document.digest.clone()) {
-            self.documents.push(Document::Stored(document));
+    /// Adds what was gathered, each once. Of a hundred thousand images there are three hundred thousand records, so none is made
+    /// again; and which digests are among them is known afterwards if it is to be `told` only.
+    pub(super) fn gathered(&mut self, mut documents: Vec<Document<'a>>, mut blobs: Vec<Blob<'a>>, told: bool) {
+        let digest =
+            |at: usize| blobs.get(at).map_or_else(|| documents.get(at - blobs.len()).map(Document::digest), |blob| Some(&blob.digest));
+        let mut order: Vec<usize> = (0..blobs.len() + documents.len()).collect();
+        order.sort_unstable_by(|one, other| digest(*one).cmp(&digest(*other)).then(one.cmp(other)));
+        let mut fresh = vec![true; order.len()];
+        let mut before = None;
+        for at in order {
+            let own = digest(at);
+            if let Some(fresh) = fresh.get_mut(at) {
+                *fresh = own != before && own.is_none_or(|own| !self.seen.contains(own));
+            }
+            before = own;
         }
+        let mut fresh = fresh.into_iter();
+        blobs.retain(|_| fresh.next() == Some(true));
+        documents.retain(|_| fresh.next() == Some(true));
+        if told {
+            self.seen.extend(blobs.iter().map(|blob| &blob.digest).chain(documents.iter().map(Document::digest)).cloned());
+        }
+        blobs.splice(0..0, std::mem::take(&mut self.blobs));
+        documents.splice(0..0, std::mem::take(&mut self.documents));
+        (self.blobs, self.documents) = (blobs, documents);
     }
 
     /// Adds a file that no source holds.
@@ -344,15 +379,30 @@ impl<'a> Outgoing<'a> {
 
     /// Adds a blob of a source, once.
     pub(super) fn blob(&mut self, source: &'a Source, descriptor: &Descriptor) {
-        self.lying(Blob::of(source, descriptor));
-    }
-
-    /// As [`Outgoing::blob`].
-    pub(super) fn lying(&mut self, blob: Blob<'a>) {
-        if self.seen.insert(blob.digest.clone()) {
-            self.blobs.push(blob);
+        if self.seen.insert(descriptor.digest.clone()) {
+            self.blobs.push(Blob::of(source, descriptor));
         }
     }
+}
+
+impl Bring for Outgoing<'_> {
+    fn count(&self) -> usize {
+        self.documents.len() + self.blobs.len() + self.files.len()
+    }
+
+    fn payload(&self, at: usize) -> Option<Payload<'_>> {
+        let blob = || self.blob_at(at).map(Blob::payload);
+        self.documents.get(at).map(Document::payload).or_else(blob).or_else(|| self.file_at(at).map(of_file))
+    }
+
+    fn digest(&self, at: usize) -> Option<&Digest> {
+        let blob = || self.blob_at(at).map(|blob| &blob.digest);
+        self.documents.get(at).map(Document::digest).or_else(blob).or_else(|| self.file_at(at).map(|(_, digest)| digest))
+    }
+}
+
+fn of_file((region, digest): &(Region, Digest)) -> Payload<'_> {
+    Payload { digest: digest.clone(), size: region.length(), content: Content::Source(region as &dyn ReadAt) }
 }
 
 /// Writes: blobs first, then the index, then nothing can be lost.
@@ -369,24 +419,17 @@ pub(super) fn write(
     match output {
         Output::Layout(path) => {
             refuse_missing(outgoing)?;
-            let payloads: Vec<Payload<'_>> = documents(outgoing).chain(layers(outgoing)).collect();
             room::for_layout(path, outgoing, context)?;
             let layout = crate::write::Layout::open_or_create(path, layout_options(context))?;
             if let Some(input) = outgoing.inputs.iter().find(|input| input.path == *path && input.kind() == SourceKind::Layout) {
                 layout.remember(&input.index);
             }
-            // Made when they are needed: those of a hundred thousand images are large.
-            let put =
-                |(name, descriptor): &(Option<String>, Excerpt)| IndexEdit::Put { name: name.clone(), descriptor: descriptor.clone() };
-            let edits = || entries.iter().map(put);
-            if outgoing.changes.is_empty() {
-                return layout.commit(&payloads, &edits().collect::<Vec<_>>(), context.events);
-            }
             let revise = |text: &[u8]| {
                 outgoing.still_taken(text, context.limits)?;
-                revision(path, text, &outgoing.inputs, edits(), &outgoing.changes, context)
+                revision(path, text, &outgoing.inputs, &outgoing.changes, context)
             };
-            layout.revise(&payloads, &revise, context.events)
+            let revise: Option<&Revise<'_>> = if outgoing.changes.is_empty() { None } else { Some(&revise) };
+            layout.put(outgoing, entries, revise, context.events)
         }
         Output::Archive { path, form, compression, overwrite } => {
             refuse_input_as_output(path, outgoing)?;
@@ -418,12 +461,7 @@ fn documents<'c>(outgoing: &'c Outgoing<'_>) -> impl Iterator<Item = Payload<'c>
 }
 
 fn layers<'c>(outgoing: &'c Outgoing<'_>) -> impl Iterator<Item = Payload<'c>> {
-    let files = outgoing.files.iter().map(|(region, digest)| Payload {
-        digest: digest.clone(),
-        size: region.length(),
-        content: Content::Source(region as &dyn ReadAt),
-    });
-    outgoing.blobs.iter().map(Blob::payload).chain(files)
+    outgoing.blobs.iter().map(Blob::payload).chain(outgoing.files.iter().map(of_file))
 }
 
 /// Hands over what an archive holds, in its order, and what its index lists. What is to be known of that comes with what `write` gives.

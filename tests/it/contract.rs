@@ -774,6 +774,8 @@ fn shipping(seen: &mut Seen, environment: &Environment) {
     environment.ok(&["copy", "suite.tar:suite:1", "sparse"]);
     fs::remove_file(environment.join("sparse/blobs").join(image("db=1").digest().replace(':', "/"))).unwrap();
     seen.run(environment, &["collection", "show", "sparse:suite:1"], 1);
+    environment.ok(&["rm", &format!("sparse@{}", image("db=1").digest())]);
+    seen.run(environment, &["gc", "sparse", "--grace", "0", "--allow-sparse"], 0);
     let plan = seen.run(environment, &["prepare", "ship", "--registry", "r.site"], 1);
     fs::write(environment.join("plan.json"), plan.to_string()).unwrap();
     for arguments in [

@@ -246,6 +246,7 @@ impl Run<'_> {
                     apply: true,
                     grace: Span::NONE,
                     orphans: false,
+                    allow_sparse: false,
                     allow_empty: true,
                     now: Time::now(),
                 };

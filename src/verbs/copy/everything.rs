@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Brought, Copied, Form, Gathered, Outgoing, Output, Request};
+use super::{Brought, Copied, Document, Form, Gathered, Outgoing, Output, Request};
 use crate::foundation::{Code, Digest, Error, ExitClass, Fact, Finding, Result, text};
 use crate::oci::{Artifact, Descriptor, Manifest, artifact, collection};
 use crate::read::referrers::{Lookup, Tag, lists_referrers_of, marked};
@@ -189,7 +189,7 @@ impl Everything {
     /// What only a list of referrers leads to, and does not refer to what that is a list of: lists are made anew of what does, so it stays
     /// behind, unless it is part of something that goes.
     pub(super) fn strangers(&mut self, alone: &HashSet<Digest>, found: &Gathered<'_>) {
-        let going: HashSet<&Digest> = found.documents.iter().map(|document| &document.digest).collect();
+        let going: HashSet<&Digest> = found.documents.iter().map(Document::digest).collect();
         let mut alone: Vec<&Digest> = self.alone.iter().chain(alone).filter(|digest| !going.contains(digest)).collect();
         alone.sort();
         alone.dedup();
@@ -242,7 +242,7 @@ impl Everything {
         context: Context<'_>,
     ) -> Result<Vec<Located>> {
         let tops: HashSet<&Digest> = self.tops.iter().map(|top| &top.descriptor.digest).collect();
-        let walked: HashSet<&Digest> = found.documents.iter().map(|document| &document.digest).collect();
+        let walked: HashSet<&Digest> = found.documents.iter().map(Document::digest).collect();
         let referrers: HashSet<&Digest> = referrers.iter().collect();
         // A referrer has a place on the list of its subject; a name that it has beside that is kept too.
         let is_named = |entry: &Descriptor| entry.name().is_some_and(|name| Tag::parse(name).is_none());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::foundation::{Code, Digest, Finding};
 use crate::oci::{Descriptor, Verified};
 use crate::read::{Opaque, Overlay, Source, Walk};
-use crate::verbs::output::Blob;
+use crate::verbs::output::{Blob, Document};
 
 /// Everything that goes along. Of a hundred thousand images not much more than the digests can be kept, so what lies in the source is
 /// read again when it is written.
@@ -16,7 +16,9 @@ pub(super) struct Gathered<'a> {
     /// Whether all documents are kept: the `manifest.json` of an archive for docker is made from them.
     in_hand: bool,
     /// What is named stands before what names it.
-    pub(super) documents: Vec<Blob<'a>>,
+    pub(super) documents: Vec<Document<'a>>,
+    /// Whether there is an index among them.
+    pub(super) has_index: bool,
     /// The documents that are kept: indexes, and what lies nowhere since it was made anew or is embedded in its descriptor.
     pub(super) kept: HashMap<Digest, Verified>,
     /// Documents below the tops that may have referrers.
@@ -46,6 +48,7 @@ impl<'a> Gathered<'a> {
             source,
             in_hand,
             documents: Vec::new(),
+            has_index: false,
             kept: HashMap::new(),
             below: Vec::new(),
             blobs: Vec::new(),
@@ -58,7 +61,8 @@ impl<'a> Gathered<'a> {
     pub(super) fn join(&mut self, top: &Digest, found: Walk, seen: &mut HashSet<Digest>) {
         let mut is_new = |descriptor: &Descriptor| seen.insert(descriptor.digest.clone());
         for (descriptor, document) in found.documents.into_iter().filter(|(descriptor, _)| is_new(descriptor)) {
-            self.documents.push(Blob::of(self.source, &descriptor));
+            self.documents.push(Document::of(self.source, &descriptor));
+            self.has_index |= descriptor.is_index();
             // It was read and hashed: what has no file of its own now, such as what a descriptor embeds, is written from memory.
             if self.in_hand || descriptor.is_index() || self.source.region(&descriptor).is_err() {
                 self.kept.insert(descriptor.digest.clone(), document);
@@ -85,10 +89,22 @@ impl<'a> Gathered<'a> {
         }
     }
 
+    /// Hands over the documents that stay, and the blobs.
+    pub(super) fn taken(&mut self, stays: impl Fn(&Digest) -> bool) -> (Vec<Document<'a>>, Vec<Blob<'a>>) {
+        let mut documents = std::mem::take(&mut self.documents);
+        documents.retain(|document| stays(document.digest()));
+        for document in &mut documents {
+            if let Some(kept) = self.kept.get(document.digest()) {
+                *document = Document::InHand(kept.clone());
+            }
+        }
+        (documents, std::mem::take(&mut self.blobs))
+    }
+
     /// The documents as a source of their own.
     pub(super) fn overlay(&self) -> Overlay {
         let mut overlay = Overlay::default();
-        self.documents.iter().for_each(|document| overlay.blob(self.source, &document.digest));
+        self.documents.iter().for_each(|document| overlay.blob(self.source, document.digest()));
         self.kept.values().for_each(|document| overlay.document(document));
         overlay
     }

@@ -13,13 +13,13 @@ use gathered::{Gathered, Rest};
 
 use super::lifecycle::{Holders, Taker, Taking, layout_at, taken_over};
 use super::narrow::{Choice, narrow};
-use super::output::{Form, Outgoing, Output, check_name, write};
+use super::output::{Document, Form, Outgoing, Output, check_name, write};
 use super::referrers::{Carrier, Carry, Subject, Unreadable};
 use super::{Context, names_left};
 use crate::format::json::Excerpt;
 use crate::foundation::fsys::{ReadAt as _, shown};
 use crate::foundation::{Code, Digest, Error, ExitClass, Fact, Finding, Result, Severity, text};
-use crate::oci::{Config, Descriptor, Index, Manifest, Name, collection, media_type};
+use crate::oci::{Config, Descriptor, Index, Manifest, Name, collection};
 use crate::plan::annotate::{NewDocument, replaced};
 use crate::plan::docker;
 use crate::read::layer::check_content;
@@ -209,11 +209,10 @@ fn add<'a>(
 ) -> Result<()> {
     let typed = typed(tops, found, &request.output, context)?;
     load.findings.append(&mut found.findings);
-    for blob in std::mem::take(&mut found.blobs) {
-        load.outgoing.lying(blob);
-    }
     // What refers to an image stands behind it.
     let carried = std::mem::take(&mut load.entries);
+    load.entries.reserve_exact(listed.len() + carried.len());
+    load.images.reserve_exact(listed.len());
     for image in listed {
         let name = request.name.clone().or_else(|| image.name.clone());
         let (mut entry, mut digest) = (image.descriptor.raw.clone(), image.descriptor.digest.clone());
@@ -232,13 +231,9 @@ fn add<'a>(
     let members = name_members(tops, found, &request.output, &mut load.entries, context)?;
     load.findings.extend(members);
     load.entries.extend(carried);
-    let has_index = found.documents.iter().any(|document| media_type::is_index(&document.media_type));
-    for document in std::mem::take(&mut found.documents).into_iter().filter(|document| has_index || !typed.contains_key(&document.digest)) {
-        match found.kept.get(&document.digest) {
-            Some(kept) => load.outgoing.document(kept),
-            None => load.outgoing.stored(document),
-        }
-    }
+    let has_index = found.has_index;
+    let (documents, blobs) = found.taken(|digest| has_index || !typed.contains_key(digest));
+    load.outgoing.gathered(documents, blobs, is_for_docker(&request.output));
     for manifest in typed.values() {
         load.outgoing.document(&manifest.blob);
     }

@@ -3,7 +3,7 @@
 //! Roots are the entries of `index.json` that are neither referrers nor lists of them: images with and without a name, named
 //! artifacts, collections. From there everything is reached by the descriptors of documents, and from each document that was
 //! reached its referrers are. A document that cannot be read or is of an unknown kind keeps whatever it spells that looks like a
-//! digest: what is not understood loses nothing.
+//! digest: what is not understood loses nothing. A document that an index lists and that is not here is told: what it needs is not known.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -25,12 +25,21 @@ pub(super) enum Keeper {
     Unnamed,
     /// A document that names it.
     Part,
+    /// An index that lists it.
+    Child,
     /// It refers to something that is kept.
     Subject,
     /// It is the list of referrers of something that is kept.
     List,
     /// It refers to something that is not here, and is young.
     Grace,
+}
+
+impl Keeper {
+    /// Whether a document keeps it that is kept itself.
+    pub(super) fn is_part(self) -> bool {
+        matches!(self, Self::Part | Self::Child)
+    }
 }
 
 /// By what blobs are kept. A layout may have half a million, so those that are here have a place in a sorted list.
@@ -43,9 +52,7 @@ pub(super) struct Kept {
 
 impl Kept {
     fn none_of(stored: Vec<Digest>) -> Self {
-        let mut stored: Vec<_> = stored.into_iter().map(|digest| (digest, None)).collect();
-        stored.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        Self { stored, absent: BTreeMap::new() }
+        Self { stored: stored.into_iter().map(|digest| (digest, None)).collect(), absent: BTreeMap::new() }
     }
 
     fn get_mut(&mut self, digest: &Digest) -> Option<&mut Keeper> {
@@ -70,10 +77,14 @@ impl Kept {
         }
     }
 
-    /// How many are kept by this.
-    pub(super) fn count(&self, keeper: Keeper) -> usize {
+    pub(super) fn is_here(&self, digest: &Digest) -> bool {
+        self.stored.binary_search_by(|(stored, _)| stored.cmp(digest)).is_ok()
+    }
+
+    /// How many are kept so.
+    pub(super) fn count(&self, is_meant: impl Fn(Keeper) -> bool) -> usize {
         let all = self.stored.iter().filter_map(|(_, keeper)| *keeper).chain(self.absent.values().copied());
-        all.filter(|own| *own == keeper).count()
+        all.filter(|keeper| is_meant(*keeper)).count()
     }
 
     /// What is here and is not kept.
@@ -87,7 +98,9 @@ impl Kept {
 pub(super) struct Marks {
     pub(super) kept: Kept,
     /// Entries that go, and why.
-    pub(super) gone: Vec<(Descriptor, &'static str)>,
+    pub(super) gone: Vec<(Descriptor, String)>,
+    /// Documents that are needed and not here, as an index that is lists them.
+    pub(super) absent: BTreeMap<Digest, Descriptor>,
 }
 
 /// By subject, who refers to it, and whether that is listed in an index of images beside its subject.
@@ -103,7 +116,7 @@ pub(super) struct Rules<'r> {
     pub(super) orphans: bool,
 }
 
-/// Decides what stays of the blobs that are `stored`.
+/// Decides what stays of the blobs that are `stored`, which are sorted.
 pub(super) fn marks(
     source: &Arc<Source>,
     stored: Vec<Digest>,
@@ -137,21 +150,14 @@ pub(super) fn marks(
             walk.mark(entry, Keeper::Grace)?;
         }
     }
-    let mut marks = walk.marks;
-    for entry in others {
-        if marks.kept.contains(&entry.digest) {
-            continue;
-        }
-        let list = entry.name().and_then(Tag::parse);
-        let why = match list {
-            Some(Tag { ending: None, .. }) => "a list of referrers of something that is not here",
-            Some(_) => "by its name it belongs to something that is not here",
-            None if entry.is_index() && !referrers.contains(&entry.digest) => "a list of referrers of something that is not here",
-            None => "it refers to something that is not here",
-        };
-        marks.gone.push((entry.clone(), why));
+    let gone: Vec<&Descriptor> = others.into_iter().filter(|entry| !walk.marks.kept.contains(&entry.digest)).collect();
+    let mut subjects: HashMap<&Digest, &Digest> = HashMap::new();
+    if !gone.is_empty() {
+        let each = referring.iter().flat_map(|(subject, all)| all.iter().map(move |(referrer, _)| (&referrer.digest, subject)));
+        subjects.extend(each);
     }
-    Ok(marks)
+    let gone = gone.into_iter().map(|entry| (entry.clone(), walk.why_gone(entry, subjects.get(&entry.digest).copied()))).collect();
+    Ok(Marks { gone, ..walk.marks })
 }
 
 struct Walk<'a> {
@@ -175,12 +181,35 @@ impl<'a> Walk<'a> {
                 lists.entry(tag).or_default().push(entry);
             }
         }
-        Self { source, referring, lists, listed_by, context, marks: Marks { kept: Kept::none_of(stored), gone: Vec::new() } }
+        Self {
+            source,
+            referring,
+            lists,
+            listed_by,
+            context,
+            marks: Marks { kept: Kept::none_of(stored), gone: Vec::new(), absent: BTreeMap::new() },
+        }
     }
 
     /// Of whom an entry lists the referrers, by what it says or by what it lists.
     fn listed_by(&self, entry: &Descriptor) -> Option<&Digest> {
         self.listed_by.get(&entry.digest)
+    }
+
+    /// Why an entry goes that belongs to something that is not kept; `referred` is what it refers to itself.
+    fn why_gone(&self, entry: &Descriptor, referred: Option<&Digest>) -> String {
+        let tag = entry.name().and_then(Tag::parse);
+        let tagged: Option<Digest> = tag.and_then(|tag| tag.tag.replacen('-', ":", 1).parse().ok());
+        let subject = tagged.as_ref().or(referred).or_else(|| self.listed_by(entry));
+        let is_list = referred.is_none() && entry.is_index();
+        // It may be here still, as after `rm`: a digest or a new name reaches it until it goes.
+        let is_here = subject.is_some_and(|subject| self.marks.kept.is_here(subject));
+        let whose = if is_here { "something that nothing lists" } else { "something that is not here" };
+        match tag {
+            Some(Tag { ending: Some(_), .. }) => format!("by its name it belongs to {whose}"),
+            tag if tag.is_some() || is_list => format!("a list of referrers of {whose}"),
+            _ => format!("it refers to {whose}"),
+        }
     }
 
     /// Whether an entry under the fallback tag `tag` is a list of referrers and nothing else: an index without a subject, of which
@@ -208,19 +237,27 @@ impl<'a> Walk<'a> {
     fn mark(&mut self, root: &Descriptor, keeper: Keeper) -> Result<()> {
         let mut waiting = vec![(root.clone(), keeper)];
         while let Some((descriptor, keeper)) = waiting.pop() {
+            // A layer names nothing, wherever it is; what an index lists may, of whatever type it is.
+            let may_need = keeper == Keeper::Child || artifact::may_refer(&descriptor.media_type);
+            if may_need && descriptor.data.is_none() && !self.marks.kept.is_here(&descriptor.digest) {
+                self.marks.absent.insert(descriptor.digest.clone(), descriptor.clone());
+            }
             if let Some(known) = self.marks.kept.get_mut(&descriptor.digest) {
                 // What has a name stays because of that, whatever else spells it.
-                if *known == Keeper::Part && keeper == Keeper::Named {
+                if known.is_part() && keeper == Keeper::Named {
                     *known = keeper;
                 }
                 continue;
             }
             self.marks.kept.insert(&descriptor.digest, keeper);
-            if !artifact::may_refer(&descriptor.media_type) && keeper == Keeper::Part && is_content(&descriptor.media_type) {
+            if !artifact::may_refer(&descriptor.media_type) && keeper.is_part() && is_content(&descriptor.media_type) {
                 continue;
             }
             match self.parts(&descriptor, keeper)? {
-                Parts::Known(parts) => waiting.extend(parts.into_iter().map(|part| (part, Keeper::Part))),
+                Parts::Known(parts) => {
+                    let keeper = if media_type::is_index(&descriptor.media_type) { Keeper::Child } else { Keeper::Part };
+                    waiting.extend(parts.into_iter().map(|part| (part, keeper)));
+                }
                 // With all that they name in turn: a manifest without its layers would be no help to anybody.
                 Parts::Spelled(digests) => {
                     waiting.extend(digests.into_iter().map(|digest| (Descriptor::plain("", &digest, 0), Keeper::Part)));
@@ -243,10 +280,13 @@ impl<'a> Walk<'a> {
         // By digest: what an entry says of the size decides nothing here.
         let document = match self.source.document_by_digest(&descriptor.digest, self.context.limits) {
             Ok(Some(document)) => document,
-            // What is not there needs nothing.
-            Ok(None) => return Ok(Parts::Known(Vec::new())),
+            Ok(None) => match &descriptor.data {
+                Some(embedded) => embedded.as_ref().clone(),
+                // It was told.
+                None => return Ok(Parts::Known(Vec::new())),
+            },
             // The content of an artifact may be of any kind and size, and names nothing.
-            Err(error) if keeper == Keeper::Part && !artifact::may_refer(&descriptor.media_type) && error.raw_os_error().is_none() => {
+            Err(error) if keeper.is_part() && !artifact::may_refer(&descriptor.media_type) && error.raw_os_error().is_none() => {
                 return Ok(Parts::Known(Vec::new()));
             }
             Err(error) => {
@@ -255,7 +295,7 @@ impl<'a> Walk<'a> {
                     .hint("Restore it from where it came from, or take it off the index: `airbase rm PATH@DIGEST`."));
             }
         };
-        if keeper == Keeper::Part && media_type::is_image_config(&descriptor.media_type) {
+        if keeper.is_part() && media_type::is_image_config(&descriptor.media_type) {
             // The diffIDs in it are digests of no blobs; a member that a later specification adds may describe one.
             return Ok(Parts::Known(described(document.bytes(), self.context.limits)));
         }

@@ -14,7 +14,7 @@ use super::output::layout_options;
 use crate::format::json::Document;
 use crate::foundation::clock::Time;
 use crate::foundation::fsys::{Stamp, WriteDirectory, shown};
-use crate::foundation::{Code, Digest, Error, Fact, Result};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity, text};
 use crate::oci::Descriptor;
 use crate::plan::lifecycle::time::Span;
 use crate::read::referrers::{Trouble, Unread};
@@ -41,6 +41,10 @@ pub struct Request {
     /// Delete signatures and the like whose image is not here, too: by their name they belong to it.
     #[cfg_attr(feature = "cli", arg(long))]
     pub orphans: bool,
+    /// Collect though manifests that an index lists are not here, as for other platforms.
+    // What they need is not known, and goes if nothing else needs it.
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub allow_sparse: bool,
     /// Collect in a layout that lists nothing.
     // All of it goes.
     #[cfg_attr(feature = "cli", arg(long))]
@@ -53,8 +57,8 @@ pub struct Request {
 /// Finds what no name, index, subject or collection needs, and with `apply` deletes it.
 ///
 /// # Errors
-/// `usage.output` for archives, `write.busy` while somebody writes, `gc.empty`, and those of reading and writing: where anything could
-/// not be read, what it needs is not known.
+/// `usage.output` for archives, `write.busy` while somebody writes, `gc.empty`, `blob.missing`, and those of reading and writing: where
+/// anything could not be read or is not here, what it needs is not known.
 pub fn gc(request: &Request, context: Context<'_>) -> Result<GcReport> {
     let source = open_path(&request.path, context.limits)?;
     if source.kind() != SourceKind::Layout {
@@ -92,16 +96,17 @@ pub fn gc(request: &Request, context: Context<'_>) -> Result<GcReport> {
 /// Decides what goes; `emptied` says that the list may be empty because an earlier round took the last entries off it.
 fn plan(source: &Arc<Source>, request: &Request, emptied: bool, context: Context<'_>) -> Result<(GcReport, Sweep)> {
     let stored = understood(source)?;
-    let referring = referring(source, context)?;
+    let mut batched = Vec::new();
     let directory = WriteDirectory::open(&request.path, context.faults)?;
+    for entry in journal::unlisted(directory.directory())? {
+        batched.push(Descriptor::parse(Document::parse(entry.as_bytes(), context.limits)?.root(), context.limits)?);
+    }
+    whole(source, &stored, &batched)?;
+    let referring = referring(source, context)?;
     let grace = i64::try_from(request.grace.seconds()).unwrap_or(i64::MAX);
     // A file from the future is young, whatever its clock says.
     let is_young_file = |stamp: &Stamp| request.now.seconds().saturating_sub(stamp.latest()) < grace;
     let is_young = |digest: &Digest| Ok(directory.examine(&digest.blob_path())?.as_ref().is_some_and(is_young_file));
-    let mut batched = Vec::new();
-    for entry in journal::unlisted(directory.directory())? {
-        batched.push(Descriptor::parse(Document::parse(entry.as_bytes(), context.limits)?.root(), context.limits)?);
-    }
     let allowed = emptied || request.allow_empty;
     if source.index.manifests.is_empty() && batched.is_empty() && !allowed && !stored.is_empty() {
         return Err(Error::new(Code::GcEmpty, "the layout lists nothing, so all of its blobs would go")
@@ -119,6 +124,7 @@ fn plan(source: &Arc<Source>, request: &Request, emptied: bool, context: Context
         leftovers: Vec::new(),
         kept: kept(&marks.kept),
         deleted: None,
+        findings: Vec::new(),
     };
     let mut sweep = Sweep::default();
     for (entry, why) in &marks.gone {
@@ -135,6 +141,15 @@ fn plan(source: &Arc<Source>, request: &Request, emptied: bool, context: Context
         report.bytes = report.bytes.saturating_add(stamp.size());
         report.blobs.push(digest.clone());
         sweep.delete.push((digest, Some(stamp)));
+    }
+    if !marks.absent.is_empty() {
+        let finding = absent("what an index lists is not here", marks.absent.values()).at(&report.path);
+        let goes = !report.entries.is_empty() || !report.blobs.is_empty();
+        if goes && !request.allow_sparse {
+            return Err(doubtful(Error::of(finding))
+                .hint("Bring it from where it came from. If the layout is sparse on purpose: `airbase gc PATH --allow-sparse`."));
+        }
+        report.findings.push(finding.severity(Severity::Note));
     }
     for name in directory.directory().leftovers()? {
         if directory.stamp_of_leftover(&name).is_some_and(|stamp| !is_young_file(&stamp)) {
@@ -170,7 +185,7 @@ fn referring(source: &Arc<Source>, context: Context<'_>) -> Result<Referring> {
     }
 }
 
-/// The blobs of a layout without digests of algorithms that are not known here: what such a document names cannot be read.
+/// The blobs of a layout, sorted, without digests of algorithms that are not known here: what such a document names cannot be read.
 fn understood(source: &Source) -> Result<Vec<Digest>> {
     if let Some(finding) = source.index.unverifiable().next() {
         return Err(doubtful(Error::of(finding)));
@@ -187,7 +202,40 @@ fn understood(source: &Source) -> Result<Vec<Digest>> {
             Stored::Stray(_) => {}
         }
     }
+    blobs.sort_unstable();
     Ok(blobs)
+}
+
+/// Whether all that `index.json` lists is here, or a batch has written and not listed yet. Of half a copy the manifests may come last,
+/// and until then nothing else says what their configs and layers are for. Nor does anything tell half a copy from an image whose
+/// manifest is gone for good, so the user does, by taking it off the list.
+///
+/// # Errors
+/// `blob.missing`, about all of them.
+fn whole(source: &Source, stored: &[Digest], batched: &[Descriptor]) -> Result<()> {
+    let is_absent = |entry: &&Descriptor| entry.data.is_none() && stored.binary_search(&entry.digest).is_err();
+    let missing: Vec<&Descriptor> = source.index.manifests.iter().chain(batched).filter(is_absent).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let finding = absent("what index.json lists is not here", missing.into_iter()).at(source.shown());
+    Err(doubtful(Error::of(finding))
+        .hint("Bring it from where it came from. If it is gone for good, take it off the list: `airbase rm PATH@DIGEST`."))
+}
+
+/// How many of what is not here users are told by digest.
+const TOLD: usize = 20;
+
+/// What is not here, by names and digests.
+fn absent<'d>(message: &str, missing: impl ExactSizeIterator<Item = &'d Descriptor>) -> Finding {
+    let count = missing.len();
+    let mut finding = Finding::new(Code::BlobMissing, message).found(Fact::new(text::count(count, "document") + " missing", "blobs"));
+    for descriptor in missing.take(TOLD) {
+        let platform = descriptor.platform.as_ref().map(ToString::to_string);
+        let name = descriptor.name().map(str::to_owned).or(platform).unwrap_or_else(|| descriptor.media_type.to_string());
+        finding = finding.detail(format!("{name} {}", descriptor.digest));
+    }
+    if count > TOLD { finding.detail(format!("and {} more", count - TOLD)) } else { finding }
 }
 
 /// What keeps gc from deciding.
@@ -196,13 +244,14 @@ fn doubtful(error: Error) -> Error {
 }
 
 fn kept(kept: &mark::Kept) -> Kept {
+    let count = |keeper: Keeper| kept.count(|own| own == keeper);
     Kept {
-        named: kept.count(Keeper::Named),
-        unnamed: kept.count(Keeper::Unnamed),
-        parts: kept.count(Keeper::Part),
-        referrers: kept.count(Keeper::Subject),
-        lists: kept.count(Keeper::List),
-        dangling: kept.count(Keeper::Grace),
+        named: count(Keeper::Named),
+        unnamed: count(Keeper::Unnamed),
+        parts: kept.count(Keeper::is_part),
+        referrers: count(Keeper::Subject),
+        lists: count(Keeper::List),
+        dangling: count(Keeper::Grace),
         young: 0,
     }
 }

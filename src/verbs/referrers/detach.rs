@@ -73,7 +73,7 @@ pub fn detach(image: &str, digest: &TypedDigest, context: Context<'_>) -> Result
     let swept = layout.sweep(&|text| {
         let now = Source::with_index(&source.path, text, &[source], context.limits)?;
         let delete = if is_part(&now, digest, context)?.0 { Vec::new() } else { vec![(digest.clone(), None)] };
-        Ok(Sweep { revision: revision(&source.path, text, &[source], std::iter::empty(), &changes, context)?, delete, ..Sweep::default() })
+        Ok(Sweep { revision: revision(&source.path, text, &[source], &changes, context)?, delete, ..Sweep::default() })
     })?;
     Ok(DetachReport { image: opened.located.shown(), detached, changed: swept.committed.index_changed || swept.blobs > 0, findings })
 }

@@ -13,7 +13,7 @@ use crate::verbs::Context;
 use crate::write::index_edit::EMPTY_INDEX;
 use crate::write::{IndexEdit, Revision};
 
-/// What happens to an index of this text: first `edits`, then what the changes ask for. `known` are sources that may have read it.
+/// What the changes ask for in an index of this text. `known` are sources that may have read it.
 ///
 /// # Errors
 /// `referrer.fallback_tag`, and those of opening the layout.
@@ -21,15 +21,13 @@ pub(in crate::verbs) fn revision(
     path: &Path,
     text: &[u8],
     known: &[&Arc<Source>],
-    edits: impl Iterator<Item = IndexEdit>,
     changes: &[ReferrerChange],
     context: Context<'_>,
 ) -> Result<Revision> {
     // A layout that holds nothing may not even be there yet.
     let source = if text == EMPTY_INDEX.as_bytes() { None } else { Some(Source::with_index(path, text, known, context.limits)?) };
     let lookup = source.as_ref().map(|source| Lookup::new(source, Scope::Quick, context.limits));
-    let asked = asked_of(changes, lookup.as_ref(), context)?;
-    Ok(Revision { edits: edits.chain(asked.edits).collect(), ..asked })
+    asked_of(changes, lookup.as_ref(), context)
 }
 
 /// What the changes ask for in a layout of which `lookup` knows who refers to what; without it, in one that lists nothing.

@@ -31,13 +31,27 @@ fn a_referrer_is_taken_away_or_not() {
 #[test]
 fn what_goes_is_gone_or_whole() {
     removes("gc", Before::Orphaned, |place, context| {
-        let request =
-            gc::Request { path: place.target.clone(), apply: true, grace: Span::NONE, orphans: false, allow_empty: true, now: Time::now() };
+        let request = gc::Request {
+            path: place.target.clone(),
+            apply: true,
+            grace: Span::NONE,
+            orphans: false,
+            allow_sparse: false,
+            allow_empty: true,
+            now: Time::now(),
+        };
         gc::gc(&request, context).map(drop)
     });
     removes("gc of old lists", Before::Referred, |place, context| {
-        let request =
-            gc::Request { path: place.target.clone(), apply: true, grace: Span::NONE, orphans: false, allow_empty: true, now: Time::now() };
+        let request = gc::Request {
+            path: place.target.clone(),
+            apply: true,
+            grace: Span::NONE,
+            orphans: false,
+            allow_sparse: false,
+            allow_empty: true,
+            now: Time::now(),
+        };
         gc::gc(&request, context).map(drop)
     });
 }

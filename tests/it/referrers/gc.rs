@@ -130,7 +130,7 @@ fn without_its_image_a_referrer_dangles_for_a_grace() {
     assert!(young["kept"]["dangling"].as_u64().unwrap() > 0, "{young:#}");
     let (_, old) = environment.json(&["gc", "in", "--grace", "0", "--apply"]);
     let whys: BTreeSet<&str> = old["entries"].as_array().unwrap().iter().map(|gone| gone["why"].as_str().unwrap()).collect();
-    assert_eq!(whys, BTreeSet::from(["a list of referrers of something that is not here", "it refers to something that is not here"]));
+    assert_eq!(whys, BTreeSet::from(["a list of referrers of something that nothing lists", "it refers to something that nothing lists"]));
     let contents = Contents::of(&environment.join("in"));
     assert_eq!(contents.whole(), contents.blobs().into_keys().collect());
     assert_eq!(contents.entries().len(), 5);

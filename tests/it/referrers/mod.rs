@@ -4,6 +4,7 @@ mod attach;
 mod copy;
 mod doubt;
 mod gc;
+mod halves;
 pub mod made;
 mod nameless;
 mod questions;

@@ -75,7 +75,7 @@ fn they_stay_while_what_they_speak_of_does() {
         .iter()
         .map(|entry| (&entry["digest"], entry["why"].as_str().unwrap()))
         .collect();
-    assert!(gone.contains(&(&json!(old), "a list of referrers of something that is not here")), "{report:#}");
+    assert!(gone.contains(&(&json!(old), "a list of referrers of something that nothing lists")), "{report:#}");
     let left = Contents::of(&environment.join("in"));
     assert_eq!((left.entries().len(), left.blobs().len()), (0, 0));
     assert!(!left.blobs().contains_key(&made[0].digest));

@@ -30,7 +30,7 @@ fn attestation_of(subject: &str) -> Vec<u8> {
 }
 
 /// RFC 4648, section 4.
-fn base64(bytes: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let sextets = |three: &[u8]| {
         let joined = (0..3).fold(0_usize, |joined, at| joined << 8 | usize::from(three.get(at).copied().unwrap_or(0)));

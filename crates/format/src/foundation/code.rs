@@ -160,7 +160,7 @@ codes! {
         "Remove the write permission for others: `chmod -R o-w DIR`.";
     BlobMissing, "blob.missing", Precondition, Damage,
         "A document names a blob that is not there. Sparse layouts are legal, but nothing can be moved or proven that needs the bytes.",
-        "Get the blob from where the image came from, or run fsck with --allow-sparse if the layout is sparse on purpose.";
+        "Get the blob from where the image came from, or run fsck or gc with --allow-sparse if the layout is sparse on purpose.";
     BlobDigestMismatch, "blob.digest_mismatch", Corrupt, Damage,
         "The bytes of a blob do not have the digest under which they are stored.",
         "The blob is damaged or was changed. Copy it again from where it came from; nothing that uses it can be trusted.";

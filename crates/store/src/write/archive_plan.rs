@@ -23,7 +23,7 @@ pub(super) struct Blob<'p, 'a> {
 
 impl<'p, 'a> ArchivePlan<'p, 'a> {
     pub(super) fn of(payloads: &'p [Payload<'a>], control: &[(&str, &[u8])], mtime: u64, limits: &Limits) -> Result<Self> {
-        let payloads = distinct(payloads, limits)?;
+        let payloads: Vec<&Payload<'_>> = distinct(&payloads, limits)?.into_iter().filter_map(|at| payloads.get(at)).collect();
         let mut head = Vec::new();
         for (name, content) in control {
             head.extend(writer::file_header(name, content.len() as u64, mtime)?);

@@ -32,9 +32,9 @@ use crate::foundation::Finding;
 pub use archive::{ArchiveContents, write_archive};
 pub use archive_options::ArchiveOptions;
 pub use archives::{Archives, Named};
-pub use index_edit::{IndexEdit, Taken};
+pub use index_edit::{IndexEdit, Put, Taken};
 pub use layout::{Done, GroupCommit, Layout, LayoutOptions, Revise, Revision, Sweep, Swept, Trouble};
-pub use payload::{Closed, Content, Payload};
+pub use payload::{Bring, Closed, Content, Payload};
 
 /// What `oci-layout` says (image-spec, image-layout.md). Written into new layouts and archives, never over an old one.
 const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;

@@ -204,27 +204,90 @@ pub(super) fn stopped() -> Error {
     Error::new(Code::Bug, "the work was stopped")
 }
 
-/// The payloads with each digest once, in their order.
+/// What is to be written. Each is made when its turn comes: of a hundred thousand images there are three hundred thousand.
+pub trait Bring {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// One of them.
+    fn payload(&self, at: usize) -> Option<Payload<'_>>;
+
+    /// Its digest.
+    fn digest(&self, at: usize) -> Option<&Digest>;
+}
+
+impl Bring for &[Payload<'_>] {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn payload(&self, at: usize) -> Option<Payload<'_>> {
+        self.get(at).cloned()
+    }
+
+    fn digest(&self, at: usize) -> Option<&Digest> {
+        self.get(at).map(|payload| &payload.digest)
+    }
+}
+
+/// Documents after what is brought.
+pub(super) struct WithDocuments<'b> {
+    pub(super) first: &'b dyn Bring,
+    pub(super) documents: &'b [Verified],
+}
+
+impl WithDocuments<'_> {
+    fn document(&self, at: usize) -> Option<&Verified> {
+        self.documents.get(at.checked_sub(self.first.count())?)
+    }
+}
+
+impl Bring for WithDocuments<'_> {
+    fn count(&self) -> usize {
+        self.first.count() + self.documents.len()
+    }
+
+    fn payload(&self, at: usize) -> Option<Payload<'_>> {
+        self.first.payload(at).or_else(|| self.document(at).map(Payload::of))
+    }
+
+    fn digest(&self, at: usize) -> Option<&Digest> {
+        self.first.digest(at).or_else(|| self.document(at).map(Verified::digest))
+    }
+}
+
+/// The positions of the payloads with each digest once, in their order.
 ///
 /// # Errors
 /// `descriptor.conflict` if one digest is said to have two sizes; `output.limit` for a document that could not be read again.
-pub(super) fn distinct<'p, 'a>(payloads: &'p [Payload<'a>], limits: &Limits) -> Result<Vec<&'p Payload<'a>>> {
-    let mut sizes = std::collections::HashMap::new();
-    let mut distinct = Vec::with_capacity(payloads.len());
-    for payload in payloads {
-        payload.check_readable(limits)?;
-        match sizes.insert(&payload.digest, payload.size) {
-            None => distinct.push(payload),
-            Some(size) if size == payload.size => {}
-            Some(size) => {
-                return Err(Error::new(Code::DescriptorConflict, "two descriptors give one digest different sizes")
-                    .at(&payload.digest)
-                    .expected(Fact::new(size, "one descriptor"))
-                    .found(Fact::new(payload.size, "another descriptor")));
-            }
+pub(super) fn distinct(payloads: &dyn Bring, limits: &Limits) -> Result<Vec<usize>> {
+    let mut order: Vec<usize> = (0..payloads.count()).collect();
+    order.sort_unstable_by(|one, other| payloads.digest(*one).cmp(&payloads.digest(*other)).then(one.cmp(other)));
+    let mut conflict: Option<(usize, usize)> = None;
+    let mut first = None;
+    order.retain(|at| {
+        let known = first.filter(|first| payloads.digest(*first) == payloads.digest(*at));
+        let Some(known) = known else {
+            first = Some(*at);
+            return true;
+        };
+        let size = |at: usize| payloads.payload(at).map(|payload| payload.size);
+        if size(known) != size(*at) && conflict.is_none_or(|(_, other)| *at < other) {
+            conflict = Some((known, *at));
         }
+        false
+    });
+    order.sort_unstable();
+    for at in &order {
+        payloads.payload(*at).map_or(Ok(()), |payload| payload.check_readable(limits))?;
     }
-    Ok(distinct)
+    match conflict.and_then(|(one, other)| Some((payloads.payload(one)?, payloads.payload(other)?))) {
+        None => Ok(order),
+        Some((one, other)) => Err(Error::new(Code::DescriptorConflict, "two descriptors give one digest different sizes")
+            .at(&other.digest)
+            .expected(Fact::new(one.size, "one descriptor"))
+            .found(Fact::new(other.size, "another descriptor"))),
+    }
 }
 
 /// How many bytes there are in all. Sizes are claims until the bytes were read, so the sum may be any number.

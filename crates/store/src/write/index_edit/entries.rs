@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, Hash, RandomState};
 
-use super::entry::{EditedEntry, Sum};
+use super::entry::{Body, EditedEntry, Sum};
 use super::naming::{Meant, annotation, known_names, named, nameless, with_former, with_former_alone};
 use super::pieces::{blanks, slice};
 use super::spliced::Spliced;
 use super::style::Style;
 use super::{Place, Step, Taken};
-use crate::format::json::{Document, Kind, Node};
+use crate::format::json::{Document, Excerpt, Kind, Node};
 use crate::foundation::{Code, Digest, Error, Limits, Result};
 use crate::oci::Name;
 use crate::oci::annotation::{CONTAINERD_NAME, FORMER_NAMES, REF_NAME};
@@ -53,6 +53,8 @@ impl<'a> Listed<'a> {
 /// A descriptor that an edit brings.
 pub(super) struct New<'e> {
     node: Node<'e>,
+    /// Its text, where that is shared.
+    shared: Option<&'e Excerpt>,
     pub(super) digest: Digest,
 }
 
@@ -63,7 +65,12 @@ impl<'e> New<'e> {
             .get("digest")
             .and_then(Node::as_str)
             .ok_or_else(|| Error::new(Code::DescriptorIncomplete, "the descriptor of a new index entry has no digest"))?;
-        Ok(Self { node, digest: text.parse()? })
+        Ok(Self { node, shared: None, digest: text.parse()? })
+    }
+
+    /// As [`New::read`], of a text that is in memory for others too.
+    pub(super) fn share(descriptor: &'e Excerpt, limits: &Limits) -> Result<Self> {
+        Ok(Self { shared: Some(descriptor), ..Self::read(descriptor, limits)? })
     }
 
     /// The name that it gets: what containerd calls it is a full name, whatever it looks like.
@@ -206,7 +213,7 @@ impl<'a> Entries<'a> {
                 listed.digest.iter().for_each(|digest| sought.add_digest(digest));
             }
             let (before, after_it) = (slice(text, at, start), slice(text, end, after));
-            let (body, digest) = (Cow::Borrowed(body), listed.digest.map(Sum::Text));
+            let (body, digest) = (Body::Old(body), listed.digest.map(Sum::Text));
             entries.all.push(EditedEntry { before, body, after: after_it, digest, has_name, old: true, alive: true });
             at = after + 1;
         }
@@ -260,11 +267,16 @@ impl<'a> Entries<'a> {
 
     fn append(&mut self, new: &New<'_>, meant: Option<&Meant<'_>>, limits: &Limits) -> Result<()> {
         let mut body = self.style.entry(&named(new.node, None, meant), limits)?;
-        body.shrink_to_fit();
+        let body = if let Some(shared) = new.shared.filter(|shared| ***shared == *body) {
+            Body::Shared(shared.clone())
+        } else {
+            body.shrink_to_fit();
+            Body::New(body)
+        };
         let at = self.all.len();
         self.all.push(EditedEntry {
             before: "",
-            body: Cow::Owned(body),
+            body,
             after: "",
             digest: Some(Sum::Known(new.digest.clone())),
             has_name: meant.is_some(),
@@ -289,7 +301,7 @@ impl<'a> Entries<'a> {
         let Some(entry) = self.all.get_mut(at) else { return Ok(()) };
         let also = Document::parse(entry.body.as_bytes(), limits)?.root();
         let body = self.style.entry(&named(new.node, Some(also), Some(meant)), limits)?;
-        entry.body = Cow::Owned(body);
+        entry.body = Body::New(body);
         entry.has_name = true;
         self.by_name.add(&meant.name, at);
         self.changed = true;
@@ -318,7 +330,7 @@ impl<'a> Entries<'a> {
         let digest = new.digest.to_string();
         let body = self.style.entry(&named(new.node, None, Some(meant)), limits)?;
         let Some(entry) = self.all.get_mut(*first).filter(|entry| !entry.lists(&digest)) else { return Ok(()) };
-        entry.body = Cow::Owned(body);
+        entry.body = Body::New(body);
         entry.digest = Some(Sum::Known(new.digest.clone()));
         self.by_digest.add(digest.as_str(), *first);
         self.changed = true;
@@ -389,7 +401,7 @@ impl<'a> Entries<'a> {
         }
         self.remember(at, &lost, limits)?;
         let Some(entry) = self.all.get_mut(at) else { return Ok(()) };
-        entry.body = Cow::Owned(nameless(&entry.body, limits)?);
+        entry.body = Body::New(nameless(&entry.body, limits)?);
         entry.has_name = false;
         Ok(())
     }
@@ -397,7 +409,7 @@ impl<'a> Entries<'a> {
     /// Writes down what the image of an entry was called.
     fn remember(&mut self, at: usize, lost: &[String], limits: &Limits) -> Result<()> {
         let Some(entry) = self.all.get_mut(at).filter(|_| !lost.is_empty()) else { return Ok(()) };
-        entry.body = Cow::Owned(match with_former(&entry.body, lost, limits)? {
+        entry.body = Body::New(match with_former(&entry.body, lost, limits)? {
             Some(body) => body,
             None => self.style.entry(&with_former_alone(&entry.body, lost, limits)?, limits)?,
         });
@@ -445,8 +457,9 @@ impl<'a> Entries<'a> {
                 Some(after) => [after, ",", before],
             };
             match entry.body {
-                Cow::Borrowed(body) => between.into_iter().chain([body]).for_each(|part| new.push(old, part)),
-                Cow::Owned(body) => new.push_new([between[0], between[1], between[2], &body].concat()),
+                Body::Old(body) => between.into_iter().chain([body]).for_each(|part| new.push(old, part)),
+                Body::Shared(body) => new.push_shared(&between.concat(), body),
+                Body::New(body) => new.push_new([between[0], between[1], between[2], &body].concat()),
             }
         }
         if before_it.is_some() {

@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
 
+use crate::format::json::Excerpt;
 use crate::foundation::Digest;
 
 /// An entry, and the blanks around it.
 pub(super) struct EditedEntry<'a> {
     pub(super) before: &'a str,
-    pub(super) body: Cow<'a, str>,
+    pub(super) body: Body<'a>,
     pub(super) after: &'a str,
     pub(super) digest: Option<Sum<'a>>,
     pub(super) has_name: bool,
@@ -24,6 +26,27 @@ impl EditedEntry<'_> {
             Some(Sum::Text(own)) => own == digest,
             Some(Sum::Known(own)) => digest.parse().is_ok_and(|digest: Digest| digest == *own),
             None => false,
+        }
+    }
+}
+
+/// The text of an entry.
+pub(super) enum Body<'a> {
+    /// As it is in the file.
+    Old(&'a str),
+    /// As an edit brings it, which is how it stands in another index: of a hundred thousand that are copied nothing is in memory twice.
+    Shared(Excerpt),
+    New(String),
+}
+
+impl Deref for Body<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Old(text) => text,
+            Self::Shared(text) => text,
+            Self::New(text) => text,
         }
     }
 }

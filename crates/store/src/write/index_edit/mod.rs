@@ -77,6 +77,34 @@ pub enum IndexEdit {
     },
 }
 
+/// The name and the descriptor of an [`IndexEdit::Put`].
+pub type Put = (Option<String>, Excerpt);
+
+/// The edits of an index: first `puts`, of which there may be a hundred thousand, then `edits`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Edits<'e> {
+    pub(super) puts: &'e [Put],
+    pub(super) edits: &'e [IndexEdit],
+}
+
+impl<'e> Edits<'e> {
+    fn count(self) -> usize {
+        self.puts.len() + self.edits.len()
+    }
+
+    /// Each of them, read when its turn comes: of a hundred thousand only one is in memory.
+    fn steps(self, limits: &Limits) -> impl Iterator<Item = Result<Step<'e>>> {
+        let puts = self.puts.iter().map(|(name, descriptor)| Step::put(name.as_deref(), descriptor, limits));
+        puts.chain(self.edits.iter().map(|edit| edit.read(limits)))
+    }
+}
+
+impl<'e> From<&'e [IndexEdit]> for Edits<'e> {
+    fn from(edits: &'e [IndexEdit]) -> Self {
+        Self { puts: &[], edits }
+    }
+}
+
 impl IndexEdit {
     /// Removes an entry, and no other one of its digest or of its name.
     pub fn removal(entry: &Descriptor) -> Self {
@@ -85,12 +113,7 @@ impl IndexEdit {
 
     fn read<'e>(&'e self, limits: &Limits) -> Result<Step<'e>> {
         Ok(match self {
-            Self::Put { name, descriptor } => {
-                let new = New::read(descriptor, limits)?;
-                // An empty annotation names nothing: written, it would be added again each time.
-                let name = name.as_deref().filter(|name| !name.is_empty());
-                Step::Put { name: name.map(|text| new.meant(text)), new }
-            }
+            Self::Put { name, descriptor } => Step::put(name.as_deref(), descriptor, limits)?,
             Self::Untag { name, digest } => Step::Untag { name, digest },
             Self::Replace { name, .. } if name.is_empty() => {
                 return Err(Error::new(Code::RefSyntax, "an entry of index.json cannot have an empty name"));
@@ -113,7 +136,14 @@ enum Step<'e> {
     Remove { digest: &'e Digest },
 }
 
-impl Step<'_> {
+impl<'e> Step<'e> {
+    fn put(name: Option<&'e str>, descriptor: &'e Excerpt, limits: &Limits) -> Result<Self> {
+        let new = New::share(descriptor, limits)?;
+        // An empty annotation names nothing: written, it would be added again each time.
+        let name = name.filter(|name| !name.is_empty());
+        Ok(Self::Put { name: name.map(|text| new.meant(text)), new })
+    }
+
     fn name(&self) -> Option<&Name<'static>> {
         match self {
             Self::Put { name, .. } => name.as_ref().map(|meant| &meant.name),
@@ -171,11 +201,11 @@ impl Change {
 /// What is wrong with the text (`json.*`, `layout.index.no_list`), `ref.ambiguous` if several digests have a name that is to be replaced,
 /// `descriptor.incomplete` and `digest.*` if an edit brings no descriptor.
 pub fn apply(index_text: &str, edits: &[IndexEdit], limits: &Limits) -> Result<Edited> {
-    change(index_text, edits, limits).map(|change| change.edited(index_text))
+    change(index_text, edits.into(), limits).map(|change| change.edited(index_text))
 }
 
 /// As [`apply`], without a copy of what stays.
-pub(super) fn change(index_text: &str, edits: &[IndexEdit], limits: &Limits) -> Result<Change> {
+pub(super) fn change(index_text: &str, edits: Edits<'_>, limits: &Limits) -> Result<Change> {
     let document = Document::parse(index_text.as_bytes(), limits)?.root();
     let root = document.object("the index")?;
     root.refuse_case_variants(&FIELDS)?;
@@ -198,11 +228,11 @@ pub(super) fn change(index_text: &str, edits: &[IndexEdit], limits: &Limits) -> 
 /// # Errors
 /// As [`apply`].
 pub fn apply_to(index: &RootIndex, edits: &[IndexEdit], limits: &Limits) -> Result<Edited> {
-    change_of(index, edits, limits).map(|change| change.edited(index.text()))
+    change_of(index, edits.into(), limits).map(|change| change.edited(index.text()))
 }
 
 /// As [`apply_to`], without a copy of what stays.
-pub(super) fn change_of(index: &RootIndex, edits: &[IndexEdit], limits: &Limits) -> Result<Change> {
+pub(super) fn change_of(index: &RootIndex, edits: Edits<'_>, limits: &Limits) -> Result<Change> {
     if index.list().is_none() {
         return change(index.text(), edits, limits);
     }
@@ -221,20 +251,19 @@ struct Place<'a> {
     list: Option<Range<usize>>,
 }
 
-fn edit<'a>(place: &Place<'a>, listed: impl Iterator<Item = Listed<'a>>, edits: &[IndexEdit], limits: &Limits) -> Result<Change> {
+fn edit<'a>(place: &Place<'a>, listed: impl Iterator<Item = Listed<'a>>, edits: Edits<'_>, limits: &Limits) -> Result<Change> {
     let mut sought = Sought::new();
-    for edit in edits {
-        sought.add(&edit.read(limits)?);
+    for step in edits.steps(limits) {
+        sought.add(&step?);
     }
-    let mut entries = Entries::read(place, listed, sought, edits.len(), limits)?;
+    let mut entries = Entries::read(place, listed, sought, edits.count(), limits)?;
     if entries.all.len() > limits.index_entries {
         return Err(Error::new(Code::GraphTooMany, "the index has more entries than the limit")
             .expected(Fact::new(limits.index_entries, "the limit"))
             .found(Fact::new(entries.all.len(), "index.json")));
     }
-    // They are read once more: of a hundred thousand only one is in memory.
-    for edit in edits {
-        match edit.read(limits)? {
+    for step in edits.steps(limits) {
+        match step? {
             Step::Put { name, new } => entries.put(name.as_ref(), &new, limits)?,
             Step::Untag { name, digest } => entries.untag(name, digest, limits)?,
             Step::Replace { name, new } => entries.replace(&name, new.as_ref(), limits)?,

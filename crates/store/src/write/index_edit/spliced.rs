@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use crate::format::json::Excerpt;
 use crate::foundation::Result;
 use crate::foundation::limits::CHUNK_BYTES;
 
@@ -17,6 +18,8 @@ pub struct Spliced {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
     Old(Range<usize>),
+    /// A part of a text that somebody else holds.
+    Shared(Excerpt),
     New(String),
 }
 
@@ -41,6 +44,21 @@ impl Spliced {
     pub(super) fn push_new(&mut self, text: String) {
         let length = text.len();
         self.append(Piece::New(text), length);
+    }
+
+    /// Appends `text` after `between`, without a copy of it: entries that are copied one after the other are one piece.
+    pub(super) fn push_shared(&mut self, between: &str, text: Excerpt) {
+        if let Some(Piece::Shared(last)) = self.pieces.last_mut()
+            && last.join(between, &text)
+        {
+            self.length += between.len() + text.len();
+            return;
+        }
+        if !between.is_empty() {
+            self.push_new(between.to_owned());
+        }
+        let length = text.len();
+        self.append(Piece::Shared(text), length);
     }
 
     fn append(&mut self, piece: Piece, length: usize) {
@@ -73,6 +91,7 @@ impl Spliced {
     pub fn parts<'t>(&'t self, old: &'t str) -> impl Iterator<Item = &'t str> {
         self.pieces.iter().map(move |piece| match piece {
             Piece::Old(range) => old.get(range.clone()).unwrap_or_default(),
+            Piece::Shared(text) => text,
             Piece::New(text) => text,
         })
     }
@@ -149,6 +168,21 @@ mod tests {
         };
         spliced.write(old, &mut sink).unwrap();
         assert_eq!(written, text.as_bytes());
+    }
+
+    #[test]
+    fn what_others_hold_is_not_copied() {
+        let whole = Excerpt::from(r#"[{"a":1},{"b":2}, {"c":3}]"#.to_owned());
+        let mut spliced = Spliced::whole("[".to_owned());
+        for (between, range) in [("", 1..8), (",", 9..16), (",", 18..25), (",", 1..8)] {
+            spliced.push_shared(between, whole.part(range));
+        }
+        // The third stands behind a blank, and the last before what comes before it.
+        let text = r#"[{"a":1},{"b":2},{"c":3},{"a":1}"#;
+        assert_eq!((spliced.text("").as_str(), spliced.length(), spliced.pieces.len()), (text, text.len(), 6));
+        let other = Excerpt::from(",{\"b\":2}".to_owned());
+        spliced.push_shared(",", other.part(1..8));
+        assert_eq!(spliced.pieces.len(), 8);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::entry::EditedEntry;
+use super::entry::{Body, EditedEntry};
 use super::pieces::{blanks, blanks_behind, pieces, slice};
 use crate::format::json::{Document, Kind, Node, quote};
 use crate::foundation::{Limits, Result};
@@ -52,8 +52,8 @@ impl<'a> Style<'a> {
                 if entries.len() > 1 || first.before.contains('\n') { Cow::Borrowed(last.before) } else { Cow::Borrowed(style.comma) };
             // What the last entry looks like, new ones will.
             let body = match last.body {
-                Cow::Borrowed(body) => pieces(Document::parse(body.as_bytes(), limits)?.root()).next(),
-                Cow::Owned(_) => None,
+                Body::Old(body) => pieces(Document::parse(body.as_bytes(), limits)?.root()).next(),
+                Body::Shared(_) | Body::New(_) => None,
             };
             if let Some((inner, colon)) = body.map(|piece| (piece.before, sample(piece.body, piece.key.len()))) {
                 style.colon = colon;

@@ -6,7 +6,7 @@ use crate::foundation::event::Events;
 use crate::foundation::fsys::{EntryKind, File, Published, Staged, WriteDirectory, many_open_files, schedule};
 use crate::foundation::workers::Worker;
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, workers};
-use crate::write::payload::{Payload, total};
+use crate::write::payload::{Bring, Payload};
 use crate::write::{Committed, locked};
 use std::sync::atomic::AtomicBool;
 
@@ -29,20 +29,22 @@ impl Layout {
     pub(super) fn write_blobs(
         &self,
         root: &Store,
-        payloads: &[&Payload<'_>],
+        payloads: &dyn Bring,
+        mut order: Vec<usize>,
         events: &dyn Events,
         committed: &mut Committed,
     ) -> Result<()> {
-        events.begin("write", payloads.len() as u64, total(payloads.iter().copied()));
+        let sizes = order.iter().filter_map(|at| payloads.payload(*at)).map(|payload| payload.size);
+        events.begin("write", order.len() as u64, sizes.fold(0, u64::saturating_add));
         // Parts of streams first and in their order, across waves too; then the largest first.
-        let mut order = payloads.to_vec();
-        order.sort_by_key(|payload| {
-            let (size, sequence) = payload.place();
+        order.sort_by_key(|at| {
+            let (size, sequence) = payloads.payload(*at).map_or((0, None), |payload| payload.place());
             (sequence.is_none(), sequence, std::cmp::Reverse(size))
         });
         let mut named = false;
         for wave in order.chunks(WAVE.min(many_open_files())) {
-            named |= self.write_wave(root, wave, events, committed)?;
+            let wave: Vec<Payload<'_>> = wave.iter().filter_map(|at| payloads.payload(*at)).collect();
+            named |= self.write_wave(root, &wave, events, committed)?;
         }
         if named {
             committed.flushing(|| root.sync_names())?;
@@ -52,8 +54,8 @@ impl Layout {
     }
 
     /// Writes some blobs. Whether any of them may have a name that was not flushed.
-    fn write_wave(&self, root: &Store, wave: &[&Payload<'_>], events: &dyn Events, committed: &mut Committed) -> Result<bool> {
-        let groups = schedule(wave.iter().map(|payload| payload.place()));
+    fn write_wave(&self, root: &Store, wave: &[Payload<'_>], events: &dyn Events, committed: &mut Committed) -> Result<bool> {
+        let groups = schedule(wave.iter().map(Payload::place));
         let staged = workers::run(self.options.jobs, groups.len(), |number, worker| {
             let mut outcomes = Vec::new();
             for position in groups.get(number).into_iter().flatten() {

@@ -36,11 +36,12 @@ impl Layout {
         // Edits bring JSON too; only what is wrong with the index itself can heal by waiting. Who is asked for edits may trip over
         // it first, so whatever the error, the index is looked at.
         let decided = change.of(read.bytes()).and_then(|revision| {
+            let edits = change.edits(&revision.edits);
             let edited = match &read {
-                Read::Known(index) => index_edit::change_of(index, &revision.edits, limits),
+                Read::Known(index) => index_edit::change_of(index, edits, limits),
                 Read::Bytes(bytes) => {
                     let text = std::str::from_utf8(bytes).map_or_else(|_| Document::parse(bytes, limits).map(|_| ""), Ok)?;
-                    index_edit::change(text, &revision.edits, limits)
+                    index_edit::change(text, edits, limits)
                 }
             };
             Ok((revision.documents, revision.findings, edited?))
@@ -66,9 +67,11 @@ impl Layout {
 
     /// Writes what a new index will name. What is there already costs nothing.
     pub(super) fn write_documents(&self, root: &Store, documents: &[Verified], committed: &mut Committed) -> Result<()> {
-        let payloads: Vec<Payload<'_>> = documents.iter().map(Payload::of).collect();
-        let payloads: Vec<&Payload<'_>> = payloads.iter().filter(|payload| !self.knows(root, &payload.digest)).collect();
-        if payloads.is_empty() { Ok(()) } else { self.write_blobs(root, &payloads, &Silent, committed) }
+        let payloads: Vec<Payload<'_>> = documents.iter().map(Payload::of).filter(|payload| !self.knows(root, &payload.digest)).collect();
+        if payloads.is_empty() {
+            return Ok(());
+        }
+        self.write_blobs(root, &payloads.as_slice(), (0..payloads.len()).collect(), &Silent, committed)
     }
 
     /// Whether the index still says what the plan was made for.

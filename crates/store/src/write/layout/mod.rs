@@ -43,13 +43,13 @@ use crate::foundation::fsys::{
 };
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Limits, Result};
 use crate::oci::{RootIndex, Verified};
-use crate::write::index_edit::{EMPTY_INDEX, IndexEdit, Spliced};
+use crate::write::index_edit::{EMPTY_INDEX, Edits, IndexEdit, Put, Spliced};
 use crate::write::journal::JOURNALS;
 use crate::write::leftovers::{clear_folder, clear_layout, hold_directory};
-use crate::write::payload::{Payload, distinct};
+use crate::write::payload::{Bring, Payload, WithDocuments, distinct};
 use crate::write::{Committed, MARKER, index_edit, locked};
 use rustix::io::Errno;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -125,20 +125,26 @@ pub struct Revision {
 /// else changed the index meanwhile, so that two who add to one list are both in it.
 pub type Revise<'a> = dyn Fn(&[u8]) -> Result<Revision> + 'a;
 
-/// What happens to an index.
-#[derive(Clone, Copy)]
-enum Change<'a> {
-    Edits(&'a [IndexEdit]),
-    Revise(&'a Revise<'a>),
+/// What happens to an index: first `puts`, then what `revise` says, or `edits` where nothing depends on the index.
+#[derive(Clone, Copy, Default)]
+struct Change<'a> {
+    puts: &'a [Put],
+    edits: &'a [IndexEdit],
+    revise: Option<&'a Revise<'a>>,
 }
 
-impl Change<'_> {
-    /// The edits of an index with this text.
+impl<'a> Change<'a> {
+    /// What depends on the text of the index.
     fn of(self, text: &[u8]) -> Result<Revision> {
-        match self {
-            Self::Edits(edits) => Ok(Revision { edits: edits.to_vec(), ..Revision::default() }),
-            Self::Revise(revise) => revise(text),
-        }
+        self.revise.map_or_else(|| Ok(Revision::default()), |revise| revise(text))
+    }
+
+    /// All edits, of which `revised` depend on the text.
+    fn edits<'e>(self, revised: &'e [IndexEdit]) -> Edits<'e>
+    where
+        'a: 'e,
+    {
+        Edits { puts: self.puts, edits: if self.revise.is_some() { revised } else { self.edits } }
     }
 }
 
@@ -190,7 +196,7 @@ impl Layout {
     /// `descriptor.size_mismatch`, `blob.digest_mismatch`, `descriptor.conflict` for the payloads; `layout.*`, `json.*`,
     /// `ref.ambiguous` for the index; `write.busy`, `write.conflict`, `path.*`, `io`, `io.space`, `io.after_publication`.
     pub fn commit(&self, payloads: &[Payload<'_>], edits: &[IndexEdit], events: &dyn Events) -> Result<Committed> {
-        self.change(payloads, Change::Edits(edits), events)
+        self.change(&payloads, Change { edits, ..Change::default() }, events)
     }
 
     /// As [`Layout::commit`], where the edits depend on what the index says.
@@ -198,18 +204,26 @@ impl Layout {
     /// # Errors
     /// As [`Layout::commit`], and those of `revise`.
     pub fn revise(&self, payloads: &[Payload<'_>], revise: &Revise<'_>, events: &dyn Events) -> Result<Committed> {
-        self.change(payloads, Change::Revise(revise), events)
+        self.change(&payloads, Change { revise: Some(revise), ..Change::default() }, events)
     }
 
-    fn change(&self, payloads: &[Payload<'_>], change: Change<'_>, events: &dyn Events) -> Result<Committed> {
-        let payloads = distinct(payloads, &self.options.limits)?;
+    /// As [`Layout::revise`], after many entries.
+    ///
+    /// # Errors
+    /// As [`Layout::revise`].
+    pub fn put(&self, payloads: &dyn Bring, puts: &[Put], revise: Option<&Revise<'_>>, events: &dyn Events) -> Result<Committed> {
+        self.change(payloads, Change { puts, revise, ..Change::default() }, events)
+    }
+
+    fn change(&self, payloads: &dyn Bring, change: Change<'_>, events: &dyn Events) -> Result<Committed> {
+        distinct(payloads, &self.options.limits)?;
         if self.open()?.is_none()
-            && let Some(committed) = self.create(&payloads, change, events)?
+            && let Some(committed) = self.create(payloads, change, events)?
         {
             return Ok(committed);
         }
         match self.open()? {
-            Some(root) => self.add(root, &payloads, change, events),
+            Some(root) => self.add(root, payloads, change, events),
             None => Err(self.unusable()),
         }
     }
@@ -246,15 +260,15 @@ impl Layout {
     }
 
     /// Builds the layout beside its place and moves it there. `None` if somebody else made one meanwhile.
-    fn create(&self, payloads: &[&Payload<'_>], change: Change<'_>, events: &dyn Events) -> Result<Option<Committed>> {
+    fn create(&self, payloads: &dyn Bring, change: Change<'_>, events: &dyn Events) -> Result<Option<Committed>> {
         let Revision { edits, documents, findings } = change.of(EMPTY_INDEX.as_bytes())?;
-        let index = index_edit::change(EMPTY_INDEX, &edits, &self.options.limits)?.text;
+        let index = index_edit::change(EMPTY_INDEX, change.edits(&edits), &self.options.limits)?.text;
         drop(edits);
         let (parent, name) = self.place()?;
         clear_folder(&parent);
         let (site, root) = Site::new(&parent, name)?;
         let mut committed = Committed { index_changed: true, ..Committed::default() };
-        self.write_blobs(&root, payloads, events, &mut committed)?;
+        self.write_blobs(&root, payloads, distinct(payloads, &self.options.limits)?, events, &mut committed)?;
         self.write_documents(&root, &documents, &mut committed)?;
         // The specification wants the directory even if there is nothing in it.
         root.make_directory("blobs")?;
@@ -271,7 +285,7 @@ impl Layout {
         Ok(Some(committed))
     }
 
-    fn add(&self, root: &Store, payloads: &[&Payload<'_>], change: Change<'_>, events: &dyn Events) -> Result<Committed> {
+    fn add(&self, root: &Store, payloads: &dyn Bring, change: Change<'_>, events: &dyn Events) -> Result<Committed> {
         clear_layout(root);
         let _store = StoreLock::shared(root, self.options.lock_timeout)?;
         let mut committed = Committed::default();
@@ -282,12 +296,8 @@ impl Layout {
         }
         let plan = self.plan(root, change)?;
         // The lock of the index is held the shorter, the less is left to write under it.
-        let mut all = payloads.to_vec();
-        let documents: Vec<Payload<'_>> = plan.documents.iter().map(Payload::of).collect();
-        documents.iter().try_for_each(|document| document.check_readable(&self.options.limits))?;
-        let given: HashSet<&Digest> = payloads.iter().map(|payload| &payload.digest).collect();
-        all.extend(documents.iter().filter(|document| !given.contains(&document.digest)));
-        self.write_blobs(root, &all, events, &mut committed)?;
+        let all = WithDocuments { first: payloads, documents: &plan.documents };
+        self.write_blobs(root, &all, distinct(&all, &self.options.limits)?, events, &mut committed)?;
         if plan.text.is_some() {
             committed.index_changed = self.commit_index(root, plan, change, &mut committed)?;
         }

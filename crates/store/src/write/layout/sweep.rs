@@ -99,11 +99,12 @@ impl Layout {
             *delete.borrow_mut() = (sweep.delete, sweep.leftovers);
             Ok(sweep.revision)
         };
+        let change = Change { revise: Some(&revise), ..Change::default() };
         for _ in 0..MERGES {
-            let plan = self.plan(root, Change::Revise(&revise))?;
+            let plan = self.plan(root, change)?;
             self.write_documents(root, &plan.documents, &mut swept.committed)?;
             if plan.text.is_some() {
-                swept.committed.index_changed |= self.commit_index(root, plan, Change::Revise(&revise), &mut swept.committed)?;
+                swept.committed.index_changed |= self.commit_index(root, plan, change, &mut swept.committed)?;
                 continue;
             }
             // Nothing is left to change, so what was decided last holds for the index as it is: unless somebody without a lock
