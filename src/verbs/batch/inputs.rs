@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::plan_file::{PlanFile, number};
-use crate::foundation::{Code, Digest, Error, Fact, Finding, Result};
+use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::oci::{Descriptor, Name};
 use crate::plan::base::{Candidate, Prefix, prefix};
 use crate::plan::batch::{BaseItem, Item, ItemStatus, Placed};
+use crate::plan::lifecycle::time::Moment;
 use crate::plan::rebase::Preferences;
 use crate::read::{Image, Located, Source, Tree, load};
+use crate::verbs::lifecycle::{Statements, Stopped};
 use crate::verbs::narrow::{Choice, select};
 use crate::verbs::rebase::compose::Decided;
-use crate::verbs::rebase::decide::PlatformMove;
+use crate::verbs::rebase::decide::{PlatformMove, against};
 use crate::verbs::rebase::{self, Plan, TrustPlatform, trusted, virtual_image};
 use crate::verbs::{Context, Opened};
 
@@ -56,6 +58,8 @@ pub(super) struct Inputs<'a> {
     sources: Once<String, Shared<Indexed>>,
     bases: Once<(String, Digest), Shared<Opened>>,
     results: Once<u64, Shared<Opened>>,
+    /// What is said of images and bases by now: days may be between a plan and its run.
+    statements: Statements<'a>,
 }
 
 impl<'a> Inputs<'a> {
@@ -71,6 +75,8 @@ impl<'a> Inputs<'a> {
             sources: Once::default(),
             bases: Once::default(),
             results: Once::default(),
+            // A withdrawal counts whatever the clock says.
+            statements: Statements::new(Moment::LAST, context),
         })
     }
 
@@ -178,6 +184,9 @@ impl<'a> Inputs<'a> {
         }
         let located = self.located(&item.source, &item.digest, item.name.as_deref())?;
         let tree = load(&located.source, &located.descriptor, self.context.limits)?;
+        if let Some(error) = self.statements.stopped(&located, &tree).as_ref().and_then(Stopped::refusal) {
+            return Err(error.hint("Make the plan again: this was not known when it was made."));
+        }
         let opened = trusted(Opened { located, tree }, TrustPlatform::Refuse)?;
         let index = match &opened.tree {
             Tree::Index(index) => Some(&**index),
@@ -209,9 +218,22 @@ impl<'a> Inputs<'a> {
         Ok((plan, opened.located))
     }
 
+    /// Refuses a new base that must not be used any more, or may be of that kind.
+    fn refuse_stopped(&self, base: &Opened, manifest: &Digest) -> Result<()> {
+        let stated = self.statements.of(&base.located.source, &base.tree, manifest);
+        match against(&stated, base).filter(|finding| finding.severity > Severity::Warning) {
+            Some(finding) => Err(Error::of(finding).hint("Make the plan again: this was not known when it was made.")),
+            None => Ok(()),
+        }
+    }
+
     fn platform_move<'i>(&self, image: &'i Image, placed: &Placed) -> Result<PlatformMove<'i>> {
         let old = placed.old.as_ref().map(|old| self.base(old).and_then(|found| candidate(old, &found))).transpose()?;
-        let new = self.base(&placed.new).and_then(|found| candidate(&placed.new, &found))?;
+        let found = self.base(&placed.new)?;
+        let new = candidate(&placed.new, &found)?;
+        if placed.new.item.is_none() {
+            self.refuse_stopped(&found, &new.image.descriptor.digest)?;
+        }
         let proofs = match old.as_ref().map(|old| prefix(image, &old.image)) {
             None => Vec::new(),
             Some(Prefix::Proven(proofs)) if proofs.len() == placed.seam => proofs,

@@ -291,7 +291,7 @@ impl<'j> Job<'j, '_> {
 }
 
 /// What statements say against a new base, or may say.
-fn against(stated: &Stated, onto: &Opened) -> Option<Finding> {
+pub(in crate::verbs) fn against(stated: &Stated, onto: &Opened) -> Option<Finding> {
     let (code, message) = match stated.status {
         Some(Status::Withdrawn) => (Code::LifecycleWithdrawn, "the new base is withdrawn, by what is said of it"),
         Some(Status::EndOfLife) => (Code::BaseEndOfLife, "the new base is at the end of its life, by what is said of it"),

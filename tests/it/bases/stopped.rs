@@ -320,3 +320,20 @@ fn the_strictest_word_on_a_base_counts_wherever_it_lies() {
         assert_eq!(status, 1, "{marked}");
     }
 }
+
+/// Days may be between a plan and its run, and a stick with a withdrawal.
+#[test]
+fn what_is_withdrawn_after_the_plan_is_not_moved_by_it() {
+    for withdrawn in ["app", "bases/2"] {
+        let environment = editions();
+        let plan = environment.ok(&["batch", "plan", "app", "--bases", "bases", "--verdict", "off"]);
+        assert_eq!(items(&plan.out)[0]["status"], "move");
+        fs::write(environment.join("plan"), &plan.out).unwrap();
+        environment.ok(&["lifecycle", "set", withdrawn, "--status", "withdrawn"]);
+        let (status, report) = environment.json(&["batch", "apply", "plan", "-o", "out"]);
+        assert_eq!((status, &report["failed"]), (4, &json!(1)), "{withdrawn}: {report:#}");
+        assert_eq!(report["failures"][0]["findings"][0]["code"], "lifecycle.withdrawn", "{withdrawn}: {report:#}");
+        let (status, report) = environment.json(&["batch", "report", "plan", "out"]);
+        assert_eq!((status, &report["items"][0]["outcome"]), (1, &json!("failed")), "{withdrawn}: {report:#}");
+    }
+}

@@ -267,59 +267,44 @@ fn what_does_not_move_is_not_marked() {
     seen(&environment, "apps").whole();
 }
 
+/// What cannot be read before an item is done refuses the item; here it comes between the shards and whoever merges.
 #[test]
 fn a_statement_that_cannot_be_read_leaves_its_image_unmarked_and_says_so() {
-    for shards in [false, true] {
-        let environment = Environment::new();
-        let world = World::new(4);
-        world.write(&environment);
-        let names = [0, 1, 2].map(|number| format!("registry.example/app-{number}:1.0"));
-        // What is said and cannot be read before there is a plan refuses the image, so all of this comes later.
-        let planned = items(&plan(&environment, &["apps", "old", "--bases", "bases"]));
-        // One statement is damaged; in the place of a list stands something else.
-        environment.ok(&["lifecycle", "set", &format!("apps:{}", names[0]), "--status", "withdrawn"]);
-        let contents = seen(&environment, "apps");
-        let list = contents.json(&contents.named(&world.apps.digest_of(&names[0]).replace(':', "-")).unwrap());
-        let damaged = environment.join("apps/blobs").join(list["manifests"][0]["digest"].as_str().unwrap().replace(':', "/"));
-        std::fs::write(&damaged, vec![b' '; usize::try_from(std::fs::metadata(&damaged).unwrap().len()).unwrap()]).unwrap();
-        environment.ok(&["tag", "apps:app-3:1.0", &world.apps.digest_of(&names[1]).replace(':', "-")]);
-        let report = if shards {
-            assert_eq!(apply(&environment, "apps", &["--shard", "1/1"]).0, 0);
-            let (status, report) = at(&environment, NOW, &["batch", "merge", "apps"]);
-            assert_eq!(status, 1, "{report:#}");
-            report
-        } else {
-            let (status, report) = apply(&environment, "apps", &[]);
-            assert_eq!(status, 3, "{report:#}");
-            report
-        };
-        // What stands in the place of a list keeps no statement from an image, and is told.
-        assert_eq!((&report["moved"], &report["superseded"]), (&4.into(), &3.into()), "{report:#}");
-        assert!(report["findings"].as_array().unwrap().iter().any(|finding| finding["code"] == "referrer.fallback_tag"), "{report:#}");
-        let unmarked: Vec<(&str, &str)> = report["unmarked"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|unmarked| (unmarked["image"].as_str().unwrap(), unmarked["findings"][0]["code"].as_str().unwrap()))
-            .collect();
-        let place = |name: &str| format!("apps:{name}");
-        let expected = [(place(&names[0]), "blob.digest_mismatch")];
-        assert_eq!(unmarked, expected.iter().map(|(image, code)| (image.as_str(), *code)).collect::<Vec<_>>());
-        let contents = seen(&environment, "apps");
-        for name in &names {
-            assert_eq!(item(&planned, name)["result"]["digest"], contents.named(name).unwrap(), "it moved all the same");
-        }
-        assert!(follower(&contents, &world.apps.digest_of(&names[2])).is_some());
-        let (_, told) = environment.json(&["lifecycle", "show", &format!("apps@{}", world.apps.digest_of(&names[1]))]);
-        assert!(told["subjects"][0].to_string().contains(item(&planned, &names[1])["result"]["digest"].as_str().unwrap()), "{told:#}");
-        let shown = environment.run(&["batch", "apply", "plan.jsonl", "-o", "apps", "--supersede"]);
-        assert_eq!(shown.status, 3);
-        assert!(
-            shown.out.contains("1 image moved, and could not be marked") && shown.out.contains("[blob.digest_mismatch]"),
-            "{}",
-            shown.out
-        );
+    let environment = Environment::new();
+    let world = World::new(4);
+    world.write(&environment);
+    let names = [0, 1, 2].map(|number| format!("registry.example/app-{number}:1.0"));
+    let planned = items(&plan(&environment, &["apps", "old", "--bases", "bases"]));
+    assert_eq!(apply(&environment, "apps", &["--shard", "1/1"]).0, 0);
+    // One statement is damaged; in the place of a list stands something else.
+    environment.ok(&["lifecycle", "set", &format!("apps:{}", names[0]), "--status", "withdrawn"]);
+    let contents = seen(&environment, "apps");
+    let list = contents.json(&contents.named(&world.apps.digest_of(&names[0]).replace(':', "-")).unwrap());
+    let damaged = environment.join("apps/blobs").join(list["manifests"][0]["digest"].as_str().unwrap().replace(':', "/"));
+    std::fs::write(&damaged, vec![b' '; usize::try_from(std::fs::metadata(&damaged).unwrap().len()).unwrap()]).unwrap();
+    environment.ok(&["tag", "apps:app-3:1.0", &world.apps.digest_of(&names[1]).replace(':', "-")]);
+    let (status, report) = at(&environment, NOW, &["batch", "merge", "apps"]);
+    assert_eq!(status, 1, "{report:#}");
+    // What stands in the place of a list keeps no statement from an image, and is told.
+    assert_eq!((&report["moved"], &report["superseded"]), (&4.into(), &3.into()), "{report:#}");
+    assert!(report["findings"].as_array().unwrap().iter().any(|finding| finding["code"] == "referrer.fallback_tag"), "{report:#}");
+    let unmarked: Vec<(&str, &str)> = report["unmarked"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|unmarked| (unmarked["image"].as_str().unwrap(), unmarked["findings"][0]["code"].as_str().unwrap()))
+        .collect();
+    assert_eq!(unmarked, [(format!("apps:{}", names[0]).as_str(), "blob.digest_mismatch")]);
+    let contents = seen(&environment, "apps");
+    for name in &names {
+        assert_eq!(item(&planned, name)["result"]["digest"], contents.named(name).unwrap(), "it moved all the same");
     }
+    assert!(follower(&contents, &world.apps.digest_of(&names[2])).is_some());
+    let (_, told) = environment.json(&["lifecycle", "show", &format!("apps@{}", world.apps.digest_of(&names[1]))]);
+    assert!(told["subjects"][0].to_string().contains(item(&planned, &names[1])["result"]["digest"].as_str().unwrap()), "{told:#}");
+    let shown = environment.run(&["batch", "apply", "plan.jsonl", "-o", "apps", "--supersede"]);
+    assert_eq!(shown.status, 3);
+    assert!(shown.out.contains("1 image moved, and could not be marked") && shown.out.contains("[blob.digest_mismatch]"), "{}", shown.out);
 }
 
 /// Words of the image's builder are no statement, whatever they are.
