@@ -7,10 +7,12 @@ use super::super::{Part, Word, assignment};
 use super::state::{State, names_set};
 use super::{Done, Flow, Folder, Function, Given, Item, Stop, UNKNOWN, Walked};
 
+/// Words behind which a command begins.
+const BEFORE: [&[u8]; 10] = [b"then", b"do", b"else", b"{", b"!", b"if", b"elif", b"while", b"until", b"time"];
+
 impl Folder<'_, '_> {
     /// How often functions are called, and what they may set.
     pub(super) fn look_at_functions(&mut self) {
-        const BEFORE: [&[u8]; 10] = [b"then", b"do", b"else", b"{", b"!", b"if", b"elif", b"while", b"until", b"time"];
         let mut mentions: BTreeMap<&[u8], (usize, bool)> =
             self.functions.iter().map(|function| (function.name.as_slice(), (0, true))).collect();
         let mut inner: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); self.functions.len()];
@@ -86,12 +88,12 @@ impl Folder<'_, '_> {
                 // What others read may call any of them, and a name may be made of several parts.
                 let made = word.parts.len() > 1 && word.parts.iter().any(|part| !matches!(part, Part::Text(_)));
                 let assigns = begins && assignment(word).is_some();
-                if word.literal().is_some_and(|name| READING.contains(&name))
+                if (begins && word.literal().is_some_and(|name| READING.contains(&name)))
                     || (begins && made && !assigns && !word.parts.iter().any(is_slash))
                 {
                     return None;
                 }
-                begins &= assigns;
+                begins &= assigns || BEFORE.iter().any(|keyword| word.is(keyword));
                 for (number, function) in self.functions.iter().enumerate() {
                     if mentions(word, &function.name) && live.insert(number) {
                         let raw = || (function.from..function.to).map(Item::Old).collect();
