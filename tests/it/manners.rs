@@ -541,8 +541,14 @@ fn hints_name_only_what_exists() {
         // There the words of other programs' commands are put together, or taken apart.
         if [
             "crates/plan/src/plan/prepare/clients.rs",
+            "crates/plan/src/plan/verdict/settings/nginx.rs",
+            "crates/plan/src/plan/verdict/shell/fold/state.rs",
             "crates/plan/src/plan/verdict/trace/arguments.rs",
+            "crates/plan/src/plan/verdict/trace/engines/java.rs",
+            "crates/plan/src/plan/verdict/trace/engines/node.rs",
+            "crates/plan/src/plan/verdict/trace/engines/php.rs",
             "crates/plan/src/plan/verdict/trace/made.rs",
+            "crates/plan/src/plan/verdict/trace/settings.rs",
             "crates/plan/src/plan/verdict/trace/wrap.rs",
         ]
         .contains(&file.as_str())

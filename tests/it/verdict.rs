@@ -9,12 +9,14 @@ mod asked;
 mod batch;
 mod depends;
 mod dialect;
+mod engines;
 mod entrypoints;
 mod gains;
 mod gate;
 mod made;
 mod owners;
 mod policy;
+mod settings;
 mod several;
 
 use serde_json::{Value, json};
@@ -212,7 +214,8 @@ fn what_a_script_reads_and_tests_may_change() {
 
 #[test]
 fn what_is_not_understood_never_runs() {
-    let tools = &[tool("bin/php"), tool("bin/xargs"), tool("bin/su")];
+    let php = program("bin/php", Program { text: "Zend Engine v4", ..Program::default() });
+    let tools = &[php, tool("bin/xargs"), tool("bin/su")];
     for (what, content) in [
         ("another language", "php /app/x.php"),
         ("code that is made when it runs", "eval \"$(cat /etc/keep)\""),
@@ -496,6 +499,8 @@ fn names_and_syntax_of_a_language_come_and_go() {
     starts.old.push(tool("bin/lost"));
     expect("a program that a script starts", &starts, "risks", &["verdict.command"]);
     starts.app = vec![text("app/main.py", "import subprocess, sys\nsubprocess.run(sys.argv)\n")];
+    expect("one that is not known, but none that was lost", &starts, "runs", &[]);
+    starts.app = vec![text("app/main.py", "import subprocess, sys\nnames = ['lost', 'other']\nsubprocess.run(names[x])\n")];
     expect("one that is not known", &starts, "unknown", &["verdict.unclear"]);
     let mut back = pythons(NEW, OLD, "match 1:\n    case _: pass\n");
     back.old = pythons(OLD, NEW, "").old;

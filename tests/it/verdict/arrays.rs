@@ -34,15 +34,15 @@ fn arrays_are_commands() {
             "set -- kept gone\ncmd=(\"${@:2}\")\nexec \"${cmd[@]}\"",
             "cmd=(kept gone)\nexec \"${cmd[@]:1}\"",
             "set -- a gone\nexec \"${@:2}\"",
-            "set -e\nrun() {\n  local cmd=( gone -v )\n  if [ -n \"$X\" ]; then cmd+=( -q ); fi\n  \"${cmd[@]}\" \"$@\"\n}\nrun a\necho",
+            "set -e\nrun() {\n  local cmd=( gone -v )\n  if [ -t 0 ]; then cmd+=( -q ); fi\n  \"${cmd[@]}\" \"$@\"\n}\nrun a\necho",
         ],
         "breaks",
     );
     // It may be one or the other.
     each_runs(
         &[
-            "cmd=(kept)\nif [ -n \"$X\" ]; then cmd=(gone); fi\nexec \"${cmd[@]}\"",
-            "cmd=(kept)\nother() { cmd=(gone); }\n[ -n \"$X\" ] && other\nexec \"${cmd[@]}\"",
+            "cmd=(kept)\nif [ -t 0 ]; then cmd=(gone); fi\nexec \"${cmd[@]}\"",
+            "cmd=(kept)\nother() { cmd=(gone); }\n[ -t 0 ] && other\nexec \"${cmd[@]}\"",
         ],
         "risks",
     );
@@ -73,7 +73,7 @@ fn words_are_taken_from_the_front_in_a_loop() {
 /// A script goes on with one of the values of a variable, and with all those of a loop.
 #[test]
 fn a_command_that_is_one_of_two() {
-    let either = "if [ -n \"$X\" ]; then C=/opt/absent/bin/java; else C=kept; fi\nexec \"$C\" -a";
+    let either = "if [ -t 0 ]; then C=/opt/absent/bin/java; else C=kept; fi\nexec \"$C\" -a";
     expect("one was never there", &moved(either, &[]), "runs", &[]);
     expect("one is lost", &moved(&either.replace("/opt/absent/bin/java", "gone"), &[]), "risks", &["verdict.command"]);
     expect("a loop", &moved("set -e\nfor c in kept gone; do \"$c\"; done\necho", &[]), "breaks", &["verdict.command"]);
@@ -136,7 +136,7 @@ fn words_for_another_user_are_followed() {
 /// A shell without words reads what the script reads, which a container has from nobody.
 #[test]
 fn a_shell_for_people_reads_nothing() {
-    let body = |branch: &str| format!("case \"$1\" in\n  shell) {branch} ;;\n  *) exec kept ;;\nesac");
+    let body = |branch: &str| format!("case \"$(cat /etc/keep)\" in\n  shell) {branch} ;;\n  *) exec kept ;;\nesac");
     expect("a shell", &moved(&body("exec sh"), &[]), "runs", &[]);
     for branch in ["cat /etc/keep | sh", "sh < /etc/keep", "{ sh; } < /etc/keep", "cat /etc/keep | { true; exec sh; }"] {
         expect(branch, &moved(&body(branch), &[]), "unknown", &["verdict.unclear"]);
@@ -147,7 +147,7 @@ fn a_shell_for_people_reads_nothing() {
 /// `set -- server "$@"` and `exec gosu USER "$0" "$@"`: the script puts the word there once, and which time is not known.
 #[test]
 fn a_script_that_calls_itself_comes_to_an_end() {
-    let body = "set -e\nif [ \"${1#-}\" != \"$1\" ]; then set -- gone \"$@\"; fi\nif [ \"$1\" = gone ]; then exec gosu nobody \"$0\" \"$@\"; fi\nexec \"$@\"";
+    let body = "set -e\nif [ \"${1#-}\" != \"$1\" ]; then set -- gone \"$@\"; fi\nif [ \"$1\" = gone ] && [ \"$(id -u)\" = 0 ]; then exec gosu nobody \"$0\" \"$@\"; fi\nexec \"$@\"";
     let moved = |body: &str| Move { start: json!(["/app/run", "-v"]), ..moved(body, &[]) };
     expect("it is lost", &moved(body), "breaks", &["verdict.command"]);
     expect("it is kept", &moved(&body.replace("gone", "kept")), "runs", &[]);

@@ -6,3 +6,4 @@ pub mod gzip;
 pub mod json;
 pub mod packages;
 pub mod tar;
+pub mod zip;

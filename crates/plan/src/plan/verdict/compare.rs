@@ -50,6 +50,7 @@ impl Comparison<'_> {
         self.environment(&mut findings);
         self.dependencies(&mut findings);
         self.unpacking(&mut findings);
+        self.worlds(&mut findings);
         for (place, reason) in self.to.unclear.iter().filter(|(place, _)| !self.is_of_distribution(place)) {
             findings.push(unclear(place, reason));
         }
@@ -238,7 +239,7 @@ impl Comparison<'_> {
     }
 
     /// Whether a file is a script of a package of the new base, which fits what it is in. Those that start what others bring are not.
-    fn is_of_distribution(&self, place: &str) -> bool {
+    pub(super) fn is_of_distribution(&self, place: &str) -> bool {
         const STARTING: [&[u8]; 5] = [b"service", b"invoke-rc.d", b"run-one", b"cron", b"entrypoint"];
         let Some(entry) = self.new.find(place.as_bytes()) else { return false };
         let starts = STARTING.iter().any(|name| contains(entry.name(), name));
@@ -384,7 +385,7 @@ impl Comparison<'_> {
     }
 }
 
-fn unclear(place: &str, reason: &str) -> Finding {
+pub(super) fn unclear(place: &str, reason: &str) -> Finding {
     Finding::new(Code::VerdictUnclear, reason).severity(Severity::Warning).at(place)
 }
 

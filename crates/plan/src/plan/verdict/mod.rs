@@ -19,6 +19,7 @@ mod memo;
 mod owners;
 mod policy;
 mod references;
+mod settings;
 mod shell;
 mod system;
 #[cfg(test)]
@@ -27,6 +28,7 @@ mod tools;
 mod trace;
 mod users;
 mod view;
+mod worlds;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -49,8 +51,22 @@ use crate::read::rootfs::Unpacker;
 /// # Errors
 /// Why it cannot be followed.
 pub fn read_script(text: &[u8]) -> std::result::Result<usize, &'static str> {
-    let script = shell::Script::parse(text);
+    let script = shell::Script::parse_knowing(text, false, Some(&shell::Known::nothing()));
     script.unclear.map_or(Ok(script.commands.len()), Err)
+}
+
+/// Reads a text as all settings and languages that are followed: how much each has in it.
+pub fn read_code(text: &[u8]) -> [usize; 6] {
+    use self::languages::engines::{java, javascript, php};
+    use self::settings::{cron, nginx, supervisord};
+    [
+        nginx::directives(text).map_or(0, |all| all.len()),
+        cron::table(text, true).jobs.len(),
+        supervisord::sections(text).map_or(0, |all| all.len()),
+        javascript::read(text).loads.len(),
+        php::read(text, b"/a.php").loads.len(),
+        java::archive(text, 1 << 20).map_or(0, |all| all.classes.paths.len()),
+    ]
 }
 
 /// Decides one platform. What it finds out of programs it leaves in `memo` for others.

@@ -92,7 +92,7 @@ impl Comparison<'_> {
     }
 
     /// The commands that were found and are not found any more.
-    fn lost_commands(&self) -> BTreeSet<Vec<u8>> {
+    pub(super) fn lost_commands(&self) -> BTreeSet<Vec<u8>> {
         let folders = self.old.launch.path();
         let children = folders.iter().filter_map(|folder| self.old.find(folder)).flat_map(Entry::children);
         children

@@ -171,6 +171,13 @@ impl View {
         self.index().named(name).any(is_it) || self.own_names.get_or_init(own).contains(name)
     }
 
+    /// Whether a file of the base has a path that ends so.
+    pub(super) fn has_base_file(&self, end: &[u8]) -> bool {
+        let name = crate::read::rootfs::split(end).1;
+        let is_it = |number| self.rootfs().of_ground(number).is_some_and(|entry| entry.is_explicit() && entry.path().ends_with(end));
+        self.index().named(name).any(is_it)
+    }
+
     /// Whether a file of the base has this content in the image too.
     pub(super) fn base_has(&self, content: &Digest) -> bool {
         let is_it = |number| self.rootfs().of_ground(number).is_some_and(|entry| self.digest(entry) == Some(content));

@@ -21,6 +21,9 @@ const PROGRAM_BYTES: u64 = 128 * MIB;
 const TEXT_BYTES: u64 = 512 << 10;
 /// How many bytes a file gets room for before they are there: its header may say anything.
 const ROOM_BYTES: u64 = 16 * MIB;
+/// Code of languages that has no first line: bundles of JavaScript, archives of Java.
+const CODE_BYTES: u64 = 64 * MIB;
+const CODE: &[&str] = &[".js", ".mjs", ".cjs", ".php", ".jar", ".war"];
 /// Below these nothing says what a program needs.
 const UNREAD: &[&str] = &["usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/zoneinfo/", "usr/share/i18n/", "var/cache/"];
 
@@ -226,7 +229,10 @@ impl Budget {
         if start.starts_with(elf::MAGIC) || start.starts_with(b"#!") {
             return member.size <= PROGRAM_BYTES;
         }
-        member.size <= TEXT_BYTES && !path.ends_with(b".pyc") && !UNREAD.iter().any(|folder| path.starts_with(folder.as_bytes()))
+        let code = CODE.iter().any(|end| path.ends_with(end.as_bytes()));
+        member.size <= if code { CODE_BYTES } else { TEXT_BYTES }
+            && !path.ends_with(b".pyc")
+            && !UNREAD.iter().any(|folder| path.starts_with(folder.as_bytes()))
     }
 
     /// Whether only the name of a library is wanted.
@@ -238,7 +244,7 @@ impl Budget {
 
 /// Whether a file is no program, no text, no database and no module of a language, and nothing that a loader reads.
 fn is_data(member: &Member, bytes: &[u8]) -> bool {
-    const READ: [&[u8]; 6] = [b"ld.so.cache", b".py", b".pm", b".pl", b".ph", b".rb"];
+    const READ: [&[u8]; 10] = [b"ld.so.cache", b".py", b".pm", b".pl", b".ph", b".rb", b".jar", b".war", b".class", b".js"];
     let path = inner_path(&member.name);
     let is_followed = bytes.starts_with(elf::MAGIC) || bytes.starts_with(b"#!") || is_database(&path);
     !is_followed && bytes.contains(&0) && !READ.iter().any(|end| path.ends_with(end))

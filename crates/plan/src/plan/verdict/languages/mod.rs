@@ -1,5 +1,6 @@
 //! Which modules a script of a language loads, and where its interpreter looks for them.
 
+pub(super) mod engines;
 mod imports;
 mod late;
 mod names;
@@ -23,6 +24,7 @@ pub(super) use self::imports::imports;
 pub(super) use self::late::{Late, late, started_by_ruby};
 pub(super) use self::names::{built_in, defined, defines, given_to, identifiers, methods, offers, taken_names, words};
 pub(super) use self::perl::use_lib;
+use self::started::quoted;
 pub(super) use self::started::{Started, imported, quoted_paths, started, started_by_perl};
 
 /// A language whose scripts are followed.
@@ -193,6 +195,11 @@ impl Interpreter {
     /// Puts a directory before the others.
     pub(super) fn before(&mut self, directory: Vec<u8>) {
         self.directories.insert(0, directory);
+    }
+
+    /// Where it looks.
+    pub(super) fn directories(&self) -> &[Vec<u8>] {
+        &self.directories
     }
 
     /// Whether it looks there.

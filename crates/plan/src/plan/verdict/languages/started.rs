@@ -156,5 +156,7 @@ pub(in crate::plan::verdict) fn quoted_paths(text: &[u8]) -> BTreeSet<Vec<u8>> {
         let rest = text.get(at + 1..)?.get(..256.min(text.len() - at - 1))?;
         rest.get(..rest.iter().position(|byte| byte == quote)?)
     });
+    // What begins so stands behind the name of a directory.
+    let inner = inner.filter(|path| !path.starts_with(b"/.."));
     inner.filter(|path| path.starts_with(b"/") && path.len() > 1 && path.iter().all(named)).map(<[u8]>::to_vec).collect()
 }

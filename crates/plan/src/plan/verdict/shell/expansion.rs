@@ -172,8 +172,19 @@ fn braced(inner: &[u8]) -> Part {
         [b':', count @ ..] if name == b"@" => {
             number(count).and_then(|count| count.checked_sub(1)).map_or(Part::Dynamic, |count| Part::All(name.to_vec(), count))
         }
+        [b':', slice @ ..] if slice.first().is_some_and(u8::is_ascii_digit) && name != b"*" => {
+            sliced(slice).map_or(Part::Dynamic, |(from, length)| Part::Slice(name.to_vec(), from, length))
+        }
         [b':', b'-' | b'=' | b'+', inner @ ..] | [b'-' | b'=' | b'+', inner @ ..] => nested(inner),
         _ => Part::Dynamic,
+    }
+}
+
+/// `FROM` or `FROM:LENGTH`
+fn sliced(text: &[u8]) -> Option<(usize, usize)> {
+    match text.iter().position(|byte| *byte == b':') {
+        Some(at) => Some((number(text.get(..at)?)?, number(text.get(at + 1..)?)?)),
+        None => Some((number(text)?, usize::MAX)),
     }
 }
 

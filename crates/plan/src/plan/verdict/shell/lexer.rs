@@ -161,6 +161,13 @@ impl<'a> Lexer<'a> {
             return Ok(());
         }
         self.spaces();
+        // `< <(COMMAND)`
+        if !document && !here_string && (self.follows(b"<(") || self.follows(b">(")) {
+            self.meet(dialect::PROCESS);
+            let inner = self.balanced(b'(', b')')?;
+            tokens.push(Token::Redirect(direction, Word { parts: vec![Part::Output(inner)], quoted: true }));
+            return Ok(());
+        }
         let word = self.word()?;
         if document {
             self.documents.push((tokens.len(), word.literal().unwrap_or_default().to_vec(), word.quoted));

@@ -5,6 +5,7 @@
 
 mod dialect;
 mod expansion;
+mod fold;
 mod lexer;
 mod parser;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod value;
 use std::collections::BTreeSet;
 
 pub(super) use self::dialect::{Construct, Failure, Family, PIPEFAIL, Understanding};
+pub(super) use self::fold::{Given, Known};
 use self::lexer::{Direction, Lexer};
 use self::parser::Parser;
 pub(super) use self::value::{FINDER, MOST_VALUES, Variables, assignment, element, fits, values};
@@ -32,6 +34,8 @@ pub(super) enum Part {
     Output(Vec<u8>),
     /// What is left of a variable's value: `${x%PATTERN}`, `${x##PATTERN}`.
     Cut(Vec<u8>, Cut),
+    /// A piece of a variable's value, from a place on and so long at most: `${x:0:1}`.
+    Slice(Vec<u8>, usize, usize),
     /// All words of an array, or of what the script was given (`@`), but for so many of the first: `${x[@]}`, `${x[@]:1}`, `${@:2}`.
     All(Vec<u8>, usize),
     /// The words of an array: `x=(a b)`.
@@ -149,6 +153,11 @@ impl Script {
 
     /// One that its shell was told to end with the first command that fails, if `strict`.
     pub(super) fn parse_as(text: &[u8], strict: bool) -> Self {
+        Self::parse_knowing(text, strict, None)
+    }
+
+    /// The same, without what is never run as far as that follows from what is known.
+    pub(super) fn parse_knowing(text: &[u8], strict: bool, known: Option<&Known<'_>>) -> Self {
         if text.len() > LONGEST {
             return Self { unclear: Some("a script that is too long"), ..Self::default() };
         }
@@ -157,7 +166,11 @@ impl Script {
             Ok(tokens) => tokens,
             Err(reason) => return Self { unclear: Some(reason), ..Self::default() },
         };
-        Parser::new(&tokens, lexer.met, strict).script()
+        let (tokens, met) = match known {
+            Some(known) => fold::fold(tokens, lexer.met, text, known),
+            None => (tokens, lexer.met),
+        };
+        Parser::new(&tokens, met, strict).script()
     }
 
     /// The commands that give a script its result.

@@ -64,7 +64,11 @@ pub(in crate::plan::verdict) fn values(word: &Word, variables: &Variables) -> Op
         let more: Vec<Vec<u8>> = match part {
             Part::Text(text) => vec![text.clone()],
             Part::Variable(name, default) => match (variables.get(name), default) {
-                (Some(Some(known)), _) => known.iter().cloned().collect(),
+                // What is empty is replaced as well.
+                (Some(Some(known)), Some(default)) => {
+                    known.iter().map(|value| if value.is_empty() { default } else { value }).cloned().collect()
+                }
+                (Some(Some(known)), None) => known.iter().cloned().collect(),
                 // Nobody has this name.
                 (None, _) if name.starts_with(b"~") => vec![name.clone()],
                 (None, Some(default)) => vec![default.clone()],
@@ -84,6 +88,17 @@ pub(in crate::plan::verdict) fn values(word: &Word, variables: &Variables) -> Op
                 }
                 known.iter().map(|value| cut.of(value, &pattern)).collect()
             }
+            Part::Slice(name, from, length) => {
+                let known = match variables.get(name) {
+                    Some(known) => known.as_ref()?.iter().cloned().collect(),
+                    None => vec![Vec::new()],
+                };
+                // A shell counts letters, not bytes.
+                if !known.iter().all(|value: &Vec<u8>| value.is_ascii()) {
+                    return None;
+                }
+                known.iter().map(|value| value.iter().skip(*from).take(*length).copied().collect()).collect()
+            }
             Part::Output(inner) => evaluate(inner, variables).or_else(|| each(inner, variables))?,
             Part::Dynamic | Part::Pattern(_) | Part::All(..) | Part::List(_) => return None,
         };
@@ -96,6 +111,14 @@ pub(in crate::plan::verdict) fn values(word: &Word, variables: &Variables) -> Op
 }
 
 impl Cut {
+    /// The variables in the pattern.
+    pub(super) fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.pattern.iter().filter_map(|part| match part {
+            Part::Variable(name, _) | Part::Cut(name, _) | Part::Slice(name, ..) => Some(name.as_slice()),
+            _ => None,
+        })
+    }
+
     /// The bytes of the pattern, and whether each is a sign.
     fn pattern(&self, variables: &Variables) -> Option<Vec<(u8, bool)>> {
         let mut pattern = Vec::new();

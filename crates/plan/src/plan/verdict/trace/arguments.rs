@@ -3,7 +3,7 @@
 use super::commands::{COPIERS, LISTERS, NAMERS, PRINTING, READERS, WALKERS};
 use super::made::targets;
 use super::peculiar::peculiar;
-use super::wrap::{NICE, STARTERS, TIMEOUT, XARGS, options};
+use super::wrap::{NICE, SETPRIV, STARTERS, TIMEOUT, XARGS, options};
 use super::{Argument, Caller, Identity, Trace, Use};
 use crate::foundation::Code;
 use crate::read::rootfs::split;
@@ -148,6 +148,12 @@ fn unpackers(name: &[u8], own: &[Argument]) -> Vec<&'static [u8]> {
 /// How many of its arguments a command that runs another one takes for itself.
 fn own_words(name: &[u8], arguments: &[Argument]) -> usize {
     let valued: &[&[u8]] = match name {
+        // And for each file another one.
+        b"find" => {
+            let runs = |word: &Argument| word.as_ref().is_some_and(|word| word.starts_with(b"-exec") || word.starts_with(b"-ok"));
+            return arguments.iter().position(runs).unwrap_or(arguments.len());
+        }
+        b"setpriv" => return options(arguments, SETPRIV),
         b"xargs" => XARGS,
         b"timeout" => TIMEOUT,
         b"nice" | b"ionice" => NICE,
@@ -195,6 +201,51 @@ fn code_of_awk(program: &[u8]) -> Vec<bool> {
     code
 }
 
+/// The text of the variable that stands at the end, if it is set in one place, to a text: `cmd = "…"; cmd | getline`.
+fn assigned_in_awk(program: &[u8], before: &[u8]) -> Option<Vec<u8>> {
+    let before = before.trim_ascii_end();
+    let length = before.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+    let name = before.get(before.len() - length..).filter(|name| name.first().is_some_and(|byte| !byte.is_ascii_digit()))?;
+    let code = code_of_awk(program);
+    let mut texts = Vec::new();
+    for (at, _) in program.windows(name.len()).enumerate().filter(|(at, window)| *window == name && code.get(*at) == Some(&true)) {
+        let is_part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        let rest = program.get(at + name.len()..).unwrap_or_default();
+        if is_part(at.checked_sub(1).and_then(|at| program.get(at))) || is_part(rest.first()) {
+            continue;
+        }
+        let rest = rest.trim_ascii_start();
+        if let Some(value) = rest.strip_prefix(b"=").filter(|value| !value.starts_with(b"=")) {
+            texts.push(awk_text(value));
+        } else if !(rest.starts_with(b"|") || rest.starts_with(b")")) {
+            // It may be set in another way.
+            return None;
+        }
+    }
+    match texts.as_slice() {
+        [Some(text)] => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// A text of awk that is all of a value, with what its escapes stand for.
+fn awk_text(value: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = value.trim_ascii_start().strip_prefix(b"\"")?.iter().copied();
+    let mut text = Vec::new();
+    loop {
+        match bytes.next()? {
+            b'"' => break,
+            b'\\' => match bytes.next()? {
+                byte @ (b'\\' | b'"' | b'/') => text.push(byte),
+                _ => return None,
+            },
+            byte => text.push(byte),
+        }
+    }
+    let ends = bytes.find(|byte| !matches!(byte, b' ' | b'\t')).is_none_or(|byte| matches!(byte, b';' | b'\n' | b'}'));
+    ends.then_some(text)
+}
+
 /// The commands that a program of awk runs: `system("…")`, `print | "…"` and `"…" | getline`; none for those that are not known.
 fn commands_of_awk(program: &[u8]) -> Vec<Option<Vec<u8>>> {
     let mut found = Vec::new();
@@ -210,7 +261,8 @@ fn commands_of_awk(program: &[u8]) -> Vec<Option<Vec<u8>>> {
             // The text ends where the pipe begins.
             let text = before.trim_ascii_end().strip_suffix(b"\"");
             let start = text.and_then(|text| Some((text, text.iter().rposition(|byte| *byte == b'"')?)));
-            found.push(start.and_then(|(text, start)| text.get(start + 1..)).map(<[u8]>::to_vec));
+            let own = start.and_then(|(text, start)| text.get(start + 1..)).map(<[u8]>::to_vec);
+            found.push(own.or_else(|| assigned_in_awk(program, before)));
         } else {
             let end = |rest: &[u8]| rest.trim_ascii_start().first().is_none_or(|byte| b";}\n".contains(byte)) || rest.starts_with(b"\n");
             found.push(quoted(after).filter(|(_, rest)| end(rest)).map(|(text, _)| text.to_vec()));

@@ -111,6 +111,7 @@ impl Trace<'_> {
         let Standing { command, place, .. } = at;
         let variables = Rc::clone(&self.inherited);
         for (name, word) in &command.assignments {
+            self.tainted.insert(name.clone());
             self.setting(name, values(word, &variables).iter().flatten(), place);
         }
         self.outputs(at, arguments);

@@ -3,10 +3,6 @@
 pub(super) const SHELLS: &[&[u8]] = &[b"sh", b"dash", b"bash", b"ash"];
 /// Interpreters and servers whose scripts and settings nobody reads here.
 pub(super) const NOT_FOLLOWED: &[&str] = &[
-    "node",
-    "nodejs",
-    "php",
-    "java",
     "lua",
     "luajit",
     "tclsh",

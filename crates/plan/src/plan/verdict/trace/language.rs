@@ -1,5 +1,6 @@
 //! Interpreters with their scripts and modules.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Argument, Attribute, Caller, Input, Trace, Use};
@@ -165,10 +166,49 @@ impl<'v> Trace<'v> {
                 if running.interpreter.language == Language::Perl {
                     use_lib(text, split(&script).0).into_iter().flatten().for_each(|directory| running.interpreter.before(directory));
                 }
+                if let Some(module) =
+                    (running.interpreter.language == Language::Python).then(|| self.entry_point(&running, text, &script)).flatten()
+                {
+                    return self.load(&running, vec![(Import::new(module, false), shown(&script))]);
+                }
                 self.code(&running, text, &shown(&script), depth);
             }
             None => self.unclear(&shown(&script), "it is no file that can be read as a script"),
         }
+    }
+
+    /// The module that a script of a package stands for: what `entry_points.txt` of the package says under its name.
+    fn entry_point(&self, running: &Running<'_, 'v>, text: &[u8], script: &[u8]) -> Option<Vec<u8>> {
+        let has = |needle: &[u8]| text.windows(needle.len()).any(|window| window == needle);
+        // What setuptools writes.
+        if !has(b"load_entry_point(") || text.len() > 4096 {
+            return None;
+        }
+        let name = split(script).1;
+        let view = self.view;
+        let mut found = BTreeSet::new();
+        for directory in running.interpreter.directories() {
+            let packages = view.find(directory).into_iter().flat_map(Entry::children);
+            let packages = packages.filter(|child| child.name().ends_with(b"-info")).map(|child| child.name().to_vec());
+            for package in packages {
+                let path = [directory.as_slice(), b"/", &package, b"/entry_points.txt"].concat();
+                let mut scripts = false;
+                for line in view.text(&path).unwrap_or_default().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
+                    if line.starts_with(b"[") {
+                        scripts = line == b"[console_scripts]";
+                        continue;
+                    }
+                    let Some(at) = line.iter().position(|byte| *byte == b'=').filter(|_| scripts) else { continue };
+                    let (own, value) = line.split_at(at);
+                    if own.trim_ascii() == name {
+                        let value = value.get(1..).unwrap_or_default().trim_ascii();
+                        found.insert(value.split(|byte| *byte == b':').next().unwrap_or_default().trim_ascii().to_vec());
+                    }
+                }
+            }
+        }
+        let module = found.pop_first()?;
+        found.is_empty().then_some(module)
     }
 
     /// A text of a language, with the modules that it loads.
@@ -266,15 +306,18 @@ impl<'v> Trace<'v> {
     }
 
     /// Programs that a text starts.
-    fn starts(&mut self, calls: Vec<Option<Started>>, place: &str, depth: usize) {
+    pub(super) fn starts(&mut self, calls: Vec<Option<Started>>, place: &str, depth: usize) {
+        // A program may give what it starts other variables.
+        let open = std::mem::replace(&mut self.open, true);
         for call in calls {
             self.input = Input::Unknown;
             match call {
                 Some(Started::Words(words)) => self.spawn(&words, Caller { by: place, guarded: true, depth: depth + 1 }),
                 Some(Started::Shell(text)) => self.shell_text(&text, place, depth + 1),
-                None => self.unclear(place, "it runs a program whose name is only known when it runs"),
+                None => drop(self.found.runs_any.insert(place.to_owned())),
             }
         }
+        self.open = open;
     }
 
     /// What a text of Python starts, and asks of its interpreter and of modules.

@@ -4,12 +4,15 @@ mod arguments;
 mod arrays;
 mod command;
 mod commands;
+mod conditions;
+mod engines;
 mod language;
 mod made;
 mod pattern;
 mod peculiar;
 mod run;
 mod script;
+mod settings;
 mod told;
 mod wrap;
 
@@ -19,6 +22,7 @@ use std::sync::Arc;
 
 use self::arrays::{Lists, Set};
 use self::made::{Branch, Made};
+use super::languages::engines::Engine;
 use super::loader::{Loading, shown};
 use super::shell::{Construct, Family, PIPEFAIL, Understanding, Variables, Word, values};
 use super::view::View;
@@ -54,6 +58,9 @@ pub(super) struct Attribute {
 
 /// Options of a command: by whom they are given, and whether the failure of the command is expected.
 type Options = BTreeMap<Vec<u8>, (String, bool)>;
+
+/// Files with their contents.
+type Contents = BTreeMap<Vec<u8>, Option<Digest>>;
 
 /// What of a user is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,6 +153,12 @@ pub(super) struct Traced {
     pub(super) groups: BTreeMap<Vec<u8>, (String, bool)>,
     /// Commands that are looked for by name: where each is found, and who runs it.
     pub(super) commands: BTreeMap<Vec<u8>, (Vec<u8>, String)>,
+    /// For interpreters that load code by names which they make: who does, and the code of the base.
+    pub(super) worlds: BTreeMap<Engine, (String, Contents)>,
+    /// Who starts programs whose names are only known when they run.
+    pub(super) runs_any: BTreeSet<String>,
+    /// Texts in classes of Java that may be names of commands.
+    pub(super) constants: BTreeSet<Vec<u8>>,
     /// The real paths of files that are reached.
     pub(super) reached: BTreeSet<Vec<u8>>,
 }
@@ -239,6 +252,9 @@ pub(super) struct Trace<'v> {
     ignored: bool,
     /// Who runs what is followed, if that is known.
     user: Option<String>,
+    /// Variables that something set before what is followed was started, and whether others may be set that nobody saw.
+    tainted: BTreeSet<Vec<u8>>,
+    open: bool,
 }
 
 /// How a text belongs to a script.
@@ -301,6 +317,8 @@ impl<'v> Trace<'v> {
             guarded: false,
             ignored: false,
             user: Some(view.launch.user.clone()),
+            tainted: BTreeSet::new(),
+            open: false,
         };
         for (arguments, guarded) in [(&view.launch.arguments, false), (&view.launch.health, true)] {
             if !arguments.is_empty() {

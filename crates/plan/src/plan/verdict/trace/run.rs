@@ -4,12 +4,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::commands::{NOT_FOLLOWED, SHELLS};
+use super::engines::Machine;
 use super::language::Running;
 use super::{Argument, Caller, Input, Text, Trace, one};
 use crate::format::elf;
 use crate::format::tar::Kind;
 use crate::foundation::Code;
 use crate::plan::verdict::languages::Interpreter;
+use crate::plan::verdict::languages::engines::Engine;
 use crate::plan::verdict::loader::{Loading, shown};
 use crate::plan::verdict::shell::{Script, Variables};
 use crate::read::rootfs::{Entry, split};
@@ -44,6 +46,10 @@ impl<'v> Trace<'v> {
             return self.program(path, entry, arguments, caller.at(&place));
         }
         if let Some(line) = bytes.strip_prefix(b"#!") {
+            // Whatever language it is written in.
+            if split(path).1 == b"supervisord" {
+                self.serves(b"supervisord", None, arguments, caller.at(&place));
+            }
             return self.shebang(path, line, arguments, caller.at(&place));
         }
         self.unclear(&place, "it is neither a program nor a script with an interpreter");
@@ -94,7 +100,7 @@ impl<'v> Trace<'v> {
         let libraries = self.closure(path, entry, &[], guarded);
         // A copy of an interpreter names commands that the app does not run.
         let language = self.view.digest(entry).and_then(|digest| self.view.memo.language(digest, &program));
-        if language.is_none() && self.view.is_own(entry) && !self.view.is_packaged(entry) {
+        if language.is_none() && Engine::of(&program).is_none() && self.view.is_own(entry) && !self.view.is_packaged(entry) {
             self.commands_of(entry, &program, place, depth);
             self.own_plugins(path, entry, &program);
         }
@@ -125,6 +131,9 @@ impl<'v> Trace<'v> {
             };
             return self.language(Running { path, entry, interpreter }, arguments, depth);
         }
+        if let Some(engine) = Engine::of(&program) {
+            return self.engine(&Machine { engine, path, entry, libraries }, arguments, caller);
+        }
         let stem: &[u8] = applet.split(|byte| byte.is_ascii_digit() || *byte == b'.').next().unwrap_or_default();
         // It says its version, and reads nothing.
         const TELLING: [&[u8]; 6] = [b"node", b"nodejs", b"nginx", b"haproxy", b"postgres", b"mysqld"];
@@ -133,6 +142,18 @@ impl<'v> Trace<'v> {
             && [&b"-v"[..], b"-V", b"--version"].contains(&flag.as_slice())
         {
             return;
+        }
+        if self.serves(&applet, Some((path, entry)), arguments, caller) {
+            return;
+        }
+        // Of another program of that name there is nothing to follow; of one without symbols it is not known where it looks.
+        const MARKS: [(&[u8], &[u8]); 4] =
+            [(b"node", b"NODE_OPTIONS"), (b"nodejs", b"NODE_OPTIONS"), (b"php", b"Zend Engine"), (b"java", b"JAVA_HOME")];
+        let marked = |(name, mark): &(&[u8], &[u8])| {
+            *name == stem && self.view.bytes(entry).is_none_or(|bytes| bytes.windows(mark.len()).any(|window| window == *mark))
+        };
+        if MARKS.iter().any(marked) {
+            return self.unclear(place, format!("what {} does with its scripts and settings is not followed", shown(&applet)));
         }
         if NOT_FOLLOWED.iter().any(|known| known.as_bytes() == stem || known.as_bytes() == applet.as_slice()) {
             return self.unclear(place, format!("what {} does with its scripts and settings is not followed", shown(&applet)));
@@ -167,6 +188,7 @@ impl<'v> Trace<'v> {
         if !calls(RUNNING) && !calls(SHELLING) {
             return;
         }
+        let open = std::mem::replace(&mut self.open, true);
         for text in self.view.bytes(entry).unwrap_or_default().split(|byte| *byte == 0) {
             let first = text.split(|byte| *byte == b' ').next().unwrap_or_default();
             let named = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b'+');
@@ -195,6 +217,7 @@ impl<'v> Trace<'v> {
                 }
             }
         }
+        self.open = open;
     }
 
     /// Libraries of the app that a program may open while it runs: those whose names or directories it names.

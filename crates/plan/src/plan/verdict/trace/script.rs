@@ -6,9 +6,11 @@ use std::rc::Rc;
 use super::arrays::{LONGEST_LIST, sets_of};
 use super::command::{Standing, is_all_given, is_split, tokens};
 use super::{Argument, Input, Shell, Text, Trace, one};
+use crate::format::tar::Kind;
 use crate::foundation::Code;
 use crate::plan::verdict::loader::shown;
 use crate::plan::verdict::shell::{Command, Failure, Family, MOST_VALUES, Part, Script, Variables, Word, assignment, values};
+use crate::plan::verdict::view::View;
 use crate::read::rootfs::split;
 
 /// How deep scripts may read each other.
@@ -201,7 +203,7 @@ impl Trace<'_> {
         if !self.step(place, depth) || !self.room(text, place) {
             return;
         }
-        let script = Script::parse_as(text, std::mem::take(&mut self.strict));
+        let script = self.worked_out(text, place, arguments);
         if let Some(reason) = script.unclear {
             return self.unclear(place, format!("{reason} in a script is not followed"));
         }
@@ -485,6 +487,11 @@ impl Trace<'_> {
             }
         }
     }
+}
+
+/// Whether a file is there.
+pub(super) fn is_there(view: &View, path: &[u8]) -> bool {
+    view.find(path).is_some_and(|entry| entry.kind() == Kind::File)
 }
 
 /// Sets what a script or a function is given.

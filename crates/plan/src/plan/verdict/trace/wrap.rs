@@ -14,7 +14,7 @@ pub(super) const STARTERS: &[&[u8]] = &[b"-o", b"-i", b"-e", b"-p"];
 
 const CHPST: &[&[u8]] = &[b"-u", b"-U", b"-b", b"-e", b"-/", b"-n", b"-l", b"-L", b"-m", b"-d", b"-o", b"-p", b"-f", b"-c", b"-r", b"-t"];
 const SU: &[&[u8]] = &[b"-s", b"--shell", b"-g", b"--group", b"-G", b"--supp-group", b"-w", b"--whitelist-environment"];
-const SETPRIV: &[&[u8]] = &[
+pub(super) const SETPRIV: &[&[u8]] = &[
     b"--reuid",
     b"--regid",
     b"--ruid",
@@ -74,9 +74,16 @@ impl Trace<'_> {
             b"start-stop-daemon" => self.daemon(arguments, caller),
             b"flock" => self.locked(skip(operands(&[b"-w", b"-E", b"--timeout", b"--wait", b"--conflict-exit-code"])), caller),
             b"sudo" | b"doas" => {
+                self.open = true;
                 self.plugins(name, caller.guarded);
                 let command = skip(operands(&[b"-u", b"-g", b"-U", b"-C", b"-h", b"-p", b"-r", b"-t", b"-T"]));
                 self.as_user(None, |trace| trace.spawn(command, caller.deeper()));
+            }
+            b"su" | b"runuser" if !self.open => {
+                // Of what it is given by whoever starts it not all is left.
+                self.open = true;
+                self.wrapped(name, arguments, caller);
+                self.open = false;
             }
             b"runuser" if says(arguments, &[b"-u", b"--user"]) => {
                 self.plugins(name, caller.guarded);
@@ -87,13 +94,15 @@ impl Trace<'_> {
                 self.plugins(name, caller.guarded);
                 self.other_user(arguments, caller);
             }
+            b"run-parts" => self.parts(arguments, caller),
             b"chpst" => {
+                self.open |= says(arguments, &[b"-e"]);
                 let command = skip(operands(CHPST));
                 self.as_user(None, |trace| trace.spawn(command, caller.deeper()));
             }
-            b"chroot" | b"unshare" | b"script" | b"watch" | b"parallel" | b"run-parts" | b"at" | b"batch" | b"screen" | b"tmux"
-            | b"runsv" | b"ssh" | b"taskset" | b"prlimit" | b"faketime" | b"strace" | b"gdb" | b"debconf" | b"proot" | b"fakeroot"
-            | b"dbus-run-session" | b"xvfb-run" => {
+            b"chroot" | b"unshare" | b"script" | b"watch" | b"parallel" | b"at" | b"batch" | b"screen" | b"tmux" | b"runsv" | b"ssh"
+            | b"taskset" | b"prlimit" | b"faketime" | b"strace" | b"gdb" | b"debconf" | b"proot" | b"fakeroot" | b"dbus-run-session"
+            | b"xvfb-run" => {
                 self.unclear(caller.by, format!("what is run through {} is not followed", shown(name)));
             }
             b"find" if arguments.iter().flatten().any(|argument| argument.starts_with(b"-exec")) => {
@@ -207,11 +216,18 @@ impl Trace<'_> {
                 };
                 waiting.extend(command.words.iter().rev().map(|word| one(word, &Variables::new())));
             } else if argument == b"-u" || argument == b"-C" {
+                if argument == b"-u" {
+                    self.tainted.extend(waiting.last().cloned().flatten());
+                }
                 waiting.pop();
             } else if !(argument.starts_with(b"-") || argument.contains(&b'=')) {
                 waiting.push(Some(argument));
                 waiting.reverse();
                 return self.spawn(&waiting, caller.deeper());
+            } else if let Some(at) = argument.iter().position(|byte| *byte == b'=') {
+                self.tainted.insert(argument.get(..at).unwrap_or_default().to_vec());
+            } else {
+                self.open = true;
             }
         }
     }
