@@ -132,6 +132,7 @@ fn a_variable_that_something_names_is_told_when_it_changes() {
     }
     sets("[ -n \"$DEBUG\" ] && exit 5\ntrue", &[], &["DEBUG=1"]).expect("it is gained", "risks", "verdict.changed", "DEBUG");
     sets("echo $MODE", &["MODE=a"], &["MODE=a", "OTHER=1"]).expect("another one", "runs", "", "");
+    sets("true", &["LD_AUDIT=/opt/a.so"], &[]).expect("the loader's", "risks", "verdict.changed", "LD_AUDIT");
     let program = |named: &'static str| {
         let mut launched = lost("");
         launched.files.app = vec![super::program("app/run", Program { text: named, ..Program::default() })];

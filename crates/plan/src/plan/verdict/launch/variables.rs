@@ -13,8 +13,7 @@ use crate::plan::verdict::view::View;
 use crate::read::rootfs::Entry;
 
 /// Variables that say where something is looked for: what is found with the new value was followed.
-const FOLLOWED: &[&[u8]] =
-    &[b"PATH", b"LD_LIBRARY_PATH", b"LD_PRELOAD", b"LD_BIND_NOW", b"PYTHONPATH", b"PYTHONHOME", b"PERL5LIB", b"RUBYLIB"];
+const FOLLOWED: &[&[u8]] = &[b"PATH", b"LD_LIBRARY_PATH", b"PYTHONPATH", b"PERL5LIB", b"RUBYLIB"];
 
 /// A value before and after the move; none if the variable is not set.
 type Values<'v> = [Option<&'v [u8]>; 2];
@@ -93,7 +92,10 @@ impl Comparison<'_> {
         }
         let texts = self.texts();
         for (name, values) in others {
-            let Some((by, _, _)) = texts.iter().find(|(_, author, bytes)| names(bytes, name, *author)) else { continue };
+            // Loaders read theirs letter by letter.
+            let loader = Some(Trace::CONFIG).filter(|_| name.starts_with(b"LD_"));
+            let named = || texts.iter().find(|(_, author, bytes)| names(bytes, name, *author)).map(|(by, _, _)| by.as_str());
+            let Some(by) = loader.or_else(named) else { continue };
             let [before, after] = values.map(|value| value.map_or_else(|| "not set".to_owned(), shown));
             let message = format!("a variable of the config that is read is not what it was: {}", shown(name));
             let found = changed(Code::VerdictChanged, message, by, [before, after]);
