@@ -13,6 +13,7 @@ mod engines;
 mod entrypoints;
 mod gains;
 mod gate;
+mod launch;
 mod made;
 mod owners;
 mod policy;
@@ -25,7 +26,7 @@ use crate::support::elf::Program;
 use crate::support::image::LAYER;
 use crate::support::{Environment, Image, Layer, Layout};
 
-/// A file of a layer: a path, its mode, its content; `->` in the path makes a symbolic link, `=>` a hard link.
+/// A file of a layer: a path, its mode, its content; `->` in the path makes a symbolic link, `=>` a hard link, `/` at its end a directory.
 type File<'a> = (&'a str, u32, Vec<u8>);
 
 fn text<'a>(path: &'a str, content: &str) -> File<'a> {
@@ -60,6 +61,9 @@ fn packed(files: &[File<'_>]) -> Layer {
         } else if let Some((name, target)) = path.split_once("->") {
             header.set_entry_type(tar::EntryType::Symlink);
             builder.append_link(&mut header, name, target).unwrap();
+        } else if path.ends_with('/') {
+            header.set_entry_type(tar::EntryType::Directory);
+            builder.append_data(&mut header, path, std::io::empty()).unwrap();
         } else {
             header.set_size(content.len() as u64);
             builder.append_data(&mut header, path, content.as_slice()).unwrap();

@@ -26,6 +26,47 @@ fn what_the_user_of_an_image_may_not_read_or_run_is_as_if_it_were_not_there() {
     }
 }
 
+/// A directory that the user may not go through is one in which nothing is, for whatever is started or read below it.
+#[test]
+fn what_is_below_a_directory_that_the_user_may_not_enter_is_out_of_reach() {
+    let folder = |mode: u32| ("opt/", mode, Vec::new());
+    let below = |user: &'static str, body: &'static str, start: Value| {
+        let mut moved = Move { start, ..run_as(user, body, &[folder(0o755)], &[folder(0o700)]) };
+        moved.app.extend([script("opt/r", "#!/bin/sh\ntrue\n"), tool("opt/p"), text("opt/c", "X=1\n"), script("app/s", "#!/opt/p\n")]);
+        moved
+    };
+    for body in ["/opt/r\ntrue", "exec /opt/r", "exec /opt/p", "sh /opt/r", ". /opt/c", "cat /opt/c", "/app/s"] {
+        let strict = format!("set -e\n{body}").leak();
+        expect(body, &below("9", strict, json!(["/app/run"])), "breaks", &["verdict.access"]);
+        expect(body, &below("", strict, json!(["/app/run"])), "runs", &[]);
+    }
+    for start in [json!(["/opt/r"]), json!(["/opt/p"]), json!(["sh", "/opt/r"])] {
+        expect("the start", &below("9", "", start), "breaks", &["verdict.access"]);
+    }
+    expect("a test", &below("9", "[ -f /opt/c ] || exit 3\ntrue", json!(["/app/run"])), "breaks", &["verdict.test"]);
+}
+
+#[test]
+fn files_that_the_user_could_write_are_missed_where_it_may_not_any_more() {
+    let log = |mode: u32| ("var/log/q", mode, Vec::new());
+    let body = "set -e\necho x >> /var/log/q\ntrue";
+    expect("a log", &run_as("9", body, &[log(0o666)], &[log(0o644)]), "breaks", &["verdict.access"]);
+    expect("for root", &run_as("", body, &[log(0o666)], &[log(0o644)]), "runs", &[]);
+    expect("never", &run_as("9", body, &[log(0o644)], &[log(0o644)]), "runs", &[]);
+    expect("expected", &run_as("9", "echo x >> /var/log/q || true\ntrue", &[log(0o666)], &[log(0o644)]), "risks", &["verdict.access"]);
+}
+
+#[test]
+fn su_runs_the_shell_of_the_user() {
+    let users = |shell: &str| text("etc/passwd", &format!("root:x:0:0::/:/bin/sh\nweb:x:9:9::/:{shell}\n"));
+    let tools = [tool("bin/su"), tool("usr/sbin/nologin")];
+    let with = |shell: &str| [&base(&tools)[..], &[users(shell)]].concat();
+    let su = |body: &'static str, new: &str| Move { old: with("/bin/sh"), new: with(new), ..running(body, &[], &[]) };
+    expect("none any more", &su("set -e\nsu web -c 'echo hi'\ntrue", "/usr/sbin/nologin"), "breaks", &["verdict.user"]);
+    expect("another is named", &su("set -e\nsu web -s /bin/sh -c 'echo hi'\ntrue", "/usr/sbin/nologin"), "runs", &[]);
+    expect("the same", &su("set -e\nsu web -c 'echo hi'\ntrue", "/bin/sh"), "runs", &[]);
+}
+
 #[test]
 fn users_and_groups_that_are_lost_are_missed_where_they_are_needed() {
     let with = |passwd: &str, team: &str| {

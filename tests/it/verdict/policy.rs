@@ -205,3 +205,22 @@ fn packages_that_nobody_reads_leave_it_open_whether_fixes_arrive() {
     assert_eq!((&finding["code"], &finding["severity"]), (&json!("packages.unread"), &json!("note")));
     assert!(finding["message"].as_str().unwrap().contains("rpm"));
 }
+
+/// Whatever kind of file it is: what the app has at the path of one that the new base changed is what the app gets.
+#[test]
+fn a_file_of_any_kind_hides_the_one_that_the_new_base_changed() {
+    let patched = |path: &'static str| {
+        let with = |content: &str| base(&[tool("bin/tool"), text(path, content)]);
+        let app = vec![text(path, "old")];
+        let moved = Move { old: with("old"), new: with("new"), app, start: json!(["/bin/tool"]), user: "" };
+        let (_, document) = moved.environment().0.json(&[&["verdict"][..], &TO_NEW].concat());
+        (document["patched"].clone(), document["platforms"][0]["hidden"].clone())
+    };
+    for path in ["usr/bin/script", "usr/lib/python3/x.py", "usr/share/java/x.jar", "etc/ssl/certs/java/cacerts", "etc/ssl/openssl.cnf"] {
+        assert_eq!(patched(path), (json!("no"), json!([format!("/{path}")])), "{path}");
+    }
+    // Accounts, and what is made out of other files, are no fixes.
+    for path in ["etc/shadow", "etc/ld.so.cache", "var/cache/debconf/config.dat", "usr/share/doc/x/changelog", "var/lib/dpkg/info/x.list"] {
+        assert_eq!(patched(path), (json!("yes"), json!([])), "{path}");
+    }
+}

@@ -701,7 +701,7 @@ codes! {
         "A file that the image uses is not there after the move.",
         "Find out which package of the old base brought it, and add it to the new base or to the app.";
     VerdictAccess, "verdict.access", Precondition, Damage,
-        "A file that the image runs is no file, or has no permission to be run, after the move.",
+        "A file that the image runs is no file, or has no permission to be run, after the move; or its user may not read or write a file, or not go through a directory on the way to it.",
         "Compare the file with `airbase ls IMAGE PATH` in both images.";
     VerdictCommand, "verdict.command", Precondition, Damage,
         "A command that a script or the config runs is in no directory of PATH after the move.",
@@ -731,14 +731,14 @@ codes! {
         "A script takes a name from a module of the base that is not in the module after the move.",
         "Read what took its place in the notes of the new version, and change the script or build it on the new base.";
     VerdictUser, "verdict.user", Precondition, Damage,
-        "A user or a group that the image runs as, or gives files to, is not there after the move, or has another number.",
-        "Name the user by its number, or create it in the app's own layers.";
+        "A user or a group that the image runs as, or gives files to, is not there after the move, or has another number; or the image is run as another user, since the user is that of the base.",
+        "Name the user by its number in the config of the app, or create it in the app's own layers.";
     VerdictTest, "verdict.test", Precondition, Warning,
         "A script tests whether a file is there, and the answer is another one after the move.",
         "Read what the script does then.";
     VerdictChanged, "verdict.changed", Precondition, Warning,
-        "A script reads something of the base that is another one after the move, so what it prints or decides may change.",
-        "Read what the script does with it.";
+        "A script reads something of the base that is another one after the move, so what it prints or decides may change; or the app has something of its config from the base that is another one: what is started, the working directory, a variable. Where the app is certain to end with it, it is damage.",
+        "Read what the script does with it. What the config should not have from the base, set in the image of the app itself.";
     VerdictOption, "verdict.option", Precondition, Warning,
         "A program is called with an option that the program of the new base may not have, or with words that it reads in another way. Where it is known to refuse the option, and nothing goes on without the command, it is damage.",
         "Try the command on the new base.";

@@ -32,6 +32,7 @@ impl Comparison<'_> {
         if self.new.launch.arguments.is_empty() {
             findings.push(unclear(Trace::CONFIG, "the image starts nothing by itself"));
         }
+        self.launched(&mut findings);
         self.lacks(&mut findings);
         self.gains(&mut findings);
         self.patterns(&mut findings);
@@ -42,6 +43,7 @@ impl Comparison<'_> {
         self.shells(&mut findings);
         self.uses(&mut findings);
         self.targets(&mut findings);
+        self.written(&mut findings);
         self.shadowed(&mut findings);
         self.tests(&mut findings);
         self.tools(&mut findings);
@@ -202,6 +204,7 @@ impl Comparison<'_> {
                 Code::VerdictModule => "a module is not found",
                 Code::VerdictAccess => "a file cannot be run",
                 Code::VerdictSyntax => "the interpreter is too old",
+                Code::VerdictUser => "a user runs no commands",
                 _ => "a file is not found",
             };
             let mut finding = finding(need.code, *fatal, format!("{what}: {}", need.name), by);
@@ -274,14 +277,15 @@ impl Comparison<'_> {
 
     fn uses(&self, findings: &mut Vec<Finding>) {
         for (path, (how, by, guarded)) in &self.to.uses {
-            let (Some(old), false) = (self.old.find(path), is_made(path)) else { continue };
+            let before = self.earlier(path, |path| self.from.uses.contains_key(path));
+            let (Some(old), false) = (self.old.find(&before), is_made(path)) else { continue };
             let Some(new) = self.new.find(path) else {
                 let fatal = *how > Use::Named && !guarded;
                 let missing = finding(Code::VerdictMissing, fatal, format!("a file is not found: {}", shown(path)), by);
                 findings.push(self.owners.was_of(path).into_iter().fold(missing, Finding::detail));
                 continue;
             };
-            if *how > Use::Named && self.old.may_read(path) && !self.new.may_read(path) {
+            if *how > Use::Named && self.old.may(&before, 4) && !self.new.may(path, 4) {
                 let message = format!("the user of the image may not read a file: {}", shown(path));
                 findings.push(finding(Code::VerdictAccess, *how == Use::Read && !guarded, message, by));
                 continue;
@@ -306,14 +310,26 @@ impl Comparison<'_> {
     /// Where files are put: into a directory, or in the place of nothing or of a file.
     fn targets(&self, findings: &mut Vec<Finding>) {
         for (path, (by, guarded)) in self.to.targets.iter().filter(|(path, _)| !is_made(path)) {
-            let is_directory = |view: &View| view.find(path).is_some_and(|entry| entry.kind() == Kind::Directory);
-            let (before, now) = (is_directory(self.old), is_directory(self.new));
+            let earlier = self.earlier(path, |path| self.from.targets.contains_key(path));
+            let is_directory = |view: &View, path: &[u8]| view.find(path).is_some_and(|entry| entry.kind() == Kind::Directory);
+            let (before, now) = (is_directory(self.old, &earlier), is_directory(self.new, path));
             if before && self.new.find(path).is_none() {
                 let missing = finding(Code::VerdictMissing, !guarded, format!("a directory is not found: {}", shown(path)), by);
                 findings.push(self.owners.was_of(path).into_iter().fold(missing, Finding::detail));
             } else if before != now && self.to.made.contains_key(path) {
                 let message = format!("what is written to is a directory in one base and none in the other: {}", shown(path));
                 findings.push(finding(Code::VerdictChanged, false, message, by));
+            }
+        }
+    }
+
+    /// Files that are there and that the user of the image could write before.
+    fn written(&self, findings: &mut Vec<Finding>) {
+        for (path, (by, guarded)) in self.to.written.iter().filter(|(path, _)| !is_made(path)) {
+            let is_file = |view: &View| view.find(path).is_some_and(|entry| entry.kind() == Kind::File);
+            if is_file(self.old) && is_file(self.new) && self.old.may(path, 2) && !self.new.may(path, 2) {
+                let message = format!("the user of the image may not write a file: {}", shown(path));
+                findings.push(finding(Code::VerdictAccess, !guarded, message, by));
             }
         }
     }
@@ -339,9 +355,7 @@ impl Comparison<'_> {
 
     fn tests(&self, findings: &mut Vec<Finding>) {
         for ((place, test), (value, decides)) in &self.to.tests {
-            let Some((before, _)) = self.from.tests.get(&(place.clone(), test.clone())).filter(|(before, _)| before != value) else {
-                continue;
-            };
+            let Some((before, _)) = self.tested_before(place, test).filter(|(before, _)| before != value) else { continue };
             let text = test.split_once(": ").map_or(test.as_str(), |(_, text)| text);
             let word = |value: bool| if value { "true" } else { "false" };
             findings.push(
@@ -350,6 +364,14 @@ impl Comparison<'_> {
                     .found(Fact::new(word(*value), "the moved image")),
             );
         }
+    }
+
+    /// What a test gave before the move.
+    fn tested_before(&self, place: &str, test: &str) -> Option<&(bool, bool)> {
+        let before = |test: String| self.from.tests.get(&(place.to_owned(), test));
+        let (flag, path) = test.split_at(test.find('/').unwrap_or(test.len()));
+        let with = |path: &[u8]| format!("{flag}{}", shown(path));
+        before(with(&self.earlier(path.as_bytes(), |path| before(with(path)).is_some())))
     }
 
     pub(super) fn is_same(&self, path: &[u8]) -> bool {

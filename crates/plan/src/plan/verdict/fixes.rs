@@ -22,6 +22,55 @@ pub(super) struct Fixes {
 /// Databases of packages, which mask what a scanner would tell.
 const DATABASES: [&[u8]; 3] = [b"var/lib/dpkg/status", b"lib/apk/db/installed", b"usr/lib/apk/db/installed"];
 
+/// Files that are no fixes of anything where a base changed them: accounts, which an app that adds a user has as a whole, what is made out of
+/// other files, and texts that nothing runs. What an app has of them hides nothing.
+const SPARED: [&[u8]; 25] = [
+    b"etc/passwd",
+    b"etc/group",
+    b"etc/shadow",
+    b"etc/gshadow",
+    b"etc/subuid",
+    b"etc/subgid",
+    b"etc/passwd-",
+    b"etc/group-",
+    b"etc/shadow-",
+    b"etc/gshadow-",
+    b"etc/.pwd.lock",
+    b"etc/hostname",
+    b"etc/hosts",
+    b"etc/resolv.conf",
+    b"etc/mtab",
+    b"etc/machine-id",
+    b"etc/ld.so.cache",
+    b"etc/apk/world",
+    b"lib/apk/db",
+    b"usr/lib/apk/db",
+    b"usr/share/doc",
+    b"usr/share/man",
+    b"usr/share/info",
+    b"var/cache",
+    b"var/log",
+];
+
+/// Databases of packages beside those that mask what a scanner would tell: lists and states of their managers.
+const LISTS: [&[u8]; 4] = [b"var/lib/dpkg", b"var/lib/apt", b"var/lib/rpm", b"var/lib/systemd"];
+
+/// Whether a path is one of these, or below one.
+fn is_below(path: &[u8], folders: &[&[u8]]) -> bool {
+    folders.iter().any(|folder| path.strip_prefix(*folder).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")))
+}
+
+/// Whether an app that has a file at this path hides what the new base changed in it.
+fn counts(path: &[u8]) -> bool {
+    DATABASES.contains(&path) || !(is_below(path, &SPARED) || is_below(path, &LISTS))
+}
+
+/// Whether a file is something that fixes are made in, and no setting or state: where one of these arrives, fixes do.
+fn is_code(path: &[u8]) -> bool {
+    let is_release = path == b"usr/lib/os-release";
+    is_certificate(path) || (counts(path) && !is_release && !is_below(path, &[b"etc", b"var"]) && !DATABASES.contains(&path))
+}
+
 fn is_certificate(path: &[u8]) -> bool {
     path.ends_with(b".crt") || path.ends_with(b".pem")
 }
@@ -38,15 +87,11 @@ pub(super) fn libraries(base: &Merged) -> Libraries {
 }
 
 impl Fixes {
-    /// Programs, libraries, certificates and package databases of the app that hide what the new base changed: at their place, and
-    /// libraries elsewhere by the names that they give themselves.
+    /// Files of the app that hide what the new base changed: of any kind at their place, and libraries elsewhere by the names that they
+    /// give themselves.
     pub(super) fn of(old: &View, new: &View, owners: &Owners<'_>) -> Self {
-        let counts = |entry: &Entry<'_>| {
-            let path = entry.path();
-            new.files().is_program(*entry) || is_certificate(&path) || DATABASES.contains(&path.as_slice())
-        };
         let files = new.rootfs().own().into_iter().filter(|entry| new.is_own(*entry) && entry.kind() == Kind::File);
-        let own: Vec<Entry<'_>> = files.filter(counts).collect();
+        let own: Vec<Entry<'_>> = files.filter(|entry| new.files().is_program(*entry) || counts(&entry.path())).collect();
         if own.is_empty() {
             return Self::default();
         }
@@ -80,7 +125,8 @@ impl Fixes {
     }
 }
 
-/// Whether a program, a library or a certificate that the base changed is in the moved image, and no library of the app goes before it.
+/// Whether a program, a library or another file that fixes are made in, which the base changed, is in the moved image, and no library of the
+/// app goes before it.
 fn arrives(from: &Merged, to: &Merged, new: &View, hidden: &BTreeSet<Vec<u8>>) -> bool {
     to.rootfs().files(to.rootfs().root()).any(|entry| {
         let path = entry.path();
@@ -88,10 +134,7 @@ fn arrives(from: &Merged, to: &Merged, new: &View, hidden: &BTreeSet<Vec<u8>>) -
             return false;
         };
         let changed = after.kind() == Kind::File && from.digest(before) != to.digest(after);
-        changed
-            && (to.is_program(after) || is_certificate(&path))
-            && new.digest(moved) == to.digest(after)
-            && !hidden.contains(entry.name())
+        changed && (to.is_program(after) || is_code(&path)) && new.digest(moved) == to.digest(after) && !hidden.contains(entry.name())
     })
 }
 
@@ -107,4 +150,21 @@ pub(super) fn unread(old: &View, new: &View) -> Vec<Finding> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_any_kind_count_but_for_accounts_and_what_is_made_of_others() {
+        for path in ["usr/bin/x", "etc/ssl/openssl.cnf", "etc/passwd.d/x", "usr/share/java/x.jar", "var/lib/dpkg/status", "opt/x"] {
+            assert!(counts(path.as_bytes()), "{path}");
+        }
+        for path in ["etc/passwd", "etc/ld.so.cache", "var/cache/x/y", "var/lib/dpkg/info/x.list", "lib/apk/db/triggers"] {
+            assert!(!counts(path.as_bytes()), "{path}");
+        }
+        assert!(is_code(b"usr/lib/python3/x.py") && is_code(b"etc/ssl/certs/x.pem"));
+        assert!(!is_code(b"etc/edition") && !is_code(b"usr/lib/os-release") && !is_code(b"lib/apk/db/installed"));
+    }
 }

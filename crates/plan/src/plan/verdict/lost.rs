@@ -34,6 +34,51 @@ const BUNDLES: &[&[u8]] = &[
     b"/etc/ssl/cert.pem",
 ];
 
+/// Longer texts are no paths.
+const LONGEST_PATH: usize = 256;
+
+/// Directories that compilers and C libraries put into programs, that programs do without, or that are made when the image is started; what is
+/// needed of those of certificates and languages has rules of its own.
+const SPARED: &[&[u8]] = &[
+    b"/dev",
+    b"/etc/pki",
+    b"/etc/ssl",
+    b"/proc",
+    b"/run",
+    b"/sys",
+    b"/tmp",
+    b"/usr/include",
+    b"/usr/lib/debug",
+    b"/usr/lib/gcc",
+    b"/usr/lib/locale",
+    b"/usr/share/doc",
+    b"/usr/share/i18n",
+    b"/usr/share/info",
+    b"/usr/share/locale",
+    b"/usr/share/man",
+    b"/usr/share/zoneinfo",
+    b"/usr/src",
+    b"/var/run",
+];
+
+/// Directories in which something is looked for, wherever it is.
+const SEARCHED: &[&[u8]] = &[b"bin", b"sbin", b"lib", b"lib64", b"games"];
+
+/// Whether a directory is one in which something is kept: two steps deep at least.
+fn is_needed_directory(path: &[u8]) -> bool {
+    let path = path.strip_suffix(b"/").unwrap_or(path);
+    let below = |folder: &&[u8]| path.strip_prefix(*folder).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"));
+    let deep = split(path).0.len() > 1;
+    deep && !contains(path, b"-linux-") && !SEARCHED.contains(&split(path).1) && !SPARED.iter().any(below)
+}
+
+/// Whether a file is a program or a script of a language; what scripts of shells do with directories is followed.
+fn names_directories(bytes: &[u8], path: &str) -> bool {
+    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let language = first.starts_with(b"#!") && !first.trim_ascii_end().split(u8::is_ascii_whitespace).any(|word| word.ends_with(b"sh"));
+    bytes.starts_with(elf::MAGIC) || language || [".py", ".pl", ".pm", ".rb"].iter().any(|ending| path.ends_with(ending))
+}
+
 /// Names that were there and are not any more. Nobody makes a list of them: what a file names is looked for.
 pub(super) struct Lost<'v> {
     before: &'v View,
@@ -95,6 +140,27 @@ impl<'v> Lost<'v> {
         found
     }
 
+    /// Directories that the text of a program or script names, alone or before the name of a file, and that are lost with all that was in
+    /// them.
+    pub(super) fn directories_in(&self, bytes: &[u8], by: &str) -> BTreeSet<Hit> {
+        if !names_directories(bytes, by) {
+            return BTreeSet::new();
+        }
+        let is_program = bytes.starts_with(elf::MAGIC);
+        let ends = |byte: &u8| if is_program { *byte == 0 } else { matches!(byte, b'"' | b'\'') };
+        let texts = bytes.split(ends).filter(|text| text.starts_with(b"/") && text.len() < LONGEST_PATH);
+        let mut found = BTreeSet::new();
+        for text in texts.filter(|text| !text.iter().any(|byte| byte.is_ascii_whitespace() || matches!(byte, b':' | 0x80..))) {
+            let is_lost = |path: &[u8]| {
+                let was = self.before.find(path).is_some_and(|entry| entry.kind() == Kind::Directory && !self.before.is_own(entry));
+                was && !self.after.exists(path) && is_needed_directory(path)
+            };
+            let lost = [text, split(text).0].into_iter().find(|path| is_lost(path));
+            found.extend(lost.map(|path| Hit { name: shown(path), by: by.to_owned(), exact: false }));
+        }
+        found
+    }
+
     /// The time zones that a file names; none if it has a list of them.
     pub(super) fn zones_in(&self, bytes: &[u8], by: &str) -> BTreeSet<Hit> {
         let mut found = BTreeSet::new();
@@ -147,5 +213,30 @@ impl<'v> Lost<'v> {
             found.insert(Hit { name: shown(name), by: by.to_owned(), exact: !other });
         }
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_count_in_which_something_is_kept() {
+        for path in ["/var/lib/q", "/usr/share/fonts", "/opt/vendor/data/"] {
+            assert!(is_needed_directory(path.as_bytes()), "{path}");
+        }
+        for path in
+            ["/var", "/usr/bin", "/usr/share/locale/de", "/usr/lib/x86_64-linux-gnu/x", "/usr/include/c++", "/run/q", "/etc/ssl/certs"]
+        {
+            assert!(!is_needed_directory(path.as_bytes()), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_scripts_of_shells_do_with_directories_is_followed_elsewhere() {
+        assert!(names_directories(elf::MAGIC, "/app/run") && names_directories(b"x = 1", "/app/x.py"));
+        assert!(names_directories(b"#!/usr/bin/perl -w\n", "/app/run") && names_directories(b"#!/usr/bin/env python3\n", "/app/run"));
+        assert!(!names_directories(b"#!/bin/sh\n", "/app/run") && !names_directories(b"#!/usr/bin/env bash\n", "/app/run"));
+        assert!(!names_directories(b"x=1", "/app/settings"));
     }
 }

@@ -13,6 +13,7 @@ mod fixes;
 mod gate;
 mod index;
 mod languages;
+mod launch;
 mod loader;
 mod lost;
 mod memo;

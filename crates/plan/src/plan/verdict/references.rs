@@ -123,6 +123,10 @@ impl Comparison<'_> {
             let Some(bytes) = self.new.bytes(entry) else { continue };
             let mut hits = lost.paths_in(bytes, &by);
             hits.extend(lost.zones_in(bytes, &by));
+            // A file that is lost has been told with its directory.
+            let mut folders = lost.directories_in(bytes, &by);
+            folders.retain(|folder| !hits.iter().any(|hit| hit.name.starts_with(&folder.name)));
+            hits.extend(folders);
             if bytes.starts_with(elf::MAGIC) {
                 let opens =
                     |elf: &elf::Elf| elf.undefined.iter().any(|symbol| [&b"dlopen"[..], b"dlmopen"].contains(&symbol.name.as_slice()));

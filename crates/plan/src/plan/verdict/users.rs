@@ -45,6 +45,11 @@ pub(super) fn home(view: &View, user: &[u8]) -> Option<Vec<u8>> {
     entry(view, b"/etc/passwd", user)?.get(5).map(|home| home.to_vec())
 }
 
+/// The shell of a user, which is empty if its line names none.
+pub(super) fn login_shell(view: &View, user: &[u8]) -> Option<Vec<u8>> {
+    entry(view, b"/etc/passwd", user)?.get(6).map(|shell| shell.to_vec())
+}
+
 /// The names of all numbers in a file of users or groups.
 pub(super) fn numbers<'v>(view: &'v View, file: &[u8]) -> BTreeSet<(&'v [u8], &'v [u8])> {
     let lines = view.text(file).unwrap_or_default().split(|byte| *byte == b'\n');
@@ -125,23 +130,47 @@ pub(super) fn identity(view: &View, user: &str) -> UserFacts {
     UserFacts { number, line: own.get(..4).unwrap_or_default().to_vec(), group: (team.clone(), named(&is_own)), groups: named(&member) }
 }
 
+/// The user that runs an image, in numbers.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Account {
+    pub(super) user: u64,
+    pub(super) group: u64,
+    /// Its further groups; those of root give it nothing that it has not.
+    groups: BTreeSet<u64>,
+}
+
+impl Account {
+    /// That of a config; none for a user or a group that is not there.
+    pub(super) fn of(view: &View) -> Option<Self> {
+        let (name, team) = view.launch.user.split_once(':').unwrap_or((&view.launch.user, ""));
+        let name = if name.is_empty() { "0" } else { name };
+        let parse = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<u64>().ok();
+        let line = entry(view, b"/etc/passwd", name.as_bytes());
+        let field = |at: usize| line.as_ref().and_then(|line| parse(line.get(at)?));
+        let user = if is_number(name) { name.parse().ok() } else { field(2).or((name == "root").then_some(0)) }?;
+        let group = match team {
+            // Runtimes give a number without a line the group of root.
+            "" => field(3).unwrap_or(0),
+            team if is_number(team) => team.parse().ok()?,
+            team => group(view, team.as_bytes())?,
+        };
+        let mut account = Self { user, group, groups: BTreeSet::new() };
+        let login = line.as_ref().and_then(|line| line.first().copied()).filter(|_| user != 0);
+        for line in view.text(b"/etc/group").unwrap_or_default().split(|byte| *byte == b'\n') {
+            let fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
+            let member = |members: &[u8]| members.split(|byte| *byte == b',').any(|member| Some(member) == login);
+            if fields.get(3).copied().is_some_and(member) {
+                account.groups.extend(fields.get(2).copied().and_then(parse));
+            }
+        }
+        Some(account)
+    }
+}
+
 /// The number of the user of an image and those of its groups; none for root, and for a user that is not there.
 pub(super) fn ids(view: &View) -> Option<(u64, BTreeSet<u64>)> {
-    let (name, team) = view.launch.user.split_once(':').unwrap_or((&view.launch.user, ""));
-    let parse = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<u64>().ok();
-    let line = entry(view, b"/etc/passwd", name.as_bytes());
-    let field = |at: usize| line.as_ref().and_then(|line| parse(line.get(at)?));
-    let user = if is_number(name) { name.parse().ok() } else { field(2) }.filter(|user| *user != 0)?;
-    let first = if is_number(team) { team.parse().ok() } else { group(view, team.as_bytes()) };
-    let mut groups: BTreeSet<u64> = first.or_else(|| field(3)).into_iter().collect();
-    let login = line.as_ref().and_then(|line| line.first().copied());
-    for line in view.text(b"/etc/group").unwrap_or_default().split(|byte| *byte == b'\n') {
-        let fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
-        let member = |members: &[u8]| members.split(|byte| *byte == b',').any(|member| Some(member) == login);
-        if fields.get(3).copied().is_some_and(member) {
-            groups.extend(fields.get(2).copied().and_then(parse));
-        }
-    }
+    let Account { user, group, mut groups } = Account::of(view).filter(|account| account.user != 0)?;
+    groups.insert(group);
     Some((user, groups))
 }
 

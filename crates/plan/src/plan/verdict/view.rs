@@ -233,10 +233,15 @@ impl View {
         entry.mode() >> shift & wanted != 0
     }
 
-    /// Whether the user of the image gets to a path and may read what is there.
-    pub(super) fn may_read(&self, path: &[u8]) -> bool {
-        let ways = (1..path.len()).filter(|at| path.get(*at) == Some(&b'/')).filter_map(|at| self.find(path.get(..at)?));
-        ways.into_iter().all(|entry| self.allows(entry, 1)) && self.find(path).is_none_or(|entry| self.allows(entry, 4))
+    /// Whether the user of the image may go through every directory on the way to a path.
+    pub(super) fn enters(&self, path: &[u8]) -> bool {
+        self.ids.get_or_init(|| super::users::ids(self)).is_none()
+            || self.rootfs().passed(path).into_iter().all(|entry| self.allows(entry, 1))
+    }
+
+    /// Whether the user of the image gets to a path and may do something with what is there, as [`View::allows`] has it.
+    pub(super) fn may(&self, path: &[u8], wanted: u32) -> bool {
+        self.enters(path) && self.find(path).is_none_or(|entry| self.allows(entry, wanted))
     }
 
     /// Where a command is found.
@@ -245,11 +250,12 @@ impl View {
             let path = self.absolute(name);
             return self.exists(&path).then_some(path);
         }
-        self.launch
-            .path()
-            .into_iter()
-            .map(|directory| [directory.as_slice(), name].join(&b'/'))
-            .find(|path| self.find(path).is_some_and(|entry| entry.kind() == Kind::File && entry.mode() & 0o111 != 0))
+        let runs = |path: &Vec<u8>| self.find(path).is_some_and(|entry| entry.kind() == Kind::File && entry.mode() & 0o111 != 0);
+        let paths = self.launch.path().into_iter().map(|directory| [directory.as_slice(), name].join(&b'/'));
+        let mut there: Vec<Vec<u8>> = paths.filter(runs).collect();
+        // What the user may not run is passed over, as long as another one follows.
+        let at = there.iter().position(|path| self.may(path, 1)).unwrap_or(0);
+        (at < there.len()).then(|| there.swap_remove(at))
     }
 
     /// A path from the root: what is relative begins at the working directory.

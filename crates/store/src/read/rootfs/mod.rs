@@ -152,6 +152,19 @@ impl Rootfs {
         self.find(path, true)
     }
 
+    /// The directories that whoever goes to a path goes through, those of links too.
+    pub fn passed(&self, path: &[u8]) -> Vec<Entry<'_>> {
+        let mut passed = vec![ROOT];
+        let end = self.follow(path, true, &mut |step| {
+            if let Step::At(id) = step {
+                passed.push(id);
+            }
+        });
+        let end = end.map(|entry| entry.id);
+        let is_passed = |id: &Id| Some(*id) != end && self.kind(*id) == Kind::Directory;
+        passed.into_iter().filter(is_passed).map(|id| Entry { rootfs: self, id }).collect()
+    }
+
     fn find(&self, path: &[u8], last: bool) -> Option<Entry<'_>> {
         self.follow(path, last, &mut |_| ())
     }

@@ -296,6 +296,9 @@ impl Trace<'_> {
                 options.entry(argument.clone()).or_insert_with(|| (by.to_owned(), guarded)).1 &= guarded;
             }
         }
+        if [&b"tee"[..], b"touch", b"cp"].contains(&name) {
+            self.opens(&targets, by, guarded);
+        }
         self.makes(&targets, by, guarded);
         if [&b"readlink"[..], b"realpath"].contains(&name) {
             let paths: Vec<Vec<u8>> = own.iter().flatten().flat_map(|argument| self.meant(argument)).collect();

@@ -470,7 +470,7 @@ impl Trace<'_> {
 
     /// Whether a condition on a file holds; none if it is none on a file.
     fn holds(&self, flag: &[u8], path: &[u8]) -> Option<bool> {
-        let entry = self.view.find(path);
+        let entry = self.view.find(path).filter(|_| self.view.enters(path));
         Some(match flag {
             b"-e" | b"-a" => entry.is_some(),
             b"-r" => entry.is_some_and(|entry| self.view.allows(entry, 4)),

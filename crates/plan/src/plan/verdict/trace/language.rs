@@ -156,6 +156,9 @@ impl<'v> Trace<'v> {
         let Some(found) = self.view.find(&script) else {
             return self.lack(Code::VerdictMissing, &script, &shown(running.path), true);
         };
+        if !self.may(&script, 4) {
+            return self.lack(Code::VerdictAccess, &script, &shown(running.path), true);
+        }
         self.found.reached.insert(found.path());
         // Python looks beside the file itself, links followed.
         let real = [b"/".as_slice(), &found.path()].concat();

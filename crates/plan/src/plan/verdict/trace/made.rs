@@ -161,6 +161,22 @@ impl Trace<'_> {
         }
     }
 
+    /// Notes the files that the user of the image opens to write. What is put into a directory is none that is there.
+    pub(super) fn opens(&mut self, targets: &[(&Argument, Content)], by: &str, guarded: bool) {
+        if self.user.as_ref() != Some(&self.view.launch.user) {
+            return;
+        }
+        let guarded = guarded || self.is_expected();
+        for (target, _) in targets {
+            let paths = target.iter().flat_map(|path| self.meant(path)).collect::<Vec<_>>();
+            let several = paths.len() > 1;
+            for path in paths.into_iter().filter(|path| !self.found.made.contains_key(path)) {
+                let guarded = guarded || several;
+                self.found.written.entry(path).or_insert_with(|| (by.to_owned(), guarded)).1 &= guarded;
+            }
+        }
+    }
+
     /// Notes that something is put at a path, or into it if it is a directory.
     fn writes_to(&mut self, path: &[u8], by: &str, guarded: bool) {
         let made = self.made(path, Use::Named);
@@ -179,6 +195,7 @@ impl Trace<'_> {
         };
         let all = [written(&at.command.writes, Content::New), written(&at.command.appends, Content::Old)].concat();
         let all: Vec<(&Argument, Content)> = all.iter().map(|(path, content)| (path, *content)).collect();
+        self.opens(&all, at.place, !at.command.is_needed());
         self.makes(&all, at.place, !at.command.is_needed());
     }
 }

@@ -105,6 +105,8 @@ pub(super) struct Traced {
     pub(super) made: BTreeMap<Vec<u8>, Made>,
     /// What files are put at, or into if it is a directory: by whom, and whether a failure is expected.
     pub(super) targets: BTreeMap<Vec<u8>, (String, bool)>,
+    /// Files that the user of the image writes: by whom, and whether a failure is expected.
+    pub(super) written: BTreeMap<Vec<u8>, (String, bool)>,
     /// Tests on files: by place and text, what they give, and whether the end of the script follows from it.
     pub(super) tests: BTreeMap<(String, String), (bool, bool)>,
     /// Programs that print what they are: the command, by the file that runs it.
@@ -121,6 +123,8 @@ pub(super) struct Traced {
     pub(super) modules: BTreeSet<Vec<u8>>,
     /// Time zones, terminals and languages that scripts set.
     pub(super) settings: BTreeMap<(Vec<u8>, Vec<u8>), String>,
+    /// Who prints all variables.
+    pub(super) environment: BTreeSet<String>,
     /// Commands that print other things where they are busybox's.
     pub(super) printing: BTreeMap<Vec<u8>, String>,
     /// What is asked for of which user, and by whom.
@@ -342,6 +346,11 @@ impl<'v> Trace<'v> {
         let fatal = fatal && !self.is_expected();
         let entry = self.found.lacks.entry(Need { code, name: shown(name) }).or_insert_with(|| (by.to_owned(), fatal));
         entry.1 |= fatal;
+    }
+
+    /// Whether who runs what is followed may do something with a path. Of another user than that of the image that is not looked at.
+    fn may(&self, path: &[u8], wanted: u32) -> bool {
+        self.user.as_ref() != Some(&self.view.launch.user) || self.view.may(path, wanted)
     }
 
     fn step(&mut self, place: &str, depth: usize) -> bool {

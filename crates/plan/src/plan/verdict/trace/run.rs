@@ -30,9 +30,7 @@ impl<'v> Trace<'v> {
         let Some(entry) = self.view.find(path) else {
             return self.lack(Code::VerdictMissing, path, by, !guarded);
         };
-        // Of another user than that of the image, what it may run is not looked at.
-        let is_own = self.user.as_ref() == Some(&self.view.launch.user);
-        if entry.kind() != Kind::File || entry.mode() & 0o111 == 0 || (is_own && !self.view.allows(entry, 1)) {
+        if entry.kind() != Kind::File || entry.mode() & 0o111 == 0 || !self.may(path, 1) {
             return self.lack(Code::VerdictAccess, path, by, !guarded);
         }
         self.found.reached.insert(entry.path());
@@ -46,6 +44,10 @@ impl<'v> Trace<'v> {
             return self.program(path, entry, arguments, caller.at(&place));
         }
         if let Some(line) = bytes.strip_prefix(b"#!") {
+            // Its interpreter reads it as the same user.
+            if !self.may(path, 4) {
+                return self.lack(Code::VerdictAccess, path, by, !guarded);
+            }
             // Whatever language it is written in.
             if split(path).1 == b"supervisord" {
                 self.serves(b"supervisord", None, arguments, caller.at(&place));

@@ -142,6 +142,9 @@ impl Trace<'_> {
             return self.script(first, "the command of a shell", rest.get(1..).unwrap_or_default(), depth + 1);
         }
         let path = self.view.absolute(first);
+        if !self.may(&path, 4) {
+            return self.lack(Code::VerdictAccess, &path, place, true);
+        }
         self.source(&path, place, rest, depth);
     }
 

@@ -2,9 +2,11 @@
 
 use super::arguments::says;
 use super::{Argument, Caller, Trace, one};
+use crate::foundation::Code;
 use crate::plan::verdict::loader::shown;
 use crate::plan::verdict::shell::{Script, Variables};
-use crate::read::rootfs::Entry;
+use crate::plan::verdict::users::login_shell;
+use crate::read::rootfs::{Entry, split};
 
 /// Options whose values are words of their own.
 pub(super) const XARGS: &[&[u8]] = &[b"-n", b"-I", b"-L", b"-P", b"-d", b"-s", b"-a", b"-E"];
@@ -55,6 +57,7 @@ impl Trace<'_> {
         let operands = |valued: &[&[u8]]| options(arguments, valued);
         match name {
             b"env" => self.env(arguments, caller),
+            b"printenv" if options(arguments, &[]) == arguments.len() => drop(self.found.environment.insert(caller.by.to_owned())),
             b"nice" | b"ionice" => self.spawn(skip(operands(NICE)), caller.deeper()),
             b"nohup" | b"setsid" | b"stdbuf" | b"tini" | b"dumb-init" | b"catatonit" | b"time" => {
                 self.spawn(skip(operands(STARTERS)), caller.deeper());
@@ -155,12 +158,12 @@ impl Trace<'_> {
 
     /// `su USER -c COMMAND WORDS`: options may stand before and behind the user, and what follows the user is given to the shell.
     pub(super) fn other_user(&mut self, arguments: &[Argument], caller: Caller<'_>) {
-        let (mut shell, mut text, mut words) = (Some(b"/bin/sh".to_vec()), None, Vec::new());
+        let (mut shell, mut text, mut words) = (None, None, Vec::new());
         let mut waiting = arguments.iter();
         while let Some(argument) = waiting.next() {
             match argument.as_deref() {
                 Some(b"-c" | b"--command") => text = waiting.next().cloned(),
-                Some(b"-s" | b"--shell") => shell = waiting.next().cloned().flatten(),
+                Some(b"-s" | b"--shell") => shell = waiting.next().cloned(),
                 Some(option) if SU.contains(&option) => drop(waiting.next()),
                 Some(b"--") => words.extend(waiting.by_ref().cloned()),
                 Some(option) if option.starts_with(b"-") => {}
@@ -169,12 +172,25 @@ impl Trace<'_> {
         }
         match text {
             Some(Some(text)) => {
+                let user = words.first().cloned().unwrap_or_else(|| Some(b"root".to_vec()));
+                let shell = shell.unwrap_or_else(|| Some(self.login_shell(user.as_deref(), caller)));
                 let mut all = vec![shell, Some(b"-c".to_vec()), Some(text)];
                 all.extend(words.into_iter().skip(1));
                 self.as_user(None, |trace| trace.spawn(&all, caller.deeper()));
             }
             _ => self.unclear(caller.by, "what is run as another user is not followed"),
         }
+    }
+
+    /// The shell that a user has by its line of `/etc/passwd`. One that runs nothing is lacking.
+    fn login_shell(&mut self, user: Option<&[u8]>, caller: Caller<'_>) -> Vec<u8> {
+        let told = user.and_then(|user| Some((user, login_shell(self.view, user)?)));
+        let Some((user, shell)) = told.filter(|(_, shell)| !shell.is_empty()) else { return Self::SHELL.as_bytes().to_vec() };
+        if [&b"nologin"[..], b"false"].contains(&split(&shell).1) {
+            let name = format!("{}, whose shell is {}", shown(user), shown(&shell));
+            self.lack(Code::VerdictUser, name.as_bytes(), caller.by, !caller.guarded);
+        }
+        shell
     }
 
     /// Libraries that a program opens by what its settings say: those in the directories of its name, and those of PAM.
@@ -230,5 +246,6 @@ impl Trace<'_> {
                 self.open = true;
             }
         }
+        self.found.environment.insert(caller.by.to_owned());
     }
 }
