@@ -670,14 +670,14 @@ fn batches(seen: &mut Seen) {
     // A name of the batch stands on something else.
     environment.ok(&["copy", "many/apps:site/two:1", "forced:site/app:1"]);
     seen.run(&environment, &["batch", "apply", "plan.jsonl", "-o", "forced", "--overwrite"], 0);
-    // Old images are marked, but one, on which a statement is damaged; on another list stands something that is gone.
+    seen.run(&environment, &["batch", "apply", "plan.jsonl", "-o", "many/apps", "--supersede", "--shard", "1/1"], 0);
+    // Old images are marked, but one, on which a statement is damaged by then; on another list stands something that is gone.
     let (_, attached) = environment.json(&["attach", "many/apps:site/runtime:1", "--type", "application/x-note"]);
     let gone = attached["attached"][0]["digest"].as_str().unwrap().replace(':', "/");
     fs::remove_file(environment.join("many/apps/blobs").join(gone)).unwrap();
     let (_, set) = environment.json(&["lifecycle", "set", "many/apps:site/two:1", "--status", "deprecated"]);
     let statement = environment.join("many/apps/blobs").join(set["subjects"][0]["statement"].as_str().unwrap().replace(':', "/"));
     fs::write(&statement, vec![b' '; fs::read(&statement).unwrap().len()]).unwrap();
-    seen.run(&environment, &["batch", "apply", "plan.jsonl", "-o", "many/apps", "--supersede", "--shard", "1/1"], 0);
     seen.run(&environment, &["batch", "merge", "many/apps"], 1);
     seen.run(&environment, &["batch", "apply", "plan.jsonl", "-o", "many/apps", "--supersede"], 3);
 }

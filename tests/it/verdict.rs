@@ -14,6 +14,7 @@ mod entrypoints;
 mod gains;
 mod gate;
 mod launch;
+mod lookups;
 mod made;
 mod owners;
 mod policy;

@@ -207,7 +207,10 @@ impl Comparison<'_> {
                 Code::VerdictUser => "a user runs no commands",
                 _ => "a file is not found",
             };
-            let mut finding = finding(need.code, *fatal, format!("{what}: {}", need.name), by);
+            // Where libraries are looked for in places that nobody knows, they may be there.
+            let is_open =
+                self.new.has_open_library_path() && matches!(need.code, Code::VerdictNeeded | Code::VerdictVersion | Code::VerdictSymbol);
+            let mut finding = finding(need.code, *fatal && !is_open, format!("{what}: {}", need.name), by);
             if let Some((code, message)) = self.origin(by) {
                 finding = finding.detail(format!("{code} {message}"));
             }

@@ -188,6 +188,13 @@ impl<'v> Lost<'v> {
         })
     }
 
+    /// Libraries that a script of a language opens by name, as `ctypes.CDLL("libcrypto.so.1.1")` and `Fiddle.dlopen` do.
+    pub(super) fn libraries_in_script(&self, bytes: &[u8], by: &str) -> BTreeSet<Hit> {
+        let words = bytes.split(|byte| matches!(byte, b'"' | b'\'' | b'\n'));
+        let names = words.map(|word| split(word).1).filter(|name| name.starts_with(b"lib") && contains(name, b".so"));
+        names.filter(|name| self.is_library(name)).map(|name| Hit { name: shown(name), by: by.to_owned(), exact: false }).collect()
+    }
+
     fn is_library(&self, name: &[u8]) -> bool {
         let mut all = self.indexes().into_iter().flat_map(|index| index.libraries(name));
         all.any(|spot| self.is_lost(spot)) && !self.after.has_name(name)
@@ -204,12 +211,8 @@ impl<'v> Lost<'v> {
             if needed.iter().any(|needed| needed == name) || !self.is_library(name) {
                 continue;
             }
-            let other = texts.iter().any(|other| {
-                other != text
-                    && stem(split(other).1) == stem(name)
-                    && !self.is_library(split(other).1)
-                    && self.after.has_name(split(other).1)
-            });
+            // Who has several names for a library tries one after another, and may do without.
+            let other = texts.iter().any(|other| other != text && contains(other, b".so") && stem(split(other).1) == stem(name));
             found.insert(Hit { name: shown(name), by: by.to_owned(), exact: !other });
         }
         found

@@ -1,6 +1,6 @@
 //! What files of the app name that is not there any more, or not what it was.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::compare::{Comparison, contains, finding};
 use super::loader::shown;
@@ -9,10 +9,14 @@ use super::users;
 use super::view::View;
 use crate::format::elf;
 use crate::foundation::{Code, Digest, Fact, Finding, Severity};
-use crate::read::rootfs::Entry;
+use crate::read::rootfs::{Entry, split};
 
 /// Shorter names are parts of many words.
 const GO_NAME: usize = 5;
+
+/// Where glibc is in the distributions that are known.
+const LIBC: [&[u8]; 4] =
+    [b"/lib/x86_64-linux-gnu/libc.so.6", b"/lib/aarch64-linux-gnu/libc.so.6", b"/lib64/libc.so.6", b"/usr/lib/libc.so.6"];
 
 /// Functions that look up a name in a file.
 const DATABASES: [(&[&[u8]], &[u8]); 4] = [
@@ -33,6 +37,12 @@ fn line<'v>(view: &'v View, file: &[u8], name: &[u8]) -> Option<Vec<&'v [u8]>> {
         .split(|byte| *byte == b'\n')
         .map(words)
         .find(|words| words.iter().enumerate().any(|(at, word)| at != 1 && *word == name))
+}
+
+/// Everything that may be a name or a number in some files. A large program has millions of texts, and few of them are one.
+fn words_of<'v>(view: &'v View, files: &[&[u8]]) -> HashSet<&'v [u8]> {
+    let texts = files.iter().filter_map(|file| view.text(file));
+    texts.flat_map(|text| text.split(|byte| byte.is_ascii_whitespace() || matches!(byte, b':' | b','))).collect()
 }
 
 impl Comparison<'_> {
@@ -102,6 +112,7 @@ impl Comparison<'_> {
     }
 
     pub(super) fn references(&self, findings: &mut Vec<Finding>) {
+        self.shadowed_libraries(findings);
         let own: Vec<(&Vec<u8>, Entry<'_>)> = self
             .to
             .reached
@@ -133,6 +144,8 @@ impl Comparison<'_> {
                 if let Some(elf) = self.new.elf(entry).filter(|elf| opens(elf)) {
                     hits.extend(lost.libraries_in(bytes, &elf.needed, &by));
                 }
+            } else {
+                hits.extend(lost.libraries_in_script(bytes, &by));
             }
             let told: BTreeSet<&str> = self.to.lacks.keys().map(|need| need.name.as_str()).collect();
             hits.retain(|hit| {
@@ -150,7 +163,46 @@ impl Comparison<'_> {
             }
             if bytes.starts_with(elf::MAGIC) {
                 self.program(entry, bytes, &lost, &by, findings);
+                findings.extend(self.static_lookup(entry, bytes, &by));
+                findings.extend(self.embedded_python(entry, &by));
                 self.program_of_go(bytes, &by, findings);
+            }
+        }
+    }
+
+    /// A static program of glibc looks up names with libraries of the base (`libnss_*.so`), which are made for one release of glibc each.
+    fn static_lookup(&self, entry: Entry<'_>, bytes: &[u8], by: &str) -> Option<Finding> {
+        let is_static = self.new.elf(entry)?.interpreter.is_none() && self.new.elf(entry)?.needed.is_empty();
+        let looks_up = is_static && contains(bytes, b"/etc/nsswitch.conf") && contains(bytes, b"libnss_");
+        let libc = LIBC.iter().find(|path| self.old.exists(path)).filter(|_| looks_up)?;
+        let message = "a static program looks up names with libraries of the base, whose C library is another one".to_owned();
+        (!self.is_same(libc)).then(|| finding(Code::VerdictChanged, false, message, by))
+    }
+
+    /// A program with an interpreter of Python in it starts with the modules of that release, or not at all.
+    fn embedded_python(&self, entry: Entry<'_>, by: &str) -> Option<Finding> {
+        let needed = &self.new.elf(entry)?.needed;
+        let release = needed.iter().find_map(|name| name.strip_prefix(b"libpython"))?;
+        let release = release.split(|byte| *byte == b'.').take(2).collect::<Vec<_>>().join(&b'.');
+        let places = [&b"/usr/lib/python"[..], b"/usr/local/lib/python"];
+        let has = |view: &View| places.iter().any(|place| view.exists(&[*place, &release, b"/encodings"].concat()));
+        let message = format!("the modules that Python {} starts with are not there any more", shown(&release));
+        (has(self.old) && !has(self.new)).then(|| finding(Code::VerdictModule, true, message, by))
+    }
+
+    /// Libraries that `LD_LIBRARY_PATH` puts before those of the base: an interpreter of the new base loads modules that may need newer ones.
+    fn shadowed_libraries(&self, findings: &mut Vec<Finding>) {
+        const INTERPRETERS: [&[u8]; 4] = [b"python", b"perl", b"ruby", b"php"];
+        let is_interpreter = |path: &&Vec<u8>| INTERPRETERS.iter().any(|name| split(path).1.starts_with(name));
+        let of_base = |path: &&Vec<u8>| self.new.find(path).is_some_and(|entry| !self.new.is_own(entry));
+        let Some(interpreter) = self.to.reached.iter().filter(is_interpreter).find(of_base) else { return };
+        let path = self.new.library_path();
+        let folders = path.split(|byte| *byte == b':').filter_map(|folder| self.new.find(folder));
+        for library in folders.flat_map(Entry::children).filter(|entry| self.new.is_own(*entry)) {
+            let spots = self.new.index().libraries(library.name());
+            if spots.into_iter().any(|spot| !self.is_same(spot.path)) {
+                let message = format!("what it loads finds a library of the app before that of the base: {}", shown(library.name()));
+                findings.push(finding(Code::VerdictChanged, false, message, &format!("/{}", shown(interpreter))));
             }
         }
     }
@@ -196,7 +248,8 @@ impl Comparison<'_> {
         }
         if asks(&[b"getpwnam", b"getpwnam_r", b"getgrnam", b"getgrnam_r", b"initgroups"]) {
             let both = [asks(&[b"getpwnam", b"getpwnam_r", b"initgroups"]), asks(&[b"getgrnam", b"getgrnam_r"])];
-            texts().for_each(|name| findings.extend(self.asked_user(name, both, by)));
+            let known = words_of(self.old, &[b"/etc/passwd", b"/etc/group"]);
+            texts().filter(|name| known.contains(name)).for_each(|name| findings.extend(self.asked_user(name, both, by)));
         }
         // A number that is not its own is one that it has from elsewhere.
         let users = asks(&[b"getpwuid", b"getpwuid_r"]) && !asks(&[b"getuid", b"geteuid"]);
@@ -209,7 +262,8 @@ impl Comparison<'_> {
         }
         for (functions, file) in DATABASES {
             if asks(functions) {
-                texts().for_each(|name| findings.extend(self.asked_entry(file, name, by)));
+                let known = words_of(self.old, &[file]);
+                texts().filter(|name| known.contains(name)).for_each(|name| findings.extend(self.asked_entry(file, name, by)));
             }
         }
         if asks(&[b"realpath", b"readlink", b"canonicalize_file_name"]) {

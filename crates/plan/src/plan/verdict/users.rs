@@ -75,8 +75,9 @@ pub(super) fn team(view: &View, group: &[u8]) -> Option<Vec<Vec<u8>>> {
 
 /// The line of a file that has a name or a number, in its fields.
 fn entry<'v>(view: &'v View, file: &[u8], name: &[u8]) -> Option<Vec<&'v [u8]>> {
-    let mut lines = view.text(file)?.split(|byte| *byte == b'\n').map(|line| line.split(|byte| *byte == b':').collect::<Vec<_>>());
-    lines.find(|fields| [0, 2].iter().any(|at| fields.get(*at) == Some(&name)))
+    let fields = |line: &'v [u8]| line.split(|byte| *byte == b':');
+    let is_it = |line: &&'v [u8]| fields(line).next() == Some(name) || fields(line).nth(2) == Some(name);
+    view.text(file)?.split(|byte| *byte == b'\n').find(is_it).map(|line| fields(line).collect())
 }
 
 /// The number of a group.

@@ -92,6 +92,8 @@ pub(super) struct View {
     own_names: OnceCell<BTreeSet<Vec<u8>>>,
     /// The number of the user of the image and those of its groups, unless it is root or not known.
     ids: OnceCell<Option<(u64, BTreeSet<u64>)>>,
+    /// What a script of the image puts into `LD_LIBRARY_PATH`; no value where that is not known.
+    exported: OnceCell<Option<Vec<u8>>>,
 }
 
 impl View {
@@ -100,8 +102,8 @@ impl View {
         let base = memo.base(below, unpacker)?;
         let files = Merged::on(base.ground(), scans, above)?;
         let scans = scans.to_vec();
-        let (packages, own_names, ids) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Ok(Self { files, scans, seam: below.len(), base, launch, memo, packages, own_names, ids })
+        let (packages, own_names, ids, exported) = (OnceCell::new(), OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Ok(Self { files, scans, seam: below.len(), base, launch, memo, packages, own_names, ids, exported })
     }
 
     /// The same, put together for itself: nothing that is shared counts for it, and everything in it is its own.
@@ -242,6 +244,26 @@ impl View {
     /// Whether the user of the image gets to a path and may do something with what is there, as [`View::allows`] has it.
     pub(super) fn may(&self, path: &[u8], wanted: u32) -> bool {
         self.enters(path) && self.find(path).is_none_or(|entry| self.allows(entry, wanted))
+    }
+
+    /// Notes what a script puts into `LD_LIBRARY_PATH`. The first one counts: it is the one that starts the others.
+    pub(super) fn export_libraries(&self, path: Option<Vec<u8>>) {
+        self.exported.get_or_init(|| path);
+    }
+
+    /// The directories of `LD_LIBRARY_PATH`, by the config and by what the image starts first.
+    pub(super) fn library_path(&self) -> Vec<u8> {
+        let set = self.launch.variable(b"LD_LIBRARY_PATH").unwrap_or_default();
+        match self.exported.get() {
+            Some(Some(path)) if set.is_empty() => path.clone(),
+            Some(Some(path)) => [path, set].join(&b':'),
+            _ => set.to_vec(),
+        }
+    }
+
+    /// Whether libraries are looked for where nobody knows.
+    pub(super) fn has_open_library_path(&self) -> bool {
+        matches!(self.exported.get(), Some(None))
     }
 
     /// Where a command is found.

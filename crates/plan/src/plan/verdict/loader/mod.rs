@@ -60,10 +60,11 @@ pub(super) struct Question {
 impl Question {
     fn of(view: &View, path: &[u8], modules: &[Vec<u8>]) -> Self {
         let value = |name: &[u8]| view.launch.variable(name).map(<[u8]>::to_vec);
+        let libraries = Some(view.library_path()).filter(|path| !path.is_empty());
         Self {
             path: path.to_vec(),
             modules: modules.to_vec(),
-            variables: [&b"LD_PRELOAD"[..], b"LD_LIBRARY_PATH", b"LD_BIND_NOW"].map(value),
+            variables: [value(b"LD_PRELOAD"), libraries, value(b"LD_BIND_NOW")],
             directory: view.launch.directory.clone(),
         }
     }
@@ -298,7 +299,7 @@ impl<'v> Closure<'v> {
     fn directories(&self, by: usize) -> Vec<Vec<u8>> {
         let mut found = Vec::new();
         let environment = || {
-            let named = directories(self.view.launch.variable(b"LD_LIBRARY_PATH").unwrap_or_default(), b"", b"");
+            let named = directories(&self.view.library_path(), b"", b"");
             named.into_iter().map(|directory| self.view.absolute(&directory))
         };
         let Some(asking) = self.loaded.get(by) else { return found };

@@ -46,7 +46,11 @@ fn sets_any(text: &[u8]) -> bool {
 }
 
 /// Whether a condition on a file holds that is the app's own matter: the file is the app's, or there is none in a directory of the app.
+/// Where the base keeps the user from getting there, that is no matter of the app.
 fn holds(view: &View, flag: &[u8], path: &[u8]) -> Option<bool> {
+    if !view.enters(path) {
+        return None;
+    }
     let Some(entry) = view.find(path) else {
         let folder = view.find(split(path).0)?;
         let is_free = view.rootfs().lookup(path).is_none();

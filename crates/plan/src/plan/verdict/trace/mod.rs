@@ -7,6 +7,7 @@ mod commands;
 mod conditions;
 mod engines;
 mod language;
+mod libraries;
 mod made;
 mod pattern;
 mod peculiar;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::arrays::{LONGEST_LIST, sets_of};
 use super::command::{Standing, is_all_given, is_split, tokens};
+use super::libraries::library_path;
 use super::{Argument, Input, Shell, Text, Trace, one};
 use crate::format::tar::Kind;
 use crate::foundation::Code;
@@ -205,6 +206,9 @@ impl Trace<'_> {
     pub(super) fn script(&mut self, text: &[u8], place: &str, arguments: &[Argument], depth: usize) {
         if !self.step(place, depth) || !self.room(text, place) {
             return;
+        }
+        if let Some(path) = library_path(text, place, &self.view.launch.environment) {
+            self.view.export_libraries(path);
         }
         let script = self.worked_out(text, place, arguments);
         if let Some(reason) = script.unclear {

@@ -1,0 +1,103 @@
+//! What scripts put into `LD_LIBRARY_PATH` before they start a program with libraries of its own: `export LD_LIBRARY_PATH=/opt/lib`.
+
+use std::collections::BTreeMap;
+
+use crate::read::rootfs::split;
+
+const NAME: &[u8] = b"LD_LIBRARY_PATH";
+
+/// The values of variables; one that is not known has none.
+type Values = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// What a script puts there: `None` if it does not touch it, and no value where that is not known.
+pub(super) fn library_path(text: &[u8], place: &str, environment: &[(Vec<u8>, Vec<u8>)]) -> Option<Option<Vec<u8>>> {
+    let mut values: Values = environment.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
+    values.insert(b"0".to_vec(), place.starts_with('/').then(|| place.as_bytes().to_vec()));
+    // What it held before is added to what is known of it anyway.
+    values.insert(NAME.to_vec(), Some(Vec::new()));
+    let mut found = None;
+    for line in text.split(|byte| matches!(byte, b'\n' | b';')).map(<[u8]>::trim_ascii).filter(|line| !line.starts_with(b"#")) {
+        let line = line.strip_prefix(b"export ").unwrap_or(line).trim_ascii_start();
+        let name: Vec<u8> = line.iter().copied().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').collect();
+        match line.strip_prefix(&name[..]).and_then(|rest| rest.strip_prefix(b"=")) {
+            Some(value) if name == NAME => found = Some(expanded(value, &values)),
+            Some(value) => {
+                values.insert(name, expanded(value, &values));
+            }
+            // Before a command, or among the words of `env`.
+            None => {
+                let sign = [b" ", NAME, b"="].concat();
+                if let Some(at) = line.windows(sign.len()).position(|window| window == sign) {
+                    found = Some(expanded(line.get(at + sign.len()..).unwrap_or_default(), &values));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The first word of a text with its variables in their places.
+fn expanded(text: &[u8], values: &Values) -> Option<Vec<u8>> {
+    let (mut out, mut rest, mut quote) = (Vec::new(), text, None);
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        match (byte, quote) {
+            (b'"' | b'\'', None) => quote = Some(*byte),
+            (byte, Some(open)) if *byte == open => quote = None,
+            (b'$', open) if open != Some(b'\'') => {
+                let (value, after) = variable(after, values)?;
+                out.extend(value);
+                rest = after;
+            }
+            (b'`' | b'\\', _) => return None,
+            (byte, None) if byte.is_ascii_whitespace() || matches!(byte, b'&' | b'|' | b')') => break,
+            (byte, _) => out.push(*byte),
+        }
+    }
+    Some(out)
+}
+
+/// The value of what stands behind `$`, and what follows it.
+fn variable<'t>(text: &'t [u8], values: &Values) -> Option<(Vec<u8>, &'t [u8])> {
+    for sign in [&b"(dirname \"$0\")"[..], b"(dirname $0)", b"{0%/*}"] {
+        if let Some(rest) = text.strip_prefix(sign) {
+            return Some((split(values.get(&b"0"[..])?.as_ref()?).0.to_vec(), rest));
+        }
+    }
+    let is_braced = text.first() == Some(&b'{');
+    let inner = if is_braced { text.get(1..)? } else { text };
+    let name: Vec<u8> = inner.iter().copied().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').collect();
+    let rest = inner.get(name.len()..)?;
+    let rest = match (is_braced, rest.first()) {
+        (false, _) => rest,
+        (true, Some(b'}')) => rest.get(1..)?,
+        // `${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}` adds what was there before.
+        (true, _) if name == NAME => rest.get(rest.iter().position(|byte| *byte == b'}')? + 1..)?,
+        (true, _) => return None,
+    };
+    Some((values.get(&name)?.clone()?, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_ways_to_name_libraries_are_understood() {
+        let path = |text: &str| library_path(text.as_bytes(), "/opt/app/bin/run", &[(b"HOME".to_vec(), b"/srv".to_vec())]);
+        let known = |text: &str| path(text).unwrap().map(|value| String::from_utf8(value).unwrap());
+        for (text, value) in [
+            ("export LD_LIBRARY_PATH=/opt/lib\nexec /app", "/opt/lib"),
+            ("LD_LIBRARY_PATH=\"/opt/lib:/opt/more\" exec /app", "/opt/lib:/opt/more"),
+            ("A=/opt/app\nexport LD_LIBRARY_PATH=${A}/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}", "/opt/app/lib"),
+            ("exec env LD_LIBRARY_PATH=$HOME/lib /app", "/srv/lib"),
+            ("here=$(dirname \"$0\")\nLD_LIBRARY_PATH=$here/../lib; export LD_LIBRARY_PATH", "/opt/app/bin/../lib"),
+        ] {
+            assert_eq!(known(text).as_deref(), Some(value), "{text}");
+        }
+        for text in ["LD_LIBRARY_PATH=$(find / -name lib)", "export LD_LIBRARY_PATH=$UNKNOWN/lib"] {
+            assert_eq!(known(text), None, "{text}");
+        }
+        assert_eq!(path("echo hello\n# LD_LIBRARY_PATH=/x"), None);
+    }
+}
