@@ -78,6 +78,15 @@ impl Launch {
     }
 }
 
+/// What a script puts into `LD_LIBRARY_PATH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum LibraryPath {
+    /// These directories.
+    Known(Vec<u8>),
+    /// Directories that nobody knows.
+    Open,
+}
+
 /// The files of one image. What is the same in all images on its base is shared with them.
 #[derive(Debug)]
 pub(super) struct View {
@@ -92,8 +101,8 @@ pub(super) struct View {
     own_names: OnceCell<BTreeSet<Vec<u8>>>,
     /// The number of the user of the image and those of its groups, unless it is root or not known.
     ids: OnceCell<Option<(u64, BTreeSet<u64>)>>,
-    /// What a script of the image puts into `LD_LIBRARY_PATH`; no value where that is not known.
-    exported: OnceCell<Option<Vec<u8>>>,
+    /// What a script of the image puts into `LD_LIBRARY_PATH`.
+    exported: OnceCell<LibraryPath>,
 }
 
 impl View {
@@ -247,7 +256,7 @@ impl View {
     }
 
     /// Notes what a script puts into `LD_LIBRARY_PATH`. The first one counts: it is the one that starts the others.
-    pub(super) fn export_libraries(&self, path: Option<Vec<u8>>) {
+    pub(super) fn export_libraries(&self, path: LibraryPath) {
         self.exported.get_or_init(|| path);
     }
 
@@ -255,15 +264,15 @@ impl View {
     pub(super) fn library_path(&self) -> Vec<u8> {
         let set = self.launch.variable(b"LD_LIBRARY_PATH").unwrap_or_default();
         match self.exported.get() {
-            Some(Some(path)) if set.is_empty() => path.clone(),
-            Some(Some(path)) => [path, set].join(&b':'),
+            Some(LibraryPath::Known(path)) if set.is_empty() => path.clone(),
+            Some(LibraryPath::Known(path)) => [path, set].join(&b':'),
             _ => set.to_vec(),
         }
     }
 
     /// Whether libraries are looked for where nobody knows.
     pub(super) fn has_open_library_path(&self) -> bool {
-        matches!(self.exported.get(), Some(None))
+        self.exported.get() == Some(&LibraryPath::Open)
     }
 
     /// Where a command is found.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::plan::verdict::view::LibraryPath;
 use crate::read::rootfs::split;
 
 const NAME: &[u8] = b"LD_LIBRARY_PATH";
@@ -9,18 +10,19 @@ const NAME: &[u8] = b"LD_LIBRARY_PATH";
 /// The values of variables; one that is not known has none.
 type Values = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
-/// What a script puts there: `None` if it does not touch it, and no value where that is not known.
-pub(super) fn library_path(text: &[u8], place: &str, environment: &[(Vec<u8>, Vec<u8>)]) -> Option<Option<Vec<u8>>> {
+/// What a script puts there, if it touches it.
+pub(super) fn library_path(text: &[u8], place: &str, environment: &[(Vec<u8>, Vec<u8>)]) -> Option<LibraryPath> {
     let mut values: Values = environment.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
     values.insert(b"0".to_vec(), place.starts_with('/').then(|| place.as_bytes().to_vec()));
     // What it held before is added to what is known of it anyway.
     values.insert(NAME.to_vec(), Some(Vec::new()));
+    let put = |value, values: &Values| Some(expanded(value, values).map_or(LibraryPath::Open, LibraryPath::Known));
     let mut found = None;
     for line in text.split(|byte| matches!(byte, b'\n' | b';')).map(<[u8]>::trim_ascii).filter(|line| !line.starts_with(b"#")) {
         let line = line.strip_prefix(b"export ").unwrap_or(line).trim_ascii_start();
         let name: Vec<u8> = line.iter().copied().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').collect();
         match line.strip_prefix(&name[..]).and_then(|rest| rest.strip_prefix(b"=")) {
-            Some(value) if name == NAME => found = Some(expanded(value, &values)),
+            Some(value) if name == NAME => found = put(value, &values),
             Some(value) => {
                 values.insert(name, expanded(value, &values));
             }
@@ -28,7 +30,7 @@ pub(super) fn library_path(text: &[u8], place: &str, environment: &[(Vec<u8>, Ve
             None => {
                 let sign = [b" ", NAME, b"="].concat();
                 if let Some(at) = line.windows(sign.len()).position(|window| window == sign) {
-                    found = Some(expanded(line.get(at + sign.len()..).unwrap_or_default(), &values));
+                    found = put(line.get(at + sign.len()..).unwrap_or_default(), &values);
                 }
             }
         }
@@ -85,7 +87,10 @@ mod tests {
     #[test]
     fn the_usual_ways_to_name_libraries_are_understood() {
         let path = |text: &str| library_path(text.as_bytes(), "/opt/app/bin/run", &[(b"HOME".to_vec(), b"/srv".to_vec())]);
-        let known = |text: &str| path(text).unwrap().map(|value| String::from_utf8(value).unwrap());
+        let known = |text: &str| match path(text).unwrap() {
+            LibraryPath::Known(value) => Some(String::from_utf8(value).unwrap()),
+            LibraryPath::Open => None,
+        };
         for (text, value) in [
             ("export LD_LIBRARY_PATH=/opt/lib\nexec /app", "/opt/lib"),
             ("LD_LIBRARY_PATH=\"/opt/lib:/opt/more\" exec /app", "/opt/lib:/opt/more"),
