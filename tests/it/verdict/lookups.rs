@@ -76,3 +76,25 @@ fn libraries_that_a_script_exports_are_found() {
     let (status, report) = moved("export LD_LIBRARY_PATH=$(cat /etc/keep)").verdict();
     assert_eq!((status, &report["verdict"]), (1, &json!("risks")), "nobody knows where: {report:#}");
 }
+
+/// A library of the app that stands before that of the base, for what the base's interpreter loads.
+#[test]
+fn libraries_of_the_app_before_those_of_the_base_are_told_where_an_interpreter_loads_more() {
+    let files = |edition| [tool("usr/bin/python3"), library("usr/lib/libssl.so.3", Program { text: edition, ..Program::default() })];
+    let moved = |line: &str, new| {
+        let mut moved = running(&format!("{line}\nexec python3 /opt/a/x.py"), &files("old"), &files(new));
+        moved.app = vec![
+            script("opt/a/run", &format!("#!/bin/sh\n{line}\nexec /usr/bin/python3 /opt/a/x.py\n")),
+            text("opt/a/x.py", "print(1)\n"),
+            library("opt/a/lib/libssl.so.3", Program { text: "old", ..Program::default() }),
+        ];
+        moved.start = json!(["/opt/a/run"]);
+        moved
+    };
+    let told = |moved: &Move<'_>| moved.verdict().1.to_string().contains("finds a library of the app before that of the base");
+    let here = "here=$(cd \"$(dirname \"$0\")\" && pwd)\nexport LD_LIBRARY_PATH=\"$here/lib\"";
+    assert!(told(&moved(here, "new")));
+    assert!(told(&moved("export LD_LIBRARY_PATH=$(cat /etc/keep)", "new")));
+    assert!(!told(&moved(here, "old")), "the base has the same as before");
+    assert!(!told(&moved("true", "new")), "nobody looks there");
+}

@@ -198,7 +198,11 @@ impl Comparison<'_> {
         let Some(interpreter) = self.to.reached.iter().filter(is_interpreter).find(of_base) else { return };
         let path = self.new.library_path();
         let folders = path.split(|byte| *byte == b':').filter_map(|folder| self.new.find(folder));
-        for library in folders.flat_map(Entry::children).filter(|entry| self.new.is_own(*entry)) {
+        let mut libraries: Vec<Entry<'_>> = folders.flat_map(Entry::children).collect();
+        if self.new.has_open_library_path() {
+            libraries.extend(self.new.rootfs().own());
+        }
+        for library in libraries.into_iter().filter(|entry| self.new.is_own(*entry)) {
             let spots = self.new.index().libraries(library.name());
             if spots.into_iter().any(|spot| !self.is_same(spot.path)) {
                 let message = format!("what it loads finds a library of the app before that of the base: {}", shown(library.name()));

@@ -7,6 +7,18 @@ use crate::read::rootfs::split;
 
 const NAME: &[u8] = b"LD_LIBRARY_PATH";
 
+/// How scripts name the directory that they are in, behind `$`.
+const OWN_DIRECTORY: [&[u8]; 8] = [
+    b"(dirname \"$0\")",
+    b"(dirname $0)",
+    b"{0%/*}",
+    b"(cd \"$(dirname \"$0\")\" && pwd)",
+    b"(cd $(dirname $0) && pwd)",
+    b"(cd -- \"$(dirname -- \"$0\")\" && pwd)",
+    b"(cd \"$(dirname \"${BASH_SOURCE[0]}\")\" && pwd)",
+    b"(dirname \"$(readlink -f \"$0\")\")",
+];
+
 /// The values of variables; one that is not known has none.
 type Values = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
@@ -61,7 +73,7 @@ fn expanded(text: &[u8], values: &Values) -> Option<Vec<u8>> {
 
 /// The value of what stands behind `$`, and what follows it.
 fn variable<'t>(text: &'t [u8], values: &Values) -> Option<(Vec<u8>, &'t [u8])> {
-    for sign in [&b"(dirname \"$0\")"[..], b"(dirname $0)", b"{0%/*}"] {
+    for sign in OWN_DIRECTORY {
         if let Some(rest) = text.strip_prefix(sign) {
             return Some((split(values.get(&b"0"[..])?.as_ref()?).0.to_vec(), rest));
         }
@@ -97,6 +109,7 @@ mod tests {
             ("A=/opt/app\nexport LD_LIBRARY_PATH=${A}/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}", "/opt/app/lib"),
             ("exec env LD_LIBRARY_PATH=$HOME/lib /app", "/srv/lib"),
             ("here=$(dirname \"$0\")\nLD_LIBRARY_PATH=$here/../lib; export LD_LIBRARY_PATH", "/opt/app/bin/../lib"),
+            ("here=$(cd \"$(dirname \"$0\")\" && pwd)\nexport LD_LIBRARY_PATH=\"$here/lib\"", "/opt/app/bin/lib"),
         ] {
             assert_eq!(known(text).as_deref(), Some(value), "{text}");
         }
