@@ -301,7 +301,7 @@ fn records_another(image: &Image, index: Option<&ImageIndex>, base: &Candidate) 
     let claims = base::claims(image, index).into_iter().filter(|claim| !inherited(claim));
     let mut claims = claims.filter_map(|claim| Some((claim.digest?, claim.name, claim.clue)));
     let (digest, name, clue) = claims.next().filter(|(digest, ..)| !base.is(digest))?;
-    let message = "the image records another base; its layers begin with those of this one too";
+    let message = "the image records another digest for its base; its layers begin with those of this one too";
     let named = name.map_or_else(|| digest.to_string(), |name| format!("{} {digest}", text::escape(&name)));
     let finding = Finding::new(Code::BaseConflict, message).severity(Severity::Warning).at(&image.descriptor.digest);
     Some(finding.expected(Fact::new(named, clue.name())).found(Fact::new(&base.reference, "the layers")))

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::beside::in_entry;
 use super::reader::{Reader, content};
 use super::set::NewStatements;
-use super::subject::Subject;
+use super::subject::{OwnWords, Subject};
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Result, Severity};
 use crate::oci::{Verified, annotation};
 use crate::plan::lifecycle::convention::{Convention, Extent, OWN_TYPE};
@@ -56,7 +57,10 @@ pub(in crate::verbs) fn brought_down(
     }
     let mut statements = NewStatements::new(question.now, super::Authorship::default());
     for mut subject in subjects.into_iter().filter(|subject| going(&subject.descriptor.digest)) {
-        let left = subject.declared_above.iter().filter(|(index, _)| !kept.contains(index)).map(|(index, _)| left_behind(index, &subject));
+        // The entry of a platform goes along where the platform is reached by it.
+        let entry = in_entry(&subject.descriptor, reader.context.conventions);
+        let stays = |(of, words): &&OwnWords| !kept.contains(of) && *words != entry;
+        let left = subject.words.iter().filter(stays).map(|(of, _)| left_behind(of, &subject));
         brought.unread.extend(left);
         // In the copy no index leads to it.
         subject.child &= !kept.is_empty();
@@ -69,12 +73,12 @@ pub(in crate::verbs) fn brought_down(
     Ok(brought)
 }
 
-/// What an index says of itself stays with it: it is no statement that could be repeated on a platform.
+/// What an index says of itself, or of a platform in the entry for it, stays with it: it is no statement that could be repeated.
 fn left_behind(index: &Digest, subject: &Subject<'_>) -> Finding {
-    Finding::new(Code::CopyLeftOut, "what the index says of its life cycle in its annotations is not said of the platform alone")
+    Finding::new(Code::CopyLeftOut, "what an index says of the life cycle in annotations is not said of the platform alone")
         .severity(Severity::Damage)
         .at(&subject.descriptor.digest)
-        .found(Fact::new(index, "the index that stays behind"))
+        .found(Fact::new(index, "the annotations of the index that stays behind, or of its entry"))
         .hint("Say it of the platform: `airbase lifecycle set`.")
 }
 

@@ -38,7 +38,7 @@ pub struct Check {
 /// # Errors
 /// `usage.argument` for a question about bases without any; those of paths that cannot be opened. An image that cannot be read is a finding.
 pub fn check(query: &Check, policy: &Policy, context: Context<'_>) -> Result<CheckReport> {
-    if policy.deny.contains(&Deny::BaseEndOfLife) && query.places.bases.is_empty() && query.places.map.is_empty() {
+    if policy.deny.contains(&Deny::BaseEndOfLife) && query.places.bases.is_empty() {
         // Where no base was looked at, an image that says nothing of one would pass.
         return Err(Error::new(Code::UsageArgument, "whether the life of a base has ended is asked of the bases that are there")
             .expected(Fact::new("--bases PATH, AIRBASE_BASES, or bases in a file of settings", "airbase"))

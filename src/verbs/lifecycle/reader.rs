@@ -1,17 +1,17 @@
 //! Reads what is said of the images of one source: the statements on them, on the indexes above them and on their platforms.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use super::above::{Above, Unreadable};
-use super::beside::Beside;
+use super::beside::{Beside, in_entry};
 use super::strange::Strange;
-use super::subject::{Level, Subject, What, created, created_of_index, places_of_index, successor};
+use super::subject::{Level, Subject, What, created, created_of_index, successor};
 
 use crate::foundation::{Code, Digest, Error, Fact, Finding, Severity};
 use crate::oci::{Artifact, Descriptor, Platform, Verified, media_type};
-use crate::plan::lifecycle::convention::{Conventions, OWN_TYPE};
-use crate::plan::lifecycle::declared::{Declared, Places, declared};
+use crate::plan::lifecycle::convention::OWN_TYPE;
+use crate::plan::lifecycle::declared::declared;
 use crate::plan::lifecycle::level::down;
 use crate::plan::lifecycle::lineage::Member;
 use crate::plan::lifecycle::resolve::{self, Question, Said};
@@ -149,17 +149,19 @@ impl<'a> Reader<'a> {
             What::Index(index) => (&index.descriptor, None, Some(index)),
             What::Artifact(descriptor) => (descriptor, None, None),
         };
-        let mut declared = declared(what.places(), None, self.context.conventions);
+        let declared = declared(what.places(), None, self.context.conventions);
         // What stands in the entry that leads to it is the word of who listed it.
-        declared.hear_from_above(&in_entry(descriptor, self.context.conventions));
-        let mut findings: Vec<Finding> = declared.misread.iter().map(|word| word.finding.clone()).collect();
+        let entry = in_entry(descriptor, self.context.conventions);
+        let misread = declared.misread.iter().chain(&entry.misread);
+        let mut findings: Vec<Finding> = misread.map(|word| word.finding.clone()).collect();
         let created = match what {
             What::Image(image) => created(image),
             What::Index(index) => created_of_index(index),
             What::Artifact(_) => Vec::new(),
         };
         let mut own = self.level_with(descriptor, &created, beside);
-        own.declared = if index.is_some() { declared.clone() } else { Declared::default() };
+        let words = [Some(&entry), index.map(|_| &declared)].into_iter().flatten().filter(|words| words.says_of_below());
+        own.words = words.map(|words| (descriptor.digest.clone(), words.clone())).collect();
         let mut levels = own.findings.clone();
         let others = self.elsewhere(&descriptor.digest, above);
         levels.extend(others.iter().flat_map(|level| level.findings.iter().cloned()));
@@ -181,7 +183,7 @@ impl<'a> Reader<'a> {
             listed: own.listed || above.iter().chain(&others).any(|level| level.listed),
             unreadable: own.unreadable,
             declared,
-            declared_above: Vec::new(),
+            words: Vec::new(),
             resolution: resolve::resolve(Said::default(), &self.question),
             through: None,
             signed: own.signed.clone(),
@@ -189,10 +191,14 @@ impl<'a> Reader<'a> {
             findings,
             unread,
         };
+        // An index says it of what is below it; its own words are its own already.
+        subject.hear_words(&own.words.iter().filter(|(_, words)| index.is_none() || *words == entry).cloned().collect::<Vec<_>>());
+        let everywhere = self.beside_everywhere().and_then(|beside| beside.words.get(&descriptor.digest)).into_iter().flatten();
+        subject.hear_words(&everywhere.filter(|(_, words)| *words != entry).cloned().collect::<Vec<_>>());
         let platform = subject.platform().map(Platform::to_string);
         for level in above.iter().chain(&others) {
             subject.unreadable += level.unreadable;
-            subject.hear_index(level);
+            subject.hear_words(&level.words);
             subject.signed.extend(level.signed.iter().cloned());
             subject.above.extend(level.statements.iter().map(|statement| down(statement, platform.as_deref(), &descriptor.digest)));
         }
@@ -207,7 +213,7 @@ impl<'a> Reader<'a> {
     fn elsewhere(&self, digest: &Digest, known: &[Level]) -> Vec<Level> {
         let Some(everywhere) = &self.everywhere else { return Vec::new() };
         let (above, unreadable) = everywhere.above.get_or_init(|| {
-            let beside = self.beside_everywhere().into_iter().flat_map(|beside| beside.by_subject.keys().chain(&beside.speaking));
+            let beside = self.beside_everywhere().into_iter().flat_map(|beside| beside.by_subject.keys());
             let above = Above::of(&self.source, &self.lookup, beside, self.context.limits);
             let unreadable = above.unreadable().map(|unreadable| self.unreadable(unreadable)).collect();
             (above, unreadable)
@@ -216,10 +222,11 @@ impl<'a> Reader<'a> {
             above.of_digest(digest).into_iter().filter(|index| known.iter().all(|level| level.digest.as_ref() != Some(&index.digest)));
         let mut levels: Vec<Level> = others
             .map(|index| {
-                // One that cannot be read is among those that are unreadable.
-                let Ok(Tree::Index(tree)) = load(&self.source, index, self.context.limits) else { return self.level(index, &[]) };
-                let declared = declared(places_of_index(&tree), None, self.context.conventions);
-                Level { declared, ..self.level(index, &created_of_index(&tree)) }
+                let created = match load(&self.source, index, self.context.limits) {
+                    Ok(Tree::Index(index)) => created_of_index(&index),
+                    _ => Vec::new(),
+                };
+                self.level(index, &created)
             })
             .collect();
         levels.extend(unreadable.iter().cloned());
@@ -352,13 +359,6 @@ impl<'a> Reader<'a> {
         };
         self.source.document(layer, self.context.limits).map(Some).map_err(|error| Box::new(Unread::of(layer, error)))
     }
-}
-
-/// What the annotations of the entry for an image say of its life.
-fn in_entry(descriptor: &Descriptor, conventions: &Conventions) -> Declared {
-    let annotations: BTreeMap<String, String> =
-        descriptor.annotations.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    declared(Places { index: Some(&annotations), ..Places::default() }, None, conventions)
 }
 
 /// The first of what a referrer carries: a manifest that has nothing to carry has the two bytes `{}` there, or nothing. Of an image

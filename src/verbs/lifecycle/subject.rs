@@ -35,8 +35,8 @@ pub(super) struct Subject<'a> {
     pub(super) unreadable: usize,
     /// What it says itself.
     pub(super) declared: Declared,
-    /// What the indexes above it say of themselves.
-    pub(super) declared_above: Vec<(Digest, Declared)>,
+    /// What the indexes above it say of themselves, and what stands in the entries that lead to it, with the index in which it stands.
+    pub(super) words: Vec<OwnWords>,
     /// What holds of it.
     pub(super) resolution: Resolution,
     /// The index that the standing follows from, if it does not follow from a statement on this.
@@ -89,7 +89,7 @@ impl Subject<'_> {
     /// What holds if these statements are all that is said of it, beside what it and the indexes above it say themselves.
     pub(super) fn resolved(&self, statements: &[Statement], question: &Question) -> Resolution {
         let mut own = self.declared.clone();
-        self.declared_above.iter().for_each(|(_, index)| own.hear_from_above(index));
+        self.words.iter().for_each(|(_, words)| own.hear_from_above(words));
         let said = Said { statements, declared: &own.says, misread: &own.misread, unreadable: self.unreadable };
         resolve::resolve(said, question)
     }
@@ -117,19 +117,17 @@ impl Subject<'_> {
         self.resolve(question);
     }
 
-    /// Adds what an index above it says of itself.
-    pub(super) fn hear_index(&mut self, level: &Level) {
-        let known = |digest: &Digest| self.declared_above.iter().any(|(known, _)| known == digest);
-        if let Some(digest) = level.digest.as_ref().filter(|digest| level.declared.says_of_below() && !known(digest)) {
-            self.declared_above.push((digest.clone(), level.declared.clone()));
-        }
+    /// Adds what indexes above it say of themselves, and entries of what they lead to.
+    pub(super) fn hear_words(&mut self, words: &[OwnWords]) {
+        let new: Vec<OwnWords> = words.iter().filter(|words| !self.words.contains(words)).cloned().collect();
+        self.words.extend(new);
     }
 
     /// Adds what another place says of an index above it.
     pub(super) fn hear_from_above(&mut self, level: &Level, question: &Question) {
         self.listed |= level.listed;
         self.unreadable += level.unreadable;
-        self.hear_index(level);
+        self.hear_words(&level.words);
         self.signed.extend(level.signed.iter().cloned());
         let (platform, digest) = (self.platform().map(Platform::to_string), self.descriptor.digest.clone());
         for statement in &level.statements {
@@ -161,6 +159,9 @@ pub(super) fn successor(resolution: &Resolution, of: &Digest) -> Option<(Digest,
 /// How the key of a successor begins that the statement on an index gives to a platform.
 const BY_PLATFORM: &str = "supersededBy.platforms.";
 
+/// What a document says of its own life, or its entry of it.
+pub(super) type OwnWords = (Digest, Declared);
+
 /// What is said of one document by referrers.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Level {
@@ -170,8 +171,8 @@ pub(super) struct Level {
     pub(super) statements: Vec<Statement>,
     /// Those that something signs.
     pub(super) signed: BTreeSet<Digest>,
-    /// What it says of itself, if it is an index.
-    pub(super) declared: Declared,
+    /// What it says of what is below it, if it is an index, and what its entry says.
+    pub(super) words: Vec<OwnWords>,
     /// Whether there is a list of its referrers.
     pub(super) listed: bool,
     /// How many entries may be statements and cannot be read.
@@ -180,11 +181,6 @@ pub(super) struct Level {
     pub(super) beside: Vec<Referrer>,
     /// What is odd.
     pub(super) findings: Vec<Finding>,
-}
-
-/// Where an index says something itself.
-pub(super) fn places_of_index(index: &ImageIndex) -> Places<'_> {
-    Places { index: Some(&index.index.annotations), ..Places::default() }
 }
 
 /// What something is said of.
@@ -200,7 +196,7 @@ impl<'t> What<'t> {
     pub(super) fn places(self) -> Places<'t> {
         match self {
             Self::Image(image) => places_of(image),
-            Self::Index(index) => places_of_index(index),
+            Self::Index(index) => Places { index: Some(&index.index.annotations), ..Places::default() },
             Self::Artifact(_) => Places::default(),
         }
     }

@@ -105,6 +105,8 @@ fn the_end_of_bases_is_not_asked_for_without_bases() {
     let environment = place(&[("app", app_on(&os()))]);
     environment.refused(&["lifecycle", "check", "app", "--deny", "base-end-of-life"], "usage.argument", 2);
     environment.refused(&["lifecycle", "check", "app", "--deny-only", "base-end-of-life"], "usage.argument", 2);
+    // A rule says where a base of some name is, and nothing of images that name none.
+    environment.refused(&["lifecycle", "check", "app", "--map", "r.example/os:12=app", "--deny", "base-end-of-life"], "usage.argument", 2);
     environment.ok(&["lifecycle", "check", "app", "--bases", "app", "--deny", "base-end-of-life"]);
 }
 

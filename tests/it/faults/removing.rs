@@ -30,28 +30,18 @@ fn a_referrer_is_taken_away_or_not() {
 /// Blobs go after the index that named them, and whatever is left is found by the next run.
 #[test]
 fn what_goes_is_gone_or_whole() {
-    removes("gc", Before::Orphaned, |place, context| {
-        let request = gc::Request {
-            path: place.target.clone(),
-            apply: true,
-            grace: Span::NONE,
-            orphans: false,
-            allow_sparse: false,
-            allow_empty: true,
-            now: Time::now(),
-        };
-        gc::gc(&request, context).map(drop)
-    });
-    removes("gc of old lists", Before::Referred, |place, context| {
-        let request = gc::Request {
-            path: place.target.clone(),
-            apply: true,
-            grace: Span::NONE,
-            orphans: false,
-            allow_sparse: false,
-            allow_empty: true,
-            now: Time::now(),
-        };
-        gc::gc(&request, context).map(drop)
-    });
+    for (what, before) in [("gc", Before::Orphaned), ("gc of old lists", Before::Referred)] {
+        removes(what, before, |place, context| {
+            let request = gc::Request {
+                path: place.target.clone(),
+                apply: true,
+                grace: Span::NONE,
+                orphans: false,
+                allow_sparse: false,
+                allow_empty: true,
+                now: Time::now(),
+            };
+            gc::gc(&request, context).map(drop)
+        });
+    }
 }

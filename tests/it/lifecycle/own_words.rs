@@ -109,7 +109,8 @@ fn an_app_whose_own_status_is_not_understood_is_not_moved() {
     }
 }
 
-/// `docker buildx build --annotation manifest-descriptor:…` writes them there.
+/// `docker buildx build --annotation manifest-descriptor:…` writes them there. They count whatever leads to the platform, and a copy that does
+/// not take the entry along tells.
 #[test]
 fn the_entry_of_a_platform_speaks_of_it() {
     let mut layout = Layout::new();
@@ -120,7 +121,25 @@ fn the_entry_of_a_platform_speaks_of_it() {
     layout.entry("app:1", json!({"mediaType": INDEX, "digest": digest, "size": document.len()}));
     let environment = Environment::new();
     layout.write(&environment.join("in"));
+    let alone = format!("in@{}", app().digest());
     assert_eq!(denied(&environment, &["in"]), (1, vec![json!("withdrawn")]));
+    assert_eq!(denied(&environment, &[&alone]), (1, vec![json!("withdrawn")]));
+    environment.ok(&["copy", "in", "out:by:1", "--platform", "linux/amd64"]);
+    assert_eq!(denied(&environment, &["out"]), (1, vec![json!("withdrawn")]));
+    let (status, report) = environment.json(&["copy", &alone, "bare:by:1"]);
+    assert!(status == 1 && report.to_string().contains("copy.left_out"), "{report:#}");
+}
+
+/// The index says it of all of them, and one of them cannot be read.
+#[test]
+fn a_damaged_platform_hides_nothing_that_its_index_says_of_the_others() {
+    let arm = app().platform("arm64");
+    let layout = Layout::new().index("app:1", &[&app(), &arm], json!({"annotations": {STATUS: "withdrawn"}}));
+    let environment = Environment::new();
+    layout.write(&environment.join("in"));
+    std::fs::write(environment.join("in/blobs").join(arm.digest().replace(':', "/")), "damaged").unwrap();
+    let (status, deny) = denied(&environment, &[&format!("in@{}", app().digest())]);
+    assert_eq!((status, deny), (1, vec![json!("withdrawn")]));
 }
 
 /// What is left of a template whose variable was empty.

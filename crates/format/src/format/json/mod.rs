@@ -140,7 +140,7 @@ impl Excerpt {
         Self { text: Arc::clone(&self.text), range: from + range.start..from + range.end }
     }
 
-    /// Takes in `next` and what stands before it, if both come next in the shared text; whether they do.
+    /// Takes in `next` and the text before it, if both come next in the shared text; whether they do.
     pub fn join(&mut self, between: &str, next: &Self) -> bool {
         let gap = self.range.end..next.range.start;
         let joins = Arc::ptr_eq(&self.text, &next.text) && self.text.get(gap) == Some(between);

@@ -43,7 +43,7 @@ pub(in crate::plan::verdict) fn sections(text: &[u8]) -> Result<Vec<Section>, su
     Ok(found)
 }
 
-/// A value with what stands for other values: `%(here)s`, `%(ENV_NAME)s`, `%(program_name)s`, `%%`. None if one is not known.
+/// A value in which others are named: `%(here)s`, `%(ENV_NAME)s`, `%(program_name)s`, `%%`. None if one is not known.
 pub(in crate::plan::verdict) fn expanded(value: &[u8], known: &dyn Fn(&[u8]) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
     let mut found = Vec::new();
     let mut rest = value;

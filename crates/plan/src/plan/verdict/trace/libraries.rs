@@ -19,6 +19,9 @@ const OWN_DIRECTORY: [&[u8]; 8] = [
     b"(dirname \"$(readlink -f \"$0\")\")",
 ];
 
+/// What begins a part of a script that may not be run, or be run more than once.
+const CONDITIONS: [&[u8]; 9] = [b"if ", b"elif ", b"then", b"else", b"for ", b"while ", b"until ", b"do ", b"case "];
+
 /// The values of variables; one that is not known has none.
 type Values = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
@@ -28,21 +31,31 @@ pub(super) fn library_path(text: &[u8], place: &str, environment: &[(Vec<u8>, Ve
     values.insert(b"0".to_vec(), place.starts_with('/').then(|| place.as_bytes().to_vec()));
     // What it held before is added to what is known of it anyway.
     values.insert(NAME.to_vec(), Some(Vec::new()));
-    let put = |value, values: &Values| Some(expanded(value, values).map_or(LibraryPath::Open, LibraryPath::Known));
     let mut found = None;
-    for line in text.split(|byte| matches!(byte, b'\n' | b';')).map(<[u8]>::trim_ascii).filter(|line| !line.starts_with(b"#")) {
-        let line = line.strip_prefix(b"export ").unwrap_or(line).trim_ascii_start();
-        let name: Vec<u8> = line.iter().copied().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').collect();
-        match line.strip_prefix(&name[..]).and_then(|rest| rest.strip_prefix(b"=")) {
-            Some(value) if name == NAME => found = put(value, &values),
-            Some(value) => {
-                values.insert(name, expanded(value, &values));
-            }
-            // Before a command, or among the words of `env`.
-            None => {
-                let sign = [b" ", NAME, b"="].concat();
-                if let Some(at) = line.windows(sign.len()).position(|window| window == sign) {
-                    found = put(line.get(at + sign.len()..).unwrap_or_default(), &values);
+    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii_start().starts_with(b"#")) {
+        let mut is_certain = !line.first().is_some_and(u8::is_ascii_whitespace);
+        for part in line.split(|byte| *byte == b';').map(<[u8]>::trim_ascii) {
+            // In a branch, a loop or a function it is done at some times only.
+            is_certain &= !CONDITIONS.iter().any(|word| part.starts_with(word));
+            let certain = |value: Option<Vec<u8>>| value.filter(|_| is_certain);
+            let put = |value: Option<Vec<u8>>| Some(value.map_or(LibraryPath::Open, LibraryPath::Known));
+            let part = part.strip_prefix(b"export ").unwrap_or(part).trim_ascii_start();
+            let name: Vec<u8> = part.iter().copied().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').collect();
+            match part.strip_prefix(&name[..]).and_then(|rest| rest.strip_prefix(b"=")) {
+                Some(value) if name == NAME => found = put(certain(expanded(value, &values))),
+                Some(value) => {
+                    let value = certain(expanded(value, &values));
+                    values.insert(name, value);
+                }
+                // Before a command, or among the words of `env`.
+                None => {
+                    let sign = [b" ", NAME, b"="].concat();
+                    if let Some(at) = part.windows(sign.len()).position(|window| window == sign) {
+                        let before = part.get(..at).unwrap_or_default();
+                        let alone = !before.iter().any(|byte| matches!(byte, b'&' | b'|' | b'(' | b'{' | b'['));
+                        let value = expanded(part.get(at + sign.len()..).unwrap_or_default(), &values);
+                        found = put(certain(value).filter(|_| alone));
+                    }
                 }
             }
         }
@@ -71,7 +84,7 @@ fn expanded(text: &[u8], values: &Values) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// The value of what stands behind `$`, and what follows it.
+/// The value of the variable whose name follows a `$`, and the rest of the text.
 fn variable<'t>(text: &'t [u8], values: &Values) -> Option<(Vec<u8>, &'t [u8])> {
     for sign in OWN_DIRECTORY {
         if let Some(rest) = text.strip_prefix(sign) {
@@ -113,7 +126,14 @@ mod tests {
         ] {
             assert_eq!(known(text).as_deref(), Some(value), "{text}");
         }
-        for text in ["LD_LIBRARY_PATH=$(find / -name lib)", "export LD_LIBRARY_PATH=$UNKNOWN/lib"] {
+        for text in [
+            "LD_LIBRARY_PATH=$(find / -name lib)",
+            "export LD_LIBRARY_PATH=$UNKNOWN/lib",
+            "[ -n \"$DEBUG\" ] && export LD_LIBRARY_PATH=/opt/debug",
+            "if [ -n \"$DEBUG\" ]; then export LD_LIBRARY_PATH=/opt/debug; fi",
+            "if [ -n \"$DEBUG\" ]\nthen\n  export LD_LIBRARY_PATH=/opt/debug\nfi",
+            "A=/opt/a\n[ -d /opt/b ] || {\n  A=/opt/b\n}\nexport LD_LIBRARY_PATH=$A/lib",
+        ] {
             assert_eq!(known(text), None, "{text}");
         }
         assert_eq!(path("echo hello\n# LD_LIBRARY_PATH=/x"), None);

@@ -108,7 +108,7 @@ pub(in crate::plan::verdict) fn read(text: &[u8]) -> Text {
     found
 }
 
-/// Whether what stands before a name makes it one of what a function is given, or only asks what it is.
+/// Whether the text before a name makes it one of what a function is given, or only asks what it is.
 fn is_only_named(before: &[u8]) -> bool {
     let before = before.trim_ascii_end();
     let open = before.iter().rposition(|byte| *byte == b'(').and_then(|at| before.get(..at)).unwrap_or_default().trim_ascii_end();

@@ -69,7 +69,7 @@ pub(super) fn has(text: &[u8], needle: &[u8]) -> bool {
     text.windows(needle.len()).any(|window| window == needle)
 }
 
-/// Every place where a word is on its own: what stands before it, and what follows.
+/// Every place where a word is on its own: the text before it, and the text after it.
 pub(super) fn words<'t>(text: &'t [u8], word: &'t [u8]) -> impl Iterator<Item = (&'t [u8], &'t [u8])> {
     let fits = move |at: &usize| {
         text.get(*at..).is_some_and(|rest| rest.starts_with(word))
